@@ -1,9 +1,7 @@
-//! What a call costs on this side of the wire: names to and from percent-encoding, a page of a listing, and all that is
-//! around one call.
+//! The client's cost of a call: percent-encoding of names, decoding a page of a listing, and one call without I/O.
 //!
-//! A page is held against a floor: the same bytes through serde_json into a struct of borrowed fields that keeps what a
-//! backup program would look at. A call is held against the same request made by hand, through the same backend. See
-//! README.md beside this file.
+//! The baseline of a page is `serde_json` with a struct of borrowed fields that a backup program would use. The
+//! baseline of a call is the same request made by hand over the same backend. See `benches/README.md`.
 
 #[path = "throughput/page.rs"]
 mod page;
@@ -23,7 +21,7 @@ use self::page::Floor;
 #[global_allocator]
 static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
 
-/// A page's rows: as many as B2 charges for once, and as many as it gives at once.
+/// The rows of a page: those of one billed transaction, and the maximum.
 const ROWS: [u32; 2] = [1_000, 10_000];
 
 fn main() {
@@ -33,7 +31,7 @@ fn main() {
     divan::main();
 }
 
-/// Kinds of names, and what an encoder does with them.
+/// Kinds of names, by the work of the encoder.
 const NAMES: [&str; 4] = ["plain", "spaces", "non-ASCII", "1,024 bytes"];
 
 fn name(kind: &str) -> String {
@@ -69,7 +67,7 @@ fn page(rows: u32) -> String {
     page::beginning(rows) + &page::end(Some(rows.into()))
 }
 
-/// The call's own reading: every field, checked and owned.
+/// Decoding by the call: every field, validated and owned.
 #[divan::bench(args = ROWS)]
 fn page_of_a_listing(bencher: Bencher<'_, '_>, rows: u32) {
     let page = Bytes::from(page(rows));
@@ -86,7 +84,7 @@ fn page_of_a_listing(bencher: Bencher<'_, '_>, rows: u32) {
         .bench(|| files(black_box(&page)));
 }
 
-/// The floor: the same bytes, four fields of each row, nothing owned and nothing checked.
+/// The baseline: four fields of each row, borrowed and not validated.
 #[divan::bench(args = ROWS)]
 fn page_of_a_listing_floor(bencher: Bencher<'_, '_>, rows: u32) {
     let page = page(rows);
@@ -99,22 +97,24 @@ fn page_of_a_listing_floor(bencher: Bencher<'_, '_>, rows: u32) {
         .bench(|| files(black_box(page.as_bytes())));
 }
 
-/// A backend that answers at once, in the same thread.
+/// A backend that responds at once, on the same thread.
 async fn answer(request: Request) -> Result<Response, HttpError> {
     drop(black_box(request));
     Ok(Response::new(ResponseBody::from(UPLOAD_URL)))
 }
 
-const UPLOAD_URL: &str = r#"{
-  "authorizationToken": "4_0022623512fc8f80000000001_0186e431_d18d02_upld_tH7VW03boebOXayIc43-sxptpfA=",
-  "bucketId": "b2f6f21365e1d29f6c580f18",
-  "uploadUrl": "https://pod-000-1005-03.backblaze.com/b2api/v4/b2_upload_file?cvt=c001_v0001005_t0027&bucket=4a48"
-}
-"#;
+const UPLOAD_URL: &str = concat!(
+    "{\n  \"authorizationToken\": ",
+    r#""4_0022623512fc8f80000000001_0186e431_d18d02_upld_tH7VW03boebOXayIc43-sxptpfA=","#,
+    "\n  \"bucketId\": \"b2f6f21365e1d29f6c580f18\",\n  \"uploadUrl\": ",
+    r#""https://pod-000-1005-03.backblaze.com/b2api/v4/b2_upload_file"#,
+    r#"?cvt=c001_v0001005_t0027&bucket=4a48""#,
+    "\n}\n"
+);
 
 const API_URL: &str = "https://api001.backblazeb2.com";
 
-/// One call: built, sent under its deadlines, judged, read.
+/// One call: built, sent with deadlines, classified, decoded.
 #[divan::bench]
 fn one_call(bencher: Bencher<'_, '_>) {
     let token = Secret::new("4_0022623512fc8f80000000001_0186e431_d18d02_acct");
@@ -130,7 +130,7 @@ fn one_call(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// The floor: the same request, made by hand, to the same backend; the answer's bytes are not read.
+/// The baseline: the same request made by hand over the same backend, with the response not decoded.
 #[divan::bench]
 fn one_call_floor(bencher: Bencher<'_, '_>) {
     bencher.bench(|| {

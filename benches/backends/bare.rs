@@ -1,4 +1,4 @@
-//! Each library as one would use it by hand, with the settings of its backend.
+//! Each library without b2kit, with the settings of its backend.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What is sent: one chunk over and over, and one small document.
+//! The data to send: one chunk repeated, and one small document.
 
 use std::io;
 use std::pin::Pin;
@@ -12,10 +12,11 @@ const CHUNK: usize = 128 << 10;
 
 static ZEROS: [u8; CHUNK] = [0; CHUNK];
 
-/// About what a small call sends and gets.
-pub(crate) const DOCUMENT: &str = r#"{"bucketId":"4a48fe8875c6214145260818","fileName":"2026/some/name.txt","maxFileCount":100,"accountId":"12f634bf3cbz"}"#;
+/// About the size of a small call's request and reply.
+pub(crate) const DOCUMENT: &str = "{\"bucketId\":\"4a48fe8875c6214145260818\",\"fileName\":\"2026/\
+    some/name.txt\",\"maxFileCount\":100,\"accountId\":\"12f634bf3cbz\"}";
 
-/// So many bytes, as a stream.
+/// `len` bytes as a stream.
 pub(crate) fn chunks(bytes: u64) -> impl Stream<Item = io::Result<Bytes>> + Send + Sync + Unpin {
     let chunk = move |at| {
         let size = usize::try_from(bytes - at).unwrap_or(CHUNK).min(CHUNK);
@@ -24,7 +25,7 @@ pub(crate) fn chunks(bytes: u64) -> impl Stream<Item = io::Result<Bytes>> + Send
     stream::iter((0..bytes).step_by(CHUNK).map(chunk))
 }
 
-/// So many bytes, to be read.
+/// `len` bytes as a reader.
 pub(crate) struct Reader {
     pub(crate) left: u64,
 }

@@ -1,13 +1,15 @@
-//! Each backend against its library used bare: 1 GiB up and down, and small JSON calls over one connection.
+//! Each backend compared with its library alone: 1 GiB up and down, and small JSON calls over one connection.
 //!
 //! ```sh
 //! cargo bench -p b2kit-benches --bench backends --features surf                      # everything
 //! cargo bench -p b2kit-benches --bench backends --features surf -- hyper --rounds 9  # one backend, longer
 //! ```
 //!
-//! The server is this same program in a process of its own, and so is each sample. Without `--bench` it is `cargo test`
-//! that asks: then everything runs once, and small.
+//! The server is this program in another process, and so is each sample. Without `--bench`, as under `cargo test`,
+//! everything runs once with small sizes.
 
+#[path = "../throughput/alternate.rs"]
+mod alternate;
 mod bare;
 mod chunks;
 #[path = "../throughput/meter.rs"]
@@ -16,16 +18,14 @@ mod meter;
 mod process;
 mod server;
 mod through;
-#[path = "../throughput/turns.rs"]
-mod turns;
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::process::{Command, ExitCode};
 
+use self::alternate::{in_turns, median, spread};
 use self::meter::Meter;
 use self::process::Server;
-use self::turns::{in_turns, median, spread};
 
 type Failure = Box<dyn StdError + Send + Sync>;
 
@@ -77,7 +77,7 @@ impl Library {
     }
 }
 
-/// What there is to do, and how much: bytes, or calls.
+/// A task and its size in bytes or calls.
 #[derive(Debug, Clone, Copy)]
 enum Task {
     Up(u64),
@@ -114,7 +114,7 @@ impl fmt::Display for Task {
     }
 }
 
-/// What one process tells of its work: seconds of time and of CPU time, and bytes of memory at the peak.
+/// The result of a process: time and CPU time in seconds, peak memory in bytes.
 #[derive(Debug, Clone, Copy)]
 struct Sample {
     wall: f64,
@@ -142,11 +142,11 @@ impl Sample {
     }
 }
 
-/// So often a sample does its work, and tells the median: on loopback a GiB takes a fifth of a second, in which the
-/// system's scheduling makes more of a difference than all that is measured here.
+/// How often a sample repeats its work; the result is the median. On loopback a GiB takes a fifth of a second, so the
+/// effect of scheduling on a single run is larger than any measured here.
 const TIMES: usize = 5;
 
-/// Does a little of the work to warm up, and then all of it several times.
+/// Runs a little of the work to warm up, then all of it several times.
 fn be_taken(library: &str, way: &str, task: &str, amount: &str, port: &str) -> Result<(), Failure> {
     let library = Library::ALL.iter().find(|it| it.name() == library);
     let library = *library.ok_or("no such library")?;
@@ -169,7 +169,7 @@ fn be_taken(library: &str, way: &str, task: &str, amount: &str, port: &str) -> R
     Ok(())
 }
 
-/// Does one task after the other, which all clients do alike; what one took at the median, of all but the first.
+/// Runs the task repeatedly, the same way with all clients. Returns the median without the first run.
 async fn measured<F>(
     tasks: Vec<Task>,
     mut perform: impl FnMut(Task) -> F,
@@ -213,7 +213,8 @@ fn compare_all(arguments: &[&str]) -> Result<(), Failure> {
     };
     let server = Server::start(&[])?;
     println!(
-        "| rounds: {rounds} | through b2kit | bare | time ÷ bare: min, median, max | CPU ÷ bare | peak memory, bare |"
+        "| rounds: {rounds} | through b2kit | bare | time ÷ bare: min, median, max | CPU ÷ bare | \
+         peak memory, bare |"
     );
     println!("|---|---|---|---|---|---|");
     for &library in Library::ALL.iter().filter(chosen) {

@@ -1,5 +1,4 @@
-//! A server that costs next to nothing: it swallows what it is sent, and sends as many bytes as the path says, or a small
-//! document.
+//! A minimal server: it discards request bodies, and sends as many bytes as the path says, or a small document.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -8,7 +7,7 @@ use crate::chunks::DOCUMENT;
 
 const BUFFER: usize = 256 << 10;
 
-/// Answers one request after the other.
+/// Serves requests sequentially.
 pub(crate) fn converse(stream: TcpStream, _: u16) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut input = BufReader::with_capacity(BUFFER, &stream);

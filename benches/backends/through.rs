@@ -1,4 +1,4 @@
-//! Through the seam, with the guard before the backend, as `b2kit::Client` has it.
+//! Each backend in a `CheckedClient`, as `b2kit::Client` uses it.
 
 use b2kit::backend::hyper::HyperClient;
 use b2kit::backend::isahc::IsahcClient;

@@ -1,4 +1,4 @@
-//! [`Bare`]: hyper as one would use it by hand.
+//! [`Bare`]: hyper without b2kit.
 
 use std::io;
 use std::pin::Pin;
@@ -19,8 +19,8 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use crate::Failure;
 use crate::file::File;
 
-/// hyper as one would use it by hand: a client with the settings of b2kit's backend, plain requests, and the same SHA-1
-/// over the same chunks.
+/// hyper without b2kit: a client with the settings of b2kit's backend, plain requests, and the same SHA-1 over the same
+/// chunks.
 pub(crate) struct Bare {
     client: legacy::Client<HttpConnector, BareBody>,
     origin: String,
@@ -42,7 +42,7 @@ impl Bare {
         Self { client, origin }
     }
 
-    /// Sends so many bytes, which come from `source`; the SHA-1 that the server notes.
+    /// Sends `source`, and returns the SHA-1 that the server received.
     pub(crate) async fn upload(
         &self,
         len: u64,
@@ -101,7 +101,7 @@ impl Bare {
     }
 }
 
-/// The file's bytes and then the digits of their SHA-1, as simply as it can be done.
+/// The file's bytes followed by the digits of their SHA-1, in the simplest way.
 pub(crate) struct HashedAtEnd {
     source: BodyStream,
     hasher: Option<Sha1Hasher>,

@@ -9,10 +9,10 @@ use b2kit::Bytes;
 use b2kit::types::{Sha1, Sha1Hasher};
 use futures::Stream;
 
-/// What is read at a time.
+/// The size of a read.
 pub(crate) const CHUNK: usize = 128 << 10;
 
-/// The file's bytes are these, over and over.
+/// The bytes that a file repeats.
 pub(crate) static PATTERN: LazyLock<Box<[u8]>> = LazyLock::new(|| {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut next = || {
@@ -24,7 +24,7 @@ pub(crate) static PATTERN: LazyLock<Box<[u8]>> = LazyLock::new(|| {
     (0..CHUNK / 8).flat_map(|_| next()).collect()
 });
 
-/// A file, as a disk's cache would give it: each chunk is memory of its own, filled while it is read.
+/// A file as read from the disk's cache: each chunk is allocated and filled while it is read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct File {
     pub(crate) len: u64,
@@ -50,7 +50,7 @@ impl File {
         Reading { left: self.len }
     }
 
-    /// The id under which the server has it. It says all that the server needs to know.
+    /// Its id, which tells the server everything it needs.
     pub(crate) fn id(&self) -> String {
         format!("4_z{}_{}", self.len, self.sha1)
     }

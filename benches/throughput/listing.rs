@@ -1,11 +1,11 @@
-//! The listing of a bucket as long as its id says, in pages of a thousand rows.
+//! A listing in pages of a thousand rows. The id of the bucket gives its length.
 
 use serde::{Deserialize, Serialize};
 
-/// Where it is asked for.
+/// The path of the call.
 pub(crate) const LIST: &str = "/b2api/v4/b2_list_file_names";
 
-/// What it is asked for with.
+/// The request.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Asked {
@@ -16,7 +16,7 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// The row that the next page starts at, or `None` where nobody could tell.
+    /// The first row of the next page, or `None` if it is unknown.
     pub(crate) fn next(&self) -> Option<Option<u64>> {
         let rows: u64 = self.bucket_id.parse().ok()?;
         let start = match &self.start_file_name {
@@ -28,7 +28,7 @@ impl Asked {
     }
 }
 
-/// The row that has this name.
+/// The row with this name.
 fn row_of(name: &str) -> Option<u64> {
     let (_, row) = name.strip_suffix(".odt")?.rsplit_once('-')?;
     row.parse().ok()

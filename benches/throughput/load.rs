@@ -1,14 +1,14 @@
-//! [`Load`]: what is done in a sample.
+//! [`Load`]: the work of a sample.
 
 use std::fmt;
 
 use crate::Failure;
-use crate::arm::{Contender, Client, Task};
+use crate::contender::{Client, Contender, Task};
 use crate::meter::Meter;
 use crate::process::Server;
 use crate::sample::{self, Sample};
 
-/// So many files of a size, one after the other, or so many listings of a length.
+/// A number of files of a size, sequentially, or a number of listings of a length.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Load {
     pub(crate) task: Task,
@@ -18,7 +18,7 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// As small as shows whether it works.
+    /// The smallest load that shows whether it works.
     pub(crate) fn shrunk(self) -> Self {
         Self {
             times: self.times.min(2),
@@ -43,7 +43,7 @@ impl fmt::Display for Load {
 }
 
 impl Load {
-    /// Starts a process that carries the load once to warm up and once more.
+    /// Takes a sample in a new process, which runs the load once to warm up and once measured.
     pub(crate) fn take(self, server: &Server, arm: Contender) -> Result<Sample, Failure> {
         let numbers = [u64::from(server.port()), u64::from(self.times), self.size];
         let [port, times, size] = numbers.map(|number| number.to_string());
@@ -51,12 +51,14 @@ impl Load {
     }
 }
 
-/// Is the process that a sample is taken in.
+/// The main function of a sample's process.
 pub(crate) fn be_taken(what: &[&str]) -> Result<(), Failure> {
     let &[port, arm, task, times, size] = what else {
         return Err("a sample is of PORT ARM TASK TIMES SIZE".into());
     };
-    let arm = Contender::BOTH.into_iter().find(|known| known.name() == arm);
+    let arm = Contender::BOTH
+        .into_iter()
+        .find(|known| known.name() == arm);
     let task = Task::ALL.into_iter().find(|known| known.name() == task);
     let (arm, task) = arm.zip(task).ok_or("what is to be done?")?;
     let (port, times) = (port.parse()?, times.parse::<u32>()?);

@@ -1,16 +1,16 @@
-//! A file's way up and down and a long listing, through b2kit and through bare hyper: time, CPU time, and memory at its
-//! peak.
+//! Uploads, downloads and a long listing with b2kit and with bare hyper: time, CPU time and peak memory.
 //!
 //! ```sh
 //! cargo bench -p b2kit-benches --bench throughput                          # everything
 //! cargo bench -p b2kit-benches --bench throughput -- upload --rounds 15    # one task, longer
 //! ```
 //!
-//! The server is this same program in a process of its own, and so is each sample. Without `--bench` it is `cargo test`
-//! that asks: then everything runs once, and small. README.md beside this directory says what is measured against what.
+//! The server is this program in another process, and so is each sample. Without `--bench`, as under `cargo test`,
+//! everything runs once with small sizes. `benches/README.md` describes the comparison.
 
-mod arm;
+mod alternate;
 mod bare;
+mod contender;
 mod file;
 mod listing;
 mod load;
@@ -19,23 +19,22 @@ mod page;
 mod process;
 mod sample;
 mod server;
-mod turns;
 mod wire;
 
 use std::error::Error as StdError;
 use std::process::ExitCode;
 
-use self::arm::{Contender, Task};
+use self::alternate::{in_turns, median, spread};
+use self::contender::{Contender, Task};
 use self::load::Load;
 use self::process::Server;
 use self::sample::Sample;
-use self::turns::{in_turns, median, spread};
 
 type Failure = Box<dyn StdError + Send + Sync>;
 
 const MIB: u64 = 1 << 20;
 
-/// What stands in the place of a number that the system doesn't tell.
+/// Printed in place of a number that the system doesn't report.
 const UNKNOWN: &str = "unknown here";
 
 const USAGE: &str =
@@ -72,7 +71,7 @@ struct Plan {
 }
 
 impl Plan {
-    /// Reads what cargo and its user say; `None` if nothing is to be done.
+    /// Parses the arguments; `None` if there is nothing to do.
     fn from_arguments(arguments: &[&str]) -> Result<Option<Self>, Failure> {
         let bench = arguments.contains(&"--bench") && !arguments.contains(&"--test");
         let (mut rounds, mut filters) = (None, Vec::new());
@@ -148,13 +147,17 @@ impl Plan {
 
     fn compare(&self, server: &Server, load: Load) -> Result<(), Failure> {
         let take = |arm| load.take(server, arm);
-        let rounds = in_turns(self.rounds, || take(Contender::B2kit), || take(Contender::Bare))?;
+        let rounds = in_turns(
+            self.rounds,
+            || take(Contender::B2kit),
+            || take(Contender::Bare),
+        )?;
         print(load, &rounds);
         Ok(())
     }
 }
 
-/// What is compared. One large file shows what each byte costs, and many small ones what each call costs.
+/// The loads to compare. A large file shows the cost of a byte, many small ones the cost of a call.
 fn loads(task: Task) -> Vec<Load> {
     let load = |times, size| Load { task, times, size };
     match task {
@@ -163,7 +166,7 @@ fn loads(task: Task) -> Vec<Load> {
     }
 }
 
-/// Of what the peak of memory is looked at: it should be the same for all sizes.
+/// The loads whose peak memory is measured, which should not depend on the size.
 fn peaks(task: Task) -> Vec<Load> {
     let sizes = match task {
         Task::Upload | Task::Download => [64 * MIB, 256 * MIB, 1024 * MIB],

@@ -1,4 +1,4 @@
-//! [`Meter`]: time and CPU time of this process, and its memory.
+//! [`Meter`]: time, CPU time and memory of this process.
 
 use std::time::{Duration, Instant};
 
@@ -31,7 +31,7 @@ fn now() -> Instant {
     Instant::now()
 }
 
-/// The CPU time so far: finer than the hundredths of a second that `/proc/self/stat` has.
+/// The CPU time so far, with a finer resolution than the hundredths of a second in `/proc/self/stat`.
 #[cfg(unix)]
 fn cpu() -> Option<Duration> {
     use rustix::time::{ClockId, clock_gettime};
@@ -43,7 +43,7 @@ const fn cpu() -> Option<Duration> {
     None
 }
 
-/// The most memory that this process ever had resident, in bytes; `None` where there is no Linux to tell.
+/// The peak resident memory of this process in bytes; `None` except on Linux.
 pub(crate) fn peak_resident_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status

@@ -1,4 +1,4 @@
-//! A page of a listing as B2 sends it, and the least that can be done to read one.
+//! A page of a listing as B2 sends it, and the minimal way to read it.
 //!
 //! Indented, about 1 kB for each row. The fields are those of `fixtures/b2_list_file_versions.json`, and `contentMd5`,
 //! which recordings have.
@@ -12,6 +12,9 @@ pub(crate) fn beginning(rows: u32) -> String {
     let mut page = String::from("{\n  \"files\": [");
     for row in 0..rows {
         let comma = if row == 0 { "" } else { "," };
+        let file_id = format!(
+            "4_zb2f6f21365e1d29f6c580f18_f1162979af{row:06x}_d20260914_m210813_c002_v0001107_t0011"
+        );
         write!(
             page,
             r#"{comma}
@@ -23,7 +26,7 @@ pub(crate) fn beginning(rows: u32) -> String {
       "contentMd5": "{row:032x}",
       "contentSha1": "{row:040x}",
       "contentType": "application/octet-stream",
-      "fileId": "4_zb2f6f21365e1d29f6c580f18_f1162979af{row:06x}_d20260914_m210813_c002_v0001107_t0011",
+      "fileId": "{file_id}",
       "fileInfo": {{
         "src_last_modified_millis": "15326260{row:05}"
       }},
@@ -54,7 +57,7 @@ pub(crate) fn beginning(rows: u32) -> String {
     page
 }
 
-/// What follows the last row; `next` is the row that the next page starts at.
+/// The end of the page; `next` is the first row of the next page.
 pub(crate) fn end(next: Option<u64>) -> String {
     let next = next.map_or_else(|| "null".to_owned(), |row| format!("\"{}\"", name(row)));
     format!("\n  ],\n  \"nextFileName\": {next}\n}}\n")
@@ -64,7 +67,7 @@ fn name(row: u64) -> String {
     format!("backups/2026-09-14/home/documents/letters/landlord-{row:06}.odt")
 }
 
-/// The floor: four fields of each row, nothing owned and nothing checked.
+/// The baseline: four fields of each row, borrowed and not validated.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Floor<'a> {

@@ -1,4 +1,4 @@
-//! A benchmark's server, in a process of its own.
+//! The server of a benchmark, in a process of its own.
 
 use std::io::{self, BufRead as _, BufReader};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -10,14 +10,14 @@ use crate::Failure;
 /// The argument that makes this program the server.
 pub(crate) const ARGUMENT: &str = "--serve";
 
-/// The server in a process of its own, which ends when this is dropped.
+/// The process of the server, which is killed when this is dropped.
 pub(crate) struct Server {
     process: Child,
     port: u16,
 }
 
 impl Server {
-    /// With what the server is to be told besides.
+    /// Starts the server with these additional arguments.
     pub(crate) fn start(more: &[&str]) -> Result<Self, Failure> {
         let mut process = Command::new(std::env::current_exe()?)
             .arg(ARGUMENT)
@@ -45,7 +45,7 @@ impl Drop for Server {
     }
 }
 
-/// Is the server, until the input ends: `converse` is each connection, and is told the port.
+/// Runs the server until its input ends; `converse` serves a connection, given the port.
 pub(crate) fn serve(converse: fn(TcpStream, u16) -> io::Result<()>) -> Result<(), Failure> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let port = listener.local_addr()?.port();

@@ -1,7 +1,7 @@
-//! [`Sample`]: what some work took, measured in a process of its own.
+//! [`Sample`]: one measurement, taken in a process of its own.
 //!
-//! Within one process for all, the medians of the two arms differed by up to 15 %, now one way and now the other, for as
-//! long as the process lived: probably by where its memory lay. With a process for each sample that is evened out, too.
+//! Within a single process, the medians of the contenders differ by up to 15 % in either direction for the whole life
+//! of the process, probably by its memory layout. A process for each sample averages that out.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -11,21 +11,21 @@ use tokio::runtime;
 use crate::Failure;
 use crate::meter;
 
-/// The argument that makes this program a sample. After it comes what the sample is of.
+/// The argument that makes this program a sample, followed by the contender and its load.
 pub(crate) const ARGUMENT: &str = "--sample";
 
-/// What a load took.
+/// The result of a measurement.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sample {
     pub(crate) wall: Duration,
-    /// Of all threads, in user space and in the kernel; `None` where the system doesn't tell.
+    /// Of all threads, in user space and in the kernel; `None` where the system doesn't report it.
     pub(crate) cpu: Option<Duration>,
-    /// The most memory that was resident at any time, in bytes; `None` where the system doesn't tell.
+    /// The peak resident memory in bytes; `None` where the system doesn't report it.
     pub(crate) peak: Option<u64>,
 }
 
 impl Sample {
-    /// Starts a process that is this sample.
+    /// Takes the sample in a new process.
     pub(crate) fn take(what: &[&str]) -> Result<Self, Failure> {
         let output = Command::new(std::env::current_exe()?)
             .arg(ARGUMENT)
@@ -46,7 +46,7 @@ impl Sample {
     }
 }
 
-/// Is the process that a sample is taken in: does the work, which tells what the part of it took that counts.
+/// The main function of a sample's process: does the work, which measures its relevant part.
 pub(crate) fn be_taken(
     work: impl Future<Output = Result<(Duration, Option<Duration>), Failure>>,
 ) -> Result<(), Failure> {
@@ -67,9 +67,8 @@ pub(crate) fn be_taken(
     Ok(())
 }
 
-/// glibc gives the end of the heap back to the system whenever 128 KiB are free there, until the program has freed one
-/// larger piece of memory. Chunks of that size meet the limit or miss it by chance, which would make more of a difference
-/// than all that is measured here.
+/// Frees a large allocation. Until a program has done so, glibc returns the top of the heap to the system whenever 128
+/// KiB are free there, which chunks of that size trigger by chance: a larger effect than any measured here.
 fn settle_the_allocator() {
     drop(std::hint::black_box(vec![0_u8; 4 << 20]));
 }

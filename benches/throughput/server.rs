@@ -1,5 +1,4 @@
-//! A server that costs next to nothing: it swallows uploads, sends one buffer and one page over and over, and hashes
-//! nothing.
+//! A minimal server: it discards uploads, sends the same buffer and the same page again and again, and hashes nothing.
 
 use std::io::{self, BufReader, Read};
 use std::net::TcpStream;
@@ -9,7 +8,7 @@ use crate::listing::{Asked, LIST};
 use crate::page;
 use crate::wire::{BUFFER, Head, answer, send, swallow, upload_url, uploaded};
 
-/// Answers one request after the other.
+/// Serves requests sequentially.
 pub(crate) fn converse(stream: TcpStream, port: u16) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut input = BufReader::with_capacity(BUFFER, &stream);
@@ -34,7 +33,7 @@ pub(crate) fn converse(stream: TcpStream, port: u16) -> io::Result<()> {
 /// The rows of every page.
 static ROWS: LazyLock<String> = LazyLock::new(|| page::beginning(1_000));
 
-/// Answers with a page of a thousand rows: always the same but for the name of the next one.
+/// Responds with a page of a thousand rows, which differs only in its `nextFileName`.
 fn list(input: &mut impl Read, output: &mut impl io::Write, len: u64) -> io::Result<()> {
     let mut document = Vec::new();
     input.take(len).read_to_end(&mut document)?;

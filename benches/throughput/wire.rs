@@ -1,6 +1,6 @@
-//! What the servers of the benchmarks have in common: as much of HTTP and of B2's answers as a client needs.
+//! Shared by the servers of the benchmarks: as much of HTTP and of B2's replies as a client needs.
 //!
-//! They trust their client in everything, and hash nothing.
+//! The servers validate and hash nothing.
 
 use std::borrow::Cow;
 use std::io::{self, Read as _};
@@ -9,7 +9,7 @@ use crate::file::{File, chunk_at};
 
 pub(crate) const BUFFER: usize = 256 << 10;
 
-/// What of a request's head matters here.
+/// The relevant parts of a request's head.
 #[derive(Default)]
 pub(crate) struct Head {
     pub(crate) path: String,
@@ -17,7 +17,7 @@ pub(crate) struct Head {
     pub(crate) file_name: String,
     pub(crate) part_number: u32,
     pub(crate) range: Option<(u64, u64)>,
-    /// Where it is in the head and not behind the bytes.
+    /// The SHA-1, if it is in the head and not after the bytes.
     pub(crate) content_sha1: Option<String>,
 }
 
@@ -61,7 +61,7 @@ impl Head {
     }
 }
 
-/// Reads a body and keeps its last 40 bytes, where the SHA-1 of an upload stands.
+/// Reads a body and returns its last 40 bytes, which are the SHA-1 of an upload.
 pub(crate) fn swallow(input: &mut impl io::BufRead, len: u64) -> io::Result<Vec<u8>> {
     let digits = len.min(40);
     let mut before = len - digits;
@@ -79,7 +79,7 @@ pub(crate) fn swallow(input: &mut impl io::BufRead, len: u64) -> io::Result<Vec<
     Ok(tail)
 }
 
-/// The length and the SHA-1 of what was sent, as the client says it.
+/// The length and SHA-1 of an upload as the client states them.
 pub(crate) fn content<'a>(request: &'a Head, tail: &'a [u8]) -> (u64, Cow<'a, str>) {
     let len = request.content_length;
     match &request.content_sha1 {
@@ -88,23 +88,26 @@ pub(crate) fn content<'a>(request: &'a Head, tail: &'a [u8]) -> (u64, Cow<'a, st
     }
 }
 
-/// What B2 says of a file that it has stored in one piece.
+/// B2's reply to `b2_upload_file`.
 pub(crate) fn uploaded(request: &Head, tail: &[u8]) -> String {
     let (len, sha1) = content(request, tail);
     let name = &request.file_name;
     format!(
-        r#"{{"action":"upload","bucketId":"b","contentLength":{len},"contentSha1":"{sha1}","fileId":"4_z","fileName":"{name}","uploadTimestamp":0}}"#
+        "{{\"action\":\"upload\",\"bucketId\":\"b\",\"contentLength\":{len},\
+         \"contentSha1\":\"{sha1}\",\"fileId\":\"4_z\",\"fileName\":\"{name}\",\
+         \"uploadTimestamp\":0}}"
     )
 }
 
-/// Where files go up, at this port.
+/// B2's reply to `b2_get_upload_url`, with this port.
 pub(crate) fn upload_url(port: u16) -> String {
     format!(
-        r#"{{"bucketId":"b","uploadUrl":"http://127.0.0.1:{port}/upload","authorizationToken":"t"}}"#
+        "{{\"bucketId\":\"b\",\"uploadUrl\":\"http://127.0.0.1:{port}/upload\",\
+         \"authorizationToken\":\"t\"}}"
     )
 }
 
-/// Answers with this document.
+/// Responds with this JSON.
 pub(crate) fn answer(output: &mut impl io::Write, document: &str) -> io::Result<()> {
     let len = document.len();
     let head = format!(
@@ -113,7 +116,7 @@ pub(crate) fn answer(output: &mut impl io::Write, document: &str) -> io::Result<
     output.write_all((head + document).as_bytes())
 }
 
-/// Answers with the file, or the range of it, that was asked for by its id.
+/// Responds with the requested file or range.
 pub(crate) fn send(output: &mut impl io::Write, request: &Head) -> io::Result<()> {
     let path = &request.path;
     let id = path.split_once("fileId=").map_or("", |(_, id)| id);

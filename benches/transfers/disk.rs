@@ -1,4 +1,4 @@
-//! [`Disk`]: where the files of the local disk lie.
+//! [`Disk`]: the files on the local disk.
 
 use std::fs;
 use std::io::{self, Read as _, Write as _};
@@ -14,22 +14,22 @@ use crate::file::{CHUNK, chunk};
 pub(crate) struct Disk<'a>(pub(crate) &'a Path);
 
 impl Disk<'_> {
-    /// Where the file lies that is sent.
+    /// The path of the file that is sent.
     pub(crate) fn source(self) -> PathBuf {
         self.0.join("source")
     }
 
-    /// Where it is put when it comes back.
+    /// The path that it is downloaded to.
     pub(crate) fn target(self) -> PathBuf {
         self.0.join("target")
     }
 
-    /// Puts so many bytes where they are sent from.
+    /// Writes the file that is sent.
     pub(crate) fn put(self, len: u64) -> io::Result<()> {
         write(&self.source(), len)
     }
 
-    /// A file with a hole in the place of its bytes, which takes no room.
+    /// Makes it a sparse file.
     pub(crate) fn put_hole(self, len: u64) -> io::Result<()> {
         fs::File::create(self.source())?.set_len(len)
     }
@@ -47,7 +47,7 @@ pub(crate) fn write(path: &Path, len: u64) -> io::Result<()> {
     file.flush()
 }
 
-/// The file's bytes, read as simply as it can be done.
+/// The file's bytes, read in the simplest way.
 pub(crate) fn read(
     path: &Path,
     len: u64,

@@ -1,4 +1,4 @@
-//! [`Load`]: what is carried, and the least that it takes.
+//! [`Load`]: a task, its size, and its lower bounds.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,20 +7,20 @@ use crate::Failure;
 
 const MIB: u64 = 1 << 20;
 
-/// The parts that the server recommends, as B2 does.
+/// The recommended part size, as B2's.
 const PART: u64 = 100_000_000;
 
-/// The ranges that a file is fetched in.
+/// The size of the ranges of a download.
 const RANGE: u64 = 64 * MIB;
 
-/// What there is to do.
+/// The tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Task {
     /// Small files from memory.
     Up,
     /// Small files from the disk.
     UpFromDisk,
-    /// Small files, to nowhere.
+    /// Small files, discarded.
     Down,
     /// A large file from the disk, hashed before it is sent.
     Send,
@@ -63,7 +63,7 @@ impl Task {
         )
     }
 
-    /// Whether something is sent.
+    /// Whether it is an upload.
     pub(crate) const fn is_up(self) -> bool {
         matches!(
             self,
@@ -72,7 +72,7 @@ impl Task {
     }
 }
 
-/// So many files of a size.
+/// A number of files of a size.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Load {
     pub(crate) task: Task,
@@ -80,7 +80,7 @@ pub(crate) struct Load {
     pub(crate) size: u64,
     /// Files, or parts of one.
     pub(crate) at_once: usize,
-    /// What the server waits before each answer, in milliseconds.
+    /// The server's latency in milliseconds.
     pub(crate) latency: u64,
 }
 
@@ -96,7 +96,7 @@ impl Load {
         }
     }
 
-    /// As small as shows whether it works.
+    /// The smallest load that shows whether it works.
     pub(crate) fn shrunk(self) -> Self {
         Self {
             files: self.files.min(20),
@@ -125,8 +125,8 @@ impl Load {
         })
     }
 
-    /// The fewest calls that can do it. Each upload that is under way needs a URL of its own.
-    pub(crate) fn least_calls(self) -> u64 {
+    /// The minimum number of calls. Each concurrent upload needs an upload URL of its own.
+    pub(crate) fn min_calls(self) -> u64 {
         let at_once = self.at_once as u64;
         match self.task {
             Task::Up | Task::UpFromDisk => self.files + at_once.min(self.files),
@@ -140,8 +140,8 @@ impl Load {
         }
     }
 
-    /// The time that the server's waiting takes at least; only of small files.
-    pub(crate) fn bound(self) -> Duration {
+    /// The minimum time due to the server's latency, for small files.
+    pub(crate) fn latency_bound(self) -> Duration {
         let url = u64::from(self.task.is_up());
         let waits = url + self.files.div_ceil(self.at_once as u64);
         Duration::from_millis(waits * self.latency)

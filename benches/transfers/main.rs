@@ -1,5 +1,5 @@
-//! Transfers, through b2kit, bare hyper and curl: many small files at once, with and without latency, and a large one from
-//! the disk and to it; how many calls they make, and what memory they need. And against programs that do the same.
+//! Transfers with b2kit, bare hyper and curl: many concurrent small files, with and without latency, and a large one
+//! from and to the disk; their number of calls and their memory. Also a comparison with other programs.
 //!
 //! ```sh
 //! cargo bench -p b2kit-benches --bench transfers                         # everything
@@ -7,12 +7,14 @@
 //! cargo bench -p b2kit-benches --bench transfers -- programs             # rclone and b2, against the emulator
 //! ```
 //!
-//! The server is this same program in a process of its own, and so is each sample. Without `--bench` it is `cargo test`
-//! that asks: then everything runs once, and small. README.md beside this directory says what is measured against what.
+//! The server is this program in another process, and so is each sample. Without `--bench`, as under `cargo test`,
+//! everything runs once with small sizes. `benches/README.md` describes the comparison.
 
-mod arm;
+#[path = "../throughput/alternate.rs"]
+mod alternate;
 #[path = "../throughput/bare.rs"]
 mod bare;
+mod contender;
 mod disk;
 #[path = "../throughput/file.rs"]
 mod file;
@@ -25,29 +27,28 @@ mod programs;
 #[path = "../throughput/sample.rs"]
 mod sample;
 mod server;
-#[path = "../throughput/turns.rs"]
-mod turns;
 #[path = "../throughput/wire.rs"]
 mod wire;
 
 use std::error::Error as StdError;
 use std::process::ExitCode;
 
-use self::arm::Contender;
+use self::alternate::{in_turns, median, spread};
+use self::contender::Contender;
 use self::disk::Disk;
 use self::load::{Load, Task};
 use self::process::Server;
 use self::sample::Sample;
-use self::turns::{in_turns, median, spread};
 
 type Failure = Box<dyn StdError + Send + Sync>;
 
 const GIB: u64 = 1 << 30;
 
-/// What stands in the place of a number that nobody tells.
+/// Printed in place of an unknown number.
 const UNKNOWN: &str = "";
 
-const USAGE: &str = "cargo bench -p b2kit-benches --bench transfers -- [up|down|send|fetch|verify|memory|programs] [--rounds N]";
+const USAGE: &str = "cargo bench -p b2kit-benches --bench transfers -- \
+    [up|down|send|fetch|verify|memory|programs] [--rounds N]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -57,8 +58,8 @@ fn main() -> ExitCode {
             server::be_told(latency, line).and_then(|()| process::serve(server::converse))
         }
         [sample::ARGUMENT, programs::ARGUMENT, ref what @ ..] => programs::be_taken(what),
-        [sample::ARGUMENT, ref what @ ..] => arm::be_taken(what),
-        _ => Plan::from_arguments(&arguments).and_then(|plan| plan.carry_out()),
+        [sample::ARGUMENT, ref what @ ..] => contender::be_taken(what),
+        _ => Plan::from_arguments(&arguments).and_then(|plan| plan.run()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -78,7 +79,7 @@ struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    /// Reads what cargo and its user say.
+    /// Parses the arguments.
     fn from_arguments(arguments: &[&'a str]) -> Result<Self, Failure> {
         let in_earnest = arguments.contains(&"--bench") && !arguments.contains(&"--test");
         let mut rounds = if in_earnest { 7 } else { 1 };
@@ -112,7 +113,7 @@ impl<'a> Plan<'a> {
         self.filters.is_empty() || self.filters.iter().any(|filter| what.contains(filter))
     }
 
-    fn carry_out(&self) -> Result<(), Failure> {
+    fn run(&self) -> Result<(), Failure> {
         let directory = tempfile::tempdir()?;
         let disk = Disk(directory.path());
         if !self.in_earnest {
@@ -125,10 +126,10 @@ impl<'a> Plan<'a> {
             self.compare_all(disk, loads)?;
         }
         if self.wants("verify") {
-            self.look_at_verification(disk)?;
+            self.measure_verification(disk)?;
         }
         if self.wants("memory") {
-            self.look_at_memory(disk)?;
+            self.measure_memory(disk)?;
         }
         if self.wants("programs") {
             programs::compare_all(self.rounds, self.in_earnest)?;
@@ -137,14 +138,15 @@ impl<'a> Plan<'a> {
     }
 
     fn compare_all(&self, disk: Disk<'_>, loads: Vec<Load>) -> Result<(), Failure> {
-        let arms = if arm::has_curl() {
+        let arms = if contender::has_curl() {
             vec![Contender::B2kit, Contender::Bare, Contender::Curl]
         } else {
             println!("curl is not installed, and left out.\n");
             vec![Contender::B2kit, Contender::Bare]
         };
         println!(
-            "| | b2kit | bare hyper | ÷ bare: min, median, max | ÷ curl | ÷ latency | calls, at least |"
+            "| | b2kit | bare hyper | ÷ bare: min, median, max | ÷ curl | ÷ latency | calls, at \
+             least |"
         );
         println!("|---|---|---|---|---|---|---|");
         for load in loads {
@@ -181,8 +183,8 @@ impl<'a> Plan<'a> {
         Ok(())
     }
 
-    /// What it costs to verify a file, over loopback, where the server wants a core too, and over a line that leaves time.
-    fn look_at_verification(&self, disk: Disk<'_>) -> Result<(), Failure> {
+    /// Measures the cost of verification, over loopback and over lines of limited bandwidth.
+    fn measure_verification(&self, disk: Disk<'_>) -> Result<(), Failure> {
         println!("\n| fetch | verified | not verified | verified ÷ not: min, median, max |");
         println!("|---|---|---|---|");
         for line in [0, 1000, 500, 250] {
@@ -214,8 +216,8 @@ impl<'a> Plan<'a> {
         Ok(())
     }
 
-    /// It should be the same for all sizes.
-    fn look_at_memory(&self, disk: Disk<'_>) -> Result<(), Failure> {
+    /// Measures peak memory, which should not depend on the size.
+    fn measure_memory(&self, disk: Disk<'_>) -> Result<(), Failure> {
         println!("\n| peak resident memory | b2kit | bare hyper |");
         println!("|---|---|---|");
         let server = Server::start(&["0", "0"])?;
@@ -231,7 +233,11 @@ impl<'a> Plan<'a> {
                     let shown = |bytes| format!("{:.1} MiB", bytes as f64 / (1 << 20) as f64);
                     Ok(bytes.map_or_else(|| UNKNOWN.to_owned(), shown))
                 };
-                println!("| {load} | {} | {} |", peak(Contender::B2kit)?, peak(Contender::Bare)?);
+                println!(
+                    "| {load} | {} | {} |",
+                    peak(Contender::B2kit)?,
+                    peak(Contender::Bare)?
+                );
                 if !self.in_earnest {
                     break;
                 }
@@ -241,7 +247,7 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// What is compared.
+/// The loads to compare.
 fn loads() -> impl Iterator<Item = Load> {
     let small = |task, latency, at_once| Load {
         task,
@@ -262,7 +268,7 @@ fn loads() -> impl Iterator<Item = Load> {
         .chain([Task::Send, Task::SendOnce, Task::Fetch].map(|task| Load::large(task, GIB)))
 }
 
-/// The samples of each round are b2kit's, bare hyper's, and curl's if it is there.
+/// The samples of each round: b2kit, bare hyper, and curl if it is installed.
 fn print(load: Load, rounds: &[Vec<Sample>], calls: u64) {
     let wall = |sample: &Sample| Some(sample.wall.as_secs_f64());
     let cpu = |sample: &Sample| sample.cpu.map(|cpu| cpu.as_secs_f64());
@@ -295,14 +301,14 @@ fn print(load: Load, rounds: &[Vec<Sample>], calls: u64) {
             or_unknown(to_curl),
         );
     };
-    let bound = load.bound().as_secs_f64();
+    let bound = load.latency_bound().as_secs_f64();
     let to_bound = of_all(&|samples| Some(wall(samples.first()?)? / bound)).map(median);
     let to_bound = to_bound.filter(|_| load.latency > 0);
     let to_bound = or_unknown(to_bound.map(|ratio| format!("{ratio:.2}")));
     row(
         "time",
         &wall,
-        &format!("{to_bound} | {calls}, {}", load.least_calls()),
+        &format!("{to_bound} | {calls}, {}", load.min_calls()),
     );
     row("CPU", &cpu, " |");
 }

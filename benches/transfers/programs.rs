@@ -1,4 +1,4 @@
-//! The programs that do the same: rclone and the `b2` command line tool, against the emulator, for they want a whole B2.
+//! Comparison with rclone and the `b2` command line tool, against the emulator, since they need a complete B2.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,17 +13,17 @@ use b2kit::{Client, Credentials};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::Failure;
+use crate::alternate::median;
 use crate::disk::{self, Disk};
 use crate::meter::Meter;
 use crate::sample;
-use crate::turns::median;
 
-/// After the argument for a sample, this makes it one of b2kit's against the emulator.
+/// After the argument for a sample, this selects b2kit against the emulator.
 pub(crate) const ARGUMENT: &str = "--against-emulator";
 
 const BUCKET: &str = "benchmark";
 
-/// What is carried: a directory with so many files of a size, so many at once.
+/// A directory with a number of files of a size, and the concurrency.
 #[derive(Debug, Clone, Copy)]
 struct Tree {
     files: u64,
@@ -44,7 +44,7 @@ const TREES: [Tree; 2] = [
     },
 ];
 
-/// One who carries it.
+/// The programs.
 #[derive(Debug, Clone)]
 enum Program {
     B2kit,
@@ -61,7 +61,7 @@ impl Program {
         }
     }
 
-    /// Those that are there.
+    /// The installed programs.
     fn all() -> Vec<Self> {
         let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/real-clients/bin/b2");
         let b2 = [PathBuf::from("b2"), own]
@@ -74,7 +74,7 @@ impl Program {
             .collect()
     }
 
-    /// Carries the directory up, or back down to another.
+    /// Uploads the directory, or downloads it to another.
     fn command(&self, tree: Tree, disk: Disk<'_>, is_up: bool) -> Result<Command, Failure> {
         let (from, to) = (disk.source(), disk.target());
         let at_once = tree.at_once.to_string();
@@ -116,7 +116,7 @@ fn is_there(program: &Path, argument: &str) -> bool {
     status.is_ok_and(|status| status.success())
 }
 
-/// This program again, as [`be_taken`].
+/// This program again, running [`be_taken`].
 fn own(tree: Tree, disk: Disk<'_>, is_up: bool) -> Result<Command, Failure> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args([
@@ -129,7 +129,7 @@ fn own(tree: Tree, disk: Disk<'_>, is_up: bool) -> Result<Command, Failure> {
     Ok(command)
 }
 
-/// Is the process that carries a directory up or down.
+/// The main function of b2kit's process.
 pub(crate) fn be_taken(what: &[&str]) -> Result<(), Failure> {
     let &[way, at_once, directory] = what else {
         return Err("a sample is of WAY AT-ONCE DIRECTORY".into());
@@ -171,14 +171,15 @@ pub(crate) fn be_taken(what: &[&str]) -> Result<(), Failure> {
     })
 }
 
-/// The emulator's program, which ends when this is dropped.
+/// The process of the emulator, which is killed when this is dropped.
 struct Emulator {
     process: Child,
     settings: BTreeMap<String, String>,
 }
 
 impl Emulator {
-    /// It checks nothing, for it is not what is measured, and keeps everything, for it comes back.
+    /// Starts it without checksums, since it is not what is measured, and with the contents kept, since they are
+    /// downloaded.
     fn start(program: &Path) -> Result<Self, Failure> {
         let mut process = Command::new(program)
             .args(["--port", "0", "--bucket", BUCKET, "--checksums", "believed"])
@@ -213,7 +214,7 @@ impl Drop for Emulator {
     }
 }
 
-/// Prints the times of all programs that are there.
+/// Prints the times of all installed programs.
 pub(crate) fn compare_all(rounds: usize, in_earnest: bool) -> Result<(), Failure> {
     let directory = tempfile::tempdir()?;
     let disk = Disk(directory.path());
@@ -226,7 +227,8 @@ pub(crate) fn compare_all(rounds: usize, in_earnest: bool) -> Result<(), Failure
     println!();
     if !is_there(&emulator, "--version") {
         println!(
-            "No programs are compared: `cargo build --release -p b2kit-emulator --features cli` is wanted."
+            "No programs are compared: `cargo build --release -p b2kit-emulator --features cli` is \
+             wanted."
         );
         return Ok(());
     }
@@ -281,7 +283,7 @@ pub(crate) fn compare_all(rounds: usize, in_earnest: bool) -> Result<(), Failure
     Ok(())
 }
 
-/// From the program's start to its end.
+/// The time from the start of the program to its end.
 fn time(mut command: Command, emulator: &Emulator) -> Result<Duration, Failure> {
     command.envs(&emulator.settings).stdout(Stdio::null());
     let meter = Meter::start();
@@ -295,7 +297,7 @@ fn time(mut command: Command, emulator: &Emulator) -> Result<Duration, Failure> 
     Ok(wall)
 }
 
-/// Whether everything came back.
+/// Checks that everything was downloaded.
 fn is_same(tree: Tree, disk: Disk<'_>) -> Result<(), Failure> {
     for number in 0..tree.files {
         let name = format!("f{number}");

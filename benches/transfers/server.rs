@@ -1,4 +1,4 @@
-//! A server that costs next to nothing, counts what it is asked, and answers as late as it is told to.
+//! A minimal server that counts calls and responds with a configurable latency.
 
 use std::io::{self, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
@@ -10,28 +10,28 @@ use crate::Failure;
 use crate::process::Server;
 use crate::wire::{BUFFER, Head, answer, content, send, swallow, upload_url, uploaded};
 
-/// Where the number of calls is told, and begins anew.
+/// The path that returns the number of calls and resets it.
 const COUNT: &str = "/count";
 
 static CALLS: AtomicU64 = AtomicU64::new(0);
 
-/// The bytes of the large file that is being sent: one at a time.
+/// The bytes of the large file in progress, of which there is one at a time.
 static LARGE: AtomicU64 = AtomicU64::new(0);
 
-/// Before each answer, in milliseconds.
+/// The latency of each response in milliseconds.
 static LATENCY: AtomicU64 = AtomicU64::new(0);
 
-/// The line from here to all clients: so many bytes go in a microsecond, unless it is 0.
+/// The bandwidth to all clients in bytes per microsecond; 0 is unlimited.
 static LINE: AtomicU64 = AtomicU64::new(0);
 
-/// Each answer is to be so many milliseconds late, and what is downloaded comes over a line of so many MB/s.
+/// The latency in milliseconds, and the bandwidth of downloads in MB/s.
 pub(crate) fn be_told(latency: &str, line: &str) -> Result<(), Failure> {
     LATENCY.store(latency.parse()?, Ordering::Relaxed);
     LINE.store(line.parse()?, Ordering::Relaxed);
     Ok(())
 }
 
-/// How many calls the server has answered since it was last asked.
+/// The number of calls since the last query.
 pub(crate) fn calls(server: &Server) -> Result<u64, Failure> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, server.port()))?;
     stream.write_all(format!("GET {COUNT} HTTP/1.1\r\nConnection: close\r\n\r\n").as_bytes())?;
@@ -42,7 +42,7 @@ pub(crate) fn calls(server: &Server) -> Result<u64, Failure> {
     Ok(count.parse()?)
 }
 
-/// Answers one request after the other.
+/// Serves requests sequentially.
 pub(crate) fn converse(stream: TcpStream, port: u16) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut input = BufReader::with_capacity(BUFFER, &stream);
@@ -69,7 +69,8 @@ pub(crate) fn converse(stream: TcpStream, port: u16) -> io::Result<()> {
             "part" => part(&request, &tail),
             "b2_get_upload_url" => upload_url(port),
             "b2_get_upload_part_url" => format!(
-                r#"{{"fileId":"4_l","uploadUrl":"http://127.0.0.1:{port}/part","authorizationToken":"t"}}"#
+                "{{\"fileId\":\"4_l\",\"uploadUrl\":\"http://127.0.0.1:{port}/part\",\
+                 \"authorizationToken\":\"t\"}}"
             ),
             "b2_start_large_file" => {
                 LARGE.store(0, Ordering::Relaxed);
@@ -97,7 +98,7 @@ fn wait(millis: u64) {
     }
 }
 
-/// The line, which all who are sent something share.
+/// The bandwidth limit, shared by all downloads.
 struct Line<W>(W);
 
 impl<W: io::Write> io::Write for Line<W> {
@@ -133,11 +134,12 @@ fn part(request: &Head, tail: &[u8]) -> String {
     LARGE.fetch_add(len, Ordering::Relaxed);
     let number = request.part_number;
     format!(
-        r#"{{"contentLength":{len},"contentSha1":"{sha1}","fileId":"4_l","partNumber":{number},"uploadTimestamp":0}}"#
+        "{{\"contentLength\":{len},\"contentSha1\":\"{sha1}\",\"fileId\":\"4_l\",\
+         \"partNumber\":{number},\"uploadTimestamp\":0}}"
     )
 }
 
-/// The type and info of the large file, as its start gave them.
+/// The content type and file info of the large file.
 static STARTED: Mutex<String> = Mutex::new(String::new());
 
 fn attributes(start: &[u8]) -> io::Result<String> {
@@ -149,6 +151,8 @@ fn attributes(start: &[u8]) -> io::Result<String> {
 fn large(action: &str, len: u64) -> String {
     let started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
     format!(
-        r#"{{"action":"{action}","bucketId":"b","contentLength":{len},"contentSha1":"none","fileId":"4_l","fileName":"file","uploadTimestamp":0,{started}}}"#
+        "{{\"action\":\"{action}\",\"bucketId\":\"b\",\"contentLength\":{len},\
+         \"contentSha1\":\"none\",\"fileId\":\"4_l\",\"fileName\":\"file\",\"uploadTimestamp\":0,\
+         {started}}}"
     )
 }

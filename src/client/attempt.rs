@@ -188,7 +188,7 @@ pub(super) fn apply_common_headers(
     if let Some(left) = left {
         deadlines = match metadata.kind {
             // A download's bytes are read at the caller's own pace.
-            CallKind::Download => deadlines.with_patience(Throughput::new(
+            CallKind::Download => deadlines.with_min_progress(Throughput::new(
                 PROGRESS_BYTES,
                 client.policy.deadline.unwrap_or(left),
             )),

@@ -3,7 +3,7 @@
 use crate::api::{CreateBucket, ListBuckets};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
-use crate::transfer::BucketHandle;
+use crate::transfer::bucket::BucketHandle;
 use crate::types::{Bucket, BucketName, BucketType};
 
 impl Client {

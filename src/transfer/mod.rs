@@ -1,49 +1,51 @@
-//! What is larger than one call: files of any size from any source, up, down and across.
+//! Operations larger than one call: files of any size from any source, up, down and across.
 //!
-//! A transfer is one future: nothing is spawned, and dropping it stops everything that belongs to it within that drop.
-//! What a dropped or failed upload leaves on the server is in the client's ledger, which is in `client`.
+//! A transfer is one future. Nothing is spawned, so dropping it stops everything that belongs to it
+//! within that drop. What a dropped or failed upload leaves at B2 is in the client's ledger of
+//! unfinished uploads.
 //!
-//! In the order in which an upload meets them: `bucket` is the door; `source` where bytes come from; `plan` how they are
-//! cut; `hashing` what is known of them before they are sent; `large_file` carries parts side by side; `resume` finds what
-//! is on the server already; `progress` tells how far it is. `download` is the way back, and `safe_local_path` decides which paths the
-//! names of files may become. `disk` is all that touches local files. `copy` and `compose` make files of what is in B2;
-//! `many` does things to many files at once. `create` makes a file only where there is none.
+//! - `bucket`: the handle on which transfers begin; `buckets`: to list and create them
+//! - `upload`: planning, resuming, hashing first, non-replayable streams
+//! - `download`: to streams, writers and local paths; ranges side by side, verification
+//! - `copy`: what B2 copies: whole files, and files composed of byte ranges and local data
+//! - `create`: files created only where there is none
+//! - `bulk`: many files at once, each with its own outcome
+//! - `large_file`: parts side by side, which uploads, copies and compositions share
+//! - `source`: where the bytes of an upload come from; `source_error`: its errors
+//! - `disk`: all that touches local files
+//! - `local_path`, `reserved_names`: which local paths file names may become
+//! - `progress`: counters; `range_set`: which bytes are there
+//!
+//! No module imports one that imports it.
 
 mod bucket;
 mod buckets;
-mod compose;
-mod compose_plan;
+mod bulk;
 mod copy;
 mod create;
 #[cfg(feature = "fs")]
 mod disk;
 mod download;
-mod hashing;
 mod large_file;
-mod safe_local_path;
-mod many;
-mod once;
-mod options;
-mod pieces;
-mod plan;
+mod local_path;
 mod progress;
-mod reserved;
-mod resume;
-mod sent;
+#[cfg(feature = "fs")]
+mod range_set;
+mod reserved_names;
 mod source;
+mod source_error;
 mod upload;
 
 pub use bucket::BucketHandle;
-pub use compose::{Compose, Composed, ComposeSource};
-pub use compose_plan::{ComposePlan, ComposedPart};
-pub use copy::{Copied, CopySource, FileCopy};
+pub use copy::{
+    Compose, ComposePlan, ComposeSource, Composed, ComposedPart, Copied, CopySource, FileCopy,
+};
 pub use create::{CREATE_STAGES, Create, CreateSlot, Created, is_create_stage};
 pub use download::{DownloadStream, Downloaded, FileDownload, Verified};
 pub use large_file::OnFailure;
 #[cfg(unix)]
-pub use safe_local_path::unix_safe_local_path;
-pub use safe_local_path::{UnsafeName, safe_local_path};
+pub use local_path::unix_safe_local_path;
+pub use local_path::{UnsafeName, safe_local_path};
 pub use progress::{Progress, ProgressNow, Stage};
-pub use resume::{PlannedPart, ResumeToken, UploadPlan};
 pub use source::Source;
-pub use upload::{Upload, Uploaded};
+pub use upload::{PlannedPart, ResumeToken, Upload, UploadPlan, Uploaded};

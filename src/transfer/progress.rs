@@ -8,10 +8,11 @@ use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 
-/// How far a transfer is. Clones share it: one goes into the transfer, another is [looked at](Self::now) as often as one
-/// likes, or [listened to](Self::changes).
+/// How far a transfer is. Clones share it: one goes into the transfer, another is
+/// [polled](Self::now) or [watched](Self::changes).
 ///
-/// It is a handful of counters, so leaving it on costs nothing, and no code of the program runs within the transfer.
+/// It is a few atomic counters, so it costs nothing to leave on, and it calls no code of the
+/// program's within the transfer.
 ///
 /// ```
 /// # use b2kit::transfer::Progress;
@@ -22,7 +23,7 @@ use futures_core::Stream;
 #[derive(Debug, Clone, Default)]
 pub struct Progress(Arc<Shared>);
 
-/// What ends with the last [`Progress`], while streams of its changes may still be there.
+/// Ends with the last [`Progress`], while streams of its changes may still exist.
 #[derive(Debug, Default)]
 struct Shared(Arc<Counters>);
 
@@ -31,7 +32,7 @@ struct Counters {
     watch: Watch,
     stage: AtomicU8,
     bytes: AtomicU64,
-    /// One more than the number; 0 while it isn't known.
+    /// One more than the number; 0 while it is unknown.
     total_bytes: AtomicU64,
     parts: AtomicU32,
     total_parts: AtomicU32,
@@ -40,63 +41,63 @@ struct Counters {
     hashed_bytes: AtomicU64,
 }
 
-/// A moment of a [`Progress`].
+/// The state of a [`Progress`] at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProgressNow {
-    /// What it is at.
+    /// What the transfer is doing.
     pub stage: Stage,
-    /// The bytes that are over: handed to the network or arrived from it, and those that were there before. What has to be
-    /// sent or fetched again is taken off.
+    /// Bytes transferred: handed to the network or received from it, and those reused from an
+    /// earlier transfer. Bytes that have to be transferred again are subtracted.
     pub bytes: u64,
-    /// All there are; `None` while nobody knows.
+    /// The total; `None` while it is unknown.
     pub total_bytes: Option<u64>,
-    /// The parts that are over; a file that goes in one piece has none.
+    /// Parts completed; 0 for a file that is sent in one call.
     pub parts: u32,
-    /// All there are, as far as is known.
+    /// How many parts there are, as far as is known.
     pub total_parts: u32,
-    /// Those of them that were there from an earlier transfer.
+    /// Completed parts that come from an earlier transfer.
     pub reused_parts: u32,
-    /// How often something was sent or fetched again.
+    /// How often something was sent or requested again.
     pub retries: u32,
-    /// The bytes that were hashed before anything was sent.
+    /// Bytes that were hashed before anything was sent.
     pub hashed_bytes: u64,
 }
 
-/// What a transfer is at.
+/// What a transfer is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Stage {
-    /// Looking what there is to do.
+    /// Finding out what has to be done.
     Planning,
-    /// The source is read and hashed before it is sent: see [`ProgressNow::hashed_bytes`].
+    /// Reading and hashing the source before it is sent: see [`ProgressNow::hashed_bytes`].
     Hashing,
-    /// Bytes move.
+    /// Sending or receiving bytes.
     Transferring,
-    /// All bytes are over; the whole is checked, put together or put in its place.
+    /// All bytes are transferred: verifying, finishing the large file, or renaming the local file.
     Finishing,
-    /// It has ended well.
+    /// Completed successfully.
     Done,
 }
 
 impl Progress {
-    /// Of a transfer that has not begun.
+    /// The progress of a transfer that has not begun.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How far it is.
+    /// How far the transfer is.
     #[must_use]
     pub fn now(&self) -> ProgressNow {
         self.0.0.now()
     }
 
-    /// How far it is now, and again whenever that has changed since it was last told.
+    /// A stream of the progress: its state now, and again after each change.
     ///
-    /// What changes between two polls is told once: who takes his time misses nothing but what is over. The stream ends
-    /// after [`Stage::Done`], or when nobody has the progress any more: a transfer that fails or is dropped lets go of its
-    /// own.
+    /// Changes between two polls are merged, so a slow reader misses intermediate states only. The
+    /// stream ends after [`Stage::Done`], or when all clones of the progress are dropped; a
+    /// transfer that fails or is dropped drops its own.
     ///
     /// ```
     /// # use b2kit::transfer::{Progress, Stage};
@@ -118,13 +119,13 @@ impl Progress {
     pub fn changes(&self) -> impl Stream<Item = ProgressNow> + Send + Unpin + use<> {
         Changes {
             counters: Arc::clone(&self.0.0),
-            told: None,
+            last: None,
         }
     }
 
     fn change(&self, change: impl FnOnce(&Counters)) {
         change(&self.0.0);
-        self.0.0.watch.tell();
+        self.0.0.watch.notify();
     }
 
     pub(super) fn enter(&self, stage: Stage) {
@@ -140,28 +141,28 @@ impl Progress {
         self.change(|counters| counters.total_parts.store(total, SeqCst));
     }
 
-    /// Bytes were hashed, before anything is sent.
+    /// Counts bytes that were hashed before anything is sent.
     pub(super) fn hashed(&self, bytes: u64) {
         self.change(|counters| {
             counters.hashed_bytes.fetch_add(bytes, SeqCst);
         });
     }
 
-    /// Bytes are over.
+    /// Counts transferred bytes.
     pub(super) fn add(&self, bytes: u64) {
         self.change(|counters| {
             counters.bytes.fetch_add(bytes, SeqCst);
         });
     }
 
-    /// Bytes that were over have to go again.
-    pub(super) fn take_back(&self, bytes: u64) {
+    /// Subtracts bytes that have to be transferred again.
+    pub(super) fn subtract(&self, bytes: u64) {
         self.change(|counters| {
             counters.bytes.fetch_sub(bytes, SeqCst);
         });
     }
 
-    /// All that is over has to go again.
+    /// Resets the counts, since everything has to be transferred again.
     #[cfg(feature = "fs")]
     pub(super) fn start_over(&self) {
         self.change(|counters| {
@@ -186,7 +187,7 @@ impl Progress {
         });
     }
 
-    /// A part that was over has to go again.
+    /// Subtracts a completed part that has to be transferred again.
     pub(super) fn part_again(&self, bytes: u64) {
         self.change(|counters| {
             counters.parts.fetch_sub(1, SeqCst);
@@ -226,14 +227,14 @@ impl Counters {
 impl Drop for Shared {
     fn drop(&mut self) {
         self.0.watch.is_over.store(true, SeqCst);
-        self.0.watch.tell();
+        self.0.watch.notify();
     }
 }
 
-/// Who is to be told of changes. Where nobody is, telling costs a look.
+/// Who is notified of changes. If nobody is, a notification costs one load.
 ///
-/// Here and in the counters all is in one order: either who changes something sees that there is somebody to tell, or who
-/// begins to listen sees the change.
+/// All operations here and on the counters are sequentially consistent: either the one who changes
+/// something sees the watcher, or the watcher sees the change.
 #[derive(Debug, Default)]
 struct Watch {
     is_over: AtomicBool,
@@ -250,36 +251,36 @@ impl Watch {
         self.is_watched.store(true, SeqCst);
     }
 
-    fn tell(&self) {
+    fn notify(&self) {
         if !self.is_watched.load(SeqCst) {
             return;
         }
         let mut wakers = self.wakers.lock().unwrap_or_else(PoisonError::into_inner);
         self.is_watched.store(false, SeqCst);
-        let told = std::mem::take(&mut *wakers);
+        let wakers_to_wake = std::mem::take(&mut *wakers);
         drop(wakers);
-        told.into_iter().for_each(Waker::wake);
+        wakers_to_wake.into_iter().for_each(Waker::wake);
     }
 }
 
 struct Changes {
     counters: Arc<Counters>,
-    told: Option<ProgressNow>,
+    last: Option<ProgressNow>,
 }
 
 impl Stream for Changes {
     type Item = ProgressNow;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<ProgressNow>> {
-        if self.told.is_some_and(|told| told.stage == Stage::Done) {
+        if self.last.is_some_and(|last| last.stage == Stage::Done) {
             return Poll::Ready(None);
         }
         self.counters.watch.listen(cx.waker());
-        // In this order: what is over does not change any more.
+        // In this order: after the end nothing changes.
         let is_over = self.counters.watch.is_over.load(SeqCst);
         let now = self.counters.now();
-        if self.told != Some(now) {
-            self.told = Some(now);
+        if self.last != Some(now) {
+            self.last = Some(now);
             return Poll::Ready(Some(now));
         }
         if is_over {

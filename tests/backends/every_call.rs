@@ -1,4 +1,4 @@
-//! Every call of B2's native API, once at least.
+//! Every call of B2's native API, at least once.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -24,7 +24,7 @@ use super::served_through;
 use crate::names::NAMES;
 
 #[test]
-fn every_call_goes_through() {
+fn every_call_succeeds() {
     let emulator = Emulator::builder().absolute_minimum_part_size(10).build();
     let seen = Arc::new(Mutex::new(BTreeSet::new()));
     let (builder, _) = served_through(&emulator, |inner| {
@@ -76,16 +76,30 @@ fn every_call_goes_through() {
         let copied = CopyFile::new(&uploaded.file_id, file("g"));
         let copied = b2.call(copied).await.unwrap();
         let by_id = b2.call(DownloadFileById::new(&copied.file_id)).await;
-        assert_eq!(by_id.unwrap().body.collect(10).await.unwrap(), b"0123456789");
+        assert_eq!(
+            by_id.unwrap().body.collect(10).await.unwrap(),
+            b"0123456789"
+        );
         // A range that is the whole file may be answered as the whole file.
-        let whole = [ByteRange::from_offset(0), ByteRange::inclusive(0, 99).unwrap(), ByteRange::suffix(20).unwrap()];
+        let whole = [
+            ByteRange::from_offset(0),
+            ByteRange::inclusive(0, 99).unwrap(),
+            ByteRange::suffix(20).unwrap(),
+        ];
         for range in whole {
             let download = DownloadFileById::new(&copied.file_id).range(range);
             let download = b2.call(download).await.unwrap();
-            assert_eq!(download.body.collect(10).await.unwrap(), b"0123456789", "{range}");
+            assert_eq!(
+                download.body.collect(10).await.unwrap(),
+                b"0123456789",
+                "{range}"
+            );
         }
         let by_name = b2.call(DownloadFileByName::new(name, file("g"))).await;
-        assert_eq!(by_name.unwrap().body.collect(10).await.unwrap(), b"0123456789");
+        assert_eq!(
+            by_name.unwrap().body.collect(10).await.unwrap(),
+            b"0123456789"
+        );
         let hour = DownloadDuration::from_secs(3_600).unwrap();
         let shared = GetDownloadAuthorization::new(id, "g", hour);
         b2.call(shared).await.unwrap();
@@ -95,7 +109,10 @@ fn every_call_goes_through() {
         assert_eq!((names.files.len(), versions.files.len()), (1, 3));
 
         // Large files.
-        let large = b2.call(StartLargeFile::new(id, file("large"))).await.unwrap();
+        let large = b2
+            .call(StartLargeFile::new(id, file("large")))
+            .await
+            .unwrap();
         let part = UploadPart::new(&large.file_id, PartNumber::FIRST, "0123456789");
         b2.call(part).await.unwrap();
         let second = PartNumber::new(2).unwrap();
@@ -106,10 +123,15 @@ fn every_call_goes_through() {
         let sha1s = [Sha1::of(b"0123456789"); 2];
         let finished = FinishLargeFile::new(&large.file_id, sha1s);
         assert_eq!(b2.call(finished).await.unwrap().content_length, 20);
-        let large = b2.call(StartLargeFile::new(id, file("left"))).await.unwrap();
+        let large = b2
+            .call(StartLargeFile::new(id, file("left")))
+            .await
+            .unwrap();
         let unfinished = b2.call(ListUnfinishedLargeFiles::new(id)).await.unwrap();
         assert_eq!(unfinished.files.len(), 1);
-        b2.call(GetUploadPartUrl::new(&large.file_id)).await.unwrap();
+        b2.call(GetUploadPartUrl::new(&large.file_id))
+            .await
+            .unwrap();
         b2.call(CancelLargeFile::new(&large.file_id)).await.unwrap();
         b2.call(GetUploadUrl::new(id)).await.unwrap();
 
@@ -121,7 +143,9 @@ fn every_call_goes_through() {
         let target = TargetConfiguration::webhook("https://example.com/hook");
         let rule = EventNotificationRule::new("rule-1", [EventType::ObjectCreatedAll], target);
         let rules = EventNotificationRules::new([rule]).unwrap();
-        b2.call(SetBucketNotificationRules::new(id, rules)).await.unwrap();
+        b2.call(SetBucketNotificationRules::new(id, rules))
+            .await
+            .unwrap();
         let rules = b2.call(GetBucketNotificationRules::new(id)).await.unwrap();
         assert_eq!(rules.event_notification_rules.len(), 1);
 

@@ -1,9 +1,9 @@
 //! hyper, over HTTP.
 
-crate::arm!(crate::BackendUnderTest {
+crate::backend_tests!(crate::BackendUnderTest {
     name: "hyper",
     tls: false,
-    make: crate::makers::hyper,
+    make: crate::clients::hyper,
     refuses_names: false,
     refuses_head: false,
 });

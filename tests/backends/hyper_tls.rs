@@ -1,9 +1,9 @@
 //! hyper, over HTTPS.
 
-crate::arm!(crate::BackendUnderTest {
+crate::backend_tests!(crate::BackendUnderTest {
     name: "hyper_tls",
     tls: true,
-    make: crate::makers::hyper,
+    make: crate::clients::hyper,
     refuses_names: false,
     refuses_head: false,
 });

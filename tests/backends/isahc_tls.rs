@@ -1,9 +1,9 @@
 //! isahc, over HTTPS.
 
-crate::arm!(crate::BackendUnderTest {
+crate::backend_tests!(crate::BackendUnderTest {
     name: "isahc_tls",
     tls: true,
-    make: crate::makers::isahc,
+    make: crate::clients::isahc,
     refuses_names: true,
     refuses_head: false,
 });

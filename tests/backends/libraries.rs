@@ -1,16 +1,16 @@
-//! Who has one HTTP library gets no other.
+//! A backend brings only its own HTTP library.
 
 use std::collections::BTreeSet;
 use std::process::Command;
 
 #[test]
-fn each_backend_brings_its_own_library_and_no_other() {
+fn each_backend_depends_only_on_its_own_library() {
     let libraries = ["hyper", "isahc", "reqwest", "surf"];
     for (feature, brings) in [
         ("hyper", &["hyper"][..]),
         ("isahc", &["isahc"]),
         ("reqwest", &["hyper", "reqwest"]),
-        // Not downloaded where these tests are built without it.
+        // Not downloaded if these tests are built without it.
         #[cfg(feature = "surf")]
         ("surf", &["isahc", "surf"]),
     ] {
@@ -22,7 +22,7 @@ fn each_backend_brings_its_own_library_and_no_other() {
     }
 }
 
-/// The packages that a normal build of b2kit with one feature pulls in.
+/// The packages in a normal build of b2kit with one feature.
 fn packages(feature: &str) -> BTreeSet<String> {
     let cargo = Command::new(env!("CARGO"))
         .args(["tree", "--offline", "--edges", "normal"])

@@ -1,6 +1,6 @@
-//! What needs more than one backend. Through each HTTP library, over real HTTP and HTTPS: the calls on files, which stand in
-//! `tests/behaviour`, where they run without any; every call; transfers; a session recorded and replayed, and the recording
-//! of the real B2, which run without a library here, too.
+//! Tests over every backend. Each HTTP library runs, over HTTP and HTTPS: the calls on files of `tests/behaviour`,
+//! every call, transfers, a session that is recorded and replayed, and the recording of the real B2. The last two also
+//! run without a library.
 
 #![expect(clippy::unwrap_used, reason = "a test may")]
 #![expect(
@@ -8,17 +8,18 @@
     reason = "the same tests over each library: that is what this is for"
 )]
 
+mod clients;
 mod hyper;
 mod hyper_tls;
 mod isahc;
 mod isahc_tls;
-mod libraries; // who brings which
-mod makers;
-mod replay_mismatch; // what a player says of a request that was not recorded
+mod libraries; // the dependencies of each backend
 #[path = "../behaviour/names.rs"]
 mod names;
 mod network;
 mod no_library;
+mod replay_mismatch; // requests that were not recorded
+mod replay_server;
 mod reqwest;
 mod reqwest_tls;
 mod runtimes;
@@ -26,7 +27,6 @@ mod runtimes;
 mod surf;
 #[cfg(feature = "surf")]
 mod surf_tls;
-mod tape;
 
 use std::sync::Arc;
 
@@ -34,22 +34,22 @@ use b2kit::backend::cassette::Player;
 use b2kit::backend::emulator::{Emulator, Server};
 use b2kit::{Client, ClientBuilder, Credentials, HttpClient, Request};
 
-/// A session with the real B2, from where the tests run.
+/// A recorded session with the real B2, relative to this package.
 const RECORDING: &str = "../../fixtures/large_file.yaml";
 
-/// An HTTP library, and how it is spoken to.
+/// An HTTP library, and whether it uses TLS.
 struct BackendUnderTest {
     name: &'static str,
     tls: bool,
-    /// A backend that trusts this root too, where there is one.
+    /// Makes a backend that trusts this root certificate, if given.
     make: fn(Option<&str>) -> Arc<dyn HttpClient>,
-    /// A name with dot segments can't be asked for.
+    /// Names with dot segments can't be requested.
     refuses_names: bool,
     refuses_head: bool,
 }
 
 impl BackendUnderTest {
-    /// A client of this emulator, on its way through `wrap`, and where it authorizes.
+    /// A client of this emulator's server, over the backend wrapped by `wrap`, and its endpoint.
     fn served_through<B: HttpClient>(
         &self,
         emulator: &Emulator,
@@ -65,7 +65,7 @@ impl BackendUnderTest {
         assert!(url.starts_with(scheme), "{url}");
         let inner = (self.make)(server.root_certificate_pem());
         let server = Arc::new(server);
-        // The server stays for as long as somebody can ask it.
+        // The server is kept as long as the backend.
         let backend = move |request: Request| {
             let (inner, server) = (Arc::clone(&inner), Arc::clone(&server));
             async move {
@@ -83,27 +83,27 @@ impl BackendUnderTest {
         self.served_through(emulator, |backend| backend).0
     }
 
-    /// A backend that asks a recording over HTTP.
+    /// A backend that sends its requests to a server that plays a recording.
     fn replayed(&self, player: &Player) -> impl HttpClient + use<> {
-        tape::played(player, (self.make)(None))
+        replay_server::replay_through(player, (self.make)(None))
     }
 }
 
-/// What the tests of `tests/behaviour` that run over this arm ask for.
-macro_rules! arm {
-    ($arm:expr) => {
+/// The tests for one backend, and the functions that they need.
+macro_rules! backend_tests {
+    ($backend:expr) => {
         #[path = "every_call.rs"]
         mod every_call;
         #[path = "../behaviour/files.rs"]
         mod files;
-        #[path = "recording.rs"]
-        mod recording;
         #[path = "record_replay.rs"]
         mod record_replay;
+        #[path = "recording.rs"]
+        mod recording;
         #[path = "transfers.rs"]
         mod transfers;
 
-        const BACKEND: crate::BackendUnderTest = $arm;
+        const BACKEND: crate::BackendUnderTest = $backend;
 
         fn served(emulator: &crate::Emulator) -> crate::ClientBuilder {
             BACKEND.served(emulator)
@@ -121,4 +121,4 @@ macro_rules! arm {
         }
     };
 }
-use arm;
+use backend_tests;

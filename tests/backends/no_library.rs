@@ -1,9 +1,9 @@
-//! No library: the emulator and the player are backends themselves.
+//! Without a library: the emulator and the player are backends themselves.
 
-#[path = "recording.rs"]
-mod recording;
 #[path = "record_replay.rs"]
 mod record_replay;
+#[path = "recording.rs"]
+mod recording;
 
 use std::sync::Arc;
 

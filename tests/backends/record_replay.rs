@@ -1,4 +1,4 @@
-//! A session with secrets everywhere, recorded, searched and replayed: the deck stands above any backend.
+//! A session with secrets everywhere is recorded, searched and replayed, over any backend.
 
 use b2kit::api::{
     CreateBucket, CreateKey, DownloadFileById, DownloadFileByName, GetDownloadAuthorization,
@@ -18,7 +18,7 @@ use super::{BACKEND, served_through};
 const KEY: &str = "K004canary7f3acanary7f3acanary7";
 const CUSTOMER_KEY: [u8; 32] = *b"canary7f3acanary7f3acanary7f3a!!";
 
-/// Makes calls with secrets in headers, documents and URLs; what comes of them.
+/// Makes calls with secrets in headers, JSON and URLs, and returns their results.
 async fn session(b2: &Client) -> (Vec<u8>, Vec<String>) {
     let name = BucketName::new("holiday-photos").unwrap();
     let bucket = b2
@@ -69,12 +69,15 @@ async fn session(b2: &Client) -> (Vec<u8>, Vec<String>) {
 }
 
 #[test]
-fn a_recorded_session_holds_no_secret_and_replays_whole() {
+fn a_recorded_session_contains_no_secret_and_replays_completely() {
     let emulator = Emulator::builder()
         .key("004aaaabbbbcccc0000000001", KEY)
         .build();
-    let folder =
-        std::env::temp_dir().join(format!("b2kit-record-replay-{}-{}", std::process::id(), BACKEND.name));
+    let folder = std::env::temp_dir().join(format!(
+        "b2kit-record-replay-{}-{}",
+        std::process::id(),
+        BACKEND.name
+    ));
     std::fs::create_dir_all(&folder).unwrap();
     let path = folder.join("session.yaml");
 
@@ -96,8 +99,8 @@ fn a_recorded_session_holds_no_secret_and_replays_whole() {
         .to_owned();
     recorder.save().unwrap();
 
-    let tape = std::fs::read_to_string(&path).unwrap();
-    // The three ways in which base64 may cut the canary, without the ends that depend on what stands around it.
+    let recording = std::fs::read_to_string(&path).unwrap();
+    // The three alignments of the canary in base64, without the ends that depend on neighbouring bytes.
     for secret in [
         "canary7f3a",
         &token,
@@ -106,15 +109,15 @@ fn a_recorded_session_holds_no_secret_and_replays_whole() {
         "hbmFyeTdmM2",
         "5hcnk3ZjNh",
     ] {
-        assert!(!tape.contains(secret), "{secret} is in the recording");
+        assert!(!recording.contains(secret), "{secret} is in the recording");
     }
     assert!(
-        tape.contains("hidden-account-id") && tape.contains("hidden-authorization-token"),
-        "{tape}"
+        recording.contains("hidden-account-id") && recording.contains("hidden-authorization-token"),
+        "{recording}"
     );
 
     let player = Player::open(&path).unwrap();
-    // From the same place, which the recording names.
+    // With the same endpoint, which is in the recording.
     let credentials = Credentials::new(emulator.key_id(), KEY).unwrap();
     let replayed = Client::builder().credentials(credentials).endpoint(place);
     let b2 = replayed.backend(player.clone()).build().unwrap();

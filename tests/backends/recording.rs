@@ -1,5 +1,5 @@
-//! `fixtures/large_file.yaml`: a session of 2021 and 2022 with the real B2, made by another client over another HTTP
-//! library. All of it replays through this one.
+//! Replays all of `fixtures/large_file.yaml`, a session with the real B2 from 2021 and 2022, recorded with another
+//! client and another HTTP library.
 
 use b2kit::api::{
     CancelLargeFile, CopyFile, CopyPart, FinishLargeFile, ListParts, ListUnfinishedLargeFiles,
@@ -31,7 +31,7 @@ const PART_1: &str = "61b8d6600ac94d912874f569a9341120f680c9f8";
 const PART_2: &str = "924f61661a3472da74307a35f2c8d22e07e84a4d";
 
 #[test]
-fn the_recording_of_the_real_b2_replays_whole() {
+fn the_recording_of_the_real_b2_replays_completely() {
     let player = Player::open(crate::RECORDING).unwrap();
     assert_eq!(player.requests().len(), 20);
     let token = Secret::new("any token: it is never compared");
@@ -270,7 +270,7 @@ async fn unfinished_large_files_are_listed(b2: &Client) {
     }
 }
 
-/// The recording has a stand-in for the first part's bytes; the player holds what is sent against its SHA-1.
+/// The recording omits the first part's bytes; the player compares their SHA-1.
 async fn upload_both_parts(b2: &Client, file_id: &str, timestamps: [i64; 2]) {
     let first =
         UploadPart::new(file_id, number(1), vec![b'a'; 5_242_880]).content_sha1(sha1(PART_1));

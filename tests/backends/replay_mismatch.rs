@@ -1,4 +1,4 @@
-//! What a player says of a request that was not recorded.
+//! Requests that were not recorded.
 
 use b2kit::api::{DownloadFileByName, StartLargeFile};
 use b2kit::backend::cassette::Player;
@@ -9,7 +9,7 @@ use futures::executor::block_on;
 const BUCKET: &str = "8d625eb63be2775577c70e1a";
 
 #[test]
-fn another_request_than_the_recorded_one_is_a_miss_that_names_the_difference() {
+fn a_request_that_differs_from_the_recorded_one_is_a_mismatch_that_names_the_difference() {
     let player = Player::open(crate::RECORDING).unwrap();
     let origin = "https://api002.backblazeb2.com";
     let session = Session::new(
@@ -27,10 +27,10 @@ fn another_request_than_the_recorded_one_is_a_miss_that_names_the_difference() {
     let call = StartLargeFile::new(BUCKET, FileName::new("test-large-file").unwrap());
     let call = call.file_info(FileInfo::new().with("k", "v").unwrap());
     let error = block_on(b2.call(call)).unwrap_err();
-    let miss = std::error::Error::source(error.http_error().unwrap())
+    let mismatch = std::error::Error::source(error.http_error().unwrap())
         .unwrap()
         .to_string();
-    assert!(miss.contains("$.fileInfo"), "{miss}");
+    assert!(mismatch.contains("$.fileInfo"), "{mismatch}");
     assert_eq!(player.unplayed().len(), 20);
     assert!(
         player
@@ -42,7 +42,7 @@ fn another_request_than_the_recorded_one_is_a_miss_that_names_the_difference() {
 }
 
 #[test]
-fn a_miss_says_that_nothing_was_sent_also_of_a_body_and_of_a_download() {
+fn a_mismatch_of_an_upload_or_a_download_says_that_nothing_was_sent() {
     let player = Player::from_interactions([]);
     let origin = "https://api002.backblazeb2.com";
     let session = Session::new(ApiVersion::V2, "account", Secret::new("t"), origin, origin);
@@ -64,7 +64,10 @@ fn a_miss_says_that_nothing_was_sent_also_of_a_body_and_of_a_download() {
         let said = error.to_string();
         assert!(said.contains("(nothing was sent)"), "{said}");
         assert!(!said.contains("HTTP library"), "{said}");
-        let miss = std::error::Error::source(http).unwrap().to_string();
-        assert!(miss.contains("has no answer to this request"), "{miss}");
+        let mismatch = std::error::Error::source(http).unwrap().to_string();
+        assert!(
+            mismatch.contains("has no answer to this request"),
+            "{mismatch}"
+        );
     }
 }

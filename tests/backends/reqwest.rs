@@ -1,9 +1,9 @@
 //! reqwest, over HTTP.
 
-crate::arm!(crate::BackendUnderTest {
+crate::backend_tests!(crate::BackendUnderTest {
     name: "reqwest",
     tls: false,
-    make: crate::makers::reqwest,
+    make: crate::clients::reqwest,
     refuses_names: true,
     refuses_head: false,
 });

@@ -1,9 +1,9 @@
 //! reqwest, over HTTPS.
 
-crate::arm!(crate::BackendUnderTest {
+crate::backend_tests!(crate::BackendUnderTest {
     name: "reqwest_tls",
     tls: true,
-    make: crate::makers::reqwest,
+    make: crate::clients::reqwest,
     refuses_names: true,
     refuses_head: false,
 });

@@ -1,4 +1,4 @@
-//! What becomes of transfers when the runtime goes that they run on, through each HTTP library.
+//! Transfers whose async runtime is shut down, with each HTTP library.
 
 use std::fs;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use futures::executor::block_on;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
-use crate::makers::{self, MAKERS, Maker};
+use crate::clients::{self, BACKENDS, MakeBackend};
 
 fn runtimes() -> [Runtime; 2] {
     [Builder::new_multi_thread(), Builder::new_current_thread()]
@@ -33,7 +33,7 @@ pub(crate) fn client(
         .backend(backend)
 }
 
-/// A bucket to begin with.
+/// Creates a bucket.
 pub(crate) fn bucket(b2: &Client) -> BucketHandle {
     let name = BucketName::new("holiday-photos").unwrap();
     let create = CreateBucket::new(name.clone(), BucketType::AllPrivate);
@@ -41,8 +41,8 @@ pub(crate) fn bucket(b2: &Client) -> BucketHandle {
     BucketHandle::new(b2.clone(), id, name)
 }
 
-/// Waits until bytes have moved.
-async fn begun(progress: &Progress, transfer: &JoinHandle<()>) {
+/// Waits until the transfer has made progress.
+async fn wait_for_progress(progress: &Progress, transfer: &JoinHandle<()>) {
     while progress.now().bytes == 0 {
         assert!(!transfer.is_finished(), "it is over before it has begun");
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -50,8 +50,8 @@ async fn begun(progress: &Progress, transfer: &JoinHandle<()>) {
 }
 
 #[test]
-fn a_transfer_whose_runtime_goes_ends_with_it_and_leaves_no_half_file() {
-    for (name, make) in MAKERS {
+fn a_transfer_ends_with_its_runtime_and_leaves_no_partial_file() {
+    for (name, make) in BACKENDS {
         for made_within in [true, false] {
             for runtime in runtimes() {
                 let what = format!("{name}, made within: {made_within}");
@@ -61,16 +61,16 @@ fn a_transfer_whose_runtime_goes_ends_with_it_and_leaves_no_half_file() {
     }
 }
 
-fn ends_with_its_runtime(what: &str, make: Maker, made_within: bool, runtime: Runtime) {
+fn ends_with_its_runtime(what: &str, make: MakeBackend, made_within: bool, runtime: Runtime) {
     let emulator = Emulator::builder()
         .absolute_minimum_part_size(100_000)
         .recommended_part_size(100_000)
         .build();
     let server = Server::start(&emulator).unwrap();
-    let calm = client(&server, &emulator, makers::isahc(None))
+    let unaffected = client(&server, &emulator, clients::isahc(None))
         .build()
         .unwrap();
-    let there = bucket(&calm);
+    let there = bucket(&unaffected);
     let same = |client: &Client| {
         BucketHandle::new(client.clone(), there.id().clone(), there.name().clone())
     };
@@ -82,7 +82,7 @@ fn ends_with_its_runtime(what: &str, make: Maker, made_within: bool, runtime: Ru
     } else {
         make(None)
     };
-    // What there is takes seconds, so that it is under way when the runtime goes.
+    // The transfers take seconds, so that they are running when the runtime is shut down.
     let b2 = client(&server, &emulator, backend)
         .bandwidth_limit(1_000_000)
         .retry_policy(RetryPolicy::disabled());
@@ -96,13 +96,13 @@ fn ends_with_its_runtime(what: &str, make: Maker, made_within: bool, runtime: Ru
             .upload("f", Bytes::from(vec![1; 30_000_000]))
             .progress(&up);
         let upload = tokio::spawn(async { drop(upload.await) });
-        begun(&up, &upload).await;
+        wait_for_progress(&up, &upload).await;
         let download = same(&b2)
             .download("there")
             .progress(&down)
             .to_path(path.clone());
         let download = tokio::spawn(async { drop(download.await) });
-        begun(&down, &download).await;
+        wait_for_progress(&down, &download).await;
         [upload, download]
     });
     drop(runtime);
@@ -114,18 +114,18 @@ fn ends_with_its_runtime(what: &str, make: Maker, made_within: bool, runtime: Ru
     assert_eq!(fs::read(&path).unwrap(), b"old", "{what}");
     let left = b2.unfinished();
     assert_eq!(left.len(), 1, "{what}: {left:?}");
-    // Whether or not its library has lost the ground under it, the client answers.
-    let reaped = block_on(b2.cancel_orphaned_uploads());
-    if reaped.is_empty() {
+    // The client works whether or not its library has lost its runtime.
+    let cancelled = block_on(b2.cancel_orphaned_uploads());
+    if cancelled.is_empty() {
         assert!(b2.unfinished().is_empty(), "{what}");
     } else {
-        assert!(made_within, "{what}: {reaped:?}");
+        assert!(made_within, "{what}: {cancelled:?}");
         assert_eq!(b2.unfinished().len(), 1, "{what}");
     }
-    let versions = calm.paginate(ListFileVersions::new(there.id()));
+    let versions = unaffected.paginate(ListFileVersions::new(there.id()));
     let versions: Vec<_> = block_on(versions.try_collect()).unwrap();
     let listed = format!("{versions:?}");
-    // An upload that nobody has finished is listed as begun.
+    // An unfinished upload is listed with the action `start`.
     let files = versions.into_iter().filter_map(ListedFile::into_version);
     let files = files.filter(|file| file.action == Action::Upload);
     assert_eq!(files.count(), 1, "{what}: {listed}");

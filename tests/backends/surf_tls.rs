@@ -1,9 +1,9 @@
 //! surf, over HTTPS.
 
-crate::arm!(crate::BackendUnderTest {
+crate::backend_tests!(crate::BackendUnderTest {
     name: "surf_tls",
     tls: true,
-    make: crate::makers::surf,
+    make: crate::clients::surf,
     refuses_names: true,
     refuses_head: true,
 });

@@ -1,4 +1,4 @@
-//! Files in parts and ranges, several at once, as only a library with connections has them.
+//! Files in concurrent parts and ranges, over real connections.
 
 use std::fs;
 use std::pin::pin;
@@ -17,7 +17,7 @@ use super::served;
 
 const PART: usize = 300_000;
 
-/// An emulator and a bucket of it.
+/// An emulator with a bucket.
 async fn bucket() -> (Emulator, Client, BucketHandle) {
     let emulator = Emulator::builder()
         .absolute_minimum_part_size(10)
@@ -36,7 +36,7 @@ fn content(len: usize) -> Bytes {
 }
 
 #[test]
-fn a_file_goes_up_in_parts_and_comes_down_in_ranges() {
+fn a_file_is_uploaded_in_parts_and_downloaded_in_ranges() {
     block_on(async {
         let (_, _, bucket) = bucket().await;
         let content = content(10 * PART + 1);
@@ -55,7 +55,7 @@ fn a_file_goes_up_in_parts_and_comes_down_in_ranges() {
 }
 
 #[test]
-fn an_upload_that_is_dropped_in_the_middle_of_its_parts_harms_no_other() {
+fn dropping_an_upload_in_the_middle_of_its_parts_affects_no_other() {
     block_on(async {
         let (emulator, b2, bucket) = bucket().await;
         let whole = content(4 * PART);
@@ -78,7 +78,7 @@ fn an_upload_that_is_dropped_in_the_middle_of_its_parts_harms_no_other() {
     });
 }
 
-/// Polls an upload until this comes, and drops it.
+/// Polls an upload until the signal arrives, then drops it.
 async fn stopped_when(upload: impl IntoFuture, time: oneshot::Receiver<()>) {
     match select(pin!(upload.into_future()), time).await {
         Either::Left(_) => panic!("it has no end"),

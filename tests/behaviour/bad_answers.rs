@@ -1,4 +1,4 @@
-//! What a server may send that B2 never would: each is a typed error or the right result, and never a panic.
+//! Replies that B2 would never send: each is a typed error or the right result, never a panic.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,8 +14,8 @@ use b2kit::{
 use b2kit::{Bytes, HttpErrorKind, Phase};
 use futures::stream;
 
-/// A client whose every answer is `answer`.
-fn told(
+/// A client for whose every request `answer` makes the response.
+fn client_with_response(
     answer: impl Fn() -> Result<Response, HttpError> + Send + Sync + 'static,
 ) -> (Client, ManualTimer) {
     let timer = ManualTimer::new();
@@ -42,7 +42,7 @@ fn told(
 
 fn listing(status: u16, body: impl Into<Bytes>) -> Result<FileNames, Error> {
     let body = body.into();
-    let (b2, timer) = told(move || {
+    let (b2, timer) = client_with_response(move || {
         Ok(b2kit::http::Response::builder()
             .status(status)
             .body(body.clone().into())
@@ -52,7 +52,7 @@ fn listing(status: u16, body: impl Into<Bytes>) -> Result<FileNames, Error> {
 }
 
 #[test]
-fn an_answer_that_is_no_listing_is_a_protocol_error() {
+fn a_reply_that_is_not_a_listing_is_a_protocol_error() {
     let deep = format!(r#"{{"files":[{}"#, "[".repeat(200_000));
     let many_keys = (0..10_000)
         .map(|n| format!(r#""k{n}":{n},"#))
@@ -68,8 +68,10 @@ fn an_answer_that_is_no_listing_is_a_protocol_error() {
         r#"{"files":[{"action":"upload"}],"nextFileName":null}"#,
         r#"{"files":[],"nextFileName":7}"#,
         r#"{"files":[],"files":[],"nextFileName":null}"#,
-        r#"{"files":[{"action":"upload","bucketId":"b","fileId":"f","fileName":"n","uploadTimestamp":1e400}]}"#,
-        r#"{"files":[{"action":"upload","bucketId":"b","fileId":"f","fileName":"n","uploadTimestamp":1,"contentLength":-1}]}"#,
+        r#"{"files":[{"action":"upload","bucketId":"b","fileId":"f","fileName":"n",
+        "uploadTimestamp":1e400}]}"#,
+        r#"{"files":[{"action":"upload","bucketId":"b","fileId":"f","fileName":"n",
+        "uploadTimestamp":1,"contentLength":-1}]}"#,
         "{\"files\":[{\"fileName\":\"\\ud800\"}]}",
         deep.as_str(),
     ] {
@@ -95,8 +97,8 @@ fn an_answer_that_is_no_listing_is_a_protocol_error() {
 }
 
 #[test]
-fn an_answer_larger_than_its_call_can_have_is_not_held() {
-    let (b2, timer) = told(|| {
+fn a_reply_over_the_size_limit_of_its_call_is_not_buffered() {
+    let (b2, timer) = client_with_response(|| {
         let endless = stream::repeat_with(|| Ok(Bytes::from_static(&[b' '; 65_536])));
         Ok(b2kit::http::Response::new(ResponseBody::new(None, endless)))
     });
@@ -105,10 +107,10 @@ fn an_answer_larger_than_its_call_can_have_is_not_held() {
 }
 
 #[test]
-fn of_an_errors_body_no_more_is_read_than_an_error_can_have() {
+fn an_error_body_is_read_only_up_to_the_size_limit_of_errors() {
     let read = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&read);
-    let (b2, timer) = told(move || {
+    let (b2, timer) = client_with_response(move || {
         let counted = Arc::clone(&counted);
         let pieces = (0..1_000).map(move |_| {
             counted.fetch_add(1, Ordering::Relaxed);
@@ -128,7 +130,7 @@ fn of_an_errors_body_no_more_is_read_than_an_error_can_have() {
 }
 
 #[test]
-fn what_is_not_b2s_document_is_not_taken_for_b2s_word_whatever_the_status() {
+fn an_error_without_b2s_document_is_not_b2s_whatever_its_status() {
     for (status, kind) in [
         (301, ErrorKind::Protocol),
         (302, ErrorKind::Protocol),
@@ -165,15 +167,15 @@ fn a_document_with_another_status_than_the_response_is_not_b2s() {
     assert_eq!(error.non_b2_response().unwrap().status, 503);
 }
 
-/// A CDN's page read "B2 answered 403" before.
+/// An HTML page of a CDN must not be reported as an answer of B2.
 #[test]
-fn an_error_that_is_not_b2s_tells_whose_it_is_and_shows_no_secret() {
+fn a_foreign_error_names_its_sender_and_shows_no_secret() {
     let page = format!(
         "<html>\u{1b}[31m<p>4_canary_acct</p><p>{}</p>{}",
         "NF9jYW5hcnlfYWNjdA==",
         "x".repeat(60_000)
     );
-    let (b2, timer) = told(move || {
+    let (b2, timer) = client_with_response(move || {
         let response = b2kit::http::Response::builder()
             .status(403)
             .header("server", "cloudflare")
@@ -192,14 +194,15 @@ fn an_error_that_is_not_b2s_tells_whose_it_is_and_shows_no_secret() {
     );
     assert_eq!(response.body_start.len(), 200);
     let told = error.to_string();
-    let start = "b2_list_file_names: somebody on the way, and not B2, answered 403, server \"cloudflare\", content type \
-                 \"text/html; charset=utf-8\", body \"<html>\\u{1b}[31m<p>[redacted]</p><p>[redacted]==</p>xxx";
+    let start = "b2_list_file_names: somebody on the way, and not B2, answered 403, \
+                 server \"cloudflare\", content type \"text/html; charset=utf-8\", body \
+                 \"<html>\\u{1b}[31m<p>[redacted]</p><p>[redacted]==</p>xxx";
     assert!(told.starts_with(start) && told.len() < 500, "{told}");
     assert!(!format!("{error:?}").contains("canary"), "{error:?}");
 }
 
 #[test]
-fn a_cap_is_its_own_kind_of_error() {
+fn an_exceeded_cap_is_its_own_kind_of_error() {
     for code in [
         "cap_exceeded",
         "storage_cap_exceeded",
@@ -222,13 +225,14 @@ fn control_characters_in_a_message_are_shown_escaped() {
 }
 
 #[test]
-fn a_lost_answer_says_whether_the_call_may_have_taken_effect() {
+fn a_lost_response_error_says_whether_the_call_may_have_taken_effect() {
     for (phase, effect) in [
         (Phase::NotSent, false),
         (Phase::MaybeReceived, true),
         (Phase::ResponseBegun, true),
     ] {
-        let (b2, timer) = told(move || Err(HttpError::new(HttpErrorKind::Reset, phase)));
+        let (b2, timer) =
+            client_with_response(move || Err(HttpError::new(HttpErrorKind::Reset, phase)));
         let error = timer
             .run(b2.call(DeleteFileVersion::new("n", "f")))
             .unwrap_err();
@@ -241,11 +245,13 @@ fn a_lost_answer_says_whether_the_call_may_have_taken_effect() {
 }
 
 #[test]
-fn an_upload_that_b2_answers_with_something_else_is_an_integrity_error() {
+fn an_upload_whose_reply_has_another_name_length_or_sha1_is_an_integrity_error() {
     let answer = |sha1: &str, name: &str, len: u64| {
         format!(
-            r#"{{"action":"upload","bucketId":"b","contentLength":{len},"contentSha1":"{sha1}","fileId":"f",
-            "fileName":"{name}","uploadTimestamp":1,"uploadUrl":"https://pod.backblaze.com/u","authorizationToken":"t"}}"#
+            r#"{{"action":"upload","bucketId":"b","contentLength":{len},"contentSha1":"{sha1}",
+            "fileId":"f",
+            "fileName":"{name}","uploadTimestamp":1,"uploadUrl":"https://pod.backblaze.com/u",
+            "authorizationToken":"t"}}"#
         )
     };
     let good = Sha1::of(b"hello").to_string();
@@ -257,7 +263,8 @@ fn an_upload_that_b2_answers_with_something_else_is_an_integrity_error() {
         (answer(&good, "m", 5), Some(ErrorKind::Integrity)),
         (answer(&good, "n", 6), Some(ErrorKind::Integrity)),
     ] {
-        let (b2, timer) = told(move || Ok(b2kit::http::Response::new(answer.clone().into())));
+        let (b2, timer) =
+            client_with_response(move || Ok(b2kit::http::Response::new(answer.clone().into())));
         let stored = timer.run(async {
             let call = UploadFile::new("b", FileName::new("n").unwrap(), "hello");
             b2.call(call.content_sha1(Sha1::of(b"hello"))).await
@@ -267,9 +274,9 @@ fn an_upload_that_b2_answers_with_something_else_is_an_integrity_error() {
 }
 
 #[test]
-fn a_download_of_something_else_is_an_integrity_error() {
+fn a_download_with_wrong_bytes_is_an_integrity_error() {
     let file = |id: &'static str, name: &'static str, sha1: String, body: &'static str| {
-        told(move || {
+        client_with_response(move || {
             let response = b2kit::http::Response::builder()
                 .header("content-length", "5")
                 .header("x-bz-file-id", id)
@@ -327,8 +334,8 @@ fn a_download_of_something_else_is_an_integrity_error() {
 }
 
 #[test]
-fn a_file_that_is_larger_than_the_memory_given_to_it_is_refused() {
-    let (b2, timer) = told(|| {
+fn a_file_over_the_callers_memory_limit_is_refused() {
+    let (b2, timer) = client_with_response(|| {
         let response = b2kit::http::Response::builder()
             .header("content-length", "5")
             .header("x-bz-file-id", "f")
@@ -343,7 +350,7 @@ fn a_file_that_is_larger_than_the_memory_given_to_it_is_refused() {
 }
 
 #[test]
-fn a_download_that_falls_silent_is_given_up_when_its_owner_says_and_the_error_names_the_file() {
+fn a_silent_download_ends_at_the_callers_deadline_and_the_error_names_the_file() {
     let timer = ManualTimer::new();
     let backend = |_: Request| async {
         let response = b2kit::http::Response::builder()
@@ -381,14 +388,16 @@ fn a_download_that_falls_silent_is_given_up_when_its_owner_says_and_the_error_na
 }
 
 #[test]
-fn what_is_no_file_is_never_taken_for_one_that_was_finished() {
+fn a_row_that_is_no_file_never_counts_as_the_finished_one() {
     for action in ["hide", "folder"] {
         let (_, emulator, timer) = crate::client();
         let b2 = crate::wired(&emulator, &timer, move |request| {
             let lost = || HttpError::new(HttpErrorKind::Reset, Phase::MaybeReceived);
             let marker = serde_json::json!({
-                "accountId": "a", "action": action, "bucketId": "b", "contentLength": 0, "contentSha1": null,
-                "contentType": null, "fileId": "4_z1", "fileInfo": {}, "fileName": "f", "uploadTimestamp": 1,
+                "accountId": "a", "action": action, "bucketId": "b", "contentLength": 0,
+                "contentSha1": null,
+                "contentType": null, "fileId": "4_z1", "fileInfo": {}, "fileName": "f",
+                "uploadTimestamp": 1,
             });
             match crate::call_of(request) {
                 "b2_finish_large_file" => Some(Err(lost())),

@@ -1,4 +1,4 @@
-//! What a program may ask for that B2 would refuse, or that would become something else on the way.
+//! Input that B2 would refuse, or that would be changed on the way.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +12,7 @@ use b2kit::{ApiVersion, Client, Credentials, ErrorKind, Request, Session};
 use futures::executor::block_on;
 
 #[test]
-fn a_key_that_was_not_copied_whole_is_told_without_showing_it() {
+fn a_truncated_key_is_reported_without_showing_it() {
     for (id, key, place) in [
         ("", "K002secret", "application key id is empty"),
         ("002id", "", "application key is empty"),
@@ -66,7 +66,7 @@ fn a_client_without_a_key_or_with_a_bad_name_is_not_built() {
 }
 
 #[test]
-fn what_breaks_a_rule_is_refused_before_anything_is_sent() {
+fn a_value_against_b2s_rules_is_refused_before_anything_is_sent() {
     let sent = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&sent);
     let backend = move |_: Request| {
@@ -118,7 +118,7 @@ fn what_breaks_a_rule_is_refused_before_anything_is_sent() {
 }
 
 #[test]
-fn a_token_that_can_not_stand_in_a_header_is_refused() {
+fn a_token_that_is_no_valid_header_value_is_refused() {
     let origin = "https://api002.backblazeb2.com";
     let session = Session::new(
         ApiVersion::V4,

@@ -1,4 +1,4 @@
-//! Many files at once, and what bounds all of them together.
+//! Many files at once, and the limits that all transfers of a client share.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,7 +8,9 @@ use b2kit::api::DeleteFileVersion;
 use b2kit::http::header::AUTHORIZATION;
 use b2kit::transfer::Source;
 use b2kit::types::{FileVersion, Sha1};
-use b2kit::{BucketHandle, Bytes, Client, ErrorKind, HttpClient as _, UnfinishedState, Request, Timer as _};
+use b2kit::{
+    BucketHandle, Bytes, Client, ErrorKind, HttpClient as _, Request, Timer as _, UnfinishedState,
+};
 use futures::future::join_all;
 use futures::{StreamExt as _, stream};
 
@@ -23,7 +25,7 @@ fn through(client: &Client, bucket: &BucketHandle) -> BucketHandle {
 }
 
 #[test]
-fn each_file_has_its_own_outcome_and_one_that_fails_stops_no_other() {
+fn upload_many_returns_each_outcome_and_one_failure_stops_no_other() {
     for concurrency in [0, 1, 3, 100] {
         let (b2, chaos) = Chaos::calm();
         chaos.timer.run(async {
@@ -60,7 +62,7 @@ fn each_file_has_its_own_outcome_and_one_that_fails_stops_no_other() {
 }
 
 #[test]
-fn so_many_files_are_under_way_at_once_and_they_come_as_they_are_over() {
+fn upload_many_sends_up_to_its_concurrency_and_returns_in_order_of_completion() {
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -86,16 +88,19 @@ fn so_many_files_are_under_way_at_once_and_they_come_as_they_are_over() {
 }
 
 #[test]
-fn a_thousand_uploads_at_once_all_succeed_though_every_tenth_request_fails() {
+fn a_thousand_concurrent_uploads_succeed_though_every_tenth_request_fails() {
     for_seeds(0..200, |seed| {
         // A thousand take a third of a second without optimization. What a seed decides, which request fails how and what
         // comes next, is decided as well with fewer; what only a crowd can do wrong shows with any seed.
         let crowd = if seed < 4 { 1_000 } else { 100 };
         let chance = Mutex::new(fastrand::Rng::with_seed(seed));
         let (_, chaos) = Chaos::new(move |number, call| {
-            let passing: Vec<_> = NetworkFault::ALL.into_iter().filter(|t| t.passes()).collect();
-            let trouble = passing[chance.lock().unwrap().usize(..passing.len())];
-            (number % 10 == 9 && call != "b2_authorize_account").then_some(trouble)
+            let transient: Vec<_> = NetworkFault::ALL
+                .into_iter()
+                .filter(|t| t.passes())
+                .collect();
+            let fault = transient[chance.lock().unwrap().usize(..transient.len())];
+            (number % 10 == 9 && call != "b2_authorize_account").then_some(fault)
         });
         // Which upload tokens are in use.
         let in_use: Arc<Mutex<HashSet<String>>> = Arc::default();
@@ -138,16 +143,16 @@ fn a_thousand_uploads_at_once_all_succeed_though_every_tenth_request_fails() {
             }
             let names: HashSet<_> = files.iter().map(|file| &file.file_name).collect();
             assert_eq!(names.len(), crowd, "seed {seed}");
-            let (requests, troubles) = chaos.tally();
-            assert!(files.len() <= crowd + troubles, "seed {seed}");
+            let (requests, faults) = chaos.tally();
+            assert!(files.len() <= crowd + faults, "seed {seed}");
             let urls = chaos.count("b2_get_upload_url");
-            assert!(urls <= crowd + troubles, "seed {seed}: {urls} URLs");
+            assert!(urls <= crowd + faults, "seed {seed}: {urls} URLs");
             assert!(
-                requests <= 2 * crowd + 4 * troubles,
+                requests <= 2 * crowd + 4 * faults,
                 "seed {seed}: {requests}"
             );
             assert!(
-                chaos.count("b2_authorize_account") <= 1 + troubles,
+                chaos.count("b2_authorize_account") <= 1 + faults,
                 "seed {seed}"
             );
         });
@@ -156,7 +161,7 @@ fn a_thousand_uploads_at_once_all_succeed_though_every_tenth_request_fails() {
 }
 
 #[test]
-fn many_files_are_downloaded_each_with_its_own_outcome() {
+fn download_many_returns_each_outcome() {
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -192,7 +197,7 @@ fn many_files_are_downloaded_each_with_its_own_outcome() {
 }
 
 #[test]
-fn many_versions_are_deleted_each_with_its_own_outcome() {
+fn delete_many_returns_each_outcome() {
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -218,7 +223,7 @@ fn many_versions_are_deleted_each_with_its_own_outcome() {
     });
 }
 
-/// Bytes that are counted as long as they are somewhere.
+/// Bytes that are counted while they exist.
 #[derive(Clone, Default)]
 struct Held(Arc<(AtomicUsize, AtomicUsize)>);
 
@@ -231,7 +236,7 @@ impl Held {
         Bytes::from_owner(Counted(bytes, self.clone()))
     }
 
-    /// In chunks of ten, each made when it is asked for.
+    /// The bytes in chunks of ten, each made when it is polled.
     fn source(&self, content: Bytes) -> Source {
         let held = self.clone();
         let chunks = (0..content.len().div_ceil(10)).map(move |at| {
@@ -263,7 +268,7 @@ impl Drop for Counted {
 }
 
 #[test]
-fn what_comes_once_is_held_within_the_budget_of_the_client() {
+fn streams_are_held_within_the_memory_limit_of_the_client() {
     // Parts have 100 bytes; and less than one part is a part alone.
     for (budget, most) in [
         (Some(250), 250),
@@ -298,7 +303,7 @@ fn what_comes_once_is_held_within_the_budget_of_the_client() {
 }
 
 #[test]
-fn uploads_dropped_at_any_moment_hold_up_no_other() {
+fn uploads_dropped_at_any_poll_block_no_other() {
     for_seeds(0..200, |seed| {
         let mut chance = fastrand::Rng::with_seed(seed);
         let (_, chaos) = Chaos::calm();
@@ -360,7 +365,7 @@ fn uploads_dropped_at_any_moment_hold_up_no_other() {
     });
 }
 
-/// How long this takes on the chaos' own time, without the time of its requests.
+/// How long this takes on the manual clock, without the duration of its requests.
 async fn took<T>(chaos: &Chaos, work: impl Future<Output = T>) -> (f64, T) {
     let began = chaos.timer.now();
     let done = work.await;
@@ -368,7 +373,7 @@ async fn took<T>(chaos: &Chaos, work: impl Future<Output = T>) -> (f64, T) {
 }
 
 #[test]
-fn bytes_move_no_faster_than_the_limit_up_and_down_together() {
+fn uploads_and_downloads_together_stay_within_the_bandwidth_limit() {
     // At 100 bytes a second 5,000 bytes take longer than a server may stall.
     for (limit, expected) in [(None, 0.0), (Some(1_000), 5.0), (Some(100), 50.0)] {
         let (_, chaos) = Chaos::calm();
@@ -414,7 +419,7 @@ fn bytes_move_no_faster_than_the_limit_up_and_down_together() {
 }
 
 #[test]
-fn a_limit_of_nothing_is_refused() {
+fn a_limit_of_zero_is_refused() {
     let (_, chaos) = Chaos::calm();
     for builder in [
         chaos.builder(7).memory_budget(0),

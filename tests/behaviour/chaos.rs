@@ -1,4 +1,4 @@
-//! An emulator behind a network that fails at random, by a seed that repeats it.
+//! An emulator behind a network with random faults, reproducible by seed.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,18 +13,18 @@ use futures::StreamExt as _;
 
 use crate::call_of;
 
-/// What becomes of one request.
+/// What happens to one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NetworkFault {
-    /// Nobody listens.
+    /// The connection is refused.
     Refused,
-    /// It breaks off in the middle of the body, and the server does nothing.
+    /// The connection fails in the middle of the body, and the server does nothing.
     Cut,
-    /// The server does it, and the answer is lost.
+    /// The server executes it, and the response is lost.
     LostResponse,
-    /// The server does it, and the answer is no answer.
+    /// The server executes it, and the response is malformed.
     Garbage,
-    /// The server answers with this status and code, and does nothing.
+    /// The server responds with this status and code, and does nothing.
     Status(u16, &'static str),
 }
 
@@ -43,18 +43,18 @@ impl NetworkFault {
         Self::Status(403, "storage_cap_exceeded"),
     ];
 
-    /// Whether another attempt helps.
+    /// Whether a retry can succeed.
     pub(crate) const fn passes(self) -> bool {
         !matches!(self, Self::Status(400 | 403, _))
     }
 }
 
-/// The calls, and what became of each.
+/// The calls, and the fault of each.
 type Log = Vec<(String, Option<NetworkFault>)>;
 
 type Choose = Arc<dyn Fn(usize, &str) -> Option<NetworkFault> + Send + Sync>;
 
-/// Such a network. The choice is made by the number of the request and the name of its call.
+/// The emulator behind such a network. The fault is chosen by the number of the request and the name of its call.
 #[derive(Clone)]
 pub(crate) struct Chaos {
     pub(crate) emulator: Emulator,
@@ -82,7 +82,7 @@ impl Chaos {
         (chaos.client(7), chaos)
     }
 
-    /// With parts of this size, which is the smallest and the recommended one.
+    /// With this as the minimum and recommended part size.
     pub(crate) fn with_parts(mut self, bytes: u64) -> Self {
         self.emulator = Emulator::builder()
             .absolute_minimum_part_size(bytes)
@@ -91,17 +91,20 @@ impl Chaos {
         self
     }
 
-    /// Without trouble.
+    /// Without faults.
     pub(crate) fn calm() -> (Client, Self) {
         Self::new(|_, _| None)
     }
 
-    /// So much of it, in requests of a hundred, of any kind that passes.
+    /// With transient faults of any kind in this percentage of requests.
     pub(crate) fn seeded(seed: u64, percent: u32) -> (Client, Self) {
         let chance = Mutex::new(fastrand::Rng::with_seed(seed));
         Self::new(move |_, call| {
             let mut chance = chance.lock().unwrap();
-            let passing: Vec<_> = NetworkFault::ALL.into_iter().filter(|t| t.passes()).collect();
+            let passing: Vec<_> = NetworkFault::ALL
+                .into_iter()
+                .filter(|t| t.passes())
+                .collect();
             let trouble = passing[chance.usize(..passing.len())];
             // A login that is refused is final.
             let strikes = chance.u32(..100) < percent && call != "b2_authorize_account";
@@ -128,7 +131,7 @@ impl Chaos {
         log.iter().filter(|(name, _)| name == call).count()
     }
 
-    /// How many requests there were, and how many of them met trouble.
+    /// The number of requests, and of those with a fault.
     pub(crate) fn tally(&self) -> (usize, usize) {
         let log = self.log.lock().unwrap();
         let troubled = log.iter().filter(|(_, trouble)| trouble.is_some());

@@ -1,4 +1,4 @@
-//! Helpers that are made of calls: hiding and showing, deleting and cancelling many, and buckets by name.
+//! Helpers made of several calls: hiding and unhiding, bulk deleting and cancelling, and buckets by name.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +14,9 @@ use b2kit::types::{
     Action, BucketId, BucketName, BucketType, Capability, FileName, FileVersion, KeyName,
     LegalHold, Timestamp,
 };
-use b2kit::{Client, Credentials, Error, ErrorKind, HttpClient as _, ManualTimer, DeleteMode, Request};
+use b2kit::{
+    Client, Credentials, DeleteMode, Error, ErrorKind, HttpClient as _, ManualTimer, Request,
+};
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 
 use crate::{call_of, client, client_of, http_refusal, sent, wired};
@@ -39,7 +41,7 @@ async fn upload(b2: &Client, bucket: &BucketId, file: &str) -> FileVersion {
         .unwrap()
 }
 
-/// What is in a bucket: names and actions.
+/// The names and actions of all versions in a bucket.
 async fn versions(b2: &Client, bucket: &BucketId) -> Vec<(String, Action)> {
     let rows = b2.paginate(ListFileVersions::new(bucket));
     let rows = rows.try_filter_map(|row| async { Ok(row.into_version()) });
@@ -56,7 +58,7 @@ async fn visible(b2: &Client, bucket: &BucketId) -> usize {
 }
 
 #[test]
-fn hiding_and_showing_twice_is_as_good_as_once() {
+fn hiding_and_unhiding_twice_has_the_effect_of_once() {
     let (b2, _, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2, "holiday-photos").await;
@@ -90,7 +92,7 @@ fn hiding_and_showing_twice_is_as_good_as_once() {
 }
 
 #[test]
-fn showing_what_was_never_there_is_an_error() {
+fn unhiding_a_file_that_never_existed_is_an_error() {
     let (b2, _, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2, "holiday-photos").await;
@@ -104,7 +106,7 @@ fn showing_what_was_never_there_is_an_error() {
 }
 
 #[test]
-fn an_upload_under_way_does_not_keep_a_file_hidden() {
+fn a_file_with_an_unfinished_upload_can_be_unhidden() {
     let (b2, _, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2, "holiday-photos").await;
@@ -129,7 +131,7 @@ fn an_upload_under_way_does_not_keep_a_file_hidden() {
     });
 }
 
-/// A client with a key for these buckets, which may not list any.
+/// A client whose key is restricted to these buckets and can't list any.
 async fn restricted(
     owner: &Client,
     emulator: &Emulator,
@@ -173,7 +175,7 @@ fn a_bucket_is_found_by_its_name() {
 }
 
 #[test]
-fn another_buckets_id_is_never_given_out() {
+fn a_lookup_by_name_never_returns_the_id_of_another_bucket() {
     let (owner, emulator, timer) = client();
     // Names are not looked at: every list has all buckets.
     let b2 = wired(&emulator, &timer, |request| {
@@ -311,7 +313,7 @@ fn all_versions_below_a_prefix_are_deleted_and_no_others() {
 }
 
 #[test]
-fn a_dry_run_tells_what_it_would_delete_and_deletes_nothing() {
+fn a_dry_run_lists_what_it_would_delete_and_deletes_nothing() {
     let (b2, emulator, timer) = client();
     timer.run(async {
         let bucket = fill(&b2).await;
@@ -347,15 +349,19 @@ fn a_dry_run_tells_what_it_would_delete_and_deletes_nothing() {
     });
 }
 
-/// How many requests of one call were under way at once, at most.
+/// The highest number of concurrent requests of one call.
 #[derive(Clone, Default)]
-struct Height {
+struct ConcurrencyGauge {
     now: Arc<AtomicUsize>,
     highest: Arc<AtomicUsize>,
 }
 
-fn measured(emulator: &Emulator, timer: &ManualTimer, call: &'static str) -> (Client, Height) {
-    let height = Height::default();
+fn measured(
+    emulator: &Emulator,
+    timer: &ManualTimer,
+    call: &'static str,
+) -> (Client, ConcurrencyGauge) {
+    let height = ConcurrencyGauge::default();
     let (measured, wire) = (height.clone(), emulator.clone());
     let backend = move |request: Request| {
         let (measured, wire) = (measured.clone(), wire.clone());
@@ -379,7 +385,7 @@ fn measured(emulator: &Emulator, timer: &ManualTimer, call: &'static str) -> (Cl
 }
 
 #[test]
-fn as_many_are_under_way_at_once_as_was_asked_for() {
+fn deletes_run_with_the_requested_concurrency() {
     for (concurrency, expected) in [(0, 1), (1, 1), (2, 2), (7, 7), (100, 20)] {
         let mode = DeleteMode::Delete { concurrency };
         let (owner, emulator, timer) = client();
@@ -413,7 +419,7 @@ fn as_many_are_under_way_at_once_as_was_asked_for() {
 }
 
 #[test]
-fn a_version_that_is_locked_is_told_and_the_rest_is_deleted() {
+fn a_locked_version_is_reported_and_the_others_are_deleted() {
     for concurrency in [1, 4] {
         let (b2, _, timer) = client();
         timer.run(async {
@@ -448,7 +454,7 @@ fn a_version_that_is_locked_is_told_and_the_rest_is_deleted() {
 }
 
 #[test]
-fn a_listing_that_fails_is_told_last_after_all_that_was_begun() {
+fn a_failed_listing_is_reported_last_after_all_started_deletes() {
     for concurrency in [1, 3, 100] {
         let (owner, emulator, timer) = client();
         let listings = AtomicUsize::new(0);
@@ -519,7 +525,7 @@ fn unfinished_files_are_cancelled_if_they_are_old_enough() {
 }
 
 #[test]
-fn a_file_that_can_not_be_cancelled_is_told_and_the_rest_is_cancelled() {
+fn a_file_that_can_not_be_cancelled_is_reported_and_the_others_are_cancelled() {
     let (owner, emulator, timer) = client();
     let refused = Arc::new(Mutex::new(None));
     let first = Arc::clone(&refused);
@@ -553,7 +559,7 @@ fn a_file_that_can_not_be_cancelled_is_told_and_the_rest_is_cancelled() {
 }
 
 #[test]
-fn a_bucket_that_is_not_there_is_an_error_of_the_call_that_looked() {
+fn a_missing_bucket_is_an_error_of_the_call_that_looked_it_up() {
     let (b2, _, timer) = client();
     let error = timer.run(b2.bucket("no-such-bucket")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
@@ -563,7 +569,7 @@ fn a_bucket_that_is_not_there_is_an_error_of_the_call_that_looked() {
 }
 
 #[test]
-fn the_streams_of_what_is_done_to_many_can_be_polled_where_they_are() {
+fn streams_of_bulk_operations_are_unpin() {
     fn unpin(_: &impl Unpin) {}
     let (b2, ..) = client();
     unpin(&b2.delete_all_versions(&"b".into(), "", DeleteMode::DryRun));
@@ -571,12 +577,13 @@ fn the_streams_of_what_is_done_to_many_can_be_polled_where_they_are() {
     unpin(&b2.cancel_unfinished_large_files(&"b".into(), before, DeleteMode::DryRun));
 }
 
-/// Asked for one bucket and prefix, a server shows versions of others: what a helper deletes must have been asked for.
+/// A server lists versions of another bucket or prefix: helpers must not delete these.
 #[test]
-fn nothing_is_deleted_or_cancelled_that_lies_outside_of_the_bucket_or_prefix() {
+fn rows_outside_of_the_bucket_or_prefix_are_never_deleted_or_cancelled() {
     let row = |bucket: &BucketId, name: &str, action: &str| {
         serde_json::json!({
-            "action": action, "bucketId": bucket.as_str(), "fileId": format!("4_z{name}"), "fileName": name,
+            "action": action, "bucketId": bucket.as_str(), "fileId": format!("4_z{name}"),
+            "fileName": name,
             "contentLength": 1, "uploadTimestamp": 1, "fileInfo": {},
         })
     };

@@ -1,4 +1,4 @@
-//! Files put together of pieces: of stretches of files in B2, and of bytes from here.
+//! Compositions of byte ranges in B2 and local data.
 
 use std::future::{Future as _, IntoFuture as _};
 use std::io;
@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use b2kit::api::{DeleteFileVersion, DownloadFileById, GetFileInfo, UploadPart};
 use b2kit::backend::emulator::{Fault, FaultKind as Emulated};
-use b2kit::transfer::{OnFailure, ComposeSource, Progress, Source, Stage};
+use b2kit::transfer::{ComposeSource, OnFailure, Progress, Source, Stage};
 use b2kit::types::{
     ContentType, CustomerKey, EncryptionMode, EncryptionSetting, FileInfo, FileVersion, PartNumber,
     Sha1,
@@ -19,7 +19,7 @@ use crate::client_of;
 use crate::seeds::for_seeds;
 use crate::uploading::{bucket, content, in_chunks, polled, ranges, stored, unfinished, versions};
 
-/// A file of so many bytes, and the bytes.
+/// A file of this many bytes, and the bytes.
 async fn file(bucket: &BucketHandle, len: usize) -> (FileVersion, Bytes) {
     let content = content(len);
     let name = format!("file of {len}");
@@ -28,7 +28,7 @@ async fn file(bucket: &BucketHandle, len: usize) -> (FileVersion, Bytes) {
 }
 
 #[test]
-fn appending_sends_what_is_appended_and_copies_the_rest() {
+fn appending_sends_only_the_appended_bytes_and_copies_the_rest() {
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -54,7 +54,7 @@ fn appending_sends_what_is_appended_and_copies_the_rest() {
 }
 
 #[test]
-fn a_patch_in_the_middle_downloads_no_more_than_its_part_lacks() {
+fn a_patch_in_the_middle_downloads_only_what_its_part_lacks() {
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -77,7 +77,7 @@ fn a_patch_in_the_middle_downloads_no_more_than_its_part_lacks() {
 }
 
 #[test]
-fn what_is_no_more_than_one_part_is_one_call() {
+fn a_composition_of_one_part_takes_one_call() {
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -98,7 +98,10 @@ fn what_is_no_more_than_one_part_is_one_call() {
                 &["b2_copy_file"],
             ),
             (
-                vec![ComposeSource::local("ab"), ComposeSource::local(Source::bytes("cd"))],
+                vec![
+                    ComposeSource::local("ab"),
+                    ComposeSource::local(Source::bytes("cd")),
+                ],
                 b"abcd".to_vec(),
                 &["b2_upload_file"],
             ),
@@ -119,7 +122,7 @@ fn what_is_no_more_than_one_part_is_one_call() {
     });
 }
 
-/// A piece of these bytes, from a source of some kind.
+/// A source of these bytes, of one of the kinds.
 fn local(kind: usize, bytes: Bytes) -> ComposeSource {
     let len = bytes.len() as u64;
     let reader = futures::io::Cursor::new(bytes.clone());
@@ -132,8 +135,11 @@ fn local(kind: usize, bytes: Bytes) -> ComposeSource {
     })
 }
 
-/// Pieces by chance, and what they come to.
-fn any_pieces(chance: &mut fastrand::Rng, files: &[(FileVersion, Bytes)]) -> (Vec<ComposeSource>, Vec<u8>) {
+/// Random sources, and the bytes that they compose to.
+fn any_pieces(
+    chance: &mut fastrand::Rng,
+    files: &[(FileVersion, Bytes)],
+) -> (Vec<ComposeSource>, Vec<u8>) {
     let (mut pieces, mut model) = (Vec::new(), Vec::new());
     for _ in 0..chance.usize(0..12) {
         let len = match chance.u8(0..4) {
@@ -150,19 +156,22 @@ fn any_pieces(chance: &mut fastrand::Rng, files: &[(FileVersion, Bytes)]) -> (Ve
             let start = chance.usize(0..=content.len());
             let end = (start + len).min(content.len());
             model.extend_from_slice(&content[start..end]);
-            pieces.push(ComposeSource::copy(&version.file_id, start as u64..end as u64));
+            pieces.push(ComposeSource::copy(
+                &version.file_id,
+                start as u64..end as u64,
+            ));
         }
     }
     (pieces, model)
 }
 
-/// Two files to take pieces of: one in one piece, one in parts.
+/// Two files to take ranges of: one uploaded in one call, one in parts.
 async fn two_files(bucket: &BucketHandle) -> Vec<(FileVersion, Bytes)> {
     vec![file(bucket, 90).await, file(bucket, 777).await]
 }
 
 #[test]
-fn whatever_the_pieces_are_the_file_is_what_they_come_to() {
+fn random_sources_compose_to_their_concatenation() {
     for_seeds(0..500, |seed| {
         let mut chance = fastrand::Rng::with_seed(seed);
         let (b2, chaos) = Chaos::calm();
@@ -203,7 +212,7 @@ fn whatever_the_pieces_are_the_file_is_what_they_come_to() {
 }
 
 #[test]
-fn compositions_come_through_many_troubles() {
+fn compositions_survive_many_faults() {
     for_seeds(0..200, |seed| {
         let mut chance = fastrand::Rng::with_seed(seed);
         let (b2, chaos) = Chaos::seeded(seed, 7);
@@ -233,7 +242,7 @@ fn compositions_come_through_many_troubles() {
 }
 
 #[test]
-fn the_plan_reads_nothing_and_says_what_would_be_done() {
+fn the_plan_of_a_composition_reads_no_source() {
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -251,7 +260,7 @@ fn the_plan_reads_nothing_and_says_what_would_be_done() {
 }
 
 #[test]
-fn encryption_notes_and_type_are_those_of_the_new_file() {
+fn a_composition_has_the_encryption_file_info_and_type_that_were_set() {
     let key = |n| CustomerKey::new([n; 32]);
     // In parts, as a copy, and as an upload.
     for (from, to) in [(0, 950), (0, 20), (0, 5)] {
@@ -304,7 +313,7 @@ fn encryption_notes_and_type_are_those_of_the_new_file() {
 }
 
 #[test]
-fn pieces_that_can_not_be_are_refused_before_anything_is_begun() {
+fn invalid_sources_are_refused_before_anything_is_sent() {
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -314,19 +323,22 @@ fn pieces_that_can_not_be_are_refused_before_anything_is_begun() {
         let reversed = 5..4;
         for (pieces, told) in [
             (
-                vec![ComposeSource::local("x"), ComposeSource::copy("4_z1", reversed)],
-                "the range 5..4 of piece 2",
+                vec![
+                    ComposeSource::local("x"),
+                    ComposeSource::copy("4_z1", reversed),
+                ],
+                "the range 5..4 of source 2",
             ),
             (
                 vec![ComposeSource::local(Source::stream(stream::empty()))],
-                "piece 1 comes once, and nobody knows its length",
+                "source 1 is a stream of unknown length",
             ),
             (
                 vec![
                     ComposeSource::copy("4_z1", 0..u64::MAX),
                     ComposeSource::copy("4_z1", 0..u64::MAX),
                 ],
-                "more bytes together",
+                "too many bytes together",
             ),
             (
                 vec![ComposeSource::copy("4_z1", 0..10_000_000_000_001)],
@@ -337,7 +349,9 @@ fn pieces_that_can_not_be_are_refused_before_anything_is_begun() {
             assert_eq!(error.kind(), ErrorKind::Invalid);
             assert!(error.to_string().contains(told), "{error}");
         }
-        let small = bucket.compose("f", [ComposeSource::local("x")]).part_size(9);
+        let small = bucket
+            .compose("f", [ComposeSource::local("x")])
+            .part_size(9);
         assert_eq!(small.await.unwrap_err().kind(), ErrorKind::Invalid);
         let unnamed = bucket.compose("", [ComposeSource::local("x")]);
         assert_eq!(unnamed.await.unwrap_err().kind(), ErrorKind::Invalid);
@@ -345,7 +359,7 @@ fn pieces_that_can_not_be_are_refused_before_anything_is_begun() {
     });
 }
 
-/// Pieces of which one isn't what it was said to be; and what comes of it.
+/// Sources of which one differs from its description, and the expected error.
 fn broken(old: &FileVersion, content: &Bytes, len: usize) -> Vec<(Vec<ComposeSource>, ErrorKind)> {
     let whole = content.slice(..len);
     let said = |len: u64, bytes: &Bytes| {
@@ -377,7 +391,10 @@ fn broken(old: &FileVersion, content: &Bytes, len: usize) -> Vec<(Vec<ComposeSou
         (vec![copy(0..200), once(0, &whole)], ErrorKind::Source),
         // The file has 950 bytes.
         (vec![copy(940..951)], ErrorKind::Integrity),
-        (vec![copy(0..951), ComposeSource::local("x")], ErrorKind::Integrity),
+        (
+            vec![copy(0..951), ComposeSource::local("x")],
+            ErrorKind::Integrity,
+        ),
         (vec![copy(949..951), said(real, &whole)], ErrorKind::Source),
         (
             vec![copy(951..1_000), said(real, &whole)],
@@ -387,7 +404,7 @@ fn broken(old: &FileVersion, content: &Bytes, len: usize) -> Vec<(Vec<ComposeSou
 }
 
 #[test]
-fn pieces_that_are_not_as_they_were_said_to_be_are_an_error_and_leave_nothing() {
+fn sources_that_differ_from_their_description_fail_the_composition_and_leave_nothing() {
     for len in [3, 40] {
         for case in 0..9 {
             let (b2, chaos) = Chaos::calm();
@@ -408,7 +425,7 @@ fn pieces_that_are_not_as_they_were_said_to_be_are_an_error_and_leave_nothing() 
 }
 
 #[test]
-fn a_part_that_fails_for_good_is_named_and_the_file_is_cancelled_or_kept() {
+fn a_permanently_failing_part_is_named_and_the_file_cancelled_or_kept() {
     for keep in [false, true] {
         let (b2, chaos) = Chaos::new(|_, call| {
             (call == "b2_upload_part").then_some(NetworkFault::Status(403, "storage_cap_exceeded"))
@@ -434,7 +451,7 @@ fn a_part_that_fails_for_good_is_named_and_the_file_is_cancelled_or_kept() {
 }
 
 #[test]
-fn a_source_file_that_is_gone_is_an_error_and_leaves_nothing() {
+fn a_deleted_source_file_fails_the_composition_and_leaves_nothing() {
     for local in ["", "x"] {
         let (b2, chaos) = Chaos::calm();
         chaos.timer.run(async {
@@ -451,7 +468,7 @@ fn a_source_file_that_is_gone_is_an_error_and_leaves_nothing() {
 }
 
 #[test]
-fn a_part_that_was_replaced_behind_our_back_is_made_again_unless_it_came_once() {
+fn a_part_that_was_replaced_at_b2_is_recreated_if_its_sources_are_replayable() {
     // Copied, sent, and what comes once.
     for (replaced, kind, repaired) in [(1, 0, true), (2, 0, true), (2, 4, false)] {
         let (b2, chaos) = Chaos::calm();
@@ -497,7 +514,7 @@ async fn existing(b2: &Client, file: &FileVersion) -> bool {
 }
 
 #[test]
-fn a_composition_dropped_at_any_moment_leaves_what_can_be_reaped_and_no_half_file() {
+fn a_composition_dropped_at_any_poll_leaves_only_what_orphan_cleanup_cancels() {
     for short in [false, true] {
         for polls in 0.. {
             let (b2, chaos) = Chaos::calm();
@@ -507,7 +524,10 @@ fn a_composition_dropped_at_any_moment_leaves_what_can_be_reaped_and_no_half_fil
                 let (pieces, all) = if short {
                     let all = [&before[..3], b"x"].concat();
                     (
-                        vec![ComposeSource::copy(&old.file_id, 0..3), ComposeSource::local("x")],
+                        vec![
+                            ComposeSource::copy(&old.file_id, 0..3),
+                            ComposeSource::local("x"),
+                        ],
                         all,
                     )
                 } else {
@@ -521,7 +541,10 @@ fn a_composition_dropped_at_any_moment_leaves_what_can_be_reaped_and_no_half_fil
                 };
                 let compose = bucket.compose("new", pieces).concurrency(2);
                 let finished = polled(compose, polls).await.is_some();
-                assert!(b2.cancel_orphaned_uploads().await.is_empty(), "after {polls}");
+                assert!(
+                    b2.cancel_orphaned_uploads().await.is_empty(),
+                    "after {polls}"
+                );
                 for version in versions(&bucket).await {
                     if &*version.file_name == "new" {
                         assert_eq!(stored(&b2, &version.file_id).await, all, "after {polls}");

@@ -9,7 +9,9 @@ use b2kit::types::{
     BucketName, BucketType, ContentType, CustomerKey, EncryptionMode, EncryptionSetting, FileId,
     FileInfo, FileVersion, LegalHold, Restricted, RetentionMode, Sha1, Timestamp,
 };
-use b2kit::{BucketHandle, Bytes, Client, ErrorKind, UnfinishedState, ManualTimer, Request, Response};
+use b2kit::{
+    BucketHandle, Bytes, Client, ErrorKind, ManualTimer, Request, Response, UnfinishedState,
+};
 use serde_json::{Value, json};
 
 use crate::chaos::{Chaos, NetworkFault};
@@ -29,7 +31,7 @@ async fn another_bucket(b2: &Client) -> BucketHandle {
 }
 
 #[test]
-fn a_file_is_copied_in_one_piece_or_in_parts_without_a_call_too_many() {
+fn copies_in_one_call_and_in_parts_make_no_unnecessary_calls() {
     for (len, part_size, parts) in [
         (0, None, 0),
         (1_000, None, 0),
@@ -68,7 +70,7 @@ fn a_file_is_copied_in_one_piece_or_in_parts_without_a_call_too_many() {
 }
 
 #[test]
-fn notes_and_type_go_with_the_copy_or_are_replaced() {
+fn a_copy_keeps_file_info_and_type_or_replaces_them() {
     for part_size in [None, Some(20)] {
         for large_source in [false, true] {
             let (b2, chaos) = Chaos::calm();
@@ -115,7 +117,7 @@ fn notes_and_type_go_with_the_copy_or_are_replaced() {
 }
 
 #[test]
-fn copies_cross_buckets_and_encryption_settings_and_can_be_locked() {
+fn copies_work_across_buckets_and_encryption_settings_and_with_locks() {
     let key = |n| CustomerKey::new([n; 32]);
     let settings = || {
         [
@@ -186,7 +188,7 @@ fn copies_cross_buckets_and_encryption_settings_and_can_be_locked() {
 }
 
 #[test]
-fn a_wrong_customer_key_is_refused_and_leaves_nothing() {
+fn a_copy_with_a_wrong_customer_key_is_refused_and_leaves_nothing() {
     for part_size in [None, Some(20)] {
         let (b2, chaos) = Chaos::calm();
         chaos.timer.run(async {
@@ -208,7 +210,7 @@ fn a_wrong_customer_key_is_refused_and_leaves_nothing() {
     }
 }
 
-/// The file of 12 GB that such an emulator says it has; and what it was asked to copy.
+/// The metadata of a 12 GB file that the emulator pretends to have, and the copy calls it receives.
 fn of_12_gb(emulator: &Emulator) -> (Client, ManualTimer, Arc<Mutex<Vec<Value>>>) {
     const LEN: u64 = 12_000_000_000;
     let (timer, asked) = (ManualTimer::new(), Arc::new(Mutex::new(Vec::new())));
@@ -266,7 +268,7 @@ fn large_file() -> Value {
 }
 
 #[test]
-fn more_than_5_gb_goes_in_the_fewest_even_parts_whether_or_not_the_size_was_known() {
+fn a_copy_above_5_gb_uses_the_fewest_even_parts_whether_or_not_the_size_is_known() {
     for known in [true, false] {
         let emulator = Emulator::new();
         let (b2, timer, asked) = of_12_gb(&emulator);
@@ -299,7 +301,7 @@ fn more_than_5_gb_goes_in_the_fewest_even_parts_whether_or_not_the_size_was_know
 }
 
 #[test]
-fn an_answer_about_another_copy_than_the_source_is_an_error() {
+fn a_response_about_a_copy_that_differs_from_the_source_is_an_integrity_error() {
     for (field, wrong) in [
         ("contentLength", json!(91)),
         ("contentSha1", json!(Sha1::of(b"other").to_string())),
@@ -329,7 +331,7 @@ fn an_answer_about_another_copy_than_the_source_is_an_error() {
 }
 
 #[test]
-fn a_part_that_fails_once_and_one_whose_answer_is_lost_are_copied_again() {
+fn a_copied_part_that_fails_or_whose_response_is_lost_is_retried() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let (bucket, content) = (bucket(&b2).await, content(95));
@@ -346,7 +348,7 @@ fn a_part_that_fails_once_and_one_whose_answer_is_lost_are_copied_again() {
 }
 
 #[test]
-fn a_part_that_fails_for_good_is_named_and_the_file_is_cancelled_or_kept() {
+fn a_permanently_failing_part_is_named_and_the_file_cancelled_or_kept() {
     for keep in [false, true] {
         let (b2, chaos) = Chaos::new(|_, call| {
             (call == "b2_copy_part").then_some(NetworkFault::Status(403, "storage_cap_exceeded"))
@@ -370,7 +372,7 @@ fn a_part_that_fails_for_good_is_named_and_the_file_is_cancelled_or_kept() {
 }
 
 #[test]
-fn copies_come_through_many_troubles_and_their_progress_ends_at_the_size() {
+fn copies_survive_many_faults_and_their_progress_ends_at_the_size() {
     for_seeds(0..200, |seed| {
         let content = content(400 + seed as usize);
         let (b2, chaos) = Chaos::seeded(seed, 10);
@@ -406,7 +408,7 @@ fn copies_come_through_many_troubles_and_their_progress_ends_at_the_size() {
 }
 
 #[test]
-fn a_copy_dropped_at_any_moment_leaves_what_can_be_reaped_and_no_half_file() {
+fn a_copy_dropped_at_any_poll_leaves_only_what_orphan_cleanup_cancels() {
     for part_size in [1_000, 20] {
         let content = content(90);
         for polls in 0.. {
@@ -416,7 +418,10 @@ fn a_copy_dropped_at_any_moment_leaves_what_can_be_reaped_and_no_half_file() {
                 let source = bucket.upload("f", content.clone()).await.unwrap().file;
                 let copy = bucket.copy(source, "g").part_size(part_size);
                 let finished = polled(copy, polls).await.is_some();
-                assert!(b2.cancel_orphaned_uploads().await.is_empty(), "after {polls}");
+                assert!(
+                    b2.cancel_orphaned_uploads().await.is_empty(),
+                    "after {polls}"
+                );
                 for version in versions(&bucket).await {
                     assert_eq!(stored(&b2, &version.file_id).await, content);
                 }

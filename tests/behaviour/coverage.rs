@@ -1,10 +1,11 @@
-//! No call is missing, neither among the types nor in the table of their documentation.
+//! Every call of B2's native API has a type and a row in the documented table.
 
 use std::collections::BTreeMap;
 
 use b2kit::api::{
-    self, ApiVersion, Call, CallKind, CopyFile, CreateBucket, CreateKey, DeleteFileVersion,
-    DeleteKey, CallMetadata, ListKeys, StartLargeFile, UpdateBucket, UpdateFileRetention, UploadFile,
+    self, ApiVersion, Call, CallKind, CallMetadata, CopyFile, CreateBucket, CreateKey,
+    DeleteFileVersion, DeleteKey, ListKeys, StartLargeFile, UpdateBucket, UpdateFileRetention,
+    UploadFile,
 };
 use b2kit::types::{
     BucketName, BucketType, Capability, DefaultRetention, Encryption, FileName, FileRetention,
@@ -14,20 +15,21 @@ use b2kit::types::{
 use crate::document_in;
 use crate::names::NAMES;
 
-macro_rules! facts {
+macro_rules! metadata {
     ($($call:ident)+) => {
         [$((stringify!($call), <api::$call as Call>::METADATA)),+]
     };
 }
 
-/// Each call that there is, by the name of its type.
+/// The metadata of every call, by the name of its type.
 pub(super) fn calls() -> [(&'static str, CallMetadata); 31] {
-    facts! {
-        AuthorizeAccount CancelLargeFile CopyFile CopyPart CreateBucket CreateKey DeleteBucket DeleteFileVersion
-        DeleteKey DownloadFileById DownloadFileByName FinishLargeFile GetBucketNotificationRules
-        GetDownloadAuthorization GetFileInfo GetUploadPartUrl GetUploadUrl HideFile ListBuckets ListFileNames
-        ListFileVersions ListKeys ListParts ListUnfinishedLargeFiles SetBucketNotificationRules StartLargeFile
-        UpdateBucket UpdateFileLegalHold UpdateFileRetention UploadFile UploadPart
+    metadata! {
+        AuthorizeAccount CancelLargeFile CopyFile CopyPart CreateBucket CreateKey DeleteBucket
+        DeleteFileVersion DeleteKey DownloadFileById DownloadFileByName FinishLargeFile
+        GetBucketNotificationRules GetDownloadAuthorization GetFileInfo GetUploadPartUrl
+        GetUploadUrl HideFile ListBuckets ListFileNames ListFileVersions ListKeys ListParts
+        ListUnfinishedLargeFiles SetBucketNotificationRules StartLargeFile UpdateBucket
+        UpdateFileLegalHold UpdateFileRetention UploadFile UploadPart
     }
 }
 
@@ -47,7 +49,7 @@ fn table() -> BTreeMap<String, [String; 3]> {
 }
 
 #[test]
-fn every_call_of_b2s_native_api_is_there_under_its_name() {
+fn every_call_of_b2s_native_api_exists_under_its_name() {
     let mut names: Vec<_> = calls().iter().map(|(_, facts)| facts.name).collect();
     names.sort_unstable();
     assert_eq!(names, NAMES);
@@ -61,7 +63,7 @@ fn every_call_of_b2s_native_api_is_there_under_its_name() {
 }
 
 #[test]
-fn the_table_in_the_documentation_says_what_the_calls_say() {
+fn the_documented_table_agrees_with_the_metadata_of_the_calls() {
     let mut table = table();
     for (call, facts) in calls() {
         let [capability, class, _] = table
@@ -81,7 +83,7 @@ fn the_table_in_the_documentation_says_what_the_calls_say() {
     assert!(table.is_empty(), "rows without a call: {table:?}");
 }
 
-/// What a call needs beside its first capability when it asks for all that it can.
+/// The capabilities that a call needs beside its first when it uses all of its options.
 fn also_needed() -> BTreeMap<&'static str, Vec<Capability>> {
     let name = || FileName::new("n").unwrap();
     let until = Timestamp::from_millis(4_000_000_000_000);
@@ -125,7 +127,7 @@ fn also_needed() -> BTreeMap<&'static str, Vec<Capability>> {
 }
 
 #[test]
-fn the_table_says_for_what_more_capabilities_are_needed_and_no_call_needs_others() {
+fn the_documented_table_names_every_additional_capability() {
     let of_a_bucket = [
         Capability::WriteBucketEncryption,
         Capability::WriteBucketRetentions,
@@ -173,7 +175,7 @@ fn the_table_says_for_what_more_capabilities_are_needed_and_no_call_needs_others
 }
 
 #[test]
-fn the_table_says_what_differs_between_the_versions() {
+fn the_documented_table_names_every_difference_between_api_versions() {
     let differs = BTreeMap::from([
         (
             "AuthorizeAccount",

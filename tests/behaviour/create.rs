@@ -1,4 +1,4 @@
-//! Files that are created only where there is none, by many writers at once.
+//! Files created only where there is none, by many concurrent writers.
 
 use std::collections::BTreeMap;
 use std::future::IntoFuture as _;
@@ -23,7 +23,7 @@ use crate::client_of;
 use crate::seeds::for_seeds;
 use crate::uploading::{bucket, content, polled, stored};
 
-/// The bucket for the slot, which has notes of its user's own.
+/// The bucket of the slot, which has info entries of its own.
 async fn coordination(b2: &Client) -> BucketHandle {
     let name = BucketName::new("coordination").unwrap();
     let info = BucketInfo::new().with("owner", "photos").unwrap();
@@ -42,13 +42,13 @@ async fn settings(bucket: &BucketHandle) -> Bucket {
     bucket.client().call(list).await.unwrap().buckets.remove(0)
 }
 
-/// Whether the slot is empty, and all else in the bucket's info as it was.
+/// Asserts that the slot is empty, and all other entries of the bucket's info unchanged.
 async fn assert_slot_is_empty(slot: &BucketHandle) {
     let info = settings(slot).await.bucket_info;
     assert_eq!(info, BucketInfo::new().with("owner", "photos").unwrap());
 }
 
-/// All versions, stages apart, by their names.
+/// All versions except stages, by name.
 async fn files(bucket: &BucketHandle) -> BTreeMap<String, Vec<FileVersion>> {
     let mut files: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for version in all(bucket).await {
@@ -77,10 +77,11 @@ fn is_taken(outcome: &Result<Created, Error>) -> bool {
     kind.is_err_and(|kind| kind == ErrorKind::Conflict)
 }
 
-/// What one writer came to with one name; `None` where it was dropped.
+/// The outcome of one writer for one name; `None` if it was dropped.
 type Outcome = (usize, usize, Option<Result<Created, Error>>);
 
-/// 8 writers create 20 names each, in an order of their own; each has the client that `client` makes of its number.
+/// 8 writers create 20 names each, each in its own order and with the client that `client` makes
+/// for its number.
 async fn race(
     seed: u64,
     files: &BucketHandle,
@@ -115,7 +116,8 @@ fn bytes(writer: usize, name: usize) -> Bytes {
     Bytes::from(format!("{name} by {writer}"))
 }
 
-/// Holds that nobody was told anything that isn't so. `bucket` and `slot` are reached without trouble.
+/// Asserts that every outcome that a writer got is true. `bucket` and `slot` are accessed without
+/// faults.
 async fn assert_told_true(seed: u64, outcomes: &[Outcome], bucket: &BucketHandle) {
     let files = files(bucket).await;
     for name in 0..20 {
@@ -156,7 +158,7 @@ async fn assert_told_true(seed: u64, outcomes: &[Outcome], bucket: &BucketHandle
 }
 
 #[test]
-fn of_8_writers_of_20_names_each_of_which_some_are_dropped_none_is_told_what_is_not_so() {
+fn eight_writers_of_20_names_some_dropped_are_all_told_the_truth() {
     for_seeds(0..6, |seed| {
         let (b2, chaos) = Chaos::calm();
         chaos.timer.run(async {
@@ -190,7 +192,7 @@ fn of_8_writers_of_20_names_each_of_which_some_are_dropped_none_is_told_what_is_
 }
 
 #[test]
-fn of_8_writers_over_a_network_that_fails_none_is_told_what_is_not_so() {
+fn eight_writers_over_a_failing_network_are_all_told_the_truth() {
     for_seeds(0..6, |seed| {
         let (b2, chaos) = Chaos::seeded(seed, 5);
         let calm = client_of(&chaos.emulator, &chaos.timer);
@@ -215,7 +217,7 @@ fn of_8_writers_over_a_network_that_fails_none_is_told_what_is_not_so() {
 }
 
 #[test]
-fn a_file_that_is_created_is_as_it_was_said_to_be_and_costs_the_calls_that_the_docs_name() {
+fn a_created_file_has_its_options_and_costs_the_documented_calls() {
     for part_size in [None, Some(50)] {
         let (b2, chaos) = Chaos::calm();
         chaos.timer.run(async {
@@ -281,7 +283,7 @@ fn the_slot_may_be_in_the_bucket_of_the_files() {
 }
 
 #[test]
-fn what_can_not_be_created_is_refused_before_a_byte_is_sent() {
+fn an_invalid_create_is_refused_before_a_byte_is_sent() {
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -294,9 +296,12 @@ fn what_can_not_be_created_is_refused_before_a_byte_is_sent() {
         let stage = format!("{CREATE_STAGES}f");
         chaos.forget();
         for (create, told) in [
-            (bucket.create("f", endless(), &slot), "5000000000 at most"),
-            (bucket.create("f", unknown(), &slot), "has to have a length"),
-            (bucket.create(stage.as_str(), x(), &slot), "kept for stages"),
+            (bucket.create("f", endless(), &slot), "at most 5000000000 bytes"),
+            (bucket.create("f", unknown(), &slot), "needs a length"),
+            (
+                bucket.create(stage.as_str(), x(), &slot),
+                "reserved for stages",
+            ),
             (bucket.create("", x(), &slot), "is empty"),
             (
                 bucket.create("f", x(), &slot).file_info(full.unwrap()),
@@ -332,8 +337,7 @@ fn what_can_not_be_created_is_refused_before_a_byte_is_sent() {
 }
 
 #[test]
-fn a_create_dropped_at_any_moment_is_carried_out_by_the_next_or_never_and_what_it_left_is_discarded()
- {
+fn a_create_dropped_at_any_poll_is_completed_by_the_next_or_its_stage_is_discarded() {
     let mut fates = [0, 0];
     for polls in 0.. {
         let clock = ManualClock::at(1_000_000_000);
@@ -390,7 +394,7 @@ fn a_create_dropped_at_any_moment_is_carried_out_by_the_next_or_never_and_what_i
 }
 
 #[test]
-fn a_create_whose_stage_was_discarded_begins_again_if_its_source_can_be_read_again() {
+fn a_create_whose_stage_was_discarded_starts_over_if_its_source_is_replayable() {
     for (source, comes_again) in [
         (Source::bytes("x"), true),
         (
@@ -437,7 +441,7 @@ fn a_create_whose_stage_was_discarded_begins_again_if_its_source_can_be_read_aga
 }
 
 #[test]
-fn a_slot_that_holds_what_this_version_does_not_know_is_left_alone() {
+fn a_slot_with_an_unknown_entry_is_left_alone() {
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -457,9 +461,9 @@ fn a_slot_that_holds_what_this_version_does_not_know_is_left_alone() {
 }
 
 #[test]
-fn a_create_whose_swap_was_lost_for_good_says_that_it_may_have_taken_effect_and_never_that_the_file_exists()
- {
-    let (_, chaos) = Chaos::new(|_, call| (call == "b2_update_bucket").then_some(NetworkFault::LostResponse));
+fn a_create_whose_swap_stays_lost_says_that_it_may_have_taken_effect_and_never_conflict() {
+    let (_, chaos) =
+        Chaos::new(|_, call| (call == "b2_update_bucket").then_some(NetworkFault::LostResponse));
     let (b2, calm) = (chaos.client(1), client_of(&chaos.emulator, &chaos.timer));
     chaos.timer.run(async {
         let bucket = bucket(&calm).await;
@@ -479,7 +483,7 @@ fn a_create_whose_swap_was_lost_for_good_says_that_it_may_have_taken_effect_and_
 }
 
 #[test]
-fn a_copy_that_b2_refuses_does_not_block_the_slot() {
+fn a_copy_that_b2_rejects_does_not_block_the_slot() {
     let (_, chaos) = Chaos::new(|_, call| {
         (call == "b2_copy_file").then_some(NetworkFault::Status(400, "bad_request"))
     });
@@ -498,7 +502,7 @@ fn a_copy_that_b2_refuses_does_not_block_the_slot() {
 }
 
 #[test]
-fn a_file_may_be_deleted_and_created_again_once_its_creator_was_told() {
+fn a_created_file_can_be_deleted_and_created_again() {
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;

@@ -1,4 +1,4 @@
-//! Download authorizations, and the links that are made of them.
+//! Download authorizations, and links made from them.
 
 use b2kit::api::{CreateBucket, DownloadAuthorization, GetDownloadAuthorization, UploadFile};
 use b2kit::backend::emulator::Emulator;
@@ -11,11 +11,11 @@ use serde_json::json;
 
 use crate::{answered, assert_not_taken, client, document, refused, session};
 
-fn ask(prefix: &str) -> GetDownloadAuthorization {
+fn request_for_prefix(prefix: &str) -> GetDownloadAuthorization {
     GetDownloadAuthorization::new("b1", prefix, DownloadDuration::from_secs(3_600).unwrap())
 }
 
-fn given(ask: &GetDownloadAuthorization, prefix: &str) -> DownloadAuthorization {
+fn authorization_for(ask: &GetDownloadAuthorization, prefix: &str) -> DownloadAuthorization {
     let answer =
         json!({"authorizationToken": "3_canary+/=", "bucketId": "b1", "fileNamePrefix": prefix});
     answered(ask, answer)
@@ -38,12 +38,12 @@ fn link(
 }
 
 #[test]
-fn an_authorization_is_asked_for_with_all_its_headers() {
+fn a_download_authorization_is_requested_with_all_its_headers() {
     assert_eq!(
-        document(&ask("")),
+        document(&request_for_prefix("")),
         json!({"bucketId": "b1", "fileNamePrefix": "", "validDurationInSeconds": 3_600})
     );
-    let all = ask("albums/ü")
+    let all = request_for_prefix("albums/ü")
         .b2_content_disposition("attachment; filename=\"a b\"")
         .b2_content_language("de")
         .b2_expires("Thu, 01 Dec 1994 16:00:00 GMT")
@@ -61,7 +61,7 @@ fn an_authorization_is_asked_for_with_all_its_headers() {
     );
     let told = refused(
         ApiVersion::V4,
-        &ask("").b2_content_disposition("a\r\nx-evil: 1"),
+        &request_for_prefix("").b2_content_disposition("a\r\nx-evil: 1"),
     );
     assert!(
         told.contains("b2ContentDisposition has the control character"),
@@ -70,8 +70,8 @@ fn an_authorization_is_asked_for_with_all_its_headers() {
 }
 
 #[test]
-fn a_link_has_the_token_only_on_request_and_everything_is_encoded() {
-    let authorization = given(&ask("albums/"), "albums/");
+fn a_link_has_the_token_only_on_request_and_is_fully_encoded() {
+    let authorization = authorization_for(&request_for_prefix("albums/"), "albums/");
     assert!(!format!("{authorization:?}").contains("canary"));
     let (plain, whole) = link(&authorization, "albums/a+b ?#&ü.txt").unwrap();
     assert_eq!(
@@ -84,10 +84,10 @@ fn a_link_has_the_token_only_on_request_and_everything_is_encoded() {
 #[test]
 fn a_link_repeats_exactly_the_headers_that_were_authorized() {
     let disposition = "attachment; filename=\"x & y=z.txt\"";
-    let ask = ask("")
+    let ask = request_for_prefix("")
         .b2_content_disposition(disposition)
         .b2_cache_control("max-age=0");
-    let (plain, whole) = link(&given(&ask, ""), "f").unwrap();
+    let (plain, whole) = link(&authorization_for(&ask, ""), "f").unwrap();
     let (path, query) = plain.split_once('?').unwrap();
     assert_eq!(path, "https://f004.backblazeb2.com/file/my-bucket/f");
     let pairs: Vec<_> = query
@@ -104,8 +104,8 @@ fn a_link_repeats_exactly_the_headers_that_were_authorized() {
 }
 
 #[test]
-fn no_link_leads_to_another_file_than_the_one_asked_for() {
-    let all = given(&ask(""), "");
+fn every_link_leads_to_its_own_file() {
+    let all = authorization_for(&request_for_prefix(""), "");
     for name in ["a/../b", "./b", "..", "a/.", "a/b/.."] {
         let error = link(&all, name).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);
@@ -114,22 +114,22 @@ fn no_link_leads_to_another_file_than_the_one_asked_for() {
     for name in ["a//b", ".hidden", "a/...", "/a", "a/"] {
         assert!(link(&all, name).is_ok(), "{name}");
     }
-    let albums = given(&ask("albums/"), "albums/");
+    let albums = authorization_for(&request_for_prefix("albums/"), "albums/");
     let error = link(&albums, "letters/1").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert!(error.to_string().contains("\"albums/\""), "{error}");
 }
 
 #[test]
-fn an_authorization_for_something_else_is_an_integrity_error() {
+fn a_download_authorization_for_another_prefix_is_an_integrity_error() {
     for (bucket, prefix) in [("b2", "albums/"), ("b1", "")] {
         let answer =
             json!({"authorizationToken": "t", "bucketId": bucket, "fileNamePrefix": prefix});
-        assert_not_taken(&ask("albums/"), answer);
+        assert_not_taken(&request_for_prefix("albums/"), answer);
     }
 }
 
-/// What a stranger gets, who has a link and nothing else.
+/// Requests a link without other credentials.
 async fn fetch(emulator: &Emulator, url: &str, token: Option<&str>) -> (u16, HeaderMap, Vec<u8>) {
     let mut request = Request::new(Body::empty());
     *request.uri_mut() = url.parse().unwrap();
@@ -144,7 +144,7 @@ async fn fetch(emulator: &Emulator, url: &str, token: Option<&str>) -> (u16, Hea
 }
 
 #[test]
-fn a_link_opens_the_files_that_were_shared_and_no_others() {
+fn a_link_opens_only_files_under_its_prefix() {
     let (b2, emulator, _) = client();
     block_on(async {
         let bucket_name = BucketName::new("my-bucket").unwrap();

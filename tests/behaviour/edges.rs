@@ -1,4 +1,4 @@
-//! What shows only at the edges: odd answers, odd timing, odd arguments.
+//! Edge cases of replies, timing and arguments.
 
 use std::error::Error as StdError;
 use std::time::Duration;
@@ -69,7 +69,7 @@ fn a_range_with_fewer_bytes_than_its_content_range_is_never_a_clean_end() {
 }
 
 #[test]
-fn a_deadline_as_long_as_can_be_is_no_panic() {
+fn the_longest_deadline_does_not_panic() {
     let backend = |_: Request| async { Ok(Response::new(r#"{"buckets":[]}"#.into())) };
     let b2 = Client::builder()
         .session(session())
@@ -91,9 +91,9 @@ async fn until(mut reached: impl FnMut() -> bool + Send) {
     .await;
 }
 
-/// The second upload opens its source before the first's answer arrives, and reads it after.
+/// The second upload opens its source before the first one's reply arrives, and reads it afterwards.
 #[test]
-fn two_clones_of_an_upload_side_by_side_make_two_versions() {
+fn two_concurrent_clones_of_an_upload_make_two_versions() {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
     let emulator = b2kit::backend::emulator::Emulator::new();
@@ -155,9 +155,9 @@ fn two_clones_of_an_upload_side_by_side_make_two_versions() {
     });
 }
 
-/// The digest of a call is shared by its clones: whoever starts takes away what the other waits to compare with.
+/// Clones of a call share its digest; starting one must not reset the digest that the other compares.
 #[test]
-fn an_upload_whose_clone_begins_before_its_answer_is_not_corrupt() {
+fn an_upload_whose_clone_starts_before_its_reply_is_not_corrupt() {
     use b2kit::api::{Call, Reply, Target};
     let session = session();
     let token = Secret::new("t");
@@ -178,7 +178,8 @@ fn an_upload_whose_clone_begins_before_its_answer_is_not_corrupt() {
     let _second = read(&clone);
     let sha1 = b2kit::types::Sha1::of(b"hello");
     let answer = format!(
-        r#"{{"action":"upload","bucketId":"b","contentLength":5,"contentSha1":"{sha1}","fileId":"f","fileName":"n","uploadTimestamp":1}}"#
+        r#"{{"action":"upload","bucketId":"b","contentLength":5,"contentSha1":"{sha1}",
+        "fileId":"f","fileName":"n","uploadTimestamp":1}}"#
     );
     let (head, ()) = b2kit::http::Response::new(()).into_parts();
     upload.read(Reply::whole(head, answer.into())).unwrap();
@@ -195,7 +196,7 @@ fn chain(error: &b2kit::Error) -> String {
 }
 
 #[test]
-fn a_login_that_repeats_the_key_does_not_show_it() {
+fn an_authorization_reply_that_echoes_the_key_does_not_show_it() {
     let timer = ManualTimer::new();
     let backend = |_: Request| async {
         let body =
@@ -238,7 +239,7 @@ fn a_code_with_control_characters_is_shown_escaped() {
 }
 
 #[test]
-fn an_endpoint_whose_port_is_no_port_is_refused() {
+fn an_endpoint_with_an_invalid_port_is_refused() {
     // Without a look at it, it would go to port 80.
     for endpoint in [
         "http://127.0.0.1:99999",
@@ -252,10 +253,10 @@ fn an_endpoint_whose_port_is_no_port_is_refused() {
     }
 }
 
-/// B2 has stored the file, and its answer ends half way: asking what became of it finds the file, sending it again
-/// makes a second version.
+/// B2 has stored the file and its reply is truncated: reconciliation finds the file, a retry would make a second
+/// version.
 #[test]
-fn an_upload_whose_answer_can_not_be_read_is_not_stored_twice() {
+fn an_upload_with_an_unreadable_reply_is_not_stored_twice() {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
     let emulator = b2kit::backend::emulator::Emulator::new();
@@ -289,7 +290,7 @@ fn an_upload_whose_answer_can_not_be_read_is_not_stored_twice() {
 }
 
 #[test]
-fn a_list_of_as_many_buckets_as_an_account_has_with_all_they_may_have_is_not_too_large() {
+fn the_largest_possible_list_of_buckets_is_within_the_size_limit() {
     let text = |character: &str, count: usize| character.repeat(count);
     let info: serde_json::Map<_, _> = (0..10)
         .map(|n| (format!("{}{n}", text("k", 49)), json!(text("\\", 10_000))))
@@ -306,14 +307,18 @@ fn a_list_of_as_many_buckets_as_an_account_has_with_all_they_may_have_is_not_too
     let cors: Vec<_> = (0..100)
         .map(|n| {
             json!({
-                "corsRuleName": format!("rule-{n}"), "allowedOrigins": [text("\\", 990)], "allowedHeaders": null,
-                "allowedOperations": ["b2_download_file_by_id"], "exposeHeaders": null, "maxAgeSeconds": 86_400,
+                "corsRuleName": format!("rule-{n}"), "allowedOrigins": [text("\\", 990)],
+                "allowedHeaders": null,
+                "allowedOperations": ["b2_download_file_by_id"], "exposeHeaders": null,
+                "maxAgeSeconds": 86_400,
             })
         })
         .collect();
     let bucket = json!({
-        "accountId": "a", "bucketId": text("0", 24), "bucketName": text("b", 63), "bucketType": "allPrivate",
-        "bucketInfo": info, "corsRules": cors, "lifecycleRules": rules, "options": [], "revision": 2,
+        "accountId": "a", "bucketId": text("0", 24), "bucketName": text("b", 63),
+        "bucketType": "allPrivate",
+        "bucketInfo": info, "corsRules": cors, "lifecycleRules": rules, "options": [],
+        "revision": 2,
     });
     let one = bucket.to_string().len();
     let list = ListBuckets::new();
@@ -323,17 +328,19 @@ fn a_list_of_as_many_buckets_as_an_account_has_with_all_they_may_have_is_not_too
 }
 
 #[test]
-fn a_bucket_of_another_name_and_parts_of_another_file_are_not_taken() {
+fn a_bucket_of_another_name_and_parts_of_another_file_are_refused() {
     let create = BucketName::new("holiday-photos").unwrap();
     let create = CreateBucket::new(create, BucketType::AllPrivate);
     let another = json!({
-        "accountId": "a", "bucketId": "b", "bucketInfo": {}, "bucketName": "another-name", "bucketType": "allPrivate",
+        "accountId": "a", "bucketId": "b", "bucketInfo": {}, "bucketName": "another-name",
+        "bucketType": "allPrivate",
         "corsRules": [], "lifecycleRules": [], "options": [], "revision": 2,
     });
     crate::assert_not_taken(&create, another);
     let part = |file: &str| {
         json!({
-            "fileId": file, "partNumber": 1, "contentLength": 5, "contentSha1": "aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d",
+            "fileId": file, "partNumber": 1, "contentLength": 5,
+            "contentSha1": "aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d",
             "contentMd5": null, "uploadTimestamp": 1_770_334_823_346_i64,
         })
     };

@@ -1,4 +1,4 @@
-//! Where keys and tokens may go: nowhere that is not the endpoint's own, whatever an answer says.
+//! Keys and tokens go only to hosts of the endpoint, whatever a reply says.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,8 +8,8 @@ use b2kit::types::{FileName, Secret};
 use b2kit::{ApiVersion, Client, Credentials, ErrorKind, Request, Session};
 use futures::executor::block_on;
 
-/// A client whose every answer is `answer`, and how many requests it made.
-fn told(answer: &'static str) -> (Client, Arc<AtomicUsize>) {
+/// A client that gets `answer` for every request, and the number of its requests.
+fn client_with_response(answer: &'static str) -> (Client, Arc<AtomicUsize>) {
     let count = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&count);
     let backend = move |_: Request| {
@@ -29,7 +29,7 @@ fn told(answer: &'static str) -> (Client, Arc<AtomicUsize>) {
 }
 
 #[test]
-fn an_upload_url_elsewhere_gets_neither_token_nor_file() {
+fn an_upload_url_on_a_foreign_host_gets_neither_token_nor_file() {
     for place in [
         "https://evil.test/upload",
         "http://pod-000.backblaze.com/upload",
@@ -37,7 +37,7 @@ fn an_upload_url_elsewhere_gets_neither_token_nor_file() {
     ] {
         let answer =
             format!(r#"{{"bucketId":"b","uploadUrl":"{place}","authorizationToken":"t"}}"#);
-        let (b2, count) = told(answer.leak());
+        let (b2, count) = client_with_response(answer.leak());
         let error = block_on(async {
             b2.call(UploadFile::new("b", FileName::new("f").unwrap(), "x"))
                 .await
@@ -53,7 +53,7 @@ fn an_upload_url_elsewhere_gets_neither_token_nor_file() {
 }
 
 #[test]
-fn a_session_elsewhere_is_not_used() {
+fn a_session_with_foreign_hosts_is_refused() {
     let session = Session::new(
         ApiVersion::V4,
         "a",
@@ -69,9 +69,9 @@ fn a_session_elsewhere_is_not_used() {
     assert_eq!(error.kind(), ErrorKind::Untrusted);
 }
 
-/// Links to downloads are made of the session, without a request that could be refused.
+/// Download links are made from the session, without a request that could be refused.
 #[test]
-fn a_login_that_leads_elsewhere_makes_no_session() {
+fn an_authorization_with_foreign_hosts_makes_no_session() {
     const HOME: &str = "https://api004.backblazeb2.com";
     const DOWNLOADS: &str = "https://f004.backblazeb2.com";
     for (from, to) in [
@@ -107,7 +107,7 @@ fn a_login_that_leads_elsewhere_makes_no_session() {
 }
 
 #[test]
-fn plain_http_is_for_loopback_unless_it_is_asked_for() {
+fn plain_http_is_refused_except_on_loopback_or_when_allowed() {
     let build = |endpoint: &str, allow: bool| {
         let credentials = Credentials::new("id", "key").unwrap();
         let builder = Client::builder()

@@ -1,4 +1,4 @@
-//! Numbers at their ends: whatever a setting or a header says, a call comes to its end, and nothing panics.
+//! Extreme numbers: whatever a setting or a header says, calls end and nothing panics.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,8 +10,8 @@ use b2kit::http::header::{CONTENT_LENGTH, CONTENT_RANGE, DATE, HeaderName, RETRY
 use b2kit::transfer::{ComposeSource, Source};
 use b2kit::types::{ByteRange, FileName, FileVersion};
 use b2kit::{
-    BucketHandle, Client, ClientBuilder, Error, ErrorKind, HttpError, HttpErrorKind, ManualTimer,
-    DeleteMode, Phase, RetryPolicy, Throughput, Timer as _,
+    BucketHandle, Client, ClientBuilder, DeleteMode, Error, ErrorKind, HttpError, HttpErrorKind,
+    ManualTimer, Phase, RetryPolicy, Throughput, Timer as _,
 };
 use futures::{StreamExt as _, stream};
 use tempfile::tempdir;
@@ -55,7 +55,7 @@ const DATES: [&str; 4] = [
     "Fri, 31 Dec 99999 23:59:59 GMT",
 ];
 
-/// The default but for one setting at an end of what it can be, and all of them there at once.
+/// The default policy with one setting at an extreme, and with all of them at one.
 fn policies() -> Vec<RetryPolicy> {
     type Set = fn(&mut RetryPolicy, Duration, u32);
     let settings: [Set; 8] = [
@@ -83,8 +83,8 @@ fn policies() -> Vec<RetryPolicy> {
     policies
 }
 
-/// How what is done to a client ends: well, or with an error that says why.
-fn ends<T>(told: &str, outcome: Result<T, Error>) {
+/// How an operation of a client ends: successfully, or with an error that gives the reason.
+fn assert_ends<T>(told: &str, outcome: Result<T, Error>) {
     if let Err(error) = outcome {
         let kind = error.kind();
         assert!(
@@ -95,7 +95,7 @@ fn ends<T>(told: &str, outcome: Result<T, Error>) {
     }
 }
 
-/// A client whose first calls fail in each way that there is, with this wish.
+/// A client whose first calls fail in each possible way, with this `Retry-After`.
 fn failing(
     wish: &'static str,
     date: &'static str,
@@ -126,8 +126,8 @@ fn failing(
     (builder, timer, asked)
 }
 
-async fn use_it(b2: &Client, told: &str) {
-    ends(told, b2.call(ListBuckets::new()).await);
+async fn run_operations(b2: &Client, told: &str) {
+    assert_ends(told, b2.call(ListBuckets::new()).await);
     let bucket = match b2.bucket("holiday-photos").await {
         Ok(bucket) => bucket,
         Err(_) => BucketHandle::new(
@@ -136,29 +136,29 @@ async fn use_it(b2: &Client, told: &str) {
             b2kit::types::BucketName::new("holiday-photos").unwrap(),
         ),
     };
-    ends(told, bucket.upload("f", content(250)).part_size(100).await);
+    assert_ends(told, bucket.upload("f", content(250)).part_size(100).await);
     let read = async { bucket.download("f").stream().await?.collect(1_000).await };
-    ends(told, read.await);
+    assert_ends(told, read.await);
     let mut versions = b2.paginate(ListFileVersions::new(bucket.id()));
     while let Some(version) = versions.next().await {
-        ends(told, version);
+        assert_ends(told, version);
     }
 }
 
 #[test]
-fn every_setting_of_a_policy_may_be_anything() {
+fn extreme_settings_of_a_retry_policy_do_not_panic() {
     for policy in policies() {
         for (at, wish) in [WISHES[0], WISHES[5], WISHES[10]].into_iter().enumerate() {
             let (builder, timer, _) = failing(wish, DATES[1 + at % 2]);
             let told = format!("{policy:?}, {wish}");
             let b2 = builder.retry_policy(policy.clone()).build().unwrap();
-            timer.run(use_it(&b2, &told));
+            timer.run(run_operations(&b2, &told));
         }
     }
 }
 
 #[test]
-fn what_b2_asks_for_may_be_anything_whatever_the_policy_allows() {
+fn extreme_retry_after_values_do_not_panic_with_any_policy() {
     for wish in WISHES {
         for date in DATES {
             for longest in [Duration::ZERO, Duration::from_secs(300), Duration::MAX] {
@@ -166,14 +166,14 @@ fn what_b2_asks_for_may_be_anything_whatever_the_policy_allows() {
                 let mut policy = RetryPolicy::default();
                 policy.max_retry_after = longest;
                 let b2 = builder.retry_policy(policy).build().unwrap();
-                timer.run(use_it(&b2, &format!("{wish}, {date}, {longest:?}")));
+                timer.run(run_operations(&b2, &format!("{wish}, {date}, {longest:?}")));
             }
         }
     }
 }
 
 #[test]
-fn every_setting_of_a_client_may_be_anything() {
+fn extreme_settings_of_a_client_do_not_panic() {
     let sizes = [1, 7, u64::MAX / 2, u64::MAX];
     let mut settings: Vec<Box<dyn Fn(ClientBuilder) -> ClientBuilder>> = Vec::new();
     for duration in DURATIONS {
@@ -198,17 +198,17 @@ fn every_setting_of_a_client_may_be_anything() {
             let told = format!("setting {number}");
             let bucket = bucket(&usual).await;
             let bucket = BucketHandle::new(b2.clone(), bucket.id().clone(), bucket.name().clone());
-            ends(&told, bucket.upload("f", content(250)).part_size(100).await);
+            assert_ends(&told, bucket.upload("f", content(250)).part_size(100).await);
             let once = Source::stream(stream::iter([Ok(content(250))]));
-            ends(&told, bucket.upload("g", once).part_size(100).await);
+            assert_ends(&told, bucket.upload("g", once).part_size(100).await);
             let read = async { bucket.download("f").stream().await?.collect(1_000).await };
-            ends(&told, read.await);
+            assert_ends(&told, read.await);
         });
     }
 }
 
 #[test]
-fn every_setting_of_a_transfer_may_be_anything() {
+fn extreme_settings_of_a_transfer_do_not_panic() {
     let (net, dir) = (Net::new(0), tempdir().unwrap());
     let (bucket, version) = net.with_file(&bytes(1_000));
     for (number, concurrency) in [0, 1, 3, usize::MAX].into_iter().enumerate() {
@@ -220,12 +220,12 @@ fn every_setting_of_a_transfer_may_be_anything() {
             assert!(std::fs::read(&path).unwrap() == bytes(1_000), "{told}");
             net.run(async {
                 let upload = bucket.upload("g", content(350)).concurrency(concurrency);
-                ends(&told, upload.part_size(size).await);
+                assert_ends(&told, upload.part_size(size).await);
                 let copy = bucket.copy(&version, "h").concurrency(concurrency);
-                ends(&told, copy.part_size(size).await);
+                assert_ends(&told, copy.part_size(size).await);
                 let piece = || ComposeSource::file(&version);
                 let compose = bucket.compose("i", [piece(), piece()]);
-                ends(
+                assert_ends(
                     &told,
                     compose.concurrency(concurrency).part_size(size).await,
                 );
@@ -258,16 +258,16 @@ fn every_setting_of_a_transfer_may_be_anything() {
                 .collect(usize::MAX)
                 .await
         };
-        ends(&told, net.run(read));
+        assert_ends(&told, net.run(read));
         let path = dir.path().join("range");
         for size in [1, u64::MAX] {
             let download = bucket.download("f").range(range).range_size(size);
-            ends(&told, net.run(download.to_path(&path)));
+            assert_ends(&told, net.run(download.to_path(&path)));
         }
     }
 }
 
-/// A version of which somebody says that it has so many bytes.
+/// A version that is listed with this length.
 fn of_length(version: &FileVersion, len: u64) -> FileVersion {
     let mut document = serde_json::to_value(version).unwrap();
     document["contentLength"] = len.into();
@@ -275,7 +275,7 @@ fn of_length(version: &FileVersion, len: u64) -> FileVersion {
 }
 
 #[test]
-fn a_version_may_be_said_to_have_any_length() {
+fn extreme_lengths_of_a_version_do_not_panic() {
     let net = Net::new(0);
     let (bucket, version) = net.with_file(&bytes(1_000));
     for len in [
@@ -288,30 +288,30 @@ fn a_version_may_be_said_to_have_any_length() {
     ] {
         let (told, version) = (format!("{len} bytes"), of_length(&version, len));
         net.run(async {
-            ends(&told, bucket.copy(&version, "g").await);
-            ends(&told, bucket.copy(&version, "g").part_size(u64::MAX).await);
+            assert_ends(&told, bucket.copy(&version, "g").await);
+            assert_ends(&told, bucket.copy(&version, "g").part_size(u64::MAX).await);
             let piece = || ComposeSource::file(&version);
-            ends(
+            assert_ends(
                 &told,
                 bucket
                     .compose("h", [piece(), piece(), ComposeSource::local("x")])
                     .await,
             );
             let piece = || ComposeSource::copy(&version.file_id, len / 2..len);
-            ends(&told, bucket.compose("h", [piece(), piece()]).plan().await);
+            assert_ends(&told, bucket.compose("h", [piece(), piece()]).plan().await);
         });
         let sources = [
             Source::ranges(len, |_| Ok(stream::empty())),
             Source::sized_stream(len, stream::empty()),
         ];
         for source in sources {
-            ends(&told, net.run(async { bucket.upload("i", source).await }));
+            assert_ends(&told, net.run(async { bucket.upload("i", source).await }));
         }
     }
 }
 
 #[test]
-fn every_header_with_a_number_may_say_anything() {
+fn extreme_numbers_in_headers_do_not_panic() {
     let numbers = [
         "0",
         "1",
@@ -366,18 +366,18 @@ fn every_header_with_a_number_may_say_anything() {
         let path = dir.path().join("f");
         let download = || bucket.download("f").modified_time();
         let read = async { download().stream().await?.collect(10_000).await };
-        ends(&told, net.run(read));
+        assert_ends(&told, net.run(read));
         for size in [1, 500, u64::MAX] {
             let to_path = download().range_size(size).to_path(&path);
-            ends(&told, net.run(to_path));
+            assert_ends(&told, net.run(to_path));
         }
         let _ = std::fs::remove_file(&path);
     }
 }
 
-/// All of its pieces at once would be gigabytes, and for the larger ones more than there is memory.
+/// A list of all its ranges would take gigabytes, and for the longer ones more than the memory.
 #[test]
-fn a_file_that_is_said_to_be_larger_than_b2_can_hold_is_no_file() {
+fn a_file_longer_than_b2s_limit_is_refused() {
     for total in ["10000000000001", "10000000000000000", "1000000000000000000"] {
         let (net, dir) = (Net::new(0), tempdir().unwrap());
         let (bucket, _) = net.with_file(&bytes(1_000));
@@ -393,9 +393,9 @@ fn a_file_that_is_said_to_be_larger_than_b2_can_hold_is_no_file() {
     }
 }
 
-/// With a range for each byte of it there would be ten million million pieces.
+/// With ranges of one byte there would be ten million million of them.
 #[test]
-fn a_file_that_is_said_to_be_as_large_as_can_be_is_fetched_piece_by_piece() {
+fn a_file_of_b2s_maximum_size_is_fetched_range_by_range() {
     let (net, dir) = (Net::new(0), tempdir().unwrap());
     let (bucket, _) = net.with_file(&bytes(1_000));
     net.spoil(move |number, mut response| {
@@ -413,7 +413,7 @@ fn a_file_that_is_said_to_be_as_large_as_can_be_is_fetched_piece_by_piece() {
 }
 
 #[test]
-fn a_clock_that_jumps_to_its_end_stops_nobody() {
+fn a_clock_that_jumps_to_its_end_blocks_no_call() {
     let (b2, emulator, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2).await;

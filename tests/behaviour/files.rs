@@ -1,4 +1,5 @@
-//! The calls against the emulator. Client and emulator read B2's documents each for itself; here they have to agree.
+//! Calls on files against the emulator. Client and emulator implement B2's documentation independently, so they have to
+//! agree.
 
 use b2kit::api::{
     CancelLargeFile, CopyFile, CopyPart, CreateBucket, DeleteBucket, DeleteFileVersion, Download,
@@ -18,7 +19,7 @@ use futures::stream;
 
 use super::{BACKEND, served};
 
-/// A client of an emulator of its own.
+/// A client with an emulator of its own.
 fn client() -> (Client, Emulator) {
     let emulator = Emulator::builder()
         .absolute_minimum_part_size(10)
@@ -179,7 +180,7 @@ fn a_file_lives_from_upload_to_deletion() {
 }
 
 #[test]
-fn names_that_look_like_paths_or_worse_come_back_as_they_went() {
+fn names_that_look_like_paths_round_trip() {
     let hostile = [
         "a/../b",
         "a//b",
@@ -257,7 +258,7 @@ fn names_that_look_like_paths_or_worse_come_back_as_they_went() {
 }
 
 #[test]
-fn a_part_of_a_file_is_a_range_and_its_headers_are_a_head() {
+fn a_byte_range_and_a_head_request_return_part_of_a_file_and_its_headers() {
     let (b2, _) = client();
     block_on(async {
         let bucket = bucket(&b2).await;
@@ -313,7 +314,7 @@ fn a_part_of_a_file_is_a_range_and_its_headers_are_a_head() {
 }
 
 #[test]
-fn notes_and_content_types_come_back_as_they_went() {
+fn file_info_and_content_types_round_trip() {
     let (b2, _) = client();
     block_on(async {
         let bucket = bucket(&b2).await;
@@ -352,7 +353,7 @@ fn notes_and_content_types_come_back_as_they_went() {
 }
 
 #[test]
-fn nothing_is_a_file_too() {
+fn an_empty_file_round_trips() {
     let (b2, _) = client();
     block_on(async {
         let bucket = bucket(&b2).await;
@@ -371,7 +372,7 @@ fn nothing_is_a_file_too() {
 }
 
 #[test]
-fn bodies_of_every_kind_arrive_whole_and_checked() {
+fn bodies_of_every_kind_arrive_complete_and_verified() {
     let (b2, _) = client();
     let pieces = || stream::iter(["a", "", "bc", "d"].map(|piece| Ok(Bytes::from(piece))));
     block_on(async {
@@ -425,7 +426,7 @@ fn bodies_of_every_kind_arrive_whole_and_checked() {
 }
 
 #[test]
-fn a_source_that_lies_about_its_length_leaves_nothing_behind() {
+fn a_source_of_the_wrong_length_stores_nothing() {
     let (b2, emulator) = client();
     block_on(async {
         let bucket = bucket(&b2).await;
@@ -443,7 +444,7 @@ fn a_source_that_lies_about_its_length_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_large_file_is_its_parts_in_order() {
+fn a_large_file_consists_of_its_parts_in_order() {
     let (b2, emulator) = client();
     block_on(async {
         let bucket = bucket(&b2).await;
@@ -592,7 +593,7 @@ fn files_and_parts_are_copied_within_b2() {
 }
 
 #[test]
-fn listings_fold_names_into_folders_and_go_on_page_by_page() {
+fn listings_group_names_into_folders_across_pages() {
     let (b2, _) = client();
     let files = [
         "alfred.jpg",
@@ -662,7 +663,7 @@ fn listings_fold_names_into_folders_and_go_on_page_by_page() {
 }
 
 #[test]
-fn a_buckets_settings_come_back_as_they_went() {
+fn the_settings_of_a_bucket_round_trip() {
     let (b2, _) = client();
     block_on(async {
         let cors = CorsRule::new(
@@ -687,7 +688,10 @@ fn a_buckets_settings_come_back_as_they_went() {
             (&*bucket.bucket_name, &*bucket.bucket_info["owner"]),
             (name.as_str(), "ü")
         );
-        assert!(matches!(bucket.file_lock_configuration, Restricted::Value(_)));
+        assert!(matches!(
+            bucket.file_lock_configuration,
+            Restricted::Value(_)
+        ));
 
         let taken = b2.call(create).await.unwrap_err();
         assert_eq!(
@@ -713,7 +717,7 @@ fn a_buckets_settings_come_back_as_they_went() {
 }
 
 #[test]
-fn every_version_of_the_api_is_spoken() {
+fn every_api_version_works() {
     for version in [ApiVersion::V2, ApiVersion::V3, ApiVersion::V4] {
         let (_, emulator) = client();
         let b2 = served(&emulator).api_version(version).build().unwrap();

@@ -1,4 +1,4 @@
-//! Errors of somebody on the way: a proxy, a firewall, a login page. They say nothing of what B2 has done.
+//! Errors of intermediaries such as proxies, firewalls and captive portals, which say nothing about what B2 has done.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,7 +8,7 @@ use b2kit::api::{
 };
 use b2kit::backend::emulator::Emulator;
 use b2kit::types::{BucketName, FileName, Sha1};
-use b2kit::{ErrorKind, UnfinishedState, ManualTimer};
+use b2kit::{ErrorKind, ManualTimer, UnfinishedState};
 use serde_json::json;
 
 use crate::script::Fault::{Foreign, Portal, Status};
@@ -20,9 +20,9 @@ const STATUSES: [u16; 14] = [
     302, 307, 400, 401, 403, 404, 409, 413, 418, 429, 499, 500, 502, 503,
 ];
 
-/// However long it lasts, and whatever can't be asked meanwhile: what was started is finished, or is in the ledger.
+/// However long the fault lasts: a large file that was started is finished or tracked as unfinished.
 #[test]
-fn a_foreign_error_in_place_of_an_answer_leaves_nothing_unfinished_that_the_ledger_does_not_know() {
+fn a_foreign_error_in_place_of_a_reply_leaves_no_untracked_unfinished_file() {
     for status in STATUSES {
         for (call, asks) in [
             ("b2_start_large_file", "b2_list_unfinished_large_files"),
@@ -73,7 +73,7 @@ fn a_foreign_error_in_place_of_an_answer_leaves_nothing_unfinished_that_the_ledg
 }
 
 #[test]
-fn a_portal_that_answers_everything_ends_a_call_after_three_attempts_and_is_told() {
+fn a_captive_portal_ends_a_call_after_three_attempts_and_is_named() {
     for status in [302, 307, 400, 401, 403, 404, 407, 418, 451] {
         let (b2, script) = Script::new([]);
         for _ in 0..10 {
@@ -104,9 +104,9 @@ fn a_portal_that_answers_everything_ends_a_call_after_three_attempts_and_is_told
     }
 }
 
-/// "The service timed out reading the uploaded file": then there is no file, and nothing to ask about.
+/// "The service timed out reading the uploaded file": no file was stored, so there is nothing to reconcile.
 #[test]
-fn an_upload_whose_body_b2_has_waited_for_in_vain_goes_to_another_url_without_a_question() {
+fn an_upload_that_timed_out_at_b2_goes_to_another_url_without_reconciliation() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -137,9 +137,9 @@ fn an_upload_whose_body_b2_has_waited_for_in_vain_goes_to_another_url_without_a_
     });
 }
 
-/// The last attempt alone would tell of an upload that is not there, and nothing of the file that B2 says it has made.
+/// The last attempt alone would report a missing upload, and not the file that B2 says it has made.
 #[test]
-fn an_error_of_a_finish_tells_of_every_attempt_that_was_answered_about_another_file() {
+fn a_finish_error_lists_every_attempt_whose_reply_was_about_another_file() {
     let emulator = Emulator::new();
     let (timer, finishes) = (ManualTimer::new(), Arc::new(AtomicUsize::new(0)));
     let b2 = wired(&emulator, &timer, move |request| match call_of(request) {
@@ -149,8 +149,10 @@ fn an_error_of_a_finish_tells_of_every_attempt_that_was_answered_about_another_f
                 return Some(Ok(http_refusal(400, "bad_request")));
             }
             let mut file = json!({
-                "accountId": "a", "action": "upload", "bucketId": "b", "contentLength": 1, "contentSha1": "none",
-                "fileId": sent(request)["fileId"], "fileInfo": {}, "fileName": "f", "uploadTimestamp": 1,
+                "accountId": "a", "action": "upload", "bucketId": "b", "contentLength": 1,
+                "contentSha1": "none",
+                "fileId": sent(request)["fileId"], "fileInfo": {}, "fileName": "f",
+                "uploadTimestamp": 1,
             });
             file["fileId"] = json!(format!("4_other_{number}"));
             Some(Ok(http_answer(200, &file)))
@@ -167,15 +169,16 @@ fn an_error_of_a_finish_tells_of_every_attempt_that_was_answered_about_another_f
     for number in [0, 1] {
         let attempt = number + 1;
         let one = format!(
-            "attempt {attempt}: B2 answers about something else than what was asked for: \"4_asked\" was to be finished, and \
-             \"4_other_{number}\" is what B2 says it has finished"
+            "attempt {attempt}: B2 answers about something else than what was asked for: \
+             \"4_asked\" was to be finished, and \"4_other_{number}\" is what B2 says it has \
+             finished"
         );
         assert!(told.contains(&one), "{told}");
     }
 }
 
 #[test]
-fn a_handle_has_the_name_of_its_bucket_as_b2_spells_it() {
+fn a_handle_has_the_bucket_name_as_b2_spells_it() {
     let emulator = Emulator::new();
     let timer = ManualTimer::new();
     let b2 = wired(&emulator, &timer, |request| {

@@ -20,7 +20,7 @@ fn sha1_of(file: &b2kit::types::FileVersion) -> Option<String> {
 }
 
 #[test]
-fn a_large_file_whose_source_can_be_read_twice_is_downloaded_as_verified() {
+fn a_large_file_from_a_replayable_source_downloads_as_verified() {
     let content = content(1_000);
     let reader = || futures::io::Cursor::new(content.clone());
     let chunks = || stream::iter(in_chunks(&content));
@@ -56,9 +56,9 @@ fn a_large_file_whose_source_can_be_read_twice_is_downloaded_as_verified() {
     }
 }
 
-/// What is hashed on threads, so on real time: large chunks, and files.
+/// These are hashed on threads, so the test runs on real time.
 #[test]
-fn large_chunks_and_files_of_the_disk_are_hashed_first_too() {
+fn large_chunks_and_local_files_are_hashed_first() {
     let content = content(3_500_000);
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("f"), &content).unwrap();
@@ -99,7 +99,7 @@ fn large_chunks_and_files_of_the_disk_are_hashed_first_too() {
     });
 }
 
-/// Bytes that are others once they were read as a whole, in the third part.
+/// A source whose third part changes after it was read as a whole.
 fn changing(content: &Bytes) -> Source {
     let (content, reads) = (content.clone(), AtomicUsize::new(0));
     Source::ranges(content.len() as u64, move |range| {
@@ -113,7 +113,7 @@ fn changing(content: &Bytes) -> Source {
 }
 
 #[test]
-fn a_part_that_differs_from_what_was_hashed_is_a_source_error_and_leaves_nothing() {
+fn a_part_that_changed_after_hashing_is_a_source_error_and_leaves_nothing() {
     for policy in [RetryPolicy::default(), RetryPolicy::disabled()] {
         let (b2, chaos) = Chaos::calm();
         chaos.timer.run(async {
@@ -150,9 +150,9 @@ fn a_part_that_differs_from_what_was_hashed_is_a_source_error_and_leaves_nothing
     });
 }
 
-/// B2 says that it got other bytes; the source has the same.
+/// B2 reports other bytes, but the source is unchanged.
 #[test]
-fn bytes_that_were_changed_on_the_way_are_sent_again_and_are_no_change_of_the_source() {
+fn bytes_corrupted_in_transit_are_resent_and_not_taken_for_a_changed_source() {
     for always in [false, true] {
         let (_, chaos) = Chaos::calm();
         let (wire, struck) = (chaos.clone(), Arc::new(AtomicBool::new(false)));
@@ -187,7 +187,7 @@ fn bytes_that_were_changed_on_the_way_are_sent_again_and_are_no_change_of_the_so
 }
 
 #[test]
-fn the_entry_counts_against_the_ten_and_comes_before_the_time() {
+fn large_file_sha1_takes_one_of_ten_info_entries_before_the_modification_time() {
     let notes = |count: usize| {
         (0..count).fold(FileInfo::new(), |info, n| {
             info.with(&format!("k{n}"), "v").unwrap()
@@ -218,7 +218,7 @@ fn the_entry_counts_against_the_ten_and_comes_before_the_time() {
 }
 
 #[test]
-fn a_sha1_that_is_given_is_taken_and_nothing_is_hashed_first() {
+fn a_source_with_a_given_sha1_is_not_hashed_first() {
     let content = content(500);
     let sha1 = Sha1::of(&content);
     let noted = FileInfo::new()
@@ -244,7 +244,7 @@ fn a_sha1_that_is_given_is_taken_and_nothing_is_hashed_first() {
 }
 
 #[test]
-fn the_hashing_is_a_stage_of_large_uploads_alone() {
+fn only_large_uploads_have_a_hashing_stage() {
     for (len, hash_first, hashed) in [(1_000, true, 1_000), (1_000, false, 0), (100, true, 0)] {
         let (b2, chaos) = Chaos::calm();
         chaos.timer.run(async {
@@ -266,9 +266,9 @@ fn the_hashing_is_a_stage_of_large_uploads_alone() {
     }
 }
 
-/// What is wrong with an upload is told before its source was read.
+/// The source is not read before the error.
 #[test]
-fn an_upload_that_can_not_be_is_refused_before_it_is_hashed() {
+fn an_invalid_upload_is_refused_before_it_is_hashed() {
     let (b2, chaos) = Chaos::calm();
     let progress = Progress::new();
     chaos.timer.run(async {
@@ -283,7 +283,7 @@ fn an_upload_that_can_not_be_is_refused_before_it_is_hashed() {
 
 // Resuming.
 
-/// Starts a large file as somebody would, and sends its first parts.
+/// Starts a large file as another tool would, and sends its first parts.
 async fn begun(bucket: &BucketHandle, content: &Bytes, info: FileInfo, part: usize, parts: usize) {
     let b2 = bucket.client();
     let start = StartLargeFile::new(bucket.id(), FileName::new("f").unwrap())
@@ -304,7 +304,7 @@ fn noted(content: &Bytes) -> FileInfo {
 }
 
 #[test]
-fn an_upload_of_the_same_sha1_is_resumed_whoever_began_it() {
+fn an_unfinished_upload_with_the_same_sha1_is_resumed_whoever_started_it() {
     let (content, other) = (content(1_000), content(1_001).slice(..1_000));
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
@@ -324,7 +324,7 @@ fn an_upload_of_the_same_sha1_is_resumed_whoever_began_it() {
 }
 
 #[test]
-fn an_unfinished_upload_without_the_sha1_is_resumed_only_by_one_that_does_without() {
+fn an_unfinished_upload_without_a_sha1_is_resumed_only_without_hash_first() {
     let content = content(1_000);
     for (hash_first, reused) in [(true, 0), (false, 4)] {
         let (b2, chaos) = Chaos::calm();
@@ -340,7 +340,7 @@ fn an_unfinished_upload_without_the_sha1_is_resumed_only_by_one_that_does_withou
     }
 }
 
-/// Counts how many bytes of it are read.
+/// Counts how many bytes are read from the source.
 fn counted(content: &Bytes) -> (Source, Arc<AtomicUsize>) {
     let (bytes, read) = (content.clone(), Arc::new(AtomicUsize::new(0)));
     let count = Arc::clone(&read);
@@ -353,7 +353,7 @@ fn counted(content: &Bytes) -> (Source, Arc<AtomicUsize>) {
 }
 
 #[test]
-fn a_resumed_source_is_read_once_however_many_uploads_there_are_to_compare_it_with() {
+fn a_resumed_source_is_read_once_for_any_number_of_candidates() {
     let content = content(1_000);
     for hash_first in [true, false] {
         let (b2, chaos) = Chaos::calm();
@@ -382,7 +382,7 @@ fn a_resumed_source_is_read_once_however_many_uploads_there_are_to_compare_it_wi
 }
 
 #[test]
-fn of_many_unfinished_uploads_those_with_the_most_are_looked_at() {
+fn of_many_unfinished_uploads_those_with_the_most_bytes_are_compared() {
     let content = content(1_000);
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
@@ -398,7 +398,7 @@ fn of_many_unfinished_uploads_those_with_the_most_are_looked_at() {
 }
 
 #[test]
-fn two_uploads_of_the_same_bytes_to_one_name_neither_adopt_nor_cancel_each_other() {
+fn two_uploads_of_the_same_bytes_to_one_name_leave_each_other_alone() {
     let content = content(1_000);
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
@@ -417,9 +417,9 @@ fn two_uploads_of_the_same_bytes_to_one_name_neither_adopt_nor_cancel_each_other
     });
 }
 
-/// Between the reading as a whole and another for the parts that are there, the source changes.
+/// The source changes between the pass for the whole and the pass for the existing parts.
 #[test]
-fn a_source_that_changes_while_a_resumed_upload_is_planned_is_a_source_error() {
+fn a_source_that_changes_while_a_resume_is_planned_is_a_source_error() {
     let content = content(1_000);
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
@@ -442,7 +442,7 @@ fn a_source_that_changes_while_a_resumed_upload_is_planned_is_a_source_error() {
 }
 
 #[test]
-fn a_copy_with_other_metadata_keeps_the_large_file_s_sha1() {
+fn a_copy_with_replaced_metadata_keeps_large_file_sha1() {
     let content = content(1_000);
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
@@ -469,7 +469,7 @@ fn a_copy_with_other_metadata_keeps_the_large_file_s_sha1() {
 }
 
 #[test]
-fn a_source_in_memory_is_hashed_without_waiting_for_another_thread() {
+fn a_source_in_memory_is_hashed_without_another_thread() {
     let content = content(3_500_000);
     let (b2, chaos) = Chaos::calm();
     // Time that stands still would wake nobody who waits for a thread.

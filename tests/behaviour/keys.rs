@@ -17,7 +17,7 @@ fn create() -> CreateKey {
 }
 
 #[test]
-fn a_key_for_all_buckets_is_asked_for_in_the_same_words_in_every_version() {
+fn a_key_for_all_buckets_has_the_same_request_in_every_api_version() {
     let expected = json!({
         "accountId": "15f935cf4dcb", "keyName": "reader", "capabilities": ["readFiles", "flyFiles"],
         "namePrefix": "data", "validDurationInSeconds": 86_400,
@@ -32,7 +32,7 @@ fn a_key_for_all_buckets_is_asked_for_in_the_same_words_in_every_version() {
 }
 
 #[test]
-fn a_key_for_one_bucket_is_asked_for_in_each_versions_own_words() {
+fn a_key_for_one_bucket_has_the_request_of_each_api_version() {
     let create = create().bucket_ids(["b1"]);
     for version in ALL {
         let sent = document_in(version, &create);
@@ -46,7 +46,7 @@ fn a_key_for_one_bucket_is_asked_for_in_each_versions_own_words() {
 }
 
 #[test]
-fn a_key_for_older_programs_is_made_through_v3_whatever_the_session_speaks() {
+fn a_key_for_older_programs_is_created_with_v3_whatever_the_sessions_version() {
     let create = create().api_version(ApiVersion::V3);
     for version in ALL {
         let one = create.clone().bucket_ids(["b1"]);
@@ -77,8 +77,9 @@ fn a_key_for_older_programs_is_made_through_v3_whatever_the_session_speaks() {
 }
 
 #[test]
-fn a_login_in_v3_with_a_key_of_v4_is_a_matter_of_credentials_with_a_hint_at_v4() {
-    let text = r#"{"status":400,"code":"bad_request","message":"This request is not currently supported on API version number 3"}"#;
+fn a_v4_key_in_a_v3_session_is_a_credentials_error_that_suggests_v4() {
+    let text = r#"{"status":400,"code":"bad_request",
+               "message":"This request is not currently supported on API version number 3"}"#;
     let backend = |_| async {
         let refusal = b2kit::http::Response::builder().status(400);
         Ok(refusal.body(text.into()).unwrap())
@@ -112,7 +113,7 @@ fn a_key_for_several_buckets_needs_v4() {
 }
 
 #[test]
-fn a_key_for_no_bucket_or_nothing_at_all_is_refused() {
+fn a_key_without_buckets_or_capabilities_is_refused() {
     let nothing = CreateKey::new(KeyName::new("x").unwrap(), []);
     for version in ALL {
         let told = refused(version, &create().bucket_ids(Vec::<BucketId>::new()));
@@ -122,7 +123,7 @@ fn a_key_for_no_bucket_or_nothing_at_all_is_refused() {
 }
 
 #[test]
-fn key_names_keep_b2s_rule() {
+fn key_names_follow_b2s_rules() {
     for good in ["a", "Reader-7", &"n".repeat(100), "b2-is-not-reserved-here"] {
         assert_eq!(KeyName::new(good).unwrap().as_str(), good);
     }
@@ -149,7 +150,8 @@ fn the_samples_of_created_keys_decode_and_their_secrets_are_secret() {
     let created = answered(
         &create,
         json!({
-            "accountId": "15f935cf4dcb", "applicationKey": "K004canary", "applicationKeyId": "00415f935cf4dcb0000000101",
+            "accountId": "15f935cf4dcb", "applicationKey": "K004canary",
+            "applicationKeyId": "00415f935cf4dcb0000000101",
             "bucketIds": ["b1", "b2"], "capabilities": ["listFiles", "readFiles"],
             "expirationTimestamp": 1_770_421_227_461_i64, "keyName": "my-key", "namePrefix": "data",
             "options": ["s3"],
@@ -186,8 +188,10 @@ fn the_samples_of_created_keys_decode_and_their_secrets_are_secret() {
     let created = answered(
         &create,
         json!({
-            "accountId": "d2e6b27577ea", "applicationKey": "K002secret", "applicationKeyId": "002d2e6b27577ea000000000c",
-            "authorizationToken": "stray", "bucketId": "8d625eb63be2775577c70e1a", "capabilities": ["readFiles"],
+            "accountId": "d2e6b27577ea", "applicationKey": "K002secret",
+            "applicationKeyId": "002d2e6b27577ea000000000c",
+            "authorizationToken": "stray", "bucketId": "8d625eb63be2775577c70e1a",
+            "capabilities": ["readFiles"],
             "expirationTimestamp": null, "keyName": "my-key", "namePrefix": null, "options": ["s3"],
         }),
     );
@@ -200,7 +204,7 @@ fn the_samples_of_created_keys_decode_and_their_secrets_are_secret() {
 }
 
 #[test]
-fn a_page_of_keys_decodes_with_what_is_unknown_kept() {
+fn a_page_of_keys_keeps_unknown_capabilities() {
     let list = ListKeys::new()
         .max_key_count(2)
         .start_application_key_id("k1");
@@ -279,7 +283,8 @@ fn a_key_is_created_used_listed_and_deleted_in_every_version() {
                 (ErrorKind::Unauthorized, 0)
             );
             let told = format!(
-                "nothing was sent: the key lacks writeKeys, is restricted to the bucket [\"{name}\"]"
+                "nothing was sent: the key lacks writeKeys, is restricted to the bucket \
+                 [\"{name}\"]"
             );
             assert!(error.to_string().contains(&told), "{error}");
 
@@ -300,7 +305,7 @@ fn a_key_is_created_used_listed_and_deleted_in_every_version() {
 }
 
 #[test]
-fn a_key_made_with_bucket_ids_is_for_v4_alone() {
+fn a_key_created_with_bucket_ids_works_only_in_v4() {
     let (b2, emulator, timer) = client();
     block_on(async {
         let mut ids = Vec::new();
@@ -344,9 +349,9 @@ fn a_key_made_with_bucket_ids_is_for_v4_alone() {
     });
 }
 
-/// What the three versions answer to `b2_authorize_account`.
+/// The replies of the three versions to `b2_authorize_account`.
 #[test]
-fn the_documents_of_all_versions_become_the_same_session() {
+fn replies_of_all_api_versions_become_the_same_session() {
     let authorize = AuthorizeAccount::new(Credentials::new("id", "key").unwrap());
     let v4 = json!({
         "accountId": "15f935cf4dcb",
@@ -359,28 +364,37 @@ fn the_documents_of_all_versions_become_the_same_session() {
                     "buckets": [{"id": "b1", "name": "one"}, {"id": "b2", "name": null}],
                     "capabilities": ["listBuckets", "flyFiles"], "namePrefix": null,
                 },
-                "apiUrl": "https://api004.backblazeb2.com", "downloadUrl": "https://f004.backblazeb2.com",
-                "recommendedPartSize": 100_000_000, "s3ApiUrl": "https://s3.us-west-004.backblazeb2.com",
+                "apiUrl": "https://api004.backblazeb2.com",
+                "downloadUrl": "https://f004.backblazeb2.com",
+                "recommendedPartSize": 100_000_000,
+                "s3ApiUrl": "https://s3.us-west-004.backblazeb2.com",
             },
         },
         "applicationKeyExpirationTimestamp": 1_770_421_227_461_i64, "authorizationToken": "4_acct_",
     });
     let v3 = json!({
-        "accountId": "15f935cf4dcb", "authorizationToken": "3_acct_", "applicationKeyExpirationTimestamp": null,
+        "accountId": "15f935cf4dcb", "authorizationToken": "3_acct_",
+        "applicationKeyExpirationTimestamp": null,
         "apiInfo": {
             "storageApi": {
-                "absoluteMinimumPartSize": 5_000_000, "apiUrl": "https://api004.backblazeb2.com", "bucketId": "b1",
+                "absoluteMinimumPartSize": 5_000_000, "apiUrl": "https://api004.backblazeb2.com",
+                "bucketId": "b1",
                 "bucketName": "one", "capabilities": ["listBuckets", "flyFiles"],
-                "downloadUrl": "https://f004.backblazeb2.com", "infoType": "storageApi", "namePrefix": "p/",
-                "recommendedPartSize": 100_000_000, "s3ApiUrl": "https://s3.us-west-004.backblazeb2.com",
+                "downloadUrl": "https://f004.backblazeb2.com", "infoType": "storageApi",
+                "namePrefix": "p/",
+                "recommendedPartSize": 100_000_000,
+                "s3ApiUrl": "https://s3.us-west-004.backblazeb2.com",
             },
-            "groupsApi": {"capabilities": ["all"], "groupsApiUrl": "https://api001.backblazeb2.com", "infoType": "groupsApi"},
-            "backupApi": {"capabilities": ["all"], "backupApiUrl": "https://api000.backblazeb2.com", "infoType": "backupApi"},
+            "groupsApi": {"capabilities": ["all"],
+            "groupsApiUrl": "https://api001.backblazeb2.com", "infoType": "groupsApi"},
+            "backupApi": {"capabilities": ["all"],
+            "backupApiUrl": "https://api000.backblazeb2.com", "infoType": "backupApi"},
         },
     });
     let v2 = json!({
         "absoluteMinimumPartSize": 5_000_000, "accountId": "15f935cf4dcb",
-        "allowed": {"bucketId": null, "bucketName": null, "capabilities": ["listBuckets", "flyFiles"], "namePrefix": null},
+        "allowed": {"bucketId": null, "bucketName": null, "capabilities": ["listBuckets",
+        "flyFiles"], "namePrefix": null},
         "apiUrl": "https://api004.backblazeb2.com", "authorizationToken": "2_acct_",
         "downloadUrl": "https://f004.backblazeb2.com", "recommendedPartSize": 100_000_000,
         "s3ApiUrl": "https://s3.us-west-004.backblazeb2.com",
@@ -467,9 +481,10 @@ fn the_documents_of_all_versions_become_the_same_session() {
 }
 
 #[test]
-fn a_key_of_another_name_is_not_taken_for_the_one_that_was_asked_for() {
+fn a_key_reply_with_another_name_is_refused() {
     let another = json!({
-        "accountId": "a", "applicationKey": "K004x", "applicationKeyId": "k", "capabilities": ["readFiles"],
+        "accountId": "a", "applicationKey": "K004x", "applicationKeyId": "k",
+        "capabilities": ["readFiles"],
         "expirationTimestamp": null, "keyName": "writer", "namePrefix": null, "options": [],
     });
     assert_not_taken(&create(), another);

@@ -1,15 +1,17 @@
-//! Who may name whom. The rules stand in ARCHITECTURE.md.
+//! Dependencies between modules and packages, as ARCHITECTURE.md describes them.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// The modules of `src`, each allowed to name those before it.
+use crate::module_graph::ModuleGraph;
+
+/// The modules of `src`, each of which may depend on those before it.
 const ORDER: [&str; 6] = ["error", "types", "webhook", "api", "client", "transfer"];
 
 #[test]
-fn modules_name_only_those_below_them() {
+fn modules_depend_only_on_lower_layers() {
     let mut offences = Vec::new();
     for (layer, module) in ORDER.iter().enumerate() {
         for (file, text) in sources(&Path::new("src").join(module)) {
@@ -27,8 +29,26 @@ fn modules_name_only_those_below_them() {
 }
 
 #[test]
-fn the_names_behind_crate_are_found_in_every_form() {
-    let text = "use crate::api::Call; use crate::{client::Client, error::{Error, ErrorKind}, types}; crate::Client::new(); super::super::client::Client";
+fn no_modules_of_a_backend_depend_on_each_other_in_a_circle() {
+    for backend in [
+        "core",
+        "cassette",
+        "conformance",
+        "hyper",
+        "isahc",
+        "reqwest",
+        "surf",
+    ] {
+        let graph = ModuleGraph::of_crate(&Path::new("backends").join(backend).join("src"));
+        let circles = graph.circles();
+        assert!(circles.is_empty(), "{backend}: {circles:#?}");
+    }
+}
+
+#[test]
+fn names_in_crate_paths_are_found_in_every_form() {
+    let text = "use crate::api::Call; use crate::{client::Client, error::{Error, ErrorKind}, \
+        types}; crate::Client::new(); super::super::client::Client";
     let names = named_in_the_crate(text);
     assert_eq!(
         names,
@@ -134,14 +154,13 @@ fn without_features_there_is_no_runtime_no_http_library_and_no_tls() {
 }
 
 #[test]
-fn no_backend_knows_the_client_and_the_seam_knows_nobody() {
+fn backends_depend_only_on_core_and_core_on_no_other_package() {
     let packages = manifests();
+    let backends = fs::canonicalize("backends").unwrap();
     for package in &packages {
         let name = package["name"].as_str().unwrap();
-        let is_backend = package["manifest_path"]
-            .as_str()
-            .is_some_and(|path| path.contains("/backends/") && !path.contains("/tests/"));
-        if !is_backend {
+        let manifest = Path::new(package["manifest_path"].as_str().unwrap());
+        if !manifest.starts_with(&backends) {
             continue;
         }
         let all = package["dependencies"].as_array().unwrap();
@@ -169,9 +188,9 @@ fn no_backend_knows_the_client_and_the_seam_knows_nobody() {
     }
 }
 
-/// What users of other libraries type into the search field of the documentation.
+/// Users of other libraries search the documentation for these terms.
 #[test]
-fn the_words_that_people_search_for_lead_somewhere() {
+fn terms_of_other_storage_libraries_are_documentation_aliases() {
     let sources = sources(Path::new("src"));
     for word in [
         "presigned_url",
@@ -189,9 +208,9 @@ fn the_words_that_people_search_for_lead_somewhere() {
     }
 }
 
-/// Programs of others depend on these, and docs.rs shows them whole.
+/// Other programs depend on these packages, and docs.rs documents them.
 #[test]
-fn what_is_published_says_what_a_registry_asks_for_and_shows_all_its_features() {
+fn published_packages_have_complete_metadata_and_document_all_features() {
     let packages = manifests();
     let mut published = BTreeSet::new();
     for package in &packages {
@@ -230,10 +249,9 @@ fn what_is_published_says_what_a_registry_asks_for_and_shows_all_its_features() 
     assert_eq!(published, BTreeSet::from(expected));
 }
 
-/// What one asks for is built for each example, so none of the members that plain cargo commands see may ask for a
-/// backend that the examples don't use.
+/// Cargo unifies the features of the default members, so a backend that one of them needs is built for every example.
 #[test]
-fn no_default_member_asks_for_a_backend_with_a_c_library() {
+fn no_default_member_depends_on_a_backend_with_a_c_library() {
     let manifest = fs::read_to_string("Cargo.toml").unwrap();
     let (_, list) = manifest.split_once("default-members = [").unwrap();
     let (list, _) = list.split_once(']').unwrap();
@@ -260,7 +278,7 @@ fn no_default_member_asks_for_a_backend_with_a_c_library() {
     }
 }
 
-/// The manifests of the workspace, for which nothing has to be downloaded.
+/// The manifests of the workspace, read without network access.
 fn manifests() -> Vec<serde_json::Value> {
     let metadata = cargo(&["metadata", "--no-deps", "--format-version", "1"]);
     let metadata: serde_json::Value = serde_json::from_str(&metadata).unwrap();
@@ -268,7 +286,7 @@ fn manifests() -> Vec<serde_json::Value> {
 }
 
 #[test]
-fn only_the_emulator_knows_b2() {
+fn only_the_emulator_mentions_b2() {
     for backend in ["core", "hyper", "isahc", "reqwest", "surf"] {
         for (file, text) in sources(&Path::new("backends").join(backend).join("src")) {
             for word in ["b2_", "backblaze", "X-Bz", "x-bz"] {
@@ -278,8 +296,8 @@ fn only_the_emulator_knows_b2() {
     }
 }
 
-/// The packages that a normal build of `of` pulls in. Each has to be one that the tests are built of, too: others may not
-/// have been downloaded.
+/// The packages in a normal build of `of`. They must all be needed by the tests too, since others may not have been
+/// downloaded.
 fn packages(of: &[&str]) -> BTreeSet<String> {
     let tree = [
         "tree", "--edges", "normal", "--prefix", "none", "--format", "{p}",
@@ -305,7 +323,7 @@ fn cargo(arguments: &[&str]) -> String {
     String::from_utf8(cargo.stdout).unwrap()
 }
 
-/// The source files of a module, without their comments and tests.
+/// The source files of a module, without comments and unit tests.
 pub(super) fn sources(module: &Path) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let file = module.with_extension("rs");

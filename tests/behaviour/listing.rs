@@ -1,4 +1,4 @@
-//! Lists as streams: page by page, no item twice or missing, and no page too early.
+//! Lists as streams: page by page, without duplicate or missing items, and no page requested too early.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -18,9 +18,9 @@ use b2kit::{
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::{Value, json};
 
-use crate::{call_of, client, http_answer, http_refusal, sent, session, wired};
+use crate::{Interception, call_of, client, http_answer, http_refusal, sent, session, wired};
 
-/// An account with something of everything that can be listed.
+/// An account with every kind of object that can be listed.
 struct Account {
     emulator: Emulator,
     timer: ManualTimer,
@@ -72,10 +72,10 @@ impl Account {
         }
     }
 
-    /// A client that has its session.
+    /// An authorized client.
     fn client(
         &self,
-        meddle: impl Fn(&mut Request) -> Option<Result<Response, HttpError>> + Send + Sync + 'static,
+        meddle: impl Fn(&mut Request) -> Interception + Send + Sync + 'static,
     ) -> Client {
         let b2 = wired(&self.emulator, &self.timer, meddle).build().unwrap();
         self.timer.run(b2.session()).unwrap();
@@ -99,7 +99,7 @@ impl Account {
     }
 }
 
-/// A client without an account, whose every list is a page that `page` makes, and the requests it has sent.
+/// A client that gets pages made by `page` for every list, and the requests that it has sent.
 fn scripted(page: impl Fn(&Value) -> Value + Send + Sync + 'static) -> (Client, Arc<AtomicUsize>) {
     let count = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&count);
@@ -122,7 +122,8 @@ fn scripted(page: impl Fn(&Value) -> Value + Send + Sync + 'static) -> (Client, 
 fn file(name: &str) -> Value {
     json!({
         "accountId": "a", "action": "upload", "bucketId": "b", "contentLength": 1,
-        "contentSha1": "da39a3ee5e6b4b0d3255bfef95601890afd80709", "contentMd5": null, "contentType": "text/plain",
+        "contentSha1": "da39a3ee5e6b4b0d3255bfef95601890afd80709", "contentMd5": null,
+        "contentType": "text/plain",
         "fileId": format!("4_z{name}"), "fileInfo": {}, "fileName": name,
         "fileRetention": {"isClientAuthorizedToRead": false, "value": null},
         "legalHold": {"isClientAuthorizedToRead": false, "value": null}, "replicationStatus": null,
@@ -175,7 +176,7 @@ fn pages_of_any_size_make_the_same_list() {
 }
 
 #[test]
-fn prefixes_folders_and_starts_hold_over_all_pages() {
+fn prefixes_folders_and_start_names_apply_to_all_pages() {
     let account = Account::new();
     let b2 = account.client(|_| None);
     for size in [1, 2, 100] {
@@ -231,7 +232,7 @@ fn an_empty_page_is_not_the_end() {
 }
 
 #[test]
-fn pages_that_lead_in_a_circle_are_an_error_and_not_endless() {
+fn pages_whose_cursors_form_a_cycle_are_an_error() {
     for (tail, circle) in [
         (0, 1),
         (3, 1),
@@ -274,10 +275,11 @@ fn pages_that_lead_in_a_circle_are_an_error_and_not_endless() {
 }
 
 #[test]
-fn no_list_is_endless_when_its_cursor_stands_still() {
+fn a_list_whose_cursor_does_not_advance_is_an_error() {
     fn outcome<C: Paged + 'static>(call: C, page: Value) {
         let (b2, count) = scripted(move |_| page.clone());
-        let outcome: Result<Vec<_>, _> = futures::executor::block_on(b2.paginate(call).try_collect());
+        let outcome: Result<Vec<_>, _> =
+            futures::executor::block_on(b2.paginate(call).try_collect());
         let Err(error) = outcome else {
             panic!("{} went on", C::METADATA.name)
         };
@@ -309,7 +311,7 @@ fn no_list_is_endless_when_its_cursor_stands_still() {
 }
 
 #[test]
-fn many_versions_of_one_name_are_not_a_circle() {
+fn many_versions_of_one_name_are_not_a_cycle() {
     let (b2, _) = scripted(|sent| {
         let at = sent["startFileId"]
             .as_str()
@@ -334,7 +336,7 @@ fn many_versions_of_one_name_are_not_a_circle() {
 }
 
 #[test]
-fn a_page_that_fails_is_asked_for_again_and_no_item_is_there_twice_or_missing() {
+fn a_failed_page_is_retried_without_duplicate_or_missing_items() {
     let cut = |text: &'static str| -> Response {
         b2kit::http::Response::new(ResponseBody::new(None, stream::iter([Ok(text.into())])))
     };
@@ -391,7 +393,7 @@ fn a_list_ends_after_an_error() {
 }
 
 #[test]
-fn a_page_is_asked_for_only_when_the_one_before_is_used_up() {
+fn a_page_is_requested_only_when_the_previous_one_is_consumed() {
     let account = Account::new();
     let count = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&count);
@@ -419,7 +421,7 @@ fn a_page_is_asked_for_only_when_the_one_before_is_used_up() {
 }
 
 #[test]
-fn dropping_a_list_stops_the_request_that_is_under_way() {
+fn dropping_a_list_cancels_the_request_in_flight() {
     struct OnDrop(Arc<AtomicBool>);
     impl Drop for OnDrop {
         fn drop(&mut self) {
@@ -449,7 +451,7 @@ fn dropping_a_list_stops_the_request_that_is_under_way() {
 }
 
 #[test]
-fn pages_are_as_large_as_one_charge_covers_unless_the_call_says_otherwise() {
+fn pages_have_the_size_of_one_billed_transaction_by_default() {
     fn asked<C: Paged + 'static>(call: C, field: &str, page: Value) -> Value {
         let last = Arc::new(Mutex::new(Value::Null));
         let seen = Arc::clone(&last);
@@ -493,7 +495,7 @@ fn pages_are_as_large_as_one_charge_covers_unless_the_call_says_otherwise() {
 }
 
 #[test]
-fn after_the_highest_part_there_is_no_other() {
+fn a_list_of_parts_ends_after_the_highest_part_number() {
     let part = |number: u32| {
         json!({
             "fileId": "f", "partNumber": number, "contentLength": 1, "contentMd5": null,
@@ -514,14 +516,16 @@ fn after_the_highest_part_there_is_no_other() {
 
 fn folder(name: &str) -> Value {
     json!({
-        "accountId": "a", "action": "folder", "bucketId": "b", "contentLength": 0, "contentSha1": null,
-        "contentMd5": null, "contentType": null, "fileId": null, "fileInfo": {}, "fileName": name, "uploadTimestamp": 0,
+        "accountId": "a", "action": "folder", "bucketId": "b", "contentLength": 0,
+        "contentSha1": null,
+        "contentMd5": null, "contentType": null, "fileId": null, "fileInfo": {}, "fileName": name,
+        "uploadTimestamp": 0,
     })
 }
 
-/// B2 ends a page in the middle of a huge folder, and begins the next one with the same folder.
+/// B2 may end a page in the middle of a huge folder and begin the next one with the same folder.
 #[test]
-fn a_folder_that_is_given_again_on_the_next_pages_is_listed_once() {
+fn a_folder_repeated_on_the_next_pages_is_listed_once() {
     let (b2, count) = scripted(|sent| match sent["startFileName"].as_str() {
         None => json!({"files": [file("a"), folder("lib/")], "nextFileName": "lib/1137000/545f "}),
         Some("lib/1137000/545f ") => json!({"files": [folder("lib/")], "nextFileName": "lib/2"}),
@@ -544,9 +548,9 @@ fn a_folder_that_is_given_again_on_the_next_pages_is_listed_once() {
     assert_eq!(names(&page.files), ["lib/", "lib/", "m"]);
 }
 
-/// What each listing is asked, a page that does not fit, and what is told of it.
+/// For each listing: a request, a page that does not match it, and the error.
 #[test]
-fn a_page_that_does_not_fit_the_question_is_refused_whole_by_every_listing() {
+fn every_listing_refuses_a_page_that_does_not_match_its_request() {
     fn refused<C: Paged + 'static>(call: C, page: Value, told: &str) {
         let (b2, _) = scripted(move |_| page.clone());
         let error = futures::executor::block_on(b2.paginate(call).try_collect::<Vec<_>>());
@@ -619,7 +623,11 @@ fn a_page_that_does_not_fit_the_question_is_refused_whole_by_every_listing() {
     let again = json!({"files": [unfinished("a")], "nextFileId": "4_za"});
     refused(ask(), again, "does not lead on");
 
-    let part = |file: &str, number: u32| json!({"fileId": file, "partNumber": number, "contentLength": 1, "uploadTimestamp": 1});
+    let part = |file: &str, number: u32| {
+        json!({
+            "fileId": file, "partNumber": number, "contentLength": 1, "uploadTimestamp": 1
+        })
+    };
     let parts = |parts: &[Value], next: Value| json!({"parts": parts, "nextPartNumber": next});
     let ask = || ListParts::new("f");
     refused(ask(), parts(&[part("g", 1)], Value::Null), "another file");
@@ -635,7 +643,8 @@ fn a_page_that_does_not_fit_the_question_is_refused_whole_by_every_listing() {
     refused(late, parts(&[part("f", 4)], Value::Null), "out of order");
 
     let key = |id: &str| {
-        json!({"accountId": "a", "applicationKeyId": id, "capabilities": [], "expirationTimestamp": null,
+        json!({"accountId": "a", "applicationKeyId": id, "capabilities": [],
+        "expirationTimestamp": null,
                "keyName": "k", "namePrefix": null, "options": []})
     };
     let keys = |keys: &[Value], next: Value| json!({"keys": keys, "nextApplicationKeyId": next});
@@ -657,8 +666,12 @@ fn a_page_that_does_not_fit_the_question_is_refused_whole_by_every_listing() {
 }
 
 #[test]
-fn a_list_of_buckets_shows_only_what_was_asked_for() {
-    let bucket = |id: &str, name: &str, kind: &str| json!({"accountId": "a", "bucketId": id, "bucketName": name, "bucketType": kind, "revision": 1});
+fn a_list_of_buckets_shows_only_the_requested_ones() {
+    let bucket = |id: &str, name: &str, kind: &str| {
+        json!({
+            "accountId": "a", "bucketId": id, "bucketName": name, "bucketType": kind, "revision": 1
+        })
+    };
     let shown = move |call: ListBuckets, buckets: Vec<Value>| {
         let (b2, _) = scripted(move |_| json!({"buckets": buckets}));
         futures::executor::block_on(b2.call(call)).map(|shown| shown.buckets.len())

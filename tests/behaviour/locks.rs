@@ -15,9 +15,12 @@ use serde_json::json;
 use crate::{answered, assert_not_taken, client, document, refused};
 
 #[test]
-fn switching_a_buckets_lock_on_needs_the_capability_for_its_retention() {
+fn enabling_object_lock_needs_the_capability_for_bucket_retention() {
     let lock = |enabled| UpdateBucket::new("b").file_lock_enabled(enabled);
-    assert_eq!(lock(true).extra_capabilities(), [Capability::WriteBucketRetentions]);
+    assert_eq!(
+        lock(true).extra_capabilities(),
+        [Capability::WriteBucketRetentions]
+    );
     assert!(lock(false).extra_capabilities().is_empty());
 }
 
@@ -62,7 +65,7 @@ fn a_retention_is_set_and_removed() {
 }
 
 #[test]
-fn half_a_retention_is_refused() {
+fn a_retention_with_only_a_mode_or_a_time_is_refused() {
     let mut half = FileRetention::until(RetentionMode::Compliance, UNTIL);
     half.retain_until_timestamp = None;
     for told in [
@@ -87,7 +90,7 @@ fn half_a_retention_is_refused() {
 }
 
 #[test]
-fn a_legal_hold_is_set_and_lifted_and_the_answer_is_checked() {
+fn a_legal_hold_is_set_and_removed_and_the_reply_is_checked() {
     for (hold, word) in [(LegalHold::On, "on"), (LegalHold::Off, "off")] {
         let update = UpdateFileLegalHold::new("f", "4_z1", hold.clone());
         let both = json!({"fileId": "4_z1", "fileName": "f", "legalHold": word});
@@ -148,7 +151,7 @@ async fn locked_bucket(b2: &Client, name: &str) -> Bucket {
     b2.call(create.file_lock_enabled(true)).await.unwrap()
 }
 
-async fn refusal<C: Call>(b2: &Client, call: C) -> (ErrorKind, String) {
+async fn refused_call<C: Call>(b2: &Client, call: C) -> (ErrorKind, String) {
     match b2.call(call).await {
         Ok(_) => panic!("it was done"),
         Err(error) => (error.kind(), error.b2().unwrap().code.clone()),
@@ -156,7 +159,7 @@ async fn refusal<C: Call>(b2: &Client, call: C) -> (ErrorKind, String) {
 }
 
 #[test]
-fn a_retention_keeps_a_version_until_it_is_bypassed() {
+fn a_retained_version_can_be_deleted_only_with_bypass() {
     let (b2, _, _) = client();
     block_on(async {
         let bucket = locked_bucket(&b2, "my-bucket").await;
@@ -165,7 +168,10 @@ fn a_retention_keeps_a_version_until_it_is_bypassed() {
             .call(UploadFile::new(&bucket.bucket_id, name, "x"))
             .await
             .unwrap();
-        assert_eq!(file.file_retention, Restricted::Value(FileRetention::none()));
+        assert_eq!(
+            file.file_retention,
+            Restricted::Value(FileRetention::none())
+        );
         let update = |retention| UpdateFileRetention::new("f", &file.file_id, retention);
         let governance = FileRetention::until(RetentionMode::Governance, FAR);
         let updated = b2.call(update(governance.clone())).await.unwrap();
@@ -177,8 +183,11 @@ fn a_retention_keeps_a_version_until_it_is_bypassed() {
 
         let denied = (ErrorKind::Unauthorized, "access_denied".to_owned());
         let delete = || DeleteFileVersion::new("f", &file.file_id);
-        assert_eq!(refusal(&b2, delete()).await, denied);
-        assert_eq!(refusal(&b2, update(FileRetention::none())).await, denied);
+        assert_eq!(refused_call(&b2, delete()).await, denied);
+        assert_eq!(
+            refused_call(&b2, update(FileRetention::none())).await,
+            denied
+        );
         let removed = b2
             .call(update(FileRetention::none()).bypass_governance())
             .await
@@ -188,13 +197,16 @@ fn a_retention_keeps_a_version_until_it_is_bypassed() {
         let compliance = FileRetention::until(RetentionMode::Compliance, FAR);
         b2.call(update(compliance)).await.unwrap();
         let removal = update(FileRetention::none()).bypass_governance();
-        assert_eq!(refusal(&b2, removal).await, denied);
-        assert_eq!(refusal(&b2, delete().bypass_governance()).await, denied);
+        assert_eq!(refused_call(&b2, removal).await, denied);
+        assert_eq!(
+            refused_call(&b2, delete().bypass_governance()).await,
+            denied
+        );
     });
 }
 
 #[test]
-fn a_legal_hold_keeps_a_version_until_it_is_lifted() {
+fn a_version_under_legal_hold_can_be_deleted_only_after_its_removal() {
     let (b2, _, _) = client();
     block_on(async {
         let bucket = locked_bucket(&b2, "my-bucket").await;
@@ -203,7 +215,7 @@ fn a_legal_hold_keeps_a_version_until_it_is_lifted() {
         let file = b2.call(upload).await.unwrap();
         assert_eq!(file.legal_hold, Restricted::Value(Some(LegalHold::On)));
         let delete = DeleteFileVersion::new("f", &file.file_id);
-        assert_eq!(refusal(&b2, delete.clone()).await.1, "access_denied");
+        assert_eq!(refused_call(&b2, delete.clone()).await.1, "access_denied");
         let lift = UpdateFileLegalHold::new("f", &file.file_id, LegalHold::Off);
         assert_eq!(b2.call(lift).await.unwrap().legal_hold, LegalHold::Off);
         let shown = b2.call(GetFileInfo::new(&file.file_id)).await.unwrap();
@@ -218,12 +230,12 @@ fn a_legal_hold_keeps_a_version_until_it_is_lifted() {
             .await
             .unwrap();
         let hold = UpdateFileLegalHold::new("f", &file.file_id, LegalHold::On);
-        assert_eq!(refusal(&b2, hold).await.1, "bucket_missing_file_lock");
+        assert_eq!(refused_call(&b2, hold).await.1, "bucket_missing_file_lock");
     });
 }
 
 #[test]
-fn a_buckets_default_retention_holds_for_new_files_until_it_is_removed() {
+fn a_default_retention_applies_to_new_files_until_it_is_removed() {
     let (b2, _, _) = client();
     block_on(async {
         let bucket = locked_bucket(&b2, "my-bucket").await;

@@ -1,4 +1,4 @@
-//! What a lost call is held against before it counts as done: nothing that is not its own doing is taken for it.
+//! Reconciliation after a lost response: only the effect of the call itself counts as its success.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,7 +23,9 @@ use b2kit::{
 };
 use serde_json::{Value, json};
 
-use crate::script::Fault::{self, LostResponse, DroppedRequest, DelayedExecution, Status, UnansweredRequest};
+use crate::script::Fault::{
+    self, DelayedExecution, DroppedRequest, LostResponse, Status, UnansweredRequest,
+};
 use crate::script::Script;
 use crate::{call_of, client_over, http_answer, wired};
 
@@ -38,36 +40,37 @@ async fn bucket(b2: &Client) -> Bucket {
         .unwrap()
 }
 
-fn hello(bucket: &Bucket) -> UploadFile {
+fn hello_upload(bucket: &Bucket) -> UploadFile {
     UploadFile::new(&bucket.bucket_id, name("f"), "hello").content_sha1(Sha1::of(b"hello"))
 }
 
-/// A client's first call knows no time of the server's yet, and then any file however old counts as "ours".
+/// Before a client's first response the server's time is unknown, so the age of a file can't be judged.
 #[test]
-fn a_new_clients_first_upload_is_not_taken_for_a_file_that_is_older_and_hidden() {
+fn reconciling_a_new_clients_first_upload_ignores_an_older_hidden_file() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
-        b2.call(hello(&bucket)).await.unwrap();
+        b2.call(hello_upload(&bucket)).await.unwrap();
         b2.call(HideFile::new(&bucket.bucket_id, name("f")))
             .await
             .unwrap();
         script.clock.advance(Duration::from_secs(1_000_000));
         script.push("b2_upload_file", UnansweredRequest);
         let new = script.client(RetryPolicy::default());
-        new.call(hello(&bucket)).await.unwrap();
+        new.call(hello_upload(&bucket)).await.unwrap();
         let names = new.call(ListFileNames::new(&bucket.bucket_id)).await;
         assert_eq!(names.unwrap().files.len(), 1, "the upload was never made");
     });
 }
 
-/// Only name, size and SHA-1 are compared: not the notes, not the locks.
+/// Name, length and SHA-1 are equal; only the file info differs.
 #[test]
-fn an_upload_with_other_notes_is_not_taken_for_the_one_of_the_same_second() {
+fn reconciling_an_upload_ignores_a_file_of_the_same_second_with_other_file_info() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
-        let noted = |note: &str| hello(&bucket).file_info(FileInfo::new().with("n", note).unwrap());
+        let noted =
+            |note: &str| hello_upload(&bucket).file_info(FileInfo::new().with("n", note).unwrap());
         b2.call(noted("1")).await.unwrap();
         script.push("b2_upload_file", UnansweredRequest);
         let second = b2.call(noted("2")).await.unwrap();
@@ -75,9 +78,9 @@ fn an_upload_with_other_notes_is_not_taken_for_the_one_of_the_same_second() {
     });
 }
 
-/// A stretch has no SHA-1 to compare, so any file of its length is "the copy".
+/// The SHA-1 of a byte range is unknown, so the length alone must not identify the copy.
 #[test]
-fn a_copy_of_another_stretch_is_not_taken_for_this_one() {
+fn reconciling_a_copy_ignores_a_copy_of_another_byte_range() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -94,9 +97,9 @@ fn a_copy_of_another_stretch_is_not_taken_for_this_one() {
     });
 }
 
-/// A bucket of ours that was never changed is at revision 2 too.
+/// An older bucket that was never updated is at revision 2 too.
 #[test]
-fn a_bucket_that_was_there_before_and_can_not_be_locked_is_not_the_one_asked_for() {
+fn reconciling_a_create_ignores_an_existing_bucket_without_object_lock() {
     let (b2, script) = Script::new([]);
     let created = script.timer.run(async {
         bucket(&b2).await;
@@ -108,9 +111,9 @@ fn a_bucket_that_was_there_before_and_can_not_be_locked_is_not_the_one_asked_for
     assert_eq!(created.unwrap_err().kind(), ErrorKind::Conflict);
 }
 
-/// v2 and v3 neither delete nor list a key for several buckets: not being in the list says nothing.
+/// v2 and v3 neither delete nor list a key for several buckets, so its absence from the list proves nothing.
 #[test]
-fn a_key_that_v3_can_not_delete_is_not_said_to_be_gone() {
+fn a_key_that_v3_can_not_delete_is_not_reported_as_deleted() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let one = bucket(&b2).await.bucket_id;
@@ -138,9 +141,9 @@ fn a_key_that_v3_can_not_delete_is_not_said_to_be_gone() {
     });
 }
 
-/// Two cursors that lead to each other.
+/// Two cursors that point to each other.
 #[test]
-fn looking_for_a_lost_key_comes_to_an_end() {
+fn the_search_for_a_lost_key_is_bounded() {
     let emulator = Emulator::builder().build();
     let timer = ManualTimer::new();
     let lists = Arc::new(AtomicUsize::new(0));
@@ -167,9 +170,9 @@ fn looking_for_a_lost_key_comes_to_an_end() {
     assert!(lists < 100, "{lists} lists, and it would go on");
 }
 
-/// The list is by prefix, and the id alone is compared.
+/// The listing is by prefix; names have to be compared in full.
 #[test]
-fn a_start_is_not_taken_for_that_of_a_file_with_a_longer_name() {
+fn reconciling_a_start_ignores_a_file_with_a_longer_name() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -185,9 +188,9 @@ fn a_start_is_not_taken_for_that_of_a_file_with_a_longer_name() {
     });
 }
 
-/// B2's own message is often empty; the client then tells of the call's main capability only, which the key has.
+/// B2's own message is often empty, so the client names the capability that is really missing.
 #[test]
-fn a_refusal_tells_the_capability_that_is_missing() {
+fn a_refusal_names_the_missing_capability() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let locked = BucketName::new("locked-photos").unwrap();
@@ -200,15 +203,15 @@ fn a_refusal_tells_the_capability_that_is_missing() {
         for _ in 0..2 {
             script.push("b2_upload_file", Status(401, "unauthorized", &[]));
         }
-        let upload = hello(&bucket).legal_hold(LegalHold::On);
+        let upload = hello_upload(&bucket).legal_hold(LegalHold::On);
         let error = weak.call(upload).await.unwrap_err();
         assert!(error.to_string().contains("writeFileLegalHolds"), "{error}");
     });
 }
 
-/// B2 asked everyone to wait, but the one who was told had no time to.
+/// The call that received the `Retry-After` ends at its deadline; the pause still applies to others.
 #[test]
-fn all_wait_for_what_one_was_told_who_does_not_wait_himself() {
+fn a_retry_after_applies_to_all_calls_even_if_its_receiver_gives_up() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         b2.session().await.unwrap();
@@ -216,18 +219,21 @@ fn all_wait_for_what_one_was_told_who_does_not_wait_himself() {
             "b2_list_buckets",
             Status(429, "too_many_requests", &[("retry-after", "60")]),
         );
-        let hurried = RetryPolicy::default().with_deadline(Duration::from_secs(5));
-        let hurried = b2.with_retry_policy(hurried).call(ListBuckets::new()).await;
-        assert!(hurried.is_err());
+        let with_deadline = RetryPolicy::default().with_deadline(Duration::from_secs(5));
+        let with_deadline = b2
+            .with_retry_policy(with_deadline)
+            .call(ListBuckets::new())
+            .await;
+        assert!(with_deadline.is_err());
         b2.call(ListBuckets::new()).await.unwrap();
     });
     let pauses = script.pauses("b2_list_buckets");
     assert!(pauses[0].as_secs() >= 60, "{pauses:?}");
 }
 
-/// Another success than 200 is an answer that can't be read, not a refusal.
+/// A success status other than 200 is an unreadable reply, not a refusal.
 #[test]
-fn a_success_without_a_document_may_have_taken_effect() {
+fn a_success_status_without_a_document_may_have_taken_effect() {
     let (emulator, timer) = (Emulator::builder().build(), ManualTimer::new());
     let b2 = wired(&emulator, &timer, |request| {
         (call_of(request) == "b2_update_file_legal_hold")
@@ -243,9 +249,9 @@ fn a_success_without_a_document_may_have_taken_effect() {
     assert!(error.unwrap_err().may_have_taken_effect());
 }
 
-/// Its timestamp is the caller's, so it is never "not older than the request".
+/// The timestamp is the caller's, so it says nothing about when the upload was made.
 #[test]
-fn an_upload_with_a_time_of_its_own_is_found_again() {
+fn reconciling_finds_an_upload_with_a_custom_timestamp() {
     let emulator = Emulator::builder().custom_timestamps(true).build();
     let (timer, uploads) = (ManualTimer::new(), Arc::new(AtomicUsize::new(0)));
     let server = emulator.clone();
@@ -266,15 +272,15 @@ fn an_upload_with_a_time_of_its_own_is_found_again() {
     timer.run(async {
         let bucket = bucket(&b2).await;
         let old = Timestamp::from_millis(1_500_000_000_000);
-        let upload = hello(&bucket).custom_upload_timestamp(old);
+        let upload = hello_upload(&bucket).custom_upload_timestamp(old);
         b2.call(upload).await.unwrap();
     });
     assert_eq!(emulator.snapshot().versions, 1);
 }
 
-/// The secrets of the rules are in the document, and nobody takes them out of an error that repeats them.
+/// The request contains signing secrets, which an error of the server may echo.
 #[test]
-fn an_error_does_not_show_the_signing_secret_that_the_server_repeats() {
+fn an_error_does_not_show_a_signing_secret_that_the_server_echoes() {
     let secret = "3XDfkdQte2OgA78qCtSD17LAzpj6ay9H";
     let (emulator, timer) = (Emulator::builder().build(), ManualTimer::new());
     let b2 = wired(&emulator, &timer, move |request| {
@@ -296,9 +302,9 @@ fn an_error_does_not_show_the_signing_secret_that_the_server_repeats() {
     assert!(!error.to_string().contains(secret), "{error}");
 }
 
-/// A part is missing, so the file is not finished, whoever may look.
+/// With a part missing, B2 can't have finished the file.
 #[test]
-fn a_finish_without_a_part_has_taken_no_effect() {
+fn a_finish_with_a_missing_part_has_no_effect() {
     let (b2, script) = Script::new([]);
     let error = script.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -318,13 +324,13 @@ fn a_finish_without_a_part_has_taken_no_effect() {
     assert!(!error.may_have_taken_effect(), "{error}");
 }
 
-/// A large file under way lies above the marker, and the marker is the newest that hides or shows.
+/// An unfinished large file is listed above the marker, but it does not affect visibility.
 #[test]
-fn a_marker_is_found_below_an_upload_that_is_under_way() {
+fn reconciling_finds_a_hide_marker_beneath_an_unfinished_upload() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
-        b2.call(hello(&bucket)).await.unwrap();
+        b2.call(hello_upload(&bucket)).await.unwrap();
         script.clock.advance(Duration::from_secs(1));
         script.push("b2_hide_file", Fault::LostResponse);
         script.push("b2_list_file_versions", Status(500, "internal_error", &[]));
@@ -342,13 +348,17 @@ fn a_marker_is_found_below_an_upload_that_is_under_way() {
     });
 }
 
-/// An upload that is read whole on the way the first time, and doesn't arrive.
-async fn swallowed(b2: &Client, script: &Script, upload: UploadFile) -> FileVersion {
+/// An upload whose first attempt is read completely by an intermediary and doesn't arrive.
+async fn upload_after_lost_request(
+    b2: &Client,
+    script: &Script,
+    upload: UploadFile,
+) -> FileVersion {
     script.push("b2_upload_file", UnansweredRequest);
     b2.call(upload).await.unwrap()
 }
 
-async fn top(b2: &Client, bucket: &Bucket, file: &str) -> Option<FileId> {
+async fn newest_file_id(b2: &Client, bucket: &Bucket, file: &str) -> Option<FileId> {
     let list = ListFileNames::new(&bucket.bucket_id).prefix(file);
     let rows = b2.call(list).await.unwrap().files;
     let first = rows.into_iter().next()?.into_version()?;
@@ -360,47 +370,47 @@ async fn hide(b2: &Client, bucket: &Bucket, file: &str) {
     b2.call(hide).await.unwrap();
 }
 
-/// Within the same second: B2's `Date` has whole ones.
+/// Within the same second, since B2's `Date` has a resolution of one second.
 const SOON: Duration = Duration::from_millis(100);
-/// The emulator's clock starts so much before one.
+/// How long before a full second the emulator's clock starts.
 const TO_THE_SECOND: Duration = Duration::from_millis(2);
 const HOUR: Duration = Duration::from_secs(3_600);
 
 #[test]
-fn an_upload_is_not_taken_for_the_same_bytes_that_were_hidden_since() {
+fn reconciling_an_upload_ignores_equal_bytes_that_were_hidden_since() {
     let (b2, script) = Script::new([]);
     script.clock.advance(TO_THE_SECOND);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
-        b2.call(hello(&bucket)).await.unwrap();
+        b2.call(hello_upload(&bucket)).await.unwrap();
         script.clock.advance(SOON);
         hide(&b2, &bucket, "f").await;
         script.clock.advance(SOON);
-        let file = swallowed(&b2, &script, hello(&bucket)).await;
-        assert_eq!(top(&b2, &bucket, "f").await, Some(file.file_id));
+        let file = upload_after_lost_request(&b2, &script, hello_upload(&bucket)).await;
+        assert_eq!(newest_file_id(&b2, &bucket, "f").await, Some(file.file_id));
         // It might have been the one that is hidden.
         assert!(file.possible_duplicate);
     });
 }
 
 #[test]
-fn an_upload_is_not_taken_for_the_same_bytes_that_were_replaced_since() {
+fn reconciling_an_upload_ignores_equal_bytes_that_were_replaced_since() {
     let (b2, script) = Script::new([]);
     script.clock.advance(TO_THE_SECOND);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
-        b2.call(hello(&bucket)).await.unwrap();
+        b2.call(hello_upload(&bucket)).await.unwrap();
         script.clock.advance(SOON);
         let other = UploadFile::new(&bucket.bucket_id, name("f"), "other");
         b2.call(other).await.unwrap();
         script.clock.advance(SOON);
-        let file = swallowed(&b2, &script, hello(&bucket)).await;
-        assert_eq!(top(&b2, &bucket, "f").await, Some(file.file_id));
+        let file = upload_after_lost_request(&b2, &script, hello_upload(&bucket)).await;
+        assert_eq!(newest_file_id(&b2, &bucket, "f").await, Some(file.file_id));
     });
 }
 
 #[test]
-fn an_upload_is_not_taken_for_one_of_the_hours_in_which_the_client_heard_nothing() {
+fn reconciling_an_upload_ignores_files_from_while_the_client_was_idle() {
     for hidden in [true, false] {
         let (b2, script) = Script::new([]);
         let other = script.client(RetryPolicy::default());
@@ -410,23 +420,23 @@ fn an_upload_is_not_taken_for_one_of_the_hours_in_which_the_client_heard_nothing
             b2.call(warm).await.unwrap();
             script.clock.advance(HOUR);
             script.timer.sleep(HOUR).await;
-            let older = other.call(hello(&bucket)).await.unwrap();
+            let older = other.call(hello_upload(&bucket)).await.unwrap();
             if hidden {
                 script.clock.advance(SOON);
                 hide(&other, &bucket, "f").await;
             }
             script.clock.advance(HOUR);
             script.timer.sleep(HOUR).await;
-            let file = swallowed(&b2, &script, hello(&bucket)).await;
+            let file = upload_after_lost_request(&b2, &script, hello_upload(&bucket)).await;
             assert_ne!(file.file_id, older.file_id, "{hidden}");
-            assert_eq!(top(&b2, &bucket, "f").await, Some(file.file_id));
+            assert_eq!(newest_file_id(&b2, &bucket, "f").await, Some(file.file_id));
             assert!(!file.possible_duplicate);
         });
     }
 }
 
 #[test]
-fn a_copy_is_not_taken_for_the_same_bytes_that_were_replaced_or_hidden_since() {
+fn reconciling_a_copy_ignores_equal_bytes_that_were_replaced_or_hidden_since() {
     for hidden in [true, false] {
         let (b2, script) = Script::new([]);
         script.clock.advance(TO_THE_SECOND);
@@ -445,13 +455,13 @@ fn a_copy_is_not_taken_for_the_same_bytes_that_were_replaced_or_hidden_since() {
             script.clock.advance(SOON);
             script.push("b2_copy_file", DroppedRequest);
             let again = b2.call(copy(&a)).await.unwrap();
-            assert_eq!(top(&b2, &bucket, "c").await, Some(again.file_id));
+            assert_eq!(newest_file_id(&b2, &bucket, "c").await, Some(again.file_id));
         });
     }
 }
 
 #[test]
-fn a_copy_is_not_taken_for_an_older_one_nor_for_one_with_other_notes_or_another_type() {
+fn reconciling_a_copy_ignores_older_copies_and_other_file_info_or_content_types() {
     let noted = |note: &str| FileInfo::new().with("n", note).unwrap();
     let text = || ContentType::new("text/plain").unwrap();
     let html = || ContentType::new("text/html").unwrap();
@@ -464,7 +474,7 @@ fn a_copy_is_not_taken_for_an_older_one_nor_for_one_with_other_notes_or_another_
         script.clock.advance(TO_THE_SECOND);
         script.timer.run(async {
             let bucket = bucket(&b2).await;
-            let source = b2.call(hello(&bucket)).await.unwrap();
+            let source = b2.call(hello_upload(&bucket)).await.unwrap();
             let copy = CopyFile::new(&source.file_id, name("c"));
             let first = copy.clone().replace_metadata(text(), noted("1"));
             let first = b2.call(first).await.unwrap();
@@ -482,11 +492,11 @@ fn a_copy_is_not_taken_for_an_older_one_nor_for_one_with_other_notes_or_another_
 }
 
 #[test]
-fn a_copy_whose_type_b2_chooses_is_found_again() {
+fn reconciling_finds_a_copy_whose_content_type_b2_chose() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
-        let source = b2.call(hello(&bucket)).await.unwrap();
+        let source = b2.call(hello_upload(&bucket)).await.unwrap();
         let copy = CopyFile::new(&source.file_id, name("c.html"))
             .replace_metadata(ContentType::auto(), FileInfo::new());
         script.push("b2_copy_file", LostResponse);
@@ -496,7 +506,7 @@ fn a_copy_whose_type_b2_chooses_is_found_again() {
 }
 
 #[test]
-fn an_upload_is_not_taken_for_one_with_another_type_another_lock_or_another_encryption() {
+fn reconciling_an_upload_ignores_another_content_type_lock_or_encryption() {
     let until = Timestamp::from_millis(4_000_000_000_000);
     let sse_c = |key| EncryptionSetting::SseC(CustomerKey::new([key; 32]));
     let changes: [&dyn Fn(UploadFile) -> UploadFile; 4] = [
@@ -512,8 +522,9 @@ fn an_upload_is_not_taken_for_one_with_another_type_another_lock_or_another_encr
             let create = BucketName::new("locked-photos").unwrap();
             let create = CreateBucket::new(create, BucketType::AllPrivate).file_lock_enabled(true);
             let bucket = b2.call(create).await.unwrap();
-            let first = b2.call(hello(&bucket)).await.unwrap();
-            let second = swallowed(&b2, &script, change(hello(&bucket))).await;
+            let first = b2.call(hello_upload(&bucket)).await.unwrap();
+            let second =
+                upload_after_lost_request(&b2, &script, change(hello_upload(&bucket))).await;
             assert_ne!(second.file_id, first.file_id, "change {number}");
         });
         assert_eq!(script.emulator.snapshot().versions, 2, "change {number}");
@@ -521,7 +532,7 @@ fn an_upload_is_not_taken_for_one_with_another_type_another_lock_or_another_encr
 }
 
 #[test]
-fn an_upload_with_a_time_of_its_own_is_not_taken_for_one_of_another_time() {
+fn reconciling_an_upload_with_a_custom_timestamp_ignores_other_timestamps() {
     let emulator = Emulator::builder().custom_timestamps(true).build();
     let timer = ManualTimer::new();
     let (server, uploads) = (emulator.clone(), Arc::new(AtomicUsize::new(0)));
@@ -540,7 +551,8 @@ fn an_upload_with_a_time_of_its_own_is_not_taken_for_one_of_another_time() {
     let b2 = client_over(&emulator, &timer, backend);
     timer.run(async {
         let bucket = bucket(&b2).await;
-        let at = |millis| hello(&bucket).custom_upload_timestamp(Timestamp::from_millis(millis));
+        let at =
+            |millis| hello_upload(&bucket).custom_upload_timestamp(Timestamp::from_millis(millis));
         b2.call(at(1_500_000_000_000)).await.unwrap();
         let second = b2.call(at(1_400_000_000_000)).await.unwrap();
         assert_eq!(second.upload_timestamp.as_millis(), 1_400_000_000_000);
@@ -548,9 +560,9 @@ fn an_upload_with_a_time_of_its_own_is_not_taken_for_one_of_another_time() {
     assert_eq!(emulator.snapshot().versions, 2);
 }
 
-/// A hundred other versions lie above, and what is beneath them was not looked at.
+/// A hundred other versions are listed above; those beneath are on the next page.
 #[test]
-fn an_upload_that_may_lie_beneath_the_first_page_may_be_there_twice() {
+fn an_upload_that_may_be_beyond_the_first_page_is_a_possible_duplicate() {
     for (above, unclear) in [(99, false), (100, true)] {
         let (b2, script) = Script::new([]);
         script.timer.run(async {
@@ -564,18 +576,18 @@ fn an_upload_that_may_lie_beneath_the_first_page_may_be_there_twice() {
                 }
             }
             script.clock.set(0);
-            let file = swallowed(&b2, &script, hello(&bucket)).await;
+            let file = upload_after_lost_request(&b2, &script, hello_upload(&bucket)).await;
             assert_eq!(file.possible_duplicate, unclear, "{above}");
         });
     }
 }
 
 #[test]
-fn a_file_is_not_said_to_be_hidden_by_a_marker_that_was_there_before() {
+fn reconciling_a_hide_ignores_an_existing_hide_marker() {
     let (b2, script) = Script::new([]);
     let error = script.timer.run(async {
         let bucket = bucket(&b2).await;
-        b2.call(hello(&bucket)).await.unwrap();
+        b2.call(hello_upload(&bucket)).await.unwrap();
         hide(&b2, &bucket, "f").await;
         script.clock.advance(Duration::from_secs(2));
         b2.call(ListBuckets::new()).await.unwrap();
@@ -587,7 +599,7 @@ fn a_file_is_not_said_to_be_hidden_by_a_marker_that_was_there_before() {
 }
 
 #[test]
-fn a_bucket_that_was_changed_since_is_not_the_one_that_was_to_be_created() {
+fn reconciling_a_create_ignores_a_bucket_that_was_updated_since() {
     let (b2, script) = Script::new([]);
     let created = script.timer.run(async {
         let older = bucket(&b2).await.bucket_id;
@@ -604,11 +616,11 @@ fn a_bucket_that_was_changed_since_is_not_the_one_that_was_to_be_created() {
 }
 
 #[test]
-fn what_was_refused_for_another_reason_after_a_lost_answer_is_not_said_to_be_deleted() {
+fn a_delete_refused_for_another_reason_after_a_lost_response_is_not_a_success() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
-        let file = b2.call(hello(&bucket)).await.unwrap();
+        let file = b2.call(hello_upload(&bucket)).await.unwrap();
         script.push("b2_delete_file_version", DroppedRequest);
         script.push("b2_delete_file_version", Status(400, "bad_request", &[]));
         let delete = DeleteFileVersion::new("f", &file.file_id);
@@ -625,7 +637,7 @@ fn what_was_refused_for_another_reason_after_a_lost_answer_is_not_said_to_be_del
 }
 
 #[test]
-fn a_key_that_a_restored_session_of_v3_can_not_delete_is_not_said_to_be_gone() {
+fn a_key_that_a_restored_v3_session_can_not_delete_is_not_reported_as_deleted() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let one = bucket(&b2).await.bucket_id;
@@ -658,7 +670,7 @@ fn a_key_that_a_restored_session_of_v3_can_not_delete_is_not_said_to_be_gone() {
 }
 
 #[test]
-fn a_large_file_that_somebody_finished_is_not_said_to_be_cancelled() {
+fn a_large_file_finished_by_another_client_is_not_reported_as_cancelled() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -679,7 +691,7 @@ fn a_large_file_that_somebody_finished_is_not_said_to_be_cancelled() {
 }
 
 #[test]
-fn a_start_that_may_have_left_another_behind_says_so() {
+fn a_start_that_may_have_left_a_second_large_file_is_a_possible_duplicate() {
     for (id, refused) in [(false, false), (true, true)] {
         let (b2, script) = Script::new([]);
         script.timer.run(async {
@@ -701,9 +713,9 @@ fn a_start_that_may_have_left_another_behind_says_so() {
     }
 }
 
-/// Pages without an end.
+/// Endless pages.
 #[test]
-fn a_start_that_is_not_found_in_a_hundred_pages_may_have_left_another_behind() {
+fn a_start_not_found_within_a_hundred_pages_is_a_possible_duplicate() {
     let (emulator, timer) = (Emulator::builder().build(), ManualTimer::new());
     let (starts, pages) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let b2 = wired(&emulator, &timer, move |request| match call_of(request) {
@@ -729,7 +741,7 @@ fn a_start_that_is_not_found_in_a_hundred_pages_may_have_left_another_behind() {
 }
 
 #[test]
-fn an_update_of_the_last_revision_that_a_number_can_be_is_no_panic() {
+fn an_update_of_the_largest_revision_does_not_panic() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -745,7 +757,7 @@ fn an_update_of_the_last_revision_that_a_number_can_be_is_no_panic() {
 }
 
 #[test]
-fn an_update_that_clears_or_sets_any_setting_is_found_again() {
+fn reconciling_finds_an_update_that_sets_or_clears_any_setting() {
     let cors = CorsRule::new("my-rule", ["https"], [CorsOperation::S3Get]);
     let cors = CorsRules::new([cors]).unwrap();
     let lifecycle = LifecycleRule::new("").days_from_hiding_to_deleting(1);
@@ -770,9 +782,9 @@ fn an_update_that_clears_or_sets_any_setting_is_found_again() {
     }
 }
 
-/// Proxies date their own error pages, and some machines think that it is the year 9999, or 1970.
+/// Proxies date their own error pages, and some clocks are in the year 9999 or 1970.
 #[test]
-fn a_strangers_date_does_not_decide_what_an_upload_is_taken_for() {
+fn a_foreign_date_header_does_not_affect_reconciliation() {
     const FAR: &[(&str, &str)] = &[("date", "Fri, 31 Dec 9999 23:59:59 GMT")];
     const EARLY: &[(&str, &str)] = &[("date", "Fri, 02 Jan 1970 00:00:00 GMT")];
     for (code, headers) in [("", FAR), ("", EARLY), ("no_luck", FAR)] {
@@ -787,7 +799,7 @@ fn a_strangers_date_does_not_decide_what_an_upload_is_taken_for() {
             let bucket = bucket(&b2).await;
             let warm = UploadFile::new(&bucket.bucket_id, name("warm"), "x");
             b2.call(warm).await.unwrap();
-            b2.call(hello(&bucket)).await.unwrap();
+            b2.call(hello_upload(&bucket)).await.unwrap();
             script.clock.advance(Duration::from_secs(2));
             b2.call(ListBuckets::new()).await.unwrap();
             refuse(code, headers);
@@ -800,12 +812,12 @@ fn a_strangers_date_does_not_decide_what_an_upload_is_taken_for() {
             let there = b2.call(list).await.unwrap().files.len();
             assert_eq!(there == 2, file.possible_duplicate, "{code} {headers:?}");
             assert_eq!(there == 2, !code.is_empty(), "{code} {headers:?}");
-            let older = b2.call(hello(&bucket)).await.unwrap();
+            let older = b2.call(hello_upload(&bucket)).await.unwrap();
             script.clock.advance(Duration::from_secs(2));
             b2.call(ListBuckets::new()).await.unwrap();
             refuse(code, headers);
             b2.call(ListBuckets::new()).await.unwrap_err();
-            let newer = swallowed(&b2, &script, hello(&bucket)).await;
+            let newer = upload_after_lost_request(&b2, &script, hello_upload(&bucket)).await;
             assert_ne!(newer.file_id, older.file_id, "{code} {headers:?}");
         });
     }
@@ -814,12 +826,17 @@ fn a_strangers_date_does_not_decide_what_an_upload_is_taken_for() {
 // What arrives after the client has given up.
 
 #[test]
-fn an_upload_that_arrives_after_the_client_gave_up_is_there_twice_and_that_is_said() {
+fn an_upload_executed_after_its_timeout_is_reported_as_a_possible_duplicate() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
         script.push("b2_upload_file", DelayedExecution);
-        assert!(b2.call(hello(&bucket)).await.unwrap().possible_duplicate);
+        assert!(
+            b2.call(hello_upload(&bucket))
+                .await
+                .unwrap()
+                .possible_duplicate
+        );
         // It is said although the second one's answer was lost too, and its file found.
         script.push("b2_upload_file", DelayedExecution);
         script.push("b2_upload_file", LostResponse);
@@ -831,12 +848,12 @@ fn an_upload_that_arrives_after_the_client_gave_up_is_there_twice_and_that_is_sa
 }
 
 #[test]
-fn a_copy_that_comes_to_be_after_the_client_gave_up_is_there_twice_and_that_is_said() {
+fn a_copy_executed_after_its_timeout_is_reported_as_a_possible_duplicate() {
     for fault in [DelayedExecution, Status(502, "", &[]), Status(504, "", &[])] {
         let (b2, script) = Script::new([]);
         script.timer.run(async {
             let bucket = bucket(&b2).await;
-            let source = b2.call(hello(&bucket)).await.unwrap();
+            let source = b2.call(hello_upload(&bucket)).await.unwrap();
             script.push("b2_copy_file", fault.clone());
             let copy = CopyFile::new(&source.file_id, name("c"));
             assert!(b2.call(copy).await.unwrap().possible_duplicate, "{fault:?}");
@@ -845,7 +862,7 @@ fn a_copy_that_comes_to_be_after_the_client_gave_up_is_there_twice_and_that_is_s
 }
 
 #[test]
-fn no_second_key_is_made_while_the_first_may_still_come() {
+fn no_second_key_is_created_while_the_first_may_still_execute() {
     for fault in [DelayedExecution, Status(502, "", &[]), Status(504, "", &[])] {
         let (b2, script) = Script::new([]);
         script.timer.run(async {
@@ -862,9 +879,9 @@ fn no_second_key_is_made_while_the_first_may_still_come() {
 
 // What B2 stores wrongly.
 
-/// B2 has stored it, and something else than what was sent; then it stores it well.
+/// B2 first stores other bytes than were sent, and then the right ones.
 #[test]
-fn an_upload_that_b2_stored_wrongly_at_first_may_be_there_twice_and_its_id_is_told() {
+fn a_corrupt_first_upload_is_a_possible_duplicate_whose_id_is_reported() {
     for times in [1, 9] {
         let (emulator, timer) = (Emulator::builder().build(), ManualTimer::new());
         let (server, uploads) = (emulator.clone(), Arc::new(AtomicUsize::new(0)));
@@ -885,7 +902,7 @@ fn an_upload_that_b2_stored_wrongly_at_first_may_be_there_twice_and_its_id_is_to
         let b2 = client_over(&emulator, &timer, backend);
         timer.run(async {
             let bucket = bucket(&b2).await;
-            let outcome = b2.call(hello(&bucket)).await;
+            let outcome = b2.call(hello_upload(&bucket)).await;
             let list = ListFileVersions::new(&bucket.bucket_id);
             let stored = b2.call(list).await.unwrap().files;
             if times == 1 {
@@ -901,10 +918,9 @@ fn an_upload_that_b2_stored_wrongly_at_first_may_be_there_twice_and_its_id_is_to
     }
 }
 
-/// B2 keeps keys of bucket info in lower case and sets in an order of its own; compared to the letter, a change that was made
-/// was reported as somebody else's.
+/// B2 lower-cases keys of the bucket info and reorders sets, so an update has to be compared by meaning.
 #[test]
-fn an_update_that_b2_shows_in_its_own_words_is_found_again_and_what_can_not_be_read_is_left_open() {
+fn reconciling_an_update_accepts_b2s_notation_and_ignores_unreadable_settings() {
     let hidden = json!({"isClientAuthorizedToRead": false, "value": null});
     let readable = |value: Value| json!({"isClientAuthorizedToRead": true, "value": value});
     let sse_b2 = readable(json!({"mode": "SSE-B2", "algorithm": "AES256"}));
@@ -919,8 +935,10 @@ fn an_update_that_b2_shows_in_its_own_words_is_found_again_and_what_can_not_be_r
             }),
             "b2_list_buckets" => {
                 let bucket = json!({
-                    "accountId": "a", "bucketId": "b", "bucketName": "photos", "bucketType": "allPrivate",
-                    "bucketInfo": {"owner": "us"}, "revision": 8, "defaultServerSideEncryption": encryption,
+                    "accountId": "a", "bucketId": "b", "bucketName": "photos",
+                    "bucketType": "allPrivate",
+                    "bucketInfo": {"owner": "us"}, "revision": 8,
+                    "defaultServerSideEncryption": encryption,
                     "lifecycleRules": [], "options": [],
                     "corsRules": [{
                         "corsRuleName": "downloads", "allowedOrigins": ["https://example.com"],
@@ -954,17 +972,19 @@ fn an_update_that_b2_shows_in_its_own_words_is_found_again_and_what_can_not_be_r
     }
 }
 
-/// Whoever is answered about another bucket, file or key than he asked for must not believe it.
+/// A reply about another bucket, file or key than the requested one must be refused.
 #[test]
-fn an_answer_about_something_else_than_was_asked_for_is_not_taken_by_any_call() {
+fn every_call_refuses_a_reply_about_another_object() {
     use crate::assert_not_taken;
     use b2kit::api::{CopyPart, GetFileInfo, UpdateFileLegalHold, UpdateFileRetention};
     use b2kit::types::FileRetention;
 
     let file = |over: Value| {
         let mut file = json!({
-            "accountId": "a", "action": "upload", "bucketId": "b", "contentLength": 5, "contentType": "text/plain",
-            "contentSha1": Sha1::of(b"hello").to_string(), "fileId": "4_z1", "fileName": "f", "uploadTimestamp": 1,
+            "accountId": "a", "action": "upload", "bucketId": "b", "contentLength": 5,
+            "contentType": "text/plain",
+            "contentSha1": Sha1::of(b"hello").to_string(), "fileId": "4_z1", "fileName": "f",
+            "uploadTimestamp": 1,
             "fileInfo": {"colour": "red"},
         });
         for (key, value) in over.as_object().unwrap() {
@@ -1055,7 +1075,10 @@ fn an_answer_about_something_else_than_was_asked_for_is_not_taken_by_any_call() 
         json!({"fileId": "4_z1", "fileName": "f", "fileRetention": shorter}),
     );
 
-    let bucket = json!({"accountId": "a", "bucketId": "b", "bucketName": "PHOTOS-1", "bucketType": "allPublic", "revision": 2});
+    let bucket = json!({
+        "accountId": "a", "bucketId": "b", "bucketName": "PHOTOS-1", "bucketType": "allPublic",
+        "revision": 2
+    });
     let photos = || BucketName::new("photos-1").unwrap();
     crate::answered(
         &CreateBucket::new(photos(), BucketType::AllPublic),
@@ -1073,7 +1096,8 @@ fn an_answer_about_something_else_than_was_asked_for_is_not_taken_by_any_call() 
 
     let key = |over: Value| {
         let mut key = json!({
-            "accountId": "a", "applicationKey": "K", "applicationKeyId": "k", "bucketIds": ["b"], "capabilities": ["readFiles"],
+            "accountId": "a", "applicationKey": "K", "applicationKeyId": "k", "bucketIds": ["b"],
+            "capabilities": ["readFiles"],
             "keyName": "k", "namePrefix": "p/",
         });
         for (field, value) in over.as_object().unwrap() {

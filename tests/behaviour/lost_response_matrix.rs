@@ -1,4 +1,4 @@
-//! Every call that changes something, with its answer lost, and then each answer to the question what became of it.
+//! Every call with effects, with its response lost, and with each possible result of reconciliation.
 
 use std::time::Duration;
 
@@ -10,35 +10,37 @@ use b2kit::api::{
 };
 use b2kit::types::{
     Bucket, BucketInfo, BucketName, BucketType, Capability, EventNotificationRules, FileId,
-    FileName, FileRetention, FileVersion, KeyName, LegalHold, PartNumber, Restricted, RetentionMode,
-    Sha1, Timestamp,
+    FileName, FileRetention, FileVersion, KeyName, LegalHold, PartNumber, Restricted,
+    RetentionMode, Sha1, Timestamp,
 };
 use b2kit::{Client, Error};
 
-use crate::script::Fault::{self, LostResponse, Garbage, DelayedExecution, Status, UnansweredRequest};
+use crate::script::Fault::{
+    self, DelayedExecution, Garbage, LostResponse, Status, UnansweredRequest,
+};
 use crate::script::Script;
 
-/// What a call with a lost answer ends in.
+/// The outcome of a call with a lost response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    /// It has succeeded, and was done once.
+enum Outcome {
+    /// Success, executed once.
     Once,
-    /// It has succeeded, was done once, and may have been done twice.
+    /// Success, executed once, and reported as a possible duplicate.
     OncePerhapsTwice,
-    /// It has succeeded, was done twice, and that is said.
+    /// Success, executed twice, and reported as a possible duplicate.
     TwiceAndSaid,
-    /// It may have been done or not, and that is said.
+    /// An error that says that the call may have taken effect.
     Open,
 }
 
-use End::{Once, OncePerhapsTwice as Perhaps, Open, TwiceAndSaid as Twice};
+use Outcome::{Once, OncePerhapsTwice as Perhaps, Open, TwiceAndSaid as Twice};
 
-/// A call, what is asked about it, and what it ends in. A row for each loss: the server has done it; it has not; it does
-/// it long after the client has given up waiting. A column for each answer to the question: it says what there is; the key
-/// may not ask; it fails.
-type Row = (&'static str, &'static str, [[End; 3]; 3]);
+/// A call, the call that reconciles it, and its outcomes. Rows: the response was lost; the request was lost; the
+/// request is executed long after the client's timeout. Columns: reconciliation succeeds; the key lacks the capability;
+/// it fails.
+type Row = (&'static str, &'static str, [[Outcome; 3]; 3]);
 
-const ONCE: [[End; 3]; 3] = [[Once; 3]; 3];
+const ONCE: [[Outcome; 3]; 3] = [[Once; 3]; 3];
 
 const TABLE: [Row; 18] = [
     (
@@ -113,7 +115,7 @@ const TABLE: [Row; 18] = [
 ];
 
 #[test]
-fn whatever_is_lost_and_whatever_asking_shows_nothing_is_done_twice_unsaid() {
+fn no_lost_message_makes_a_call_execute_twice_unreported() {
     // Whatever status somebody on the way may put in the place of B2's answer, it says nothing of what B2 has done.
     let foreign = [
         302, 307, 400, 401, 403, 404, 409, 413, 418, 429, 499, 500, 502, 503, 504,
@@ -145,7 +147,7 @@ fn whatever_is_lost_and_whatever_asking_shows_nothing_is_done_twice_unsaid() {
                         continue;
                     }
                     let answer = answer.map(|(status, code)| Status(status, code, &[]));
-                    let end = end(call.trim_end(), loss, probe, answer.as_ref());
+                    let end = outcome_of(call.trim_end(), loss, probe, answer.as_ref());
                     if end != expected {
                         wrong.push(format!(
                             "{call}, {loss:?}, {answer:?}: {end:?}, not {expected:?}"
@@ -159,7 +161,7 @@ fn whatever_is_lost_and_whatever_asking_shows_nothing_is_done_twice_unsaid() {
 }
 
 #[test]
-fn the_table_has_every_call_that_changes_something() {
+fn the_table_has_every_call_with_effects() {
     use b2kit::api::CallKind::{Upload, Write};
     for (_, facts) in crate::coverage::calls() {
         let changes = matches!(facts.kind, Write | Upload);
@@ -168,10 +170,10 @@ fn the_table_has_every_call_that_changes_something() {
     }
 }
 
-fn end(call: &str, loss: &Fault, probe: &'static str, answer: Option<&Fault>) -> End {
+fn outcome_of(call: &str, loss: &Fault, probe: &'static str, answer: Option<&Fault>) -> Outcome {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
-        let world = World::new(&b2, &script).await;
+        let world = Fixture::new(&b2, &script).await;
         let name = crate::coverage::calls().map(|(_, facts)| facts.name);
         let name = name.into_iter().find(|name| *name == call).unwrap();
         script.push(name, loss.clone());
@@ -183,12 +185,12 @@ fn end(call: &str, loss: &Fault, probe: &'static str, answer: Option<&Fault>) ->
         let outcome = world.make(call, &b2).await;
         script.forget();
         script.deliver_late().await;
-        let done = world.done(call, &b2).await;
+        let done = world.executions(call, &b2).await;
         match (outcome, done) {
-            (Ok(false), 1) => End::Once,
-            (Ok(true), 1) => End::OncePerhapsTwice,
-            (Ok(true), 2) => End::TwiceAndSaid,
-            (Err(error), 0 | 1) if error.may_have_taken_effect() => End::Open,
+            (Ok(false), 1) => Outcome::Once,
+            (Ok(true), 1) => Outcome::OncePerhapsTwice,
+            (Ok(true), 2) => Outcome::TwiceAndSaid,
+            (Err(error), 0 | 1) if error.may_have_taken_effect() => Outcome::Open,
             (outcome, done) => {
                 panic!("{call}, {loss:?}, {answer:?}: done {done} times, and {outcome:?}")
             }
@@ -196,8 +198,8 @@ fn end(call: &str, loss: &Fault, probe: &'static str, answer: Option<&Fault>) ->
     })
 }
 
-/// What there is for the calls to work on.
-struct World {
+/// The objects that the calls work on.
+struct Fixture {
     bucket: Bucket,
     empty: Bucket,
     file: FileVersion,
@@ -227,7 +229,7 @@ fn part(large: &FileId, number: u64) -> UploadPart {
     UploadPart::new(large, number, vec![b'x'; 10])
 }
 
-impl World {
+impl Fixture {
     async fn new(b2: &Client, script: &Script) -> Self {
         let bucket = create_bucket("holiday-photos").file_lock_enabled(true);
         let bucket = b2.call(bucket).await.unwrap();
@@ -256,7 +258,7 @@ impl World {
         }
     }
 
-    /// Makes the call. `true` is success, and B2 may hold it twice.
+    /// Makes the call. `true` is success with a possible duplicate.
     async fn make(&self, call: &str, b2: &Client) -> Result<bool, Error> {
         let bucket = &self.bucket.bucket_id;
         let said = |file: FileVersion| file.possible_duplicate;
@@ -322,8 +324,8 @@ impl World {
         })
     }
 
-    /// How often it was done.
-    async fn done(&self, call: &str, b2: &Client) -> usize {
+    /// How often it was executed.
+    async fn executions(&self, call: &str, b2: &Client) -> usize {
         let bucket = &self.bucket.bucket_id;
         let versions = b2.call(ListFileVersions::new(bucket)).await.unwrap().files;
         let versions: Vec<_> = versions.iter().filter_map(|row| row.version()).collect();

@@ -1,49 +1,51 @@
-//! How the crate behaves, through its public API only.
+//! Behaviour of the crate, through its public API only.
 
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
-mod bad_answers; // what a server may send that B2 never would
-mod bad_input; // what a program may ask for that B2 would refuse
-mod chaos; // an emulator behind a network that fails by a seed
-mod cleanup; // hiding, deleting and cancelling many, and buckets by name
-mod compose; // files put together of pieces
+mod bad_answers; // replies that B2 would never send
+mod bad_input; // input that B2 would refuse
+mod bulk; // many files at once, and the limits of a client
+mod chaos; // an emulator behind a network with random faults
+mod cleanup; // hiding, bulk deleting and cancelling, and buckets by name
+mod compose; // files composed of ranges and new bytes
 mod copy; // copies of any size
-mod coverage; // that no call is missing
-mod create; // files created only where there is none
-mod download; // files on their way down, whatever the network does
-mod edges; // what shows only at the edges
-mod extremes; // numbers at their ends
-mod files; // the calls against the emulator: two readings of B2's documents have to agree
-mod foreign; // errors of somebody on the way, who can't know what B2 has done
-mod hash_first; // large files that are hashed before they are sent
-mod keys; // application keys, in each version of the API
-mod layers; // who may name whom
-mod listing; // lists as streams, page by page
-mod locks; // Object Lock: retention and legal hold
-mod bulk; // many files at once, and what bounds all of them together
-mod names; // of all calls, also for the tests through each library
-mod notifications; // event notification rules
-mod telemetry; // what a program can see of its calls: events, spans and counts
-mod origins; // downloads from an origin of one's own, and with nothing but a download authorization
-mod outages; // what becomes of many calls when nobody answers any of them
-mod rate_limiting; // how fast calls go when B2 wants them slower
-mod upload_hosts; // uploads to machines that misbehave
-mod lost_response_matrix; // every call that changes something, whatever is lost and whatever asking shows
-mod endpoint_trust; // where keys and tokens may go
-mod recovery; // what becomes of a call when the network or B2 fails
-mod samples; // B2's documented samples
-
-mod script; // an emulator behind a network that fails as a script says
-mod secrets; // what nobody may see
-mod seeds; // scenarios that chance decides, each repeated by its seed
-mod sessions; // sessions shared, renewed, exported and restored, and what their keys may do
-mod lost_response; // what a lost call is held against before it counts as done
+mod coverage; // every call is implemented and documented
+mod create; // files created only if they don't exist
+mod download; // downloads over any network
 mod download_authorization; // download authorizations and links
-mod tokens; // when tokens expire
-mod trickles; // what comes byte by byte has an end
+mod edges; // edge cases
+mod endpoint_trust; // where keys and tokens may go
+mod extremes; // extreme numbers
+mod files; // calls on files against the emulator
+mod foreign; // errors of intermediaries
+mod formatting; // lengths of lines, which rustfmt does not check
+mod hash_first; // large files that are hashed before they are sent
+mod keys; // application keys in each API version
+mod layers; // dependencies of modules and packages
+mod listing; // lists as streams
+mod locks; // Object Lock: retention and legal hold
+mod lost_response; // reconciliation after a lost response
+mod lost_response_matrix; // each call with effects, by what was lost and what reconciliation finds
+mod module_graph; // which modules of a crate depend on which
+mod names; // of all calls, also for `tests/backends`
+mod notifications; // event notification rules
+mod origins; // downloads from a custom origin or with only a download authorization
+mod outages; // many calls during an outage, and exhausted file descriptors
+mod rate_limiting; // concurrency and shared pauses
+mod recovery; // retries after each kind of failure
+mod samples; // B2's documented samples
+mod script; // an emulator behind a network with scripted faults
+mod secrets; // no output shows a secret
+mod seeds; // random scenarios, reproducible by seed
+mod sessions; // sessions shared, renewed, exported and restored
+mod telemetry; // events, spans and counts
+mod tokens; // expiry of tokens
+mod transfer_rooms; // dependencies of the modules of `transfer`
+mod trickles; // peers that send byte by byte
+mod upload_hosts; // upload hosts that misbehave
 mod uploading; // uploads of any size, from any source, over any network
-mod values; // settings, and words that this version of the crate doesn't know
-mod webhook; // event notifications as they arrive
+mod values; // settings, and unknown values and fields
+mod webhook; // incoming event notifications
 
 use b2kit::api::{Call, Reply, Target};
 use b2kit::backend::emulator::Emulator;
@@ -56,9 +58,9 @@ use futures::executor::block_on;
 use futures::{FutureExt as _, TryStreamExt as _};
 use serde_json::Value;
 
-/// What the tests here that are also run over each HTTP library (`tests/backends`) have to know of it.
+/// Properties of the backend for tests that also run over each HTTP library (`tests/backends`).
 struct BackendUnderTest {
-    /// A name with dot segments can't be asked for.
+    /// Names with dot segments can't be requested.
     refuses_names: bool,
     refuses_head: bool,
 }
@@ -77,7 +79,7 @@ fn served(emulator: &Emulator) -> ClientBuilder {
         .backend(emulator.clone())
 }
 
-/// A client of an emulator of its own, on time that stands still.
+/// A client of its own emulator, with a manual timer.
 fn client() -> (Client, Emulator, ManualTimer) {
     let emulator = Emulator::builder()
         .absolute_minimum_part_size(10)
@@ -92,7 +94,7 @@ fn client_of(emulator: &Emulator, timer: &ManualTimer) -> Client {
     client_over(emulator, timer, emulator.clone())
 }
 
-/// A client of this emulator, which it reaches through `backend`.
+/// A client of this emulator over `backend`.
 fn client_over(emulator: &Emulator, timer: &ManualTimer, backend: impl HttpClient) -> Client {
     served(emulator)
         .backend(backend)
@@ -101,11 +103,14 @@ fn client_over(emulator: &Emulator, timer: &ManualTimer, backend: impl HttpClien
         .unwrap()
 }
 
-/// A client of an emulator on a wire that someone watches: `meddle` sees each request, and may answer it itself.
+/// A response or an error instead of the one that the emulator would give; `None` lets the request through.
+type Interception = Option<Result<Response, HttpError>>;
+
+/// A client of an emulator whose requests pass through `meddle`, which can edit them or respond itself.
 fn wired(
     emulator: &Emulator,
     timer: &ManualTimer,
-    meddle: impl Fn(&mut Request) -> Option<Result<Response, HttpError>> + Send + Sync + 'static,
+    meddle: impl Fn(&mut Request) -> Interception + Send + Sync + 'static,
 ) -> ClientBuilder {
     let b2 = emulator.clone();
     let backend = move |mut request: Request| {
@@ -131,7 +136,7 @@ fn call_of(request: &Request) -> &str {
     words.find(|word| word.starts_with("b2_")).unwrap_or("")
 }
 
-/// The document in a request, which can still be sent on.
+/// The JSON of a request, which can still be sent.
 fn sent(request: &mut Request) -> Value {
     let pieces = request.body().open().unwrap().try_collect().now_or_never();
     let pieces: Vec<_> = pieces.unwrap().unwrap();
@@ -151,7 +156,7 @@ fn http_refusal(status: u16, code: &str) -> Response {
     http_answer(status, &document)
 }
 
-/// A session without a client, for calls that are looked at and not made.
+/// A session for building requests without a client.
 fn session(version: ApiVersion) -> Session {
     let (api, downloads) = (
         "https://api004.backblazeb2.com",
@@ -166,7 +171,7 @@ fn session(version: ApiVersion) -> Session {
     )
 }
 
-/// The document that a call sends.
+/// The JSON that a call sends.
 fn document_in(version: ApiVersion, call: &impl Call) -> Value {
     let session = session(version);
     call.check().unwrap();
@@ -179,14 +184,14 @@ fn document(call: &impl Call) -> Value {
     document_in(ApiVersion::V4, call)
 }
 
-/// What a call reads out of this answer.
+/// What a call decodes from this reply.
 fn answered<C: Call>(call: &C, answer: Value) -> C::Output {
     let (head, ()) = b2kit::http::Response::new(()).into_parts();
     call.read(Reply::whole(head, answer.to_string().into()))
         .unwrap()
 }
 
-/// Holds that this answer is not taken for one to the call.
+/// Asserts that the call refuses this reply.
 fn assert_not_taken(call: &impl Call, answer: Value) {
     let (head, ()) = b2kit::http::Response::new(()).into_parts();
     let Err(error) = call.read(Reply::whole(head, answer.to_string().into())) else {
@@ -196,7 +201,7 @@ fn assert_not_taken(call: &impl Call, answer: Value) {
     assert!(error.may_have_taken_effect());
 }
 
-/// Why a call is not sent.
+/// The error of a call that is refused before it is sent.
 fn refused(version: ApiVersion, call: &impl Call) -> String {
     let session = session(version);
     let checked = call.check().and_then(|()| call.request(&target(&session)));
@@ -205,7 +210,7 @@ fn refused(version: ApiVersion, call: &impl Call) -> String {
     error.to_string()
 }
 
-/// Where any call can go, an upload too.
+/// A target for any call, including uploads.
 fn target(session: &Session) -> Target<'_> {
     static TOKEN: std::sync::LazyLock<Secret> = std::sync::LazyLock::new(|| Secret::new("4_upld_"));
     Target::upload(session, "https://pod.backblaze.com/u", &TOKEN)

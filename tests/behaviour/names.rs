@@ -1,6 +1,6 @@
 //! The names of B2's calls.
 
-/// B2's native API, whole.
+/// All calls of B2's native API.
 pub(crate) const NAMES: [&str; 31] = [
     "b2_authorize_account",
     "b2_cancel_large_file",

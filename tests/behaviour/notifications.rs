@@ -13,7 +13,8 @@ use crate::{answered, client, document};
 /// B2's sample, with a signature and a header.
 fn rule() -> Value {
     json!({
-        "eventTypes": ["b2:ObjectCreated:*", "b2:ObjectDeleted:Summoned"], "isEnabled": true, "isSuspended": false,
+        "eventTypes": ["b2:ObjectCreated:*", "b2:ObjectDeleted:Summoned"], "isEnabled": true,
+        "isSuspended": false,
         "name": "my-rule", "objectNamePrefix": "images/", "suspensionReason": "",
         "targetConfiguration": {
             "targetType": "webhook", "url": "https://example.com/hook",
@@ -35,7 +36,7 @@ fn decoded(rule: Value) -> EventNotificationRule {
 }
 
 #[test]
-fn rules_go_there_and_back_and_what_b2_alone_sets_is_not_sent() {
+fn rules_round_trip_without_the_fields_that_only_b2_sets() {
     assert_eq!(document(&get()), json!({"bucketId": "b1"}));
     let answer = answered(
         &get(),
@@ -60,7 +61,7 @@ fn rules_go_there_and_back_and_what_b2_alone_sets_is_not_sent() {
 }
 
 #[test]
-fn a_rule_that_is_built_is_the_rule_that_is_sent() {
+fn a_built_rule_is_sent_unchanged() {
     let target = TargetConfiguration::webhook("https://example.com/hook")
         .hmac_sha256_signing_secret(Secret::new("canaryCanaryCanaryCanaryCanary12"))
         .custom_header("X-Token", Secret::new("canary-header"))
@@ -84,7 +85,7 @@ fn a_rule_that_is_built_is_the_rule_that_is_sent() {
 }
 
 #[test]
-fn the_batch_is_read_where_b2_writes_it_and_where_its_pages_show_it() {
+fn the_batch_size_is_read_in_its_actual_and_its_documented_place() {
     let batch = |rule| decoded(rule).target_configuration.max_events_per_batch;
     assert_eq!(batch(rule()), 25);
     let mut outside = rule();
@@ -125,7 +126,7 @@ fn a_bare_rule_and_one_for_an_unknown_target_decode() {
 }
 
 #[test]
-fn every_documented_event_is_known_by_its_word() {
+fn every_documented_event_type_has_a_variant() {
     for (kind, members) in [
         (
             "ObjectCreated",

@@ -1,4 +1,4 @@
-//! Downloads from an origin of one's own, such as a CDN, and with nothing but a download authorization.
+//! Downloads from a custom origin such as a CDN, and with only a download authorization.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use b2kit::api::{
     CreateBucket, DownloadFileById, DownloadFileByName, GetDownloadAuthorization, GetFileInfo,
     ListFileNames, UploadFile,
 };
-use b2kit::backend::emulator::{OffsetClock, Emulator, Fault, FaultKind};
+use b2kit::backend::emulator::{Emulator, Fault, FaultKind, OffsetClock};
 use b2kit::http::Uri;
 use b2kit::http::header::{AUTHORIZATION, RANGE};
 use b2kit::transfer::ComposeSource;
@@ -24,22 +24,22 @@ use crate::uploading::content;
 
 const CDN: &str = "https://files.example";
 
-/// What came to which host, and whether it had a token.
+/// Each request: its host, its path, and whether it had a token.
 type Seen = Arc<Mutex<Vec<(String, String, bool)>>>;
 
 #[derive(Clone)]
-struct World {
+struct Fixture {
     emulator: Emulator,
     clock: OffsetClock,
     timer: ManualTimer,
     seen: Seen,
-    /// What the host does to answers.
+    /// Edits the host's responses.
     strips: bool,
-    /// What it adds to requests.
+    /// Edits requests to the host.
     adds: Arc<Mutex<Option<String>>>,
 }
 
-impl World {
+impl Fixture {
     fn new() -> Self {
         let clock = OffsetClock::default();
         Self {
@@ -105,7 +105,7 @@ impl World {
         Ok(response)
     }
 
-    /// Forgets what came before.
+    /// Clears the recorded requests.
     fn forget(&self) {
         self.seen.lock().unwrap().clear();
     }
@@ -120,7 +120,7 @@ impl World {
             .collect()
     }
 
-    /// A bucket with the file `f` in it.
+    /// A bucket with a file `f`.
     async fn bucket(&self, kind: BucketType, content: &Bytes) -> BucketHandle {
         let b2 = self.with_key().build().unwrap();
         let name = BucketName::new("holiday-photos").unwrap();
@@ -144,13 +144,13 @@ fn name(text: &str) -> FileName {
 }
 
 #[test]
-fn downloads_and_nothing_else_go_to_an_origin_of_ones_own_and_the_token_only_where_it_may() {
+fn only_downloads_go_to_a_custom_origin_and_the_token_only_if_allowed() {
     let content = content(1_000);
     for (kind, token, has_token) in [
         (BucketType::AllPrivate, OriginToken::Send, true),
         (BucketType::AllPublic, OriginToken::Withhold, false),
     ] {
-        let world = World::new();
+        let world = Fixture::new();
         let b2 = world
             .with_key()
             .download_origin(CDN, token)
@@ -198,9 +198,9 @@ fn downloads_and_nothing_else_go_to_an_origin_of_ones_own_and_the_token_only_whe
 }
 
 #[test]
-fn the_origin_of_ones_own_stays_when_the_account_is_authorized_anew() {
+fn a_custom_origin_is_kept_when_the_session_is_renewed() {
     let content = content(100);
-    let world = World::new();
+    let world = Fixture::new();
     let b2 = world
         .with_key()
         .download_origin(CDN, OriginToken::Send)
@@ -230,8 +230,8 @@ fn the_origin_of_ones_own_stays_when_the_account_is_authorized_anew() {
 }
 
 #[test]
-fn a_refusal_of_an_origin_without_the_token_says_so_and_costs_no_login() {
-    let world = World::new();
+fn a_refusal_by_an_origin_without_the_token_says_so_without_a_new_authorization() {
+    let world = Fixture::new();
     let b2 = world
         .with_key()
         .download_origin(CDN, OriginToken::Withhold)
@@ -254,8 +254,8 @@ fn a_refusal_of_an_origin_without_the_token_says_so_and_costs_no_login() {
 }
 
 #[test]
-fn a_customers_key_goes_to_no_origin_that_does_not_even_get_the_token() {
-    let world = World::new();
+fn a_customer_key_is_not_sent_to_an_origin_that_does_not_get_the_token() {
+    let world = Fixture::new();
     let b2 = world
         .with_key()
         .download_origin(CDN, OriginToken::Withhold)
@@ -276,13 +276,13 @@ fn a_customers_key_goes_to_no_origin_that_does_not_even_get_the_token() {
 }
 
 #[test]
-fn what_a_composition_downloads_comes_from_b2_with_the_token_where_the_origin_does_not_get_it() {
+fn compositions_download_from_b2_if_the_origin_does_not_get_the_token() {
     for (token, from) in [
         (OriginToken::Send, "files.example"),
         (OriginToken::Withhold, "localhost"),
     ] {
         let content = content(1_000);
-        let world = World::new();
+        let world = Fixture::new();
         let b2 = world
             .with_key()
             .download_origin(CDN, token)
@@ -313,9 +313,9 @@ fn what_a_composition_downloads_comes_from_b2_with_the_token_where_the_origin_do
 }
 
 #[test]
-fn a_download_has_the_headers_that_its_authorization_was_given_for_also_where_it_goes_on() {
+fn a_download_sends_the_authorized_headers_also_when_it_resumes() {
     let content = content(1_000);
-    let world = World::new();
+    let world = Fixture::new();
     world.timer.run(async {
         let there = world.bucket(BucketType::AllPrivate, &content).await;
         let hour = DownloadDuration::from_secs(3_600).unwrap();
@@ -354,10 +354,10 @@ fn a_download_has_the_headers_that_its_authorization_was_given_for_also_where_it
 }
 
 #[test]
-fn an_origin_that_strips_b2s_headers_is_told_as_such() {
-    let world = World {
+fn an_origin_that_strips_b2s_headers_is_reported_as_such() {
+    let world = Fixture {
         strips: true,
-        ..World::new()
+        ..Fixture::new()
     };
     let b2 = world
         .with_key()
@@ -377,8 +377,8 @@ fn an_origin_that_strips_b2s_headers_is_told_as_such() {
 }
 
 #[test]
-fn a_bad_origin_of_ones_own_is_refused_when_the_client_is_built() {
-    let world = World::new();
+fn an_invalid_custom_origin_is_refused_when_the_client_is_built() {
+    let world = Fixture::new();
     for bad in [
         "",
         "files.example",
@@ -394,10 +394,10 @@ fn a_bad_origin_of_ones_own_is_refused_when_the_client_is_built() {
 }
 
 #[test]
-fn a_download_begun_by_name_from_an_own_origin_goes_on_by_name_and_from_the_same_version_alone() {
+fn a_download_by_name_from_a_custom_origin_resumes_by_name_and_only_with_the_same_version() {
     let content = content(1_000);
     for replaced in [false, true] {
-        let world = World::new();
+        let world = Fixture::new();
         let b2 = world
             .with_key()
             .download_origin(CDN, OriginToken::Send)
@@ -440,8 +440,8 @@ fn a_download_begun_by_name_from_an_own_origin_goes_on_by_name_and_from_the_same
 
 // Nothing but a download authorization.
 
-/// What somebody with an account gives away: an origin and a token, for names that begin with this.
-async fn given(bucket: &BucketHandle, prefix: &str) -> (String, Secret) {
+/// A download authorization for names with this prefix, made by the owner of the account.
+async fn download_authorization(bucket: &BucketHandle, prefix: &str) -> (String, Secret) {
     let hour = DownloadDuration::from_secs(3_600).unwrap();
     let ask = GetDownloadAuthorization::new(bucket.id(), prefix, hour);
     let given = bucket.client().call(ask).await.unwrap();
@@ -450,12 +450,12 @@ async fn given(bucket: &BucketHandle, prefix: &str) -> (String, Secret) {
 }
 
 #[test]
-fn a_download_authorization_alone_is_enough_to_download_with_and_for_nothing_else() {
+fn a_download_authorization_suffices_for_downloads_and_for_no_other_call() {
     let content = content(1_000);
-    let world = World::new();
+    let world = Fixture::new();
     world.timer.run(async {
         let there = world.bucket(BucketType::AllPrivate, &content).await;
-        let (url, token) = given(&there, "f").await;
+        let (url, token) = download_authorization(&there, "f").await;
         let friend = world
             .builder()
             .download_authorization(&*url, token)
@@ -514,13 +514,13 @@ fn a_download_authorization_alone_is_enough_to_download_with_and_for_nothing_els
 }
 
 #[test]
-fn a_file_is_put_on_the_disk_in_ranges_with_a_download_authorization_alone() {
+fn a_download_authorization_suffices_to_write_a_file_to_disk_in_ranges() {
     let content = content(100_000);
-    let world = World::new();
+    let world = Fixture::new();
     let directory = tempfile::tempdir().unwrap();
     let (there, url, token) = world.timer.run(async {
         let there = world.bucket(BucketType::AllPrivate, &content).await;
-        let (url, token) = given(&there, "f").await;
+        let (url, token) = download_authorization(&there, "f").await;
         (there, url, token)
     });
     let emulator = world.emulator.clone();
@@ -539,8 +539,8 @@ fn a_file_is_put_on_the_disk_in_ranges_with_a_download_authorization_alone() {
 }
 
 #[test]
-fn a_download_authorization_goes_to_the_place_that_is_named_over_tls_and_beside_nothing_else() {
-    let world = World::new();
+fn a_download_authorization_needs_a_named_https_origin_and_excludes_other_credentials() {
+    let world = Fixture::new();
     let token = || Secret::new("3_canary");
     let both = world
         .with_key()
@@ -559,12 +559,12 @@ fn a_download_authorization_goes_to_the_place_that_is_named_over_tls_and_beside_
     }
 }
 
-/// As B2 answers `bytes=0-`: 200 and the whole file, without a Content-Range.
+/// B2 responds to `bytes=0-` with 200 and the whole file, without a `Content-Range`.
 #[test]
-fn a_range_that_is_the_whole_file_may_be_answered_as_the_whole_file() {
+fn a_range_of_the_whole_file_may_get_a_200_response() {
     for len in [0, 1, 1_000] {
         let content = content(len);
-        let world = World::new();
+        let world = Fixture::new();
         let emulator = world.emulator.clone();
         let backend = move |mut request: Request| {
             let emulator = emulator.clone();
@@ -599,7 +599,7 @@ fn a_range_that_is_the_whole_file_may_be_answered_as_the_whole_file() {
 #[test]
 fn the_url_of_a_public_file_is_what_the_emulator_serves() {
     let content = content(10);
-    let world = World::new();
+    let world = Fixture::new();
     world.timer.run(async {
         let there = world.bucket(BucketType::AllPublic, &content).await;
         let session = there.client().session().await.unwrap();

@@ -1,4 +1,4 @@
-//! What becomes of many calls when nobody answers any of them, and when this machine has no room for all of them.
+//! Many calls during an outage, and on a machine without enough file descriptors for all of them.
 
 use std::future::pending;
 use std::sync::{Arc, Mutex};
@@ -8,9 +8,9 @@ use b2kit::api::{CreateBucket, GetUploadUrl, ListBuckets, UploadFile};
 use b2kit::backend::emulator::Emulator;
 use b2kit::types::{Bucket, BucketName, BucketType, FileName};
 use b2kit::{
-    BucketHandle, Bytes, Client, ClientBuilder, Credentials, Error, ErrorKind, RetryStopReason, HttpClient,
+    BucketHandle, Bytes, Client, ClientBuilder, Credentials, Error, ErrorKind, HttpClient,
     HttpError, HttpErrorKind, ManualTimer, Phase, Request, Response, ResponseBody, RetryPolicy,
-    Timer as _, async_trait,
+    RetryStopReason, Timer as _, async_trait,
 };
 use futures::future::{Either, join_all, select};
 use futures::stream;
@@ -23,9 +23,9 @@ const SECOND: Duration = Duration::from_secs(1);
 /// How long a request takes.
 const TRIP: Duration = Duration::from_millis(50);
 
-/// An emulator on a network that can be taken away, and a machine that has room for so many connections.
+/// An emulator behind a network that can be cut, and a limit on the number of connections.
 #[derive(Clone)]
-struct Net {
+struct SimulatedNetwork {
     emulator: Emulator,
     timer: ManualTimer,
     state: Arc<Mutex<State>>,
@@ -33,11 +33,11 @@ struct Net {
 
 struct State {
     away: bool,
-    /// The next requests that get no answer at all.
+    /// How many of the next requests get no response.
     silent: usize,
-    /// Uploads go to hosts that are not the API's: the one that a URL names, of so many.
+    /// The number of separate upload hosts.
     pods: Option<u32>,
-    /// The pods that are away.
+    /// The upload hosts that are unreachable.
     bad_pods: fn(u32) -> bool,
     urls: u32,
     room: usize,
@@ -47,10 +47,10 @@ struct State {
     log: Vec<(String, Instant)>,
 }
 
-impl Net {
+impl SimulatedNetwork {
     fn new() -> (Client, Self) {
-        let (builder, net) = Self::builder();
-        (builder.build().unwrap(), net)
+        let (builder, network) = Self::builder();
+        (builder.build().unwrap(), network)
     }
 
     fn builder() -> (ClientBuilder, Self) {
@@ -70,19 +70,21 @@ impl Net {
             refusals: 0,
             log: Vec::new(),
         };
-        let net = Self {
+        let network = Self {
             emulator,
             timer: ManualTimer::new(),
             state: Arc::new(Mutex::new(state)),
         };
         let builder = Client::builder()
-            .credentials(Credentials::new(net.emulator.key_id(), net.emulator.key()).unwrap())
-            .endpoint(net.emulator.url())
-            .backend(net.clone())
-            .timer(net.timer.clone())
+            .credentials(
+                Credentials::new(network.emulator.key_id(), network.emulator.key()).unwrap(),
+            )
+            .endpoint(network.emulator.url())
+            .backend(network.clone())
+            .timer(network.timer.clone())
             .trust_host("pod.example")
             .rng_seed(7);
-        (builder, net)
+        (builder, network)
     }
 
     fn set(&self, change: impl FnOnce(&mut State)) {
@@ -93,11 +95,11 @@ impl Net {
         what(&self.state.lock().unwrap())
     }
 
-    fn is_away(&self) -> bool {
+    fn is_down(&self) -> bool {
         self.get(|state| state.away)
     }
 
-    /// The requests made since then, and before then.
+    /// The requests made since the start of the outage, and before it.
     fn requests(&self, since: Instant, until: Instant) -> Vec<String> {
         let of_then =
             |(call, at): &(String, Instant)| (*at > since && *at < until).then(|| call.clone());
@@ -108,8 +110,8 @@ impl Net {
         self.get(|state| state.log.iter().filter(|(name, _)| name == call).count())
     }
 
-    /// Goes away so long from now, for so long. Until when.
-    async fn goes_away(&self, after: Duration, length: Duration) -> (Instant, Instant) {
+    /// Starts an outage after a time, for a time, and returns its end.
+    async fn start_outage(&self, after: Duration, length: Duration) -> (Instant, Instant) {
         self.timer.sleep(after).await;
         let since = self.timer.now();
         self.set(|state| state.away = true);
@@ -118,7 +120,7 @@ impl Net {
         (since, self.timer.now())
     }
 
-    async fn trip(&self, request: Request) -> Result<Response, HttpError> {
+    async fn exchange(&self, request: Request) -> Result<Response, HttpError> {
         let name = call_of(&request).to_owned();
         let pod = request
             .uri()
@@ -138,29 +140,29 @@ impl Net {
         if is_silent {
             return pending().await;
         }
-        if self.is_away() {
+        if self.is_down() {
             return Err(HttpError::new(HttpErrorKind::Connect, Phase::NotSent));
         }
         self.timer.sleep(TRIP / 2).await;
-        if self.is_away() || is_bad {
+        if self.is_down() || is_bad {
             return Err(broken());
         }
         let is_download = name.is_empty();
         let response = self.emulator.send(request).await?;
         self.timer.sleep(TRIP / 2).await;
         // It was done.
-        if self.is_away() {
+        if self.is_down() {
             return Err(broken());
         }
         match &*name {
-            "b2_get_upload_url" => Ok(self.with_pod(response).await),
-            _ if is_download => Ok(self.breaking(response)),
+            "b2_get_upload_url" => Ok(self.with_upload_host(response).await),
+            _ if is_download => Ok(self.cut_off(response)),
             _ => Ok(response),
         }
     }
 
-    /// An upload URL of the next pod.
-    async fn with_pod(&self, response: Response) -> Response {
+    /// An upload URL on the next host.
+    async fn with_upload_host(&self, response: Response) -> Response {
         let mut pod = None;
         self.set(|state| {
             pod = state.pods.map(|pods| state.urls % pods);
@@ -181,13 +183,13 @@ impl Net {
         response
     }
 
-    /// The body in two halves, of which the second does not come if there is nobody any more.
-    fn breaking(&self, response: Response) -> Response {
+    /// The body in two halves. The second doesn't arrive if the outage has begun.
+    fn cut_off(&self, response: Response) -> Response {
         let (head, body) = response.into_parts();
-        let net = self.clone();
+        let network = self.clone();
         let len = body.len();
         let halves = stream::unfold((0, Some(body), Bytes::new()), move |(half, body, rest)| {
-            let net = net.clone();
+            let network = network.clone();
             async move {
                 match (half, body) {
                     (0, Some(body)) => {
@@ -196,9 +198,13 @@ impl Net {
                         Some((Ok(first), (1, None, all)))
                     }
                     (1, _) => {
-                        net.timer.sleep(TRIP).await;
+                        network.timer.sleep(TRIP).await;
                         let lost = HttpError::new(HttpErrorKind::Reset, Phase::ResponseBegun);
-                        let item = if net.is_away() { Err(lost) } else { Ok(rest) };
+                        let item = if network.is_down() {
+                            Err(lost)
+                        } else {
+                            Ok(rest)
+                        };
                         Some((item, (2, None, Bytes::new())))
                     }
                     _ => None,
@@ -209,17 +215,17 @@ impl Net {
     }
 }
 
-/// A connection that is there.
-struct Connected(Net);
+/// An open connection.
+struct OpenConnection(SimulatedNetwork);
 
-impl Drop for Connected {
+impl Drop for OpenConnection {
     fn drop(&mut self) {
         self.0.set(|state| state.under_way -= 1);
     }
 }
 
 #[async_trait]
-impl HttpClient for Net {
+impl HttpClient for SimulatedNetwork {
     async fn send(&self, mut request: Request) -> Result<Response, HttpError> {
         let mut has_room = true;
         self.set(|state| {
@@ -231,12 +237,12 @@ impl HttpClient for Net {
         if !has_room {
             return Err(HttpError::new(HttpErrorKind::Exhausted, Phase::NotSent));
         }
-        let _connected = Connected(self.clone());
+        let _connected = OpenConnection(self.clone());
         if request.uri().host() == Some("pod.example") {
             let path = request.uri().path_and_query().unwrap().clone();
             *request.uri_mut() = format!("{}{path}", self.emulator.url()).parse().unwrap();
         }
-        self.trip(request).await
+        self.exchange(request).await
     }
 }
 
@@ -252,7 +258,7 @@ async fn handle(b2: &Client) -> BucketHandle {
     b2.bucket("holiday-photos").await.unwrap()
 }
 
-/// So many uploads at once, and how many of them may be there twice.
+/// Runs this many concurrent uploads, and returns how many are possible duplicates.
 async fn upload_many(b2: &Client, bucket: &Bucket, many: usize) -> Result<usize, Error> {
     let uploads = (0..many).map(|n| {
         let name = FileName::new(format!("f{n}")).unwrap();
@@ -265,8 +271,15 @@ async fn upload_many(b2: &Client, bucket: &Bucket, many: usize) -> Result<usize,
         .count())
 }
 
-/// One that could not be made since nobody was there.
-fn unreachable(error: &Error) -> (ErrorKind, Option<RetryStopReason>, Option<HttpErrorKind>, bool) {
+/// A refused connection.
+fn unreachable(
+    error: &Error,
+) -> (
+    ErrorKind,
+    Option<RetryStopReason>,
+    Option<HttpErrorKind>,
+    bool,
+) {
     let kind = error.http_error().map(HttpError::kind);
     (
         error.kind(),
@@ -279,84 +292,84 @@ fn unreachable(error: &Error) -> (ErrorKind, Option<RetryStopReason>, Option<Htt
 // Outages.
 
 #[test]
-fn a_thousand_uploads_in_flight_survive_an_outage_of_a_second_of_ten_and_of_a_minute() {
+fn a_thousand_uploads_in_flight_survive_outages_of_1_10_and_60_seconds() {
     // In the middle of the uploads before B2 has read them, and after.
     for (length, after, probes) in [(1, 5, 5), (10, 5, 8), (10, 6, 8), (60, 5, 12)] {
-        let (b2, net) = Net::new();
-        let (lost, since, until) = net.timer.run(async {
+        let (b2, network) = SimulatedNetwork::new();
+        let (lost, since, until) = network.timer.run(async {
             let bucket = bucket(&b2).await;
             // Each takes a URL, and sends.
-            let outage = net.goes_away(TRIP * after / 4, length * SECOND);
+            let outage = network.start_outage(TRIP * after / 4, length * SECOND);
             let uploads = upload_many(&b2, &bucket, 1_000);
             let ((since, until), lost) = futures::join!(outage, uploads);
             (lost.unwrap(), since, until)
         });
-        assert_eq!((lost, net.emulator.snapshot().versions), (0, 1_000));
+        assert_eq!((lost, network.emulator.snapshot().versions), (0, 1_000));
         // A few before it is known, and then those that try.
-        let requests = net.requests(since + TRIP, until);
+        let requests = network.requests(since + TRIP, until);
         assert!(requests.len() <= probes, "{length} s: {requests:?}");
     }
 }
 
 #[test]
-fn uploads_to_hosts_of_their_own_survive_an_outage_that_takes_all_of_them() {
-    let (b2, net) = Net::new();
-    net.set(|state| state.pods = Some(200));
-    let (lost, since, until) = net.timer.run(async {
+fn uploads_to_separate_hosts_survive_an_outage_of_all_hosts() {
+    let (b2, network) = SimulatedNetwork::new();
+    network.set(|state| state.pods = Some(200));
+    let (lost, since, until) = network.timer.run(async {
         let bucket = bucket(&b2).await;
-        let outage = net.goes_away(TRIP * 5 / 4, 10 * SECOND);
+        let outage = network.start_outage(TRIP * 5 / 4, 10 * SECOND);
         let uploads = upload_many(&b2, &bucket, 1_000);
         let ((since, until), lost) = futures::join!(outage, uploads);
         (lost.unwrap(), since, until)
     });
-    assert_eq!((lost, net.emulator.snapshot().versions), (0, 1_000));
-    let requests = net.requests(since + TRIP, until);
+    assert_eq!((lost, network.emulator.snapshot().versions), (0, 1_000));
+    let requests = network.requests(since + TRIP, until);
     assert!(requests.len() <= 8, "{requests:?}");
 }
 
 #[test]
 fn uploads_survive_an_outage_of_the_only_upload_host() {
-    let (b2, net) = Net::new();
-    net.set(|state| (state.pods, state.bad_pods) = (Some(1), |_| true));
-    let (lost, requests) = net.timer.run(async {
+    let (b2, network) = SimulatedNetwork::new();
+    network.set(|state| (state.pods, state.bad_pods) = (Some(1), |_| true));
+    let (lost, requests) = network.timer.run(async {
         let bucket = bucket(&b2).await;
-        let since = net.timer.now();
+        let since = network.timer.now();
         let outage = async {
-            net.timer.sleep(10 * SECOND).await;
-            net.set(|state| state.bad_pods = |_| false);
-            net.requests(since + SECOND, net.timer.now())
+            network.timer.sleep(10 * SECOND).await;
+            network.set(|state| state.bad_pods = |_| false);
+            network.requests(since + SECOND, network.timer.now())
         };
         let uploads = upload_many(&b2, &bucket, 300);
         let (requests, lost) = futures::join!(outage, uploads);
         (lost.unwrap(), requests)
     });
-    assert_eq!((lost, net.emulator.snapshot().versions), (0, 300));
+    assert_eq!((lost, network.emulator.snapshot().versions), (0, 300));
     let uploads = requests.iter().filter(|call| *call == "b2_upload_file");
     assert!(uploads.count() <= 8, "{requests:?}");
 }
 
 #[test]
 fn one_bad_upload_host_is_no_outage() {
-    let (b2, net) = Net::new();
-    net.set(|state| (state.pods, state.bad_pods) = (Some(20), |pod| pod == 3));
-    let took = net.timer.run(async {
+    let (b2, network) = SimulatedNetwork::new();
+    network.set(|state| (state.pods, state.bad_pods) = (Some(20), |pod| pod == 3));
+    let took = network.timer.run(async {
         let bucket = bucket(&b2).await;
-        let began = net.timer.now();
+        let began = network.timer.now();
         for _ in 0..10 {
             upload_many(&b2, &bucket, 100).await.unwrap();
         }
-        net.timer.now() - began
+        network.timer.now() - began
     });
     assert!(took < 3 * SECOND, "nobody waits: {took:?}");
 }
 
 #[test]
-fn a_large_file_with_64_parts_under_way_survives_an_outage_of_a_second() {
-    let (b2, net) = Net::new();
+fn a_large_file_with_64_parts_in_flight_survives_an_outage_of_a_second() {
+    let (b2, network) = SimulatedNetwork::new();
     let content = content(6_400);
-    net.timer.run(async {
+    network.timer.run(async {
         let bucket = handle(&b2).await;
-        let outage = net.goes_away(TRIP * 9 / 4, SECOND);
+        let outage = network.start_outage(TRIP * 9 / 4, SECOND);
         let upload = bucket.upload("large", ranges(&content)).concurrency(64);
         let (_, uploaded) = futures::join!(outage, upload.into_future());
         let file = uploaded.unwrap().file;
@@ -366,13 +379,13 @@ fn a_large_file_with_64_parts_under_way_survives_an_outage_of_a_second() {
 }
 
 #[test]
-fn a_thousand_downloads_whose_bytes_break_off_survive_an_outage_of_ten_seconds() {
-    let (b2, net) = Net::new();
+fn a_thousand_interrupted_downloads_survive_an_outage_of_ten_seconds() {
+    let (b2, network) = SimulatedNetwork::new();
     let content = content(100);
-    net.timer.run(async {
+    network.timer.run(async {
         let bucket = handle(&b2).await;
         bucket.upload("f", ranges(&content)).await.unwrap();
-        let outage = net.goes_away(TRIP * 3 / 2, 10 * SECOND);
+        let outage = network.start_outage(TRIP * 3 / 2, 10 * SECOND);
         let downloads = (0..1_000).map(|_| async {
             let body = bucket.download("f").stream().await?;
             body.collect(1_000).await
@@ -381,17 +394,17 @@ fn a_thousand_downloads_whose_bytes_break_off_survive_an_outage_of_ten_seconds()
         for body in bodies {
             assert_eq!(body.unwrap(), content);
         }
-        let requests = net.requests(since + TRIP, until);
+        let requests = network.requests(since + TRIP, until);
         assert!(requests.len() <= 8, "{requests:?}");
     });
 }
 
 #[test]
-fn a_thousand_calls_are_each_tried_for_as_long_as_the_policy_says_with_a_few_requests_in_all() {
-    let (b2, net) = Net::new();
-    net.timer.run(async {
+fn a_thousand_calls_each_last_as_long_as_the_policy_allows_with_few_requests_in_total() {
+    let (b2, network) = SimulatedNetwork::new();
+    network.timer.run(async {
         b2.session().await.unwrap();
-        net.set(|state| state.away = true);
+        network.set(|state| state.away = true);
         let calls = (0..1_000).map(|_| b2.call(ListBuckets::new()));
         for outcome in join_all(calls).await {
             let error = outcome.unwrap_err();
@@ -407,19 +420,19 @@ fn a_thousand_calls_are_each_tried_for_as_long_as_the_policy_says_with_a_few_req
             assert!(elapsed >= 120 * SECOND && elapsed <= most, "{elapsed:?}");
         }
     });
-    let requests = net.count("b2_list_buckets");
+    let requests = network.count("b2_list_buckets");
     assert!(requests <= 15, "{requests}");
 }
 
 #[test]
-fn an_outage_leaves_the_retry_budget_to_what_comes_after() {
-    let (b2, net) = Net::new();
-    net.timer.run(async {
+fn an_outage_does_not_use_up_the_retry_quota() {
+    let (b2, network) = SimulatedNetwork::new();
+    network.timer.run(async {
         let bucket = bucket(&b2).await;
-        let outage = net.goes_away(TRIP * 5 / 4, 60 * SECOND);
+        let outage = network.start_outage(TRIP * 5 / 4, 60 * SECOND);
         let uploads = upload_many(&b2, &bucket, 1_000);
         futures::join!(outage, uploads).1.unwrap();
-        let outage = net.goes_away(TRIP * 5 / 4, 60 * SECOND);
+        let outage = network.start_outage(TRIP * 5 / 4, 60 * SECOND);
         let calls = join_all((0..1_000).map(|_| b2.call(ListBuckets::new())));
         let (_, calls) = futures::join!(outage, calls);
         assert!(calls.iter().all(Result::is_ok));
@@ -427,75 +440,75 @@ fn an_outage_leaves_the_retry_budget_to_what_comes_after() {
 }
 
 #[test]
-fn another_probes_when_the_one_that_does_is_dropped() {
-    let (b2, net) = Net::new();
-    net.timer.run(async {
+fn another_call_probes_when_the_probing_one_is_dropped() {
+    let (b2, network) = SimulatedNetwork::new();
+    network.timer.run(async {
         b2.session().await.unwrap();
-        net.set(|state| state.away = true);
+        network.set(|state| state.away = true);
         let first = Box::pin(b2.call(ListBuckets::new()));
-        let patience = net.timer.sleep(2 * SECOND);
+        let patience = network.timer.sleep(2 * SECOND);
         let Either::Right(((), first)) = select(first, patience).await else {
             panic!("it waits")
         };
         // It makes its attempt, and hears nothing.
-        net.set(|state| (state.away, state.silent) = (false, 1));
+        network.set(|state| (state.away, state.silent) = (false, 1));
         let second = Box::pin(b2.call(ListBuckets::new()));
         let both = futures::future::join(first, second);
-        let Either::Right(((), both)) = select(both, net.timer.sleep(5 * SECOND)).await else {
+        let Either::Right(((), both)) = select(both, network.timer.sleep(5 * SECOND)).await else {
             panic!("both wait")
         };
-        assert_eq!(net.get(|state| state.silent), 0, "one has tried");
+        assert_eq!(network.get(|state| state.silent), 0, "one has tried");
         drop(both);
-        let began = net.timer.now();
+        let began = network.timer.now();
         b2.call(ListBuckets::new()).await.unwrap();
-        assert!(net.timer.now() - began <= SECOND);
+        assert!(network.timer.now() - began <= SECOND);
     });
 }
 
 #[test]
-fn a_probe_that_is_not_polled_any_more_does_not_stop_the_others() {
-    let (b2, net) = Net::new();
-    net.timer.run(async {
+fn a_probe_that_is_no_longer_polled_does_not_block_other_calls() {
+    let (b2, network) = SimulatedNetwork::new();
+    network.timer.run(async {
         b2.session().await.unwrap();
-        net.set(|state| state.away = true);
+        network.set(|state| state.away = true);
         let call = || Box::pin(b2.call(ListBuckets::new()));
         let mut kept = Vec::new();
         let mut first = call();
         // In the middle of its attempt.
-        let silent = net.get(|state| state.log.len());
-        while net.get(|state| state.log.len()) < silent + 5 {
-            if net.get(|state| state.log.len()) == silent + 4 {
-                net.set(|state| (state.away, state.silent) = (false, 1));
+        let silent = network.get(|state| state.log.len());
+        while network.get(|state| state.log.len()) < silent + 5 {
+            if network.get(|state| state.log.len()) == silent + 4 {
+                network.set(|state| (state.away, state.silent) = (false, 1));
             }
-            let nap = net.timer.sleep(SECOND / 10);
+            let nap = network.timer.sleep(SECOND / 10);
             match select(first, nap).await {
                 Either::Right(((), again)) => first = again,
                 Either::Left(_) => panic!("it waits"),
             }
         }
         kept.push(first);
-        let began = net.timer.now();
+        let began = network.timer.now();
         let others = join_all((0..100).map(|_| call())).await;
         assert!(others.iter().all(Result::is_ok));
-        let took = net.timer.now() - began;
+        let took = network.timer.now() - began;
         assert!(took <= 12 * SECOND, "{took:?}");
     });
 }
 
 #[test]
-fn a_deadline_wins_over_an_outage_and_tells_of_it() {
-    let (b2, net) = Net::new();
-    net.timer.run(async {
+fn a_deadline_ends_a_call_during_an_outage_and_the_error_names_the_outage() {
+    let (b2, network) = SimulatedNetwork::new();
+    network.timer.run(async {
         b2.session().await.unwrap();
-        net.set(|state| state.away = true);
+        network.set(|state| state.away = true);
         let hurried = b2.with_retry_policy(RetryPolicy::default().with_deadline(30 * SECOND));
         let mut patient = Box::pin(b2.call(ListBuckets::new()));
-        let begins = net.timer.sleep(10 * SECOND);
+        let begins = network.timer.sleep(10 * SECOND);
         assert!(matches!(
             select(&mut patient, begins).await,
             Either::Right(_)
         ));
-        let began = net.timer.now();
+        let began = network.timer.now();
         let late = hurried.call(ListBuckets::new());
         let Either::Right((outcome, _)) = select(patient, Box::pin(late)).await else {
             panic!("it is in no hurry")
@@ -508,29 +521,29 @@ fn a_deadline_wins_over_an_outage_and_tells_of_it() {
             false,
         );
         assert_eq!(unreachable(&error), expected, "{error:?}");
-        assert!(net.timer.now() - began <= 30 * SECOND);
+        assert!(network.timer.now() - began <= 30 * SECOND);
     });
 }
 
 #[test]
-fn a_call_that_may_be_tried_once_is_tried_once_in_an_outage_too() {
-    let (b2, net) = Net::new();
-    net.timer.run(async {
+fn a_call_limited_to_one_attempt_makes_one_attempt_during_an_outage() {
+    let (b2, network) = SimulatedNetwork::new();
+    network.timer.run(async {
         b2.session().await.unwrap();
-        let outage = net.goes_away(Duration::ZERO, 30 * SECOND);
+        let outage = network.start_outage(Duration::ZERO, 30 * SECOND);
         let patient = b2.call(ListBuckets::new());
         let hasty = async {
-            net.timer.sleep(10 * SECOND).await;
-            let before = net.count("b2_list_buckets");
-            let began = net.timer.now();
+            network.timer.sleep(10 * SECOND).await;
+            let before = network.count("b2_list_buckets");
+            let began = network.timer.now();
             let hasty = b2.with_retry_policy(RetryPolicy::disabled());
             let error = hasty.call(ListBuckets::new()).await.unwrap_err();
             assert_eq!(
                 (error.attempts(), error.gave_up()),
                 (1, Some(RetryStopReason::Attempts))
             );
-            assert_eq!(net.timer.now(), began);
-            assert_eq!(net.count("b2_list_buckets"), before + 1);
+            assert_eq!(network.timer.now(), began);
+            assert_eq!(network.count("b2_list_buckets"), before + 1);
         };
         let (_, patient, ()) = futures::join!(outage, patient, hasty);
         patient.unwrap();
@@ -538,17 +551,17 @@ fn a_call_that_may_be_tried_once_is_tried_once_in_an_outage_too() {
 }
 
 #[test]
-fn a_silence_is_an_outage_too_and_bounded() {
-    let (b2, net) = Net::new();
-    let requests = net.timer.run(async {
+fn unanswered_requests_are_an_outage_and_bounded() {
+    let (b2, network) = SimulatedNetwork::new();
+    let requests = network.timer.run(async {
         b2.session().await.unwrap();
-        let since = net.timer.now();
-        net.set(|state| state.silent = usize::MAX);
+        let since = network.timer.now();
+        network.set(|state| state.silent = usize::MAX);
         let calls = join_all((0..200).map(|_| b2.call(ListBuckets::new())));
         let silence = async {
-            net.timer.sleep(100 * SECOND).await;
-            net.set(|state| state.silent = 0);
-            net.requests(since, net.timer.now()).len()
+            network.timer.sleep(100 * SECOND).await;
+            network.set(|state| state.silent = 0);
+            network.requests(since, network.timer.now()).len()
         };
         let (requests, calls) = futures::join!(silence, calls);
         assert!(calls.iter().all(Result::is_ok));
@@ -558,25 +571,25 @@ fn a_silence_is_an_outage_too_and_bounded() {
 }
 
 #[test]
-fn calls_return_in_a_ramp() {
-    let (b2, net) = Net::new();
-    net.timer.run(async {
+fn calls_resume_gradually_after_an_outage() {
+    let (b2, network) = SimulatedNetwork::new();
+    network.timer.run(async {
         b2.session().await.unwrap();
-        let outage = net.goes_away(TRIP / 4, 10 * SECOND);
+        let outage = network.start_outage(TRIP / 4, 10 * SECOND);
         let calls = join_all((0..1_000).map(|_| b2.call(ListBuckets::new())));
         let watch = async {
             let (_, until) = outage.await;
-            net.set(|state| state.most = 0);
+            network.set(|state| state.most = 0);
             until
         };
         let (until, calls) = futures::join!(watch, calls);
         assert!(calls.iter().all(Result::is_ok));
-        let first = net.get(|state| state.log.iter().find(|(_, at)| *at >= until).unwrap().1);
-        let with_it = net.get(|state| state.log.iter().filter(|(_, at)| *at == first).count());
+        let first = network.get(|state| state.log.iter().find(|(_, at)| *at >= until).unwrap().1);
+        let with_it = network.get(|state| state.log.iter().filter(|(_, at)| *at == first).count());
         assert_eq!(with_it, 1, "one tries");
-        let took = net.timer.now() - first;
+        let took = network.timer.now() - first;
         assert!(took <= 10 * SECOND, "{took:?}");
-        let most = net.get(|state| state.most);
+        let most = network.get(|state| state.most);
         assert!(most <= 600, "they don't come all at once: {most}");
     });
 }
@@ -584,86 +597,96 @@ fn calls_return_in_a_ramp() {
 // The first connection.
 
 #[test]
-fn a_client_that_was_never_answered_gives_up_in_seconds_and_one_that_was_does_not() {
+fn a_client_without_a_first_response_gives_up_within_seconds_and_others_do_not() {
     for kind in [HttpErrorKind::Connect, HttpErrorKind::Resolve] {
-        let (builder, net) = Net::builder();
+        let (builder, network) = SimulatedNetwork::builder();
         let refuse = move |_: Request| async move {
             Err::<Response, _>(HttpError::new(kind, Phase::NotSent))
         };
         let b2 = builder.backend(refuse).build().unwrap();
-        let (began, error) = (net.timer.now(), net.timer.run(b2.call(ListBuckets::new())));
+        let (began, error) = (
+            network.timer.now(),
+            network.timer.run(b2.call(ListBuckets::new())),
+        );
         let error = error.unwrap_err();
-        assert_eq!(error.gave_up(), Some(RetryStopReason::NeverConnected), "{error:?}");
+        assert_eq!(
+            error.gave_up(),
+            Some(RetryStopReason::NeverConnected),
+            "{error:?}"
+        );
         assert_eq!(error.http_error().unwrap().kind(), kind);
-        assert!(net.timer.now() - began <= 10 * SECOND);
+        assert!(network.timer.now() - began <= 10 * SECOND);
         assert!(
             error.to_string().contains("is the address right"),
             "{error}"
         );
-        let (_, host) = net.emulator.url().split_once("://").unwrap();
+        let (_, host) = network.emulator.url().split_once("://").unwrap();
         assert!(error.to_string().contains(host), "{host}: {error}");
 
         // Many at once hear of it too.
-        let began = net.timer.now();
+        let began = network.timer.now();
         let calls = (0..100).map(|_| b2.call(ListBuckets::new()));
-        for outcome in net.timer.run(join_all(calls)) {
-            assert_eq!(outcome.unwrap_err().gave_up(), Some(RetryStopReason::NeverConnected));
+        for outcome in network.timer.run(join_all(calls)) {
+            assert_eq!(
+                outcome.unwrap_err().gave_up(),
+                Some(RetryStopReason::NeverConnected)
+            );
         }
-        assert!(net.timer.now() - began <= 11 * SECOND);
+        assert!(network.timer.now() - began <= 11 * SECOND);
     }
-    let (b2, net) = Net::new();
-    net.timer.run(b2.session()).unwrap();
-    net.set(|state| state.away = true);
-    let error = net.timer.run(b2.call(ListBuckets::new())).unwrap_err();
+    let (b2, network) = SimulatedNetwork::new();
+    network.timer.run(b2.session()).unwrap();
+    network.set(|state| state.away = true);
+    let error = network.timer.run(b2.call(ListBuckets::new())).unwrap_err();
     assert_eq!(error.gave_up(), Some(RetryStopReason::Attempts));
     assert!(error.elapsed() >= 120 * SECOND);
 }
 
 #[test]
-fn a_program_that_is_there_before_its_network_says_how_long_it_waits() {
+fn first_connection_timeout_bounds_the_wait_for_the_first_connection() {
     let mut policy = RetryPolicy::default();
     policy.first_connection_timeout = 180 * SECOND;
-    let (builder, net) = Net::builder();
+    let (builder, network) = SimulatedNetwork::builder();
     let b2 = builder.retry_policy(policy).build().unwrap();
-    net.timer.run(async {
-        let outage = net.goes_away(Duration::ZERO, 45 * SECOND);
+    network.timer.run(async {
+        let outage = network.start_outage(Duration::ZERO, 45 * SECOND);
         let (_, outcome) = futures::join!(outage, b2.call(ListBuckets::new()));
         outcome.unwrap();
-        net.set(|state| state.away = true);
+        network.set(|state| state.away = true);
     });
-    let (builder, net) = Net::builder();
+    let (builder, network) = SimulatedNetwork::builder();
     let b2 = builder.build().unwrap();
-    net.set(|state| state.away = true);
-    let began = net.timer.now();
+    network.set(|state| state.away = true);
+    let began = network.timer.now();
     // Nothing comes of the client's first connection, and the second is another's.
-    assert!(net.timer.run(b2.call(ListBuckets::new())).is_err());
-    assert!(net.timer.now() - began <= 10 * SECOND);
+    assert!(network.timer.run(b2.call(ListBuckets::new())).is_err());
+    assert!(network.timer.now() - began <= 10 * SECOND);
 }
 
 // Exhaustion.
 
 #[test]
-fn a_thousand_uploads_on_a_machine_with_room_for_a_hundred_all_arrive() {
-    let (b2, net) = Net::new();
-    net.timer.run(async {
+fn a_thousand_uploads_with_descriptors_for_a_hundred_all_arrive() {
+    let (b2, network) = SimulatedNetwork::new();
+    network.timer.run(async {
         let bucket = bucket(&b2).await;
-        net.set(|state| state.room = 100);
+        network.set(|state| state.room = 100);
         assert_eq!(upload_many(&b2, &bucket, 1_000).await.unwrap(), 0);
     });
-    assert_eq!(net.emulator.snapshot().versions, 1_000);
-    assert_eq!(net.count("b2_upload_file"), 1_000);
+    assert_eq!(network.emulator.snapshot().versions, 1_000);
+    assert_eq!(network.count("b2_upload_file"), 1_000);
     // Nothing is wrong with a URL for which there was no room.
-    assert!(net.count("b2_get_upload_url") <= 1_000);
-    let refusals = net.get(|state| state.refusals);
+    assert!(network.count("b2_get_upload_url") <= 1_000);
+    let refusals = network.get(|state| state.refusals);
     assert!(refusals <= 4_000, "{refusals}");
 }
 
 #[test]
-fn want_of_room_is_no_outage_and_ends_a_call_when_nothing_succeeds_for_two_minutes() {
-    let (b2, net) = Net::new();
-    net.timer.run(async {
+fn exhausted_descriptors_are_no_outage_and_end_a_call_after_two_minutes_without_success() {
+    let (b2, network) = SimulatedNetwork::new();
+    network.timer.run(async {
         b2.session().await.unwrap();
-        net.set(|state| state.room = 0);
+        network.set(|state| state.room = 0);
         let calls = join_all((0..200).map(|_| b2.call(GetUploadUrl::new("b")))).await;
         for outcome in calls {
             let error = outcome.unwrap_err();
@@ -676,9 +699,9 @@ fn want_of_room_is_no_outage_and_ends_a_call_when_nothing_succeeds_for_two_minut
             assert_eq!(unreachable(&error), expected, "{error:?}");
             assert!(error.elapsed() >= 120 * SECOND);
         }
-        net.set(|state| state.room = 10);
-        let began = net.timer.now();
+        network.set(|state| state.room = 10);
+        let began = network.timer.now();
         b2.call(ListBuckets::new()).await.unwrap();
-        assert_eq!(net.timer.now() - began, TRIP, "at once");
+        assert_eq!(network.timer.now() - began, TRIP, "at once");
     });
 }

@@ -1,4 +1,4 @@
-//! How fast calls go when B2 wants them slower, or is away.
+//! Concurrency limits, shared pauses, and resuming after an outage.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use b2kit::api::{CreateBucket, DeleteBucket, ListBuckets, ListKeys};
 use b2kit::backend::emulator::Emulator;
 use b2kit::types::{BucketName, BucketType};
 use b2kit::{
-    Client, ErrorKind, RetryStopReason, HttpError, HttpErrorKind, ManualTimer, Phase, RetryPolicy,
+    Client, ErrorKind, HttpError, HttpErrorKind, ManualTimer, Phase, RetryPolicy, RetryStopReason,
     Timer as _,
 };
 use futures::FutureExt as _;
@@ -19,18 +19,18 @@ use crate::wired;
 
 const LIMITED: Fault = Status(429, "too_many_requests", &[]);
 
-/// A client of which one call may be under way at once, since B2 has said that there are too many.
-async fn limited_to_one(b2: &Client, script: &Script) {
+/// A client whose concurrency was reduced to one by 429 responses.
+async fn reduce_concurrency_to_one(b2: &Client, script: &Script) {
     b2.session().await.unwrap();
     script.push("b2_list_buckets", LIMITED);
     b2.call(ListBuckets::new()).await.unwrap();
 }
 
 #[test]
-fn a_call_that_is_not_polled_does_not_stop_all_others() {
+fn a_call_that_is_not_polled_does_not_block_other_calls() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
-        limited_to_one(&b2, &script).await;
+        reduce_concurrency_to_one(&b2, &script).await;
         script.push("b2_list_buckets", Slow(10, Box::new(Fault::None)));
         let mut first = Box::pin(b2.call(ListBuckets::new()));
         assert!((&mut first).now_or_never().is_none());
@@ -48,10 +48,10 @@ fn a_call_that_is_not_polled_does_not_stop_all_others() {
 }
 
 #[test]
-fn asking_what_became_of_a_call_finds_room_where_only_one_goes_at_once() {
+fn reconciliation_gets_a_permit_at_a_concurrency_of_one() {
     let (b2, script) = Script::new([]);
     let elapsed = script.timer.run(async {
-        limited_to_one(&b2, &script).await;
+        reduce_concurrency_to_one(&b2, &script).await;
         script.push("b2_create_bucket", LostResponse);
         let began = script.timer.now();
         let name = BucketName::new("holiday-photos").unwrap();
@@ -64,7 +64,7 @@ fn asking_what_became_of_a_call_finds_room_where_only_one_goes_at_once() {
 }
 
 #[test]
-fn five_minutes_hold_for_who_waits_until_all_may_go_again() {
+fn calls_waiting_on_a_shared_pause_fail_after_five_minutes() {
     let (b2, script) = Script::new([]);
     for _ in 0..40 {
         script.push(
@@ -101,7 +101,7 @@ fn five_minutes_hold_for_who_waits_until_all_may_go_again() {
 }
 
 #[test]
-fn who_was_never_sent_tells_what_all_wait_for() {
+fn a_call_that_was_never_sent_reports_the_shared_pause() {
     let (b2, script) = Script::new([]);
     let error = script.timer.run(async {
         b2.session().await.unwrap();
@@ -109,13 +109,18 @@ fn who_was_never_sent_tells_what_all_wait_for() {
             "b2_list_buckets",
             Status(429, "too_many_requests", &[("retry-after", "60")]),
         );
-        let hurried = b2.with_retry_policy(RetryPolicy::default().with_deadline(Duration::from_secs(5)));
+        let hurried =
+            b2.with_retry_policy(RetryPolicy::default().with_deadline(Duration::from_secs(5)));
         hurried.call(ListBuckets::new()).await.unwrap_err();
         hurried.call(DeleteBucket::new("b")).await.unwrap_err()
     });
     assert_eq!(
         (error.kind(), error.gave_up(), error.attempts()),
-        (ErrorKind::TooManyRequests, Some(RetryStopReason::Deadline), 0)
+        (
+            ErrorKind::TooManyRequests,
+            Some(RetryStopReason::Deadline),
+            0
+        )
     );
     assert_eq!(error.call(), Some("b2_delete_bucket"));
     assert_eq!(error.retry_after(), Some(Duration::from_secs(60)));
@@ -123,9 +128,9 @@ fn who_was_never_sent_tells_what_all_wait_for() {
     assert_eq!(script.count("b2_delete_bucket"), 0);
 }
 
-/// The second of its own time in which each of so many clients succeeds, after nobody could reach B2 for a minute.
+/// The second in which each of this many clients succeeds after an outage of a minute.
 /// `authorized` ones have a session when that begins.
-fn seconds_of_return(clients: u64, authorized: bool) -> BTreeMap<u64, u64> {
+fn seconds_of_success(clients: u64, authorized: bool) -> BTreeMap<u64, u64> {
     let mut seconds = BTreeMap::new();
     for seed in 0..clients {
         let emulator = Emulator::builder().build();
@@ -155,8 +160,8 @@ fn seconds_of_return(clients: u64, authorized: bool) -> BTreeMap<u64, u64> {
 }
 
 #[test]
-fn after_an_outage_clients_do_not_all_come_back_in_the_same_second() {
-    let seconds = seconds_of_return(500, true);
+fn clients_resume_spread_over_time_after_an_outage() {
+    let seconds = seconds_of_success(500, true);
     assert!(seconds.keys().all(|second| *second >= 60), "{seconds:?}");
     assert!(
         seconds.values().all(|clients| *clients <= 50),
@@ -165,8 +170,8 @@ fn after_an_outage_clients_do_not_all_come_back_in_the_same_second() {
 }
 
 #[test]
-fn after_an_outage_logins_do_not_all_come_in_the_same_second() {
-    let seconds = seconds_of_return(500, false);
+fn authorizations_resume_spread_over_time_after_an_outage() {
+    let seconds = seconds_of_success(500, false);
     assert!(seconds.keys().all(|second| *second >= 60), "{seconds:?}");
     assert!(
         seconds.values().all(|clients| *clients <= 50),
@@ -175,7 +180,7 @@ fn after_an_outage_logins_do_not_all_come_in_the_same_second() {
 }
 
 #[test]
-fn a_deadline_while_the_token_is_renewed_leaves_nothing_open_and_tells_why() {
+fn a_deadline_during_a_token_renewal_leaves_no_effect_unknown_and_names_the_cause() {
     let (_, script) = Script::new([]);
     let b2 = script.client(RetryPolicy::default().with_deadline(Duration::from_secs(5)));
     let error = script.timer.run(async {
@@ -195,7 +200,7 @@ fn a_deadline_while_the_token_is_renewed_leaves_nothing_open_and_tells_why() {
 }
 
 #[test]
-fn a_deadline_while_b2_is_asked_what_became_of_a_call_tells_how_its_answer_was_lost() {
+fn a_deadline_during_reconciliation_reports_how_the_response_was_lost() {
     let (_, script) = Script::new([]);
     let b2 = script.client(RetryPolicy::default().with_deadline(Duration::from_secs(5)));
     let error = script.timer.run(async {

@@ -1,4 +1,5 @@
-//! What becomes of a call when the network or B2 fails: on virtual time, against an emulator behind a scripted network.
+//! Retries and reconciliation after each kind of failure, in virtual time, against an emulator behind a scripted
+//! network.
 
 use std::time::Duration;
 
@@ -11,11 +12,14 @@ use b2kit::types::{
     Action, Bucket, BucketInfo, BucketName, BucketType, ByteRange, Capability, FileName,
     FileVersion, KeyName, PartNumber, Sha1,
 };
-use b2kit::{Body, Bytes, Client, Error, ErrorKind, RetryStopReason, RetryPolicy};
+use b2kit::{Body, Bytes, Client, Error, ErrorKind, RetryPolicy, RetryStopReason};
 use futures::future::join_all;
 use futures::stream;
 
-use crate::script::Fault::{self, LostResponse, DroppedRequest, Garbage, DelayedExecution, Refused, Status, UnansweredRequest};
+use crate::script::Fault::{
+    self, DelayedExecution, DroppedRequest, Garbage, LostResponse, Refused, Status,
+    UnansweredRequest,
+};
 use crate::script::Script;
 
 const BUSY: Fault = Status(503, "service_unavailable", &[]);
@@ -39,7 +43,7 @@ async fn upload(b2: &Client, bucket: &Bucket) -> Result<FileVersion, Error> {
         .await
 }
 
-/// A bucket, an upload URL that is good, and then the script begins.
+/// A bucket and a valid upload URL; then the script begins.
 async fn with_bucket(
     b2: &Client,
     script: &Script,
@@ -59,7 +63,7 @@ fn versions(script: &Script) -> usize {
 // Uploads.
 
 #[test]
-fn an_upload_that_meets_a_busy_machine_goes_to_another_at_once() {
+fn an_upload_to_a_busy_host_goes_to_another_at_once() {
     for fault in [
         BUSY,
         BROKEN,
@@ -87,7 +91,7 @@ fn an_upload_that_meets_a_busy_machine_goes_to_another_at_once() {
 }
 
 #[test]
-fn an_upload_url_that_works_is_used_again_and_one_that_failed_never() {
+fn a_working_upload_url_is_reused_and_a_failed_one_is_not() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -103,7 +107,7 @@ fn an_upload_url_that_works_is_used_again_and_one_that_failed_never() {
 }
 
 #[test]
-fn uploads_side_by_side_have_a_url_each() {
+fn concurrent_uploads_have_a_url_each() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -115,7 +119,7 @@ fn uploads_side_by_side_have_a_url_each() {
 }
 
 #[test]
-fn ten_busy_machines_in_a_row_do_not_end_an_upload_and_pauses_stay_bounded() {
+fn ten_busy_hosts_in_a_row_do_not_end_an_upload_and_backoff_stays_bounded() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = with_bucket(&b2, &script, vec![("b2_upload_file", BUSY); 10]).await;
@@ -175,7 +179,7 @@ fn an_upload_whose_answer_was_lost_is_found_and_not_sent_twice() {
 }
 
 #[test]
-fn an_older_file_with_the_same_bytes_is_not_taken_for_the_one_that_was_lost() {
+fn reconciling_an_upload_ignores_an_older_file_with_equal_bytes() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -191,7 +195,7 @@ fn an_older_file_with_the_same_bytes_is_not_taken_for_the_one_that_was_lost() {
 }
 
 #[test]
-fn a_key_that_may_not_list_uploads_again_when_an_answer_was_lost() {
+fn an_upload_is_repeated_after_a_lost_response_if_the_key_may_not_list() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -211,7 +215,7 @@ fn a_key_that_may_not_list_uploads_again_when_an_answer_was_lost() {
 }
 
 #[test]
-fn what_has_no_sha1_can_not_be_told_from_another_and_is_said_to_be_there_twice_perhaps() {
+fn a_repeated_upload_without_a_sha1_is_a_possible_duplicate() {
     let (b2, script) = Script::new([]);
     let file = script.timer.run(async {
         let bucket = with_bucket(&b2, &script, [("b2_upload_file", LostResponse)]).await;
@@ -223,7 +227,7 @@ fn what_has_no_sha1_can_not_be_told_from_another_and_is_said_to_be_there_twice_p
 }
 
 #[test]
-fn a_copy_that_can_not_be_looked_for_is_said_to_be_there_twice_perhaps() {
+fn a_repeated_copy_that_can_not_be_reconciled_is_a_possible_duplicate() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -237,14 +241,17 @@ fn a_copy_that_can_not_be_looked_for_is_said_to_be_there_twice_perhaps() {
 }
 
 #[test]
-fn a_body_that_can_be_read_once_is_not_sent_again_and_nothing_half_is_stored() {
+fn a_non_replayable_body_is_not_sent_again_and_no_partial_file_is_stored() {
     let (b2, script) = Script::new([]);
     let error = script.timer.run(async {
         // The emulator reads the body and stores it, or the network breaks off after it was read.
         let bucket = with_bucket(
             &b2,
             &script,
-            [("b2_upload_file", LostResponse), ("b2_list_file_versions", BROKEN)],
+            [
+                ("b2_upload_file", LostResponse),
+                ("b2_list_file_versions", BROKEN),
+            ],
         )
         .await;
         let body = Body::once(5, stream::iter([Ok(Bytes::from("hello"))]));
@@ -278,7 +285,7 @@ fn a_body_that_can_be_read_once_is_not_sent_again_and_nothing_half_is_stored() {
 }
 
 #[test]
-fn a_cap_ends_an_upload_at_once() {
+fn an_exceeded_cap_ends_an_upload_at_once() {
     let (b2, script) = Script::new([]);
     let error = script.timer.run(async {
         let cap = Status(403, "storage_cap_exceeded", &[]);
@@ -308,7 +315,7 @@ fn the_upload_token_and_the_accounts_token_may_expire_together() {
 }
 
 #[test]
-fn a_part_whose_answer_was_lost_is_sent_again() {
+fn a_part_is_sent_again_after_a_lost_response() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = with_bucket(
@@ -357,7 +364,7 @@ fn sha1s() -> [Sha1; 2] {
 }
 
 #[test]
-fn a_finish_whose_answer_was_lost_is_resolved() {
+fn a_finish_with_a_lost_response_is_reconciled() {
     for fault in [
         LostResponse,
         Garbage,
@@ -393,7 +400,7 @@ fn a_finish_whose_answer_was_lost_is_resolved() {
 }
 
 #[test]
-fn a_finish_that_someone_on_the_way_sent_twice_is_resolved_too() {
+fn a_finish_that_a_proxy_sent_twice_is_reconciled() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -411,7 +418,7 @@ fn a_finish_that_someone_on_the_way_sent_twice_is_resolved_too() {
 }
 
 #[test]
-fn a_finish_that_can_not_be_looked_into_is_unknown_and_nothing_is_cancelled() {
+fn a_finish_that_can_not_be_reconciled_is_unknown_and_nothing_is_cancelled() {
     let (b2, script) = Script::new([]);
     let error = script.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -466,7 +473,7 @@ fn a_finish_with_the_wrong_parts_is_b2s_own_error() {
 }
 
 #[test]
-fn a_start_whose_answer_was_lost_is_found_by_its_id_and_only_by_that() {
+fn a_start_with_a_lost_response_is_found_only_by_its_id() {
     for (fault, id, unfinished) in [
         (LostResponse, true, 1),
         (LostResponse, false, 2),
@@ -501,7 +508,7 @@ fn a_start_whose_answer_was_lost_is_found_by_its_id_and_only_by_that() {
 }
 
 #[test]
-fn a_cancel_whose_answer_was_lost_has_succeeded_when_there_is_nothing_left_to_cancel() {
+fn a_cancel_after_a_lost_response_succeeds_if_nothing_is_left_to_cancel() {
     for fault in [LostResponse, DroppedRequest, Garbage] {
         let (b2, script) = Script::new([]);
         script.timer.run(async {
@@ -524,7 +531,7 @@ fn a_cancel_whose_answer_was_lost_has_succeeded_when_there_is_nothing_left_to_ca
 // All other calls that change something.
 
 #[test]
-fn a_delete_that_finds_nothing_after_a_lost_answer_has_succeeded() {
+fn a_delete_that_finds_nothing_after_a_lost_response_succeeds() {
     for fault in [LostResponse, DroppedRequest, Garbage] {
         let (b2, script) = Script::new([]);
         script.timer.run(async {
@@ -541,7 +548,11 @@ fn a_delete_that_finds_nothing_after_a_lost_answer_has_succeeded() {
 
             script.push("b2_delete_bucket", fault.clone());
             let deleted = b2.call(DeleteBucket::new(&bucket.bucket_id)).await.unwrap();
-            assert_eq!(deleted.is_some(), matches!(fault, DroppedRequest), "{fault:?}");
+            assert_eq!(
+                deleted.is_some(),
+                matches!(fault, DroppedRequest),
+                "{fault:?}"
+            );
             assert_eq!(
                 b2.call(DeleteBucket::new(&bucket.bucket_id))
                     .await
@@ -554,7 +565,11 @@ fn a_delete_that_finds_nothing_after_a_lost_answer_has_succeeded() {
             let id = b2.call(key).await.unwrap().key.application_key_id;
             script.push("b2_delete_key", fault.clone());
             let deleted = b2.call(DeleteKey::new(&id)).await.unwrap();
-            assert_eq!(deleted.is_some(), matches!(fault, DroppedRequest), "{fault:?}");
+            assert_eq!(
+                deleted.is_some(),
+                matches!(fault, DroppedRequest),
+                "{fault:?}"
+            );
             assert!(b2.call(DeleteKey::new(&id)).await.is_err());
         });
         let snapshot = script.emulator.snapshot();
@@ -563,8 +578,14 @@ fn a_delete_that_finds_nothing_after_a_lost_answer_has_succeeded() {
 }
 
 #[test]
-fn a_bucket_is_created_once_and_another_accounts_is_never_taken_for_ours() {
-    for fault in [LostResponse, DroppedRequest, DelayedExecution, Garbage, BROKEN] {
+fn a_bucket_is_created_once_and_another_accounts_bucket_is_never_accepted() {
+    for fault in [
+        LostResponse,
+        DroppedRequest,
+        DelayedExecution,
+        Garbage,
+        BROKEN,
+    ] {
         let (b2, script) = Script::new([("b2_create_bucket", fault.clone())]);
         let created = script.timer.run(bucket(&b2));
         assert_eq!(
@@ -644,7 +665,7 @@ fn a_file_is_copied_once() {
 }
 
 #[test]
-fn a_part_is_copied_again_since_it_replaces_itself() {
+fn a_part_is_copied_again_after_a_lost_response() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -668,7 +689,7 @@ fn a_part_is_copied_again_since_it_replaces_itself() {
 }
 
 #[test]
-fn a_bucket_is_updated_once_and_anothers_change_stays_a_conflict() {
+fn a_bucket_is_updated_once_and_a_concurrent_change_stays_a_conflict() {
     for fault in [LostResponse, DroppedRequest, Garbage] {
         let (b2, script) = Script::new([]);
         script.timer.run(async {
@@ -695,7 +716,7 @@ fn a_bucket_is_updated_once_and_anothers_change_stays_a_conflict() {
 }
 
 #[test]
-fn a_key_is_never_made_twice_nor_is_one_deleted_that_may_be_anothers() {
+fn a_key_is_never_created_twice_and_a_foreign_key_is_never_deleted() {
     for (fault, older, keys) in [
         (LostResponse, false, 1),
         (DroppedRequest, false, 1),
@@ -729,7 +750,7 @@ fn a_key_is_never_made_twice_nor_is_one_deleted_that_may_be_anothers() {
 // Reading.
 
 #[test]
-fn a_reading_call_is_made_again_whatever_was_lost() {
+fn a_reading_call_is_retried_whatever_was_lost() {
     for fault in [
         LostResponse,
         DroppedRequest,
@@ -755,7 +776,7 @@ fn a_reading_call_is_made_again_whatever_was_lost() {
 }
 
 #[test]
-fn a_refused_reading_call_is_not_made_again() {
+fn a_refused_reading_call_is_not_retried() {
     for status in [400, 403, 404, 405] {
         let (b2, script) = Script::new([("b2_list_buckets", Status(status, "no_luck", &[]))]);
         let error = script.timer.run(b2.call(ListBuckets::new())).unwrap_err();
@@ -765,7 +786,7 @@ fn a_refused_reading_call_is_not_made_again() {
 }
 
 #[test]
-fn a_late_word_about_an_old_token_does_not_use_up_the_renewal_of_the_new_one() {
+fn a_late_401_for_an_old_token_does_not_use_up_the_renewal_of_the_new_one() {
     let expired = || Status(401, "expired_auth_token", &[]);
     let (b2, script) = Script::new([]);
     script.timer.run(async {
@@ -786,7 +807,7 @@ fn a_late_word_about_an_old_token_does_not_use_up_the_renewal_of_the_new_one() {
 // Time.
 
 #[test]
-fn nobody_comes_back_before_b2_wants_it() {
+fn no_call_retries_before_retry_after_has_passed() {
     for (headers, least) in [
         (&[("retry-after", "7")][..], 7),
         (
@@ -814,7 +835,7 @@ fn nobody_comes_back_before_b2_wants_it() {
 }
 
 #[test]
-fn a_wish_that_is_too_long_ends_the_call_and_is_told() {
+fn a_retry_after_over_the_limit_ends_the_call_and_is_reported() {
     let (b2, script) = Script::new([(
         "b2_list_buckets",
         Status(503, "later", &[("retry-after", "1000000000")]),
@@ -832,7 +853,7 @@ fn a_wish_that_is_too_long_ends_the_call_and_is_told() {
 }
 
 #[test]
-fn when_one_is_told_to_slow_down_all_do() {
+fn a_retry_after_for_one_call_pauses_all() {
     let limited = Status(429, "too_many_requests", &[("retry-after", "7")]);
     let (b2, script) = Script::new([]);
     script.timer.run(async {
@@ -858,7 +879,7 @@ fn when_one_is_told_to_slow_down_all_do() {
     );
 }
 
-/// How many of so many calls go at once.
+/// How many of this many calls run concurrently.
 async fn at_once(script: &Script, b2: &Client, calls: usize) -> usize {
     let before = script.times("b2_list_buckets").len();
     for _ in 0..calls {
@@ -871,7 +892,7 @@ async fn at_once(script: &Script, b2: &Client, calls: usize) -> usize {
 }
 
 #[test]
-fn after_a_refusal_half_as_many_go_at_once_and_more_again_as_they_succeed() {
+fn a_429_halves_the_concurrency_and_successes_restore_it() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         b2.session().await.unwrap();
@@ -892,7 +913,7 @@ fn after_a_refusal_half_as_many_go_at_once_and_more_again_as_they_succeed() {
 }
 
 #[test]
-fn a_deadline_that_the_next_pause_would_pass_ends_the_call_at_once_with_its_cause() {
+fn a_deadline_before_the_end_of_the_next_pause_ends_the_call_at_once_with_its_cause() {
     let (_, script) = Script::new(vec![("b2_list_buckets", BUSY); 100]);
     let b2 = script.client(RetryPolicy::default().with_deadline(Duration::from_millis(100)));
     let began = b2kit::Timer::now(&script.timer);
@@ -905,7 +926,7 @@ fn a_deadline_that_the_next_pause_would_pass_ends_the_call_at_once_with_its_caus
 }
 
 #[test]
-fn the_deadline_bounds_whatever_the_call_waits_for() {
+fn the_deadline_bounds_every_wait_of_a_call() {
     let second = Duration::from_secs(1);
     let never =
         |_: b2kit::Request| futures::future::pending::<Result<b2kit::Response, b2kit::HttpError>>();
@@ -927,7 +948,10 @@ fn the_deadline_bounds_whatever_the_call_waits_for() {
     });
     assert_eq!(
         (error.gave_up(), error.call()),
-        (Some(RetryStopReason::Deadline), Some("b2_authorize_account"))
+        (
+            Some(RetryStopReason::Deadline),
+            Some("b2_authorize_account")
+        )
     );
     assert!(
         !error.may_have_taken_effect(),
@@ -942,7 +966,7 @@ fn the_deadline_bounds_whatever_the_call_waits_for() {
 }
 
 #[test]
-fn a_deadline_that_strikes_between_attempts_tells_why_the_last_one_failed() {
+fn a_deadline_between_attempts_reports_why_the_last_one_failed() {
     let limited = Status(429, "too_many_requests", &[("retry-after", "7")]);
     let (_, script) = Script::new([]);
     let b2 = script.client(RetryPolicy::default().with_deadline(Duration::from_secs(10)));
@@ -967,7 +991,7 @@ fn a_deadline_that_strikes_between_attempts_tells_why_the_last_one_failed() {
 }
 
 #[test]
-fn a_client_that_fails_and_fails_stops_adding_to_it() {
+fn the_retry_quota_bounds_the_attempts_of_a_failing_client() {
     let (b2, script) = Script::new(vec![("b2_list_buckets", BUSY); 10_000]);
     let (mut exhausted, mut requests) = (0, 0);
     script.timer.run(async {

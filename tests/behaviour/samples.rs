@@ -13,7 +13,7 @@ fn reply(text: &'static [u8]) -> Reply {
 }
 
 #[test]
-fn the_documented_answer_of_list_file_versions_decodes_fully() {
+fn the_documented_reply_of_list_file_versions_decodes_fully() {
     let sample = reply(include_bytes!("../../fixtures/b2_list_file_versions.json"));
     let page = ListFileVersions::new("b2f6f21365e1d29f6c580f18")
         .read(sample)
@@ -130,7 +130,8 @@ fn the_documented_answer_of_list_file_versions_decodes_fully() {
 #[test]
 fn a_folder_row_is_a_folder() {
     let page = reply(
-        br#"{"files":[{"accountId":"a","action":"folder","bucketId":"b","contentLength":0,"contentMd5":null,
+        br#"{"files":[{"accountId":"a","action":"folder","bucketId":"b","contentLength":0,
+        "contentMd5":null,
         "contentSha1":null,"contentType":null,"fileId":null,"fileInfo":{},"fileName":"photos/cats/",
         "uploadTimestamp":0}],"nextFileId":"x","nextFileName":"photos/dogs/"}"#,
     );
@@ -144,12 +145,14 @@ fn a_folder_row_is_a_folder() {
     assert_eq!(page.next_file_name.as_deref(), Some("photos/dogs/"));
 }
 
-/// What B2 leaves out, and what it says of nothing, is not invented when a version is written again.
+/// Absent and null fields are kept apart when a version is serialized.
 #[test]
-fn what_was_absent_stays_absent_when_a_version_is_written_again() {
+fn absent_fields_stay_absent_when_a_version_is_serialized() {
     let hide = json!({
-        "accountId": "a", "action": "hide", "bucketId": "b", "contentLength": 0, "contentSha1": "none",
-        "contentType": "application/x-bz-hide-marker", "fileId": "4_z1", "fileInfo": {}, "fileName": "f",
+        "accountId": "a", "action": "hide", "bucketId": "b", "contentLength": 0,
+        "contentSha1": "none",
+        "contentType": "application/x-bz-hide-marker", "fileId": "4_z1", "fileInfo": {},
+        "fileName": "f",
         "uploadTimestamp": 1,
     });
     let mut locked = hide.clone();
@@ -164,7 +167,9 @@ fn what_was_absent_stays_absent_when_a_version_is_written_again() {
     }
     // Nothing that is said of nothing is lost.
     let mut nothing = hide;
-    let none = json!({"isClientAuthorizedToRead": true, "value": {"mode": null, "retainUntilTimestamp": null}});
+    let none = json!({
+        "isClientAuthorizedToRead": true, "value": {"mode": null, "retainUntilTimestamp": null}
+    });
     nothing["fileRetention"] = none;
     nothing["legalHold"] = json!({"isClientAuthorizedToRead": true, "value": null});
     nothing["replicationStatus"] = Value::Null;
@@ -175,10 +180,12 @@ fn what_was_absent_stays_absent_when_a_version_is_written_again() {
 }
 
 #[test]
-fn a_listing_of_buckets_does_not_fail_for_fields_that_are_left_out() {
-    let sample = br#"{"buckets":[{"accountId":"a","bucketId":"b","bucketName":"holiday-photos","revision":3,
+fn a_listing_of_buckets_decodes_without_optional_fields() {
+    let sample = br#"{"buckets":[{"accountId":"a","bucketId":"b","bucketName":"holiday-photos",
+                 "revision":3,
         "replicationConfiguration":{"isClientAuthorizedToRead":true,"value":{"asReplicationSource":{
-        "replicationRules":[{"destinationBucketId":"c","isEnabled":true,"priority":1,"replicationRuleName":"r"}],
+        "replicationRules":[{"destinationBucketId":"c","isEnabled":true,"priority":1,
+        "replicationRuleName":"r"}],
         "sourceApplicationKeyId":"k"},"asReplicationDestination":null}}}]}"#;
     let buckets = ListBuckets::new().read(reply(sample)).unwrap().buckets;
     let bucket: &Bucket = &buckets[0];
@@ -192,7 +199,7 @@ fn a_listing_of_buckets_does_not_fail_for_fields_that_are_left_out() {
 }
 
 #[test]
-fn a_folder_row_with_nothing_but_a_name_does_not_fail_a_listing() {
+fn a_folder_row_with_only_a_name_decodes() {
     let page = reply(br#"{"files":[{"action":"folder","bucketId":"b","fileName":"photos/"}]}"#);
     let page = ListFileVersions::new("b")
         .delimiter("/")

@@ -1,4 +1,4 @@
-//! An emulator whose network goes wrong as a script says.
+//! An emulator behind a network with scripted faults.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -14,31 +14,31 @@ use futures::TryStreamExt as _;
 /// What happens to one request.
 #[derive(Debug, Clone)]
 pub(crate) enum Fault {
-    /// All is well.
+    /// No fault.
     None,
-    /// Nobody listens: nothing is sent.
+    /// The connection is refused: nothing is sent.
     Refused,
-    /// It breaks off on the way, before the body was read, and the server does nothing.
+    /// The connection fails before the body was read, and the server does nothing.
     DroppedRequest,
-    /// It is read whole by somebody on the way, and never reaches the server.
+    /// An intermediary reads the whole request, which never reaches the server.
     UnansweredRequest,
-    /// The server does it, and the answer is lost.
+    /// The server executes it, and the response is lost.
     LostResponse,
-    /// The server does it long after the client has given up waiting: just before the next request of the same call.
+    /// The server executes it long after the client's timeout: just before the next request of the same call.
     DelayedExecution,
-    /// The server answers this instead, and does nothing.
+    /// The server responds with this, and does nothing.
     Status(u16, &'static str, &'static [(&'static str, &'static str)]),
-    /// It takes so many seconds to be answered that.
+    /// The same, after this many seconds.
     Slow(u64, Box<Self>),
-    /// The server does it, and the answer is no answer.
+    /// The server executes it, and the response is malformed.
     Garbage,
-    /// The server does it, and somebody on the way puts an error of his own in the answer's place.
+    /// The server executes it, and an intermediary replaces the response by an error of its own.
     Foreign(u16),
-    /// Somebody on the way answers with such an error, and the server never hears of it.
+    /// An intermediary responds with such an error, and the request never reaches the server.
     Portal(u16),
 }
 
-/// An emulator behind such a network. Requests that no step of the script is about go through.
+/// An emulator behind such a network. Requests without a step in the script go through.
 #[derive(Clone)]
 pub(crate) struct Script {
     pub(crate) emulator: Emulator,
@@ -56,7 +56,7 @@ struct State {
 }
 
 impl Script {
-    /// The steps are taken in their order, each by the next request of its call.
+    /// Adds steps. They are used in order, each by the next request of its call.
     pub(crate) fn new(steps: impl IntoIterator<Item = (&'static str, Fault)>) -> (Client, Self) {
         let clock = ManualClock::default();
         let emulator = Emulator::builder()
@@ -120,17 +120,17 @@ impl Script {
         self.times(call).len()
     }
 
-    /// What was not taken yet is not to happen.
+    /// Removes the steps that were not used yet.
     pub(crate) fn forget(&self) {
         self.state.lock().unwrap().steps.clear();
     }
 
-    /// Whether every step was taken.
+    /// Whether every step was used.
     pub(crate) fn is_over(&self) -> bool {
         self.state.lock().unwrap().steps.is_empty()
     }
 
-    /// The server does all that it has not done yet.
+    /// Executes all delayed requests.
     pub(crate) async fn deliver_late(&self) {
         let late = std::mem::take(&mut self.state.lock().unwrap().late);
         for (name, request) in late {
@@ -179,7 +179,9 @@ impl HttpClient for Script {
         match fault {
             None | Some(Fault::None | Fault::Slow(..)) => self.emulator.send(request).await,
             Some(Fault::Refused) => Err(HttpError::new(HttpErrorKind::Connect, Phase::NotSent)),
-            Some(Fault::DroppedRequest) => Err(HttpError::new(HttpErrorKind::Reset, Phase::MaybeReceived)),
+            Some(Fault::DroppedRequest) => {
+                Err(HttpError::new(HttpErrorKind::Reset, Phase::MaybeReceived))
+            }
             Some(Fault::UnansweredRequest) => {
                 read_whole(request).await;
                 Err(HttpError::new(HttpErrorKind::Reset, Phase::MaybeReceived))
@@ -222,7 +224,7 @@ impl HttpClient for Script {
     }
 }
 
-/// The error of somebody on the way.
+/// The error of an intermediary.
 fn foreign(status: u16) -> Response {
     let response = b2kit::http::Response::builder()
         .status(status)
@@ -232,7 +234,7 @@ fn foreign(status: u16) -> Response {
     response.body(page.into()).unwrap()
 }
 
-/// The request with its body in memory. A body that is still to be read ends with the client's patience.
+/// The request with its body in memory. Reading it ends when the client drops the request.
 pub(crate) async fn read_whole(mut request: Request) -> Request {
     let pieces: Vec<_> = request.body().open().unwrap().try_collect().await.unwrap();
     *request.body_mut() = pieces.concat().into();

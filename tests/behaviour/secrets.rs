@@ -1,4 +1,4 @@
-//! What nobody may see: keys and tokens, in anything that prints.
+//! No output shows keys or tokens: errors, debug output, panics.
 
 use std::error::Error as StdError;
 use std::sync::{Arc, Mutex};
@@ -27,7 +27,7 @@ use crate::{call_of, client, client_over};
 const CANARY: &str = "canary7f3a";
 const ORIGIN: &str = "https://api002.backblazeb2.com";
 
-/// A secret that has the canary in it, also where it is written in base64 or hexadecimal digits.
+/// A secret that contains the canary, also in base64 and hexadecimal.
 fn secret() -> String {
     format!("{CANARY}{CANARY}{CANARY}")
 }
@@ -61,7 +61,7 @@ fn reply(text: String) -> Reply {
 }
 
 #[test]
-fn nothing_that_holds_a_secret_prints_it() {
+fn debug_output_of_types_with_secrets_hides_them() {
     let credentials = Credentials::new("id", secret()).unwrap();
     let session = Session::new(ApiVersion::V4, "a", Secret::new(secret()), ORIGIN, ORIGIN);
     let place = format!(
@@ -127,12 +127,13 @@ fn nothing_that_holds_a_secret_prints_it() {
 }
 
 #[test]
-fn no_error_shows_a_token_that_the_server_repeats() {
+fn no_error_shows_a_token_that_the_server_echoes() {
     let timer = ManualTimer::new();
     let session = Session::new(ApiVersion::V4, "a", Secret::new(secret()), ORIGIN, ORIGIN);
     for answer in [
         format!(
-            r#"{{"status":400,"code":"auth_token_limit","message":"more than one upload using auth token {}"}}"#,
+            r#"{{"status":400,"code":"auth_token_limit",
+            "message":"more than one upload using auth token {}"}}"#,
             secret()
         ),
         format!(r#"{{"status":400,"code":"{}","message":""}}"#, secret()),
@@ -158,7 +159,7 @@ fn no_error_shows_a_token_that_the_server_repeats() {
 }
 
 #[test]
-fn a_document_that_is_wrong_where_a_token_stands_does_not_show_it() {
+fn a_decode_error_at_a_token_does_not_show_it() {
     let document = format!(
         r#"{{"bucketId":7,"uploadUrl":"u","authorizationToken":"{}"}}"#,
         secret()
@@ -171,8 +172,8 @@ fn a_document_that_is_wrong_where_a_token_stands_does_not_show_it() {
     assert_hidden(&chain(&list.read(reply(document)).unwrap_err()));
 }
 
-/// Every public type that has a secret in it, with one.
-fn holders() -> Vec<(&'static str, Box<dyn std::fmt::Debug>)> {
+/// A value of every public type that contains a secret.
+fn values_with_secrets() -> Vec<(&'static str, Box<dyn std::fmt::Debug>)> {
     let read = |document: serde_json::Value| reply(document.to_string());
     let credentials = Credentials::new("id", secret()).unwrap();
     let session = Session::new(ApiVersion::V4, "a", Secret::new(secret()), ORIGIN, ORIGIN);
@@ -199,14 +200,16 @@ fn holders() -> Vec<(&'static str, Box<dyn std::fmt::Debug>)> {
     let created = CreateKey::new(KeyName::new("k").unwrap(), [Capability::ListFiles]);
     let created = created
         .read(read(json!({
-            "accountId": "a", "applicationKey": secret(), "applicationKeyId": "k", "capabilities": ["listFiles"],
+            "accountId": "a", "applicationKey": secret(), "applicationKeyId": "k",
+            "capabilities": ["listFiles"],
             "expirationTimestamp": null, "keyName": "k", "namePrefix": null, "options": [],
         })))
         .unwrap();
     let member = CreateGroupMember::new("g", "a@b.example")
         .read(read(json!({
             "applicationKey": secret(), "applicationKeyId": "k",
-            "groupMember": {"accountId": "a", "email": "a@b.example", "groupId": "g", "groupName": "G"},
+            "groupMember": {"accountId": "a", "email": "a@b.example", "groupId": "g",
+            "groupName": "G"},
         })))
         .unwrap();
 
@@ -218,11 +221,13 @@ fn holders() -> Vec<(&'static str, Box<dyn std::fmt::Debug>)> {
     let rules = EventNotificationRules::new([rule.clone()]).unwrap();
     let set = SetBucketNotificationRules::new("b", rules.clone());
     let listed = json!({"bucketId": "b", "eventNotificationRules": [{
-        "eventTypes": ["b2:ObjectCreated:*"], "isEnabled": true, "isSuspended": false, "name": "my-rule",
+        "eventTypes": ["b2:ObjectCreated:*"], "isEnabled": true, "isSuspended": false,
+        "name": "my-rule",
         "objectNamePrefix": "", "suspensionReason": "",
         "targetConfiguration": {
             "targetType": "webhook", "url": "https://example.com/",
-            "hmacSha256SigningSecret": secret(), "customHeaders": [{"name": "x", "value": secret()}],
+            "hmacSha256SigningSecret": secret(), "customHeaders": [{"name": "x",
+            "value": secret()}],
         },
     }]});
     let listed = GetBucketNotificationRules::new("b")
@@ -329,8 +334,8 @@ fn expect_refusal(outcome: Result<&dyn std::fmt::Debug, ()>) {
 }
 
 #[test]
-fn no_public_type_that_holds_a_secret_shows_it_nor_does_a_panic_that_shows_the_type() {
-    for (name, holder) in holders() {
+fn no_public_type_shows_its_secret_in_debug_output_or_panics() {
+    for (name, holder) in values_with_secrets() {
         assert_hidden(&format!("{name} {holder:?} {holder:#?}"));
         // What `unwrap_err` on a success says.
         let payload = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -341,10 +346,10 @@ fn no_public_type_that_holds_a_secret_shows_it_nor_does_a_panic_that_shows_the_t
     }
 }
 
-/// The public types with a field that is a secret or holds one.
+/// The public types with a field that is or contains a secret.
 #[test]
-fn no_public_type_that_holds_a_secret_is_missing_here() {
-    let holders = holders();
+fn every_public_type_with_a_secret_is_tested() {
+    let holders = values_with_secrets();
     let known = |name: &str| holders.iter().any(|(holder, _)| *holder == name);
     // What a client shows is its own choice, whoever has one.
     let holds = |name: &str| name != "Client" && known(name);
@@ -378,9 +383,9 @@ fn no_public_type_that_holds_a_secret_is_missing_here() {
     assert!(missing.is_empty(), "{missing:#?}");
 }
 
-/// A panic's message would not be searched for secrets by anyone, so none has a value in it.
+/// Panic messages are not masked, so they must not contain values.
 #[test]
-fn no_panic_of_the_crate_says_more_than_a_fixed_sentence() {
+fn every_panic_message_of_the_crate_is_a_fixed_text() {
     let mut offences = Vec::new();
     for (file, text) in crate::layers::sources(std::path::Path::new("src")) {
         let text = text.split("#[cfg(test)]").next().unwrap();
@@ -400,8 +405,8 @@ fn no_panic_of_the_crate_says_more_than_a_fixed_sentence() {
     assert!(offences.is_empty(), "{offences:#?}");
 }
 
-/// A text in the forms in which a server may repeat it.
-fn forms(text: &str) -> Vec<String> {
+/// A text in the encodings in which a server may echo it.
+fn encodings(text: &str) -> Vec<String> {
     use base64::Engine as _;
     use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
     let percent: String = text.bytes().map(|byte| format!("%{byte:02x}")).collect();
@@ -417,7 +422,7 @@ fn forms(text: &str) -> Vec<String> {
     ]
 }
 
-/// The key of the login, the account's tokens, old and new, and those of uploads: whatever call the server repeats them to.
+/// The application key, old and new account tokens, and upload tokens, echoed in the reply to any call.
 #[test]
 fn no_error_of_any_call_shows_a_secret_of_another_call_in_any_form() {
     use std::sync::{Arc, Mutex};
@@ -433,7 +438,8 @@ fn no_error_of_any_call_shows_a_secret_of_another_call_in_any_form() {
         spy.lock().unwrap().push(token.to_owned());
         let said = speaker.lock().unwrap().clone()?;
         (crate::call_of(request) == "b2_list_buckets").then(|| {
-            let document = json!({"status": 400, "code": "bad_request", "message": format!("not {said}, please")});
+            let document = json!({"status": 400, "code": "bad_request",
+            "message": format!("not {said}, please")});
             Ok(crate::http_answer(400, &document))
         })
     });
@@ -451,7 +457,7 @@ fn no_error_of_any_call_shows_a_secret_of_another_call_in_any_form() {
         // The login's header, two tokens of the account, one of an upload at least, and the key.
         assert!(secrets.len() >= 5, "{}", secrets.len());
         for secret in secrets {
-            for form in forms(&secret) {
+            for form in encodings(&secret) {
                 *said.lock().unwrap() = Some(form.clone());
                 let error = b2.call(ListBuckets::new()).await.unwrap_err();
                 let told = chain(&error);
@@ -463,9 +469,9 @@ fn no_error_of_any_call_shows_a_secret_of_another_call_in_any_form() {
     });
 }
 
-/// A header's value may be any word; were it masked before judging, an expired token would not be renewed.
+/// A secret may equal an error code. If it were masked before classification, an expired token would not be renewed.
 #[test]
-fn a_secret_that_is_a_word_in_b2s_codes_changes_none_of_them() {
+fn a_secret_that_occurs_in_b2s_error_codes_does_not_mask_them() {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     let emulator = b2kit::backend::emulator::Emulator::new();
@@ -491,9 +497,9 @@ fn a_secret_that_is_a_word_in_b2s_codes_changes_none_of_them() {
     });
 }
 
-/// Its keys are anybody's own.
+/// Keys of maps are chosen by users.
 #[test]
-fn a_map_that_is_wrong_at_a_key_does_not_show_the_key() {
+fn a_decode_error_in_a_map_does_not_show_the_key() {
     let document = json!({
         "action": "upload", "bucketId": "b", "fileId": "f", "fileName": "n", "uploadTimestamp": 1,
         "fileInfo": {secret(): 7},
@@ -505,7 +511,7 @@ fn a_map_that_is_wrong_at_a_key_does_not_show_the_key() {
 }
 
 #[test]
-fn a_token_that_a_server_gives_as_a_files_name_is_told_by_no_transfer() {
+fn no_transfer_shows_a_token_that_the_server_returns_as_a_file_name() {
     let (_, emulator, timer) = client();
     let b2 = emulator.clone();
     let seen = Arc::new(Mutex::new(String::new()));

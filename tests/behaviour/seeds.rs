@@ -1,10 +1,9 @@
-//! Scenarios that chance decides, each repeated by its seed.
+//! Random scenarios, reproducible by seed.
 
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-/// Runs the scenario with each seed, and says which one it was that failed. `B2KIT_SEED=17 cargo test NAME` runs that one
-/// alone.
+/// Runs a scenario with each seed, and prints the one that fails. `B2KIT_SEED=17 cargo test NAME` runs a single seed.
 pub(crate) fn for_seeds(seeds: Range<u64>, scenario: impl Fn(u64)) {
     let alone = std::env::var("B2KIT_SEED").ok();
     let seeds = alone.map_or(seeds, |seed| {

@@ -1,5 +1,4 @@
-//! The session that all calls share: made and renewed once for all, exported and restored, and held against what its key
-//! may do.
+//! The session that all calls share: authorization and renewal, export and restore, and the capabilities of its key.
 
 use std::error::Error as _;
 use std::future::{Future, poll_fn};
@@ -15,8 +14,8 @@ use b2kit::backend::emulator::Emulator;
 use b2kit::http::header::{AUTHORIZATION, DATE, HeaderValue};
 use b2kit::types::{BucketName, BucketType, Capability, FileName, KeyName, Secret};
 use b2kit::{
-    ApiVersion, Client, Credentials, Error, ErrorKind, RetryStopReason, HttpClient as _, HttpError,
-    HttpErrorKind, ManualTimer, Phase, Request, Response, RetryPolicy, Session, Timer as _,
+    ApiVersion, Client, Credentials, Error, ErrorKind, HttpClient as _, HttpError, HttpErrorKind,
+    ManualTimer, Phase, Request, Response, RetryPolicy, RetryStopReason, Session, Timer as _,
 };
 use futures::channel::oneshot;
 use futures::future::{FutureExt as _, join, join_all};
@@ -28,24 +27,25 @@ use crate::{
 
 const LOGIN: &str = "b2_authorize_account";
 
-/// What B2 answers to a login in v4.
+/// B2's reply to `b2_authorize_account` in v4.
 fn account(id: &str, token: &str, api: &str, downloads: &str) -> Value {
     json!({
         "accountId": id, "authorizationToken": token, "applicationKeyExpirationTimestamp": null,
         "apiInfo": {"storageApi": {
             "absoluteMinimumPartSize": 5_000_000, "recommendedPartSize": 100_000_000,
-            "allowed": {"buckets": null, "capabilities": ["listBuckets", "readFiles"], "namePrefix": null},
+            "allowed": {"buckets": null, "capabilities": ["listBuckets", "readFiles"],
+            "namePrefix": null},
             "apiUrl": api, "downloadUrl": downloads, "s3ApiUrl": api,
         }},
     })
 }
 
-/// A number that a backend counts up, and its test reads.
+/// A counter shared by a backend and its test.
 #[derive(Clone, Default)]
 struct Count(Arc<AtomicUsize>);
 
 impl Count {
-    /// The number before.
+    /// Increments the counter and returns its previous value.
     fn up(&self) -> usize {
         self.0.fetch_add(1, Ordering::Relaxed)
     }
@@ -55,8 +55,8 @@ impl Count {
     }
 }
 
-/// A client whose logins are answered by `login`, which is told how many there were before.
-fn with_logins(
+/// A client whose authorizations get the reply of `login`, which receives the number of previous ones.
+fn with_authorizations(
     emulator: &Emulator,
     timer: &ManualTimer,
     login: impl Fn(usize) -> Option<Result<Response, HttpError>> + Send + Sync + 'static,
@@ -112,7 +112,7 @@ fn a_thousand_calls_whose_token_expires_at_once_authorize_once() {
 }
 
 #[test]
-fn a_late_word_about_an_old_token_does_not_throw_the_new_one_away() {
+fn a_late_401_for_an_old_token_does_not_discard_the_new_one() {
     let (_, emulator, timer) = client();
     let (release, released) = oneshot::channel::<()>();
     let (wire, held) = (emulator.clone(), Mutex::new(Some(released)));
@@ -147,7 +147,7 @@ fn a_late_word_about_an_old_token_does_not_throw_the_new_one_away() {
 }
 
 #[test]
-fn when_the_one_who_authorizes_is_dropped_another_does_it() {
+fn another_call_authorizes_when_the_authorizing_one_is_dropped() {
     let mut taken_over = 0;
     for polls in 1.. {
         let (b2, emulator, timer) = client();
@@ -185,14 +185,14 @@ fn when_the_one_who_authorizes_is_dropped_another_does_it() {
 }
 
 #[test]
-fn a_login_is_tried_again_more_slowly_each_time_and_all_wait_for_it() {
+fn a_failed_authorization_is_retried_with_backoff_and_all_calls_wait_for_it() {
     let (_, emulator, timer) = client();
     let busy = |n| {
         (1..=3)
             .contains(&n)
             .then(|| Ok(http_refusal(503, "service_unavailable")))
     };
-    let (b2, logins) = with_logins(&emulator, &timer, busy);
+    let (b2, logins) = with_authorizations(&emulator, &timer, busy);
     timer.run(async {
         b2.session().await.unwrap();
         timer.sleep(Duration::from_secs(1)).await;
@@ -208,7 +208,7 @@ fn a_login_is_tried_again_more_slowly_each_time_and_all_wait_for_it() {
 }
 
 #[test]
-fn a_token_that_is_refused_as_soon_as_it_is_given_leads_to_one_login_a_second_and_no_more() {
+fn an_immediately_refused_token_leads_to_at_most_one_authorization_per_second() {
     let (b2, emulator, timer) = client();
     timer.run(async {
         b2.session().await.unwrap();
@@ -223,10 +223,10 @@ fn a_token_that_is_refused_as_soon_as_it_is_given_leads_to_one_login_a_second_an
 }
 
 #[test]
-fn a_key_that_is_refused_is_refused_to_all_who_wait_and_not_tried_again_for_5_seconds() {
+fn a_refused_key_fails_all_waiting_calls_and_is_not_retried_for_5_seconds() {
     let (_, emulator, timer) = client();
     let refused = |n| (n > 0).then(|| Ok(http_refusal(401, "bad_auth_token")));
-    let (b2, logins) = with_logins(&emulator, &timer, refused);
+    let (b2, logins) = with_authorizations(&emulator, &timer, refused);
     timer.run(async {
         b2.session().await.unwrap();
         emulator.expire_account_tokens();
@@ -250,14 +250,14 @@ fn a_key_that_is_refused_is_refused_to_all_who_wait_and_not_tried_again_for_5_se
 }
 
 #[test]
-fn ten_minutes_without_logins_see_few_of_them_however_many_ask() {
+fn ten_minutes_of_failing_authorizations_make_few_requests_for_any_number_of_calls() {
     for answered in [true, false] {
         let (_, emulator, timer) = client();
         let (began, clock) = (timer.now(), timer.clone());
         let over = move || clock.now() - began >= Duration::from_secs(600);
         let during = Count::default();
         let counted = during.clone();
-        let (b2, _) = with_logins(&emulator, &timer, move |_| {
+        let (b2, _) = with_authorizations(&emulator, &timer, move |_| {
             (!over()).then(|| {
                 counted.up();
                 match answered {
@@ -282,73 +282,79 @@ fn ten_minutes_without_logins_see_few_of_them_however_many_ask() {
     }
 }
 
-/// Of a program that is started before its network is there.
-fn before_its_network() -> RetryPolicy {
+/// A program that starts before its network is up.
+fn unlimited_authorization_retries() -> RetryPolicy {
     let mut policy = RetryPolicy::default();
     policy.first_connection_timeout = Duration::MAX;
     policy
 }
 
 #[test]
-fn a_call_does_not_wait_for_a_login_beyond_its_own_deadline() {
+fn a_call_does_not_wait_for_an_authorization_beyond_its_deadline() {
     let (_, emulator, timer) = client();
-    let (b2, _) = with_logins(&emulator, &timer, |_| Some(Err(refused_connection())));
-    let b2 = b2.with_retry_policy(before_its_network());
-    let hasty = b2.with_retry_policy(RetryPolicy::default().with_deadline(Duration::from_secs(3)));
+    let (b2, _) = with_authorizations(&emulator, &timer, |_| Some(Err(refused_connection())));
+    let b2 = b2.with_retry_policy(unlimited_authorization_retries());
+    let short_deadline =
+        b2.with_retry_policy(RetryPolicy::default().with_deadline(Duration::from_secs(3)));
     timer.run(async {
         let began = timer.now();
-        let hasty = async {
-            let error = hasty.call(ListBuckets::new()).await.unwrap_err();
+        let short_deadline = async {
+            let error = short_deadline.call(ListBuckets::new()).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Http, "{error}");
             assert_eq!(error.gave_up(), Some(RetryStopReason::Deadline));
             assert!(!error.may_have_taken_effect());
             timer.now() - began
         };
-        let (patient, waited) = join(b2.call(ListBuckets::new()), hasty).await;
-        let patient = patient.unwrap_err();
-        assert_eq!(patient.call(), Some(LOGIN));
-        assert_eq!(patient.gave_up(), Some(RetryStopReason::Attempts));
+        let (long_deadline, waited) = join(b2.call(ListBuckets::new()), short_deadline).await;
+        let long_deadline = long_deadline.unwrap_err();
+        assert_eq!(long_deadline.call(), Some(LOGIN));
+        assert_eq!(long_deadline.gave_up(), Some(RetryStopReason::Attempts));
         assert!(waited <= Duration::from_secs(3), "{waited:?}");
     });
     // The logins that failed have left a long pause before the next one, which is not used up.
     let began = timer.now();
-    let error = timer.run(hasty.call(ListBuckets::new())).unwrap_err();
+    let error = timer
+        .run(short_deadline.call(ListBuckets::new()))
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Http, "{error}");
     let waited = timer.now() - began;
     assert!(waited <= Duration::from_secs(3), "{waited:?}");
 }
 
 #[test]
-fn who_gives_up_early_on_a_login_gives_up_for_nobody_else() {
+fn a_call_whose_deadline_ends_an_authorization_early_does_not_fail_others() {
     let deadline = RetryPolicy::default().with_deadline(Duration::from_millis(1_500));
-    for hasty in [RetryPolicy::disabled(), deadline] {
+    for short_deadline in [RetryPolicy::disabled(), deadline] {
         let (_, emulator, timer) = client();
-        let (b2, logins) = with_logins(&emulator, &timer, |n| {
+        let (b2, logins) = with_authorizations(&emulator, &timer, |n| {
             (n < 4).then(|| Ok(http_refusal(503, "service_unavailable")))
         });
-        let hasty = b2.with_retry_policy(hasty);
+        let short_deadline = b2.with_retry_policy(short_deadline);
         timer.run(async {
-            let hasty = join_all((0..5).map(|_| hasty.call(ListBuckets::new())));
-            let patient = join_all((0..5).map(|_| b2.call(ListBuckets::new())));
-            let (hasty, patient) = join(hasty, patient).await;
-            assert!(hasty.iter().all(Result::is_err), "{hasty:?}");
-            assert!(patient.iter().all(Result::is_ok), "{patient:?}");
+            let short_deadline = join_all((0..5).map(|_| short_deadline.call(ListBuckets::new())));
+            let long_deadline = join_all((0..5).map(|_| b2.call(ListBuckets::new())));
+            let (short_deadline, long_deadline) = join(short_deadline, long_deadline).await;
+            assert!(
+                short_deadline.iter().all(Result::is_err),
+                "{short_deadline:?}"
+            );
+            assert!(long_deadline.iter().all(Result::is_ok), "{long_deadline:?}");
         });
         assert_eq!(logins.get(), 5);
     }
 }
 
 #[test]
-fn a_login_that_was_given_up_is_given_up_for_all_who_waited_as_patiently() {
+fn a_failed_authorization_fails_all_calls_that_waited_as_long() {
     let (_, emulator, timer) = client();
-    let (b2, logins) = with_logins(&emulator, &timer, |_| Some(Err(refused_connection())));
-    let b2 = b2.with_retry_policy(before_its_network());
-    let hasty = b2.with_retry_policy(RetryPolicy::disabled());
+    let (b2, logins) = with_authorizations(&emulator, &timer, |_| Some(Err(refused_connection())));
+    let b2 = b2.with_retry_policy(unlimited_authorization_retries());
+    let short_deadline = b2.with_retry_policy(RetryPolicy::disabled());
     timer.run(async {
-        let patient = join_all((0..50).map(|_| b2.call(ListBuckets::new())));
-        let hasty = join_all((0..50).map(|_| hasty.call(ListBuckets::new())));
-        let (patient, hasty) = join(patient, hasty).await;
-        for outcome in patient.into_iter().chain(hasty) {
+        let long_deadline = join_all((0..50).map(|_| b2.call(ListBuckets::new())));
+        let short_deadline = join_all((0..50).map(|_| short_deadline.call(ListBuckets::new())));
+        let (long_deadline, short_deadline) = join(long_deadline, short_deadline).await;
+        for outcome in long_deadline.into_iter().chain(short_deadline) {
             let error = outcome.unwrap_err();
             assert_eq!((error.call(), error.attempts()), (Some(LOGIN), 9));
         }
@@ -358,7 +364,7 @@ fn a_login_that_was_given_up_is_given_up_for_all_who_waited_as_patiently() {
 }
 
 #[test]
-fn a_key_that_became_another_accounts_is_not_used() {
+fn a_renewal_for_another_account_is_refused() {
     for restored in [false, true] {
         let (owner, emulator, timer) = client();
         let tokens = Arc::new(Mutex::new(Vec::new()));
@@ -401,7 +407,7 @@ fn a_key_that_became_another_accounts_is_not_used() {
 }
 
 #[test]
-fn after_a_renewal_calls_go_where_the_new_session_says() {
+fn calls_use_the_hosts_of_the_renewed_session() {
     let timer = ManualTimer::new();
     let (places, logins) = (Arc::new(Mutex::new(Vec::new())), Count::default());
     let seen = Arc::clone(&places);
@@ -457,7 +463,7 @@ fn after_a_renewal_calls_go_where_the_new_session_says() {
 }
 
 #[test]
-fn the_servers_clock_never_matters() {
+fn the_servers_clock_does_not_matter_for_tokens() {
     let dates: [Option<&'static str>; 6] = [
         None,
         Some(""),
@@ -501,7 +507,7 @@ fn the_servers_clock_never_matters() {
 }
 
 #[test]
-fn an_exported_session_is_the_same_when_it_is_restored() {
+fn an_exported_session_round_trips() {
     let authorize = AuthorizeAccount::new(Credentials::new("id", "key").unwrap());
     for document in restricted_documents().map(|(_, document, ..)| document) {
         let session = answered(&authorize, document);
@@ -592,7 +598,7 @@ fn a_restored_session_works_with_and_without_credentials_in_its_own_version() {
 }
 
 #[test]
-fn what_is_no_exported_session_is_refused_and_not_shown() {
+fn an_invalid_exported_session_is_refused_and_not_shown() {
     const TOKEN: &str = "canary7f3a";
     let (api, downloads) = (
         "https://api004.backblazeb2.com",
@@ -635,7 +641,7 @@ fn what_is_no_exported_session_is_refused_and_not_shown() {
 }
 
 #[test]
-fn a_restored_session_that_leads_elsewhere_is_not_followed() {
+fn a_restored_session_with_foreign_hosts_is_refused() {
     let text = session(ApiVersion::V4).export();
     for (from, to) in [
         ("https://api004.backblazeb2.com", "https://evil.test"),
@@ -670,7 +676,7 @@ fn a_restored_session_that_leads_elsewhere_is_not_followed() {
 }
 
 #[test]
-fn a_restored_token_that_no_header_can_hold_is_an_error_that_does_not_show_it() {
+fn a_restored_token_that_is_no_valid_header_value_is_an_error_that_does_not_show_it() {
     let token = Secret::new("canary\r\nevil: 1");
     let origin = "https://api004.backblazeb2.com";
     let session = Session::new(ApiVersion::V4, "a", token, origin, origin);
@@ -685,7 +691,7 @@ fn a_restored_token_that_no_header_can_hold_is_an_error_that_does_not_show_it() 
     assert!(!format!("{error} {error:?}").contains("canary"));
 }
 
-/// A client with a key of its own for these buckets and names.
+/// A client whose key is restricted to these buckets and this name prefix.
 async fn restricted(
     owner: &Client,
     emulator: &Emulator,
@@ -706,7 +712,7 @@ fn key(capabilities: impl IntoIterator<Item = Capability>) -> CreateKey {
 }
 
 #[test]
-fn what_a_key_is_known_to_lack_is_refused_before_anything_is_sent() {
+fn a_call_without_its_capability_is_refused_before_anything_is_sent() {
     let (owner, emulator, timer) = client();
     timer.run(async {
         let name = BucketName::new("holiday-photos").unwrap();
@@ -756,7 +762,7 @@ fn what_a_key_is_known_to_lack_is_refused_before_anything_is_sent() {
 }
 
 #[test]
-fn b2s_own_refusal_is_told_with_what_the_key_may_do() {
+fn b2s_refusal_is_reported_with_the_keys_capabilities() {
     let (owner, emulator, timer) = client();
     timer.run(async {
         let mut buckets = Vec::new();
@@ -798,7 +804,7 @@ fn b2s_own_refusal_is_told_with_what_the_key_may_do() {
 type Bucket = (&'static str, Option<&'static str>);
 type Restricted = (ApiVersion, Value, Option<Vec<Bucket>>, Option<&'static str>);
 
-/// Logins of restricted keys as each version answers them, and what they say of buckets and names.
+/// Authorization replies for restricted keys in each API version, with their buckets and name prefix.
 fn restricted_documents() -> [Restricted; 8] {
     let v2 = |allowed: Value| {
         let mut document = json!({
@@ -813,7 +819,8 @@ fn restricted_documents() -> [Restricted; 8] {
     let v3 = |restriction: Value| {
         let mut storage = json!({
             "absoluteMinimumPartSize": 5_000_000, "apiUrl": "https://api004.backblazeb2.com",
-            "capabilities": ["listFiles", "flyFiles"], "downloadUrl": "https://f004.backblazeb2.com",
+            "capabilities": ["listFiles", "flyFiles"],
+            "downloadUrl": "https://f004.backblazeb2.com",
             "infoType": "storageApi", "recommendedPartSize": 100_000_000,
             "s3ApiUrl": "https://s3.us-west-004.backblazeb2.com",
         });
@@ -826,7 +833,8 @@ fn restricted_documents() -> [Restricted; 8] {
             "applicationKeyExpirationTimestamp": 1_770_421_227_461_i64,
             "apiInfo": {
                 "storageApi": storage,
-                "groupsApi": {"capabilities": ["all"], "groupsApiUrl": partner, "infoType": "groupsApi"},
+                "groupsApi": {"capabilities": ["all"], "groupsApiUrl": partner,
+                "infoType": "groupsApi"},
             },
         })
     };
@@ -836,8 +844,10 @@ fn restricted_documents() -> [Restricted; 8] {
             "applicationKeyExpirationTimestamp": null,
             "apiInfo": {"storageApi": {
                 "absoluteMinimumPartSize": 5_000_000, "recommendedPartSize": 100_000_000,
-                "allowed": {"buckets": buckets, "capabilities": ["listFiles", "flyFiles"], "namePrefix": prefix},
-                "apiUrl": "https://api004.backblazeb2.com", "downloadUrl": "https://f004.backblazeb2.com",
+                "allowed": {"buckets": buckets, "capabilities": ["listFiles", "flyFiles"],
+                "namePrefix": prefix},
+                "apiUrl": "https://api004.backblazeb2.com",
+                "downloadUrl": "https://f004.backblazeb2.com",
                 "s3ApiUrl": "https://s3.us-west-004.backblazeb2.com",
             }},
         })
@@ -900,7 +910,7 @@ fn restricted_documents() -> [Restricted; 8] {
 }
 
 #[test]
-fn what_a_restricted_key_may_do_is_read_from_each_versions_document() {
+fn the_restrictions_of_a_key_are_read_from_each_api_versions_reply() {
     let authorize = AuthorizeAccount::new(Credentials::new("id", "key").unwrap());
     for (version, document, buckets, prefix) in restricted_documents() {
         let session = answered(&authorize, document);
@@ -929,11 +939,11 @@ fn what_a_restricted_key_may_do_is_read_from_each_versions_document() {
 fn clones_of_a_client_share_its_session() {
     let (b2, emulator, timer) = client();
     timer.run(async {
-        let hasty = b2.with_retry_policy(RetryPolicy::disabled());
+        let short_deadline = b2.with_retry_policy(RetryPolicy::disabled());
         b2.clone().call(ListBuckets::new()).await.unwrap();
-        hasty.call(ListBuckets::new()).await.unwrap();
+        short_deadline.call(ListBuckets::new()).await.unwrap();
         emulator.expire_account_tokens();
-        hasty.call(ListBuckets::new()).await.unwrap();
+        short_deadline.call(ListBuckets::new()).await.unwrap();
     });
     assert_eq!(logins(&emulator), 2);
     let other = client_of(&emulator, &timer);
@@ -969,7 +979,7 @@ fn a_session_decides_the_version_and_a_contradiction_is_refused() {
 }
 
 #[test]
-fn who_waits_for_a_login_that_nobody_polls_any_more_waits_no_longer_than_its_own_deadline() {
+fn a_call_waiting_for_an_authorization_that_is_not_polled_ends_at_its_deadline() {
     let (_, emulator, timer) = client();
     let hangs = |_: Request| std::future::pending::<Result<Response, HttpError>>();
     let b2 = client_over(&emulator, &timer, hangs);
@@ -979,13 +989,21 @@ fn who_waits_for_a_login_that_nobody_polls_any_more_waits_no_longer_than_its_own
     let hurried = b2.with_retry_policy(RetryPolicy::default().with_deadline(second(5)));
     let began = timer.now();
     let error = timer.run(hurried.session()).unwrap_err();
-    assert_eq!(error.gave_up(), Some(RetryStopReason::Deadline), "{error:?}");
+    assert_eq!(
+        error.gave_up(),
+        Some(RetryStopReason::Deadline),
+        "{error:?}"
+    );
     assert_eq!(error.call(), Some(LOGIN));
     assert!(timer.now() - began <= second(5));
     // Nor does a download, which has no deadline of its own, wait for ever.
     let began = timer.now();
     let error = timer.run(b2.call(DownloadFileById::new("f"))).unwrap_err();
-    assert_eq!(error.gave_up(), Some(RetryStopReason::Deadline), "{error:?}");
+    assert_eq!(
+        error.gave_up(),
+        Some(RetryStopReason::Deadline),
+        "{error:?}"
+    );
     assert!(timer.now() - began <= second(300));
     drop(first);
 }

@@ -1,4 +1,4 @@
-//! What a program can see of its calls: spans and events, without secrets, and counts.
+//! Spans, events and counts of calls, without secrets.
 
 use std::fmt::{Debug, Write as _};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -25,26 +25,26 @@ use tracing::{Event, Level, Metadata, Subscriber};
 
 use crate::{call_of, client, client_over, http_refusal, wired};
 
-/// Writes down every span and event there is.
+/// A subscriber that records every span and event.
 #[derive(Clone, Default)]
-struct Watcher {
+struct RecordingSubscriber {
     spans: Arc<AtomicU64>,
-    notes: Arc<Mutex<Vec<Note>>>,
+    notes: Arc<Mutex<Vec<LogEntry>>>,
 }
 
-/// A span or an event: what it says, and the span it is in.
+/// A recorded span or event, and the span it is in.
 #[derive(Debug, Clone)]
-struct Note {
+struct LogEntry {
     is_event: bool,
     level: Level,
     /// Its name, target and fields.
     text: String,
-    /// For a span, its number; for an event, the number of the span that it is in.
+    /// The number of a span, or of the span that an event is in.
     span: u64,
 }
 
 thread_local! {
-    /// The spans that this thread is in.
+    /// The spans that are entered on this thread.
     static INSIDE: std::cell::RefCell<Vec<u64>> = const { std::cell::RefCell::new(Vec::new()) };
 }
 
@@ -56,11 +56,11 @@ impl Visit for Fields<'_> {
     }
 }
 
-impl Watcher {
+impl RecordingSubscriber {
     fn note(&self, metadata: &Metadata<'_>, span: u64, fields: impl FnOnce(&mut Fields<'_>)) {
         let mut text = format!("{} {}", metadata.name(), metadata.target());
         fields(&mut Fields(&mut text));
-        self.notes.lock().unwrap().push(Note {
+        self.notes.lock().unwrap().push(LogEntry {
             is_event: metadata.is_event(),
             level: *metadata.level(),
             text,
@@ -68,12 +68,12 @@ impl Watcher {
         });
     }
 
-    /// What happens in `work`, on this thread.
-    fn watch<T>(work: impl FnOnce() -> T) -> (T, Vec<Note>) {
-        // A place in the code whose first event comes while nobody listens, and a listener comes in that very moment, may
-        // stay silent for that listener. So somebody always listens.
+    /// Records what happens in `work` on this thread.
+    fn watch<T>(work: impl FnOnce() -> T) -> (T, Vec<LogEntry>) {
+        // A place in the code whose first event comes while nobody listens, and a listener comes in that very moment,
+        // may stay silent for that listener. So somebody always listens.
         static DEAF: Once = Once::new();
-        DEAF.call_once(|| drop(tracing::subscriber::set_global_default(Deaf)));
+        DEAF.call_once(|| drop(tracing::subscriber::set_global_default(IgnoringSubscriber)));
         let watcher = Self::default();
         let result = tracing::subscriber::with_default(watcher.clone(), work);
         let notes = watcher.notes.lock().unwrap().clone();
@@ -81,10 +81,10 @@ impl Watcher {
     }
 }
 
-/// Wants to hear everything, and does nothing with it.
-struct Deaf;
+/// A subscriber that enables everything and records nothing.
+struct IgnoringSubscriber;
 
-impl Subscriber for Deaf {
+impl Subscriber for IgnoringSubscriber {
     fn enabled(&self, _: &Metadata<'_>) -> bool {
         true
     }
@@ -100,7 +100,7 @@ impl Subscriber for Deaf {
     fn exit(&self, _: &Id) {}
 }
 
-impl Subscriber for Watcher {
+impl Subscriber for RecordingSubscriber {
     fn enabled(&self, _: &Metadata<'_>) -> bool {
         true
     }
@@ -113,7 +113,7 @@ impl Subscriber for Watcher {
 
     fn record(&self, span: &Id, values: &Record<'_>) {
         let mut notes = self.notes.lock().unwrap();
-        let its = |note: &&mut Note| !note.is_event && note.span == span.into_u64();
+        let its = |note: &&mut LogEntry| !note.is_event && note.span == span.into_u64();
         let note = notes.iter_mut().find(its).unwrap();
         values.record(&mut Fields(&mut note.text));
     }
@@ -134,22 +134,22 @@ impl Subscriber for Watcher {
     }
 }
 
-/// The calls that spans name, in their order.
-fn spans(notes: &[Note]) -> Vec<String> {
+/// The calls named by spans, in order.
+fn spans(notes: &[LogEntry]) -> Vec<String> {
     let spans = notes.iter().filter(|note| !note.is_event);
-    let call = |note: &Note| {
+    let call = |note: &LogEntry| {
         let (_, call) = note.text.split_once("call=\"").unwrap();
         call.split_once('"').unwrap().0.to_owned()
     };
     spans.map(call).collect()
 }
 
-/// The events that tell of failed attempts, each with the text of its span.
-fn failures(notes: &[Note]) -> Vec<(String, String)> {
+/// The events of failed attempts, each with the text of its span.
+fn failures(notes: &[LogEntry]) -> Vec<(String, String)> {
     let events = notes.iter().filter(|note| note.is_event);
     let failed = events.filter(|event| event.text.contains(" outcome="));
-    let with_span = |event: &Note| {
-        let its = |note: &&Note| !note.is_event && note.span == event.span;
+    let with_span = |event: &LogEntry| {
+        let its = |note: &&LogEntry| !note.is_event && note.span == event.span;
         let span = notes.iter().find(its).unwrap();
         (span.text.clone(), event.text.clone())
     };
@@ -169,7 +169,7 @@ async fn bucket(b2: &Client) -> BucketId {
 #[test]
 fn every_call_has_a_span_with_its_name() {
     let (b2, _, timer) = client();
-    let ((), notes) = Watcher::watch(|| {
+    let ((), notes) = RecordingSubscriber::watch(|| {
         timer.run(async {
             let bucket = bucket(&b2).await;
             b2.call(upload(&bucket, "f")).await.unwrap();
@@ -190,7 +190,7 @@ fn every_call_has_a_span_with_its_name() {
 }
 
 #[test]
-fn a_clock_that_is_wrong_is_told_once_and_a_right_one_never() {
+fn a_wrong_clock_is_logged_once_and_a_right_one_never() {
     for (hours, told) in [(0, 0), (1, 1), (-1, 1)] {
         let (_, emulator, timer) = client();
         let hour = Duration::from_secs(3_600);
@@ -209,7 +209,7 @@ fn a_clock_that_is_wrong_is_told_once_and_a_right_one_never() {
             }
         };
         let b2 = client_over(&emulator, &timer, backend);
-        let ((), notes) = Watcher::watch(|| {
+        let ((), notes) = RecordingSubscriber::watch(|| {
             timer.run(async {
                 for _ in 0..3 {
                     b2.call(ListBuckets::new()).await.unwrap();
@@ -244,7 +244,7 @@ fn every_failed_attempt_has_an_event_in_the_span_of_its_call() {
         }
     });
     let b2 = b2.build().unwrap();
-    let ((), notes) = Watcher::watch(|| {
+    let ((), notes) = RecordingSubscriber::watch(|| {
         timer.run(async {
             b2.call(ListBuckets::new()).await.unwrap();
             b2.call(ListBuckets::new()).await.unwrap_err();
@@ -273,7 +273,7 @@ fn every_failed_attempt_has_an_event_in_the_span_of_its_call() {
         assert!(event.contains(told), "{event}");
     }
     // The attempts that succeeded: two logins and a list.
-    let succeeded = |note: &&Note| note.is_event && note.text.contains("an attempt succeeded");
+    let succeeded = |note: &&LogEntry| note.is_event && note.text.contains("an attempt succeeded");
     let succeeded: Vec<_> = notes.iter().filter(succeeded).collect();
     assert_eq!(succeeded.len(), 3, "{notes:#?}");
     let last = &succeeded[2].text;
@@ -293,10 +293,10 @@ fn every_failed_attempt_has_an_event_in_the_span_of_its_call() {
     assert_eq!(waits("waiting for a login"), 2);
 }
 
-/// The events of retries: level and message, without the pauses, which are chance.
-fn retries(notes: &[Note]) -> Vec<(Level, String)> {
+/// The events of retries: level and message, without the random backoff.
+fn retries(notes: &[LogEntry]) -> Vec<(Level, String)> {
     let events = notes.iter().filter(|note| note.is_event);
-    let message = |note: &Note| {
+    let message = |note: &LogEntry| {
         let (_, rest) = note.text.split_once("message=")?;
         let (told, _) = rest.split_once("; retrying ")?;
         Some((note.level, told.to_owned()))
@@ -305,7 +305,7 @@ fn retries(notes: &[Note]) -> Vec<(Level, String)> {
 }
 
 #[test]
-fn a_retry_is_one_event_that_says_what_failed_why_and_how_often() {
+fn a_retry_is_one_event_with_the_failure_its_cause_and_the_attempt() {
     let (_, emulator, timer) = client();
     let parts = AtomicUsize::new(0);
     let b2 = wired(&emulator, &timer, move |request| {
@@ -319,7 +319,7 @@ fn a_retry_is_one_event_that_says_what_failed_why_and_how_often() {
         }
     });
     let b2 = b2.build().unwrap();
-    let ((), notes) = Watcher::watch(|| {
+    let ((), notes) = RecordingSubscriber::watch(|| {
         timer.run(async {
             let bucket = crate::uploading::bucket(&b2).await;
             let upload = bucket.upload("2026/cat.txt", "meow".repeat(30));
@@ -346,7 +346,7 @@ fn a_retry_is_one_event_that_says_what_failed_why_and_how_often() {
             ),
         ]
     );
-    let of_the_part = |note: &&Note| note.text.contains(" attempt=2 of=10 pause=");
+    let of_the_part = |note: &&LogEntry| note.text.contains(" attempt=2 of=10 pause=");
     let event = notes.iter().find(of_the_part).unwrap();
     for field in [
         r#" call="b2_upload_part""#,
@@ -362,7 +362,7 @@ fn a_retry_is_one_event_that_says_what_failed_why_and_how_often() {
 }
 
 #[test]
-fn a_login_that_fails_is_told_with_the_pause_that_it_really_makes() {
+fn a_failed_authorization_is_logged_with_its_actual_backoff() {
     let (_, emulator, timer) = client();
     let logins = AtomicUsize::new(0);
     let b2 = wired(&emulator, &timer, move |request| {
@@ -371,7 +371,7 @@ fn a_login_that_fails_is_told_with_the_pause_that_it_really_makes() {
         fails.then(|| Err(HttpError::new(HttpErrorKind::Connect, Phase::NotSent)))
     });
     let b2 = b2.build().unwrap();
-    let ((), notes) = Watcher::watch(|| drop(timer.run(b2.session()).unwrap()));
+    let ((), notes) = RecordingSubscriber::watch(|| drop(timer.run(b2.session()).unwrap()));
     let second = notes
         .iter()
         .find(|note| note.text.contains("attempt 2 of "));
@@ -390,10 +390,11 @@ fn an_outage_is_one_warning_that_names_the_host_and_the_reason() {
         fails.then(|| Err(HttpError::new(HttpErrorKind::Connect, Phase::NotSent)))
     });
     let b2 = b2.build().unwrap();
-    let ((), notes) = Watcher::watch(|| {
+    let ((), notes) = RecordingSubscriber::watch(|| {
         timer.run(b2.call(ListBuckets::new())).unwrap();
     });
-    let is_warning = |note: &&Note| note.level == Level::WARN && note.text.contains("outage has");
+    let is_warning =
+        |note: &&LogEntry| note.level == Level::WARN && note.text.contains("outage has");
     let warnings: Vec<_> = notes.iter().filter(is_warning).collect();
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     let (_, host) = emulator.url().split_once("://").unwrap();
@@ -406,7 +407,7 @@ fn an_outage_is_one_warning_that_names_the_host_and_the_reason() {
 #[test]
 fn the_spans_of_a_transfer_name_its_bucket_file_and_part() {
     let (b2, _, timer) = client();
-    let ((), notes) = Watcher::watch(|| {
+    let ((), notes) = RecordingSubscriber::watch(|| {
         timer.run(async {
             let bucket = crate::uploading::bucket(&b2).await;
             let cat = bucket.upload("cat", "meow".repeat(30)).part_size(40);
@@ -448,7 +449,7 @@ fn the_spans_of_a_transfer_name_its_bucket_file_and_part() {
 }
 
 #[test]
-fn a_thousand_calls_that_b2_asks_to_wait_are_one_warning() {
+fn a_shared_pause_of_a_thousand_calls_is_one_warning() {
     let (_, emulator, timer) = client();
     let listings = AtomicUsize::new(0);
     let (wire, clock) = (emulator.clone(), timer.clone());
@@ -469,7 +470,7 @@ fn a_thousand_calls_that_b2_asks_to_wait_are_one_warning() {
         }
     };
     let b2 = client_over(&emulator, &timer, backend);
-    let ((), notes) = Watcher::watch(|| {
+    let ((), notes) = RecordingSubscriber::watch(|| {
         timer.run(async {
             b2.session().await.unwrap();
             let calls = (0..1_000).map(|_| b2.call(ListBuckets::new()));
@@ -483,7 +484,7 @@ fn a_thousand_calls_that_b2_asks_to_wait_are_one_warning() {
     assert!(warnings[0].contains(" status=429"));
 }
 
-/// What fails has the name of its file, whatever it is that fails.
+/// An error of any call about a file names the file.
 #[test]
 fn every_error_of_a_call_about_a_file_names_it() {
     let (_, emulator, timer) = client();
@@ -551,8 +552,8 @@ fn every_error_of_a_call_about_a_file_names_it() {
     });
 }
 
-/// The secrets that a session has: what must not be seen, in any writing.
-fn writings(secret: &[u8]) -> Vec<String> {
+/// The secrets of a session, in every encoding.
+fn encodings(secret: &[u8]) -> Vec<String> {
     use base64::Engine as _;
     use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD};
     let hex =
@@ -572,14 +573,14 @@ fn writings(secret: &[u8]) -> Vec<String> {
     writings
 }
 
-fn seen(notes: &[Note], secret: &[u8]) -> Option<String> {
-    let writings = writings(secret);
-    let shows = |note: &&Note| writings.iter().any(|writing| note.text.contains(writing));
+fn seen(notes: &[LogEntry], secret: &[u8]) -> Option<String> {
+    let writings = encodings(secret);
+    let shows = |note: &&LogEntry| writings.iter().any(|writing| note.text.contains(writing));
     notes.iter().find(shows).map(|note| note.text.clone())
 }
 
 #[test]
-fn no_span_or_event_shows_a_secret_whatever_happens() {
+fn no_span_or_event_shows_a_secret() {
     const KEY: &str = "canary7f3a+key/of=the~account";
     const SSE_C: &[u8; 32] = b"canary9b1c of a customer's key!!";
     let emulator = Emulator::builder()
@@ -623,7 +624,7 @@ fn no_span_or_event_shows_a_secret_whatever_happens() {
     let wrong_key = wired(&emulator, &timer, |_| None);
     let wrong_key = wrong_key.credentials(Credentials::new("0012key-id", "canary5d5d").unwrap());
     let wrong_key = wrong_key.build().unwrap();
-    let ((), notes) = Watcher::watch(|| {
+    let ((), notes) = RecordingSubscriber::watch(|| {
         timer.run(async {
             let customer = || CustomerKey::new(*SSE_C);
             let bucket = bucket(&b2).await;
@@ -678,7 +679,7 @@ fn no_span_or_event_shows_a_secret_whatever_happens() {
 }
 
 #[test]
-fn a_secret_that_is_shown_would_be_seen() {
+fn the_search_for_secrets_in_telemetry_finds_them() {
     let secret = b"canary+/7f3a";
     for writing in [
         "canary+/7f3a",
@@ -687,9 +688,10 @@ fn a_secret_that_is_shown_would_be_seen() {
         "63616E6172792B2F37663361",
         "canary%2B/7f3a",
     ] {
-        let ((), event) = Watcher::watch(|| tracing::trace!(writing, "told"));
-        let ((), span) = Watcher::watch(|| drop(tracing::trace_span!("span", ?writing)));
-        let ((), later) = Watcher::watch(|| {
+        let ((), event) = RecordingSubscriber::watch(|| tracing::trace!(writing, "told"));
+        let ((), span) =
+            RecordingSubscriber::watch(|| drop(tracing::trace_span!("span", ?writing)));
+        let ((), later) = RecordingSubscriber::watch(|| {
             let span = tracing::trace_span!("span", writing = tracing::field::Empty);
             span.record("writing", writing);
         });
@@ -719,7 +721,7 @@ fn counted(b2: &Client) -> [u64; 3] {
 }
 
 #[test]
-fn calls_are_counted_by_their_class() {
+fn calls_are_counted_by_billing_class() {
     let (b2, emulator, timer) = client();
     assert_eq!(counted(&b2), [0, 0, 0]);
     timer.run(async {
@@ -759,7 +761,7 @@ fn calls_are_counted_by_their_class() {
 }
 
 #[test]
-fn what_never_left_is_not_counted_and_what_was_tried_again_is() {
+fn unsent_calls_are_not_counted_and_retries_are() {
     let (_, emulator, timer) = client();
     let listings = AtomicUsize::new(0);
     let answer = move |n| -> Option<Result<Response, HttpError>> {

@@ -1,4 +1,4 @@
-//! When tokens expire.
+//! Expiry of tokens.
 
 use b2kit::api::{DownloadFileByName, ListBuckets, UploadFile};
 use b2kit::types::{BucketName, FileName, Secret};
@@ -9,7 +9,7 @@ use futures::future::join_all;
 use crate::client;
 
 #[test]
-fn an_expired_token_is_renewed_and_nobody_notices() {
+fn an_expired_token_is_renewed_without_an_error() {
     let (b2, emulator, timer) = client();
     timer.run(async {
         b2.call(ListBuckets::new()).await.unwrap();
@@ -52,7 +52,7 @@ fn many_calls_at_once_authorize_once() {
 }
 
 #[test]
-fn a_wrong_key_is_told_as_such_after_one_request() {
+fn a_wrong_key_is_a_credentials_error_after_one_request() {
     let (_, emulator, _) = client();
     let b2 = Client::builder()
         .credentials(Credentials::new(emulator.key_id(), "wrong").unwrap())
@@ -90,7 +90,7 @@ fn a_session_without_credentials_ends_with_its_token() {
 }
 
 #[test]
-fn an_expired_upload_url_is_replaced_and_the_account_is_not_authorized_anew() {
+fn an_expired_upload_url_is_replaced_without_a_new_authorization() {
     let (b2, emulator, _) = client();
     block_on(async {
         let bucket = b2kit::api::CreateBucket::new(
@@ -111,7 +111,7 @@ fn an_expired_upload_url_is_replaced_and_the_account_is_not_authorized_anew() {
 }
 
 #[test]
-fn the_test_mode_goes_with_every_request_and_is_off_by_default() {
+fn the_test_mode_header_is_on_every_request_and_off_by_default() {
     use b2kit::{HttpClient as _, Request, TestMode};
     use std::sync::{Arc, Mutex};
     for (mode, word) in [

@@ -1,4 +1,4 @@
-//! What comes byte by byte has an end: each limit that is documented, on a server that keeps every connection going.
+//! Peers that send or read byte by byte: every documented limit applies to them.
 
 use std::fs;
 use std::pin::pin;
@@ -12,8 +12,8 @@ use b2kit::http::{self, header};
 use b2kit::transfer::Source;
 use b2kit::types::{FileName, Sha1};
 use b2kit::{
-    BucketHandle, Bytes, Client, Error, ErrorKind, RetryStopReason, HttpClient as _, HttpErrorKind,
-    ManualTimer, Request, Response, ResponseBody, RetryPolicy, Throughput, Timer as _,
+    BucketHandle, Bytes, Client, Error, ErrorKind, HttpClient as _, HttpErrorKind, ManualTimer,
+    Request, Response, ResponseBody, RetryPolicy, RetryStopReason, Throughput, Timer as _,
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
@@ -24,7 +24,7 @@ use crate::{call_of, client, http_answer, http_refusal, served};
 const SECOND: Duration = Duration::from_secs(1);
 
 /// The body of a response, a byte after each pause.
-fn slowly(timer: &ManualTimer, pause: Duration, response: Response) -> Response {
+fn trickling_response(timer: &ManualTimer, pause: Duration, response: Response) -> Response {
     let (head, body) = response.into_parts();
     let timer = timer.clone();
     let bytes = stream::once(body.collect(1 << 30))
@@ -40,7 +40,7 @@ fn slowly(timer: &ManualTimer, pause: Duration, response: Response) -> Response 
     Response::from_parts(head, ResponseBody::new(None, bytes))
 }
 
-/// A client whose answers to `call` trickle: a byte every `pause`.
+/// A client whose replies to `call` trickle: a byte every `pause`.
 fn trickling(
     call: &'static str,
     pause: Duration,
@@ -59,7 +59,7 @@ fn trickling(
                 return Ok(response);
             }
             counted.fetch_add(1, Ordering::Relaxed);
-            Ok(slowly(&clock, pause, response))
+            Ok(trickling_response(&clock, pause, response))
         }
     };
     let client = served(&emulator)
@@ -89,7 +89,7 @@ fn within(deadline: Duration) -> RetryPolicy {
 }
 
 #[test]
-fn a_reply_that_trickles_ends_with_the_five_minutes_that_a_call_has() {
+fn a_trickling_reply_ends_after_the_five_minutes_of_a_call() {
     // At a byte a second the stall is never reached; and the least throughput is switched off.
     for (least, expected) in [(0, 300), (16 << 10, 300)] {
         let (_, emulator, timer) = client();
@@ -104,7 +104,7 @@ fn a_reply_that_trickles_ends_with_the_five_minutes_that_a_call_has() {
                 }
                 let endless = vec![b' '; 1_000_000];
                 let response = Response::new(ResponseBody::from(endless));
-                Ok(slowly(&clock, SECOND, response))
+                Ok(trickling_response(&clock, SECOND, response))
             }
         };
         let b2 = served(&emulator)
@@ -125,7 +125,7 @@ fn a_reply_that_trickles_ends_with_the_five_minutes_that_a_call_has() {
 }
 
 #[test]
-fn an_errors_body_that_trickles_is_not_waited_for() {
+fn a_trickling_error_body_is_not_waited_for() {
     let (_, emulator, timer) = client();
     let clock = timer.clone();
     let listings = AtomicUsize::new(0);
@@ -137,7 +137,7 @@ fn an_errors_body_that_trickles_is_not_waited_for() {
         async move {
             if first {
                 let refusal = http_refusal(503, &"x".repeat(60_000));
-                return Ok(slowly(&clock, 5 * SECOND, refusal));
+                return Ok(trickling_response(&clock, 5 * SECOND, refusal));
             }
             wire.send(request).await
         }
@@ -151,21 +151,25 @@ fn an_errors_body_that_trickles_is_not_waited_for() {
 }
 
 #[test]
-fn a_users_deadline_holds_for_a_reply_and_an_errors_body_that_trickle() {
+fn a_deadline_ends_trickling_replies_and_error_bodies() {
     for call in ["b2_list_buckets", "b2_authorize_account"] {
         let (b2, timer, _) = trickling(call, SECOND, within(5 * SECOND));
         let began = timer.now();
         let error = timer.run(b2.call(ListBuckets::new())).unwrap_err();
-        assert_eq!(error.gave_up(), Some(RetryStopReason::Deadline), "{error:?}");
+        assert_eq!(
+            error.gave_up(),
+            Some(RetryStopReason::Deadline),
+            "{error:?}"
+        );
         assert!(timer.now() - began <= 5 * SECOND, "{call}");
     }
 }
 
-/// The answers are counted in the low digits, and their bytes in the high ones.
+/// Counts replies in the low digits and their bytes in the high ones.
 const A_BYTE: usize = 1_000;
 
-/// A bucket with a file of 400 kB, through another client with this policy whose downloads trickle.
-fn file_that_trickles(
+/// A bucket with a file of 400 kB, and a client with this policy whose downloads trickle.
+fn trickling_file(
     pause: Duration,
     retry: RetryPolicy,
 ) -> (BucketHandle, ManualTimer, Arc<AtomicUsize>) {
@@ -183,7 +187,7 @@ fn file_that_trickles(
                 return Ok(response);
             }
             counted.fetch_add(1, Ordering::Relaxed);
-            let (head, body) = slowly(&clock, pause, response).into_parts();
+            let (head, body) = trickling_response(&clock, pause, response).into_parts();
             let body = body.inspect_ok(move |_| {
                 counted.fetch_add(A_BYTE, Ordering::Relaxed);
             });
@@ -207,7 +211,7 @@ fn file_that_trickles(
     (bucket, timer, asked)
 }
 
-/// Runs what also waits for threads of the pool.
+/// Runs a future that also waits for threads of the pool.
 fn run<F: Future>(timer: &ManualTimer, future: F) -> F::Output {
     let (mut future, mut run) = (pin!(future), Run::new(timer));
     loop {
@@ -218,7 +222,7 @@ fn run<F: Future>(timer: &ManualTimer, future: F) -> F::Output {
 }
 
 #[test]
-fn a_users_deadline_holds_for_each_end_of_a_download_that_trickles() {
+fn a_deadline_ends_every_kind_of_trickling_download() {
     let dir = tempfile::tempdir().unwrap();
     for end in [
         "stream",
@@ -230,7 +234,7 @@ fn a_users_deadline_holds_for_each_end_of_a_download_that_trickles() {
     ] {
         // Fast enough for the least throughput, and for no stall.
         let pause = Duration::from_millis(2);
-        let (bucket, timer, asked) = file_that_trickles(pause, within(5 * SECOND));
+        let (bucket, timer, asked) = trickling_file(pause, within(5 * SECOND));
         let (began, path) = (timer.now(), dir.path().join(end));
         let download = bucket.download("f");
         let error = run(&timer, async {
@@ -266,7 +270,11 @@ fn a_users_deadline_holds_for_each_end_of_a_download_that_trickles() {
         );
         assert!(bytes <= asked * 2_500, "{end}: {bytes} bytes, one in 2 ms");
         assert_eq!(error.kind(), ErrorKind::Http, "{end}: {error:?}");
-        assert_eq!(error.gave_up(), Some(RetryStopReason::Deadline), "{end}: {error:?}");
+        assert_eq!(
+            error.gave_up(),
+            Some(RetryStopReason::Deadline),
+            "{end}: {error:?}"
+        );
         assert!(timed_out(&error), "{end}: {error:?}");
         assert!(asked <= 4, "{end}");
     }
@@ -278,7 +286,7 @@ fn a_users_deadline_holds_for_each_end_of_a_download_that_trickles() {
 #[test]
 fn a_download_that_makes_progress_may_take_longer_than_the_deadline() {
     let retry = within(5 * SECOND);
-    let (bucket, timer, asked) = file_that_trickles(Duration::from_micros(15), retry);
+    let (bucket, timer, asked) = trickling_file(Duration::from_micros(15), retry);
     let began = timer.now();
     let stream = timer.run(bucket.download("f").stream()).unwrap();
     let back = timer.run(stream.collect(1 << 20)).unwrap();
@@ -288,7 +296,7 @@ fn a_download_that_makes_progress_may_take_longer_than_the_deadline() {
 }
 
 #[test]
-fn a_reader_that_rests_and_a_bandwidth_limit_are_no_trickle() {
+fn a_pausing_reader_and_a_bandwidth_limit_do_not_count_as_trickling() {
     let (_, emulator, timer) = client();
     // A thirtieth of the least throughput, by our own will.
     let b2 = served(&emulator)
@@ -314,8 +322,8 @@ fn a_reader_that_rests_and_a_bandwidth_limit_are_no_trickle() {
 }
 
 #[test]
-fn a_download_without_a_deadline_gives_up_what_trickles_and_asks_again_from_there() {
-    let (bucket, timer, asked) = file_that_trickles(5 * SECOND, RetryPolicy::default());
+fn a_trickling_download_without_a_deadline_is_aborted_and_resumed() {
+    let (bucket, timer, asked) = trickling_file(5 * SECOND, RetryPolicy::default());
     let began = timer.now();
     let mut stream = timer.run(bucket.download("f").stream()).unwrap();
     let error = timer.run(async {
@@ -335,7 +343,7 @@ fn a_download_without_a_deadline_gives_up_what_trickles_and_asks_again_from_ther
 }
 
 #[test]
-fn the_reply_to_an_upload_that_trickles_is_given_up_and_the_upload_is_looked_for() {
+fn a_trickling_reply_to_an_upload_is_aborted_and_reconciled() {
     let retry = RetryPolicy::disabled();
     let (b2, timer, _) = trickling("b2_upload_file", 5 * SECOND, retry);
     timer.run(async {
@@ -349,7 +357,7 @@ fn the_reply_to_an_upload_that_trickles_is_given_up_and_the_upload_is_looked_for
 }
 
 #[test]
-fn a_users_deadline_holds_for_each_part_of_an_upload_and_nothing_stays() {
+fn a_deadline_bounds_each_part_of_an_upload_and_nothing_is_left_behind() {
     let (b2, timer, _) = trickling("b2_upload_part", SECOND, within(5 * SECOND));
     timer.run(async {
         let bucket = bucket(&b2).await;
@@ -360,7 +368,11 @@ fn a_users_deadline_holds_for_each_part_of_an_upload_and_nothing_stays() {
             let began = timer.now();
             let upload = bucket.upload("f", source).part_size(100);
             let error = upload.await.unwrap_err();
-            assert_eq!(error.gave_up(), Some(RetryStopReason::Deadline), "{error:?}");
+            assert_eq!(
+                error.gave_up(),
+                Some(RetryStopReason::Deadline),
+                "{error:?}"
+            );
             assert!(error.part().is_some());
             assert!(timer.now() - began <= 6 * SECOND, "{error:?}");
             assert!(b2.unfinished().is_empty());
@@ -369,7 +381,7 @@ fn a_users_deadline_holds_for_each_part_of_an_upload_and_nothing_stays() {
 }
 
 #[test]
-fn a_users_deadline_holds_for_copies_compositions_and_listings() {
+fn a_deadline_bounds_copies_compositions_and_listings() {
     for (call, what) in [
         ("b2_copy_file", "copy"),
         ("b2_copy_part", "copy in parts"),
@@ -405,7 +417,11 @@ fn a_users_deadline_holds_for_copies_compositions_and_listings() {
                 }
             };
             assert_eq!(error.call(), Some(call), "{what}: {error:?}");
-            assert_eq!(error.gave_up(), Some(RetryStopReason::Deadline), "{what}: {error:?}");
+            assert_eq!(
+                error.gave_up(),
+                Some(RetryStopReason::Deadline),
+                "{what}: {error:?}"
+            );
             let took = timer.now() - began;
             assert!(took <= 6 * SECOND, "{what}: {took:?}");
             assert!(asked.load(Ordering::Relaxed) > 0);
@@ -414,7 +430,7 @@ fn a_users_deadline_holds_for_copies_compositions_and_listings() {
 }
 
 #[test]
-fn a_call_on_which_b2_works_for_minutes_has_its_forty() {
+fn a_long_running_call_may_take_forty_minutes() {
     let (_, emulator, timer) = client();
     let (clock, wire) = (timer.clone(), emulator.clone());
     let backend = move |request: Request| {
@@ -425,7 +441,7 @@ fn a_call_on_which_b2_works_for_minutes_has_its_forty() {
             }
             clock.sleep(1_100 * SECOND).await;
             let endless = Response::new(ResponseBody::from(vec![b' '; 1_000_000]));
-            Ok(slowly(&clock, SECOND / 10, endless))
+            Ok(trickling_response(&clock, SECOND / 10, endless))
         }
     };
     let b2 = served(&emulator).backend(backend).timer(timer.clone());
@@ -438,7 +454,7 @@ fn a_call_on_which_b2_works_for_minutes_has_its_forty() {
 }
 
 #[test]
-fn a_list_of_endless_empty_pages_ends_with_a_users_deadline() {
+fn a_list_of_endless_empty_pages_ends_at_the_deadline() {
     let (_, emulator, timer) = client();
     let (clock, wire, pages) = (
         timer.clone(),
@@ -464,12 +480,16 @@ fn a_list_of_endless_empty_pages_ends_with_a_users_deadline() {
     let began = timer.now();
     let mut files = b2.paginate(ListFileNames::new("4_z1"));
     let error = timer.run(files.try_next()).unwrap_err();
-    assert_eq!(error.gave_up(), Some(RetryStopReason::Deadline), "{error:?}");
+    assert_eq!(
+        error.gave_up(),
+        Some(RetryStopReason::Deadline),
+        "{error:?}"
+    );
     assert!(timer.now() - began <= 7 * SECOND);
     assert!(timer.run(files.try_next()).unwrap().is_none());
 }
 
-/// In every place where a source of the user's is read.
+/// Everywhere where a user's source is read.
 #[test]
 fn a_source_of_endless_empty_chunks_is_an_error_of_the_source() {
     let nothing = || stream::repeat_with(|| Ok(Bytes::new()));
@@ -498,9 +518,9 @@ fn a_source_of_endless_empty_chunks_is_an_error_of_the_source() {
     }
 }
 
-/// A large part of single bytes would else take many times its memory.
+/// Buffering a part as single-byte chunks would take many times its memory.
 #[test]
-fn a_source_of_single_bytes_arrives_whole() {
+fn a_source_of_single_byte_chunks_arrives_complete() {
     let (b2, _, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2).await;
@@ -515,7 +535,7 @@ fn a_source_of_single_bytes_arrives_whole() {
 }
 
 #[test]
-fn a_response_without_a_length_is_held_to_the_limits_too() {
+fn a_response_without_a_length_is_bounded_too() {
     let (_, emulator, timer) = client();
     let (clock, wire) = (timer.clone(), emulator.clone());
     let backend = move |request: Request| {
@@ -524,7 +544,7 @@ fn a_response_without_a_length_is_held_to_the_limits_too() {
             if call_of(&request) != "b2_list_buckets" {
                 return wire.send(request).await;
             }
-            let mut response = slowly(
+            let mut response = trickling_response(
                 &clock,
                 5 * SECOND,
                 Response::new(ResponseBody::from(vec![b' '; 100_000])),
@@ -545,7 +565,7 @@ fn a_response_without_a_length_is_held_to_the_limits_too() {
 }
 
 #[test]
-fn a_connection_that_the_system_gives_up_is_no_deadline_that_has_passed() {
+fn a_connection_timed_out_by_the_system_is_not_a_passed_deadline() {
     let (_, emulator, timer) = client();
     let (b2, asked) = (emulator.clone(), Arc::new(AtomicUsize::new(0)));
     let backend = move |request: Request| {

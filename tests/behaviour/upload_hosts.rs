@@ -1,4 +1,4 @@
-//! Uploads to machines that misbehave: while they are sent, and when they are to be answered.
+//! Upload hosts that misbehave while they receive the body or when they should respond.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,9 +20,14 @@ fn emulator() -> Emulator {
         .build()
 }
 
-/// Uploads so many bytes, in one piece or in parts of 100, and looks at what has become of them. How long it took, and
-/// whether B2 may have them twice.
-fn arrive(emulator: &Emulator, timer: &ManualTimer, b2: &Client, len: usize) -> (Duration, bool) {
+/// Uploads this many bytes, at once or in parts of 100, and checks the result. Returns how long it took, and whether it
+/// is a possible duplicate.
+fn assert_arrives(
+    emulator: &Emulator,
+    timer: &ManualTimer,
+    b2: &Client,
+    len: usize,
+) -> (Duration, bool) {
     let content = content(len);
     timer.run(async {
         let bucket = bucket(b2).await;
@@ -43,7 +48,7 @@ fn refusal(code: &str, message: &str) -> FaultKind {
 }
 
 #[test]
-fn what_a_machine_does_not_take_whole_goes_to_another() {
+fn an_upload_that_a_host_cuts_off_goes_to_another() {
     for len in [1, 50, 500] {
         // What one machine gets: the digits of its SHA-1 behind a file, and before a part that was hashed first.
         let sent = len.min(100) as u64 + if len == 500 { 0 } else { 40 };
@@ -57,7 +62,10 @@ fn what_a_machine_does_not_take_whole_goes_to_another() {
             FaultKind::CorruptUpload { at: 0 },
         ];
         for after in [0, 1, sent / 2, sent - 1] {
-            troubles.extend([FaultKind::CutUpload { after }, FaultKind::ResetUpload { after }]);
+            troubles.extend([
+                FaultKind::CutUpload { after },
+                FaultKind::ResetUpload { after },
+            ]);
         }
         for trouble in troubles {
             let (emulator, timer) = (emulator(), ManualTimer::new());
@@ -69,7 +77,7 @@ fn what_a_machine_does_not_take_whole_goes_to_another() {
                 .faults()
                 .add(Fault::new(trouble.clone()).on(upload).nth(1));
             let b2 = client_of(&emulator, &timer);
-            let (took, twice) = arrive(&emulator, &timer, &b2, len);
+            let (took, twice) = assert_arrives(&emulator, &timer, &b2, len);
             let what = format!("{len} bytes, {trouble:?}");
             assert_eq!(emulator.faults().hits(fault), 1, "{what}");
             assert!(took < Duration::from_secs(1) && !twice, "{what}: {took:?}");
@@ -83,7 +91,7 @@ fn what_a_machine_does_not_take_whole_goes_to_another() {
 }
 
 #[test]
-fn a_machine_that_stops_reading_is_left_after_20_seconds() {
+fn a_host_that_stops_reading_is_abandoned_after_20_seconds() {
     for len in [50, 500] {
         let (emulator, timer) = (emulator(), ManualTimer::new());
         let stall = Fault::new(FaultKind::StallUpload { after: 25 });
@@ -91,7 +99,7 @@ fn a_machine_that_stops_reading_is_left_after_20_seconds() {
         let stall = Fault::new(FaultKind::StallUpload { after: 25 });
         emulator.faults().add(stall.on("b2_upload_part").nth(1));
         let b2 = client_of(&emulator, &timer);
-        let (took, twice) = arrive(&emulator, &timer, &b2, len);
+        let (took, twice) = assert_arrives(&emulator, &timer, &b2, len);
         assert!(
             took >= Duration::from_secs(20) && took < Duration::from_secs(30),
             "{took:?}"
@@ -101,7 +109,7 @@ fn a_machine_that_stops_reading_is_left_after_20_seconds() {
 }
 
 #[test]
-fn a_machine_that_takes_everything_and_says_nothing_is_left_after_two_minutes() {
+fn a_host_that_never_responds_is_abandoned_after_two_minutes() {
     for len in [50, 500] {
         let (emulator, timer) = (emulator(), ManualTimer::new());
         let (network, uploads) = (emulator.clone(), Arc::new(AtomicUsize::new(0)));
@@ -121,7 +129,7 @@ fn a_machine_that_takes_everything_and_says_nothing_is_left_after_two_minutes() 
             }
         };
         let b2 = client_over(&emulator, &timer, mute);
-        let (took, twice) = arrive(&emulator, &timer, &b2, len);
+        let (took, twice) = assert_arrives(&emulator, &timer, &b2, len);
         assert!(
             took >= Duration::from_secs(120) && took < Duration::from_secs(150),
             "{took:?}"
@@ -132,7 +140,7 @@ fn a_machine_that_takes_everything_and_says_nothing_is_left_after_two_minutes() 
 }
 
 #[test]
-fn the_sizes_at_the_edges_come_through_many_troubles() {
+fn boundary_sizes_arrive_despite_many_faults() {
     for_seeds(0..200, |seed| {
         let content = content([0, 1, 100][seed as usize % 3]);
         let (b2, chaos) = Chaos::seeded(seed, 20);

@@ -16,7 +16,9 @@ use b2kit::types::{
     Action, BucketName, BucketType, CustomerKey, EncryptionSetting, FileId, FileInfo, FileName,
     FileVersion, LegalHold, ListedFile, PartNumber, Restricted, RetentionMode, Sha1, Timestamp,
 };
-use b2kit::{BucketHandle, Bytes, Client, Error, ErrorKind, UnfinishedState, RetryPolicy, Timer as _};
+use b2kit::{
+    BucketHandle, Bytes, Client, Error, ErrorKind, RetryPolicy, Timer as _, UnfinishedState,
+};
 use futures::StreamExt as _;
 use futures::{TryStreamExt as _, stream};
 
@@ -31,13 +33,13 @@ pub(crate) async fn bucket(b2: &Client) -> BucketHandle {
     BucketHandle::new(b2.clone(), bucket.bucket_id, name)
 }
 
-/// Bytes of which no two stretches are alike.
+/// Bytes that don't repeat, so that a misplaced range is noticed.
 pub(crate) fn content(len: usize) -> Bytes {
     let mut chance = fastrand::Rng::with_seed(len as u64);
     (0..len).map(|_| chance.u8(..)).collect()
 }
 
-/// Chunks of uneven sizes.
+/// The bytes in chunks of uneven sizes.
 pub(crate) fn in_chunks(content: &Bytes) -> Vec<io::Result<Bytes>> {
     let mut chance = fastrand::Rng::with_seed(3);
     let (mut rest, mut chunks) = (content.clone(), Vec::new());
@@ -93,7 +95,7 @@ fn sources(content: &Bytes) -> Vec<(&'static str, Source)> {
 }
 
 #[test]
-fn what_comes_back_is_what_was_sent_whatever_the_size_and_the_source() {
+fn files_of_any_size_from_any_source_download_unchanged() {
     // Parts have at least 10 bytes and 100 are recommended.
     for len in [0, 1, 9, 10, 99, 100, 101, 199, 200, 201, 1_000, 1_234] {
         let content = content(len);
@@ -120,7 +122,7 @@ fn what_comes_back_is_what_was_sent_whatever_the_size_and_the_source() {
 }
 
 #[test]
-fn no_call_is_made_that_is_not_needed() {
+fn uploads_make_no_unnecessary_calls() {
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -143,7 +145,7 @@ fn no_call_is_made_that_is_not_needed() {
 }
 
 #[test]
-fn parts_go_side_by_side_and_never_more_than_allowed() {
+fn parts_are_sent_side_by_side_up_to_the_concurrency() {
     for concurrency in [1, 4, 20] {
         let (b2, chaos) = Chaos::calm();
         let took = chaos.timer.run(async {
@@ -164,7 +166,7 @@ fn parts_go_side_by_side_and_never_more_than_allowed() {
 }
 
 #[test]
-fn everything_that_is_asked_for_goes_with_the_file() {
+fn upload_options_are_stored_with_the_file() {
     let key = || EncryptionSetting::SseC(CustomerKey::new([7; 32]));
     for len in [50, 500] {
         let (b2, chaos) = Chaos::calm();
@@ -195,7 +197,7 @@ fn everything_that_is_asked_for_goes_with_the_file() {
 }
 
 #[test]
-fn an_upload_can_be_locked_and_says_how_it_is_to_be_cached() {
+fn an_upload_stores_its_lock_and_cache_control() {
     for len in [50, 500] {
         let (b2, chaos) = Chaos::calm();
         chaos.timer.run(async {
@@ -225,7 +227,7 @@ fn an_upload_can_be_locked_and_says_how_it_is_to_be_cached() {
 }
 
 #[test]
-fn each_byte_is_read_once_and_once_more_to_be_hashed_first_and_where_a_part_is_sent_again() {
+fn a_source_is_read_once_and_again_only_for_hash_first_and_retried_parts() {
     for (lost, hash_first, expected) in [
         (false, false, 1_000),
         (true, false, 1_100),
@@ -255,7 +257,7 @@ fn each_byte_is_read_once_and_once_more_to_be_hashed_first_and_where_a_part_is_s
 }
 
 #[test]
-fn what_comes_once_has_its_time_too_where_it_is_told() {
+fn a_stream_with_a_modification_time_stores_it() {
     for len in [50, 500] {
         let (b2, chaos) = Chaos::calm();
         chaos.timer.run(async {
@@ -269,7 +271,7 @@ fn what_comes_once_has_its_time_too_where_it_is_told() {
 }
 
 #[test]
-fn a_bad_name_or_part_size_is_refused_before_anything_is_sent() {
+fn an_invalid_name_or_part_size_fails_before_anything_is_sent() {
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -293,8 +295,8 @@ fn a_bad_name_or_part_size_is_refused_before_anything_is_sent() {
     });
 }
 
-/// Sources that don't keep their word, each with what the error says.
-fn liars(content: &Bytes) -> Vec<(&'static str, Source)> {
+/// Sources that break their promise, each with what the error says.
+fn broken_promises(content: &Bytes) -> Vec<(&'static str, Source)> {
     let len = content.len() as u64;
     let short = content.slice(..content.len() - 1);
     let broken = || {
@@ -348,9 +350,9 @@ fn liars(content: &Bytes) -> Vec<(&'static str, Source)> {
 }
 
 #[test]
-fn a_source_that_fails_or_does_not_keep_its_length_is_an_error_and_leaves_nothing() {
+fn a_source_that_fails_or_has_another_length_fails_the_upload_and_leaves_nothing() {
     for len in [50, 500] {
-        for (at, (what, source)) in liars(&content(len)).into_iter().enumerate() {
+        for (at, (what, source)) in broken_promises(&content(len)).into_iter().enumerate() {
             let (b2, chaos) = Chaos::calm();
             chaos.timer.run(async {
                 let bucket = bucket(&b2).await;
@@ -365,7 +367,7 @@ fn a_source_that_fails_or_does_not_keep_its_length_is_an_error_and_leaves_nothin
 }
 
 #[test]
-fn a_part_that_fails_for_good_stops_the_others_and_the_file_is_cancelled() {
+fn a_permanently_failing_part_stops_the_others_and_cancels_the_file() {
     let (b2, chaos) = Chaos::new(|_, _| None);
     let fifth = AtomicUsize::new(0);
     let (_, meddling) = Chaos::new(move |_, call| {
@@ -392,7 +394,7 @@ fn a_part_that_fails_for_good_stops_the_others_and_the_file_is_cancelled() {
 }
 
 #[test]
-fn a_file_that_can_not_be_cancelled_stays_in_the_ledger_until_it_is_reaped() {
+fn a_file_whose_cancel_fails_stays_in_the_ledger_until_orphans_are_cancelled() {
     let reachable = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let open = Arc::clone(&reachable);
     let (b2, chaos) = Chaos::new(move |_, call| match call {
@@ -411,7 +413,11 @@ fn a_file_that_can_not_be_cancelled_stays_in_the_ledger_until_it_is_reaped() {
         let left = b2.unfinished();
         assert_eq!((left.len(), left[0].state), (1, UnfinishedState::Orphaned));
         assert_eq!(left[0].file_name, "f");
-        assert_eq!(b2.cancel_orphaned_uploads().await.len(), 1, "it can't be reached yet");
+        assert_eq!(
+            b2.cancel_orphaned_uploads().await.len(),
+            1,
+            "it can't be reached yet"
+        );
         reachable.store(true, Ordering::Relaxed);
         assert!(b2.cancel_orphaned_uploads().await.is_empty());
         assert!(b2.unfinished().is_empty());
@@ -419,14 +425,16 @@ fn a_file_that_can_not_be_cancelled_stays_in_the_ledger_until_it_is_reaped() {
     });
 }
 
-/// The answer to the start is lost, and nobody may look for what was started: another is started, and the first one stays in
-/// the ledger.
+/// If the response to the start is lost and the key may not list files, another file is started,
+/// and the first stays in the ledger.
 #[test]
-fn a_start_that_can_not_be_looked_for_stays_in_the_ledger_and_the_upload_goes_on() {
+fn a_lost_start_that_can_not_be_looked_up_stays_in_the_ledger_and_the_upload_succeeds() {
     let may_look = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let (may, starts) = (Arc::clone(&may_look), AtomicUsize::new(0));
     let (b2, chaos) = Chaos::new(move |_, call| match call {
-        "b2_start_large_file" if starts.fetch_add(1, Ordering::Relaxed) == 0 => Some(NetworkFault::LostResponse),
+        "b2_start_large_file" if starts.fetch_add(1, Ordering::Relaxed) == 0 => {
+            Some(NetworkFault::LostResponse)
+        }
         "b2_list_unfinished_large_files" if !may.load(Ordering::Relaxed) => {
             Some(NetworkFault::Status(403, "transaction_cap_exceeded"))
         }
@@ -448,12 +456,19 @@ fn a_start_that_can_not_be_looked_for_stays_in_the_ledger_and_the_upload_goes_on
         };
         assert_eq!(
             state(&b2),
-            [(UnfinishedState::Orphaned, false), (UnfinishedState::UnderWay, true)]
+            [
+                (UnfinishedState::Orphaned, false),
+                (UnfinishedState::UnderWay, true)
+            ]
         );
-        assert_eq!(b2.cancel_orphaned_uploads().await.len(), 1, "nobody may look for it yet");
+        assert_eq!(
+            b2.cancel_orphaned_uploads().await.len(),
+            1,
+            "nobody may look for it yet"
+        );
         may_look.store(true, Ordering::Relaxed);
-        let (reaped, uploaded) = futures::join!(b2.cancel_orphaned_uploads(), upload);
-        assert!(reaped.is_empty());
+        let (cancelled, uploaded) = futures::join!(b2.cancel_orphaned_uploads(), upload);
+        assert!(cancelled.is_empty());
         let uploaded = uploaded.unwrap();
         assert_eq!(stored(&b2, &uploaded.file.file_id).await, content);
         assert!(b2.unfinished().is_empty() && unfinished(&bucket).await.is_empty());
@@ -462,7 +477,7 @@ fn a_start_that_can_not_be_looked_for_stays_in_the_ledger_and_the_upload_goes_on
 }
 
 #[test]
-fn a_lost_start_without_room_for_a_note_is_told_and_not_said_to_be_cleared_up() {
+fn a_lost_start_without_room_for_an_upload_id_is_reported_as_unknown() {
     let starts = AtomicUsize::new(0);
     let (b2, chaos) = Chaos::new(move |_, call| {
         let first = call == "b2_start_large_file" && starts.fetch_add(1, Ordering::Relaxed) == 0;
@@ -479,15 +494,15 @@ fn a_lost_start_without_room_for_a_note_is_told_and_not_said_to_be_cleared_up() 
             .await
             .unwrap();
         for _ in 0..2 {
-            let reaped = b2.cancel_orphaned_uploads().await;
-            let [(left, error)] = &reaped[..] else {
-                panic!("{reaped:?}");
+            let cancelled = b2.cancel_orphaned_uploads().await;
+            let [(left, error)] = &cancelled[..] else {
+                panic!("{cancelled:?}");
             };
-            assert_eq!((left.state, &left.file_id), (UnfinishedState::Orphaned, &None));
-            assert!(
-                error.to_string().contains("no room for the note"),
-                "{error}"
+            assert_eq!(
+                (left.state, &left.file_id),
+                (UnfinishedState::Orphaned, &None)
             );
+            assert!(error.to_string().contains("has no upload id"), "{error}");
         }
         assert_eq!(chaos.count("b2_cancel_large_file"), 0);
         assert_eq!(
@@ -497,13 +512,13 @@ fn a_lost_start_without_room_for_a_note_is_told_and_not_said_to_be_cleared_up() 
     });
 }
 
-/// Each request in turn meets each kind of trouble: the upload succeeds, or says what it met and leaves nothing.
+/// For each fault at each request, the upload succeeds, or reports the fault and leaves nothing.
 #[test]
-fn whatever_happens_to_whichever_request_ends_well_or_is_told() {
+fn each_fault_at_each_request_of_an_upload_is_survived_or_reported() {
     let content = content(555);
-    for trouble in NetworkFault::ALL {
+    for fault in NetworkFault::ALL {
         for struck in 0.. {
-            let (b2, chaos) = Chaos::new(move |number, _| (number == struck).then_some(trouble));
+            let (b2, chaos) = Chaos::new(move |number, _| (number == struck).then_some(fault));
             let (outcome, requests) = chaos.timer.run(async {
                 let calm = client_of(&chaos.emulator, &chaos.timer);
                 let there = bucket(&calm).await;
@@ -511,7 +526,7 @@ fn whatever_happens_to_whichever_request_ends_well_or_is_told() {
                     BucketHandle::new(b2.clone(), there.id().clone(), there.name().clone());
                 let outcome = bucket.upload("f", content.clone()).concurrency(2).await;
                 let requests = chaos.tally().0;
-                let case = format!("{trouble:?} at request {struck}");
+                let case = format!("{fault:?} at request {struck}");
                 let files = versions(&there).await;
                 match &outcome {
                     Ok(uploaded) => {
@@ -525,8 +540,8 @@ fn whatever_happens_to_whichever_request_ends_well_or_is_told() {
                     }
                     Err(error) => {
                         let login = chaos.log.lock().unwrap()[struck].0 == "b2_authorize_account";
-                        let final_for_all = !trouble.passes()
-                            || (login && trouble == NetworkFault::Status(401, "expired_auth_token"));
+                        let final_for_all = !fault.passes()
+                            || (login && fault == NetworkFault::Status(401, "expired_auth_token"));
                         assert!(final_for_all, "{case}: {error:?}");
                         assert!(files.is_empty(), "{case}");
                         b2.cancel_orphaned_uploads().await;
@@ -545,7 +560,7 @@ fn whatever_happens_to_whichever_request_ends_well_or_is_told() {
 }
 
 #[test]
-fn many_troubles_at_once_cost_no_byte_and_hardly_a_request_too_many() {
+fn many_simultaneous_faults_lose_no_byte_and_cost_few_extra_requests() {
     for_seeds(0..200, |seed| {
         let content = content(4_000 + seed as usize);
         let (b2, chaos) = Chaos::seeded(seed, 7);
@@ -554,20 +569,17 @@ fn many_troubles_at_once_cost_no_byte_and_hardly_a_request_too_many() {
             chaos.forget();
             let uploaded = bucket.upload("f", ranges(&content)).await;
             let uploaded = uploaded.unwrap_or_else(|error| panic!("seed {seed}: {error:?}"));
-            let (_, troubles) = chaos.tally();
+            let (_, faults) = chaos.tally();
             let parts = chaos.count("b2_upload_part");
             assert!(
-                parts <= uploaded.parts as usize + troubles,
+                parts <= uploaded.parts as usize + faults,
                 "seed {seed}: {parts} parts"
             );
-            assert!(
-                chaos.count("b2_authorize_account") <= troubles,
-                "seed {seed}"
-            );
+            assert!(chaos.count("b2_authorize_account") <= faults, "seed {seed}");
             chaos.forget();
             assert!(b2.unfinished().is_empty(), "seed {seed}");
         });
-        // Looked at without trouble.
+        // Checked without faults.
         let calm = client_of(&chaos.emulator, &chaos.timer);
         chaos.timer.run(async {
             let bucket = calm.bucket("holiday-photos").await.unwrap();
@@ -582,10 +594,10 @@ fn many_troubles_at_once_cost_no_byte_and_hardly_a_request_too_many() {
     });
 }
 
-/// Its parts are as large as B2's smallest, and nothing of it is in memory but in the emulator. That takes seconds; the many
-/// seeds are those of the test before, where as many parts have 100 bytes each.
+/// Parts have B2's minimum size, and only the emulator holds the file. This takes seconds, so it
+/// uses few seeds; the test before has many, with parts of 100 bytes.
 #[test]
-fn two_hundred_megabytes_through_a_bad_network_arrive_whole_and_leave_nothing() {
+fn an_upload_of_200_mb_over_a_faulty_network_arrives_complete_and_leaves_nothing() {
     const LEN: u64 = 200_000_000;
     const STEP: u64 = 1_000_000;
     let pattern = content(STEP as usize);
@@ -625,8 +637,8 @@ fn two_hundred_megabytes_through_a_bad_network_arrive_whole_and_leave_nothing() 
                 (40, LEN),
                 "seed {seed}"
             );
-            let (_, troubles) = chaos.tally();
-            assert!(troubles > 0 && chaos.count("b2_upload_part") <= 40 + troubles);
+            let (_, faults) = chaos.tally();
+            assert!(faults > 0 && chaos.count("b2_upload_part") <= 40 + faults);
             assert!(unfinished(&bucket).await.is_empty() && b2.unfinished().is_empty());
             let call = DownloadFileById::new(&uploaded.file.file_id);
             let mut body = b2.call(call).await.unwrap().body;
@@ -644,7 +656,7 @@ fn two_hundred_megabytes_through_a_bad_network_arrive_whole_and_leave_nothing() 
     });
 }
 
-/// Sources whose code panics, each at another place.
+/// Sources that panic, each at another place.
 fn panicking(content: &Bytes) -> Vec<Source> {
     struct Panics(bool);
     impl futures::io::AsyncRead for Panics {
@@ -699,7 +711,7 @@ fn panicking(content: &Bytes) -> Vec<Source> {
 }
 
 #[test]
-fn a_source_that_panics_fails_its_upload_with_a_source_error_and_leaves_nothing() {
+fn a_panicking_source_fails_its_upload_with_a_source_error_and_leaves_nothing() {
     for len in [50, 1_000] {
         for hash_first in [true, false] {
             for (at, source) in panicking(&content(len)).into_iter().enumerate() {
@@ -722,9 +734,9 @@ fn a_source_that_panics_fails_its_upload_with_a_source_error_and_leaves_nothing(
     }
 }
 
-/// A body that a program gives to a call is its code, too.
+/// A body that a program passes to a call is its code, too.
 #[test]
-fn a_body_that_panics_fails_its_call_with_a_source_error() {
+fn a_panicking_body_fails_its_call_with_a_source_error() {
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -750,7 +762,7 @@ fn a_body_that_panics_fails_its_call_with_a_source_error() {
     });
 }
 
-/// Polls the upload so many times, and drops it then. `Some` if it came to an end before.
+/// Polls the upload this many times, then drops it. `Some` if it completed before.
 pub(crate) async fn polled<T>(
     future: impl std::future::IntoFuture<Output = T>,
     polls: usize,
@@ -768,7 +780,7 @@ pub(crate) async fn polled<T>(
 }
 
 #[test]
-fn an_upload_dropped_at_any_moment_leaves_what_can_be_reaped_and_no_half_file() {
+fn an_upload_dropped_at_any_poll_leaves_only_what_orphan_cleanup_cancels() {
     for len in [50, 500] {
         let content = content(len);
         for polls in 0.. {
@@ -780,7 +792,10 @@ fn an_upload_dropped_at_any_moment_leaves_what_can_be_reaped_and_no_half_file() 
                 let sent = chaos.tally().0;
                 chaos.timer.sleep(Duration::from_secs(3_600)).await;
                 assert_eq!(chaos.tally().0, sent, "nothing leaves after the drop");
-                assert!(b2.cancel_orphaned_uploads().await.is_empty(), "after {polls}");
+                assert!(
+                    b2.cancel_orphaned_uploads().await.is_empty(),
+                    "after {polls}"
+                );
                 for version in versions(&bucket).await {
                     assert_eq!(
                         stored(&b2, &version.file_id).await,
@@ -806,7 +821,7 @@ fn an_upload_dropped_at_any_moment_leaves_what_can_be_reaped_and_no_half_file() 
 }
 
 #[test]
-fn a_file_dropped_while_it_was_finished_is_kept_if_it_is_there_and_never_cancelled() {
+fn an_upload_dropped_while_finishing_is_never_cancelled() {
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -838,7 +853,7 @@ fn a_file_dropped_while_it_was_finished_is_kept_if_it_is_there_and_never_cancell
 
 // Resuming.
 
-/// An upload that B2 stops after so many parts, and that is kept. Gives the token, from which it goes on.
+/// An upload that B2 stops after this many parts, and that is kept. Returns the token to resume it.
 async fn stopped(bucket: &BucketHandle, content: &Bytes, parts: usize) -> ResumeToken {
     let b2 = bucket.client();
     let sha1 = Sha1::of(content).to_string();
@@ -858,7 +873,7 @@ async fn stopped(bucket: &BucketHandle, content: &Bytes, parts: usize) -> Resume
 }
 
 #[test]
-fn an_upload_goes_on_where_an_earlier_one_stopped_and_sends_only_what_is_missing() {
+fn a_resumed_upload_sends_only_missing_parts() {
     let content = content(1_000);
     for there in 0..=10 {
         for by_token in [false, true] {
@@ -892,7 +907,7 @@ fn an_upload_goes_on_where_an_earlier_one_stopped_and_sends_only_what_is_missing
 }
 
 #[test]
-fn parts_of_another_size_are_used_where_they_lie() {
+fn a_resumed_upload_reuses_parts_of_another_part_size() {
     let content = content(1_000);
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
@@ -906,7 +921,7 @@ fn parts_of_another_size_are_used_where_they_lie() {
 }
 
 #[test]
-fn a_part_of_the_same_size_with_other_bytes_is_sent_again() {
+fn a_resumed_upload_resends_a_part_with_other_bytes() {
     let content = content(1_000);
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
@@ -923,7 +938,10 @@ fn a_part_of_the_same_size_with_other_bytes_is_sent_again() {
             .resume_from(token.clone())
             .plan();
         let plan = plan.await.unwrap();
-        assert_eq!(plan.parts[1].differs, Some("other bytes are there"));
+        assert_eq!(
+            plan.parts[1].differs,
+            Some("the part at B2 has other bytes")
+        );
         assert_eq!((plan.reused_bytes(), plan.missing_bytes()), (400, 600));
         let uploaded = bucket
             .upload("f", content.clone())
@@ -936,7 +954,7 @@ fn a_part_of_the_same_size_with_other_bytes_is_sent_again() {
 }
 
 #[test]
-fn what_is_not_ours_or_not_alike_is_left_alone_and_the_plan_says_why() {
+fn unfinished_uploads_that_are_foreign_or_differ_are_left_alone_and_the_plan_says_why() {
     let content = content(1_000);
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
@@ -965,13 +983,9 @@ fn what_is_not_ours_or_not_alike_is_left_alone_and_the_plan_says_why() {
             .plan()
             .await
             .unwrap();
-        let why: Vec<_> = plan
-            .rejected
-            .iter()
-            .map(|(id, why)| (id, &**why))
-            .collect();
+        let why: Vec<_> = plan.rejected.iter().map(|(id, why)| (id, &**why)).collect();
         let expected = [
-            (&foreign.file_id, "it was not begun by this crate"),
+            (&foreign.file_id, "it was not started by this crate"),
             (&noted.file_id, "it has another file info"),
             (&locked.file_id, "it has another encryption"),
         ];
@@ -991,7 +1005,7 @@ fn what_is_not_ours_or_not_alike_is_left_alone_and_the_plan_says_why() {
 }
 
 #[test]
-fn what_is_no_resume_token_is_refused() {
+fn an_invalid_resume_token_is_refused() {
     let token = ResumeToken::new("4_z");
     assert_eq!(token.to_string(), r#"{"b2kit-resume":1,"fileId":"4_z"}"#);
     assert_eq!(token.to_string().parse::<ResumeToken>().unwrap(), token);
@@ -1009,7 +1023,7 @@ fn what_is_no_resume_token_is_refused() {
 }
 
 #[test]
-fn a_failed_upload_that_may_be_resumed_is_kept() {
+fn a_failed_resumable_upload_is_kept() {
     let content = content(1_000);
     let sent = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&sent);
@@ -1030,7 +1044,7 @@ fn a_failed_upload_that_may_be_resumed_is_kept() {
         assert_eq!(
             unfinished(&bucket).await.len(),
             1,
-            "what is kept is not reaped"
+            "what is kept is not cancelled"
         );
         let parts = ListParts::new(&unfinished(&bucket).await[0].file_id);
         assert_eq!(b2.call(parts).await.unwrap().parts.len(), 6);
@@ -1041,7 +1055,7 @@ fn a_failed_upload_that_may_be_resumed_is_kept() {
 }
 
 #[test]
-fn a_dropped_upload_that_was_to_be_kept_is_not_reaped() {
+fn a_dropped_upload_that_is_to_be_kept_survives_orphan_cleanup() {
     let content = content(1_000);
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
@@ -1065,13 +1079,17 @@ fn a_dropped_upload_that_was_to_be_kept_is_not_reaped() {
             assert_eq!(left.len(), 1, "what was asked to be kept is there");
             let parts = b2.call(ListParts::new(&left[0].file_id)).await.unwrap();
             assert_eq!(parts.parts.len(), kept);
-            assert!(b2.unfinished().iter().all(|line| line.state == UnfinishedState::Kept));
+            assert!(
+                b2.unfinished()
+                    .iter()
+                    .all(|line| line.state == UnfinishedState::Kept)
+            );
         }
     });
 }
 
 #[test]
-fn two_uploads_of_one_name_at_once_do_not_harm_each_other() {
+fn two_concurrent_uploads_of_one_name_both_succeed() {
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -1089,7 +1107,7 @@ fn two_uploads_of_one_name_at_once_do_not_harm_each_other() {
 }
 
 #[test]
-fn a_part_that_was_replaced_behind_our_back_is_sent_again() {
+fn a_part_that_was_replaced_at_b2_is_sent_again_before_finishing() {
     let content = content(500);
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
@@ -1121,7 +1139,7 @@ fn a_part_that_was_replaced_behind_our_back_is_sent_again() {
 }
 
 #[test]
-fn progress_ends_at_the_file_s_size_whatever_had_to_be_sent_again() {
+fn progress_ends_at_the_file_size_after_any_retries() {
     for_seeds(0..200, |seed| {
         let (b2, chaos) = Chaos::seeded(seed, 20);
         let (progress, len) = (Progress::new(), if seed % 2 == 0 { 90 } else { 900 });
@@ -1145,7 +1163,7 @@ fn progress_ends_at_the_file_s_size_whatever_had_to_be_sent_again() {
 }
 
 #[test]
-fn changes_of_the_progress_are_told_until_the_transfer_is_over_well_or_not() {
+fn progress_changes_are_streamed_until_the_transfer_succeeds_or_fails() {
     for_seeds(0..200, |seed| {
         let (b2, chaos) = Chaos::seeded(seed, 20);
         chaos.timer.run(async {
@@ -1178,11 +1196,13 @@ fn changes_of_the_progress_are_told_until_the_transfer_is_over_well_or_not() {
 }
 
 #[test]
-fn a_client_that_shuts_down_waits_no_longer_than_it_may_and_tells_what_is_left() {
+fn a_client_that_shuts_down_waits_up_to_its_limit_and_returns_unfinished_uploads() {
     let down = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let dead = Arc::clone(&down);
-    let (b2, chaos) =
-        Chaos::new(move |_, _| dead.load(Ordering::Relaxed).then_some(NetworkFault::Refused));
+    let (b2, chaos) = Chaos::new(move |_, _| {
+        dead.load(Ordering::Relaxed)
+            .then_some(NetworkFault::Refused)
+    });
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;
         let uploads = (0..50).map(|n| {
@@ -1215,7 +1235,7 @@ fn a_client_that_shuts_down_waits_no_longer_than_it_may_and_tells_what_is_left()
 }
 
 #[test]
-fn a_failing_network_ends_an_upload_with_the_last_failure_and_leaves_it_in_the_ledger() {
+fn an_upload_over_a_dead_network_fails_with_the_last_failure_and_stays_in_the_ledger() {
     let (b2, chaos) = Chaos::new(|_, call| {
         matches!(call, "b2_upload_part" | "b2_cancel_large_file")
             .then_some(NetworkFault::Status(503, "service_unavailable"))
@@ -1253,7 +1273,7 @@ fn disk_client() -> (Client, b2kit::backend::emulator::Emulator) {
 }
 
 #[test]
-fn a_file_of_the_disk_goes_up_with_its_time_of_modification() {
+fn a_local_file_is_uploaded_with_its_modification_time() {
     for len in [0, 1, 300_000, 5_000_001] {
         let content = content(len);
         let dir = on_disk(&content);
@@ -1278,7 +1298,7 @@ fn a_file_of_the_disk_goes_up_with_its_time_of_modification() {
 }
 
 #[test]
-fn a_file_that_was_last_modified_before_1970_keeps_that_time() {
+fn a_modification_time_before_1970_is_stored() {
     let dir = on_disk(b"x");
     let before = std::time::SystemTime::UNIX_EPOCH - std::time::Duration::from_millis(86_400_123);
     let file = std::fs::File::options()
@@ -1299,7 +1319,7 @@ fn a_file_that_was_last_modified_before_1970_keeps_that_time() {
 }
 
 #[test]
-fn a_file_that_is_not_there_or_no_file_is_an_error_that_names_it() {
+fn a_missing_or_irregular_local_file_fails_with_an_error_that_names_it() {
     let dir = on_disk(b"x");
     let (b2, emulator) = disk_client();
     futures::executor::block_on(async {
@@ -1313,9 +1333,9 @@ fn a_file_that_is_not_there_or_no_file_is_an_error_that_names_it() {
     assert_eq!(emulator.snapshot().calls_of("b2_get_upload_url"), 0);
 }
 
-/// The emulator looks away while the file is changed under the upload.
+/// The file is changed while the emulator answers.
 #[test]
-fn a_file_that_changes_while_it_is_read_is_an_error_and_leaves_nothing() {
+fn a_local_file_that_changes_while_it_is_read_fails_the_upload_and_leaves_nothing() {
     use b2kit::HttpClient as _;
     use std::io::Write as _;
     for len in [700_000, 3_000_000] {

@@ -1,4 +1,4 @@
-//! Settings as they go and come, and words and fields that this version of the crate doesn't know.
+//! Settings in requests and replies, and values and fields that this version of the crate doesn't know.
 
 use b2kit::api::{
     AuthorizeAccount, Call, CancelLargeFile, CopyFile, CopyPart, CreateBucket, CreateKey,
@@ -13,7 +13,7 @@ use b2kit::types::{
     CorsOperation, CorsRule, CorsRules, CustomerKey, Encryption, EncryptionAlgorithm,
     EncryptionMode, EncryptionSetting, EventNotificationRules, FileInfo, FileInfoLimit, FileName,
     FileRetention, FileVersion, KeyName, LegalHold, LifecycleRule, LifecycleRules, PartNumber,
-    Restricted, ReplicationConfiguration, ReplicationRule, ReplicationRules, ReplicationStatus,
+    ReplicationConfiguration, ReplicationRule, ReplicationRules, ReplicationStatus, Restricted,
     RetentionMode, Sha1, Timestamp, percent_decode, percent_encode,
 };
 use b2kit::{ApiVersion, Credentials, ErrorKind};
@@ -27,13 +27,16 @@ pub(crate) fn bucket() -> Value {
     json!({
         "accountId": "15f935cf4dcb", "bucketId": "b1", "bucketInfo": {}, "bucketName": "my-bucket",
         "bucketType": "allPrivate", "corsRules": [],
-        "defaultServerSideEncryption": {"isClientAuthorizedToRead": true, "value": {"algorithm": null, "mode": null}},
+        "defaultServerSideEncryption": {"isClientAuthorizedToRead": true,
+        "value": {"algorithm": null, "mode": null}},
         "fileLockConfiguration": {
             "isClientAuthorizedToRead": true,
-            "value": {"defaultRetention": {"mode": null, "period": null}, "isFileLockEnabled": true},
+            "value": {"defaultRetention": {"mode": null, "period": null},
+            "isFileLockEnabled": true},
         },
         "lifecycleRules": [], "options": ["s3"],
-        "replicationConfiguration": {"isClientAuthorizedToRead": true, "value": null}, "revision": 2,
+        "replicationConfiguration": {"isClientAuthorizedToRead": true, "value": null},
+        "revision": 2,
     })
 }
 
@@ -43,11 +46,14 @@ fn file() -> Value {
         "accountId": "15f935cf4dcb", "action": "upload", "bucketId": "c1657f7923d53c0f94cd0c1b",
         "contentLength": 48, "contentMd5": "dea3801551d8240fb5cd9f94d6868eb0",
         "contentSha1": "973406ee1dc35b9b35e888ff50a9d8e13f10911c", "contentType": "text/plain",
-        "fileId": "4_zc1657f7923d53c0f94cd0c1b_f405618dbe9f1f691_d20260205_m234012_c004_v0402033_t0052_u01770334812998",
+        "fileId": "4_zc1657f7923d53c0f94cd0c1b_f405618dbe9f1f691_d20260205_m234012_c004_v0402033_t0\
+            052_u01770334812998",
         "fileInfo": {}, "fileName": "typing_test.txt",
-        "fileRetention": {"isClientAuthorizedToRead": true, "value": {"mode": null, "retainUntilTimestamp": null}},
+        "fileRetention": {"isClientAuthorizedToRead": true, "value": {"mode": null,
+        "retainUntilTimestamp": null}},
         "legalHold": {"isClientAuthorizedToRead": true, "value": null},
-        "serverSideEncryption": {"algorithm": null, "mode": null}, "uploadTimestamp": 1_770_334_812_998_i64,
+        "serverSideEncryption": {"algorithm": null, "mode": null},
+        "uploadTimestamp": 1_770_334_812_998_i64,
     })
 }
 
@@ -66,7 +72,7 @@ fn listed(bucket: Value) -> b2kit::types::Bucket {
 }
 
 #[test]
-fn b2s_samples_of_buckets_and_files_decode_and_encode_to_the_same() {
+fn b2s_samples_of_buckets_and_files_round_trip() {
     let mut same = bucket();
     let decoded = listed(bucket());
     // No replication is one of two empty halves.
@@ -79,8 +85,10 @@ fn b2s_samples_of_buckets_and_files_decode_and_encode_to_the_same() {
     assert_eq!(serde_json::to_value(&copied).unwrap(), file());
     let hidden = json!({
         "accountId": "15f935cf4dcb", "action": "hide", "bucketId": "b1", "contentLength": 0,
-        "contentMd5": "d41d8cd98f00b204e9800998ecf8427e", "contentSha1": "da39a3ee5e6b4b0d3255bfef95601890afd80709",
-        "contentType": "application/x-bz-hide-marker", "fileId": "4_z1", "fileInfo": {}, "fileName": "f",
+        "contentMd5": "d41d8cd98f00b204e9800998ecf8427e",
+        "contentSha1": "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+        "contentType": "application/x-bz-hide-marker", "fileId": "4_z1", "fileInfo": {},
+        "fileName": "f",
         "uploadTimestamp": 1_770_334_812_998_i64,
     });
     let marker = answered(&HideFile::new("b1", FileName::new("f").unwrap()), hidden);
@@ -94,13 +102,14 @@ fn b2s_samples_of_buckets_and_files_decode_and_encode_to_the_same() {
 }
 
 #[test]
-fn words_that_b2_may_add_go_through_unchanged() {
+fn unknown_values_round_trip_unchanged() {
     let mut future = bucket();
     future["bucketType"] = json!("allFriends");
     future["bucketInfo"] = json!({"owner": "ü"});
     future["options"] = json!(["s3", "s4"]);
     future["corsRules"] = json!([{
-        "corsRuleName": "my-rule", "allowedOrigins": ["*"], "allowedOperations": ["s4_get", "s3_put"],
+        "corsRuleName": "my-rule", "allowedOrigins": ["*"], "allowedOperations": ["s4_get",
+        "s3_put"],
         "allowedHeaders": [], "exposeHeaders": [], "maxAgeSeconds": 90_000,
     }]);
     future["lifecycleRules"] = json!([
@@ -113,7 +122,8 @@ fn words_that_b2_may_add_go_through_unchanged() {
     future["replicationConfiguration"]["value"] = json!({
         "asReplicationSource": {
             "replicationRules": [{
-                "destinationBucketId": "b2", "fileNamePrefix": "", "includeExistingFiles": true, "isEnabled": true,
+                "destinationBucketId": "b2", "fileNamePrefix": "", "includeExistingFiles": true,
+                "isEnabled": true,
                 "priority": 0, "replicationRuleName": "a rule",
             }],
             "sourceApplicationKeyId": "k1",
@@ -180,7 +190,7 @@ fn words_that_b2_may_add_go_through_unchanged() {
 }
 
 #[test]
-fn what_the_key_may_not_read_is_neither_a_value_nor_its_absence() {
+fn a_setting_that_the_key_may_not_read_is_restricted() {
     let hidden = json!({"isClientAuthorizedToRead": false, "value": null});
     let mut bare = bucket();
     let settings = [
@@ -244,18 +254,21 @@ fn each_setting_of_a_bucket_is_set_cleared_or_left_alone() {
         "accountId": "15f935cf4dcb", "bucketId": "b1", "bucketType": "allPublic",
         "bucketInfo": {"cache-control": "max-age=60"},
         "corsRules": [{
-            "corsRuleName": "my-rule", "allowedOrigins": ["https"], "allowedOperations": ["b2_download_file_by_name"],
+            "corsRuleName": "my-rule", "allowedOrigins": ["https"],
+            "allowedOperations": ["b2_download_file_by_name"],
             "allowedHeaders": ["range"], "exposeHeaders": [], "maxAgeSeconds": 3_600,
         }],
         "lifecycleRules": [{
-            "fileNamePrefix": "logs/", "daysFromUploadingToHiding": 1, "daysFromHidingToDeleting": null,
+            "fileNamePrefix": "logs/", "daysFromUploadingToHiding": 1,
+            "daysFromHidingToDeleting": null,
             "daysFromStartingToCancelingUnfinishedLargeFiles": null,
         }],
         "defaultServerSideEncryption": {"mode": "SSE-B2", "algorithm": "AES256"},
         "replicationConfiguration": {
             "asReplicationSource": {
                 "replicationRules": [{
-                    "destinationBucketId": "b2", "fileNamePrefix": "p/", "includeExistingFiles": true,
+                    "destinationBucketId": "b2", "fileNamePrefix": "p/",
+                    "includeExistingFiles": true,
                     "isEnabled": true, "priority": 2, "replicationRuleName": "r1",
                 }],
                 "sourceApplicationKeyId": "k1",
@@ -275,9 +288,11 @@ fn each_setting_of_a_bucket_is_set_cleared_or_left_alone() {
     assert_eq!(
         document(&clear),
         json!({
-            "accountId": "15f935cf4dcb", "bucketId": "b1", "bucketInfo": {}, "corsRules": [], "lifecycleRules": [],
+            "accountId": "15f935cf4dcb", "bucketId": "b1", "bucketInfo": {}, "corsRules": [],
+            "lifecycleRules": [],
             "defaultServerSideEncryption": {"mode": null, "algorithm": null},
-            "replicationConfiguration": {"asReplicationSource": null, "asReplicationDestination": null},
+            "replicationConfiguration": {"asReplicationSource": null,
+            "asReplicationDestination": null},
         })
     );
 
@@ -293,7 +308,7 @@ fn each_setting_of_a_bucket_is_set_cleared_or_left_alone() {
 }
 
 #[test]
-fn a_customers_key_and_none_are_no_buckets_default() {
+fn sse_c_and_none_are_refused_as_a_buckets_default_encryption() {
     let mut encryption = Encryption::sse_b2();
     encryption.mode = Some(EncryptionMode::SseC);
     let update = UpdateBucket::new("b1").default_server_side_encryption(encryption.clone());
@@ -311,7 +326,7 @@ fn a_customers_key_and_none_are_no_buckets_default() {
 }
 
 #[test]
-fn an_upload_that_can_not_ask_for_plain_text_says_so() {
+fn an_upload_can_not_disable_the_buckets_default_encryption() {
     let upload = |encryption| UploadFile::new("b1", name(), "x").server_side_encryption(encryption);
     let told = refused(ApiVersion::V4, &upload(EncryptionSetting::None));
     assert!(told.contains("no header"), "{told}");
@@ -328,7 +343,7 @@ fn an_upload_that_can_not_ask_for_plain_text_says_so() {
 }
 
 #[test]
-fn notes_have_the_room_of_encrypted_files_unless_more_is_chosen_or_none_is_asked_for() {
+fn file_info_has_the_limit_of_encrypted_files_unless_another_is_chosen() {
     let info = || FileInfo::new().with("k", "v".repeat(2_040)).unwrap();
     let start = || StartLargeFile::new("b1", name()).file_info(info());
     let copy = || CopyFile::new("f", name()).replace_metadata(ContentType::auto(), info());
@@ -369,7 +384,7 @@ fn notes_have_the_room_of_encrypted_files_unless_more_is_chosen_or_none_is_asked
 }
 
 #[test]
-fn notes_can_be_taken_unchecked_and_still_never_break_a_header() {
+fn unchecked_file_info_never_makes_an_invalid_header() {
     let eleven = (0..11).map(|key| (format!("K{key}"), "v"));
     let info = FileInfo::unchecked(eleven);
     assert_eq!((info.iter().count(), info.get("k10")), (11, Some("v")));
@@ -385,13 +400,16 @@ fn notes_can_be_taken_unchecked_and_still_never_break_a_header() {
 }
 
 #[test]
-fn parts_are_read_with_their_checksum_of_whatever_kind() {
+fn parts_decode_with_any_kind_of_checksum() {
     // B2's samples of b2_upload_part and b2_list_parts.
     let part = |checksum: Value| {
         json!({
-            "b2Checksum": checksum, "contentLength": 1, "contentMd5": "9dd4e461268c8034f5c8564e155c67a6",
-            "contentSha1": "11f6ad8ec52a2984abaafd7c3b516503785c2072", "fileId": "4_z1", "partNumber": 1,
-            "serverSideEncryption": {"algorithm": null, "mode": null}, "uploadTimestamp": 1_770_334_819_825_i64,
+            "b2Checksum": checksum, "contentLength": 1,
+            "contentMd5": "9dd4e461268c8034f5c8564e155c67a6",
+            "contentSha1": "11f6ad8ec52a2984abaafd7c3b516503785c2072", "fileId": "4_z1",
+            "partNumber": 1,
+            "serverSideEncryption": {"algorithm": null, "mode": null},
+            "uploadTimestamp": 1_770_334_819_825_i64,
         })
     };
     let sha1 = "11f6ad8ec52a2984abaafd7c3b516503785c2072".parse().unwrap();
@@ -459,7 +477,7 @@ fn lists_that_b2_would_refuse_are_not_sent() {
 }
 
 #[test]
-fn an_answer_about_something_else_is_not_taken() {
+fn a_reply_about_another_object_is_refused() {
     let other = || FileName::new("other.txt").unwrap();
     let key = json!({
         "accountId": "a", "applicationKeyId": "k1", "bucketIds": null, "capabilities": [],
@@ -496,7 +514,7 @@ fn an_answer_about_something_else_is_not_taken() {
 }
 
 #[test]
-fn the_page_of_unfinished_large_files_is_read_whole() {
+fn a_page_of_unfinished_large_files_decodes_fully() {
     let list = ListUnfinishedLargeFiles::new("b1");
     let page = answered(
         &list,
@@ -524,9 +542,12 @@ fn downloaded(headers: &[(&str, &str)]) -> b2kit::api::DownloadedFile {
 }
 
 #[test]
-fn a_downloads_headers_say_how_the_file_is_locked_encrypted_and_replicated() {
+fn download_headers_give_lock_encryption_and_replication() {
     let plain = downloaded(&[]);
-    assert_eq!(plain.file_retention, Restricted::Value(FileRetention::none()));
+    assert_eq!(
+        plain.file_retention,
+        Restricted::Value(FileRetention::none())
+    );
     assert_eq!(plain.legal_hold, Restricted::Value(None));
     assert_eq!(
         (plain.server_side_encryption, plain.replication_status),
@@ -570,11 +591,14 @@ fn a_downloads_headers_say_how_the_file_is_locked_encrypted_and_replicated() {
     assert_eq!(encryption.customer_key_md5.as_deref(), Some("bWQ1"));
     let half = downloaded(&[("X-Bz-Client-Unauthorized-To-Read", "X-Bz-File-Legal-Hold")]);
     assert_eq!(half.legal_hold, Restricted::Unauthorized);
-    assert_eq!(half.file_retention, Restricted::Value(FileRetention::none()));
+    assert_eq!(
+        half.file_retention,
+        Restricted::Value(FileRetention::none())
+    );
 }
 
 #[test]
-fn a_bucket_name_that_was_not_checked_can_not_leave_its_place_in_a_link() {
+fn an_unchecked_bucket_name_can_not_change_the_path_of_a_link() {
     let session = session(ApiVersion::V4);
     let bucket = BucketName::new_unchecked("odd?x=#y");
     let download = b2kit::api::DownloadFileByName::new(bucket, name());
@@ -584,7 +608,7 @@ fn a_bucket_name_that_was_not_checked_can_not_leave_its_place_in_a_link() {
 }
 
 #[test]
-fn every_character_of_ascii_is_encoded_so_that_b2_reads_the_same() {
+fn every_ascii_character_round_trips_through_b2s_encoding() {
     const STAY: &str = "._-/~!$'()*;=:@";
     for byte in 0..128_u8 {
         let text = char::from(byte).to_string();
@@ -601,7 +625,7 @@ fn every_character_of_ascii_is_encoded_so_that_b2_reads_the_same() {
 }
 
 #[test]
-fn the_first_version_of_the_api_is_not_spoken() {
+fn api_version_1_is_not_supported() {
     let versions = [ApiVersion::V2, ApiVersion::V3, ApiVersion::V4];
     assert_eq!(
         versions.map(|version| version.to_string()),
@@ -614,7 +638,7 @@ fn the_first_version_of_the_api_is_not_spoken() {
 }
 
 #[test]
-fn a_bucket_is_changed_where_it_was_seen_and_nothing_else_of_it() {
+fn an_update_changes_only_the_given_settings_of_the_given_revision() {
     let (b2, _, _) = client();
     block_on(async {
         let create = CreateBucket::new(
@@ -678,7 +702,7 @@ fn a_bucket_is_changed_where_it_was_seen_and_nothing_else_of_it() {
 }
 
 #[test]
-fn a_bucket_takes_part_in_replication_until_it_does_not() {
+fn replication_is_set_and_removed() {
     let (b2, _, _) = client();
     block_on(async {
         let mut ids = Vec::new();
@@ -720,7 +744,7 @@ fn a_bucket_takes_part_in_replication_until_it_does_not() {
 }
 
 #[test]
-fn a_customers_key_is_needed_to_read_what_it_encrypted() {
+fn a_file_encrypted_with_a_customer_key_needs_it_to_be_read() {
     let (b2, emulator, _) = client();
     block_on(async {
         let create = CreateBucket::new(
@@ -768,7 +792,7 @@ fn a_customers_key_is_needed_to_read_what_it_encrypted() {
 }
 
 #[test]
-fn what_b2_gives_can_be_given_back_and_dates_go_both_ways() {
+fn replies_can_be_serialized_and_dates_convert_both_ways() {
     use std::time::{Duration, SystemTime};
     let sha1 = "da39a3ee5e6b4b0d3255bfef95601890afd80709";
     let version = |content_sha1: &str, info: Value| -> b2kit::types::FileVersion {
@@ -812,7 +836,7 @@ fn what_b2_gives_can_be_given_back_and_dates_go_both_ways() {
 }
 
 #[test]
-fn entries_of_our_own_are_added_only_where_they_surely_fit() {
+fn the_clients_own_file_info_is_added_only_if_it_fits() {
     let (b2, emulator, _) = client();
     block_on(async {
         let create = BucketName::new("my-bucket").unwrap();
@@ -844,7 +868,7 @@ fn entries_of_our_own_are_added_only_where_they_surely_fit() {
 }
 
 #[test]
-fn words_and_versions_are_read_from_text() {
+fn enums_and_api_versions_parse_from_text() {
     use b2kit::types::{BucketType, Capability};
     assert_eq!("readFiles".parse(), Ok(Capability::ReadFiles));
     assert_eq!("levitate".parse(), Ok(Capability::Other("levitate".into())));
@@ -856,9 +880,9 @@ fn words_and_versions_are_read_from_text() {
 }
 
 #[test]
-fn a_page_of_every_listing_can_be_written_and_read_again() {
+fn a_page_of_every_listing_round_trips() {
     use b2kit::api::{Buckets, FileNames, FileVersions, Keys, Parts, UnfinishedLargeFiles};
-    fn again<T>(page: Value, cursor: &str)
+    fn round_trip<T>(page: Value, cursor: &str)
     where
         T: serde::Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug,
     {
@@ -870,24 +894,24 @@ fn a_page_of_every_listing_can_be_written_and_read_again() {
         );
         assert_eq!(serde_json::from_value::<T>(written).unwrap(), read);
     }
-    again::<Buckets>(json!({"buckets": [bucket()]}), "");
-    again::<FileNames>(
+    round_trip::<Buckets>(json!({"buckets": [bucket()]}), "");
+    round_trip::<FileNames>(
         json!({"files": [file()], "nextFileName": "x"}),
         "nextFileName",
     );
     let versions = json!({"files": [file()], "nextFileName": "x", "nextFileId": "y"});
-    again::<FileVersions>(versions, "nextFileName");
-    again::<Keys>(
+    round_trip::<FileVersions>(versions, "nextFileName");
+    round_trip::<Keys>(
         json!({"keys": [], "nextApplicationKeyId": "x"}),
         "nextApplicationKeyId",
     );
-    again::<Parts>(json!({"parts": [], "nextPartNumber": 7}), "");
-    again::<UnfinishedLargeFiles>(json!({"files": [], "nextFileId": "x"}), "nextFileId");
+    round_trip::<Parts>(json!({"parts": [], "nextPartNumber": 7}), "");
+    round_trip::<UnfinishedLargeFiles>(json!({"files": [], "nextFileId": "x"}), "nextFileId");
 }
 
-/// As a browser does it that is given the URL and the token.
+/// As a browser would with the URL and the token.
 #[test]
-fn an_upload_url_can_be_used_by_others() {
+fn an_upload_url_can_be_used_without_the_client() {
     use b2kit::HttpClient as _;
     let (b2, emulator, timer) = crate::client();
     timer.run(async {

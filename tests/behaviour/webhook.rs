@@ -1,4 +1,4 @@
-//! Event notifications as they arrive: only what B2 has signed becomes an event.
+//! Incoming event notifications: only signed ones are parsed.
 
 use b2kit::types::{EventType, Secret};
 use b2kit::webhook::{MAX_BODY, Notification, WebhookError, verify};
@@ -13,7 +13,7 @@ fn checked(body: &[u8], header: Option<&str>) -> Result<usize, WebhookError> {
     verify(body, header, &[Secret::new(SECRET)]).map(|notification| notification.events.len())
 }
 
-/// As B2 would send it.
+/// A request as B2 would send it.
 fn signed(body: &[u8]) -> Result<Notification, WebhookError> {
     let mut mac = Hmac::<sha2::Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
     mac.update(body);
@@ -76,7 +76,7 @@ fn a_signature_that_is_missing_malformed_or_wrong_is_refused() {
 }
 
 #[test]
-fn a_header_of_a_thousand_signatures_is_not_looked_at() {
+fn a_header_with_a_thousand_signatures_is_refused_unread() {
     let thousand = vec![header(); 1_000].join(",");
     assert_eq!(
         checked(BODY, Some(&thousand)),
@@ -85,7 +85,7 @@ fn a_header_of_a_thousand_signatures_is_not_looked_at() {
 }
 
 #[test]
-fn only_the_exact_bytes_pass() {
+fn only_the_exact_bytes_are_accepted() {
     for body in [
         &br#"{"events":[ ]}"#[..],
         br#"{"eventz":[]}"#,
@@ -110,7 +110,7 @@ fn with_several_secrets_any_of_them_may_have_signed() {
 }
 
 #[test]
-fn without_a_secret_nothing_passes() {
+fn without_a_secret_everything_is_refused() {
     // HMAC-SHA256 of the body with the empty key, which anybody can compute.
     let forged = "v1=1d4bb05748163f0d436bb86d78f5cf6acf5e88beeef39d675fcded7e525785c3";
     for secrets in [
@@ -140,15 +140,18 @@ fn a_body_that_is_too_long_is_refused_before_it_is_hashed() {
 
 fn event() -> Value {
     json!({
-        "accountId": "e85c6a500333", "bucketId": "aea8c5bc362ae55070130333", "bucketName": "mySampleBucket",
-        "eventId": "dbe4ff1c9b0d4cd8", "eventTimestamp": 1_684_793_309_123_i64, "eventType": "b2:ObjectCreated:Upload",
+        "accountId": "e85c6a500333", "bucketId": "aea8c5bc362ae55070130333",
+        "bucketName": "mySampleBucket",
+        "eventId": "dbe4ff1c9b0d4cd8", "eventTimestamp": 1_684_793_309_123_i64,
+        "eventType": "b2:ObjectCreated:Upload",
         "eventVersion": 1, "matchedRuleName": "mySampleRule1", "objectName": "objectName.txt",
-        "objectSize": 10_495_842, "objectVersionId": "4_zaea8c5bc362ae55070130333_f117", "new": {"a": 1},
+        "objectSize": 10_495_842, "objectVersionId": "4_zaea8c5bc362ae55070130333_f117",
+        "new": {"a": 1},
     })
 }
 
 #[test]
-fn events_are_read_with_all_their_fields_and_unknown_types_kept() {
+fn events_decode_with_all_fields_and_unknown_types() {
     let mut test = event();
     test["eventType"] = json!("b2:TestEvent");
     let fields = test.as_object_mut().unwrap();
@@ -194,7 +197,7 @@ fn events_are_read_with_all_their_fields_and_unknown_types_kept() {
 }
 
 #[test]
-fn what_is_not_a_notification_is_told_with_its_place_and_without_its_values() {
+fn an_invalid_notification_is_an_error_with_its_path_and_without_its_values() {
     let mut wrong = event();
     wrong["eventTimestamp"] = json!("canary");
     let wrong = json!({"events": [event(), wrong]}).to_string();

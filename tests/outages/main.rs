@@ -1,9 +1,9 @@
-//! A thousand uploads over real sockets, to an emulator in a process of its own that is killed and comes back, and on a
-//! machine that has too few file descriptors.
+//! A thousand uploads over real sockets, to an emulator in its own process that is killed and restarted, and with too
+//! few file descriptors.
 //!
-//! The emulator is this program once more, with what it keeps in a directory; or the program that `B2KIT_EMULATOR` names,
-//! which is `target/debug/b2kit-emulator` after `cargo build -p b2kit-emulator --features cli`. `B2KIT_LONG=1` makes the
-//! longer outages, too.
+//! The emulator is this program in another process, with a data directory, or the program in `B2KIT_EMULATOR`, such as
+//! `target/debug/b2kit-emulator` after `cargo build -p b2kit-emulator --features cli`. `B2KIT_LONG=1` also runs longer
+//! outages.
 
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test may")]
@@ -27,27 +27,27 @@ use futures::executor::block_on;
 use futures::future::join_all;
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 
-/// Uploads at once.
+/// The number of concurrent uploads.
 const MANY: usize = 1_000;
 
-/// Each has two pieces of so many bytes.
+/// The size of each half of an upload.
 const PIECE: usize = 16 << 10;
 
 const KEY: (&str, &str) = ("outage-key", "K004outageoutageoutageoutageout");
 
-/// More than there are uploads, each with a connection.
+/// More than the number of uploads, each of which has a connection.
 const CONNECTIONS: usize = 4_096;
 
-/// A name, as B2's hosts have: finding its address takes descriptors, too.
+/// A host name, like B2's: resolving it needs file descriptors too.
 fn url(port: u16) -> String {
     format!("http://localhost:{port}")
 }
 
-/// What the emulator's process is told.
+/// The environment variables of the emulator's process.
 const SERVE_PORT: &str = "B2KIT_OUTAGE_PORT";
 const SERVE_DATA: &str = "B2KIT_OUTAGE_DATA";
 
-/// An emulator in a process of its own, which keeps what it has in a directory.
+/// An emulator in its own process, with a data directory.
 struct Process(Child);
 
 impl Process {
@@ -85,7 +85,7 @@ impl Process {
         Self(child)
     }
 
-    /// As `kill -9` does.
+    /// Kills it like `kill -9`.
     fn kill(mut self) {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
@@ -99,7 +99,7 @@ impl Drop for Process {
     }
 }
 
-/// The test of this name, in a process of its own.
+/// A command that runs the test of this name in a new process.
 fn this_program(test: &str) -> Command {
     let mut command = Command::new(env::current_exe().unwrap());
     command.args([test, "--exact", "--ignored", "--nocapture"]);
@@ -122,7 +122,7 @@ fn an_emulator_in_a_process_of_its_own() {
     }
 }
 
-/// A port that is free now.
+/// A free port.
 fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
@@ -144,12 +144,12 @@ async fn bucket(b2: &Client) -> BucketHandle {
     b2.bucket("holiday-photos").await.unwrap()
 }
 
-/// What the nth upload sends.
+/// The content of the nth upload.
 fn content(n: usize) -> Vec<u8> {
     (0..2 * PIECE).map(|at| (at / 7 + n * 31) as u8).collect()
 }
 
-/// Holds that each upload has arrived once.
+/// Asserts that each upload was stored once.
 async fn assert_all_there(bucket: &BucketHandle, b2: &Client) {
     let versions: Vec<_> = b2
         .paginate(ListFileVersions::new(bucket.id()))
@@ -163,7 +163,7 @@ async fn assert_all_there(bucket: &BucketHandle, b2: &Client) {
     }
 }
 
-/// All uploads are in the middle of their bodies when the emulator is killed, which comes back after a while.
+/// Kills the emulator while all uploads are in the middle of their bodies, and restarts it after `length`.
 fn survives_an_outage_of(length: Duration) {
     let (data, port) = (tempfile::tempdir().unwrap(), free_port());
     let emulator = Process::start(port, data.path());
@@ -215,19 +215,19 @@ fn survives_an_outage_of(length: Duration) {
 }
 
 #[test]
-fn a_thousand_uploads_in_flight_survive_that_b2_is_away_for_a_second() {
+fn a_thousand_uploads_in_flight_survive_an_outage_of_a_second() {
     survives_an_outage_of(Duration::from_secs(1));
 }
 
 #[test]
-fn a_thousand_uploads_in_flight_survive_that_b2_is_away_for_ten_seconds() {
+fn a_thousand_uploads_in_flight_survive_an_outage_of_ten_seconds() {
     if env::var_os("B2KIT_LONG").is_some() {
         survives_an_outage_of(Duration::from_secs(10));
     }
 }
 
-/// The test of this name, which uploads to an emulator that it is told of, in a process that may have no more than 256
-/// files and connections.
+/// Runs the test of this name, which uploads to an emulator given by the environment, in a process that is limited to
+/// 256 file descriptors.
 fn succeeds_with_256_descriptors(test: &str) {
     let (data, port) = (tempfile::tempdir().unwrap(), free_port());
     let _emulator = Process::start(port, data.path());
@@ -245,7 +245,7 @@ fn succeeds_with_256_descriptors(test: &str) {
     assert!(said.contains("all are there"), "{said}");
 }
 
-/// Uploads all at once to the emulator that the process was told of, if it was.
+/// Uploads everything concurrently to the emulator given by the environment, if there is one.
 fn upload_all_at_once(source: impl Fn(usize) -> Source) {
     let Ok(port) = env::var(SERVE_PORT) else {
         return;

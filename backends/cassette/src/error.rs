@@ -3,10 +3,9 @@
 use std::borrow::Cow;
 use std::io;
 
-/// Why a recording could not be read or written.
+/// MismatchReason a recording could not be read or written.
 ///
-/// The text names the recording, the line and the reason. It never repeats what stands in the recording, since that
-/// may be a secret.
+/// The message gives the recording, the line and the reason. It never quotes the recording, which may hold secrets.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CassetteError {
@@ -15,9 +14,9 @@ pub enum CassetteError {
     Io {
         /// The recording.
         file: String,
-        /// What was tried: "read" or "written".
+        /// `read` or `written`.
         action: &'static str,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The file is larger than the limit.
@@ -28,13 +27,13 @@ pub enum CassetteError {
         /// The limit, in bytes.
         limit: u64,
     },
-    /// The recording was made by a later version of this crate, or by something else.
+    /// The recording has a version that this crate doesn't know.
     #[error("the recording {file} is of a version that is not known here; version 1 is")]
     UnknownVersion {
         /// The recording.
         file: String,
     },
-    /// The file is not a recording, or a broken one.
+    /// The file is not a valid recording.
     #[error("{file}:{line}: {reason}")]
     Malformed {
         /// The recording.
@@ -44,50 +43,51 @@ pub enum CassetteError {
         /// What is wrong there.
         reason: Cow<'static, str>,
     },
-    /// A secret would have been written. Nothing was.
+    /// The recording would have contained a secret. Nothing was written.
     #[error(
-        "the recording {file} was not written: {place} still holds the secret that is called {secret}"
+        "the recording {file} was not written: {place} still holds the secret that is called \
+         {secret}"
     )]
     Secret {
         /// The recording.
         file: String,
-        /// The place, such as "the URL of request 3".
+        /// Where it was found, such as "the URL of request 3".
         place: String,
-        /// The placeholder that stands for the secret elsewhere.
+        /// The placeholder of the secret.
         secret: String,
     },
 }
 
-/// What is wrong with a text, and where; it becomes a [`CassetteError`] once the file is known.
+/// Why a text is not a recording, and on which line. It becomes a [`CassetteError`] when the file's name is added.
 #[derive(Debug)]
-pub(crate) struct Flaw {
+pub(crate) struct ParseError {
     pub(crate) line: usize,
-    pub(crate) kind: FlawKind,
+    pub(crate) kind: ParseErrorKind,
 }
 
 #[derive(Debug)]
-pub(crate) enum FlawKind {
+pub(crate) enum ParseErrorKind {
     Malformed(Cow<'static, str>),
     UnknownVersion,
 }
 
-impl Flaw {
+impl ParseError {
     pub(crate) fn new(line: usize, reason: impl Into<Cow<'static, str>>) -> Self {
         Self {
             line,
-            kind: FlawKind::Malformed(reason.into()),
+            kind: ParseErrorKind::Malformed(reason.into()),
         }
     }
 
-    pub(crate) fn within(self, file: &str) -> CassetteError {
+    pub(crate) fn in_file(self, file: &str) -> CassetteError {
         let file = file.to_owned();
         match self.kind {
-            FlawKind::Malformed(reason) => CassetteError::Malformed {
+            ParseErrorKind::Malformed(reason) => CassetteError::Malformed {
                 file,
                 line: self.line,
                 reason,
             },
-            FlawKind::UnknownVersion => CassetteError::UnknownVersion { file },
+            ParseErrorKind::UnknownVersion => CassetteError::UnknownVersion { file },
         }
     }
 }

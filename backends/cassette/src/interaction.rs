@@ -1,11 +1,11 @@
-//! [`Interaction`]: one request and its response, as they stand in a recording.
+//! [`Interaction`]: a recorded request and its response.
 
 use std::fmt;
 
 use b2kit_core::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 use bytes::Bytes;
 
-use crate::sample::sha1_of;
+use crate::digest::sha1_of;
 
 /// One request and its response.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,7 +16,7 @@ pub struct Interaction {
     pub response: RecordedResponse,
 }
 
-/// A request as it stands in a recording.
+/// A recorded request.
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct RecordedRequest {
@@ -30,32 +30,33 @@ pub struct RecordedRequest {
     pub body: RecordedBody,
 }
 
-/// A response as it stands in a recording.
+/// A recorded response.
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct RecordedResponse {
     /// The status.
     pub status: StatusCode,
-    /// The version of HTTP, where it was noted.
+    /// The version of HTTP, if it was recorded.
     pub version: Option<Version>,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body: all of it, or as much as was read if the response is [`cut`](Self::cut).
+    /// The body. If the response is [`cut`](Self::cut), only what was read of it.
     pub body: RecordedBody,
-    /// Whether the body ended early: the connection broke, or the reader stopped reading.
+    /// Whether the body is incomplete: the connection failed, or the caller stopped reading.
     pub cut: bool,
 }
 
-/// A body as it stands in a recording: the bytes, or only their number and SHA-1.
+/// A recorded body: its bytes, or only their number and SHA-1.
 #[derive(Clone, PartialEq, Eq)]
 pub enum RecordedBody {
     /// The bytes themselves.
     Bytes(Bytes),
-    /// The bytes were too many to keep. A request with such a body still replays; a response doesn't.
+    /// A body over the size limit, or one that could not be redacted. A request with such a body can be replayed; a
+    /// response can't.
     Omitted {
-        /// How many bytes there were.
+        /// The number of bytes.
         length: u64,
-        /// Their SHA-1, where it is known.
+        /// Their SHA-1, if it is known.
         sha1: Option<[u8; 20]>,
     },
 }
@@ -72,14 +73,14 @@ impl RecordedRequest {
         }
     }
 
-    /// With one header more.
+    /// Adds a header.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.append(name, value);
         self
     }
 
-    /// With this body.
+    /// Sets the body.
     #[must_use]
     pub fn with_body(mut self, body: impl Into<RecordedBody>) -> Self {
         self.body = body.into();
@@ -100,14 +101,14 @@ impl RecordedResponse {
         }
     }
 
-    /// With one header more.
+    /// Adds a header.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.append(name, value);
         self
     }
 
-    /// With this body.
+    /// Sets the body.
     #[must_use]
     pub fn with_body(mut self, body: impl Into<RecordedBody>) -> Self {
         self.body = body.into();
@@ -116,7 +117,7 @@ impl RecordedResponse {
 }
 
 impl RecordedBody {
-    /// How many bytes there were.
+    /// The number of bytes.
     #[must_use]
     pub fn len(&self) -> u64 {
         match self {
@@ -125,13 +126,13 @@ impl RecordedBody {
         }
     }
 
-    /// Whether there were no bytes.
+    /// Whether the body is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Their SHA-1, where it is known.
+    /// Their SHA-1, if it is known.
     #[must_use]
     pub fn sha1(&self) -> Option<[u8; 20]> {
         match self {
@@ -140,7 +141,7 @@ impl RecordedBody {
         }
     }
 
-    /// The bytes, where the recording holds them.
+    /// The bytes, unless they were omitted.
     #[must_use]
     pub const fn as_bytes(&self) -> Option<&Bytes> {
         match self {
@@ -156,7 +157,7 @@ impl<T: Into<Bytes>> From<T> for RecordedBody {
     }
 }
 
-// What is being recorded holds secrets until it is redacted, so Debug shows the shape and never a value.
+// An interaction holds secrets until it is redacted, so Debug prints no values.
 impl fmt::Debug for RecordedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RecordedRequest")

@@ -1,12 +1,12 @@
-//! JSON compared by what it means: the order of keys doesn't matter, a null member is an absent one, a number is its
-//! value.
+//! Compares JSON by its meaning: the order of keys and the notation of numbers don't matter, and a null member equals
+//! an absent one.
 
 use serde_json::{Number, Value};
 
-use crate::miss::{Difference, quoted, shortened};
-use crate::places::{Kind, Places, is_placeholder, same_text};
+use crate::mismatch::{Difference, quoted, shortened};
+use crate::secret_fields::{Kind, SecretFields, is_placeholder, same_text};
 
-/// The bytes as a JSON object or array, if that is what they are.
+/// The bytes as a JSON object or array, if they are one.
 pub(crate) fn parse(bytes: &[u8]) -> Option<Value> {
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace())?;
     if !matches!(first, b'{' | b'[') {
@@ -15,19 +15,22 @@ pub(crate) fn parse(bytes: &[u8]) -> Option<Value> {
     serde_json::from_slice(bytes).ok()
 }
 
-/// Adds what differs to `found`, by its path. Where secrets stand, a placeholder equals any text.
+/// Adds the differences to `found`, each with its path. In fields for secrets, a placeholder equals any text.
 pub(crate) fn differences(
-    places: &Places,
+    secret_fields: &SecretFields,
     recorded: &Value,
     sent: &Value,
     found: &mut Vec<Difference>,
 ) {
-    let mut comparison = Comparison { places, found };
+    let mut comparison = Comparison {
+        secret_fields,
+        found,
+    };
     comparison.compare("$", None, Some(recorded), Some(sent));
 }
 
 struct Comparison<'a> {
-    places: &'a Places,
+    secret_fields: &'a SecretFields,
     found: &'a mut Vec<Difference>,
 }
 
@@ -48,7 +51,7 @@ impl Comparison<'_> {
                     ours.keys().chain(theirs.keys()).collect();
                 for name in names {
                     let path = format!("{path}.{name}");
-                    let below = self.places.below(kind, name);
+                    let below = self.secret_fields.below(kind, name);
                     self.compare(&path, below, ours.get(name), theirs.get(name));
                 }
             }
@@ -100,7 +103,12 @@ mod tests {
     fn differ(recorded: &str, sent: &str) -> Vec<String> {
         let mut found = Vec::new();
         let json = |text: &str| parse(text.as_bytes()).unwrap();
-        differences(&Places::default(), &json(recorded), &json(sent), &mut found);
+        differences(
+            &SecretFields::default(),
+            &json(recorded),
+            &json(sent),
+            &mut found,
+        );
         found.iter().map(ToString::to_string).collect()
     }
 

@@ -1,7 +1,7 @@
 //! Record HTTP sessions with B2 as YAML, and replay them without a network or a key.
 //!
-//! [`Recorder`] is a backend that passes each request on to another backend and writes down what was said. [`Player`] is
-//! a backend that answers from such a recording. What stands above them can't tell them from the real thing.
+//! [`Recorder`] is a backend that forwards each request to another backend and records the exchange. [`Player`] is a
+//! backend that answers from such a recording.
 //!
 //! # Recording
 //! ```
@@ -31,7 +31,7 @@
 //! assert!(!text.contains(&key));
 //! # Ok(()) }
 //! ```
-//! [`Recorder`] says what is hidden and how to hide more.
+//! [`Recorder`] lists what is redacted, and how to redact more.
 //!
 //! # Replaying
 //! ```
@@ -58,21 +58,22 @@
 //! # let (api, files) = ("https://api002.backblazeb2.com", "https://f002.backblazeb2.com");
 //! # let session = Session::new(ApiVersion::V4, "d2e6b27577ea", Secret::new("t"), api, files);
 //! let b2 = Client::builder()
-//!     .session(session) // or credentials, where the login was recorded too
+//!     .session(session) // or credentials, if the authorization was recorded too
 //!     .backend(player.clone())
 //!     .build()?;
 //! let listed = futures::executor::block_on(b2.call(ListBuckets::new()))?;
 //! assert!(listed.buckets.is_empty());
-//! player.finish()?; // all was played
+//! player.finish()?; // everything was played
 //!
-//! let error = futures::executor::block_on(b2.call(ListBuckets::new())).unwrap_err(); // each answer plays once
+//! let error = futures::executor::block_on(b2.call(ListBuckets::new())).unwrap_err(); // each response plays once
 //! assert!(format!("{error:#}").contains("already played: request 1 (line 2)"));
 //! # Ok(()) }
 //! ```
-//! [`Player`] says when a request is the recorded one, and [`Miss`] what a report looks like.
+//! [`Player`] says how requests are matched, and [`Mismatch`] shows the report of a request that matches nothing.
 //!
 //! # The format
-//! A recording is a stream of YAML documents, in UTF-8. The first tells the version; each other is one interaction:
+//! A recording is a stream of YAML documents, in UTF-8. The first gives the version; each of the others is one
+//! interaction:
 //! ```yaml
 //! b2kit-cassette: 1
 //! ---
@@ -90,53 +91,54 @@
 //!     body:
 //!       base64: "/9j/4A=="
 //! ```
-//! - Every value is text, whatever it looks like: `yes`, `1e3` and `0x10` are themselves. `~` is nothing.
-//! - A header has a list of values, or one. What is not UTF-8 is `{base64: …}`.
-//! - A body is text; or `{base64: …}`; or, where it was too large or too secret to be kept,
-//!   `{omitted: {length: …, sha1: …}}`, of which the SHA-1 may be absent. In a request such a body stands for any of that
-//!   length and SHA-1.
-//! - A response with `cut: true` broke off, or was not read further. It plays to there and ends with an error.
-//! - Keys that are not named here, anchors, aliases, tags and keys that stand twice are errors.
+//! - Every scalar is text: `yes`, `1e3` and `0x10` have no special meaning. `~` is null.
+//! - A header has one value or a list of values. A value that is not UTF-8 is `{base64: …}`.
+//! - A body is text; or `{base64: …}`; or, if it was too large or could not be redacted, `{omitted: {length: …, sha1:
+//!   …}}`, where the SHA-1 may be absent. In a request such a body matches any body of that length and SHA-1.
+//! - A response with `cut: true` was interrupted or not read to its end. It plays what was read and ends with an error.
+//! - Unknown keys, duplicate keys, anchors, aliases and tags are errors.
 //!
-//! Recordings may be edited by hand. A response's `content-length` is corrected to its body when it plays.
+//! Recordings may be edited by hand. When a response plays, its `content-length` is corrected to the length of its
+//! body.
 //!
-//! A recording without the first document is of version 0: recordings that other programs made in this shape. In these, a
-//! request's body whose length is not the recorded `content-length` stands for any body of that length (and of the SHA-1
-//! in `x-bz-content-sha1`), and a body may be a list of bytes.
+//! A recording without the first document is of version 0, which other programs have written. There, a request's body
+//! whose length differs from the recorded `content-length` matches any body of that length (and of the SHA-1 in
+//! `x-bz-content-sha1`), and a body may be a list of bytes.
 //!
-//! # What it leaves to others
-//! Time: nothing here waits or asks the clock, so a recording's dates are old when it plays. Retries and the meaning of
-//! a status are the client's. Failed requests are not recorded.
+//! # What it does not do
+//! It has no notion of time: nothing here waits or reads the clock, and the dates in a recording are those of the
+//! recorded session. It neither retries nor interprets statuses, which is up to the client. Failed requests are not
+//! recorded.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod capture;
+mod digest;
+mod encodings;
 mod error;
-mod hex;
+mod format;
 mod interaction;
 mod json;
 mod matching;
-mod miss;
-mod places;
+mod mismatch;
 mod player;
 mod read;
 mod recorder;
 mod redaction;
-mod reel;
 mod replay;
-mod sample;
-mod search;
+mod secret_fields;
+mod secret_search;
 mod secrets;
+mod secrets_in_text;
+mod session_log;
+mod sync;
 mod tee;
-mod text_secrets;
-mod tree;
-mod views;
 mod write;
+mod yaml;
 
 pub use error::CassetteError;
+pub use format::DEFAULT_FILE_LIMIT;
 pub use interaction::{Interaction, RecordedBody, RecordedRequest, RecordedResponse};
-pub use miss::{Miss, Summary, Unplayed};
+pub use mismatch::{Mismatch, Summary, Unplayed};
 pub use player::Player;
 pub use recorder::Recorder;
-
-/// The size of a recording that is read or written unless told otherwise: 16 MiB.
-pub const DEFAULT_FILE_LIMIT: u64 = 16 << 20;

@@ -1,6 +1,4 @@
-//! Whether a request is the recorded one, and if not, what differs. Pure.
-//!
-//! Both requests come without their secrets, so that what is found here can be shown.
+//! Compares a request with a recorded one. Both have placeholders instead of secrets, so differences can be shown.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -9,26 +7,26 @@ use b2kit_core::http::header::{AUTHORIZATION, CONTENT_TYPE, RANGE, USER_AGENT};
 use b2kit_core::http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use bytes::Bytes;
 
-use crate::hex;
+use crate::digest;
+use crate::digest::sha1_of;
 use crate::interaction::{RecordedBody, RecordedRequest};
 use crate::json;
-use crate::miss::{Difference, quoted, shortened};
-use crate::places::{Places, is_placeholder, same_text};
-use crate::sample::sha1_of;
+use crate::mismatch::{Difference, quoted, shortened};
+use crate::secret_fields::{SecretFields, is_placeholder, same_text};
 
-/// By what requests are told apart, beside method, URL and body.
+/// The settings of the comparison.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Matching {
-    /// Instead of the usual ones.
+    /// The headers to compare instead of the default ones.
     pub(crate) headers: Option<BTreeSet<String>>,
     pub(crate) ignored: BTreeSet<String>,
     /// Whether URLs are compared by path and query only.
     pub(crate) ignores_origin: bool,
-    pub(crate) places: Places,
+    pub(crate) secret_fields: SecretFields,
 }
 
 impl Matching {
-    /// All that differs; nothing if `sent` is the recorded request.
+    /// All differences; empty if the requests are equal.
     pub(crate) fn differences(
         &self,
         recorded: &RecordedRequest,
@@ -51,7 +49,7 @@ impl Matching {
         found
     }
 
-    /// What counts of a URL. An empty query is none.
+    /// The part of a URL that is compared, without an empty query.
     fn compared(&self, url: &Uri) -> String {
         let mut text = match (url.scheme_str(), url.authority()) {
             (Some(scheme), Some(authority)) if !self.ignores_origin => {
@@ -109,7 +107,7 @@ impl Matching {
         let (Ok(ours), Ok(theirs)) = (recorded.to_str(), sent.to_str()) else {
             return false;
         };
-        // A media type's parameters don't change what JSON means.
+        // Parameters of a media type don't change the meaning of JSON.
         let json = |value: &str| {
             let essence = value.split(';').next().unwrap_or_default().trim();
             essence.eq_ignore_ascii_case("application/json")
@@ -117,8 +115,9 @@ impl Matching {
         if name == CONTENT_TYPE.as_str() && json(ours) && json(theirs) {
             return true;
         }
-        let secret =
-            || HeaderName::try_from(name).is_ok_and(|name| self.places.header(&name).is_some());
+        let secret = || {
+            HeaderName::try_from(name).is_ok_and(|name| self.secret_fields.header(&name).is_some())
+        };
         same_text(ours, theirs) || (is_placeholder(ours) && secret())
     }
 
@@ -133,7 +132,7 @@ impl Matching {
                 if ours != theirs
                     && let (Some(ours), Some(theirs)) = (call(recorded, ours), call(sent, theirs))
                 {
-                    return json::differences(&self.places, &ours, &theirs, found);
+                    return json::differences(&self.secret_fields, &ours, &theirs, found);
                 }
                 ours == theirs || same_bytes(ours, theirs)
             }
@@ -154,7 +153,7 @@ impl Matching {
     }
 }
 
-/// A request in one line, without the content of a file.
+/// A request in one line, without the content of files.
 pub(crate) fn shown_request(request: &RecordedRequest) -> String {
     let RecordedRequest {
         method, url, body, ..
@@ -170,7 +169,8 @@ pub(crate) fn shown_request(request: &RecordedRequest) -> String {
     line
 }
 
-/// The JSON of a call. An upload's body is a file, whatever is in it: its bytes are its meaning, and nobody's business.
+/// The JSON body of a call. The body of an upload is a file even if it is JSON: it is compared byte by byte and not
+/// shown.
 fn call(request: &RecordedRequest, body: &Bytes) -> Option<serde_json::Value> {
     let upload = request.headers.contains_key("x-bz-content-sha1");
     (!upload).then(|| json::parse(body)).flatten()
@@ -193,7 +193,7 @@ fn shown(values: &[&HeaderValue]) -> Option<String> {
 
 fn summary(body: &RecordedBody) -> String {
     match body.sha1() {
-        Some(sha1) => format!("{} bytes of SHA-1 {}", body.len(), hex::lower(&sha1)),
+        Some(sha1) => format!("{} bytes of SHA-1 {}", body.len(), digest::to_hex(&sha1)),
         None => format!("{} bytes", body.len()),
     }
 }

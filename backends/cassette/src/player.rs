@@ -1,4 +1,4 @@
-//! [`Player`]: a backend that answers from a recording.
+//! [`Player`]: a backend that replays a recording.
 
 use std::fmt;
 use std::path::Path;
@@ -8,49 +8,50 @@ use b2kit_core::http::HeaderName;
 use b2kit_core::{HttpClient, HttpError, HttpErrorKind, Phase, Request, Response, async_trait};
 use bytes::Bytes;
 
-use crate::DEFAULT_FILE_LIMIT;
+use crate::capture::BodyCapture;
 use crate::error::CassetteError;
+use crate::format::DEFAULT_FILE_LIMIT;
 use crate::interaction::{Interaction, RecordedBody, RecordedRequest};
 use crate::matching::{Matching, shown_request};
-use crate::miss::{Difference, Miss, Summary, Unplayed, Why};
-use crate::places::same_text;
-use crate::read::{self, Placed};
+use crate::mismatch::{Difference, Mismatch, MismatchReason, Summary, Unplayed};
+use crate::read::{self, LocatedInteraction};
 use crate::recorder::placeholder_name;
 use crate::redaction::without_secrets;
 use crate::replay::replay;
-use crate::sample::Sample;
+use crate::secret_fields::same_text;
 use crate::secrets::Secrets;
 
-/// A backend that answers each request from a recording, and never opens a connection.
+/// A backend that answers requests from a recording and never opens a connection.
 ///
-/// A request is answered by the first recorded one that equals it and is still to be played, so that each plays once,
-/// and equal ones in their order. Equal are:
+/// A request gets the response of the first recorded request that equals it and was not played yet, so each plays once,
+/// and equal ones play in order. Compared are:
 ///
-/// - the method, and the URL to the letter, but for a `?` with nothing after it; [`ignore_origin`](Self::ignore_origin)
-///   leaves scheme, host and port out;
-/// - the body: JSON by its meaning (the order of keys doesn't matter, a null member is an absent one), a body that was
-///   left out of the recording by length and SHA-1, anything else byte by byte;
-/// - the headers `range`, `content-type` and all that begin with `x-bz-`, unless told otherwise
-///   ([`match_headers`](Self::match_headers), [`ignore_header`](Self::ignore_header)); never `user-agent` and
+/// - the method;
+/// - the URL, character by character, except for an empty query; [`ignore_origin`](Self::ignore_origin) leaves out
+///   scheme, host and port;
+/// - the body: JSON by its meaning (the order of keys doesn't matter, and a null member equals an absent one), a body
+///   that was omitted from the recording by length and SHA-1, any other byte by byte;
+/// - the headers `range`, `content-type` and those that begin with `x-bz-`, unless changed by
+///   [`match_headers`](Self::match_headers) or [`ignore_header`](Self::ignore_header); never `user-agent` and
 ///   `authorization`.
 ///
-/// Where the recorded request has a placeholder in a place for secrets, the request may have any text there.
+/// A placeholder in a field for secrets matches any text.
 ///
-/// A request that finds nothing ends with an [`HttpError`] of the kind [`NoMatch`](HttpErrorKind::NoMatch), whose source
-/// is a [`Miss`]; nothing was sent. Ask [`finish`](Self::finish) at the end whether all was played.
+/// A request that matches nothing fails with [`NoMatch`](HttpErrorKind::NoMatch), with a [`Mismatch`] as the source;
+/// nothing was sent. Call [`finish`](Self::finish) at the end to check that everything was played.
 ///
-/// A clone plays the same recording: what one has played is played for all.
+/// Clones share the recording and what was played of it.
 #[derive(Debug, Clone)]
 pub struct Player {
-    tape: Arc<Tape>,
+    recording: Arc<Recording>,
     matching: Matching,
     declared: Secrets,
     hooks: Hooks,
-    /// The tape's requests, without their secrets.
+    /// The recorded requests as they are compared: edited, with placeholders for secrets.
     requests: Arc<[RecordedRequest]>,
 }
 
-/// What edits requests before they are compared.
+/// Closures that edit requests before they are compared.
 #[derive(Clone, Default)]
 struct Hooks(Vec<Hook>);
 
@@ -63,9 +64,10 @@ impl fmt::Debug for Hooks {
 }
 
 #[derive(Debug)]
-struct Tape {
-    interactions: Vec<Placed>,
-    /// Bodies of requests are kept to this length for comparison; a longer one equals none that is recorded whole.
+struct Recording {
+    interactions: Vec<LocatedInteraction>,
+    /// How much of a request's body is kept for comparison. A longer one can equal only a recorded body that was
+    /// omitted.
     longest_body: usize,
     progress: Mutex<Progress>,
 }
@@ -73,42 +75,44 @@ struct Tape {
 #[derive(Debug)]
 struct Progress {
     played: Vec<bool>,
-    /// Somebody asked what was not played.
+    /// Whether the caller has asked what was not played.
     asked: bool,
 }
 
-/// The number of an interaction, from 0, and in what it differs.
+/// The index of an interaction, and its differences.
 type Nearest = (usize, Vec<Difference>);
 
 impl Player {
-    /// Reads the recording at `path`, if it has at most [`DEFAULT_FILE_LIMIT`] bytes. Blocks while it does.
+    /// Reads the recording at `path`, of at most [`DEFAULT_FILE_LIMIT`] bytes. Blocking.
     ///
     /// # Errors
-    /// If it can't be read, or isn't a recording; see [`CassetteError`].
+    /// [`Io`](CassetteError::Io), [`TooLarge`](CassetteError::TooLarge),
+    /// [`UnknownVersion`](CassetteError::UnknownVersion) or [`Malformed`](CassetteError::Malformed).
     pub fn open(path: impl AsRef<Path>) -> Result<Self, CassetteError> {
         Self::open_with_limit(path, DEFAULT_FILE_LIMIT)
     }
 
-    /// Reads the recording at `path`, if it has at most `limit` bytes. Blocks while it does.
+    /// Reads the recording at `path`, of at most `limit` bytes. Blocking.
     ///
     /// # Errors
-    /// As for [`open`](Self::open).
+    /// Those of [`open`](Self::open), with `limit` as the limit of [`TooLarge`](CassetteError::TooLarge).
     pub fn open_with_limit(path: impl AsRef<Path>, limit: u64) -> Result<Self, CassetteError> {
         read::from_file(path.as_ref(), limit).map(Self::new)
     }
 
-    /// Reads the recording that this text is.
+    /// Parses a recording.
     ///
     /// # Errors
-    /// If it isn't a recording; it is called `recording` there.
+    /// [`UnknownVersion`](CassetteError::UnknownVersion) or [`Malformed`](CassetteError::Malformed), with `recording`
+    /// as the name of the file.
     pub fn parse(text: impl AsRef<[u8]>) -> Result<Self, CassetteError> {
         read::from_bytes(text.as_ref())
             .map(Self::new)
-            .map_err(|flaw| flaw.within("recording"))
+            .map_err(|error| error.in_file("recording"))
     }
 
-    /// Plays these interactions, which were made or edited in code. They come as they are: what must not be compared to the
-    /// letter is a placeholder already, see [`Recorder`](crate::Recorder).
+    /// Plays interactions that were made in code. They are not redacted: values that must not be compared have to be
+    /// placeholders already; see [`Recorder`](crate::Recorder).
     ///
     /// ```
     /// use b2kit_cassette::{Interaction, Player, RecordedRequest, RecordedResponse};
@@ -134,23 +138,23 @@ impl Player {
     #[must_use]
     pub fn from_interactions(interactions: impl IntoIterator<Item = Interaction>) -> Self {
         let interactions = interactions.into_iter();
-        let placed = interactions.map(|interaction| Placed {
+        let located = interactions.map(|interaction| LocatedInteraction {
             line: 0,
             interaction,
         });
-        Self::new(placed.collect())
+        Self::new(located.collect())
     }
 
-    fn new(interactions: Vec<Placed>) -> Self {
+    fn new(interactions: Vec<LocatedInteraction>) -> Self {
         let longest = interactions
             .iter()
-            .filter_map(|placed| placed.interaction.request.body.as_bytes())
+            .filter_map(|located| located.interaction.request.body.as_bytes())
             .map(Bytes::len)
             .max();
         let played = vec![false; interactions.len()];
-        let tape = Tape {
+        let recording = Recording {
             interactions,
-            // The same JSON may be longer as it is sent than as it is recorded.
+            // Equal JSON may be longer as it is sent than as it was recorded.
             longest_body: longest.unwrap_or(0).saturating_mul(2).max(1 << 20),
             progress: Mutex::new(Progress {
                 played,
@@ -158,7 +162,7 @@ impl Player {
             }),
         };
         let player = Self {
-            tape: Arc::new(tape),
+            recording: Arc::new(recording),
             matching: Matching::default(),
             declared: Secrets::default(),
             hooks: Hooks::default(),
@@ -167,32 +171,31 @@ impl Player {
         player.prepared()
     }
 
-    /// With the tape's requests as they are to be compared.
+    /// Prepares the recorded requests for comparison.
     fn prepared(mut self) -> Self {
-        let placed = self.tape.interactions.iter();
-        self.requests = placed
-            .map(|placed| self.comparable(placed.interaction.request.clone()))
+        let located = self.recording.interactions.iter();
+        self.requests = located
+            .map(|located| self.comparable(located.interaction.request.clone()))
             .collect();
         self
     }
 
     fn comparable(&self, request: RecordedRequest) -> RecordedRequest {
-        let mut request = without_secrets(&self.matching.places, &self.declared, request);
+        let mut request = without_secrets(&self.matching.secret_fields, &self.declared, request);
         self.hooks.0.iter().for_each(|hook| hook(&mut request));
         request
     }
 
-    /// Compares URLs by path and query, whatever scheme, host and port they have: a recording of the real B2 answers a client
-    /// that was sent elsewhere.
+    /// Compares URLs by path and query only, so that a recording of B2 can answer a client with another endpoint.
     #[must_use]
     pub fn ignore_origin(mut self) -> Self {
         self.matching.ignores_origin = true;
         self
     }
 
-    /// Lets `hook` edit each request before it is compared, the recorded ones too: to take out what is another each time. It
-    /// sees placeholders instead of secrets. A body that was too long to compare comes as its length and SHA-1. Nothing of
-    /// the answer changes.
+    /// Edits each request before it is compared, and the recorded ones too, to remove values that vary. `hook` sees
+    /// placeholders instead of secrets; a body that is too long to compare is reduced to its length and SHA-1.
+    /// Responses are not affected.
     #[must_use]
     pub fn edit_requests(
         mut self,
@@ -202,7 +205,7 @@ impl Player {
         self.prepared()
     }
 
-    /// Compares these headers instead of the usual ones. Names are compared without regard to case.
+    /// Compares these headers instead of the default ones. Names are case-insensitive.
     #[must_use]
     pub fn match_headers<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
         let names = names.into_iter().map(str::to_ascii_lowercase);
@@ -210,30 +213,30 @@ impl Player {
         self
     }
 
-    /// Doesn't compare this header.
+    /// Excludes a header from the comparison.
     #[must_use]
     pub fn ignore_header(mut self, name: &str) -> Self {
         self.matching.ignored.insert(name.to_ascii_lowercase());
         self
     }
 
-    /// Takes what stands in JSON fields and query parameters of this name for a secret, as
+    /// Treats JSON fields and query parameters of this name as secrets, as
     /// [`Recorder::json_field`](crate::Recorder::json_field) does.
     #[must_use]
     pub fn json_field(mut self, name: &str) -> Self {
-        self.matching.places.add_field(name);
+        self.matching.secret_fields.add_field(name);
         self.prepared()
     }
 
-    /// Takes what stands in this header for a secret, as [`Recorder::header`](crate::Recorder::header) does.
+    /// Treats this header as a secret, as [`Recorder::header`](crate::Recorder::header) does.
     #[must_use]
     pub fn header(mut self, name: HeaderName) -> Self {
-        self.matching.places.add_header(name);
+        self.matching.secret_fields.add_header(name);
         self.prepared()
     }
 
-    /// Takes `value` in a request for the placeholder of this name, as [`Recorder::secret`](crate::Recorder::secret) put
-    /// it into the recording.
+    /// Replaces `value` in requests by the placeholder of this name, as [`Recorder::secret`](crate::Recorder::secret)
+    /// did in the recording.
     #[must_use]
     pub fn secret(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.declared
@@ -241,14 +244,14 @@ impl Player {
         self.prepared()
     }
 
-    /// What is recorded, in order.
+    /// The recorded interactions, in order.
     #[must_use]
     pub fn interactions(&self) -> Vec<&Interaction> {
-        let placed = self.tape.interactions.iter();
-        placed.map(|placed| &placed.interaction).collect()
+        let located = self.recording.interactions.iter();
+        located.map(|located| &located.interaction).collect()
     }
 
-    /// The recorded requests, in order, whether played or not.
+    /// The recorded requests, played or not, in order.
     #[must_use]
     pub fn requests(&self) -> Vec<Summary> {
         (0..self.requests.len())
@@ -256,10 +259,10 @@ impl Player {
             .collect()
     }
 
-    /// The recorded requests that were not played yet, in order.
+    /// The recorded requests that were not played, in order.
     #[must_use]
     pub fn unplayed(&self) -> Vec<Summary> {
-        let mut progress = self.tape.progress();
+        let mut progress = self.recording.progress();
         progress.asked = true;
         let all = progress.played.iter().enumerate();
         all.filter(|(_, played)| !**played)
@@ -267,11 +270,11 @@ impl Player {
             .collect()
     }
 
-    /// Whether all of the recording was played. To be asked at the end; a player that nobody asked warns by
-    /// [`tracing`] when it is dropped before its end.
+    /// Checks that the whole recording was played. A player on which neither this nor [`unplayed`](Self::unplayed) was
+    /// called logs a warning when it is dropped with requests left.
     ///
     /// # Errors
-    /// If something was not; the error names it.
+    /// [`Unplayed`], with the requests that were not played.
     pub fn finish(&self) -> Result<(), Unplayed> {
         match self.unplayed() {
             requests if requests.is_empty() => Ok(()),
@@ -282,37 +285,40 @@ impl Player {
     fn summary(&self, at: usize) -> Summary {
         Summary {
             number: at + 1,
-            line: self.tape.interactions[at].line,
+            line: self.recording.interactions[at].line,
             request: shown_request(&self.requests[at]),
         }
     }
 
-    /// Plays what answers `request`.
+    /// Plays the response to `request`.
     fn play(&self, request: RecordedRequest) -> Result<Response, HttpError> {
         let headers = request.headers.clone();
         let sent = self.comparable(request);
-        let mut progress = self.tape.progress();
+        let mut progress = self.recording.progress();
         let answers = |at: &usize| {
             let recorded = &self.requests[*at];
             !progress.played[*at]
-                // Most requests differ in these, and they are quickly compared.
+                // Cheap to compare, and different in most cases.
                 && recorded.method == sent.method
                 && same_text(recorded.url.path(), sent.url.path())
                 && self.matching.differences(recorded, &sent).is_empty()
         };
         let Some(at) = (0..self.requests.len()).find(answers) else {
-            return Err(miss(&sent, self.why_not(&sent, &progress.played)));
+            return Err(mismatch(&sent, self.why_not(&sent, &progress.played)));
         };
-        let response = &self.tape.interactions[at].interaction.response;
+        let response = &self.recording.interactions[at].interaction.response;
         if let RecordedBody::Omitted { length, .. } = response.body {
             let recorded = self.summary(at);
-            return Err(miss(&sent, Why::Omitted { recorded, length }));
+            return Err(mismatch(
+                &sent,
+                MismatchReason::Omitted { recorded, length },
+            ));
         }
         progress.played[at] = true;
         Ok(replay(response, &sent.method, &headers))
     }
 
-    fn why_not(&self, sent: &RecordedRequest, played: &[bool]) -> Why {
+    fn why_not(&self, sent: &RecordedRequest, played: &[bool]) -> MismatchReason {
         let mut already = None;
         let mut nearest: Option<(_, Nearest)> = None;
         for (at, recorded) in self.requests.iter().enumerate() {
@@ -334,40 +340,40 @@ impl Player {
                 nearest = Some((distance, (at, differences)));
             }
         }
-        Why::NoMatch {
+        MismatchReason::NoMatch {
             played: already.map(|at| self.summary(at)),
             nearest: nearest.map(|(_, (at, differences))| (self.summary(at), differences)),
         }
     }
 }
 
-fn miss(sent: &RecordedRequest, why: Why) -> HttpError {
+fn mismatch(sent: &RecordedRequest, reason: MismatchReason) -> HttpError {
     let sent = shown_request(sent);
-    HttpError::new(HttpErrorKind::NoMatch, Phase::NotSent).with_source(Miss { sent, why })
+    HttpError::new(HttpErrorKind::NoMatch, Phase::NotSent).with_source(Mismatch { sent, reason })
 }
 
 #[async_trait]
 impl HttpClient for Player {
-    /// Reads the request's body, never the whole of a large one into memory, and answers.
+    /// Reads the request's body, without buffering a large one, and plays its response.
     async fn send(&self, request: Request) -> Result<Response, HttpError> {
         let (parts, body) = request.into_parts();
         let failed = |source: Box<dyn std::error::Error + Send + Sync>| {
             HttpError::new(HttpErrorKind::Source, Phase::NotSent).with_source(source)
         };
-        let mut sample = Sample::new(self.tape.longest_body);
+        let mut capture = BodyCapture::new(self.recording.longest_body);
         if let Some(bytes) = body.as_bytes() {
-            sample.push(bytes);
+            capture.push(bytes);
         } else {
             let mut stream = body.open().map_err(|error| failed(error.into()))?;
             while let Some(chunk) = std::future::poll_fn(|cx| stream.as_mut().poll_next(cx)).await {
-                sample.push(&chunk.map_err(|error| failed(error.into()))?);
-                if sample.len() > body.len() {
+                capture.push(&chunk.map_err(|error| failed(error.into()))?);
+                if capture.len() > body.len() {
                     break;
                 }
             }
         }
-        if sample.len() != body.len() {
-            let direction = if sample.len() > body.len() {
+        if capture.len() != body.len() {
+            let direction = if capture.len() > body.len() {
                 "more"
             } else {
                 "fewer"
@@ -382,19 +388,19 @@ impl HttpClient for Player {
             method: parts.method,
             url: parts.uri,
             headers: parts.headers,
-            body: sample.finish(),
+            body: capture.finish(),
         };
         self.play(request)
     }
 }
 
-impl Tape {
+impl Recording {
     fn progress(&self) -> MutexGuard<'_, Progress> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Tape {
+impl Drop for Recording {
     fn drop(&mut self) {
         let progress = self.progress();
         if progress.asked || std::thread::panicking() {

@@ -1,7 +1,7 @@
-//! From text to interactions.
+//! Parses recordings.
 //!
 //! A recording is a stream of YAML documents, each a list of a `Request` and a `Response`. What this crate writes
-//! begins with a document of its own that tells the version; a recording without one is of version 0.
+//! begins with a document that gives the version; a recording without one is of version 0.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -12,23 +12,21 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 
-use crate::error::{CassetteError, Flaw, FlawKind};
-use crate::hex;
+use crate::digest;
+use crate::error::{CassetteError, ParseError, ParseErrorKind};
+use crate::format::VERSION_KEY;
 use crate::interaction::{Interaction, RecordedBody, RecordedRequest, RecordedResponse};
-use crate::tree::{Documents, Node, Value};
-
-/// The key of the first document of what this crate writes.
-pub(crate) const VERSION_KEY: &str = "b2kit-cassette";
+use crate::yaml::{Documents, Value, YamlNode};
 
 /// An interaction, and the line on which it starts.
 #[derive(Debug)]
-pub(crate) struct Placed {
+pub(crate) struct LocatedInteraction {
     pub(crate) line: usize,
     pub(crate) interaction: Interaction,
 }
 
-/// Reads the recording at `path`, if it has at most `limit` bytes.
-pub(crate) fn from_file(path: &Path, limit: u64) -> Result<Vec<Placed>, CassetteError> {
+/// Reads the recording at `path`, of at most `limit` bytes.
+pub(crate) fn from_file(path: &Path, limit: u64) -> Result<Vec<LocatedInteraction>, CassetteError> {
     let file = path.display().to_string();
     let mut bytes = Vec::new();
     std::fs::File::open(path)
@@ -41,19 +39,19 @@ pub(crate) fn from_file(path: &Path, limit: u64) -> Result<Vec<Placed>, Cassette
     if bytes.len() as u64 > limit {
         return Err(CassetteError::TooLarge { file, limit });
     }
-    from_bytes(&bytes).map_err(|flaw| flaw.within(&file))
+    from_bytes(&bytes).map_err(|error| error.in_file(&file))
 }
 
-/// Reads the recording that `bytes` hold.
-pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Vec<Placed>, Flaw> {
+/// Parses a recording.
+pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Vec<LocatedInteraction>, ParseError> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let before = &bytes[..error.valid_up_to()];
         let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
-        Flaw::new(line, "this is not UTF-8")
+        ParseError::new(line, "this is not UTF-8")
     })?;
     let mut documents = Documents::new(text)?;
     let Some(first) = documents.next()? else {
-        return Err(Flaw::new(1, "there is nothing in it"));
+        return Err(ParseError::new(1, "there is nothing in it"));
     };
     let mut interactions = Vec::new();
     let versioned = matches!(first.value, Value::Map(_));
@@ -68,28 +66,28 @@ pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Vec<Placed>, Flaw> {
     Ok(interactions)
 }
 
-fn check_version(header: Node) -> Result<(), Flaw> {
+fn check_version(header: YamlNode) -> Result<(), ParseError> {
     let line = header.line;
     let [version] = fields(header, [VERSION_KEY])?;
     match required(version, line, VERSION_KEY)?.value {
         Value::Text(version) if version == "1" => Ok(()),
-        _ => Err(Flaw {
+        _ => Err(ParseError {
             line,
-            kind: FlawKind::UnknownVersion,
+            kind: ParseErrorKind::UnknownVersion,
         }),
     }
 }
 
-fn interaction(document: Node, versioned: bool) -> Result<Placed, Flaw> {
+fn interaction(document: YamlNode, versioned: bool) -> Result<LocatedInteraction, ParseError> {
     const SHAPE: &str = "a document is a list of two: a Request and its Response";
     let line = document.line;
     let Value::List(halves) = document.value else {
-        return Err(Flaw::new(line, SHAPE));
+        return Err(ParseError::new(line, SHAPE));
     };
-    let Ok([first, second]) = <[Node; 2]>::try_from(halves) else {
-        return Err(Flaw::new(line, SHAPE));
+    let Ok([first, second]) = <[YamlNode; 2]>::try_from(halves) else {
+        return Err(ParseError::new(line, SHAPE));
     };
-    let half = |node: Node, name| {
+    let half = |node: YamlNode, name| {
         let line = node.line;
         let [half] = fields(node, [name])?;
         required(half, line, name)
@@ -98,26 +96,26 @@ fn interaction(document: Node, versioned: bool) -> Result<Placed, Flaw> {
         request: request(half(first, "Request")?, versioned)?,
         response: response(half(second, "Response")?)?,
     };
-    Ok(Placed { line, interaction })
+    Ok(LocatedInteraction { line, interaction })
 }
 
-fn request(node: Node, versioned: bool) -> Result<RecordedRequest, Flaw> {
+fn request(node: YamlNode, versioned: bool) -> Result<RecordedRequest, ParseError> {
     let line = node.line;
     let [method, url, headers, body] = fields(node, ["method", "url", "headers", "body"])?;
     let (method, at) = text(required(method, line, "method")?)?;
-    let method =
-        Method::from_bytes(method.as_bytes()).map_err(|_| Flaw::new(at, "this is not a method"))?;
+    let method = Method::from_bytes(method.as_bytes())
+        .map_err(|_| ParseError::new(at, "this is not a method"))?;
     let (url, at) = text(required(url, line, "url")?)?;
     let url = url
         .parse::<Uri>()
         .ok()
         .filter(|url| url.scheme().is_some() && url.host().is_some())
-        .ok_or_else(|| Flaw::new(at, "this is not an absolute URL"))?;
+        .ok_or_else(|| ParseError::new(at, "this is not an absolute URL"))?;
     let headers = header_map(required(headers, line, "headers")?)?;
     let body = required(body, line, "body")?;
     let at = body.line;
     let body = stand_in(&headers, recorded_body(body)?, versioned)
-        .map_err(|reason| Flaw::new(at, reason))?;
+        .map_err(|reason| ParseError::new(at, reason))?;
     Ok(RecordedRequest {
         method,
         url,
@@ -126,7 +124,8 @@ fn request(node: Node, versioned: bool) -> Result<RecordedRequest, Flaw> {
     })
 }
 
-/// A body whose length is not the recorded one stands in for the one that was sent, in recordings without a version.
+/// In recordings of version 0, a body whose length is not the recorded `content-length` is a stand-in for the body
+/// sent.
 fn stand_in(
     headers: &HeaderMap,
     body: RecordedBody,
@@ -142,29 +141,30 @@ fn stand_in(
     }
     if versioned {
         return Err(
-            "the body's length is not the request's content-length (a body can stand in for another only as `omitted`)",
+            "the body's length is not the request's content-length (a body can stand in for \
+             another only as `omitted`)",
         );
     }
     let sha1 = headers
         .get("x-bz-content-sha1")
-        .and_then(|digits| hex::sha1(digits.as_bytes()));
+        .and_then(|digits| digest::parse_sha1(digits.as_bytes()));
     Ok(RecordedBody::Omitted { length, sha1 })
 }
 
-fn response(node: Node) -> Result<RecordedResponse, Flaw> {
+fn response(node: YamlNode) -> Result<RecordedResponse, ParseError> {
     let line = node.line;
     let [status, version, headers, body, cut] =
         fields(node, ["status", "version", "headers", "body", "cut"])?;
     let (status, at) = text(required(status, line, "status")?)?;
     let status = StatusCode::from_bytes(status.as_bytes())
-        .map_err(|_| Flaw::new(at, "this is not a status"))?;
+        .map_err(|_| ParseError::new(at, "this is not a status"))?;
     let version = version.map(http_version).transpose()?.flatten();
     let cut = match cut {
         None => false,
         Some(cut) => match text(cut)? {
             (yes, _) if yes == "true" => true,
             (no, _) if no == "false" => false,
-            (_, at) => return Err(Flaw::new(at, "`cut` is true or false")),
+            (_, at) => return Err(ParseError::new(at, "`cut` is true or false")),
         },
     };
     Ok(RecordedResponse {
@@ -176,7 +176,7 @@ fn response(node: Node) -> Result<RecordedResponse, Flaw> {
     })
 }
 
-fn http_version(node: Node) -> Result<Option<Version>, Flaw> {
+fn http_version(node: YamlNode) -> Result<Option<Version>, ParseError> {
     let name = match node.value {
         Value::Null => return Ok(None),
         Value::Text(name) => name,
@@ -189,39 +189,42 @@ fn http_version(node: Node) -> Result<Option<Version>, Flaw> {
         "HTTP/1.1" | "Http1_1" => Version::HTTP_11,
         "HTTP/2" | "HTTP/2.0" | "Http2_0" => Version::HTTP_2,
         "HTTP/3" | "HTTP/3.0" | "Http3_0" => Version::HTTP_3,
-        _ => return Err(Flaw::new(node.line, "this is not a version of HTTP")),
+        _ => return Err(ParseError::new(node.line, "this is not a version of HTTP")),
     }))
 }
 
-fn header_map(node: Node) -> Result<HeaderMap, Flaw> {
+fn header_map(node: YamlNode) -> Result<HeaderMap, ParseError> {
     let entries = match node.value {
         Value::Null => Vec::new(),
         Value::Map(entries) => entries,
-        _ => return Err(Flaw::new(node.line, "headers are a map")),
+        _ => return Err(ParseError::new(node.line, "headers are a map")),
     };
     let mut headers = HeaderMap::new();
     for (name, values) in entries {
         let line = values.line;
         let name = HeaderName::from_bytes(name.as_bytes())
-            .map_err(|_| Flaw::new(line, "this is not the name of a header"))?;
+            .map_err(|_| ParseError::new(line, "this is not the name of a header"))?;
         if headers.contains_key(&name) {
-            return Err(Flaw::new(line, "a header stands here for the second time"));
+            return Err(ParseError::new(
+                line,
+                "a header stands here for the second time",
+            ));
         }
         let values = match values.value {
             Value::List(values) => values,
-            value => vec![Node { line, value }],
+            value => vec![YamlNode { line, value }],
         };
         for value in values {
             let value = header_value(value)?;
             headers
                 .try_append(name.clone(), value)
-                .map_err(|_| Flaw::new(line, "there are too many headers"))?;
+                .map_err(|_| ParseError::new(line, "there are too many headers"))?;
         }
     }
     Ok(headers)
 }
 
-fn header_value(node: Node) -> Result<HeaderValue, Flaw> {
+fn header_value(node: YamlNode) -> Result<HeaderValue, ParseError> {
     let line = node.line;
     let bytes = match node.value {
         Value::Text(text) => Bytes::from(text),
@@ -229,17 +232,17 @@ fn header_value(node: Node) -> Result<HeaderValue, Flaw> {
             let [base64] = fields(node, ["base64"])?;
             decode(required(base64, line, "base64")?)?
         }
-        _ => return Err(Flaw::new(line, "a header's value is a text")),
+        _ => return Err(ParseError::new(line, "a header's value is a text")),
     };
     HeaderValue::from_bytes(&bytes)
-        .map_err(|_| Flaw::new(line, "this is not the value of a header"))
+        .map_err(|_| ParseError::new(line, "this is not the value of a header"))
 }
 
-fn recorded_body(node: Node) -> Result<RecordedBody, Flaw> {
+fn recorded_body(node: YamlNode) -> Result<RecordedBody, ParseError> {
     let line = node.line;
     match node.value {
-        // So ends a recording that was cut off.
-        Value::Null => Err(Flaw::new(
+        // A truncated recording ends like this.
+        Value::Null => Err(ParseError::new(
             line,
             "the body is missing (an empty one is written \"\")",
         )),
@@ -250,42 +253,45 @@ fn recorded_body(node: Node) -> Result<RecordedBody, Flaw> {
             match (base64, omitted) {
                 (Some(base64), None) => decode(base64).map(RecordedBody::from),
                 (None, Some(omitted)) => omitted_body(omitted),
-                _ => Err(Flaw::new(line, "a body is either `base64` or `omitted`")),
+                _ => Err(ParseError::new(
+                    line,
+                    "a body is either `base64` or `omitted`",
+                )),
             }
         }
     }
 }
 
-/// Bodies that are not UTF-8, as recordings of version 0 hold them.
-fn byte_list(nodes: Vec<Node>) -> Result<Bytes, Flaw> {
+/// A body as a list of bytes, as in recordings of version 0.
+fn byte_list(nodes: Vec<YamlNode>) -> Result<Bytes, ParseError> {
     let byte = |node| {
         let (number, line) = text(node)?;
         number
             .parse::<u8>()
-            .map_err(|_| Flaw::new(line, "this is not a byte"))
+            .map_err(|_| ParseError::new(line, "this is not a byte"))
     };
     nodes.into_iter().map(byte).collect()
 }
 
-fn omitted_body(node: Node) -> Result<RecordedBody, Flaw> {
+fn omitted_body(node: YamlNode) -> Result<RecordedBody, ParseError> {
     let line = node.line;
     let [length, sha1] = fields(node, ["length", "sha1"])?;
     let (length, at) = text(required(length, line, "length")?)?;
     let length = length
         .parse()
-        .map_err(|_| Flaw::new(at, "this is not a length"))?;
+        .map_err(|_| ParseError::new(at, "this is not a length"))?;
     let sha1 = match sha1 {
         None => None,
         Some(node) => {
             let (digits, at) = text(node)?;
-            let sha1 = hex::sha1(digits.as_bytes());
-            Some(sha1.ok_or_else(|| Flaw::new(at, "this is not a SHA-1"))?)
+            let sha1 = digest::parse_sha1(digits.as_bytes());
+            Some(sha1.ok_or_else(|| ParseError::new(at, "this is not a SHA-1"))?)
         }
     };
     Ok(RecordedBody::Omitted { length, sha1 })
 }
 
-fn decode(node: Node) -> Result<Bytes, Flaw> {
+fn decode(node: YamlNode) -> Result<Bytes, ParseError> {
     if matches!(node.value, Value::Null) {
         return Ok(Bytes::new());
     }
@@ -294,33 +300,36 @@ fn decode(node: Node) -> Result<Bytes, Flaw> {
     STANDARD
         .decode(base64)
         .map(Bytes::from)
-        .map_err(|_| Flaw::new(line, "this is not base64"))
+        .map_err(|_| ParseError::new(line, "this is not base64"))
 }
 
-/// The values of these keys of a map, where they are. Other keys are refused.
-fn fields<const N: usize>(node: Node, names: [&str; N]) -> Result<[Option<Node>; N], Flaw> {
+/// The values of these keys of a map. Other keys are refused.
+fn fields<const N: usize>(
+    node: YamlNode,
+    names: [&str; N],
+) -> Result<[Option<YamlNode>; N], ParseError> {
     let Value::Map(entries) = node.value else {
         let reason = format!("here belongs a map of {}", names.join(", "));
-        return Err(Flaw::new(node.line, reason));
+        return Err(ParseError::new(node.line, reason));
     };
     let mut values = [const { None }; N];
     for (name, value) in entries {
         let Some(at) = names.iter().position(|known| *known == name) else {
             let reason = format!("only {} may stand here", names.join(", "));
-            return Err(Flaw::new(value.line, reason));
+            return Err(ParseError::new(value.line, reason));
         };
         values[at] = Some(value);
     }
     Ok(values)
 }
 
-fn required(node: Option<Node>, line: usize, name: &str) -> Result<Node, Flaw> {
-    node.ok_or_else(|| Flaw::new(line, format!("`{name}` is missing")))
+fn required(node: Option<YamlNode>, line: usize, name: &str) -> Result<YamlNode, ParseError> {
+    node.ok_or_else(|| ParseError::new(line, format!("`{name}` is missing")))
 }
 
-fn text(node: Node) -> Result<(String, usize), Flaw> {
+fn text(node: YamlNode) -> Result<(String, usize), ParseError> {
     match node.value {
         Value::Text(text) => Ok((text, node.line)),
-        _ => Err(Flaw::new(node.line, "here belongs a text")),
+        _ => Err(ParseError::new(node.line, "here belongs a text")),
     }
 }

@@ -1,4 +1,4 @@
-//! [`Recorder`]: a backend that notes what passes through another one.
+//! [`Recorder`]: a backend that records the exchanges of another one.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,44 +7,44 @@ use std::sync::{Arc, Mutex};
 use b2kit_core::http::HeaderName;
 use b2kit_core::{HttpClient, HttpError, Request, Response, async_trait};
 
-use crate::DEFAULT_FILE_LIMIT;
 use crate::error::CassetteError;
+use crate::format::DEFAULT_FILE_LIMIT;
 use crate::interaction::Interaction;
 use crate::redaction::Redaction;
-use crate::reel::{Reel, State};
+use crate::session_log::{SessionLog, State};
 
-/// A backend that passes each request on to another backend, and writes down what was sent and what came back.
+/// A backend that forwards each request to another backend, and records the request and its response.
 ///
-/// The recording is written by [`save`](Self::save), or when the recorder and the last response that came through it are
-/// dropped. Until then it is in memory, bodies up to [`request_limit`](Self::request_limit) and
-/// [`response_limit`](Self::response_limit). It holds the responses that were read to their end; one that broke off or
-/// was dropped before is marked as cut, and one that is still being read is not in it yet. A request that ended without a
-/// response is not recorded. Order is the order in which the requests were started.
+/// The recording is written by [`save`](Self::save), or when the recorder and the last response that it returned have
+/// been dropped. Until then it is kept in memory, with bodies up to [`request_limit`](Self::request_limit) and
+/// [`response_limit`](Self::response_limit). A response is recorded when its body has ended; if it failed or was
+/// dropped before, it is marked as `cut`. Requests without a response are not recorded. Interactions are in the order
+/// in which the requests were started.
 ///
 /// # Secrets
-/// Before anything is written, these are replaced by placeholders such as `hidden-application-key`: application keys,
-/// tokens, account ids, encryption keys and signing secrets wherever B2's messages hold them (headers, JSON, queries),
-/// credentials in URLs, cookies, the values of webhooks' own headers. What stands there is then replaced wherever else it
-/// occurs in the session, be it percent-encoded, escaped, or in base64 or hex. A value has the same placeholder wherever
-/// it stands, so a session still hangs together when it is replayed. In the end everything is searched again, and if
-/// there is a secret left, nothing is written.
+/// Before anything is written, secrets are replaced by placeholders such as `hidden-application-key`: application keys,
+/// tokens, account ids, encryption keys and signing secrets in the fields where B2's messages have them (headers, JSON,
+/// queries), credentials in URLs, cookies, and the values of webhooks' custom headers. Each of these values is then
+/// replaced everywhere else in the session too, percent-encoded, escaped, or in base64 or hexadecimal. A value always
+/// has the same placeholder, so the session stays consistent when it is replayed. Finally everything is searched again;
+/// if a secret is left, nothing is written.
 ///
-/// [`secret`](Self::secret), [`json_field`](Self::json_field), [`header`](Self::header) and [`redact`](Self::redact) hide
-/// more. Bucket and file ids stay: replaying hangs on them, and who knows B2 well can compute the account id from them.
+/// [`secret`](Self::secret), [`json_field`](Self::json_field), [`header`](Self::header) and [`redact`](Self::redact)
+/// hide more. Bucket and file ids are kept, since requests depend on them; the account id can be derived from them.
 ///
 /// # Panics and drops
-/// A thread that drops the recorder while it panics writes nothing, and what was there stays. So does a recorder that
-/// recorded nothing. A failure to write in a drop is reported by [`tracing::error`].
+/// If the recorder is dropped by a panicking thread, or has recorded nothing, no file is written and an existing one is
+/// kept. A failure to write in a drop is logged as an error.
 ///
-/// A clone records into the same recording.
+/// Clones share the recording.
 #[derive(Clone)]
 pub struct Recorder {
     backend: Arc<dyn HttpClient>,
-    reel: Arc<Reel>,
+    session_log: Arc<SessionLog>,
 }
 
 impl Recorder {
-    /// Records what passes through `backend`, to be written to `path`. Nothing is read or written yet.
+    /// Records the exchanges of `backend`, to be written to `path`. Nothing is read or written yet.
     #[must_use]
     pub fn new(backend: impl HttpClient, path: impl Into<PathBuf>) -> Self {
         let state = State {
@@ -57,36 +57,36 @@ impl Recorder {
         };
         Self {
             backend: Arc::new(backend),
-            reel: Arc::new(Reel {
+            session_log: Arc::new(SessionLog {
                 path: path.into(),
                 state: Mutex::new(state),
             }),
         }
     }
 
-    /// Of a request's body beyond this many bytes only the length and the SHA-1 are recorded; 1 MiB unless told
-    /// otherwise. It replays all the same.
+    /// Sets the size limit of request bodies, 1 MiB by default. Of a longer one only the length and the SHA-1 are
+    /// recorded; it can still be replayed.
     #[must_use]
     pub fn request_limit(self, bytes: usize) -> Self {
         self.with(|state| state.request_limit = bytes)
     }
 
-    /// Of a response's body beyond this many bytes only the length and the SHA-1 are recorded; 4 MiB unless told
-    /// otherwise. It can't be replayed then.
+    /// Sets the size limit of response bodies, 4 MiB by default. Of a longer one only the length and the SHA-1 are
+    /// recorded; it can't be replayed.
     #[must_use]
     pub fn response_limit(self, bytes: usize) -> Self {
         self.with(|state| state.response_limit = bytes)
     }
 
-    /// A larger recording is not written; [`DEFAULT_FILE_LIMIT`] unless told otherwise. To read a larger one takes
-    /// [`Player::open_with_limit`](crate::Player::open_with_limit).
+    /// Sets the size limit of the recording, [`DEFAULT_FILE_LIMIT`] by default. A larger one is not written.
+    /// [`Player::open_with_limit`](crate::Player::open_with_limit) reads recordings over the default limit.
     #[must_use]
     pub fn file_limit(self, bytes: u64) -> Self {
         self.with(|state| state.file_limit = bytes)
     }
 
-    /// Replaces `value` by `hidden-` and this name, wherever it occurs. The name is made of letters, digits and hyphens;
-    /// anything else in it becomes a hyphen.
+    /// Replaces `value` by `hidden-` and this name wherever it occurs. Characters of the name other than letters,
+    /// digits and hyphens become hyphens.
     #[must_use]
     pub fn secret(self, name: &str, value: impl AsRef<[u8]>) -> Self {
         let value = value.as_ref().to_vec();
@@ -98,45 +98,45 @@ impl Recorder {
         })
     }
 
-    /// Takes what stands in JSON fields and query parameters of this name for a secret.
+    /// Treats JSON fields and query parameters of this name as secrets.
     #[must_use]
     pub fn json_field(self, name: &str) -> Self {
-        self.with(|state| state.redaction.places.add_field(name))
+        self.with(|state| state.redaction.secret_fields.add_field(name))
     }
 
-    /// Takes what stands in this header for a secret.
+    /// Treats this header as a secret.
     #[must_use]
     pub fn header(self, name: HeaderName) -> Self {
-        self.with(|state| state.redaction.places.add_header(name))
+        self.with(|state| state.redaction.secret_fields.add_header(name))
     }
 
-    /// Lets `hook` edit each interaction before it is written. It sees placeholders, not secrets, and what it leaves is
-    /// searched for secrets once more. The lengths in the headers are corrected after it.
+    /// Edits each interaction before it is written. `hook` sees placeholders instead of secrets; its result is searched
+    /// for secrets again, and the lengths in the headers are corrected.
     #[must_use]
     pub fn redact(self, hook: impl Fn(&mut Interaction) + Send + Sync + 'static) -> Self {
         self.with(|state| state.redaction.hooks.push(Box::new(hook)))
     }
 
     fn with(self, set: impl FnOnce(&mut State)) -> Self {
-        set(&mut self.reel.state());
+        set(&mut self.session_log.state());
         self
     }
 
-    /// Writes what was recorded so far, whole or not at all. Blocks while it does. What was at the path before is
-    /// replaced; saving again writes all of the session again.
+    /// Writes everything recorded so far, atomically, and replaces the file at the path. Blocking. May be called again.
     ///
     /// # Errors
-    /// If the file can't be written, would be too large, or would hold a secret; see [`CassetteError`].
+    /// [`Io`](CassetteError::Io), [`TooLarge`](CassetteError::TooLarge), or [`Secret`](CassetteError::Secret) if a
+    /// secret could not be removed. Nothing is written then.
     pub fn save(&self) -> Result<(), CassetteError> {
-        self.reel.save()
+        self.session_log.save()
     }
 
-    /// The recording as it would be written.
+    /// The text of the recording as [`save`](Self::save) would write it.
     ///
     /// # Errors
-    /// As for [`save`](Self::save).
+    /// [`TooLarge`](CassetteError::TooLarge) or [`Secret`](CassetteError::Secret).
     pub fn to_yaml(&self) -> Result<String, CassetteError> {
-        self.reel.render(&self.reel.state())
+        self.session_log.render(&self.session_log.state())
     }
 }
 
@@ -147,7 +147,7 @@ impl HttpClient for Recorder {
         if parts.uri.scheme().is_none() || parts.uri.host().is_none() {
             return Err(HttpError::invalid("the URI is not absolute"));
         }
-        let (pending, sent) = self.reel.start(&parts, body);
+        let (pending, sent) = self.session_log.start(&parts, body);
         let response = self.backend.send(Request::from_parts(parts, sent)).await?;
         let (parts, body) = response.into_parts();
         let body = pending.respond(&parts, body);
@@ -158,13 +158,13 @@ impl HttpClient for Recorder {
 impl fmt::Debug for Recorder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Recorder")
-            .field("path", &self.reel.path)
-            .field("requests", &self.reel.state().interactions.len())
+            .field("path", &self.session_log.path)
+            .field("requests", &self.session_log.state().interactions.len())
             .finish_non_exhaustive()
     }
 }
 
-/// A name as it may stand anywhere in a URL.
+/// The name with only characters that are valid anywhere in a URL.
 pub(crate) fn placeholder_name(name: &str) -> String {
     let letter = |letter: char| match letter.to_ascii_lowercase() {
         letter if letter.is_ascii_alphanumeric() => letter,

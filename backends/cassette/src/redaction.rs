@@ -1,8 +1,8 @@
-//! [`Redaction`]: takes the secrets out of a session.
+//! [`Redaction`]: replaces the secrets of a session by placeholders.
 //!
-//! Two passes. The first goes to the places where B2's messages hold secrets, hides what stands there and learns it. The
-//! second hides what was learned wherever else it occurs. At last, everything is searched once more, in another way, and
-//! what then is found refuses the recording.
+//! There are two passes. The first hides and collects the values in the fields for secrets; the second hides these
+//! values wherever else they occur. Finally everything is searched again by other means, and the recording is refused
+//! if a secret is left.
 
 use std::ops::Range;
 
@@ -12,26 +12,26 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
+use crate::digest::sha1_of;
 use crate::interaction::{Interaction, RecordedBody, RecordedRequest};
 use crate::json;
-use crate::places::{APPLICATION_KEY, CREDENTIALS, Places, TOKEN, query_values};
-use crate::sample::sha1_of;
+use crate::secret_fields::{APPLICATION_KEY, CREDENTIALS, SecretFields, TOKEN, query_values};
 use crate::secrets::{Secrets, percent_decoded};
-use crate::text_secrets;
+use crate::secrets_in_text;
 
-/// What may edit an interaction before it is written.
+/// A closure that edits an interaction before it is written.
 pub(crate) type Hook = Box<dyn Fn(&mut Interaction) + Send + Sync>;
 
-/// What is to be hidden beside B2's own secrets, and how.
+/// What to hide beside B2's own secrets, and how.
 #[derive(Default)]
 pub(crate) struct Redaction {
-    pub(crate) places: Places,
+    pub(crate) secret_fields: SecretFields,
     /// Name and value.
     pub(crate) declared: Vec<(String, Vec<u8>)>,
     pub(crate) hooks: Vec<Hook>,
 }
 
-/// Where a secret was left, and its placeholder.
+/// Where a secret is left, and its placeholder.
 #[derive(Debug)]
 pub(crate) struct Leak {
     pub(crate) place: String,
@@ -39,10 +39,10 @@ pub(crate) struct Leak {
 }
 
 impl Redaction {
-    /// Hides all secrets of a session, runs the hooks, and makes each message agree with itself again.
+    /// Hides all secrets of a session, runs the hooks, and corrects the lengths in the headers.
     pub(crate) fn apply(&self, session: &mut [Interaction]) -> Result<(), Leak> {
-        let mut pass = Pass {
-            places: &self.places,
+        let mut pass = Redactor {
+            secret_fields: &self.secret_fields,
             secrets: Secrets::default(),
         };
         for (name, value) in &self.declared {
@@ -63,26 +63,29 @@ impl Redaction {
     }
 }
 
-/// A request as it is compared and shown: what stands where secrets do is a placeholder, and so are `declared` ones.
+/// A request as it is compared and shown: with placeholders for the values of secret fields and for `declared` secrets.
 pub(crate) fn without_secrets(
-    places: &Places,
+    secret_fields: &SecretFields,
     declared: &Secrets,
     mut request: RecordedRequest,
 ) -> RecordedRequest {
     let secrets = declared.clone();
-    let mut pass = Pass { places, secrets };
+    let mut pass = Redactor {
+        secret_fields,
+        secrets,
+    };
     pass.learn_request(&mut request);
     pass.hide_request(&mut request);
     request
 }
 
-struct Pass<'a> {
-    places: &'a Places,
+struct Redactor<'a> {
+    secret_fields: &'a SecretFields,
     secrets: Secrets,
 }
 
-impl Pass<'_> {
-    /// Hides and learns what stands where secrets do.
+impl Redactor<'_> {
+    /// Hides and collects the values of secret fields.
     fn learn(&mut self, interaction: &mut Interaction) {
         self.learn_request(&mut interaction.request);
         let response = &mut interaction.response;
@@ -101,7 +104,7 @@ impl Pass<'_> {
         });
     }
 
-    /// Hides what was learned.
+    /// Hides the collected values everywhere.
     fn hide(&self, interaction: &mut Interaction) {
         self.hide_request(&mut interaction.request);
         let response = &mut interaction.response;
@@ -124,7 +127,7 @@ impl Pass<'_> {
         edit_body(headers, body, |_, bytes| self.secrets.hidden(bytes));
     }
 
-    /// Searches everything once more.
+    /// Searches everything again.
     fn check(&self, number: usize, interaction: &Interaction) -> Result<(), Leak> {
         let Interaction { request, response } = interaction;
         let search = |bytes: &[u8], place: &dyn Fn() -> String| match self.secrets.found_in(bytes) {
@@ -141,7 +144,7 @@ impl Pass<'_> {
             ("response", &response.headers, &response.body),
         ] {
             for (at, (name, value)) in headers.iter().enumerate() {
-                // Not the name itself: the secret may be in it.
+                // The name itself is not printed: the secret may be in it.
                 let place = || format!("the name of header {} of {message} {number}", at + 1);
                 search(name.as_str().as_bytes(), &place)?;
                 let place = || format!("header {name} of {message} {number}");
@@ -162,7 +165,7 @@ impl Pass<'_> {
             let mut edits = Vec::new();
             // from the last: that is how their placeholders were always numbered
             for (name, range) in query_values(query).into_iter().rev() {
-                let Some(kind) = self.places.field(name) else {
+                let Some(kind) = self.secret_fields.field(name) else {
                     continue;
                 };
                 let placeholder = self.learn_encoded(kind, &query[range.clone()]);
@@ -187,14 +190,14 @@ impl Pass<'_> {
         }
     }
 
-    /// Learns a value that may be percent-encoded as what it means.
+    /// Collects a value that may be percent-encoded in its decoded form.
     fn learn_encoded(&mut self, kind: &str, value: &str) -> String {
         self.secrets.learn(kind, &percent_decoded(value))
     }
 
     fn learn_headers(&mut self, headers: &mut HeaderMap) {
         for (name, value) in headers.iter_mut() {
-            let Some(kind) = self.places.header(name) else {
+            let Some(kind) = self.secret_fields.header(name) else {
                 if let Ok(text) = std::str::from_utf8(value.as_bytes())
                     && let Some(hidden) = self.learn_text(text)
                 {
@@ -229,7 +232,7 @@ impl Pass<'_> {
         format!("{scheme} {credentials}")
     }
 
-    /// Cookies are hidden together; each value is a secret by itself, the attributes of a new cookie are not.
+    /// Cookies are hidden as a whole; each value is a secret of its own, the attributes of `Set-Cookie` are not.
     fn cookie(&mut self, text: &str) -> String {
         const ATTRIBUTES: [&str; 5] = ["path", "domain", "expires", "max-age", "samesite"];
         for (name, value) in text.split(';').filter_map(|pair| pair.split_once('=')) {
@@ -247,7 +250,7 @@ impl Pass<'_> {
                 .learn_json(&mut json)
                 .then(|| json.to_string().into_bytes());
         }
-        // JSON that ends half way, or is wrapped in something else.
+        // Truncated JSON, or JSON within other text.
         let text = std::str::from_utf8(bytes).ok()?;
         let form = headers
             .get(CONTENT_TYPE)
@@ -255,7 +258,7 @@ impl Pass<'_> {
             .is_some_and(|value| value.contains("urlencoded"));
         if form {
             for (name, range) in query_values(text) {
-                if let Some(kind) = self.places.field(name) {
+                if let Some(kind) = self.secret_fields.field(name) {
                     self.learn_encoded(kind, &text[range]);
                 }
             }
@@ -266,7 +269,7 @@ impl Pass<'_> {
     fn learn_json(&mut self, json: &mut Value) -> bool {
         let mut changed = false;
         let secrets = &mut self.secrets;
-        self.places.visit_json(json, &mut |kind, text| {
+        self.secret_fields.visit_json(json, &mut |kind, text| {
             let placeholder = secrets.learn(kind, text.as_bytes());
             changed |= *text != placeholder;
             *text = placeholder;
@@ -274,7 +277,7 @@ impl Pass<'_> {
         changed | self.learn_strings(json)
     }
 
-    /// Texts in JSON may hold JSON or URLs themselves.
+    /// Strings in JSON may themselves contain JSON or URLs.
     fn learn_strings(&mut self, json: &mut Value) -> bool {
         match json {
             Value::String(text) => match self.learn_text(text) {
@@ -295,7 +298,7 @@ impl Pass<'_> {
     }
 
     fn learn_text(&mut self, text: &str) -> Option<String> {
-        let found = text_secrets::find(self.places, text);
+        let found = secrets_in_text::find(self.secret_fields, text);
         if found.is_empty() {
             return None;
         }
@@ -311,7 +314,7 @@ impl Pass<'_> {
     }
 }
 
-/// The text with something else in these places, which come in order.
+/// The text with these ranges, which are in order, replaced.
 fn edited(text: &str, edits: &[(Range<usize>, String)]) -> String {
     let mut out = String::with_capacity(text.len());
     let mut copied = 0;
@@ -324,10 +327,10 @@ fn edited(text: &str, edits: &[(Range<usize>, String)]) -> String {
     out
 }
 
-/// Puts in place what `edit` makes of a body's bytes.
+/// Edits the bytes of a body.
 ///
-/// A body whose SHA-1 is told beside it can't be edited: only its number of bytes and its SHA-1 are kept then. Nor can
-/// a compressed text be searched.
+/// A body whose SHA-1 is in a header can't be edited: if it would change, only its length and SHA-1 are kept. Neither
+/// can a compressed body be searched.
 fn edit_body(
     headers: &HeaderMap,
     body: &mut RecordedBody,
@@ -354,7 +357,7 @@ fn edit_body(
     }
 }
 
-/// The lengths that the headers tell are those of the bodies that are written.
+/// Sets the lengths in the headers to those of the bodies as they are written.
 fn correct_lengths(interaction: &mut Interaction) {
     let Interaction { request, response } = interaction;
     let correct = |headers: &mut HeaderMap, body: &RecordedBody| {
@@ -369,8 +372,8 @@ fn correct_lengths(interaction: &mut Interaction) {
     }
 }
 
-/// A placeholder may stand anywhere in a URL but for the port, which only a declared secret could be, and in one that is
-/// as long as URLs can be. Then the URL is given up rather than the secret.
+/// Sets a URL with placeholders. If that is no valid URL (a placeholder as the port, or one that makes it too long),
+/// the whole URL is replaced rather than a secret kept.
 fn set_url(url: &mut Uri, text: &str) {
     let hidden = || Uri::from_static("https://hidden.invalid/");
     *url = text.parse().unwrap_or_else(|_| hidden());

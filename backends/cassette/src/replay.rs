@@ -1,4 +1,4 @@
-//! From a recorded response to one that is read again.
+//! Makes a response from a recorded one.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -10,14 +10,14 @@ use bytes::Bytes;
 use futures_core::Stream;
 
 use crate::interaction::RecordedResponse;
-use crate::places::is_placeholder;
+use crate::secret_fields::is_placeholder;
 
 /// The recorded response, as the answer to a request of this method and these headers.
 pub(crate) fn replay(recorded: &RecordedResponse, method: &Method, sent: &HeaderMap) -> Response {
     let bytes = recorded.body.as_bytes().cloned().unwrap_or_default();
     let mut headers = recorded.headers.clone();
     for (name, value) in &mut headers {
-        // What only echoes the request (the MD5 of an encryption key) echoes this request.
+        // A value that echoes the request, such as the MD5 of an encryption key, echoes this request.
         if value.to_str().is_ok_and(is_placeholder)
             && let Some(echo) = sent.get(name)
         {
@@ -29,7 +29,7 @@ pub(crate) fn replay(recorded: &RecordedResponse, method: &Method, sent: &Header
         .and_then(|length| length.to_str().ok()?.parse().ok());
     let bodiless = *method == Method::HEAD || recorded.status.as_u16() == 304;
     if length.is_some() && !recorded.cut && !bodiless {
-        // Bodies are edited by hand, to hide something or to try something out.
+        // The body may have been edited by hand.
         length = Some(bytes.len() as u64);
         headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
     }
@@ -58,7 +58,7 @@ impl Stream for Whole {
     }
 }
 
-/// A body that ends early: the bytes, then the error, then the end.
+/// A body that is cut short: the bytes, then the error, then the end.
 struct Cut(Option<Bytes>, bool);
 
 impl Stream for Cut {

@@ -6,39 +6,38 @@ use std::sync::OnceLock;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::places::{self, PREFIX};
-use crate::search::{Found, Search};
-use crate::views::unescaped;
+use crate::encodings::unescaped;
+use crate::secret_fields::{self, PREFIX};
+use crate::secret_search::{Found, SecretSearch};
 
-/// A shorter value is hidden where it stands, but not looked for elsewhere: it would be found in every other word.
+/// Shorter values are hidden only in their own field: elsewhere they would match by chance.
 const MIN_LENGTH: usize = 6;
 
-/// The values that were learned so far. A value has one placeholder, and a placeholder one value.
+/// The secrets found so far, each with a placeholder of its own.
 #[derive(Default)]
 pub(crate) struct Secrets {
     placeholders: HashMap<Vec<u8>, String>,
     counts: HashMap<String, usize>,
-    /// The values that are looked for everywhere, each with its placeholder.
+    /// The values to search for everywhere, each with its placeholder.
     wanted: Vec<(Vec<u8>, String)>,
-    /// Made of them when something is looked for.
-    search: OnceLock<Search>,
+    /// Built from them at the first search.
+    search: OnceLock<SecretSearch>,
 }
 
 impl Secrets {
-    /// The placeholder of `value`, a secret of this kind; what is one already stays as it is.
+    /// Adds a secret of this kind, and returns its placeholder. A placeholder is returned unchanged.
     pub(crate) fn learn(&mut self, kind: &str, value: &[u8]) -> String {
         if let Ok(text) = std::str::from_utf8(value)
-            && places::is_placeholder(text)
+            && secret_fields::is_placeholder(text)
         {
             return text.to_owned();
         }
-        let everywhere =
-            value.len() >= MIN_LENGTH && (kind != places::CUSTOM_HEADER || !is_media_type(value));
+        let everywhere = value.len() >= MIN_LENGTH
+            && (kind != secret_fields::CUSTOM_HEADER || !is_media_type(value));
         self.insert(kind, value, everywhere)
     }
 
-    /// As [`learn`](Self::learn), and however short or common the value is, and whatever it looks like, it is looked for
-    /// everywhere.
+    /// Adds a secret that the program has declared: it is searched for everywhere, however short or common it is.
     pub(crate) fn declare(&mut self, kind: &str, value: &[u8]) -> String {
         self.insert(kind, value, true)
     }
@@ -60,7 +59,7 @@ impl Secrets {
             .insert(value.to_vec(), placeholder.clone());
         if everywhere {
             self.look_for(value, &placeholder);
-            // An encryption key is written in base64; its bytes are the key as well.
+            // Encryption keys are written in base64; the decoded bytes are secret too.
             if kind.starts_with("customer-key")
                 && let Ok(bytes) = STANDARD.decode(value)
                 && bytes.len() >= 16
@@ -76,22 +75,22 @@ impl Secrets {
         self.search = OnceLock::new();
     }
 
-    fn search(&self) -> &Search {
+    fn search(&self) -> &SecretSearch {
         self.search.get_or_init(|| {
             let values = self.wanted.iter().enumerate();
-            Search::new(values.map(|(number, (value, _))| (value.as_slice(), number)))
+            SecretSearch::new(values.map(|(number, (value, _))| (value.as_slice(), number)))
         })
     }
 
-    /// The bytes with every learned secret replaced, however it is written; `None` if there is none in them.
+    /// The bytes with every secret replaced, in any encoding; `None` if they contain none.
     pub(crate) fn hidden(&self, bytes: &[u8]) -> Option<Vec<u8>> {
-        let places = self.search().places(bytes);
-        if places.is_empty() {
+        let secret_fields = self.search().secret_fields(bytes);
+        if secret_fields.is_empty() {
             return None;
         }
         let mut out = Vec::with_capacity(bytes.len());
         let mut copied = 0;
-        for Found { range, number } in places {
+        for Found { range, number } in secret_fields {
             out.extend_from_slice(&bytes[copied..range.start]);
             out.extend_from_slice(self.wanted[number].1.as_bytes());
             copied = range.end;
@@ -100,14 +99,14 @@ impl Secrets {
         Some(out)
     }
 
-    /// As [`hidden`](Self::hidden), for text. (A secret that is part of a character leaves none.)
+    /// The text with every secret replaced; `None` if it contains none.
     pub(crate) fn hidden_text(&self, text: &str) -> Option<String> {
         self.hidden(text.as_bytes())
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// The placeholder of a secret that is still in these bytes: as it is, or percent-encoded, or in JSON's escapes, also
-    /// again and again, as a URL within a URL is, or somewhere in base64, or in hex.
+    /// The placeholder of a secret that these bytes still contain: plain, in base64 or hexadecimal, or with any number
+    /// of layers of percent-encoding and JSON escapes.
     pub(crate) fn found_in(&self, bytes: &[u8]) -> Option<&str> {
         let number = self.search().any(bytes)?;
         Some(&self.wanted[number].1)
@@ -131,7 +130,7 @@ impl std::fmt::Debug for Secrets {
     }
 }
 
-/// The bytes that a percent-encoded text means.
+/// Decodes a percent-encoded text.
 pub(crate) fn percent_decoded(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -162,7 +161,7 @@ mod tests {
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
     use super::*;
-    use crate::hex;
+    use crate::digest;
 
     const KEY: &[u8] = b"K0029r3/MfU+hncp";
 
@@ -176,7 +175,7 @@ mod tests {
     fn a_secret_is_hidden_however_it_is_written() {
         let secrets = secrets();
         let base64 = STANDARD.encode(KEY);
-        let hex = hex::lower(KEY);
+        let hex = digest::to_hex(KEY);
         for written in [
             "K0029r3/MfU+hncp",
             "K0029r3%2FMfU%2Bhncp",

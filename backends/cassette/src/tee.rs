@@ -1,4 +1,4 @@
-//! Bodies that are noted while they stream by.
+//! Bodies that are captured while they stream through.
 
 use std::io;
 use std::pin::Pin;
@@ -8,31 +8,31 @@ use std::task::{Context, Poll};
 use b2kit_core::{Body, BodyStream, Bytes, HttpError, ResponseBody};
 use futures_core::Stream;
 
-use crate::interaction::RecordedResponse;
-use crate::reel::{Pending, lock};
-use crate::sample::Sample;
+use crate::capture::BodyCapture;
+use crate::interaction::RecordedBody;
+use crate::sync::lock;
 
-/// The same body; what is read of it is noted as well.
-pub(crate) fn teed(body: Body, sample: Arc<Mutex<Sample>>, limit: usize) -> Body {
+/// The same body; what is read of it goes into `capture` too.
+pub(crate) fn tee_request(body: Body, capture: Arc<Mutex<BodyCapture>>, limit: usize) -> Body {
     let length = body.len();
     if body.is_replayable() {
         return Body::replay(length, move || {
             let inner = body.open()?;
-            *lock(&sample) = Sample::new(limit);
-            let sample = Arc::clone(&sample);
-            Ok(RequestTee { inner, sample })
+            *lock(&capture) = BodyCapture::new(limit);
+            let capture = Arc::clone(&capture);
+            Ok(RequestTee { inner, capture })
         });
     }
     match body.open() {
-        Ok(inner) => Body::once(length, RequestTee { inner, sample }),
-        // Opened before: it will say so again.
+        Ok(inner) => Body::once(length, RequestTee { inner, capture }),
+        // It was opened before, which the backend will find as well.
         Err(_) => body,
     }
 }
 
 struct RequestTee {
     inner: BodyStream,
-    sample: Arc<Mutex<Sample>>,
+    capture: Arc<Mutex<BodyCapture>>,
 }
 
 impl Stream for RequestTee {
@@ -41,43 +41,42 @@ impl Stream for RequestTee {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let next = self.inner.as_mut().poll_next(cx);
         if let Poll::Ready(Some(Ok(chunk))) = &next {
-            lock(&self.sample).push(chunk);
+            lock(&self.capture).push(chunk);
         }
         next
     }
 }
 
-/// The same body; what is read of it is noted, and the interaction counts from its end.
-pub(crate) struct ResponseTee {
+/// The same body. At its end `on_end` is called with what was read, and with whether the body was cut short.
+pub(crate) fn tee_response(
     body: ResponseBody,
-    sample: Sample,
-    open: Option<(Pending, RecordedResponse)>,
+    limit: usize,
+    on_end: impl FnOnce(RecordedBody, bool) + Send + 'static,
+) -> ResponseBody {
+    let length = body.len();
+    let mut tee = ResponseTee {
+        body,
+        capture: BodyCapture::new(limit),
+        on_end: Some(Box::new(on_end)),
+    };
+    if length == Some(0) {
+        tee.finish(false);
+    }
+    ResponseBody::new(length, tee)
+}
+
+struct ResponseTee {
+    body: ResponseBody,
+    capture: BodyCapture,
+    /// `None` once the body has ended.
+    on_end: Option<Box<dyn FnOnce(RecordedBody, bool) + Send>>,
 }
 
 impl ResponseTee {
-    pub(crate) fn new(
-        body: ResponseBody,
-        limit: usize,
-        pending: Pending,
-        response: RecordedResponse,
-    ) -> Self {
-        let mut tee = Self {
-            sample: Sample::new(limit),
-            body,
-            open: Some((pending, response)),
-        };
-        if tee.body.len() == Some(0) {
-            tee.finish(false);
-        }
-        tee
-    }
-
     fn finish(&mut self, cut: bool) {
-        if let Some((pending, mut response)) = self.open.take() {
-            let sample = std::mem::replace(&mut self.sample, Sample::new(0));
-            response.body = sample.finish();
-            response.cut = cut;
-            pending.finish(response);
+        if let Some(on_end) = self.on_end.take() {
+            let capture = std::mem::replace(&mut self.capture, BodyCapture::new(0));
+            on_end(capture.finish(), cut);
         }
     }
 }
@@ -89,7 +88,7 @@ impl Stream for ResponseTee {
         let next = Pin::new(&mut self.body).poll_next(cx);
         match &next {
             Poll::Pending => {}
-            Poll::Ready(Some(Ok(chunk))) => self.sample.push(chunk),
+            Poll::Ready(Some(Ok(chunk))) => self.capture.push(chunk),
             Poll::Ready(Some(Err(_))) => self.finish(true),
             Poll::Ready(None) => self.finish(false),
         }
@@ -98,9 +97,9 @@ impl Stream for ResponseTee {
 }
 
 impl Drop for ResponseTee {
-    /// Who knows the length needs not ask for the end.
+    /// A reader that knows the length may stop before it polls the end.
     fn drop(&mut self) {
-        let cut = self.body.len() != Some(self.sample.len());
+        let cut = self.body.len() != Some(self.capture.len());
         self.finish(cut);
     }
 }

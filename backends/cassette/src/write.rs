@@ -1,4 +1,4 @@
-//! From interactions to text, and from text to a file.
+//! Writes recordings.
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -8,13 +8,12 @@ use b2kit_core::http::{HeaderMap, HeaderName, HeaderValue, Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::hex;
+use crate::digest;
+use crate::format::VERSION_KEY;
 use crate::interaction::{Interaction, RecordedBody};
-use crate::read::VERSION_KEY;
 
-/// The recording of these interactions: the same text for the same interactions, every text in double quotes, so that
-/// nothing is taken for anything else. A body comes last, so that a file that was cut off within an interaction can't be
-/// read.
+/// The text of a recording. It is deterministic, and every scalar is in double quotes, so it is read as a string. The
+/// body comes last, so that a file truncated within an interaction can't be parsed.
 pub(crate) fn to_text<'a>(interactions: impl IntoIterator<Item = &'a Interaction>) -> String {
     let mut text = format!("{VERSION_KEY}: 1\n");
     for interaction in interactions {
@@ -36,8 +35,8 @@ pub(crate) fn to_text<'a>(interactions: impl IntoIterator<Item = &'a Interaction
     text
 }
 
-/// Puts `text` at `path`, whole or not at all: it is written beside it, readable by its owner only, and then takes the
-/// place of what was there.
+/// Writes `text` to `path` atomically: to a temporary file that only the owner can read, which then replaces the
+/// target.
 pub(crate) fn to_file(path: &Path, text: &str) -> io::Result<()> {
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -77,7 +76,7 @@ fn headers(text: &mut String, headers: &HeaderMap) {
     let mut names: Vec<&HeaderName> = headers.keys().collect();
     names.sort_by_key(|name| name.as_str());
     for name in names {
-        // A key on its value's line has at most 1024 characters in YAML.
+        // YAML limits a key on the same line as its value to 1024 characters.
         if name.as_str().len() > 1000 {
             text.push_str("      ? ");
             text.push_str(&key(name.as_str()));
@@ -126,13 +125,13 @@ fn body(text: &mut String, body: &RecordedBody) {
             text.push_str("    body:\n      omitted:\n");
             line(text, "    length", &length.to_string());
             if let Some(sha1) = sha1 {
-                line(text, "    sha1", &format!("\"{}\"", hex::lower(sha1)));
+                line(text, "    sha1", &format!("\"{}\"", digest::to_hex(sha1)));
             }
         }
     }
 }
 
-/// A text in double quotes, on one line, with only what can be printed.
+/// The text in double quotes, on one line, with everything unprintable escaped.
 fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 8 + 2);
     out.push('"');
@@ -143,7 +142,7 @@ fn quoted(text: &str) -> String {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
-            // Controls, the other line breaks, the byte order mark, text direction, private use, no characters.
+            // Controls, other line breaks, the byte order mark, text direction, private use, noncharacters.
             '\0'..='\x1f'
             | '\x7f'..='\u{a0}'
             | '\u{200b}'..='\u{200f}'
@@ -251,7 +250,7 @@ mod tests {
         fn what_is_written_is_what_is_read(session in vec(any_interaction(), 0..4)) {
             let text = to_text(&session);
             let read = read::from_bytes(text.as_bytes()).unwrap();
-            let read: Vec<_> = read.into_iter().map(|placed| placed.interaction).collect();
+            let read: Vec<_> = read.into_iter().map(|located| located.interaction).collect();
             prop_assert_eq!(&read, &session, "{}", text);
             prop_assert_eq!(to_text(&read), text);
         }

@@ -167,7 +167,8 @@ fn each_flaw_is_named_with_its_line() {
         ),
         (
             with("x-one:\n        - \"canary\"", "content-length: 7"),
-            "recording:8: the body's length is not the request's content-length (a body can stand in for another only as `omitted`)",
+            "recording:8: the body's length is not the request's content-length (a body can stand \
+             in for another only as `omitted`)",
         ),
         (
             with("x-one:\n        - \"canary\"", "content-length: canary"),
@@ -215,7 +216,8 @@ fn each_flaw_is_named_with_its_line() {
         ),
         (
             with("        - \"canary\"", "\t- \"canary\""),
-            "recording:8: this is not YAML: tabs disallowed within this context (block indentation)",
+            "recording:8: this is not YAML: tabs disallowed within this context (block \
+             indentation)",
         ),
     ] {
         assert_eq!(error_of(&text), error, "{text}");
@@ -223,7 +225,7 @@ fn each_flaw_is_named_with_its_line() {
 }
 
 #[test]
-fn what_is_not_utf_8_is_refused() {
+fn text_that_is_not_utf_8_is_refused() {
     let mut bytes = GOOD.as_bytes().to_vec();
     bytes[40] = 0xff;
     assert_eq!(error_of(bytes), "recording:4: this is not UTF-8");
@@ -249,7 +251,7 @@ fn a_recording_that_was_cut_off_anywhere_can_not_be_read_as_another() {
 }
 
 #[test]
-fn no_error_repeats_what_stands_in_the_recording() {
+fn no_error_quotes_the_recording() {
     for at in 0..GOOD.len() {
         for replacement in [
             "", "\"", "\n", " ", "\t", "&", "*", "!", "[", "}", ":", "- ", "é", "\0", "canary",

@@ -5,7 +5,7 @@
 
 use std::io;
 
-use b2kit_cassette::{Miss, Player, RecordedBody};
+use b2kit_cassette::{Mismatch, Player, RecordedBody};
 use b2kit_core::http::header::{CONTENT_LENGTH, HeaderMap};
 use b2kit_core::http::{HeaderName, HeaderValue, Method};
 use b2kit_core::{Body, Bytes, HttpClient, HttpErrorKind, Phase, Request};
@@ -104,8 +104,10 @@ fn every_recorded_request_sent_again_is_answered_as_recorded() {
 fn the_stand_in_is_five_mebibytes_of_a() {
     let player = Player::parse(FIXTURE).unwrap();
     let digest = Sha1::digest(vec![b'a'; PART]);
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(hex, "61b8d6600ac94d912874f569a9341120f680c9f8");
+    assert_eq!(
+        data_encoding::HEXLOWER.encode(&digest),
+        "61b8d6600ac94d912874f569a9341120f680c9f8"
+    );
     let part = &player.interactions()[6].request;
     assert_eq!(
         part.body,
@@ -124,25 +126,27 @@ fn other_bytes_of_the_same_length_are_a_miss() {
     let error = block_on(player.send(request(method, url, headers, a_part(b'b')))).unwrap_err();
     assert_eq!(error.kind(), HttpErrorKind::NoMatch);
     assert_eq!(error.phase(), Phase::NotSent);
-    let miss = std::error::Error::source(&error).unwrap();
-    let miss: &Miss = miss.downcast_ref().unwrap();
-    let part = "POST https://pod-000-1129-18.backblaze.com/b2api/v2/b2_upload_part/4_z8d625eb63be2775577c70e1a_f222f9c9a66d56ef9_d20211217_m150215_c002_v0001129_t0022/0018";
+    let mismatch = std::error::Error::source(&error).unwrap();
+    let mismatch: &Mismatch = mismatch.downcast_ref().unwrap();
+    let part = "POST https://pod-000-1129-18.backblaze.com/b2api/v2/b2_upload_part/\
+        4_z8d625eb63be2775577c70e1a_f222f9c9a66d56ef9_d20211217_m150215_c002_v0001129_t0022/0018";
     let (ours, theirs) = (
         "5242880 bytes of SHA-1 61b8d6600ac94d912874f569a9341120f680c9f8",
         "5242880 bytes of SHA-1 dec1f66a982206227726e99ba9e8106368b3d29e",
     );
     assert_eq!(
-        miss.to_string(),
+        mismatch.to_string(),
         format!(
             "the recording has no answer to this request\n  sent: {part} ({theirs})\n  \
-             nearest: request 7 (line 153): {part} ({ours})\n    body: recorded {ours}, sent {theirs}"
+             nearest: request 7 (line 153): {part} ({ours})\n    \
+             body: recorded {ours}, sent {theirs}"
         )
     );
     assert_eq!(player.unplayed().len(), 20);
 }
 
 #[test]
-fn clients_that_play_it_side_by_side_get_each_answer_once() {
+fn concurrent_clients_get_each_response_once() {
     let player = Player::parse(FIXTURE).unwrap();
     let answered = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..4)

@@ -5,7 +5,7 @@
 use std::error::Error as _;
 use std::io;
 
-use b2kit_cassette::{Interaction, Miss, Player, RecordedRequest, RecordedResponse};
+use b2kit_cassette::{Interaction, Mismatch, Player, RecordedRequest, RecordedResponse};
 use b2kit_core::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use b2kit_core::http::{Method, Request as Builder, StatusCode, Uri, Version};
 use b2kit_core::{Body, Bytes, HttpClient, HttpErrorKind, Phase, Request};
@@ -82,14 +82,14 @@ fn play(player: &Player, request: Request) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-fn miss(player: &Player, request: Request) -> String {
+fn mismatch(player: &Player, request: Request) -> String {
     let error = block_on(player.send(request)).unwrap_err();
     assert_eq!(
         (error.kind(), error.phase()),
         (HttpErrorKind::NoMatch, Phase::NotSent)
     );
-    let miss: &Miss = error.source().unwrap().downcast_ref().unwrap();
-    miss.to_string()
+    let mismatch: &Mismatch = error.source().unwrap().downcast_ref().unwrap();
+    mismatch.to_string()
 }
 
 #[test]
@@ -99,59 +99,82 @@ fn equal_requests_are_answered_in_order_and_each_once() {
     assert_eq!(play(&player, call(CALL)), "first");
     assert_eq!(play(&clone, call(CALL)), "second");
     assert_eq!(
-        miss(&player, call(CALL)),
-        r#"the recording has no answer to this request
-  sent: POST https://example.com/b2_list_file_names {"bucketId":"b","maxFileCount":100.0,"options":{"a":[1.0,2],"b":null}}
-  already played: request 2 (line 17): POST https://example.com/b2_list_file_names {"bucketId":"b","maxFileCount":100,"options":{"a":[1,2]},"prefix":null}
-  nearest: request 3 (line 31): GET https://example.com/file/b/a%2Fb?x=1
-    method: recorded GET, sent POST
-    URL: recorded https://example.com/file/b/a%2Fb?x=1, sent https://example.com/b2_list_file_names
-    header content-type: recorded nothing, sent "application/json; charset=utf-8"
-    header range: recorded "bytes=0-3", sent nothing
-    header x-bz-test-mode: recorded nothing, sent "fail_some_uploads"
-    body: recorded 0 bytes of SHA-1 da39a3ee5e6b4b0d3255bfef95601890afd80709, sent 68 bytes of SHA-1 SHA"#
-            .replace("SHA-1 SHA", &format!("SHA-1 {}", sha1_hex(CALL)))
+        mismatch(&player, call(CALL)),
+        [
+            "the recording has no answer to this request",
+            concat!(
+                "  sent: POST https://example.com/b2_list_file_names ",
+                r#"{"bucketId":"b","maxFileCount":100.0,"options":{"a":[1.0,2],"b":null}}"#
+            ),
+            concat!(
+                "  already played: request 2 (line 17): POST ",
+                "https://example.com/b2_list_file_names ",
+                r#"{"bucketId":"b","maxFileCount":100,"options":{"a":[1,2]},"prefix":null}"#
+            ),
+            "  nearest: request 3 (line 31): GET https://example.com/file/b/a%2Fb?x=1",
+            "    method: recorded GET, sent POST",
+            "    URL: recorded https://example.com/file/b/a%2Fb?x=1, \
+             sent https://example.com/b2_list_file_names",
+            r#"    header content-type: recorded nothing, sent "application/json; charset=utf-8""#,
+            r#"    header range: recorded "bytes=0-3", sent nothing"#,
+            r#"    header x-bz-test-mode: recorded nothing, sent "fail_some_uploads""#,
+            &format!(
+                "    body: recorded 0 bytes of SHA-1 da39a3ee5e6b4b0d3255bfef95601890afd80709, \
+                 sent 68 bytes of SHA-1 {}",
+                sha1_hex(CALL)
+            ),
+        ]
+        .join("\n")
     );
     let _ = player.unplayed();
 }
 
 fn sha1_hex(text: &str) -> String {
     use sha1::Digest as _;
-    let digest = sha1::Sha1::digest(text);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    data_encoding::HEXLOWER.encode(&sha1::Sha1::digest(text))
 }
 
 #[test]
-fn a_miss_names_the_nearest_request_and_each_difference() {
+fn a_mismatch_names_the_nearest_request_and_each_difference() {
     let player = player();
     let mut request =
         call(r#"{"bucketId":"c","maxFileCount":100,"options":{"a":[1]},"prefix":""}"#);
     request.headers_mut().remove("x-bz-test-mode");
     assert_eq!(
-        miss(&player, request),
-        r#"the recording has no answer to this request
-  sent: POST https://example.com/b2_list_file_names {"bucketId":"c","maxFileCount":100,"options":{"a":[1]},"prefix":""}
-  nearest: request 1 (line 2): POST https://example.com/b2_list_file_names {"bucketId":"b","maxFileCount":100,"options":{"a":[1,2]},"prefix":null}
-    header x-bz-test-mode: recorded "fail_some_uploads", sent nothing
-    body $.bucketId: recorded "b", sent "c"
-    body $.options.a[1]: recorded 2, sent nothing
-    body $.prefix: recorded nothing, sent """#
+        mismatch(&player, request),
+        [
+            "the recording has no answer to this request",
+            concat!(
+                "  sent: POST https://example.com/b2_list_file_names ",
+                r#"{"bucketId":"c","maxFileCount":100,"options":{"a":[1]},"prefix":""}"#
+            ),
+            concat!(
+                "  nearest: request 1 (line 2): POST https://example.com/b2_list_file_names ",
+                r#"{"bucketId":"b","maxFileCount":100,"options":{"a":[1,2]},"prefix":null}"#
+            ),
+            r#"    header x-bz-test-mode: recorded "fail_some_uploads", sent nothing"#,
+            r#"    body $.bucketId: recorded "b", sent "c""#,
+            "    body $.options.a[1]: recorded 2, sent nothing",
+            r#"    body $.prefix: recorded nothing, sent """#,
+        ]
+        .join("\n")
     );
     assert_eq!(
-        miss(
+        mismatch(
             &player,
             download("https://example.com/file/b/a/b?x=1", "bytes=0-3")
         ),
         "the recording has no answer to this request\n  \
          sent: GET https://example.com/file/b/a/b?x=1\n  \
          nearest: request 3 (line 31): GET https://example.com/file/b/a%2Fb?x=1\n    \
-         URL: recorded https://example.com/file/b/a%2Fb?x=1, sent https://example.com/file/b/a/b?x=1"
+         URL: recorded https://example.com/file/b/a%2Fb?x=1, \
+         sent https://example.com/file/b/a/b?x=1"
     );
     assert_eq!(player.unplayed().len(), 3);
 }
 
 #[test]
-fn a_miss_at_the_end_says_that_nothing_is_left() {
+fn a_mismatch_at_the_end_says_that_nothing_is_left() {
     let player = player();
     let range = || download("https://example.com/file/b/a%2Fb?x=1", "bytes=0-3");
     assert_eq!(play(&player, range()), "part");
@@ -159,7 +182,7 @@ fn a_miss_at_the_end_says_that_nothing_is_left() {
     play(&player, call(CALL));
     player.finish().unwrap();
     assert_eq!(
-        miss(&player, range()),
+        mismatch(&player, range()),
         "the recording has no answer to this request\n  \
          sent: GET https://example.com/file/b/a%2Fb?x=1\n  \
          already played: request 3 (line 31): GET https://example.com/file/b/a%2Fb?x=1\n  \
@@ -186,14 +209,14 @@ fn what_was_not_played_is_listed_at_the_end() {
 fn headers_are_compared_by_choice() {
     let other = || download("https://example.com/file/b/a%2Fb?x=1", "bytes=4-7");
     assert!(
-        miss(&player(), other())
+        mismatch(&player(), other())
             .contains("header range: recorded \"bytes=0-3\", sent \"bytes=4-7\"")
     );
     assert_eq!(play(&player().ignore_header("Range"), other()), "part");
     assert_eq!(play(&player().match_headers(["X-Other"]), other()), "part");
     let mut with = other();
     with.headers_mut().insert("x-other", "1".parse().unwrap());
-    miss(&player().match_headers(["X-Other"]), with);
+    mismatch(&player().match_headers(["X-Other"]), with);
     // These two never, even by choice.
     let player = player().match_headers(["user-agent", "authorization"]);
     assert_eq!(play(&player, call(CALL)), "first");
@@ -268,7 +291,7 @@ fn a_json_file_is_compared_by_its_bytes() {
             .unwrap()
     };
     let player = Player::parse(tape).unwrap();
-    let text = miss(&player, upload(r#"{"a":1}"#));
+    let text = mismatch(&player, upload(r#"{"a":1}"#));
     assert!(!text.contains('{'), "a file's content is not shown: {text}");
     assert_eq!(play(&player, upload(r#"{"a": 1}"#)), "{}");
 }
@@ -293,7 +316,7 @@ fn interactions_made_in_code_are_played_and_named_without_lines() {
         listing("https://a.test/two", r#"{"n":1}"#),
     ]);
     assert_eq!(play(&player, post("https://a.test/one", "{}")), "{}");
-    let report = miss(&player, post("https://a.test/two", r#"{"n":2}"#));
+    let report = mismatch(&player, post("https://a.test/two", r#"{"n":2}"#));
     assert!(
         report.contains("nearest: request 2: POST https://a.test/two"),
         "{report}"
@@ -314,14 +337,14 @@ fn an_origin_counts_unless_it_is_ignored() {
     let player = || Player::from_interactions([listing("https://a.test/one?x=1", "")]);
     let elsewhere = || post("http://127.0.0.1:80/one?x=1", "");
     let strict = player();
-    let report = miss(&strict, elsewhere());
+    let report = mismatch(&strict, elsewhere());
     assert!(
         report.contains("URL: recorded https://a.test/one?x=1, sent http://127.0.0.1:80/one?x=1"),
         "{report}"
     );
     let open = player().ignore_origin();
-    miss(&open, post("http://127.0.0.1:80/one?x=2", ""));
-    miss(&open, post("http://127.0.0.1:80/two?x=1", ""));
+    mismatch(&open, post("http://127.0.0.1:80/one?x=2", ""));
+    mismatch(&open, post("http://127.0.0.1:80/two?x=1", ""));
     assert_eq!(play(&open, elsewhere()), "{}");
     let _ = strict.unplayed();
 }
@@ -353,7 +376,7 @@ fn a_hook_edits_both_requests_before_they_are_compared_and_sees_no_secret() {
             .unwrap();
     });
     let sent = r#"{"accountId":"d2e6b27577ea"}"#;
-    let report = miss(&player, post("https://a.test/3/one", sent));
+    let report = mismatch(&player, post("https://a.test/3/one", sent));
     assert!(
         report.contains("recorded https://a.test/N/one, sent https://a.test/3/one"),
         "{report}"

@@ -223,7 +223,7 @@ fn a_body_stays_replayable_exactly_if_it_was() {
 }
 
 #[test]
-fn a_response_that_is_too_large_is_a_miss_that_says_so() {
+fn a_response_that_is_too_large_is_a_mismatch_that_says_so() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("session.yaml");
     let recorder = Recorder::new(echo, &path).response_limit(1999);

@@ -108,7 +108,8 @@ async fn server(request: Request) -> Result<Response, HttpError> {
             let mut response = json_answer(
                 StatusCode::OK,
                 format!(
-                    "{{\n  \"accountId\"  :\t\"{ACCOUNT}\",\n \"authorizationToken\":\"{ACCOUNT_TOKEN}\",\n \"n\": null }}"
+                    "{{\n  \"accountId\"  :\t\"{ACCOUNT}\",\n \
+                     \"authorizationToken\":\"{ACCOUNT_TOKEN}\",\n \"n\": null }}"
                 ),
             );
             let cookie = format!("session={COOKIE}; Path=/");
@@ -122,13 +123,15 @@ async fn server(request: Request) -> Result<Response, HttpError> {
             UPLOAD_TOKEN.replace('/', "\\/")
         )),
         "/b2api/v4/b2_create_key" => ok(format!(
-            r#"{{"keys":[{{"applicationKey":"{KEY}","applicationKeyId":"{KEY_ID}"}}],"log":"{{\"applicationKey\":\"{NESTED_KEY}\"}}"}}"#
+            r#"{{"keys":[{{"applicationKey":"{KEY}","applicationKeyId":"{KEY_ID}"}}],
+            "log":"{{\"applicationKey\":\"{NESTED_KEY}\"}}"}}"#
         )),
         // Tells what it was sent, as servers do.
         "/error" => Ok(json_answer(
             StatusCode::UNAUTHORIZED,
             format!(
-                r#"{{"code":"auth_token_limit","message":"token {ACCOUNT_TOKEN} with {} or {} or {}","status":401}}"#,
+                r#"{{"code":"auth_token_limit",
+                "message":"token {ACCOUNT_TOKEN} with {} or {} or {}","status":401}}"#,
                 STANDARD.encode(ACCOUNT_TOKEN),
                 QUERY_TOKEN.replace('+', "%2b").replace('/', "%2F"),
                 "63616e61727930367468656172 canary06bearer",
@@ -212,8 +215,10 @@ fn session() -> Vec<Request> {
             &format!("/rules?accountId={ACCOUNT}"),
             &[],
             format!(
-                r#"{{"eventNotificationRules":[{{"targetConfiguration":{{"customHeaders":[{{"name":"X-Auth","value":"{WEBHOOK}"}}],
-               "hmacSha256SigningSecret":"{SIGNING}","url":"https://u:{PASSWORD}@h/?password={PASSWORD}"}}}}]}}"#
+                r#"{{"eventNotificationRules":[{{"targetConfiguration":{{
+               "customHeaders":[{{"name":"X-Auth","value":"{WEBHOOK}"}}],
+               "hmacSha256SigningSecret":"{SIGNING}",
+               "url":"https://u:{PASSWORD}@h/?password={PASSWORD}"}}}}]}}"#
             ),
         ),
         post(
@@ -231,7 +236,8 @@ fn session() -> Vec<Request> {
             "/copy",
             &[],
             format!(
-                r#"{{"destinationServerSideEncryption":{{"mode":"SSE-C","customerKey":"{}","customerKeyMd5":"x"}}}}"#,
+                r#"{{"destinationServerSideEncryption":{{"mode":"SSE-C","customerKey":"{}",
+                "customerKeyMd5":"x"}}}}"#,
                 sse_json()
             ),
         ),
@@ -305,8 +311,12 @@ fn a_value_has_the_same_placeholder_wherever_it_stands() {
         "https://pod/hidden-account-id/x?cvt=1",
         "?Authorization=hidden-authorization-token-3&hidden-account-id=1",
         r#"- "Bearer hidden-authorization-token-4""#,
-        "token hidden-authorization-token with hidden-authorization-token or hidden-authorization-token-3 or",
-        r#"{\"accountId\":\"hidden-account-id\",\"authorizationToken\":\"hidden-authorization-token-5"#,
+        "token hidden-authorization-token with hidden-authorization-token or \
+         hidden-authorization-token-3 or",
+        concat!(
+            r#"{\"accountId\":\"hidden-account-id\","#,
+            r#"\"authorizationToken\":\"hidden-authorization-token-5"#
+        ),
         r#"\"other\":\"hidden-my-secret\""#,
         "mine=hidden-secret-4; in the middle hidden-my-secret of text, hidden-secret-3",
         r#"\"name\":\"X-Auth\",\"value\":\"hidden-custom-header\""#,
@@ -336,7 +346,7 @@ fn a_session_without_its_secrets_replays_with_them() {
 }
 
 #[test]
-fn a_miss_shows_no_secrets() {
+fn a_mismatch_shows_no_secrets() {
     let player = Player::parse("b2kit-cassette: 1")
         .unwrap()
         .secret("my secret", DECLARED);
@@ -352,8 +362,11 @@ fn a_miss_shows_no_secrets() {
                 .parse()
                 .unwrap();
             let error = block_on(player.send(request)).unwrap_err();
-            let miss = std::error::Error::source(&error).unwrap().to_string();
-            assert!(!format!("{miss}{error:?}").contains("canary"), "{miss}");
+            let mismatch = std::error::Error::source(&error).unwrap().to_string();
+            assert!(
+                !format!("{mismatch}{error:?}").contains("canary"),
+                "{mismatch}"
+            );
         }
     }
 }
@@ -431,7 +444,8 @@ fn a_secret_that_is_left_refuses_the_recording_and_is_not_named() {
     assert_eq!(
         error.to_string(),
         format!(
-            "the recording {} was not written: the body of response 1 still holds the secret that is called hidden-pet",
+            "the recording {} was not written: the body of response 1 still holds the secret that \
+             is called hidden-pet",
             path.display()
         )
     );

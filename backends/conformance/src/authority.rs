@@ -1,4 +1,4 @@
-//! Certificates, good and bad.
+//! [`Authority`]: a certificate authority for tests.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-/// A certificate authority of a case's own.
+/// A certificate authority that exists for one case.
 #[derive(Debug)]
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
@@ -15,14 +15,14 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// A new one, whom nobody trusts yet.
+    /// A new authority, which no client trusts yet.
     #[must_use]
     #[expect(clippy::new_without_default, reason = "each is another")]
     pub fn new() -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new([]).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        // OpenSSL takes a certificate whose issuer has the same name for its own issuer.
+        // OpenSSL takes a certificate with the same name as its issuer for self-signed.
         let name = "a root of b2kit's conformance suite";
         params.distinguished_name.push(DnType::CommonName, name);
         let pem = params.self_signed(&key).unwrap().pem();
@@ -30,18 +30,18 @@ impl Authority {
         Self { issuer, pem }
     }
 
-    /// Its root certificate.
+    /// Its root certificate, in PEM.
     #[must_use]
     pub fn pem(&self) -> &str {
         &self.pem
     }
 
-    /// A server with a certificate for these names.
+    /// The TLS configuration of a server with a certificate for these names.
     pub fn server(&self, names: &[&str]) -> Arc<ServerConfig> {
         self.server_with(names, |_| ())
     }
 
-    /// A server whose certificate is for these names and is changed like this.
+    /// The same, with a certificate that `change` has edited.
     pub fn server_with(
         &self,
         names: &[&str],

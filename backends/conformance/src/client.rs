@@ -1,4 +1,4 @@
-//! The backend's side of a case.
+//! Helpers for the client's side of a case.
 
 use std::error::Error as StdError;
 use std::future::Future;
@@ -13,21 +13,21 @@ use b2kit_core::{Body, Bytes, HttpClient, HttpError, Request, Response};
 use futures::executor::block_on;
 use futures::stream::{Stream, StreamExt};
 
-use crate::server::{PATIENCE, Peer, RawServer};
+use crate::server::{Peer, RawServer, WAIT_TIMEOUT};
 
-/// A GET.
+/// A GET request.
 pub fn get(uri: impl AsRef<str>) -> Request {
     http::Request::get(uri.as_ref())
         .body(Body::empty())
         .unwrap()
 }
 
-/// A POST with this body.
+/// A POST request with this body.
 pub fn post(uri: impl AsRef<str>, body: impl Into<Body>) -> Request {
     http::Request::post(uri.as_ref()).body(body.into()).unwrap()
 }
 
-/// Runs the future on a thread of its own, so that the test can play the server meanwhile.
+/// Runs the future on a new thread, while the test acts as the server.
 pub fn start<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> Started<T> {
     let (sender, receiver) = channel();
     let thread = thread::spawn(move || {
@@ -36,7 +36,7 @@ pub fn start<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static
     Started { receiver, thread }
 }
 
-/// Sends the request on a thread of its own.
+/// Sends the request on a new thread.
 pub fn start_send(
     client: &(impl HttpClient + Clone),
     request: Request,
@@ -45,7 +45,7 @@ pub fn start_send(
     start(async move { client.send(request).await })
 }
 
-/// Something that goes on while the test plays the server.
+/// A future that runs while the test acts as the server.
 #[derive(Debug)]
 pub struct Started<T> {
     receiver: Receiver<T>,
@@ -53,10 +53,10 @@ pub struct Started<T> {
 }
 
 impl<T> Started<T> {
-    /// What became of it.
+    /// Waits for its output.
     pub fn wait(self) -> T {
         self.receiver
-            .recv_timeout(PATIENCE)
+            .recv_timeout(WAIT_TIMEOUT)
             .expect("it ends, and doesn't panic")
     }
 
@@ -65,19 +65,19 @@ impl<T> Started<T> {
         self.thread.is_finished()
     }
 
-    /// The connection that comes, or `None` if it ends without one.
+    /// The next connection to the server, or `None` if the future ends without one.
     pub fn peer_or_end(&self, server: &RawServer) -> Option<Peer> {
         server.accept_unless(|| self.is_over())
     }
 }
 
 impl Started<Result<Response, HttpError>> {
-    /// The response that it must be.
+    /// Waits for the response.
     pub fn response(self) -> Response {
         self.wait().expect("a response")
     }
 
-    /// The error that it must be.
+    /// Waits for the error.
     pub fn error(self) -> HttpError {
         self.wait().expect_err("an error")
     }
@@ -88,7 +88,7 @@ pub fn read(response: Response) -> Result<Bytes, HttpError> {
     start(response.into_body().collect(64 << 20)).wait()
 }
 
-/// All chunks and errors of a response's body, one after the other.
+/// All items of a response's body.
 pub fn items(response: Response) -> Vec<Result<Bytes, HttpError>> {
     start(response.into_body().collect_items()).wait()
 }
@@ -103,7 +103,7 @@ impl CollectItems for b2kit_core::ResponseBody {
     }
 }
 
-/// The error and all that lies beneath, as text.
+/// The messages of an error and all its sources.
 pub fn chain(error: &HttpError) -> String {
     let first: &(dyn StdError + 'static) = error;
     let texts: Vec<_> = successors(Some(first), |&e| e.source())
@@ -112,15 +112,15 @@ pub fn chain(error: &HttpError) -> String {
     texts.join(": ")
 }
 
-/// A future that is being polled on a thread of its own, until it is told to drop it.
+/// A future that is polled on a thread of its own until it is dropped on command.
 #[derive(Debug)]
-pub struct Held {
+pub struct PendingFuture {
     release: futures::channel::oneshot::Sender<()>,
     done: Receiver<()>,
 }
 
-impl Held {
-    /// Polls `future`, which must not end by itself.
+impl PendingFuture {
+    /// Polls `future`, which must not complete.
     pub fn start(future: impl Future<Output = ()> + Send + 'static) -> Self {
         let (release, released) = futures::channel::oneshot::channel::<()>();
         let (sender, done) = channel();
@@ -133,7 +133,7 @@ impl Held {
         Self { release, done }
     }
 
-    /// Sends `request`, which must not be answered. The client stays: its end would close connections too.
+    /// Sends `request`, which must get no response. The client is kept, since dropping it would close connections too.
     pub fn send(client: &(impl HttpClient + Clone), request: Request) -> Self {
         let client = client.clone();
         Self::start(async move {
@@ -141,33 +141,33 @@ impl Held {
         })
     }
 
-    /// Drops the future, and returns when it is dropped.
-    pub fn drop_it(self) {
+    /// Drops the future, and returns when that is done.
+    pub fn drop_now(self) {
         self.release.send(()).expect("it is still there");
-        self.done.recv_timeout(PATIENCE).expect("it is dropped");
+        self.done.recv_timeout(WAIT_TIMEOUT).expect("it is dropped");
     }
 }
 
-/// A source of a body, or a buffer, that tells when it is dropped.
+/// A source of a body, or a buffer, that signals when it is dropped.
 #[derive(Debug)]
-pub struct Watched<S> {
+pub struct DropNotifier<S> {
     watched: S,
     _gone: Sender<()>,
 }
 
-impl<S> Watched<S> {
-    /// It, and what waits for its end.
-    pub fn new(watched: S) -> (Self, Gone) {
+impl<S> DropNotifier<S> {
+    /// Wraps a value, and returns the signal of its drop.
+    pub fn new(watched: S) -> (Self, DropSignal) {
         let (sender, receiver) = channel();
         let watched = Self {
             watched,
             _gone: sender,
         };
-        (watched, Gone(receiver))
+        (watched, DropSignal(receiver))
     }
 }
 
-impl<S: Stream + Unpin> Stream for Watched<S> {
+impl<S: Stream + Unpin> Stream for DropNotifier<S> {
     type Item = S::Item;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
@@ -175,34 +175,34 @@ impl<S: Stream + Unpin> Stream for Watched<S> {
     }
 }
 
-impl<S: AsRef<[u8]>> AsRef<[u8]> for Watched<S> {
+impl<S: AsRef<[u8]>> AsRef<[u8]> for DropNotifier<S> {
     fn as_ref(&self) -> &[u8] {
         self.watched.as_ref()
     }
 }
 
-/// The end of something [`Watched`].
+/// The signal that a [`DropNotifier`] was dropped.
 #[derive(Debug)]
-pub struct Gone(Receiver<()>);
+pub struct DropSignal(Receiver<()>);
 
-impl Gone {
+impl DropSignal {
     /// Waits for it.
     pub fn wait(&self) {
         use std::sync::mpsc::RecvTimeoutError::Disconnected;
         assert_eq!(
-            self.0.recv_timeout(PATIENCE),
+            self.0.recv_timeout(WAIT_TIMEOUT),
             Err(Disconnected),
             "it is dropped"
         );
     }
 }
 
-/// `len` bytes in which each place is told from its neighbours.
+/// `len` bytes, of which neighbouring ones differ.
 pub fn pattern(len: usize) -> Vec<u8> {
     (0..len).map(|i| (i % 251) as u8).collect()
 }
 
-/// A body in chunks of this size.
+/// A replayable body in chunks of this size.
 pub fn in_chunks(whole: Vec<u8>, size: usize) -> Body {
     let whole = Arc::new(Bytes::from(whole));
     Body::replay(whole.len() as u64, move || {

@@ -1,8 +1,7 @@
-//! The conduct that `b2kit` expects of a backend, as a suite of named cases that any [`HttpClient`] can be put through.
+//! A conformance suite for backends of `b2kit`: named cases that any [`HttpClient`] can be tested with.
 //!
-//! Each case plays the server on a raw socket of the loopback interface, with no HTTP library of its own, so that it sees
-//! every byte that leaves and can be as wrong as a server can be. What is held is the protocol that stands in the
-//! documentation of [`b2kit_core`].
+//! Each case acts as the server on a raw loopback socket, without an HTTP library, so it sees every byte that the
+//! backend sends and can misbehave in any way. The cases test the protocol in the documentation of [`b2kit_core`].
 //!
 //! ```no_run
 //! # use b2kit_core::{HttpClient, HttpError, Request, Response};
@@ -18,18 +17,18 @@
 //!     .assert_passed();
 //! ```
 //!
-//! # What a library can't do
-//! is declared, one [`Limit`] each, and shows in the [`Report`]. Nothing is skipped: a declared limit replaces the strict
-//! expectation of some cases by a weaker one, which is then required just the same. A library that outgrows its limit
-//! fails until the declaration is gone.
+//! # Limits of a library
+//! What a library can't do is declared with a [`Limit`], which shows in the [`Report`]. No case is skipped: a declared
+//! limit replaces the strict requirement of some cases by a weaker one, which must then be met. A limit that no case
+//! needs any more is a failure, until its declaration is removed.
 //!
 //! # Cases of your own
-//! [`server`], [`client`] and [`authority`] are what the cases are written with.
+//! The cases are written with [`server`], [`client`] and [`authority`], which are public.
 //!
-//! # Tests that want a process to themselves
-//! [`Suite::large_bodies`] sends and receives a body of any size and looks at the memory of the process: a test binary of
-//! its own, ignored by default. [`Suite::behind_dead_proxies`] runs a test where the environment names proxies. [`alone!`] is
-//! both.
+//! # Tests that need a process of their own
+//! [`isolated_process_tests!`] makes a test file of them: [`Suite::large_bodies`] measures the memory of the process
+//! while a large body is sent and received, [`Suite::behind_dead_proxies`] runs a test with proxies in the environment,
+//! and others run with few file descriptors.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![expect(
@@ -37,18 +36,20 @@
     reason = "it is tests, and its panics are its results"
 )]
 
-mod alone;
 pub mod authority;
+mod case;
 mod cases;
 pub mod client;
+mod isolated_process;
 mod limit;
 mod report;
 pub mod server;
 mod suite;
 
+pub use case::Client;
 pub use limit::Limit;
 pub use report::{Outcome, Report};
-pub use suite::{Client, Suite, cases};
+pub use suite::{Suite, cases};
 
 #[doc(no_inline)]
 pub use b2kit_core::HttpClient;

@@ -1,10 +1,10 @@
-//! [`Limit`]: what a library can't do, said out loud.
+//! [`Limit`]: a declared limitation of an HTTP library.
 
-/// Something that a library can't do, or can't be kept from doing. Each says what is required instead.
+/// Something that a library can't do, or can't be kept from doing. Each variant says what is required instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Limit {
-    /// Paths and queries that the library would rewrite, `a/../b` and the like, are refused as
+    /// Paths and queries that the library would rewrite, such as `a/../b`, are refused as
     /// [`Invalid`](b2kit_core::HttpErrorKind::Invalid) before anything is sent.
     RefusesTargets,
     /// Header values that are not ASCII are refused before anything is sent, and are a
@@ -14,49 +14,52 @@ pub enum Limit {
     RefusesRepeatedHeaders,
     /// HEAD is refused before anything is sent.
     RefusesHead,
-    /// A response with a status that is in no list of the IANA's is a
+    /// A response with a status that is not registered with IANA is a
     /// [`Protocol`](b2kit_core::HttpErrorKind::Protocol) error.
     KnowsFewStatuses,
     /// A response that has no `Content-Type` is given `application/octet-stream`.
     AddsContentType,
-    /// A body of more than a megabyte is sent with `Expect: 100-continue`, and after a second all the same.
+    /// A body over a megabyte is sent with `Expect: 100-continue`, and after a second without a response.
     AddsExpect,
-    /// `Accept: */*` is added, which says the same as no `Accept` at all.
+    /// `Accept: */*` is added, which means the same as no `Accept`.
     AddsAccept,
-    /// A GET that finds its connection closed, before any byte of a response, is sent once more by the library itself.
-    /// No other request is.
+    /// The library repeats a GET if its reused connection turns out to be closed before any byte of the response. It
+    /// repeats no other request.
     RepeatsGet,
-    /// An upload that is dropped while its server has stopped reading: what is in the library's buffers may still leave,
-    /// and the connection is closed only when it has. Nothing more is read from the source.
+    /// If an upload is dropped while its server has stopped reading, the library may still send what it has buffered,
+    /// and closes the connection only after that. Nothing more is read from the source.
     LingersWhereServerStopsReading,
-    /// `send` resolves with the first byte of the response's body, or its end, and not with its head.
+    /// `send` resolves only with the first byte of the response's body or its end, not with its head.
     HeadComesWithBody,
     /// [`Reset`](b2kit_core::HttpErrorKind::Reset), [`Closed`](b2kit_core::HttpErrorKind::Closed) and
-    /// [`Protocol`](b2kit_core::HttpErrorKind::Protocol) may stand for each other. The phase is exact all the same.
+    /// [`Protocol`](b2kit_core::HttpErrorKind::Protocol) may be reported for each other. The phase is still exact.
     BlursFailures,
     /// A connection that the server closed less than a second ago may be used again: the request is lost, with
     /// [`Phase::MaybeReceived`](b2kit_core::Phase::MaybeReceived).
     NoticesCloseLate,
-    /// Heads that are not quite HTTP may be taken for responses.
+    /// Malformed response heads may be accepted.
     TakesOddHeads,
-    /// A future that is dropped while the server says nothing leaves its connection open until the server says something
-    /// or closes it. Nothing more of the request's body is sent, and what the server says is not heard.
+    /// If a future is dropped while the server is silent, the connection stays open until the server sends something or
+    /// closes it. Nothing more of the request's body is sent, and the response is discarded.
     LingersWhereServerIsSilent,
-    /// Any request without a body that finds its used connection closed may be sent once more by the library itself.
+    /// The library may repeat any request without a body if its reused connection turns out to be closed.
     RepeatsWhatHasNoBody,
-    /// A request without a body whose connection is not there in time is a [`Timeout`](b2kit_core::HttpErrorKind::Timeout),
-    /// and [`MaybeReceived`](b2kit_core::Phase::MaybeReceived).
+    /// A connect timeout of a request without a body is reported as [`Timeout`](b2kit_core::HttpErrorKind::Timeout) and
+    /// [`MaybeReceived`](b2kit_core::Phase::MaybeReceived).
     BlursConnectTimeouts,
-    /// A server that answers the TLS handshake with something else is a
-    /// [`Connect`](b2kit_core::HttpErrorKind::Connect) error, as if it might be better next time.
+    /// More connections may be opened than there are concurrent requests, because the library may notice too late that
+    /// one is free.
+    MakesSpareConnections,
+    /// A server that does not speak TLS is a [`Connect`](b2kit_core::HttpErrorKind::Connect) error, which may be
+    /// retried.
     TakesTlsFailuresForConnectFailures,
-    /// A process that has no descriptor left may look like a server that can't be reached, or like a library that failed.
-    /// Nothing was sent all the same. It is for the tests that want a [process to themselves](crate::alone).
+    /// A process without free file descriptors may be reported as an unreachable server or as a failure of the library.
+    /// Nothing was sent. It applies only to the [tests with a process of their own](crate::isolated_process_tests).
     BlursExhaustion,
 }
 
 impl Limit {
-    /// What no library over libcurl can do.
+    /// The limits of every library over libcurl.
     pub const OF_LIBCURL: [Self; 9] = [
         Self::RefusesTargets,
         Self::RefusesHeaders,
@@ -69,7 +72,7 @@ impl Limit {
         Self::TakesTlsFailuresForConnectFailures,
     ];
 
-    /// What such a library can't do either if one client of it serves all exchanges.
+    /// Further limits of such a library if one client of it serves all exchanges.
     pub const OF_ONE_CLIENT_OVER_LIBCURL: [Self; 3] = [
         Self::LingersWhereServerIsSilent,
         Self::LingersWhereServerStopsReading,

@@ -1,29 +1,29 @@
-//! [`Report`]: what became of each case.
+//! [`Report`]: the outcome of each case.
 
 use std::fmt;
 
 use crate::limit::Limit;
 
-/// What became of each case, in the suite's order.
+/// The outcome of each case, in the order of the suite.
 #[derive(Debug)]
 #[must_use = "a report that nobody looks at proves nothing"]
 pub struct Report {
     pub(crate) cases: Vec<(&'static str, Outcome)>,
-    /// Declared limits that no case made use of.
-    pub(crate) idle_limits: Vec<Limit>,
+    /// Declared limits that no case needed.
+    pub(crate) unused_limits: Vec<Limit>,
 }
 
-/// What became of one case.
+/// The outcome of one case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// It holds.
+    /// The case passed.
     Passed,
-    /// It holds in the weaker form that these limits allow.
+    /// The case passed with the weaker requirement of these limits.
     PassedWithin(Vec<Limit>),
-    /// It needs a client that trusts a given root, and [`Suite::trusting`](crate::Suite::trusting) was not called.
+    /// The case needs a client that trusts a given root certificate, and `Suite::trusting` was not called.
     NotRun,
-    /// It doesn't hold, with what was seen instead.
+    /// The case failed, with the message of its panic.
     Failed(String),
 }
 
@@ -33,24 +33,24 @@ impl Report {
         self.cases.iter().map(|(name, outcome)| (*name, outcome))
     }
 
-    /// The limits that were declared and that no case made use of. Where all cases ran, this is a failure.
+    /// The declared limits that no case needed. If all cases ran, this is a failure.
     #[must_use]
-    pub fn idle_limits(&self) -> &[Limit] {
-        &self.idle_limits
+    pub fn unused_limits(&self) -> &[Limit] {
+        &self.unused_limits
     }
 
-    /// Whether every case ran and holds, and every declared limit was needed.
+    /// Whether every case ran and passed, and every declared limit was needed.
     #[must_use]
     pub fn is_passed(&self) -> bool {
         let holds =
             |outcome: &Outcome| matches!(outcome, Outcome::Passed | Outcome::PassedWithin(_));
-        self.idle_limits.is_empty() && self.cases.iter().all(|(_, outcome)| holds(outcome))
+        self.unused_limits.is_empty() && self.cases.iter().all(|(_, outcome)| holds(outcome))
     }
 
     /// Prints the report, and panics with the cases that failed unless it [is passed](Self::is_passed).
     ///
     /// # Panics
-    /// If a case failed or did not run, or a limit was declared for nothing.
+    /// If a case failed or did not run, or a declared limit was not needed.
     #[expect(clippy::print_stdout, reason = "a test's output, shown where it fails")]
     pub fn assert_passed(&self) {
         println!("{self}");
@@ -70,7 +70,7 @@ impl fmt::Display for Report {
                 Outcome::Failed(why) => writeln!(f, "FAILED   {name}: {why}")?,
             }
         }
-        for limit in &self.idle_limits {
+        for limit in &self.unused_limits {
             writeln!(f, "FAILED   the limit {limit:?} was declared for nothing")?;
         }
         Ok(())

@@ -1,7 +1,7 @@
-//! A server that does nothing by itself: the case accepts, reads and writes, in the order in which it is written down.
+//! [`RawServer`]: a server that does nothing by itself. The case accepts, reads and writes step by step.
 //!
-//! Plain `std::net`, so that it can be as wrong as a case needs, and so that any backend can be held against it. All
-//! waiting is bounded: what never comes is a panic, not a case that hangs.
+//! It uses plain `std::net`, so that it can misbehave in any way and works with any backend. All waits are bounded: a
+//! case panics and never hangs.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -13,33 +13,36 @@ use std::time::Duration;
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-/// How long anything that must come may take.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+/// The longest wait for anything that must happen.
+pub const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A listener on loopback.
 #[derive(Debug)]
 pub struct RawServer {
     sockets: Receiver<TcpStream>,
-    door: Door,
+    accept_loop: AcceptLoop,
 }
 
-/// The listening of a server, which ends with this value.
+/// The thread that accepts connections. It ends with this value.
 #[derive(Debug)]
-struct Door {
+struct AcceptLoop {
     address: SocketAddr,
     accepted: Arc<AtomicUsize>,
     closed: Arc<AtomicBool>,
 }
 
-impl Door {
+impl AcceptLoop {
     fn open() -> (Self, Receiver<TcpStream>) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port on loopback");
-        let door = Self {
+        let accept_loop = Self {
             address: listener.local_addr().expect("its address"),
             accepted: Arc::default(),
             closed: Arc::default(),
         };
-        let (accepted, closed) = (Arc::clone(&door.accepted), Arc::clone(&door.closed));
+        let (accepted, closed) = (
+            Arc::clone(&accept_loop.accepted),
+            Arc::clone(&accept_loop.closed),
+        );
         let (sender, sockets) = channel();
         thread::spawn(move || {
             for socket in listener.incoming() {
@@ -52,7 +55,7 @@ impl Door {
                 }
             }
         });
-        (door, sockets)
+        (accept_loop, sockets)
     }
 
     fn uri(&self, target: &str) -> String {
@@ -64,50 +67,53 @@ impl Door {
     }
 }
 
-impl Drop for Door {
+impl Drop for AcceptLoop {
     fn drop(&mut self) {
         self.closed.store(true, Ordering::SeqCst);
-        // So that the thread takes notice.
+        // Wakes the thread.
         let _ = TcpStream::connect(self.address);
     }
 }
 
 impl RawServer {
-    /// One that listens, and does nothing else.
+    /// A server that accepts connections and does nothing else.
     #[must_use]
     pub fn start() -> Self {
-        let (door, sockets) = Door::open();
-        Self { sockets, door }
+        let (accept_loop, sockets) = AcceptLoop::open();
+        Self {
+            sockets,
+            accept_loop,
+        }
     }
 
     /// A server that runs `script` on a thread for each connection.
     pub fn scripted(script: impl Fn(Peer) + Clone + Send + 'static) -> ScriptedServer {
-        let (door, sockets) = Door::open();
+        let (accept_loop, sockets) = AcceptLoop::open();
         thread::spawn(move || {
             for socket in sockets {
                 let script = script.clone();
                 thread::spawn(move || script(Peer::plain(socket)));
             }
         });
-        ScriptedServer { door }
+        ScriptedServer { accept_loop }
     }
 
     /// An http URI on this server.
     #[must_use]
     pub fn uri(&self, target: &str) -> String {
-        self.door.uri(target)
+        self.accept_loop.uri(target)
     }
 
     /// The port it listens on.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.door.address.port()
+        self.accept_loop.address.port()
     }
 
-    /// How many connections have come so far.
+    /// The number of connections so far.
     #[must_use]
     pub fn accepted(&self) -> usize {
-        self.door.accepted()
+        self.accept_loop.accepted()
     }
 
     /// The next connection.
@@ -122,9 +128,9 @@ impl RawServer {
         Peer::new(Stream::Tls(Box::new(stream)))
     }
 
-    /// The next connection, or `None` if it is `over` before there is one.
+    /// The next connection, or `None` if `over` returns `true` before there is one.
     pub fn accept_unless(&self, over: impl Fn() -> bool) -> Option<Peer> {
-        for _ in 0..PATIENCE.as_millis() / 10 {
+        for _ in 0..WAIT_TIMEOUT.as_millis() / 10 {
             let was_over = over();
             match self.sockets.recv_timeout(Duration::from_millis(10)) {
                 Ok(socket) => return Some(Peer::plain(socket)),
@@ -137,7 +143,7 @@ impl RawServer {
 
     fn socket(&self) -> TcpStream {
         self.sockets
-            .recv_timeout(PATIENCE)
+            .recv_timeout(WAIT_TIMEOUT)
             .expect("a connection comes")
     }
 }
@@ -145,20 +151,20 @@ impl RawServer {
 /// A [`RawServer`] whose connections are served by threads.
 #[derive(Debug)]
 pub struct ScriptedServer {
-    door: Door,
+    accept_loop: AcceptLoop,
 }
 
 impl ScriptedServer {
     /// An http URI on this server.
     #[must_use]
     pub fn uri(&self, target: &str) -> String {
-        self.door.uri(target)
+        self.accept_loop.uri(target)
     }
 
-    /// How many connections have come so far.
+    /// The number of connections so far.
     #[must_use]
     pub fn accepted(&self) -> usize {
-        self.door.accepted()
+        self.accept_loop.accepted()
     }
 }
 
@@ -216,12 +222,12 @@ impl Peer {
     fn new(stream: Stream) -> Self {
         let socket = stream.socket();
         socket.set_nodelay(true).unwrap();
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        socket.set_write_timeout(Some(PATIENCE)).unwrap();
+        socket.set_read_timeout(Some(WAIT_TIMEOUT)).unwrap();
+        socket.set_write_timeout(Some(WAIT_TIMEOUT)).unwrap();
         Self { stream }
     }
 
-    /// The head of the next request, or `None` if the client closes instead.
+    /// The head of the next request, or `None` if the client closes the connection.
     pub fn next_head(&mut self) -> Option<Head> {
         let mut bytes = Vec::new();
         let mut byte = [0];
@@ -244,12 +250,12 @@ impl Peer {
         Some(Head::parse(&bytes))
     }
 
-    /// The head of a request that must come.
+    /// The head of the next request, which must come.
     pub fn head(&mut self) -> Head {
         self.next_head().expect("a request comes")
     }
 
-    /// So many bytes of a body.
+    /// The next `len` bytes of a body.
     pub fn body(&mut self, len: usize) -> Vec<u8> {
         let mut body = vec![0; len];
         self.stream.read_exact(&mut body).expect("a body comes");
@@ -267,7 +273,7 @@ impl Peer {
         self.stream.flush()
     }
 
-    /// Reads whatever comes until the client closes, well or badly; how many bytes that were.
+    /// Reads until the client closes or resets the connection, and returns the number of bytes.
     pub fn drain(&mut self) -> u64 {
         let mut total = 0;
         let mut buffer = vec![0; 1 << 16];
@@ -281,17 +287,17 @@ impl Peer {
         }
     }
 
-    /// Says goodbye to a client that may be gone.
+    /// Shuts down the sending side, for a client that may be gone.
     pub fn try_finish(&self) -> io::Result<()> {
         self.stream.socket().shutdown(Shutdown::Write)
     }
 
-    /// Says goodbye: no more comes from here, but what the client sends is still taken.
+    /// Shuts down the sending side. What the client sends can still be read.
     pub fn finish(&self) {
         self.stream.socket().shutdown(Shutdown::Write).unwrap();
     }
 
-    /// Hangs up with a reset.
+    /// Closes the connection with a reset.
     pub fn reset(self) {
         let socket = socket2::SockRef::from(self.stream.socket());
         socket.set_linger(Some(Duration::ZERO)).unwrap();
@@ -330,7 +336,7 @@ impl Head {
         }
     }
 
-    /// What was asked for.
+    /// The request target.
     pub fn target(&self) -> &str {
         self.line.split(' ').nth(1).expect("a request line")
     }

@@ -1,6 +1,5 @@
-//! [`Suite`]: a backend, its limits, and the cases it is put through.
+//! [`Suite`]: runs the cases against a backend.
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,77 +7,73 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use b2kit_core::{Deadlines, CheckedClient, HttpClient, SystemTimer};
+use b2kit_core::HttpClient;
 
+use crate::case::{Backend, Case, NoTls, Subject};
 use crate::cases::all;
 use crate::limit::Limit;
 use crate::report::{Outcome, Report};
-use crate::server::Peer;
 
-/// A backend, whichever.
-pub type Client = Arc<dyn HttpClient>;
-
-/// Makes a client that trusts the root in this PEM.
-type Trusting = Box<dyn Fn(&str) -> Client + Send + Sync>;
-
-/// A backend that is to be put through the cases, and what is known of it.
+/// A backend to test, and the limits of its library.
 #[must_use = "a suite does nothing until `run`"]
 pub struct Suite {
-    pub(crate) make: Box<dyn Fn() -> Client + Send + Sync>,
-    trusting: Option<Trusting>,
-    pub(crate) limits: BTreeSet<Limit>,
+    pub(crate) backend: Backend,
     only: Option<String>,
     threads: usize,
 }
 
 impl Suite {
-    /// The backend that `make` makes, which is called for each case anew, mostly outside of any runtime.
+    /// A suite for the backend that `make` returns. It is called for each case, in most of them outside of any async
+    /// runtime.
     ///
-    /// Make it as a program would that wants the safest settings: no proxy, no redirects, HTTP/1.1.
+    /// Use the safest settings that a program would use: no proxy, no redirects, HTTP/1.1.
     pub fn new<C: HttpClient>(make: impl Fn() -> C + Send + Sync + 'static) -> Self {
         Self {
-            make: Box::new(move || Arc::new(make())),
-            trusting: None,
-            limits: BTreeSet::new(),
+            backend: Backend {
+                make: Box::new(move || Arc::new(make())),
+                make_trusting: None,
+                limits: BTreeSet::new(),
+            },
             only: None,
             threads: 4,
         }
     }
 
-    /// The same backend as `make` makes it when it is to trust the root certificate in this PEM text, and no other.
+    /// Sets how to make the same backend so that it trusts only the root certificate in this PEM text. Without it, the
+    /// cases over HTTPS are [`NotRun`](Outcome::NotRun).
     pub fn trusting<C: HttpClient>(
         mut self,
         make: impl Fn(&str) -> C + Send + Sync + 'static,
     ) -> Self {
-        self.trusting = Some(Box::new(move |pem| Arc::new(make(pem))));
+        self.backend.make_trusting = Some(Box::new(move |pem| Arc::new(make(pem))));
         self
     }
 
-    /// Declares what the library can't do.
+    /// Declares a limit of the library.
     pub fn limit(mut self, limit: Limit) -> Self {
-        self.limits.insert(limit);
+        self.backend.limits.insert(limit);
         self
     }
 
     /// Declares several [limits](Self::limit).
     pub fn limits(mut self, limits: impl IntoIterator<Item = Limit>) -> Self {
-        self.limits.extend(limits);
+        self.backend.limits.extend(limits);
         self
     }
 
-    /// Only the cases with this text in their name.
+    /// Runs only the cases whose name contains this text.
     pub fn only(mut self, text: impl Into<String>) -> Self {
         self.only = Some(text.into());
         self
     }
 
-    /// How many cases run at a time; 4 unless told otherwise.
+    /// Sets how many cases run in parallel, 4 by default.
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = threads.max(1);
         self
     }
 
-    /// Puts the backend through the cases. Takes some seconds.
+    /// Runs the cases. Takes some seconds.
     pub fn run(self) -> Report {
         let selected: Vec<_> = all()
             .filter(|case| {
@@ -105,14 +100,14 @@ impl Suite {
         let outcomes = outcomes
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
-        let mut idle_limits = self.limits.clone();
+        let mut unused_limits = self.backend.limits.clone();
         for outcome in &outcomes {
             if let Outcome::PassedWithin(used) = outcome {
-                idle_limits.retain(|limit| !used.contains(limit));
+                unused_limits.retain(|limit| !used.contains(limit));
             }
         }
         if self.only.is_some() {
-            idle_limits.clear();
+            unused_limits.clear();
         }
         Report {
             cases: selected
@@ -120,18 +115,15 @@ impl Suite {
                 .map(|case| case.name)
                 .zip(outcomes)
                 .collect(),
-            idle_limits: idle_limits.into_iter().collect(),
+            unused_limits: unused_limits.into_iter().collect(),
         }
     }
 
     fn try_case(&self, case: &Case) -> Outcome {
-        let subject = Subject {
-            suite: self,
-            used: RefCell::default(),
-        };
+        let subject = Subject::new(&self.backend);
         match catch_unwind(AssertUnwindSafe(|| (case.run)(&subject))) {
             Ok(()) => {
-                let used = subject.used.into_inner();
+                let used = subject.into_used_limits();
                 if used.is_empty() {
                     Outcome::Passed
                 } else {
@@ -151,7 +143,7 @@ impl Suite {
 impl fmt::Debug for Suite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Suite")
-            .field("limits", &self.limits)
+            .field("limits", &self.backend.limits)
             .finish_non_exhaustive()
     }
 }
@@ -159,62 +151,4 @@ impl fmt::Debug for Suite {
 /// The names of all cases, in their order.
 pub fn cases() -> impl Iterator<Item = &'static str> {
     all().map(|case| case.name)
-}
-
-/// One case.
-pub(crate) struct Case {
-    pub(crate) name: &'static str,
-    pub(crate) run: fn(&Subject<'_>),
-}
-
-/// The backend, as a case sees it.
-pub(crate) struct Subject<'s> {
-    suite: &'s Suite,
-    used: RefCell<BTreeSet<Limit>>,
-}
-
-/// What a case unwinds with that needs TLS and has none.
-struct NoTls;
-
-impl Subject<'_> {
-    /// A client.
-    pub(crate) fn client(&self) -> Client {
-        (self.suite.make)()
-    }
-
-    /// A client behind the guard, as programs have it.
-    pub(crate) fn guarded(&self, deadlines: Deadlines) -> Client {
-        let guard = CheckedClient::shared(self.client(), Arc::new(SystemTimer));
-        Arc::new(guard.with_deadlines(deadlines))
-    }
-
-    /// A client that trusts this root and no other.
-    pub(crate) fn trusting(&self, pem: &str) -> Client {
-        match &self.suite.trusting {
-            Some(make) => make(pem),
-            None => std::panic::resume_unwind(Box::new(NoTls)),
-        }
-    }
-
-    /// Says something on a connection that the backend may not have closed yet because of the silence.
-    pub(crate) fn break_the_silence(&self, peer: &mut Peer) {
-        if self.is_limited(Limit::LingersWhereServerIsSilent) {
-            let _ = peer.try_say("HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n!");
-        }
-    }
-
-    /// Asserts that nothing more comes on this connection, and that it is closed.
-    pub(crate) fn assert_closes(&self, peer: &mut Peer) {
-        self.break_the_silence(peer);
-        assert_eq!(peer.drain(), 0, "nothing more comes");
-    }
-
-    /// Whether this limit was declared. Whoever asks holds the backend to the weaker promise then.
-    pub(crate) fn is_limited(&self, limit: Limit) -> bool {
-        let limited = self.suite.limits.contains(&limit);
-        if limited {
-            self.used.borrow_mut().insert(limit);
-        }
-        limited
-    }
 }

@@ -1,4 +1,5 @@
-//! Bodies: what is sent always has an exact length; what is received is a stream. Nothing here holds a whole body.
+//! [`Body`] of a request, which has an exact length, and [`ResponseBody`], which is a stream. Neither buffers a whole
+//! body.
 
 use std::fmt;
 use std::io;
@@ -9,17 +10,17 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures_core::Stream;
 
-use crate::empties::{self, Empties};
+use crate::empty_chunks::{EmptyChunkCounter, NextStep};
 use crate::error::{HttpError, HttpErrorKind, Phase};
 
-/// The bytes of a request's body, in order. The stream ends after exactly [`Body::len`] bytes or gives an error.
+/// The chunks of a request's body. The stream ends after exactly [`Body::len`] bytes, or yields an error.
 pub type BodyStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
 
-/// The body of a request. Its length is always known: B2 wants `Content-Length` and refuses chunked uploads.
+/// The body of a request, of known length: B2 requires `Content-Length` and refuses chunked uploads.
 ///
-/// A clone is cheap and shares the source. [`open`](Self::open) starts reading; whether that works more than once is
-/// [`is_replayable`](Self::is_replayable): a body of bytes, or one made by [`replay`](Self::replay), can be sent again
-/// from its first byte, one made by [`once`](Self::once) can't, and a second `open` says so instead of sending the rest.
+/// A clone is cheap and shares the source. [`open`](Self::open) starts reading. A body made of bytes or by
+/// [`replay`](Self::replay) can be opened and sent any number of times; one made by [`once`](Self::once) can't, and a
+/// second `open` is an error. [`is_replayable`](Self::is_replayable) tells which it is.
 #[derive(Clone)]
 pub struct Body {
     len: u64,
@@ -34,7 +35,7 @@ enum Source {
 }
 
 impl Body {
-    /// No bytes at all.
+    /// An empty body.
     #[must_use]
     pub const fn empty() -> Self {
         Self {
@@ -43,10 +44,10 @@ impl Body {
         }
     }
 
-    /// A body of `len` bytes that can be read from the start as often as needed: each attempt calls `open`.
+    /// A replayable body of `len` bytes: each attempt calls `open`.
     ///
-    /// Every stream that `open` gives has a cursor of its own and the same content, so that parts sent side by side
-    /// don't disturb each other. If opening needs to wait, let the stream wait in its first poll.
+    /// Every stream that `open` returns must have the same content and a cursor of its own, since parts are sent
+    /// concurrently. `open` must not block; a source that has to wait does so in the stream's first poll.
     pub fn replay<F, S>(len: u64, open: F) -> Self
     where
         F: Fn() -> io::Result<S> + Send + Sync + 'static,
@@ -58,7 +59,7 @@ impl Body {
         }
     }
 
-    /// A body of `len` bytes that can be read once.
+    /// A non-replayable body of `len` bytes, which can be opened once.
     pub fn once(len: u64, stream: impl Stream<Item = io::Result<Bytes>> + Send + 'static) -> Self {
         Self {
             len,
@@ -66,25 +67,25 @@ impl Body {
         }
     }
 
-    /// The exact number of bytes.
+    /// The exact length in bytes.
     #[must_use]
     pub const fn len(&self) -> u64 {
         self.len
     }
 
-    /// Whether there is nothing to send.
+    /// Whether the length is 0.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Whether [`open`](Self::open) works any number of times.
+    /// Whether [`open`](Self::open) works more than once.
     #[must_use]
     pub const fn is_replayable(&self) -> bool {
         !matches!(self.source, Source::Once(_))
     }
 
-    /// Whether it can't be opened any more: a one-shot body that was.
+    /// Whether it is a non-replayable body that was opened already.
     #[must_use]
     pub fn is_spent(&self) -> bool {
         match &self.source {
@@ -96,7 +97,7 @@ impl Body {
         }
     }
 
-    /// The bytes, where they are all in memory already.
+    /// The bytes, if they are all in memory.
     #[must_use]
     pub const fn as_bytes(&self) -> Option<&Bytes> {
         match &self.source {
@@ -105,15 +106,15 @@ impl Body {
         }
     }
 
-    /// Starts reading from the first byte. Every chunk of the stream has bytes in it: empty ones are passed over, a few in
-    /// one poll, and a source that gives nothing else fails.
+    /// Starts reading from the first byte. The stream has no empty chunks: they are skipped, and a source that yields
+    /// ten thousand of them in a row fails.
     ///
     /// # Errors
-    /// If the source can't be opened, or is a one-shot stream that was opened before.
+    /// If the source can't be opened, or if it is not replayable and was opened before.
     pub fn open(&self) -> io::Result<BodyStream> {
         match &self.source {
             Source::Bytes(bytes) => Ok(Box::pin(Whole(Some(bytes.clone())))),
-            Source::Replay(open) => Ok(Box::pin(Filled::new(open()?))),
+            Source::Replay(open) => Ok(Box::pin(NonEmptyChunks::new(open()?))),
             Source::Once(stream) => {
                 let taken = stream
                     .lock()
@@ -121,7 +122,7 @@ impl Body {
                     .take();
                 let stream = taken
                     .ok_or_else(|| io::Error::other("a one-shot body can be sent only once"))?;
-                Ok(Box::pin(Filled::new(stream)))
+                Ok(Box::pin(NonEmptyChunks::new(stream)))
             }
         }
     }
@@ -157,25 +158,25 @@ impl fmt::Debug for Body {
     }
 }
 
-/// A source's chunks, those that have bytes in them. Any stream of a user's goes through it before it is asked for more in
-/// one poll.
-pub struct Filled {
+/// A stream without its empty chunks. A few are skipped within one poll, after that the task yields; a stream with ten
+/// thousand of them in a row fails.
+pub struct NonEmptyChunks {
     source: BodyStream,
-    empties: Empties,
+    empty_chunks: EmptyChunkCounter,
 }
 
-impl Filled {
-    /// The chunks of this source.
+impl NonEmptyChunks {
+    /// Wraps a stream.
     #[must_use]
     pub fn new(source: BodyStream) -> Self {
         Self {
             source,
-            empties: Empties::default(),
+            empty_chunks: EmptyChunkCounter::default(),
         }
     }
 }
 
-impl Stream for Filled {
+impl Stream for NonEmptyChunks {
     type Item = io::Result<Bytes>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -183,16 +184,16 @@ impl Stream for Filled {
         loop {
             let next = this.source.as_mut().poll_next(cx);
             if !matches!(&next, Poll::Ready(Some(Ok(chunk))) if chunk.is_empty()) {
-                this.empties.reset();
+                this.empty_chunks.reset();
                 return next;
             }
-            match this.empties.another() {
-                empties::Next::Again => {}
-                empties::Next::Yield => {
+            match this.empty_chunks.count() {
+                NextStep::PollAgain => {}
+                NextStep::Yield => {
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
-                empties::Next::TooMany => {
+                NextStep::TooMany => {
                     let why = "the source gives empty chunks without end";
                     return Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::InvalidData, why))));
                 }
@@ -201,9 +202,9 @@ impl Stream for Filled {
     }
 }
 
-impl fmt::Debug for Filled {
+impl fmt::Debug for NonEmptyChunks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Filled").finish_non_exhaustive()
+        f.debug_struct("NonEmptyChunks").finish_non_exhaustive()
     }
 }
 
@@ -220,15 +221,15 @@ impl Stream for Whole {
 
 /// The body of a response: a stream of chunks, in order.
 ///
-/// The stream ends cleanly only when the body is complete; an early end is an error, as the last item. Dropping it
-/// half way closes the connection. After an error or the end it stays at the end.
+/// The stream ends cleanly only if the body is complete; otherwise its last item is an error. Dropping it before the
+/// end closes the connection. After an error or the end it keeps returning `None`.
 pub struct ResponseBody {
     len: Option<u64>,
     stream: Pin<Box<dyn Stream<Item = Result<Bytes, HttpError>> + Send>>,
 }
 
 impl ResponseBody {
-    /// A body read from `stream`; `len` is its exact length where the response's framing tells it.
+    /// A body read from `stream`; `len` is its exact length, if the response's framing gives one.
     pub fn new(
         len: Option<u64>,
         stream: impl Stream<Item = Result<Bytes, HttpError>> + Send + 'static,
@@ -239,19 +240,19 @@ impl ResponseBody {
         }
     }
 
-    /// No bytes at all.
+    /// An empty body.
     #[must_use]
     pub fn empty() -> Self {
         Bytes::new().into()
     }
 
-    /// The exact length, where the response's framing tells it.
+    /// The exact length, if the response's framing gives one.
     #[must_use]
     pub const fn len(&self) -> Option<u64> {
         self.len
     }
 
-    /// Whether the body is known to have no bytes.
+    /// Whether the length is known to be 0.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == Some(0)
@@ -260,7 +261,7 @@ impl ResponseBody {
     /// Reads the rest into memory, at most `limit` bytes.
     ///
     /// # Errors
-    /// [`HttpErrorKind::TooLarge`] as soon as the body is known to exceed `limit`, or what the stream itself reports.
+    /// [`HttpErrorKind::TooLarge`] as soon as the body is known to exceed `limit`, and the errors of the stream itself.
     pub async fn collect(mut self, limit: usize) -> Result<Bytes, HttpError> {
         let too_large = || {
             HttpError::new(HttpErrorKind::TooLarge, Phase::ResponseBegun)
@@ -278,8 +279,7 @@ impl ResponseBody {
         let Some(second) = self.next().await.transpose()? else {
             return Ok(first);
         };
-        // A length that lies must not make us reserve memory for it: of a body that is large, never more than as much
-        // again as has come.
+        // A wrong length must not make us reserve memory: of a large body, never more than twice what has arrived.
         let length = self
             .len
             .map_or(0, |len| usize::try_from(len).unwrap_or(limit));

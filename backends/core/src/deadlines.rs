@@ -1,89 +1,91 @@
-//! [`Deadlines`]: how long one request may take.
+//! [`Deadlines`]: time limits of one request.
 
 use std::time::Duration;
 
-/// How long the parts of one exchange may take. `None` is "as long as it likes".
+/// Time limits of one exchange, by phase. `None` is no limit.
 ///
-/// Put one into a request's [extensions](http::Extensions) and [`CheckedClient`](crate::CheckedClient) keeps it. The time to connect is
-/// not here: only the HTTP library can see it, so each adapter has a setting of its own.
+/// Put it into a request's [extensions](http::Extensions), and [`CheckedClient`](crate::CheckedClient) enforces it.
+/// There is no connect timeout here: only the HTTP library sees when it connects, so each adapter has a setting of its
+/// own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Deadlines {
-    /// From the last byte of the request's body to the head of the response; also from the start to the moment the
-    /// backend asks for the body's first byte.
+    /// From the last byte of the request's body to the response's head. The same limit applies from the start of the
+    /// request to the first poll of its body.
     pub head: Option<Duration>,
-    /// Without a byte moving in the middle of a body, in either direction, while it is the other side's turn: the time
-    /// in which our own source isn't ready, or nobody asks for the next chunk, does not count.
+    /// The longest time without progress in the middle of a body, in either direction. Time in which the source of the
+    /// request's body isn't ready, or in which the caller doesn't poll the response, doesn't count.
     pub stall: Option<Duration>,
-    /// The least that moves in the middle of a body, in either direction, in the time in which it is the other side's turn:
-    /// a byte now and then is no stall, and would hold for ever.
+    /// The minimum throughput in the middle of a body, in either direction; time is counted as for
+    /// [`stall`](Self::stall). It ends exchanges that a byte now and then would keep alive for ever.
     pub throughput: Option<Throughput>,
-    /// The same, for what is to be over by a deadline: then it is a [`Timeout`](crate::HttpErrorKind::Timeout).
-    pub patience: Option<Throughput>,
-    /// From the head of the response to the end of its body. The body of an error (status 300 and above) has no longer than
-    /// [`head`](Self::head) in any case.
+    /// A second minimum throughput of the response's body, for callers with a deadline of their own: falling below it
+    /// is a [`Timeout`](crate::HttpErrorKind::Timeout) and not a [`Stalled`](crate::HttpErrorKind::Stalled).
+    pub min_progress: Option<Throughput>,
+    /// From the response's head to the end of its body. The body of an error (status 300 and above) may never take
+    /// longer than [`head`](Self::head).
     pub body: Option<Duration>,
-    /// The whole exchange, to the last byte of the response's body.
+    /// The whole exchange, from `send` to the last byte of the response's body.
     pub total: Option<Duration>,
 }
 
 impl Deadlines {
-    /// 30 s to the head, 20 s of stall, [`Throughput::DEFAULT`], no limit on the whole.
+    /// 30 s for the head, 20 s for a stall, [`Throughput::DEFAULT`], and no limit on the whole exchange.
     pub const DEFAULT: Self = Self {
         head: Some(Duration::from_secs(30)),
         stall: Some(Duration::from_secs(20)),
         throughput: Some(Throughput::DEFAULT),
-        patience: None,
+        min_progress: None,
         body: None,
         total: None,
     };
 
-    /// No deadline at all.
+    /// No limits.
     pub const NONE: Self = Self {
         head: None,
         stall: None,
         throughput: None,
-        patience: None,
+        min_progress: None,
         body: None,
         total: None,
     };
 
-    /// With this limit to the response's head.
+    /// Sets [`head`](Self::head).
     #[must_use]
     pub const fn with_head(mut self, limit: Duration) -> Self {
         self.head = Some(limit);
         self
     }
 
-    /// With this limit on a stall.
+    /// Sets [`stall`](Self::stall).
     #[must_use]
     pub const fn with_stall(mut self, limit: Duration) -> Self {
         self.stall = Some(limit);
         self
     }
 
-    /// With this as the least that moves.
+    /// Sets [`throughput`](Self::throughput).
     #[must_use]
-    pub const fn with_throughput(mut self, least: Throughput) -> Self {
-        self.throughput = Some(least);
+    pub const fn with_throughput(mut self, minimum: Throughput) -> Self {
+        self.throughput = Some(minimum);
         self
     }
 
-    /// With this as the least that moves before a deadline.
+    /// Sets [`min_progress`](Self::min_progress).
     #[must_use]
-    pub const fn with_patience(mut self, least: Throughput) -> Self {
-        self.patience = Some(least);
+    pub const fn with_min_progress(mut self, minimum: Throughput) -> Self {
+        self.min_progress = Some(minimum);
         self
     }
 
-    /// With this limit on the response's body.
+    /// Sets [`body`](Self::body).
     #[must_use]
     pub const fn with_body(mut self, limit: Duration) -> Self {
         self.body = Some(limit);
         self
     }
 
-    /// With this limit on the whole exchange.
+    /// Sets [`total`](Self::total).
     #[must_use]
     pub const fn with_total(mut self, limit: Duration) -> Self {
         self.total = Some(limit);
@@ -91,24 +93,24 @@ impl Deadlines {
     }
 }
 
-/// The least that has to move: so many bytes within so much waiting, and then as many again.
+/// A minimum throughput: so many bytes for each period spent waiting.
 ///
-/// Only time counts in which it is the network's turn: not that in which nobody asks for bytes, our own source isn't ready,
-/// or a bandwidth limit of our own holds. What is shorter than so many bytes has that time for all of it.
+/// Only time spent waiting for the network counts: not time in which the caller doesn't poll, the source isn't ready,
+/// or a bandwidth limit of the client applies. A body shorter than that many bytes may take the whole period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Throughput {
-    /// How many bytes; 0 is no limit.
+    /// The number of bytes; 0 is no limit.
     pub bytes: u64,
-    /// Within how much waiting.
+    /// The period of waiting.
     pub within: Duration,
 }
 
 impl Throughput {
-    /// 16 KiB in a minute: less than the slowest link has, and more than somebody who only keeps the connection open.
+    /// 16 KiB per minute: less than any usable link has, more than a peer sends that only keeps the connection open.
     pub const DEFAULT: Self = Self::new(16 << 10, Duration::from_secs(60));
 
-    /// So many bytes within so much waiting.
+    /// `bytes` for each period of waiting `within`.
     #[must_use]
     pub const fn new(bytes: u64, within: Duration) -> Self {
         Self { bytes, within }

@@ -1,4 +1,4 @@
-//! [`HttpError`]: what went wrong with one request, and how far that request got.
+//! [`HttpError`]: why a request failed, and how far it got.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -8,9 +8,9 @@ type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// Why one HTTP request failed, and how far it got before it did.
 ///
-/// The two are separate on purpose. [`kind`](Self::kind) says what happened; [`phase`](Self::phase) says whether
-/// the server may have acted on the request, and every decision to repeat a request hangs on that. A backend that
-/// cannot tell reports the *later* phase: a needless failure is a nuisance, a doubled write is damage.
+/// [`kind`](Self::kind) says what happened; [`phase`](Self::phase) says whether the server may have acted on the
+/// request, which decides whether it is safe to send it again. A backend that can't tell reports the *later* phase: a
+/// needless failure is a nuisance, a doubled write is damage.
 ///
 /// `Display` prints this level only and never a URL, header or body; walk [`source`](StdError::source) for the rest.
 /// The wording and the types of the sources are not part of the API.
@@ -23,9 +23,9 @@ pub struct HttpError {
 /// How far a request got. Later phases compare greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phase {
-    /// Not one byte of the request reached the server: it is safe to send it again, whatever it does.
+    /// The server received nothing of the request: any request can safely be sent again.
     NotSent,
-    /// The server may have received the request, wholly or in part, and may have acted on it.
+    /// The server may have received all or part of the request, and may have acted on it.
     MaybeReceived,
     /// The response's head arrived; the failure is in reading its body.
     ResponseBegun,
@@ -35,39 +35,41 @@ pub enum Phase {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HttpErrorKind {
-    /// The host name could not be resolved. Nothing was sent; trying again may help.
+    /// The host name could not be resolved. Nothing was sent; a retry may succeed.
     Resolve,
-    /// No connection could be made (refused, unreachable, connect timeout). Nothing was sent; trying again may help.
+    /// No connection could be made (refused, unreachable, connect timeout). Nothing was sent; a retry may succeed.
     Connect,
     /// This machine has no room for another connection: no file descriptor, buffer or port is free (`EMFILE`, `ENFILE`,
-    /// `ENOBUFS`, `EADDRNOTAVAIL`). It says nothing about the server. With less under way it will work.
+    /// `ENOBUFS`, `EADDRNOTAVAIL`). It says nothing about the server. A retry may succeed with fewer requests in
+    /// flight.
     Exhausted,
-    /// The TLS handshake failed: certificate or protocol. Nothing was sent; trying again will not help.
+    /// The TLS handshake failed: certificate or protocol. Nothing was sent; a retry will not help.
     Tls,
     /// A deadline passed: for the response's head, or for the whole exchange.
     Timeout,
-    /// Nothing moved for too long in the middle of a body, although it was the other side's turn.
+    /// The server made no progress for too long in the middle of a body, in either direction.
     Stalled,
     /// The connection was reset.
     Reset,
     /// The connection ended before the message did.
     Closed,
-    /// What arrived is not HTTP, or contradicts itself (two lengths, a body longer than its length).
+    /// The response is not HTTP, or contradicts itself (two lengths, a body longer than its length).
     Protocol,
-    /// The request's own body failed: its source gave an error, or fewer or more bytes than it had promised.
+    /// The request's own body failed: its source yielded an error, or fewer or more bytes than its length.
     Source,
-    /// The request can't be sent as it is (no host, contradicting headers, a URI this backend would rewrite).
+    /// The request is invalid (no host, contradicting headers, a URI that this backend would rewrite). Nothing was
+    /// sent.
     Invalid,
-    /// A backend that stands in for a server, such as one that replays a recording, has no answer to this request. Nothing
-    /// was sent, and trying again will not help.
+    /// A backend that replaces a server, such as one that replays a recording, has no response to this request. Nothing
+    /// was sent; a retry will not help.
     NoMatch,
-    /// The response's body is larger than the caller was ready to hold.
+    /// The response's body is larger than the caller's limit.
     TooLarge,
-    /// Something else; the source says what.
+    /// Anything else; see the error's source.
     Other,
 }
 
-/// The codes for which the standard library has no name of its own: no descriptor in the process, none in the system, no
+/// Error codes that have no `io::ErrorKind` of their own: no descriptor left in the process, none in the system, no
 /// buffer.
 const EXHAUSTED: [i32; 3] = if cfg!(windows) {
     // ERROR_TOO_MANY_OPEN_FILES, WSAEMFILE, WSAENOBUFS
@@ -90,14 +92,14 @@ impl HttpError {
         }
     }
 
-    /// Adds what lies beneath: the library's own error, or a sentence.
+    /// Sets the source: the library's own error, or a message.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
         self.source = Some(source.into());
         self
     }
 
-    /// A request that can't be sent as it is; nothing left.
+    /// An [`Invalid`](HttpErrorKind::Invalid) request, of which nothing was sent.
     #[must_use]
     pub fn invalid(why: impl Into<BoxError>) -> Self {
         Self::new(HttpErrorKind::Invalid, Phase::NotSent).with_source(why)
@@ -105,10 +107,10 @@ impl HttpError {
 
     /// An I/O error on a connection that was already made.
     ///
-    /// Maps `ConnectionReset`, `ConnectionAborted` and `BrokenPipe` to [`Reset`](HttpErrorKind::Reset),
-    /// `UnexpectedEof` to [`Closed`](HttpErrorKind::Closed), `TimedOut` to [`Timeout`](HttpErrorKind::Timeout),
-    /// `ConnectionRefused` and the unreachable kinds to [`Connect`](HttpErrorKind::Connect), and what says that this
-    /// machine has no descriptor, buffer or port left to [`Exhausted`](HttpErrorKind::Exhausted).
+    /// Maps `ConnectionReset`, `ConnectionAborted` and `BrokenPipe` to [`Reset`](HttpErrorKind::Reset), `UnexpectedEof`
+    /// to [`Closed`](HttpErrorKind::Closed), `TimedOut` to [`Timeout`](HttpErrorKind::Timeout), `ConnectionRefused` and
+    /// the unreachable kinds to [`Connect`](HttpErrorKind::Connect), and codes that mean that no descriptor, buffer or
+    /// port is left to [`Exhausted`](HttpErrorKind::Exhausted).
     #[must_use]
     pub fn from_io(phase: Phase, error: io::Error) -> Self {
         Self::new(HttpErrorKind::of_io(&error), phase).with_source(error)
@@ -135,7 +137,7 @@ impl HttpError {
 }
 
 impl HttpErrorKind {
-    /// The kind an I/O error on a connection amounts to; see [`HttpError::from_io`].
+    /// The kind of an I/O error on a connection; see [`HttpError::from_io`].
     #[must_use]
     pub fn of_io(error: &io::Error) -> Self {
         use io::ErrorKind as K;
@@ -217,7 +219,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn what_says_that_this_machine_is_full_is_exhaustion_and_what_blames_the_server_is_not() {
+    fn exhausted_descriptors_buffers_and_ports_are_exhaustion_and_a_refused_connection_is_not() {
         let os = io::Error::from_raw_os_error;
         for code in EXHAUSTED {
             assert_eq!(HttpErrorKind::of_io(&os(code)), HttpErrorKind::Exhausted);
@@ -235,7 +237,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn the_code_of_a_full_process_is_the_one_that_this_system_uses() {
+    fn exhaustion_codes_are_those_of_this_system() {
         let full: String = io::Error::from_raw_os_error(EXHAUSTED[0]).to_string();
         assert!(full.starts_with("Too many open files"), "{full}");
         let no_buffer = io::Error::from_raw_os_error(EXHAUSTED[2]).to_string();

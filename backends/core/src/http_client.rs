@@ -1,4 +1,4 @@
-//! [`HttpClient`]: the one method that a backend is.
+//! [`HttpClient`]: the trait of a backend.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -11,23 +11,24 @@ use crate::error::HttpError;
 /// One HTTP request: method, URI (absolute), headers, and a [`Body`] of exact length.
 pub type Request = http::Request<Body>;
 
-/// One HTTP response: status and headers, and a [`ResponseBody`] that is still to be read.
+/// One HTTP response: status, headers, and a [`ResponseBody`] that is read as a stream.
 pub type Response = http::Response<ResponseBody>;
 
-/// A backend: something that can carry one HTTP request to a server and bring its response back.
+/// A backend: sends one HTTP request and returns its response.
 ///
-/// The crate's documentation is the protocol that an implementation follows.
+/// The documentation of the [crate] is the protocol that an implementation follows.
 #[async_trait]
 pub trait HttpClient: Send + Sync + 'static {
-    /// Sends `request` and resolves when the head of the response has arrived; its body is read from there.
+    /// Sends `request` and resolves when the head of the response has arrived. Its body is still to be read.
     ///
-    /// A response of any status is `Ok`: only the caller knows what a 404 means.
+    /// A response is `Ok` whatever its status is: only the caller knows what a 404 means.
     ///
     /// # Errors
-    /// When there is no response; see [`HttpError`].
+    /// If no response arrived. [`HttpError::kind`] says why, [`HttpError::phase`] whether the server may have acted on
+    /// the request.
     ///
     /// # Cancellation
-    /// Dropping the future closes the connection: no byte of the request leaves after that.
+    /// Dropping the future closes the connection; no byte of the request is sent after that.
     async fn send(&self, request: Request) -> Result<Response, HttpError>;
 }
 
@@ -38,7 +39,7 @@ impl<T: HttpClient + ?Sized> HttpClient for Arc<T> {
     }
 }
 
-/// A closure is a backend: handy in tests, and for a wrapper that needs no state of its own.
+/// A closure is a backend, for tests and for wrappers without state.
 #[async_trait]
 impl<F, Answer> HttpClient for F
 where

@@ -1,42 +1,43 @@
-//! The seam between `b2kit` and the HTTP library that a program already has.
+//! The interface between `b2kit` and HTTP libraries.
 //!
-//! A *backend* carries one HTTP request to a server and brings the response back. It knows nothing of B2. This crate
-//! says what a backend is: one trait with one method, [`HttpClient`], over the vocabulary of the [`http`] crate.
+//! A *backend* sends one HTTP request and returns its response. It knows nothing about B2. This crate defines backends:
+//! [`HttpClient`], a trait with one method, over the types of the [`http`] crate.
 //!
 //! # The protocol
-//! What the caller of a backend does, and what the backend must do, in order:
+//! What the caller of a backend does and what the backend must do, in order:
 //!
-//! 1. **The caller calls [`send`](HttpClient::send)** with a [`Request`]: method, absolute URI, headers, [`Body`]. There
-//!    is a `Content-Length` header that agrees with [`Body::len`] wherever there is a body to speak of.
-//! 2. **The URI is the URI on the wire.** `a/../b`, `a//b`, `%2e` and `%2F` arrive exactly as they were given; another
-//!    path is another object. A library that would rewrite one refuses the request with [`HttpErrorKind::Invalid`]
+//! 1. **The caller calls [`send`](HttpClient::send)** with a [`Request`]: method, absolute URI, headers, [`Body`]. If
+//!    the body is not empty, there is a `Content-Length` header that equals [`Body::len`].
+//! 2. **The URI is sent unchanged.** `a/../b`, `a//b`, `%2e` and `%2F` arrive exactly as given; another path is another
+//!    object. If the library would rewrite the URI, the backend refuses the request with [`HttpErrorKind::Invalid`]
 //!    before anything is sent.
-//! 3. **Headers are sent as given**, in the order of their values. Nothing is added but `Host`, and what the library
-//!    can't be stopped from adding. No cookies, no authentication, no `Accept-Encoding` of its own.
+//! 3. **Headers are sent as given**, with repeated values in order. Only `Host` is added, and what the library can't be
+//!    kept from adding; no cookies, no authentication, no `Accept-Encoding`.
 //! 4. **The body is opened once** ([`Body::open`]) when there is a connection, sent with its `Content-Length` and never
-//!    chunked, and pulled only as fast as the server takes it: the next chunk is asked for when the last one was
-//!    written or buffered, and no more than about a megabyte is buffered. If the stream gives an error, or blocks for
-//!    ever, the request is given up and its connection closed; the stream's error is the source of the [`HttpError`].
-//! 5. **A response that comes early** (an error status while the body is still being sent) is returned at once.
+//!    chunked, and polled only as fast as the server reads: the next chunk when the last one was written or buffered,
+//!    with at most about a megabyte buffered. If the stream yields an error, the request is aborted and its connection
+//!    closed; the stream's error is the source of the [`HttpError`].
+//! 5. **An early response** (such as an error status while the body is still being sent) is returned at once.
 //! 6. **`send` resolves at the response's head**, whatever its status. Interim responses (100, 103) are skipped. No
 //!    redirect is followed, nothing is retried once a byte has left.
-//! 7. **The response's body is a stream**, as it arrived: no decompression, nothing held back, never the whole body in
-//!    memory. An end before the length that the framing promised is an error item, never a clean end.
-//! 8. **Dropping** the future of `send`, or the response's body before its end, closes the connection: no byte leaves
-//!    after that, and a half-read connection is never used again. A connection that was idle for 3 s is not used again
-//!    either: B2 closes them after about 4 s, and the request would be lost on the way.
-//! 9. **Errors say how far the request got** ([`Phase`]); in doubt, the later phase.
-//! 10. **Time.** The adapter bounds the time to connect (10 s unless told otherwise), since nobody else can see it, and
-//!     nothing else.
+//! 7. **The response's body is a stream** of the bytes as they arrive: no decompression, no buffering of the whole
+//!    body. If it ends before the length that its framing declares, the last item is an error.
+//! 8. **Dropping** the future of `send`, or the response's body before its end, closes the connection: no byte is sent
+//!    after that, and a connection with unread bytes is never reused. Neither is one that was idle for 3 s: B2 closes
+//!    idle connections after about 4 s, and the request could be lost.
+//! 9. **Errors say how far the request got** ([`Phase`]); when in doubt, the later phase.
+//! 10. **Timeouts.** The adapter has a connect timeout (10 s by default), since only the library sees when it connects,
+//!     and no other.
 //!
-//! What every library gets wrong somewhere is not left to it: [`CheckedClient`] stands between the caller and any backend, and
-//! holds exact lengths both ways and the [`Deadlines`] of each request.
+//! [`CheckedClient`] wraps any backend and enforces what libraries get wrong: exact lengths of both bodies, and the
+//! [`Deadlines`] of each request.
 //!
-//! Closures and `Arc`s of backends are backends, so a wrapper that records, counts or injects trouble is a few lines.
+//! Closures and `Arc`s of backends are backends too, so a wrapper that records, counts or injects faults takes a few
+//! lines.
 //!
 //! # A complete backend
-//! `examples/threaded.rs`, which `tests/worked_backend.rs` holds against the protocol. It leaves out what a backend may:
-//! https, keeping connections, and chunked responses, which it refuses.
+//! `examples/threaded.rs`, which is tested by `tests/worked_backend.rs`. It leaves out what is optional: HTTPS,
+//! connection reuse, and chunked responses, which it refuses.
 //!
 //! ```
 #![doc = include_str!("../examples/threaded.rs")]
@@ -47,20 +48,20 @@
 
 pub mod adapter;
 mod body;
+mod checked_client;
 mod deadlines;
-mod empties;
+mod empty_chunks;
 mod error;
-mod guard;
 mod http_client;
 mod manual_timer;
+mod throughput_monitor;
 pub mod time;
 mod timer;
-mod waiting;
 
-pub use body::{Body, BodyStream, Filled, ResponseBody};
+pub use body::{Body, BodyStream, NonEmptyChunks, ResponseBody};
+pub use checked_client::CheckedClient;
 pub use deadlines::{Deadlines, Throughput};
 pub use error::{HttpError, HttpErrorKind, Phase};
-pub use guard::CheckedClient;
 pub use http_client::{HttpClient, Request, Response};
 pub use manual_timer::ManualTimer;
 pub use timer::{Sleep, SystemTimer, Timer};

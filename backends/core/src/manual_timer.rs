@@ -1,4 +1,4 @@
-//! [`ManualTimer`]: time that a test turns by hand.
+//! [`ManualTimer`]: a clock that tests advance manually.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crate::time::later;
 use crate::timer::{Sleep, SystemTimer, Timer};
 
-/// A timer whose time stands still until it is turned. Clones share the time.
+/// A timer for tests, whose time stands still until it is advanced. Clones share the time.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -28,12 +28,12 @@ pub struct ManualTimer(Arc<Mutex<State>>);
 struct State {
     now: Instant,
     next_id: u64,
-    /// By the time to wake at, then by age: sleepers of one moment wake in the order in which they lay down.
+    /// By the time to wake at, then by age: sleepers due at the same time wake in the order in which they were created.
     sleepers: BTreeMap<(Instant, u64), Option<Waker>>,
 }
 
 impl ManualTimer {
-    /// A timer that stands at some moment.
+    /// A timer that stands at an arbitrary instant.
     #[must_use]
     pub fn new() -> Self {
         let now = SystemTimer.now();
@@ -44,13 +44,14 @@ impl ManualTimer {
         })))
     }
 
-    /// Turns the time on by `duration`, at most by [`FOREVER`](crate::time::FOREVER), and wakes all whose time has come.
+    /// Advances the time by `duration`, at most by [`FOREVER`](crate::time::FOREVER), and wakes all sleepers that are
+    /// due.
     pub fn advance(&self, duration: Duration) {
         let to = later(self.lock().now, duration);
-        self.turn_to(to);
+        self.advance_to(to);
     }
 
-    /// Turns the time to the next sleeper's. `false` if nobody sleeps.
+    /// Advances the time to the next sleeper's deadline. `false` if there is no sleeper.
     pub fn advance_to_next(&self) -> bool {
         let next = self
             .lock()
@@ -58,25 +59,26 @@ impl ManualTimer {
             .first_key_value()
             .map(|(&(at, _), _)| at);
         next.is_some_and(|at| {
-            self.turn_to(at);
+            self.advance_to(at);
             true
         })
     }
 
-    /// How many sleep now.
+    /// The number of sleepers.
     #[must_use]
     pub fn sleepers(&self) -> usize {
         self.lock().sleepers.len()
     }
 
-    /// Runs a future to its end on this thread, turning the time whenever there is nothing else to do.
+    /// Runs a future to completion on this thread, advancing the time whenever the future is idle.
     ///
-    /// For futures that wait for nothing but this timer and each other: in-process backends, not sockets.
+    /// For futures that wait only for this timer and each other, such as calls over in-process backends; not for
+    /// sockets.
     ///
     /// # Panics
-    /// If the future waits although nobody sleeps: it would wait for ever.
+    /// If the future is pending and there is no sleeper: it would wait for ever.
     pub fn run<F: Future>(&self, future: F) -> F::Output {
-        let woken = Arc::new(Woken(AtomicBool::new(true)));
+        let woken = Arc::new(WakeFlag(AtomicBool::new(true)));
         let waker = Waker::from(Arc::clone(&woken));
         let mut cx = Context::from_waker(&waker);
         let mut future = pin!(future);
@@ -94,7 +96,7 @@ impl ManualTimer {
         }
     }
 
-    fn turn_to(&self, to: Instant) {
+    fn advance_to(&self, to: Instant) {
         let mut state = self.lock();
         state.now = state.now.max(to);
         let later = state.sleepers.split_off(&(to, u64::MAX));
@@ -121,7 +123,7 @@ impl Timer for ManualTimer {
 
     fn sleep(&self, duration: Duration) -> Sleep {
         let mut state = self.lock();
-        // Further away than there is time: never.
+        // Beyond the range of the clock: never.
         let Some(at) = state.now.checked_add(duration) else {
             return Box::pin(std::future::pending());
         };
@@ -172,9 +174,9 @@ impl Drop for Sleeper {
     }
 }
 
-struct Woken(AtomicBool);
+struct WakeFlag(AtomicBool);
 
-impl Wake for Woken {
+impl Wake for WakeFlag {
     fn wake(self: Arc<Self>) {
         self.0.store(true, Ordering::Release);
     }

@@ -1,21 +1,21 @@
-//! Time arithmetic that ends where numbers end.
+//! Saturating time arithmetic.
 //!
-//! `Instant + Duration` panics where the sum can't be counted, and so do [`Duration::mul_f64`] and its like. How long to
-//! wait is what a user sets and a server asks for, so any of it may be as large as a number can be.
+//! `Instant + Duration` and [`Duration::mul_f64`] panic on overflow. Users and servers choose waits, so they may be as
+//! large as the type allows.
 
 use std::time::{Duration, Instant};
 
-/// As good as never: a hundred years. No wait is longer.
+/// A hundred years: the longest wait.
 pub const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
 
-/// The moment at which `wait` has passed. What is longer than [`FOREVER`] is as long as that.
+/// `now + wait`, with `wait` capped at [`FOREVER`]. Never panics.
 #[must_use]
 pub fn later(now: Instant, wait: Duration) -> Instant {
-    // A clock that is that close to its end stands still.
+    // The clock is at the end of its range.
     now.checked_add(wait.min(FOREVER)).unwrap_or(now)
 }
 
-/// A share of a duration: 0 is nothing of it, 1 is all.
+/// A fraction of a duration, from 0 to 1. Factors out of range are clamped.
 #[must_use]
 pub fn share(duration: Duration, of: f64) -> Duration {
     let seconds = duration.as_secs_f64() * of.clamp(0.0, 1.0);
@@ -36,7 +36,7 @@ mod tests {
         assert!(ends.is_sorted());
         assert_eq!(ends[2] - now, Duration::from_secs(1_000));
         assert_eq!(later(now, Duration::MAX) - now, FOREVER);
-        // Again and again, up to the end of the clock and beyond.
+        // Up to the end of the clock's range.
         let mut at = later(now, FOREVER);
         while let Some(next) = at.checked_add(Duration::from_secs(1 << 62)) {
             at = next;

@@ -1,4 +1,4 @@
-//! [`Timer`]: the only clock there is.
+//! [`Timer`]: the clock of all deadlines and backoff.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,22 +10,22 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-/// A future that resolves when its time has come. Dropping it forgets it.
+/// A future that resolves after a time. Dropping it cancels it.
 pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
 
 /// A monotonic clock and a way to wait on it.
 ///
-/// Deadlines and pauses ask this and nothing else, so that they need no runtime, and so that a test can turn the time
-/// itself with a [`ManualTimer`](crate::ManualTimer). Nothing is decided by wall-clock time; it
-/// is only [shown, and compared](Self::wall_clock) with the server's.
+/// All deadlines and backoff use it, so they need no async runtime, and a test can advance the time with a
+/// [`ManualTimer`](crate::ManualTimer). [Wall-clock time](Self::wall_clock) is only displayed, and compared with the
+/// server's.
 pub trait Timer: Send + Sync + 'static {
-    /// The time now.
+    /// The current time.
     fn now(&self) -> Instant;
 
     /// A future that resolves once `duration` has passed, counted from this call.
     fn sleep(&self, duration: Duration) -> Sleep;
 
-    /// What the clock on the wall shows. It may be wrong, and it may jump; nothing is decided by it.
+    /// The wall-clock time. It may be wrong and it may jump, so no decision depends on it.
     #[expect(
         clippy::disallowed_methods,
         reason = "this is the Timer that everyone else asks"
@@ -35,10 +35,10 @@ pub trait Timer: Send + Sync + 'static {
     }
 }
 
-/// The timer that works on any executor: a thread of its own wakes its sleepers.
+/// A timer that works with any executor. One background thread wakes the sleepers.
 ///
-/// The thread is started by the first that has to wait, one for the whole process, and stays. It is troubled only by a
-/// sleep that ends before all others, so that a deadline that is never reached, as most are, costs next to nothing.
+/// The thread is started by the first sleep in the process and stays. It wakes up only for the earliest deadline, so a
+/// deadline that is dropped before it is reached, as most are, costs next to nothing.
 #[derive(Clone, Copy, Default)]
 pub struct SystemTimer;
 
@@ -66,9 +66,9 @@ impl fmt::Debug for SystemTimer {
 }
 
 struct Sleeper {
-    /// `None` is longer than time can be counted.
+    /// `None` is beyond the range of the clock.
     until: Option<Instant>,
-    /// Its number among the sleepers, once it had to wait.
+    /// Its number among the sleepers, assigned when it is first polled.
     id: Option<u64>,
 }
 
@@ -84,7 +84,7 @@ impl Future for Sleeper {
         }
         let id = *self.id.get_or_insert_with(|| SLEEPERS.next_id());
         if !SLEEPERS.wake_at((until, id), cx.waker().clone()) {
-            // Nobody will, so it has to ask again and again.
+            // There is no thread to wake it, so it has to poll again and again.
             cx.waker().wake_by_ref();
         }
         Poll::Pending
@@ -103,27 +103,27 @@ static SLEEPERS: Sleepers = Sleepers {
     state: Mutex::new(State {
         waiting: BTreeMap::new(),
         next_id: 0,
-        attended: false,
-        looks_at: None,
+        has_thread: false,
+        wakes_at: None,
     }),
-    earlier: Condvar::new(),
+    deadline_moved: Condvar::new(),
 };
 
-/// All who sleep, and the thread that wakes them.
+/// All sleepers, and the thread that wakes them.
 struct Sleepers {
     state: Mutex<State>,
-    /// Tells the thread that it has to look earlier than it meant to.
-    earlier: Condvar,
+    /// Signals the thread that there is an earlier deadline.
+    deadline_moved: Condvar,
 }
 
 struct State {
     /// By the time to wake at.
     waiting: BTreeMap<(Instant, u64), Waker>,
     next_id: u64,
-    /// Whether there is the thread.
-    attended: bool,
-    /// When the thread looks again by itself.
-    looks_at: Option<Instant>,
+    /// Whether the thread is running.
+    has_thread: bool,
+    /// When the thread wakes up by itself.
+    wakes_at: Option<Instant>,
 }
 
 impl Sleepers {
@@ -133,20 +133,20 @@ impl Sleepers {
         state.next_id
     }
 
-    /// `false` if there is no thread and none can be started.
+    /// Registers a waker. `false` if there is no thread and none can be started.
     fn wake_at(&'static self, key: (Instant, u64), waker: Waker) -> bool {
         let mut state = self.lock();
-        if !state.attended {
+        if !state.has_thread {
             let thread = thread::Builder::new().name("b2kit-timer".to_owned());
-            if thread.spawn(|| self.attend()).is_err() {
+            if thread.spawn(|| self.run_thread()).is_err() {
                 return false;
             }
-            state.attended = true;
+            state.has_thread = true;
         }
         let _outlives_the_lock = state.waiting.insert(key, waker);
-        if state.looks_at.is_none_or(|at| key.0 < at) {
-            state.looks_at = Some(key.0);
-            self.earlier.notify_one();
+        if state.wakes_at.is_none_or(|at| key.0 < at) {
+            state.wakes_at = Some(key.0);
+            self.deadline_moved.notify_one();
         }
         drop(state);
         true
@@ -156,7 +156,7 @@ impl Sleepers {
         let _outlives_the_lock = self.lock().waiting.remove(&key);
     }
 
-    fn attend(&self) {
+    fn run_thread(&self) {
         let mut state = self.lock();
         loop {
             let now = SystemTimer.now();
@@ -171,16 +171,16 @@ impl Sleepers {
                 state = self.lock();
                 continue;
             }
-            state.looks_at = state.waiting.first_key_value().map(|(&(at, _), _)| at);
-            state = match state.looks_at {
+            state.wakes_at = state.waiting.first_key_value().map(|(&(at, _), _)| at);
+            state = match state.wakes_at {
                 Some(at) => {
                     let woken = self
-                        .earlier
+                        .deadline_moved
                         .wait_timeout(state, at.saturating_duration_since(now));
                     woken.unwrap_or_else(PoisonError::into_inner).0
                 }
                 None => {
-                    let woken = self.earlier.wait(state);
+                    let woken = self.deadline_moved.wait(state);
                     woken.unwrap_or_else(PoisonError::into_inner)
                 }
             };
@@ -202,9 +202,9 @@ mod tests {
 
     use super::*;
 
-    struct Nobody;
+    struct NoopWaker;
 
-    impl Wake for Nobody {
+    impl Wake for NoopWaker {
         fn wake(self: Arc<Self>) {}
     }
 
@@ -229,14 +229,14 @@ mod tests {
     #[test]
     fn a_sleep_wakes_whoever_asked_last() {
         let mut sleep = SystemTimer.sleep(Duration::from_millis(2));
-        let first = Waker::from(Arc::new(Nobody));
+        let first = Waker::from(Arc::new(NoopWaker));
         let _ = sleep.poll_unpin(&mut Context::from_waker(&first));
         block_on(sleep);
     }
 
     #[test]
     fn a_sleep_that_is_dropped_keeps_no_waker() {
-        let nobody = Arc::new(Nobody);
+        let nobody = Arc::new(NoopWaker);
         let waker = Waker::from(Arc::clone(&nobody));
         let mut sleep = SystemTimer.sleep(Duration::from_secs(100_000));
         assert!(
@@ -252,14 +252,14 @@ mod tests {
     /// It would not end if the thread were gone.
     #[test]
     fn a_waker_that_panics_takes_nobody_with_it() {
-        struct Angry;
-        impl Wake for Angry {
+        struct PanickingWaker;
+        impl Wake for PanickingWaker {
             fn wake(self: Arc<Self>) {
                 std::panic::panic_any("woken");
             }
         }
         let mut angry = SystemTimer.sleep(Duration::from_millis(1));
-        let waker = Waker::from(Arc::new(Angry));
+        let waker = Waker::from(Arc::new(PanickingWaker));
         let _ = angry.poll_unpin(&mut Context::from_waker(&waker));
         block_on(SystemTimer.sleep(Duration::from_millis(3)));
         block_on(SystemTimer.sleep(Duration::from_millis(1)));

@@ -1,4 +1,4 @@
-//! What shows only at the edges: a request given up in the middle of something, and limits without end.
+//! Edge cases of `CheckedClient`: a request dropped while its source is polled, and extreme limits.
 
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
@@ -11,8 +11,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use b2kit_core::{
-    Body, BodyStream, Bytes, Deadlines, CheckedClient, HttpClient, HttpError, HttpErrorKind, ManualTimer,
-    Request, Response, ResponseBody, SystemTimer, Timer, http,
+    Body, BodyStream, Bytes, CheckedClient, Deadlines, HttpClient, HttpError, HttpErrorKind,
+    ManualTimer, Request, Response, ResponseBody, SystemTimer, Timer, http,
 };
 use futures_core::Stream;
 
@@ -30,7 +30,7 @@ impl Wake for Woken {
     }
 }
 
-/// A source that isn't ready, and while it is asked the request is given up (as another thread would).
+/// A source that isn't ready, and drops the request while it is polled, as another thread could.
 struct GivenUpMeanwhile(Arc<Mutex<Option<Sending>>>);
 
 impl Stream for GivenUpMeanwhile {
@@ -44,7 +44,7 @@ impl Stream for GivenUpMeanwhile {
 }
 
 #[test]
-fn a_request_given_up_while_its_source_is_asked_wakes_the_reader_of_the_body() {
+fn a_request_dropped_while_its_source_is_polled_wakes_the_reader_of_the_body() {
     let stream: Arc<Mutex<Option<BodyStream>>> = Arc::default();
     let sending: Arc<Mutex<Option<Sending>>> = Arc::default();
     let taken = Arc::clone(&stream);
@@ -52,9 +52,9 @@ fn a_request_given_up_while_its_source_is_asked_wakes_the_reader_of_the_body() {
         *taken.lock().unwrap() = Some(request.body().open().unwrap());
         std::future::pending::<Result<Response, HttpError>>()
     };
-    let guard = CheckedClient::new(backend, ManualTimer::new());
+    let checked = CheckedClient::new(backend, ManualTimer::new());
     let body = Body::once(5, GivenUpMeanwhile(Arc::clone(&sending)));
-    let mut future: Sending = Box::pin(async move { guard.send(post(body)).await });
+    let mut future: Sending = Box::pin(async move { checked.send(post(body)).await });
     let mut noop = Context::from_waker(Waker::noop());
     assert!(future.as_mut().poll(&mut noop).is_pending());
     *sending.lock().unwrap() = Some(future);
@@ -89,9 +89,9 @@ fn the_total_deadline_ends_a_response_that_always_has_bytes() {
         let body = ResponseBody::new(None, Trickle(bytes.clone()));
         async { Ok(Response::new(body)) }
     };
-    let guard = CheckedClient::new(backend, timer.clone())
+    let checked = CheckedClient::new(backend, timer.clone())
         .with_deadlines(Deadlines::NONE.with_total(Duration::from_secs(10)));
-    let response = timer.run(guard.send(post(Body::empty()))).unwrap();
+    let response = timer.run(checked.send(post(Body::empty()))).unwrap();
     let mut body = response.into_body();
     for _ in 0..1_000 {
         if let Some(Err(error)) = timer.run(body.next()) {
@@ -113,23 +113,23 @@ impl Stream for Never {
 }
 
 #[test]
-fn the_total_deadline_holds_while_an_empty_source_is_looked_at() {
+fn the_total_deadline_applies_while_an_empty_source_is_checked() {
     let timer = ManualTimer::new();
     let backend = |_: Request| async { Ok(Response::new(ResponseBody::empty())) };
-    let guard = CheckedClient::new(backend, timer.clone())
+    let checked = CheckedClient::new(backend, timer.clone())
         .with_deadlines(Deadlines::NONE.with_total(Duration::from_secs(10)));
     let error = timer
-        .run(guard.send(post(Body::once(0, Never))))
+        .run(checked.send(post(Body::once(0, Never))))
         .unwrap_err();
     assert_eq!(error.kind(), HttpErrorKind::Timeout);
 }
 
 #[test]
-fn a_limit_as_long_as_can_be_is_no_panic() {
+fn the_longest_limit_does_not_panic() {
     drop(SystemTimer.sleep(Duration::MAX));
 }
 
 #[test]
-fn a_limit_as_long_as_can_be_is_no_panic_in_manual_time() {
+fn the_longest_limit_does_not_panic_with_a_manual_timer() {
     drop(ManualTimer::new().sleep(Duration::MAX));
 }

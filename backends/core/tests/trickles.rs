@@ -1,4 +1,4 @@
-//! What `CheckedClient` does with bytes that come, or go, one by one; and with chunks that have none.
+//! `CheckedClient` with bodies of single bytes and of empty chunks.
 
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
@@ -11,8 +11,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use b2kit_core::{
-    Body, Bytes, Deadlines, CheckedClient, HttpClient as _, HttpError, HttpErrorKind, ManualTimer, Phase,
-    Request, Response, ResponseBody, Throughput, Timer as _,
+    Body, Bytes, CheckedClient, Deadlines, HttpClient as _, HttpError, HttpErrorKind, ManualTimer,
+    Phase, Request, Response, ResponseBody, Throughput, Timer as _,
 };
 use futures::StreamExt as _;
 use futures::stream::{self, Stream};
@@ -25,7 +25,7 @@ fn request(body: impl Into<Body>) -> Request {
         .unwrap()
 }
 
-/// A byte after each pause, for ever.
+/// A byte after each pause, without end.
 fn trickle(timer: &ManualTimer, pause: Duration) -> impl Stream<Item = Bytes> + Send + use<> {
     let timer = timer.clone();
     stream::repeat(()).then(move |()| {
@@ -37,7 +37,7 @@ fn trickle(timer: &ManualTimer, pause: Duration) -> impl Stream<Item = Bytes> + 
     })
 }
 
-/// A guard whose backend answers with this status and a body that trickles.
+/// A `CheckedClient` whose backend responds with this status and a body of single bytes.
 fn trickling(status: u16, pause: Duration) -> (CheckedClient, ManualTimer) {
     let timer = ManualTimer::new();
     let clock = timer.clone();
@@ -61,9 +61,9 @@ fn read(timer: &ManualTimer, response: Response) -> (HttpError, Duration, usize)
 }
 
 #[test]
-fn a_response_that_trickles_is_given_up_when_the_least_did_not_come_in_time() {
-    let (guard, timer) = trickling(200, 5 * SECOND);
-    let response = timer.run(guard.send(request(""))).unwrap();
+fn a_response_below_the_minimum_throughput_is_a_stall() {
+    let (checked, timer) = trickling(200, 5 * SECOND);
+    let response = timer.run(checked.send(request(""))).unwrap();
     let (error, took, bytes) = read(&timer, response);
     assert_eq!(
         (error.kind(), error.phase()),
@@ -75,32 +75,32 @@ fn a_response_that_trickles_is_given_up_when_the_least_did_not_come_in_time() {
 }
 
 #[test]
-fn a_response_that_is_as_fast_as_it_has_to_be_goes_on() {
-    let (guard, timer) = trickling(200, 5 * SECOND);
+fn a_response_at_the_minimum_throughput_continues() {
+    let (checked, timer) = trickling(200, 5 * SECOND);
     let enough = Throughput::new(12, 60 * SECOND + Duration::from_nanos(1));
-    let guard = guard.with_deadlines(Deadlines::DEFAULT.with_throughput(enough));
-    let mut body = timer.run(guard.send(request(""))).unwrap().into_body();
+    let checked = checked.with_deadlines(Deadlines::DEFAULT.with_throughput(enough));
+    let mut body = timer.run(checked.send(request(""))).unwrap().into_body();
     for _ in 0..1_000 {
         assert!(timer.run(body.next()).unwrap().is_ok());
     }
 }
 
 #[test]
-fn what_trickles_before_a_deadline_is_a_timeout() {
-    let (guard, timer) = trickling(200, SECOND);
-    let patience = Throughput::new(256 << 10, 5 * SECOND);
-    let guard = guard.with_deadlines(Deadlines::DEFAULT.with_patience(patience));
-    let response = timer.run(guard.send(request(""))).unwrap();
+fn a_response_below_min_progress_is_a_timeout() {
+    let (checked, timer) = trickling(200, SECOND);
+    let min_progress = Throughput::new(256 << 10, 5 * SECOND);
+    let checked = checked.with_deadlines(Deadlines::DEFAULT.with_min_progress(min_progress));
+    let response = timer.run(checked.send(request(""))).unwrap();
     let (error, took, bytes) = read(&timer, response);
     assert_eq!(error.kind(), HttpErrorKind::Timeout);
     assert_eq!((took, bytes), (5 * SECOND, 5));
 }
 
 #[test]
-fn an_errors_body_has_no_longer_than_its_head_however_fast_it_is() {
+fn the_body_of_an_error_may_take_no_longer_than_the_heads_deadline_however_fast_it_is() {
     for status in [302, 400, 503] {
-        let (guard, timer) = trickling(status, Duration::from_millis(1));
-        let response = timer.run(guard.send(request(""))).unwrap();
+        let (checked, timer) = trickling(status, Duration::from_millis(1));
+        let response = timer.run(checked.send(request(""))).unwrap();
         let (error, took, _) = read(&timer, response);
         assert_eq!(error.kind(), HttpErrorKind::Timeout, "{status}");
         assert_eq!(took, 30 * SECOND, "{status}");
@@ -108,25 +108,25 @@ fn an_errors_body_has_no_longer_than_its_head_however_fast_it_is() {
 }
 
 #[test]
-fn a_body_with_a_limit_has_no_longer_however_fast_it_is() {
-    let (guard, timer) = trickling(200, Duration::from_millis(1));
+fn a_body_may_take_no_longer_than_its_limit_however_fast_it_is() {
+    let (checked, timer) = trickling(200, Duration::from_millis(1));
     let limits = [(7, None), (9, Some(9)), (7, Some(7))];
     for (expected, total) in limits {
         let mut deadlines = Deadlines::NONE.with_body(if expected == 9 { 11 } else { 7 } * SECOND);
         if let Some(total) = total {
             deadlines = deadlines.with_total(total * SECOND);
         }
-        let guard = guard.clone().with_deadlines(deadlines);
-        let response = timer.run(guard.send(request(""))).unwrap();
+        let checked = checked.clone().with_deadlines(deadlines);
+        let response = timer.run(checked.send(request(""))).unwrap();
         let (error, took, _) = read(&timer, response);
         assert_eq!(error.kind(), HttpErrorKind::Timeout);
         assert_eq!(took, expected as u32 * SECOND);
     }
 }
 
-/// Neither a wait nor bytes count that nobody asked for.
+/// Time in which the body is not polled doesn't count.
 #[test]
-fn a_reader_that_rests_between_the_bytes_is_not_slow_for_the_server() {
+fn pauses_of_the_reader_do_not_count_as_slowness_of_the_server() {
     let timer = ManualTimer::new();
     let clock = timer.clone();
     // Each byte comes a moment after it was asked for.
@@ -134,8 +134,8 @@ fn a_reader_that_rests_between_the_bytes_is_not_slow_for_the_server() {
         let body = ResponseBody::new(None, trickle(&clock, Duration::from_millis(1)).map(Ok));
         async { Ok(http::Response::new(body)) }
     };
-    let guard = CheckedClient::new(backend, timer.clone());
-    let mut body = timer.run(guard.send(request(""))).unwrap().into_body();
+    let checked = CheckedClient::new(backend, timer.clone());
+    let mut body = timer.run(checked.send(request(""))).unwrap().into_body();
     for _ in 0..100 {
         let mut cx = Context::from_waker(Waker::noop());
         assert!(Pin::new(&mut body).poll_next(&mut cx).is_pending());
@@ -184,11 +184,11 @@ fn took<F: Future>(timer: &ManualTimer, future: F) -> (F::Output, Duration) {
 }
 
 #[test]
-fn a_server_that_takes_a_byte_now_and_then_reads_too_slowly() {
+fn a_server_that_reads_below_the_minimum_throughput_is_a_stall() {
     let timer = ManualTimer::new();
-    let guard = slow_server(&timer, 5 * SECOND);
+    let checked = slow_server(&timer, 5 * SECOND);
     let body = bytes_of(&timer, 1_000, Duration::ZERO);
-    let (outcome, took) = took(&timer, guard.send(request(body)));
+    let (outcome, took) = took(&timer, checked.send(request(body)));
     let error = outcome.unwrap_err();
     assert_eq!(
         (error.kind(), error.phase()),
@@ -198,25 +198,25 @@ fn a_server_that_takes_a_byte_now_and_then_reads_too_slowly() {
 }
 
 #[test]
-fn a_source_that_gives_a_byte_now_and_then_is_waited_for() {
+fn a_slow_source_is_waited_for() {
     let timer = ManualTimer::new();
-    let guard = slow_server(&timer, Duration::from_millis(1));
+    let checked = slow_server(&timer, Duration::from_millis(1));
     let body = bytes_of(&timer, 100, 3_600 * SECOND);
-    timer.run(guard.send(request(body))).unwrap();
+    timer.run(checked.send(request(body))).unwrap();
 }
 
 #[test]
-fn what_the_server_has_waited_for_does_not_count_when_it_is_slow_itself() {
+fn time_in_which_the_source_was_slow_does_not_count_for_the_server() {
     let timer = ManualTimer::new();
-    let guard = slow_server(&timer, 5 * SECOND);
+    let checked = slow_server(&timer, 5 * SECOND);
     // Each byte takes 5 s here, and then 5 s there: after 12 there was a minute of waiting.
     let body = bytes_of(&timer, 1_000, 5 * SECOND);
-    let (outcome, took) = took(&timer, guard.send(request(body)));
+    let (outcome, took) = took(&timer, checked.send(request(body)));
     assert_eq!(outcome.unwrap_err().kind(), HttpErrorKind::Stalled);
     assert_eq!(took, (12 * 5 + 12 * 5) * SECOND);
 }
 
-/// Chunks without a byte, counted. Asked for too often at once it panics, since it would go on for ever.
+/// Counted empty chunks. Panics if it is polled too often at once, since it would continue for ever.
 fn nothing(asked: &Arc<AtomicU64>) -> impl Stream<Item = Bytes> + Send + use<> {
     let asked = Arc::clone(asked);
     stream::repeat_with(move || {
@@ -225,7 +225,7 @@ fn nothing(asked: &Arc<AtomicU64>) -> impl Stream<Item = Bytes> + Send + use<> {
     })
 }
 
-/// How often it was asked for in one poll at most, and what came of it.
+/// The largest number of chunks in one poll, and the result.
 fn in_polls<F: Future>(future: F, asked: &AtomicU64) -> (u64, F::Output) {
     let (mut future, mut most) = (pin!(future), 0);
     loop {
@@ -241,7 +241,7 @@ fn in_polls<F: Future>(future: F, asked: &AtomicU64) -> (u64, F::Output) {
 }
 
 #[test]
-fn a_source_of_endless_empty_chunks_neither_spins_nor_goes_on_for_ever() {
+fn a_source_of_endless_empty_chunks_fails_without_spinning() {
     for len in [0, 5] {
         for once in [false, true] {
             let asked = Arc::new(AtomicU64::new(0));
@@ -253,8 +253,8 @@ fn a_source_of_endless_empty_chunks_neither_spins_nor_goes_on_for_ever() {
                 Body::replay(len, move || Ok(nothing(&asked).map(io::Result::Ok)))
             };
             let timer = ManualTimer::new();
-            let guard = slow_server(&timer, Duration::ZERO);
-            let (most, outcome) = in_polls(guard.send(request(body)), &asked);
+            let checked = slow_server(&timer, Duration::ZERO);
+            let (most, outcome) = in_polls(checked.send(request(body)), &asked);
             assert!(most <= 100, "{most} at once");
             if len == 0 {
                 assert_eq!(outcome.unwrap_err().kind(), HttpErrorKind::Source);
@@ -268,23 +268,22 @@ fn a_source_of_endless_empty_chunks_neither_spins_nor_goes_on_for_ever() {
 }
 
 #[test]
-fn a_response_of_endless_empty_chunks_neither_spins_nor_goes_on_for_ever() {
+fn a_response_of_endless_empty_chunks_fails_without_spinning() {
     let asked = Arc::new(AtomicU64::new(0));
     let count = Arc::clone(&asked);
     let backend = move |_: Request| {
         let body = ResponseBody::new(None, nothing(&count).map(Ok));
         async { Ok(http::Response::new(body)) }
     };
-    let guard = CheckedClient::new(backend, ManualTimer::new());
-    let (_, response) = in_polls(guard.send(request("")), &asked);
+    let checked = CheckedClient::new(backend, ManualTimer::new());
+    let (_, response) = in_polls(checked.send(request("")), &asked);
     let (most, outcome) = in_polls(response.unwrap().into_body().collect(100), &asked);
     assert!(most <= 100, "{most} at once");
     assert_eq!(outcome.unwrap_err().kind(), HttpErrorKind::Protocol);
 }
 
-/// What is 0, next to nothing or more than can be counted neither panics nor spins.
 #[test]
-fn deadlines_may_be_anything() {
+fn extreme_deadlines_neither_panic_nor_spin() {
     let extremes = [
         Duration::ZERO,
         Duration::from_nanos(1),
@@ -298,7 +297,7 @@ fn deadlines_may_be_anything() {
         for bytes in [0, 1, u64::MAX] {
             let least = Throughput::new(bytes, limit);
             cases.push(Deadlines::NONE.with_throughput(least));
-            cases.push(Deadlines::NONE.with_patience(least));
+            cases.push(Deadlines::NONE.with_min_progress(least));
         }
         cases.push(Deadlines::NONE.with_head(limit));
         cases.push(Deadlines::NONE.with_stall(limit));
@@ -319,11 +318,11 @@ fn deadlines_may_be_anything() {
                 Ok(http::Response::new(ResponseBody::new(None, body)))
             }
         };
-        let guard = CheckedClient::new(backend, timer.clone()).with_deadlines(deadlines);
+        let checked = CheckedClient::new(backend, timer.clone()).with_deadlines(deadlines);
         let began: Instant = timer.now();
         let body = bytes_of(&timer, 3, SECOND);
         let outcome = timer.run(async {
-            let response = guard.send(request(body)).await?;
+            let response = checked.send(request(body)).await?;
             response.into_body().collect(10).await
         });
         assert!(timer.now() - began <= 10 * SECOND, "{deadlines:?}");

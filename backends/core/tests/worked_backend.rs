@@ -1,4 +1,4 @@
-//! The backend that the documentation shows, held against the protocol: the test plays the server.
+//! Tests the backend in the documentation against the protocol.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
@@ -25,8 +25,8 @@ use threaded::ThreadedClient;
 )]
 mod threaded;
 
-/// How long anything that must come may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The longest wait for anything that must happen.
+const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The server's end of one connection.
 struct Peer(TcpStream);
@@ -34,7 +34,7 @@ struct Peer(TcpStream);
 impl Peer {
     fn accept(listener: &TcpListener) -> Self {
         let (socket, _) = listener.accept().unwrap();
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket.set_read_timeout(Some(WAIT_TIMEOUT)).unwrap();
         Self(socket)
     }
 
@@ -80,7 +80,7 @@ fn listen() -> (TcpListener, String) {
 
 fn client() -> ThreadedClient {
     ThreadedClient {
-        connect_timeout: PATIENCE,
+        connect_timeout: WAIT_TIMEOUT,
     }
 }
 
@@ -105,18 +105,18 @@ fn send(request: Request) -> Sending {
 }
 
 fn response(sending: &Sending) -> Response {
-    sending.recv_timeout(PATIENCE).unwrap().unwrap()
+    sending.recv_timeout(WAIT_TIMEOUT).unwrap().unwrap()
 }
 
 fn error(sending: &Sending) -> HttpError {
-    sending.recv_timeout(PATIENCE).unwrap().unwrap_err()
+    sending.recv_timeout(WAIT_TIMEOUT).unwrap().unwrap_err()
 }
 
 fn read(response: Response) -> Result<Bytes, HttpError> {
     block_on(response.into_body().collect(64 << 20))
 }
 
-/// What becomes of a request that is answered with these bytes and a close.
+/// The result of a request that gets these bytes and a close.
 fn answered(bytes: &str) -> Result<Response, HttpError> {
     let (listener, origin) = listen();
     let sending = send(request("GET", origin + "/", ""));
@@ -124,10 +124,10 @@ fn answered(bytes: &str) -> Result<Response, HttpError> {
     peer.head();
     peer.say(bytes);
     drop(peer);
-    sending.recv_timeout(PATIENCE).unwrap()
+    sending.recv_timeout(WAIT_TIMEOUT).unwrap()
 }
 
-/// A source whose end can be waited for.
+/// A source that signals when it is dropped.
 fn watched<S>(source: S) -> (impl stream::Stream<Item = S::Item>, Receiver<()>)
 where
     S: stream::Stream,
@@ -141,7 +141,7 @@ where
 }
 
 #[test]
-fn what_arrives_is_what_was_given_and_host() {
+fn the_request_arrives_unchanged_with_host_added() {
     for target in ["/", "/?q", "/a/../b", "//a/./b", "/%2e%2F+%00"] {
         let (listener, origin) = listen();
         let mut given = request("POST", format!("{origin}{target}"), "body");
@@ -186,7 +186,7 @@ fn large_bodies_stream_both_ways() {
 }
 
 #[test]
-fn an_early_response_is_returned_and_its_drop_ends_the_upload() {
+fn an_early_response_is_returned_and_dropping_it_ends_the_upload() {
     let (source, gone) = watched(stream::iter([Ok(Bytes::from("part"))]).chain(stream::pending()));
     let (listener, origin) = listen();
     let sending = send(request("POST", origin + "/", Body::once(1 << 40, source)));
@@ -198,7 +198,7 @@ fn an_early_response_is_returned_and_its_drop_ends_the_upload() {
     assert_eq!(response.status(), 401);
     assert_eq!(read(response).unwrap(), "bad");
     assert_eq!(
-        gone.recv_timeout(PATIENCE),
+        gone.recv_timeout(WAIT_TIMEOUT),
         Err(RecvTimeoutError::Disconnected)
     );
     peer.drain();
@@ -219,7 +219,7 @@ fn the_first_final_response_is_the_response() {
 }
 
 #[test]
-fn a_response_without_a_body_has_none_although_the_connection_stays() {
+fn a_response_without_a_body_ends_although_the_connection_stays_open() {
     for (method, head) in [
         ("GET", "HTTP/1.1 204 No Content\r\n\r\n"),
         ("HEAD", "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n"),
@@ -246,7 +246,7 @@ fn a_body_that_ends_early_is_an_error_item() {
 }
 
 #[test]
-fn what_is_not_a_sound_response_is_a_protocol_error() {
+fn a_malformed_response_is_a_protocol_error() {
     let large = format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "y".repeat(65 << 10));
     for bytes in [
         "220 mail.test\r\n",
@@ -290,7 +290,7 @@ fn without_a_connection_nothing_was_sent() {
 }
 
 #[test]
-fn an_error_of_the_source_is_what_the_caller_sees() {
+fn an_error_of_the_source_is_returned_to_the_caller() {
     let source = stream::iter([Ok(Bytes::from("part")), Err(io::Error::other("disk"))]);
     let (listener, origin) = listen();
     let sending = send(request("POST", origin + "/", Body::once(8, source)));
@@ -319,7 +319,7 @@ fn dropping_the_future_closes_the_connection_and_drops_the_source() {
         release.send(()).unwrap();
         sending.join().unwrap();
         assert_eq!(
-            gone.recv_timeout(PATIENCE),
+            gone.recv_timeout(WAIT_TIMEOUT),
             Err(RecvTimeoutError::Disconnected)
         );
         peer.drain();
@@ -340,14 +340,14 @@ fn dropping_the_response_half_way_closes_the_connection() {
 }
 
 #[test]
-fn it_works_behind_a_guard() {
+fn it_works_in_a_checked_client() {
     let (listener, origin) = listen();
     let (sender, sending) = channel();
     thread::spawn(move || {
-        let guard = CheckedClient::new(client(), SystemTimer);
-        // Without a Content-Length: the guard states it.
+        let checked = CheckedClient::new(client(), SystemTimer);
+        // Without a Content-Length, which `CheckedClient` sets.
         let request = http::Request::post(origin + "/").body(Body::from("body"));
-        let _ = sender.send(block_on(guard.send(request.unwrap())));
+        let _ = sender.send(block_on(checked.send(request.unwrap())));
     });
     let mut peer = Peer::accept(&listener);
     assert!(peer.head().contains(&"content-length: 4".to_owned()));

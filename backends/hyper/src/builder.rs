@@ -1,4 +1,4 @@
-//! [`Builder`]: what can be chosen about a client.
+//! [`Builder`]: the settings of a client.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -6,92 +6,116 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::Uri;
+use hyper::client::conn::http1;
 use hyper::rt::{Read, Write};
-use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect;
-use hyper_util::rt::TokioTimer;
 use tower_service::Service;
 
-use crate::client::HyperClient;
+use crate::build_error::BuildError;
+use crate::client::{HyperClient, Inner};
 use crate::connector::{Connect, Connector};
-use crate::runtime::{Runtime, Tasks};
-use crate::tls::Roots;
+use crate::pool::{Pool, PoolLimits};
+use crate::runtime::Runtime;
+use crate::tls::RootCertificates;
 
-/// B2 closes an idle connection after about 4 s. The protocol's bound is 3 s; the rest is for the way there.
-const IDLE: Duration = Duration::from_millis(2500);
+/// B2 closes an idle connection after about 4 s. The protocol's limit is 3 s; the difference allows for latency.
+const IDLE_TIMEOUT: Duration = Duration::from_millis(2500);
 
-/// hyper's own bound is 100.
-const HEADERS: usize = 256;
+/// hyper's default is 100.
+const MAX_RESPONSE_HEADERS: usize = 256;
 
-/// How a [`HyperClient`] is to be.
+/// The settings of a [`HyperClient`].
 #[derive(Clone)]
 #[must_use = "a builder does nothing until `build`"]
 pub struct Builder {
-    runtime: Choice,
-    roots: Roots,
+    runtime: RuntimeChoice,
+    roots: RootCertificates,
     connect_timeout: Duration,
     connector: Option<Connect>,
-    configure: Option<Configure>,
+    limits: PoolLimits,
+    http1: http1::Builder,
 }
 
-type Configure = Arc<dyn Fn(&mut legacy::Builder) + Send + Sync>;
-
 #[derive(Debug, Clone, Copy)]
-enum Choice {
-    AmbientOrOwn,
-    Ambient,
-    Own,
+enum RuntimeChoice {
+    CurrentOrDedicated,
+    Current,
+    Dedicated,
+}
+
+impl HyperClient {
+    /// A client with the default settings: on the tokio runtime that this is called in, or on a dedicated one where
+    /// there is none.
+    ///
+    /// # Errors
+    /// If the thread of the dedicated runtime can't be started.
+    pub fn new() -> Result<Self, BuildError> {
+        Self::builder().build()
+    }
+
+    /// A builder with the default settings.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
 }
 
 impl Builder {
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         Self {
-            runtime: Choice::AmbientOrOwn,
-            roots: Roots::default(),
+            runtime: RuntimeChoice::CurrentOrDedicated,
+            roots: RootCertificates::default(),
             connect_timeout: Duration::from_secs(10),
             connector: None,
-            configure: None,
+            limits: PoolLimits {
+                idle_timeout: IDLE_TIMEOUT,
+                max_idle_per_host: usize::MAX,
+            },
+            http1: {
+                let mut http1 = http1::Builder::new();
+                http1.max_headers(MAX_RESPONSE_HEADERS);
+                http1
+            },
         }
     }
 
-    /// Run on a runtime of the client's own: one thread, which works with every executor.
+    /// Runs connections on a dedicated runtime of one thread, which works with every executor.
     pub fn dedicated_runtime(mut self) -> Self {
-        self.runtime = Choice::Own;
+        self.runtime = RuntimeChoice::Dedicated;
         self
     }
 
-    /// Run on the tokio runtime that [`build`](Self::build) is called in, and nowhere else. It needs its I/O and time
-    /// drivers (`enable_all`).
+    /// Runs connections on the tokio runtime in which [`build`](Self::build) is called; without one, `build` fails. The
+    /// runtime needs its I/O and time drivers (`enable_all`).
     pub fn current_runtime(mut self) -> Self {
-        self.runtime = Choice::Ambient;
+        self.runtime = RuntimeChoice::Current;
         self
     }
 
-    /// Trust these root certificates too: one or more in PEM, as in a `ca.pem`. May be called several times.
+    /// Trusts these root certificates too: one or more in PEM, as in a `ca.pem`. May be called several times.
     pub fn root_certificates_pem(mut self, pem: impl AsRef<[u8]>) -> Self {
         self.roots.add_pem(pem.as_ref());
         self
     }
 
-    /// Trust none but the [root certificates](Self::root_certificates_pem) given here.
+    /// Trusts only the root certificates added with [`root_certificates_pem`](Self::root_certificates_pem).
     pub fn without_default_roots(mut self) -> Self {
         self.roots.drop_defaults();
         self
     }
 
-    /// How long it may take until there is a connection: name resolution, TCP and TLS together. Defaults to 10 s.
+    /// Sets the connect timeout, for name resolution, TCP and TLS together. The default is 10 s.
     ///
-    /// Where a name has several addresses, TCP has this time divided among them.
+    /// If a name has several addresses, the time for TCP is divided among them.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connect_timeout = limit;
         self
     }
 
-    /// Connect through this, instead of TCP and TLS of the client's own: a proxy's tunnel, a unix socket, another TLS
-    /// library. Any connector that a client of hyper-util can have will do.
+    /// Connects with this connector instead of plain TCP and rustls, for example through a proxy's tunnel, over a unix
+    /// socket, or with another TLS library. Any connector for clients of hyper-util works.
     ///
-    /// TLS is the connector's affair then: the root certificates given here are not for it. It must offer the server no
-    /// HTTP/2. The time to connect is still bounded.
+    /// The connector is then responsible for TLS: root certificates set here are ignored, and it must not offer HTTP/2.
+    /// The connect timeout still applies.
     pub fn connector<C>(mut self, connector: C) -> Self
     where
         C: Service<Uri, Error: Into<Box<dyn StdError + Send + Sync>>, Future: Send>
@@ -105,47 +129,54 @@ impl Builder {
         self
     }
 
-    /// Changes how the client of hyper-util beneath is configured: buffers, headers, how many connections stay idle.
-    ///
-    /// What the protocol asks for is set already. Leave the executor, the pool's timer and HTTP/2 as they are.
-    pub fn configure(
-        mut self,
-        change: impl Fn(&mut legacy::Builder) + Send + Sync + 'static,
-    ) -> Self {
-        self.configure = Some(Arc::new(change));
+    /// How long a connection without a request is kept. Defaults to 2.5 s, which is less than the servers of B2 keep
+    /// it.
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.idle_timeout = timeout;
         self
     }
 
-    /// Makes the client. No connection is made yet.
+    /// How many connections without a request are kept to each host. Defaults to no limit: there are never more than
+    /// there were requests at once.
+    pub fn max_idle_per_host(mut self, max: usize) -> Self {
+        self.limits.max_idle_per_host = max;
+        self
+    }
+
+    /// Changes how hyper reads and writes HTTP/1.1: buffers, headers.
+    pub fn configure(mut self, change: impl FnOnce(&mut http1::Builder)) -> Self {
+        change(&mut self.http1);
+        self
+    }
+
+    /// Builds the client. No connection is made yet.
     ///
     /// # Errors
-    /// If a root certificate can't be read, if there is no root certificate at all, if there is no ambient runtime
-    /// where one is asked for, or if the thread for the client's own can't be started.
+    /// If a root certificate is invalid, if there is no root certificate, if there is no current runtime but
+    /// [`current_runtime`](Self::current_runtime) was chosen, or if the thread of a dedicated runtime can't be started.
     pub fn build(self) -> Result<HyperClient, BuildError> {
         let connect = match self.connector {
             Some(connect) => connect,
             None => Connect::directly(self.roots.into_config()?, self.connect_timeout),
         };
         let runtime = Arc::new(match self.runtime {
-            Choice::Own => Runtime::own()?,
-            Choice::Ambient => Runtime::ambient().ok_or_else(|| {
+            RuntimeChoice::Dedicated => Runtime::dedicated()?,
+            RuntimeChoice::Current => Runtime::current().ok_or_else(|| {
                 BuildError::new("there is no tokio runtime where the client is built")
             })?,
-            Choice::AmbientOrOwn => match Runtime::ambient() {
-                Some(ambient) => ambient,
-                None => Runtime::own()?,
+            RuntimeChoice::CurrentOrDedicated => match Runtime::current() {
+                Some(current) => current,
+                None => Runtime::dedicated()?,
             },
         });
         let connector = Connector::new(connect, self.connect_timeout, runtime.handle().clone());
-        let mut client = legacy::Client::builder(Tasks::new(runtime.handle().clone()));
-        client
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .http1_max_headers(HEADERS);
-        if let Some(configure) = self.configure {
-            configure(&mut client);
-        }
-        Ok(HyperClient::from_parts(client.build(connector), runtime))
+        let pool = Pool::new(self.limits, runtime.handle().clone());
+        Ok(HyperClient::from_parts(Inner {
+            connector,
+            http1: self.http1,
+            pool,
+            runtime,
+        }))
     }
 }
 
@@ -156,45 +187,8 @@ impl fmt::Debug for Builder {
             .field("roots", &self.roots)
             .field("connect_timeout", &self.connect_timeout)
             .field("connector", &self.connector.is_some())
-            .field("configure", &self.configure.is_some())
-            .finish()
-    }
-}
-
-/// Why a client can't be built.
-#[derive(Debug)]
-pub struct BuildError {
-    what: &'static str,
-    source: Option<Box<dyn StdError + Send + Sync>>,
-}
-
-impl BuildError {
-    pub(crate) fn new(what: &'static str) -> Self {
-        Self { what, source: None }
-    }
-
-    pub(crate) fn because(
-        what: &'static str,
-        source: impl Into<Box<dyn StdError + Send + Sync>>,
-    ) -> Self {
-        Self {
-            what,
-            source: Some(source.into()),
-        }
-    }
-}
-
-impl fmt::Display for BuildError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.what)
-    }
-}
-
-impl StdError for BuildError {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source
-            .as_deref()
-            .map(|source| source as &(dyn StdError + 'static))
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
     }
 }
 
@@ -203,7 +197,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn without_a_runtime_around_the_ambient_one_is_refused() {
+    fn current_runtime_without_a_runtime_is_refused() {
         let error = HyperClient::builder()
             .current_runtime()
             .build()
@@ -212,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_trusts_nobody_is_refused() {
+    fn a_client_without_root_certificates_is_refused() {
         let error = HyperClient::builder()
             .without_default_roots()
             .build()
@@ -221,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pem_that_holds_no_certificate_is_refused() {
+    fn a_pem_without_a_valid_certificate_is_refused() {
         let truncated = "-----BEGIN CERTIFICATE-----\nMIIB";
         let not_a_certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         for pem in ["", "no PEM at all", truncated, not_a_certificate] {

@@ -1,54 +1,57 @@
-//! [`HyperClient`]: the backend.
+//! [`HyperClient`]: the backend over hyper.
 
 use std::fmt;
-use std::pin::pin;
 use std::sync::Arc;
 
-use b2kit_core::adapter::{BodyChunks, checked, body_chunks};
+use b2kit_core::adapter::{body_chunks, checked};
 use b2kit_core::{HttpClient, HttpError, Request, Response, async_trait};
-use hyper_util::client::legacy;
+use hyper::client::conn::http1;
 
-use crate::builder::{BuildError, Builder};
-use crate::connection::Lifeline;
 use crate::connector::Connector;
-use crate::error::send_error;
-use crate::response::received;
+use crate::error::{connect_error, send_error};
+use crate::exchange::{Exchange, add_host};
+use crate::pool::{Origin, Pool, Pooled};
+use crate::response::into_response;
 use crate::runtime::Runtime;
 
-/// A backend made of hyper and rustls. A clone is cheap and shares the connections.
+/// A backend over hyper and rustls. Clones are cheap and share connections.
 ///
-/// The crate's documentation says which runtime it runs on.
+/// The documentation of the [crate] says on which runtime it runs.
 #[derive(Clone)]
 pub struct HyperClient {
     inner: Arc<Inner>,
 }
 
-struct Inner {
-    client: legacy::Client<Connector, BodyChunks>,
-    runtime: Arc<Runtime>,
+pub(crate) struct Inner {
+    pub(crate) connector: Connector,
+    pub(crate) http1: http1::Builder,
+    pub(crate) pool: Pool,
+    pub(crate) runtime: Arc<Runtime>,
+}
+
+impl Inner {
+    /// Makes a connection, whose task lives on the runtime.
+    async fn connect(&self, uri: http::Uri) -> Result<Pooled, HttpError> {
+        let io = self.connector.connect(uri).await.map_err(connect_error)?;
+        let (switch, is_proxied) = (io.switch(), io.is_proxied());
+        let shaken = self.http1.handshake(io).await;
+        let (sender, connection) = shaken.map_err(|error| connect_error(error.into()))?;
+        self.runtime.handle().spawn(async move {
+            // Whoever uses the connection is told the same.
+            let _ = connection.await;
+        });
+        Ok(Pooled {
+            sender,
+            switch,
+            is_proxied,
+        })
+    }
 }
 
 impl HyperClient {
-    /// A client with the defaults: on the tokio runtime that this is called in, or on one of its own where there is
-    /// none.
-    ///
-    /// # Errors
-    /// If the thread for its own runtime can't be started.
-    pub fn new() -> Result<Self, BuildError> {
-        Self::builder().build()
-    }
-
-    /// Says how the client is to be.
-    pub fn builder() -> Builder {
-        Builder::new()
-    }
-
-    pub(crate) fn from_parts(
-        client: legacy::Client<Connector, BodyChunks>,
-        runtime: Arc<Runtime>,
-    ) -> Self {
+    pub(crate) fn from_parts(inner: Inner) -> Self {
         Self {
-            inner: Arc::new(Inner { client, runtime }),
+            inner: Arc::new(inner),
         }
     }
 }
@@ -56,22 +59,35 @@ impl HyperClient {
 #[async_trait]
 impl HttpClient for HyperClient {
     async fn send(&self, request: Request) -> Result<Response, HttpError> {
-        let (head, body) = checked(request)?.into_parts();
+        let (mut head, body) = checked(request)?.into_parts();
+        let origin = Origin::of(&head.uri)
+            .ok_or_else(|| HttpError::invalid("the URI has no scheme or no host"))?;
+        add_host(&mut head);
+        let uri = head.uri.clone();
         let (body, upload) = body_chunks(body);
         let mut request = http::Request::from_parts(head, body);
-        let captured = legacy::connect::capture_connection(&mut request);
-
-        // Locals are dropped in the reverse of this order: the lifeline is cut while hyper still holds the connection,
-        // so that it can't have become somebody else's.
-        let mut sending = pin!(self.inner.client.request(request));
-        let mut lifeline = Lifeline::new(captured, upload);
-
-        match sending.as_mut().await {
-            Ok(response) => {
-                lifeline.head_arrived();
-                received(response, lifeline, Arc::clone(&self.inner.runtime))
+        let mut exchange = Exchange::new(upload, origin, self.inner.pool.clone());
+        loop {
+            let reused = exchange.reuse(self.inner.runtime.handle()).await;
+            if !reused {
+                exchange.start(self.inner.connect(uri.clone()).await?);
             }
-            Err(error) => Err(send_error(error, &lifeline)),
+            match exchange.send(request).await {
+                Ok(response) => {
+                    return into_response(response, exchange, Arc::clone(&self.inner.runtime));
+                }
+                Err(failed) => match failed.untouched {
+                    // The server closed it while it was idle.
+                    Some(again) if reused => {
+                        request = again;
+                        *request.uri_mut() = uri.clone();
+                    }
+                    untouched => {
+                        let untouched = untouched.is_some();
+                        return Err(send_error(failed.error, untouched, exchange.upload()));
+                    }
+                },
+            }
         }
     }
 }
@@ -80,6 +96,7 @@ impl fmt::Debug for HyperClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HyperClient")
             .field("runtime", &self.inner.runtime)
+            .field("pool", &self.inner.pool)
             .finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! [`Connection`]: a socket that can be cut off from outside, and [`Lifeline`], which does it.
+//! [`Connection`]: a socket that can be closed from outside, by its [`CloseSwitch`].
 
 use std::io;
 use std::pin::Pin;
@@ -7,51 +7,54 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use atomic_waker::AtomicWaker;
-use b2kit_core::adapter::Upload;
 use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_util::client::legacy::connect::{self, CaptureConnection, Connected};
+use hyper_util::client::legacy::connect;
 
-/// What a connector gives: a TCP stream, one with TLS, or whatever a user's own connector makes.
+/// The stream that a connector makes: TCP, TLS over TCP, or that of a custom connector.
 pub(crate) trait Io: Read + Write + connect::Connection + Send + Unpin {}
 
 impl<T: Read + Write + connect::Connection + Send + Unpin> Io for T {}
 
 /// A connection to a server, with or without TLS.
 ///
-/// hyper closes the connection of a request that was given up, but politely: over TLS it first wants to flush what is
-/// buffered, which never ends if the server has stopped reading, and keeps socket and body source for as long. And it
-/// does not stop the upload at all whose response came early. So each connection has a [`Switch`].
+/// hyper closes the connection of a dropped request gracefully: over TLS it first flushes its buffer, which never ends
+/// if the server has stopped reading, and keeps the socket and the source of the body until then. It doesn't stop an
+/// upload whose response arrived early at all. So each connection has a [`CloseSwitch`].
 pub(crate) struct Connection {
     io: Box<dyn Io>,
-    switch: Switch,
+    switch: CloseSwitch,
 }
 
 impl Connection {
     pub(crate) fn new(io: impl Io + 'static) -> Self {
         Self {
             io: Box::new(io),
-            switch: Switch::default(),
+            switch: CloseSwitch::default(),
         }
     }
 
-    /// The stream, unless the switch is off.
+    /// Closes this connection.
+    pub(crate) fn switch(&self) -> CloseSwitch {
+        self.switch.clone()
+    }
+
+    /// Whether it ends at a proxy that wants whole URIs.
+    pub(crate) fn is_proxied(&self) -> bool {
+        self.io.connected().is_proxied()
+    }
+
+    /// The stream, unless the connection was closed.
     fn alive(self: Pin<&mut Self>, cx: &Context<'_>) -> io::Result<Pin<&mut dyn Io>> {
         let this = self.get_mut();
-        // First the waker, then the look: the other way round a cut between the two would go unnoticed.
+        // Registered before the check: otherwise a close between the two would go unnoticed.
         this.switch.0.task.register(cx.waker());
-        if this.switch.0.off.load(Ordering::Acquire) {
+        if this.switch.0.closed.load(Ordering::Acquire) {
             return Err(io::Error::new(
                 io::ErrorKind::ConnectionAborted,
-                "the request was given up",
+                "the request was aborted",
             ));
         }
         Ok(Pin::new(&mut *this.io))
-    }
-}
-
-impl connect::Connection for Connection {
-    fn connected(&self) -> Connected {
-        self.io.connected().extra(self.switch.clone())
     }
 }
 
@@ -95,79 +98,20 @@ impl Write for Connection {
     }
 }
 
-/// Ends a connection: its task is woken and every further operation fails, so that the task ends and the socket closes.
+/// Closes a connection: its task is woken and every further operation fails, so the task ends and the socket is closed.
 #[derive(Clone, Default)]
-struct Switch(Arc<SwitchState>);
+pub(crate) struct CloseSwitch(Arc<CloseSwitchState>);
 
 #[derive(Default)]
-struct SwitchState {
-    off: AtomicBool,
+struct CloseSwitchState {
+    closed: AtomicBool,
     /// The task that drives the connection.
     task: AtomicWaker,
 }
 
-impl Switch {
-    fn cut(&self) {
-        self.0.off.store(true, Ordering::Release);
+impl CloseSwitch {
+    pub(crate) fn close(&self) {
+        self.0.closed.store(true, Ordering::Release);
         self.0.task.wake();
-    }
-}
-
-/// Ties a connection to whoever waits for its exchange: first the future of `send`, then the response's body. When
-/// that is dropped and the exchange is not over, the connection ends.
-pub(crate) struct Lifeline {
-    connection: CaptureConnection,
-    upload: Upload,
-    head_arrived: bool,
-}
-
-impl Lifeline {
-    pub(crate) fn new(connection: CaptureConnection, upload: Upload) -> Self {
-        Self {
-            connection,
-            upload,
-            head_arrived: false,
-        }
-    }
-
-    pub(crate) fn upload(&self) -> &Upload {
-        &self.upload
-    }
-
-    /// Whether the request was ever handed to a connection.
-    pub(crate) fn has_connection(&self) -> bool {
-        self.connection.connection_metadata().is_some()
-    }
-
-    /// From here on the connection may become another request's without our knowing, as soon as both bodies are
-    /// through. It can't while ours is still being sent.
-    pub(crate) fn head_arrived(&mut self) {
-        self.head_arrived = true;
-    }
-
-    /// Keeps the connection out of the pool.
-    pub(crate) fn do_not_reuse(&self) {
-        if let Some(connected) = self.connection.connection_metadata().as_ref() {
-            connected.poison();
-        }
-    }
-
-    fn cut(&self) {
-        let mut extras = http::Extensions::new();
-        if let Some(connected) = self.connection.connection_metadata().as_ref() {
-            connected.get_extras(&mut extras);
-        }
-        if let Some(switch) = extras.get::<Switch>() {
-            switch.cut();
-        }
-    }
-}
-
-impl Drop for Lifeline {
-    fn drop(&mut self) {
-        let upload_was_going_on = self.upload.give_up();
-        if upload_was_going_on || !self.head_arrived {
-            self.cut();
-        }
     }
 }

@@ -1,4 +1,4 @@
-//! [`Connector`]: from a host to a connection, within a given time.
+//! [`Connector`]: connects to a host, with a timeout.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -20,28 +20,27 @@ use tower_service::Service;
 
 use crate::connection::{Connection, Io};
 
-type BoxError = Box<dyn StdError + Send + Sync>;
+pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// Connects: resolves the name, opens a socket, shakes hands.
+/// Resolves a name, opens a socket, and does the TLS handshake.
 ///
-/// It does so in a task on the client's runtime, because sockets and timers need tokio around them and our caller may
-/// be on another executor. The task is aborted with the future.
-#[derive(Clone)]
+/// This happens in a task on the client's runtime, because sockets and timers need tokio and the caller may be on
+/// another executor. Dropping the future aborts the task.
 pub(crate) struct Connector {
     connect: Connect,
     timeout: Duration,
     runtime: Handle,
 }
 
-/// The way to a server, whoever made it.
+/// A connector of any type.
 #[derive(Clone)]
 pub(crate) struct Connect(
     Arc<dyn Fn(Uri) -> BoxFuture<Result<Connection, BoxError>> + Send + Sync>,
 );
 
 impl Connect {
-    /// A connector of somebody's own.
+    /// A custom connector.
     pub(crate) fn through<C>(connector: C) -> Self
     where
         C: Service<Uri, Error: Into<BoxError>, Future: Send> + Clone + Send + Sync + 'static,
@@ -59,12 +58,12 @@ impl Connect {
         }))
     }
 
-    /// TCP, and TLS for https.
+    /// TCP, with TLS for https.
     pub(crate) fn directly(tls: Arc<ClientConfig>, timeout: Duration) -> Self {
         let mut http = HttpConnector::new_with_resolver(Resolver(GaiResolver::new()));
         http.enforce_http(false);
         http.set_nodelay(true);
-        // So that an address that swallows everything leaves time for the next.
+        // Divided among the addresses, so that an unresponsive one leaves time for the next.
         http.set_connect_timeout(Some(timeout));
         Self::through(HttpsConnector::from((http, tls)))
     }
@@ -78,41 +77,29 @@ impl Connector {
             runtime,
         }
     }
-}
 
-impl Service<Uri> for Connector {
-    type Response = Connection;
-    type Error = BoxError;
-    type Future = BoxFuture<Result<Connection, BoxError>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
+    /// Connects, on the runtime. Dropping the future stops it and closes what there is of a connection.
+    pub(crate) async fn connect(&self, uri: Uri) -> Result<Connection, BoxError> {
         let connecting = (self.connect.0)(uri);
         let timeout = self.timeout;
-        let runtime = self.runtime.clone();
-        Box::pin(async move {
-            let mut task = JoinSet::new();
-            task.spawn_on(
-                async move {
-                    tokio::time::timeout(timeout, connecting)
-                        .await
-                        .unwrap_or_else(|_| Err(ConnectTimeout.into()))
-                },
-                &runtime,
-            );
-            match task.join_next().await.expect("one task was spawned") {
-                Ok(connected) => connected,
-                Err(error) if error.is_panic() => Err(RuntimeError::Panicked.into()),
-                Err(_) => Err(RuntimeError::ShutDown.into()),
-            }
-        })
+        let mut task = JoinSet::new();
+        task.spawn_on(
+            async move {
+                tokio::time::timeout(timeout, connecting)
+                    .await
+                    .unwrap_or_else(|_| Err(ConnectTimeout.into()))
+            },
+            &self.runtime,
+        );
+        match task.join_next().await.expect("one task was spawned") {
+            Ok(connected) => connected,
+            Err(error) if error.is_panic() => Err(RuntimeError::Panicked.into()),
+            Err(_) => Err(RuntimeError::ShutDown.into()),
+        }
     }
 }
 
-/// The system's resolver, with errors that can be told from all others.
+/// The system's resolver, with an error type of its own.
 #[derive(Clone)]
 pub(crate) struct Resolver(GaiResolver);
 
@@ -131,7 +118,7 @@ impl Service<Name> for Resolver {
     }
 }
 
-/// The name has no address, or nobody could tell.
+/// The name could not be resolved.
 #[derive(Debug)]
 pub(crate) struct ResolveError(io::Error);
 
@@ -147,7 +134,7 @@ impl StdError for ResolveError {
     }
 }
 
-/// There was no connection in time.
+/// The connect timeout has expired.
 #[derive(Debug)]
 pub(crate) struct ConnectTimeout;
 
@@ -159,7 +146,7 @@ impl fmt::Display for ConnectTimeout {
 
 impl StdError for ConnectTimeout {}
 
-/// The runtime that the client was built on is of no use.
+/// The runtime that the client was built on can't be used.
 #[derive(Debug)]
 pub(crate) enum RuntimeError {
     ShutDown,
@@ -171,7 +158,8 @@ impl fmt::Display for RuntimeError {
         f.write_str(match self {
             Self::ShutDown => "the tokio runtime that the client was built on has been shut down",
             Self::Panicked => {
-                "connecting panicked: does the client's tokio runtime have its I/O and time drivers?"
+                "connecting panicked: does the client's tokio runtime have its I/O and time \
+                 drivers?"
             }
         })
     }

@@ -1,41 +1,40 @@
-//! What hyper's errors mean: kind and phase.
+//! Converts hyper's errors.
 
 use std::error::Error as StdError;
 
 use b2kit_core::adapter::{Upload, exchange_kind, find, is_exhaustion};
 use b2kit_core::{HttpError, HttpErrorKind, Phase};
-use hyper_util::client::legacy;
 use rustls::pki_types::InvalidDnsNameError;
 
-use crate::connection::Lifeline;
-use crate::connector::{ConnectTimeout, ResolveError, RuntimeError};
+use crate::connector::{BoxError, ConnectTimeout, ResolveError, RuntimeError};
 
-/// No response came.
-pub(crate) fn send_error(error: legacy::Error, lifeline: &Lifeline) -> HttpError {
-    if let Some(source) = lifeline.upload().take_failure() {
+/// There is no connection.
+pub(crate) fn connect_error(error: BoxError) -> HttpError {
+    HttpError::new(connect_kind(&*error), Phase::NotSent).with_source(error)
+}
+
+/// No response came, on a connection. `untouched` means that hyper gave the request back before a byte of it was
+/// written.
+pub(crate) fn send_error(error: hyper::Error, untouched: bool, upload: &Upload) -> HttpError {
+    if let Some(source) = upload.take_failure() {
         return HttpError::new(HttpErrorKind::Source, Phase::MaybeReceived).with_source(source);
     }
-    if error.is_connect() {
-        return HttpError::new(connect_kind(&error), Phase::NotSent).with_source(error);
-    }
-    // hyper calls a request canceled only if it can give it back untouched.
-    let untouched = find::<hyper::Error>(&error).is_some_and(hyper::Error::is_canceled);
-    let phase = if untouched || !lifeline.has_connection() {
+    let phase = if untouched {
         Phase::NotSent
     } else {
         Phase::MaybeReceived
     };
-    // What remains without a name of its own: bytes that nobody asked for, before the request.
+    // All other errors: unexpected bytes on the connection before the request.
     let kind = exchange_kind(&error).unwrap_or(HttpErrorKind::Protocol);
     HttpError::new(kind, phase).with_source(error)
 }
 
-/// The response's body broke off.
+/// The error of a response's body.
 pub(crate) fn receive_error(error: hyper::Error, upload: &Upload) -> HttpError {
     if let Some(source) = upload.take_failure() {
         return HttpError::new(HttpErrorKind::Source, Phase::ResponseBegun).with_source(source);
     }
-    // What remains without a name of its own: the connection failed on its sending side.
+    // All other errors: the connection failed while sending.
     let kind = exchange_kind(&error).unwrap_or(HttpErrorKind::Closed);
     HttpError::new(kind, Phase::ResponseBegun).with_source(error)
 }
@@ -46,7 +45,7 @@ fn connect_kind(error: &(dyn StdError + 'static)) -> HttpErrorKind {
     } else if find::<RuntimeError>(error).is_some() {
         HttpErrorKind::Other
     } else if is_exhaustion(error) {
-        // Also of a resolver that could not open its socket.
+        // Includes a resolver that could not open its socket.
         HttpErrorKind::Exhausted
     } else if find::<ResolveError>(error).is_some() {
         HttpErrorKind::Resolve
@@ -55,7 +54,7 @@ fn connect_kind(error: &(dyn StdError + 'static)) -> HttpErrorKind {
     } else if find::<rustls::Error>(error).is_some() {
         HttpErrorKind::Tls
     } else {
-        // Also a socket that closes in the middle of the handshake: that may be better next time.
+        // Includes a socket that closes during the handshake: a retry may succeed.
         HttpErrorKind::Connect
     }
 }

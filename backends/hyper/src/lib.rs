@@ -6,59 +6,65 @@
 //! # Ok(()) }
 //! ```
 //!
-//! [`HyperClient`] follows the protocol of [`b2kit_core`], which is where to read what a backend promises. This page
-//! says what is particular to this one.
+//! [`HyperClient`] implements the protocol of [`b2kit_core`], whose documentation says what every backend guarantees.
+//! This page covers what is specific to this one.
 //!
 //! # Which runtime it runs on
-//! hyper needs tokio for its sockets and timers, so connections live as tasks on a tokio runtime; the futures and
-//! streams that a caller polls touch tokio nowhere and work on any executor. Two runtimes are to choose from:
+//! hyper needs tokio for its sockets and timers, so connections are tasks on a tokio runtime. The futures and streams
+//! that the caller polls don't use tokio and work on any executor. There are two choices of runtime:
 //!
-//! - **the ambient one**, in whose context the client was built. Nothing else is started. When that runtime is shut
-//!   down, the client is of no use any more: what is in flight fails, and each further request fails with
-//!   [`HttpErrorKind::Other`](b2kit_core::HttpErrorKind::Other) and nothing sent. A current-thread runtime moves the
-//!   client's connections only while somebody is inside its `block_on`; a paused tokio clock lets the connect timeout
-//!   run out at once.
-//! - **its own**, one thread named `b2kit-hyper` that ends with the last clone of the client and the last body received
-//!   through it. Choose it for smol, async-std, `block_on`, and for a client that outlives runtimes, such as one in a
-//!   `static` that many `#[tokio::test]`s share.
+//! - **the current one**, in which the client is built. Nothing else is started. When that runtime is shut down,
+//!   requests in flight fail, and every further request fails with
+//!   [`HttpErrorKind::Other`](b2kit_core::HttpErrorKind::Other) and nothing sent. A current-thread runtime drives the
+//!   client's connections only while a thread is in its `block_on`; a paused tokio clock makes the connect timeout
+//!   expire at once.
+//! - **a dedicated one**: one thread named `b2kit-hyper`, which ends with the last clone of the client and the last
+//!   body received through it. Use it with smol, async-std or `block_on`, and for a client that outlives runtimes, such
+//!   as one in a `static` that several `#[tokio::test]`s share.
 //!
-//! [`HyperClient::new`] takes the ambient runtime where there is one and its own where there is none;
-//! [`Builder::current_runtime`] and [`Builder::dedicated_runtime`] decide it.
+//! [`HyperClient::new`] uses the current runtime if there is one and a dedicated one otherwise;
+//! [`Builder::current_runtime`] and [`Builder::dedicated_runtime`] choose explicitly.
 //!
 //! # What it does on the wire
-//! - HTTP/1.1 only, over http and https. One request at a time on each connection, so that parts sent side by side have
-//!   a TCP stream each; `TCP_NODELAY` is on; IPv6 and IPv4 are raced as in RFC 6555.
-//! - Adds `Host`, and `Content-Length` where the caller left it out of a request that has or could have a body.
-//! - Keeps idle connections for 2.5 s, as many as there were. A request that finds its idle connection closed before a
-//!   single byte of it was written goes to another connection; its body was not opened yet. Nothing else is retried.
-//! - Trusts the roots of Mozilla's programme (as compiled into `webpki-roots`) unless told otherwise; TLS 1.2 or 1.3
-//!   with *ring*. The process-wide default provider of rustls is neither used nor set.
-//! - No proxy, and no environment variable is read.
-//! - A response's head may have 256 headers and about 400 KiB.
+//! - HTTP/1.1 only, over http and https, with one request at a time per connection, so that parts sent concurrently
+//!   have a TCP stream each. `TCP_NODELAY` is on; IPv6 and IPv4 are raced as in RFC 6555.
+//! - `Host` is added, and `Content-Length` if it is missing from a request that has or could have a body.
+//! - Idle connections are kept for 2.5 s. A connection is free for the next request as soon as the caller has the last
+//!   byte of its response, so sequential requests use one connection, and no more are open than there were concurrent
+//!   requests. If an idle connection turns out to be closed before any byte of the request was written, the request is
+//!   sent on another one; its body was not opened yet. Nothing else is retried.
+//! - Mozilla's root certificates (compiled in with `webpki-roots`) are trusted by default; TLS 1.2 or 1.3 with *ring*.
+//!   The process-wide default provider of rustls is neither used nor set.
+//! - No proxy is used and no environment variable is read.
+//! - The head of a response may have up to 256 headers and about 400 KiB.
 //!
-//! # A client of your own
-//! [`Builder::connector`] takes any connector that a client of hyper-util can have, and [`Builder::configure`] all of that
-//! client's settings. A finished client is not taken: its requests would need this crate's type of body, so that no other
-//! part of a program could use it, and a connection that was not made through here could not be cut.
+//! # Customizing the client
+//! [`Builder::connector`] takes any connector for clients of hyper-util, and [`Builder::configure`] changes hyper's
+//! own settings. A finished client can't be passed in: it would need this crate's type of request bodies, so no other
+//! part of the program could use it, and the backend could not close its connections.
 //!
 //! # Cancellation
-//! Dropping the future of `send` closes the connection, also in the middle of connecting and also when the server has
-//! stopped reading. A response may come before the request's body is sent whole: then the rest goes on being sent while
-//! the caller reads, and dropping the response's body ends it and closes the connection.
+//! Dropping the future of `send` closes the connection, even while it is being made and even if the server has stopped
+//! reading. If a response arrives before the request's body has been sent, the rest is sent while the caller reads the
+//! response; dropping the response's body stops that and closes the connection.
 //!
 //! [hyper]: https://docs.rs/hyper
 //! [rustls]: https://docs.rs/rustls
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod build_error;
 mod builder;
 mod client;
 mod connection;
 mod connector;
 mod error;
+mod exchange;
+mod pool;
 mod response;
 mod runtime;
 mod tls;
 
-pub use builder::{BuildError, Builder};
+pub use build_error::BuildError;
+pub use builder::Builder;
 pub use client::HyperClient;

@@ -1,4 +1,4 @@
-//! From hyper's response to ours.
+//! Converts hyper's responses.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,25 +10,25 @@ use futures_core::Stream;
 use http_body::Body as _;
 use hyper::body::Incoming;
 
-use crate::connection::Lifeline;
 use crate::error::receive_error;
+use crate::exchange::Exchange;
 use crate::runtime::Runtime;
 
-/// The response, with a body that keeps alive what it needs.
-pub(crate) fn received(
+/// Converts a response. Its body keeps the connection and the runtime alive.
+pub(crate) fn into_response(
     response: http::Response<Incoming>,
-    lifeline: Lifeline,
+    mut exchange: Exchange,
     runtime: Arc<Runtime>,
 ) -> Result<Response, HttpError> {
     let (mut head, incoming) = response.into_parts();
-    if let Err(error) = check_framing(&head.headers) {
-        lifeline.do_not_reuse();
-        return Err(error);
-    }
+    check_framing(&head.headers)?;
     head.extensions.clear();
+    if incoming.is_end_stream() {
+        exchange.finish();
+    }
     let len = incoming.size_hint().exact();
-    let body = Receiving {
-        lifeline,
+    let body = ReceivedBody {
+        exchange,
         incoming: Some(incoming),
         _runtime: runtime,
     };
@@ -36,15 +36,15 @@ pub(crate) fn received(
 }
 
 /// A response's body.
-struct Receiving {
-    lifeline: Lifeline,
+struct ReceivedBody {
+    exchange: Exchange,
     /// `None` after the end or an error.
     incoming: Option<Incoming>,
-    /// The client may be gone before the body is read.
+    /// The client may be dropped before the body is read.
     _runtime: Arc<Runtime>,
 }
 
-impl Stream for Receiving {
+impl Stream for ReceivedBody {
     type Item = Result<Bytes, HttpError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -52,15 +52,20 @@ impl Stream for Receiving {
             let Some(incoming) = &mut self.incoming else {
                 return Poll::Ready(None);
             };
-            match ready!(Pin::new(incoming).poll_frame(cx)) {
+            let frame = ready!(Pin::new(&mut *incoming).poll_frame(cx));
+            // Also of a caller who knows the length and doesn't ask for the end.
+            if matches!(frame, Some(Ok(_)) | None) && incoming.is_end_stream() {
+                self.exchange.finish();
+            }
+            match frame {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(chunk) if !chunk.is_empty() => return Poll::Ready(Some(Ok(chunk))),
-                    // Trailers, which say nothing about the body's bytes.
+                    // Trailers are ignored.
                     Ok(_) | Err(_) => {}
                 },
                 Some(Err(error)) => {
                     self.incoming = None;
-                    return Poll::Ready(Some(Err(receive_error(error, self.lifeline.upload()))));
+                    return Poll::Ready(Some(Err(receive_error(error, self.exchange.upload()))));
                 }
                 None => self.incoming = None,
             }

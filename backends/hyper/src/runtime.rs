@@ -1,36 +1,39 @@
-//! The tokio runtime that connections live on.
+//! [`Runtime`]: the tokio runtime that drives the connections.
 
 use std::fmt;
-use std::future::Future;
 
 use tokio::runtime::{self, Handle};
 
-use crate::builder::BuildError;
+use crate::build_error::BuildError;
 
-/// A tokio runtime: somebody's, of which we have the handle, or our own, which ends with this value.
+/// A handle to the program's tokio runtime, or a dedicated runtime, which ends with this value.
 ///
-/// Whoever needs the runtime to go on holds this; whoever lives on it (the pool, the connector) holds a [`Handle`].
+/// Clients and response bodies hold this to keep the runtime alive; the pool and the connector, which run on it, hold
+/// only a [`Handle`].
 pub(crate) struct Runtime {
     handle: Handle,
-    own: Option<runtime::Runtime>,
+    dedicated: Option<runtime::Runtime>,
 }
 
 impl Runtime {
-    pub(crate) fn ambient() -> Option<Self> {
+    pub(crate) fn current() -> Option<Self> {
         let handle = Handle::try_current().ok()?;
-        Some(Self { handle, own: None })
+        Some(Self {
+            handle,
+            dedicated: None,
+        })
     }
 
-    pub(crate) fn own() -> Result<Self, BuildError> {
-        let own = runtime::Builder::new_multi_thread()
+    pub(crate) fn dedicated() -> Result<Self, BuildError> {
+        let runtime = runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("b2kit-hyper")
             .enable_all()
             .build()
             .map_err(|e| BuildError::because("the client's own runtime can't be started", e))?;
         Ok(Self {
-            handle: own.handle().clone(),
-            own: Some(own),
+            handle: runtime.handle().clone(),
+            dedicated: Some(runtime),
         })
     }
 
@@ -40,40 +43,19 @@ impl Runtime {
 }
 
 impl Drop for Runtime {
-    /// Waits for nothing: the last clone of a client may go in async code, or on this runtime's own thread.
+    /// Does not block: the last clone of a client may be dropped in async code, or on the runtime's own thread.
     fn drop(&mut self) {
-        if let Some(own) = self.own.take() {
-            own.shutdown_background();
+        if let Some(runtime) = self.dedicated.take() {
+            runtime.shutdown_background();
         }
     }
 }
 
 impl fmt::Debug for Runtime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.own {
-            Some(_) => "own",
-            None => "ambient",
+        f.write_str(match self.dedicated {
+            Some(_) => "dedicated",
+            None => "current",
         })
-    }
-}
-
-/// Spawns hyper's tasks on a given runtime, wherever the caller happens to be.
-///
-/// On a runtime that was shut down a task is dropped at once; hyper then sees its connection as closed.
-#[derive(Clone)]
-pub(crate) struct Tasks(Handle);
-
-impl Tasks {
-    pub(crate) fn new(handle: Handle) -> Self {
-        Self(handle)
-    }
-}
-
-impl<F> hyper::rt::Executor<F> for Tasks
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    fn execute(&self, task: F) {
-        self.0.spawn(task);
     }
 }

@@ -1,4 +1,4 @@
-//! Whom to trust, and how to speak TLS.
+//! The configuration of TLS.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,16 +8,16 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::builder::BuildError;
+use crate::build_error::BuildError;
 
-/// The root certificates that a server's certificate must lead to.
+/// The root certificates to trust.
 #[derive(Clone)]
-pub(crate) struct Roots {
+pub(crate) struct RootCertificates {
     defaults: bool,
     pems: Vec<Vec<u8>>,
 }
 
-impl Roots {
+impl RootCertificates {
     pub(crate) fn add_pem(&mut self, pem: &[u8]) {
         self.pems.push(pem.to_vec());
     }
@@ -26,8 +26,8 @@ impl Roots {
         self.defaults = false;
     }
 
-    /// A configuration that trusts these roots, with *ring* and no regard to the process's default provider: another
-    /// HTTP library in the same program may have set that to something else.
+    /// A configuration that trusts these roots. It uses *ring* and not the process's default provider, which another
+    /// HTTP library in the same program may have set.
     pub(crate) fn into_config(self) -> Result<Arc<ClientConfig>, BuildError> {
         let provider = Arc::new(ring::default_provider());
         let mut config = ClientConfig::builder_with_provider(provider)
@@ -64,7 +64,7 @@ impl Roots {
     }
 }
 
-impl Default for Roots {
+impl Default for RootCertificates {
     fn default() -> Self {
         Self {
             defaults: true,
@@ -73,9 +73,9 @@ impl Default for Roots {
     }
 }
 
-impl fmt::Debug for Roots {
+impl fmt::Debug for RootCertificates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Roots")
+        f.debug_struct("RootCertificates")
             .field("defaults", &self.defaults)
             .field("pems", &self.pems.len())
             .finish()

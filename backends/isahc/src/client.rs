@@ -1,11 +1,12 @@
-//! [`IsahcClient`]: the backend.
+//! [`IsahcClient`]: the backend over isahc.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use b2kit_core::adapter::{
-    ClientPool, Exchange, AbortOnDrop, PooledClient, BodyChunks, checked, is_exhaustion, body_chunks, same_to_curl,
+    AbortOnDrop, BodyChunks, ClientPool, Exchange, PooledClient, body_chunks, checked,
+    is_exhaustion, same_to_curl,
 };
 use b2kit_core::{HttpClient, HttpError, HttpErrorKind, Phase, Request, Response, async_trait};
 use http::{HeaderMap, Method};
@@ -13,20 +14,20 @@ use isahc::config::{Configurable as _, ExpectContinue, RedirectPolicy, VersionNe
 use isahc::{AsyncBody, HttpClientBuilder};
 
 use crate::error::send_error;
-use crate::response::received;
+use crate::response::into_response;
 
-/// B2 closes an idle connection after about 4 s. The protocol's bound is 3 s; libcurl counts whole ones.
-const IDLE: Duration = Duration::from_secs(2);
+/// B2 closes an idle connection after about 4 s. The protocol's limit is 3 s; libcurl counts whole seconds.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A backend over isahc. A clone is cheap and shares the connections.
+/// A backend over isahc. Clones are cheap and share connections.
 ///
-/// The crate's documentation says why it has a client of isahc for each exchange.
+/// The documentation of the [crate] says why it uses a client of isahc for each exchange.
 #[derive(Clone)]
 pub struct IsahcClient(Source);
 
 #[derive(Clone)]
 enum Source {
-    Made {
+    Pooled {
         clients: ClientPool<isahc::HttpClient>,
         make: Arc<dyn Fn() -> Result<isahc::HttpClient, isahc::Error> + Send + Sync>,
     },
@@ -34,46 +35,47 @@ enum Source {
 }
 
 impl IsahcClient {
-    /// A backend whose clients have the [`defaults`](Self::defaults).
+    /// A backend with clients built from the [`defaults`](Self::defaults).
     #[must_use]
     pub fn new() -> Self {
         Self::with_factory(|| Self::defaults().build())
     }
 
-    /// A backend whose clients are made by `make`: one for each exchange that is under way at the same time.
+    /// A backend whose clients are made by `make`, one for each concurrent exchange.
     ///
-    /// Where `make` fails, so does the request, and nothing was sent.
+    /// If `make` fails, the request fails and nothing was sent.
     pub fn with_factory(
         make: impl Fn() -> Result<isahc::HttpClient, isahc::Error> + Send + Sync + 'static,
     ) -> Self {
-        Self(Source::Made {
+        Self(Source::Pooled {
             clients: ClientPool::new(),
             make: Arc::new(make),
         })
     }
 
-    /// A backend with this one client for all exchanges. See the crate's documentation for what that costs.
+    /// A backend with one client for all exchanges. The documentation of the [crate] lists the disadvantages.
     #[must_use]
     pub const fn from_client(client: isahc::HttpClient) -> Self {
         Self(Source::Shared(client))
     }
 
-    /// What the protocol asks for, as a builder to go on with: proxies, addresses, certificates.
+    /// A builder with the settings that the protocol requires, to which proxies, addresses and certificates can be
+    /// added.
     pub fn defaults() -> HttpClientBuilder {
         isahc::HttpClient::builder()
             .proxy(None)
             .tcp_nodelay()
             .connect_timeout(Duration::from_secs(10))
-            .connection_cache_ttl(IDLE)
+            .connection_cache_ttl(IDLE_TIMEOUT)
     }
 
-    /// The client for a request, and what gives it back.
+    /// Takes a client for a request from the pool.
     fn client_for(&self, request: &Request) -> Result<PooledClient<isahc::HttpClient>, HttpError> {
         let (clients, make) = match &self.0 {
             Source::Shared(client) => return Ok(PooledClient::shared(client.clone())),
-            Source::Made { clients, make } => (clients, &**make),
+            Source::Pooled { clients, make } => (clients, &**make),
         };
-        // libcurl would repeat what has no body and finds its used connection closed.
+        // libcurl would repeat a request without a body if its reused connection is closed.
         let is_safe = matches!(*request.method(), Method::GET | Method::HEAD);
         let lease = if request.body().is_empty() && !is_safe {
             clients.lease_new(make)
@@ -81,7 +83,7 @@ impl IsahcClient {
             clients.lease(make)
         };
         lease.map_err(|error| {
-            // A client of its own wants some descriptors, too.
+            // Making a client needs file descriptors too.
             let kind = match is_exhaustion(&error) {
                 true => HttpErrorKind::Exhausted,
                 false => HttpErrorKind::Other,
@@ -102,7 +104,7 @@ impl HttpClient for IsahcClient {
     async fn send(&self, request: Request) -> Result<Response, HttpError> {
         let request = checked(request)?;
         same_to_curl(request.uri())?;
-        refuse_what_is_not_ascii(request.headers())?;
+        refuse_non_ascii(request.headers())?;
         let client = self.client_for(&request)?;
 
         let (head, body) = request.into_parts();
@@ -113,11 +115,11 @@ impl HttpClient for IsahcClient {
             .send_async(request)
             .await
             .map_err(|error| send_error(error, &upload.0))?;
-        received(response, Exchange { upload, client })
+        into_response(response, Exchange { upload, client })
     }
 }
 
-/// The request for isahc, with settings that win over those of its client.
+/// The request for isahc, with settings that override those of its client.
 fn configured(
     head: http::request::Parts,
     chunks: BodyChunks,
@@ -133,7 +135,7 @@ fn configured(
         .redirect_policy(RedirectPolicy::None)
         .automatic_decompression(false)
         .expect_continue(ExpectContinue::disabled())
-        // None: what libcurl calls a timeout is then one of connecting.
+        // No timeout, so a timeout of libcurl can only be the connect timeout.
         .timeout(Duration::ZERO)
         .low_speed_timeout(0, Duration::ZERO);
     if let Some(headers) = builder.headers_mut() {
@@ -142,8 +144,8 @@ fn configured(
     builder.body(body).map_err(HttpError::invalid)
 }
 
-/// isahc panics at a value that is not.
-fn refuse_what_is_not_ascii(headers: &HeaderMap) -> Result<(), HttpError> {
+/// isahc panics at header values that are not ASCII.
+fn refuse_non_ascii(headers: &HeaderMap) -> Result<(), HttpError> {
     if headers.values().any(|value| value.to_str().is_err()) {
         return Err(HttpError::invalid(
             "isahc can't send a header's value that is not ASCII",
@@ -155,7 +157,7 @@ fn refuse_what_is_not_ascii(headers: &HeaderMap) -> Result<(), HttpError> {
 impl fmt::Debug for IsahcClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Source::Made { clients, .. } => f.debug_tuple("IsahcClient").field(clients).finish(),
+            Source::Pooled { clients, .. } => f.debug_tuple("IsahcClient").field(clients).finish(),
             Source::Shared(client) => f.debug_tuple("IsahcClient").field(client).finish(),
         }
     }

@@ -1,45 +1,46 @@
-//! What isahc's and libcurl's errors mean: kind and phase.
+//! Converts the errors of isahc and libcurl.
 
 use std::io;
 
 use b2kit_core::adapter::{Upload, find};
 use b2kit_core::{HttpError, HttpErrorKind, Phase};
 
-/// No response came.
+/// The error of a request without a response.
 pub(crate) fn send_error(error: isahc::Error, upload: &Upload) -> HttpError {
     if let Some(source) = upload.take_failure() {
         return HttpError::new(HttpErrorKind::Source, Phase::MaybeReceived).with_source(source);
     }
     let (kind, phase) = match find::<curl::Error>(&error) {
-        Some(curl) => judged(curl),
+        Some(curl) => kind_and_phase(curl),
         None if *error.kind() == isahc::error::ErrorKind::InvalidRequest => {
             (HttpErrorKind::Invalid, Phase::NotSent)
         }
-        // A line of the head that isahc could not read.
+        // A line of the head that isahc could not parse.
         None => (HttpErrorKind::Protocol, Phase::MaybeReceived),
     };
     HttpError::new(kind, phase).with_source(error)
 }
 
-/// The response's body broke off.
+/// The error of a response's body.
 pub(crate) fn receive_error(error: io::Error, upload: &Upload) -> HttpError {
     if let Some(source) = upload.take_failure() {
         return HttpError::new(HttpErrorKind::Source, Phase::ResponseBegun).with_source(source);
     }
-    let kind = find::<curl::Error>(&error).map_or(HttpErrorKind::Closed, |curl| judged(curl).0);
+    let kind =
+        find::<curl::Error>(&error).map_or(HttpErrorKind::Closed, |curl| kind_and_phase(curl).0);
     HttpError::new(kind, Phase::ResponseBegun).with_source(error)
 }
 
-/// What libcurl's codes mean. They say what it was doing, and not always what happened.
-fn judged(error: &curl::Error) -> (HttpErrorKind, Phase) {
+/// The meaning of libcurl's codes, which say what it was doing rather than what happened.
+fn kind_and_phase(error: &curl::Error) -> (HttpErrorKind, Phase) {
     use HttpErrorKind as K;
     if error.is_couldnt_resolve_host() || error.is_couldnt_resolve_proxy() {
         (K::Resolve, Phase::NotSent)
     } else if error.is_couldnt_connect()
         || error.is_interface_failed()
-        // Nothing but the time to connect has a limit.
+        // Only connecting has a timeout.
         || error.is_operation_timedout()
-        // In the handshake. It may also have been no TLS at all, which will not be better next time.
+        // In the handshake. It may also be a server without TLS, where a retry will not help.
         || error.is_ssl_connect_error()
     {
         (K::Connect, Phase::NotSent)

@@ -12,43 +12,44 @@
 //! # Ok(()) }
 //! ```
 //!
-//! [`IsahcClient`] follows the protocol of [`b2kit_core`], which is where to read what a backend promises. This page
-//! says what is particular to this one.
+//! [`IsahcClient`] implements the protocol of [`b2kit_core`], whose documentation says what every backend guarantees.
+//! This page covers what is specific to this one.
 //!
 //! # Which runtime it runs on
-//! None: isahc has threads of its own. Its futures and streams can be polled on any executor, also by a plain `block_on`.
+//! None: isahc has its own threads. Futures and streams can be polled on any executor, including a plain `block_on`.
 //!
 //! # A client for each exchange
-//! A client of isahc is one thread, on which all its transfers run, TLS and the reading of request bodies included; and
-//! a transfer whose future was dropped goes on until libcurl has something to say, which may be never. So this backend
-//! keeps as many clients as there are exchanges at a time, up to 32, each with its thread and its connection; a dropped
-//! exchange ends with its client. Beyond 32 they share. [`IsahcClient::with_factory`] takes a closure that makes them as you like.
+//! A client of isahc is one thread that runs all of its transfers, including TLS and the reading of request bodies, and
+//! a transfer whose future was dropped continues until libcurl has an event for it, which may be never. So this backend
+//! uses one client for each concurrent exchange, up to 32, each with its thread and connection, and a dropped exchange
+//! ends together with its client. Beyond 32, exchanges share clients. [`IsahcClient::with_factory`] takes a closure
+//! that makes the clients.
 //!
-//! [`IsahcClient::from_client`] takes one client for all. Then the sources of bodies must not block, and a dropped
-//! exchange holds its connection until the server says something or closes it; nothing more of its body is sent. Build such
-//! a client from [`IsahcClient::defaults`], or give it a `connect_timeout`, which is 300 s otherwise, and a
+//! [`IsahcClient::from_client`] takes one client for all exchanges. Then sources of bodies must not block, and a
+//! dropped exchange keeps its connection until the server sends something or closes it; nothing more of its body is
+//! sent. Build such a client from [`IsahcClient::defaults`], or set its `connect_timeout` (300 s by default) and a
 //! `connection_cache_ttl` of 2 s: B2 closes idle connections after about 4 s.
 //!
 //! # What it does on the wire
-//! - Whatever the client's own settings: HTTP/1.1, no redirects, no decompression, no `Expect: 100-continue`, and no timeout
-//!   but that to connect; the deadlines are the guard's.
-//! - [`IsahcClient::defaults`] has no proxy of the environment, 10 s to connect, and uses no connection that was idle for
-//!   longer than 2 s. Idle clients, with their threads, stay until a later exchange begins or the backend ends.
-//! - TLS is rustls with *aws-lc*, compiled into libcurl; it trusts the system's roots unless told otherwise.
+//! - With any client: HTTP/1.1, no redirects, no decompression, no `Expect: 100-continue`, and only a connect timeout;
+//!   other deadlines are enforced by `CheckedClient`.
+//! - [`IsahcClient::defaults`] ignores proxies in the environment, has a connect timeout of 10 s, and doesn't reuse a
+//!   connection that was idle for more than 2 s. Idle clients and their threads are kept until a later exchange begins
+//!   or the backend is dropped.
+//! - TLS is rustls with *aws-lc*, compiled into libcurl; it trusts the system's root certificates by default.
 //!
-//! # What it can't do
-//! - libcurl resolves `a/../b`. What would not arrive as it was given is refused as
-//!   [`Invalid`](b2kit_core::HttpErrorKind::Invalid). Objects with such names can be had by their id. So are header
-//!   values that are not ASCII.
+//! # Limitations
+//! - libcurl resolves `a/../b`. A URI that would be changed is refused as
+//!   [`Invalid`](b2kit_core::HttpErrorKind::Invalid), and so are header values that are not ASCII. Files with such
+//!   names can be downloaded by id.
 //! - `send` resolves with the first byte of the response's body, not with its head.
-//! - libcurl sends a GET again whose used connection turns out to be closed. All other requests are kept from that: with a
-//!   body they can't be repeated, and without one they get a connection of their own.
-//! - libcurl has a code for a failure, and no words: whether a connection was reset, closed or spoke nonsense is not always
-//!   told, and a server that speaks no TLS counts as one that can't be reached. It takes heads that are not quite HTTP.
-//! - libcurl can't use a file descriptor beyond 1023 to connect. A program with so many files open gets connect errors.
-//! - It adds `Accept: */*` where no `Accept` was given.
-//! - Where a program logs the target `isahc::wire` at the level trace, isahc writes there what goes over the wire, tokens
-//!   included.
+//! - libcurl repeats a GET if its reused connection turns out to be closed. It can't repeat other requests: those with
+//!   a body are not replayable for it, and those without one get a new connection.
+//! - libcurl reports only error codes: a reset, an early close and a malformed response are not always distinguished,
+//!   and a server without TLS is reported as unreachable. It accepts some malformed response heads.
+//! - libcurl can't connect with a file descriptor above 1023. A program with that many open files gets connect errors.
+//! - It adds `Accept: */*` if there is no `Accept`.
+//! - If a program logs the target `isahc::wire` at level `trace`, isahc logs all traffic, including tokens.
 //!
 //! [isahc]: https://docs.rs/isahc
 

@@ -1,4 +1,4 @@
-//! From isahc's response to ours.
+//! Converts isahc's responses.
 
 use b2kit_core::adapter::{Exchange, check_framing, receiving};
 use b2kit_core::{HttpError, Response, ResponseBody};
@@ -8,8 +8,8 @@ use isahc::AsyncBody;
 
 use crate::error::receive_error;
 
-/// The response, with a body that keeps its client until it is read.
-pub(crate) fn received(
+/// Converts a response. Its body keeps the client until it has been read.
+pub(crate) fn into_response(
     response: isahc::Response<AsyncBody>,
     exchange: Exchange<isahc::HttpClient>,
 ) -> Result<Response, HttpError> {

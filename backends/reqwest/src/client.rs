@@ -1,11 +1,11 @@
-//! [`ReqwestClient`]: the backend.
+//! [`ReqwestClient`]: the backend over reqwest.
 
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use b2kit_core::adapter::{AbortOnDrop, checked, body_chunks, same_target};
+use b2kit_core::adapter::{AbortOnDrop, body_chunks, checked, same_target};
 use b2kit_core::{HttpClient, HttpError, HttpErrorKind, Phase, Request, Response, async_trait};
 use reqwest::{ClientBuilder, Url, redirect, retry};
 use rustls::crypto::ring;
@@ -14,15 +14,15 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::error::send_error;
-use crate::response::received;
-use crate::runtime::{Inside, Runtime};
+use crate::response::into_response;
+use crate::runtime::{InRuntime, Runtime};
 
-/// B2 closes an idle connection after about 4 s. The protocol's bound is 3 s; the rest is for the way there.
-const IDLE: Duration = Duration::from_millis(2500);
+/// B2 closes an idle connection after about 4 s. The protocol's limit is 3 s; the difference allows for latency.
+const IDLE_TIMEOUT: Duration = Duration::from_millis(2500);
 
-/// A backend over a [`reqwest::Client`]. A clone is cheap and shares the connections.
+/// A backend over a [`reqwest::Client`]. Clones are cheap and share connections.
 ///
-/// The crate's documentation says which runtime it runs on.
+/// The documentation of the [crate] says on which runtime it runs.
 #[derive(Clone)]
 pub struct ReqwestClient {
     client: reqwest::Client,
@@ -33,31 +33,31 @@ impl ReqwestClient {
     /// A client with the [`defaults`](Self::defaults).
     ///
     /// # Errors
-    /// If the client can't be made, or the thread for its own runtime can't be started.
+    /// If the client can't be built, or the thread of a dedicated runtime can't be started.
     pub fn new() -> io::Result<Self> {
         Self::from_client(Self::defaults().build().map_err(io::Error::other)?)
     }
 
-    /// A client of your own. See the crate's documentation for what it should be like.
+    /// Wraps a client of your own. The documentation of the [crate] says which settings it may have.
     ///
     /// # Errors
-    /// If the thread for its own runtime can't be started.
+    /// If the thread of a dedicated runtime can't be started.
     pub fn from_client(client: reqwest::Client) -> io::Result<Self> {
-        let runtime = Arc::new(Runtime::ambient_or_own()?);
+        let runtime = Arc::new(Runtime::current_or_dedicated()?);
         Ok(Self { client, runtime })
     }
 
-    /// What the protocol asks for, as a builder to go on with: proxies, addresses, certificates.
+    /// A builder with the settings that the protocol requires, to which proxies and addresses can be added.
     ///
-    /// Its TLS is configured already, so `add_root_certificate` and the like have no effect on it: for roots of your own
-    /// there is [`with_roots`](Self::with_roots), for all else of TLS
-    /// [`tls_backend_preconfigured`](ClientBuilder::tls_backend_preconfigured).
+    /// TLS is already configured, so `add_root_certificate` and similar methods have no effect: use
+    /// [`with_roots`](Self::with_roots) for root certificates, and
+    /// [`tls_backend_preconfigured`](ClientBuilder::tls_backend_preconfigured) for other settings of TLS.
     pub fn defaults() -> ClientBuilder {
-        Self::trusting(web_roots())
+        Self::with_root_store(web_roots())
     }
 
-    /// A builder with the [`defaults`](Self::defaults) that also trusts these root certificates: one or more in PEM, as in a
-    /// `ca.pem`.
+    /// A builder with the [`defaults`](Self::defaults) that also trusts these root certificates: one or more in PEM, as
+    /// in a `ca.pem`.
     ///
     /// ```
     /// # fn client(pem: &str) -> std::io::Result<b2kit_reqwest::ReqwestClient> {
@@ -69,7 +69,7 @@ impl ReqwestClient {
     /// ```
     ///
     /// # Errors
-    /// If there is no certificate in it, or one that can't be read or used.
+    /// If the PEM contains no certificate, or an invalid one.
     pub fn with_roots(pem: impl AsRef<[u8]>) -> io::Result<ClientBuilder> {
         let wrong = |why: &str| io::Error::new(io::ErrorKind::InvalidData, why);
         let mut roots = web_roots();
@@ -84,11 +84,11 @@ impl ReqwestClient {
         if roots.len() == before {
             return Err(wrong("there is no root certificate in the PEM"));
         }
-        Ok(Self::trusting(roots))
+        Ok(Self::with_root_store(roots))
     }
 
-    fn trusting(roots: RootCertStore) -> ClientBuilder {
-        // Named, with no regard to the process's default provider: that may be none, or anybody's.
+    fn with_root_store(roots: RootCertStore) -> ClientBuilder {
+        // *ring* explicitly: the process's default provider may be missing or any other.
         let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("ring has cipher suites for TLS 1.2 and 1.3")
@@ -102,12 +102,12 @@ impl ReqwestClient {
             .redirect(redirect::Policy::none())
             .retry(retry::never())
             .referer(false)
-            // The program may have the features for other clients of its own.
+            // The program may enable these features for other clients.
             .no_gzip()
             .no_brotli()
             .no_zstd()
             .no_deflate()
-            .pool_idle_timeout(IDLE)
+            .pool_idle_timeout(IDLE_TIMEOUT)
             .connect_timeout(Duration::from_secs(10));
         #[cfg(target_os = "linux")]
         let builder = builder.tcp_user_timeout(Duration::from_secs(30));
@@ -134,16 +134,17 @@ impl HttpClient for ReqwestClient {
         }
         let upload = AbortOnDrop(upload);
         let executing = Box::pin(self.client.execute(request));
-        let response = Inside(self.runtime.handle(), executing)
+        let response = InRuntime(self.runtime.handle(), executing)
             .await
             .map_err(|error| send_error(error, &upload.0))?;
         if *response.url() != url {
-            let why = "the client followed a redirect, which a backend must not: build it with redirect::Policy::none()";
+            let why = "the client followed a redirect, which a backend must not: build it with \
+                redirect::Policy::none()";
             return Err(
                 HttpError::new(HttpErrorKind::Protocol, Phase::ResponseBegun).with_source(why),
             );
         }
-        received(response, upload, Arc::clone(&self.runtime))
+        into_response(response, upload, Arc::clone(&self.runtime))
     }
 }
 

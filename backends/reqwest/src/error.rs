@@ -1,4 +1,4 @@
-//! What reqwest's errors mean: kind and phase.
+//! Converts reqwest's errors.
 
 use std::error::Error as StdError;
 use std::iter::successors;
@@ -6,9 +6,9 @@ use std::iter::successors;
 use b2kit_core::adapter::{Upload, exchange_kind, find, is_exhaustion};
 use b2kit_core::{HttpError, HttpErrorKind, Phase};
 
-/// No response came.
+/// The error of a request without a response.
 pub(crate) fn send_error(error: reqwest::Error, upload: &Upload) -> HttpError {
-    // reqwest's errors name the URL, which may hold a token.
+    // reqwest's errors contain the URL, which may hold a token.
     let error = error.without_url();
     if let Some(source) = upload.take_failure() {
         return HttpError::new(HttpErrorKind::Source, Phase::MaybeReceived).with_source(source);
@@ -19,7 +19,7 @@ pub(crate) fn send_error(error: reqwest::Error, upload: &Upload) -> HttpError {
     if error.is_connect() {
         return HttpError::new(connect_kind(&error), Phase::NotSent).with_source(error);
     }
-    // hyper calls a request canceled only if it can give it back untouched.
+    // hyper reports a request as canceled only if nothing of it was sent.
     let untouched = find::<hyper::Error>(&error).is_some_and(hyper::Error::is_canceled);
     let phase = if untouched {
         Phase::NotSent
@@ -30,7 +30,7 @@ pub(crate) fn send_error(error: reqwest::Error, upload: &Upload) -> HttpError {
     HttpError::new(kind, phase).with_source(error)
 }
 
-/// The response's body broke off.
+/// The error of a response's body.
 pub(crate) fn receive_error(error: reqwest::Error, upload: &Upload) -> HttpError {
     let error = error.without_url();
     if let Some(source) = upload.take_failure() {
@@ -48,18 +48,18 @@ fn kind(error: &reqwest::Error) -> Option<HttpErrorKind> {
 }
 
 fn connect_kind(error: &reqwest::Error) -> HttpErrorKind {
-    // hyper-util gives no other sign; its type for this is private.
+    // hyper-util's type for this is private; its message is the only sign.
     let is_dns = |error: &(dyn StdError + 'static)| error.to_string() == "dns error";
     let first: &(dyn StdError + 'static) = error;
     if is_exhaustion(error) {
-        // Also of a resolver that could not open its socket.
+        // Includes a resolver that could not open its socket.
         HttpErrorKind::Exhausted
     } else if successors(Some(first), |&error| error.source()).any(is_dns) {
         HttpErrorKind::Resolve
     } else if find::<rustls::Error>(error).is_some() {
         HttpErrorKind::Tls
     } else {
-        // Also a timeout, and a socket that closes in the middle of the handshake: that may be better next time.
+        // Includes a timeout, and a socket that closes during the handshake: a retry may succeed.
         HttpErrorKind::Connect
     }
 }

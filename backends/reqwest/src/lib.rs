@@ -10,28 +10,27 @@
 //! # Ok(()) }
 //! ```
 //!
-//! [`ReqwestClient`] follows the protocol of [`b2kit_core`], which is where to read what a backend promises. This page
-//! says what is particular to this one.
+//! [`ReqwestClient`] implements the protocol of [`b2kit_core`], whose documentation says what every backend guarantees.
+//! This page covers what is specific to this one.
 //!
 //! # A client of your own
-//! [`ReqwestClient::defaults`] is the builder to start from: no redirects, no retries, no decompression whatever features
-//! the program has, no proxy of the environment, HTTP/1.1, idle connections for 2.5 s, 10 s to connect, Mozilla's roots and
-//! TLS with *ring*. A client that was made otherwise works too, with what it was made with; of its settings only these can
-//! break the protocol: a timeout (leave it out, the deadlines are the guard's), decompression (on wherever its features
-//! are), HTTP/2, and redirects, of which the backend takes notice afterwards and makes an error.
+//! Start from the builder that [`ReqwestClient::defaults`] returns: HTTP/1.1, no redirects, no retries, no
+//! decompression regardless of enabled features, no proxies from the environment, idle connections for 2.5 s, a connect
+//! timeout of 10 s, Mozilla's root certificates, and TLS with *ring*. Any other client works too, but these settings
+//! break the protocol: a timeout (`CheckedClient` enforces deadlines), decompression (on by default if its features are
+//! enabled), HTTP/2, and redirects, which the backend detects afterwards and reports as an error.
 //!
 //! # Which runtime it runs on
-//! reqwest needs tokio. Where the client is made inside a tokio runtime it lives on that one, and is of no use after its
-//! end; elsewhere it lives on one of its own, a thread named `b2kit-reqwest`. Its futures and streams can be polled on
-//! any executor.
+//! reqwest needs tokio. A client that is made within a tokio runtime uses that one and is unusable after its end; any
+//! other uses a dedicated runtime, a thread named `b2kit-reqwest`. Futures and streams can be polled on any executor.
 //!
-//! # What it can't do
-//! - reqwest takes URIs apart with the crate `url`, which resolves `a/../b` and encodes `"` and `{`. What would not
-//!   arrive as it was given is refused as [`Invalid`](b2kit_core::HttpErrorKind::Invalid). Objects with such names can
-//!   be had by their id.
-//! - It adds `Accept: */*` where no `Accept` was given.
-//! - An upload that is dropped while its server has stopped reading sends no more bytes, but its socket stays open until
-//!   the server reads on or TCP gives up, 30 s with [`ReqwestClient::defaults`] on Linux.
+//! # Limitations
+//! - reqwest parses URIs with the crate `url`, which resolves `a/../b` and encodes `"` and `{`. A URI that would be
+//!   changed is refused as [`Invalid`](b2kit_core::HttpErrorKind::Invalid). Files with such names can be downloaded by
+//!   id.
+//! - It adds `Accept: */*` if there is no `Accept`.
+//! - If an upload is dropped while its server has stopped reading, no more bytes are sent, but the socket stays open
+//!   until the server reads again or TCP times out, after 30 s with [`ReqwestClient::defaults`] on Linux.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

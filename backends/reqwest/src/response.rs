@@ -1,4 +1,4 @@
-//! From reqwest's response to ours.
+//! Converts reqwest's responses.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use http_body::Body as _;
 use crate::error::receive_error;
 use crate::runtime::Runtime;
 
-/// The response, with a body that keeps alive what it needs.
-pub(crate) fn received(
+/// Converts a response. Its body keeps the runtime alive.
+pub(crate) fn into_response(
     response: reqwest::Response,
     upload: AbortOnDrop,
     runtime: Arc<Runtime>,
@@ -22,7 +22,7 @@ pub(crate) fn received(
     check_framing(&head.headers)?;
     head.extensions.clear();
     let len = incoming.size_hint().exact();
-    let body = Receiving {
+    let body = ReceivedBody {
         upload,
         incoming: Some(incoming),
         runtime,
@@ -31,20 +31,20 @@ pub(crate) fn received(
 }
 
 /// A response's body.
-struct Receiving {
+struct ReceivedBody {
     upload: AbortOnDrop,
     /// `None` after the end or an error.
     incoming: Option<reqwest::Body>,
-    /// The client may be gone before the body is read.
+    /// The client may be dropped before the body is read.
     runtime: Arc<Runtime>,
 }
 
-impl Stream for Receiving {
+impl Stream for ReceivedBody {
     type Item = Result<Bytes, HttpError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        // A client's own timeout is a timer of tokio's.
+        // A timeout of a custom client is a timer of tokio.
         let _inside = this.runtime.handle().enter();
         loop {
             let Some(incoming) = &mut this.incoming else {
@@ -53,7 +53,7 @@ impl Stream for Receiving {
             match ready!(Pin::new(incoming).poll_frame(cx)) {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(chunk) if !chunk.is_empty() => return Poll::Ready(Some(Ok(chunk))),
-                    // Trailers, which say nothing about the body's bytes.
+                    // Trailers are ignored.
                     Ok(_) | Err(_) => {}
                 },
                 Some(Err(error)) => {

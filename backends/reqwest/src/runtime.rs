@@ -1,4 +1,4 @@
-//! The tokio runtime that connections live on.
+//! [`Runtime`]: the tokio runtime that drives the connections.
 
 use std::future::Future;
 use std::io;
@@ -7,25 +7,28 @@ use std::task::{Context, Poll};
 
 use tokio::runtime::{self, Handle};
 
-/// A tokio runtime: the one around, or our own, which ends with this value.
+/// A handle to the program's tokio runtime, or a dedicated runtime, which ends with this value.
 pub(crate) struct Runtime {
     handle: Handle,
-    own: Option<runtime::Runtime>,
+    dedicated: Option<runtime::Runtime>,
 }
 
 impl Runtime {
-    pub(crate) fn ambient_or_own() -> io::Result<Self> {
+    pub(crate) fn current_or_dedicated() -> io::Result<Self> {
         if let Ok(handle) = Handle::try_current() {
-            return Ok(Self { handle, own: None });
+            return Ok(Self {
+                handle,
+                dedicated: None,
+            });
         }
-        let own = runtime::Builder::new_multi_thread()
+        let dedicated = runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("b2kit-reqwest")
             .enable_all()
             .build()?;
         Ok(Self {
-            handle: own.handle().clone(),
-            own: Some(own),
+            handle: dedicated.handle().clone(),
+            dedicated: Some(dedicated),
         })
     }
 
@@ -35,18 +38,18 @@ impl Runtime {
 }
 
 impl Drop for Runtime {
-    /// Waits for nothing: the last clone of a client may go in async code, or on this runtime's own thread.
+    /// Does not block: the last clone of a client may be dropped in async code, or on the runtime's own thread.
     fn drop(&mut self) {
-        if let Some(own) = self.own.take() {
-            own.shutdown_background();
+        if let Some(dedicated) = self.dedicated.take() {
+            dedicated.shutdown_background();
         }
     }
 }
 
-/// A future that is polled inside a tokio runtime, whoever polls it.
-pub(crate) struct Inside<'r, F>(pub(crate) &'r Handle, pub(crate) Pin<Box<F>>);
+/// A future that is polled in the context of a tokio runtime, on any executor.
+pub(crate) struct InRuntime<'r, F>(pub(crate) &'r Handle, pub(crate) Pin<Box<F>>);
 
-impl<F: Future> Future for Inside<'_, F> {
+impl<F: Future> Future for InRuntime<'_, F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {

@@ -35,6 +35,7 @@ fn it_conforms() {
         .limit(Limit::RefusesTargets)
         .limit(Limit::AddsAccept)
         .limit(Limit::LingersWhereServerStopsReading)
+        .limit(Limit::MakesSpareConnections)
         .run()
         .assert_passed();
 }

@@ -1,11 +1,11 @@
-//! [`SurfClient`]: the backend.
+//! [`SurfClient`]: the backend over surf.
 
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use b2kit_core::adapter::{ClientPool, Exchange, AbortOnDrop, PooledClient, checked};
+use b2kit_core::adapter::{AbortOnDrop, ClientPool, Exchange, PooledClient, checked};
 use b2kit_core::{HttpClient, HttpError, HttpErrorKind, Phase, Request, Response, async_trait};
 use futures_util::FutureExt as _;
 use http::Method;
@@ -15,20 +15,20 @@ use isahc_0_9::config::{Configurable as _, RedirectPolicy, VersionNegotiation};
 
 use crate::error::send_error;
 use crate::request::converted;
-use crate::response::received;
+use crate::response::into_response;
 
-/// B2 closes an idle connection after about 4 s. The protocol's bound is 3 s; libcurl counts whole ones.
-const IDLE: Duration = Duration::from_secs(2);
+/// B2 closes an idle connection after about 4 s. The protocol's limit is 3 s; libcurl counts whole seconds.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A backend over surf. A clone is cheap and shares the connections.
+/// A backend over surf. Clones are cheap and share connections.
 ///
-/// The crate's documentation says why it has a client of surf for each exchange.
+/// The documentation of the [crate] says why it uses a client of surf for each exchange.
 #[derive(Clone)]
 pub struct SurfClient(Source);
 
 #[derive(Clone)]
 enum Source {
-    Made {
+    Pooled {
         clients: ClientPool<surf::Client>,
         make: Arc<dyn Fn() -> Result<surf::Client, surf::Error> + Send + Sync>,
     },
@@ -36,25 +36,25 @@ enum Source {
 }
 
 impl SurfClient {
-    /// A backend whose clients have the [`defaults`](Self::defaults).
+    /// A backend with clients built from the [`defaults`](Self::defaults).
     #[must_use]
     pub fn new() -> Self {
         Self::over_isahc(|| Self::defaults().build())
     }
 
-    /// A backend whose clients are made by `make`: one for each exchange that is under way at the same time.
+    /// A backend whose clients are made by `make`, one for each concurrent exchange.
     ///
-    /// Where `make` fails, so does the request, and nothing was sent.
+    /// If `make` fails, the request fails and nothing was sent.
     pub fn with_factory(
         make: impl Fn() -> Result<surf::Client, surf::Error> + Send + Sync + 'static,
     ) -> Self {
-        Self(Source::Made {
+        Self(Source::Pooled {
             clients: ClientPool::new(),
             make: Arc::new(make),
         })
     }
 
-    /// As [`with_factory`](Self::with_factory), for plain clients of surf over what `make` makes.
+    /// As [`with_factory`](Self::with_factory), with clients of surf over the clients of isahc that `make` makes.
     pub fn over_isahc(
         make: impl Fn() -> Result<isahc_0_9::HttpClient, isahc_0_9::Error> + Send + Sync + 'static,
     ) -> Self {
@@ -64,13 +64,14 @@ impl SurfClient {
         })
     }
 
-    /// A backend with this one client for all exchanges. See the crate's documentation for what that costs.
+    /// A backend with one client for all exchanges. The documentation of the [crate] lists the disadvantages.
     #[must_use]
     pub const fn from_client(client: surf::Client) -> Self {
         Self(Source::Shared(client))
     }
 
-    /// What the protocol asks for, as a builder of the client beneath to go on with: proxies, certificates.
+    /// A builder of the underlying client with the settings that the protocol requires, to which proxies and
+    /// certificates can be added.
     pub fn defaults() -> HttpClientBuilder {
         isahc_0_9::HttpClient::builder()
             .proxy(None)
@@ -79,16 +80,16 @@ impl SurfClient {
             .automatic_decompression(false)
             .version_negotiation(VersionNegotiation::http11())
             .connect_timeout(Duration::from_secs(10))
-            .connection_cache_ttl(IDLE)
+            .connection_cache_ttl(IDLE_TIMEOUT)
     }
 
-    /// The client for a request, and what gives it back.
+    /// Takes a client for a request from the pool.
     fn client_for(&self, request: &Request) -> Result<PooledClient<surf::Client>, HttpError> {
         let (clients, make) = match &self.0 {
             Source::Shared(client) => return Ok(PooledClient::shared(client.clone())),
-            Source::Made { clients, make } => (clients, &**make),
+            Source::Pooled { clients, make } => (clients, &**make),
         };
-        // libcurl would repeat what has no body and finds its used connection closed.
+        // libcurl would repeat a request without a body if its reused connection is closed.
         let lease = if request.body().is_empty() && request.method() != Method::GET {
             clients.lease_new(make)
         } else {
@@ -115,21 +116,21 @@ impl HttpClient for SurfClient {
         let (request, upload) = converted(request)?;
         let upload = AbortOnDrop(upload);
         let sending = client.send(request);
-        // It panics at what it doesn't know in a response: a status, a header that is not ASCII.
+        // surf panics at responses with an unknown status or a header that is not ASCII.
         let response = AssertUnwindSafe(sending).catch_unwind().await;
         let response = response.map_err(|_| {
             HttpError::new(HttpErrorKind::Protocol, Phase::ResponseBegun)
                 .with_source("surf panicked at the response's head")
         })?;
         let response = response.map_err(|error| send_error(error, &upload.0))?;
-        received(response.into(), Exchange { upload, client })
+        into_response(response.into(), Exchange { upload, client })
     }
 }
 
 impl fmt::Debug for SurfClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Source::Made { clients, .. } => f.debug_tuple("SurfClient").field(clients).finish(),
+            Source::Pooled { clients, .. } => f.debug_tuple("SurfClient").field(clients).finish(),
             Source::Shared(client) => f.debug_tuple("SurfClient").field(client).finish(),
         }
     }

@@ -1,4 +1,4 @@
-//! What surf's errors mean: kind and phase. They are those of isahc 0.9, in a box.
+//! Converts surf's errors, which are boxed errors of isahc 0.9.
 
 use std::io;
 
@@ -6,36 +6,36 @@ use b2kit_core::adapter::{Upload, find};
 use b2kit_core::{HttpError, HttpErrorKind, Phase};
 use isahc_0_9::Error;
 
-/// No response came.
+/// The error of a request without a response.
 pub(crate) fn send_error(error: surf::Error, upload: &Upload) -> HttpError {
     if let Some(source) = upload.take_failure() {
         return HttpError::new(HttpErrorKind::Source, Phase::MaybeReceived).with_source(source);
     }
     let (kind, phase) = match error.downcast_ref::<Error>() {
-        // Nothing but the time to connect has a limit, unless a user's own client has another.
-        Some(Error::Timeout) if !upload.is_sent() && !upload.was_asked_for() => {
+        // Only connecting has a timeout, unless a custom client has another.
+        Some(Error::Timeout) if !upload.is_sent() && !upload.was_polled() => {
             (HttpErrorKind::Connect, Phase::NotSent)
         }
-        Some(error) => judged(error),
+        Some(error) => kind_and_phase(error),
         None => (HttpErrorKind::Other, Phase::MaybeReceived),
     };
     HttpError::new(kind, phase).with_source(error.into_inner())
 }
 
-/// The response's body broke off.
+/// The error of a response's body.
 pub(crate) fn receive_error(error: io::Error, upload: &Upload) -> HttpError {
     if let Some(source) = upload.take_failure() {
         return HttpError::new(HttpErrorKind::Source, Phase::ResponseBegun).with_source(source);
     }
-    let kind = find::<Error>(&error).map_or(HttpErrorKind::Closed, |error| judged(error).0);
+    let kind = find::<Error>(&error).map_or(HttpErrorKind::Closed, |error| kind_and_phase(error).0);
     HttpError::new(kind, Phase::ResponseBegun).with_source(error)
 }
 
-fn judged(error: &Error) -> (HttpErrorKind, Phase) {
+fn kind_and_phase(error: &Error) -> (HttpErrorKind, Phase) {
     use HttpErrorKind as K;
     match error {
         Error::CouldntResolveHost | Error::CouldntResolveProxy => (K::Resolve, Phase::NotSent),
-        // The second is the handshake, which may be better next time.
+        // The second is a failed handshake, where a retry may succeed.
         Error::ConnectFailed | Error::SSLConnectFailed(_) => (K::Connect, Phase::NotSent),
         Error::BadServerCertificate(_)
         | Error::BadClientCertificate(_)
@@ -43,7 +43,7 @@ fn judged(error: &Error) -> (HttpErrorKind, Phase) {
         Error::InvalidHttpFormat(_) | Error::InvalidUtf8 => (K::Invalid, Phase::NotSent),
         Error::Timeout => (K::Timeout, Phase::MaybeReceived),
         Error::InvalidContentEncoding(_) => (K::Protocol, Phase::MaybeReceived),
-        // Everything that happens to a connection that was there: closed, reset, or nonsense.
+        // All failures of an established connection: closed, reset, or a malformed response.
         _ => (K::Closed, Phase::MaybeReceived),
     }
 }

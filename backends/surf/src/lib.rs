@@ -1,6 +1,6 @@
 //! A backend of `b2kit` over a [`surf::Client`], for programs that are built on surf already. **surf is unmaintained**
-//! (RUSTSEC-2025-0036, RUSTSEC-2026-0169), and so are most of the crates beneath it; this backend is never a default, and
-//! whoever has the choice takes another.
+//! (RUSTSEC-2025-0036, RUSTSEC-2026-0169), and so are most of its dependencies. This backend is never a default; if you
+//! have the choice, use another.
 //!
 //! ```no_run
 //! use b2kit_surf::{SurfClient, isahc};
@@ -10,45 +10,44 @@
 //! let shared = SurfClient::from_client(surf::Client::new());
 //! ```
 //!
-//! [`SurfClient`] follows the protocol of [`b2kit_core`], which is where to read what a backend promises. This page says
-//! what is particular to this one.
+//! [`SurfClient`] implements the protocol of [`b2kit_core`], whose documentation says what every backend guarantees.
+//! This page covers what is specific to this one.
 //!
 //! # Which client of surf
-//! surf with its feature `curl-client`, which is isahc 0.9 and libcurl. Its others are worse: `h1-client` takes a response
-//! that was cut for a whole one and mixes responses up; `hyper-client` holds a whole upload in memory.
+//! surf with its feature `curl-client`, which is isahc 0.9 and libcurl. The others are unsuitable: `h1-client` takes a
+//! truncated response for a complete one and mixes responses up; `hyper-client` buffers a whole upload in memory.
 //!
 //! # Which runtime it runs on
-//! None: isahc has threads of its own. Its futures and streams can be polled on any executor, also by a plain `block_on`.
+//! None: isahc has its own threads. Futures and streams can be polled on any executor, including a plain `block_on`.
 //!
 //! # A client for each exchange
-//! As in the backend over isahc 2: a transfer that was dropped ends only with its client. [`SurfClient::with_factory`] takes a
-//! closure that makes clients of surf, [`SurfClient::over_isahc`] one that makes those of [`isahc`] beneath.
-//! [`SurfClient::from_client`] takes one client for all; then the sources of bodies must not block, and a dropped
-//! exchange holds its connection until the server says something or closes it. A client of your own must not follow
-//! redirects, decompress, have a timeout, or keep idle connections for more than 2 s: surf can't be told so for each
-//! request.
+//! As in the backend over isahc 2, a dropped transfer ends only with its client. [`SurfClient::with_factory`] takes a
+//! closure that makes clients of surf, [`SurfClient::over_isahc`] one that makes the underlying clients of [`isahc`].
+//! [`SurfClient::from_client`] takes one client for all exchanges; then sources of bodies must not block, and a dropped
+//! exchange keeps its connection until the server sends something or closes it. A client of your own must not follow
+//! redirects, decompress, have a timeout, or keep idle connections for more than 2 s: surf has no such settings for a
+//! single request.
 //!
 //! # TLS
-//! OpenSSL, from the system: building needs its headers (`libssl-dev`). In a program that has isahc 2 as well libcurl is
+//! The system's OpenSSL: building needs its headers (`libssl-dev`). In a program that also uses isahc 2, libcurl is
 //! built with rustls, and both use that.
 //!
-//! # What it can't do
-//! - URIs that the crate `url` or libcurl would change, and headers that are not ASCII or have several values, are refused as
-//!   [`Invalid`](b2kit_core::HttpErrorKind::Invalid) before anything is sent, and so is HEAD. Objects with such names can
-//!   be had by their id.
+//! # Limitations
+//! - URIs that the crate `url` or libcurl would change, headers that are not ASCII or have several values, and HEAD are
+//!   refused as [`Invalid`](b2kit_core::HttpErrorKind::Invalid) before anything is sent. Files with such names can be
+//!   downloaded by id.
 //! - A response with a header that is not ASCII, or a status that surf doesn't know, is a
-//!   [`Protocol`](b2kit_core::HttpErrorKind::Protocol) error. (surf panics at them; the panic is caught, and shows on
-//!   stderr. A program that is built to abort at a panic ends.)
-//! - Uploads of more than a megabyte wait for `100 Continue`, for a second at most.
+//!   [`Protocol`](b2kit_core::HttpErrorKind::Protocol) error. (surf panics; the panic is caught, and its
+//!   message goes to stderr. A program that is built with `panic = "abort"` ends.)
+//! - Uploads over a megabyte wait for `100 Continue`, for at most a second.
 //! - `send` resolves with the first byte of the response's body, not with its head.
-//! - libcurl sends a GET again whose used connection turns out to be closed. Other requests are kept from that.
-//! - Failures are told apart less well than elsewhere, also a connection that is not there in time from a silent server
-//!   where the request has no body; and heads that are not quite HTTP are taken.
-//! - libcurl can't use a file descriptor beyond 1023 to connect.
-//! - Where a program logs the target `isahc::wire` at the level trace, isahc writes there what goes over the wire, tokens
-//!   included.
-//! - It adds `Accept: */*`, and `Content-Length: 0` to a GET; and `Content-Type: application/octet-stream` to a response
-//!   that has none.
+//! - libcurl repeats a GET if its reused connection turns out to be closed. It repeats no other request.
+//! - Kinds of failures are distinguished less well than in other backends; for a request without a body, neither is a
+//!   connect timeout from a silent server. Some malformed response heads are accepted.
+//! - libcurl can't connect with a file descriptor above 1023.
+//! - If a program logs the target `isahc::wire` at level `trace`, isahc logs all traffic, including tokens.
+//! - It adds `Accept: */*`, and `Content-Length: 0` to a GET; and `Content-Type: application/octet-stream` to a
+//!   response that has none.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -58,7 +57,7 @@ mod request;
 mod response;
 
 pub use client::SurfClient;
-/// The version of isahc that is beneath surf.
+/// The version of isahc that surf uses.
 pub use isahc_0_9 as isahc;
 #[doc(no_inline)]
 pub use {http_client, surf};

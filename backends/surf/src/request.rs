@@ -1,4 +1,4 @@
-//! From our request to surf's: the crate http to http-types, which knows less.
+//! Converts requests to those of surf, whose types (`http-types`) are more restricted.
 
 use std::io;
 use std::pin::Pin;
@@ -14,7 +14,10 @@ use surf::Url;
 use surf::http::Body;
 use surf::http::headers::{HeaderName, HeaderValue};
 
-/// The request as surf has it, or why it can't be sent as it is.
+/// Converts a request.
+///
+/// # Errors
+/// `Invalid` if surf can't send it unchanged.
 pub(crate) fn converted(request: Request) -> Result<(surf::Request, Upload), HttpError> {
     let (head, body) = request.into_parts();
     if head.method == Method::HEAD {
@@ -55,14 +58,14 @@ pub(crate) fn converted(request: Request) -> Result<(surf::Request, Upload), Htt
         let piece = Bytes::new();
         request.set_body(Body::from_reader(Buffered { chunks, piece }, Some(len)));
         if !head.headers.contains_key(CONTENT_TYPE) {
-            // Not ours: it came with the body.
+            // Set by http-types along with the body.
             request.remove_header("content-type");
         }
     }
     Ok((request, upload))
 }
 
-/// The chunks, as a reader with a buffer: the buffer is a piece.
+/// The chunks of a body as a buffered reader.
 struct Buffered {
     chunks: BodyChunks,
     piece: Bytes,

@@ -1,4 +1,4 @@
-//! From surf's response to ours.
+//! Converts surf's responses.
 
 use b2kit_core::adapter::{Exchange, check_framing, receiving};
 use b2kit_core::{HttpError, HttpErrorKind, Phase, Response, ResponseBody};
@@ -7,8 +7,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use crate::error::receive_error;
 
-/// The response, with a body that keeps its client until it is read.
-pub(crate) fn received(
+/// Converts a response. Its body keeps the client until it has been read.
+pub(crate) fn into_response(
     mut response: surf::http::Response,
     exchange: Exchange<surf::Client>,
 ) -> Result<Response, HttpError> {
@@ -31,7 +31,7 @@ pub(crate) fn received(
     Ok(response)
 }
 
-/// The length that the framing tells.
+/// The length of the body by its framing.
 fn length(status: StatusCode, headers: &HeaderMap) -> Option<u64> {
     if matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
         return Some(0);

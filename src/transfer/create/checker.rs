@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 
-use super::protocol::{Answer, CallExecutor, Intent, Outcome, Planted, Presence, Process, Step, Target};
+use super::protocol::{
+    Answer, InjectedBug, Intent, NameState, Operation, Outcome, Presence, Process, Step,
+};
 
 /// A stage is known by its nonce, a version by the nonce that it carries and a number.
 type Stage = u8;
@@ -25,7 +27,7 @@ struct World {
     /// Who has said how it ended.
     ended: Vec<bool>,
     /// Requests that may be carried out at any moment, whoever sent them.
-    delayed: Vec<CallExecutor<Stage>>,
+    delayed: Vec<Operation<Stage>>,
     crashes: u8,
     faults: u8,
     deletes: u8,
@@ -47,7 +49,7 @@ struct Limits {
     deletes: u8,
     updates: u8,
     foreign: bool,
-    planted: Option<Planted>,
+    injected_bug: Option<InjectedBug>,
     /// A sweeper that goes round the slot.
     direct_sweep: bool,
 }
@@ -60,7 +62,7 @@ const SOUND: Limits = Limits {
     deletes: 1,
     updates: 0,
     foreign: false,
-    planted: None,
+    injected_bug: None,
     direct_sweep: false,
 };
 
@@ -68,10 +70,10 @@ const SOUND: Limits = Limits {
 #[derive(Debug)]
 #[expect(dead_code, reason = "they are shown")]
 enum Event {
-    Asks(usize, CallExecutor<Stage>, &'static str),
+    Asks(usize, Operation<Stage>, &'static str),
     Ends(usize, Outcome<Version>),
     Crashes(usize),
-    Late(CallExecutor<Stage>),
+    Late(Operation<Stage>),
     Other(&'static str),
 }
 
@@ -81,7 +83,7 @@ impl World {
         goals.extend(limits.discarded.map(Intent::Discard));
         let process = |goal| {
             let mut process = Process::new(goal);
-            process.planted = limits.planted;
+            process.injected_bug = limits.injected_bug;
             Some(process)
         };
         Self {
@@ -108,23 +110,23 @@ impl World {
     }
 
     /// Carries a request out, as B2 does.
-    fn serve(&mut self, ask: &CallExecutor<Stage>) -> Result<Answer<Stage, Version>, String> {
-        Ok(match ask {
-            CallExecutor::Slot => Answer::Slot(self.revision, self.slot.clone()),
-            CallExecutor::Stage(stage) if self.has(*stage) => Answer::Stage(Presence::There),
-            CallExecutor::Stage(_) => Answer::Stage(Presence::Gone),
-            CallExecutor::Target(stage) => Answer::Target(match self.versions.last() {
-                None => Target::Absent,
-                Some(version) if version.0 == *stage => Target::Own(*version),
-                Some(_) => Target::Other,
+    fn serve(&mut self, operation: &Operation<Stage>) -> Result<Answer<Stage, Version>, String> {
+        Ok(match operation {
+            Operation::Slot => Answer::Slot(self.revision, self.slot.clone()),
+            Operation::Stage(stage) if self.has(*stage) => Answer::Stage(Presence::Present),
+            Operation::Stage(_) => Answer::Stage(Presence::Absent),
+            Operation::Target(stage) => Answer::Target(match self.versions.last() {
+                None => NameState::Absent,
+                Some(version) if version.0 == *stage => NameState::Own(*version),
+                Some(_) => NameState::Other,
             }),
-            CallExecutor::Swap(revision, _) if *revision != self.revision => Answer::Refused,
-            CallExecutor::Swap(_, slot) => {
+            Operation::Swap(revision, _) if *revision != self.revision => Answer::Refused,
+            Operation::Swap(_, slot) => {
                 self.slot = slot.clone();
                 self.revision += 1;
                 Answer::Swapped(self.revision)
             }
-            CallExecutor::Copy(stage) => {
+            Operation::Copy(stage) => {
                 if self.has(*stage) {
                     if let Some(other) = self.versions.iter().find(|it| it.0 != *stage) {
                         return Err(format!(
@@ -142,7 +144,7 @@ impl World {
                 }
                 Answer::Done
             }
-            CallExecutor::Delete(stage) => {
+            Operation::Delete(stage) => {
                 self.stages &= !(1 << stage);
                 Answer::Done
             }
@@ -199,7 +201,7 @@ impl World {
             let Some(process) = &self.processes[number] else {
                 continue;
             };
-            let ask = match process.step() {
+            let operation = match process.step() {
                 Step::End(outcome) => {
                     if !self.ended[number] {
                         let mut world = self.clone();
@@ -214,26 +216,29 @@ impl World {
                     }
                     continue;
                 }
-                Step::CallExecutor(ask) => ask,
+                Step::Request(operation) => operation,
             };
-            let writes = matches!(ask, CallExecutor::Swap(..) | CallExecutor::Copy(_) | CallExecutor::Delete(_));
+            let writes = matches!(
+                operation,
+                Operation::Swap(..) | Operation::Copy(_) | Operation::Delete(_)
+            );
             let mut world = self.clone();
-            let answer = world.serve(&ask)?;
+            let answer = world.serve(&operation)?;
             let mut done = world.clone();
-            done.process(number).answered(answer);
-            next.push((Event::Asks(number, ask.clone(), "answered"), done));
+            done.process(number).on_answer(answer);
+            next.push((Event::Asks(number, operation.clone(), "answered"), done));
             if writes && self.faults > 0 {
                 for (what, mut world) in [("reply lost", world.clone()), ("dropped", self.clone())]
                 {
                     world.faults -= 1;
-                    world.process(number).answered(Answer::LostResponse);
-                    next.push((Event::Asks(number, ask.clone(), what), world));
+                    world.process(number).on_answer(Answer::LostResponse);
+                    next.push((Event::Asks(number, operation.clone(), what), world));
                 }
                 let mut world = self.clone();
                 world.faults -= 1;
-                world.delay(&ask);
-                world.process(number).answered(Answer::LostResponse);
-                next.push((Event::Asks(number, ask.clone(), "delayed"), world));
+                world.delay(&operation);
+                world.process(number).on_answer(Answer::LostResponse);
+                next.push((Event::Asks(number, operation.clone(), "delayed"), world));
             }
             if self.crashes > 0 {
                 let mut gone = self.clone();
@@ -244,10 +249,14 @@ impl World {
                     let mut gone = self.clone();
                     gone.crashes -= 1;
                     gone.faults -= 1;
-                    gone.delay(&ask);
+                    gone.delay(&operation);
                     gone.processes[number] = None;
                     next.push((
-                        Event::Asks(number, ask.clone(), "on its way, and its sender crashes"),
+                        Event::Asks(
+                            number,
+                            operation.clone(),
+                            "on its way, and its sender crashes",
+                        ),
                         gone,
                     ));
                 }
@@ -255,9 +264,9 @@ impl World {
         }
         for at in 0..self.delayed.len() {
             let mut world = self.clone();
-            let ask = world.delayed.remove(at);
-            world.serve(&ask)?;
-            next.push((Event::Late(ask), world));
+            let operation = world.delayed.remove(at);
+            world.serve(&operation)?;
+            next.push((Event::Late(operation), world));
         }
         if self.announced && self.deletes > 0 && !self.versions.is_empty() {
             let mut world = self.clone();
@@ -283,8 +292,8 @@ impl World {
         self.processes[number].as_mut().unwrap()
     }
 
-    fn delay(&mut self, ask: &CallExecutor<Stage>) {
-        self.delayed.push(ask.clone());
+    fn delay(&mut self, operation: &Operation<Stage>) {
+        self.delayed.push(operation.clone());
         // In which order they were sent plays no part.
         self.delayed.sort_by_cached_key(hash_of);
     }
@@ -295,11 +304,11 @@ impl World {
         for _ in 0..60 {
             match world.processes[number].as_ref().map(Process::step) {
                 None | Some(Step::End(_)) => return true,
-                Some(Step::CallExecutor(ask)) => {
-                    let Ok(answer) = world.serve(&ask) else {
+                Some(Step::Request(operation)) => {
+                    let Ok(answer) = world.serve(&operation) else {
                         return true;
                     };
-                    world.process(number).answered(answer);
+                    world.process(number).on_answer(answer);
                 }
             }
         }
@@ -309,7 +318,7 @@ impl World {
 
 /// Looks at every state. The number of them, or how one is reached that must not be.
 fn explore(limits: &Limits) -> Result<usize, String> {
-    let mut seen: HashSet<u128, BuildHasherDefault<Already>> = HashSet::default();
+    let mut seen: HashSet<u128, BuildHasherDefault<IdentityHasher>> = HashSet::default();
     let mut path: Vec<(Event, std::vec::IntoIter<(Event, World)>)> = Vec::new();
     let mut world = World::new(limits);
     let mut step = Event::Other("begin");
@@ -317,10 +326,12 @@ fn explore(limits: &Limits) -> Result<usize, String> {
         if seen.insert(hash_of(&world)) {
             for number in 0..world.processes.len() {
                 if !world.ends_alone(number) {
-                    return Err(told(&path, &step, &format!("{number} never ends")));
+                    return Err(describe_path(&path, &step, &format!("{number} never ends")));
                 }
             }
-            let next = world.next(limits).map_err(|why| told(&path, &step, &why))?;
+            let next = world
+                .next(limits)
+                .map_err(|why| describe_path(&path, &step, &why))?;
             path.push((step, next.into_iter()));
         }
         (step, world) = loop {
@@ -337,16 +348,16 @@ fn explore(limits: &Limits) -> Result<usize, String> {
 
 /// 128 bits: two states of a few million with the same digest are not to be expected.
 fn hash_of(value: &impl Hash) -> u128 {
-    let mut hasher = Twice(0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344);
+    let mut hasher = DoubleHasher(0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344);
     value.hash(&mut hasher);
     hasher.write_u64(0);
     u128::from(hasher.0) << 64 | u128::from(hasher.1)
 }
 
 /// Two cheap hashes in one pass.
-struct Twice(u64, u64);
+struct DoubleHasher(u64, u64);
 
-impl Hasher for Twice {
+impl Hasher for DoubleHasher {
     fn finish(&self) -> u64 {
         self.0
     }
@@ -378,9 +389,9 @@ impl Hasher for Twice {
 
 /// A digest is its own hash.
 #[derive(Default)]
-struct Already(u64);
+struct IdentityHasher(u64);
 
-impl Hasher for Already {
+impl Hasher for IdentityHasher {
     fn finish(&self) -> u64 {
         self.0
     }
@@ -390,7 +401,11 @@ impl Hasher for Already {
     }
 }
 
-fn told(path: &[(Event, std::vec::IntoIter<(Event, World)>)], step: &Event, why: &str) -> String {
+fn describe_path(
+    path: &[(Event, std::vec::IntoIter<(Event, World)>)],
+    step: &Event,
+    why: &str,
+) -> String {
     let steps = path.iter().map(|(step, _)| step).chain([step]);
     let steps: Vec<_> = steps.map(|step| format!("{step:?}")).collect();
     format!("{}\n=> {why}", steps.join("\n"))
@@ -404,7 +419,7 @@ fn assert_sound(limits: &Limits, least: usize) {
 }
 
 #[test]
-fn no_order_of_two_writers_makes_two_winners() {
+fn two_writers_in_any_order_have_at_most_one_winner() {
     for foreign in [false, true] {
         let limits = Limits {
             writers: 2,
@@ -417,7 +432,7 @@ fn no_order_of_two_writers_makes_two_winners() {
 }
 
 #[test]
-fn no_order_of_two_writers_and_a_sweeper_makes_two_winners() {
+fn two_writers_and_a_sweeper_in_any_order_have_at_most_one_winner() {
     let limits = Limits {
         writers: 2,
         discarded: Some(0),
@@ -427,26 +442,26 @@ fn no_order_of_two_writers_and_a_sweeper_makes_two_winners() {
 }
 
 #[test]
-fn no_order_of_three_writers_makes_two_winners() {
+fn three_writers_in_any_order_have_at_most_one_winner() {
     assert_sound(&SOUND, 1_000_000);
 }
 
 #[test]
-fn planted_mistakes_are_found() {
-    for planted in [
-        Planted::ClearBeforeDelete,
-        Planted::RefusedAfterLostIsNotOurs,
-        Planted::NoCheckAfterTheLook,
+fn injected_bugs_are_found() {
+    for injected_bug in [
+        InjectedBug::ClearBeforeDelete,
+        InjectedBug::RefusedAfterLostIsNotOurs,
+        InjectedBug::NoCheckAfterTheLook,
     ] {
         let limits = Limits {
             writers: 2,
-            planted: Some(planted),
+            injected_bug: Some(injected_bug),
             ..SOUND
         };
         let found = explore(&limits);
         assert!(
             found.is_err(),
-            "{planted:?} was not found in {found:?} states"
+            "{injected_bug:?} was not found in {found:?} states"
         );
     }
     let limits = Limits {

@@ -1,18 +1,19 @@
-//! Put-if-absent as a pure state machine: which request comes next, by what the last one answered.
+//! Put-if-absent as a pure state machine: which request comes next, given the last response.
 //!
-//! B2 has no conditional upload. What it has is a compare-and-swap on a bucket's settings (`ifRevisionIs`). So the bytes are
-//! staged as a version `S` under another name, and one entry of a bucket's info, the *slot*, says which stage is being
-//! carried to which name. Whoever meets a filled slot carries it out first. There are no leases and no clocks.
+//! B2 has no conditional upload. It has a compare-and-swap on a bucket's settings (`ifRevisionIs`).
+//! So the bytes are uploaded as a version `S` under another name, the stage, and one entry of a
+//! bucket's info, the *slot*, says which stage is being copied to which name. Whoever reads a
+//! filled slot carries it out first. There are no leases and no clocks.
 //!
-//! The order of the steps is what makes it safe: the slot is cleared only when `S` is gone, so that a copy of `S` that is
-//! still on its way can't land on a later winner's file.
+//! The order of the steps makes it safe: the slot is cleared only when `S` is deleted, so a delayed
+//! copy of `S` can't overwrite a later winner's file.
 
-/// What stands in the slot.
+/// What the slot holds.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Intent<S> {
-    /// The stage becomes the file it is for.
+    /// The stage becomes the file.
     Create(S),
-    /// The stage is removed.
+    /// The stage is deleted.
     Discard(S),
 }
 
@@ -24,16 +25,16 @@ impl<S> Intent<S> {
     }
 }
 
-/// A request of the protocol. All are about the stage's own target.
+/// A request of the protocol.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum CallExecutor<S> {
-    /// The slot and the revision that it was seen at.
+pub(crate) enum Operation<S> {
+    /// Reads the slot and its revision.
     Slot,
-    /// Whether the stage is there.
+    /// Looks up the stage.
     Stage(S),
-    /// The current version of the name that the stage is for.
+    /// Looks up the newest version of the stage's target name.
     Target(S),
-    /// Puts this into the slot if the revision is still this one.
+    /// Writes the slot if it still has this revision.
     Swap(u64, Option<Intent<S>>),
     /// Copies the stage to its target.
     Copy(S),
@@ -41,71 +42,71 @@ pub(crate) enum CallExecutor<S> {
     Delete(S),
 }
 
-/// What was answered.
+/// The response to an [`Operation`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Answer<S, V> {
     Slot(u64, Option<Intent<S>>),
     Stage(Presence),
-    Target(Target<V>),
-    /// The swap was made, and led to this revision.
+    Target(NameState<V>),
+    /// The swap was made; the new revision.
     Swapped(u64),
-    /// The copy or the delete was made, or there is no such stage any more.
+    /// The copy or delete was made, or the stage no longer exists.
     Done,
-    /// A swap was refused: the revision is another.
+    /// The swap was refused: the revision has changed.
     Refused,
-    /// The reply was lost: it may have been done, or be done later.
+    /// The response was lost: the request may have been carried out, or may be later.
     LostResponse,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Presence {
-    There,
-    Gone,
+    Present,
+    Absent,
 }
 
-/// What a name shows.
+/// What a name leads to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Target<V> {
+pub(crate) enum NameState<V> {
     Absent,
-    /// The stage's own bytes: they carry its nonce.
+    /// The stage's own bytes: they execution its nonce.
     Own(V),
     Other,
 }
 
-/// How it ended.
+/// How the protocol ended.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Outcome<V> {
-    /// The file is there, as this version.
+    /// The file exists, as this version.
     Created(V),
-    /// There was a file of that name, and nothing was changed.
+    /// There is another file of that name, and nothing was changed.
     Exists,
-    /// The stage is gone and the file isn't there: it was discarded before it was taken. Nothing was changed.
+    /// The stage was discarded before it was used. Nothing was changed.
     Discarded,
-    /// Nobody can tell.
+    /// Whether the file was created can no longer be found out.
     Unknown,
 }
 
-/// What a process does next.
+/// What comes next.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Step<S, V> {
-    CallExecutor(CallExecutor<S>),
+    Request(Operation<S>),
     End(Outcome<V>),
 }
 
-/// Creates a file from a stage that is there, or discards the stage.
+/// Creates a file from an existing stage, or discards the stage.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Process<S, V> {
-    /// What it wants to see carried out.
+    /// What is to be carried out.
     goal: Intent<S>,
     phase: Phase<S, V>,
-    /// What a test breaks on purpose.
+    /// A mistake that a test injects.
     #[cfg(test)]
-    pub(crate) planted: Option<Planted>,
+    pub(crate) injected_bug: Option<InjectedBug>,
 }
 
 /// Mistakes that the checker has to find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Planted {
+pub(crate) enum InjectedBug {
     ClearBeforeDelete,
     RefusedAfterLostIsNotOurs,
     NoCheckAfterTheLook,
@@ -113,22 +114,23 @@ pub(crate) enum Planted {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Phase<S, V> {
-    /// Reads the slot.
-    Look,
-    /// The slot was empty at this revision: is the stage there?
+    /// Read the slot.
+    ReadSlot,
+    /// The slot was empty at this revision: does the stage exist?
     CheckStage(u64),
     /// And is the name free?
     CheckTarget(u64),
-    /// Puts the goal into the slot. `unsure`: an earlier attempt at the very same swap had its reply lost.
-    Fill {
+    /// Write the goal into the slot. `unsure`: the response to an earlier attempt at the same swap
+    /// was lost.
+    FillSlot {
         revision: u64,
         unsure: bool,
     },
-    /// The revision has moved since a swap was lost. Was it ours that moved it?
+    /// The revision has changed since a swap was lost. Was it that swap?
     Resolve(Resolve),
-    Carry(Carry<S, V>),
-    /// Deletes its own stage, which no swap can put into the slot any more.
-    CleanUp,
+    Execute(Execution<S, V>),
+    /// Delete the own stage, which no swap can put into the slot any more.
+    DeleteStage,
     End(Outcome<V>),
 }
 
@@ -139,27 +141,27 @@ enum Resolve {
     Stage,
 }
 
-/// Carries out what is in the slot.
+/// Carrying out what is in the slot.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Carry<S, V> {
+struct Execution<S, V> {
     revision: u64,
     intent: Intent<S>,
-    step: CarryStep,
-    /// What the target was when the stage was gone.
+    step: ExecutionStep,
+    /// The target's version once the stage was deleted.
     version: Option<V>,
 }
 
-/// In this order; discarding begins with `Delete`.
+/// The steps in order; discarding begins with `Delete`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum CarryStep {
-    /// Is the target the stage's own already?
+enum ExecutionStep {
+    /// Is the target a copy of the stage already?
     Look,
     Copy,
     Delete,
-    /// Which version is it? It can change no more, and nobody else was told of it yet.
+    /// Which version is it? It no longer changes, and nobody was told of it yet.
     Read,
     Clear,
-    /// Somebody changed the bucket meanwhile. Is it cleared?
+    /// Somebody changed the bucket. Is the slot cleared?
     LookAgain,
 }
 
@@ -167,16 +169,16 @@ impl<S: Clone + PartialEq, V: Clone> Process<S, V> {
     pub(crate) const fn new(goal: Intent<S>) -> Self {
         Self {
             goal,
-            phase: Phase::Look,
+            phase: Phase::ReadSlot,
             #[cfg(test)]
-            planted: None,
+            injected_bug: None,
         }
     }
 
-    /// Whether a test has broken it in this way.
-    fn is_planted(&self, mistake: Planted) -> bool {
+    /// Whether a test has injected this mistake.
+    fn has_bug(&self, mistake: InjectedBug) -> bool {
         #[cfg(test)]
-        return self.planted == Some(mistake);
+        return self.injected_bug == Some(mistake);
         #[cfg(not(test))]
         {
             let _ = mistake;
@@ -187,68 +189,74 @@ impl<S: Clone + PartialEq, V: Clone> Process<S, V> {
     /// What comes next.
     pub(crate) fn step(&self) -> Step<S, V> {
         let own = || self.goal.stage().clone();
-        let ask = match &self.phase {
-            Phase::Look | Phase::Resolve(Resolve::Slot) => CallExecutor::Slot,
-            Phase::CheckStage(_) | Phase::Resolve(Resolve::Stage) => CallExecutor::Stage(own()),
-            Phase::CheckTarget(_) | Phase::Resolve(Resolve::Target) => CallExecutor::Target(own()),
-            Phase::Fill { revision, .. } => CallExecutor::Swap(*revision, Some(self.goal.clone())),
-            Phase::CleanUp => CallExecutor::Delete(own()),
-            Phase::Carry(carry) => carry.ask(),
+        let operation = match &self.phase {
+            Phase::ReadSlot | Phase::Resolve(Resolve::Slot) => Operation::Slot,
+            Phase::CheckStage(_) | Phase::Resolve(Resolve::Stage) => Operation::Stage(own()),
+            Phase::CheckTarget(_) | Phase::Resolve(Resolve::Target) => Operation::Target(own()),
+            Phase::FillSlot { revision, .. } => Operation::Swap(*revision, Some(self.goal.clone())),
+            Phase::DeleteStage => Operation::Delete(own()),
+            Phase::Execute(execution) => execution.operation(),
             Phase::End(outcome) => return Step::End(outcome.clone()),
         };
-        Step::CallExecutor(ask)
+        Step::Request(operation)
     }
 
-    /// Goes on by the answer to what [`step`](Self::step) asked.
-    pub(crate) fn answered(&mut self, answer: Answer<S, V>) {
+    /// Advances by the response to the request of [`step`](Self::step).
+    pub(crate) fn on_answer(&mut self, answer: Answer<S, V>) {
         self.phase = self.after(answer);
     }
 
     fn after(&self, answer: Answer<S, V>) -> Phase<S, V> {
         match (self.phase.clone(), answer) {
-            (Phase::Look, Answer::Slot(revision, None)) => match self.goal {
-                Intent::Create(_) if self.is_planted(Planted::NoCheckAfterTheLook) => Phase::Fill {
-                    revision,
-                    unsure: false,
-                },
+            (Phase::ReadSlot, Answer::Slot(revision, None)) => match self.goal {
+                Intent::Create(_) if self.has_bug(InjectedBug::NoCheckAfterTheLook) => {
+                    Phase::FillSlot {
+                        revision,
+                        unsure: false,
+                    }
+                }
                 _ => Phase::CheckStage(revision),
             },
-            (Phase::Look, Answer::Slot(revision, Some(intent))) => carry(revision, intent),
-            (Phase::CheckStage(revision), Answer::Stage(Presence::There)) => match self.goal {
+            (Phase::ReadSlot, Answer::Slot(revision, Some(intent))) => execute(revision, intent),
+            (Phase::CheckStage(revision), Answer::Stage(Presence::Present)) => match self.goal {
                 Intent::Create(_) => Phase::CheckTarget(revision),
-                Intent::Discard(_) => Phase::Fill {
+                Intent::Discard(_) => Phase::FillSlot {
                     revision,
                     unsure: false,
                 },
             },
-            // No swap of ours was made until now, so nobody can have carried it out.
-            (Phase::CheckStage(_), Answer::Stage(Presence::Gone)) => Phase::End(Outcome::Discarded),
+            // No swap was attempted yet, so nobody can have carried it out.
+            (Phase::CheckStage(_), Answer::Stage(Presence::Absent)) => {
+                Phase::End(Outcome::Discarded)
+            }
             (Phase::CheckTarget(revision), Answer::Target(target)) => match target {
-                Target::Absent => Phase::Fill {
+                NameState::Absent => Phase::FillSlot {
                     revision,
                     unsure: false,
                 },
-                Target::Own(version) => Phase::End(Outcome::Created(version)),
-                Target::Other => Phase::CleanUp,
+                NameState::Own(version) => Phase::End(Outcome::Created(version)),
+                NameState::Other => Phase::DeleteStage,
             },
-            (Phase::Fill { .. }, Answer::Swapped(revision)) => carry(revision, self.goal.clone()),
-            (Phase::Fill { unsure, .. }, Answer::Refused) => {
-                if unsure && !self.is_planted(Planted::RefusedAfterLostIsNotOurs) {
+            (Phase::FillSlot { .. }, Answer::Swapped(revision)) => {
+                execute(revision, self.goal.clone())
+            }
+            (Phase::FillSlot { unsure, .. }, Answer::Refused) => {
+                if unsure && !self.has_bug(InjectedBug::RefusedAfterLostIsNotOurs) {
                     Phase::Resolve(Resolve::Slot)
                 } else {
-                    Phase::Look
+                    Phase::ReadSlot
                 }
             }
-            // The same swap until the revision has moved: then no copy of it that is still on its way can be made.
-            (Phase::Fill { revision, .. }, Answer::LostResponse) => Phase::Fill {
+            // The same swap until the revision has changed: then no delayed copy of it can succeed.
+            (Phase::FillSlot { revision, .. }, Answer::LostResponse) => Phase::FillSlot {
                 revision,
                 unsure: true,
             },
             (Phase::Resolve(step), answer) => self.resolved(step, answer),
-            (Phase::Carry(carry), answer) => self.carried(carry, answer),
-            // It is garbage now, whether it is gone or not.
-            (Phase::CleanUp, _) => Phase::End(Outcome::Exists),
-            // A read whose reply was lost is asked again.
+            (Phase::Execute(execution), answer) => self.executed(execution, answer),
+            // It is garbage now, deleted or not.
+            (Phase::DeleteStage, _) => Phase::End(Outcome::Exists),
+            // A read whose response was lost is repeated.
             (phase, _) => phase,
         }
     }
@@ -256,16 +264,16 @@ impl<S: Clone + PartialEq, V: Clone> Process<S, V> {
     fn resolved(&self, step: Resolve, answer: Answer<S, V>) -> Phase<S, V> {
         match (step, answer) {
             (Resolve::Slot, Answer::Slot(revision, Some(intent))) if intent == self.goal => {
-                carry(revision, intent)
+                execute(revision, intent)
             }
             (Resolve::Slot, Answer::Slot(..)) => Phase::Resolve(Resolve::Target),
-            (Resolve::Target, Answer::Target(Target::Own(version))) => {
+            (Resolve::Target, Answer::Target(NameState::Own(version))) => {
                 Phase::End(Outcome::Created(version))
             }
             (Resolve::Target, Answer::Target(_)) => Phase::Resolve(Resolve::Stage),
-            // It was never taken: what is taken loses its stage before the slot is cleared.
-            (Resolve::Stage, Answer::Stage(Presence::There)) => Phase::Look,
-            (Resolve::Stage, Answer::Stage(Presence::Gone)) => Phase::End(match self.goal {
+            // It was never used: a used stage is deleted before the slot is cleared.
+            (Resolve::Stage, Answer::Stage(Presence::Present)) => Phase::ReadSlot,
+            (Resolve::Stage, Answer::Stage(Presence::Absent)) => Phase::End(match self.goal {
                 Intent::Create(_) => Outcome::Unknown,
                 Intent::Discard(_) => Outcome::Discarded,
             }),
@@ -273,48 +281,51 @@ impl<S: Clone + PartialEq, V: Clone> Process<S, V> {
         }
     }
 
-    fn carried(&self, mut carry: Carry<S, V>, answer: Answer<S, V>) -> Phase<S, V> {
-        let creates = matches!(carry.intent, Intent::Create(_));
-        let planted = self.is_planted(Planted::ClearBeforeDelete) && creates;
-        carry.step = match (carry.step, answer) {
-            (CarryStep::Look, Answer::Target(Target::Own(_))) | (CarryStep::Copy, Answer::Done) => {
-                if planted {
-                    CarryStep::Read
+    fn executed(&self, mut execution: Execution<S, V>, answer: Answer<S, V>) -> Phase<S, V> {
+        let creates = matches!(execution.intent, Intent::Create(_));
+        let injected_bug = self.has_bug(InjectedBug::ClearBeforeDelete) && creates;
+        execution.step = match (execution.step, answer) {
+            (ExecutionStep::Look, Answer::Target(NameState::Own(_)))
+            | (ExecutionStep::Copy, Answer::Done) => {
+                if injected_bug {
+                    ExecutionStep::Read
                 } else {
-                    CarryStep::Delete
+                    ExecutionStep::Delete
                 }
             }
-            (CarryStep::Look, Answer::Target(_)) => CarryStep::Copy,
-            (CarryStep::Copy, Answer::LostResponse) => CarryStep::Look,
-            (CarryStep::Delete, Answer::Done) if planted => return self.cleared(carry),
-            (CarryStep::Delete, Answer::Done) if creates => CarryStep::Read,
-            (CarryStep::Delete, Answer::Done) => CarryStep::Clear,
-            (CarryStep::Read, Answer::Target(target)) => {
-                if let Target::Own(version) = target {
-                    carry.version = Some(version);
-                }
-                CarryStep::Clear
+            (ExecutionStep::Look, Answer::Target(_)) => ExecutionStep::Copy,
+            (ExecutionStep::Copy, Answer::LostResponse) => ExecutionStep::Look,
+            (ExecutionStep::Delete, Answer::Done) if injected_bug => {
+                return self.cleared(execution);
             }
-            (CarryStep::Clear, Answer::Swapped(_)) if planted => CarryStep::Delete,
-            (CarryStep::Clear, Answer::Swapped(_)) => return self.cleared(carry),
-            (CarryStep::Clear, Answer::Refused) => CarryStep::LookAgain,
-            (CarryStep::LookAgain, Answer::Slot(revision, intent)) => {
-                if intent.as_ref() != Some(&carry.intent) {
-                    return self.cleared(carry);
+            (ExecutionStep::Delete, Answer::Done) if creates => ExecutionStep::Read,
+            (ExecutionStep::Delete, Answer::Done) => ExecutionStep::Clear,
+            (ExecutionStep::Read, Answer::Target(target)) => {
+                if let NameState::Own(version) = target {
+                    execution.version = Some(version);
                 }
-                carry.revision = revision;
-                CarryStep::Clear
+                ExecutionStep::Clear
+            }
+            (ExecutionStep::Clear, Answer::Swapped(_)) if injected_bug => ExecutionStep::Delete,
+            (ExecutionStep::Clear, Answer::Swapped(_)) => return self.cleared(execution),
+            (ExecutionStep::Clear, Answer::Refused) => ExecutionStep::LookAgain,
+            (ExecutionStep::LookAgain, Answer::Slot(revision, intent)) => {
+                if intent.as_ref() != Some(&execution.intent) {
+                    return self.cleared(execution);
+                }
+                execution.revision = revision;
+                ExecutionStep::Clear
             }
             (step, _) => step,
         };
-        Phase::Carry(carry)
+        Phase::Execute(execution)
     }
 
-    fn cleared(&self, carry: Carry<S, V>) -> Phase<S, V> {
-        if carry.intent != self.goal {
-            return Phase::Look;
+    fn cleared(&self, execution: Execution<S, V>) -> Phase<S, V> {
+        if execution.intent != self.goal {
+            return Phase::ReadSlot;
         }
-        Phase::End(match (carry.intent, carry.version) {
+        Phase::End(match (execution.intent, execution.version) {
             (Intent::Discard(_), _) => Outcome::Discarded,
             (Intent::Create(_), Some(version)) => Outcome::Created(version),
             (Intent::Create(_), None) => Outcome::Unknown,
@@ -322,12 +333,12 @@ impl<S: Clone + PartialEq, V: Clone> Process<S, V> {
     }
 }
 
-fn carry<S, V>(revision: u64, intent: Intent<S>) -> Phase<S, V> {
+fn execute<S, V>(revision: u64, intent: Intent<S>) -> Phase<S, V> {
     let step = match intent {
-        Intent::Create(_) => CarryStep::Look,
-        Intent::Discard(_) => CarryStep::Delete,
+        Intent::Create(_) => ExecutionStep::Look,
+        Intent::Discard(_) => ExecutionStep::Delete,
     };
-    Phase::Carry(Carry {
+    Phase::Execute(Execution {
         revision,
         intent,
         step,
@@ -335,15 +346,15 @@ fn carry<S, V>(revision: u64, intent: Intent<S>) -> Phase<S, V> {
     })
 }
 
-impl<S: Clone, V> Carry<S, V> {
-    fn ask(&self) -> CallExecutor<S> {
+impl<S: Clone, V> Execution<S, V> {
+    fn operation(&self) -> Operation<S> {
         let stage = self.intent.stage().clone();
         match self.step {
-            CarryStep::Look | CarryStep::Read => CallExecutor::Target(stage),
-            CarryStep::Copy => CallExecutor::Copy(stage),
-            CarryStep::Delete => CallExecutor::Delete(stage),
-            CarryStep::Clear => CallExecutor::Swap(self.revision, None),
-            CarryStep::LookAgain => CallExecutor::Slot,
+            ExecutionStep::Look | ExecutionStep::Read => Operation::Target(stage),
+            ExecutionStep::Copy => Operation::Copy(stage),
+            ExecutionStep::Delete => Operation::Delete(stage),
+            ExecutionStep::Clear => Operation::Swap(self.revision, None),
+            ExecutionStep::LookAgain => Operation::Slot,
         }
     }
 }

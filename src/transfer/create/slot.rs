@@ -1,32 +1,45 @@
-//! [`Stage`] and its form in a bucket's info: what a carrier has to know, whoever began.
+//! [`CreateSlot`], and the entry in its bucket's info.
 
 use serde::{Deserialize, Serialize};
 
 use super::protocol::Intent;
-use super::{CREATE_STAGES, is_create_stage};
+use super::stage::{Stage, is_create_stage, is_stage_name};
 use crate::error::{Error, ErrorKind};
-use crate::types::{BucketId, FileId, FileName};
+use crate::transfer::bucket::BucketHandle;
+use crate::types::FileName;
 
-/// The entry of the bucket's info.
+/// The key of the entry.
 pub(super) const KEY: &str = "b2kit-create";
 
-/// The entry of a stage's info, and of the file's that was made of it.
-pub(super) const NONCE: &str = "b2kit-create-nonce";
-
-/// The form of the entry that this version of the crate writes, and the only one it reads.
-const FORM: u32 = 1;
-
-/// Bytes that are in B2 already, to become a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Stage {
-    pub(super) file_id: FileId,
-    pub(super) file_name: Box<str>,
-    pub(super) nonce: Box<str>,
-    /// Where it is, and where the file will be.
-    pub(super) bucket_id: BucketId,
-    /// What the file will be called. Of a stage that is only discarded nobody knows.
-    pub(super) target: Option<FileName>,
+/// The place where writers agree on who creates a file: one entry, `b2kit-create`, of a bucket's
+/// info.
+///
+/// All who may create the same name have to use the same slot. Creates take turns at it, so use one
+/// slot for each set of names that belong together, such as a table. A small bucket of its own is
+/// best: updating a bucket needs `writeBuckets`, which a key restricted to buckets can't have, and
+/// the client of that bucket may have another key than the one for the files. The bucket of the
+/// files works as well. Its other info entries stay as they are.
+#[derive(Debug, Clone)]
+pub struct CreateSlot {
+    bucket: BucketHandle,
 }
+
+impl CreateSlot {
+    /// The slot of this bucket, accessed through the handle's client.
+    #[must_use]
+    pub const fn new(bucket: BucketHandle) -> Self {
+        Self { bucket }
+    }
+
+    /// The bucket whose info has the entry.
+    #[must_use]
+    pub const fn bucket(&self) -> &BucketHandle {
+        &self.bucket
+    }
+}
+
+/// The format of the entry that is written, and the only one that is read.
+const FORM: u32 = 1;
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -56,26 +69,7 @@ enum Op {
     Unknown,
 }
 
-/// The name of a new stage. It ends as the file's name does, since B2 may choose the content type by that.
-pub(super) fn stage_name(nonce: &str, target: &FileName) -> Result<FileName, Error> {
-    let name = target.as_str();
-    let last = name.rsplit('/').next().unwrap_or(name);
-    let ending = last.rsplit_once('.').map(|(_, ending)| ending);
-    let ending = ending.filter(|ending| (1..=20).contains(&ending.len()));
-    FileName::new(match ending {
-        Some(ending) => format!("{CREATE_STAGES}{nonce}.{ending}"),
-        None => format!("{CREATE_STAGES}{nonce}"),
-    })
-}
-
-/// Whether a stage with this nonce is called so.
-pub(super) fn fits(file_name: &str, nonce: &str) -> bool {
-    is_create_stage(file_name)
-        && nonce.len() >= 32
-        && file_name[CREATE_STAGES.len()..].starts_with(nonce)
-}
-
-/// As the entry of a bucket's info.
+/// The entry of an intent.
 pub(super) fn write(intent: &Intent<Stage>) -> String {
     let stage = intent.stage();
     let entry = Entry {
@@ -90,10 +84,11 @@ pub(super) fn write(intent: &Intent<Stage>) -> String {
         nonce: stage.nonce.to_string(),
         file_name: stage.target.as_ref().map(|name| name.as_str().to_owned()),
     };
-    serde_json::to_string(&entry).expect("texts and a number are JSON")
+    serde_json::to_string(&entry).expect("strings and a number are valid JSON")
 }
 
-/// What an entry says. What can't have been written by this crate is an error: nothing is deleted on its word.
+/// Reads an entry. What this crate can't have written is an error: nothing is deleted because of
+/// it.
 pub(super) fn read(entry: &str) -> Result<Intent<Stage>, Error> {
     let unread = |why: &str| {
         let what = format!("the entry \"{KEY}\" of the bucket's info {why}");
@@ -102,13 +97,13 @@ pub(super) fn read(entry: &str) -> Result<Intent<Stage>, Error> {
     let entry: Entry =
         serde_json::from_str(entry).map_err(|_| unread("is not what b2kit writes"))?;
     if entry.form != FORM {
-        return Err(unread("is of another version of b2kit"));
+        return Err(unread("was written by another version of b2kit"));
     }
-    if !fits(&entry.stage_name, &entry.nonce)
+    if !is_stage_name(&entry.stage_name, &entry.nonce)
         || entry.stage_id.is_empty()
         || entry.bucket_id.is_empty()
     {
-        return Err(unread("names no stage"));
+        return Err(unread("does not name a stage"));
     }
     let stage = |target| Stage {
         file_id: entry.stage_id.as_str().into(),
@@ -119,9 +114,9 @@ pub(super) fn read(entry: &str) -> Result<Intent<Stage>, Error> {
     };
     match (entry.op, entry.file_name) {
         (Op::Create, Some(name)) => {
-            let name = FileName::new(name).map_err(|_| unread("names no file"))?;
+            let name = FileName::new(name).map_err(|_| unread("does not name a file"))?;
             if is_create_stage(name.as_str()) {
-                return Err(unread("makes a file of a stage's name"));
+                return Err(unread("creates a file under the name of a stage"));
             }
             Ok(Intent::Create(stage(Some(name))))
         }
@@ -132,6 +127,7 @@ pub(super) fn read(entry: &str) -> Result<Intent<Stage>, Error> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::stage::CREATE_STAGES;
     use super::*;
 
     fn stage(target: Option<&str>) -> Stage {
@@ -146,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_and_the_longest_fits_into_a_buckets_info() {
+    fn slot_entries_round_trip_and_the_longest_fits_into_bucket_info() {
         let longest = "\"".repeat(1_024);
         for intent in [
             Intent::Create(stage(Some("a/b \"c\".json"))),
@@ -160,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_this_crate_would_not_write_is_not_acted_upon() {
+    fn an_entry_that_this_crate_would_not_write_is_a_protocol_error() {
         let good = write(&Intent::Create(stage(Some("f"))));
         for (part, wrong) in [
             (r#""form":1"#, r#""form":2"#),
@@ -177,22 +173,5 @@ mod tests {
             let error = read(&good.replace(part, wrong)).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Protocol, "{wrong}");
         }
-    }
-
-    #[test]
-    fn a_stage_is_called_by_its_nonce_and_ends_as_the_file_does() {
-        let nonce = "0123456789abcdef0123456789abcdef";
-        for (target, ending) in [
-            ("a/b.json", ".json"),
-            ("a.b/c", ""),
-            ("a.", ""),
-            ("c.tar.gz", ".gz"),
-            (&format!("x.{}", "y".repeat(21)), ""),
-        ] {
-            let name = stage_name(nonce, &FileName::new(target).unwrap()).unwrap();
-            assert_eq!(name.as_str(), format!("{CREATE_STAGES}{nonce}{ending}"));
-            assert!(fits(name.as_str(), nonce));
-        }
-        assert!(!fits(".b2kit-create/", ""));
     }
 }

@@ -1,56 +1,58 @@
-//! Who a partial file belongs to: made, taken over or removed only by who has it locked, and only where it is its own.
+//! Claims partial files: one is created, taken over or removed only by the process that has locked
+//! it, and only if it is its own.
 
 use std::ffi::OsStr;
 use std::fs::{File, TryLockError};
 use std::io;
 
-use super::dir::{Dir, Found};
+use super::dir::{Dir, FileStatus};
 
-/// What was at a name.
+/// What is at a name.
 #[derive(Debug)]
 pub(super) enum Claim {
     /// Nothing.
-    Nothing,
-    /// A regular file of this user's with no other name, which nobody works on: opened and locked.
-    Left(File, Found),
-    /// A file that somebody works on.
-    Busy,
-    /// Something else. It is left alone.
-    Foreign,
+    Missing,
+    /// A regular file of this user with no other name, which no process has locked: now open and
+    /// locked.
+    Claimed(File, FileStatus),
+    /// A file that another process has locked.
+    Locked,
+    /// Something else, which is left alone.
+    NotOurs,
 }
 
-/// Takes what is at this name, if it is this user's and nobody works on it.
-pub(super) fn take(dir: &Dir, name: &OsStr) -> io::Result<Claim> {
+/// Claims what is at this name, if it is this user's and not locked.
+pub(super) fn claim(dir: &Dir, name: &OsStr) -> io::Result<Claim> {
     let file = match dir.open_file(name) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Claim::Nothing),
-        // A link, a directory, a file of somebody else's.
-        Err(_) => return Ok(Claim::Foreign),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Claim::Missing),
+        // A link, a directory, or a file of another user.
+        Err(_) => return Ok(Claim::NotOurs),
     };
-    if !Dir::look_at(&file)?.is_own_file() {
-        return Ok(Claim::Foreign);
+    if !Dir::file_status(&file)?.is_exclusively_ours() {
+        return Ok(Claim::NotOurs);
     }
     match file.try_lock() {
         Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Ok(Claim::Busy),
-        // Without locks nobody knows whether it is in use.
-        Err(TryLockError::Error(_)) => return Ok(Claim::Foreign),
+        Err(TryLockError::WouldBlock) => return Ok(Claim::Locked),
+        // Without locks it is unknown whether the file is in use.
+        Err(TryLockError::Error(_)) => return Ok(Claim::NotOurs),
     }
-    // Who had it locked may have put it in its target's place, or changed it, before this lock.
-    let found = Dir::look_at(&file)?;
-    if !leads_to(dir, name, found)? {
-        return Ok(Claim::Busy);
+    // The process that had it locked may have renamed or changed it before this lock.
+    let status = Dir::file_status(&file)?;
+    if !name_refers_to(dir, name, status)? {
+        return Ok(Claim::Locked);
     }
-    Ok(if found.is_own_file() {
-        Claim::Left(file, found)
+    Ok(if status.is_exclusively_ours() {
+        Claim::Claimed(file, status)
     } else {
-        Claim::Foreign
+        Claim::NotOurs
     })
 }
 
-/// Makes a file with this name, and locks it where there are locks. `None` if there is something with this name, or
-/// somebody has taken the file in the moment before the lock.
-pub(super) fn make(dir: &Dir, name: &OsStr) -> io::Result<Option<(File, Found)>> {
+/// Creates a file with this name, and locks it if the file system has locks. `None` if the name is
+/// taken, or another process locked the file first.
+pub(super) fn create_locked(dir: &Dir, name: &OsStr) -> io::Result<Option<(File, FileStatus)>> {
     let file = match dir.create(name) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(None),
         made => made?,
@@ -58,29 +60,30 @@ pub(super) fn make(dir: &Dir, name: &OsStr) -> io::Result<Option<(File, Found)>>
     if let Err(TryLockError::WouldBlock) = file.try_lock() {
         return Ok(None);
     }
-    let found = Dir::look_at(&file)?;
-    Ok(leads_to(dir, name, found)?.then_some((file, found)))
+    let status = Dir::file_status(&file)?;
+    Ok(name_refers_to(dir, name, status)?.then_some((file, status)))
 }
 
-/// Makes a file with this name, in the place of one that an earlier process has left. `None` if the name is not free.
-pub(super) fn make_anew(dir: &Dir, name: &OsStr) -> io::Result<Option<(File, Found)>> {
-    if let Some(made) = make(dir, name)? {
+/// Creates a file with this name in place of one that an earlier process left. `None` if the name
+/// is not free.
+pub(super) fn recreate_locked(dir: &Dir, name: &OsStr) -> io::Result<Option<(File, FileStatus)>> {
+    if let Some(made) = create_locked(dir, name)? {
         return Ok(Some(made));
     }
-    remove_left(dir, name)?;
-    make(dir, name)
+    remove_abandoned(dir, name)?;
+    create_locked(dir, name)
 }
 
-/// Removes what an earlier process has left at this name.
-pub(super) fn remove_left(dir: &Dir, name: &OsStr) -> io::Result<()> {
-    if let Claim::Left(_locked, _) = take(dir, name)? {
+/// Removes what an earlier process left at this name.
+pub(super) fn remove_abandoned(dir: &Dir, name: &OsStr) -> io::Result<()> {
+    if let Claim::Claimed(_locked, _) = claim(dir, name)? {
         dir.remove(name)?;
     }
     Ok(())
 }
 
-/// Whether the name leads to this file.
-pub(super) fn leads_to(dir: &Dir, name: &OsStr, file: Found) -> io::Result<bool> {
-    let there = dir.look(name)?;
+/// Whether the name still refers to this file.
+pub(super) fn name_refers_to(dir: &Dir, name: &OsStr, file: FileStatus) -> io::Result<bool> {
+    let there = dir.status_of(name)?;
     Ok(there.is_some_and(|there| there.identity == file.identity))
 }

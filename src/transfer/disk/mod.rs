@@ -1,16 +1,27 @@
-//! Files of the local disk, read and written on a small pool of threads, so that no executor waits for a disk.
+//! Files of the local disk, read and written on a small pool of threads, so that no executor waits
+//! for a disk.
 //!
-//! `read` is the way up. On the way down: `place` is where a file goes, `dir` the directory that is held open for it; `write`
-//! brings it there, under a name that `claim` has to itself; `state` keeps for a later process what `partial` says; `mode` is
-//! what others may do with it in the end.
+//! - `read`: reads sources
+//! - `target`: where a downloaded file goes, and the names of partial files beside it
+//! - `temp_file`: the partial file, under a name that `claim` has locked
+//! - `state`, `partial`: what a resumable download leaves for a later process
+//! - `mode`: the permissions of the finished file
+//! - `dir`: a directory held open; `jobs`: the pool; `positioned_io`: reads and writes at an offset
 
 mod claim;
 mod dir;
+mod jobs;
 mod mode;
-pub(super) mod partial;
-pub(super) mod place;
+mod partial;
+mod positioned_io;
 mod read;
 mod state;
-pub(super) mod write;
+mod target;
+mod temp_file;
 
-pub(super) use read::{SourceFile, read};
+pub(super) use self::jobs::on_pool;
+pub(super) use self::partial::{PartialDownload, SavedState};
+pub(super) use self::positioned_io::{hash_at, write_at};
+pub(super) use self::read::{SourceFile, read};
+pub(super) use self::target::{TargetPath, is_reserved_path};
+pub(super) use self::temp_file::{ResumeOutcome, TempFile};

@@ -1,4 +1,4 @@
-//! What others may do with a file that is finished.
+//! The permissions of a finished file.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -6,30 +6,36 @@ use std::io;
 
 use b2kit_core::adapter::is_exhaustion;
 
-use super::dir::{Dir, Found, Kind};
+use super::dir::{Dir, FileKind, FileStatus};
 
-/// What nobody else may open.
+/// Only the owner can open it.
 const PRIVATE: u32 = 0o600;
 
-/// Gives a file the mode of the one that it replaces, or that of a new one. Nobody else could open it so far.
-pub(super) fn settle(dir: &Dir, file: &File, target: &OsStr, empty: &OsStr) -> io::Result<()> {
-    let replaced = dir.look(target)?;
-    let usual = if is_kept(replaced) {
+/// Gives a file the mode of the one that it replaces, or that of a new file. Until then only its
+/// owner can open it.
+pub(super) fn apply_final_mode(
+    dir: &Dir,
+    file: &File,
+    target: &OsStr,
+    empty: &OsStr,
+) -> io::Result<()> {
+    let replaced = dir.status_of(target)?;
+    let usual = if keeps_mode(replaced) {
         0
     } else {
-        match dir.usual_mode(empty) {
-            // There will be room.
+        match dir.default_mode(empty) {
+            // The caller retries.
             Err(error) if is_exhaustion(&error) => return Err(error),
-            // Where no file can be made for a moment, it stays private.
+            // If no file can be created to find out, it stays private.
             usual => usual.unwrap_or(PRIVATE),
         }
     };
-    let mode = finished(replaced, usual);
-    if Dir::look_at(file)?.mode == mode {
+    let mode = final_mode(replaced, usual);
+    if Dir::file_status(file)?.mode == mode {
         return Ok(());
     }
     match Dir::set_mode(file, mode) {
-        // Some file systems have one mode for all.
+        // Some file systems have one mode for all files.
         Err(error)
             if matches!(
                 error.kind(),
@@ -42,58 +48,59 @@ pub(super) fn settle(dir: &Dir, file: &File, target: &OsStr, empty: &OsStr) -> i
     }
 }
 
-/// Takes that back, for a file that could not be put in its target's place; unless somebody may be writing to it.
-pub(super) fn unsettle(file: &File) {
-    if Dir::look_at(file).is_ok_and(|found| found.mode & 0o022 == 0) {
+/// Takes that back for a file that could not be renamed, unless others could write to it meanwhile.
+pub(super) fn make_private(file: &File) {
+    if Dir::file_status(file).is_ok_and(|status| status.mode & 0o022 == 0) {
         let _ = Dir::set_mode(file, PRIVATE);
     }
 }
 
-/// A link's own mode says nothing.
-fn is_kept(replaced: Option<Found>) -> bool {
-    replaced.is_some_and(|found| found.kind == Kind::File && found.is_ours)
+/// Whether the replaced file's mode is kept. A link's own mode means nothing.
+fn keeps_mode(replaced: Option<FileStatus>) -> bool {
+    replaced.is_some_and(|status| status.kind == FileKind::File && status.is_ours)
 }
 
 /// The mode of a finished file, where a new one gets `usual`.
 ///
-/// What somebody else has put there may have been opened to all on purpose, or closed: the less of both it is.
-fn finished(replaced: Option<Found>, usual: u32) -> u32 {
+/// Another user's file may have been opened or closed to others on purpose: the result allows what
+/// both modes allow.
+fn final_mode(replaced: Option<FileStatus>, usual: u32) -> u32 {
     match replaced {
-        // Never that of a program that runs as its owner.
-        Some(found) if is_kept(replaced) => found.mode & 0o777,
-        Some(found) if found.kind == Kind::File => found.mode & usual,
+        // Without the set-user-ID and set-group-ID bits.
+        Some(status) if keeps_mode(replaced) => status.mode & 0o777,
+        Some(status) if status.kind == FileKind::File => status.mode & usual,
         _ => usual,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::dir::Identity;
+    use super::super::dir::FileIdentity;
     use super::*;
 
     #[test]
-    fn an_own_file_keeps_its_mode_and_one_of_somebody_else_opens_nothing() {
+    fn an_own_file_keeps_its_mode_and_a_foreign_one_grants_no_more() {
         let there = |mode, is_ours, kind| {
-            Some(Found {
+            Some(FileStatus {
                 kind,
                 is_ours,
                 links: 1,
                 mode,
-                identity: Identity { device: 0, file: 0 },
+                identity: FileIdentity { device: 0, file: 0 },
             })
         };
         for (replaced, usual, expected) in [
             (None, 0o644, 0o644),
             (None, 0o600, 0o600),
-            (there(0o755, true, Kind::File), 0, 0o755),
-            (there(0o400, true, Kind::File), 0, 0o400),
-            (there(0o6755, true, Kind::File), 0, 0o755),
-            (there(0o666, false, Kind::File), 0o644, 0o644),
-            (there(0o600, false, Kind::File), 0o644, 0o600),
-            (there(0o777, true, Kind::Link), 0o640, 0o640),
+            (there(0o755, true, FileKind::File), 0, 0o755),
+            (there(0o400, true, FileKind::File), 0, 0o400),
+            (there(0o6755, true, FileKind::File), 0, 0o755),
+            (there(0o666, false, FileKind::File), 0o644, 0o644),
+            (there(0o600, false, FileKind::File), 0o644, 0o600),
+            (there(0o777, true, FileKind::Link), 0o640, 0o640),
         ] {
             assert_eq!(
-                finished(replaced, usual),
+                final_mode(replaced, usual),
                 expected,
                 "{replaced:?} {usual:o}"
             );

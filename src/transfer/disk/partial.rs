@@ -1,63 +1,64 @@
-//! [`Partial`]: what is there of a file that did not come to its end, written beside it for a later process.
+//! [`PartialDownload`]: which bytes of which version are in a partial file, written beside it for a
+//! later process.
 
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::dir::Identity;
+use super::dir::FileIdentity;
 use crate::client::SigningKey;
-use crate::transfer::download::Spans;
+use crate::transfer::range_set::RangeSet;
 use crate::types::FileId;
 
-/// The version of the format. What has a later one is not read, and the download begins anew.
+/// The format that is written. A later one is not read, and the download starts over.
 const FORMAT: u32 = 2;
 
-/// The version that was not signed.
+/// The format before states were signed, which is still read.
 const UNSIGNED: u32 = 1;
 
-/// No honest state is larger: there are as many stretches as ranges under way, and one.
+/// The largest state that is read: one has as many ranges as are downloaded at once, and one.
 pub(super) const LIMIT: u64 = 1 << 20;
 
-/// Which bytes of which version are there. It holds no secret.
+/// Which bytes of which version are in a partial file. It holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::transfer) struct Partial {
-    pub(in crate::transfer) file_id: FileId,
-    /// Of the whole file.
-    pub(in crate::transfer) content_length: u64,
-    /// The bytes that are wanted; the first of them is the first in the file on disk.
-    pub(in crate::transfer) wanted: Range<u64>,
-    /// Those of them that are there.
-    pub(in crate::transfer) done: Spans,
+pub(crate) struct PartialDownload {
+    pub(crate) file_id: FileId,
+    /// The length of the whole file.
+    pub(crate) content_length: u64,
+    /// The requested range; its first byte is the first in the file on disk.
+    pub(crate) wanted: Range<u64>,
+    /// The ranges of it that are on disk.
+    pub(crate) done: RangeSet,
 }
 
-/// A state that was found.
+/// A state that was status.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::transfer) struct Left {
-    pub(in crate::transfer) partial: Partial,
-    /// Who has this user's key has written it, about this very file, and no byte was taken away since. What is not proven
-    /// has to be verified, or fetched again.
-    pub(in crate::transfer) is_proven: bool,
+pub(crate) struct SavedState {
+    pub(crate) partial: PartialDownload,
+    /// It was signed with this user's key, about this very file, and no byte was cut off since.
+    /// Otherwise the bytes have to be verified, or downloaded again.
+    pub(crate) is_authenticated: bool,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Document {
+struct StateDocument {
     b2kit_partial_download: u32,
     file_id: String,
     content_length: u64,
     wanted: (u64, u64),
     done: Vec<(u64, u64)>,
-    /// Of the file with the bytes: its inode, for devices may have another number after the next start.
+    /// The inode of the partial file; not its device, whose number may change at the next boot.
     #[serde(skip_serializing_if = "Option::is_none")]
     inode: Option<u64>,
-    /// Of all that stands before, as it is written.
+    /// The signature of everything before it, as written.
     #[serde(skip_serializing_if = "Option::is_none")]
     signature: Option<String>,
 }
 
-impl Partial {
-    /// The state of the file that the system knows by this.
-    pub(super) fn write(&self, of: Identity, key: &SigningKey) -> Vec<u8> {
-        let mut document = Document {
+impl PartialDownload {
+    /// The signed state of the file with this identity.
+    pub(super) fn write(&self, of: FileIdentity, key: &SigningKey) -> Vec<u8> {
+        let mut document = StateDocument {
             b2kit_partial_download: FORMAT,
             file_id: self.file_id.as_str().to_owned(),
             content_length: self.content_length,
@@ -65,7 +66,7 @@ impl Partial {
             done: self
                 .done
                 .iter()
-                .map(|span| (span.start, span.end))
+                .map(|range| (range.start, range.end))
                 .collect(),
             inode: Some(of.file),
             signature: None,
@@ -74,24 +75,27 @@ impl Partial {
         document.bytes()
     }
 
-    /// Without the bytes at the end of the file on disk, so many of those that are there.
+    /// Without this many bytes at the end of the file on disk.
     pub(super) fn without_last(&self, bytes: u64) -> Self {
-        let end = self.done.iter().last().map_or(0, |span| span.end);
-        self.up_to(end.saturating_sub(bytes))
+        let end = self.done.iter().last().map_or(0, |range| range.end);
+        self.truncated_to(end.saturating_sub(bytes))
     }
 
-    /// How long the file on disk has to be.
+    /// The length that the file on disk has to have.
     pub(super) fn len_on_disk(&self) -> u64 {
-        let end = self.done.iter().last().map_or(0, |span| span.end);
+        let end = self.done.iter().last().map_or(0, |range| range.end);
         end.saturating_sub(self.wanted.start)
     }
 
-    fn up_to(&self, end: u64) -> Self {
-        let spans = self.done.iter().map(|span| span.start..span.end.min(end));
-        let mut done = Spans::default();
-        spans
-            .filter(|span| !span.is_empty())
-            .for_each(|span| done.insert(span));
+    fn truncated_to(&self, end: u64) -> Self {
+        let ranges = self
+            .done
+            .iter()
+            .map(|range| range.start..range.end.min(end));
+        let mut done = RangeSet::default();
+        ranges
+            .filter(|range| !range.is_empty())
+            .for_each(|range| done.insert(range));
         Self {
             done,
             ..self.clone()
@@ -99,36 +103,41 @@ impl Partial {
     }
 }
 
-impl Left {
-    /// Reads the state of the file that the system knows by this, and is so long; nothing that contradicts itself.
-    pub(super) fn read(document: &[u8], length: u64, of: Identity, key: &SigningKey) -> Option<Self> {
-        let mut document: Document = serde_json::from_slice(document).ok()?;
+impl SavedState {
+    /// Reads the state of the file with this identity and length. `None` if it contradicts itself.
+    pub(super) fn read(
+        document: &[u8],
+        length: u64,
+        of: FileIdentity,
+        key: &SigningKey,
+    ) -> Option<Self> {
+        let mut document: StateDocument = serde_json::from_slice(document).ok()?;
         let is_signed = match (document.b2kit_partial_download, document.signature.take()) {
             (FORMAT, Some(signature)) if key.verify(&document.signed(), &signature) => true,
             (UNSIGNED, None) => false,
             _ => return None,
         };
         let (start, end) = document.wanted;
-        let done = Spans::read(document.done.iter().map(|(start, end)| *start..*end))?;
-        let is_within = |span: &Range<u64>| start <= span.start && span.end <= end;
+        let done = RangeSet::from_sorted(document.done.iter().map(|(start, end)| *start..*end))?;
+        let is_within = |range: &Range<u64>| start <= range.start && range.end <= end;
         if start > end || end > document.content_length || !done.iter().all(is_within) {
             return None;
         }
-        let noted = Partial {
+        let noted = PartialDownload {
             file_id: document.file_id.into(),
             content_length: document.content_length,
             wanted: start..end,
             done,
         };
-        let partial = noted.up_to(start.saturating_add(length));
+        let partial = noted.truncated_to(start.saturating_add(length));
         Some(Self {
-            is_proven: is_signed && document.inode == Some(of.file) && partial == noted,
+            is_authenticated: is_signed && document.inode == Some(of.file) && partial == noted,
             partial,
         })
     }
 }
 
-impl Document {
+impl StateDocument {
     fn signed(&self) -> Vec<u8> {
         [b"state\n", &*self.bytes()].concat()
     }
@@ -143,22 +152,22 @@ mod tests {
     use super::*;
     use crate::types::Secret;
 
-    const OF: Identity = Identity { device: 3, file: 7 };
+    const OF: FileIdentity = FileIdentity { device: 3, file: 7 };
 
     fn key(key: &str) -> SigningKey {
         SigningKey::derived_from(&Secret::new(key))
     }
 
-    fn spans(of: &[(u64, u64)]) -> Spans {
-        Spans::read(of.iter().map(|(start, end)| *start..*end)).unwrap()
+    fn ranges(of: &[(u64, u64)]) -> RangeSet {
+        RangeSet::from_sorted(of.iter().map(|(start, end)| *start..*end)).unwrap()
     }
 
-    fn partial() -> Partial {
-        Partial {
+    fn partial() -> PartialDownload {
+        PartialDownload {
             file_id: "4_z1_f2".into(),
             content_length: 100,
             wanted: 10..90,
-            done: spans(&[(10, 20), (40, 50)]),
+            done: ranges(&[(10, 20), (40, 50)]),
         }
     }
 
@@ -166,12 +175,12 @@ mod tests {
         String::from_utf8(partial().write(OF, &key("key"))).unwrap()
     }
 
-    fn read(document: &str, length: u64) -> Option<Left> {
-        Left::read(document.as_bytes(), length, OF, &key("key"))
+    fn read(document: &str, length: u64) -> Option<SavedState> {
+        SavedState::read(document.as_bytes(), length, OF, &key("key"))
     }
 
     #[test]
-    fn the_format_is_pinned() {
+    fn a_state_is_written_in_format_2() {
         let written = written();
         let (body, signature) = written.split_once(r#","signature":""#).unwrap();
         assert_eq!(
@@ -181,30 +190,30 @@ mod tests {
         assert_eq!(&signature[..16], "b0b4a101d9cca5f5");
         let left = read(&written, 40).unwrap();
         assert_eq!(left.partial, partial());
-        assert!(left.is_proven);
+        assert!(left.is_authenticated);
     }
 
     #[test]
-    fn a_state_of_the_unsigned_format_is_read_and_proves_nothing() {
+    fn a_state_of_format_1_is_read_and_not_authenticated() {
         let old = r#"{"b2kit_partial_download":1,"file_id":"4_z1_f2","content_length":100,"wanted":[10,90],"done":[[10,20],[40,50]]}"#;
         let left = read(old, 40).unwrap();
         assert_eq!(left.partial, partial());
-        assert!(!left.is_proven);
+        assert!(!left.is_authenticated);
         let dressed_up = old.replace("download\":1", "download\":2");
         assert_eq!(read(&dressed_up, 40), None);
     }
 
     #[test]
-    fn a_state_proves_nothing_of_another_file_or_one_that_was_cut() {
-        let other = Identity { device: 3, file: 8 };
-        let left = Left::read(written().as_bytes(), 40, other, &key("key")).unwrap();
-        assert!(left.partial == partial() && !left.is_proven);
+    fn a_state_of_another_or_a_truncated_file_is_not_authenticated() {
+        let other = FileIdentity { device: 3, file: 8 };
+        let left = SavedState::read(written().as_bytes(), 40, other, &key("key")).unwrap();
+        assert!(left.partial == partial() && !left.is_authenticated);
         // Devices are numbered anew when the system starts.
-        let moved = Identity { device: 4, file: 7 };
+        let moved = FileIdentity { device: 4, file: 7 };
         assert!(
-            Left::read(written().as_bytes(), 40, moved, &key("key"))
+            SavedState::read(written().as_bytes(), 40, moved, &key("key"))
                 .unwrap()
-                .is_proven
+                .is_authenticated
         );
         for (length, done) in [
             (39, &[(10, 20), (40, 49)][..]),
@@ -213,15 +222,15 @@ mod tests {
             (0, &[]),
         ] {
             let left = read(&written(), length).unwrap();
-            assert_eq!(left.partial.done, spans(done), "{length}");
-            assert!(!left.is_proven, "{length}");
+            assert_eq!(left.partial.done, ranges(done), "{length}");
+            assert!(!left.is_authenticated, "{length}");
         }
     }
 
     #[test]
-    fn nothing_is_read_that_another_key_has_signed_or_that_was_changed() {
+    fn a_state_signed_by_another_key_or_modified_is_not_read() {
         assert_eq!(
-            Left::read(written().as_bytes(), 40, OF, &key("other")),
+            SavedState::read(written().as_bytes(), 40, OF, &key("other")),
             None
         );
         let good = written();
@@ -243,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_contradicts_itself_is_not_read() {
+    fn a_contradictory_state_is_not_read() {
         let good = r#"{"b2kit_partial_download":1,"file_id":"4_z1_f2","content_length":100,"wanted":[10,90],"done":[[10,20],[40,50]]}"#;
         for (old, new) in [
             ("[10,90]", "[11,90]"),
@@ -261,18 +270,18 @@ mod tests {
             assert_ne!(bad, good);
             assert_eq!(read(&bad, 1_000), None, "{bad}");
         }
-        assert_eq!(Left::read(&[0xff; 9], 9, OF, &key("key")), None);
+        assert_eq!(SavedState::read(&[0xff; 9], 9, OF, &key("key")), None);
     }
 
     #[test]
-    fn bytes_are_given_up_from_the_end_of_the_file() {
+    fn a_state_can_be_shortened_from_the_end_of_the_file() {
         let done = |bytes| partial().without_last(bytes).done;
         assert_eq!(partial().len_on_disk(), 40);
         assert_eq!(done(0), partial().done);
-        assert_eq!(done(4), spans(&[(10, 20), (40, 46)]));
-        assert_eq!(done(10), spans(&[(10, 20)]));
+        assert_eq!(done(4), ranges(&[(10, 20), (40, 46)]));
+        assert_eq!(done(10), ranges(&[(10, 20)]));
         assert_eq!(partial().without_last(35).len_on_disk(), 5);
-        assert_eq!(done(1_000), Spans::default());
+        assert_eq!(done(1_000), RangeSet::default());
         assert_eq!(partial().without_last(1_000).len_on_disk(), 0);
     }
 }

@@ -1,4 +1,4 @@
-//! Reading: any stretch of a file, a chunk ahead of who wants it.
+//! Reads byte ranges of a file, one chunk ahead of the reader.
 
 use std::collections::VecDeque;
 use std::fs::{File, Metadata};
@@ -16,23 +16,27 @@ use blocking::{Task, unblock};
 use bytes::BytesMut;
 use futures_core::Stream;
 
-use super::super::source::{CHUNK, changed, unreadable};
+use super::positioned_io::read_at;
 use crate::api::Digest;
 use crate::error::{Error, ErrorKind};
+use crate::transfer::source_error::{changed, unreadable};
 use crate::types::{Sha1, Sha1Hasher, Timestamp};
 
-/// A file that is open for reading, and what it was like then.
-pub(in super::super) struct SourceFile {
+/// How much is read at once.
+const CHUNK: usize = 256 << 10;
+
+/// A file open for reading, and its length and modification time when it was opened.
+pub(crate) struct SourceFile {
     file: File,
     len: u64,
     modified: Option<SystemTime>,
 }
 
 impl SourceFile {
-    pub(in super::super) async fn open(path: PathBuf) -> Result<Self, Error> {
+    pub(crate) async fn open(path: PathBuf) -> Result<Self, Error> {
         unblock(move || {
             let named = |error| unreadable(&format!("{path:?} can't be read"), error);
-            // What is opened may be a pipe that nobody writes to: then opening it would wait for ever.
+            // Opening a pipe that nobody writes to would wait forever.
             let kind = std::fs::metadata(&path).map_err(named)?.file_type();
             let refused = |what: &str| Error::new(ErrorKind::Source, format!("{path:?} {what}"));
             if kind.is_dir() {
@@ -40,13 +44,15 @@ impl SourceFile {
             }
             if !kind.is_file() {
                 return Err(refused(
-                    "is no regular file; read it as a stream, which has no length",
+                    "is not a regular file; read it as a stream, which needs no length",
                 ));
             }
             let file = open(&path).map_err(named)?;
             let now = file.metadata().map_err(named)?;
             if !now.is_file() {
-                return Err(refused("was replaced by what is no regular file"));
+                return Err(refused(
+                    "was replaced by something that is not a regular file",
+                ));
             }
             Ok(Self {
                 file,
@@ -57,15 +63,15 @@ impl SourceFile {
         .await
     }
 
-    pub(in super::super) const fn len(&self) -> u64 {
+    pub(crate) const fn len(&self) -> u64 {
         self.len
     }
 
-    pub(in super::super) fn modified(&self) -> Option<Timestamp> {
+    pub(crate) fn modified(&self) -> Option<Timestamp> {
         Timestamp::from_system_time(self.modified?)
     }
 
-    /// Fills the chunk from there, and says so if the file is not what it was.
+    /// Fills the chunk from this position. Fails if the file has changed.
     fn fill(&self, chunk: &mut [u8], from: u64, last: bool) -> io::Result<()> {
         let mut filled = 0;
         while let Some(rest) = chunk.get_mut(filled..).filter(|rest| !rest.is_empty()) {
@@ -89,7 +95,7 @@ impl SourceFile {
 
 const CHANGED: &str = "the file was changed while it was read";
 
-/// Opens a file, and doesn't wait if it has become a pipe since it was looked at.
+/// Opens a file, without waiting if it has become a pipe meanwhile.
 fn open(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.read(true);
@@ -102,19 +108,10 @@ fn open(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-#[cfg(unix)]
-pub(super) fn read_at(file: &File, chunk: &mut [u8], from: u64) -> io::Result<usize> {
-    std::os::unix::fs::FileExt::read_at(file, chunk, from)
-}
-
-#[cfg(windows)]
-pub(super) fn read_at(file: &File, chunk: &mut [u8], from: u64) -> io::Result<usize> {
-    std::os::windows::fs::FileExt::seek_read(file, chunk, from)
-}
-
-/// The bytes of this stretch, hashed on the thread that reads them, where a digest is wanted: another than the one that
-/// sends. Before the last of them is given, the file is looked at once more, and the digest is there.
-pub(in super::super) fn read(
+/// The bytes of this range. If a digest is wanted, they are hashed on the thread that reads them,
+/// not on the one that sends. Before the last of them is returned, the file is checked for changes,
+/// and the digest is there.
+pub(crate) fn read(
     file: &Arc<SourceFile>,
     range: Range<u64>,
     digest: Option<&Digest>,
@@ -129,27 +126,27 @@ pub(in super::super) fn read(
         file: Arc::clone(file),
         range,
         job: None,
-        given: VecDeque::new(),
+        in_flight: VecDeque::new(),
     }
 }
 
-/// Chunks that are on their way to the network, at most, before memory for another is found.
-const GIVEN: usize = 3;
+/// The most chunks on their way to the network before memory for another is reused.
+const MAX_IN_FLIGHT: usize = 3;
 
 struct Chunks {
     file: Arc<SourceFile>,
     digest: Option<Digest>,
-    /// Of what was read; it is away while a chunk is read.
+    /// The hash so far; with the job while a chunk is read.
     hasher: Sha1Hasher,
-    /// What is still to be read.
+    /// The bytes still to be read.
     range: Range<u64>,
     job: Option<Task<io::Result<(BytesMut, Sha1Hasher)>>>,
-    /// What was given: its memory is used again once the network has let go of it.
-    given: VecDeque<Bytes>,
+    /// Chunks on their way: their memory is reused once the network has released them.
+    in_flight: VecDeque<Bytes>,
 }
 
 impl Chunks {
-    /// Starts to read the next chunk.
+    /// Starts reading the next chunk.
     fn begin(&mut self) {
         let left = self.range.end - self.range.start;
         if left == 0 {
@@ -176,10 +173,10 @@ impl Chunks {
     }
 
     fn memory(&mut self) -> BytesMut {
-        if self.given.len() < GIVEN {
+        if self.in_flight.len() < MAX_IN_FLIGHT {
             return BytesMut::new();
         }
-        let oldest = self.given.pop_front().unwrap_or_default();
+        let oldest = self.in_flight.pop_front().unwrap_or_default();
         oldest.try_into_mut().unwrap_or_default()
     }
 }
@@ -199,8 +196,8 @@ impl Stream for Chunks {
         Poll::Ready(Some(chunk.map(|(chunk, hasher)| {
             self.hasher = hasher;
             let chunk = chunk.freeze();
-            self.given.push_back(chunk.clone());
-            // A chunk ahead, so that the disk and the network work at the same time.
+            self.in_flight.push_back(chunk.clone());
+            // One chunk ahead, so that the disk and the network work at the same time.
             self.begin();
             chunk
         })))

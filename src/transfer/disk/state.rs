@@ -1,71 +1,81 @@
-//! [`State`]: where it is written what there is of a file.
+//! [`StateFile`]: the file in which the state of a partial download is written.
 
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::dir::{Dir, Found};
-use super::partial::{LIMIT, Left, Partial};
-use super::place::{Place, new_state_of, state_of};
+use super::dir::{Dir, FileStatus};
+use super::partial::{LIMIT, PartialDownload, SavedState};
+use super::target::{TargetPath, new_state_name, state_name};
 
-/// The state of a file that may be gone on with.
+/// The state of a file that may be resumed.
 #[derive(Debug)]
-pub(super) struct State {
+pub(super) struct StateFile {
     name: OsString,
     new_name: OsString,
-    kept: Mutex<Kept>,
+    kept: Mutex<StateStatus>,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Kept {
-    /// What is there now.
-    pub(super) now: Option<Noted>,
-    /// Whether a state is on the disk.
+pub(super) struct StateStatus {
+    /// The newest checkpoint that is not written.
+    pub(super) now: Option<Checkpoint>,
+    /// Whether a state is on disk.
     pub(super) is_on_disk: bool,
-    /// The disk has failed to take bytes, and might not say so again.
+    /// A flush has failed: the disk might not report it again.
     pub(super) is_doubtful: bool,
 }
 
-/// What is there of a file.
+/// Which bytes are in a partial file.
 #[derive(Debug)]
-pub(super) struct Noted {
-    pub(super) partial: Partial,
-    /// A SHA-1 will check it. Otherwise it counts only once the disk has it.
+pub(super) struct Checkpoint {
+    pub(super) partial: PartialDownload,
+    /// A SHA-1 will verify the bytes. Otherwise they count only once they are flushed.
     pub(super) is_checked: bool,
 }
 
-impl State {
+impl StateFile {
     pub(super) fn of(part: &OsString) -> Self {
         Self {
-            name: state_of(part),
-            new_name: new_state_of(part),
+            name: state_name(part),
+            new_name: new_state_name(part),
             kept: Mutex::default(),
         }
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, Kept> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, StateStatus> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads the state of this file. Nobody but this user may have had a hand in either.
-    pub(super) fn read(&self, place: &Place, part: &File, of: Found) -> Option<Left> {
+    /// Reads the state of this file. Neither file may be accessible to anybody but this user.
+    pub(super) fn read(
+        &self,
+        place: &TargetPath,
+        part: &File,
+        of: FileStatus,
+    ) -> Option<SavedState> {
         if !of.is_private() {
             return None;
         }
         let file = place.dir.open_file(&self.name).ok()?;
-        let found = Dir::look_at(&file).ok()?;
-        if !found.is_own_file() || !found.is_private() {
+        let status = Dir::file_status(&file).ok()?;
+        if !status.is_exclusively_ours() || !status.is_private() {
             return None;
         }
         let mut document = Vec::new();
         file.take(LIMIT).read_to_end(&mut document).ok()?;
         let length = part.metadata().ok()?.len();
-        Left::read(&document, length, of.identity, &place.key)
+        SavedState::read(&document, length, of.identity, &place.key)
     }
 
-    /// All of it or nothing.
-    pub(super) fn write(&self, place: &Place, part: Found, partial: &Partial) -> io::Result<()> {
+    /// Writes the whole state or nothing.
+    pub(super) fn write(
+        &self,
+        place: &TargetPath,
+        part: FileStatus,
+        partial: &PartialDownload,
+    ) -> io::Result<()> {
         let dir = &place.dir;
         dir.remove(&self.new_name)?;
         let mut file = dir.create(&self.new_name)?;
@@ -73,13 +83,13 @@ impl State {
         drop(file);
         let written = written.and_then(|()| dir.rename(&self.new_name, &self.name));
         if written.is_err() {
-            // It would only take room.
+            // It would only take up space.
             let _ = dir.remove(&self.new_name);
         }
         written
     }
 
-    pub(super) fn remove(&self, place: &Place) -> io::Result<()> {
+    pub(super) fn remove(&self, place: &TargetPath) -> io::Result<()> {
         place.dir.remove(&self.new_name)?;
         place.dir.remove(&self.name)
     }

@@ -1,4 +1,5 @@
-//! [`Reader`]: bytes of one version, in order, asked for again from where they broke off.
+//! [`ResumingReader`]: bytes of one version, in order, requested again from where the connection
+//! broke.
 
 use std::ops::Range;
 use std::pin::Pin;
@@ -13,15 +14,15 @@ use futures_core::future::BoxFuture;
 use crate::api::{DownloadBody, DownloadFileById, DownloadFileByName, Overrides};
 use crate::client::{Client, ResumePolicy};
 use crate::error::Error;
-use crate::transfer::Progress;
+use crate::transfer::progress::Progress;
 use crate::types::{BucketName, ByteRange, CustomerKey, FileId, FileName};
 
-/// The version that the first answer was about. All that is asked for later is asked of it.
+/// The version that the first response was about. All later requests are for it.
 #[derive(Debug)]
-pub(super) struct Version {
+pub(super) struct PinnedVersion {
     pub(super) client: Client,
     pub(super) file_id: FileId,
-    /// Where it has to be asked for by name.
+    /// Set if it has to be requested by name.
     pub(super) name: Option<(BucketName, FileName)>,
     pub(super) content_length: u64,
     pub(super) customer_key: Option<CustomerKey>,
@@ -30,10 +31,10 @@ pub(super) struct Version {
     pub(super) progress: Progress,
 }
 
-/// Some of its bytes.
-pub(super) struct Reader {
-    version: Arc<Version>,
-    /// Those that are still to come.
+/// A byte range of the version.
+pub(super) struct ResumingReader {
+    version: Arc<PinnedVersion>,
+    /// The bytes that are still missing.
     left: Range<u64>,
     state: State,
     resume_policy: ResumePolicy,
@@ -45,49 +46,53 @@ enum State {
     Over,
 }
 
-impl Reader {
-    /// Bytes whose answer has begun.
-    pub(super) fn begun(version: Arc<Version>, span: Range<u64>, body: DownloadBody) -> Self {
+impl ResumingReader {
+    /// Bytes whose response has begun.
+    pub(super) fn from_response(
+        version: Arc<PinnedVersion>,
+        range: Range<u64>,
+        body: DownloadBody,
+    ) -> Self {
         let state = State::Body(body.unchecked());
-        Self::new(version, span, state)
+        Self::new(version, range, state)
     }
 
-    /// Bytes that are asked for when somebody wants them.
+    /// Bytes that are requested when they are first polled.
     #[cfg(feature = "fs")]
-    pub(super) fn ahead(version: Arc<Version>, span: Range<u64>) -> Self {
+    pub(super) fn lazy(version: Arc<PinnedVersion>, range: Range<u64>) -> Self {
         let client = version.client.clone();
-        let opening = open(Arc::clone(&version), client, span.clone(), Duration::ZERO);
-        Self::new(version, span, State::Opening(Box::pin(opening)))
+        let opening = open(Arc::clone(&version), client, range.clone(), Duration::ZERO);
+        Self::new(version, range, State::Opening(Box::pin(opening)))
     }
 
-    fn new(version: Arc<Version>, span: Range<u64>, state: State) -> Self {
+    fn new(version: Arc<PinnedVersion>, range: Range<u64>, state: State) -> Self {
         Self {
             resume_policy: ResumePolicy::new(&version.client),
             version,
-            left: span,
+            left: range,
             state,
         }
     }
 
-    /// Where the next byte stands in the file.
+    /// The position of the next byte in the file.
     #[cfg(feature = "fs")]
     pub(super) const fn at(&self) -> u64 {
         self.left.start
     }
 
-    /// An error as it may leave the client.
-    pub(super) fn masked(&self, error: Error) -> Error {
+    /// The error without secrets.
+    pub(super) fn redacted(&self, error: Error) -> Error {
         self.version.client.redacted(error)
     }
 
-    fn arrived(&mut self, bytes: &Bytes) {
+    fn received(&mut self, bytes: &Bytes) {
         let len = bytes.len() as u64;
         self.left.start += len;
         self.resume_policy.on_progress(len);
         self.version.progress.add(len);
     }
 
-    fn broke_off(&mut self, failure: Error) -> Result<State, Error> {
+    fn interrupted(&mut self, failure: Error) -> Result<State, Error> {
         if self.left.is_empty() {
             return after_the_last_byte(failure).map(|()| State::Over);
         }
@@ -98,7 +103,7 @@ impl Reader {
     }
 }
 
-impl Stream for Reader {
+impl Stream for ResumingReader {
     type Item = Result<Bytes, Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -108,10 +113,10 @@ impl Stream for Reader {
                 State::Opening(opening) => ready!(opening.as_mut().poll(cx)).map(State::Body),
                 State::Body(body) => match ready!(Pin::new(body).poll_next(cx)) {
                     Some(Ok(bytes)) => {
-                        this.arrived(&bytes);
+                        this.received(&bytes);
                         return Poll::Ready(Some(Ok(bytes)));
                     }
-                    Some(Err(failure)) => this.broke_off(failure),
+                    Some(Err(failure)) => this.interrupted(failure),
                     None => Ok(State::Over),
                 },
                 State::Over => return Poll::Ready(None),
@@ -127,7 +132,7 @@ impl Stream for Reader {
     }
 }
 
-/// All bytes are there. That the connection then breaks is no matter; that there are more of them is.
+/// All bytes have arrived. A connection that breaks now does no harm; more bytes than requested do.
 fn after_the_last_byte(failure: Error) -> Result<(), Error> {
     match failure.http_error().map(b2kit_core::HttpError::kind) {
         Some(kind) if kind != HttpErrorKind::Protocol => Ok(()),
@@ -136,14 +141,14 @@ fn after_the_last_byte(failure: Error) -> Result<(), Error> {
 }
 
 async fn open(
-    version: Arc<Version>,
+    version: Arc<PinnedVersion>,
     client: Client,
-    span: Range<u64>,
+    range: Range<u64>,
     pause: Duration,
 ) -> Result<DownloadBody, Error> {
     client.sleep(pause).await;
-    let range = ByteRange::inclusive(span.start, span.end.saturating_sub(1))?;
-    // The call itself takes no answer that is about another version, another range or another length.
+    let range = ByteRange::inclusive(range.start, range.end.saturating_sub(1))?;
+    // The call rejects responses about another version, range or length.
     macro_rules! ask {
         ($call:expr) => {{
             let mut call = $call

@@ -1,4 +1,4 @@
-//! [`DownloadStream`]: a file's bytes, in order, whatever the network does.
+//! [`DownloadStream`]: the bytes of a file, in order.
 
 use std::fmt;
 use std::pin::Pin;
@@ -7,33 +7,33 @@ use std::task::{Context, Poll, ready};
 use b2kit_core::Bytes;
 use futures_core::Stream;
 
-use super::digest::Digest;
-use super::reader::Reader;
-use super::verified::{Verified, other_sha1};
+use super::background_hash::BackgroundHasher;
+use super::reader::ResumingReader;
+use super::verify::{Verified, sha1_mismatch};
 use crate::api::DownloadedFile;
 use crate::error::Error;
-use crate::transfer::{Progress, Stage};
+use crate::transfer::progress::{Progress, Stage};
 use crate::types::Sha1;
 
-/// The bytes of a download, in order, without a gap and none twice. Made by
-/// [`FileDownload::stream`](super::FileDownload::stream).
+/// The bytes of a download: in order, complete, none twice. Made by
+/// [`FileDownload::stream`](crate::transfer::FileDownload::stream).
 ///
-/// Where they break off they are asked for again from there, of the same version, as the client's
-/// [`RetryPolicy`](crate::RetryPolicy) says; 256 KiB of progress and the count begins anew.
+/// If the connection breaks, the rest of the same version is requested, as the client's
+/// [`RetryPolicy`](crate::RetryPolicy) says; 256 KiB of progress reset its limits.
 ///
-/// A whole file whose SHA-1 is known is checked against it. A difference is the last item: an
-/// [`Integrity`](crate::ErrorKind::Integrity) error instead of the end. Who has used the bytes by then has used wrong
-/// ones, so keep what is made of them apart until the stream has ended well. After an error it is at its end.
+/// A whole file whose SHA-1 is known is verified. If it differs, the last item is an
+/// [`Integrity`](crate::ErrorKind::Integrity) error: don't act on the bytes before the stream has
+/// ended without one. An error is the last item.
 ///
 /// # Cancellation
-/// Dropping it closes the connection.
+/// Dropping the stream closes the connection.
 pub struct DownloadStream {
     file: DownloadedFile,
     verified: Verified,
     progress: Progress,
-    /// `None` once it is over, for good or ill.
-    reader: Option<Reader>,
-    check: Option<(Digest, Sha1)>,
+    /// `None` once the stream has ended.
+    reader: Option<ResumingReader>,
+    check: Option<(BackgroundHasher, Sha1)>,
 }
 
 impl DownloadStream {
@@ -42,24 +42,24 @@ impl DownloadStream {
         verified: Verified,
         expected: Option<Sha1>,
         progress: Progress,
-        reader: Reader,
+        reader: ResumingReader,
     ) -> Self {
         Self {
             file,
             verified,
             progress,
             reader: Some(reader),
-            check: expected.map(|sha1| (Digest::new(), sha1)),
+            check: expected.map(|sha1| (BackgroundHasher::new(), sha1)),
         }
     }
 
-    /// What B2 says of the file.
+    /// The metadata of the file.
     #[must_use]
     pub const fn file(&self) -> &DownloadedFile {
         &self.file
     }
 
-    /// By what the bytes have been checked once the stream has ended well.
+    /// How the bytes are verified by the time that the stream ends without an error.
     #[must_use]
     pub const fn verified(&self) -> Verified {
         self.verified
@@ -73,13 +73,18 @@ impl DownloadStream {
     /// Reads the rest into memory, at most `limit` bytes.
     ///
     /// # Errors
-    /// If there are more bytes, or as the stream.
+    /// - [`Invalid`](crate::ErrorKind::Invalid): there are more than `limit` bytes.
+    /// - [`Integrity`](crate::ErrorKind::Integrity): the bytes have another SHA-1 than the file.
+    /// - [`NotFound`](crate::ErrorKind::NotFound): the version was deleted meanwhile.
+    /// - [`Http`](crate::ErrorKind::Http), [`Unavailable`](crate::ErrorKind::Unavailable),
+    ///   [`TooManyRequests`](crate::ErrorKind::TooManyRequests),
+    ///   [`Protocol`](crate::ErrorKind::Protocol): the connection broke, and the retries failed.
     pub async fn collect(mut self, limit: usize) -> Result<Vec<u8>, Error> {
         let mut whole = Vec::new();
         while let Some(bytes) = self.next().await.transpose()? {
             if bytes.len() > limit - whole.len() {
                 return Err(Error::invalid(format!(
-                    "there are more than the {limit} bytes to be held in memory"
+                    "the file has more than the limit of {limit} bytes"
                 )));
             }
             whole.extend_from_slice(&bytes);
@@ -87,7 +92,7 @@ impl DownloadStream {
         Ok(whole)
     }
 
-    pub(super) fn into_facts(self) -> (DownloadedFile, Verified) {
+    pub(super) fn into_parts(self) -> (DownloadedFile, Verified) {
         (self.file, self.verified)
     }
 
@@ -95,20 +100,20 @@ impl DownloadStream {
         let Some(reader) = &mut self.reader else {
             return Poll::Ready(None);
         };
-        if let Some((digest, _)) = &mut self.check {
-            ready!(digest.poll_room(cx));
+        if let Some((hasher, _)) = &mut self.check {
+            ready!(hasher.poll_ready(cx));
         }
         if let Some(item) = ready!(Pin::new(reader).poll_next(cx)) {
-            if let (Ok(bytes), Some((digest, _))) = (&item, &mut self.check) {
-                digest.push(bytes);
+            if let (Ok(bytes), Some((hasher, _))) = (&item, &mut self.check) {
+                hasher.push(bytes);
             }
             return Poll::Ready(Some(item));
         }
-        if let Some((digest, expected)) = &mut self.check {
+        if let Some((hasher, expected)) = &mut self.check {
             self.progress.enter(Stage::Finishing);
-            let arrived = ready!(digest.poll_end(cx));
+            let arrived = ready!(hasher.poll_finish(cx));
             if arrived != *expected {
-                let error = other_sha1(*expected, arrived, &self.file.file_name);
+                let error = sha1_mismatch(*expected, arrived, &self.file.file_name);
                 return Poll::Ready(Some(Err(error)));
             }
         }
@@ -123,7 +128,7 @@ impl Stream for DownloadStream {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let item = ready!(self.poll_checked(cx));
         let item = match (item, &self.reader) {
-            (Some(Err(error)), Some(reader)) => Some(Err(reader.masked(error))),
+            (Some(Err(error)), Some(reader)) => Some(Err(reader.redacted(error))),
             (item, _) => item,
         };
         if !matches!(item, Some(Ok(_))) {

@@ -1,4 +1,4 @@
-//! What is left when a download is dropped, at each of its polls.
+//! What a download leaves behind when it is dropped, at each of its polls.
 
 use std::fs;
 use std::pin::pin;
@@ -9,7 +9,7 @@ use tempfile::tempdir;
 
 use super::{Net, bytes, settles};
 
-/// Drops a download at its `k`th poll, for each `k`, until it comes to its end before.
+/// Drops a download at its `k`th poll, for each `k`, until it completes first.
 fn at_each_poll(mut body: impl FnMut(u64) -> bool) {
     let mut done = 0;
     for k in 0..2_000 {
@@ -22,7 +22,7 @@ fn at_each_poll(mut body: impl FnMut(u64) -> bool) {
     panic!("it does not come to its end");
 }
 
-fn troubled(file: &[u8]) -> (Net, b2kit::BucketHandle) {
+fn faulty_net(file: &[u8]) -> (Net, b2kit::BucketHandle) {
     let net = Net::new(0);
     let (bucket, _) = net.with_file(file);
     net.nth(2, FaultKind::CutResponse { after: 3_333 });
@@ -30,7 +30,7 @@ fn troubled(file: &[u8]) -> (Net, b2kit::BucketHandle) {
     (net, bucket)
 }
 
-/// Whether it came to its end.
+/// Whether it completed.
 fn polled<F: Future<Output: std::fmt::Debug>>(net: &Net, polls: u64, download: F) -> bool {
     let mut download = pin!(download);
     let mut run = super::Run::new(&net.timer);
@@ -38,10 +38,10 @@ fn polled<F: Future<Output: std::fmt::Debug>>(net: &Net, polls: u64, download: F
 }
 
 #[test]
-fn a_dropped_download_leaves_the_target_as_it_was_and_nothing_beside_it() {
+fn a_dropped_download_leaves_the_target_unchanged_and_no_other_file() {
     let file = bytes(6 * 10_000);
     at_each_poll(|k| {
-        let (net, bucket) = troubled(&file);
+        let (net, bucket) = faulty_net(&file);
         let dir = tempdir().unwrap();
         let path = dir.path().join("f");
         fs::write(&path, "old").unwrap();
@@ -64,10 +64,10 @@ fn a_dropped_download_leaves_the_target_as_it_was_and_nothing_beside_it() {
 }
 
 #[test]
-fn a_dropped_download_is_gone_on_with_at_whatever_poll_it_was_dropped() {
+fn a_download_dropped_at_any_poll_can_be_resumed() {
     let file = bytes(6 * 10_000);
     at_each_poll(|k| {
-        let (net, bucket) = troubled(&file);
+        let (net, bucket) = faulty_net(&file);
         let dir = tempdir().unwrap();
         let path = dir.path().join("f");
         let download = || {
@@ -115,7 +115,7 @@ fn a_dropped_stream_stops_at_once() {
 }
 
 #[test]
-fn a_client_goes_on_after_its_downloads_were_dropped() {
+fn a_client_works_after_its_downloads_were_dropped() {
     let file = bytes(100_000);
     let (net, dir) = (Net::new(0), tempdir().unwrap());
     let (bucket, _) = net.with_file(&file);

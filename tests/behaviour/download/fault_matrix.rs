@@ -1,4 +1,4 @@
-//! FaultKind by seed, and each kind of trouble at each request.
+//! Each fault at each request, and random faults by seed.
 
 use std::fs;
 
@@ -12,8 +12,8 @@ use tempfile::tempdir;
 use super::{Net, bytes, files};
 use crate::seeds::for_seeds;
 
-/// What passes, at some byte of a body or before it.
-fn passing(at: u64) -> Vec<FaultKind> {
+/// Transient faults, at this byte of a body or before it.
+fn transient_faults(at: u64) -> Vec<FaultKind> {
     let status = |status| StatusCode::from_u16(status).unwrap();
     vec![
         FaultKind::internal_error(),
@@ -40,16 +40,16 @@ fn set(name: &'static str, value: &'static str) -> FaultKind {
     FaultKind::SetHeader(name, HeaderValue::from_static(value))
 }
 
-/// Somebody on the way says no, which says nothing about B2. Twice in one call it passes.
-fn foreign() -> Vec<FaultKind> {
+/// Errors of an intermediary, which say nothing about B2. They are survived twice in one call.
+fn intermediary_errors() -> Vec<FaultKind> {
     let status = |status| StatusCode::from_u16(status).unwrap();
     [302, 307, 400, 401, 403, 404, 416]
         .map(|code| FaultKind::html(status(code)))
         .into()
 }
 
-/// What is no answer to what was asked; it passes when it comes once.
-fn wrong() -> Vec<FaultKind> {
+/// Responses that don't fit the request; each is survived once.
+fn invalid_responses() -> Vec<FaultKind> {
     vec![
         FaultKind::garbage(),
         set("content-range", "bytes 1-2/3"),
@@ -58,12 +58,15 @@ fn wrong() -> Vec<FaultKind> {
     ]
 }
 
-/// What does not pass.
-fn lasting() -> Vec<(FaultKind, ErrorKind)> {
+/// Permanent faults.
+fn permanent_faults() -> Vec<(FaultKind, ErrorKind)> {
     let error = |status, code| FaultKind::error(StatusCode::from_u16(status).unwrap(), code, "");
     vec![
         (FaultKind::download_cap_exceeded(), ErrorKind::CapExceeded),
-        (FaultKind::transaction_cap_exceeded(), ErrorKind::CapExceeded),
+        (
+            FaultKind::transaction_cap_exceeded(),
+            ErrorKind::CapExceeded,
+        ),
         (error(403, "access_denied"), ErrorKind::Unauthorized),
         (error(401, "unauthorized"), ErrorKind::Unauthorized),
         (error(404, "not_found"), ErrorKind::NotFound),
@@ -72,24 +75,30 @@ fn lasting() -> Vec<(FaultKind, ErrorKind)> {
 }
 
 #[test]
-fn each_kind_of_trouble_at_each_request_is_survived_or_told() {
+fn each_fault_at_each_request_of_a_download_is_survived_or_reported() {
     let file = bytes(6 * 10_000);
-    let passing = passing(3_333).into_iter().chain(wrong()).chain(foreign());
-    let passing = passing.map(|trouble| (trouble, None));
-    let lasting = lasting()
+    let transient_faults = transient_faults(3_333)
         .into_iter()
-        .map(|(trouble, kind)| (trouble, Some(kind)));
-    let more = [set("content-length", "3"), FaultKind::CorruptByte { at: 77 }];
-    let more = more.map(|trouble| (trouble, None));
-    for (trouble, kind) in passing.chain(lasting).chain(more) {
+        .chain(invalid_responses())
+        .chain(intermediary_errors());
+    let transient_faults = transient_faults.map(|fault_kind| (fault_kind, None));
+    let permanent_faults = permanent_faults()
+        .into_iter()
+        .map(|(fault_kind, kind)| (fault_kind, Some(kind)));
+    let more = [
+        set("content-length", "3"),
+        FaultKind::CorruptByte { at: 77 },
+    ];
+    let more = more.map(|fault_kind| (fault_kind, None));
+    for (fault_kind, kind) in transient_faults.chain(permanent_faults).chain(more) {
         for index in 1..=6 {
             for concurrency in [2, 6] {
-                let what = format!("{trouble:?} at request {index}, {concurrency} at once");
+                let what = format!("{fault_kind:?} at request {index}, {concurrency} at once");
                 let (net, dir) = (Net::new(0), tempdir().unwrap());
                 let (bucket, _) = net.with_file(&file);
                 let path = dir.path().join("f");
                 fs::write(&path, "old").unwrap();
-                let fault = net.nth(index, trouble.clone());
+                let fault = net.nth(index, fault_kind.clone());
                 let download = bucket.download("f").range_size(10_000);
                 let done = net.run(download.concurrency(concurrency).to_path(&path));
                 assert_eq!(net.emulator.faults().hits(fault), 1, "{what}");
@@ -104,7 +113,7 @@ fn each_kind_of_trouble_at_each_request_is_survived_or_told() {
                     }
                     (done, _) => panic!("{what}: {done:?}"),
                 }
-                let most = match trouble {
+                let most = match fault_kind {
                     FaultKind::CorruptByte { .. } => 12,
                     // A lost token is lost for all that were under way with it.
                     FaultKind::ExpireToken | FaultKind::ForgetToken => 12,
@@ -116,7 +125,7 @@ fn each_kind_of_trouble_at_each_request_is_survived_or_told() {
     }
 }
 
-fn some_file(rng: &mut Rng) -> Vec<u8> {
+fn random_file(rng: &mut Rng) -> Vec<u8> {
     let len = match rng.u8(..8) {
         0 => 0,
         1 => 1,
@@ -126,7 +135,7 @@ fn some_file(rng: &mut Rng) -> Vec<u8> {
     bytes(len)
 }
 
-fn some_download(bucket: &BucketHandle, rng: &mut Rng) -> FileDownload {
+fn random_download(bucket: &BucketHandle, rng: &mut Rng) -> FileDownload {
     let mut download = bucket.download("f").concurrency(rng.usize(1..9));
     download = download.range_size(rng.u64(2_000..60_000));
     if rng.bool() {
@@ -136,43 +145,43 @@ fn some_download(bucket: &BucketHandle, rng: &mut Rng) -> FileDownload {
     }
 }
 
-fn takes_the_token(trouble: &FaultKind) -> bool {
-    matches!(trouble, FaultKind::ExpireToken | FaultKind::ForgetToken)
+fn invalidates_the_token(fault_kind: &FaultKind) -> bool {
+    matches!(fault_kind, FaultKind::ExpireToken | FaultKind::ForgetToken)
 }
 
-/// Troubles for the next requests, each once; and how many.
-fn some_troubles(net: &Net, len: usize, rng: &mut Rng) -> usize {
+/// Faults for the next requests, each once; and how many.
+fn inject_random_faults(net: &Net, len: usize, rng: &mut Rng) -> usize {
     let count = rng.usize(..9);
     let mut has_lost_a_token = false;
     for _ in 0..count {
-        let mut troubles = passing(rng.u64(..=len as u64));
+        let mut kinds = transient_faults(rng.u64(..=len as u64));
         if has_lost_a_token {
             // A call has its token renewed once.
-            troubles.retain(|trouble| !takes_the_token(trouble));
+            kinds.retain(|fault_kind| !invalidates_the_token(fault_kind));
         }
-        let trouble = troubles.swap_remove(rng.usize(..troubles.len()));
-        has_lost_a_token |= takes_the_token(&trouble);
-        net.nth(rng.u64(1..12), trouble);
+        let fault_kind = kinds.swap_remove(rng.usize(..kinds.len()));
+        has_lost_a_token |= invalidates_the_token(&fault_kind);
+        net.nth(rng.u64(1..12), fault_kind);
     }
     if rng.bool() {
-        let mut troubles = wrong();
-        let trouble = troubles.swap_remove(rng.usize(..troubles.len()));
-        net.nth(rng.u64(1..12), trouble);
+        let mut kinds = invalid_responses();
+        let fault_kind = kinds.swap_remove(rng.usize(..kinds.len()));
+        net.nth(rng.u64(1..12), fault_kind);
         return count + 1;
     }
     count
 }
 
 #[test]
-fn whatever_the_network_does_a_path_gets_the_same_bytes() {
+fn a_path_gets_the_same_bytes_under_random_faults() {
     for_seeds(0..250, |seed| {
         let rng = &mut Rng::with_seed(seed);
         let (net, dir) = (Net::new(seed), tempdir().unwrap());
-        let file = some_file(rng);
+        let file = random_file(rng);
         let (bucket, _) = net.with_file(&file);
         let path = dir.path().join("f");
-        let download = some_download(&bucket, rng);
-        let troubles = some_troubles(&net, file.len(), rng);
+        let download = random_download(&bucket, rng);
+        let faults = inject_random_faults(&net, file.len(), rng);
         let corrupt = if rng.u8(..4) == 0 { 1 } else { 0 };
         if corrupt == 1 {
             // Of the bytes of the file: a token with a byte changed is another token.
@@ -186,12 +195,12 @@ fn whatever_the_network_does_a_path_gets_the_same_bytes() {
         assert!(fs::read(&path).unwrap() == file);
         assert_eq!(files(dir.path()), ["f"]);
         let asked = net.asked();
-        // Without trouble, for comparison.
+        // Without faults, for comparison.
         net.emulator.faults().clear();
         net.run(download.to_path(&path)).unwrap();
         let ideal = net.asked().len();
         // A lost token is lost for up to eight.
-        let most = ideal * (1 + corrupt) + 2 * troubles + 8;
+        let most = ideal * (1 + corrupt) + 2 * faults + 8;
         assert!(
             asked.len() <= most,
             "{} requests, ideal are {ideal}",
@@ -201,40 +210,44 @@ fn whatever_the_network_does_a_path_gets_the_same_bytes() {
 }
 
 #[test]
-fn whatever_the_network_does_a_stream_gives_the_same_bytes_in_order() {
+fn a_stream_returns_the_same_bytes_in_order_under_random_faults() {
     for_seeds(0..250, |seed| {
         let rng = &mut Rng::with_seed(seed);
         let net = Net::new(seed);
-        let file = some_file(rng);
+        let file = random_file(rng);
         let (bucket, _) = net.with_file(&file);
-        let troubles = some_troubles(&net, file.len(), rng);
+        let faults = inject_random_faults(&net, file.len(), rng);
         let read = net.run(async {
             let stream = bucket.download("f").stream().await?;
             stream.collect(file.len()).await
         });
         assert!(read.unwrap() == file);
-        assert!(net.asked().len() <= 2 + 2 * troubles);
+        assert!(net.asked().len() <= 2 + 2 * faults);
     });
 }
 
 #[test]
-fn in_a_storm_a_target_is_old_or_new_and_nothing_between() {
+fn under_many_faults_a_target_is_old_or_new_and_never_mixed() {
     for_seeds(0..200, |seed| {
         let rng = &mut Rng::with_seed(seed);
         let (net, dir) = (Net::new(seed), tempdir().unwrap());
-        let file = some_file(rng);
+        let file = random_file(rng);
         let (bucket, _) = net.with_file(&file);
         let path = dir.path().join("f");
         fs::write(&path, "old").unwrap();
-        let all = passing(rng.u64(..=file.len() as u64))
+        let all = transient_faults(rng.u64(..=file.len() as u64))
             .into_iter()
-            .chain(wrong());
-        let all = all.chain(lasting().into_iter().map(|(trouble, _)| trouble));
+            .chain(invalid_responses());
+        let all = all.chain(
+            permanent_faults()
+                .into_iter()
+                .map(|(fault_kind, _)| fault_kind),
+        );
         let all = all.chain([FaultKind::CorruptByte {
             at: rng.u64(..2_000),
         }]);
-        for trouble in all {
-            net.fault(Fault::new(trouble).probability(0.015));
+        for fault_kind in all {
+            net.fault(Fault::new(fault_kind).probability(0.015));
         }
         let mut download = bucket.download("f").range_size(rng.u64(2_000..60_000));
         download = download.concurrency(rng.usize(1..9));
@@ -250,7 +263,7 @@ fn in_a_storm_a_target_is_old_or_new_and_nothing_between() {
 }
 
 #[test]
-fn a_download_that_fails_again_and_again_is_gone_on_with_until_it_is_there() {
+fn a_repeatedly_failing_download_is_resumed_until_it_is_complete() {
     for_seeds(0..200, |seed| {
         let rng = &mut Rng::with_seed(seed);
         let (net, dir) = (Net::new(seed), tempdir().unwrap());

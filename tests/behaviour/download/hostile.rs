@@ -1,5 +1,5 @@
-//! Directories in which somebody else, a remote file or an earlier process has put things: nothing but the target is
-//! written to, nothing waits, and no byte is believed that nothing vouches for.
+//! Directories in which another user, a remote file or an earlier process has placed something:
+//! only the target is written, nothing blocks, and no unverified byte is trusted.
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
@@ -19,7 +19,7 @@ use super::resume::{finish, left_behind, nothing_verifies, resumable};
 use super::{Net, bytes, files, left_in};
 use crate::seeds::for_seeds;
 
-/// What versions that signed nothing called the partial file of `f`.
+/// The name that versions without signatures gave the partial file of `f`.
 const UNSIGNED: &str = ".f.4a0a19218e082a34.b2part";
 
 fn download(bucket: &BucketHandle, resume: bool) -> FileDownload {
@@ -27,7 +27,7 @@ fn download(bucket: &BucketHandle, resume: bool) -> FileDownload {
     if resume { download.resume() } else { download }
 }
 
-/// The names that a partial download of `f` and its state have in any directory, for the emulator's usual key.
+/// The names of the partial file of `f` and of its state, for the emulator's usual key.
 fn names() -> (String, String) {
     let (_, _, _, dir) = left_behind();
     let (part, state) = left_in(dir.path(), &[]);
@@ -35,7 +35,7 @@ fn names() -> (String, String) {
     (name(part), name(state))
 }
 
-/// Fills a place with something.
+/// Places something at a path.
 type Plant = fn(&Path);
 
 const PIPE: Plant = |path| {
@@ -50,7 +50,7 @@ const LINK: Plant = |path| {
 };
 const LINK_TO_NOTHING: Plant = |path| symlink(path.with_file_name("nothing"), path).unwrap();
 const HARD_LINK: Plant = |path| fs::hard_link(treasure(path), path).unwrap();
-/// Only root can give a file away; elsewhere it is one of this user's own that is open to others.
+/// Only root can change a file's owner; otherwise it is a file of this user that others may write.
 const FOREIGN: Plant = |path| {
     fs::write(path, "treasure").unwrap();
     fs::set_permissions(path, Permissions::from_mode(0o666)).unwrap();
@@ -65,7 +65,7 @@ fn treasure(beside: &Path) -> PathBuf {
 }
 
 #[test]
-fn whatever_lies_at_the_partial_files_name_is_neither_written_to_nor_waited_for() {
+fn a_foreign_file_at_the_partial_files_name_is_neither_written_nor_waited_for() {
     for plant in [PIPE, DIRECTORY, LINK, LINK_TO_NOTHING, HARD_LINK, FOREIGN] {
         let (net, file, dir) = (Net::new(0), bytes(100_000), tempdir().unwrap());
         let (bucket, _) = net.with_file(&file);
@@ -102,7 +102,7 @@ fn whoami() -> u32 {
 }
 
 #[test]
-fn whatever_lies_at_the_states_name_is_neither_waited_for_nor_believed() {
+fn a_foreign_file_at_the_states_name_is_neither_waited_for_nor_trusted() {
     for plant in [PIPE, LINK, LINK_TO_NOTHING, HARD_LINK, FOREIGN] {
         for verifies in [true, false] {
             let (net, bucket, file, dir) = left_behind();
@@ -139,9 +139,9 @@ fn a_directory_at_the_states_name_is_left_alone() {
     assert_eq!(files(dir.path()).len(), 2);
 }
 
-/// A remote file with the name of another one's partial file would be that file's bytes.
+/// A remote file with the name of another's partial file would become that file's bytes.
 #[test]
-fn remote_files_with_the_names_of_partial_downloads_fail_alone_and_the_others_arrive() {
+fn remote_files_named_like_partial_downloads_fail_and_the_others_arrive() {
     let net = Net::new(0);
     let (bucket, _) = net.with_file(b"f itself");
     let (part, state) = names();
@@ -198,7 +198,7 @@ fn remote_files_with_the_names_of_partial_downloads_fail_alone_and_the_others_ar
     }
 }
 
-/// What another tool, or an earlier version, can have brought there by the names that were known.
+/// What another tool or an earlier version may have left under the unsigned names.
 fn plant_unsigned(dir: &Path, file_id: &str, bytes: &[u8]) {
     let state = format!(
         r#"{{"b2kit_partial_download":1,"file_id":"{file_id}","content_length":100000,"wanted":[0,100000],"done":[[0,{}]]}}"#,
@@ -214,7 +214,7 @@ fn plant_unsigned(dir: &Path, file_id: &str, bytes: &[u8]) {
 }
 
 #[test]
-fn an_unsigned_state_is_used_only_where_the_sha1_verifies_the_bytes() {
+fn an_unsigned_state_is_used_only_if_a_sha1_verifies_the_bytes() {
     for (is_true, verifies, resumed) in [
         (true, true, 60_000),
         (false, true, 0),
@@ -244,9 +244,9 @@ fn an_unsigned_state_is_used_only_where_the_sha1_verifies_the_bytes() {
     }
 }
 
-/// A state that claims all for itself, at the name that a state has, which a neighbour can read.
+/// A state that claims every byte, at the signed name, which a neighbour can read.
 #[test]
-fn a_forged_state_is_never_believed_for_bytes_that_nothing_verifies() {
+fn a_forged_state_is_never_trusted_for_unverifiable_bytes() {
     let forgeries: [fn(&str) -> String; 3] = [
         |good| good.replace("\"done\":[[0,", "\"done\":[[0,1"),
         |good| {
@@ -273,9 +273,10 @@ fn a_forged_state_is_never_believed_for_bytes_that_nothing_verifies() {
     }
 }
 
-/// Another private file of this user's in the partial file's place would be given away as the target.
+/// Another private file of this user in the partial file's place must not be published as the
+/// target.
 #[test]
-fn another_file_in_the_partial_files_place_does_not_become_the_target() {
+fn a_file_that_replaced_the_partial_file_does_not_become_the_target() {
     let (net, bucket, file, dir) = left_behind();
     nothing_verifies(&net);
     let (part, _) = left_in(dir.path(), &[]);
@@ -288,7 +289,7 @@ fn another_file_in_the_partial_files_place_does_not_become_the_target() {
 }
 
 #[test]
-fn another_key_finds_nothing_of_this_one_and_leaves_it() {
+fn another_application_key_ignores_partial_files_and_leaves_them() {
     let (net, bucket, file, dir) = left_behind();
     let (part, state) = left_in(dir.path(), &[]);
     let other = net.run(async {
@@ -321,7 +322,7 @@ fn a_link_below_the_root_is_not_followed() {
         let below = |path: &str| net.run(download(&bucket, resume).to_path_below(dir.path(), path));
         below("a/b/f").unwrap();
         assert!(fs::read(dir.path().join("a/b/f")).unwrap() == file);
-        // Directories that are there already are no trouble.
+        // Existing directories are entered.
         below("a/b/f").unwrap();
         symlink(elsewhere.path(), dir.path().join("a/planted")).unwrap();
         symlink(elsewhere.path().join("absent"), dir.path().join("absent")).unwrap();
@@ -331,7 +332,7 @@ fn a_link_below_the_root_is_not_followed() {
             let error = below(path).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Destination, "{error}");
             let told = format!("{error:#}");
-            assert!(told.contains("is a link or no directory"), "{told}");
+            assert!(told.contains("is a symbolic link, not a directory"), "{told}");
         }
         for path in ["", "..", "../f", "a/../../f", "/f", "./f/.."] {
             let error = below(path).unwrap_err();
@@ -348,7 +349,7 @@ fn a_link_below_the_root_is_not_followed() {
     }
 }
 
-/// Downloads to `d/f`, and meddles before the third request.
+/// Downloads to `d/f`, and interferes before the third request.
 fn in_the_middle(
     dir: &Path,
     resume: bool,
@@ -370,7 +371,7 @@ fn in_the_middle(
 }
 
 #[test]
-fn a_directory_that_is_swapped_for_a_link_gets_the_file_all_the_same() {
+fn a_directory_that_is_replaced_by_a_link_still_gets_the_file() {
     for resume in [false, true] {
         let dir = tempdir().unwrap();
         fs::create_dir(dir.path().join("elsewhere")).unwrap();
@@ -386,7 +387,7 @@ fn a_directory_that_is_swapped_for_a_link_gets_the_file_all_the_same() {
 }
 
 #[test]
-fn a_partial_file_that_is_swapped_never_becomes_the_target() {
+fn a_replaced_partial_file_never_becomes_the_target() {
     for plant in [LINK, HARD_LINK, FOREIGN, PIPE] {
         for resume in [false, true] {
             let dir = tempdir().unwrap();
@@ -418,10 +419,10 @@ fn a_partial_file_that_is_swapped_never_becomes_the_target() {
     }
 }
 
-/// Tells another process of this test that it is the one that dies, and where.
+/// Tells a child process of this test that it is the one that dies, and where.
 const DIES: &str = "B2KIT_TESTS_DIES_IN";
 
-/// Runs this very test in another process, and `prepared` by a shell.
+/// Runs this test in a child process, which a shell has `prepared`.
 fn again(variable: &str, dir: &Path, prepared: &[&str]) -> Output {
     let test = thread::current().name().unwrap().to_owned();
     let mut command = prepared.to_vec();
@@ -435,7 +436,7 @@ fn again(variable: &str, dir: &Path, prepared: &[&str]) -> Output {
 }
 
 #[test]
-fn what_killed_downloads_without_resume_have_left_is_removed_by_the_next_one() {
+fn partial_files_of_killed_downloads_without_resume_are_removed_by_the_next() {
     if let Some(dir) = env::var_os(DIES) {
         let net = Net::new(0);
         let (bucket, _) = net.with_file(&bytes(100_000));
@@ -473,7 +474,7 @@ fn what_killed_downloads_without_resume_have_left_is_removed_by_the_next_one() {
 }
 
 #[test]
-fn what_somebody_works_on_is_not_removed() {
+fn a_locked_partial_file_is_not_removed() {
     for_seeds(0..20, |seed| {
         let (net, file, dir) = (Net::new(seed), bytes(100_000), tempdir().unwrap());
         let (bucket, _) = net.with_file(&file);
@@ -500,7 +501,7 @@ fn a_link_to_a_good_state_is_not_followed() {
     assert!(moved.exists());
 }
 
-/// With a good state beside it, so that nothing but its owner and its names speak against it.
+/// The state beside it is valid, so only its owner and its number of names speak against it.
 #[test]
 fn a_partial_file_with_another_name_or_owner_is_not_resumed() {
     let meddles: [fn(&Path) -> bool; 3] = [
@@ -528,7 +529,7 @@ fn a_partial_file_with_another_name_or_owner_is_not_resumed() {
 }
 
 #[test]
-fn a_download_without_resume_that_fails_leaves_what_may_be_resumed() {
+fn a_failing_download_without_resume_leaves_resumable_files_alone() {
     let (net, bucket, file, dir) = left_behind();
     net.nth(3, FaultKind::download_cap_exceeded());
     let path = dir.path().join("f");
@@ -541,7 +542,7 @@ fn a_download_without_resume_that_fails_leaves_what_may_be_resumed() {
 }
 
 #[test]
-fn what_an_unsigned_download_left_is_removed_and_what_may_be_anything_is_not() {
+fn partial_files_with_an_unsigned_state_are_removed_and_those_without_a_state_are_not() {
     let (net, file, dir) = (Net::new(0), bytes(100_000), tempdir().unwrap());
     let (bucket, version) = net.with_file(&file);
     plant_unsigned(dir.path(), version.file_id.as_str(), &file[..50_000]);
@@ -557,10 +558,11 @@ fn what_an_unsigned_download_left_is_removed_and_what_may_be_anything_is_not() {
     }
 }
 
-/// Tells another process of this test that it is the one with a small disk.
+/// Tells a child process of this test that it is the one with a small disk.
 const SMALL: &str = "B2KIT_TESTS_SMALL_DISK";
 
-/// A disk on which not even the state has room. It takes a mount, and that a namespace in which this user may make one.
+/// The disk has no room even for the state. This needs a mount, and so a namespace in which this
+/// user may mount.
 #[test]
 fn a_full_disk_keeps_the_partial_file_and_its_state() {
     if let Some(dir) = env::var_os(SMALL) {
@@ -645,7 +647,7 @@ fn fill_up(dir: &Path) {
 }
 
 #[test]
-fn a_partial_file_that_another_process_has_locked_is_waited_for_a_while_and_then_left_alone() {
+fn a_partial_file_locked_by_another_process_is_waited_for_then_left_alone() {
     let (net, bucket, file, dir) = left_behind();
     let (part, _) = left_in(dir.path(), &[]);
     let other = File::open(&part).unwrap();

@@ -1,7 +1,7 @@
-//! Files on their way down: on virtual time, against an emulator whose network goes wrong.
+//! Downloads on virtual time, against an emulator behind a faulty network.
 
-mod fault_matrix; // trouble by seed, and each kind of trouble at each request
 mod cancellation; // what is left when a download is dropped
+mod fault_matrix; // each fault at each request, and random faults by seed
 #[cfg(unix)]
 mod hostile; // directories in which somebody else, or an earlier process, has put things
 #[cfg(unix)]
@@ -20,7 +20,7 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use b2kit::api::{CreateBucket, UploadFile};
-use b2kit::backend::emulator::{Emulator, Fault, FaultId, ManualClock, FaultKind};
+use b2kit::backend::emulator::{Emulator, Fault, FaultId, FaultKind, ManualClock};
 use b2kit::types::{BucketName, BucketType, FileInfo, FileName, FileVersion};
 use b2kit::{
     BucketHandle, Client, ClientBuilder, Credentials, HttpClient, HttpError, ManualTimer, Request,
@@ -30,7 +30,7 @@ use b2kit::{
 pub(crate) const BY_NAME: &str = "b2_download_file_by_name";
 pub(crate) const BY_ID: &str = "b2_download_file_by_id";
 
-/// A request for bytes, as it went out.
+/// A request for bytes, as it was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Asked {
     pub(crate) call: &'static str,
@@ -42,7 +42,7 @@ pub(crate) struct Asked {
 type Meddle = dyn Fn(usize, &mut Request) + Send + Sync;
 type Spoil = dyn Fn(usize, Response) -> Response + Send + Sync;
 
-/// An emulator, and a wire that writes down what is asked for.
+/// An emulator, and a network that records what is requested.
 #[derive(Clone)]
 pub(crate) struct Net {
     pub(crate) emulator: Emulator,
@@ -71,12 +71,12 @@ impl Net {
         }
     }
 
-    /// Sees each request for bytes, by its number from 0, before it goes out.
+    /// Sees each request for bytes, by its number from 0, before it is sent.
     pub(crate) fn meddle(&self, meddle: impl Fn(usize, &mut Request) + Send + Sync + 'static) {
         *self.meddle.lock().unwrap() = Some(Box::new(meddle));
     }
 
-    /// Sees each answer with bytes before it comes in.
+    /// Sees each response with bytes before it arrives.
     pub(crate) fn spoil(
         &self,
         spoil: impl Fn(usize, Response) -> Response + Send + Sync + 'static,
@@ -114,12 +114,12 @@ impl Net {
         self.emulator.faults().add(fault)
     }
 
-    /// This happens to the `n`th request from now on, which is counted from 1.
-    pub(crate) fn nth(&self, n: u64, trouble: FaultKind) -> FaultId {
-        self.fault(Fault::new(trouble).nth(n))
+    /// Injects a fault into the `n`th request from now on, counted from 1.
+    pub(crate) fn nth(&self, n: u64, kind: FaultKind) -> FaultId {
+        self.fault(Fault::new(kind).nth(n))
     }
 
-    /// What was asked for since the last time.
+    /// The requests since the last call.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         std::mem::take(&mut self.log.lock().unwrap())
     }
@@ -175,7 +175,7 @@ pub(crate) async fn put(bucket: &BucketHandle, bytes: &[u8], info: FileInfo) -> 
     bucket.client().call(upload).await.unwrap()
 }
 
-/// Bytes of which no stretch is like another.
+/// Bytes that don't repeat, so that a misplaced range is noticed.
 pub(crate) fn bytes(len: usize) -> Vec<u8> {
     (0..len as u64)
         .map(|at| (at.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8)
@@ -192,7 +192,7 @@ pub(crate) fn files(directory: &Path) -> Vec<String> {
     names
 }
 
-/// The partial file in a directory, and its state. There may be nothing else in it but `besides`.
+/// The partial file in a directory, and its state. Only `besides` may be there too.
 pub(crate) fn left_in(directory: &Path, besides: &[&str]) -> (PathBuf, PathBuf) {
     let mut names = files(directory);
     names.retain(|name| !besides.contains(&name.as_str()));
@@ -204,7 +204,8 @@ pub(crate) fn left_in(directory: &Path, besides: &[&str]) -> (PathBuf, PathBuf) 
     (directory.join(part), directory.join(state))
 }
 
-/// Waits until the directory is as it should be: what a thread was at when the future was dropped, it ends.
+/// Waits until the directory is as expected: a job that had started when the future was dropped
+/// runs to its end.
 pub(crate) fn settles(dir: &Path, is_right: impl Fn(&[String]) -> bool) {
     for _ in 0..2_000 {
         if is_right(&files(dir)) {
@@ -215,8 +216,8 @@ pub(crate) fn settles(dir: &Path, is_right: impl Fn(&[String]) -> bool) {
     panic!("{:?} stays", files(dir));
 }
 
-/// Polls a future on this thread. When nothing wakes it, it turns the time; when nobody sleeps either, a thread of the
-/// pool is at work for it, and is waited for.
+/// Polls a future on this thread. When nothing wakes it, the clock is advanced; when nothing sleeps
+/// either, a thread of the pool works for it, and is waited for.
 pub(crate) struct Run {
     timer: ManualTimer,
     woken: Arc<Woken>,
@@ -239,7 +240,7 @@ impl Run {
         }
     }
 
-    /// One poll, when it is time for it.
+    /// One poll, when it is due.
     pub(crate) fn step<F: Future>(
         &mut self,
         future: &mut std::pin::Pin<&mut F>,

@@ -1,4 +1,5 @@
-//! What others may do with what arrives: as the umask and the old file say, and nothing before it is whole.
+//! Permissions of downloaded files: those of the umask or the replaced file, and private before
+//! they are complete.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -10,12 +11,12 @@ use tempfile::tempdir;
 
 use super::{Net, bytes, files};
 
-/// Tells the process below that it is the one with another umask, and where to work.
+/// Tells the child process that it is the one with another umask, and where to work.
 const HERE: &str = "B2KIT_TESTS_UMASK";
 
-/// The umask is the whole process's, so each has one of its own.
+/// The umask belongs to the process, so each has its own.
 #[test]
-fn a_new_file_gets_the_mode_that_the_umask_leaves_and_an_old_one_keeps_its_own() {
+fn a_new_file_gets_the_umasks_mode_and_a_replaced_file_keeps_its_own() {
     if let Some(dir) = std::env::var_os(HERE) {
         return download_under_this_umask(Path::new(&dir));
     }

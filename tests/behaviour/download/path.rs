@@ -1,4 +1,4 @@
-//! Into a file of the local disk: whole, verified, or not at all.
+//! Downloads to a local path: complete and verified, or not at all.
 
 use std::fs;
 use std::path::Path;
@@ -15,9 +15,9 @@ use tempfile::tempdir;
 
 use super::{BY_ID, BY_NAME, Net, bytes, files, put};
 
-/// Beyond 64 MiB bytes go on to the disk while others arrive.
+/// Beyond 64 MiB, bytes are flushed while others arrive.
 #[test]
-fn a_file_of_eighty_megabytes_arrives_whole() {
+fn a_file_of_80_mb_arrives_complete() {
     let (net, file, dir) = (Net::new(0), bytes(80 << 20), tempdir().unwrap());
     let (bucket, _) = net.with_file(&file);
     for concurrency in [1, 4] {
@@ -48,7 +48,7 @@ fn a_file_that_fits_in_one_range_takes_one_call() {
 }
 
 #[test]
-fn an_empty_file_has_no_range_and_is_asked_for_as_it_is() {
+fn an_empty_file_is_requested_without_a_range() {
     for (concurrency, calls) in [(1, 1), (4, 2)] {
         let (net, dir) = (Net::new(0), tempdir().unwrap());
         let (bucket, _) = net.with_file(b"");
@@ -62,7 +62,7 @@ fn an_empty_file_has_no_range_and_is_asked_for_as_it_is() {
 }
 
 #[test]
-fn ranges_go_side_by_side_and_each_byte_is_asked_for_once() {
+fn ranges_are_requested_side_by_side_and_each_byte_once() {
     for concurrency in [1, 2, 4, 99] {
         let (net, file, dir) = (Net::new(0), bytes(1_000_001), tempdir().unwrap());
         let (bucket, _) = net.with_file(&file);
@@ -100,7 +100,7 @@ fn ranges_go_side_by_side_and_each_byte_is_asked_for_once() {
 }
 
 #[test]
-fn a_range_of_a_file_goes_to_a_file_of_its_own() {
+fn a_byte_range_is_written_to_its_own_file() {
     let ranges = [
         (ByteRange::inclusive(10, 99_999).unwrap(), 10..100_000, 4),
         (ByteRange::from_offset(50_000), 50_000..100_000, 2),
@@ -120,7 +120,7 @@ fn a_range_of_a_file_goes_to_a_file_of_its_own() {
 }
 
 #[test]
-fn the_time_that_the_uploader_noted_is_restored_by_choice() {
+fn modified_time_restores_the_uploaders_time() {
     let noted = |millis: &str| {
         FileInfo::new()
             .with("src_last_modified_millis", millis)
@@ -153,7 +153,7 @@ fn the_time_that_the_uploader_noted_is_restored_by_choice() {
     }
 }
 
-/// Downloads over a file that is there, and finds it as it was.
+/// Downloads over an existing file, and asserts that it is unchanged.
 fn fails(net: &Net, bucket: &BucketHandle) -> Error {
     let dir = tempdir().unwrap();
     let path = dir.path().join("f");
@@ -166,7 +166,7 @@ fn fails(net: &Net, bucket: &BucketHandle) -> Error {
 }
 
 #[test]
-fn one_wrong_bit_is_fetched_again_and_the_target_is_not_touched_until_all_is_right() {
+fn a_corrupted_bit_is_downloaded_again_before_the_target_is_replaced() {
     let (net, file, dir) = (Net::new(0), bytes(100_000), tempdir().unwrap());
     let (bucket, _) = net.with_file(&file);
     let path = dir.path().join("f");
@@ -184,7 +184,7 @@ fn one_wrong_bit_is_fetched_again_and_the_target_is_not_touched_until_all_is_rig
 }
 
 #[test]
-fn bits_that_are_wrong_each_time_are_an_error_after_three_fetches() {
+fn bytes_that_are_wrong_each_time_fail_after_three_downloads() {
     let (net, file) = (Net::new(0), bytes(100_000));
     let (bucket, _) = net.with_file(&file);
     for round in 0..3 {
@@ -200,7 +200,7 @@ fn bits_that_are_wrong_each_time_are_an_error_after_three_fetches() {
 }
 
 #[test]
-fn a_sha1_that_was_wrong_from_the_start_costs_one_more_fetch_and_no_third() {
+fn a_wrong_stored_sha1_costs_two_downloads_and_no_third() {
     let (net, file) = (Net::new(0), bytes(100_000));
     let (bucket, _) = net.with_file(&file);
     let wrong = HeaderValue::from_static("0000000000000000000000000000000000000000");
@@ -211,7 +211,7 @@ fn a_sha1_that_was_wrong_from_the_start_costs_one_more_fetch_and_no_third() {
 }
 
 #[test]
-fn what_can_not_be_verified_is_refused_before_the_first_byte_by_choice() {
+fn require_verified_refuses_unverifiable_files_before_the_first_byte() {
     let (net, dir) = (Net::new(0), tempdir().unwrap());
     let (bucket, _) = net.with_file(&bytes(100_000));
     let path = dir.path().join("f");
@@ -231,7 +231,7 @@ fn what_can_not_be_verified_is_refused_before_the_first_byte_by_choice() {
 }
 
 #[test]
-fn a_version_that_is_gone_in_the_middle_leaves_nothing() {
+fn a_version_deleted_during_the_download_leaves_nothing() {
     let (net, file) = (Net::new(0), bytes(100_000));
     let (bucket, _) = net.with_file(&file);
     let gone = FaultKind::error(b2kit::http::StatusCode::NOT_FOUND, "not_found", "");
@@ -249,7 +249,7 @@ fn a_missing_file_leaves_nothing() {
 }
 
 #[test]
-fn what_no_file_can_be_written_to_is_refused_before_anything_is_asked_for() {
+fn an_unusable_target_is_refused_before_anything_is_requested() {
     let (net, dir) = (Net::new(0), tempdir().unwrap());
     let (bucket, _) = net.with_file(b"x");
     let mut bad = vec![
@@ -284,7 +284,7 @@ fn what_no_file_can_be_written_to_is_refused_before_anything_is_asked_for() {
 /// Elsewhere a directory can't vanish while a file in it is open.
 #[cfg(unix)]
 #[test]
-fn a_directory_that_vanishes_is_an_error_of_the_disk() {
+fn a_directory_that_vanishes_is_a_destination_error() {
     for resume in [false, true] {
         let (net, dir) = (Net::new(0), tempdir().unwrap());
         let (below, path) = (dir.path().join("d"), dir.path().join("d").join("f"));
@@ -298,7 +298,7 @@ fn a_directory_that_vanishes_is_an_error_of_the_disk() {
 }
 
 #[test]
-fn a_target_that_can_not_be_replaced_is_an_error_of_the_disk() {
+fn a_target_that_can_not_be_replaced_is_a_destination_error() {
     for resume in [false, true] {
         let (net, dir) = (Net::new(0), tempdir().unwrap());
         let path = dir.path().join("g");
@@ -313,7 +313,7 @@ fn a_target_that_can_not_be_replaced_is_an_error_of_the_disk() {
     }
 }
 
-/// Downloads five ranges to this path, and meddles before the third.
+/// Downloads five ranges to this path, and interferes before the third.
 fn in_the_middle(
     net: &Net,
     path: &Path,
@@ -334,15 +334,15 @@ fn in_the_middle(
     net.run(download.to_path(path)).unwrap_err()
 }
 
-/// What tells the process below that it is the one whose files can't grow, and where to put them.
+/// Tells the child process that it is the one whose files can't grow, and where to put them.
 #[cfg(unix)]
 const FULL: &str = "B2KIT_TESTS_FULL_DISK";
 
-/// A disk that is really full takes a mount; a limit on the size of files takes none, and stops `write` in the same way. It
-/// is a process's own, so another one is started.
+/// A full disk needs a mount. A limit on the size of files doesn't, and fails `write` in the same
+/// way. It belongs to the process, so a child is started.
 #[cfg(unix)]
 #[test]
-fn a_disk_that_takes_no_more_is_told_and_the_old_file_stays() {
+fn a_full_disk_is_a_destination_error_and_the_old_file_stays() {
     if let Some(dir) = std::env::var_os(FULL) {
         return run_out_of_disk(Path::new(&dir));
     }
@@ -400,9 +400,9 @@ fn run_out_of_disk(dir: &Path) {
     fs::write(dir.join("was-here"), "yes").unwrap();
 }
 
-/// The longest name that a file system takes has room for the hidden one beside it.
+/// The longest file name still has room for the hidden one beside it.
 #[test]
-fn the_longest_name_is_no_trouble() {
+fn a_target_with_the_longest_possible_name_is_written() {
     for name in ["x".repeat(255), "ü".repeat(127), "🦀".repeat(63)] {
         for resume in [false, true] {
             let (net, dir) = (Net::new(0), tempdir().unwrap());
@@ -419,7 +419,7 @@ fn the_longest_name_is_no_trouble() {
 
 #[cfg(unix)]
 #[test]
-fn a_link_is_replaced_and_what_it_led_to_is_not_touched() {
+fn a_symlink_at_the_target_is_replaced_and_not_followed() {
     let (net, dir) = (Net::new(0), tempdir().unwrap());
     let (bucket, _) = net.with_file(b"new");
     let (path, other) = (dir.path().join("f"), dir.path().join("other"));
@@ -432,7 +432,7 @@ fn a_link_is_replaced_and_what_it_led_to_is_not_touched() {
 }
 
 #[test]
-fn two_hundred_ranges_wait_as_one_when_b2_asks_for_fewer() {
+fn two_hundred_ranges_share_one_pause_when_b2_throttles() {
     let (net, file, dir) = (Net::new(0), bytes(200_000), tempdir().unwrap());
     let (bucket, _) = net.with_file(&file);
     let path = dir.path().join("f");
@@ -454,7 +454,7 @@ fn two_hundred_ranges_wait_as_one_when_b2_asks_for_fewer() {
 }
 
 #[test]
-fn a_token_that_expires_under_64_ranges_is_renewed_once() {
+fn a_token_that_expires_during_64_ranges_is_renewed_once() {
     let (net, file, dir) = (Net::new(0), bytes(100_000), tempdir().unwrap());
     let (bucket, _) = net.with_file(&file);
     let path = dir.path().join("f");
@@ -466,7 +466,7 @@ fn a_token_that_expires_under_64_ranges_is_renewed_once() {
 }
 
 #[test]
-fn a_new_version_between_ranges_does_not_get_into_the_file() {
+fn a_version_uploaded_between_ranges_is_not_mixed_in() {
     let (net, file, dir) = (Net::new(0), bytes(100_000), tempdir().unwrap());
     let (bucket, version) = net.with_file(&file);
     let path = dir.path().join("f");

@@ -1,4 +1,4 @@
-//! What a later process goes on with.
+//! Downloads that resume what an earlier process left.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -23,7 +23,7 @@ pub(super) fn resumable(bucket: &BucketHandle) -> FileDownload {
         .resume()
 }
 
-/// A directory in which the first 40,000 of 100,000 bytes have been left, with the state of a process that has ended.
+/// A directory with the first 40,000 of 100,000 bytes, and the state of a process that has ended.
 pub(super) fn left_behind() -> (Net, BucketHandle, Vec<u8>, TempDir) {
     let (net, file, dir) = (Net::new(0), bytes(100_000), tempdir().unwrap());
     let (bucket, _) = net.with_file(&file);
@@ -50,7 +50,7 @@ pub(super) fn finish(net: &Net, download: FileDownload, dir: &Path) -> (Download
 }
 
 #[test]
-fn only_what_is_missing_is_asked_for() {
+fn a_resumed_download_requests_only_missing_ranges() {
     let (net, bucket, file, dir) = left_behind();
     let (done, now) = finish(&net, resumable(&bucket), dir.path());
     assert!(now == file);
@@ -67,7 +67,7 @@ fn only_what_is_missing_is_asked_for() {
 }
 
 #[test]
-fn the_rest_comes_in_one_stream_where_that_is_asked_for() {
+fn a_resumed_download_with_concurrency_1_gets_the_rest_in_one_request() {
     let (net, bucket, file, dir) = left_behind();
     let (_, now) = finish(&net, resumable(&bucket).concurrency(1), dir.path());
     assert!(now == file);
@@ -75,7 +75,7 @@ fn the_rest_comes_in_one_stream_where_that_is_asked_for() {
 }
 
 #[test]
-fn a_download_that_is_dropped_is_gone_on_with_too() {
+fn a_dropped_download_can_be_resumed() {
     let (net, file, dir) = (Net::new(0), bytes(100_000), tempdir().unwrap());
     let (bucket, _) = net.with_file(&file);
     let path = dir.path().join("f");
@@ -93,7 +93,7 @@ fn a_download_that_is_dropped_is_gone_on_with_too() {
     assert!(now == file && done.resumed_bytes > 0);
 }
 
-/// Whether the partial file has so many bytes.
+/// Whether the partial file has this many bytes.
 fn has(dir: &Path, bytes: u64) -> bool {
     let part = files(dir)
         .into_iter()
@@ -103,7 +103,7 @@ fn has(dir: &Path, bytes: u64) -> bool {
 }
 
 #[test]
-fn another_version_begins_anew() {
+fn a_resumed_download_of_another_version_starts_over() {
     for len in [100_000, 50_000, 5_000, 0] {
         let (net, bucket, _, dir) = left_behind();
         let new = vec![7; len];
@@ -114,7 +114,7 @@ fn another_version_begins_anew() {
 }
 
 #[test]
-fn a_version_that_is_named_is_gone_on_with_whatever_the_name_has_now() {
+fn a_download_by_id_resumes_whatever_version_its_name_has_now() {
     let (net, bucket, file, dir) = left_behind();
     let id = net.run(async {
         let id = bucket
@@ -135,7 +135,7 @@ fn a_version_that_is_named_is_gone_on_with_whatever_the_name_has_now() {
 }
 
 #[test]
-fn bytes_that_were_changed_meanwhile_are_found_and_fetched_again() {
+fn bytes_that_changed_on_disk_are_detected_and_downloaded_again() {
     let (net, bucket, file, dir) = left_behind();
     let (part, _) = left_in(dir.path(), &[]);
     let mut bytes = fs::read(&part).unwrap();
@@ -146,7 +146,7 @@ fn bytes_that_were_changed_meanwhile_are_found_and_fetched_again() {
 }
 
 #[test]
-fn a_state_that_is_none_begins_anew() {
+fn an_invalid_state_starts_over() {
     type Damage = fn(&Path, &Path);
     let damages: [Damage; 9] = [
         |_, state| fs::write(state, "").unwrap(),
@@ -179,7 +179,7 @@ fn a_state_that_is_none_begins_anew() {
 }
 
 #[test]
-fn a_range_goes_on_only_with_the_same_range() {
+fn a_byte_range_resumes_only_the_same_range() {
     let range = |first, last| ByteRange::inclusive(first, last).unwrap();
     let (net, bucket, file, dir) = left_behind();
     let download = resumable(&bucket).range(range(5, 60_004));
@@ -188,7 +188,7 @@ fn a_range_goes_on_only_with_the_same_range() {
 }
 
 #[test]
-fn all_that_is_there_already_is_asked_about_and_not_fetched() {
+fn a_complete_partial_file_costs_one_head_request() {
     let (net, file, dir) = (Net::new(0), bytes(100_000), tempdir().unwrap());
     let (bucket, _) = net.with_file(&file);
     let path = dir.path().join("f");
@@ -208,7 +208,7 @@ fn all_that_is_there_already_is_asked_about_and_not_fetched() {
     assert!(asked.len() == 1 && asked[0].head, "{asked:?}");
 }
 
-/// B2 notes no SHA-1 of the file.
+/// B2 has no SHA-1 of the file.
 pub(super) fn nothing_verifies(net: &Net) {
     let none = HeaderValue::from_static("none");
     let name = HeaderName::from_static("x-bz-content-sha1");
@@ -216,7 +216,7 @@ pub(super) fn nothing_verifies(net: &Net) {
 }
 
 #[test]
-fn what_no_sha1_will_verify_is_resumed_where_the_state_proves_itself() {
+fn unverifiable_bytes_are_resumed_if_their_state_is_signed() {
     // The larger one passes a checkpoint.
     for len in [100_000, 24 << 20] {
         let (net, file, dir) = (Net::new(0), bytes(len), tempdir().unwrap());
@@ -250,7 +250,7 @@ fn what_no_sha1_will_verify_is_resumed_where_the_state_proves_itself() {
 }
 
 #[test]
-fn what_no_sha1_will_verify_is_fetched_again_where_the_file_is_another_one() {
+fn unverifiable_bytes_in_another_file_are_downloaded_again() {
     let (net, file, dir) = (Net::new(0), bytes(100_000), tempdir().unwrap());
     let (bucket, _) = net.with_file(&file);
     nothing_verifies(&net);
@@ -274,7 +274,7 @@ fn what_no_sha1_will_verify_is_fetched_again_where_the_file_is_another_one() {
 }
 
 #[test]
-fn two_downloads_to_one_path_work_apart() {
+fn two_downloads_to_one_path_use_separate_files() {
     for_seeds(0..200, |seed| {
         let (net, file, dir) = (Net::new(seed), bytes(100_000), tempdir().unwrap());
         let (bucket, _) = net.with_file(&file);
@@ -291,7 +291,7 @@ fn two_downloads_to_one_path_work_apart() {
 }
 
 #[test]
-fn a_file_that_somebody_else_has_locked_is_left_alone() {
+fn a_partial_file_locked_by_another_download_is_left_alone() {
     let (net, bucket, file, dir) = left_behind();
     let (part, _) = left_in(dir.path(), &[]);
     let before = fs::read(&part).unwrap();
@@ -308,7 +308,7 @@ fn a_file_that_somebody_else_has_locked_is_left_alone() {
 
 #[cfg(unix)]
 #[test]
-fn a_link_or_a_file_that_others_may_write_is_not_gone_on_with() {
+fn a_link_or_a_file_writable_by_others_is_not_resumed() {
     use std::os::unix::fs::PermissionsExt as _;
     let (net, bucket, file, dir) = left_behind();
     let (part, _) = left_in(dir.path(), &[]);
@@ -328,7 +328,7 @@ fn a_link_or_a_file_that_others_may_write_is_not_gone_on_with() {
 }
 
 #[test]
-fn what_is_left_is_for_the_owner_only_and_has_no_secret_in_it() {
+fn partial_files_are_private_and_hold_no_secret() {
     let (net, file, dir) = (Net::new(0), bytes(100_000), tempdir().unwrap());
     let (bucket, _) = net.with_file(b"");
     let key = || CustomerKey::new(*b"the customer's own key, 32 bytes");

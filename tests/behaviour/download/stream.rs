@@ -1,4 +1,4 @@
-//! Bytes in order, through whatever happens.
+//! Streams: bytes in order, under every fault.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -11,8 +11,8 @@ use b2kit::http::{HeaderName, HeaderValue};
 use b2kit::transfer::{Progress, Stage, Verified};
 use b2kit::types::{ByteRange, CustomerKey, EncryptionSetting, FileInfo, FileName, Sha1};
 use b2kit::{
-    BucketHandle, Bytes, ErrorKind, RetryStopReason, HttpError, HttpErrorKind, Phase, ResponseBody,
-    RetryPolicy, Throughput, Timer as _,
+    BucketHandle, Bytes, ErrorKind, HttpError, HttpErrorKind, Phase, ResponseBody, RetryPolicy,
+    RetryStopReason, Throughput, Timer as _,
 };
 use futures::{AsyncWrite, StreamExt as _, stream};
 
@@ -24,7 +24,7 @@ fn set(name: &'static str, value: &str) -> FaultKind {
 }
 
 #[test]
-fn a_file_takes_one_call_and_an_empty_one_too() {
+fn any_file_even_an_empty_one_takes_one_call() {
     for len in [0, 1, 300_000] {
         let (net, file) = (Net::new(0), bytes(len));
         let (bucket, version) = net.with_file(&file);
@@ -44,7 +44,7 @@ fn a_file_takes_one_call_and_an_empty_one_too() {
 }
 
 #[test]
-fn bytes_that_break_off_are_asked_for_again_from_there_and_of_the_same_version() {
+fn an_interrupted_stream_requests_the_rest_of_the_same_version() {
     let file = bytes(700_000);
     for after in (0..700_000).step_by(65_536) {
         let net = Net::new(0);
@@ -68,7 +68,7 @@ fn bytes_that_break_off_are_asked_for_again_from_there_and_of_the_same_version()
 }
 
 #[test]
-fn a_server_that_falls_silent_is_asked_again_after_20_seconds() {
+fn a_silent_server_is_asked_again_after_20_seconds() {
     let (net, file) = (Net::new(0), bytes(200_000));
     let (bucket, _) = net.with_file(&file);
     net.nth(1, FaultKind::StallResponse { after: 77_777 });
@@ -80,7 +80,7 @@ fn a_server_that_falls_silent_is_asked_again_after_20_seconds() {
 }
 
 #[test]
-fn a_trickle_above_the_stall_limit_is_left_alone_and_one_below_is_asked_again() {
+fn a_trickle_above_the_stall_limit_continues_and_one_below_is_requested_again() {
     for (pause, asked) in [(19, 1), (21, 2)] {
         let (net, file) = (Net::new(0), bytes(30));
         let (bucket, _) = net.with_file(&file);
@@ -112,7 +112,7 @@ fn a_trickle_above_the_stall_limit_is_left_alone_and_one_below_is_asked_again() 
 }
 
 #[test]
-fn who_pauses_for_ten_minutes_finds_the_rest_where_it_was() {
+fn a_reader_that_pauses_for_ten_minutes_gets_the_rest() {
     let (net, file) = (Net::new(0), bytes(500_000));
     let (bucket, _) = net.with_file(&file);
     let read = net.run(async {
@@ -127,7 +127,7 @@ fn who_pauses_for_ten_minutes_finds_the_rest_where_it_was() {
 }
 
 #[test]
-fn twenty_failures_with_progress_between_are_survived() {
+fn twenty_interruptions_with_progress_between_are_survived() {
     let (net, file) = (Net::new(0), bytes(21 * 300_000));
     let (bucket, _) = net.with_file(&file);
     let cut = FaultKind::CutResponse { after: 300_000 };
@@ -145,7 +145,7 @@ fn twenty_failures_with_progress_between_are_survived() {
 }
 
 #[test]
-fn ten_failures_in_a_row_over_two_minutes_are_the_end() {
+fn ten_failures_in_a_row_over_two_minutes_end_the_stream() {
     let (net, file) = (Net::new(0), bytes(100_000));
     let (bucket, _) = net.with_file(&file);
     net.fault(Fault::new(FaultKind::CutResponse { after: 10 }));
@@ -173,7 +173,7 @@ fn ten_failures_in_a_row_over_two_minutes_are_the_end() {
 }
 
 #[test]
-fn a_policy_that_never_tries_again_is_kept_in_the_middle_of_a_body() {
+fn a_disabled_retry_policy_applies_in_the_middle_of_a_body() {
     let (net, file) = (Net::new(0), bytes(1_000));
     let (bucket, _) = net.with_file(&file);
     net.nth(1, FaultKind::CutResponse { after: 10 });
@@ -185,7 +185,7 @@ fn a_policy_that_never_tries_again_is_kept_in_the_middle_of_a_body() {
 }
 
 #[test]
-fn a_deadline_counts_from_the_break_and_not_from_the_beginning() {
+fn a_retry_deadline_counts_from_the_interruption() {
     let (net, file) = (Net::new(0), bytes(400_000));
     let (bucket, _) = net.with_file(&file);
     let policy = RetryPolicy::default().with_deadline(Duration::from_secs(60));
@@ -203,7 +203,7 @@ fn a_deadline_counts_from_the_break_and_not_from_the_beginning() {
 }
 
 #[test]
-fn what_is_uploaded_in_the_middle_does_not_get_into_the_file() {
+fn a_version_uploaded_during_the_stream_is_not_mixed_in() {
     let (net, file) = (Net::new(0), bytes(400_000));
     let (bucket, version) = net.with_file(&file);
     net.nth(1, FaultKind::CutResponse { after: 200_000 });
@@ -218,7 +218,7 @@ fn what_is_uploaded_in_the_middle_does_not_get_into_the_file() {
 }
 
 #[test]
-fn a_version_that_is_deleted_in_the_middle_is_not_found() {
+fn a_version_deleted_during_the_stream_is_a_not_found_error() {
     let (net, file) = (Net::new(0), bytes(400_000));
     let (bucket, version) = net.with_file(&file);
     net.nth(1, FaultKind::CutResponse { after: 200_000 });
@@ -233,7 +233,7 @@ fn a_version_that_is_deleted_in_the_middle_is_not_found() {
 }
 
 #[test]
-fn an_answer_about_other_bytes_than_the_rest_is_never_taken() {
+fn a_response_about_other_bytes_than_the_rest_is_rejected() {
     let whole_again: fn(&mut b2kit::Request) = |request| {
         request.headers_mut().remove("range");
     };
@@ -267,9 +267,9 @@ fn an_answer_about_other_bytes_than_the_rest_is_never_taken() {
 }
 
 #[test]
-fn headers_that_contradict_the_first_answer_are_never_taken() {
+fn headers_that_contradict_the_first_response_are_rejected() {
     let remove = |name| FaultKind::RemoveHeader(HeaderName::from_static(name));
-    let troubles = [
+    let fault_kinds = [
         set("content-range", "bytes 50001-99999/100000"),
         set("content-range", "bytes 50000-99999/100001"),
         set("content-range", "bytes 50000-99999/*"),
@@ -278,20 +278,20 @@ fn headers_that_contradict_the_first_answer_are_never_taken() {
         set("x-bz-file-id", "4_z_another"),
         remove("x-bz-file-id"),
     ];
-    for trouble in troubles {
+    for fault_kind in fault_kinds {
         for (times, succeeds) in [(1, true), (99, false)] {
             let (net, file) = (Net::new(0), bytes(100_000));
             let (bucket, _) = net.with_file(&file);
             net.nth(1, FaultKind::CutResponse { after: 50_000 });
-            net.fault(Fault::new(trouble.clone()).on(BY_ID).times(times));
+            net.fault(Fault::new(fault_kind.clone()).on(BY_ID).times(times));
             let read =
                 net.run(async { bucket.download("f").stream().await?.collect(100_000).await });
             match read {
-                Ok(read) => assert!(succeeds && read == file, "{trouble:?}"),
+                Ok(read) => assert!(succeeds && read == file, "{fault_kind:?}"),
                 Err(error) => {
-                    assert!(!succeeds, "{trouble:?}: {error}");
+                    assert!(!succeeds, "{fault_kind:?}: {error}");
                     let kinds = [ErrorKind::Integrity, ErrorKind::Protocol];
-                    assert!(kinds.contains(&error.kind()), "{trouble:?}: {error}");
+                    assert!(kinds.contains(&error.kind()), "{fault_kind:?}: {error}");
                 }
             }
         }
@@ -299,7 +299,7 @@ fn headers_that_contradict_the_first_answer_are_never_taken() {
 }
 
 #[test]
-fn more_bytes_than_were_asked_for_are_never_handed_on() {
+fn excess_bytes_are_never_returned() {
     for has_length in [true, false] {
         let (net, file) = (Net::new(0), bytes(100_000));
         let (bucket, _) = net.with_file(&file);
@@ -333,7 +333,7 @@ fn more_bytes_than_were_asked_for_are_never_handed_on() {
 }
 
 #[test]
-fn a_connection_that_breaks_after_the_last_byte_has_brought_all_of_them() {
+fn a_connection_that_breaks_after_the_last_byte_is_no_error() {
     let (net, file) = (Net::new(0), bytes(1_000));
     let (bucket, _) = net.with_file(&file);
     net.spoil(|_, response| {
@@ -348,7 +348,7 @@ fn a_connection_that_breaks_after_the_last_byte_has_brought_all_of_them() {
 }
 
 #[test]
-fn one_wrong_bit_is_the_last_item_and_never_a_clean_end() {
+fn a_corrupted_bit_makes_the_last_item_an_integrity_error() {
     for (len, at) in [(1_000, 999), (700_000, 0), (3_000_000, 1_234_567)] {
         let (net, file) = (Net::new(0), bytes(len));
         let (bucket, _) = net.with_file(&file);
@@ -370,7 +370,7 @@ fn one_wrong_bit_is_the_last_item_and_never_a_clean_end() {
 }
 
 #[test]
-fn what_was_verified_is_said_for_every_form_of_a_sha1() {
+fn verified_names_every_form_of_sha1() {
     let file = bytes(1_000);
     let sha1 = Sha1::of(&file).to_string();
     let noted = FileInfo::new().with("large_file_sha1", &sha1).unwrap();
@@ -407,7 +407,7 @@ fn what_was_verified_is_said_for_every_form_of_a_sha1() {
 }
 
 #[test]
-fn a_range_is_not_verified_unless_it_is_the_whole_file() {
+fn a_range_is_verified_only_if_it_is_the_whole_file() {
     let (net, file) = (Net::new(0), bytes(1_000));
     let (bucket, version) = net.with_file(&file);
     let ranges = [
@@ -434,12 +434,17 @@ fn a_range_is_not_verified_unless_it_is_the_whole_file() {
         });
         net.emulator.faults().clear();
     }
-    let beyond = net.run(bucket.download("f").range(ByteRange::from_offset(1_000)).stream());
+    let beyond = net.run(
+        bucket
+            .download("f")
+            .range(ByteRange::from_offset(1_000))
+            .stream(),
+    );
     assert_eq!(beyond.unwrap_err().b2().unwrap().status, 416);
 }
 
 #[test]
-fn stored_bytes_come_as_they_are_stored() {
+fn stored_bytes_are_not_decoded() {
     let (net, file) = (Net::new(0), bytes(1_000));
     let (bucket, _) = net.with_file(&file);
     let info = FileInfo::new().with("b2-content-encoding", "gzip").unwrap();
@@ -452,7 +457,7 @@ fn stored_bytes_come_as_they_are_stored() {
 }
 
 #[test]
-fn the_customers_key_goes_along_each_time() {
+fn the_customer_key_is_sent_with_each_request() {
     let (net, file) = (Net::new(0), bytes(10_000));
     let (bucket, _) = net.with_file(b"");
     let key = || CustomerKey::new([7; 32]);
@@ -474,7 +479,7 @@ fn the_customers_key_goes_along_each_time() {
 }
 
 #[test]
-fn an_expired_token_is_renewed_in_the_middle() {
+fn an_expired_token_is_renewed_during_a_stream() {
     let (net, file) = (Net::new(0), bytes(10_000));
     let (bucket, _) = net.with_file(&file);
     net.nth(1, FaultKind::CutResponse { after: 100 });
@@ -485,7 +490,7 @@ fn an_expired_token_is_renewed_in_the_middle() {
 }
 
 #[test]
-fn a_name_that_is_none_asks_for_nothing() {
+fn an_invalid_name_sends_no_request() {
     let net = Net::new(0);
     let (bucket, _) = net.with_file(b"");
     let error = net.run(bucket.download("a\nb").stream()).unwrap_err();
@@ -495,7 +500,7 @@ fn a_name_that_is_none_asks_for_nothing() {
     assert_eq!(net.asked().len(), 1);
 }
 
-/// Takes a few bytes at a time, and fails after so many.
+/// Takes a few bytes at a time, and fails after this many.
 struct Narrow {
     taken: Vec<u8>,
     room: usize,
@@ -527,7 +532,7 @@ impl AsyncWrite for Narrow {
 }
 
 #[test]
-fn a_writer_gets_all_bytes_in_order_and_is_flushed() {
+fn to_writer_writes_all_bytes_in_order_and_flushes() {
     let (net, file) = (Net::new(0), bytes(500_000));
     let (bucket, _) = net.with_file(&file);
     net.nth(1, FaultKind::CutResponse { after: 123_456 });
@@ -544,7 +549,7 @@ fn a_writer_gets_all_bytes_in_order_and_is_flushed() {
 }
 
 #[test]
-fn a_writer_that_is_full_is_told_as_what_it_is() {
+fn a_full_writer_is_a_destination_error() {
     let (net, file) = (Net::new(0), bytes(500_000));
     let (bucket, _) = net.with_file(&file);
     for room in [0, 1, 250_000, 499_999] {
@@ -564,7 +569,7 @@ fn a_writer_that_is_full_is_told_as_what_it_is() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_device_that_is_full_is_told_as_that() {
+fn a_full_device_is_a_destination_error() {
     let (net, file) = (Net::new(0), bytes(500_000));
     let (bucket, _) = net.with_file(&file);
     let full = std::fs::File::options()
@@ -580,7 +585,7 @@ fn a_device_that_is_full_is_told_as_that() {
 }
 
 #[test]
-fn a_stream_reads_the_same_as_the_call() {
+fn a_stream_and_a_download_call_return_the_same_bytes() {
     let (net, file) = (Net::new(0), bytes(300_000));
     let (bucket, version) = net.with_file(&file);
     net.run(async {

@@ -1,4 +1,4 @@
-//! The HTTP libraries that the campaign goes through.
+//! The HTTP libraries that the campaign uses.
 
 use std::sync::Arc;
 

@@ -1,10 +1,10 @@
-//! What a hostile network or server does to one exchange.
+//! [`Fault`]: what a hostile network or server does to one exchange.
 
 use std::time::Duration;
 
 use fastrand::Rng;
 
-/// Where a stream is closed: properly, or with a reset.
+/// How a connection is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Close {
     Fin,
@@ -28,15 +28,15 @@ pub enum Fault {
         after: usize,
         how: Close,
     },
-    /// So it is here, but only the proxy's sending half is closed; what the client sends is still read.
+    /// The same, but the proxy only shuts down its sending side and still reads what the client sends.
     HalfClose {
         after: usize,
     },
-    /// One bit of an uploaded body is another.
+    /// One bit of an uploaded body is flipped.
     FlipUpload {
         at: usize,
     },
-    /// One bit of a downloaded body is another.
+    /// One bit of a downloaded body is flipped.
     FlipDownload {
         at: usize,
     },
@@ -44,7 +44,7 @@ pub enum Fault {
     DribbleRequest,
     /// The response arrives in tiny pieces.
     DribbleResponse,
-    /// Bytes follow the response that belong to nothing.
+    /// Stray bytes follow the response.
     Garbage(&'static [u8]),
     /// The response has a second `Content-Length`: the same, or another.
     DuplicateLength {
@@ -54,20 +54,20 @@ pub enum Fault {
     Interim(usize),
     /// The response is in HTTP/1.0, and the connection ends with it.
     OldVersion,
-    /// The server is not asked; the answer comes as soon as the request's head is there.
+    /// The request is not forwarded; the response is sent as soon as the request's head has arrived.
     EarlyAnswer {
         status: u16,
         b2: bool,
     },
-    /// The server does it, and a stranger's page with this status comes in place of its response.
+    /// The server executes it, and a foreign page with this status replaces its response.
     Stranger {
         status: u16,
     },
-    /// The server does it, and nothing comes back for a while; then the connection ends.
+    /// The server executes it, and the connection is silent for a while before it is closed.
     Silence,
 }
 
-/// An HTML page that no B2 would send.
+/// An HTML page, which B2 never sends.
 pub const PAGE: &str =
     "<html><head><title>Attention Required!</title></head><body>ray 8f2</body></html>";
 
@@ -81,7 +81,7 @@ const GARBAGE: &[&[u8]] = &[
 ];
 
 impl Fault {
-    /// One of all of them. `len` is about how long the request and its response are.
+    /// A random fault. `len` is the approximate length of the request and its response.
     pub fn any(rng: &mut Rng, len: usize) -> Self {
         let how = if rng.bool() { Close::Fin } else { Close::Reset };
         let at = rng.usize(..len.max(1));
@@ -118,7 +118,7 @@ impl Fault {
         }
     }
 
-    /// Its name, to be counted by.
+    /// Its name, for counting.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Refuse(_) => "refuse",

@@ -1,4 +1,4 @@
-//! A server that answers as B2 does, but for one value in its replies.
+//! A server that behaves like B2 except for one value in its replies.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -8,9 +8,9 @@ use b2kit::http::{HeaderName, HeaderValue};
 use b2kit::{HttpClient, HttpError, Request, Response, async_trait};
 use serde_json::{Value, json};
 
-/// One value in the replies to a call, and what stands there instead.
+/// A value in the replies to a call, and its replacement.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Lie {
+pub enum Tampering {
     /// The value at this JSON pointer.
     Field {
         call: String,
@@ -27,7 +27,7 @@ pub enum Lie {
     Body { call: String, body: Vec<u8> },
 }
 
-impl Lie {
+impl Tampering {
     fn call(&self) -> &str {
         match self {
             Self::Field { call, .. } | Self::Header { call, .. } | Self::Body { call, .. } => call,
@@ -35,31 +35,31 @@ impl Lie {
     }
 }
 
-/// The emulator, with a lie.
+/// The emulator with one value tampered with.
 #[derive(Debug, Clone)]
 pub struct HostileServer {
     emulator: Emulator,
-    lie: Option<Lie>,
+    tampering: Option<Tampering>,
     seen: Arc<Mutex<Seen>>,
 }
 
-/// What was asked and what was answered.
+/// The requests and replies of a run.
 #[derive(Debug, Default)]
 pub struct Seen {
-    /// JSON replies and headers by call, of a calm run.
+    /// The JSON replies and headers of an honest run, by call.
     pub replies: BTreeMap<String, Value>,
     pub headers: BTreeMap<String, BTreeSet<String>>,
-    /// Where requests went.
+    /// The hosts of the requests.
     pub hosts: BTreeSet<String>,
     pub secrets: BTreeSet<String>,
     pub requests: u64,
 }
 
 impl HostileServer {
-    pub fn new(emulator: Emulator, lie: Option<Lie>) -> Self {
+    pub fn new(emulator: Emulator, tampering: Option<Tampering>) -> Self {
         Self {
             emulator,
-            lie,
+            tampering,
             seen: Arc::default(),
         }
     }
@@ -69,7 +69,7 @@ impl HostileServer {
     }
 }
 
-/// B2's name for what a request calls.
+/// The name of the call of a request.
 fn call_of(request: &Request) -> String {
     let path = request.uri().path();
     if path.starts_with("/file/") {
@@ -100,7 +100,7 @@ impl HttpClient for HostileServer {
             .headers()
             .get("content-type")
             .is_some_and(|it| it.as_bytes().starts_with(b"application/json"));
-        if self.lie.is_none() {
+        if self.tampering.is_none() {
             let mut seen = self.seen.lock().unwrap();
             let names = response
                 .headers()
@@ -108,26 +108,26 @@ impl HttpClient for HostileServer {
                 .map(|name| name.as_str().to_owned());
             seen.headers.entry(call.clone()).or_default().extend(names);
         }
-        match &self.lie {
-            Some(lie) if lie.call() != call => Ok(response),
-            Some(Lie::Header { name, value, .. }) => {
+        match &self.tampering {
+            Some(tampering) if tampering.call() != call => Ok(response),
+            Some(Tampering::Header { name, value, .. }) => {
                 let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
                 if let Ok(value) = HeaderValue::from_bytes(value) {
                     response.headers_mut().insert(name, value);
                 }
                 Ok(response)
             }
-            Some(Lie::Body { body, .. }) => {
+            Some(Tampering::Body { body, .. }) => {
                 let (mut head, _) = response.into_parts();
                 head.headers.remove("content-length");
                 Ok(Response::from_parts(head, body.clone().into()))
             }
-            lie if is_json => {
+            tampering if is_json => {
                 let (mut head, body) = response.into_parts();
                 let mut document: Value =
                     serde_json::from_slice(&body.collect(1 << 20).await?).unwrap();
-                match lie {
-                    Some(Lie::Field { pointer, value, .. }) => {
+                match tampering {
+                    Some(Tampering::Field { pointer, value, .. }) => {
                         if let Some(place) = document.pointer_mut(pointer) {
                             *place = value.clone();
                         }
@@ -149,24 +149,24 @@ impl HttpClient for HostileServer {
     }
 }
 
-/// All lies about what a calm run has seen, each made when it is asked for: together they take hundreds of megabytes.
-pub fn lies(seen: &Seen) -> impl Iterator<Item = Lie> + '_ {
+/// All tamperings with the replies of an honest run, made one by one, since together they take hundreds of megabytes.
+pub fn tamperings(seen: &Seen) -> impl Iterator<Item = Tampering> + '_ {
     let replies = seen.replies.iter();
     let in_replies = replies.flat_map(|(call, reply)| {
         let in_fields =
             values(reply, String::new())
                 .into_iter()
                 .flat_map(move |(pointer, honest)| {
-                    instead_of(&honest)
+                    replacements(&honest)
                         .into_iter()
                         .filter(move |it| *it != honest)
-                        .map(move |value| Lie::Field {
+                        .map(move |value| Tampering::Field {
                             call: call.clone(),
                             pointer: pointer.clone(),
                             value,
                         })
                 });
-        in_fields.chain(bodies().into_iter().map(move |body| Lie::Body {
+        in_fields.chain(bodies().into_iter().map(move |body| Tampering::Body {
             call: call.clone(),
             body,
         }))
@@ -182,17 +182,19 @@ pub fn lies(seen: &Seen) -> impl Iterator<Item = Lie> + '_ {
         let names = names.iter().map(String::as_str).chain(more);
         let names: BTreeSet<_> = names.collect();
         names.into_iter().flat_map(move |name| {
-            header_values().into_iter().map(move |value| Lie::Header {
-                call: call.clone(),
-                name: name.to_owned(),
-                value,
-            })
+            header_values()
+                .into_iter()
+                .map(move |value| Tampering::Header {
+                    call: call.clone(),
+                    name: name.to_owned(),
+                    value,
+                })
         })
     });
     in_replies.chain(in_headers)
 }
 
-/// Each value in a document, with its pointer.
+/// Each value in a document, with its JSON pointer.
 fn values(document: &Value, pointer: String) -> Vec<(String, Value)> {
     let mut all = vec![(pointer.clone(), document.clone())];
     match document {
@@ -212,7 +214,7 @@ fn values(document: &Value, pointer: String) -> Vec<(String, Value)> {
     all
 }
 
-fn instead_of(honest: &Value) -> Vec<Value> {
+fn replacements(honest: &Value) -> Vec<Value> {
     let mut instead = vec![json!(null), json!({}), json!([]), json!(""), json!(true)];
     match honest {
         Value::Number(_) => {

@@ -1,8 +1,8 @@
-//! HTTP/1 as far as a proxy has to know it: heads, and where bodies end.
+//! The parts of HTTP/1 that a proxy needs: heads, and the ends of bodies.
 
 use std::io::{self, BufRead, Read, Write};
 
-const LONGEST_HEAD: usize = 256 << 10;
+const MAX_HEAD: usize = 256 << 10;
 
 /// A request's or response's head, as its bytes.
 #[derive(Debug, Clone)]
@@ -12,17 +12,17 @@ pub struct Head(pub Vec<u8>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyEnd {
     After(u64),
-    /// Where the connection ends, or in chunks: the proxy passes on whatever comes.
+    /// At the end of the connection, or chunked: the proxy forwards everything.
     Unknown,
 }
 
 impl Head {
-    /// Reads up to the empty line; `None` where the connection ended before the first byte.
+    /// Reads up to the empty line; `None` if the connection ended before the first byte.
     pub fn read(from: &mut impl BufRead) -> io::Result<Option<Self>> {
         let mut bytes = Vec::new();
         loop {
             let begun = bytes.len();
-            let rest = (LONGEST_HEAD - begun) as u64;
+            let rest = (MAX_HEAD - begun) as u64;
             from.by_ref().take(rest).read_until(b'\n', &mut bytes)?;
             match &bytes[begun..] {
                 [] if begun == 0 => return Ok(None),
@@ -83,7 +83,7 @@ impl Head {
         BodyEnd::After(len.map_or(without, |len| len.parse().unwrap_or(0)))
     }
 
-    /// With another header line at its end.
+    /// Appends a header line.
     pub fn with_line(mut self, line: &str) -> Self {
         self.0.truncate(self.0.len() - 2);
         self.0.extend_from_slice(line.as_bytes());
@@ -91,7 +91,7 @@ impl Head {
         self
     }
 
-    /// In HTTP/1.0.
+    /// Changes the version to HTTP/1.0.
     pub fn in_old_version(mut self) -> Self {
         if self.0.starts_with(b"HTTP/1.1") {
             self.0[7] = b'0';
@@ -100,7 +100,7 @@ impl Head {
     }
 }
 
-/// Passes `len` bytes on; gives each piece to `change` first, with its offset. `false` from it ends the passing.
+/// Forwards `len` bytes. `change` edits each chunk first, given its offset; if it returns `false`, forwarding stops.
 pub fn pass(
     from: &mut impl Read,
     to: &mut impl Write,

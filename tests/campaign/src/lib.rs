@@ -1,5 +1,5 @@
-//! What the fault campaign is made of: a hostile proxy, a random workload with a model of what B2 must hold afterwards,
-//! and checks of what the process showed and used.
+//! The fault campaign: random workloads over a hostile proxy, a model of what B2 must hold afterwards, and checks of
+//! the process's output and memory.
 //!
 //! ```text
 //! cargo test -p b2kit-campaign                        the short form

@@ -1,4 +1,4 @@
-//! [`Model`]: what B2 must hold, by what the client said.
+//! [`Model`]: what B2 must hold according to the client's results.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,12 +8,12 @@ use b2kit::{BucketHandle, Bytes, Error};
 use futures::TryStreamExt as _;
 use futures::executor::block_on;
 
-/// What the client's answer makes of a version.
+/// The state of a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Present,
     Deleted,
-    /// A delete failed that may have taken effect.
+    /// A failed delete may have taken effect.
     Either,
 }
 
@@ -25,16 +25,16 @@ struct Known {
     order: usize,
 }
 
-/// What the client said.
+/// All results of the client.
 #[derive(Debug, Default)]
 pub struct Model {
     known: BTreeMap<String, Known>,
-    /// What may be there once more, or at all: name and bytes.
+    /// Possible duplicates, and uploads that may have taken effect: name and bytes.
     possible: BTreeSet<(String, Bytes)>,
 }
 
 impl Model {
-    /// Something that makes a version has ended.
+    /// Records the result of an operation that makes a version.
     pub fn stored(&mut self, name: &str, content: &Bytes, outcome: Result<&FileVersion, &Error>) {
         let possible = match outcome {
             Ok(version) => version.possible_duplicate,
@@ -60,7 +60,7 @@ impl Model {
         }
     }
 
-    /// A delete of this version has ended.
+    /// Records the result of deleting this version.
     pub fn deleted(&mut self, version: &FileVersion, outcome: Result<(), &Error>) {
         let known = self.known.get_mut(version.file_id.as_str()).unwrap();
         known.state = match outcome {
@@ -70,7 +70,7 @@ impl Model {
         };
     }
 
-    /// The versions that are there for sure, with their bytes.
+    /// The versions that must exist, with their bytes.
     pub fn present(&self) -> Vec<(FileVersion, Bytes)> {
         let present = self.known.values().filter(|it| it.state == State::Present);
         present
@@ -78,7 +78,7 @@ impl Model {
             .collect()
     }
 
-    /// Whether a download of the current version may have brought these bytes.
+    /// Whether a download of the current version may return these bytes.
     pub fn may_read(&self, name: &str, bytes: &[u8]) -> bool {
         let of_name = || {
             self.known
@@ -114,7 +114,7 @@ impl Model {
         of_name.map(show).collect()
     }
 
-    /// Whether there may be no file of this name.
+    /// Whether a file of this name may be missing.
     pub fn may_be_missing(&self, name: &str) -> bool {
         let mut of_name = self
             .known
@@ -123,7 +123,7 @@ impl Model {
         of_name.all(|it| it.state != State::Present)
     }
 
-    /// Holds against what B2 has, asked directly through `bucket`.
+    /// Compares the model with the contents of `bucket`.
     pub fn check(&self, bucket: &BucketHandle) {
         let b2 = bucket.client();
         let versions = block_on(async {

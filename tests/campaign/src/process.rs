@@ -1,4 +1,4 @@
-//! What the process uses, and what it shows.
+//! The memory of the process, and its output.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use b2kit::Error;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// The most memory that the process has had, in MiB; `None` where the system doesn't tell.
+/// The peak memory of the process in MiB; `None` where the system doesn't report it.
 pub fn peak_mib() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status
@@ -23,13 +23,13 @@ pub fn reset_peak() -> bool {
     std::fs::write("/proc/self/clear_refs", "5").is_ok()
 }
 
-/// All text that a program could have printed: events, errors.
+/// All text that a program could print: events and errors.
 #[derive(Debug, Clone, Default)]
-pub struct Shown(Arc<Mutex<Vec<u8>>>);
+pub struct CapturedOutput(Arc<Mutex<Vec<u8>>>);
 
-impl Shown {
-    /// Does `work`, and keeps what it tells through `tracing`.
-    pub fn while_doing<T>(&self, work: impl FnOnce() -> T) -> T {
+impl CapturedOutput {
+    /// Runs `work`, and captures its `tracing` events.
+    pub fn capture<T>(&self, work: impl FnOnce() -> T) -> T {
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(tracing::Level::TRACE)
             .with_writer(self.clone())
@@ -38,7 +38,7 @@ impl Shown {
         tracing::subscriber::with_default(subscriber, work)
     }
 
-    /// Keeps an error in all the ways in which it can be printed.
+    /// Captures an error in all its formats.
     pub fn error(&self, error: &Error) {
         let mut text = format!("{error}\n{error:?}\n");
         let mut cause = std::error::Error::source(error);
@@ -49,7 +49,7 @@ impl Shown {
         self.0.lock().unwrap().extend_from_slice(text.as_bytes());
     }
 
-    /// The secrets that stand in it, in any of the usual forms.
+    /// The secrets that it contains, in any of the usual encodings.
     pub fn secrets(&self, secrets: &BTreeSet<String>) -> Vec<String> {
         let text = String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned();
         let forms = |secret: &String| {
@@ -68,7 +68,7 @@ impl Shown {
     }
 }
 
-impl io::Write for Shown {
+impl io::Write for CapturedOutput {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap().extend_from_slice(bytes);
         Ok(bytes.len())
@@ -79,7 +79,7 @@ impl io::Write for Shown {
     }
 }
 
-impl MakeWriter<'_> for Shown {
+impl MakeWriter<'_> for CapturedOutput {
     type Writer = Self;
 
     fn make_writer(&self) -> Self {

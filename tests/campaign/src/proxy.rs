@@ -1,4 +1,4 @@
-//! [`Proxy`]: a network between a client and a server that fails by a seed.
+//! [`Proxy`]: a network between a client and a server with random faults.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufReader, Read, Write};
@@ -14,13 +14,13 @@ use socket2::SockRef;
 use crate::fault::{Close, Fault, PAGE};
 use crate::http_relay::{BodyEnd, Head, pass};
 
-/// How long anything here waits at most for a peer that says nothing.
+/// The longest wait for a silent peer.
 const IDLE: Duration = Duration::from_secs(20);
 
-/// How long a connection is silent before it ends.
+/// How long a silent connection lasts.
 const SILENCE: Duration = Duration::from_millis(300);
 
-/// A proxy on a port of loopback. It ends when it is dropped.
+/// A proxy on loopback, which stops when it is dropped.
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
@@ -34,16 +34,17 @@ struct Shared {
     percent: AtomicU64,
     exchanges: AtomicU64,
     stopped: AtomicBool,
-    tally: Mutex<BTreeMap<&'static str, u64>>,
-    /// What clients sent to prove who they are.
+    fault_counts: Mutex<BTreeMap<&'static str, u64>>,
+    /// Credentials and tokens that clients have sent.
     tokens: Mutex<BTreeSet<String>>,
 }
 
-/// Whether a connection can be used again.
+/// Whether a connection can be reused.
 type Reusable = bool;
 
 impl Proxy {
-    /// Fails `percent` of the exchanges, as `seed` decides. Nothing passes before [`forward_to`](Self::forward_to).
+    /// Starts a proxy that fails `percent` of the exchanges, chosen by `seed`. Nothing is forwarded before
+    /// [`forward_to`](Self::forward_to).
     pub fn start(seed: u64, percent: u64) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
@@ -53,7 +54,7 @@ impl Proxy {
             percent: percent.into(),
             exchanges: 0.into(),
             stopped: false.into(),
-            tally: Mutex::default(),
+            fault_counts: Mutex::default(),
             tokens: Mutex::default(),
         });
         let its = Arc::clone(&shared);
@@ -80,21 +81,21 @@ impl Proxy {
         self.shared.upstream.set(server).unwrap();
     }
 
-    /// From now on nothing fails.
-    pub fn calm(&self) {
+    /// Stops injecting faults.
+    pub fn stop_faults(&self) {
         self.shared.percent.store(0, Ordering::Relaxed);
     }
 
-    /// How often each fault struck.
-    pub fn tally(&self) -> BTreeMap<&'static str, u64> {
-        self.shared.tally.lock().unwrap().clone()
+    /// How often each fault was injected.
+    pub fn fault_counts(&self) -> BTreeMap<&'static str, u64> {
+        self.shared.fault_counts.lock().unwrap().clone()
     }
 
     pub fn exchanges(&self) -> u64 {
         self.shared.exchanges.load(Ordering::Relaxed)
     }
 
-    /// All tokens and keys that passed.
+    /// All tokens and keys that were seen.
     pub fn tokens(&self) -> BTreeSet<String> {
         self.shared.tokens.lock().unwrap().clone()
     }
@@ -122,7 +123,12 @@ impl Shared {
             BodyEnd::Unknown => 0,
         };
         let fault = Fault::any(&mut rng, (body + head.0.len()).max(40_000));
-        *self.tally.lock().unwrap().entry(fault.name()).or_default() += 1;
+        *self
+            .fault_counts
+            .lock()
+            .unwrap()
+            .entry(fault.name())
+            .or_default() += 1;
         Some(fault)
     }
 
@@ -206,7 +212,7 @@ impl Exchange<'_> {
         let _ = self.client.shutdown(Shutdown::Both);
     }
 
-    /// From the client to the server. `false` where it was cut.
+    /// Forwards the request. `false` if it was cut off.
     fn request(
         &self,
         requests: &mut BufReader<&TcpStream>,
@@ -225,8 +231,8 @@ impl Exchange<'_> {
             self.end();
             return Ok(false);
         }
-        let dribbles = self.fault == Some(Fault::DribbleRequest);
-        write(server, &head.0, dribbles)?;
+        let slowly = self.fault == Some(Fault::DribbleRequest);
+        write(server, &head.0, slowly)?;
         let flipped = match self.fault {
             Some(Fault::FlipUpload { at }) if self.is_upload && len > 0 => Some(at as u64 % len),
             _ => None,
@@ -240,7 +246,7 @@ impl Exchange<'_> {
         Ok(true)
     }
 
-    /// From the server to the client. `false` where the connection can't be used any more.
+    /// Forwards the response. `false` if the connection can't be reused.
     fn response(&self, method: &str) -> io::Result<Reusable> {
         let mut responses = BufReader::new(self.server);
         let mut client = self.client;
@@ -354,8 +360,8 @@ fn flip(piece: &mut [u8], at: u64) {
     }
 }
 
-fn write(mut to: &TcpStream, bytes: &[u8], dribbles: bool) -> io::Result<()> {
-    if !dribbles {
+fn write(mut to: &TcpStream, bytes: &[u8], slowly: bool) -> io::Result<()> {
+    if !slowly {
         return to.write_all(bytes);
     }
     for piece in bytes.chunks(7) {
@@ -373,7 +379,7 @@ fn close(stream: &TcpStream, how: Close) -> io::Result<()> {
     }
 }
 
-/// Sends no more, and reads what the client sends until it hangs up.
+/// Shuts down the sending side, and reads until the client closes.
 fn linger(client: &TcpStream) {
     let _ = client.shutdown(Shutdown::Write);
     let _ = client.set_read_timeout(Some(Duration::from_secs(2)));
@@ -387,7 +393,8 @@ fn page(status: u16) -> String {
         more.push_str("Location: https://login.example.com/\r\n");
     }
     format!(
-        "HTTP/1.1 {status} No\r\n{more}Content-Type: text/html\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{PAGE}",
+        "HTTP/1.1 {status} No\r\n{more}Content-Type: text/html\r\nConnection: close\r\n\
+         Content-Length: {}\r\n\r\n{PAGE}",
         PAGE.len()
     )
 }
@@ -397,7 +404,8 @@ fn early_answer(mut client: &TcpStream, status: u16, b2: bool) -> io::Result<()>
         let body =
             format!(r#"{{"code":"service_unavailable","message":"busy","status":{status}}}"#);
         format!(
-            "HTTP/1.1 {status} No\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+            "HTTP/1.1 {status} No\r\nContent-Type: application/json\r\nConnection: close\r\n\
+             Content-Length: {}\r\n\r\n{body}",
             body.len()
         )
     } else {

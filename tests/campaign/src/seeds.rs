@@ -2,8 +2,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-/// Runs `scenario` with seeds 0 to `count` (`B2KIT_SEEDS` overrides it, `B2KIT_SEED` picks one), and prints the seed of a
-/// failure. Returns how many there were.
+/// Runs `scenario` with the seeds from 0 to `count` (`B2KIT_SEEDS` overrides the count, `B2KIT_SEED` selects one), and
+/// prints the seed of a failure. Returns the number of seeds.
 pub fn for_seeds(count: u64, scenario: impl Fn(u64)) -> u64 {
     let number = |name| {
         std::env::var(name)

@@ -1,4 +1,4 @@
-//! A random workload, step by step, with what it must have led to.
+//! A random workload, checked against a model of its effects.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,20 +15,20 @@ use futures::TryStreamExt as _;
 use futures::executor::block_on;
 
 use crate::model::Model;
-use crate::process::{Shown, peak_mib};
+use crate::process::{CapturedOutput, peak_mib};
 use crate::proxy::Proxy;
 
-/// The parts that the emulator allows at least.
+/// The emulator's minimum part size.
 pub const PART: u64 = 20_000;
 const NAMES: [&str; 4] = ["a", "dir/b", "dir/c c", "dir/\u{fc}"];
-/// What a call has for all its attempts. A step is a handful of calls.
+/// The deadline of a call, including retries. A step is a few calls.
 const DEADLINE: Duration = Duration::from_secs(30);
-/// Long after every deadline, also where the machine has other work.
-const HANG: Duration = Duration::from_secs(240);
-/// What the process, with the server in it, may use. No file is larger than a megabyte.
-const MOST_MIB: u64 = 400;
+/// Much longer than every deadline, even on a busy machine.
+const HANG_TIMEOUT: Duration = Duration::from_secs(240);
+/// The memory limit of the process, including the server. No file is larger than a megabyte.
+const MAX_MIB: u64 = 400;
 
-/// What a scenario came to.
+/// The counts of a scenario.
 #[derive(Debug, Default)]
 pub struct Outcome {
     pub steps: u64,
@@ -48,8 +48,8 @@ impl Outcome {
     }
 }
 
-/// Short pauses and many attempts.
-pub fn impatient() -> RetryPolicy {
+/// Short backoff and many attempts.
+pub fn fast_retry_policy() -> RetryPolicy {
     let mut policy = RetryPolicy::default().with_deadline(DEADLINE);
     policy.max_api_attempts = 12;
     policy.max_upload_attempts = 12;
@@ -67,8 +67,8 @@ pub fn emulator() -> Builder {
         .recommended_part_size(2 * PART)
 }
 
-/// Asks the emulator itself, without a network.
-pub fn directly(emulator: &Emulator) -> Client {
+/// A client of the emulator without a network.
+pub fn direct_client(emulator: &Emulator) -> Client {
     Client::builder()
         .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
         .endpoint(emulator.url())
@@ -77,8 +77,8 @@ pub fn directly(emulator: &Emulator) -> Client {
         .unwrap()
 }
 
-/// `steps` steps through `backend` over a network that fails `percent` of the exchanges; then everything is held against
-/// what the emulator has.
+/// Runs `steps` steps through `backend` over a network that fails `percent` of the exchanges, then compares the model
+/// with the emulator.
 pub fn run(backend: Arc<dyn HttpClient>, seed: u64, percent: u64, steps: usize) -> Outcome {
     let emulator = emulator().build();
     emulator.create_bucket("campaign", false).unwrap();
@@ -89,12 +89,12 @@ pub fn run(backend: Arc<dyn HttpClient>, seed: u64, percent: u64, steps: usize) 
         .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
         .endpoint(proxy.url())
         .backend(backend)
-        .retry_policy(impatient())
+        .retry_policy(fast_retry_policy())
         .stall_timeout(Duration::from_secs(2))
         .rng_seed(seed)
         .build()
         .unwrap();
-    let shown = Shown::default();
+    let shown = CapturedOutput::default();
     let mut run = Run {
         rng: Rng::with_seed(seed),
         model: Model::default(),
@@ -103,7 +103,7 @@ pub fn run(backend: Arc<dyn HttpClient>, seed: u64, percent: u64, steps: usize) 
         directory: tempfile_dir(seed),
         numbers: 0,
     };
-    shown.while_doing(|| {
+    shown.capture(|| {
         let bucket = loop {
             match block_on(b2.bucket("campaign")) {
                 Ok(bucket) => break bucket,
@@ -113,13 +113,13 @@ pub fn run(backend: Arc<dyn HttpClient>, seed: u64, percent: u64, steps: usize) 
         for _ in 0..steps {
             run.step(&bucket);
         }
-        proxy.calm();
+        proxy.stop_faults();
         run.tidy(&b2, &emulator);
     });
     fs::remove_dir_all(&run.directory).unwrap();
 
-    let directly = block_on(directly(&emulator).bucket("campaign")).unwrap();
-    run.model.check(&directly);
+    let direct_client = block_on(direct_client(&emulator).bucket("campaign")).unwrap();
+    run.model.check(&direct_client);
     let mut secrets = proxy.tokens();
     secrets.insert(emulator.key().to_owned());
     assert_eq!(
@@ -128,11 +128,11 @@ pub fn run(backend: Arc<dyn HttpClient>, seed: u64, percent: u64, steps: usize) 
         "secrets were shown"
     );
     if let Some(mib) = peak_mib() {
-        assert!(mib <= MOST_MIB, "{mib} MiB of memory");
+        assert!(mib <= MAX_MIB, "{mib} MiB of memory");
     }
     Outcome {
         exchanges: proxy.exchanges(),
-        faults: proxy.tally(),
+        faults: proxy.fault_counts(),
         ..run.outcome
     }
 }
@@ -147,7 +147,7 @@ fn tempfile_dir(seed: u64) -> std::path::PathBuf {
 struct Run {
     rng: Rng,
     model: Model,
-    shown: Shown,
+    shown: CapturedOutput,
     outcome: Outcome,
     directory: std::path::PathBuf,
     numbers: u8,
@@ -172,13 +172,13 @@ impl Run {
             self.shown.error(&error);
         }
         assert!(
-            begun.elapsed() < HANG,
+            begun.elapsed() < HANG_TIMEOUT,
             "a step of kind {what} took {:?}",
             begun.elapsed()
         );
     }
 
-    /// Bytes that no other upload has.
+    /// Bytes that are unique to an upload.
     fn content(&mut self) -> Bytes {
         self.numbers += 1;
         let len = match self.rng.u8(..6) {
@@ -217,7 +217,7 @@ impl Run {
             let stream = bucket.download(name).stream().await?;
             stream.collect(1 << 20).await
         });
-        self.judge_read(name, read.map(|bytes| bytes.to_vec()))
+        self.check_read(name, read.map(|bytes| bytes.to_vec()))
     }
 
     fn download_to_path(&mut self, bucket: &BucketHandle, name: &str) -> Result<(), Error> {
@@ -236,10 +236,10 @@ impl Run {
         assert_eq!(left, expected, "{done:?}");
         let read = done.map(|_| fs::read(&path).unwrap());
         fs::remove_dir_all(&directory).unwrap();
-        self.judge_read(name, read)
+        self.check_read(name, read)
     }
 
-    fn judge_read(&self, name: &str, read: Result<Vec<u8>, Error>) -> Result<(), Error> {
+    fn check_read(&self, name: &str, read: Result<Vec<u8>, Error>) -> Result<(), Error> {
         match read {
             Ok(bytes) => assert!(
                 self.model.may_read(name, &bytes),
@@ -301,7 +301,7 @@ impl Run {
         deleted
     }
 
-    /// What is unfinished at B2 is on the ledger, and goes when the ledger is cleared.
+    /// Asserts that every unfinished file at B2 is tracked by the client, and cancels them.
     fn tidy(&self, b2: &Client, emulator: &Emulator) {
         let unfinished = emulator.snapshot().unfinished_large_files;
         let ledger = b2.unfinished();

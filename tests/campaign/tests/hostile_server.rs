@@ -1,10 +1,8 @@
-//! One value in a server's replies is a lie: each number, URL, name and list, each header, each whole body. Nothing panics,
-//! hangs, takes much memory, goes elsewhere, shows a secret or deletes what it was not asked to.
+//! One value in a server's replies is tampered with: each number, URL, name and list, each header, each whole body. The
+//! client doesn't panic, hang, use much memory, contact foreign hosts, show a secret, or delete anything it was not
+//! asked to.
 
-#![allow(
-    clippy::disallowed_methods,
-    reason = "real time is what is killed and hangs"
-)]
+#![allow(clippy::disallowed_methods, reason = "hangs are detected in real time")]
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
 use std::fs;
@@ -18,26 +16,27 @@ use b2kit::backend::emulator::Emulator;
 use b2kit::transfer::{OnFailure, Source};
 use b2kit::types::BucketName;
 use b2kit::{BucketHandle, Bytes, Client, Credentials, DeleteMode, Error, RetryPolicy};
-use b2kit_campaign::hostile_server::{HostileServer, Lie, lies};
-use b2kit_campaign::process::{Shown, peak_mib, reset_peak};
+use b2kit_campaign::hostile_server::{HostileServer, Tampering, tamperings};
+use b2kit_campaign::process::{CapturedOutput, peak_mib, reset_peak};
 use b2kit_campaign::seeds::for_seeds;
-use b2kit_campaign::workload::{self, PART, directly};
+use b2kit_campaign::workload::{self, PART, direct_client};
 use fastrand::Rng;
 use futures::TryStreamExt as _;
 use futures::executor::block_on;
 
-/// By how much the memory of the process, with a megabyte in a lie and the server in it, may grow with one lie.
+/// How much the memory of the process may grow with one tampering. A tampering has up to a megabyte, and the server is
+/// included.
 const MAX_GROWTH_MIB: u64 = 100;
-/// What the process may use after thousands of lies.
+/// The memory limit of the process after thousands of tamperings.
 const MAX_PEAK_MIB: u64 = 300;
 /// Each case has a deadline of a second for each of its forty calls.
-const HANG: Duration = Duration::from_secs(120);
+const HANG_TIMEOUT: Duration = Duration::from_secs(120);
 
 fn account() -> Emulator {
     let emulator = workload::emulator().build();
     let other = emulator.create_bucket("other-bucket", false).unwrap();
     let mine = emulator.create_bucket("campaign", false).unwrap();
-    let b2 = directly(&emulator);
+    let b2 = direct_client(&emulator);
     let put = |id: &str, name: &str| {
         let bucket = BucketHandle::new(b2.clone(), id.into(), BucketName::new("campaign").unwrap());
         block_on(bucket.upload(name, "meow").into_future()).unwrap();
@@ -49,8 +48,8 @@ fn account() -> Emulator {
     emulator
 }
 
-/// What a program may do, with all errors told to `shown`.
-fn everything(b2: &Client, shown: &Shown) {
+/// Every operation of a program; errors go to `shown`.
+fn everything(b2: &Client, shown: &CapturedOutput) {
     let directory = tempfile::tempdir().unwrap();
     let tell = |outcome: Result<(), Error>| {
         if let Err(error) = outcome {
@@ -165,10 +164,10 @@ fn everything(b2: &Client, shown: &Shown) {
     drop(block_on(b2.cancel_orphaned_uploads()));
 }
 
-fn told(lie: Option<Lie>) -> HostileServer {
+fn told(tampering: Option<Tampering>) -> HostileServer {
     let emulator = account();
-    let server = HostileServer::new(emulator.clone(), lie.clone());
-    let shown = Shown::default();
+    let server = HostileServer::new(emulator.clone(), tampering.clone());
+    let shown = CapturedOutput::default();
     let begun = Instant::now();
     let before = reset_peak().then(peak_mib).flatten();
     let b2 = Client::builder()
@@ -178,15 +177,15 @@ fn told(lie: Option<Lie>) -> HostileServer {
         .retry_policy(RetryPolicy::disabled().with_deadline(Duration::from_secs(3)))
         .build()
         .unwrap();
-    shown.while_doing(|| everything(&b2, &shown));
+    shown.capture(|| everything(&b2, &shown));
     assert!(
-        begun.elapsed() < HANG,
-        "it took {:?}: {lie:?}",
+        begun.elapsed() < HANG_TIMEOUT,
+        "it took {:?}: {tampering:?}",
         begun.elapsed()
     );
 
     // What nobody asked to be deleted is there.
-    let honest = directly(&emulator);
+    let honest = direct_client(&emulator);
     for (bucket, name) in [("other-bucket", "pre/x"), ("campaign", "precious")] {
         let read = block_on(async {
             let bucket = honest.bucket(bucket).await?;
@@ -221,22 +220,22 @@ fn told(lie: Option<Lie>) -> HostileServer {
     server
 }
 
-/// Each `stride`th lie, from a random one on.
+/// Runs each `stride`th tampering, from a random one on.
 fn each(seed: u64, stride: usize) {
     let honest = told(None);
     let seen = honest.seen();
     let seen = seen.lock().unwrap();
     let (mut count, mut harmful) = (0, Vec::new());
     let from = Rng::with_seed(seed).usize(..stride);
-    for lie in lies(&seen).skip(from).step_by(stride) {
-        if std::panic::catch_unwind(|| told(Some(lie.clone()))).is_err() {
-            let mut text = format!("{lie:?}");
+    for tampering in tamperings(&seen).skip(from).step_by(stride) {
+        if std::panic::catch_unwind(|| told(Some(tampering.clone()))).is_err() {
+            let mut text = format!("{tampering:?}");
             text.truncate(600);
             harmful.push(text);
         }
         count += 1;
     }
-    eprintln!("{count} of {} lies", lies(&seen).count());
+    eprintln!("{count} of {} tamperings", tamperings(&seen).count());
     assert!(
         harmful.is_empty(),
         "{} did harm: {harmful:#?}",
@@ -245,12 +244,12 @@ fn each(seed: u64, stride: usize) {
 }
 
 #[test]
-fn a_lie_in_any_reply_harms_nobody() {
+fn the_client_withstands_a_sample_of_tampered_replies() {
     for_seeds(1, |seed| each(seed, 37));
 }
 
 #[test]
 #[ignore = "the long form"]
-fn every_lie_in_any_reply_harms_nobody() {
+fn the_client_withstands_every_tampered_reply() {
     for_seeds(1, |seed| each(seed, 1));
 }

@@ -1,5 +1,5 @@
-//! kill -9 at random moments: of programs that upload and download, and of the server that they speak to. What is taken
-//! up again ends with the same bytes, once.
+//! `kill -9` of uploading and downloading programs and of their server at random moments. Resumed transfers complete
+//! once, with the same bytes.
 
 #![cfg(unix)]
 #![allow(
@@ -19,15 +19,15 @@ use b2kit::api::{ListFileVersions, ListUnfinishedLargeFiles};
 use b2kit::types::Action;
 use b2kit::{Client, Credentials};
 use b2kit_campaign::seeds::for_seeds;
-use b2kit_campaign::workload::{emulator, impatient};
+use b2kit_campaign::workload::{emulator, fast_retry_policy};
 use fastrand::Rng;
 use futures::TryStreamExt as _;
 use futures::executor::block_on;
 use tempfile::tempdir;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_b2kit-campaign");
-/// A transfer that is never killed takes less.
-const HANG: Duration = Duration::from_secs(300);
+/// Longer than a transfer that is never killed.
+const HANG_TIMEOUT: Duration = Duration::from_secs(300);
 
 struct Serving {
     child: Child,
@@ -53,7 +53,7 @@ impl Serving {
         }
     }
 
-    /// Kills it, and starts it again on the same port.
+    /// Kills the server and restarts it on the same port.
     fn kill_and_restart(&mut self, directory: &Path) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -66,7 +66,7 @@ impl Serving {
         Client::builder()
             .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
             .endpoint(&self.url)
-            .retry_policy(impatient())
+            .retry_policy(fast_retry_policy())
             .build()
             .unwrap()
     }
@@ -85,7 +85,7 @@ struct Kills {
     servers: u32,
 }
 
-/// Runs the program until it ends well; kills it, or the server, or neither, each time after a random while.
+/// Runs the program until it succeeds; each time kills it, the server, or neither after a random time.
 fn until_done(
     arguments: [&str; 3],
     serving: &mut Serving,
@@ -96,7 +96,7 @@ fn until_done(
     let begun = Instant::now();
     let mut left = rng.u32(1..6);
     loop {
-        assert!(begun.elapsed() < HANG, "{arguments:?} does not end");
+        assert!(begun.elapsed() < HANG_TIMEOUT, "{arguments:?} does not end");
         let [what, name, file] = arguments;
         let mut program = Command::new(PROGRAM)
             .args([what, &serving.url, name, file])

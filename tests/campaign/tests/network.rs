@@ -1,5 +1,5 @@
-//! Uploads, downloads, listings, copies and deletes through a network that delays, cuts, half-closes, flips, dribbles,
-//! repeats itself and answers for B2.
+//! Uploads, downloads, listings, copies and deletes over a network that delays, cuts off, half-closes, flips bits,
+//! trickles, repeats responses, and responds in B2's place.
 
 use std::sync::Arc;
 
@@ -27,23 +27,23 @@ fn through(name: &str, make: fn() -> Arc<dyn HttpClient>, seeds: u64) {
 }
 
 #[test]
-fn hyper_over_a_hostile_network_says_what_b2_holds() {
+fn hyper_over_a_hostile_network_agrees_with_b2() {
     through("hyper", backends::hyper, 12);
 }
 
 #[test]
-fn reqwest_over_a_hostile_network_says_what_b2_holds() {
+fn reqwest_over_a_hostile_network_agrees_with_b2() {
     through("reqwest", backends::reqwest, 12);
 }
 
 #[test]
-fn isahc_over_a_hostile_network_says_what_b2_holds() {
+fn isahc_over_a_hostile_network_agrees_with_b2() {
     through("isahc", backends::isahc, 12);
 }
 
 #[test]
 #[ignore = "the long form"]
-fn each_library_over_a_hostile_network_says_what_b2_holds_many_times() {
+fn each_library_over_a_hostile_network_agrees_with_b2_for_many_seeds() {
     through("hyper", backends::hyper, 400);
     through("reqwest", backends::reqwest, 400);
     through("isahc", backends::isahc, 400);

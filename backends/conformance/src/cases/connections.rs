@@ -1,4 +1,4 @@
-//! Which connections are used again, and which are closed when.
+//! Which connections are reused, and when connections are closed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,15 +8,17 @@ use b2kit_core::{Body, Bytes, SystemTimer, Timer as _};
 use futures::stream;
 use rustls::ServerConfig;
 
-use super::cases;
 use crate::authority::Authority;
-use crate::client::{Gone, Held, Watched, get, in_chunks, pattern, post, read, start, start_send};
+use crate::case::{Client, Subject, cases};
+use crate::client::{
+    DropNotifier, DropSignal, PendingFuture, get, in_chunks, pattern, post, read, start, start_send,
+};
 use crate::limit::Limit;
 use crate::server::{Peer, RawServer};
-use crate::suite::{Client, Subject};
 
 cases![
-    a_connection_is_used_again,
+    requests_one_after_the_other_take_one_connection,
+    requests_at_once_take_no_more_connections_than_there_are_requests,
     a_connection_that_was_idle_for_three_seconds_is_not,
     two_hundred_requests_at_once_all_get_their_own_answer,
     dropping_the_future_closes_a_connection_that_waits_for_the_head,
@@ -43,15 +45,49 @@ fn serve(mut peer: Peer) {
     }
 }
 
-fn a_connection_is_used_again(s: &Subject<'_>) {
-    let server = RawServer::scripted(serve);
-    let client = s.client();
-    for _ in 0..20 {
-        let response = start_send(&client, post(server.uri("/"), "hello")).response();
-        assert_eq!(read(response).unwrap(), "hello");
+/// How often the cases about the number of connections begin anew.
+const ROUNDS: usize = 20;
+
+fn requests_one_after_the_other_take_one_connection(s: &Subject<'_>) {
+    for round in 0..ROUNDS {
+        let server = RawServer::scripted(serve);
+        let client = s.client();
+        for _ in 0..20 {
+            let response = start_send(&client, post(server.uri("/"), "hello")).response();
+            assert_eq!(read(response).unwrap(), "hello");
+        }
+        let made = server.accepted();
+        // All the same, connections are used again.
+        let max = if s.is_limited(Limit::MakesSpareConnections) {
+            19
+        } else {
+            1
+        };
+        assert!(made <= max, "{made} connections in round {round}");
     }
-    // hyper may see a connection come back only after it began to make another.
-    assert!(server.accepted() < 20, "{}", server.accepted());
+}
+
+fn requests_at_once_take_no_more_connections_than_there_are_requests(s: &Subject<'_>) {
+    const AT_ONCE: usize = 8;
+    for round in 0..ROUNDS {
+        let server = RawServer::scripted(serve);
+        let client = s.client();
+        for _ in 0..10 {
+            let sending: Vec<_> = (0..AT_ONCE)
+                .map(|i| start_send(&client, post(server.uri("/"), pattern(1_000 + i))))
+                .collect();
+            for sending in sending {
+                read(sending.response()).unwrap();
+            }
+        }
+        let made = server.accepted();
+        let max = if s.is_limited(Limit::MakesSpareConnections) {
+            10 * AT_ONCE
+        } else {
+            AT_ONCE
+        };
+        assert!(made <= max, "{made} connections in round {round}");
+    }
 }
 
 fn a_connection_that_was_idle_for_three_seconds_is_not(s: &Subject<'_>) {
@@ -92,10 +128,10 @@ fn dropping_the_future_closes_a_connection_that_waits_for_the_head(s: &Subject<'
     let server = RawServer::start();
     let client = s.client();
     let request = get(server.uri("/"));
-    let sending = Held::send(&client, request);
+    let sending = PendingFuture::send(&client, request);
     let mut peer = server.accept();
     peer.head();
-    sending.drop_it();
+    sending.drop_now();
     s.assert_closes(&mut peer);
 }
 
@@ -103,31 +139,31 @@ fn dropping_the_future_closes_a_connection_that_is_being_made(s: &Subject<'_>) {
     let server = RawServer::start();
     let client = s.client();
     let request = get(format!("https://127.0.0.1:{}/", server.port()));
-    let sending = Held::send(&client, request);
+    let sending = PendingFuture::send(&client, request);
     // TCP is there, TLS never will be.
     let mut peer = server.accept();
     peer.body(1);
-    sending.drop_it();
-    s.break_the_silence(&mut peer);
+    sending.drop_now();
+    s.wake_silent_connection(&mut peer);
     peer.drain();
 }
 
-/// An upload to a server that reads nothing but the head, up to where nothing moves any more.
-struct Stuck {
-    sending: Held,
+/// An upload to a server that reads only the head, when all buffers are full.
+struct BlockedUpload {
+    sending: PendingFuture,
     peer: Peer,
     /// How many bytes the backend took from the source.
     pulled: u64,
     /// The end of the source and of all buffers that came from it.
-    gone: Gone,
+    gone: DropSignal,
 }
 
-impl Stuck {
+impl BlockedUpload {
     fn start(client: &Client, tls: Option<&Arc<ServerConfig>>, len: u64) -> Self {
         let server = RawServer::start();
         let pulls = Arc::new(AtomicU64::new(0));
         let count = Arc::clone(&pulls);
-        let (buffer, gone) = Watched::new(vec![0; CHUNK]);
+        let (buffer, gone) = DropNotifier::new(vec![0; CHUNK]);
         let buffer = Bytes::from_owner(buffer);
         let source = stream::repeat_with(move || {
             count.fetch_add(1, Ordering::SeqCst);
@@ -135,7 +171,7 @@ impl Stuck {
         });
         let scheme = if tls.is_some() { "https" } else { "http" };
         let uri = format!("{scheme}://localhost:{}/", server.port());
-        let sending = Held::send(client, post(uri, Body::once(len, source)));
+        let sending = PendingFuture::send(client, post(uri, Body::once(len, source)));
         let mut peer = match tls {
             Some(tls) => server.accept_tls(tls),
             None => server.accept(),
@@ -158,10 +194,10 @@ impl Stuck {
         }
     }
 
-    fn drop_it(mut self, s: &Subject<'_>) {
-        self.sending.drop_it();
+    fn drop_now(mut self, s: &Subject<'_>) {
+        self.sending.drop_now();
         if s.is_limited(Limit::LingersWhereServerStopsReading) {
-            s.break_the_silence(&mut self.peer);
+            s.wake_silent_connection(&mut self.peer);
             let left = self.peer.drain();
             assert!(left <= self.pulled, "nothing more of the source leaves");
         } else {
@@ -177,11 +213,11 @@ fn dropping_the_future_closes_a_connection_whose_server_has_stopped_reading(s: &
     let config = authority.server(&["localhost"]);
     let client = s.trusting(authority.pem());
     for tls in [None, Some(&config)] {
-        let stuck = Stuck::start(&client, tls, 1 << 40);
+        let stuck = BlockedUpload::start(&client, tls, 1 << 40);
         let pulled = stuck.pulled;
-        stuck.drop_it(s);
+        stuck.drop_now(s);
         // A body that is wholly in the backend's hands, and no farther.
-        Stuck::start(&client, tls, pulled).drop_it(s);
+        BlockedUpload::start(&client, tls, pulled).drop_now(s);
     }
 }
 
@@ -204,7 +240,7 @@ fn dropping_an_early_response_closes_a_connection_whose_server_has_stopped_readi
     let client = s.client();
     for is_read in [false, true] {
         let chunks = stream::repeat_with(|| Ok(Bytes::from(vec![0; 1 << 16])));
-        let (source, gone) = Watched::new(chunks);
+        let (source, gone) = DropNotifier::new(chunks);
         let server = RawServer::start();
         let sending = start_send(&client, post(server.uri("/"), Body::once(1 << 40, source)));
         let mut peer = server.accept();
@@ -258,7 +294,7 @@ fn a_connection_that_the_server_wants_closed_is_not_used_again(s: &Subject<'_>) 
     }
 }
 
-/// Until the client can know what came on an idle connection.
+/// Waits until the client can have noticed what arrived on an idle connection.
 fn wait_until_noticed(s: &Subject<'_>) {
     let pause = if s.is_limited(Limit::NoticesCloseLate) {
         1200
@@ -288,7 +324,7 @@ fn a_connection_that_the_server_closed_while_it_was_idle_is_not_used_again(s: &S
     }
 }
 
-/// It would be taken for another object.
+/// Otherwise it would be taken for another object.
 fn what_follows_a_response_is_not_the_next_one(s: &Subject<'_>) {
     let forged = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged";
     let answer = |mut peer: Peer| {

@@ -1,15 +1,14 @@
-//! Behind the guard, as programs have a backend: what is silent or stalls ends within its time, and a source of another
-//! length than it promised never makes a whole body.
+//! The backend wrapped in a `CheckedClient`, as programs use it: silence and stalls end at their deadlines, and a
+//! source of the wrong length never completes a body.
 
 use std::time::Duration;
 
 use b2kit_core::{Body, Bytes, Deadlines, HttpErrorKind, Phase};
 use futures::stream::{self, StreamExt as _};
 
-use super::cases;
+use crate::case::{Subject, cases};
 use crate::client::{chain, get, items, post, start_send};
 use crate::server::RawServer;
-use crate::suite::Subject;
 
 cases![
     a_server_that_accepts_and_says_nothing_is_a_timeout,
@@ -26,7 +25,7 @@ const SOON: Duration = Duration::from_millis(300);
 
 fn a_server_that_accepts_and_says_nothing_is_a_timeout(s: &Subject<'_>) {
     let server = RawServer::start();
-    let client = s.guarded(Deadlines::NONE.with_head(SOON));
+    let client = s.checked_client(Deadlines::NONE.with_head(SOON));
     let sending = start_send(&client, get(server.uri("/")));
     let mut peer = server.accept();
     peer.head();
@@ -38,7 +37,7 @@ fn a_server_that_accepts_and_says_nothing_is_a_timeout(s: &Subject<'_>) {
 
 fn a_server_that_takes_a_body_and_says_nothing_is_a_timeout(s: &Subject<'_>) {
     let server = RawServer::start();
-    let client = s.guarded(Deadlines::NONE.with_head(SOON));
+    let client = s.checked_client(Deadlines::NONE.with_head(SOON));
     let sending = start_send(&client, post(server.uri("/"), "body"));
     let mut peer = server.accept();
     peer.head();
@@ -51,7 +50,7 @@ fn a_server_that_takes_a_body_and_says_nothing_is_a_timeout(s: &Subject<'_>) {
 
 fn a_download_that_stalls_half_way_is_noticed(s: &Subject<'_>) {
     let server = RawServer::start();
-    let client = s.guarded(Deadlines::NONE.with_stall(SOON));
+    let client = s.checked_client(Deadlines::NONE.with_stall(SOON));
     let sending = start_send(&client, get(server.uri("/")));
     let mut peer = server.accept();
     peer.head();
@@ -67,7 +66,7 @@ fn a_download_that_stalls_half_way_is_noticed(s: &Subject<'_>) {
 
 fn an_upload_that_stalls_half_way_is_noticed(s: &Subject<'_>) {
     let server = RawServer::start();
-    let client = s.guarded(Deadlines::NONE.with_stall(SOON));
+    let client = s.checked_client(Deadlines::NONE.with_stall(SOON));
     let chunk = Bytes::from(vec![0; 1 << 16]);
     let source = stream::repeat_with(move || Ok(chunk.clone()));
     let sending = start_send(&client, post(server.uri("/"), Body::once(1 << 40, source)));
@@ -81,7 +80,7 @@ fn an_upload_that_stalls_half_way_is_noticed(s: &Subject<'_>) {
 
 fn an_exchange_that_takes_too_long_is_a_timeout(s: &Subject<'_>) {
     let server = RawServer::start();
-    let client = s.guarded(Deadlines::NONE.with_total(SOON));
+    let client = s.checked_client(Deadlines::NONE.with_total(SOON));
     let sending = start_send(&client, get(server.uri("/")));
     let mut peer = server.accept();
     peer.head();
@@ -94,7 +93,7 @@ fn an_exchange_that_takes_too_long_is_a_timeout(s: &Subject<'_>) {
 fn a_source_that_is_slow_is_no_stall(s: &Subject<'_>) {
     use b2kit_core::{SystemTimer, Timer as _};
     let server = RawServer::start();
-    let client = s.guarded(Deadlines::NONE.with_head(SOON).with_stall(SOON));
+    let client = s.checked_client(Deadlines::NONE.with_head(SOON).with_stall(SOON));
     let source = stream::iter(["slow", "ness"]).then(|chunk| async move {
         SystemTimer.sleep(2 * SOON).await;
         Ok(Bytes::from(chunk))
@@ -122,7 +121,10 @@ fn never_whole(s: &Subject<'_>, promised: u64, chunks: Vec<Vec<u8>>) {
     let server = RawServer::start();
     let chunks = stream::iter(chunks.into_iter().map(|chunk| Ok(Bytes::from(chunk))));
     let body = Body::once(promised, chunks);
-    let sending = start_send(&s.guarded(Deadlines::NONE), post(server.uri("/"), body));
+    let sending = start_send(
+        &s.checked_client(Deadlines::NONE),
+        post(server.uri("/"), body),
+    );
     let peer = sending.peer_or_end(&server);
     let error = sending.error();
     assert_eq!(error.kind(), HttpErrorKind::Source, "{}", chain(&error));

@@ -1,9 +1,8 @@
 //! On which executors the backend works.
 
-use super::cases;
+use crate::case::{Client, Subject, cases};
 use crate::client::{get, in_chunks, pattern, post, read, start_send};
 use crate::server::{Peer, RawServer};
-use crate::suite::{Client, Subject};
 
 cases![
     it_works_under_a_plain_block_on,
@@ -17,7 +16,7 @@ cases![
     a_client_may_end_in_async_code,
 ];
 
-/// Sends a body back to where it came from.
+/// Sends each body back.
 fn echo(mut peer: Peer) {
     while let Some(head) = peer.next_head() {
         let len = head.values("content-length")[0].parse().unwrap();
@@ -27,7 +26,7 @@ fn echo(mut peer: Peer) {
     }
 }
 
-/// Bodies both ways, one after the other and side by side.
+/// Exchanges bodies both ways, sequentially and concurrently.
 async fn works(client: Client) {
     let server = RawServer::scripted(echo);
     let exchange = async || {

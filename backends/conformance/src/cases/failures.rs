@@ -4,11 +4,10 @@ use std::net::TcpListener;
 
 use b2kit_core::{Deadlines, HttpError, HttpErrorKind, Phase};
 
-use super::cases;
+use crate::case::{Subject, cases};
 use crate::client::{chain, get, in_chunks, items, post, read, start_send};
 use crate::limit::Limit;
 use crate::server::{Peer, RawServer};
-use crate::suite::Subject;
 
 cases![
     nobody_listening_is_a_connect_error,
@@ -33,7 +32,7 @@ cases![
     a_body_read_to_its_end_has_no_error,
 ];
 
-/// What becomes of a request whose connection is treated like this once its head has arrived.
+/// The error of a request whose connection is treated like this once its head has arrived.
 fn treated(s: &Subject<'_>, treat: impl FnOnce(Peer)) -> HttpError {
     let server = RawServer::start();
     let sending = start_send(&s.client(), post(server.uri("/"), "body"));
@@ -46,7 +45,7 @@ fn treated(s: &Subject<'_>, treat: impl FnOnce(Peer)) -> HttpError {
     error
 }
 
-/// What becomes of the response's body when these bytes are all that comes, before `end`.
+/// The body, and its error, of a response of which only these bytes arrive before `end`.
 fn broken_off(s: &Subject<'_>, bytes: &str, end: impl FnOnce(Peer)) -> (String, HttpError) {
     let server = RawServer::start();
     let sending = start_send(&s.client(), get(server.uri("/")));
@@ -70,7 +69,7 @@ fn assert_is(error: &HttpError, kind: HttpErrorKind, phase: Phase) {
     );
 }
 
-/// A failure of a connection that was there.
+/// A failure of an established connection.
 pub(super) fn assert_broke(s: &Subject<'_>, error: &HttpError, kind: HttpErrorKind, phase: Phase) {
     use HttpErrorKind::{Closed, Protocol, Reset};
     let blurred = error.kind() != kind && matches!(error.kind(), Closed | Protocol | Reset);
@@ -137,7 +136,7 @@ fn is_lost(error: &HttpError) -> bool {
     matches!(error.kind(), HttpErrorKind::Reset | HttpErrorKind::Closed)
 }
 
-/// What becomes of an upload whose connection is treated like this in the middle.
+/// The error of an upload whose connection is treated like this in the middle.
 fn half_way(s: &Subject<'_>, treat: impl FnOnce(Peer)) -> HttpError {
     let server = RawServer::start();
     let body = in_chunks(vec![0; 32 << 20], 1 << 16);
@@ -179,8 +178,7 @@ fn what_is_not_quite_http_is_a_protocol_error(s: &Subject<'_>) {
     }
 }
 
-/// What comes of a head that should not be taken. Where it is taken nevertheless it is a whole response, which the caller
-/// can judge.
+/// Asserts that a malformed head is an error. If the library's limit is to accept it, the response must be complete.
 fn assert_garbled(s: &Subject<'_>, head: &str, limit: Limit) {
     let server = RawServer::start();
     let sending = start_send(&s.client(), post(server.uri("/"), "body"));
@@ -201,10 +199,10 @@ fn assert_garbled(s: &Subject<'_>, head: &str, limit: Limit) {
     }
 }
 
-/// With the guard, as programs have it.
+/// With a `CheckedClient`, as programs use a backend.
 fn lengths_that_contradict_each_other_are_a_protocol_error(s: &Subject<'_>) {
     let server = RawServer::start();
-    let sending = start_send(&s.guarded(Deadlines::NONE), get(server.uri("/")));
+    let sending = start_send(&s.checked_client(Deadlines::NONE), get(server.uri("/")));
     let mut peer = server.accept();
     peer.head();
     peer.say("HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab");

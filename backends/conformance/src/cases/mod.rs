@@ -1,27 +1,27 @@
 //! The cases.
 //!
-//! - `wire`: what leaves, byte for byte
+//! - `wire`: the bytes of a request
 //! - `targets`: paths and queries that must not be rewritten
 //! - `uploads`, `responses`: bodies in both directions
-//! - `conduct`: what a library must not do by itself
-//! - `connections`: which are used again, and which are closed when
-//! - `deadlines`: what the guard adds, over this backend
+//! - `forbidden_behavior`: what a library must not do by itself
+//! - `connections`: which connections are reused, and when they are closed
+//! - `deadlines`: what `CheckedClient` enforces over this backend
 //! - `failures`: kind and phase of each error
-//! - `tls`: whom the backend trusts
-//! - `executors`: on which executors it works
+//! - `tls`: which servers the backend trusts
+//! - `executors`: on which async executors it works
 
-mod conduct;
 mod connections;
 mod deadlines;
 mod executors;
 mod failures;
+mod forbidden_behavior;
 mod responses;
 mod targets;
 mod tls;
 mod uploads;
 mod wire;
 
-use crate::suite::Case;
+use crate::case::Case;
 
 /// All cases, in their order.
 pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
@@ -30,7 +30,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
         targets::CASES,
         uploads::CASES,
         responses::CASES,
-        conduct::CASES,
+        forbidden_behavior::CASES,
         connections::CASES,
         failures::CASES,
         deadlines::CASES,
@@ -40,14 +40,3 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
     .into_iter()
     .flatten()
 }
-
-/// The table of a module's cases, each named after its function.
-macro_rules! cases {
-    ($($case:ident),* $(,)?) => {
-        pub(super) const CASES: &[crate::suite::Case] = &[$(crate::suite::Case {
-            name: stringify!($case),
-            run: $case,
-        }),*];
-    };
-}
-use cases;

@@ -1,13 +1,12 @@
-//! Responses as they arrive.
+//! Responses.
 
 use b2kit_core::{HttpErrorKind, Phase, Response, SystemTimer, Timer as _};
 use http::{Method, StatusCode};
 
-use super::cases;
+use crate::case::{Subject, cases};
 use crate::client::{get, items, pattern, read, start, start_send};
 use crate::limit::Limit;
 use crate::server::RawServer;
-use crate::suite::Subject;
 
 cases![
     every_status_is_a_response,
@@ -28,7 +27,7 @@ cases![
     a_response_that_nobody_reads_is_not_hoarded,
 ];
 
-/// The response to a GET that is answered with these bytes and a close.
+/// The response to a GET that gets these bytes and a close.
 fn answered(s: &Subject<'_>, bytes: impl AsRef<[u8]>) -> Response {
     let server = RawServer::start();
     let sending = start_send(&s.client(), get(server.uri("/")));
@@ -94,8 +93,8 @@ fn a_body_of_no_bytes_ends_at_once(s: &Subject<'_>) {
 fn headers_arrive_as_they_were_sent(s: &Subject<'_>) {
     let response = answered(
         s,
-        "HTTP/1.1 200 OK\r\nX-Bz-Info-A: 1%202\r\nx-many: first\r\nX-Many: second\r\nx-many:   third  \r\n\
-         x-empty:\r\ncontent-length: 2\r\n\r\nok",
+        "HTTP/1.1 200 OK\r\nX-Bz-Info-A: 1%202\r\nx-many: first\r\nX-Many: second\r\n\
+         x-many:   third  \r\nx-empty:\r\ncontent-length: 2\r\n\r\nok",
     );
     let headers = response.headers();
     assert_eq!(headers["x-bz-info-a"], "1%202");

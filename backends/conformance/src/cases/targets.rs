@@ -1,12 +1,11 @@
-//! Paths and queries arrive as they were given, or are refused before anything is sent. Another path is another object.
+//! Paths and queries arrive unchanged, or are refused before anything is sent: another path is another object.
 
 use b2kit_core::{HttpErrorKind, Phase};
 
-use super::cases;
+use crate::case::{Subject, cases};
 use crate::client::{get, start_send};
 use crate::limit::Limit;
 use crate::server::RawServer;
-use crate::suite::Subject;
 
 cases![
     a_plain_target_arrives_as_it_was_given,
@@ -23,14 +22,14 @@ cases![
     what_some_libraries_encode_arrives_as_given_or_is_refused,
 ];
 
-/// Each arrives as it was given.
+/// Asserts that each arrives unchanged.
 fn arrive(s: &Subject<'_>, targets: &[&str]) {
     for target in targets {
         assert!(arrives(s, target), "{target} is refused");
     }
 }
 
-/// Each arrives as it was given, or is refused.
+/// Asserts that each arrives unchanged or is refused.
 fn arrive_or_are_refused(s: &Subject<'_>, targets: &[&str]) {
     let refused: Vec<_> = targets
         .iter()
@@ -42,7 +41,7 @@ fn arrive_or_are_refused(s: &Subject<'_>, targets: &[&str]) {
     );
 }
 
-/// Whether it arrives, exactly. The alternative is that nothing does.
+/// Whether the target arrives unchanged; otherwise it must be refused with nothing sent.
 fn arrives(s: &Subject<'_>, target: &str) -> bool {
     let server = RawServer::start();
     let sending = start_send(&s.client(), get(server.uri(target)));

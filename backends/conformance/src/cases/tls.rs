@@ -1,4 +1,4 @@
-//! Whom the backend trusts.
+//! Which servers the backend trusts.
 
 use std::sync::Arc;
 
@@ -6,13 +6,12 @@ use b2kit_core::{HttpErrorKind, Phase};
 use rcgen::{CertificateParams, date_time_ymd};
 use rustls::ServerConfig;
 
-use super::cases;
 use super::failures::assert_broke;
 use crate::authority::Authority;
+use crate::case::{Client, Subject, cases};
 use crate::client::{chain, get, items, post, read, start_send};
 use crate::limit::Limit;
 use crate::server::RawServer;
-use crate::suite::{Client, Subject};
 
 cases![
     a_root_of_the_callers_own_is_trusted,
@@ -47,7 +46,7 @@ fn assert_distrusted(client: &Client, config: &Arc<ServerConfig>) {
     assert_eq!(error.phase(), Phase::NotSent);
 }
 
-/// The line with which a request arrives at this address of a server with this certificate.
+/// The request line that arrives at this address of a server with this certificate.
 fn arrives(client: &Client, host: &str, config: &Arc<ServerConfig>) -> String {
     let server = RawServer::start();
     let uri = format!("https://{host}:{}/", server.port());
@@ -71,7 +70,7 @@ fn an_address_can_have_a_certificate_too(s: &Subject<'_>) {
     arrives(&client, "127.0.0.1", &authority.server(&["127.0.0.1"]));
 }
 
-/// Parts that are sent side by side would share one TCP stream.
+/// With HTTP/2, parts that are sent concurrently would share one TCP stream.
 fn http2_is_not_taken_where_it_is_offered(s: &Subject<'_>) {
     let authority = Authority::new();
     let client = s.trusting(authority.pem());
@@ -140,7 +139,7 @@ fn a_close_in_the_handshake_may_be_better_next_time(s: &Subject<'_>) {
     assert_eq!(error.phase(), Phase::NotSent);
 }
 
-/// The time to connect is the backend's to bound, since nobody else can see it.
+/// The connect timeout is the backend's, since only the library sees when it connects.
 fn a_handshake_that_never_ends_is_a_connect_error(s: &Subject<'_>) {
     let server = RawServer::start();
     let client = s.client();

@@ -1,4 +1,4 @@
-//! Bodies on their way out.
+//! Bodies of requests.
 
 use std::io;
 use std::sync::Arc;
@@ -9,11 +9,12 @@ use b2kit_core::{Body, Bytes, HttpErrorKind, Phase, SystemTimer, Timer as _};
 use futures::stream::{self, StreamExt};
 use http::StatusCode;
 
-use super::cases;
-use crate::client::{Held, Watched, chain, in_chunks, pattern, post, read, start, start_send};
+use crate::case::{Subject, cases};
+use crate::client::{
+    DropNotifier, PendingFuture, chain, in_chunks, pattern, post, read, start, start_send,
+};
 use crate::limit::Limit;
 use crate::server::RawServer;
-use crate::suite::Subject;
 
 cases![
     a_large_body_arrives_whole_whatever_its_chunks,
@@ -80,7 +81,7 @@ fn a_response_that_comes_early_is_returned_while_the_body_still_flows(s: &Subjec
     // The source never ends, so only an early response can.
     let chunk = Bytes::from(vec![7; 1 << 16]);
     let first = stream::iter([Ok(chunk)]);
-    let (source, gone) = Watched::new(first.chain(stream::pending()));
+    let (source, gone) = DropNotifier::new(first.chain(stream::pending()));
     let server = RawServer::start();
     let sending = start_send(&client, post(server.uri("/"), Body::once(1 << 30, source)));
     let mut peer = server.accept();
@@ -183,14 +184,14 @@ fn the_source_is_pulled_only_as_fast_as_the_server_takes_it(s: &Subject<'_>) {
     let server = RawServer::start();
     let client = s.client();
     let request = post(server.uri("/"), Body::once(1 << 40, source));
-    let sending = Held::send(&client, request);
+    let sending = PendingFuture::send(&client, request);
     let mut peer = server.accept();
     peer.head();
     // Time enough for a backend that hoards to pull gigabytes; what loopback buffers is a few megabytes.
     start(SystemTimer.sleep(Duration::from_secs(1))).wait();
     let so_far = pulled.load(Ordering::SeqCst);
     assert!(so_far < 32 << 20, "{so_far} bytes");
-    sending.drop_it();
+    sending.drop_now();
 }
 
 fn a_source_that_fails_ends_the_request_with_its_error(s: &Subject<'_>) {

@@ -1,12 +1,11 @@
-//! What leaves, byte for byte.
+//! The bytes of a request.
 
 use b2kit_core::{Body, HttpErrorKind, Phase, Request};
 
-use super::cases;
+use crate::case::{Subject, cases};
 use crate::client::{get, in_chunks, pattern, post, start_send};
 use crate::limit::Limit;
 use crate::server::{Head, RawServer};
-use crate::suite::Subject;
 
 cases![
     nothing_is_added_but_host_length_and_agent,
@@ -26,7 +25,7 @@ cases![
 
 pub(super) const EMPTY_OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
-/// The head with which a request arrives that is answered.
+/// The head of a request as it arrives.
 fn arrived(s: &Subject<'_>, request: impl FnOnce(&RawServer) -> Request) -> Head {
     let server = RawServer::start();
     let sending = start_send(&s.client(), request(&server));

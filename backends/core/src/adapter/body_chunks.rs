@@ -1,4 +1,4 @@
-//! [`BodyChunks`]: a request's body as a library pulls it, and [`Upload`]: how far that is.
+//! [`BodyChunks`]: a request's body as a stream for an HTTP library, and [`Upload`]: its progress.
 
 use std::fmt;
 use std::io;
@@ -11,21 +11,21 @@ use futures_core::Stream;
 
 use crate::body::{Body, BodyStream};
 
-/// The most that a library is given at a time. It takes a chunk of any size as soon as it has some room, and after that
-/// the chunk can't be stopped any more; a body that is one buffer would be sent to its end, early response or not.
-const PIECE: usize = 256 << 10;
+/// The largest chunk that a library is given. It accepts a chunk of any size as soon as it has some room and can't be
+/// stopped before it has sent it: a body that is one buffer would be sent to its end despite an early response.
+const MAX_CHUNK: usize = 256 << 10;
 
-/// The two ends of a body that is to be sent: its bytes for the library, and the hand that stops them.
+/// Splits a body into its bytes, for the library, and the handle that stops them.
 #[must_use]
 pub fn body_chunks(body: Body) -> (BodyChunks, Upload) {
     let stage = if body.is_empty() {
         Stage::Sent
     } else {
-        Stage::Flowing
+        Stage::Running
     };
     let state = State {
         stage,
-        asked: false,
+        polled: false,
         waker: None,
     };
     let upload = Upload(Arc::new(Mutex::new(state)));
@@ -39,36 +39,36 @@ pub fn body_chunks(body: Body) -> (BodyChunks, Upload) {
     (chunks, upload)
 }
 
-/// How far the sending of one body is, known to both ends: to [`BodyChunks`] in the library's hands and to the caller's.
+/// The progress of sending one body, shared by [`BodyChunks`], which the library has, and the adapter.
 #[derive(Clone)]
 pub struct Upload(Arc<Mutex<State>>);
 
 struct State {
     stage: Stage,
-    /// Whether the library has asked for the first byte: there is a connection then.
-    asked: bool,
-    /// Whoever waits for the source.
+    /// Whether the library has polled the body: then there is a connection.
+    polled: bool,
+    /// The task that waits for the source.
     waker: Option<Waker>,
 }
 
 enum Stage {
-    /// Not all bytes are in the library's hands.
-    Flowing,
-    /// All of them are. Only now can the connection ever become another request's.
+    /// The library does not have all bytes yet.
+    Running,
+    /// The library has all bytes. Only now can the connection be reused for another request.
     Sent,
-    /// The source failed; the error is here until somebody reports it.
+    /// The source failed; the error is kept until it is reported.
     Failed(Option<io::Error>),
-    /// Nobody wants it sent any more.
-    GivenUp,
+    /// The request was aborted.
+    Aborted,
 }
 
 impl Upload {
-    /// Stops the sending; whether there was anything left to stop. If so, [`BodyChunks`] will never finish.
-    pub fn give_up(&self) -> bool {
+    /// Aborts the upload. `true` if it was still running: then [`BodyChunks`] never completes.
+    pub fn abort(&self) -> bool {
         let mut state = self.state();
-        let flowing = matches!(state.stage, Stage::Flowing);
+        let flowing = matches!(state.stage, Stage::Running);
         if flowing {
-            state.stage = Stage::GivenUp;
+            state.stage = Stage::Aborted;
         }
         let waker = state.waker.take();
         drop(state);
@@ -78,36 +78,36 @@ impl Upload {
         flowing
     }
 
-    /// Whether all bytes are in the library's hands.
+    /// Whether the library has all bytes.
     #[must_use]
     pub fn is_sent(&self) -> bool {
         matches!(self.state().stage, Stage::Sent)
     }
 
-    /// Whether the library has asked for the body's first byte, which it does when there is a connection.
+    /// Whether the library has polled the body, which it does once there is a connection.
     #[must_use]
-    pub fn was_asked_for(&self) -> bool {
-        self.state().asked
+    pub fn was_polled(&self) -> bool {
+        self.state().polled
     }
 
-    /// The error of the source, if that is what ended the request.
+    /// The error of the source, if that ended the request. Later calls return `None`.
     #[must_use]
     pub fn take_failure(&self) -> Option<io::Error> {
         match &mut self.state().stage {
             Stage::Failed(error) => error.take(),
-            Stage::Flowing | Stage::Sent | Stage::GivenUp => None,
+            Stage::Running | Stage::Sent | Stage::Aborted => None,
         }
     }
 
     fn sent(&self) -> Result<(), Aborted> {
         let mut state = self.state();
         match state.stage {
-            Stage::Flowing => {
+            Stage::Running => {
                 state.stage = Stage::Sent;
                 Ok(())
             }
             Stage::Sent => Ok(()),
-            Stage::Failed(_) | Stage::GivenUp => Err(Aborted),
+            Stage::Failed(_) | Stage::Aborted => Err(Aborted),
         }
     }
 
@@ -116,11 +116,11 @@ impl Upload {
         Aborted
     }
 
-    /// Before the source is asked: whoever gives up from here on wakes this one.
-    fn listen(&self, cx: &Context<'_>) -> Result<(), Aborted> {
+    /// Registers the task before the source is polled, so that an abort from here on wakes it.
+    fn register(&self, cx: &Context<'_>) -> Result<(), Aborted> {
         let mut state = self.state();
-        state.asked = true;
-        if matches!(state.stage, Stage::GivenUp) {
+        state.polled = true;
+        if matches!(state.stage, Stage::Aborted) {
             return Err(Aborted);
         }
         let _outlives_the_lock = match &mut state.waker {
@@ -136,51 +136,51 @@ impl Upload {
     }
 }
 
-/// Stops an upload when it is dropped: first with the future of `send`, then with the response's body.
+/// Aborts an upload when it is dropped: with the future of `send`, or with the response's body.
 #[derive(Debug)]
 pub struct AbortOnDrop(pub Upload);
 
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {
-        self.0.give_up();
+        self.0.abort();
     }
 }
 
 impl fmt::Debug for Upload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.state().stage {
-            Stage::Flowing => "flowing",
+            Stage::Running => "flowing",
             Stage::Sent => "sent",
             Stage::Failed(_) => "failed",
-            Stage::GivenUp => "given up",
+            Stage::Aborted => "given up",
         })
     }
 }
 
 /// The bytes of a [`Body`], of exactly its length, at most 256 KiB at a time.
 ///
-/// The body is opened at the first poll, which is when its connection asks for it. The source is dropped with the last
-/// piece. [`Aborted`] is the last item of a body that does not finish; the reason is in [`Upload`].
+/// The body is opened at the first poll, when there is a connection. The source is dropped with the last chunk. A body
+/// that does not complete ends with [`Aborted`]; the reason is in [`Upload`].
 pub struct BodyChunks {
     body: Body,
-    /// In a mutex that is never locked: so the chunks are `Sync`, as some libraries want a body to be.
+    /// In a mutex that is never locked: it makes the chunks `Sync`, which some libraries require of a body.
     stream: Option<Mutex<BodyStream>>,
-    /// What is left of the stream's last chunk.
+    /// The rest of the stream's last chunk.
     chunk: Bytes,
-    /// What the library is still to be given of the whole.
+    /// How many bytes the library is still to be given.
     remaining: u64,
     upload: Upload,
 }
 
 impl BodyChunks {
-    /// How many bytes are still to come.
+    /// How many bytes are left.
     #[must_use]
     pub const fn remaining(&self) -> u64 {
         self.remaining
     }
 
-    /// A piece of at most so many bytes.
-    pub(super) fn poll_piece(
+    /// A chunk of at most `most` bytes.
+    pub(super) fn poll_chunk(
         &mut self,
         most: usize,
         cx: &mut Context<'_>,
@@ -188,19 +188,19 @@ impl BodyChunks {
         if self.remaining == 0 {
             return Poll::Ready(None);
         }
-        let piece = match self.upload.listen(cx) {
+        let chunk = match self.upload.register(cx) {
             Ok(()) => ready!(self.poll_source(most, cx)).map_err(|error| self.upload.failed(error)),
             Err(stopped) => Err(stopped),
         };
-        if piece.is_err() || self.remaining == 0 {
+        if chunk.is_err() || self.remaining == 0 {
             self.stream = None;
             self.chunk = Bytes::new();
         }
-        let piece = match piece {
-            Ok(piece) if self.remaining == 0 => self.upload.sent().map(|()| piece),
+        let chunk = match chunk {
+            Ok(chunk) if self.remaining == 0 => self.upload.sent().map(|()| chunk),
             other => other,
         };
-        Poll::Ready(Some(piece))
+        Poll::Ready(Some(chunk))
     }
 
     fn poll_source(&mut self, most: usize, cx: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
@@ -218,9 +218,9 @@ impl BodyChunks {
                 return Poll::Ready(Err(length_error("more")));
             }
         }
-        let piece = self.chunk.split_to(most.min(self.chunk.len()));
-        self.remaining -= piece.len() as u64;
-        Poll::Ready(Ok(piece))
+        let chunk = self.chunk.split_to(most.min(self.chunk.len()));
+        self.remaining -= chunk.len() as u64;
+        Poll::Ready(Ok(chunk))
     }
 }
 
@@ -234,7 +234,7 @@ impl Stream for BodyChunks {
     type Item = Result<Bytes, Aborted>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.poll_piece(PIECE, cx)
+        self.poll_chunk(MAX_CHUNK, cx)
     }
 }
 
@@ -247,7 +247,7 @@ impl fmt::Debug for BodyChunks {
     }
 }
 
-/// What a library is told when there is no more to send although there should be: it closes the connection.
+/// The error that a library gets when the body ends early; it then closes the connection.
 #[derive(Debug)]
 pub struct Aborted;
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::timer::{SystemTimer, Timer as _};
 
 /// B2 closes an idle connection after about 4 s. The protocol's bound is 3 s; the rest is for the way there.
-const IDLE: Duration = Duration::from_millis(2500);
+const IDLE_TIMEOUT: Duration = Duration::from_millis(2500);
 
 /// Each client has threads and file descriptors of its own. Exchanges beyond so many share the clients there are.
 const MOST: usize = 32;
@@ -63,7 +63,9 @@ impl<C: Clone + Send + 'static> ClientPool<C> {
         let now = SystemTimer.now();
         let mut state = self.0.state();
         let since = |idle: &(C, Instant)| now.duration_since(idle.1);
-        let old = state.idle.partition_point(|idle| since(idle) >= IDLE);
+        let old = state
+            .idle
+            .partition_point(|idle| since(idle) >= IDLE_TIMEOUT);
         let gone: Vec<_> = state.idle.drain(..old).collect();
         let found = state.find();
         drop(state);
@@ -167,7 +169,7 @@ impl<C: Clone> State<C> {
     }
 
     /// No exchange begins with it any more.
-    fn give_up(&mut self, id: u64) -> Option<C> {
+    fn abort(&mut self, id: u64) -> Option<C> {
         let at = self.busy.iter().position(|busy| busy.id == id)?;
         Some(self.busy.swap_remove(at).client)
     }
@@ -213,7 +215,7 @@ impl<C: Clone + Send + 'static> Deref for PooledClient<C> {
 impl<C: Clone + Send + 'static> Drop for PooledClient<C> {
     fn drop(&mut self) {
         if let (Some(client), Some(home)) = (self.client.take(), &self.home) {
-            let other = home.state().give_up(self.id);
+            let other = home.state().abort(self.id);
             end((client, other));
         }
     }

@@ -7,8 +7,8 @@ use crate::error::{HttpError, HttpErrorKind, Phase};
 
 /// Whether it is beyond doubt where the body ends.
 ///
-/// Libraries let `Transfer-Encoding` win over `Content-Length`, and take an encoding that they don't know for "until the
-/// connection closes".
+/// Libraries let `Transfer-Encoding` win over `Content-Length`, and take an encoding that they don't know for "until
+/// the connection closes".
 ///
 /// # Errors
 /// [`Protocol`](HttpErrorKind::Protocol) if it isn't.

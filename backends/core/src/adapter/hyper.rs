@@ -9,8 +9,8 @@ use bytes::Bytes;
 use futures_core::Stream as _;
 use http_body::{Body, Frame, SizeHint};
 
+use super::body_chunks::{Aborted, BodyChunks};
 use super::find::find;
-use super::body_chunks::{BodyChunks, Aborted};
 use crate::error::HttpErrorKind;
 
 impl Body for BodyChunks {
@@ -21,8 +21,8 @@ impl Body for BodyChunks {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
-        let piece = self.poll_next(cx);
-        piece.map(|piece| piece.map(|piece| piece.map(Frame::data)))
+        let chunk = self.poll_next(cx);
+        chunk.map(|chunk| chunk.map(|chunk| chunk.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use futures_core::Stream;
 use futures_io::AsyncRead;
 
-use super::client_pool::PooledClient;
 use super::body_chunks::{AbortOnDrop, BodyChunks, Upload};
+use super::client_pool::PooledClient;
 use crate::error::HttpError;
 
 impl AsyncRead for BodyChunks {
@@ -18,11 +18,11 @@ impl AsyncRead for BodyChunks {
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        match ready!(self.poll_piece(buf.len(), cx)) {
+        match ready!(self.poll_chunk(buf.len(), cx)) {
             None => Poll::Ready(Ok(0)),
-            Some(Ok(piece)) => {
-                buf[..piece.len()].copy_from_slice(&piece);
-                Poll::Ready(Ok(piece.len()))
+            Some(Ok(chunk)) => {
+                buf[..chunk.len()].copy_from_slice(&chunk);
+                Poll::Ready(Ok(chunk.len()))
             }
             Some(Err(stopped)) => Poll::Ready(Err(io::Error::other(stopped))),
         }
@@ -46,7 +46,7 @@ pub fn receiving<C: Clone + Send + 'static>(
     exchange: Exchange<C>,
     error: fn(io::Error, &Upload) -> HttpError,
 ) -> impl Stream<Item = Result<Bytes, HttpError>> + Send + 'static {
-    Receiving {
+    ReceivedBody {
         reader: Some(Box::pin(reader)),
         buffer: Vec::new(),
         exchange: Some(exchange),
@@ -57,7 +57,7 @@ pub fn receiving<C: Clone + Send + 'static>(
 /// As much as is read at once.
 const CHUNK: usize = 64 << 10;
 
-struct Receiving<C: Clone + Send + 'static> {
+struct ReceivedBody<C: Clone + Send + 'static> {
     /// `None` after the end or an error. It may hold the client too, so it goes before that.
     reader: Option<Pin<Box<dyn AsyncRead + Send>>>,
     buffer: Vec<u8>,
@@ -66,7 +66,7 @@ struct Receiving<C: Clone + Send + 'static> {
     error: fn(io::Error, &Upload) -> HttpError,
 }
 
-impl<C: Clone + Send + 'static> Stream for Receiving<C> {
+impl<C: Clone + Send + 'static> Stream for ReceivedBody<C> {
     type Item = Result<Bytes, HttpError>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -93,7 +93,7 @@ impl<C: Clone + Send + 'static> Stream for Receiving<C> {
     }
 }
 
-impl<C: Clone + Send + 'static> Drop for Receiving<C> {
+impl<C: Clone + Send + 'static> Drop for ReceivedBody<C> {
     fn drop(&mut self) {
         // Nobody may have asked for the end of a body that is at its end.
         let _ = Pin::new(&mut *self).poll_next(&mut Context::from_waker(Waker::noop()));
@@ -102,4 +102,4 @@ impl<C: Clone + Send + 'static> Drop for Receiving<C> {
 }
 
 /// Nothing in it is pinned by being pinned.
-impl<C: Clone + Send + 'static> Unpin for Receiving<C> {}
+impl<C: Clone + Send + 'static> Unpin for ReceivedBody<C> {}

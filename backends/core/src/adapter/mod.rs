@@ -1,16 +1,17 @@
-//! What adapters to HTTP libraries share. Of no interest to whoever only uses one.
+//! Building blocks for adapters to HTTP libraries; programs that only use a backend don't need them.
 //!
-//! - [`checked`]: a request that can be sent as it is, with its `Content-Length`; [`same_target`] and
-//!   [`same_to_curl`] for libraries that rewrite URIs;
-//! - [`body_chunks`]: a body's bytes as a library pulls them, and the hand that stops them, [`Upload`] and [`AbortOnDrop`];
-//! - [`ClientPool`]: one client of the library for each exchange under way, for libraries whose transfers can't be stopped
-//!   in any other way than by the end of their client;
-//! - [`receiving`], and [`BodyChunks`] as `AsyncRead`, for libraries that speak that (feature `futures-io`);
-//! - [`check_framing`]: whether a response says beyond doubt where it ends;
-//! - [`exchange_kind`], and [`BodyChunks`] as an `http_body::Body`, for libraries that stand on hyper (feature `hyper`);
-//! - [`find`]: an error of a type among all that lies beneath another; [`is_exhaustion`]: whether any of that says that this
-//!   machine is full.
+//! - [`checked`]: checks a request and sets its `Content-Length`; [`same_target`] and [`same_to_curl`] are for
+//!   libraries that rewrite URIs;
+//! - [`body_chunks`]: a body as a stream for the library, and the handles that stop it, [`Upload`] and [`AbortOnDrop`];
+//! - [`ClientPool`]: one client of the library for each exchange in flight, for libraries that stop a transfer only
+//!   when their client is dropped;
+//! - [`receiving`], and [`BodyChunks`] as `AsyncRead`, for libraries with that interface (feature `futures-io`);
+//! - [`check_framing`]: refuses a response whose length is ambiguous;
+//! - [`exchange_kind`], and [`BodyChunks`] as an `http_body::Body`, for libraries built on hyper (feature `hyper`);
+//! - [`find`]: an error of a given type in a chain of sources; [`is_exhaustion`]: whether a chain says that this
+//!   machine has no descriptors, buffers or ports left.
 
+mod body_chunks;
 mod client_pool;
 mod find;
 mod framing;
@@ -18,9 +19,9 @@ mod framing;
 mod hyper;
 #[cfg(feature = "futures-io")]
 mod io;
-mod body_chunks;
 mod request;
 
+pub use body_chunks::{AbortOnDrop, Aborted, BodyChunks, Upload, body_chunks};
 pub use client_pool::{ClientPool, PooledClient};
 pub use find::{find, is_exhaustion};
 pub use framing::check_framing;
@@ -28,5 +29,4 @@ pub use framing::check_framing;
 pub use hyper::exchange_kind;
 #[cfg(feature = "futures-io")]
 pub use io::{Exchange, receiving};
-pub use body_chunks::{AbortOnDrop, BodyChunks, Aborted, Upload, body_chunks};
 pub use request::{checked, same_target, same_to_curl};

@@ -77,7 +77,7 @@ fn what_is_beneath_can_be_configured() {
     let builder = HyperClient::builder().dedicated_runtime();
     let builder = builder.configure(move |client| {
         count.fetch_add(1, Ordering::SeqCst);
-        client.http1_max_headers(3);
+        client.max_headers(3);
     });
     let client = builder.build().unwrap();
     assert_eq!(calls.load(Ordering::SeqCst), 1);

@@ -2,8 +2,10 @@
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use b2kit_conformance::client::{Held, chain, get, in_chunks, pattern, post, read, start_send};
-use b2kit_conformance::server::{PATIENCE, Peer, RawServer};
+use b2kit_conformance::client::{
+    PendingFuture, chain, get, in_chunks, pattern, post, read, start_send,
+};
+use b2kit_conformance::server::{Peer, RawServer, WAIT_TIMEOUT};
 use b2kit_core::{Body, Bytes, HttpClient, HttpErrorKind, Phase};
 use b2kit_hyper::HyperClient;
 use futures::stream;
@@ -50,7 +52,7 @@ fn it_works_on_the_tokio_that_it_is_built_in() {
     for tokio in [multi_thread(), current_thread()] {
         tokio.block_on(async {
             let client = HyperClient::new().unwrap();
-            assert!(format!("{client:?}").contains("ambient"));
+            assert!(format!("{client:?}").contains("current"));
             works(&client).await;
         });
     }
@@ -59,7 +61,7 @@ fn it_works_on_the_tokio_that_it_is_built_in() {
 #[test]
 fn its_own_runtime_works_on_every_executor() {
     let client = HyperClient::new().unwrap();
-    assert!(format!("{client:?}").contains("own"));
+    assert!(format!("{client:?}").contains("dedicated"));
     futures::executor::block_on(works(&client));
     smol::block_on(works(&client));
     current_thread().block_on(works(&client));
@@ -148,7 +150,7 @@ fn the_last_client_may_go_on_its_own_thread() {
 
     impl Drop for Last {
         fn drop(&mut self) {
-            self.others_are_gone.recv_timeout(PATIENCE).unwrap();
+            self.others_are_gone.recv_timeout(WAIT_TIMEOUT).unwrap();
             drop(self.client.take());
             let thread = std::thread::current().name().map(str::to_owned);
             self.gone.send(thread).unwrap();
@@ -168,14 +170,14 @@ fn the_last_client_may_go_on_its_own_thread() {
         Some((Ok(Bytes::from(vec![0; 1 << 16])), last))
     });
     let request = post(server.uri("/"), Body::once(1 << 40, source));
-    let sending = Held::start(async move {
+    let sending = PendingFuture::start(async move {
         let _ = client.send(request).await;
     });
     let mut peer = server.accept();
     peer.head();
-    sending.drop_it();
+    sending.drop_now();
     others_go.send(()).unwrap();
-    let thread = gone.recv_timeout(PATIENCE).unwrap();
+    let thread = gone.recv_timeout(WAIT_TIMEOUT).unwrap();
     assert_eq!(thread.as_deref(), Some("b2kit-hyper"));
     peer.drain();
 }

@@ -1,87 +1,17 @@
-//! [`Dir`]: a directory that is held open, and what can be done to the files in it, by their names there.
+//! [`Dir`]: a directory held open, and operations on the files in it by name.
 //!
-//! Whoever may rename directories on the way to it can't lead what is done in it to elsewhere: on Unix all goes through the
-//! descriptor. Elsewhere it goes by paths, and the system is asked to keep the directory where it is.
+//! Renaming directories on the way to it can't redirect these operations: on Unix they go through
+//! the descriptor. Elsewhere they go through paths, and the system is asked to keep the directory
+//! in place.
 
 #[cfg(not(unix))]
 mod other;
+mod status;
 #[cfg(unix)]
 mod unix;
 
 #[cfg(not(unix))]
 pub(super) use self::other::Dir;
+pub(super) use self::status::{FileIdentity, FileKind, FileStatus};
 #[cfg(unix)]
 pub(super) use self::unix::Dir;
-
-/// What lies at a name, or is open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Found {
-    pub(super) kind: Kind,
-    /// It belongs to the user that this process acts for.
-    pub(super) is_ours: bool,
-    /// Names that it has.
-    pub(super) links: u64,
-    /// What Unix lets whom do with it: the lowest twelve bits.
-    pub(super) mode: u32,
-    /// Two that are there at the same time never have the same.
-    pub(super) identity: Identity,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    File,
-    Directory,
-    Link,
-    /// A pipe, a socket, a device.
-    Other,
-}
-
-/// What a file system knows a file by: on Unix the device and the inode, on Windows when it was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Identity {
-    pub(super) device: u64,
-    pub(super) file: u64,
-}
-
-impl Found {
-    /// A regular file of this user's that no other name leads to.
-    pub(super) fn is_own_file(&self) -> bool {
-        self.kind == Kind::File && self.is_ours && self.links == 1
-    }
-
-    /// Nobody else may read or write it.
-    pub(super) const fn is_private(&self) -> bool {
-        self.mode & 0o077 == 0
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_regular_file_of_this_user_with_one_name_is_its_own() {
-        let found = Found {
-            kind: Kind::File,
-            is_ours: true,
-            links: 1,
-            mode: 0o600,
-            identity: Identity { device: 1, file: 2 },
-        };
-        assert!(found.is_own_file() && found.is_private());
-        for kind in [Kind::Directory, Kind::Link, Kind::Other] {
-            assert!(!Found { kind, ..found }.is_own_file());
-        }
-        let foreign = Found {
-            is_ours: false,
-            ..found
-        };
-        assert!(!foreign.is_own_file());
-        for links in [0, 2] {
-            assert!(!Found { links, ..found }.is_own_file());
-        }
-        for mode in [0o640, 0o604, 0o620, 0o601, 0o4777] {
-            assert!(!Found { mode, ..found }.is_private(), "{mode:o}");
-        }
-    }
-}

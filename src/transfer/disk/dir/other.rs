@@ -1,23 +1,23 @@
-//! A directory by its path, as far as the standard library goes.
+//! A directory by its path, with what the standard library offers.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Found, Identity, Kind};
+use super::status::{FileIdentity, FileKind, FileStatus};
 
 /// See [the module](super).
 #[derive(Debug)]
-pub(in crate::transfer::disk) struct Dir {
+pub(crate) struct Dir {
     path: PathBuf,
-    /// While these are open, nobody gives the directory, or one that was entered on the way to it, another name.
+    /// While these are open, nobody can rename the directory, or one on the way to it.
     held: Vec<std::sync::Arc<File>>,
 }
 
 impl Dir {
-    /// The directory at a path of the caller's own, in which links are followed.
-    pub(in crate::transfer::disk) fn open(path: &Path) -> io::Result<Self> {
+    /// The directory at a path of the caller's, in which links are followed.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
         if !fs::metadata(path)?.is_dir() {
             return Err(io::ErrorKind::NotADirectory.into());
         }
@@ -27,8 +27,8 @@ impl Dir {
         })
     }
 
-    /// A directory in this one, made if there is none. A link to one is none.
-    pub(in crate::transfer::disk) fn enter_or_make(&self, name: &OsStr) -> io::Result<Self> {
+    /// A directory in this one, created if there is none. A link to a directory is refused.
+    pub(crate) fn open_or_create_dir(&self, name: &OsStr) -> io::Result<Self> {
         let path = self.path.join(name);
         match fs::create_dir(&path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
@@ -36,62 +36,63 @@ impl Dir {
         }
         let mut held = self.held.clone();
         held.extend(hold(&path));
-        // Looked at once it is held.
+        // Checked once it is held.
         match fs::symlink_metadata(&path)? {
-            there if kind(&there) == Kind::Directory => Ok(Self { path, held }),
+            there if kind(&there) == FileKind::Directory => Ok(Self { path, held }),
             _ => Err(io::ErrorKind::NotADirectory.into()),
         }
     }
 
-    /// What lies at this name; a link is looked at, and not where it leads.
-    pub(in crate::transfer::disk) fn look(&self, name: &OsStr) -> io::Result<Option<Found>> {
+    /// The status of what is at this name; links are not followed.
+    pub(crate) fn status_of(&self, name: &OsStr) -> io::Result<Option<FileStatus>> {
         match fs::symlink_metadata(self.path.join(name)) {
-            Ok(there) => Ok(Some(found(&there))),
+            Ok(there) => Ok(Some(status_from(&there))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// Opens what lies at this name, to be read and written. What it is has to be [looked at](Self::look_at).
-    pub(in crate::transfer::disk) fn open_file(&self, name: &OsStr) -> io::Result<File> {
+    /// Opens what is at this name for reading and writing. The caller checks its
+    /// [status](Self::file_status).
+    pub(crate) fn open_file(&self, name: &OsStr) -> io::Result<File> {
         options().open(self.path.join(name))
     }
 
-    /// Makes a file that was not there.
-    pub(in crate::transfer::disk) fn create(&self, name: &OsStr) -> io::Result<File> {
+    /// Creates a new file.
+    pub(crate) fn create(&self, name: &OsStr) -> io::Result<File> {
         options().create_new(true).open(self.path.join(name))
     }
 
-    /// There are no modes here: who may do what comes from the directory.
-    pub(in crate::transfer::disk) fn usual_mode(&self, _: &OsStr) -> io::Result<u32> {
+    /// There are no modes here: permissions come from the directory.
+    pub(crate) fn default_mode(&self, _: &OsStr) -> io::Result<u32> {
         Ok(0)
     }
 
-    /// What is open.
-    pub(in crate::transfer::disk) fn look_at(file: &File) -> io::Result<Found> {
-        Ok(found(&file.metadata()?))
+    /// The status of an open file.
+    pub(crate) fn file_status(file: &File) -> io::Result<FileStatus> {
+        Ok(status_from(&file.metadata()?))
     }
 
     /// There are no modes here.
-    pub(in crate::transfer::disk) fn set_mode(_: &File, _: u32) -> io::Result<()> {
+    pub(crate) fn set_mode(_: &File, _: u32) -> io::Result<()> {
         Ok(())
     }
 
-    /// Gives a file another name in this directory, and takes the place of what had it.
-    pub(in crate::transfer::disk) fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+    /// Renames a file in this directory, replacing what has the name.
+    pub(crate) fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
         fs::rename(self.path.join(from), self.path.join(to))
     }
 
-    /// Removes what is no directory, or is not there.
-    pub(in crate::transfer::disk) fn remove(&self, name: &OsStr) -> io::Result<()> {
+    /// Removes a file, if there is one.
+    pub(crate) fn remove(&self, name: &OsStr) -> io::Result<()> {
         match fs::remove_file(self.path.join(name)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
     }
 
-    /// Directories can't be synced here.
-    pub(in crate::transfer::disk) fn sync(&self) -> io::Result<()> {
+    /// Directories can't be flushed here.
+    pub(crate) fn sync(&self) -> io::Result<()> {
         Ok(())
     }
 }
@@ -111,13 +112,13 @@ fn options() -> OpenOptions {
 #[cfg(windows)]
 const OPEN_REPARSE_POINT: u32 = 0x0020_0000;
 
-/// Opens a directory so that nobody may rename or remove it meanwhile; where that is refused, it is not held.
+/// Opens a directory so that nobody can rename or remove it; if that is refused, it is not held.
 #[cfg(windows)]
 fn hold(path: &Path) -> Option<std::sync::Arc<File>> {
     use std::os::windows::fs::OpenOptionsExt as _;
-    /// Without it no directory is opened.
+    /// Required to open a directory.
     const BACKUP_SEMANTICS: u32 = 0x0200_0000;
-    /// Others may read and write, but not delete, which renaming is too.
+    /// Others may read and write, but neither delete nor rename.
     const SHARE_READ_AND_WRITE: u32 = 0x3;
     let mut options = OpenOptions::new();
     options
@@ -132,35 +133,35 @@ fn hold(_: &Path) -> Option<std::sync::Arc<File>> {
     None
 }
 
-fn kind(there: &Metadata) -> Kind {
+fn kind(there: &Metadata) -> FileKind {
     #[cfg(windows)]
     {
         use std::os::windows::fs::MetadataExt as _;
         const REPARSE_POINT: u32 = 0x400;
         // A junction is one too.
         if there.file_attributes() & REPARSE_POINT != 0 {
-            return Kind::Link;
+            return FileKind::Link;
         }
     }
     match there.file_type() {
-        kind if kind.is_file() => Kind::File,
-        kind if kind.is_dir() => Kind::Directory,
-        kind if kind.is_symlink() => Kind::Link,
-        _ => Kind::Other,
+        kind if kind.is_file() => FileKind::File,
+        kind if kind.is_dir() => FileKind::Directory,
+        kind if kind.is_symlink() => FileKind::Link,
+        _ => FileKind::Other,
     }
 }
 
-fn found(there: &Metadata) -> Found {
+fn status_from(there: &Metadata) -> FileStatus {
     #[cfg(windows)]
     let file = std::os::windows::fs::MetadataExt::creation_time(there);
     #[cfg(not(windows))]
     let file = 0;
-    Found {
+    FileStatus {
         kind: kind(there),
-        // The standard library tells neither whose it is nor how many names it has.
+        // The standard library reports neither the owner nor the number of names.
         is_ours: true,
         links: 1,
         mode: 0,
-        identity: Identity { device: 0, file },
+        identity: FileIdentity { device: 0, file },
     }
 }

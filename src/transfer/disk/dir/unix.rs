@@ -1,4 +1,4 @@
-//! A directory by its descriptor. No link is followed in it, and nothing that is opened can make the opener wait.
+//! A directory by its descriptor. No link in it is followed, and opening a file never waits.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -9,7 +9,7 @@ use std::path::Path;
 use rustix::fs::{self, AtFlags, CWD, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use super::{Found, Identity, Kind};
+use super::status::{FileIdentity, FileKind, FileStatus};
 
 /// 600.
 const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
@@ -23,25 +23,25 @@ const USUAL_DIRECTORY: Mode = Mode::RWXU.union(Mode::RWXG).union(Mode::RWXO);
 
 /// See [the module](super).
 #[derive(Debug)]
-pub(in crate::transfer::disk) struct Dir {
+pub(crate) struct Dir {
     directory: OwnedFd,
     is_readable: bool,
 }
 
 impl Dir {
-    /// The directory at a path of the caller's own, in which links are followed.
-    pub(in crate::transfer::disk) fn open(path: &Path) -> io::Result<Self> {
+    /// The directory at a path of the caller's, in which links are followed.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
         Self::at(CWD, path.as_os_str(), OFlags::empty())
     }
 
-    /// A directory in this one, made if there is none. A link to one is none.
-    pub(in crate::transfer::disk) fn enter_or_make(&self, name: &OsStr) -> io::Result<Self> {
+    /// A directory in this one, created if there is none. A link to a directory is refused.
+    pub(crate) fn open_or_create_dir(&self, name: &OsStr) -> io::Result<Self> {
         match self.enter(name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             entered => return entered,
         }
         match fs::mkdirat(&self.directory, name, USUAL_DIRECTORY) {
-            // Somebody else was faster.
+            // Another process was faster.
             Ok(()) | Err(Errno::EXIST) => self.enter(name),
             Err(error) => Err(error.into()),
         }
@@ -54,7 +54,7 @@ impl Dir {
     fn at(from: impl std::os::fd::AsFd, path: &OsStr, flags: OFlags) -> io::Result<Self> {
         let flags = flags | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let opened = fs::openat(&from, path, flags | OFlags::RDONLY, Mode::empty());
-        // One that may be written to and gone through, but not read.
+        // A directory that may be written to and traversed, but not read.
         #[cfg(any(target_os = "linux", target_os = "android"))]
         if matches!(opened, Err(Errno::ACCESS)) {
             return Ok(Self {
@@ -68,37 +68,38 @@ impl Dir {
         })
     }
 
-    /// What lies at this name; a link is looked at, and not where it leads.
-    pub(in crate::transfer::disk) fn look(&self, name: &OsStr) -> io::Result<Option<Found>> {
+    /// The status of what is at this name; links are not followed.
+    pub(crate) fn status_of(&self, name: &OsStr) -> io::Result<Option<FileStatus>> {
         match fs::statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => Ok(Some(found(&stat))),
+            Ok(stat) => Ok(Some(status_from(&stat))),
             Err(Errno::NOENT) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Opens what lies at this name, to be read and written. What it is has to be [looked at](Self::look_at).
-    pub(in crate::transfer::disk) fn open_file(&self, name: &OsStr) -> io::Result<File> {
+    /// Opens what is at this name for reading and writing. The caller checks its
+    /// [status](Self::file_status).
+    pub(crate) fn open_file(&self, name: &OsStr) -> io::Result<File> {
         self.file(name, OFlags::RDWR, Mode::empty())
     }
 
-    /// Makes a file that was not there, for nobody else to read.
-    pub(in crate::transfer::disk) fn create(&self, name: &OsStr) -> io::Result<File> {
+    /// Creates a new file that nobody else can read.
+    pub(crate) fn create(&self, name: &OsStr) -> io::Result<File> {
         self.make(name, PRIVATE)
     }
 
-    /// The mode that a new file in this directory gets, by the umask or the directory's own rules. Nothing but the system
-    /// knows, so it is asked to make one, with this name for a moment.
-    pub(in crate::transfer::disk) fn usual_mode(&self, name: &OsStr) -> io::Result<u32> {
+    /// The mode that a new file in this directory gets, by the umask or the directory's default
+    /// ACL. Only the system knows, so it creates a file with this name for a moment.
+    pub(crate) fn default_mode(&self, name: &OsStr) -> io::Result<u32> {
         let made = match self.make(name, USUAL) {
-            // One who was killed at this place has left it.
+            // A process that was killed here left it.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 self.remove(name)?;
                 self.make(name, USUAL)?
             }
             made => made?,
         };
-        let mode = Self::look_at(&made)?.mode;
+        let mode = Self::file_status(&made)?.mode;
         self.remove(name)?;
         Ok(mode & 0o666)
     }
@@ -112,37 +113,37 @@ impl Dir {
         Ok(fs::openat(&self.directory, name, flags | safe, mode)?.into())
     }
 
-    /// What is open.
-    pub(in crate::transfer::disk) fn look_at(file: &File) -> io::Result<Found> {
-        Ok(found(&fs::fstat(file)?))
+    /// The status of an open file.
+    pub(crate) fn file_status(file: &File) -> io::Result<FileStatus> {
+        Ok(status_from(&fs::fstat(file)?))
     }
 
-    /// Gives a file another mode.
-    pub(in crate::transfer::disk) fn set_mode(file: &File, mode: u32) -> io::Result<()> {
+    /// Sets the mode of a file.
+    pub(crate) fn set_mode(file: &File, mode: u32) -> io::Result<()> {
         use std::os::unix::fs::PermissionsExt as _;
         file.set_permissions(std::fs::Permissions::from_mode(mode))
     }
 
-    /// Gives a file another name in this directory, and takes the place of what had it.
-    pub(in crate::transfer::disk) fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+    /// Renames a file in this directory, replacing what has the name.
+    pub(crate) fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
         Ok(fs::renameat(&self.directory, from, &self.directory, to)?)
     }
 
-    /// Removes what is no directory, or is not there.
-    pub(in crate::transfer::disk) fn remove(&self, name: &OsStr) -> io::Result<()> {
+    /// Removes a file, if there is one.
+    pub(crate) fn remove(&self, name: &OsStr) -> io::Result<()> {
         match fs::unlinkat(&self.directory, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// The names in it are on the disk, too.
-    pub(in crate::transfer::disk) fn sync(&self) -> io::Result<()> {
+    /// Flushes the directory's names to disk.
+    pub(crate) fn sync(&self) -> io::Result<()> {
         if !self.is_readable {
             return Ok(());
         }
         match fs::fsync(&self.directory) {
-            // Some network file systems can't.
+            // Some network file systems don't support it.
             Ok(()) | Err(Errno::INVAL | Errno::ACCESS | Errno::PERM | Errno::NOTSUP) => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -154,19 +155,19 @@ impl Dir {
     clippy::useless_conversion,
     reason = "these numbers have other sizes on other systems"
 )]
-fn found(stat: &Stat) -> Found {
+fn status_from(stat: &Stat) -> FileStatus {
     let kind = match FileType::from_raw_mode(stat.st_mode) {
-        FileType::RegularFile => Kind::File,
-        FileType::Directory => Kind::Directory,
-        FileType::Symlink => Kind::Link,
-        _ => Kind::Other,
+        FileType::RegularFile => FileKind::File,
+        FileType::Directory => FileKind::Directory,
+        FileType::Symlink => FileKind::Link,
+        _ => FileKind::Other,
     };
-    Found {
+    FileStatus {
         kind,
         is_ours: stat.st_uid == rustix::process::geteuid().as_raw(),
         links: stat.st_nlink.into(),
         mode: u32::from(stat.st_mode) & 0o7777,
-        identity: Identity {
+        identity: FileIdentity {
             device: stat.st_dev as u64,
             file: stat.st_ino,
         },

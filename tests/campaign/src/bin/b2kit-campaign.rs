@@ -18,7 +18,7 @@ use std::time::Duration;
 use b2kit::backend::emulator::Server;
 use b2kit::transfer::Source;
 use b2kit::{Client, Credentials};
-use b2kit_campaign::workload::{PART, emulator, impatient};
+use b2kit_campaign::workload::{PART, emulator, fast_retry_policy};
 use futures::executor::block_on;
 
 fn main() {
@@ -48,7 +48,7 @@ fn client(url: &str) -> Client {
     Client::builder()
         .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
         .endpoint(url)
-        .retry_policy(impatient())
+        .retry_policy(fast_retry_policy())
         .build()
         .unwrap()
 }

@@ -1,0 +1,346 @@
+//! Decodes text in which secrets may be hidden: escapes, and runs of base64 and hexadecimal digits. Each takes one
+//! pass.
+
+use std::ops::Range;
+
+/// How many layers of escapes are removed one by one; the rest is removed at once.
+const UNESCAPE_ROUNDS: usize = 3;
+
+/// The shortest value that is searched for in decoded base64 and hexadecimal.
+pub(crate) const MIN_SEARCH_LENGTH: usize = 4;
+
+/// A text without its escapes, and the position of each byte in the original.
+pub(crate) struct Unescaped {
+    pub(crate) bytes: Vec<u8>,
+    /// The position of each byte, and at last the end of the text.
+    starts: Vec<usize>,
+}
+
+impl Unescaped {
+    /// `None` if there are no escapes.
+    pub(crate) fn of(text: &[u8]) -> Option<Self> {
+        if !text.iter().any(|byte| matches!(byte, b'%' | b'\\')) {
+            return None;
+        }
+        let mut this = Self {
+            bytes: Vec::with_capacity(text.len()),
+            starts: Vec::with_capacity(text.len() + 1),
+        };
+        let mut at = 0;
+        while let Some((byte, length)) = unescaped(&text[at..]) {
+            this.bytes.push(byte);
+            this.starts.push(at);
+            at += length;
+        }
+        this.starts.push(at);
+        (this.bytes.len() < text.len()).then_some(this)
+    }
+
+    /// The range of the original that these bytes come from.
+    pub(crate) fn written(&self, range: Range<usize>) -> Range<usize> {
+        self.starts[range.start]..self.starts[range.end]
+    }
+}
+
+/// Calls `look` with the bytes, and with what they become as layers of escapes are removed, until it finds something.
+/// The number of calls is bounded, and no text is longer than the bytes.
+pub(crate) fn each_unescaped<T>(
+    bytes: &[u8],
+    look: &mut impl FnMut(&[u8]) -> Option<T>,
+) -> Option<T> {
+    if let Some(found) = look(bytes) {
+        return Some(found);
+    }
+    let mut text = bytes.to_vec();
+    for _ in 0..UNESCAPE_ROUNDS {
+        let plain = unescaped_once(&text);
+        if plain.len() == text.len() {
+            return None;
+        }
+        text = plain;
+        if let Some(found) = look(&text) {
+            return Some(found);
+        }
+    }
+    look(&unescaped_wholly(&text))
+}
+
+fn unescaped_once(bytes: &[u8]) -> Vec<u8> {
+    let (mut plain, mut rest) = (Vec::with_capacity(bytes.len()), bytes);
+    while let Some((byte, length)) = unescaped(rest) {
+        plain.push(byte);
+        rest = &rest[length..];
+    }
+    plain
+}
+
+/// The bytes with all layers of escapes removed, in one pass: a byte that completes an escape may thereby complete an
+/// enclosing one. Each step adds or removes a byte, so the number of steps is at most twice that of the bytes.
+fn unescaped_wholly(bytes: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(bytes.len());
+    for byte in bytes {
+        plain.push(*byte);
+        while let Some((byte, length)) = [3, 6, 2].into_iter().find_map(|length| {
+            let end = plain.len().checked_sub(length).map(|at| &plain[at..])?;
+            unescaped(end).filter(|(_, escaped)| *escaped == length)
+        }) {
+            plain.truncate(plain.len() - length);
+            plain.push(byte);
+        }
+    }
+    plain
+}
+
+/// Decodes the first byte, and says how many bytes it takes: `%2F`, `\u002f` and `\/` are a `/`.
+pub(crate) fn unescaped(bytes: &[u8]) -> Option<(u8, usize)> {
+    let hex = |digits: &[u8]| {
+        digits.iter().try_fold(0_u32, |sum, digit| {
+            Some(sum * 16 + u32::from(hex_value(*digit)?))
+        })
+    };
+    let byte = |digits: &[u8]| hex(digits).and_then(|value| u8::try_from(value).ok());
+    Some(match bytes {
+        [] => return None,
+        [b'%', high, low, ..] => byte(&[*high, *low]).map_or((b'%', 1), |byte| (byte, 3)),
+        [b'\\', b'u', a, b, c, d, ..] => {
+            byte(&[*a, *b, *c, *d]).map_or((b'\\', 1), |byte| (byte, 6))
+        }
+        [b'\\', byte @ (b'/' | b'"' | b'\\'), ..] => (*byte, 2),
+        [byte, ..] => (*byte, 1),
+    })
+}
+
+/// The bytes of a run of digits in a text.
+pub(crate) struct DecodedRun<'a> {
+    pub(crate) bytes: &'a [u8],
+    alphabet: Alphabet,
+    /// The position of the first digit.
+    start: usize,
+    /// The end of the run.
+    end: usize,
+    /// The number of `=` that follow.
+    padding: usize,
+}
+
+#[derive(Clone, Copy)]
+enum Alphabet {
+    Base64,
+    Hex,
+}
+
+impl DecodedRun<'_> {
+    /// The range of the text whose digits encode these bytes, including digits shared with neighbouring bytes, and the
+    /// padding at the end.
+    pub(crate) fn written(&self, range: Range<usize>) -> Range<usize> {
+        match self.alphabet {
+            Alphabet::Hex => self.start + range.start * 2..self.start + range.end * 2,
+            Alphabet::Base64 => {
+                let first = range.start / 3 * 4 + range.start % 3;
+                let last = range.end.saturating_sub(1);
+                let end = self.start + last / 3 * 4 + last % 3 + 2;
+                let padding = if end == self.end { self.padding } else { 0 };
+                self.start + first..end + padding
+            }
+        }
+    }
+}
+
+/// Calls `look` with the decoded bytes of each run of digits, at each possible alignment, until it finds something. In
+/// total they are at most four times as long as the text.
+pub(crate) fn each_decoded<T>(
+    text: &[u8],
+    mut look: impl FnMut(&DecodedRun<'_>) -> Option<T>,
+) -> Option<T> {
+    let mut bytes = Vec::new();
+    for (alphabet, value, steps, least) in [
+        (
+            Alphabet::Base64,
+            base64_value as fn(u8) -> Option<u8>,
+            4,
+            MIN_SEARCH_LENGTH * 8 / 6 + 1,
+        ),
+        (Alphabet::Hex, hex_value, 2, MIN_SEARCH_LENGTH * 2),
+    ] {
+        let mut at = 0;
+        while at < text.len() {
+            let digits = text[at..].iter().take_while(|byte| value(**byte).is_some());
+            let length = digits.count();
+            let (start, end) = (at, at + length);
+            at = end + 1;
+            let padding = text[end..]
+                .iter()
+                .take(2)
+                .take_while(|byte| **byte == b'=')
+                .count();
+            for step in 0..steps {
+                if start + step + least > end {
+                    break;
+                }
+                bytes.clear();
+                decode(&text[start + step..end], alphabet, value, &mut bytes);
+                let found = look(&DecodedRun {
+                    bytes: &bytes,
+                    alphabet,
+                    start: start + step,
+                    end,
+                    padding,
+                });
+                if found.is_some() {
+                    return found;
+                }
+            }
+        }
+    }
+    None
+}
+
+fn decode(digits: &[u8], alphabet: Alphabet, value: fn(u8) -> Option<u8>, into: &mut Vec<u8>) {
+    let (bits, group) = match alphabet {
+        Alphabet::Base64 => (6, 4),
+        Alphabet::Hex => (4, 2),
+    };
+    for digits in digits.chunks(group) {
+        let sum = digits.iter().fold(0_u32, |sum, digit| {
+            sum << bits | u32::from(value(*digit).unwrap_or(0))
+        });
+        let (bits, bytes) = (digits.len() * bits, digits.len() * bits / 8);
+        for byte in 0..bytes {
+            into.push((sum >> (bits - 8 * (byte + 1)) & 0xff) as u8);
+        }
+    }
+}
+
+/// The value of a digit in either alphabet of base64.
+const fn base64_value(digit: u8) -> Option<u8> {
+    Some(match digit {
+        b'A'..=b'Z' => digit - b'A',
+        b'a'..=b'z' => digit - b'a' + 26,
+        b'0'..=b'9' => digit - b'0' + 52,
+        b'+' | b'-' => 62,
+        b'/' | b'_' => 63,
+        _ => return None,
+    })
+}
+
+const fn hex_value(digit: u8) -> Option<u8> {
+    Some(match digit {
+        b'0'..=b'9' => digit - b'0',
+        b'a'..=b'f' => digit - b'a' + 10,
+        b'A'..=b'F' => digit - b'A' + 10,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The reference implementation: one pass for each layer, until nothing changes.
+    fn by_rounds(bytes: &[u8]) -> Vec<u8> {
+        let mut text = bytes.to_vec();
+        loop {
+            let plain = unescaped_once(&text);
+            if plain.len() == text.len() {
+                return text;
+            }
+            text = plain;
+        }
+    }
+
+    /// The number of bytes that are searched.
+    fn work(text: &[u8]) -> usize {
+        let mut work = 0;
+        each_unescaped(text, &mut |text: &[u8]| {
+            work += text.len();
+            each_decoded(text, |decoded| {
+                work += decoded.bytes.len();
+                None::<()>
+            })
+        });
+        work
+    }
+
+    #[test]
+    fn the_work_is_bounded_by_the_length_whatever_the_text_is() {
+        for text in [
+            "%25",
+            "%",
+            "25",
+            "\\",
+            "\\\\u005c",
+            "%5c",
+            "ab",
+            "A",
+            "=",
+            "a ",
+            "%%2",
+            "\\u0025",
+        ] {
+            for length in [1_000, 100_000] {
+                let text: Vec<u8> = text.bytes().cycle().take(length).collect();
+                let work = work(&text);
+                assert!(work <= 25 * length, "{work} for {length}");
+            }
+        }
+        let nested: String = std::iter::once('%')
+            .chain("25".chars().cycle().take(80_000))
+            .collect();
+        assert!(work(nested.as_bytes()) <= 25 * nested.len());
+        assert_eq!(unescaped_wholly(nested.as_bytes()), b"%");
+    }
+
+    #[test]
+    fn bytes_are_found_where_their_digits_stand() {
+        let secret = b"K0029r3/MfU+hncp";
+        for before in 0..7 {
+            for after in 0..4 {
+                let whole = [&b"0123456"[..before], secret, &b"789"[..after]].concat();
+                let hex: String = whole.iter().map(|byte| format!("{byte:02X}")).collect();
+                for text in [
+                    STANDARD.encode(&whole),
+                    STANDARD_NO_PAD.encode(&whole),
+                    URL_SAFE.encode(&whole),
+                    hex,
+                ] {
+                    for around in ["", " ", "/a", "ab/"] {
+                        let text =
+                            format!("{around}{text}{}", if around == " " { " " } else { "" });
+                        let found = each_decoded(text.as_bytes(), |decoded| {
+                            let mut windows = decoded.bytes.windows(secret.len());
+                            let at = windows.position(|window| window == secret)?;
+                            Some(decoded.written(at..at + secret.len()))
+                        });
+                        let found = found.unwrap_or_else(|| panic!("{text}"));
+                        if before == 0 && after == 0 {
+                            let written = text[found].trim();
+                            assert_eq!(written, text.trim_start_matches(around).trim());
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn one_pass_undoes_what_any_number_of_rounds_does(text in r"[%25cu0\\/41]{0,40}") {
+            prop_assert_eq!(unescaped_wholly(text.as_bytes()), by_rounds(text.as_bytes()));
+        }
+
+        #[test]
+        fn the_places_of_plain_bytes_cover_the_text(text in r"[%25cu0\\/41x]{0,40}") {
+            if let Some(plain) = Unescaped::of(text.as_bytes()) {
+                let whole = plain.written(0..plain.bytes.len());
+                prop_assert_eq!(whole, 0..text.len());
+                for at in 0..plain.bytes.len() {
+                    let written = &text.as_bytes()[plain.written(at..at + 1)];
+                    prop_assert_eq!(unescaped(written), Some((plain.bytes[at], written.len())));
+                }
+            }
+        }
+    }
+}

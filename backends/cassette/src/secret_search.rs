@@ -1,0 +1,175 @@
+//! [`SecretSearch`]: finds any of many values in a text, plain or encoded, with one pass for each encoding.
+
+use std::ops::Range;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+
+use crate::encodings::{self, MIN_SEARCH_LENGTH, Unescaped};
+
+/// A search automaton over values, each with a number. Needs about fifty times the memory of the values.
+pub(crate) struct SecretSearch {
+    /// Values long enough to be searched for in every encoding.
+    long: Values,
+    /// Shorter values, which are searched for only plain and escaped.
+    short: Values,
+}
+
+/// A value that was found, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) range: Range<usize>,
+    pub(crate) number: usize,
+}
+
+enum Values {
+    None,
+    Some(AhoCorasick, Vec<usize>),
+    /// Too many to build an automaton: every byte is taken for a secret.
+    TooMany(usize),
+}
+
+impl SecretSearch {
+    /// Builds the search for these values.
+    pub(crate) fn new<'a>(values: impl Iterator<Item = (&'a [u8], usize)>) -> Self {
+        let (mut long, mut short) = (Vec::new(), Vec::new());
+        for (value, number) in values.filter(|(value, _)| !value.is_empty()) {
+            if value.len() < MIN_SEARCH_LENGTH {
+                short.push((value, number));
+            } else {
+                long.push((value, number));
+            }
+        }
+        Self {
+            long: Values::of(long),
+            short: Values::of(short),
+        }
+    }
+
+    /// Every occurrence of a value: plain, escaped, in base64 or hexadecimal. In order, without overlaps.
+    pub(crate) fn secret_fields(&self, text: &[u8]) -> Vec<Found> {
+        let mut found = Vec::new();
+        self.in_text(text, |range| range, &mut found);
+        if let Some(plain) = Unescaped::of(text) {
+            self.in_text(&plain.bytes, |range| plain.written(range), &mut found);
+        }
+        merged(found)
+    }
+
+    fn in_text(
+        &self,
+        text: &[u8],
+        place: impl Fn(Range<usize>) -> Range<usize>,
+        found: &mut Vec<Found>,
+    ) {
+        for values in [&self.long, &self.short] {
+            let matches = values.matches(text);
+            found.extend(matches.map(|(range, number)| Found {
+                range: place(range),
+                number,
+            }));
+        }
+        if let Values::None = self.long {
+            return;
+        }
+        encodings::each_decoded(text, |decoded| {
+            let matches = self.long.matches(decoded.bytes);
+            found.extend(matches.map(|(range, number)| Found {
+                range: place(decoded.written(range)),
+                number,
+            }));
+            None::<()>
+        });
+    }
+
+    /// A value that the text contains: plain, escaped any number of times, in base64 or hexadecimal.
+    pub(crate) fn any(&self, text: &[u8]) -> Option<usize> {
+        if let Values::None = self.long {
+            return None;
+        }
+        let any = |bytes: &[u8]| self.long.matches(bytes).next().map(|(_, number)| number);
+        encodings::each_unescaped(text, &mut |text: &[u8]| {
+            any(text).or_else(|| encodings::each_decoded(text, |decoded| any(decoded.bytes)))
+        })
+    }
+}
+
+impl Values {
+    fn of(values: Vec<(&[u8], usize)>) -> Self {
+        let Some((_, first)) = values.first() else {
+            return Self::None;
+        };
+        let built = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            // A DFA of a long value would need hundreds of times its memory.
+            .kind(Some(AhoCorasickKind::ContiguousNFA))
+            .build(values.iter().map(|(value, _)| value));
+        match built {
+            Ok(automaton) => Self::Some(automaton, values.iter().map(|it| it.1).collect()),
+            Err(_) => Self::TooMany(*first),
+        }
+    }
+
+    fn matches<'a>(&'a self, text: &'a [u8]) -> impl Iterator<Item = (Range<usize>, usize)> + 'a {
+        let (known, all) = match self {
+            Self::None => (None, None),
+            Self::Some(automaton, numbers) => (Some((automaton.find_iter(text), numbers)), None),
+            Self::TooMany(number) => (None, Some((0..text.len(), *number))),
+        };
+        let known = known.into_iter().flat_map(|(matches, numbers)| {
+            matches.map(|found| (found.range(), numbers[found.pattern().as_usize()]))
+        });
+        known.chain(all)
+    }
+}
+
+/// Merges overlapping ranges: the number is that of the one that begins first, and of those the longest.
+fn merged(mut found: Vec<Found>) -> Vec<Found> {
+    found.sort_by_key(|found| (found.range.start, std::cmp::Reverse(found.range.end)));
+    let mut merged: Vec<Found> = Vec::with_capacity(found.len());
+    for found in found {
+        match merged.last_mut() {
+            // No part of the other value may remain.
+            Some(last) if found.range.start < last.range.end => {
+                last.range.end = last.range.end.max(found.range.end);
+            }
+            _ => merged.push(found),
+        }
+    }
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_that_overlap_are_one() {
+        let search =
+            SecretSearch::new([(&b"abcdef"[..], 0), (b"def", 1), (b"xyz1", 2)].into_iter());
+        let secret_fields = search.secret_fields(b"-abcdef-def-xyz1-");
+        let shown: Vec<_> = secret_fields
+            .iter()
+            .map(|it| (it.range.clone(), it.number))
+            .collect();
+        assert_eq!(shown, [(1..7, 0), (8..11, 1), (12..16, 2)]);
+        let one = |range, number| Found { range, number };
+        let cross = vec![one(5..9, 1), one(0..6, 0), one(9..10, 2)];
+        assert_eq!(merged(cross), [one(0..9, 0), one(9..10, 2)]);
+    }
+
+    #[test]
+    fn too_many_values_hide_everything() {
+        let search = SecretSearch {
+            long: Values::TooMany(3),
+            short: Values::None,
+        };
+        assert_eq!(
+            search.secret_fields(b"text")[0],
+            Found {
+                range: 0..4,
+                number: 3
+            }
+        );
+        assert_eq!(search.any(b"text"), Some(3));
+    }
+}

@@ -1,0 +1,143 @@
+//! [`CheckedResponseBody`]: a response's body that is held to its length and deadlines.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use futures_core::Stream;
+
+use super::total_timeout::check_total_timeout;
+use super::upload::AbortOnDrop;
+use crate::body::ResponseBody;
+use crate::deadlines::{Deadlines, Throughput};
+use crate::empty_chunks::{EmptyChunkCounter, NextStep};
+use crate::error::{HttpError, HttpErrorKind, Phase};
+use crate::throughput_monitor::ThroughputMonitor;
+use crate::timer::{Sleep, Timer};
+
+/// The stream that the caller reads. It fails where the body is shorter or longer than its framing says, or too slow.
+pub(super) struct CheckedResponseBody {
+    /// `None` after the end or an error.
+    body: Option<(ResponseBody, AbortOnDrop)>,
+    length: Option<u64>,
+    received: u64,
+    throughput: ThroughputMonitor<3>,
+    empty_chunks: EmptyChunkCounter,
+    /// Absolute deadlines: of the body and of the whole exchange.
+    ends: [Option<Sleep>; 2],
+}
+
+impl CheckedResponseBody {
+    pub(super) fn new(
+        body: ResponseBody,
+        length: Option<u64>,
+        deadlines: Deadlines,
+        ends: [Option<Sleep>; 2],
+        timer: Arc<dyn Timer>,
+        upload: AbortOnDrop,
+    ) -> Self {
+        let stall = deadlines.stall.map(|limit| Throughput::new(1, limit));
+        let limits = [stall, deadlines.throughput, deadlines.min_progress];
+        Self {
+            body: Some((body, upload)),
+            length,
+            received: 0,
+            throughput: ThroughputMonitor::new(timer, limits),
+            empty_chunks: EmptyChunkCounter::default(),
+            ends,
+        }
+    }
+
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, HttpError>>> {
+        let Some((body, _)) = &mut self.body else {
+            return Poll::Ready(None);
+        };
+        let (empty_chunks, mut has_more) = (&mut self.empty_chunks, false);
+        let polled = self.throughput.poll(cx, |cx| {
+            loop {
+                let next = Pin::new(&mut *body).poll_next(cx);
+                if !matches!(&next, Poll::Ready(Some(Ok(chunk))) if chunk.is_empty()) {
+                    empty_chunks.reset();
+                    return next;
+                }
+                match empty_chunks.count() {
+                    NextStep::PollAgain => {}
+                    NextStep::Yield => {
+                        has_more = true;
+                        return Poll::Pending;
+                    }
+                    NextStep::TooMany => {
+                        let why = "empty chunks without end";
+                        return Poll::Ready(Some(Err(failure(HttpErrorKind::Protocol, why))));
+                    }
+                }
+            }
+        });
+        if has_more && polled.is_pending() {
+            cx.waker().wake_by_ref();
+        }
+        polled.map(|polled| polled.unwrap_or_else(|limit| Some(Err(too_slow(limit)))))
+    }
+}
+
+/// The error for the limit with this index.
+fn too_slow(limit: usize) -> HttpError {
+    match limit {
+        0 => failure(HttpErrorKind::Stalled, "the server stopped sending"),
+        1 => failure(HttpErrorKind::Stalled, "the server sends too slowly"),
+        _ => failure(HttpErrorKind::Timeout, "too few bytes came in time"),
+    }
+}
+
+impl Stream for CheckedResponseBody {
+    type Item = Result<Bytes, HttpError>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        if this.body.is_none() {
+            return Poll::Ready(None);
+        }
+        // Checked first: a body that always has a chunk ready must still meet its deadlines.
+        let mut ends = this.ends.iter_mut();
+        let late = ends.find_map(|end| check_total_timeout(end, Phase::ResponseBegun, cx));
+        let next = match late {
+            Some(error) => Some(Err(error)),
+            None => ready!(this.poll_body(cx)),
+        };
+        let item = match next {
+            Some(Ok(chunk)) => {
+                let bytes = chunk.len() as u64;
+                this.received = this.received.saturating_add(bytes);
+                this.throughput.record_bytes(bytes);
+                match this.length {
+                    Some(length) if this.received > length => Some(Err(failure(
+                        HttpErrorKind::Protocol,
+                        format!("more than the {length} bytes promised"),
+                    ))),
+                    _ => return Poll::Ready(Some(Ok(chunk))),
+                }
+            }
+            Some(Err(error)) => Some(Err(error.at_least(Phase::ResponseBegun))),
+            None => match this.length {
+                Some(length) if this.received < length => Some(Err(failure(
+                    HttpErrorKind::Closed,
+                    format!(
+                        "the response ended after {} of {length} bytes",
+                        this.received
+                    ),
+                ))),
+                _ => None,
+            },
+        };
+        this.body = None;
+        // Drops the timers, so that they don't wake the task any more.
+        this.throughput.end();
+        this.ends = [None, None];
+        Poll::Ready(item)
+    }
+}
+
+fn failure(kind: HttpErrorKind, why: impl Into<String>) -> HttpError {
+    HttpError::new(kind, Phase::ResponseBegun).with_source(why.into())
+}

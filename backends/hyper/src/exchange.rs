@@ -1,0 +1,150 @@
+//! [`Exchange`]: one request and its response, on one connection.
+
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Duration;
+
+use b2kit_core::adapter::{BodyChunks, Upload};
+use futures_core::ready;
+use http::header::{HOST, HeaderValue};
+use http::uri::{PathAndQuery, Uri};
+use http::{Request, Response};
+use hyper::body::Incoming;
+use tokio::runtime::Handle;
+
+use crate::pool::{Origin, Pool, Pooled};
+
+/// How long a used connection may take to finish what it was about, which is the last turn of its task. After that
+/// another one is made.
+const FINISH_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A connection while it is one request's. Dropping it closes the connection, unless the exchange
+/// [is over](Self::finish).
+pub(crate) struct Exchange {
+    upload: Upload,
+    origin: Origin,
+    pool: Pool,
+    connection: Option<Pooled>,
+}
+
+/// Why there is no response.
+pub(crate) struct Failed {
+    pub(crate) error: hyper::Error,
+    /// hyper has written nothing of it.
+    pub(crate) untouched: Option<Request<BodyChunks>>,
+}
+
+impl Exchange {
+    pub(crate) const fn new(upload: Upload, origin: Origin, pool: Pool) -> Self {
+        Self {
+            upload,
+            origin,
+            pool,
+            connection: None,
+        }
+    }
+
+    pub(crate) const fn upload(&self) -> &Upload {
+        &self.upload
+    }
+
+    /// Takes an idle connection; whether there is one.
+    pub(crate) async fn reuse(&mut self, runtime: &Handle) -> bool {
+        while let Some(pooled) = self.pool.take(&self.origin) {
+            let pooled = self.connection.insert(pooled);
+            if is_ready(pooled, runtime).await {
+                return true;
+            }
+            self.close();
+        }
+        false
+    }
+
+    /// Takes a connection that was made for it.
+    pub(crate) fn start(&mut self, pooled: Pooled) {
+        self.connection = Some(pooled);
+    }
+
+    /// Sends the request, to the head of its response.
+    pub(crate) async fn send(
+        &mut self,
+        mut request: Request<BodyChunks>,
+    ) -> Result<Response<Incoming>, Box<Failed>> {
+        let connection = self.connection.as_mut().expect("it has a connection");
+        if !connection.is_proxied {
+            *request.uri_mut() = origin_form(request.uri());
+        }
+        let sent = connection.sender.try_send_request(request).await;
+        sent.map_err(|mut error| {
+            let untouched = error.take_message();
+            let error = error.into_error();
+            Box::new(Failed { error, untouched })
+        })
+    }
+
+    /// The response has ended: the connection is free for the next request, unless this one is still being sent.
+    pub(crate) fn finish(&mut self) {
+        if self.upload.is_sent()
+            && let Some(pooled) = self.connection.take()
+        {
+            self.pool.give_back(self.origin.clone(), pooled);
+        }
+    }
+
+    fn close(&mut self) {
+        if let Some(pooled) = self.connection.take() {
+            pooled.switch.close();
+        }
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.upload.abort();
+        self.close();
+    }
+}
+
+/// Whether it can take a request. It can't once it is closed.
+async fn is_ready(pooled: &mut Pooled, runtime: &Handle) -> bool {
+    let mut timeout = None;
+    poll_fn(|cx| {
+        if let Poll::Ready(ready) = pooled.sender.poll_ready(cx) {
+            return Poll::Ready(ready.is_ok());
+        }
+        let timeout = timeout.get_or_insert_with(|| {
+            let _context = runtime.enter();
+            Box::pin(tokio::time::sleep(FINISH_TIMEOUT))
+        });
+        ready!(timeout.as_mut().poll(cx));
+        Poll::Ready(false)
+    })
+    .await
+}
+
+/// What stands in the first line of a request that goes to its server.
+fn origin_form(uri: &Uri) -> Uri {
+    let path = uri.path_and_query().cloned();
+    path.unwrap_or_else(|| PathAndQuery::from_static("/"))
+        .into()
+}
+
+/// Adds `Host`, as HTTP wants it: without the port that the scheme has anyway.
+pub(crate) fn add_host(head: &mut http::request::Parts) {
+    let Some(authority) = head.uri.authority() else {
+        return;
+    };
+    let is_usual = |port: u16| match head.uri.scheme_str() {
+        Some("https") => port == 443,
+        Some("http") => port == 80,
+        _ => false,
+    };
+    let host = authority.host();
+    let value = match authority.port_u16() {
+        Some(port) if !is_usual(port) => HeaderValue::from_str(&format!("{host}:{port}")),
+        _ => HeaderValue::from_str(host),
+    };
+    if let (http::header::Entry::Vacant(entry), Ok(value)) = (head.headers.entry(HOST), value) {
+        entry.insert(value);
+    }
+}

@@ -1,0 +1,144 @@
+//! [`Pool`]: connections that have finished one exchange and can take the next.
+//!
+//! hyper-util's pooled client is not used, since it races a new connection against one that is about to become free,
+//! and then keeps both. Here a connection is free from the moment at which the caller sees the end of a response:
+//! whoever asks next gets it, and waits for the rest of its work, which is not more than one turn of its task. So
+//! there are never more connections than there were requests at once.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use b2kit_core::adapter::BodyChunks;
+use http::Uri;
+use http::uri::{Authority, Scheme};
+use hyper::client::conn::http1::SendRequest;
+use tokio::runtime::Handle;
+use tokio::time::Instant;
+
+use crate::connection::CloseSwitch;
+
+/// Where a connection leads.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Origin {
+    scheme: Scheme,
+    authority: Authority,
+}
+
+impl Origin {
+    /// `None` for a URI without a scheme and a host.
+    pub(crate) fn of(uri: &Uri) -> Option<Self> {
+        Some(Self {
+            scheme: uri.scheme()?.clone(),
+            authority: uri.authority()?.clone(),
+        })
+    }
+}
+
+/// A connection on which nothing is under way, or no more than the end of an exchange.
+pub(crate) struct Pooled {
+    pub(crate) sender: SendRequest<BodyChunks>,
+    pub(crate) switch: CloseSwitch,
+    /// It ends at a proxy that wants whole URIs.
+    pub(crate) is_proxied: bool,
+}
+
+/// The idle connections of one client.
+#[derive(Clone)]
+pub(crate) struct Pool(Arc<Shared>);
+
+struct Shared {
+    idle: Mutex<Idle>,
+    limits: PoolLimits,
+    runtime: Handle,
+}
+
+/// How many idle connections are kept, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PoolLimits {
+    pub(crate) idle_timeout: Duration,
+    pub(crate) max_idle_per_host: usize,
+}
+
+#[derive(Default)]
+struct Idle {
+    /// The one that became idle last is at the end of each list.
+    connections: HashMap<Origin, Vec<(Instant, Pooled)>>,
+    /// A task closes connections as they become too old. It ends with the last of them.
+    is_swept: bool,
+}
+
+impl Pool {
+    pub(crate) fn new(limits: PoolLimits, runtime: Handle) -> Self {
+        Self(Arc::new(Shared {
+            idle: Mutex::default(),
+            limits,
+            runtime,
+        }))
+    }
+
+    /// The connection to `origin` that became idle last.
+    pub(crate) fn take(&self, origin: &Origin) -> Option<Pooled> {
+        let mut idle = self.0.lock();
+        let connections = idle.connections.get_mut(origin)?;
+        while let Some((since, pooled)) = connections.pop() {
+            if !pooled.sender.is_closed() && since.elapsed() < self.0.limits.idle_timeout {
+                return Some(pooled);
+            }
+        }
+        None
+    }
+
+    /// Keeps a connection for the next request to `origin`.
+    pub(crate) fn give_back(&self, origin: Origin, pooled: Pooled) {
+        let mut idle = self.0.lock();
+        let connections = idle.connections.entry(origin).or_default();
+        if connections.len() >= self.0.limits.max_idle_per_host {
+            return;
+        }
+        // Within the runtime, for its clock may be a paused one.
+        let _context = self.0.runtime.enter();
+        connections.push((Instant::now(), pooled));
+        if !idle.is_swept {
+            idle.is_swept = true;
+            drop(idle);
+            self.0.runtime.spawn(sweep(Arc::downgrade(&self.0)));
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Idle> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Closes what has been idle for too long. When to come again, if anything is left.
+    fn close_old(&self) -> Option<Instant> {
+        let mut idle = self.lock();
+        let now = Instant::now();
+        let timeout = self.limits.idle_timeout;
+        idle.connections.retain(|_, connections| {
+            connections.retain(|(since, pooled)| {
+                now.duration_since(*since) < timeout && !pooled.sender.is_closed()
+            });
+            !connections.is_empty()
+        });
+        let oldest = idle.connections.values().flatten().map(|(since, _)| *since);
+        let next = oldest.min().and_then(|since| since.checked_add(timeout));
+        idle.is_swept = next.is_some();
+        next
+    }
+}
+
+async fn sweep(pool: Weak<Shared>) {
+    while let Some(next) = pool.upgrade().and_then(|pool| pool.close_old()) {
+        tokio::time::sleep_until(next).await;
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Pool").field(&self.0.limits).finish()
+    }
+}

@@ -1,0 +1,259 @@
+//! Runs the protocol: makes a request for each step, and interprets its response.
+
+use std::time::Duration;
+
+use futures_util::TryStreamExt as _;
+
+use super::protocol::{Answer, Intent, NameState, Operation, Outcome, Presence, Process, Step};
+use super::slot::{self, CreateSlot, KEY};
+use super::stage::{NONCE, Stage};
+use crate::api::{
+    CopyFile, DeleteFileVersion, GetFileInfo, ListBuckets, ListFileNames, UpdateBucket,
+};
+use crate::client::{Client, RetryPolicy};
+use crate::error::{Error, ErrorKind};
+use crate::transfer::bucket::BucketHandle;
+use crate::types::{Bucket, BucketInfo, FileVersion};
+
+/// The version that a file was created as.
+pub(super) type Version = Box<FileVersion>;
+
+/// Lost responses in a row before it gives up, each after all attempts of the client.
+const MAX_LOST: u32 = 3;
+
+/// Requests before it gives up: if others always come first, something else is wrong.
+const MAX_REQUESTS: u32 = 10_000;
+
+/// The longest wait after the first conflict; it doubles up to 64 times that.
+const INITIAL_BACKOFF: Duration = Duration::from_millis(20);
+
+/// A run of the protocol.
+struct Driver<'a> {
+    bucket: &'a BucketHandle,
+    slot: &'a CreateSlot,
+    goal: Intent<Stage>,
+    /// The other entries of the slot's bucket, and the revision that they were read at.
+    seen: (u64, BucketInfo),
+    /// Whether the slot may hold the goal, or may have held it.
+    may_be_in_slot: bool,
+    lost_responses: u32,
+    conflicts: u32,
+}
+
+/// Creates the file, or discards the stage. After an error, a stage that can't be in the slot is
+/// deleted.
+pub(super) async fn run(
+    bucket: &BucketHandle,
+    slot: &CreateSlot,
+    goal: Intent<Stage>,
+) -> Result<Outcome<Version>, Error> {
+    let mut driver = Driver {
+        bucket,
+        slot,
+        goal: goal.clone(),
+        seen: (0, BucketInfo::new()),
+        may_be_in_slot: false,
+        lost_responses: 0,
+        conflicts: 0,
+    };
+    let mut process = Process::new(goal);
+    let mut requests = 0;
+    let error = loop {
+        let operation = match process.step() {
+            Step::End(outcome) => return Ok(outcome),
+            Step::Request(operation) => operation,
+        };
+        requests += 1;
+        if requests > MAX_REQUESTS {
+            let what = "other writers always came first at the slot";
+            break Error::new(ErrorKind::Unavailable, what);
+        }
+        match driver.answer(operation).await {
+            Ok(answer) => process.on_answer(answer),
+            Err(error) => break error,
+        }
+    };
+    if !driver.may_be_in_slot && matches!(driver.goal, Intent::Create(_)) {
+        discard_unclaimed(bucket, driver.goal.stage()).await;
+    }
+    // The stage exists, and the slot may hold it.
+    Err(without_conflict(error).with_effect(driver.may_be_in_slot))
+}
+
+/// Deletes a stage that nobody else knows. One attempt: what is left is garbage.
+pub(super) async fn discard_unclaimed(bucket: &BucketHandle, stage: &Stage) {
+    let delete = DeleteFileVersion::new(&*stage.file_name, &stage.file_id);
+    let client = bucket.client().with_retry_policy(RetryPolicy::disabled());
+    let _garbage = client.call(delete).await;
+}
+
+/// A conflict at the slot's bucket doesn't mean that the file exists.
+pub(super) fn without_conflict(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::Conflict => error.with_kind(ErrorKind::Unavailable),
+        _ => error,
+    }
+}
+
+type DriverResult = Result<Answer<Stage, Version>, Error>;
+
+impl Driver<'_> {
+    async fn answer(&mut self, operation: Operation<Stage>) -> DriverResult {
+        match operation {
+            Operation::Slot => self.read_slot().await,
+            Operation::Stage(stage) => self.stage(&stage).await,
+            Operation::Target(stage) => self.target(&stage).await,
+            Operation::Swap(revision, intent) => self.swap(revision, intent).await,
+            Operation::Copy(stage) => self.copy(&stage).await,
+            Operation::Delete(stage) => self.delete(&stage).await,
+        }
+    }
+
+    /// A response was lost. This is bounded, since the client has retried for long already.
+    fn response_lost(&mut self, error: Error) -> DriverResult {
+        self.lost_responses += 1;
+        match self.lost_responses {
+            ..=MAX_LOST => Ok(Answer::LostResponse),
+            _ => Err(error),
+        }
+    }
+
+    fn done(&mut self) -> DriverResult {
+        self.lost_responses = 0;
+        Ok(Answer::Done)
+    }
+
+    async fn read_slot(&mut self) -> DriverResult {
+        let bucket = fetch_bucket(self.slot.bucket()).await?;
+        let intent = bucket.bucket_info.get(KEY).map(slot::read).transpose()?;
+        self.remember_revision(bucket);
+        Ok(Answer::Slot(self.seen.0, intent))
+    }
+
+    fn remember_revision(&mut self, bucket: Bucket) {
+        self.seen = (bucket.revision, bucket.bucket_info.without(KEY));
+    }
+
+    async fn stage(&self, stage: &Stage) -> DriverResult {
+        match self.client().call(GetFileInfo::new(&stage.file_id)).await {
+            Ok(_) => Ok(Answer::Stage(Presence::Present)),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                Ok(Answer::Stage(Presence::Absent))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A hidden name is free; so is one with nothing but an unfinished large file.
+    async fn target(&self, stage: &Stage) -> DriverResult {
+        let Some(name) = &stage.target else {
+            return Ok(Answer::Target(NameState::Absent));
+        };
+        let names = ListFileNames::new(&stage.bucket_id)
+            .start_file_name(name.as_str())
+            .prefix(name.as_str())
+            .max_file_count(1);
+        // Of the names with this prefix it comes first.
+        let first = self.client().paginate(names).try_next().await?;
+        let file = first.and_then(|row| row.into_version());
+        Ok(Answer::Target(
+            match file.filter(|file| *file.file_name == *name.as_str()) {
+                None => NameState::Absent,
+                Some(file) if file.file_info.get(NONCE) == Some(&*stage.nonce) => {
+                    NameState::Own(Box::new(file))
+                }
+                Some(_) => NameState::Other,
+            },
+        ))
+    }
+
+    /// Updates the slot. All other entries keep the values of this revision.
+    async fn swap(&mut self, revision: u64, intent: Option<Intent<Stage>>) -> DriverResult {
+        let (seen, info) = self.seen.clone();
+        debug_assert_eq!(
+            seen, revision,
+            "the protocol swaps the revision that it read last"
+        );
+        let info = match &intent {
+            Some(intent) => info.with(KEY, slot::write(intent))?,
+            None => info,
+        };
+        let fills = intent.is_some();
+        let was_taken = self.may_be_in_slot;
+        self.may_be_in_slot |= fills;
+        let update = UpdateBucket::new(self.slot.bucket().id())
+            .if_revision_is(revision)
+            .bucket_info(info);
+        match self.slot.bucket().client().call(update).await {
+            Ok(bucket) => {
+                self.lost_responses = 0;
+                self.remember_revision(bucket);
+                Ok(Answer::Swapped(self.seen.0))
+            }
+            Err(error) if error.may_have_taken_effect() => self.response_lost(error),
+            // An earlier attempt of the same call may have succeeded.
+            Err(error) if error.kind() == ErrorKind::Conflict && error.attempts() > 1 => {
+                self.response_lost(error)
+            }
+            Err(error) if error.kind() == ErrorKind::Conflict => {
+                self.lost_responses = 0;
+                self.may_be_in_slot = was_taken;
+                let most = INITIAL_BACKOFF.saturating_mul(1 << self.conflicts.min(6));
+                self.conflicts = self.conflicts.saturating_add(1);
+                self.client().sleep_up_to(most).await;
+                Ok(Answer::Refused)
+            }
+            Err(error) => {
+                self.may_be_in_slot = was_taken;
+                Err(error)
+            }
+        }
+    }
+
+    async fn copy(&mut self, stage: &Stage) -> DriverResult {
+        let Some(name) = &stage.target else {
+            return Ok(Answer::Done);
+        };
+        let copy =
+            CopyFile::new(&stage.file_id, name.clone()).destination_bucket_id(&stage.bucket_id);
+        match self.client().call(copy).await {
+            Ok(_) => self.done(),
+            Err(error) if error.kind() == ErrorKind::NotFound => self.done(),
+            Err(error) if error.may_have_taken_effect() => self.response_lost(error),
+            // A copy that B2 never makes would block the slot forever, so it is left out.
+            Err(error) if error.kind() == ErrorKind::Rejected && error.status() == Some(400) => {
+                self.done()
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn delete(&mut self, stage: &Stage) -> DriverResult {
+        let is_garbage = !self.may_be_in_slot && stage == self.goal.stage();
+        let delete = DeleteFileVersion::new(&*stage.file_name, &stage.file_id);
+        match self.client().call(delete).await {
+            Ok(_) => self.done(),
+            Err(error) if error.kind() == ErrorKind::NotFound => self.done(),
+            Err(_) if is_garbage => Ok(Answer::LostResponse),
+            Err(error) if error.may_have_taken_effect() => self.response_lost(error),
+            Err(error) => Err(error),
+        }
+    }
+
+    const fn client(&self) -> &Client {
+        self.bucket.client()
+    }
+}
+
+/// The bucket's settings.
+pub(super) async fn fetch_bucket(bucket: &BucketHandle) -> Result<Bucket, Error> {
+    let list = ListBuckets::new().bucket_id(bucket.id());
+    let found = bucket.client().call(list).await?.buckets;
+    let mut found = found.into_iter();
+    found
+        .find(|its| its.bucket_id == *bucket.id())
+        .ok_or_else(|| {
+            let what = format!("the account has no bucket \"{}\"", bucket.name());
+            Error::new(ErrorKind::NotFound, what)
+        })
+}

@@ -1,0 +1,47 @@
+//! Jobs on the pool of threads that may block.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use blocking::Task;
+
+/// Runs something that may block on a thread of the pool.
+///
+/// It starts at once. Dropping the task cancels it unless it has started.
+pub(crate) fn on_pool<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static) -> Task<T> {
+    blocking::unblock(job)
+}
+
+/// How many jobs work on a file.
+#[derive(Debug, Default)]
+pub(super) struct ActiveJobs {
+    threads: Mutex<usize>,
+    done: Condvar,
+}
+
+/// One of them, waiting or running.
+pub(super) struct JobGuard(Arc<ActiveJobs>);
+
+impl ActiveJobs {
+    fn lock(&self) -> MutexGuard<'_, usize> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn wait(&self) {
+        let idle = self.done.wait_while(self.lock(), |threads| *threads > 0);
+        drop(idle);
+    }
+}
+
+impl JobGuard {
+    pub(super) fn begin(work: &Arc<ActiveJobs>) -> Self {
+        *work.lock() += 1;
+        Self(Arc::clone(work))
+    }
+}
+
+impl Drop for JobGuard {
+    fn drop(&mut self) {
+        *self.0.lock() -= 1;
+        self.0.done.notify_all();
+    }
+}

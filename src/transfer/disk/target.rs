@@ -1,0 +1,199 @@
+//! [`TargetPath`]: where a downloaded file goes, and the names of partial files beside it.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::{Component, Path};
+
+use super::dir::{Dir, FileKind};
+use crate::client::SigningKey;
+use crate::transfer::reserved_names::{MARK, is_reserved};
+use crate::types::Sha1;
+
+/// A directory that is held open, and the name that the file gets in it.
+#[derive(Debug)]
+pub(crate) struct TargetPath {
+    pub(super) dir: Dir,
+    pub(super) target: OsString,
+    pub(super) key: SigningKey,
+}
+
+impl TargetPath {
+    /// A path of the caller's: links in it are followed, except for the last name.
+    pub(crate) fn at(path: &Path, key: SigningKey) -> io::Result<Self> {
+        let target = path.file_name().ok_or_else(no_file_name)?.to_owned();
+        let dir = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => Dir::open(parent)?,
+            _ => Dir::open(Path::new("."))?,
+        };
+        Self { dir, target, key }.checked()
+    }
+
+    /// A path below a directory of the caller's. Below it no link is followed, and missing
+    /// directories are created.
+    pub(crate) fn below(root: &Path, path: &Path, key: SigningKey) -> io::Result<Self> {
+        let names: Option<Vec<&OsStr>> = path
+            .components()
+            .map(|part| match part {
+                Component::Normal(name) => Some(name),
+                _ => None,
+            })
+            .collect();
+        let names = names.ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the path does not stay below the directory",
+            )
+        })?;
+        let (target, directories) = names.split_last().ok_or_else(no_file_name)?;
+        let mut dir = Dir::open(root)?;
+        for name in directories {
+            dir = dir.open_or_create_dir(name).map_err(|error| {
+                let what =
+                    "can't be entered: it is a symbolic link, not a directory, or not accessible";
+                io::Error::new(error.kind(), format!("{name:?} {what}: {error}"))
+            })?;
+        }
+        let target = (*target).to_owned();
+        Self { dir, target, key }.checked()
+    }
+
+    /// Allows a file or a link to be replaced; a directory, a pipe or a device may not be.
+    fn checked(self) -> io::Result<Self> {
+        match self.dir.status_of(&self.target)?.map(|status| status.kind) {
+            None | Some(FileKind::File | FileKind::Link) => Ok(self),
+            Some(FileKind::Directory | FileKind::Other) => Err(io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                "the path exists and is not a regular file",
+            )),
+        }
+    }
+
+    /// The name of a partial file that a later process resumes.
+    pub(super) fn resumable_name(&self) -> OsString {
+        self.signed("resumable")
+    }
+
+    /// The name of a partial file that a later process removes.
+    pub(super) fn temporary_name(&self, number: u64) -> OsString {
+        self.signed(&format!("passing {number}"))
+    }
+
+    /// The name of an empty file that exists for a moment, to find out a new file's mode.
+    pub(super) fn mode_probe_name(&self) -> OsString {
+        self.signed("empty")
+    }
+
+    /// The name that versions before signed names used.
+    pub(super) fn unsigned_name(&self) -> OsString {
+        let sha1 = Sha1::of(self.target.as_encoded_bytes()).to_string();
+        self.hidden_name(&sha1[..TAG])
+    }
+
+    /// A name derived from the target's name, which nobody without the key can make.
+    fn signed(&self, what: &str) -> OsString {
+        let mut message = format!("name\n{what}\n").into_bytes();
+        message.extend_from_slice(self.target.as_encoded_bytes());
+        self.hidden_name(&self.key.sign(&message)[..TAG])
+    }
+
+    /// A hidden name made of the target's name, as far as there is room, and a tag.
+    fn hidden_name(&self, tag: &str) -> OsString {
+        let name = self.target.to_string_lossy();
+        // Most file systems allow 255 bytes, and the name of a state is longer.
+        let mut end = name.len().min(180);
+        while !name.is_char_boundary(end) {
+            end -= 1;
+        }
+        format!(".{}.{tag}{MARK}", &name[..end]).into()
+    }
+}
+
+/// The number of hexadecimal digits in a tag.
+const TAG: usize = 16;
+
+/// The name of the state of a partial file.
+pub(super) fn state_name(part: &OsStr) -> OsString {
+    with(part, ".json")
+}
+
+/// The name under which a state is written before it replaces an older one.
+pub(super) fn new_state_name(part: &OsStr) -> OsString {
+    with(part, ".json.new")
+}
+
+fn with(part: &OsStr, extension: &str) -> OsString {
+    let mut name = part.to_owned();
+    name.push(extension);
+    name
+}
+
+fn no_file_name() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "the path has no file name")
+}
+
+/// Whether the last name of this path is reserved for partial files.
+pub(crate) fn is_reserved_path(path: &Path) -> bool {
+    path.file_name()
+        .is_some_and(|name| is_reserved(&name.to_string_lossy()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transfer::safe_local_path;
+    use crate::types::Secret;
+
+    fn place(target: &str, key: &str) -> TargetPath {
+        TargetPath {
+            dir: Dir::open(Path::new(".")).unwrap(),
+            target: target.into(),
+            key: SigningKey::derived_from(&Secret::new(key)),
+        }
+    }
+
+    #[test]
+    fn names_of_partial_files_are_reserved() {
+        for target in ["f", ".f", "ü", "F.TXT", &"🦀".repeat(63)] {
+            let place = place(target, "key");
+            let parts = [
+                place.resumable_name(),
+                place.temporary_name(0),
+                place.mode_probe_name(),
+                place.unsigned_name(),
+            ];
+            for part in parts {
+                for name in [state_name(&part), new_state_name(&part), part] {
+                    let name = name.to_str().unwrap();
+                    assert!(is_reserved(name) && name.len() <= 255, "{name}");
+                    assert!(safe_local_path(name).is_err(), "{name}");
+                    assert!(safe_local_path(&format!("{name}/x")).is_err(), "{name}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn names_of_partial_files_differ_by_target_use_and_key() {
+        let mut names = Vec::new();
+        for target in ["f", "g"] {
+            for key in ["key", "other"] {
+                let place = place(target, key);
+                names.extend([
+                    place.resumable_name(),
+                    place.temporary_name(0),
+                    place.temporary_name(1),
+                    place.mode_probe_name(),
+                ]);
+            }
+        }
+        let count = names.len();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), count);
+        assert_eq!(
+            place("f", "key").unsigned_name(),
+            ".f.4a0a19218e082a34.b2part",
+            "what older versions left is found"
+        );
+    }
+}

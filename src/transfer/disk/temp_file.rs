@@ -1,0 +1,333 @@
+//! [`TempFile`]: a partial file, which is written beside its target and renamed when it is
+//! complete.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
+
+use blocking::Task;
+
+use super::claim::{self, Claim};
+use super::dir::FileStatus;
+use super::jobs::{ActiveJobs, JobGuard, on_pool};
+use super::mode;
+use super::partial::{PartialDownload, SavedState};
+use super::state::{Checkpoint, StateFile, StateStatus};
+use super::target::TargetPath;
+
+/// Names that are tried for a file that is not resumed, so this many downloads to one target at
+/// once. What was left there is removed.
+const TEMPORARY_NAMES: u64 = 4;
+
+/// How much of a file is cut off so that its state fits on a full disk: nothing but unrecorded
+/// bytes, at first.
+const TRUNCATIONS: [u64; 4] = [0, 64 << 10, 1 << 20, 16 << 20];
+
+/// A partial file beside its target. Unless it is renamed to the target, it is removed on drop, or
+/// kept if it may be resumed.
+///
+/// All methods block; the drop takes as long as removing a file.
+#[derive(Debug)]
+pub(crate) struct TempFile {
+    file: Arc<File>,
+    /// Its status when it was created or found.
+    status: FileStatus,
+    place: Arc<TargetPath>,
+    name: OsString,
+    /// Where its state is written, if it may be resumed.
+    state: Option<StateFile>,
+    /// It was renamed to the target, or abandoned.
+    is_done: AtomicBool,
+    work: Arc<ActiveJobs>,
+}
+
+/// The result of [`TempFile::resume`].
+#[derive(Debug)]
+pub(crate) enum ResumeOutcome {
+    /// The file, and what it contains of an earlier download.
+    Ready(Arc<TempFile>, Option<SavedState>),
+    /// Another download has locked it.
+    Locked,
+    /// Something else has its name.
+    Unavailable,
+}
+
+impl TempFile {
+    /// Creates a file that no later download resumes.
+    pub(crate) fn create(place: &Arc<TargetPath>) -> io::Result<Self> {
+        for number in 0..TEMPORARY_NAMES {
+            let name = place.temporary_name(number);
+            if let Some((file, status)) = claim::recreate_locked(&place.dir, &name)? {
+                return Ok(Self::new(file, status, place, name, None));
+            }
+        }
+        loop {
+            let name = place.temporary_name(fastrand::u64(TEMPORARY_NAMES..));
+            if let Some((file, status)) = claim::create_locked(&place.dir, &name)? {
+                return Ok(Self::new(file, status, place, name, None));
+            }
+        }
+    }
+
+    /// The file that an earlier download to this target left, or a new one that a later download
+    /// finds.
+    pub(crate) fn resume(place: &Arc<TargetPath>) -> io::Result<ResumeOutcome> {
+        let name = place.resumable_name();
+        let (file, status) = match claim::claim(&place.dir, &name)? {
+            Claim::Claimed(file, status) => (file, status),
+            Claim::Locked => return Ok(ResumeOutcome::Locked),
+            Claim::NotOurs => return Ok(ResumeOutcome::Unavailable),
+            Claim::Missing => {
+                if let Some((temp, left)) = Self::unsigned(place)? {
+                    return Ok(ResumeOutcome::Ready(Arc::new(temp), Some(left)));
+                }
+                return Self::resumable(place, name);
+            }
+        };
+        let state = StateFile::of(&name);
+        match state.read(place, &file, status) {
+            Some(left) => {
+                state.lock().is_on_disk = true;
+                let temp = Self::new(file, status, place, name, Some(state));
+                Ok(ResumeOutcome::Ready(Arc::new(temp), Some(left)))
+            }
+            None => {
+                // Only this user's key leads to that name, so it may be removed.
+                place.dir.remove(&name)?;
+                Self::resumable(place, name)
+            }
+        }
+    }
+
+    /// The file that a version without signatures left. Without a state it could be anything.
+    fn unsigned(place: &Arc<TargetPath>) -> io::Result<Option<(Self, SavedState)>> {
+        let name = place.unsigned_name();
+        let Claim::Claimed(file, status) = claim::claim(&place.dir, &name)? else {
+            return Ok(None);
+        };
+        let state = StateFile::of(&name);
+        Ok(state.read(place, &file, status).map(|left| {
+            state.lock().is_on_disk = true;
+            (Self::new(file, status, place, name, Some(state)), left)
+        }))
+    }
+
+    /// Creates a file that a later download finds.
+    fn resumable(place: &Arc<TargetPath>, name: OsString) -> io::Result<ResumeOutcome> {
+        // Another process may have been faster.
+        let Some((file, status)) = claim::create_locked(&place.dir, &name)? else {
+            return Ok(ResumeOutcome::Locked);
+        };
+        let state = StateFile::of(&name);
+        // There may be a state of another file; or something else, which is left alone.
+        if state.remove(place).is_err() {
+            place.dir.remove(&name)?;
+            return Ok(ResumeOutcome::Unavailable);
+        }
+        let temp = Self::new(file, status, place, name, Some(state));
+        Ok(ResumeOutcome::Ready(Arc::new(temp), None))
+    }
+
+    fn new(
+        file: File,
+        status: FileStatus,
+        place: &Arc<TargetPath>,
+        name: OsString,
+        state: Option<StateFile>,
+    ) -> Self {
+        Self {
+            file: Arc::new(file),
+            status,
+            place: Arc::clone(place),
+            name,
+            state,
+            is_done: AtomicBool::new(false),
+            work: Arc::default(),
+        }
+    }
+
+    /// Runs a job on the file, on the pool.
+    pub(crate) fn run_job<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&File) -> T + Send + 'static,
+    ) -> Task<T> {
+        let (file, busy) = (Arc::clone(&self.file), JobGuard::begin(&self.work));
+        on_pool(move || {
+            let _busy = busy;
+            job(&file)
+        })
+    }
+
+    /// Whether a later download may resume it.
+    pub(crate) const fn is_resumable(&self) -> bool {
+        self.state.is_some()
+    }
+
+    /// Discards all bytes.
+    pub(crate) fn reset(&self) -> io::Result<()> {
+        if let Some(state) = &self.state {
+            let mut kept = state.lock();
+            *kept = StateStatus::default();
+            state.remove(&self.place)?;
+        }
+        self.file.set_len(0)
+    }
+
+    /// Sets what is written down if the file is abandoned. If no SHA-1 will verify the bytes, they
+    /// are flushed first.
+    pub(crate) fn set_checkpoint(&self, partial: PartialDownload, is_checked: bool) {
+        if let Some(state) = &self.state {
+            state.lock().now = Some(Checkpoint {
+                partial,
+                is_checked,
+            });
+        }
+    }
+
+    /// Writes down which bytes are there, on the pool. If no SHA-1 will verify them, they are
+    /// flushed before that.
+    pub(crate) fn write_checkpoint(
+        self: &Arc<Self>,
+        partial: PartialDownload,
+        sync: bool,
+    ) -> Task<io::Result<()>> {
+        let temp = Arc::clone(self);
+        self.run_job(move |file| {
+            let Some(state) = &temp.state else {
+                return Ok(());
+            };
+            if sync && let Err(error) = file.sync_data() {
+                state.lock().is_doubtful = true;
+                return Err(error);
+            }
+            // One checkpoint at a time.
+            let mut kept = state.lock();
+            state.write(&temp.place, temp.status, &partial)?;
+            kept.is_on_disk = true;
+            Ok(())
+        })
+    }
+
+    /// Renames the file, of `len` bytes, to its target, durably. If the machine lacks descriptors
+    /// for that, it can be tried again.
+    pub(crate) fn put_in_place(&self, len: u64, modified: Option<SystemTime>) -> io::Result<()> {
+        if self.is_done.load(Ordering::Relaxed) {
+            return self.place.dir.sync();
+        }
+        if self.file.metadata()?.len() < len {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        // An earlier download may have been longer.
+        self.file.set_len(len)?;
+        if let Some(modified) = modified {
+            // A time that the file system can't represent is ignored.
+            let _ = self.file.set_modified(modified);
+        }
+        self.file.sync_all()?;
+        let (dir, target) = (&self.place.dir, &self.place.target);
+        // From here on it is no longer private.
+        mode::apply_final_mode(dir, &self.file, target, &self.place.mode_probe_name())?;
+        if !claim::name_refers_to(dir, &self.name, self.status)? {
+            return Err(io::Error::other("the partial file was replaced by another"));
+        }
+        if let Err(error) = dir.rename(&self.name, target) {
+            mode::make_private(&self.file);
+            return Err(error);
+        }
+        // Another download may replace the target by now, which is fine.
+        self.is_done.store(true, Ordering::Relaxed);
+        self.remove_leftovers();
+        dir.sync()
+    }
+
+    /// Removes what earlier downloads left, unless it is locked. What can't be removed does no
+    /// harm: the target is complete.
+    fn remove_leftovers(&self) {
+        let place = &self.place;
+        if let Some(state) = &self.state {
+            let _ = state.remove(place);
+        } else {
+            let name = place.resumable_name();
+            if let Ok(Claim::Claimed(_locked, _)) = claim::claim(&place.dir, &name) {
+                let _ = StateFile::of(&name).remove(place);
+                let _ = place.dir.remove(&name);
+            }
+        }
+        for number in 0..TEMPORARY_NAMES {
+            let _ = claim::remove_abandoned(&place.dir, &place.temporary_name(number));
+        }
+        if let Ok(Some((unsigned, _))) = Self::unsigned(place) {
+            let _ = unsigned.reset();
+            unsigned.discard_or_keep(false);
+        }
+    }
+
+    /// Removes it, or keeps it for later, once no job works on it.
+    pub(crate) fn abandon(&self) {
+        self.work.wait();
+        self.discard_or_keep(true);
+    }
+
+    fn discard_or_keep(&self, may_wait: bool) {
+        if self.is_done.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let dir = &self.place.dir;
+        if !claim::name_refers_to(dir, &self.name, self.status).unwrap_or(false) {
+            // Its name now refers to another file.
+            return;
+        }
+        if let Some(state) = &self.state
+            && self.keep(state, &mut state.lock(), may_wait)
+        {
+            return;
+        }
+        let _ = dir.remove(&self.name);
+    }
+
+    /// Keeps it if possible: whether there is a state on disk by which it can be resumed.
+    fn keep(&self, state: &StateFile, kept: &mut StateStatus, may_wait: bool) -> bool {
+        let Some(now) = kept.now.take() else {
+            return kept.is_on_disk;
+        };
+        let is_sure =
+            now.is_checked || (may_wait && !kept.is_doubtful && self.file.sync_data().is_ok());
+        if !is_sure || now.partial.done.total_bytes() == 0 {
+            return kept.is_on_disk;
+        }
+        let mut partial = now.partial;
+        let mut written = state.write(&self.place, self.status, &partial);
+        for bytes in TRUNCATIONS {
+            match written {
+                Err(error) if is_full(&error) => {}
+                _ => break,
+            }
+            if bytes > 0 {
+                partial = partial.without_last(bytes);
+                // An older state may cover what is cut off.
+                if state.remove(&self.place).is_err() || partial.done.total_bytes() == 0 {
+                    return false;
+                }
+                kept.is_on_disk = false;
+            }
+            let cut = self.file.set_len(partial.len_on_disk());
+            written = cut.and_then(|()| state.write(&self.place, self.status, &partial));
+        }
+        written.is_ok() || kept.is_on_disk
+    }
+}
+
+/// Whether the disk is full.
+fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded)
+}
+
+impl Drop for TempFile {
+    fn drop(&mut self) {
+        self.discard_or_keep(false);
+    }
+}

@@ -1,0 +1,311 @@
+//! One download to a path: claims a partial file, downloads into it, verifies it, and renames it.
+
+use std::io;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::future::try_join3;
+use futures_util::stream::FuturesUnordered;
+
+use super::shared_state::{ActiveDownload, SharedState, write_error};
+use crate::api::{Download, DownloadedFile};
+use crate::error::Error;
+use crate::transfer::disk::{
+    PartialDownload, ResumeOutcome, SavedState, TargetPath, TempFile, is_reserved_path, on_pool,
+};
+use crate::transfer::download::builder::FileDownload;
+use crate::transfer::download::first_response::FirstResponse;
+use crate::transfer::download::reader::ResumingReader;
+use crate::transfer::download::verify::{
+    Downloaded, require_verification, sha1_mismatch, verification_of,
+};
+use crate::transfer::progress::Stage;
+use crate::transfer::range_set::{MissingRanges, RangeSet};
+use crate::types::{ByteRange, Sha1, Timestamp};
+
+/// Descriptors that a download uses: the partial file, its directory, and its state.
+const OPEN_FILES: u64 = 3;
+
+/// How often a file that arrives with the wrong SHA-1 is downloaded.
+const MAX_FETCHES: u32 = 3;
+
+impl FileDownload {
+    pub(super) async fn write_to_path(
+        &self,
+        target: &Path,
+        find: impl Fn() -> io::Result<TargetPath> + Send + Sync + 'static,
+    ) -> Result<Downloaded, Error> {
+        self.selector.as_ref().map_err(Clone::clone)?;
+        if is_reserved_path(target) {
+            return Err(Error::invalid(format!(
+                "{target:?} has a name that is reserved for partial downloads"
+            )));
+        }
+        let write_error = |error| write_error(target, error);
+        let _files = self.client.reserve_files(OPEN_FILES).await;
+        let find = Arc::new(find);
+        let open = || async {
+            let find = Arc::clone(&find);
+            let place = on_pool(move || find()).await?;
+            self.open_temp_file(place).await
+        };
+        let (temp, saved) = self
+            .client
+            .retry_when_exhausted(open)
+            .await
+            .map_err(write_error)?;
+        let outcome = self.fetch_verified(&temp, target, saved).await;
+        if outcome.is_err() {
+            // All work on the file has ended when this returns.
+            on_pool(move || temp.abandon()).await;
+            return outcome;
+        }
+        let outcome = outcome?;
+        self.progress.enter(Stage::Finishing);
+        let modified = outcome.file.file_info.get("src_last_modified_millis");
+        let modified = modified
+            .filter(|_| self.path_options.modified_time)
+            .and_then(|millis| Timestamp::from_millis(millis.parse().ok()?).to_system_time());
+        let len = outcome.bytes;
+        let put = || {
+            let temp = Arc::clone(&temp);
+            on_pool(move || temp.put_in_place(len, modified))
+        };
+        if let Err(error) = self.client.retry_when_exhausted(put).await {
+            on_pool(move || temp.abandon()).await;
+            return Err(write_error(error));
+        }
+        self.progress.enter(Stage::Done);
+        Ok(outcome)
+    }
+
+    /// Downloads the file, and again if its SHA-1 is wrong.
+    async fn fetch_verified(
+        &self,
+        temp: &Arc<TempFile>,
+        target: &Path,
+        mut saved: Option<SavedState>,
+    ) -> Result<Downloaded, Error> {
+        let mut seen = None;
+        for round in 1.. {
+            let outcome = self.fetch(temp, target, saved.take()).await?;
+            let Some((expected, arrived)) = outcome.mismatch else {
+                return Ok(outcome.result);
+            };
+            self.reset(temp, target).await?;
+            if round == MAX_FETCHES || seen == Some(arrived) {
+                let name = &outcome.result.file.file_name;
+                return Err(sha1_mismatch(expected, arrived, name));
+            }
+            seen = Some(arrived);
+            self.progress.start_over();
+        }
+        unreachable!("the last round returns")
+    }
+
+    /// The file to write to, and what an earlier download left in it.
+    async fn open_temp_file(
+        &self,
+        place: TargetPath,
+    ) -> io::Result<(Arc<TempFile>, Option<SavedState>)> {
+        let place = Arc::new(place);
+        // A download that was just dropped may still be writing its last bytes.
+        let tries = if self.path_options.resume { 10 } else { 0 };
+        for again in 0..tries {
+            let there = Arc::clone(&place);
+            match on_pool(move || TempFile::resume(&there)).await? {
+                ResumeOutcome::Ready(temp, saved) => return Ok((temp, saved)),
+                ResumeOutcome::Unavailable => break,
+                ResumeOutcome::Locked => {}
+            }
+            self.client.sleep(Duration::from_millis(10 * again)).await;
+        }
+        let temp = on_pool(move || TempFile::create(&place)).await?;
+        Ok((Arc::new(temp), None))
+    }
+
+    async fn reset(&self, temp: &Arc<TempFile>, target: &Path) -> Result<(), Error> {
+        let temp = Arc::clone(temp);
+        on_pool(move || temp.reset())
+            .await
+            .map_err(|error| write_error(target, error))
+    }
+
+    /// Brings all bytes to disk, and compares their SHA-1.
+    async fn fetch(
+        &self,
+        temp: &Arc<TempFile>,
+        target: &Path,
+        saved: Option<SavedState>,
+    ) -> Result<FetchOutcome, Error> {
+        let (first, done) = self.first_response(temp, target, saved).await?;
+        let Download { file, body } = first.download;
+        let wanted = self.requested_range(&file);
+        let (verified, sha1) = verification_of(&file, wanted == (0..file.content_length));
+        if self.must_be_verified {
+            require_verification(verified, &file.file_name)?;
+        }
+        let resumed_bytes = done.total_bytes();
+        let mut begun_or_done = done.clone();
+        begun_or_done.insert(first.sent.clone());
+        let ahead = begun_or_done.missing(wanted.clone(), self.max_range_size());
+        self.progress.expect_bytes(wanted.end - wanted.start);
+        let ranges = ahead.count_ranges();
+        let is_multi_range = ranges > 0 || resumed_bytes > 0;
+        if is_multi_range {
+            let parts = ranges + 1 + done.iter().count() as u64;
+            let parts = u32::try_from(parts).unwrap_or(u32::MAX);
+            self.progress.expect_parts(parts);
+        }
+        done.iter()
+            .for_each(|range| self.progress.part_reused(range.end - range.start));
+        self.progress.enter(Stage::Transferring);
+        let active = ActiveDownload {
+            temp,
+            target,
+            wanted: wanted.clone(),
+            is_checked: sha1.is_some(),
+            version: first.version,
+            state: Mutex::new(SharedState::new(done, wanted.start)),
+        };
+        let first = ResumingReader::from_response(Arc::clone(&active.version), first.sent, body);
+        let moving = self.write_ranges(&active, first, ahead, is_multi_range);
+        let hashing = async {
+            match sha1 {
+                Some(expected) => {
+                    let arrived = active.hash_in_order().await?;
+                    Ok((arrived != expected).then_some((expected, arrived)))
+                }
+                None => Ok(None),
+            }
+        };
+        let ((), mismatch, ()) = try_join3(moving, hashing, active.flush_periodically()).await?;
+        Ok(FetchOutcome {
+            result: Downloaded {
+                file,
+                verified,
+                bytes: wanted.end - wanted.start,
+                resumed_bytes,
+            },
+            mismatch,
+        })
+    }
+
+    /// The first response, and the ranges that are on disk already.
+    async fn first_response(
+        &self,
+        temp: &Arc<TempFile>,
+        target: &Path,
+        saved: Option<SavedState>,
+    ) -> Result<(FirstResponse, RangeSet), Error> {
+        if let Some(SavedState {
+            partial,
+            is_authenticated,
+        }) = saved
+        {
+            let mut missing = partial
+                .done
+                .missing(partial.wanted.clone(), self.max_range_size());
+            let range = missing
+                .next()
+                .map(|range| ByteRange::inclusive(range.start, range.end - 1))
+                .transpose()?;
+            match self.request_first(range, range.is_none()).await {
+                Ok(first)
+                    if self.matches(&partial, &first)
+                        && (is_authenticated || self.is_checkable(&first)) =>
+                {
+                    return Ok((first, partial.done));
+                }
+                // Another version, perhaps a shorter one; or nothing verifies the bytes on disk.
+                Ok(_) => {}
+                Err(error) if is_past_the_end(&error) => {}
+                Err(error) => return Err(error),
+            }
+            self.reset(temp, target).await?;
+        }
+        let mut range = self.range;
+        if self.path_options.concurrency > 1 {
+            let all = ByteRange::from_offset(0);
+            range = Some(range.unwrap_or(all).first(self.path_options.range_size));
+        }
+        let first = match self.request_first(range, false).await {
+            // An empty file has no range.
+            Err(error) if self.range.is_none() && is_past_the_end(&error) => {
+                self.request_first(None, false).await
+            }
+            first => first,
+        };
+        Ok((first?, RangeSet::default()))
+    }
+
+    fn matches(&self, partial: &PartialDownload, first: &FirstResponse) -> bool {
+        let file = &first.download.file;
+        file.file_id == partial.file_id
+            && file.content_length == partial.content_length
+            && self.requested_range(file) == partial.wanted
+    }
+
+    /// Whether there is a SHA-1 of the requested bytes.
+    fn is_checkable(&self, first: &FirstResponse) -> bool {
+        let file = &first.download.file;
+        let is_whole = self.requested_range(file) == (0..file.content_length);
+        verification_of(file, is_whole).1.is_some()
+    }
+
+    /// The byte range of the file that was requested.
+    fn requested_range(&self, file: &DownloadedFile) -> Range<u64> {
+        match self.range.map(|range| range.within(file.content_length)) {
+            None => 0..file.content_length,
+            Some(None) => 0..0,
+            Some(Some((first, last))) => first..last + 1,
+        }
+    }
+
+    const fn max_range_size(&self) -> u64 {
+        if self.path_options.concurrency == 1 {
+            u64::MAX
+        } else {
+            self.path_options.range_size
+        }
+    }
+
+    async fn write_ranges(
+        &self,
+        active: &ActiveDownload<'_>,
+        first: ResumingReader,
+        mut ahead: MissingRanges,
+        is_multi_range: bool,
+    ) -> Result<(), Error> {
+        let mut under_way = FuturesUnordered::new();
+        under_way.push(active.write_range(first));
+        loop {
+            let room = self.path_options.concurrency - under_way.len();
+            for range in ahead.by_ref().take(room) {
+                let reader = ResumingReader::lazy(Arc::clone(&active.version), range);
+                under_way.push(active.write_range(reader));
+            }
+            match under_way.next().await {
+                Some(range) => range?,
+                None => return Ok(()),
+            }
+            if is_multi_range {
+                self.progress.part_done();
+            }
+        }
+    }
+}
+
+/// All bytes are on disk.
+struct FetchOutcome {
+    result: Downloaded,
+    /// The expected and the actual SHA-1, if they differ.
+    mismatch: Option<(Sha1, Sha1)>,
+}
+
+fn is_past_the_end(error: &Error) -> bool {
+    error.b2().is_some_and(|b2| b2.status == 416)
+}

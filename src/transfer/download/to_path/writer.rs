@@ -1,0 +1,126 @@
+//! Writes the ranges of a download side by side into one file.
+
+use std::future::{Future as _, poll_fn};
+use std::io;
+use std::mem;
+use std::ops::Range;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use b2kit_core::Bytes;
+use blocking::Task;
+use futures_core::Stream as _;
+
+use super::shared_state::{ActiveDownload, wake, write_error};
+use crate::error::Error;
+use crate::transfer::disk::write_at;
+use crate::transfer::download::reader::ResumingReader;
+
+/// Bytes written at once, while as many are gathered.
+const BATCH: u64 = 512 << 10;
+
+/// Chunks written at once: however small a server makes them, each takes memory of its own.
+const BATCH_CHUNKS: usize = 4_096;
+
+/// A range of the file on its way to disk.
+struct RangeTask {
+    reader: ResumingReader,
+    /// Where the gathered bytes begin.
+    start: u64,
+    gathered: Vec<Bytes>,
+    writing: Option<(Range<u64>, Task<io::Result<()>>)>,
+}
+
+impl ActiveDownload<'_> {
+    /// Writes a range: while some bytes are written, the next are gathered.
+    pub(super) async fn write_range(&self, reader: ResumingReader) -> Result<(), Error> {
+        let mut task = RangeTask {
+            start: reader.at(),
+            reader,
+            gathered: Vec::new(),
+            writing: None,
+        };
+        loop {
+            let gathered = poll_fn(|cx| self.poll_gather(&mut task, cx)).await?;
+            self.checkpoint_if_due().await?;
+            if gathered.is_empty() {
+                return Ok(());
+            }
+            let range = mem::replace(&mut task.start, task.reader.at())..task.reader.at();
+            let at = range.start - self.wanted.start;
+            let mut next = self.is_checked.then(|| gathered.clone());
+            let job = self.temp.run_job(move |file| write_at(file, &gathered, at));
+            task.writing = Some((range.clone(), job));
+            poll_fn(|cx| self.poll_feed_hash(&range, &mut next, cx)).await;
+        }
+    }
+
+    /// The next bytes, once those before are written; none at the end.
+    fn poll_gather(
+        &self,
+        task: &mut RangeTask,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Vec<Bytes>, Error>> {
+        if let Some((range, job)) = &mut task.writing
+            && let Poll::Ready(written) = Pin::new(job).poll(cx)
+        {
+            written.map_err(|error| write_error(self.target, error))?;
+            self.record_written(range.clone());
+            task.writing = None;
+        }
+        let mut is_over = false;
+        while !is_over
+            && task.reader.at() - task.start < BATCH
+            && task.gathered.len() < BATCH_CHUNKS
+        {
+            match Pin::new(&mut task.reader).poll_next(cx)? {
+                Poll::Ready(Some(bytes)) => task.gathered.push(bytes),
+                Poll::Ready(None) => is_over = true,
+                Poll::Pending => break,
+            }
+        }
+        if task.writing.is_some() || (task.gathered.is_empty() && !is_over) {
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(mem::take(&mut task.gathered)))
+    }
+
+    /// Hands the hash the bytes that come next in the file, and waits until it has taken those
+    /// before. Bytes that come too early are read back from disk later.
+    fn poll_feed_hash(
+        &self,
+        range: &Range<u64>,
+        bytes: &mut Option<Vec<Bytes>>,
+        cx: &Context<'_>,
+    ) -> Poll<()> {
+        let mut state = self.lock();
+        if bytes.is_none() || state.hashed != range.start {
+            return Poll::Ready(());
+        }
+        if state.hash_input.is_some() {
+            state.writer_waker = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        state.hash_input = bytes.take();
+        state.hashed = range.end;
+        wake([state.hash_waker.take()], state);
+        Poll::Ready(())
+    }
+
+    fn record_written(&self, range: Range<u64>) {
+        let mut state = self.lock();
+        state.unsaved += range.end - range.start;
+        state.unflushed += range.end - range.start;
+        state.written.insert(range);
+        if self.temp.is_resumable() {
+            self.temp
+                .set_checkpoint(self.partial(&state), self.is_checked);
+        }
+        let flush = if self.is_flush_due(&state) {
+            state.flush_waker.take()
+        } else {
+            None
+        };
+        wake([state.hash_waker.take(), flush], state);
+    }
+}

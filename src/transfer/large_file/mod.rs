@@ -1,0 +1,24 @@
+//! Large files: parts uploaded side by side, then finished, or cancelled. Uploads, copies and
+//! compositions share them.
+//!
+//! - `options`: what a caller says of the new file; `on_failure`: what happens if it fails
+//! - `part_sizes`: how a file is divided; pure
+//! - `parts`: what each part is made of, and which B2 has
+//! - `upload_parts`: uploads the parts and finishes the file
+//! - `upload_counter`: tells the progress what was sent
+
+mod on_failure;
+mod options;
+mod part_sizes;
+mod parts;
+mod upload_counter;
+mod upload_parts;
+
+pub use self::on_failure::OnFailure;
+pub(crate) use self::options::{
+    CONCURRENCY, FileOptions, account_part_sizes, add_info_if_it_fits, file_options, is_ours,
+};
+pub(crate) use self::part_sizes::{MAX_PART, MAX_PARTS, PartLayout, PartSizes};
+pub(crate) use self::parts::{PartOrigin, PartTask, task_stream};
+pub(crate) use self::upload_counter::UploadCounter;
+pub(crate) use self::upload_parts::LargeFile;

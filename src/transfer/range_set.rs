@@ -1,0 +1,185 @@
+//! [`RangeSet`]: which bytes of a file are there, and which are missing.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+/// A set of byte positions, as sorted ranges that neither touch nor overlap.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct RangeSet(Vec<Range<u64>>);
+
+impl RangeSet {
+    /// The set of these ranges; `None` unless they are sorted and apart, as [`iter`](Self::iter)
+    /// returns them.
+    pub(crate) fn from_sorted(stretches: impl IntoIterator<Item = Range<u64>>) -> Option<Self> {
+        let mut ranges = Self::default();
+        for range in stretches {
+            let apart = ranges.0.last().is_none_or(|last| last.end < range.start);
+            if !apart || range.is_empty() {
+                return None;
+            }
+            ranges.0.push(range);
+        }
+        Some(ranges)
+    }
+
+    /// Adds a range.
+    pub(crate) fn insert(&mut self, range: Range<u64>) {
+        if range.is_empty() {
+            return;
+        }
+        let from = self.0.partition_point(|other| other.end < range.start);
+        let to = self.0.partition_point(|other| other.start <= range.end);
+        let merged = self.0[from..to].iter().fold(range, |all, other| {
+            all.start.min(other.start)..all.end.max(other.end)
+        });
+        self.0.splice(from..to, [merged]);
+    }
+
+    /// The ranges, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Range<u64>> {
+        self.0.iter()
+    }
+
+    /// How many bytes are in the set.
+    pub(crate) fn total_bytes(&self) -> u64 {
+        self.0.iter().map(|range| range.end - range.start).sum()
+    }
+
+    /// The end of the contiguous bytes from `start` on.
+    pub(crate) fn contiguous_end(&self, start: u64) -> u64 {
+        let range = self.0.iter().find(|range| range.contains(&start));
+        range.map_or(start, |range| range.end)
+    }
+
+    /// The missing ranges of `whole`, each at most `max_len` bytes. They are made one by one: a
+    /// server says how large a file is.
+    pub(crate) fn missing(&self, whole: Range<u64>, max_len: u64) -> MissingRanges {
+        let mut gaps = Vec::with_capacity(self.0.len() + 1);
+        let mut at = whole.start;
+        let stretches = self.0.iter().map(|range| (range.start, range.end));
+        for (start, end) in stretches.chain([(whole.end, whole.end)]) {
+            let gap = at..start.min(whole.end);
+            if !gap.is_empty() {
+                gaps.push(gap);
+            }
+            at = at.max(end);
+        }
+        MissingRanges {
+            gaps: gaps.into(),
+            max_len: max_len.max(1),
+        }
+    }
+}
+
+/// An iterator over missing ranges.
+#[derive(Debug, Clone)]
+pub(crate) struct MissingRanges {
+    gaps: VecDeque<Range<u64>>,
+    max_len: u64,
+}
+
+impl MissingRanges {
+    /// How many ranges are still to come.
+    pub(crate) fn count_ranges(&self) -> u64 {
+        let ranges = |gap: &Range<u64>| (gap.end - gap.start).div_ceil(self.max_len);
+        self.gaps.iter().map(ranges).sum()
+    }
+}
+
+impl Iterator for MissingRanges {
+    type Item = Range<u64>;
+
+    fn next(&mut self) -> Option<Range<u64>> {
+        let gap = self.gaps.front_mut()?;
+        let next = gap.end.min(gap.start.saturating_add(self.max_len));
+        let range = gap.start..next;
+        gap.start = next;
+        if gap.is_empty() {
+            self.gaps.pop_front();
+        }
+        Some(range)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::types::MAX_FILE;
+
+    #[test]
+    fn missing_ranges_are_divided_by_the_maximum_length() {
+        let ranges = RangeSet::from_sorted([2..4, 6..7]).unwrap();
+        for (whole, max_len, expected) in [
+            (0..10, 100, &[0..2, 4..6, 7..10][..]),
+            (0..10, 2, &[0..2, 4..6, 7..9, 9..10]),
+            (3..9, 9, &[4..6, 7..9]),
+            (2..4, 9, &[]),
+            (0..0, 9, &[]),
+        ] {
+            let missing = ranges.missing(whole, max_len);
+            assert_eq!(missing.count_ranges(), expected.len() as u64);
+            assert_eq!(missing.collect::<Vec<_>>(), expected);
+        }
+        assert_eq!(
+            (
+                ranges.contiguous_end(0),
+                ranges.contiguous_end(2),
+                ranges.contiguous_end(6)
+            ),
+            (0, 4, 7)
+        );
+    }
+
+    /// With a range for each byte it would not fit into memory.
+    #[test]
+    fn missing_ranges_are_made_one_by_one() {
+        let mut missing = RangeSet::default().missing(0..MAX_FILE, 0);
+        assert_eq!(missing.count_ranges(), MAX_FILE);
+        assert_eq!((missing.next(), missing.next()), (Some(0..1), Some(1..2)));
+        assert_eq!(missing.count_ranges(), MAX_FILE - 2);
+    }
+
+    #[test]
+    fn from_sorted_refuses_unsorted_or_touching_ranges() {
+        for bad in [
+            vec![2..2, 4..5],
+            vec![0..2, 2..3],
+            vec![4..5, 0..1],
+            vec![0..5, 3..9],
+        ] {
+            assert_eq!(RangeSet::from_sorted(bad), None);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_range_set_contains_what_was_inserted_and_misses_the_rest(
+            stretches in prop::collection::vec((0_u64..60, 0_u64..12), 0..12),
+            max_len in 1_u64..20,
+        ) {
+            let mut ranges = RangeSet::default();
+            let mut model = [false; 80];
+            for (start, len) in stretches {
+                ranges.insert(start..start + len);
+                (start..start + len).for_each(|at| model[usize::try_from(at).unwrap()] = true);
+            }
+            prop_assert_eq!(RangeSet::from_sorted(ranges.iter().cloned()), Some(ranges.clone()));
+            let count = model.iter().filter(|there| **there).count();
+            prop_assert_eq!(ranges.total_bytes(), count as u64);
+            let missing = ranges.missing(0..80, max_len);
+            prop_assert_eq!(missing.count_ranges(), missing.clone().count() as u64);
+            for range in missing.clone() {
+                prop_assert!(!range.is_empty() && range.end - range.start <= max_len);
+            }
+            let missing: Vec<_> = missing.flatten().collect();
+            let expected: Vec<_> = (0..80)
+                .filter(|at| !model[usize::try_from(*at).unwrap()])
+                .collect();
+            prop_assert_eq!(missing, expected);
+            let contiguous_end = model.iter().position(|there| !there).unwrap() as u64;
+            prop_assert_eq!(ranges.contiguous_end(0), contiguous_end);
+        }
+    }
+}

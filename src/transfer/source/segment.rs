@@ -1,0 +1,37 @@
+//! [`Segment`]: a byte range of a source as a request body.
+
+use b2kit_core::Body;
+
+use crate::api::Digest;
+use crate::types::Sha1;
+
+/// A byte range to send.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    pub(crate) body: Body,
+    /// Where its SHA-1 appears, if it is computed while it is read.
+    pub(crate) digest: Option<Digest>,
+    /// Its SHA-1, if it was computed before.
+    pub(crate) sha1: Option<Sha1>,
+}
+
+impl From<Body> for Segment {
+    fn from(body: Body) -> Self {
+        Self {
+            body,
+            digest: None,
+            sha1: None,
+        }
+    }
+}
+
+impl Segment {
+    /// A segment whose SHA-1 is known: B2 refuses other bytes.
+    pub(crate) fn with_sha1(body: Body, sha1: Sha1) -> Self {
+        Self {
+            body,
+            digest: None,
+            sha1: Some(sha1),
+        }
+    }
+}

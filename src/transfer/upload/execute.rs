@@ -1,0 +1,370 @@
+//! Carries an upload out: in one call, in parts of a replayable source, or in parts of a
+//! non-replayable stream.
+
+use std::future::IntoFuture;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use b2kit_core::BodyStream;
+use futures_core::future::BoxFuture;
+use futures_util::stream;
+
+use super::builder::{ResumeMode, Upload, UploadSettings, Uploaded};
+use super::hash_first::Digests;
+use super::plan::UploadPlan;
+use super::resume::ResumeSearch;
+use super::sequential::SequentialParts;
+use crate::api::{Call as _, StartLargeFile, UploadFile};
+use crate::error::Error;
+use crate::transfer::bucket::BucketHandle;
+use crate::transfer::large_file::{
+    CONCURRENCY, FileOptions, LargeFile, OnFailure, PartOrigin, PartSizes, PartTask, UploadCounter,
+    account_part_sizes, add_info_if_it_fits, task_stream,
+};
+use crate::transfer::progress::Stage;
+use crate::transfer::source::{Opened, RandomAccess, Segment, Source};
+use crate::types::{FileInfo, FileName, FileVersion, LARGE_FILE_SHA1, PartNumber, Sha1, Timestamp};
+
+/// A stand-in of the length that a SHA-1 has.
+const NO_SHA1: &str = "0000000000000000000000000000000000000000";
+
+impl Upload {
+    /// Says what the upload would send and reuse, without sending anything. For an upload that is
+    /// to be resumed, the source is read as the upload would read it.
+    ///
+    /// # Errors
+    /// Those of the [upload](Self#errors), and [`Invalid`](crate::ErrorKind::Invalid) for a
+    /// non-replayable stream, whose bytes would be lost.
+    pub async fn plan(self) -> Result<UploadPlan, Error> {
+        let name = self.name?;
+        let job = UploadJob::new(
+            self.bucket.about(name.as_str()),
+            name,
+            self.options,
+            self.settings,
+            &self.source,
+        );
+        match self.source.open(job.bucket.client()).await? {
+            Opened::RandomAccess(source) => {
+                let job = job.with_source_details(&source);
+                let (plan, _) = job.plan(&source, true).await?;
+                Ok(plan)
+            }
+            Opened::Sequential(..) => Err(Error::invalid(
+                "a non-replayable stream can't be planned: its bytes would be lost",
+            )),
+        }
+    }
+
+    async fn run(self) -> Result<Uploaded, Error> {
+        let name = self.name?;
+        let job = UploadJob::new(
+            self.bucket.about(name.as_str()),
+            name,
+            self.options,
+            self.settings,
+            &self.source,
+        );
+        let client = job.bucket.client().clone();
+        client.check_open()?;
+        #[cfg(feature = "fs")]
+        let _place = match self.source.is_file() {
+            true => client.reserve_files(1).await,
+            false => None,
+        };
+        let progress = job.options.progress.clone();
+        let uploaded = match self.source.open(&client).await? {
+            Opened::RandomAccess(source) => {
+                job.with_source_details(&source)
+                    .upload_random_access(source)
+                    .await
+            }
+            Opened::Sequential(..) if job.settings.resume.is_some() => Err(Error::invalid(
+                "an upload of a non-replayable stream can't be resumed: its first bytes are lost",
+            )),
+            Opened::Sequential(len, stream) => job.upload_sequential(len, stream).await,
+        }?;
+        progress.enter(Stage::Done);
+        Ok(uploaded)
+    }
+}
+
+impl IntoFuture for Upload {
+    type Output = Result<Uploaded, Error>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let (name, client) = (self.name.clone(), self.bucket.client().clone());
+        Box::pin(async move {
+            let uploaded = self.run().await;
+            uploaded.map_err(|error| {
+                client.redacted(match name {
+                    Ok(name) => error.about(name.as_str()),
+                    Err(_) => error,
+                })
+            })
+        })
+    }
+}
+
+/// An upload whose source is about to be opened.
+struct UploadJob {
+    bucket: BucketHandle,
+    name: FileName,
+    options: FileOptions,
+    settings: UploadSettings,
+    modified: Option<Timestamp>,
+}
+
+impl UploadJob {
+    fn new(
+        bucket: BucketHandle,
+        name: FileName,
+        mut options: FileOptions,
+        mut settings: UploadSettings,
+        source: &Source,
+    ) -> Self {
+        settings.sha1 = source.sha1;
+        if settings.resume.is_some() {
+            options.on_failure.get_or_insert(OnFailure::Keep);
+        }
+        Self {
+            bucket,
+            name,
+            options,
+            settings,
+            modified: source.modified,
+        }
+    }
+
+    /// Takes the length and modification time from the open source.
+    fn with_source_details(mut self, source: &RandomAccess) -> Self {
+        self.options.progress.expect_bytes(source.len);
+        self.modified = source.modified;
+        self
+    }
+
+    /// The file info, completed with what is known of the source.
+    fn file_info(&self, large_file_sha1: Option<Sha1>) -> FileInfo {
+        let (mut info, limit) = (self.settings.file_info.clone(), self.options.info_limit());
+        // The SHA-1 goes first: if only one entry fits, verification is worth more than the time.
+        if let Some(sha1) = large_file_sha1 {
+            add_info_if_it_fits(
+                &mut info,
+                &self.name,
+                limit,
+                LARGE_FILE_SHA1,
+                &sha1.to_string(),
+            );
+        }
+        if let Some(modified) = self.modified {
+            let millis = modified.as_millis().to_string();
+            add_info_if_it_fits(
+                &mut info,
+                &self.name,
+                limit,
+                "src_last_modified_millis",
+                &millis,
+            );
+        }
+        info
+    }
+
+    /// Whether a large file is read and hashed before it is sent.
+    fn is_hashed_first(&self) -> bool {
+        if self.settings.read_once || self.settings.sha1.is_some() {
+            return false;
+        }
+        let mut info = self.settings.file_info.clone();
+        let is_given = info.get(LARGE_FILE_SHA1).is_some();
+        add_info_if_it_fits(
+            &mut info,
+            &self.name,
+            self.options.info_limit(),
+            LARGE_FILE_SHA1,
+            NO_SHA1,
+        );
+        !is_given && info.get(LARGE_FILE_SHA1).is_some()
+    }
+
+    async fn part_sizes(&self) -> Result<PartSizes, Error> {
+        account_part_sizes(self.bucket.client()).await
+    }
+
+    async fn upload_random_access(self, source: RandomAccess) -> Result<Uploaded, Error> {
+        let (plan, found) = self.plan(&source, false).await?;
+        if found.is_none() && plan.parts.len() <= 1 {
+            return self.upload_whole(source.segment(0..source.len)).await;
+        }
+        let file = match found {
+            Some(found) => self.resume_large_file(&found),
+            None => self.start_large(plan.large_file_sha1).await?,
+        };
+        let tasks = plan.tasks(&source);
+        let again = |number: PartNumber| {
+            let part = plan.parts.iter().find(|part| part.number == number)?;
+            Some(part.task(&source))
+        };
+        self.options.progress.expect_parts(plan.parts.len() as u32);
+        let file = file.upload_parts(task_stream(tasks), again).await?;
+        let reused = plan.parts.iter().filter(|part| part.reused.is_some());
+        Ok(Uploaded {
+            file,
+            parts: plan.parts.len() as u32,
+            reused_parts: reused.count() as u32,
+        })
+    }
+
+    /// Sends a non-replayable stream: in one call if it ends within the first part.
+    async fn upload_sequential(
+        self,
+        len: Option<u64>,
+        stream: BodyStream,
+    ) -> Result<Uploaded, Error> {
+        let (sizes, asked) = (self.part_sizes().await?, self.settings.part_size);
+        if let Some(len) = len {
+            // Fails early on a wrong length or part size.
+            sizes.layout(len, asked)?;
+            self.options.progress.expect_bytes(len);
+        }
+        let mut parts = SequentialParts::new(self.bucket.client().clone(), stream, len);
+        let first = parts
+            .next(sizes.for_unknown_length(PartNumber::FIRST, asked))
+            .await?;
+        if parts.is_over().await? {
+            return self.upload_whole(first.into()).await;
+        }
+        let file = self.start_large(None).await?;
+        let number = Arc::new(AtomicU32::new(1));
+        let counted = Arc::clone(&number);
+        let tasks = stream::try_unfold((parts, Some(first)), move |(mut parts, first)| {
+            let number = Arc::clone(&counted);
+            async move {
+                let body = match first {
+                    Some(first) => first,
+                    None if parts.is_over().await? => return Ok(None),
+                    None => {
+                        let next = number.fetch_add(1, Ordering::Relaxed) + 1;
+                        parts
+                            .next(sizes.for_unknown_length(PartNumber::new(next.into())?, asked))
+                            .await?
+                    }
+                };
+                let number = PartNumber::new(number.load(Ordering::Relaxed).into())?;
+                let task = PartTask {
+                    number,
+                    len: body.len(),
+                    origin: PartOrigin::Local(body.into()),
+                };
+                Ok(Some((task, (parts, None))))
+            }
+        });
+        let file = file.upload_parts(tasks, |_| None).await?;
+        Ok(Uploaded {
+            file,
+            parts: number.load(Ordering::Relaxed),
+            reused_parts: 0,
+        })
+    }
+
+    async fn plan(
+        &self,
+        source: &RandomAccess,
+        is_dry: bool,
+    ) -> Result<(UploadPlan, Option<FileVersion>), Error> {
+        let layout = self
+            .part_sizes()
+            .await?
+            .layout(source.len, self.settings.part_size)?;
+        let is_large = layout.parts() > 1;
+        // Sending a small file takes less time than looking for what is left of it.
+        let resume = self.settings.resume.as_ref();
+        let resume = resume.filter(|resume| is_large || matches!(resume, ResumeMode::Token(_)));
+        let mut digests = Digests::default();
+        if self.is_hashed_first() && (resume.is_some() || is_large && !is_dry) {
+            // Fails before the time is spent on hashing.
+            self.start(None).check()?;
+            let ranges = layout.ranges().map(|(_, range)| range);
+            let progress = &self.options.progress;
+            digests.compute(source, ranges, true, progress).await?;
+            self.bucket.client().check_open()?;
+        }
+        let Some(resume) = resume else {
+            return Ok((UploadPlan::new_upload(layout, &digests), None));
+        };
+        let search = ResumeSearch {
+            bucket: &self.bucket,
+            name: &self.name,
+            source,
+            progress: &self.options.progress,
+            start: &self.start(digests.whole),
+            token: match resume {
+                ResumeMode::Any => None,
+                ResumeMode::Token(token) => Some(token),
+            },
+        };
+        search.plan(layout, digests).await
+    }
+
+    /// Continues a large file that exists at B2.
+    fn resume_large_file(&self, found: &FileVersion) -> LargeFile<'_> {
+        let client = self.bucket.client();
+        let entry = client.register_upload(self.bucket.id(), self.name.as_str(), "");
+        entry.started(&found.file_id);
+        LargeFile {
+            client,
+            file_id: found.file_id.clone(),
+            entry,
+            customer_key: self.start(None).customer_key(),
+            concurrency: self.options.concurrency.unwrap_or(CONCURRENCY),
+            on_failure: self.options.on_failure.unwrap_or_default(),
+            requires_unchanged_source: false,
+            progress: &self.options.progress,
+        }
+    }
+
+    fn start(&self, sha1: Option<Sha1>) -> StartLargeFile {
+        let info = self.file_info(sha1.or(self.settings.sha1));
+        let mut start = StartLargeFile::new(self.bucket.id(), self.name.clone())
+            .content_type(self.settings.content_type.clone())
+            .file_info(info);
+        if let Some(timestamp) = self.settings.custom_upload_timestamp {
+            start = start.custom_upload_timestamp(timestamp);
+        }
+        self.options.apply_to_large_file(start)
+    }
+
+    async fn start_large(&self, sha1: Option<Sha1>) -> Result<LargeFile<'_>, Error> {
+        let start = self.start(sha1);
+        let mut file = self.options.start(&self.bucket, &self.name, start).await?;
+        file.requires_unchanged_source = sha1.is_some();
+        Ok(file)
+    }
+
+    /// Sends the file in one call.
+    async fn upload_whole(self, content: Segment) -> Result<Uploaded, Error> {
+        let progress = &self.options.progress;
+        progress.enter(Stage::Transferring);
+        let counter = UploadCounter::new(progress);
+        let body = counter.count(&content.body);
+        let info = self.file_info(None);
+        let mut upload = UploadFile::new(self.bucket.id(), self.name, body)
+            .hashed_by_source(content.digest)
+            .content_type(self.settings.content_type)
+            .file_info(info);
+        if let Some(sha1) = self.settings.sha1 {
+            upload = upload.content_sha1(sha1);
+        }
+        if let Some(timestamp) = self.settings.custom_upload_timestamp {
+            upload = upload.custom_upload_timestamp(timestamp);
+        }
+        let upload = self.options.apply_to_upload(upload);
+        let file = self.bucket.client().call(upload).await?;
+        counter.commit();
+        Ok(Uploaded {
+            file,
+            parts: 0,
+            reused_parts: 0,
+        })
+    }
+}

@@ -1,0 +1,234 @@
+//! Finds the unfinished upload to resume: which large files qualify, and which of their parts can
+//! be reused.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use futures_util::TryStreamExt as _;
+
+use super::hash_first::Digests;
+use super::plan::{PlannedPart, UploadPlan};
+use super::resume_token::ResumeToken;
+use crate::api::{ListParts, ListUnfinishedLargeFiles, StartLargeFile};
+use crate::error::{Error, ErrorKind};
+use crate::transfer::bucket::BucketHandle;
+use crate::transfer::large_file::{MAX_PARTS, PartLayout, is_ours};
+use crate::transfer::progress::Progress;
+use crate::transfer::source::RandomAccess;
+use crate::types::{FileId, FileName, FileVersion, LARGE_FILE_SHA1, PartNumber, Sha1};
+
+/// The parts that a large file has: their lengths and SHA-1s, by part number.
+type ExistingParts = BTreeMap<u32, (u64, Option<Sha1>)>;
+
+/// If more unfinished uploads qualify, those with the most bytes are compared: each may have 10,000
+/// parts.
+const MAX_CANDIDATES: usize = 20;
+
+/// Searches B2 for an unfinished upload of a file.
+pub(crate) struct ResumeSearch<'a> {
+    pub(crate) bucket: &'a BucketHandle,
+    pub(crate) name: &'a FileName,
+    pub(crate) source: &'a RandomAccess,
+    pub(crate) progress: &'a Progress,
+    /// What a new upload would start as.
+    pub(crate) start: &'a StartLargeFile,
+    /// The one upload to resume, if the caller named it.
+    pub(crate) token: Option<&'a ResumeToken>,
+}
+
+/// A large file that may be resumed.
+struct Candidate {
+    file: FileVersion,
+    layout: PartLayout,
+    existing: ExistingParts,
+}
+
+impl ResumeSearch<'_> {
+    /// The plan, and the large file that it resumes, if any.
+    pub(crate) async fn plan(
+        &self,
+        layout: PartLayout,
+        mut digests: Digests,
+    ) -> Result<(UploadPlan, Option<FileVersion>), Error> {
+        let (candidates, rejected) = self.candidates(layout).await?;
+        self.read(layout, &candidates, &mut digests).await?;
+        let mut plan = UploadPlan::new_upload(layout, &digests);
+        let mut found: Option<FileVersion> = None;
+        for candidate in candidates {
+            let parts = candidate.parts(&digests);
+            let candidate_plan = UploadPlan {
+                file_id: Some(candidate.file.file_id.clone()),
+                parts,
+                ..UploadPlan::new_upload(PartLayout { len: 0, ..layout }, &digests)
+            };
+            if found.is_none() || candidate_plan.reused_bytes() > plan.reused_bytes() {
+                (plan, found) = (candidate_plan, Some(candidate.file));
+            }
+        }
+        if let (Some(token), None) = (self.token, &found) {
+            let mut why = rejected.into_iter().map(|(_, why)| why);
+            let why = why.next_back().unwrap_or_else(|| {
+                "it is not among the unfinished large files of this name".to_owned()
+            });
+            let id = &token.file_id;
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                format!("the upload {id} can't be resumed: {why}"),
+            ));
+        }
+        plan.rejected = rejected;
+        Ok((plan, found))
+    }
+
+    /// The large files that may be resumed; and the others, with the reason.
+    async fn candidates(
+        &self,
+        layout: PartLayout,
+    ) -> Result<(Vec<Candidate>, Vec<(FileId, String)>), Error> {
+        let (mut candidates, mut rejected) = (Vec::new(), Vec::new());
+        let list = ListUnfinishedLargeFiles::new(self.bucket.id()).name_prefix(self.name.as_str());
+        let mut files = self.bucket.client().paginate(list);
+        while let Some(file) = files.try_next().await? {
+            let meant = self.token.is_none_or(|token| token.file_id == file.file_id);
+            if *file.file_name != *self.name.as_str() || !meant {
+                continue;
+            }
+            let alike = self
+                .start
+                .differs_from(&file)
+                .map_or_else(|| check_origin(&file), Err);
+            let candidate = match alike {
+                Ok(()) => self.candidate(layout, file).await?,
+                Err(why) => Err((file.file_id, why)),
+            };
+            match candidate {
+                Ok(candidate) => candidates.push(candidate),
+                Err(why) => rejected.push(why),
+            }
+            if candidates.len() > MAX_CANDIDATES {
+                // Most bytes first; among equals, the oldest.
+                candidates.sort_by_key(|candidate| Reverse(candidate.existing_bytes()));
+                if let Some(least) = candidates.pop() {
+                    let why = "others have more bytes".to_owned();
+                    rejected.push((least.file.file_id, why));
+                }
+            }
+        }
+        Ok((candidates, rejected))
+    }
+
+    async fn candidate(
+        &self,
+        layout: PartLayout,
+        file: FileVersion,
+    ) -> Result<Result<Candidate, (FileId, String)>, Error> {
+        let mut existing = ExistingParts::new();
+        let mut parts = self.bucket.client().paginate(ListParts::new(&file.file_id));
+        while let Some(part) = parts.try_next().await? {
+            let sha1 = part.content_sha1.sha1().copied();
+            existing.insert(part.part_number, (part.content_length, sha1));
+            if existing.len() as u64 > MAX_PARTS {
+                let why = "it has more than 10,000 parts".to_owned();
+                return Ok(Err((file.file_id, why)));
+            }
+        }
+        Ok(match existing_layout(layout, &existing) {
+            Ok(layout) => Ok(Candidate {
+                file,
+                layout,
+                existing,
+            }),
+            Err(why) => Err((file.file_id, why)),
+        })
+    }
+
+    /// Hashes the ranges that the candidates have to be compared by, in one pass for all. If the
+    /// source was hashed before, each part that may have to be sent is hashed as well.
+    async fn read(
+        &self,
+        layout: PartLayout,
+        candidates: &[Candidate],
+        digests: &mut Digests,
+    ) -> Result<(), Error> {
+        let all = digests.whole.is_some();
+        let wanted = candidates
+            .iter()
+            .filter(|candidate| !all || candidate.layout != layout)
+            .flat_map(|candidate| {
+                let ranges = candidate.layout.ranges();
+                let wanted = ranges.filter(|(number, range)| all || candidate.has(*number, range));
+                wanted.map(|(_, range)| range)
+            });
+        // A vector, since a borrowed iterator would make the future not `Send`.
+        let wanted: Vec<_> = wanted.collect();
+        digests
+            .compute(self.source, wanted, false, self.progress)
+            .await
+    }
+}
+
+impl Candidate {
+    /// Whether there is a part of this length.
+    fn has(&self, number: PartNumber, range: &Range<u64>) -> bool {
+        let existing = self.existing.get(&u32::from(number.as_u16()));
+        existing.is_some_and(|(len, _)| *len == range.end - range.start)
+    }
+
+    /// How many bytes may be reused, at most.
+    fn existing_bytes(&self) -> u64 {
+        self.existing.values().map(|(len, _)| len).sum()
+    }
+
+    /// The parts of the file, compared with what exists.
+    fn parts(&self, digests: &Digests) -> Vec<PlannedPart> {
+        let mut parts = UploadPlan::new_upload(self.layout, digests).parts;
+        for part in &mut parts {
+            let Some((_, its)) = self.existing.get(&u32::from(part.number.as_u16())) else {
+                continue;
+            };
+            if !self.has(part.number, &part.range) {
+                part.differs = Some("the part at B2 has another size");
+            } else if its.is_some() && *its == part.sha1 {
+                part.reused = *its;
+            } else {
+                part.differs = Some("the part at B2 has other bytes");
+            }
+        }
+        parts
+    }
+}
+
+/// Whether this crate began it, or its uploader stored the same SHA-1. The file info was compared
+/// before.
+fn check_origin(file: &FileVersion) -> Result<(), String> {
+    if is_ours(file) || file.file_info.get(LARGE_FILE_SHA1).is_some() {
+        return Ok(());
+    }
+    Err("it was not started by this crate".to_owned())
+}
+
+/// The layout that the existing parts were made by: a part can only be reused at its place.
+fn existing_layout(layout: PartLayout, existing: &ExistingParts) -> Result<PartLayout, String> {
+    // Only the last part may be smaller, so the largest has the size of all others.
+    let Some(part) = existing.values().map(|(len, _)| *len).max() else {
+        return Ok(layout);
+    };
+    let alone_and_last = existing.len() == 1 && part < layout.part;
+    let layout = if alone_and_last || part == 0 {
+        layout
+    } else {
+        PartLayout { part, ..layout }
+    };
+    let last = existing.keys().max().copied().unwrap_or(0);
+    if u64::from(last) > layout.parts() {
+        return Err(format!(
+            "it has a part {last}, and this file has {} parts of that size",
+            layout.parts()
+        ));
+    }
+    if layout.parts() > 10_000 {
+        return Err("its parts are so small that there would be more than 10,000".to_owned());
+    }
+    Ok(layout)
+}

@@ -1,0 +1,87 @@
+//! [`ResumeToken`]: names an unfinished upload across processes.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::client::Unfinished;
+use crate::error::Error;
+use crate::types::FileId;
+
+/// Names an unfinished upload, so that another process can resume it with
+/// [`Upload::resume_from`](crate::transfer::Upload::resume_from).
+///
+/// It holds no secret, and nothing is taken on trust from it: each part at B2 is compared with the
+/// source before it is reused. `Display` writes it as JSON with a format version,
+/// `{"b2kit-resume":1,"fileId":"…"}`; `FromStr` reads that.
+///
+/// ```
+/// use b2kit::transfer::ResumeToken;
+///
+/// let token = ResumeToken::new("4_z27c88f1d182b150646ff0b16_f200ec353a2184825");
+/// let text = token.to_string();
+/// assert_eq!(text.parse::<ResumeToken>()?, token);
+/// # Ok::<(), b2kit::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResumeToken {
+    pub(super) file_id: FileId,
+}
+
+#[derive(Serialize, Deserialize)]
+struct TokenDocument {
+    #[serde(rename = "b2kit-resume")]
+    version: u32,
+    #[serde(rename = "fileId")]
+    file_id: FileId,
+}
+
+impl ResumeToken {
+    /// The token of the unfinished large file with this id.
+    pub fn new(file_id: impl Into<FileId>) -> Self {
+        Self {
+            file_id: file_id.into(),
+        }
+    }
+}
+
+impl Unfinished {
+    /// The token for [`Upload::resume_from`](crate::transfer::Upload::resume_from); `None` if the
+    /// client never learned the file's id.
+    #[must_use]
+    pub fn resume_token(&self) -> Option<ResumeToken> {
+        self.file_id.as_ref().map(ResumeToken::new)
+    }
+}
+
+impl fmt::Display for ResumeToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let written = TokenDocument {
+            version: 1,
+            file_id: self.file_id.clone(),
+        };
+        f.write_str(&serde_json::to_string(&written).map_err(|_| fmt::Error)?)
+    }
+}
+
+impl FromStr for ResumeToken {
+    type Err = Error;
+
+    /// Reads a token.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the text is not a token, or one of a later format.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let wrong = |what: &str| Error::invalid(format!("the resume token {what}"));
+        if text.len() > 4_096 {
+            return Err(wrong("is too long"));
+        }
+        let written: TokenDocument = serde_json::from_str(text)
+            .map_err(|error| wrong("is not one of this crate's").with_source(error))?;
+        if written.version != 1 {
+            return Err(wrong("has an unknown version"));
+        }
+        Ok(Self::new(written.file_id))
+    }
+}

@@ -1,0 +1,60 @@
+//! Module dependencies within `transfer`. ARCHITECTURE.md describes the modules.
+
+use std::fs;
+use std::path::Path;
+
+use crate::layers::sources;
+
+/// The modules of `src/transfer`, each allowed to name those before it.
+const ORDER: [&str; 15] = [
+    "progress",
+    "range_set",
+    "reserved_names",
+    "source_error",
+    "bucket",
+    "local_path",
+    "disk",
+    "source",
+    "large_file",
+    "upload",
+    "download",
+    "copy",
+    "create",
+    "bulk",
+    "buckets",
+];
+
+#[test]
+fn modules_of_transfer_name_only_those_below_them() {
+    let mut offences = Vec::new();
+    for module in modules() {
+        let layer = ORDER.iter().position(|of| *of == module).unwrap();
+        for (file, text) in sources(&Path::new("src/transfer").join(&module)) {
+            for path in text.split("crate::transfer::").skip(1) {
+                let end = path.find(|c: char| !c.is_alphanumeric() && c != '_');
+                let named = &path[..end.unwrap_or(path.len())];
+                // What the parent re-exports comes from any module, so nobody takes it from there.
+                if !ORDER[..=layer].contains(&named) {
+                    offences.push(format!("{file} names {named:?}"));
+                }
+            }
+        }
+    }
+    assert!(offences.is_empty(), "{offences:#?}");
+}
+
+#[test]
+fn every_module_of_transfer_has_a_place_in_the_order() {
+    for module in modules() {
+        assert!(ORDER.contains(&module.as_str()), "{module}");
+    }
+}
+
+fn modules() -> Vec<String> {
+    let entries = fs::read_dir("src/transfer").unwrap();
+    let names = entries.map(|of| {
+        let path = of.unwrap().path();
+        path.file_stem().unwrap().to_str().unwrap().to_owned()
+    });
+    names.filter(|name| name != "mod").collect()
+}
