@@ -47,9 +47,12 @@ pub(crate) fn cut(range: &Range<u64>, fetches: &[Range<u64>], fetched: &[Bytes])
 mod tests {
     use super::*;
 
+    type Case<'a> = (&'a [Range<u64>], &'a [Range<u64>]);
+
     #[test]
+    #[expect(clippy::single_range_in_vec_init, reason = "they are ranges")]
     fn near_ranges_are_fetched_together_and_far_ones_apart() {
-        let cases: [(&[Range<u64>], &[Range<u64>]); 7] = [
+        let cases: [Case<'_>; 7] = [
             (&[], &[]),
             (&[0..1, 2..3, 0..5], &[0..5]),
             (&[10..20, 0..5], &[0..20]),

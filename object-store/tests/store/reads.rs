@@ -10,7 +10,11 @@ use b2kit_object_store::v0_14::object_store::{
 
 use crate::world::{World, run};
 
+/// The range and the bytes of a response, where there is one.
+type Expected = Option<(Range<u64>, &'static str)>;
+
 #[test]
+#[expect(clippy::single_range_in_vec_init, reason = "it is one range")]
 fn ranges_at_the_edges_are_what_object_store_says_they_are() {
     run(async {
         let store = World::in_process().await.uncoordinated();
@@ -27,7 +31,7 @@ fn ranges_at_the_edges_are_what_object_store_says_they_are() {
                 Ok::<_, Error>((range, got.bytes().await?))
             }
         };
-        let cases: [(GetRange, Option<(Range<u64>, &str)>); 9] = [
+        let cases: [(GetRange, Expected); 9] = [
             (GetRange::Bounded(2..5), Some((2..5, "234"))),
             (GetRange::Bounded(8..100), Some((8..10, "89"))),
             (GetRange::Bounded(10..11), None),

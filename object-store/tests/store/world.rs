@@ -65,12 +65,7 @@ impl World {
     }
 
     pub(crate) fn requests(&self) -> u64 {
-        self.emulator
-            .snapshot()
-            .calls
-            .iter()
-            .map(|(_, count)| count)
-            .sum()
+        self.emulator.snapshot().calls.values().sum()
     }
 
     pub(crate) fn calls_of(&self, call: &str) -> u64 {
