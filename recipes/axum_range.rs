@@ -4,8 +4,8 @@
 //! cargo run -p b2kit-recipes --example axum_range
 //! ```
 //!
-//! The bytes go through as they come; nothing holds a file. Where the reader hangs up, axum drops the stream, and with it the
-//! download.
+//! The bytes are streamed; no file is held in memory. If the client hangs up, axum drops the
+//! stream, and with it the download.
 
 mod there;
 
@@ -16,8 +16,7 @@ use axum::http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_T
 use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use b2kit::api::DownloadFileByName;
-use b2kit::types::{ByteRange, FileName};
+use b2kit::types::ByteRange;
 use b2kit::{BucketHandle, Error, ErrorKind};
 use tower::ServiceExt as _;
 
@@ -42,7 +41,8 @@ async fn photo(
 
 async fn served(bucket: &BucketHandle, name: &str, headers: &HeaderMap) -> Result<Response, Error> {
     let mut download = bucket.download(name);
-    // What is no single range of bytes is passed over, as HTTP has it: then the whole file is the answer.
+    // Anything but a single byte range is ignored, as HTTP allows: the answer is then the whole
+    // file.
     let range = headers.get(RANGE).and_then(|range| range.to_str().ok());
     if let Some(range) = range.and_then(|range| range.parse::<ByteRange>().ok()) {
         download = download.range(range);
@@ -70,27 +70,22 @@ async fn served(bucket: &BucketHandle, name: &str, headers: &HeaderMap) -> Resul
 
 async fn refusal(bucket: &BucketHandle, name: &str, error: &Error) -> Response {
     match (error.kind(), error.b2().map(|b2| b2.status)) {
-        // Such a name can't be a file's.
+        // No file can have such a name.
         (ErrorKind::NotFound | ErrorKind::Invalid, _) => StatusCode::NOT_FOUND.into_response(),
-        (_, Some(416)) => match length(bucket, name).await {
-            Ok(length) => {
-                let range = [(CONTENT_RANGE, format!("bytes */{length}"))];
+        (_, Some(416)) => match bucket.stat(name).await {
+            Ok(Some(file)) => {
+                let range = [(CONTENT_RANGE, format!("bytes */{}", file.content_length))];
                 (StatusCode::RANGE_NOT_SATISFIABLE, range).into_response()
             }
+            Ok(None) => StatusCode::NOT_FOUND.into_response(),
             Err(_) => StatusCode::BAD_GATEWAY.into_response(),
         },
-        // Whoever asked can't mend it, and it is not for them to read.
+        // The cause is for the server's log, not for the client.
         _ => {
             eprintln!("{name}: {error:#}");
             StatusCode::BAD_GATEWAY.into_response()
         }
     }
-}
-
-/// Asks for the headers alone.
-async fn length(bucket: &BucketHandle, name: &str) -> Result<u64, Error> {
-    let head = DownloadFileByName::new(bucket.name().clone(), FileName::new(name)?).head();
-    Ok(bucket.client().call(head).await?.file.content_length)
 }
 
 #[tokio::main]

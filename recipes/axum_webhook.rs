@@ -1,4 +1,4 @@
-//! Takes B2's event notifications through axum: read only where B2 has signed them.
+//! Receives B2's event notifications with axum, and reads them only if B2 has signed them.
 //!
 //! ```text
 //! cargo run -p b2kit-recipes --example axum_webhook
@@ -20,7 +20,7 @@ fn app(secret: Secret) -> Router {
         .with_state(secret)
 }
 
-/// The body has to be taken as it came: whoever reads the JSON first and checks later has been fooled already.
+/// The signature is that of the raw body, so the body is verified before its JSON is parsed.
 async fn events(State(secret): State<Secret>, headers: HeaderMap, body: Bytes) -> StatusCode {
     let signature = headers
         .get(SIGNATURE_HEADER)
@@ -28,8 +28,9 @@ async fn events(State(secret): State<Secret>, headers: HeaderMap, body: Bytes) -
     match webhook::verify(&body, signature, &[secret]) {
         Ok(notification) => {
             for event in notification.events {
-                // B2 sends an event again until it has an answer, so keep the ids of those that were dealt with; and the
-                // answer has to come within three seconds, so work that takes longer goes elsewhere.
+                // B2 repeats an event until it gets a response, so store the ids of those you have
+                // handled. The response has to come within three seconds, so hand longer work to
+                // another task.
                 println!(
                     "{}: {} {:?}",
                     event.event_id, event.event_type, event.object_name

@@ -1,4 +1,5 @@
-//! A program without a runtime: `block_on`, and isahc, which has threads of its own.
+//! A program without an async runtime: `block_on`, and the isahc backend, which has its own
+//! threads.
 //!
 //! ```text
 //! cargo run -p b2kit-recipes --example blocking
@@ -7,11 +8,11 @@
 //! `blocking_hyper` is the same over hyper.
 
 use std::error::Error;
+use std::future::IntoFuture as _;
 
-use b2kit::api::{CreateBucket, DownloadFileById, UploadFile};
 use b2kit::backend::emulator::{Emulator, Server};
 use b2kit::backend::isahc::IsahcClient;
-use b2kit::types::{BucketName, BucketType, FileName};
+use b2kit::types::BucketType;
 use b2kit::{Client, Credentials};
 use futures::executor::block_on;
 
@@ -24,13 +25,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         .backend(IsahcClient::new())
         .build()?;
 
-    // Each call blocks this thread until it is done; nothing goes on between them.
-    let name = BucketName::new("holiday-photos")?;
-    let bucket = block_on(b2.call(CreateBucket::new(name, BucketType::AllPrivate)))?;
-    let cat = UploadFile::new(&bucket.bucket_id, FileName::new("cat.txt")?, "meow");
-    let file = block_on(b2.call(cat))?;
-    let download = block_on(b2.call(DownloadFileById::new(&file.file_id)))?;
-    let bytes = block_on(download.body.collect(1_000))?;
-    println!("{} says {}", file.file_name, String::from_utf8(bytes)?);
+    // Each call blocks this thread until it is done; nothing happens between them.
+    let bucket = block_on(b2.create_bucket("holiday-photos", BucketType::AllPrivate))?;
+    let uploaded = block_on(bucket.upload("cat.txt", "meow").into_future())?;
+    let text = block_on(bucket.download("cat.txt").text(1_000))?;
+    println!("{} says {text}", uploaded.file.file_name);
     Ok(())
 }

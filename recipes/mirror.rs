@@ -1,11 +1,13 @@
-//! Makes a prefix in a bucket look like a directory: what is new or was changed is uploaded, what is gone is hidden.
+//! Mirrors a directory to a prefix of a bucket: uploads files that are new or changed, and hides
+//! those that are gone.
 //!
 //! ```text
 //! cargo run -p b2kit-recipes --example mirror
 //! ```
 //!
-//! A file counts as unchanged where its size and its time of modification are those of the version that is there, which
-//! `Source::path` has noted. Hidden files keep their versions, until the bucket's lifecycle rules delete them.
+//! A file counts as unchanged if it has the size and the modification time of the version in the
+//! bucket, where `Source::path` has stored both. Hidden files keep their versions, until the
+//! bucket's lifecycle rules or `prune_versions` delete them.
 
 mod there;
 
@@ -14,9 +16,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use b2kit::BucketHandle;
-use b2kit::api::ListFileNames;
 use b2kit::transfer::Source;
-use b2kit::types::{FileName, FileVersion, Timestamp};
+use b2kit::types::{FileVersion, Timestamp};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use there::Failure;
@@ -28,13 +29,9 @@ async fn mirror(
     prefix: &str,
 ) -> Result<(usize, usize), Failure> {
     let mut there = BTreeMap::new();
-    let mut rows = bucket
-        .client()
-        .paginate(ListFileNames::new(bucket.id()).prefix(prefix));
-    while let Some(row) = rows.try_next().await? {
-        if let Some(version) = row.into_version() {
-            there.insert(version.file_name.to_string(), version);
-        }
+    let mut files = bucket.list(prefix);
+    while let Some(file) = files.try_next().await? {
+        there.insert(file.file_name.to_string(), file);
     }
 
     let mut changed = Vec::new();
@@ -54,9 +51,8 @@ async fn mirror(
 
     // Last, so that nothing is missing at any time.
     let hidden = there.len();
-    for name in there.into_keys() {
-        let name = FileName::new_unchecked(name);
-        bucket.client().hide(bucket.id(), name).await?;
+    for file in there.values() {
+        bucket.hide(file.name()).await?;
     }
     Ok((uploaded, hidden))
 }

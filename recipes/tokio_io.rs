@@ -4,8 +4,8 @@
 //! cargo run -p b2kit-recipes --example tokio_io
 //! ```
 //!
-//! The library takes the traits of `futures::io`; tokio has traits of its own with the same names, and `.compat()` and
-//! `.compat_write()` of the crate tokio-util stand between them.
+//! The library takes the traits of `futures::io`. tokio has its own traits with the same names;
+//! `.compat()` and `.compat_write()` of the crate tokio-util convert between them.
 
 mod there;
 
@@ -27,7 +27,8 @@ async fn main() -> Result<(), Failure> {
         .upload("cat.txt", Source::reader(reader.compat()))
         .await?;
 
-    // Any writer; this one is a file, for which `to_path` does more: it keeps the old file until the new one is verified.
+    // Any writer. For a file, `to_path` does more: it keeps the old file until the new one is
+    // verified.
     let writer = tokio::fs::File::create(&path).await?;
     let downloaded = bucket
         .download("cat.txt")

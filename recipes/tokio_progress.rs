@@ -4,7 +4,8 @@
 //! cargo run -p b2kit-recipes --example tokio_progress
 //! ```
 //!
-//! The library spawns nothing, so a transfer goes on only while it is polled: `tokio::spawn` takes care of that.
+//! The library never spawns tasks, so a transfer makes progress only while it is polled:
+//! `tokio::spawn` takes care of that.
 
 mod there;
 
@@ -26,8 +27,7 @@ async fn main() -> Result<(), Failure> {
 
         let video = vec![7; 3_000_000];
         let upload = bucket.upload(day, video).progress(&progress);
-        // An upload is no future itself: `.await` makes one of it, and so does this. (`async move { upload.await }` does,
-        // too.)
+        // An upload is not a future itself: `.await` turns it into one, and so does `into_future`.
         uploads.push(tokio::spawn(upload.into_future()));
     }
     for upload in uploads {
@@ -41,7 +41,7 @@ async fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Ends with the transfer, whether it comes to its end or not.
+/// Ends when the transfer does, whether it succeeds or not.
 async fn shown(bar: ProgressBar, mut changes: impl Stream<Item = ProgressNow> + Unpin) {
     while let Some(now) = changes.next().await {
         if let Some(total) = now.total_bytes {

@@ -1,4 +1,4 @@
-//! [`Error`]: what a call can end in.
+//! [`Error`]: why a call failed.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -14,10 +14,29 @@ type SharedError = Arc<dyn StdError + Send + Sync>;
 
 /// Why a call failed.
 ///
-/// [`kind`](Self::kind) says what a program can do about it, [`b2`](Self::b2) what B2 said, [`call`](Self::call) which
-/// call it was, and [`may_have_taken_effect`](Self::may_have_taken_effect) whether B2 may have done it all the same.
-/// `Display` prints this level only, no more than a screen of it, and never a secret; `{error:#}` prints what lies beneath too, in one line. The wording
-/// and the types of the sources are not part of the API.
+/// [`kind`](Self::kind) says what a program can do about it, [`b2`](Self::b2) what B2 answered,
+/// [`call`](Self::call) which call failed, [`is_retryable`](Self::is_retryable) whether to try
+/// again later, and [`may_have_taken_effect`](Self::may_have_taken_effect) whether B2 may have
+/// carried out the call all the same. `Display` prints the error itself, at most a screen of it and
+/// never a secret; `{error:#}` adds its sources, in one line. The wording and the types of the
+/// sources are not part of the API.
+///
+/// ```
+/// # use b2kit::backend::emulator::Emulator;
+/// # use b2kit::{Client, Credentials, types::BucketType};
+/// # futures::executor::block_on(async {
+/// # let emulator = Emulator::new();
+/// # let credentials = Credentials::new(emulator.key_id(), emulator.key())?;
+/// # let b2 = Client::builder().credentials(credentials).endpoint(emulator.url()).backend(emulator).build()?;
+/// match b2.bucket("holiday-photos").await {
+///     Ok(bucket) => println!("{}", bucket.id()),
+///     Err(error) if error.is_not_found() => println!("there is no such bucket"),
+///     Err(error) if error.is_unauthorized() => println!("use another key: {error}"),
+///     Err(error) if error.is_retryable() => println!("try again later: {error:#}"),
+///     Err(error) => return Err(error),
+/// }
+/// # Ok(()) }).unwrap();
+/// ```
 #[derive(Clone)]
 pub struct Error(Box<Inner>);
 
@@ -40,17 +59,18 @@ struct Inner {
     source: Option<SharedError>,
 }
 
-/// Why the client stopped trying, where trying again might have helped.
+/// Why the client stopped retrying a transient error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RetryStopReason {
-    /// There were as many attempts as the policy allows, over the time that it asks for.
+    /// The attempts and the time that the policy allows are used up.
     Attempts,
-    /// The next attempt would have come after the deadline, or later than B2's own wish may put it.
+    /// The next attempt would have come after the deadline, or B2's `Retry-After` is longer than
+    /// the policy accepts.
     Deadline,
-    /// So much failed lately that trying again would only have added to it.
+    /// The retry quota, which all calls of a client share, is exhausted: hardly any call succeeds.
     RetryQuotaExhausted,
-    /// The bytes to be sent came from a stream that can be read only once.
+    /// The body is a non-replayable stream that was read already.
     BodyNotReplayable,
     /// No connection could be made, and no server has ever answered this client: see
     /// [`RetryPolicy::first_connection_timeout`](crate::RetryPolicy::first_connection_timeout).
@@ -61,57 +81,61 @@ pub enum RetryStopReason {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// A value breaks one of B2's rules, or the client is not set up for this: a name, a key that was mistyped, an
-    /// environment variable. Nothing was sent: fix the input, or the program.
+    /// A value breaks one of B2's rules, or the client is not configured for this: a name, a
+    /// mistyped key, an environment variable. Nothing was sent: fix the input.
     Invalid,
-    /// B2 does not accept the application key. Nothing helps but another key.
+    /// B2 does not accept the application key: use another key.
     Credentials,
-    /// The key is good, but may not do this: it lacks a capability, or is restricted to other buckets or names.
+    /// The key may not do this: it lacks a capability, or is restricted to other buckets or names.
     Unauthorized,
-    /// What the call is about does not exist: no such bucket, file, version or unfinished upload.
+    /// There is no such bucket, file, version or unfinished large file.
     NotFound,
-    /// What the call would make exists already, or was changed by someone else in the meantime.
+    /// What the call would create exists already, or somebody else has changed it in the meantime.
     Conflict,
-    /// A cap of the account is reached, and its owner can raise it. [`B2Error::code`] says which: `storage_cap_exceeded`,
-    /// `transaction_cap_exceeded`, `download_cap_exceeded`, or the older `cap_exceeded`.
+    /// A cap of the account is reached, and its owner can raise it. [`B2Error::code`] says which:
+    /// `storage_cap_exceeded`, `transaction_cap_exceeded`, `download_cap_exceeded`, or the older
+    /// `cap_exceeded`.
     CapExceeded,
-    /// B2, or somebody on the way, asks for fewer requests.
+    /// B2 or a proxy asks for fewer requests (429).
     TooManyRequests,
-    /// B2 refuses the call for another reason; [`B2Error::code`] tells which.
+    /// B2 refuses the call for another reason: see [`B2Error::code`].
     Rejected,
-    /// B2, or somebody on the way, can't do it now (408, 5xx). Later it can.
+    /// B2 or a proxy can't do it now (408, 5xx): try later.
     Unavailable,
-    /// There was no complete answer: the network, TLS, a deadline. The source is an [`HttpError`].
+    /// There was no complete response: the network, TLS, a deadline. The source is an
+    /// [`HttpError`].
     Http,
-    /// The bytes to be sent could not be read, or are not as many as promised.
+    /// The bytes to be sent could not be read, or their number differs from the declared length.
     Source,
-    /// What arrived could not be written to where it was to go: a file of this machine, its directory, a writer of the
-    /// program's own. The source is the [`io::Error`].
+    /// What was downloaded could not be written: to a local file, its directory, or the program's
+    /// writer. The source is the [`io::Error`].
     Destination,
-    /// What arrived is not what was stored, or not what was asked for. Nothing of it can be trusted.
+    /// What was received is not what was stored or asked for: don't use it.
     Integrity,
-    /// What arrived is not an answer of B2's: something else than its documents, or the error of somebody on the way.
+    /// The response is not B2's: not a document of its API, or a proxy's error.
     Protocol,
-    /// The client is being shut down, so nothing was begun.
+    /// The client is being shut down. Nothing was sent.
     ShutDown,
-    /// A server's answer points to a place that the client doesn't trust with its token. Nothing was sent there.
+    /// A response names an origin that the client doesn't trust with its token. Nothing was sent
+    /// there.
     Untrusted,
 }
 
-/// B2's own words for an error: exactly its three fields.
+/// B2's error document: its three fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct B2Error {
     /// The HTTP status.
     pub status: u16,
-    /// The machine-readable code, as `bad_request`; empty where the answer had none, to `HEAD`.
+    /// The machine-readable code, such as `bad_request`; empty in the response to a `HEAD` request,
+    /// which has no document.
     pub code: String,
-    /// The sentence for people; may be empty. Tokens in it are replaced.
+    /// The message for people; may be empty. Secrets in it are redacted.
     pub message: String,
 }
 
-/// A response with an error status that is not B2's own: a proxy's, a load balancer's, a captive portal's. It says nothing
-/// about what B2 has done.
+/// An error response that is not B2's: a proxy's, a load balancer's, a captive portal's. It says
+/// nothing about what B2 has done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NonB2Response {
@@ -132,7 +156,10 @@ const LONGEST_BODY_START: usize = 200;
 const LONGEST_HEADER: usize = 100;
 
 impl Error {
-    pub(crate) fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
+    /// An error of this kind, for programs that implement [`Call`](crate::api::Call) or wrap the
+    /// client. `what` must not have secrets in it; it is cut after 4 KiB.
+    #[must_use]
+    pub fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
         let mut what = what.into();
         cut(&mut what, LONGEST_RAW);
         Self(Box::new(Inner {
@@ -200,7 +227,8 @@ impl Error {
         error
     }
 
-    /// Masks what is secret in all texts but B2's codes, and cuts them to what can be read. A file's name may be a server's.
+    /// Masks what is secret in all texts but B2's codes, and cuts them to what can be read. A
+    /// file's name may be a server's.
     pub(crate) fn redacted(
         mut self,
         mask: impl Fn(&str) -> String,
@@ -339,8 +367,8 @@ impl Error {
         self.0.kind == ErrorKind::NotFound
     }
 
-    /// Whether the application key is the reason: B2 does not accept it ([`ErrorKind::Credentials`]), or it may not do this
-    /// ([`ErrorKind::Unauthorized`]).
+    /// Whether the application key is the reason: B2 does not accept it
+    /// ([`ErrorKind::Credentials`]), or it may not do this ([`ErrorKind::Unauthorized`]).
     #[must_use]
     pub fn is_unauthorized(&self) -> bool {
         matches!(
@@ -349,12 +377,12 @@ impl Error {
         )
     }
 
-    /// Whether it makes sense and does no harm to do the whole thing again later, in a minute or more: the server or the
-    /// network could not do it now, and nothing was done.
+    /// Whether it makes sense and does no harm to do the whole thing again later, in a minute or
+    /// more: the server or the network could not do it now, and nothing was done.
     ///
-    /// The client has retried it already, as its [`RetryPolicy`](crate::RetryPolicy) says. Never `true` where B2
-    /// [may have carried it out](Self::may_have_taken_effect): there a program has to look first. Wait for
-    /// [`retry_after`](Self::retry_after) at least, if it is there.
+    /// The client has retried it already, as its [`RetryPolicy`](crate::RetryPolicy) says. Never
+    /// `true` where B2 [may have carried it out](Self::may_have_taken_effect): there a program has
+    /// to look first. Wait for [`retry_after`](Self::retry_after) at least, if it is there.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         let transient = match self.0.kind {
@@ -370,44 +398,44 @@ impl Error {
         transient && !self.0.effect
     }
 
-    /// What B2 answered, where it answered with an error.
+    /// B2's error document, if B2 answered with one.
     #[must_use]
     pub fn b2(&self) -> Option<&B2Error> {
         self.0.b2.as_ref()
     }
 
-    /// The response with an error status, where it is not B2's own.
+    /// The error response, if it is not B2's.
     #[must_use]
     pub fn non_b2_response(&self) -> Option<&NonB2Response> {
         self.0.non_b2.as_ref()
     }
 
-    /// The HTTP status of the response, B2's or not, where it says that the call failed.
+    /// The HTTP status of the error response, B2's or not.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         let b2 = self.0.b2.as_ref().map(|b2| b2.status);
         b2.or_else(|| self.0.non_b2.as_ref().map(|response| response.status))
     }
 
-    /// B2's name for the call that failed, as `b2_list_buckets`.
+    /// B2's name for the call that failed, such as `b2_list_buckets`.
     #[must_use]
     pub fn call(&self) -> Option<&'static str> {
         self.0.call
     }
 
-    /// The name of the file that it is about, where it is about one; the id, where only that is known.
+    /// The name of the file that it is about, or its id if only that is known.
     #[must_use]
     pub fn file(&self) -> Option<&str> {
         self.0.file.as_deref()
     }
 
-    /// Which part of a large file it is about, where it is about one.
+    /// The number of the part of a large file that it is about.
     #[must_use]
     pub fn part(&self) -> Option<u16> {
         self.0.part
     }
 
-    /// How many requests were made for the call; 0 when the error was found before one was.
+    /// How many requests were made for the call; 0 if it failed before the first.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.0.attempts
@@ -419,25 +447,26 @@ impl Error {
         self.0.elapsed
     }
 
-    /// How long B2 asks to wait before the next attempt, where it asks.
+    /// How long B2 asks to wait before another attempt.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// Why the client stopped trying; `None` where trying again could not have helped.
+    /// Why the client stopped retrying; `None` if the error is not transient.
     #[must_use]
     pub fn gave_up(&self) -> Option<RetryStopReason> {
         self.0.gave_up
     }
 
-    /// Whether B2 may have done what the call asked for, although its answer is an error or was lost.
+    /// Whether B2 may have carried out the call although the response is an error or was lost.
+    /// `false` for calls that change nothing.
     #[must_use]
     pub fn may_have_taken_effect(&self) -> bool {
         self.0.effect
     }
 
-    /// What the HTTP backend reported, where that is the cause.
+    /// The backend's error, if that is the cause.
     #[must_use]
     pub fn http_error(&self) -> Option<&HttpError> {
         self.0.source.as_deref()?.downcast_ref()
@@ -451,8 +480,8 @@ impl From<std::convert::Infallible> for Error {
     }
 }
 
-/// An [`io::Error`] of the kind that comes closest; the error itself is inside, for `downcast`. What the disk or a source of
-/// bytes reported keeps its own kind.
+/// An [`io::Error`] of the closest kind, with the error itself inside, for `downcast`. Errors of a
+/// disk or a source keep their own kind.
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         let kind = match error.kind() {
@@ -547,7 +576,11 @@ impl fmt::Display for Error {
         }
         match gave_up {
             // After a single attempt there is nothing to tell.
-            Some(RetryStopReason::Attempts) if *attempts > 1 => write!(f, " (after {attempts} attempts)")?,
+            Some(RetryStopReason::Attempts) if *attempts > 1 => write!(
+                f,
+                " (after {attempts} \
+                attempts)"
+            )?,
             Some(RetryStopReason::Deadline) => {
                 f.write_str(" (and another attempt would have come too late)")?
             }
@@ -558,7 +591,8 @@ impl fmt::Display for Error {
                 f.write_str(" (and the stream that was sent can't be read again)")?
             }
             Some(RetryStopReason::NeverConnected) => f.write_str(
-                " (no server has answered this client yet: is the address right, and is the network up?)",
+                " (no server has answered this client yet: is the address right, and is the \
+                 network up?)",
             )?,
             Some(RetryStopReason::Attempts) | None => {}
         }
@@ -659,8 +693,8 @@ impl fmt::Debug for Error {
 }
 
 impl StdError for Error {
-    /// What lies beneath. An [`HttpError`] is not shown again, since this error says what it says: that is
-    /// [`http_error`](Error::http_error), and here is what lies beneath it.
+    /// What lies beneath. An [`HttpError`] is not shown again, since this error says what it says:
+    /// that is [`http_error`](Error::http_error), and here is what lies beneath it.
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         if let Some(error) = self.http_error() {
             return error.source();
@@ -709,6 +743,42 @@ mod tests {
             assert_eq!((error.kind(), error.to_string()), (kind, told));
             assert_eq!(error.downcast::<Error>().unwrap().kind(), of);
         }
+    }
+
+    #[test]
+    fn only_transient_errors_without_effect_are_retryable() {
+        let b2 = |status, code: &str| {
+            Error::from_b2(B2Error {
+                status,
+                code: code.to_owned(),
+                message: String::new(),
+            })
+        };
+        let http = |kind, phase| Error::http(HttpError::new(kind, phase));
+        for (error, is_retryable) in [
+            (b2(429, "too_many_requests"), true),
+            (b2(503, "service_unavailable"), true),
+            (b2(503, "service_unavailable").with_effect(true), false),
+            (b2(500, "internal_error"), false),
+            (b2(500, "internal_error").with_effect(false), true),
+            (b2(404, "not_found"), false),
+            (b2(401, "unauthorized"), false),
+            (b2(403, "storage_cap_exceeded"), false),
+            (http(HttpErrorKind::Connect, Phase::NotSent), true),
+            (http(HttpErrorKind::Tls, Phase::NotSent), false),
+            (http(HttpErrorKind::Other, Phase::NotSent), false),
+            (http(HttpErrorKind::Reset, Phase::MaybeReceived), false),
+            (http(HttpErrorKind::Source, Phase::MaybeReceived), false),
+            (Error::invalid("x"), false),
+            (Error::new(ErrorKind::Integrity, "x"), false),
+        ] {
+            assert_eq!(error.is_retryable(), is_retryable, "{error:?}");
+            assert!(!(error.is_retryable() && error.may_have_taken_effect()));
+        }
+        assert!(b2(404, "not_found").is_not_found());
+        assert!(b2(401, "unauthorized").is_unauthorized());
+        assert!(Error::new(ErrorKind::Credentials, "x").is_unauthorized());
+        assert!(!b2(503, "").is_not_found() && !b2(503, "").is_unauthorized());
     }
 
     #[test]
@@ -763,7 +833,8 @@ mod tests {
         let error = Error::from_non_b2(response).redacted(mask, str::to_owned);
         assert_eq!(
             error.to_string(),
-            "somebody on the way, and not B2, answered 403, server \"***\", content type \"***\", body \"<p>***\""
+            "somebody on the way, and not B2, answered 403, server \"***\", content type \
+             \"***\", body \"<p>***\""
         );
     }
 }

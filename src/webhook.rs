@@ -1,11 +1,13 @@
-//! Event notifications as B2 sends them: from the body of a POST to typed events, through the check of its signature.
+//! Event notifications as B2 sends them: from the body of a POST to typed events, through the check
+//! of its signature.
 //!
-//! A server that receives a webhook gives the raw body and the header [`SIGNATURE_HEADER`] to [`verify`], and gets the
-//! events only where B2 has signed exactly these bytes with a secret that both sides know. It answers 200 within three
-//! seconds; otherwise B2 sends the events again.
+//! A server that receives a webhook gives the raw body and the header [`SIGNATURE_HEADER`] to
+//! [`verify`], and gets the events only where B2 has signed exactly these bytes with a secret that
+//! both sides know. It answers 200 within three seconds; otherwise B2 sends the events again.
 //!
 //! B2 delivers an event at least once and in no order: whoever must act once keeps the
-//! [`event_id`](Event::event_id)s that were seen, which also makes harmless what somebody has recorded and sends again.
+//! [`event_id`](Event::event_id)s that were seen, which also makes harmless what somebody has
+//! recorded and sends again.
 //!
 //! ```
 //! use b2kit::types::Secret;
@@ -26,9 +28,12 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use crate::types::{AccountId, BucketId, EventType, FileId, Secret, Shown, Timestamp};
+use crate::types::{
+    AccountId, BucketId, BucketName, EventType, FileId, FileName, Secret, Shown, Timestamp,
+};
 
-/// The header in which B2 sends the signature. Where a server splits it into several, they are joined with commas.
+/// The header in which B2 sends the signature. Where a server splits it into several, they are
+/// joined with commas.
 pub const SIGNATURE_HEADER: &str = "X-Bz-Event-Notification-Signature";
 
 /// The largest body that is looked at. B2's own are far below: at most 50 events.
@@ -37,15 +42,15 @@ pub const MAX_BODY: usize = 1 << 20;
 /// The longest header that is looked at: room for more than a hundred signatures.
 const MAX_HEADER: usize = 8 << 10;
 
-/// What one POST tells.
+/// The content of one POST.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Notification {
-    /// The events, in no order.
+    /// The events, in no particular order.
     pub events: Vec<Event>,
 }
 
-/// Something that happened in a bucket.
+/// An event in a bucket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -55,46 +60,46 @@ pub struct Event {
     /// The bucket.
     pub bucket_id: BucketId,
     /// The bucket's name.
-    pub bucket_name: Box<str>,
+    pub bucket_name: BucketName,
     /// The event's id. An event that is delivered again has the same.
     pub event_id: Box<str>,
     /// When it happened.
     pub event_timestamp: Timestamp,
     /// What happened.
     pub event_type: EventType,
-    /// The version of the event's form: 1 so far.
+    /// The version of the event's format: 1 so far.
     pub event_version: u32,
-    /// The name of the rule by which it is told.
+    /// The name of the rule that matched the event.
     pub matched_rule_name: Box<str>,
     /// The file's name; `None` for a test.
-    pub object_name: Option<Box<str>>,
-    /// The file's size in bytes, where B2 tells it.
+    pub object_name: Option<FileName>,
+    /// The file's size in bytes, if B2 says it.
     pub object_size: Option<u64>,
     /// The version's id; `None` for a test.
     pub object_version_id: Option<FileId>,
 }
 
-/// Why a body is not taken for B2's.
+/// Why a body was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WebhookError {
-    /// There is no secret to check with, or an empty one: the receiver is not set up.
+    /// There is no secret to check with, or an empty one: the receiver is not configured.
     NoSecret,
-    /// The body is larger than [`MAX_BODY`]. It was not looked at.
+    /// The body is larger than [`MAX_BODY`]. It was not read.
     TooLarge,
-    /// There is no signature, although there should be.
+    /// The signature is missing.
     MissingSignature,
-    /// What stands in the header has no signature of the one known form: `v1=` and 64 hexadecimal digits in small
-    /// letters.
+    /// The header has no signature of the known format: `v1=` and 64 lower-case hexadecimal digits.
     MalformedSignature,
-    /// The body was not signed with any of the secrets, or was changed since.
+    /// The body was not signed with any of the secrets, or was changed afterwards.
     WrongSignature,
-    /// The body is not a notification; with the place where it is not.
+    /// The body is not a notification; with the path that is wrong.
     NotANotification(String),
 }
 
 impl WebhookError {
-    /// The HTTP status to answer with: to 401 and 413 B2 reacts as to every answer but 200, and sends again.
+    /// The HTTP status to answer with: to 401 and 413 B2 reacts as to every answer but 200, and
+    /// sends again.
     #[must_use]
     pub const fn status(&self) -> u16 {
         match self {
@@ -123,14 +128,16 @@ impl fmt::Display for WebhookError {
 
 impl std::error::Error for WebhookError {}
 
-/// Checks that B2 has signed this body, and reads it.
+/// Verifies B2's signature of this body, and parses it.
 ///
-/// `raw_body` is what came, byte for byte; `signature_header` the value of [`SIGNATURE_HEADER`]. With several secrets any
-/// of them may have signed it, so that a new one can be taken into use before the old one is dropped. The time that the
-/// check takes does not depend on how much of a wrong signature is right.
+/// `raw_body` is what came, byte for byte; `signature_header` the value of [`SIGNATURE_HEADER`].
+/// With several secrets any of them may have signed it, so that a new one can be taken into use
+/// before the old one is dropped. The time that the check takes does not depend on how much of a
+/// wrong signature is right.
 ///
 /// # Errors
-/// See [`WebhookError`]. Unless it is [`NotANotification`](WebhookError::NotANotification), nothing of the body was read.
+/// See [`WebhookError`]. Unless it is [`NotANotification`](WebhookError::NotANotification), nothing
+/// of the body was read.
 pub fn verify(
     raw_body: &[u8],
     signature_header: Option<&str>,
@@ -193,7 +200,8 @@ fn from_hex(text: &str) -> Option<[u8; 32]> {
     Some(bytes)
 }
 
-/// The document on the wire. The public types are not `Deserialize`, so that no road leads around the signature.
+/// The document on the wire. The public types are not `Deserialize`, so that no road leads around
+/// the signature.
 #[derive(Deserialize)]
 struct Wire {
     events: Vec<WireEvent>,
@@ -227,13 +235,13 @@ fn read(raw_body: &[u8]) -> Result<Notification, WebhookError> {
     let event = |event: WireEvent| Event {
         account_id: event.account_id,
         bucket_id: event.bucket_id,
-        bucket_name: event.bucket_name,
+        bucket_name: BucketName::new_unchecked(event.bucket_name),
         event_id: event.event_id,
         event_timestamp: event.event_timestamp,
         event_type: event.event_type,
         event_version: event.event_version,
         matched_rule_name: event.matched_rule_name,
-        object_name: event.object_name,
+        object_name: event.object_name.map(FileName::new_unchecked),
         object_size: event.object_size,
         object_version_id: event.object_version_id,
     };

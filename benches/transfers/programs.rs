@@ -160,7 +160,7 @@ pub(crate) fn be_taken(what: &[&str]) -> Result<(), Failure> {
             let files = files.into_iter().filter_map(|file| file.into_version());
             let downloads = bucket.download_many(stream::iter(files), at_once, |_, file| {
                 let download = client.download(&file.file_id);
-                download.to_path(directory.join(&*file.file_name))
+                download.to_path(directory.join(file.file_name.as_str()))
             });
             downloads
                 .map(|(_, outcome)| outcome.map(drop))

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 use b2kit::api::CreateBucket;
-use b2kit::backend::emulator::{Emulator, Fault, Gate, Server, FaultKind};
+use b2kit::backend::emulator::{Emulator, Fault, Latch, Server, FaultKind};
 use b2kit::transfer::Source;
 use b2kit::types::{BucketName, BucketType};
 use b2kit::{BucketHandle, Client, Credentials};
@@ -389,7 +389,7 @@ mod stopped {
 
     /// What the program has come to when it is interrupted while `held` waits at the emulator.
     fn interrupted(there: &There, held: &str, args: &[&str]) -> Output {
-        let gate = Gate::new();
+        let gate = Latch::new();
         let fault = Fault::new(FaultKind::Wait(gate.clone())).on(held);
         there.emulator.faults().add(fault);
         let process = there.program(args).spawn().unwrap();

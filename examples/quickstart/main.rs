@@ -1,13 +1,13 @@
-//! From nothing to a file that went up, came back and is the same, over real HTTP.
+//! Uploads two files over real HTTP, lists them, downloads them again and compares them.
 //!
 //! ```text
-//! cargo run --example quickstart                       against B2 in memory, which it starts by itself
-//! cargo run --example quickstart -- FILE               with a file of yours instead of generated ones
-//! cargo run --example quickstart -- --real [FILE]      against the real B2, with the key from the environment
-//! cargo run --example quickstart -- --endpoint URL     against another B2, with the key from the environment
+//! cargo run --example quickstart                      an emulator, which it starts by itself
+//! cargo run --example quickstart -- FILE              your own file instead of generated ones
+//! cargo run --example quickstart -- --real [FILE]     the real B2, with a key from the environment
+//! cargo run --example quickstart -- --endpoint URL    another B2, with a key from the environment
 //! ```
 
-mod told;
+mod log;
 
 use std::error::Error as StdError;
 use std::ffi::OsString;
@@ -17,21 +17,20 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::{env, fmt};
 
-use b2kit::api::{CreateBucket, DeleteBucket, ListFileNames};
 use b2kit::backend::emulator::{Emulator, Server};
 use b2kit::transfer::Source;
-use b2kit::types::{BucketName, BucketType, Sha1, Sha1Hasher};
+use b2kit::types::{BucketType, Sha1, Sha1Hasher};
 use b2kit::{BucketHandle, Bytes, Client, Credentials, DeleteMode, RetryPolicy};
 use futures_lite::StreamExt as _;
 use futures_lite::future::block_on;
 
-/// Any error at all: the program only shows it.
+/// Any error: the program only shows it.
 type Failure = Box<dyn StdError + Send + Sync>;
 
 const USAGE: &str = "usage: quickstart [--real | --endpoint URL] [FILE]";
 
 const HELP: &str = "\
-Uploads two files to B2, lists them, downloads them again, compares them and tidies up.
+Uploads two files to B2, lists them, downloads them again, compares them and deletes them.
 
   FILE              upload this file instead of two generated ones
   --real            use the real B2 instead of an emulator in memory
@@ -40,7 +39,7 @@ Uploads two files to B2, lists them, downloads them again, compares them and tid
 With --real and --endpoint the key comes from B2_APPLICATION_KEY_ID and B2_APPLICATION_KEY.";
 
 fn main() -> ExitCode {
-    told::warnings();
+    log::warnings();
     let outcome =
         Choice::from_args(env::args_os().skip(1)).and_then(|choice| block_on(quickstart(&choice)));
     match outcome {
@@ -55,7 +54,7 @@ fn main() -> ExitCode {
 async fn quickstart(choice: &Choice) -> Result<(), Failure> {
     let files = choice.files()?;
 
-    // B2 in memory, behind a port of this machine. It ends with the program.
+    // B2 in memory, on a local port. It stops with the program.
     let emulator = Emulator::new();
     let server = if choice.service == Service::Emulator {
         Some(Server::start(&emulator)?)
@@ -63,7 +62,8 @@ async fn quickstart(choice: &Choice) -> Result<(), Failure> {
         None
     };
 
-    // This is what changes for the real service: the key comes from the environment, and there is no endpoint to set.
+    // This changes for the real service: `from_env` takes the key from the environment, and no
+    // endpoint is set.
     let b2 = match (&choice.service, &server) {
         (Service::Emulator, Some(server)) => Client::builder()
             .credentials(Credentials::new(emulator.key_id(), emulator.key())?)
@@ -73,13 +73,14 @@ async fn quickstart(choice: &Choice) -> Result<(), Failure> {
             .credentials(Credentials::from_env()?)
             .endpoint(url)
             .build()?,
-        _ => Client::builder()
-            .credentials(Credentials::from_env()?)
-            .build()?,
+        _ => Client::from_env()?,
     };
 
-    // Where nobody listens, say so at once. From here on, transient errors are retried with backoff.
-    let session = b2.with_retry_policy(RetryPolicy::disabled()).session().await?;
+    // If nobody listens, fail at once. From here on, transient errors are retried with backoff.
+    let session = b2
+        .with_retry_policy(RetryPolicy::disabled())
+        .session()
+        .await?;
     say(
         "authorized",
         format_args!(
@@ -90,11 +91,8 @@ async fn quickstart(choice: &Choice) -> Result<(), Failure> {
         ),
     );
 
-    let name = BucketName::new(format!("quickstart-{:016x}", random()))?;
-    let made = b2
-        .call(CreateBucket::new(name.clone(), BucketType::AllPrivate))
-        .await?;
-    let bucket = BucketHandle::new(b2.clone(), made.bucket_id, name);
+    let name = format!("quickstart-{:016x}", random());
+    let bucket = b2.create_bucket(&name, BucketType::AllPrivate).await?;
     say("created", format_args!("bucket {}", bucket.name()));
 
     let outcome = there_and_back(&bucket, &files).await;
@@ -108,8 +106,9 @@ async fn quickstart(choice: &Choice) -> Result<(), Failure> {
 
     let farewell = match choice.service {
         Service::Emulator => {
-            "That was B2 in memory. For the real service, this is how examples/quickstart/main.rs makes its client:\n\n    \
-             Client::builder().credentials(Credentials::from_env()?).build()?\n\n\
+            "That was B2 in memory. For the real service, examples/quickstart/main.rs makes its \
+             client so:\n\n    \
+             Client::from_env()?\n\n\
              Or just: cargo run --example quickstart -- --real\n\
              with B2_APPLICATION_KEY_ID and B2_APPLICATION_KEY set."
         }
@@ -125,7 +124,8 @@ async fn quickstart(choice: &Choice) -> Result<(), Failure> {
 
 async fn there_and_back(bucket: &BucketHandle, files: &[Local]) -> Result<(), Failure> {
     for file in files {
-        // Of any size, in parts where it is large. The part size is set only to show that with a small file.
+        // Any size, in parts if it is large. The part size is set only to show parts with a small
+        // file.
         let mut upload = bucket.upload(&*file.name, file.source());
         if let Content::Memory(_) = file.content {
             upload = upload.part_size(5_000_000);
@@ -139,18 +139,18 @@ async fn there_and_back(bucket: &BucketHandle, files: &[Local]) -> Result<(), Fa
         say("uploaded", format_args!("{name} ({}, {how})", Size(size)));
     }
 
-    // A call as a stream of its items, however many pages there are.
-    let mut listed = bucket.client().paginate(ListFileNames::new(bucket.id()));
+    // One stream, however many pages there are.
+    let mut listed = bucket.list("");
     let mut count = 0;
-    while let Some(row) = listed.try_next().await? {
-        let name = row.file_name();
+    while let Some(file) = listed.try_next().await? {
+        let name = file.file_name.as_str();
         say("listed", format_args!("{name}"));
         let local = files
             .iter()
             .find(|local| local.name == *name)
             .ok_or("a file that was not uploaded")?;
 
-        // The stream itself ends in an error if the bytes don't have the SHA-1 that B2 knows.
+        // The stream ends in an error if the bytes don't have the SHA-1 that B2 has stored.
         let mut download = bucket.download(name).stream().await?;
         let mut hasher = Sha1Hasher::default();
         while let Some(bytes) = download.next().await.transpose()? {
@@ -172,14 +172,13 @@ async fn there_and_back(bucket: &BucketHandle, files: &[Local]) -> Result<(), Fa
     Ok(())
 }
 
-/// Deletes all that is in the bucket, and the bucket.
+/// Deletes all files of the bucket, and the bucket.
 async fn tidy_up(bucket: &BucketHandle) -> Result<(), Failure> {
-    let b2 = bucket.client();
-    let mut deleted = b2.delete_all_versions(bucket.id(), "", DeleteMode::Delete { concurrency: 4 });
+    let mut deleted = bucket.delete_all_files(DeleteMode::Delete { concurrency: 4 });
     while let Some((_, outcome)) = deleted.try_next().await? {
         outcome?;
     }
-    b2.call(DeleteBucket::new(bucket.id())).await?;
+    bucket.delete_bucket().await?;
     Ok(())
 }
 
@@ -227,7 +226,7 @@ impl Choice {
         Ok(choice)
     }
 
-    /// The file that was named, or two that are made up: a small one, and one of 12 MB.
+    /// The file that was named, or two generated ones: a small one, and one of 12 MB.
     fn files(&self) -> Result<Vec<Local>, Failure> {
         let Some(path) = &self.file else {
             let line = "The quick brown fox jumps over the lazy dog.\n";
@@ -299,17 +298,17 @@ impl Local {
 }
 
 fn say(what: &str, about: fmt::Arguments<'_>) {
-    // Whoever closed the pipe has seen enough; the bucket is tidied up all the same.
+    // If the reader has closed the pipe, the bucket is deleted all the same.
     let _ = writeln!(io::stdout(), "  ✓ {what:<11} {about}");
 }
 
-/// Enough for a name that nobody else has.
+/// Random enough for a name that nobody else has.
 fn random() -> u64 {
     use std::hash::{BuildHasher as _, Hasher as _};
     std::hash::RandomState::new().build_hasher().finish()
 }
 
-/// Bytes as people read them.
+/// A number of bytes for people to read.
 struct Size(u64);
 
 impl fmt::Display for Size {
@@ -325,7 +324,7 @@ impl fmt::Display for Size {
     }
 }
 
-/// An error and all that lies beneath it, in one line.
+/// An error and its sources, in one line.
 struct OneLine<'a>(&'a dyn StdError);
 
 impl fmt::Display for OneLine<'_> {

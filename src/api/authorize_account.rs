@@ -1,4 +1,4 @@
-//! [`AuthorizeAccount`]: from an application key to a session.
+//! [`AuthorizeAccount`]: exchanges an application key for a session.
 
 use std::env;
 
@@ -17,6 +17,17 @@ use crate::error::{Error, ErrorKind};
 use crate::types::{AccountId, ApplicationKeyId, BucketId, Capability, Secret, Timestamp};
 
 /// An application key: its id, and the key itself.
+///
+/// The key is never printed, and its memory is zeroed when the last copy is dropped.
+///
+/// ```
+/// use b2kit::Credentials;
+///
+/// let credentials = Credentials::new("0012345", "K001abcdefghijklmnop")?;
+/// assert!(!format!("{credentials:?}").contains("K001"));
+/// assert!(Credentials::new("0012345", "K001 copied with a space").is_err());
+/// # Ok::<(), b2kit::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Credentials {
     application_key_id: ApplicationKeyId,
@@ -24,11 +35,11 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Takes a key in.
+    /// An application key from its two halves.
     ///
     /// # Errors
-    /// If either half is empty or has white space or control characters, as happens when it is copied by hand. The
-    /// error doesn't show it.
+    /// [`Invalid`](ErrorKind::Invalid) if either half is empty, or has white space, control
+    /// characters or a `:`, as happens when it is copied by hand. The error doesn't show the key.
     pub fn new(
         application_key_id: impl Into<String>,
         application_key: impl Into<String>,
@@ -44,7 +55,8 @@ impl Credentials {
             if let Some(at) = text.chars().position(|c| !c.is_ascii_graphic()) {
                 let at = at + 1;
                 return Err(Error::invalid(format!(
-                    "the {name} has a space or another character at place {at} that no key has; was it copied whole?",
+                    "the {name} has a space or another character at place {at} that no key has; \
+                     was it copied whole?",
                 )));
             }
         }
@@ -59,11 +71,12 @@ impl Credentials {
         })
     }
 
-    /// Takes the key from the environment variables of B2's official tools, `B2_APPLICATION_KEY_ID` and
-    /// `B2_APPLICATION_KEY`.
+    /// The application key in the environment variables `B2_APPLICATION_KEY_ID` and
+    /// `B2_APPLICATION_KEY`, which B2's official tools read too.
     ///
     /// # Errors
-    /// If one of them is not set, or as [`new`](Self::new).
+    /// [`Invalid`](ErrorKind::Invalid) if one of them is not set, or its value can't be half of a
+    /// key.
     pub fn from_env() -> Result<Self, Error> {
         let variable = |name| {
             env::var(name).map_err(|error| {
@@ -108,21 +121,22 @@ impl Credentials {
     }
 }
 
-/// Logs in: `b2_authorize_account`. The client makes this call by itself, when it needs to.
+/// Authorizes the account: `b2_authorize_account`. The client makes this call by itself when it
+/// needs a session.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-authorize-account)
 ///
 /// # Errors
-/// [`Credentials`](crate::ErrorKind::Credentials) if B2 does not accept the key, or not in this version of the API: a key
-/// of a bucket that was made in v4 works in v4 alone, unless it was [made for older
-/// programs](super::CreateKey::api_version).
+/// [`Credentials`](crate::ErrorKind::Credentials) if B2 does not accept the key, or not in this
+/// version of the API: a key of a bucket that was made in v4 works in v4 alone, unless it was [made
+/// for older programs](super::CreateKey::api_version).
 #[derive(Debug, Clone)]
 pub struct AuthorizeAccount {
     credentials: Credentials,
 }
 
 impl AuthorizeAccount {
-    /// Logs in with these credentials.
+    /// Authorizes with these credentials.
     #[must_use]
     pub const fn new(credentials: Credentials) -> Self {
         Self { credentials }
@@ -155,7 +169,8 @@ impl Call for AuthorizeAccount {
     }
 }
 
-/// The documents of all versions: v2 has everything at the top, v3 and v4 most of it under `apiInfo.storageApi`.
+/// The documents of all versions: v2 has everything at the top, v3 and v4 most of it under
+/// `apiInfo.storageApi`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Wire {

@@ -1,92 +1,135 @@
-//! [`Call`]: the one shape of all calls.
+//! [`Call`]: what all calls have in common.
 
 use std::future::Future;
 
 use b2kit_core::Request;
 
+pub use super::metadata::{BillingClass, CallKind, CallMetadata};
 use super::reply::Reply;
 use super::session::ApiVersion;
 use super::target::Target;
 use crate::error::{B2Error, Error};
 use crate::types::{BucketId, Capability, FileId, PartNumber, Secret, Timestamp};
 
-/// One of B2's calls, as a value: what it asks for, how its reply is read, and how to find out what became of it when
-/// the reply was lost.
+/// One of B2's calls as a value: what it asks for, how its reply is read, and how to find out
+/// whether it has taken effect when the reply was lost.
 ///
-/// [`request`](Self::request) and [`read`](Self::read) are pure. `request` may be asked several times, once for each
-/// attempt, and every time gives the whole request; only where its body is a one-shot stream that was opened can the
-/// next one not be sent, and then [`is_body_consumed`](Self::is_body_consumed) says so.
+/// All calls of B2's native API are in [`api`](crate::api). The trait is open: for a call or a
+/// field that this version of the crate lacks, implement it, and
+/// [`Client::call`](crate::Client::call) makes it like any other: authorized, retried, with secrets
+/// redacted from errors. [`METADATA`](Self::METADATA), [`Output`](Self::Output),
+/// [`request`](Self::request) and [`read`](Self::read) are all that is needed; methods with a
+/// default may be added in minor versions.
+///
+/// ```
+/// use b2kit::api::{BillingClass, Call, CallMetadata, Reply, Target};
+/// use b2kit::types::Capability;
+/// use b2kit::{Error, Request};
+///
+/// /// How many buckets the account has.
+/// struct CountBuckets;
+///
+/// impl Call for CountBuckets {
+///     const METADATA: CallMetadata =
+///         CallMetadata::read("b2_list_buckets", Capability::ListBuckets, BillingClass::C);
+///     type Output = usize;
+///
+///     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
+///         target.post_for_account(&Self::METADATA, &serde_json::json!({}))
+///     }
+///
+///     fn read(&self, reply: Reply) -> Result<usize, Error> {
+///         let document: serde_json::Value = reply.json()?;
+///         Ok(document["buckets"].as_array().map_or(0, Vec::len))
+///     }
+/// }
+///
+/// assert_eq!(CountBuckets.read(Reply::ok(r#"{"buckets": [{}, {}]}"#))?, 2);
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// # Contract
+/// `request` and `read` are pure: no I/O, no clock. `request` may be called several times, once for
+/// each attempt, and each time returns the whole request. Only a one-shot stream that was opened
+/// can't be sent again, and [`is_body_consumed`](Self::is_body_consumed) says so. A call that
+/// changes something should implement [`reconcile`](Self::reconcile): without it, a call whose
+/// reply was lost is simply sent again.
 pub trait Call: Send + Sync {
     /// What is true of the call whatever its arguments.
     const METADATA: CallMetadata;
 
-    /// What a success gives.
+    /// What a successful call returns.
     type Output: Send;
 
-    /// The request, for where `target` points.
+    /// Builds the request.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the target is not one for this call.
     fn request(&self, target: &Target<'_>) -> Result<Request, Error>;
 
-    /// What a successful reply says.
+    /// Reads a successful reply: 200 or 206. Error responses are classified by the client.
     ///
     /// # Errors
-    /// If it is not an answer to this call.
+    /// [`ErrorKind::Protocol`](crate::ErrorKind::Protocol) if it can't be read,
+    /// [`ErrorKind::Integrity`](crate::ErrorKind::Integrity) if it is about something else than
+    /// this call.
     fn read(&self, reply: Reply) -> Result<Self::Output, Error>;
 
-    /// The most bytes of reply that are held in memory; more is an error.
+    /// The largest reply that is read into memory, in bytes. A longer one is a
+    /// [`Protocol`](crate::ErrorKind::Protocol) error. Defaults to 1 MiB; downloads are not read
+    /// into memory.
     fn reply_limit(&self) -> usize {
         1 << 20
     }
 
-    /// What there is to say against the call before anything is sent for it, an upload URL included.
+    /// Checks rules across several arguments, before anything is sent: not even for an upload URL.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), with the rule that the arguments break together.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), with the rule that is broken.
     fn check(&self) -> Result<(), Error> {
         Ok(())
     }
 
-    /// What it is about: for spans, events and errors.
+    /// The bucket, file and part that it is about, for spans, events and errors.
     fn subject(&self) -> Subject<'_> {
         Subject::default()
     }
 
-    /// The capabilities that these arguments need beside the one that the call always needs.
+    /// The capabilities that these arguments need in addition to [`CallMetadata::capability`].
     fn extra_capabilities(&self) -> Vec<Capability> {
         Vec::new()
     }
 
-    /// Where an upload's bytes go; `None` for all other calls.
+    /// What an upload needs an upload URL for; `None` for all other calls.
     fn upload_target(&self) -> Option<UploadTarget> {
         None
     }
 
-    /// The secrets in the request that are not in a header marked as sensitive. A server may repeat them in an error, and
-    /// the error is not to show them.
+    /// Secrets in the request, apart from headers that are marked as sensitive. They are redacted
+    /// from errors, since a server may repeat them.
     fn secrets(&self) -> Vec<Secret> {
         Vec::new()
     }
 
-    /// The secrets in a success: no later error is to show them.
+    /// Secrets in the output, which are redacted from later errors.
     fn secrets_in_output(output: &Self::Output) -> Vec<Secret> {
         let _ = output;
         Vec::new()
     }
 
-    /// Notes on a success that an earlier attempt may have had too, so that B2 may hold it twice.
+    /// Marks an output that B2 may hold twice, since an earlier attempt may have taken effect too.
     fn mark_possible_duplicate(output: &mut Self::Output) {
         let _ = output;
     }
 
-    /// Whether its body was read and can't be read again.
+    /// Whether the body is a one-shot stream that was opened, so that the call can't be sent again.
     fn is_body_consumed(&self) -> bool {
         false
     }
 
-    /// Finds out, by asking B2, whether the call has taken effect although its reply was lost, or was refused after an
-    /// earlier reply was lost. Without a way to ask, sending it again is what there is to do.
+    /// Asks B2 whether the call has taken effect: its reply was lost, or it was refused after an
+    /// earlier reply was lost. The default is [`Reconciliation::NotDone`], after which the call is
+    /// sent again.
     fn reconcile(
         &self,
         executor: &impl CallExecutor,
@@ -97,7 +140,7 @@ pub trait Call: Send + Sync {
     }
 }
 
-/// What a call is about, as far as its arguments tell.
+/// What a call is about, as far as its arguments say.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Subject<'a> {
@@ -146,9 +189,12 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// Makes the calls by which a lost one is [settled](Call::reconcile).
+/// Makes the calls that [`Call::reconcile`] asks B2 with.
 pub trait CallExecutor: Send + Sync {
-    /// Makes one.
+    /// Makes a call, with retries.
+    ///
+    /// # Errors
+    /// Those of [`Client::call`](crate::Client::call).
     fn execute<C: Call + 'static>(
         &self,
         call: C,
@@ -159,19 +205,20 @@ pub trait CallExecutor: Send + Sync {
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct LostResponse {
-    /// The server's own time when the call was sent or up to a minute before; what is older than that is not its doing.
+    /// B2's own time when the call was sent, or up to a minute earlier: what is older was not made
+    /// by this call. `None` if B2 has not said the time lately.
     pub since: Option<Timestamp>,
-    /// How B2 refused the call when it was sent again.
+    /// B2's error, if the call was refused when it was sent again.
     pub refusal: Option<B2Error>,
-    /// The version of the API that was spoken: older ones don't show all that there is.
+    /// The version of the API that the call spoke. Older ones don't show everything.
     pub version: ApiVersion,
-    /// Whether some attempt was given up while it may still have been under way: what is not there now may yet come.
+    /// Whether some attempt may still be carried out, so that what is not there now may yet appear.
     pub may_still_execute: bool,
 }
 
 impl LostResponse {
-    /// Nothing was found that is the call's doing. That says little without a time to hold it against, or where it may
-    /// yet come.
+    /// The result if nothing was found that this call has made. Without a time to compare with, or
+    /// if it may still be carried out, that is unclear.
     pub(crate) const fn absent<T>(&self) -> Reconciliation<T> {
         match self.since {
             Some(_) if !self.may_still_execute => Reconciliation::NotDone,
@@ -179,156 +226,35 @@ impl LostResponse {
         }
     }
 
-    /// Whether something with this timestamp may be the call's doing. B2's `Date` has whole seconds.
+    /// Whether something with this timestamp may have been made by this call. `false` without a
+    /// time to compare with.
     #[must_use]
     pub fn covers(&self, timestamp: Timestamp) -> bool {
-        // Without a time to hold it against it may be anybody's.
+        // B2's `Date` has whole seconds, and so has `since`.
         self.since
             .is_some_and(|since| timestamp.as_millis() >= since.as_millis())
     }
 }
 
-/// What became of a call whose reply was lost.
+/// Whether a call whose reply was lost has taken effect.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Reconciliation<T> {
-    /// It has taken effect, and this is what the reply would have said.
+    /// It has, and this is what its reply would have said.
     Done(T),
-    /// It has not: it can be sent again.
+    /// It has not: it is sent again.
     NotDone,
-    /// Nobody can tell, and the worst that sending it again does is that there is one version more.
+    /// Unknown, and sending it again makes one version too many at worst: it is sent again.
     Unclear,
-    /// Nobody can tell, and sending it again could do harm.
+    /// Unknown, and sending it again could do harm: the call fails.
     Unknown,
 }
 
-/// Where an upload's bytes go. B2 gives out URLs and tokens for it, and the client keeps them.
+/// What an upload URL is for. B2 issues URLs and tokens for it, which the client pools.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum UploadTarget {
-    /// To a bucket, as a file.
+    /// Files in a bucket.
     Bucket(BucketId),
-    /// To an unfinished large file, as a part.
+    /// Parts of an unfinished large file.
     LargeFile(FileId),
-}
-
-/// What is true of a call whatever its arguments.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct CallMetadata {
-    /// B2's name for it, as `b2_list_buckets`.
-    pub name: &'static str,
-    /// What it does; how failures are met hangs on it.
-    pub kind: CallKind,
-    /// The capability that the key needs.
-    pub capability: Option<Capability>,
-    /// What B2 charges for it.
-    pub class: BillingClass,
-    /// Whether B2 may work on it for minutes before it answers.
-    pub long_running: bool,
-    /// Whether even its first refusal may mean that it has taken effect: someone on the way may have sent it twice.
-    pub reconcile_on_first_error: bool,
-}
-
-/// What a call does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum CallKind {
-    /// Turns an application key into a session.
-    Authorize,
-    /// Asks, and changes nothing.
-    Read,
-    /// Changes something.
-    Write,
-    /// Sends bytes to an upload URL.
-    Upload,
-    /// Gets bytes.
-    Download,
-}
-
-/// What B2 charges for a call: A is free, C costs ten times what B does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum BillingClass {
-    /// Free.
-    A,
-    /// Reading files.
-    B,
-    /// The rest.
-    C,
-}
-
-impl CallMetadata {
-    /// The facts of a call that asks and changes nothing.
-    pub(crate) const fn read(
-        name: &'static str,
-        capability: Capability,
-        class: BillingClass,
-    ) -> Self {
-        Self {
-            name,
-            kind: CallKind::Read,
-            capability: Some(capability),
-            class,
-            long_running: false,
-            reconcile_on_first_error: false,
-        }
-    }
-
-    /// The facts of a call that changes something.
-    pub(crate) const fn write(
-        name: &'static str,
-        capability: Capability,
-        class: BillingClass,
-    ) -> Self {
-        let mut facts = Self::read(name, capability, class);
-        facts.kind = CallKind::Write;
-        facts
-    }
-
-    /// The facts of an upload.
-    pub(crate) const fn upload(name: &'static str) -> Self {
-        Self {
-            name,
-            kind: CallKind::Upload,
-            capability: Some(Capability::WriteFiles),
-            class: BillingClass::A,
-            long_running: false,
-            reconcile_on_first_error: false,
-        }
-    }
-
-    /// The facts of a download.
-    pub(crate) const fn download(name: &'static str) -> Self {
-        Self {
-            name,
-            kind: CallKind::Download,
-            capability: Some(Capability::ReadFiles),
-            class: BillingClass::B,
-            long_running: false,
-            reconcile_on_first_error: false,
-        }
-    }
-
-    /// The facts of the login.
-    pub(crate) const fn login(name: &'static str) -> Self {
-        Self {
-            name,
-            kind: CallKind::Authorize,
-            capability: None,
-            class: BillingClass::C,
-            long_running: false,
-            reconcile_on_first_error: false,
-        }
-    }
-
-    /// The same, for a call on which B2 may work for minutes.
-    pub(crate) const fn long_running(mut self) -> Self {
-        self.long_running = true;
-        self
-    }
-
-    /// The same, for a call whose first refusal may already mean that it has taken effect.
-    pub(crate) const fn reconcile_on_first_error(mut self) -> Self {
-        self.reconcile_on_first_error = true;
-        self
-    }
 }

@@ -10,26 +10,26 @@ use super::get_file_info::GetFileInfo;
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::{Error, ErrorKind};
-use crate::types::{AccountId, BucketId, Capability, FileId};
+use crate::types::{AccountId, BucketId, Capability, FileId, FileName};
 
-/// Gives up a large file that was started, and deletes its parts: `b2_cancel_large_file`.
+/// Cancels an unfinished large file and deletes its parts: `b2_cancel_large_file`.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-cancel-large-file)
 ///
 /// # Errors
-/// [`Rejected`](crate::ErrorKind::Rejected) with `bad_request` if there is no such unfinished file, as when it was finished
-/// or given up before.
+/// [`Rejected`](crate::ErrorKind::Rejected) with `bad_request` if there is no such unfinished large
+/// file: it was finished or cancelled before.
 ///
 /// # Cancellation
-/// As soon as the request has left, it may be done although the future was dropped.
+/// Once the request was sent, B2 may carry it out although the future was dropped.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CancelLargeFile {
     file_id: FileId,
 }
 
-/// A large file that was given up. Where B2's answer was lost and a second one said that there is no such upload, the id
-/// is all that is known.
+/// A large file that was cancelled. If the response was lost and B2 then said that there is no such
+/// large file, only the id is known.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -40,12 +40,12 @@ pub struct CanceledLargeFile {
     pub bucket_id: Option<BucketId>,
     /// The id it had.
     pub file_id: FileId,
-    /// The name it would have had.
-    pub file_name: Option<Box<str>>,
+    /// The name that the file would have had.
+    pub file_name: Option<FileName>,
 }
 
 impl CancelLargeFile {
-    /// Gives up this large file.
+    /// Cancels this large file.
     pub fn new(file_id: impl Into<FileId>) -> Self {
         Self {
             file_id: file_id.into(),

@@ -1,7 +1,8 @@
 //! [`CatchPanics`]: a source whose panic is an error of its own upload, and of nothing else.
 //!
-//! A source is the program's code. Where its panic went on, it would take with it whatever polls it: the caller's task in
-//! one backend, a connection's task or the thread of all transfers in another.
+//! A source is the program's code. Where its panic went on, it would take with it whatever polls
+//! it: the caller's task in one backend, a connection's task or the thread of all transfers in
+//! another.
 
 use std::any::Any;
 use std::io;

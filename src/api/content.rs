@@ -19,7 +19,8 @@ const CONTENT_SHA1: HeaderName = HeaderName::from_static("x-bz-content-sha1");
 /// The largest content that one request can carry.
 const MAX_LEN: u64 = 5_000_000_000;
 
-/// Bytes are sent in pieces of at most this size, and where they are hashed, while they are still in the processor's cache.
+/// Bytes are sent in pieces of at most this size, and where they are hashed, while they are still
+/// in the processor's cache.
 const PIECE: usize = 256 * 1024;
 
 /// What an upload sends: bytes, and their SHA-1.
@@ -36,7 +37,8 @@ pub(crate) type Digest = Arc<Mutex<Option<Sha1>>>;
 
 #[derive(Debug)]
 enum Check {
-    /// The digest follows the bytes, computed while they are sent; it is kept for comparing it with the answer.
+    /// The digest follows the bytes, computed while they are sent; it is kept for comparing it with
+    /// the answer.
     AtEnd(Digest),
     /// The digest was known before, and whether the bytes have all left is noted.
     Known(Sha1, Arc<AtomicBool>),
@@ -44,8 +46,8 @@ enum Check {
 }
 
 impl Clone for Content {
-    /// Two uploads of the same bytes each have a digest of their own: the second would take the first one's away while
-    /// that waits for its answer.
+    /// Two uploads of the same bytes each have a digest of their own: the second would take the
+    /// first one's away while that waits for its answer.
     fn clone(&self) -> Self {
         let check = match &self.check {
             Check::AtEnd(_) => Check::AtEnd(Arc::default()),
@@ -108,7 +110,8 @@ impl Content {
         let len = self.body.len();
         if len > MAX_LEN {
             return Err(Error::invalid(format!(
-                "the content has {len} bytes; one upload takes at most {MAX_LEN}, and a large file takes more in parts",
+                "the content has {len} bytes; one upload takes at most {MAX_LEN}, and a large \
+                 file takes more in parts",
             )));
         }
         Ok(())

@@ -17,19 +17,23 @@ use crate::types::{
     FileInfoLimit, FileName, FileRetention, FileVersion, LegalHold, Secret,
 };
 
-/// Copies a file, or a stretch of it, within B2: `b2_copy_file`. At most 5,000,000,000 bytes.
+/// Copies a file or a byte range of it within B2: `b2_copy_file`. At most 5,000,000,000 bytes.
 ///
-/// The copy has no retention and no legal hold of the source's: those of the call, or the bucket's default.
+/// The copy does not inherit the source's retention or legal hold. It has those of the call, or the
+/// bucket's default.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-copy-file)
 ///
 /// # Errors
-/// [`NotFound`](crate::ErrorKind::NotFound) if there is no such source; `source_too_large` where only
-/// [`CopyPart`](super::CopyPart) helps; `range_not_satisfiable`; `access_denied` for a wrong customer key; and what the
-/// upload of a locked file can end in.
+/// [`NotFound`](crate::ErrorKind::NotFound) if there is no such source;
+/// [`Unauthorized`](crate::ErrorKind::Unauthorized) with `access_denied` for a wrong customer's
+/// key; [`CapExceeded`](crate::ErrorKind::CapExceeded) if the account may store no more;
+/// [`Rejected`](crate::ErrorKind::Rejected) with `source_too_large` (use
+/// [`CopyPart`](super::CopyPart)), `range_not_satisfiable`, `bucket_missing_file_lock` or
+/// `retain_until_timestamp_must_be_in_future`.
 ///
 /// # Cancellation
-/// The copy may come to be although the future was dropped.
+/// The copy may be made although the future was dropped.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CopyFile {
@@ -56,7 +60,7 @@ pub struct CopyFile {
     file_info_limit: FileInfoLimit,
 }
 
-/// Where a copy's content type and notes come from.
+/// Where a copy's content type and file info come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum MetadataDirective {
@@ -85,7 +89,7 @@ impl CopyFile {
         }
     }
 
-    /// Gives the copy this content type and these notes instead of the source's.
+    /// Gives the copy this content type and file info instead of the source's.
     #[must_use]
     pub fn replace_metadata(mut self, content_type: ContentType, info: FileInfo) -> Self {
         self.metadata_directive = MetadataDirective::Replace;
@@ -101,10 +105,10 @@ impl CopyFile {
         self
     }
 
-    /// Copies only this stretch.
+    /// Copies only this byte range.
     #[must_use]
-    pub const fn range(mut self, range: ByteRange) -> Self {
-        self.range = Some(range);
+    pub fn range(mut self, range: impl Into<ByteRange>) -> Self {
+        self.range = Some(range.into());
         self
     }
 
@@ -115,14 +119,14 @@ impl CopyFile {
         self
     }
 
-    /// Whether the copy is held regardless of time. Needs `writeFileLegalHolds`.
+    /// Whether the copy is under legal hold. Needs `writeFileLegalHolds`.
     #[must_use]
     pub fn legal_hold(mut self, hold: LegalHold) -> Self {
         self.legal_hold = Some(hold);
         self
     }
 
-    /// How the source is encrypted; only for SSE-C, whose key decrypts it.
+    /// The customer's key (SSE-C) that decrypts the source.
     #[must_use]
     pub fn source_server_side_encryption(mut self, encryption: EncryptionSetting) -> Self {
         self.source_server_side_encryption = Some(encryption);
@@ -136,8 +140,8 @@ impl CopyFile {
         self
     }
 
-    /// How many bytes the name and the notes may have together. Defaults to what B2 takes everywhere; for old buckets that
-    /// don't encrypt there is [`FileInfoLimit::Unencrypted`].
+    /// How many bytes the name and the file info may have together. Defaults to what B2 accepts in
+    /// every bucket; old buckets without encryption accept [`FileInfoLimit::Unencrypted`].
     #[must_use]
     pub const fn file_info_limit(mut self, limit: FileInfoLimit) -> Self {
         self.file_info_limit = limit;
@@ -149,7 +153,7 @@ impl CopyFile {
     /// In what the answer is about another copy.
     fn misses(&self, file: &FileVersion) -> Option<&'static str> {
         let bucket_id = self.destination_bucket_id.as_ref();
-        if *file.file_name != *self.file_name.as_str() {
+        if file.file_name != *self.file_name.as_str() {
             return Some("it has another name");
         }
         if bucket_id.is_some_and(|id| file.bucket_id != *id) {
@@ -211,7 +215,8 @@ impl Call for CopyFile {
         reply.json_like(|file: &FileVersion| self.misses(file))
     }
 
-    /// The newest file of this name is the copy if it has the right bytes and is not older than the request.
+    /// The newest file of this name is the copy if it has the right bytes and is not older than the
+    /// request.
     async fn reconcile(
         &self,
         executor: &impl CallExecutor,
@@ -224,7 +229,8 @@ impl Call for CopyFile {
         else {
             return Reconciliation::Unclear;
         };
-        // What can't be told from another copy with the same name is copied again: a second version is the lesser harm.
+        // What can't be told from another copy with the same name is copied again: a second version
+        // is the lesser harm.
         let special = self.file_retention.is_some()
             || self.legal_hold.is_some()
             || self.destination_server_side_encryption.is_some();

@@ -11,15 +11,20 @@ use crate::types::{
     ByteRange, Capability, CustomerKey, EncryptionSetting, FileId, Part, PartNumber, Secret,
 };
 
-/// Makes a part of a large file of a stretch of another file: `b2_copy_part`. At most 5,000,000,000 bytes.
+/// Copies a file or a byte range of it as one part of a large file: `b2_copy_part`. At most
+/// 5,000,000,000 bytes.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-copy-part)
 ///
 /// # Errors
-/// As [`CopyFile`](super::CopyFile).
+/// [`NotFound`](crate::ErrorKind::NotFound) if there is no such source;
+/// [`Unauthorized`](crate::ErrorKind::Unauthorized) with `access_denied` for a wrong customer's
+/// key; [`CapExceeded`](crate::ErrorKind::CapExceeded) if the account may store no more;
+/// [`Rejected`](crate::ErrorKind::Rejected) with `range_not_satisfiable`, or with `bad_request` if
+/// the large file was finished or cancelled.
 ///
 /// # Cancellation
-/// The part may come to be although the future was dropped; copying it again replaces it.
+/// The part may be copied although the future was dropped; copying it again replaces it.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CopyPart {
@@ -35,7 +40,7 @@ pub struct CopyPart {
 }
 
 impl CopyPart {
-    /// Makes the part with this number of the whole source.
+    /// Copies the whole source as the part with this number.
     pub fn new(
         source_file_id: impl Into<FileId>,
         large_file_id: impl Into<FileId>,
@@ -51,21 +56,21 @@ impl CopyPart {
         }
     }
 
-    /// Takes only this stretch of the source.
+    /// Copies only this byte range of the source.
     #[must_use]
-    pub const fn range(mut self, range: ByteRange) -> Self {
-        self.range = Some(range);
+    pub fn range(mut self, range: impl Into<ByteRange>) -> Self {
+        self.range = Some(range.into());
         self
     }
 
-    /// The key that decrypts the source, where it is the customer's own.
+    /// The customer's key (SSE-C) that decrypts the source.
     #[must_use]
     pub fn source_customer_key(mut self, key: CustomerKey) -> Self {
         self.source_server_side_encryption = Some(EncryptionSetting::SseC(key));
         self
     }
 
-    /// The key that the large file was started with, where it is the customer's own.
+    /// The customer's key (SSE-C) that the large file was started with.
     #[must_use]
     pub fn destination_customer_key(mut self, key: CustomerKey) -> Self {
         self.destination_server_side_encryption = Some(EncryptionSetting::SseC(key));

@@ -21,12 +21,13 @@ use crate::types::{
 /// [B2's page](https://www.backblaze.com/apidocs/b2-create-bucket)
 ///
 /// # Errors
-/// [`Conflict`](crate::ErrorKind::Conflict) if the name is taken, by whatever account; `too_many_buckets` if the account
-/// has as many as it may. Replication also needs a verified address (`email_not_verified`) and a first payment
+/// [`Conflict`](crate::ErrorKind::Conflict) if any account of B2 has a bucket of this name;
+/// [`Rejected`](crate::ErrorKind::Rejected) with `too_many_buckets` if the account may have no
+/// more. Replication also needs a verified address (`email_not_verified`) and a first payment
 /// (`no_payment_history`).
 ///
 /// # Cancellation
-/// As soon as the request has left, it may be done although the future was dropped.
+/// Once the request was sent, B2 may carry it out although the future was dropped.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CreateBucket {
@@ -47,8 +48,8 @@ pub struct CreateBucket {
 }
 
 impl CreateBucket {
-    /// A bucket with this name whose files everybody may download ([`BucketType::AllPublic`]) or not
-    /// ([`BucketType::AllPrivate`]).
+    /// A bucket with this name. Anybody may download its files ([`BucketType::AllPublic`]), or only
+    /// holders of a key or a download authorization ([`BucketType::AllPrivate`]).
     #[must_use]
     pub const fn new(bucket_name: BucketName, bucket_type: BucketType) -> Self {
         Self {
@@ -63,43 +64,43 @@ impl CreateBucket {
         }
     }
 
-    /// Notes that go with the bucket.
+    /// The bucket info: custom metadata of the bucket.
     #[must_use]
     pub fn bucket_info(mut self, info: BucketInfo) -> Self {
         self.bucket_info = Some(info);
         self
     }
 
-    /// Rules for browsers.
+    /// CORS rules.
     #[must_use]
     pub fn cors_rules(mut self, rules: CorsRules) -> Self {
         self.cors_rules = Some(rules);
         self
     }
 
-    /// How files are encrypted that don't say how: SSE-B2, which B2 also does by itself, and then nothing is needed. To say
-    /// it needs `writeBucketEncryption`.
+    /// The default encryption of files. SSE-B2 is B2's own default; setting it explicitly needs
+    /// `writeBucketEncryption`.
     #[must_use]
     pub fn default_server_side_encryption(mut self, encryption: Encryption) -> Self {
         self.default_server_side_encryption = Some(encryption);
         self
     }
 
-    /// Whether files can be locked. Needs `writeBucketRetentions`.
+    /// Whether files can be locked (Object Lock). Needs `writeBucketRetentions`.
     #[must_use]
     pub const fn file_lock_enabled(mut self, enabled: bool) -> Self {
         self.file_lock_enabled = Some(enabled);
         self
     }
 
-    /// Rules for what happens to files with time.
+    /// Lifecycle rules: when files are hidden and deleted by themselves.
     #[must_use]
     pub fn lifecycle_rules(mut self, rules: LifecycleRules) -> Self {
         self.lifecycle_rules = Some(rules);
         self
     }
 
-    /// The bucket's part in replication. Needs `writeBucketReplications`.
+    /// The bucket's replication settings. Needs `writeBucketReplications`.
     #[must_use]
     pub fn replication_configuration(mut self, configuration: ReplicationConfiguration) -> Self {
         self.replication_configuration = Some(configuration);
@@ -142,7 +143,8 @@ impl Call for CreateBucket {
         })
     }
 
-    /// A name is unique over all of B2, so if this account has a bucket of it, as it was to be, this call may have made it.
+    /// A name is unique over all of B2, so if this account has a bucket of it, as it was to be,
+    /// this call may have made it.
     async fn reconcile(
         &self,
         executor: &impl CallExecutor,
@@ -158,7 +160,8 @@ impl Call for CreateBucket {
                 Reconciliation::NotDone
             };
         };
-        // One that was there before and is the same in everything can't be told apart, nor need it be.
+        // One that was there before and is the same in everything can't be told apart, nor need it
+        // be.
         let ours = found
             .buckets
             .into_iter()

@@ -14,12 +14,14 @@ use crate::types::{ApplicationKey, BucketId, Capability, KeyDuration, KeyName, S
 
 /// Creates an application key: `b2_create_key`.
 ///
-/// **A key for buckets that is made in v4, which is the default, works in v4 alone**: B2 refuses it to programs that speak
-/// v1 to v3, which most still do, with 400 `bad_request` "This request is not currently supported on API version number …".
-/// For them, one for a single bucket can be made through v3: see [`api_version`](Self::api_version).
+/// **A key for buckets that is made in v4, which is the default, works in v4 alone**: B2 refuses it
+/// to programs that speak v1 to v3, which most still do, with 400 `bad_request` "This request is
+/// not currently supported on API version number …". For them, one for a single bucket can be made
+/// through v3: see [`api_version`](Self::api_version).
 ///
-/// It may do what is named and nothing else. A key with [`Capability::WriteKeys`] can make keys that may do everything;
-/// one that is restricted to buckets can only have capabilities for buckets and files.
+/// The key may do what its capabilities say and nothing else. With [`Capability::WriteKeys`] it can
+/// create keys with every capability. A key that is restricted to buckets can only have
+/// capabilities for buckets and files.
 ///
 /// ```
 /// # use b2kit::api::CreateKey;
@@ -36,11 +38,11 @@ use crate::types::{ApplicationKey, BucketId, Capability, KeyDuration, KeyName, S
 /// [B2's page](https://www.backblaze.com/apidocs/b2-create-key)
 ///
 /// # Errors
-/// [`Invalid`](crate::ErrorKind::Invalid) if it would have no capability or be restricted to no bucket; or to several
-/// buckets through v2 or v3, which know one at most.
+/// [`Invalid`](crate::ErrorKind::Invalid) if the key would have no capability, be restricted to an
+/// empty list of buckets, or to several buckets through v2 or v3, which allow one at most.
 ///
 /// # Cancellation
-/// The key may come to be although the future was dropped, and then nobody has its secret half.
+/// The key may be created although the future was dropped, and then nobody has its secret half.
 /// [`ListKeys`](super::ListKeys) finds it.
 #[derive(Debug, Clone)]
 pub struct CreateKey {
@@ -65,10 +67,10 @@ pub struct CreatedKey {
 }
 
 impl CreatedKey {
-    /// What a client with this key is built with.
+    /// The credentials for a client with this key.
     ///
     /// # Errors
-    /// If B2 gave a key that can't be one.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if what B2 returned can't be a key.
     pub fn credentials(&self) -> Result<Credentials, Error> {
         let (id, key) = (&self.key.application_key_id, &self.application_key);
         Credentials::new(id.as_str(), key.expose())
@@ -76,7 +78,7 @@ impl CreatedKey {
 }
 
 impl CreateKey {
-    /// A key with this name for all buckets that may do this, and is good until it is deleted.
+    /// A key with this name and these capabilities, for all buckets and without expiration.
     pub fn new(key_name: KeyName, capabilities: impl IntoIterator<Item = Capability>) -> Self {
         Self {
             key_name,
@@ -88,29 +90,29 @@ impl CreateKey {
         }
     }
 
-    /// Only for these buckets. Several need v4.
+    /// Restricts the key to these buckets. More than one needs v4 of the API.
     #[must_use]
     pub fn bucket_ids<I: Into<BucketId>>(mut self, ids: impl IntoIterator<Item = I>) -> Self {
         self.bucket_ids = Some(ids.into_iter().map(Into::into).collect());
         self
     }
 
-    /// Makes it through this version of the API, whatever the session speaks: one for a single bucket that was made through
-    /// v3 works for programs that speak v2, v3 or v4.
+    /// Creates the key through this version of the API, whatever version the session speaks. A key
+    /// for a single bucket that was created through v3 works for programs that speak v2, v3 or v4.
     #[must_use]
     pub const fn api_version(mut self, version: ApiVersion) -> Self {
         self.version = Some(version);
         self
     }
 
-    /// Only for files whose names begin with this.
+    /// Restricts the key to files whose names begin with this.
     #[must_use]
     pub fn name_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.name_prefix = Some(prefix.into());
         self
     }
 
-    /// Only for so long from now.
+    /// Expires so long from now.
     #[must_use]
     pub const fn valid_duration(mut self, duration: KeyDuration) -> Self {
         self.valid_duration = Some(duration);
@@ -156,7 +158,8 @@ impl Call for CreateKey {
             (ApiVersion::V2 | ApiVersion::V3, Some([bucket_id])) => (None, Some(bucket_id)),
             (version @ (ApiVersion::V2 | ApiVersion::V3), Some(several)) => {
                 return Err(Error::invalid(format!(
-                    "a key for {} buckets needs version v4 of the API, and this is made through {version}",
+                    "a key for {} buckets needs version v4 of the API, and this is made through \
+                     {version}",
                     several.len()
                 )));
             }
@@ -182,7 +185,7 @@ impl Call for CreateKey {
                     && shown.iter().all(|id| wanted.contains(id))
             };
             // A key that may do less or more than asked for is another's.
-            *key.key_name == *self.key_name.as_str()
+            key.key_name == *self.key_name.as_str()
                 && self.bucket_ids.as_ref().is_none_or(same_buckets)
                 && key.name_prefix.as_deref().unwrap_or_default()
                     == self.name_prefix.as_deref().unwrap_or_default()
@@ -197,9 +200,9 @@ impl Call for CreateKey {
         vec![created.application_key.clone()]
     }
 
-    /// A key whose secret was lost with the answer is of no use, but it is alive. Names need not be unique, so a key of
-    /// this name may as well be an older one: it is left alone, and no second one is made. Nor is one made while the first
-    /// may yet come.
+    /// A key whose secret was lost with the answer is of no use, but it is alive. Names need not be
+    /// unique, so a key of this name may as well be an older one: it is left alone, and no second
+    /// one is made. Nor is one made while the first may yet come.
     async fn reconcile(
         &self,
         executor: &impl CallExecutor,
@@ -217,7 +220,7 @@ impl Call for CreateKey {
             if page
                 .keys
                 .iter()
-                .any(|key| *key.key_name == *self.key_name.as_str())
+                .any(|key| key.key_name == *self.key_name.as_str())
             {
                 return Reconciliation::Unknown;
             }

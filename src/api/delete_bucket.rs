@@ -11,18 +11,20 @@ use super::target::Target;
 use crate::error::Error;
 use crate::types::{Bucket, BucketId, Capability};
 
-/// Deletes a bucket that has no files: `b2_delete_bucket`. Every version counts, hide markers and unfinished large
-/// files too.
+/// Deletes a bucket that has no files: `b2_delete_bucket`. Every version counts, hide markers and
+/// unfinished large files too.
 ///
-/// Gives the bucket as it was; `None` where B2's answer was lost, and asking again showed that the bucket is gone.
+/// Returns the bucket as it was; `None` if the response was lost and B2, asked again, no longer has
+/// the bucket.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-delete-bucket)
 ///
 /// # Errors
-/// [`NotFound`](crate::ErrorKind::NotFound) if there is no such bucket, `cannot_delete_non_empty_bucket` if it has files.
+/// [`NotFound`](crate::ErrorKind::NotFound) if there is no such bucket;
+/// [`Rejected`](crate::ErrorKind::Rejected) with `cannot_delete_non_empty_bucket` if it has files.
 ///
 /// # Cancellation
-/// As soon as the request has left, it may be done although the future was dropped.
+/// Once the request was sent, B2 may carry it out although the future was dropped.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeleteBucket {

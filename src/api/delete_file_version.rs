@@ -9,18 +9,20 @@ use super::call::{
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
-use crate::types::{Capability, FileId};
+use crate::types::{Capability, FileId, FileName, unchecked};
 
-/// Deletes one version: `b2_delete_file_version`. A hide marker is a version too, and so is an unfinished large file.
+/// Deletes one version of a file: `b2_delete_file_version`. Hide markers and unfinished large files
+/// are versions too.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-delete-file-version)
 ///
 /// # Errors
-/// [`NotFound`](crate::ErrorKind::NotFound) if there is no version with this name and id, as when it was deleted before;
-/// [`Unauthorized`](crate::ErrorKind::Unauthorized) with `access_denied` if its retention or a legal hold keeps it.
+/// [`NotFound`](crate::ErrorKind::NotFound) if there is no version with this name and id, as when
+/// it was deleted before; [`Unauthorized`](crate::ErrorKind::Unauthorized) with `access_denied` if
+/// a retention or legal hold protects it.
 ///
 /// # Cancellation
-/// As soon as the request has left, it may be done although the future was dropped.
+/// Once the request was sent, B2 may carry it out although the future was dropped.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeleteFileVersion {
@@ -38,12 +40,13 @@ pub struct DeletedFileVersion {
     /// The id it had.
     pub file_id: FileId,
     /// The name it had.
-    pub file_name: Box<str>,
+    #[serde(deserialize_with = "unchecked")]
+    pub file_name: FileName,
 }
 
 impl DeleteFileVersion {
-    /// Deletes the version with this id, whose name has to be this. The name is taken as it stands in a listing, so
-    /// that files which are older than today's rules can be deleted too.
+    /// Deletes the version with this name and id; B2 wants both. The name is not checked, so that
+    /// files older than today's naming rules can be deleted too.
     pub fn new(file_name: impl Into<String>, file_id: impl Into<FileId>) -> Self {
         Self {
             file_name: file_name.into(),
@@ -52,7 +55,8 @@ impl DeleteFileVersion {
         }
     }
 
-    /// Deletes it although its retention, in governance mode, has not passed. Needs `bypassGovernance`.
+    /// Deletes it although its retention in governance mode has not expired. Needs
+    /// `bypassGovernance`.
     #[must_use]
     pub const fn bypass_governance(mut self) -> Self {
         self.bypass_governance = Some(true);
@@ -78,7 +82,7 @@ impl Call for DeleteFileVersion {
 
     fn read(&self, reply: Reply) -> Result<DeletedFileVersion, Error> {
         reply.json_about(|deleted: &DeletedFileVersion| {
-            deleted.file_id == self.file_id && *deleted.file_name == *self.file_name
+            deleted.file_id == self.file_id && deleted.file_name == *self.file_name
         })
     }
 
@@ -89,7 +93,8 @@ impl Call for DeleteFileVersion {
     ) -> Reconciliation<DeletedFileVersion> {
         match &lost.refusal {
             Some(refusal) if refusal.code == "file_not_present" || refusal.status == 404 => {
-                let (file_id, file_name) = (self.file_id.clone(), self.file_name.as_str().into());
+                let file_id = self.file_id.clone();
+                let file_name = FileName::new_unchecked(&self.file_name);
                 Reconciliation::Done(DeletedFileVersion { file_id, file_name })
             }
             _ => Reconciliation::NotDone,

@@ -13,9 +13,10 @@ use crate::types::{ApplicationKey, ApplicationKeyId, Capability};
 
 /// Deletes an application key: `b2_delete_key`. Its tokens stop working within minutes.
 ///
-/// Gives the key as it was; `None` where B2's answer was lost, and asking again showed that the key is gone.
+/// Returns the key as it was; `None` if the response was lost and B2, asked again, no longer has
+/// the key.
 ///
-/// A key for several buckets can only be deleted with v4.
+/// A key for several buckets can only be deleted through v4.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-delete-key)
 ///
@@ -23,7 +24,7 @@ use crate::types::{ApplicationKey, ApplicationKeyId, Capability};
 /// [`Rejected`](crate::ErrorKind::Rejected) with `bad_request` if there is no such key.
 ///
 /// # Cancellation
-/// As soon as the request has left, it may be done although the future was dropped.
+/// Once the request was sent, B2 may carry it out although the future was dropped.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeleteKey {

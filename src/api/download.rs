@@ -1,4 +1,5 @@
-//! [`Download`]: a file on its way, checked against what was asked for and, at its end, against its SHA-1.
+//! [`Download`]: a file on its way, checked against what was asked for and, at its end, against its
+//! SHA-1.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -15,54 +16,55 @@ use super::target::Target;
 use crate::error::{Error, ErrorKind};
 use crate::types::{
     ByteRange, ContentSha1, ContentType, CustomerKey, Encryption, EncryptionAlgorithm,
-    EncryptionMode, FileId, FileInfo, FileRetention, LegalHold, MAX_FILE, ReplicationStatus,
-    Restricted, Sha1, Sha1Hasher, Timestamp, expected_sha1, percent_decode,
+    EncryptionMode, FileId, FileInfo, FileName, FileRetention, LegalHold, MAX_FILE,
+    ReplicationStatus, Restricted, Sha1, Sha1Hasher, Timestamp, expected_sha1, percent_decode,
 };
 
-/// A file that B2 began to send: what it is, and its bytes as a stream.
+/// A download that has begun: the file's metadata, and its bytes as a stream.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Download {
-    /// What the headers say.
+    /// The file's metadata, from the headers.
     pub file: DownloadedFile,
     /// The bytes.
     pub body: DownloadBody,
 }
 
-/// What the headers of a download say.
+/// A file's metadata, as the headers of a download have it.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct DownloadedFile {
-    /// The version's id. It pins the content: a version never changes.
+    /// The version's id. A version's bytes never change.
     pub file_id: FileId,
     /// Its name.
-    pub file_name: String,
-    /// Its whole size in bytes, whatever range was asked for.
+    pub file_name: FileName,
+    /// The size of the whole file in bytes, whatever range was asked for.
     pub content_length: u64,
-    /// The first and last byte of the range that is sent; `None` where the whole file is.
+    /// The first and last byte of the range in the response; `None` for the whole file.
     pub range: Option<(u64, u64)>,
-    /// Its SHA-1: of the whole file, whatever range was asked for.
+    /// The SHA-1 of the whole file, whatever range was asked for.
     pub content_sha1: ContentSha1,
     /// Its MIME type.
     pub content_type: Option<ContentType>,
-    /// The notes that go with it, those apart that B2 makes headers of.
+    /// The file info, without the keys that B2 turns into headers.
     pub file_info: FileInfo,
     /// When its upload began.
     pub upload_timestamp: Option<Timestamp>,
     /// Until when it can't be deleted.
     pub file_retention: Restricted<FileRetention>,
-    /// Whether it is held regardless of time; `None` if that was never set.
+    /// Whether it is under legal hold; `None` if that was never set.
     pub legal_hold: Restricted<Option<LegalHold>>,
     /// How it is encrypted.
     pub server_side_encryption: Encryption,
-    /// How far its replication is, if it takes part in one.
+    /// Its replication status, if it is replicated.
     pub replication_status: Option<ReplicationStatus>,
-    /// All headers, as they came: `Cache-Control` and `Content-Disposition` too.
+    /// All headers of the response, `Cache-Control` and `Content-Disposition` among them.
     pub headers: HeaderMap,
 }
 
 impl DownloadedFile {
-    /// The SHA-1 that the whole file should have: B2's own, or what the uploader of a large file noted.
+    /// The SHA-1 that the whole file should have: B2's own, or for a large file the one in its file
+    /// info.
     #[must_use]
     pub fn expected_sha1(&self) -> Option<Sha1> {
         expected_sha1(&self.content_sha1, &self.file_info)
@@ -106,7 +108,8 @@ impl Asked {
         let (_, gets_token) = self.origin(target.account()?);
         if self.customer_key.is_some() && !gets_token {
             return Err(Error::invalid(
-                "the download would hand the customer's key to an origin that doesn't even get the account's token; nothing \
+                "the download would hand the customer's key to an origin that doesn't even get \
+                 the account's token; nothing \
                  was sent",
             ));
         }
@@ -154,7 +157,8 @@ impl Asked {
             None if !self.head => file.expected_sha1(),
             _ => None,
         };
-        // What the headers say of the range and of the body's length has to agree, whoever held the length on the way.
+        // What the headers say of the range and of the body's length has to agree, whoever held the
+        // length on the way.
         let len = sent.map_or(0, |(first, last)| last - first + 1);
         let said = reply.headers().get(CONTENT_LENGTH);
         if said.is_some_and(|said| said.to_str().ok().and_then(number) != Some(len)) {
@@ -177,10 +181,11 @@ impl Asked {
 macro_rules! asked {
     ($name:ident) => {
         impl $name {
-            /// Only this stretch of the file. Its SHA-1 is then not checked, since it is the whole file's.
+            /// Downloads only this byte range. The SHA-1 is then not checked, since it is the whole
+            /// file's.
             #[must_use]
-            pub const fn range(mut self, range: $crate::types::ByteRange) -> Self {
-                self.asked.range = Some(range);
+            pub fn range(mut self, range: impl Into<$crate::types::ByteRange>) -> Self {
+                self.asked.range = Some(range.into());
                 self
             }
 
@@ -192,7 +197,7 @@ macro_rules! asked {
                 self
             }
 
-            /// The key that decrypts the file, where it is the customer's own.
+            /// The customer's key (SSE-C) that decrypts the file.
             #[must_use]
             pub fn customer_key(mut self, key: $crate::types::CustomerKey) -> Self {
                 self.asked.customer_key = Some(key);
@@ -219,9 +224,9 @@ pub(super) use asked;
 
 /// The bytes of a download, in order and never decompressed.
 ///
-/// Where the whole file was asked for and its SHA-1 is known, the bytes are hashed as they pass, and a difference is the
-/// last item: an [`Integrity`](ErrorKind::Integrity) error instead of the end. Who has used the bytes by then has used
-/// wrong ones, so keep what is written apart until the stream has ended well.
+/// If the whole file was asked for and its SHA-1 is known, the bytes are hashed as they pass. If
+/// they differ, the last item is an [`Integrity`](ErrorKind::Integrity) error instead of the end of
+/// the stream: don't use the bytes before the stream has ended without an error.
 ///
 /// # Cancellation
 /// Dropping it closes the connection.
@@ -243,10 +248,13 @@ impl DownloadBody {
         std::future::poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }
 
-    /// Reads the rest into memory, at most `limit` bytes, and checks it as [`next`](Self::next) does.
+    /// Reads the rest into memory, at most `limit` bytes, and checks it as [`next`](Self::next)
+    /// does.
     ///
     /// # Errors
-    /// If there are more bytes, or as the stream.
+    /// [`Protocol`](ErrorKind::Protocol) if there are more than `limit` bytes;
+    /// [`Http`](ErrorKind::Http) if the connection breaks; [`Integrity`](ErrorKind::Integrity) if
+    /// the SHA-1 differs.
     pub async fn collect(mut self, limit: usize) -> Result<Vec<u8>, Error> {
         let mut whole = Vec::new();
         while let Some(bytes) = self.next().await.transpose()? {
@@ -260,7 +268,7 @@ impl DownloadBody {
         Ok(whole)
     }
 
-    /// The same bytes, for one who checks them against the SHA-1 himself.
+    /// The same bytes, unchecked: the caller checks the SHA-1.
     pub(crate) fn unchecked(mut self) -> Self {
         self.check = None;
         self
@@ -339,7 +347,8 @@ fn file(reply: &Reply) -> Result<DownloadedFile, Error> {
     {
         return Err(Error::new(
             ErrorKind::Protocol,
-            "the answer has none of B2's x-bz- headers, which say which version of which file it is: something on the way, \
+            "the answer has none of B2's x-bz- headers, which say which version of which file it \
+             is: something on the way, \
              such as a CDN, strips them, or it is not B2 that answers",
         ));
     }
@@ -379,7 +388,8 @@ fn file(reply: &Reply) -> Result<DownloadedFile, Error> {
         return Err(Error::new(
             ErrorKind::Protocol,
             format!(
-                "the answer says that the file has {content_length} bytes, more than the {MAX_FILE} that B2 can hold"
+                "the answer says that the file has {content_length} bytes, more than the \
+                 {MAX_FILE} that B2 can hold"
             ),
         ));
     }
@@ -390,7 +400,7 @@ fn file(reply: &Reply) -> Result<DownloadedFile, Error> {
     });
     Ok(DownloadedFile {
         file_id: required("x-bz-file-id")?.into(),
-        file_name: decoded(file_name),
+        file_name: FileName::new_unchecked(decoded(file_name)),
         content_length,
         range: range.map(|(first, last, _)| (first, last)),
         content_sha1: text("x-bz-content-sha1").map_or(ContentSha1::None, ContentSha1::parse),

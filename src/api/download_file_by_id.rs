@@ -9,14 +9,18 @@ use super::target::Target;
 use crate::error::Error;
 use crate::types::{FileId, percent_encode};
 
-/// Downloads one version: `b2_download_file_by_id`. Hidden files too.
+/// Downloads one version of a file by its id: `b2_download_file_by_id`. Hidden files and old
+/// versions too.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-download-file-by-id)
 ///
 /// # Errors
-/// [`NotFound`](crate::ErrorKind::NotFound) if there is no such version, `range_not_satisfiable` if the range begins at its
-/// end, [`CapExceeded`](crate::ErrorKind::CapExceeded) if the account has downloaded enough. Without the customer's key
-/// that encrypted it, `bad_request`; with another one, `access_denied`.
+/// [`NotFound`](crate::ErrorKind::NotFound) if there is no such version;
+/// [`CapExceeded`](crate::ErrorKind::CapExceeded) if the account's download cap is reached;
+/// [`Rejected`](crate::ErrorKind::Rejected) with `range_not_satisfiable` if the range begins at the
+/// file's end or later, with `bad_request` if the file needs a customer's key;
+/// [`Unauthorized`](crate::ErrorKind::Unauthorized) with `access_denied` for a wrong customer's
+/// key.
 #[derive(Debug, Clone)]
 pub struct DownloadFileById {
     file_id: FileId,

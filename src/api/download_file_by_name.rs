@@ -4,20 +4,22 @@ use b2kit_core::Request;
 
 use super::call::{Call, CallMetadata, Subject};
 use super::download::{Asked, Download, asked, integrity};
+use super::file_url::file_url;
 use super::reply::Reply;
-use super::session::Session;
 use super::target::Target;
 use crate::error::Error;
-use crate::types::{BucketName, FileId, FileName, percent_encode};
+use crate::types::{BucketName, FileId, FileName};
 
-/// Downloads a file in its current version: `b2_download_file_by_name`.
+/// Downloads the current version of a file by its name: `b2_download_file_by_name`.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-download-file-by-name)
 ///
 /// # Errors
 /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such file or it is hidden.
-/// [`Invalid`](crate::ErrorKind::Invalid) if the HTTP library would ask for another name, as those over the crate `url`
-/// and libcurl would for `a/../b`: [`DownloadFileById`](super::DownloadFileById) is the way then.
+/// [`Invalid`](crate::ErrorKind::Invalid) if the HTTP library would ask for another name, as
+/// libraries over the crate `url` and libcurl would for `a/../b`: use
+/// [`DownloadFileById`](super::DownloadFileById) then.
+/// [`CapExceeded`](crate::ErrorKind::CapExceeded) if the account's download cap is reached.
 #[derive(Debug, Clone)]
 pub struct DownloadFileByName {
     bucket_name: BucketName,
@@ -73,25 +75,4 @@ impl Call for DownloadFileByName {
         }
         Ok(download)
     }
-}
-
-/// Where a file is downloaded by its name, for a browser or another program.
-pub(super) fn link_to(
-    session: &Session,
-    bucket: &BucketName,
-    file: &FileName,
-) -> Result<String, Error> {
-    let name = file.as_str();
-    if name.split('/').any(|piece| piece == "." || piece == "..") {
-        return Err(Error::invalid(format!(
-            "browsers would turn the link to {name:?} into one to another file"
-        )));
-    }
-    Ok(file_url(session.download_url(), bucket, file))
-}
-
-/// Where a file is downloaded by its name.
-fn file_url(origin: &str, bucket: &BucketName, file: &FileName) -> String {
-    let bucket = percent_encode(bucket.as_str());
-    format!("{origin}/file/{bucket}/{}", file.encoded())
 }

@@ -1,8 +1,9 @@
 //! What the answer to a call that makes something is held against: what the call asked for.
 //!
-//! An answer that was mixed up with another's would be believed otherwise. It is compared by what it means, since B2 may
-//! write it in another way: keys in lower case, sets in another order, entries of its own, settings of the bucket where the
-//! call has none. What the key may not read is taken for right.
+//! An answer that was mixed up with another's would be believed otherwise. It is compared by what
+//! it means, since B2 may write it in another way: keys in lower case, sets in another order,
+//! entries of its own, settings of the bucket where the call has none. What the key may not read is
+//! taken for right.
 
 use serde_json::Value;
 
@@ -73,8 +74,8 @@ impl Attributes<'_> {
     fn is_encrypted_so(&self, shown: &FileVersion) -> bool {
         let shown = &shown.server_side_encryption;
         match self.encryption {
-            // Without a key of the customer's nobody could read it. All else is B2's or the bucket's choice; B2 encrypts new
-            // files even where it was asked not to.
+            // Without a key of the customer's nobody could read it. All else is B2's or the
+            // bucket's choice; B2 encrypts new files even where it was asked not to.
             None | Some(EncryptionSetting::None) => shown.mode != Some(EncryptionMode::SseC),
             Some(EncryptionSetting::SseB2) => shown.mode == Some(EncryptionMode::SseB2),
             Some(EncryptionSetting::SseC(key)) => {
@@ -95,7 +96,8 @@ pub(super) fn same_retention(wanted: &FileRetention, shown: &FileRetention) -> b
     wanted.mode == shown.mode && (wanted.mode.is_none() || seconds(wanted) == seconds(shown))
 }
 
-/// Whether a version is a file, as a call that makes one has to answer: no marker, no unfinished large file.
+/// Whether a version is a file, as a call that makes one has to answer: no marker, no unfinished
+/// large file.
 pub(super) fn not_a_file(shown: &FileVersion) -> Option<&'static str> {
     matches!(shown.action, Action::Start | Action::Hide | Action::Folder).then_some("it is no file")
 }
@@ -179,9 +181,9 @@ fn same_info(wanted: &Value, shown: &Value) -> bool {
         info.unwrap_or_default()
     };
     let (wanted, shown) = (read(wanted), read(shown));
-    let has = |(key, value): (&String, &String)| shown.get(key) == Some(value);
-    let is_known = |key: &String| wanted.get(key).is_some() || is_reserved(key);
-    wanted.iter().all(has) && shown.keys().all(is_known)
+    let has = |(key, value): (&str, &str)| shown.get(key) == Some(value);
+    let is_known = |(key, _): (&str, &str)| wanted.get(key).is_some() || is_reserved(key);
+    wanted.iter().all(has) && shown.iter().all(is_known)
 }
 
 fn in_order(wanted: &Value, shown: &Value) -> bool {
@@ -197,9 +199,9 @@ fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
-/// Whether `shown` says all that `wanted` does. It may have fields of its own, lists may be in another order, and what is
-/// empty may be left out. The texts here are words of B2's, origins, names of headers and of rules: none has a case that
-/// means something.
+/// Whether `shown` says all that `wanted` does. It may have fields of its own, lists may be in
+/// another order, and what is empty may be left out. The texts here are words of B2's, origins,
+/// names of headers and of rules: none has a case that means something.
 fn means(wanted: &Value, shown: &Value) -> bool {
     match (wanted, shown) {
         _ if is_empty(wanted) => is_empty(shown),

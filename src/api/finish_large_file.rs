@@ -14,23 +14,26 @@ use super::target::Target;
 use crate::error::{Error, ErrorKind};
 use crate::types::{Action, Capability, FileId, FileVersion, Sha1};
 
-/// Makes one file of the parts of a large file: `b2_finish_large_file`.
+/// Finishes a large file, which makes one file of its parts: `b2_finish_large_file`.
 ///
-/// B2 takes the file only if it has exactly these parts, numbered from 1, with these SHA-1s.
+/// B2 finishes the file only if it has exactly these parts, numbered from 1, with these SHA-1s.
 ///
-/// When the answer is lost, the client asks [`GetFileInfo`] what became of the file, and so it does when B2 says that
-/// there is no such upload: a request that arrived twice on the way is finished and refused. For that the key needs
-/// `readFiles`; without it only an upload that still has its parts is known not to be finished, and otherwise the error says
-/// that it may be.
+/// If the response is lost, or B2 says that there is no such large file (a proxy may have sent the
+/// request twice), the client asks [`GetFileInfo`] whether the file was finished. For that the key
+/// needs `readFiles`. Without it, a large file that still has its parts is known not to be
+/// finished; otherwise the error says that it [may have taken
+/// effect](crate::Error::may_have_taken_effect).
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-finish-large-file)
 ///
 /// # Errors
-/// `missing_part` and `part_sha1_mismatch`; `bad_request` if it has fewer than two parts, a part but the last is too small,
-/// or the file was finished before: then [`GetFileInfo`](super::GetFileInfo) shows it.
+/// [`Rejected`](crate::ErrorKind::Rejected) with `missing_part` or `part_sha1_mismatch`; with
+/// `bad_request` if there are fewer than two parts, a part other than the last is too small, or the
+/// file was finished before: then [`GetFileInfo`](super::GetFileInfo) shows it.
 ///
 /// # Cancellation
-/// When the future is dropped, the file may be finished or not; [`GetFileInfo`](super::GetFileInfo) tells.
+/// If the future is dropped, the file may be finished or not; [`GetFileInfo`](super::GetFileInfo)
+/// tells which.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FinishLargeFile {
@@ -39,7 +42,7 @@ pub struct FinishLargeFile {
 }
 
 impl FinishLargeFile {
-    /// Finishes a file of parts with these SHA-1s, in order of their numbers.
+    /// Finishes a file whose parts, in the order of their numbers, have these SHA-1s.
     pub fn new(
         file_id: impl Into<FileId>,
         part_sha1_array: impl IntoIterator<Item = Sha1>,

@@ -5,17 +5,16 @@ use serde::{Deserialize, Serialize};
 
 use super::call::{BillingClass, Call, CallMetadata, Subject};
 use super::reply::Reply;
-use super::set_bucket_notification_rules::secrets;
 use super::target::Target;
 use crate::error::Error;
 use crate::types::{BucketId, Capability, EventNotificationRules, Secret};
 
-/// Shows which of a bucket's events B2 tells about, and to whom: `b2_get_bucket_notification_rules`.
+/// Gets a bucket's event notification rules: `b2_get_bucket_notification_rules`.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-get-bucket-notification-rules)
 ///
 /// # Errors
-/// `bad_bucket_id` for a bucket that is not there.
+/// [`NotFound`](crate::ErrorKind::NotFound) with `bad_bucket_id` if there is no such bucket.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GetBucketNotificationRules {
@@ -34,7 +33,7 @@ pub struct BucketNotificationRules {
 }
 
 impl GetBucketNotificationRules {
-    /// Shows this bucket's rules.
+    /// Gets this bucket's rules.
     pub fn new(bucket_id: impl Into<BucketId>) -> Self {
         Self {
             bucket_id: bucket_id.into(),
@@ -65,4 +64,14 @@ impl Call for GetBucketNotificationRules {
     fn secrets_in_output(shown: &BucketNotificationRules) -> Vec<Secret> {
         secrets(&shown.event_notification_rules)
     }
+}
+
+/// The secrets of the rules' targets.
+pub(super) fn secrets(rules: &EventNotificationRules) -> Vec<Secret> {
+    let targets = rules.iter().map(|rule| &rule.target_configuration);
+    let secrets = targets.flat_map(|target| {
+        let headers = target.custom_headers.iter().map(|header| &header.value);
+        headers.chain(&target.hmac_sha256_signing_secret)
+    });
+    secrets.cloned().collect()
 }

@@ -4,7 +4,7 @@ use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
 use super::call::{BillingClass, Call, CallMetadata, Subject};
-use super::download_file_by_name::link_to;
+use super::file_url::browser_url;
 use super::overrides::{Overrides, overrides};
 use super::reply::Reply;
 use super::session::Session;
@@ -14,11 +14,13 @@ use crate::types::{
     BucketId, BucketName, Capability, DownloadDuration, FileName, Secret, percent_encode,
 };
 
-/// Lets others download files from a private bucket for some time: `b2_get_download_authorization`.
+/// Creates a token with which others can download files from a private bucket for a limited time:
+/// `b2_get_download_authorization`.
 ///
-/// It is for all files whose names begin with a prefix, those too that come later, and it can't be taken back before its
-/// time is over, but by deleting the key that made it. Headers that are set here are part of it: each download has to
-/// ask for exactly them, and the links of [`DownloadAuthorization::link`] do.
+/// It is valid for all files whose names begin with a prefix, later ones included: one for `a`
+/// opens `a.bak` too. It can't be revoked before it expires, except by deleting the key that
+/// created it. Response headers that are set here are part of it: each download has to ask for
+/// exactly these, as the links of [`DownloadAuthorization::link`] do.
 ///
 /// ```
 /// # use b2kit::api::{DownloadAuthorization, GetDownloadAuthorization, Session};
@@ -49,19 +51,20 @@ pub struct GetDownloadAuthorization {
     overrides: Overrides,
 }
 
-/// The permission to download files from a private bucket for some time.
+/// A token for downloads from a private bucket.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct DownloadAuthorization {
-    /// What to send as `Authorization` instead of the account's token. A client that holds nothing else is made by
-    /// [`ClientBuilder::download_authorization`](crate::ClientBuilder::download_authorization).
+    /// The value of the `Authorization` header.
+    /// [`ClientBuilder::download_authorization`](crate::ClientBuilder::download_authorization)
+    /// makes a client with it.
     pub authorization_token: Secret,
     /// The bucket it is for.
     pub bucket_id: BucketId,
-    /// What the names of the files begin with; empty is all files.
+    /// The prefix of the files' names; empty is all files.
     pub file_name_prefix: Box<str>,
-    /// What each download has to ask for.
+    /// The response headers that each download has to ask for.
     #[serde(skip)]
     overrides: Overrides,
 }
@@ -74,7 +77,8 @@ pub struct DownloadLink {
 }
 
 impl GetDownloadAuthorization {
-    /// For files of this bucket whose names begin with this, for so long; the empty prefix is all files.
+    /// For files of this bucket whose names begin with this prefix, for so long. The empty prefix
+    /// is all files.
     pub fn new(
         bucket_id: impl Into<BucketId>,
         file_name_prefix: impl Into<String>,
@@ -86,6 +90,11 @@ impl GetDownloadAuthorization {
             valid_duration_in_seconds: valid_duration,
             overrides: Overrides::default(),
         }
+    }
+
+    pub(crate) fn overrides(mut self, overrides: Overrides) -> Self {
+        self.overrides = overrides;
+        self
     }
 }
 
@@ -128,8 +137,9 @@ impl DownloadAuthorization {
     /// A link to this file of the bucket that the authorization is for, which has this name.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) if the authorization is not for a file of this name; or if the name has `.` or
-    /// `..` between its slashes, since browsers would turn the link into one to another file.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the authorization is not for a file of this name;
+    /// or if the name has `.` or `..` between its slashes, since browsers would turn the link into
+    /// one to another file.
     #[doc(alias = "presigned_url")]
     pub fn link(
         &self,
@@ -145,27 +155,29 @@ impl DownloadAuthorization {
             )));
         }
         Ok(DownloadLink {
-            url: link_to(session, bucket_name, file_name)? + &self.overrides.query('?'),
+            url: browser_url(session.download_url(), bucket_name, file_name)?
+                + &self.overrides.query('?'),
             authorization_token: self.authorization_token.clone(),
         })
     }
 }
 
 impl DownloadLink {
-    /// The link without the token, which has to be sent as `Authorization`.
+    /// The link without the token, which has to be sent in the `Authorization` header.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// What to send as `Authorization`.
+    /// The value of the `Authorization` header.
     #[must_use]
     pub const fn authorization_token(&self) -> &Secret {
         &self.authorization_token
     }
 
-    /// The link with the token in it: whoever has it can download the file. Servers and proxies write links into their
-    /// logs; where the receiver can send a header, [`url`](Self::url) is the better one.
+    /// The link with the token in it: whoever has it can download the file, and others with the
+    /// same prefix. Servers and proxies log URLs; if the receiver can send a header, use
+    /// [`url`](Self::url) instead.
     #[must_use]
     pub fn url_with_token(&self) -> Secret {
         let lead = if self.url.contains('?') { '&' } else { '?' };

@@ -9,12 +9,13 @@ use super::target::Target;
 use crate::error::Error;
 use crate::types::{Capability, FileId, FileVersion};
 
-/// Shows one version: `b2_get_file_info`. Not an unfinished large file.
+/// Gets the metadata of one version of a file: `b2_get_file_info`. Not of an unfinished large file.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-get-file-info)
 ///
 /// # Errors
-/// [`NotFound`](crate::ErrorKind::NotFound) if there is no such version; for an unfinished large file too.
+/// [`NotFound`](crate::ErrorKind::NotFound) if there is no such version; for an unfinished large
+/// file too.
 #[doc(alias = "head_object")]
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -23,7 +24,7 @@ pub struct GetFileInfo {
 }
 
 impl GetFileInfo {
-    /// Shows this version.
+    /// Gets the metadata of this version.
     pub fn new(file_id: impl Into<FileId>) -> Self {
         Self {
             file_id: file_id.into(),

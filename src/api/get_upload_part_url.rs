@@ -9,20 +9,21 @@ use super::target::Target;
 use crate::error::Error;
 use crate::types::{Capability, FileId, Secret};
 
-/// Gets a place to upload parts of a large file to: `b2_get_upload_part_url`.
+/// Gets a URL to upload parts of a large file to: `b2_get_upload_part_url`.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-get-upload-part-url)
 ///
 /// # Errors
-/// [`CapExceeded`](crate::ErrorKind::CapExceeded) where the account may store no more.
+/// [`CapExceeded`](crate::ErrorKind::CapExceeded) if the account may store no more;
+/// [`Unavailable`](crate::ErrorKind::Unavailable) if B2 has no upload server free.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GetUploadPartUrl {
     file_id: FileId,
 }
 
-/// A place to upload parts of one large file to, one after the other: never two at once. It is good for 24 hours, or
-/// until an upload to it fails; then get another.
+/// A URL for uploads of parts of one large file, one at a time. It is valid for 24 hours, or until
+/// an upload to it fails: then get another.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UploadPartUrl {
@@ -38,14 +39,15 @@ impl UploadPartUrl {
         &self.file_id
     }
 
-    /// The URL to `POST` the bytes to. A browser that is given this and the token can upload, if the bucket
-    /// has [CORS rules](crate::types::CorsRule) that allow `b2_upload_part`.
+    /// The URL to `POST` the bytes to. A browser that is given this and the token can upload, if
+    /// the bucket has [CORS rules](crate::types::CorsRule) that allow `b2_upload_part`.
     #[must_use]
     pub fn upload_url(&self) -> &str {
         &self.upload_url
     }
 
-    /// The value of the `Authorization` header. Whoever has it may upload there for 24 hours, and do nothing else.
+    /// The value of the `Authorization` header. Whoever has it may upload there for 24 hours, and
+    /// do nothing else.
     #[must_use]
     pub const fn authorization_token(&self) -> &Secret {
         &self.authorization_token
@@ -61,7 +63,7 @@ impl std::fmt::Debug for UploadPartUrl {
 }
 
 impl GetUploadPartUrl {
-    /// A place for parts of this unfinished large file.
+    /// A URL for parts of this unfinished large file.
     pub fn new(file_id: impl Into<FileId>) -> Self {
         Self {
             file_id: file_id.into(),

@@ -9,20 +9,21 @@ use super::target::Target;
 use crate::error::Error;
 use crate::types::{BucketId, Capability, Secret};
 
-/// Gets a place to upload files to: `b2_get_upload_url`.
+/// Gets a URL to upload files to: `b2_get_upload_url`.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-get-upload-url)
 ///
 /// # Errors
-/// [`CapExceeded`](crate::ErrorKind::CapExceeded) where the account may store no more.
+/// [`CapExceeded`](crate::ErrorKind::CapExceeded) if the account may store no more;
+/// [`Unavailable`](crate::ErrorKind::Unavailable) if B2 has no upload server free.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GetUploadUrl {
     bucket_id: BucketId,
 }
 
-/// A place to upload files to, one after the other: never two at once. It is good for 24 hours, or until an upload to
-/// it fails; then get another.
+/// A URL for uploads of files, one at a time. It is valid for 24 hours, or until an upload to it
+/// fails: then get another.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UploadUrl {
@@ -38,14 +39,15 @@ impl UploadUrl {
         &self.bucket_id
     }
 
-    /// The URL to `POST` the bytes to. A browser that is given this and the token can upload, if the bucket
-    /// has [CORS rules](crate::types::CorsRule) that allow `b2_upload_file`.
+    /// The URL to `POST` the bytes to. A browser that is given this and the token can upload, if
+    /// the bucket has [CORS rules](crate::types::CorsRule) that allow `b2_upload_file`.
     #[must_use]
     pub fn upload_url(&self) -> &str {
         &self.upload_url
     }
 
-    /// The value of the `Authorization` header. Whoever has it may upload there for 24 hours, and do nothing else.
+    /// The value of the `Authorization` header. Whoever has it may upload there for 24 hours, and
+    /// do nothing else.
     #[must_use]
     pub const fn authorization_token(&self) -> &Secret {
         &self.authorization_token
@@ -61,7 +63,7 @@ impl std::fmt::Debug for UploadUrl {
 }
 
 impl GetUploadUrl {
-    /// A place for files of this bucket.
+    /// A URL for files of this bucket.
     pub fn new(bucket_id: impl Into<BucketId>) -> Self {
         Self {
             bucket_id: bucket_id.into(),

@@ -12,16 +12,17 @@ use super::target::Target;
 use crate::error::Error;
 use crate::types::{Action, BucketId, Capability, FileName, FileVersion};
 
-/// Hides a file: `b2_hide_file`. Its versions stay, behind a marker; deleting the marker shows them again.
+/// Hides a file: `b2_hide_file`. Its versions remain under a hide marker; deleting the marker
+/// unhides the file.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-hide-file)
 ///
 /// # Errors
-/// [`NotFound`](crate::ErrorKind::NotFound) if there is no such file, [`Conflict`](crate::ErrorKind::Conflict) if it is
-/// hidden already.
+/// [`NotFound`](crate::ErrorKind::NotFound) if there is no such file,
+/// [`Conflict`](crate::ErrorKind::Conflict) if it is hidden already.
 ///
 /// # Cancellation
-/// As soon as the request has left, it may be done although the future was dropped.
+/// Once the request was sent, B2 may carry it out although the future was dropped.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HideFile {
@@ -54,7 +55,7 @@ impl Call for HideFile {
 
     fn read(&self, reply: Reply) -> Result<FileVersion, Error> {
         reply.json_about(|marker: &FileVersion| {
-            *marker.file_name == *self.file_name.as_str()
+            marker.file_name == *self.file_name.as_str()
                 && marker.bucket_id == self.bucket_id
                 && marker.action == Action::Hide
         })

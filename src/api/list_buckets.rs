@@ -12,14 +12,15 @@ use crate::types::{Bucket, BucketId, BucketName, BucketType, Capability};
 
 /// Lists the account's buckets, by name: `b2_list_buckets`.
 ///
-/// A key that is restricted to buckets has to name one of them, by id or name. A bucket that doesn't exist is not an
-/// error: it is not in the list.
+/// With a key that is restricted to buckets the call has to name one of them, by id or name. A
+/// bucket that doesn't exist is not an error: the list is empty.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-list-buckets)
 ///
 /// # Errors
-/// [`Unauthorized`](crate::ErrorKind::Unauthorized) if the key is restricted to buckets and the call names none of them;
-/// [`Protocol`](crate::ErrorKind::Protocol) if the answer shows a bucket that was not asked for.
+/// [`Unauthorized`](crate::ErrorKind::Unauthorized) if the key is restricted to buckets and the
+/// call names none of them; [`Protocol`](crate::ErrorKind::Protocol) if the answer shows a bucket
+/// that was not asked for.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ListBuckets {
@@ -115,14 +116,14 @@ impl Call for ListBuckets {
         let buckets: Buckets = reply.json()?;
         for (number, bucket) in buckets.buckets.iter().enumerate() {
             if let Some(why) = self.misplaced(number, bucket) {
-                return Err(outside(number, &bucket.bucket_name, why));
+                return Err(outside(number, bucket.bucket_name.as_str(), why));
             }
         }
         Ok(buckets)
     }
 
-    /// The notes, rules and names of one bucket come to 400,000 bytes at most, and to more where they have to be escaped.
-    /// An account has a hundred, or as many as were agreed on.
+    /// The notes, rules and names of one bucket come to 400,000 bytes at most, and to more where
+    /// they have to be escaped. An account has a hundred, or as many as were agreed on.
     fn reply_limit(&self) -> usize {
         match (&self.bucket_id, &self.bucket_name) {
             (None, None) => 256 << 20,

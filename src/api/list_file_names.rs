@@ -10,16 +10,18 @@ use super::target::Target;
 use crate::error::Error;
 use crate::types::{BucketId, Capability, ListedFile, rows};
 
-/// Lists a bucket's files by name, each in its current version: `b2_list_file_names`. Hidden files are left out.
+/// Lists the current version of each of a bucket's files, by name: `b2_list_file_names`. Hidden
+/// files are left out.
 ///
 /// B2 charges for every thousand rows.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-list-file-names)
 ///
 /// # Errors
-/// B2's codes are `bad_bucket_id` for a bucket that is not there, and `out_of_range` for a page of more rows than it gives.
-/// [`Protocol`](crate::ErrorKind::Protocol) if a row of the answer, or the place where the next page starts, does not fit the
-/// question: another bucket or prefix, out of order, more rows than asked for.
+/// [`NotFound`](crate::ErrorKind::NotFound) with `bad_bucket_id` if there is no such bucket;
+/// [`Rejected`](crate::ErrorKind::Rejected) with `out_of_range` for too large a page;
+/// [`Protocol`](crate::ErrorKind::Protocol) if a row or the start of the next page does not fit the
+/// request: another bucket or prefix, out of order, more rows than asked for.
 #[doc(alias = "list_objects")]
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -43,7 +45,7 @@ pub struct FileNames {
     /// The rows, by name. A page may be empty and yet not the last.
     #[serde(deserialize_with = "rows")]
     pub files: Vec<ListedFile>,
-    /// Where the next page starts; `None` when this is the last. Not always a name that exists.
+    /// Where the next page starts; `None` on the last page. Not always an existing name.
     pub next_file_name: Option<String>,
 }
 
@@ -59,7 +61,7 @@ impl ListFileNames {
         }
     }
 
-    /// Starts at this name, or the next that there is.
+    /// Starts at this name, or the next that exists.
     #[must_use]
     pub fn start_file_name(mut self, name: impl Into<String>) -> Self {
         self.start_file_name = Some(name.into());
@@ -84,7 +86,8 @@ impl ListFileNames {
         self
     }
 
-    /// Shows names that have this after the prefix as one folder, up to and with it; usually `/`.
+    /// Groups names that have this after the prefix into one folder row, up to and including it;
+    /// usually `/`.
     #[must_use]
     pub fn delimiter(mut self, delimiter: impl Into<String>) -> Self {
         self.delimiter = Some(delimiter.into());
@@ -127,7 +130,8 @@ impl Call for ListFileNames {
 /// The most rows that B2 gives in one page of names or versions.
 pub(super) const MOST_ROWS: u32 = 10_000;
 
-/// A row has a name of 1,024 bytes and notes of 7,000 at most, escaped to several times that at worst.
+/// A row has a name of 1,024 bytes and notes of 7,000 at most, escaped to several times that at
+/// worst.
 pub(super) fn listing_limit(max_file_count: Option<u32>) -> usize {
     let rows = max_file_count
         .filter(|&count| count > 0)

@@ -11,16 +11,18 @@ use super::target::Target;
 use crate::error::Error;
 use crate::types::{BucketId, Capability, FileId, ListedFile, rows};
 
-/// Lists all versions of a bucket's files, by name and the newest first: `b2_list_file_versions`. Hide markers and
-/// unfinished large files are versions too.
+/// Lists all versions of a bucket's files, by name, the newest first: `b2_list_file_versions`. Hide
+/// markers and unfinished large files are versions too.
 ///
 /// B2 charges for every thousand rows.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-list-file-versions)
 ///
 /// # Errors
-/// B2's codes are `bad_bucket_id` for a bucket that is not there, and `out_of_range` for a page of more rows than it gives.
-/// [`Protocol`](crate::ErrorKind::Protocol) as for [`ListFileNames`](super::ListFileNames).
+/// [`NotFound`](crate::ErrorKind::NotFound) with `bad_bucket_id` if there is no such bucket;
+/// [`Rejected`](crate::ErrorKind::Rejected) with `out_of_range` for too large a page;
+/// [`Protocol`](crate::ErrorKind::Protocol) if a row or the start of the next page does not fit the
+/// request.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ListFileVersions {
@@ -45,9 +47,9 @@ pub struct FileVersions {
     /// The rows, by name and the newest first. A page may be empty and yet not the last.
     #[serde(deserialize_with = "rows")]
     pub files: Vec<ListedFile>,
-    /// The name at which the next page starts; `None` when this is the last.
+    /// The name at which the next page starts; `None` on the last page.
     pub next_file_name: Option<String>,
-    /// The version at which the next page starts. Not always one that exists.
+    /// The version at which the next page starts. Not always an existing one.
     pub next_file_id: Option<FileId>,
 }
 
@@ -64,14 +66,14 @@ impl ListFileVersions {
         }
     }
 
-    /// Starts at the first version of this name, or of the next that there is.
+    /// Starts at the newest version of this name, or of the next that exists.
     #[must_use]
     pub fn start_file_name(mut self, name: impl Into<String>) -> Self {
         self.start_file_name = Some(name.into());
         self
     }
 
-    /// Starts at this version of this name, or the next that there is.
+    /// Starts at this version of this name, or the next that exists.
     #[must_use]
     pub fn start_at(mut self, name: impl Into<String>, file_id: impl Into<FileId>) -> Self {
         self.start_file_name = Some(name.into());
@@ -97,7 +99,8 @@ impl ListFileVersions {
         self
     }
 
-    /// Shows names that have this after the prefix as one folder, up to and with it; usually `/`.
+    /// Groups names that have this after the prefix into one folder row, up to and including it;
+    /// usually `/`.
     #[must_use]
     pub fn delimiter(mut self, delimiter: impl Into<String>) -> Self {
         self.delimiter = Some(delimiter.into());

@@ -10,16 +10,17 @@ use super::target::Target;
 use crate::error::Error;
 use crate::types::{ApplicationKey, ApplicationKeyId, Capability};
 
-/// Lists the account's application keys, by their ids: `b2_list_keys`. The account's master key is not among them, and
-/// below v4 no key for several buckets is.
+/// Lists the account's application keys, by id: `b2_list_keys`. The master key is left out, and
+/// below v4 keys for several buckets too.
 ///
 /// B2 charges for every thousand keys.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-list-keys)
 ///
 /// # Errors
-/// [`Unauthorized`](crate::ErrorKind::Unauthorized) without `listKeys`;
-/// [`Protocol`](crate::ErrorKind::Protocol) if the answer has more keys than asked for, or does not lead on.
+/// [`Unauthorized`](crate::ErrorKind::Unauthorized) if the key lacks `listKeys`;
+/// [`Protocol`](crate::ErrorKind::Protocol) if the response has more keys than asked for, or its
+/// next page starts where this one did.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ListKeys {
@@ -36,7 +37,7 @@ pub struct ListKeys {
 pub struct Keys {
     /// The keys, by their ids.
     pub keys: Vec<ApplicationKey>,
-    /// Where the next page starts; `None` when this is the last. Not always a key that exists.
+    /// Where the next page starts; `None` on the last page. Not always an existing key.
     pub next_application_key_id: Option<ApplicationKeyId>,
 }
 
@@ -58,7 +59,7 @@ impl ListKeys {
         self
     }
 
-    /// Starts at this key, or the next that there is.
+    /// Starts at this key, or the next that exists.
     #[must_use]
     pub fn start_application_key_id(mut self, id: impl Into<ApplicationKeyId>) -> Self {
         self.start_application_key_id = Some(id.into());

@@ -15,9 +15,9 @@ use crate::types::{Capability, FileId, Part, PartNumber};
 /// [B2's page](https://www.backblaze.com/apidocs/b2-list-parts)
 ///
 /// # Errors
-/// `bad_request` if there is no such unfinished large file: it was finished or cancelled.
-/// [`Protocol`](crate::ErrorKind::Protocol) if a part of the answer is another file's or out of order, or the answer has more
-/// parts than asked for or does not lead on.
+/// [`Rejected`](crate::ErrorKind::Rejected) with `bad_request` if there is no such unfinished large
+/// file: it was finished or cancelled; [`Protocol`](crate::ErrorKind::Protocol) if a part belongs
+/// to another file or is out of order, or there are more parts than asked for.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ListParts {
@@ -35,7 +35,7 @@ pub struct ListParts {
 pub struct Parts {
     /// The parts, by their numbers.
     pub parts: Vec<Part>,
-    /// Where the next page starts; `None` when this is the last.
+    /// Where the next page starts; `None` on the last page.
     pub next_part_number: Option<u32>,
 }
 
@@ -49,7 +49,7 @@ impl ListParts {
         }
     }
 
-    /// Starts at this part, or the next that there is.
+    /// Starts at this part, or the next that exists.
     #[must_use]
     pub const fn start_part_number(mut self, number: PartNumber) -> Self {
         self.start_part_number = Some(number);

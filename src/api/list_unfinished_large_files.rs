@@ -16,8 +16,10 @@ use crate::types::{BucketId, Capability, FileId, FileVersion};
 /// [B2's page](https://www.backblaze.com/apidocs/b2-list-unfinished-large-files)
 ///
 /// # Errors
-/// B2's codes are `bad_bucket_id` for a bucket that is not there, and `out_of_range` for a page of more rows than it gives.
-/// [`Protocol`](crate::ErrorKind::Protocol) as for [`ListFileNames`](super::ListFileNames).
+/// [`NotFound`](crate::ErrorKind::NotFound) with `bad_bucket_id` if there is no such bucket;
+/// [`Rejected`](crate::ErrorKind::Rejected) with `out_of_range` for too large a page;
+/// [`Protocol`](crate::ErrorKind::Protocol) if a row or the start of the next page does not fit the
+/// request.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ListUnfinishedLargeFiles {
@@ -37,7 +39,7 @@ pub struct ListUnfinishedLargeFiles {
 pub struct UnfinishedLargeFiles {
     /// The files, the oldest first.
     pub files: Vec<FileVersion>,
-    /// Where the next page starts; `None` when this is the last.
+    /// Where the next page starts; `None` on the last page.
     pub next_file_id: Option<FileId>,
     /// B2 has not explained it, and leaves it empty so far.
     pub next_file_name: Option<String>,
@@ -61,7 +63,7 @@ impl ListUnfinishedLargeFiles {
         self
     }
 
-    /// Starts at this file, or the next that there is.
+    /// Starts at this file, or the next that exists.
     #[must_use]
     pub fn start_file_id(mut self, file_id: impl Into<FileId>) -> Self {
         self.start_file_id = Some(file_id.into());

@@ -28,7 +28,7 @@ impl Newest {
         let rows = page.files.into_iter().filter_map(ListedFile::into_version);
         Some(Self {
             versions: rows
-                .filter(|version| *version.file_name == *name && version.action != Action::Start)
+                .filter(|version| version.file_name == *name && version.action != Action::Start)
                 .collect(),
             cut_off: page.next_file_name.is_some_and(|next| next == name),
         })
@@ -39,8 +39,9 @@ impl Newest {
         self.versions.into_iter().next()
     }
 
-    /// What became of a call that makes a version at the top, known by its looks. Only what lies at the top is taken for
-    /// it: one beneath may be older than the call, and to say that the call has made it would leave another at the top.
+    /// What became of a call that makes a version at the top, known by its looks. Only what lies at
+    /// the top is taken for it: one beneath may be older than the call, and to say that the call
+    /// has made it would leave another at the top.
     pub(super) fn made(
         self,
         lost: &LostResponse,

@@ -1,12 +1,13 @@
 //! What B2 says: one value for each of its calls.
 //!
-//! A call knows its name and facts, how to become a request, and how to read the reply. It does no I/O, has no clock,
-//! and repeats nothing: that is the [client](crate::Client)'s part. All calls have this one shape, [`Call`], so the
-//! loop that sends them knows nothing of any single one; to add a call, copy the file of one that is like it.
+//! A call knows its name and facts, how to become a request, and how to read the reply. It does no
+//! I/O, has no clock, and repeats nothing: that is the [client](crate::Client)'s part. All calls
+//! have this one shape, [`Call`], so the loop that sends them knows nothing of any single one; to
+//! add a call, copy the file of one that is like it.
 //!
-//! B2 charges by class: A is free, B is for reading files, C costs ten times what B does. Which class the two calls for
-//! notification rules have is not documented. What differs between the versions of the API is in the last column;
-//! v1 is not spoken.
+//! B2 charges by class: A is free, B is for reading files, C costs ten times what B does. Which
+//! class the two calls for notification rules have is not documented. What differs between the
+//! versions of the API is in the last column; v1 is not spoken.
 //!
 //! | call | capability | class | versions |
 //! |---|---|---|---|
@@ -58,6 +59,7 @@ mod download;
 mod download_file_by_id;
 mod download_file_by_name;
 mod echo;
+mod file_url;
 mod finish_large_file;
 mod get_bucket_notification_rules;
 mod get_download_authorization;
@@ -72,6 +74,7 @@ mod list_keys;
 mod list_parts;
 mod list_unfinished_large_files;
 mod lost_version;
+mod metadata;
 mod overrides;
 mod page_check;
 mod paged;

@@ -7,7 +7,8 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::types::{broken_header, percent_encode};
 
-/// Headers that a download is to have instead of the file's own, by the names of B2's parameters for them.
+/// Headers that a download is to have instead of the file's own, by the names of B2's parameters
+/// for them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub(crate) struct Overrides(BTreeMap<&'static str, String>);

@@ -1,12 +1,13 @@
 //! What a page of a listing is held against before anyone sees a row of it: the question.
 //!
-//! Programs delete, cancel and download what a listing shows. So a row from another bucket, outside the prefix or out of
-//! order is a [`Protocol`](ErrorKind::Protocol) error of the whole page, and so is a cursor that does not advance: it would
-//! list rows twice, or for ever.
+//! Programs delete, cancel and download what a listing shows. So a row from another bucket, outside
+//! the prefix or out of order is a [`Protocol`](ErrorKind::Protocol) error of the whole page, and
+//! so is a cursor that does not advance: it would list rows twice, or for ever.
 //!
-//! Nothing is refused that B2 is known to do, or where its rule is not known. A page may be empty or short and not the last;
-//! it may end inside a folder, and then the next one begins with the same folder. Versions of one name have no order here:
-//! a time of upload can be the uploader's own, and whether a large file counts from its start or its finish is not documented.
+//! Nothing is refused that B2 is known to do, or where its rule is not known. A page may be empty
+//! or short and not the last; it may end inside a folder, and then the next one begins with the
+//! same folder. Versions of one name have no order here: a time of upload can be the uploader's
+//! own, and whether a large file counts from its start or its finish is not documented.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -61,8 +62,8 @@ impl NameQuery<'_> {
     /// What is wrong with a row by itself.
     fn misplaced(&self, row: &ListedFile) -> Option<&'static str> {
         let (bucket_id, name) = match row {
-            ListedFile::Version(version) => (&version.bucket_id, &*version.file_name),
-            ListedFile::Folder(folder) => (&folder.bucket_id, &*folder.file_name),
+            ListedFile::Version(version) => (&version.bucket_id, version.file_name.as_str()),
+            ListedFile::Folder(folder) => (&folder.bucket_id, folder.file_name.as_str()),
         };
         if bucket_id != self.bucket_id {
             return Some("it is in another bucket");
@@ -125,8 +126,8 @@ impl NameQuery<'_> {
     }
 }
 
-/// The order of names: by bytes of UTF-8 or by units of UTF-16. B2 does not say which, so a page may have either, but not a
-/// mixture.
+/// The order of names: by bytes of UTF-8 or by units of UTF-16. B2 does not say which, so a page
+/// may have either, but not a mixture.
 #[derive(Default)]
 struct NameOrder {
     not_utf8: bool,
@@ -150,8 +151,8 @@ impl NameOrder {
     }
 }
 
-/// How two names compare in UTF-8 and in UTF-16. The two differ only where U+E000 to U+FFFF meet characters above: those
-/// begin with greater bytes, but are written with smaller surrogates.
+/// How two names compare in UTF-8 and in UTF-16. The two differ only where U+E000 to U+FFFF meet
+/// characters above: those begin with greater bytes, but are written with smaller surrogates.
 fn compare(a: &str, b: &str) -> (Ordering, Ordering) {
     let utf8 = a.cmp(b);
     let differ = a.bytes().zip(b.bytes()).find(|(a, b)| a != b);
@@ -163,7 +164,8 @@ fn compare(a: &str, b: &str) -> (Ordering, Ordering) {
     (utf8, utf16)
 }
 
-/// Holds how many rows there are against how many were asked for; where nothing was said, against the most that B2 gives.
+/// Holds how many rows there are against how many were asked for; where nothing was said, against
+/// the most that B2 gives.
 pub(super) fn check_count(rows: usize, asked: Option<u32>, most: u32) -> Result<(), Error> {
     let limit = asked.filter(|&asked| asked > 0).unwrap_or(most);
     if u64::try_from(rows).is_ok_and(|rows| rows <= u64::from(limit)) {
@@ -175,8 +177,8 @@ pub(super) fn check_count(rows: usize, asked: Option<u32>, most: u32) -> Result<
     ))
 }
 
-/// Holds a page whose rows and cursor are ids, which have no order that is known: no id is there twice in a row, and the next
-/// page starts neither where this one did nor at a row of it.
+/// Holds a page whose rows and cursor are ids, which have no order that is known: no id is there
+/// twice in a row, and the next page starts neither where this one did nor at a row of it.
 pub(super) fn check_ids<'a, T: PartialEq + fmt::Display + ?Sized + 'a>(
     ids: impl Iterator<Item = &'a T>,
     start: Option<&T>,
@@ -207,17 +209,22 @@ pub(super) fn check_unfinished(
 ) -> Result<(), Error> {
     let why = if file.bucket_id != *bucket_id {
         "it is in another bucket"
-    } else if !file.file_name.starts_with(prefix.unwrap_or_default()) {
+    } else if !file
+        .file_name
+        .as_str()
+        .starts_with(prefix.unwrap_or_default())
+    {
         "its name does not begin with the prefix"
     } else if file.action != Action::Start {
         "it is no unfinished large file"
     } else {
         return Ok(());
     };
-    Err(outside(number, &file.file_name, why))
+    Err(outside(number, file.file_name.as_str(), why))
 }
 
-/// A row that was not asked for. It is named whole; whoever shows the error masks secrets in it first, and then cuts it.
+/// A row that was not asked for. It is named whole; whoever shows the error masks secrets in it
+/// first, and then cuts it.
 pub(super) fn outside(number: usize, name: &str, why: &str) -> Error {
     let number = number + 1;
     Error::new(
@@ -232,7 +239,8 @@ pub(super) fn stuck(next: &(impl fmt::Display + ?Sized)) -> Error {
     Error::new(
         ErrorKind::Protocol,
         format!(
-            "the page does not lead on: it says that the next one starts at {next:?}, which is not behind it"
+            "the page does not lead on: it says that the next one starts at {next:?}, which is \
+             not behind it"
         ),
     )
 }
@@ -240,7 +248,7 @@ pub(super) fn stuck(next: &(impl fmt::Display + ?Sized)) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::{FileId, Folder, Timestamp};
+    use crate::types::{FileId, FileName, Folder, Timestamp};
 
     fn version(name: &str, id: &str) -> ListedFile {
         let row = serde_json::json!({
@@ -257,7 +265,7 @@ mod tests {
         ListedFile::Folder(Folder {
             account_id: None,
             bucket_id: "b".into(),
-            file_name: name.into(),
+            file_name: FileName::new_unchecked(name),
         })
     }
 

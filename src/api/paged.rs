@@ -1,4 +1,4 @@
-//! [`Paged`]: calls that give their answer a page at a time.
+//! [`Paged`]: calls whose results come in pages.
 
 use super::call::Call;
 use super::list_file_names::{FileNames, ListFileNames};
@@ -8,29 +8,30 @@ use super::list_parts::{ListParts, Parts};
 use super::list_unfinished_large_files::{ListUnfinishedLargeFiles, UnfinishedLargeFiles};
 use crate::types::{ApplicationKey, FileVersion, ListedFile, Part, PartNumber};
 
-/// A call that gives its answer a page at a time; [`Client::paginate`](crate::Client::paginate) makes one list of them.
+/// A call whose results come in pages. [`Client::paginate`](crate::Client::paginate) turns them
+/// into one stream.
 pub trait Paged: Call + Clone {
-    /// What a page is made of.
+    /// One result.
     type Item: Send;
 
     /// Where the next page starts.
     type Cursor: Clone + PartialEq + Send;
 
-    /// The items of a page, and where the next one starts; `None` when this was the last.
+    /// The results of a page, and where the next page starts; `None` on the last page.
     fn page(&self, output: Self::Output) -> (Vec<Self::Item>, Option<Self::Cursor>);
 
-    /// The same call, from there on.
+    /// The same call for the page that starts there.
     #[must_use]
     fn starting_at(self, cursor: &Self::Cursor) -> Self;
 
-    /// The name of an item that is a folder. B2 ends a page in the middle of a large one, and then the next page begins with
-    /// it again; a list shows it once.
+    /// The name of a result that is a folder. If a page ends inside a large folder, B2 begins the
+    /// next page with the same row; the stream has it once.
     fn folder(item: &Self::Item) -> Option<&str> {
         let _ = item;
         None
     }
 
-    /// The same call with pages as large as one charge of B2's covers, unless it says how large they are to be.
+    /// The same call with the largest pages that B2 bills as one call, unless a page size was set.
     #[must_use]
     fn in_full_pages(self) -> Self;
 }
@@ -48,7 +49,7 @@ impl Paged for ListFileNames {
     }
 
     fn folder(row: &ListedFile) -> Option<&str> {
-        row.folder().map(|folder| &*folder.file_name)
+        row.folder().map(|folder| folder.file_name.as_str())
     }
 
     fn in_full_pages(self) -> Self {
@@ -79,7 +80,7 @@ impl Paged for ListFileVersions {
     }
 
     fn folder(row: &ListedFile) -> Option<&str> {
-        row.folder().map(|folder| &*folder.file_name)
+        row.folder().map(|folder| folder.file_name.as_str())
     }
 
     fn in_full_pages(self) -> Self {
@@ -113,7 +114,8 @@ impl Paged for ListParts {
     type Item = Part;
     type Cursor = u32;
 
-    /// B2 may name the number after the last part; no part can have one above the highest, so that is the end.
+    /// B2 may name the number after the last part; no part can have one above the highest, so that
+    /// is the end.
     fn page(&self, output: Parts) -> (Vec<Part>, Option<u32>) {
         let highest = PartNumber::MAX.as_u16().into();
         let next = output.next_part_number.filter(|next| *next <= highest);

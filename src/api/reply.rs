@@ -10,7 +10,7 @@ use serde_path_to_error::Segment;
 
 use crate::error::{B2Error, Error, ErrorKind, NonB2Response};
 
-/// A response of B2's: its head, and its body as bytes or, for a download, as a stream.
+/// A response: its head, and its body as bytes or, for a download, as a stream.
 #[derive(Debug)]
 pub struct Reply {
     head: Parts,
@@ -24,7 +24,7 @@ enum Content {
 }
 
 impl Reply {
-    /// A reply with the status 200 and this body, for tests of calls: a call and its reading are plain values.
+    /// A reply with status 200 and this body, for unit tests of [`Call::read`](super::Call::read).
     ///
     /// ```
     /// use b2kit::api::{Call, ListBuckets, Reply};
@@ -78,10 +78,10 @@ impl Reply {
         }
     }
 
-    /// The body as a document.
+    /// Parses the body as JSON.
     ///
     /// # Errors
-    /// [`ErrorKind::Protocol`], with the place in the document where it is not what it should be.
+    /// [`ErrorKind::Protocol`], with the path in the document that is wrong.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
         let text = self.text();
         // Checked for UTF-8 once and not string by string, which takes longer.
@@ -91,8 +91,8 @@ impl Reply {
             .ok_or_else(|| explain::<T>(text))
     }
 
-    /// The body as a document, which has to be about what the call was about: an answer that was mixed up with another's
-    /// would be believed otherwise.
+    /// The body as a document, which has to be about what the call was about: an answer that was
+    /// mixed up with another's would be believed otherwise.
     pub(super) fn json_about<T: DeserializeOwned>(
         &self,
         same: impl FnOnce(&T) -> bool,
@@ -116,9 +116,9 @@ impl Reply {
         Err(Error::new(ErrorKind::Integrity, what).with_effect(true))
     }
 
-    /// The error that the reply is. It is B2's only with B2's own document, which says the status once more; B2 never
-    /// redirects. Whoever else answers can't know what B2 has done. The answer to `HEAD` has no document, so there the
-    /// status has to do.
+    /// The error that the reply is. It is B2's only with B2's own document, which says the status
+    /// once more; B2 never redirects. Whoever else answers can't know what B2 has done. The answer
+    /// to `HEAD` has no document, so there the status has to do.
     pub(crate) fn error(&self, to_head: bool) -> Result<B2Error, NonB2Response> {
         #[derive(Deserialize)]
         struct Document {
@@ -151,8 +151,8 @@ impl Reply {
         Err(self.not_b2s())
     }
 
-    /// What can be told of a response that is not B2's. Of a success nothing is told but its head: it may be an answer of
-    /// B2's after all, with a secret in it.
+    /// What can be told of a response that is not B2's. Of a success nothing is told but its head:
+    /// it may be an answer of B2's after all, with a secret in it.
     pub(crate) fn not_b2s(&self) -> NonB2Response {
         let header = |name| {
             let value = self.headers().get(name)?;
@@ -214,7 +214,8 @@ fn explain<T: DeserializeOwned>(text: &[u8]) -> Error {
     ))
 }
 
-/// A place in a document, as `files[0].fileName`. Keys that don't look like one of B2's own fields may be anything.
+/// A place in a document, as `files[0].fileName`. Keys that don't look like one of B2's own fields
+/// may be anything.
 fn place(path: &serde_path_to_error::Path) -> String {
     let mut place = String::new();
     for segment in path {
@@ -235,13 +236,15 @@ fn place(path: &serde_path_to_error::Path) -> String {
     place
 }
 
-/// B2's fields are words in camel case, with the digits of `contentSha1` or `hmacSha256SigningSecret` at most.
+/// B2's fields are words in camel case, with the digits of `contentSha1` or
+/// `hmacSha256SigningSecret` at most.
 fn is_field(key: &str) -> bool {
     let digits = key.bytes().filter(u8::is_ascii_digit).count();
     key.len() <= 60 && key.bytes().all(|byte| byte.is_ascii_alphanumeric()) && digits <= 3
 }
 
-/// serde quotes the strings that it finds in the wrong place, and they may be anything: a token, for one.
+/// serde quotes the strings that it finds in the wrong place, and they may be anything: a token,
+/// for one.
 fn without_values(message: &str) -> String {
     let mut quoted = false;
     let mut escaped = false;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::types::{AccountId, BucketId, BucketName, Capability, FileName, Secret, Timestamp};
 
-/// The version of B2's native API to speak.
+/// A version of B2's native API.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
 )]
@@ -53,9 +53,11 @@ impl FromStr for ApiVersion {
 /// Whether the account's token is sent to a download origin that is not B2's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OriginToken {
-    /// It is sent. Whoever runs the origin can do with it whatever the key may do, for up to 24 hours.
+    /// It is sent. Whoever runs the origin can do everything that the key may do, for up to 24
+    /// hours.
     Send,
-    /// It is not sent, nor is a customer's key: for public buckets, or an origin that authorizes itself with B2.
+    /// Neither it nor a customer's key is sent: for public buckets, or an origin that authorizes
+    /// itself with B2.
     Withhold,
 }
 
@@ -75,9 +77,10 @@ impl DownloadOrigin {
     }
 }
 
-/// An authorized account: its token, where its calls go, and what its key may do.
+/// An authorized account: its token, its API and download origins, and what its key may do.
 ///
-/// A client makes one by itself. Making one by hand is for tests, and for tokens that come from elsewhere.
+/// The client creates sessions by itself. Creating one by hand is for tests, and for tokens from
+/// elsewhere.
 #[derive(Debug, Clone)]
 pub struct Session {
     pub(crate) version: ApiVersion,
@@ -112,7 +115,7 @@ pub struct Allowed {
     pub capabilities: Vec<Capability>,
     /// The buckets it is restricted to; `None` is all.
     pub buckets: Option<Vec<AllowedBucket>>,
-    /// What the file names have to begin with; `None` is anything.
+    /// The prefix that file names must have; `None` is any name.
     pub name_prefix: Option<String>,
 }
 
@@ -127,9 +130,10 @@ pub struct AllowedBucket {
 }
 
 impl Session {
-    /// A session with this token, for the origins of the API and of downloads, as `https://api002.backblazeb2.com`.
+    /// A session with this token and these origins of the API and of downloads, such as
+    /// `https://api002.backblazeb2.com`.
     ///
-    /// It may do everything, as far as the client knows, and has B2's usual part sizes.
+    /// As far as the client knows it may do everything; it has B2's usual part sizes.
     pub fn new(
         version: ApiVersion,
         account_id: impl Into<AccountId>,
@@ -182,13 +186,13 @@ impl Session {
         own.is_some_and(|own| own.token == OriginToken::Withhold)
     }
 
-    /// The URL of a file in a bucket that anyone may read; at the download origin, where one is set.
+    /// The URL of a file in a public bucket, at the download origin if one is set.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) if the name has `.` or `..` between its slashes, since browsers would ask
-    /// for another file.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the name has `.` or `..` between its slashes,
+    /// since browsers would ask for another file.
     pub fn public_url(&self, bucket: &BucketName, file: &FileName) -> Result<String, Error> {
-        super::download_file_by_name::link_to(self, bucket, file)
+        super::file_url::browser_url(self.download_url(), bucket, file)
     }
 
     /// The version that its calls speak.
@@ -234,7 +238,8 @@ impl Session {
         self.s3_api_url.as_deref()
     }
 
-    /// What B2 calls its words on the API of buckets and files; only in v3, which says `storageApi`.
+    /// What B2 calls its words on the API of buckets and files; only in v3, which says
+    /// `storageApi`.
     #[must_use]
     pub fn info_type(&self) -> Option<&str> {
         self.info_type.as_deref()
@@ -276,13 +281,13 @@ impl Session {
         self.backup_api_info_type.as_deref()
     }
 
-    /// The least bytes that a part may have, the last one apart.
+    /// The minimum size of a part in bytes; the last part may be smaller.
     #[must_use]
     pub const fn absolute_minimum_part_size(&self) -> u64 {
         self.absolute_minimum_part_size
     }
 
-    /// The bytes that a part should have for speed.
+    /// The size of a part in bytes that B2 recommends.
     #[must_use]
     pub const fn recommended_part_size(&self) -> u64 {
         self.recommended_part_size
@@ -332,10 +337,11 @@ struct Exported {
 }
 
 impl Session {
-    /// The session as a text (JSON), from which [`restore`](Self::restore) makes it again in another process.
+    /// The session as JSON text, from which [`restore`](Self::restore) recreates it, in another
+    /// process for example.
     ///
-    /// It has the account's token in it: whoever reads it can do what the key may do, for up to 24 hours. Keep it as you
-    /// keep a key.
+    /// It contains the account's token: whoever reads it can do everything that the key may do, for
+    /// up to 24 hours. Protect it like a key.
     #[must_use]
     pub fn export(&self) -> Secret {
         let exported = Exported {
@@ -363,13 +369,14 @@ impl Session {
         )
     }
 
-    /// Makes a session again that was [exported](Self::export).
+    /// Recreates a session that was [exported](Self::export).
     ///
-    /// Where its token is sent is checked all the same: a text that someone has changed leads nowhere new.
+    /// The origins in it are checked like those of a new session, so a manipulated text can't
+    /// redirect the token.
     ///
     /// # Errors
-    /// If the text is not an exported session, or one of a format that this version of the crate doesn't know. The error
-    /// doesn't show it.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the text is not an exported session, or has a
+    /// format that this version of the crate doesn't know. The error doesn't show the text.
     pub fn restore(text: &str) -> Result<Self, Error> {
         #[derive(Deserialize)]
         struct Format {

@@ -4,24 +4,25 @@ use b2kit_core::Request;
 use serde::Serialize;
 
 use super::call::{BillingClass, Call, CallMetadata, Subject};
-use super::get_bucket_notification_rules::BucketNotificationRules;
+use super::get_bucket_notification_rules::{BucketNotificationRules, secrets};
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
 use crate::types::{BucketId, Capability, EventNotificationRules, Secret};
 
-/// Says which of a bucket's events B2 tells about, and to whom: `b2_set_bucket_notification_rules`. The rules replace
-/// all that the bucket had.
+/// Sets a bucket's event notification rules: `b2_set_bucket_notification_rules`. They replace all
+/// that the bucket had.
 ///
 /// B2 sends a [`TestEvent`](crate::types::EventType::TestEvent) to each new target.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-set-bucket-notification-rules)
 ///
 /// # Errors
-/// B2's codes are `event_types_empty`, `event_type_invalid`, `event_type_overlap` and `event_type_categories`.
+/// [`Rejected`](crate::ErrorKind::Rejected) with `event_types_empty`, `event_type_invalid`,
+/// `event_type_overlap` or `event_type_categories`.
 ///
 /// # Cancellation
-/// As soon as the request has left, it may be done although the future was dropped.
+/// Once the request was sent, B2 may carry it out although the future was dropped.
 #[derive(Debug, Clone)]
 pub struct SetBucketNotificationRules {
     bucket_id: BucketId,
@@ -81,14 +82,4 @@ impl Call for SetBucketNotificationRules {
     fn secrets_in_output(shown: &BucketNotificationRules) -> Vec<Secret> {
         secrets(&shown.event_notification_rules)
     }
-}
-
-/// What the targets of these rules must not show.
-pub(super) fn secrets(rules: &EventNotificationRules) -> Vec<Secret> {
-    let targets = rules.iter().map(|rule| &rule.target_configuration);
-    let secrets = targets.flat_map(|target| {
-        let headers = target.custom_headers.iter().map(|header| &header.value);
-        headers.chain(&target.hmac_sha256_signing_secret)
-    });
-    secrets.cloned().collect()
 }

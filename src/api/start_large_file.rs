@@ -17,23 +17,28 @@ use crate::types::{
     RetentionMode, Secret, Timestamp,
 };
 
-/// The note by which an upload knows its own large file again.
+/// The key in the file info by which an upload recognizes its own large file.
 pub(crate) const UPLOAD_ID: &str = "b2kit-upload-id";
 
-/// Starts a large file: `b2_start_large_file`. It has two to 10,000 parts and at most 10 TB.
+/// Starts a large file: `b2_start_large_file`. A large file has 2 to 10,000 parts and at most 10
+/// TB.
 ///
-/// When the answer is lost, the file may have been started, and a second one is started in its place: the first is left
-/// behind, and [`possible_duplicate`](FileVersion::possible_duplicate) says so. With an [`upload_id`](Self::upload_id) it
-/// is found and taken up instead.
+/// If the response is lost, the client starts a second large file: the first may be left behind,
+/// and [`possible_duplicate`](FileVersion::possible_duplicate) says so. With an
+/// [`upload_id`](Self::upload_id) the client finds the first one and uses it.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-start-large-file)
 ///
 /// # Errors
-/// As [`UploadFile`](super::UploadFile) where the file is locked or has a time of its own.
+/// [`Rejected`](crate::ErrorKind::Rejected) with `bucket_missing_file_lock` if the bucket's files
+/// can't be locked, `retain_until_timestamp_must_be_in_future`, `custom_timestamp_not_allowed` or
+/// `custom_timestamp_invalid`; [`CapExceeded`](crate::ErrorKind::CapExceeded) if the account may
+/// store no more.
 ///
 /// # Cancellation
-/// A large file that was started costs money until it is finished or cancelled, and it is started as soon as the
-/// request has left. [`ListUnfinishedLargeFiles`](super::ListUnfinishedLargeFiles) finds those that were forgotten.
+/// Once the request was sent, the large file may be started although the future was dropped. B2
+/// charges for its parts until it is finished or cancelled;
+/// [`ListUnfinishedLargeFiles`](super::ListUnfinishedLargeFiles) finds it.
 #[doc(alias = "multipart")]
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -71,31 +76,31 @@ impl StartLargeFile {
         }
     }
 
-    /// The MIME type. Without it B2 goes by the ending of the name.
+    /// The MIME type. By default B2 derives it from the name's extension.
     #[must_use]
     pub fn content_type(mut self, content_type: ContentType) -> Self {
         self.content_type = content_type;
         self
     }
 
-    /// Notes that go with the file.
+    /// The file info: custom metadata of the file.
     #[must_use]
     pub fn file_info(mut self, info: FileInfo) -> Self {
         self.file_info = info;
         self
     }
 
-    /// Notes an id of the caller's own choice with the file, by which the client finds it again when B2's answer is
-    /// lost. It has to be one that no other upload has, as a random number is.
+    /// Adds an id of the caller's choice to the file info, by which the client finds the large file
+    /// if the response is lost. No other upload may have it: use a random one.
     ///
     /// # Errors
-    /// If there are ten notes already.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the file info has ten entries already.
     pub fn upload_id(mut self, id: impl AsRef<str>) -> Result<Self, Error> {
         self.file_info = self.file_info.with(UPLOAD_ID, id)?;
         Ok(self)
     }
 
-    /// A time of upload other than now; B2 has to allow it for the account.
+    /// A custom upload time instead of now. B2 has to enable this for the account.
     #[must_use]
     pub const fn custom_upload_timestamp(mut self, timestamp: Timestamp) -> Self {
         self.custom_upload_timestamp = Some(timestamp);
@@ -112,22 +117,23 @@ impl StartLargeFile {
         self
     }
 
-    /// Whether the file is held regardless of time. Needs `writeFileLegalHolds`.
+    /// Whether the file is under legal hold. Needs `writeFileLegalHolds`.
     #[must_use]
     pub fn legal_hold(mut self, hold: LegalHold) -> Self {
         self.legal_hold = Some(hold);
         self
     }
 
-    /// How the file is to be encrypted. With a key of the customer's, every part has to come with the same key.
+    /// How the file is to be encrypted. With a customer's key (SSE-C), every part needs the same
+    /// key.
     #[must_use]
     pub fn server_side_encryption(mut self, encryption: EncryptionSetting) -> Self {
         self.server_side_encryption = Some(encryption);
         self
     }
 
-    /// How many bytes the name and the notes may have together. Defaults to what B2 takes everywhere; for old buckets that
-    /// don't encrypt there is [`FileInfoLimit::Unencrypted`].
+    /// How many bytes the name and the file info may have together. Defaults to what B2 accepts in
+    /// every bucket; old buckets without encryption accept [`FileInfoLimit::Unencrypted`].
     #[must_use]
     pub const fn file_info_limit(mut self, limit: FileInfoLimit) -> Self {
         self.file_info_limit = limit;
@@ -158,7 +164,7 @@ impl StartLargeFile {
 
     /// In what the answer is about another file than this starts.
     fn misses(&self, file: &FileVersion) -> Option<&'static str> {
-        if *file.file_name != *self.file_name.as_str() {
+        if file.file_name != *self.file_name.as_str() {
             return Some("it has another name");
         }
         if file.bucket_id != self.bucket_id {
@@ -178,8 +184,8 @@ impl StartLargeFile {
         wanted.difference(file)
     }
 
-    /// In what an unfinished large file is another than this would start, if it is. What the bucket gives by default is not
-    /// asked about; what the key may not read is taken for another.
+    /// In what an unfinished large file is another than this would start, if it is. What the bucket
+    /// gives by default is not asked about; what the key may not read is taken for another.
     pub(crate) fn differs_from(&self, file: &FileVersion) -> Option<String> {
         let others = |info: &FileInfo| -> Vec<_> {
             let but_ours = info.iter().filter(|(key, _)| *key != UPLOAD_ID);
@@ -252,7 +258,8 @@ impl Call for StartLargeFile {
         reply.json_like(|file: &FileVersion| self.misses(file))
     }
 
-    /// Only a file with our own id is surely ours: another program may have started one of the same name.
+    /// Only a file with our own id is surely ours: another program may have started one of the same
+    /// name.
     async fn reconcile(
         &self,
         executor: &impl CallExecutor,
@@ -270,7 +277,7 @@ impl Call for StartLargeFile {
             };
             if let Some(ours) = page.files.into_iter().find(|file| {
                 let its = file.file_info.get(UPLOAD_ID);
-                *file.file_name == *self.file_name.as_str() && its.is_some_and(|its| its == id)
+                file.file_name == *self.file_name.as_str() && its.is_some_and(|its| its == id)
             }) {
                 // One that was started otherwise than asked for can't be taken up.
                 return match self.misses(&ours) {

@@ -1,16 +1,17 @@
-//! [`Target`]: where a request goes, and in whose name.
+//! [`Target`]: where a request goes, and with whose token.
 
 use b2kit_core::{Body, Request};
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method, Uri};
 use serde::Serialize;
 
-use super::call::CallMetadata;
+use super::metadata::CallMetadata;
 use super::session::{ApiVersion, Session};
 use crate::error::Error;
 use crate::types::{AccountId, Secret};
 
-/// Where a request goes, and in whose name.
+/// Where a request goes, and with whose token. [`Call::request`](super::Call::request) builds its
+/// request with it.
 #[derive(Clone, Copy)]
 pub struct Target<'a> {
     realm: &'a str,
@@ -20,7 +21,8 @@ pub struct Target<'a> {
 }
 
 impl<'a> Target<'a> {
-    /// Where [`AuthorizeAccount`](super::AuthorizeAccount) goes: `realm` is an origin, as `https://api.backblazeb2.com`.
+    /// Where [`AuthorizeAccount`](super::AuthorizeAccount) goes: `realm` is an origin, as
+    /// `https://api.backblazeb2.com`.
     #[must_use]
     pub const fn realm(realm: &'a str, version: ApiVersion) -> Self {
         Self {
@@ -51,38 +53,49 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// The same place, in this version of the API.
+    /// The same target, in this version of the API.
     #[must_use]
     pub(crate) const fn in_version(mut self, version: ApiVersion) -> Self {
         self.version = version;
         self
     }
 
-    pub(crate) const fn version(&self) -> ApiVersion {
+    /// The version of the API that the request speaks.
+    #[must_use]
+    pub const fn version(&self) -> ApiVersion {
         self.version
     }
 
-    pub(crate) fn account(&self) -> Result<&'a Session, Error> {
+    /// The session.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the target is that of a login.
+    pub fn account(&self) -> Result<&'a Session, Error> {
         self.session
             .ok_or_else(|| Error::invalid("the call needs an authorized session"))
     }
 
-    /// A call with a JSON document as its body.
-    pub(crate) fn post(
+    /// The request of most calls: `POST` to `/b2api/VERSION/NAME` with a JSON document, in the
+    /// account's name.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the target has no session, or the document can't
+    /// be written as JSON.
+    pub fn post(
         &self,
-        facts: &CallMetadata,
+        metadata: &CallMetadata,
         document: &impl Serialize,
     ) -> Result<Request, Error> {
         let url = format!(
             "{}/b2api/{}/{}",
             self.account()?.api_url(),
             self.version,
-            facts.name
+            metadata.name
         );
         self.post_to(&url, document)
     }
 
-    /// A JSON document to a place below one of the session's origins.
+    /// A JSON document to a URL below one of the session's origins.
     pub(crate) fn post_to(&self, url: &str, document: &impl Serialize) -> Result<Request, Error> {
         let mut request = self.request(Method::POST, url)?;
         let document = serde_json::to_vec(document).map_err(|error| {
@@ -95,10 +108,14 @@ impl<'a> Target<'a> {
         Ok(request)
     }
 
-    /// As [`post`](Self::post), with the account's id added to the document.
-    pub(crate) fn post_for_account(
+    /// Like [`post`](Self::post), with the account's id added to the document as `accountId`.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the target has no session, or the document can't
+    /// be written as a JSON object.
+    pub fn post_for_account(
         &self,
-        facts: &CallMetadata,
+        metadata: &CallMetadata,
         document: &impl Serialize,
     ) -> Result<Request, Error> {
         #[derive(Serialize)]
@@ -110,7 +127,7 @@ impl<'a> Target<'a> {
         }
         let account_id = self.account()?.account_id();
         self.post(
-            facts,
+            metadata,
             &ForAccount {
                 account_id,
                 document,
@@ -118,8 +135,12 @@ impl<'a> Target<'a> {
         )
     }
 
-    /// A request in the account's name, to a place below one of the session's origins.
-    pub(crate) fn request(&self, method: Method, url: &str) -> Result<Request, Error> {
+    /// A request without a body, with the session's token. `url` has to be below one of the
+    /// session's origins: the client sends the token nowhere else.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the target has no session, or `url` is not a URL.
+    pub fn request(&self, method: Method, url: &str) -> Result<Request, Error> {
         request(
             method,
             url,
@@ -135,8 +156,8 @@ impl<'a> Target<'a> {
         request(Method::POST, url, &authorization(token)?)
     }
 
-    pub(crate) fn realm_url(&self, facts: &CallMetadata) -> String {
-        format!("{}/b2api/{}/{}", self.realm, self.version, facts.name)
+    pub(crate) fn realm_url(&self, metadata: &CallMetadata) -> String {
+        format!("{}/b2api/{}/{}", self.realm, self.version, metadata.name)
     }
 }
 

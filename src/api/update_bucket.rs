@@ -16,9 +16,9 @@ use crate::types::{
     LifecycleRules, ReplicationConfiguration,
 };
 
-/// Changes a bucket's settings: `b2_update_bucket`.
+/// Updates a bucket's settings: `b2_update_bucket`.
 ///
-/// Each setting that is given replaces the old one whole; the others stay as they are.
+/// Each setting that is set here replaces the old one; the others stay as they are.
 ///
 /// ```
 /// # use b2kit::api::UpdateBucket;
@@ -37,13 +37,14 @@ use crate::types::{
 ///
 /// # Errors
 /// [`Conflict`](crate::ErrorKind::Conflict) if the bucket is at another revision than
-/// [`if_revision_is`](Self::if_revision_is) says. B2's codes for locks are `bucket_missing_file_lock` for a default
-/// retention where files can't be locked, `file_lock_conflict` for switching the lock off, `source_replication_conflict`
-/// for switching it on where files are replicated from, and `restricted_bucket_conflict` for switching it on in a bucket
-/// of another type than public or private.
+/// [`if_revision_is`](Self::if_revision_is) says. B2's codes for locks are
+/// `bucket_missing_file_lock` for a default retention where files can't be locked,
+/// `file_lock_conflict` for switching the lock off, `source_replication_conflict` for switching it
+/// on where files are replicated from, and `restricted_bucket_conflict` for switching it on in a
+/// bucket of another type than public or private.
 ///
 /// # Cancellation
-/// As soon as the request has left, it may be done although the future was dropped.
+/// Once the request was sent, B2 may carry it out although the future was dropped.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UpdateBucket {
@@ -69,7 +70,7 @@ pub struct UpdateBucket {
 }
 
 impl UpdateBucket {
-    /// Changes nothing of this bucket yet.
+    /// An update of this bucket, which changes nothing yet.
     pub fn new(bucket_id: impl Into<BucketId>) -> Self {
         Self {
             bucket_id: bucket_id.into(),
@@ -85,37 +86,38 @@ impl UpdateBucket {
         }
     }
 
-    /// Whether everybody may download its files ([`BucketType::AllPublic`]) or not ([`BucketType::AllPrivate`]).
+    /// Whether everybody may download its files ([`BucketType::AllPublic`]) or not
+    /// ([`BucketType::AllPrivate`]).
     #[must_use]
     pub fn bucket_type(mut self, bucket_type: BucketType) -> Self {
         self.bucket_type = Some(bucket_type);
         self
     }
 
-    /// The notes that go with the bucket; [`BucketInfo::new`] removes all.
+    /// The bucket info; [`BucketInfo::new`] removes all of it.
     #[must_use]
     pub fn bucket_info(mut self, info: BucketInfo) -> Self {
         self.bucket_info = Some(info);
         self
     }
 
-    /// Rules for browsers; [`CorsRules::default`] removes all.
+    /// CORS rules; [`CorsRules::default`] removes all.
     #[must_use]
     pub fn cors_rules(mut self, rules: CorsRules) -> Self {
         self.cors_rules = Some(rules);
         self
     }
 
-    /// The retention of files that come without one; [`DefaultRetention::none`] removes it. Needs
-    /// `writeBucketRetentions`, and files that can be locked.
+    /// The default retention of files; [`DefaultRetention::none`] removes it. Needs
+    /// `writeBucketRetentions`, and a bucket whose files can be locked.
     #[must_use]
     pub fn default_retention(mut self, retention: DefaultRetention) -> Self {
         self.default_retention = Some(retention);
         self
     }
 
-    /// How files are encrypted that don't say how; [`Encryption::none`] resets it to B2's own default, SSE-B2, and SSE-C is
-    /// refused. Needs `writeBucketEncryption`.
+    /// The default encryption of files. [`Encryption::none`] resets it to B2's own default, SSE-B2;
+    /// SSE-C is refused. Needs `writeBucketEncryption`.
     #[must_use]
     pub fn default_server_side_encryption(mut self, encryption: Encryption) -> Self {
         self.default_server_side_encryption = Some(encryption);
@@ -129,14 +131,16 @@ impl UpdateBucket {
         self
     }
 
-    /// Rules for what happens to files with time; [`LifecycleRules::default`] removes all.
+    /// Lifecycle rules: when files are hidden and deleted by themselves;
+    /// [`LifecycleRules::default`] removes all.
     #[must_use]
     pub fn lifecycle_rules(mut self, rules: LifecycleRules) -> Self {
         self.lifecycle_rules = Some(rules);
         self
     }
 
-    /// The bucket's part in replication; [`ReplicationConfiguration::none`] ends it. Needs `writeBucketReplications`.
+    /// The bucket's replication settings; [`ReplicationConfiguration::none`] ends replication.
+    /// Needs `writeBucketReplications`.
     #[must_use]
     pub fn replication_configuration(mut self, configuration: ReplicationConfiguration) -> Self {
         self.replication_configuration = Some(configuration);
@@ -194,8 +198,9 @@ impl Call for UpdateBucket {
         })
     }
 
-    /// Settings that replace settings can be sent twice. With a revision the second time is refused for the first one's
-    /// sake: that was ours if the bucket is one revision on and is as we wanted it.
+    /// Settings that replace settings can be sent twice. With a revision the second time is refused
+    /// for the first one's sake: that was ours if the bucket is one revision on and is as we wanted
+    /// it.
     async fn reconcile(
         &self,
         executor: &impl CallExecutor,

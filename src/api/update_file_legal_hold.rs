@@ -7,19 +7,20 @@ use super::call::{BillingClass, Call, CallMetadata, Subject};
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
-use crate::types::{Capability, FileId, LegalHold};
+use crate::types::{Capability, FileId, FileName, LegalHold, unchecked};
 
-/// Sets or lifts the legal hold of a version: `b2_update_file_legal_hold`. A version that is held can't be deleted,
-/// whatever its retention.
+/// Sets or lifts the legal hold of a version: `b2_update_file_legal_hold`. A version under legal
+/// hold can't be deleted, whatever its retention.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-update-file-legal-hold)
 ///
 /// # Errors
-/// `bucket_missing_file_lock` if the bucket's files can't be locked; [`Unauthorized`](crate::ErrorKind::Unauthorized)
-/// with `access_denied` if the key lacks the capability.
+/// `bucket_missing_file_lock` if the bucket's files can't be locked;
+/// [`Unauthorized`](crate::ErrorKind::Unauthorized) with `access_denied` if the key lacks the
+/// capability.
 ///
 /// # Cancellation
-/// As soon as the request has left, it may be done although the future was dropped.
+/// Once the request was sent, B2 may carry it out although the future was dropped.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UpdateFileLegalHold {
@@ -36,13 +37,14 @@ pub struct UpdatedFileLegalHold {
     /// Its id.
     pub file_id: FileId,
     /// Its name.
-    pub file_name: Box<str>,
-    /// Whether it is held.
+    #[serde(deserialize_with = "unchecked")]
+    pub file_name: FileName,
+    /// Whether it is under legal hold.
     pub legal_hold: LegalHold,
 }
 
 impl UpdateFileLegalHold {
-    /// Sets or lifts the hold of the version with this id, whose name has to be this.
+    /// Sets or lifts the legal hold of the version with this name and id.
     pub fn new(
         file_name: impl Into<String>,
         file_id: impl Into<FileId>,
@@ -75,7 +77,7 @@ impl Call for UpdateFileLegalHold {
     fn read(&self, reply: Reply) -> Result<UpdatedFileLegalHold, Error> {
         reply.json_about(|updated: &UpdatedFileLegalHold| {
             (&updated.file_id, &updated.legal_hold) == (&self.file_id, &self.legal_hold)
-                && *updated.file_name == *self.file_name
+                && updated.file_name == *self.file_name
         })
     }
 }

@@ -8,22 +8,23 @@ use super::echo::same_retention;
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
-use crate::types::{Capability, FileId, FileRetention};
+use crate::types::{Capability, FileId, FileName, FileRetention, unchecked};
 
 /// Sets, changes or removes the retention of a version: `b2_update_file_retention`.
 ///
-/// It can always be made longer, and governance can become compliance. In governance mode it can be made shorter or
-/// removed with [`bypass_governance`](Self::bypass_governance), in compliance mode by nobody.
+/// A retention can always be extended, and changed from governance to compliance mode. In
+/// governance mode it can be shortened or removed with
+/// [`bypass_governance`](Self::bypass_governance); in compliance mode it can't.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-update-file-retention)
 ///
 /// # Errors
-/// [`Unauthorized`](crate::ErrorKind::Unauthorized) with `access_denied` if the retention that there is does not allow
-/// it, or the key lacks the capability; `bucket_missing_file_lock` if the bucket's files can't be locked;
-/// `retain_until_timestamp_must_be_in_future`.
+/// [`Unauthorized`](crate::ErrorKind::Unauthorized) with `access_denied` if the retention that
+/// there is does not allow it, or the key lacks the capability; `bucket_missing_file_lock` if the
+/// bucket's files can't be locked; `retain_until_timestamp_must_be_in_future`.
 ///
 /// # Cancellation
-/// As soon as the request has left, it may be done although the future was dropped.
+/// Once the request was sent, B2 may carry it out although the future was dropped.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UpdateFileRetention {
@@ -42,15 +43,15 @@ pub struct UpdatedFileRetention {
     /// Its id.
     pub file_id: FileId,
     /// Its name.
-    pub file_name: Box<str>,
+    #[serde(deserialize_with = "unchecked")]
+    pub file_name: FileName,
     /// Until when it can't be deleted.
     #[serde(default)]
     pub file_retention: FileRetention,
 }
 
 impl UpdateFileRetention {
-    /// Gives this retention to the version with this id, whose name has to be this; [`FileRetention::none`] removes the
-    /// one that there is.
+    /// Sets the retention of the version with this name and id; [`FileRetention::none`] removes it.
     pub fn new(
         file_name: impl Into<String>,
         file_id: impl Into<FileId>,
@@ -95,7 +96,7 @@ impl Call for UpdateFileRetention {
     fn read(&self, reply: Reply) -> Result<UpdatedFileRetention, Error> {
         reply.json_about(|updated: &UpdatedFileRetention| {
             updated.file_id == self.file_id
-                && *updated.file_name == *self.file_name
+                && updated.file_name == *self.file_name
                 && same_retention(&self.file_retention, &updated.file_retention)
         })
     }

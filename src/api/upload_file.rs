@@ -18,23 +18,26 @@ use crate::types::{
     FileName, FileRetention, FileVersion, LegalHold, Restricted, RetentionMode, Sha1, Timestamp,
 };
 
-/// Uploads a file in one piece: `b2_upload_file`. At most 5,000,000,000 bytes; nothing at all is a file too.
+/// Uploads a file in one request: `b2_upload_file`. It has 0 to 5,000,000,000 bytes.
 ///
-/// The bytes are hashed while they are sent, B2 checks them against the hash, and the answer is checked against both.
-/// A name that exists gets one more version.
+/// The bytes are hashed while they are sent, B2 compares them with the SHA-1, and the client
+/// compares the response with both. A name that exists gets a new version.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-upload-file)
 ///
-/// The client gets the upload URL by itself, keeps it for the next upload, and gets another when one fails.
+/// The client obtains an upload URL by itself, reuses it for the next upload, and replaces it after
+/// a failure.
 ///
 /// # Errors
-/// A file with a retention or legal hold needs a bucket whose files can be locked (`bucket_missing_file_lock`) and a time
-/// to come (`retain_until_timestamp_must_be_in_future`); one with a time of its own an account that may give it
-/// (`custom_timestamp_not_allowed`) and no time to come (`custom_timestamp_invalid`).
+/// [`CapExceeded`](crate::ErrorKind::CapExceeded) if the account may store no more;
+/// [`Source`](crate::ErrorKind::Source) if the body can't be read.
+/// [`Rejected`](crate::ErrorKind::Rejected) with `bucket_missing_file_lock` if the bucket's files
+/// can't be locked, `retain_until_timestamp_must_be_in_future`, `custom_timestamp_not_allowed` if
+/// the account may not set a custom time, or `custom_timestamp_invalid` for one in the future.
 ///
 /// # Cancellation
-/// A file that did not arrive whole is not stored. If the future is dropped when the last byte has left, the file may
-/// be stored all the same.
+/// B2 does not store an incomplete file. If the future is dropped after the last byte was sent, the
+/// file may be stored.
 #[doc(alias = "put_object")]
 #[derive(Debug, Clone)]
 pub struct UploadFile {
@@ -51,7 +54,7 @@ pub struct UploadFile {
 }
 
 impl UploadFile {
-    /// Uploads `body` to this bucket, under this name.
+    /// Uploads `body` to this bucket as a file of this name.
     pub fn new(bucket_id: impl Into<BucketId>, file_name: FileName, body: impl Into<Body>) -> Self {
         Self {
             bucket_id: bucket_id.into(),
@@ -67,14 +70,14 @@ impl UploadFile {
         }
     }
 
-    /// The SHA-1 of the body, where it is known before; otherwise it is computed while the body is sent.
+    /// The SHA-1 of the body, if it is known; otherwise it is computed while the body is sent.
     #[must_use]
     pub fn content_sha1(mut self, sha1: Sha1) -> Self {
         self.content.known(sha1);
         self
     }
 
-    /// The source computes the SHA-1 while it is read.
+    /// The SHA-1 that the source computes while it is read.
     pub(crate) fn hashed_by_source(mut self, digest: Option<Digest>) -> Self {
         if let Some(digest) = digest {
             self.content.hashed_by_source(digest);
@@ -82,29 +85,29 @@ impl UploadFile {
         self
     }
 
-    /// Sends no SHA-1: nobody will notice when bytes change on the way, and what was sent can't be told from other bytes
-    /// when the answer is lost, so that it is sent again.
+    /// Sends no SHA-1. Bytes that change on the way go unnoticed, and after a lost response the
+    /// client can't recognize the upload, so it uploads again.
     #[must_use]
     pub fn do_not_verify(mut self) -> Self {
         self.content.do_not_verify();
         self
     }
 
-    /// The MIME type. Without it B2 goes by the ending of the name.
+    /// The MIME type. By default B2 derives it from the name's extension.
     #[must_use]
     pub fn content_type(mut self, content_type: ContentType) -> Self {
         self.content_type = content_type;
         self
     }
 
-    /// Notes that go with the file.
+    /// The file info: custom metadata of the file.
     #[must_use]
     pub fn file_info(mut self, info: FileInfo) -> Self {
         self.file_info = info;
         self
     }
 
-    /// A time of upload other than now; B2 has to allow it for the account.
+    /// A custom upload time instead of now. B2 has to enable this for the account.
     #[must_use]
     pub const fn custom_upload_timestamp(mut self, timestamp: Timestamp) -> Self {
         self.custom_upload_timestamp = Some(timestamp);
@@ -118,22 +121,23 @@ impl UploadFile {
         self
     }
 
-    /// Whether the file is held regardless of time. Needs `writeFileLegalHolds`.
+    /// Whether the file is under legal hold. Needs `writeFileLegalHolds`.
     #[must_use]
     pub fn legal_hold(mut self, hold: LegalHold) -> Self {
         self.legal_hold = Some(hold);
         self
     }
 
-    /// How the file is to be encrypted. An upload can't ask for [`EncryptionSetting::None`], which is refused.
+    /// How the file is to be encrypted. An upload can't ask for [`EncryptionSetting::None`], which
+    /// is refused.
     #[must_use]
     pub fn server_side_encryption(mut self, encryption: EncryptionSetting) -> Self {
         self.server_side_encryption = Some(encryption);
         self
     }
 
-    /// How many bytes the name and the notes may have together. Defaults to what B2 takes everywhere; for old buckets that
-    /// don't encrypt there is [`FileInfoLimit::Unencrypted`].
+    /// How many bytes the name and the file info may have together. Defaults to what B2 accepts in
+    /// every bucket; old buckets without encryption accept [`FileInfoLimit::Unencrypted`].
     #[must_use]
     pub const fn file_info_limit(mut self, limit: FileInfoLimit) -> Self {
         self.file_info_limit = limit;
@@ -158,7 +162,8 @@ impl Call for UploadFile {
         self.file_info.check_headers()?;
         if let Some(EncryptionSetting::None) = self.server_side_encryption {
             return Err(Error::invalid(
-                "an upload has no header for \"not encrypted\", and B2 encrypts everything but in old buckets",
+                "an upload has no header for \"not encrypted\", and B2 encrypts everything but \
+                 in old buckets",
             ));
         }
         self.content.check_len()
@@ -199,7 +204,7 @@ impl Call for UploadFile {
 
     fn read(&self, reply: Reply) -> Result<FileVersion, Error> {
         let file: FileVersion = reply.json()?;
-        if *file.file_name != *self.file_name.as_str() || file.bucket_id != self.bucket_id {
+        if file.file_name != *self.file_name.as_str() || file.bucket_id != self.bucket_id {
             return Err(Error::new(
                 ErrorKind::Integrity,
                 "B2 answers about another file than the one sent",
@@ -230,7 +235,8 @@ impl Call for UploadFile {
         self.content.is_spent()
     }
 
-    /// The newest file of this name is the one that was sent if it has the same bytes and is not older than the request.
+    /// The newest file of this name is the one that was sent if it has the same bytes and is not
+    /// older than the request.
     async fn reconcile(
         &self,
         executor: &impl CallExecutor,
@@ -282,8 +288,8 @@ impl UploadFile {
         wanted.difference(file)
     }
 
-    /// Whether a version with the right bytes has all that this upload gives it. What the bucket gives by default is not
-    /// asked about, and what the key may not read is not taken for right.
+    /// Whether a version with the right bytes has all that this upload gives it. What the bucket
+    /// gives by default is not asked about, and what the key may not read is not taken for right.
     fn describes(&self, version: &FileVersion) -> bool {
         let retention = self.file_retention.as_ref().map(|(mode, until)| {
             Restricted::Value(FileRetention {

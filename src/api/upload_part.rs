@@ -11,23 +11,25 @@ use super::target::Target;
 use crate::error::{Error, ErrorKind};
 use crate::types::{CustomerKey, FileId, Part, PartNumber, Sha1};
 
-/// Uploads a part of a large file: `b2_upload_part`. A part with this number that was there before is replaced.
+/// Uploads one part of a large file: `b2_upload_part`. It replaces an earlier part of the same
+/// number.
 ///
-/// Parts may come in any order. All but the last have at least
-/// [`absolute_minimum_part_size`](super::Session::absolute_minimum_part_size) bytes and all at most 5,000,000,000; B2
-/// checks the least only when the file is finished.
+/// Parts may be uploaded in any order. Each has at most 5,000,000,000 bytes, and all but the last
+/// at least [`absolute_minimum_part_size`](super::Session::absolute_minimum_part_size), which B2
+/// checks only when the file is finished.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-upload-part)
 ///
-/// The client gets the upload URL by itself, keeps it for the next part, and gets another when one fails.
+/// The client obtains an upload URL by itself, reuses it for the next part, and replaces it after a
+/// failure.
 ///
 /// # Cancellation
-/// A part that did not arrive whole is not stored. If the future is dropped when the last byte has left, it may be
-/// stored all the same; sending it again replaces it.
+/// B2 does not store an incomplete part. If the future is dropped after the last byte was sent, the
+/// part may be stored; uploading it again replaces it.
 ///
 /// # Errors
-/// [`CapExceeded`](crate::ErrorKind::CapExceeded) if the account's storage is full, `bad_request` if the large file was
-/// finished or cancelled.
+/// [`CapExceeded`](crate::ErrorKind::CapExceeded) if the account's storage is full, `bad_request`
+/// if the large file was finished or cancelled.
 #[derive(Debug, Clone)]
 pub struct UploadPart {
     file_id: FileId,
@@ -47,14 +49,14 @@ impl UploadPart {
         }
     }
 
-    /// The SHA-1 of the body, where it is known before; otherwise it is computed while the body is sent.
+    /// The SHA-1 of the body, if it is known; otherwise it is computed while the body is sent.
     #[must_use]
     pub fn content_sha1(mut self, sha1: Sha1) -> Self {
         self.content.known(sha1);
         self
     }
 
-    /// The source computes the SHA-1 while it is read.
+    /// The SHA-1 that the source computes while it is read.
     pub(crate) fn hashed_by_source(mut self, digest: Option<Digest>) -> Self {
         if let Some(digest) = digest {
             self.content.hashed_by_source(digest);
@@ -62,15 +64,15 @@ impl UploadPart {
         self
     }
 
-    /// Sends no SHA-1: nobody will notice when bytes change on the way, and what was sent can't be told from other bytes
-    /// when the answer is lost, so that it is sent again.
+    /// Sends no SHA-1. Bytes that change on the way go unnoticed, and after a lost response the
+    /// client can't recognize the upload, so it uploads again.
     #[must_use]
     pub fn do_not_verify(mut self) -> Self {
         self.content.do_not_verify();
         self
     }
 
-    /// The key that the large file was started with.
+    /// The customer's key (SSE-C) that the large file was started with.
     #[must_use]
     pub fn customer_key(mut self, key: CustomerKey) -> Self {
         self.customer_key = Some(key);

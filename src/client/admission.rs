@@ -1,5 +1,5 @@
-//! Admission: when an attempt may leave. Not while its endpoint is down, while all calls of its kind are paused, or while as
-//! many of them are in flight as B2 takes.
+//! Admission: when an attempt may leave. Not while its endpoint is down, while all calls of its
+//! kind are paused, or while as many of them are in flight as B2 takes.
 
 use std::time::{Duration, Instant};
 
@@ -14,11 +14,12 @@ use super::telemetry::log_shared_pause;
 use crate::api::CallKind;
 use crate::error::{Error, RetryStopReason};
 
-/// How long to wait for a permit. One that is held by a future which nobody polls is never released.
+/// How long to wait for a permit. One that is held by a future which nobody polls is never
+/// released.
 const MAX_PERMIT_WAIT: Duration = Duration::from_secs(60);
 
-/// Waits until the call may make an attempt: while its endpoint is down, while all calls of its kind are paused, and for a
-/// permit.
+/// Waits until the call may make an attempt: while its endpoint is down, while all calls of its
+/// kind are paused, and for a permit.
 pub(super) async fn admit<'a>(
     client: &'a Client,
     kind: CallKind,
@@ -51,8 +52,9 @@ pub(super) async fn admit<'a>(
     }
 }
 
-/// Waits while all calls of this kind are paused, up to a second longer so that they don't all return at once, and then for a
-/// permit. A call that has no time for that fails with the error that caused the pause.
+/// Waits while all calls of this kind are paused, up to a second longer so that they don't all
+/// return at once, and then for a permit. A call that has no time for that fails with the error
+/// that caused the pause.
 async fn acquire_permit<'a>(
     client: &'a Client,
     kind: CallKind,
@@ -92,7 +94,8 @@ async fn acquire_permit<'a>(
     }
 }
 
-/// Pauses all calls of this kind until `until`. It is logged once, however many calls are refused meanwhile.
+/// Pauses all calls of this kind until `until`. It is logged once, however many calls are refused
+/// meanwhile.
 pub(super) fn pause_kind(client: &Client, kind: CallKind, until: Instant, failure: &Error) {
     let now = client.now();
     if client.shared.limiter.pause(kind, now, until, failure) {

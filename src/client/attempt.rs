@@ -1,4 +1,5 @@
-//! [`AttemptContext`]: in whose name an attempt is made, where an upload goes, and what every request carries.
+//! [`AttemptContext`]: in whose name an attempt is made, where an upload goes, and what every
+//! request carries.
 
 use std::time::Duration;
 
@@ -22,8 +23,8 @@ use crate::api::{
 };
 use crate::error::Error;
 
-/// How long B2 may work before the head of its response: on an ordinary call, on one that moves files around, and on an
-/// upload once its last byte was sent.
+/// How long B2 may work before the head of its response: on an ordinary call, on one that moves
+/// files around, and on an upload once its last byte was sent.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 const LONG_RUNNING_HEAD_TIMEOUT: Duration = Duration::from_secs(1_200);
 const UPLOAD_HEAD_TIMEOUT: Duration = Duration::from_secs(120);
@@ -163,7 +164,8 @@ pub(super) fn build_request<C: Call>(
     Ok(request)
 }
 
-/// Sets what every request carries: user agent, encoding, deadlines. `left` is the time that is left to the call.
+/// Sets what every request carries: user agent, encoding, deadlines. `left` is the time that is
+/// left to the call.
 pub(super) fn apply_common_headers(
     client: &Client,
     metadata: &CallMetadata,

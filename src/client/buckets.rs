@@ -10,11 +10,13 @@ use crate::types::{BucketId, BucketName};
 impl Client {
     /// The id of the bucket with this name.
     ///
-    /// A key that is restricted to buckets knows their ids, so for them nothing is asked; such a key often may not list.
+    /// Makes one `b2_list_buckets` (class C). With a key that is restricted to buckets no call is
+    /// made: their ids came with the authorization.
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) if the account has no such bucket, [`Unauthorized`](ErrorKind::Unauthorized) if
-    /// the key is restricted to others.
+    /// [`NotFound`](ErrorKind::NotFound) if the account has no such bucket,
+    /// [`Unauthorized`](ErrorKind::Unauthorized) if the key is restricted to other buckets or lacks
+    /// `listBuckets`; and those of any [call](Self::call).
     pub async fn bucket_id(&self, name: &BucketName) -> Result<BucketId, Error> {
         self.find_bucket(name).await.map(|(id, _)| id)
     }
@@ -31,10 +33,16 @@ impl Client {
                 (its == *name).then(|| (bucket.id.clone(), its))
             });
             return ours.ok_or_else(|| {
-                let names: Vec<_> = allowed.iter().filter_map(|bucket| bucket.name.as_deref()).collect();
+                let names: Vec<_> = allowed
+                    .iter()
+                    .filter_map(|bucket| bucket.name.as_deref())
+                    .collect();
                 Error::new(
                     ErrorKind::Unauthorized,
-                    format!("the key is restricted to the buckets {names:?}, and \"{name}\" is none of them"),
+                    format!(
+                        "the key is restricted to the buckets {names:?}, and \"{name}\" is \
+                        none of them"
+                    ),
                 )
             });
         }

@@ -1,4 +1,4 @@
-//! [`ClientBuilder`]: what a client can be told.
+//! [`ClientBuilder`]: the settings of a client.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -30,14 +30,15 @@ impl Client {
         ClientBuilder::default()
     }
 
-    /// A client with the application key in the environment variables `B2_APPLICATION_KEY_ID` and `B2_APPLICATION_KEY`,
-    /// which B2's official tools read too. All else is as [`builder`](Self::builder) has it by default.
+    /// A client with the application key in the environment variables `B2_APPLICATION_KEY_ID` and
+    /// `B2_APPLICATION_KEY`, which B2's official tools read too. All else is as
+    /// [`builder`](Self::builder) has it by default.
     ///
     /// Nothing is sent yet: whether the key is good shows with the first call.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) if one of the variables is not set or can't be a key, or there is no default
-    /// backend since the feature `hyper` is off.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if one of the variables is not set or can't be a key,
+    /// or there is no default backend since the feature `hyper` is off.
     pub fn from_env() -> Result<Self, Error> {
         Self::builder()
             .credentials(Credentials::from_env()?)
@@ -47,9 +48,9 @@ impl Client {
 
 /// Sets up a [`Client`].
 ///
-/// It needs [`credentials`](Self::credentials), a [`session`](Self::session) or a
-/// [`download_authorization`](Self::download_authorization), and a [`backend`](Self::backend) where
-/// the feature `hyper` is off; the rest has defaults.
+/// Required are [`credentials`](Self::credentials), a [`session`](Self::session) or a
+/// [`download_authorization`](Self::download_authorization), and a [`backend`](Self::backend) if
+/// the feature `hyper` is disabled. Everything else has defaults.
 #[derive(Default)]
 #[must_use]
 pub struct ClientBuilder {
@@ -73,7 +74,8 @@ pub struct ClientBuilder {
     download_authorization: Option<(String, Secret)>,
 }
 
-/// What B2 is to make fail on purpose, so that a program can be tried against the real service.
+/// A failure that B2 simulates on request, so that a program can be tested against the real
+/// service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TestMode {
@@ -104,20 +106,21 @@ impl ClientBuilder {
         self
     }
 
-    /// A session to start with, and the version of the API that it was made for. When its token expires the account is
-    /// authorized anew, in that version, if there are credentials too.
+    /// A session to start with, and with it the version of the API that it was created for. When
+    /// its token expires, the account is authorized again if there are credentials too.
     pub fn session(mut self, session: Session) -> Self {
         self.session = Some(session);
         self
     }
 
-    /// A permission to download instead of an application key: `token` is that of a
-    /// [`DownloadAuthorization`](crate::api::DownloadAuthorization) that somebody with an account has created, and
-    /// `download_url` the origin of its links. The client can do nothing else then.
+    /// A download authorization instead of an application key: `token` is that of a
+    /// [`DownloadAuthorization`](crate::api::DownloadAuthorization) which somebody with an account
+    /// has created, and `download_url` the origin of its links. Such a client can download and
+    /// nothing else.
     ///
-    /// B2 takes such a token for downloads by name only: [`Client::download_by_name`] and
-    /// [`DownloadFileByName`](crate::api::DownloadFileByName). The latter can set the headers that are part of an
-    /// authorization, where it has any. When the token expires, downloads fail with
+    /// B2 accepts such a token for downloads by name only: [`Client::download_by_name`] and
+    /// [`DownloadFileByName`](crate::api::DownloadFileByName), which can also set response headers
+    /// that are part of an authorization. When the token expires, downloads fail with
     /// [`Credentials`](crate::ErrorKind::Credentials).
     ///
     /// ```
@@ -137,24 +140,27 @@ impl ClientBuilder {
         self
     }
 
-    /// The origin to download from instead of B2's own: a CDN, or a domain of yours in front of B2. It is used for all
-    /// downloads, for [public URLs](Session::public_url) and for links with an authorization, also after the account was
-    /// authorized again. Nothing else is sent there, so it needs no [`trust_host`](Self::trust_host).
+    /// The origin to download from instead of B2's own: a CDN, or a domain of yours in front of B2.
+    /// It is used for all downloads, for [public URLs](Session::public_url) and for links with an
+    /// authorization, also after the account was authorized again. Nothing else is sent there, so
+    /// it needs no [`trust_host`](Self::trust_host).
     ///
-    /// Its paths must be B2's: `/file/…` and, for downloads by id, `/b2api/…`; a download that was started by name
-    /// continues by name. It must permit on the `x-bz-` headers, which say which version of which file a response holds:
-    /// without them a download fails with [`Protocol`](crate::ErrorKind::Protocol). What a
-    /// [composition](crate::transfer::Compose) has to download is asked for by id and with the token, so it comes from B2's
-    /// own origin where this one is not to get the token.
+    /// Its paths must be B2's: `/file/…` and, for downloads by id, `/b2api/…`; a download that was
+    /// started by name continues by name. The origin has to pass on the `x-bz-` headers, which say
+    /// which version of which file a response holds: without them a download fails with
+    /// [`Protocol`](crate::ErrorKind::Protocol). A [composition](crate::transfer::Compose)
+    /// downloads by id and with the token, so it uses B2's own origin if this one is not to get the
+    /// token.
     pub fn download_origin(mut self, origin: impl Into<String>, token: OriginToken) -> Self {
         self.download_origin = Some((origin.into(), token));
         self
     }
 
-    /// The HTTP library to go through. Defaults to hyper, where the feature is on.
+    /// The backend: the HTTP library that sends the requests. Defaults to hyper if that feature is
+    /// enabled.
     ///
-    /// The client stands a [`CheckedClient`] before it, so a bare backend or wrapper needs no rules of its own. A closure is a
-    /// backend; what it needs goes into the future that it gives:
+    /// The client wraps it in a [`CheckedClient`], so a backend needs no checks of its own. A
+    /// closure is a backend too:
     ///
     /// ```
     /// # use std::sync::{Arc, atomic::{AtomicU64, Ordering}};
@@ -178,104 +184,114 @@ impl ClientBuilder {
         self
     }
 
-    /// Where to authorize: an origin. Defaults to `https://api.backblazeb2.com`; an emulator has its own.
+    /// The origin where accounts are authorized. Defaults to `https://api.backblazeb2.com`; an
+    /// emulator has its own.
     ///
-    /// Plain `http` is for loopback addresses only, unless [`allow_insecure_http`](Self::allow_insecure_http) is set.
+    /// Plain `http` is allowed for loopback addresses only, unless
+    /// [`allow_insecure_http`](Self::allow_insecure_http) is set.
     pub fn endpoint(mut self, origin: impl Into<String>) -> Self {
         self.endpoint = Some(origin.into());
         self
     }
 
-    /// The version of the API to speak. Defaults to that of the [`session`](Self::session), and without one to
-    /// [`ApiVersion::V4`].
+    /// The version of the API to speak. Defaults to that of the [`session`](Self::session), and
+    /// without one to [`ApiVersion::V4`].
     pub const fn api_version(mut self, version: ApiVersion) -> Self {
         self.version = Some(version);
         self
     }
 
-    /// The program's name and version, as `my-backup/1.2`, to stand before this crate's in `User-Agent`.
+    /// The program's name and version, such as `my-backup/1.2`, which precede this crate's in
+    /// `User-Agent`.
     pub fn user_agent(mut self, product: impl Into<String>) -> Self {
         self.user_agent = Some(product.into());
         self
     }
 
-    /// Sends keys, tokens and files over plain `http` to hosts other than this one. Anyone on the way can read them.
+    /// Allows plain `http` to hosts other than this machine. Anybody between can read keys, tokens
+    /// and files.
     pub const fn allow_insecure_http(mut self) -> Self {
         self.allow_insecure_http = true;
         self
     }
 
-    /// Trusts this host, beside the endpoint's own, with tokens when B2 names it in an answer.
+    /// Trusts this host with tokens, in addition to the endpoint's own, when a response of B2 names
+    /// it.
     pub fn trust_host(mut self, host: impl Into<String>) -> Self {
         self.trusted_hosts.push(host.into());
         self
     }
 
-    /// How long to go on when calls fail.
+    /// Retry limits and backoff. Defaults to [`RetryPolicy::default`].
     pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
         self.retry = policy;
         self
     }
 
-    /// How long nothing may move in the middle of an upload or a download while it is the server's turn. Defaults to 20
-    /// seconds. This holds for the bytes of a download too, which a [`RetryPolicy`]'s deadline does not reach.
+    /// How long an upload or a download may stall while it is the server's turn. Defaults to 20
+    /// seconds. It also applies to the bytes of a download, which a [`RetryPolicy`]'s deadline does
+    /// not cover.
     pub const fn stall_timeout(mut self, limit: Duration) -> Self {
         self.stall = Some(limit);
         self
     }
 
-    /// The minimum throughput of an upload or a download while it is the server's turn: so many bytes within so much
-    /// waiting. Defaults to 16 KiB per minute, [`Throughput::DEFAULT`]; 0 bytes disables it. A slower attempt is aborted and
-    /// retried as the [`RetryPolicy`] says.
+    /// The minimum throughput of an upload or a download while it is the server's turn: so many
+    /// bytes within so much waiting. Defaults to 16 KiB per minute, [`Throughput::DEFAULT`]; 0
+    /// bytes disables it. A slower attempt is aborted and retried as the [`RetryPolicy`] says.
     ///
-    /// Time in which the source isn't ready, nobody reads, or a [bandwidth limit](Self::bandwidth_limit) holds the bytes back
-    /// does not count.
+    /// Time in which the source isn't ready, nobody reads, or a [bandwidth
+    /// limit](Self::bandwidth_limit) holds the bytes back does not count.
     pub const fn throughput(mut self, least: Throughput) -> Self {
         self.throughput = least;
         self
     }
 
-    /// Asks B2 to make something fail on purpose, with every request: `X-Bz-Test-Mode`.
+    /// Asks B2 to simulate failures, with `X-Bz-Test-Mode` in every request.
     pub const fn test_mode(mut self, mode: TestMode) -> Self {
         self.test_mode = Some(mode);
         self
     }
 
-    /// Where chance begins, so that a test can be repeated. Defaults to a place that nobody knows.
+    /// The seed of the random number generator (jitter, unique ids), for tests that have to be
+    /// repeatable. Defaults to a random one.
     pub const fn rng_seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
     }
 
-    /// How many bytes the transfers of this client and its clones may hold in memory, all together: the parts of sources
-    /// that come once, such as streams. Without it each transfer holds as many parts as it has under way.
+    /// How many bytes all transfers of this client and its clones together may hold in memory:
+    /// parts of non-replayable sources, such as streams. By default each transfer holds as many
+    /// parts as it has in progress.
     ///
-    /// Who would hold more waits, and who came first goes first. A part larger than the budget waits until it is alone. A
-    /// transfer that holds bytes and is not polled keeps the others waiting.
+    /// Transfers that need more wait, first come, first served. A part larger than the budget waits
+    /// until it is alone. A transfer that holds bytes and is not polled blocks the others.
     pub const fn memory_budget(mut self, bytes: u64) -> Self {
         self.memory_budget = Some(bytes);
         self
     }
 
-    /// How many bytes of files may move in a second, up and down together, over all transfers of this client and its
-    /// clones. Without it there is no limit. What is small beside files, as the calls and their answers, does not count.
+    /// How many bytes of files all transfers of this client and its clones together may send and
+    /// receive per second. Unlimited by default. Requests and responses of the API don't count.
     pub const fn bandwidth_limit(mut self, bytes_per_second: u64) -> Self {
         self.bandwidth_limit = Some(bytes_per_second);
         self
     }
 
-    /// The client.
+    /// Builds the client. Nothing is sent yet.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) if something is missing or wrong, [`Untrusted`](crate::ErrorKind::Untrusted)
-    /// if the endpoint is one that no key should be sent to, or the session leads elsewhere.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if something is missing or wrong,
+    /// [`Untrusted`](crate::ErrorKind::Untrusted) if the endpoint must not get a key, or the
+    /// session names an origin that is not the endpoint's.
     pub fn build(self) -> Result<Client, Error> {
         let is_for_downloads_only = self.download_authorization.is_some();
         let (mut session, mut endpoint) = (self.session, self.endpoint);
         match self.download_authorization {
             Some(_) if self.credentials.is_some() || session.is_some() => {
                 return Err(Error::invalid(
-                    "the client has a download authorization, and credentials or a session beside it",
+                    "the client has a download authorization, and credentials or a session \
+                     beside it",
                 ));
             }
             Some((download_url, token)) => {

@@ -1,4 +1,5 @@
-//! The loop through which every call goes: authorize, build, wait for admission, send, classify, and again.
+//! The loop through which every call goes: authorize, build, wait for admission, send, classify,
+//! and again.
 
 use std::future::Future;
 use std::pin::pin;
@@ -24,10 +25,11 @@ use crate::error::{Error, RetryStopReason};
 impl Client {
     /// Makes one call.
     ///
-    /// The account is authorized first if it was not before, and again when B2 says that the token has expired. Transient
-    /// errors are retried with backoff, as the [`RetryPolicy`](crate::RetryPolicy) says. Where the response was lost, the
-    /// client asks B2 whether the call has taken effect before it is made again, so that nothing is done twice that would
-    /// do harm.
+    /// The account is authorized first if it was not before, and again when B2 says that the token
+    /// has expired. Transient errors are retried with backoff, as the
+    /// [`RetryPolicy`](crate::RetryPolicy) says. Where the response was lost, the client asks B2
+    /// whether the call has taken effect before it is made again, so that nothing is done twice
+    /// that would do harm.
     ///
     /// ```
     /// # use b2kit::{Client, Error, api::GetFileInfo, types::FileId};
@@ -38,12 +40,13 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// Any [`ErrorKind`](crate::ErrorKind) but `Destination` and `ShutDown`. [`Error::is_retryable`] says whether it makes
-    /// sense to try later, [`Error::may_have_taken_effect`] whether B2 may have carried out the call all the same.
+    /// Any [`ErrorKind`](crate::ErrorKind) but `Destination` and `ShutDown`.
+    /// [`Error::is_retryable`] says whether it makes sense to try later,
+    /// [`Error::may_have_taken_effect`] whether B2 may have carried out the call all the same.
     ///
     /// # Cancellation
-    /// Dropping the future closes the connection. B2 may still carry out what it has received by then; each call's page
-    /// says what that leaves behind.
+    /// Dropping the future closes the connection. B2 may still carry out what it has received by
+    /// then; each call's page says what that leaves behind.
     pub async fn call<C: Call>(&self, call: C) -> Result<C::Output, Error> {
         run(self, &call).await
     }

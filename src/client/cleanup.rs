@@ -1,4 +1,4 @@
-//! Hiding, showing and deleting, made of several calls.
+//! Hiding, unhiding and deleting, which take several calls.
 
 use std::pin::pin;
 
@@ -12,23 +12,26 @@ use crate::api::{
 use crate::error::{Error, ErrorKind};
 use crate::types::{Action, BucketId, FileName, FileVersion, Timestamp};
 
-/// Whether a helper that deletes does it, or only says what it would delete.
+/// Whether a deletion is carried out, or only listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeleteMode {
-    /// It only says so.
+    /// Lists what would be deleted.
     DryRun,
-    /// It does it, so many at a time.
+    /// Deletes, several versions at a time.
     Delete {
-        /// How many calls are under way at once; 0 is taken as 1.
+        /// How many calls are made at a time; 0 is taken as 1.
         concurrency: usize,
     },
 }
 
 impl Client {
-    /// Hides a file. One that is hidden already, or not there at all, is left as it is: then this gives `None`.
+    /// Hides a file, and returns the hide marker. Returns `None` if it is hidden already or does
+    /// not exist.
     ///
     /// # Errors
-    /// As [`HideFile`], those two apart.
+    /// [`Unauthorized`](ErrorKind::Unauthorized) if the key lacks `writeFiles` or is restricted to
+    /// other names; [`NotFound`](ErrorKind::NotFound) with `bad_bucket_id` if there is no such
+    /// bucket; and those of any [call](Self::call).
     pub async fn hide(
         &self,
         bucket_id: &BucketId,
@@ -47,16 +50,32 @@ impl Client {
         }
     }
 
-    /// Shows a hidden file again, by deleting the marker that hides it. One that is not hidden is left as it is: then
-    /// this gives `None`.
+    /// Unhides a file, by deleting the markers on top of its newest version. Returns the newest marker; a file that is not
+    /// hidden is left as it is: then this gives `None`.
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) if there is no version of this name, or as the calls.
+    /// [`NotFound`](ErrorKind::NotFound) if there is no version of this name that could be shown, or as the calls.
     pub async fn unhide(
         &self,
         bucket_id: &BucketId,
         name: &FileName,
     ) -> Result<Option<FileVersion>, Error> {
+        let mut markers = self.markers_on_top(bucket_id, name).await?;
+        let newest = markers.first().cloned();
+        // The newest goes last: until then nothing has changed for anybody.
+        while let Some(marker) = markers.pop() {
+            self.call(DeleteFileVersion::new(marker.file_name.as_str(), &marker.file_id))
+                .await?;
+        }
+        Ok(newest)
+    }
+
+    /// The markers above the newest version of this name that has bytes, the newest first.
+    async fn markers_on_top(
+        &self,
+        bucket_id: &BucketId,
+        name: &FileName,
+    ) -> Result<Vec<FileVersion>, Error> {
         let versions = ListFileVersions::new(bucket_id)
             .start_file_name(name.as_str())
             .prefix(name.as_str())
@@ -65,29 +84,29 @@ impl Client {
         let versions = self
             .paginate(versions)
             .try_filter_map(|row| future::ready(Ok(row.into_version())))
-            .try_take_while(|version| future::ready(Ok(*version.file_name == *name.as_str())))
+            .try_take_while(|version| future::ready(Ok(version.file_name == *name.as_str())))
             .try_filter(|version| future::ready(version.action != Action::Start));
-        let Some(newest) = pin!(versions).try_next().await? else {
-            return Err(Error::new(
-                ErrorKind::NotFound,
-                format!("the bucket has no version of {:?}", name.as_str()),
-            ));
-        };
-        if newest.action != Action::Hide {
-            return Ok(None);
+        let (mut versions, mut markers) = (pin!(versions), Vec::new());
+        while let Some(version) = versions.try_next().await? {
+            if version.action != Action::Hide {
+                return Ok(markers);
+            }
+            markers.push(version);
         }
-        self.call(DeleteFileVersion::new(&*newest.file_name, &newest.file_id))
-            .await?;
-        Ok(Some(newest))
+        Err(Error::new(
+            ErrorKind::NotFound,
+            format!("the bucket has no version of {:?} to show", name.as_str()),
+        ))
     }
 
-    /// Deletes all versions of all files whose names begin with `prefix`: hide markers and unfinished large files too.
+    /// Deletes all versions of all files whose names begin with `prefix`: hide markers and
+    /// unfinished large files too.
     ///
-    /// Gives each version with what became of it; after a failure it goes on with the others. An empty prefix is the
-    /// whole bucket.
+    /// Yields each version with its outcome, and continues with the others after a failure. An
+    /// empty prefix is the whole bucket.
     ///
     /// # Errors
-    /// An error that is not about one version, as from the listing, is the last item.
+    /// An error that is not about a single version, such as one of the listing, is the last item.
     pub fn delete_all_versions(
         &self,
         bucket_id: &BucketId,
@@ -101,7 +120,7 @@ impl Client {
         each(versions, mode, move |version| {
             let (client, call) = (
                 client.clone(),
-                DeleteFileVersion::new(&*version.file_name, &version.file_id),
+                DeleteFileVersion::new(version.file_name.as_str(), &version.file_id),
             );
             async move { client.call(call).await.map(drop) }
         })
@@ -109,11 +128,11 @@ impl Client {
 
     /// Cancels the unfinished large files that were started before `before`.
     ///
-    /// An upload that is still under way is unfinished too, so leave it the time that it may take. Gives each file with
-    /// what became of it; after a failure it goes on with the others.
+    /// Uploads in progress are unfinished too, so choose a time before which none can have started.
+    /// Yields each file with its outcome, and continues with the others after a failure.
     ///
     /// # Errors
-    /// An error that is not about one file, as from the listing, is the last item.
+    /// An error that is not about a single file, such as one of the listing, is the last item.
     pub fn cancel_unfinished_large_files(
         &self,
         bucket_id: &BucketId,

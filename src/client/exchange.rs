@@ -129,7 +129,8 @@ fn lost_in_the_middle(error: HttpError) -> Error {
     Error::http(error).with_effect(true)
 }
 
-/// Remembers the secrets in the request, which no error may show. The tokens in `Authorization` are known already.
+/// Remembers the secrets in the request, which no error may show. The tokens in `Authorization` are
+/// known already.
 fn learn_secrets<C: Call>(client: &Client, call: &C, headers: &HeaderMap) {
     let sensitive = headers
         .iter()

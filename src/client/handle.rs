@@ -29,10 +29,12 @@ use crate::error::Error;
 use crate::types::Secret;
 use crate::types::{BucketName, Timestamp};
 
-/// A client for one B2 account: authorization, retries, checks, and the limits that all its calls share.
+/// A client for one B2 account: authorization, retries, checks, and the limits that all its calls
+/// share.
 ///
-/// Clones are cheap and share everything: the session, upload URLs, limits and counters. Make one client for each account and
-/// clone it. It is `Send` and `Sync`, and spawns nothing, so a call makes progress only while its future is polled.
+/// Clones are cheap and share everything: the session, upload URLs, limits and counters. Make one
+/// client for each account and clone it. It is `Send` and `Sync`, and spawns nothing, so a call
+/// makes progress only while its future is polled.
 ///
 /// ```
 /// # use b2kit::backend::emulator::Emulator;
@@ -81,7 +83,8 @@ pub(super) struct Shared {
     pub(super) redactor: Redactor,
     /// The bytes that transfers may hold, where there is a memory budget.
     pub(super) memory: Option<Arc<Semaphore>>,
-    /// The files that transfers may have open; set when the first one is opened. `None` is any number.
+    /// The files that transfers may have open; set when the first one is opened. `None` is any
+    /// number.
     #[cfg(feature = "fs")]
     pub(super) files: std::sync::OnceLock<Option<Arc<Semaphore>>>,
     /// Where there is a limit.
@@ -115,7 +118,8 @@ impl Client {
         }
     }
 
-    /// An error as it may leave the client, without secrets. Not before: what is classified are B2's own words.
+    /// An error as it may leave the client, without secrets. Not before: what is classified are
+    /// B2's own words.
     pub(crate) fn redacted(&self, error: Error) -> Error {
         let redactor = &self.shared.redactor;
         error.redacted(
@@ -134,8 +138,9 @@ impl Client {
         self.shared.downloads_by_name
     }
 
-    /// The key that signs what is left on the local disk. It is derived from the application key, or from the session's token
-    /// where the client has only a session: then no later process has it.
+    /// The key that signs what is left on the local disk. It is derived from the application key,
+    /// or from the session's token where the client has only a session: then no later process has
+    /// it.
     #[cfg(feature = "fs")]
     pub(crate) fn signing_key(&self) -> SigningKey {
         let of_this_client = || SigningKey::derived_from(&Secret::new(self.unique()));
@@ -155,7 +160,8 @@ impl Client {
         format!("{:016x}{:016x}", rng.u64(..), rng.u64(..))
     }
 
-    /// A time that is not later than B2's own and earlier by a minute at most, if B2 has said lately what time it is.
+    /// A time that is not later than B2's own and earlier by a minute at most, if B2 has said
+    /// lately what time it is.
     pub(crate) fn server_time(&self) -> Option<Timestamp> {
         self.shared.server_clock.not_later_than(self.now())
     }
@@ -185,7 +191,8 @@ impl Shared {
             .f64()
     }
 
-    /// Warns once if this machine's clock is wrong. Nothing in the client depends on it, but the user's code may.
+    /// Warns once if this machine's clock is wrong. Nothing in the client depends on it, but the
+    /// user's code may.
     pub(super) fn compare_clocks(&self) {
         let (here, now) = (self.timer.wall_clock(), self.timer.now());
         if let Some(seconds_ahead) = self.server_clock.skew(here, now) {

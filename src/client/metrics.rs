@@ -1,19 +1,20 @@
-//! [`CallCounts`]: what a client's calls cost.
+//! [`CallCounts`]: a client's requests by billing class.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::api::BillingClass;
 
-/// How many requests a client has made to an end, by what B2 charges for them. Attempts that failed count too, unless
-/// nothing of them was sent; those whose future was dropped do not, though B2 may charge for them.
+/// How many requests a client has completed, by billing class. Failed attempts count too, unless
+/// nothing was sent. Requests whose future was dropped don't count, though B2 may bill them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CallCounts {
     /// Requests of class A: free.
     pub class_a: u64,
-    /// Requests of class B: reading files.
+    /// Requests of class B: reads of files.
     pub class_b: u64,
-    /// Requests of class C: the rest. A listing of more than a thousand rows is charged as several, and counted as one.
+    /// Requests of class C: everything else. A page of more than a thousand rows is billed as
+    /// several calls, and counted as one.
     pub class_c: u64,
 }
 

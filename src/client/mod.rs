@@ -1,13 +1,16 @@
-//! What B2 expects of a well-behaved caller: authorization, and the loop through which every call goes.
+//! What B2 expects of a well-behaved caller: authorization, and the loop through which every call
+//! goes.
 //!
 //! Left to others: what a call says ([`api`](crate::api)), and how a request reaches a server
 //! ([`b2kit_core`](crate::HttpClient)).
 //!
-//! In the order in which a call meets them: `call_loop` is the loop; `attempt` says in whose name an attempt is made, where it
-//! goes and which headers it has; `admission` lets it go; `exchange` sends it. Beneath them stand three rooms: `auth` (the
-//! session, what its key may do, where its token may be sent), `retry` (what a failure means, whether another attempt follows,
-//! and when all calls wait together) and `limits` (memory, bandwidth, open files). `paginate`, `buckets`, `cleanup` and
-//! `orphans` are made of calls. `handle` is the [`Client`] itself, which the others add their methods to.
+//! In the order in which a call meets them: `call_loop` is the loop; `attempt` says in whose name
+//! an attempt is made, where it goes and which headers it has; `admission` lets it go; `exchange`
+//! sends it. Beneath them stand three rooms: `auth` (the session, what its key may do, where its
+//! token may be sent), `retry` (what a failure means, whether another attempt follows, and when all
+//! calls wait together) and `limits` (memory, bandwidth, open files). `paginate`, `buckets`,
+//! `cleanup` and `orphans` are made of calls. `handle` is the [`Client`] itself, which the others
+//! add their methods to.
 
 // In the order in which the documentation of `Client` lists their methods.
 mod builder;

@@ -1,4 +1,5 @@
-//! Orphans: large files that dropped and failed uploads of this client have left on the server, and how they are cancelled.
+//! Orphans: large files that dropped and failed uploads of this client have left on the server, and
+//! how they are cancelled.
 
 use std::time::Duration;
 
@@ -18,7 +19,8 @@ const CONCURRENCY: usize = 4;
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 impl Client {
-    /// The large files that uploads of this client and its clones have started and not finished, those in progress included.
+    /// The large files that uploads of this client and its clones have started and not finished,
+    /// those in progress included.
     ///
     /// It knows nothing of other processes: what those left is found by
     /// [`ListUnfinishedLargeFiles`].
@@ -28,14 +30,14 @@ impl Client {
         all.into_iter().map(|one| one.unfinished).collect()
     }
 
-    /// Cancels the large files that dropped and failed uploads of this client and its clones have left, so that B2 doesn't
-    /// charge for their parts.
+    /// Cancels the large files that dropped and failed uploads of this client and its clones have
+    /// left, so that B2 doesn't charge for their parts.
     ///
-    /// One that B2 may have finished is never cancelled: B2 is asked, and if it is not a file it is kept for resuming. Uploads
-    /// in progress and those that keep their parts are not touched.
+    /// One that B2 may have finished is never cancelled: B2 is asked, and if it is not a file it is
+    /// kept for resuming. Uploads in progress and those that keep their parts are not touched.
     ///
-    /// Returns those that could not be dealt with, each with the reason; they stay in [`unfinished`](Self::unfinished) for
-    /// another attempt.
+    /// Returns those that could not be dealt with, each with the reason; they stay in
+    /// [`unfinished`](Self::unfinished) for another attempt.
     ///
     /// # Cancellation
     /// What was not reached stays in [`unfinished`](Self::unfinished).
@@ -60,10 +62,11 @@ impl Client {
         failed.collect().await
     }
 
-    /// Refuses new transfers, waits for those in progress until `deadline` has passed at most, and cancels orphaned uploads
-    /// with the time that is left. Returns what is unfinished after that.
+    /// Refuses new transfers, waits for those in progress until `deadline` has passed at most, and
+    /// cancels orphaned uploads with the time that is left. Returns what is unfinished after that.
     ///
-    /// A transfer makes progress only while its own future is polled: poll them beside this one, or drop them before.
+    /// A transfer makes progress only while its own future is polled: poll them beside this one, or
+    /// drop them before.
     pub async fn shutdown(&self, deadline: Duration) -> Vec<Unfinished> {
         self.shared.unfinished_uploads.close();
         let work = async {
@@ -80,8 +83,9 @@ impl Client {
         }
     }
 
-    /// Registers a large file that is about to be started, or that is resumed. `upload_id` is what its file info has, so that
-    /// it is found even if its id is never known; empty if there was no room for it.
+    /// Registers a large file that is about to be started, or that is resumed. `upload_id` is what
+    /// its file info has, so that it is found even if its id is never known; empty if there was no
+    /// room for it.
     pub(crate) fn register_upload(
         &self,
         bucket_id: &BucketId,
@@ -144,8 +148,8 @@ impl Client {
         Ok(())
     }
 
-    /// The large files with this upload id. Not those whose ids are known: they are registered themselves, and may be in
-    /// progress.
+    /// The large files with this upload id. Not those whose ids are known: they are registered
+    /// themselves, and may be in progress.
     async fn find_unfinished(&self, orphan: &Registered) -> Result<Vec<FileId>, Error> {
         let unfinished = &orphan.unfinished;
         let list =
@@ -153,7 +157,7 @@ impl Client {
         let mut files = self.paginate(list);
         let mut found = Vec::new();
         while let Some(file) = files.try_next().await? {
-            if *file.file_name == *unfinished.file_name
+            if file.file_name == *unfinished.file_name
                 && file.file_info.get(UPLOAD_ID) == Some(&*orphan.upload_id)
             {
                 found.push(file.file_id);

@@ -1,4 +1,4 @@
-//! Listings of any length, as one stream.
+//! Listings of any length as one stream.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -13,11 +13,12 @@ use crate::api::Paged;
 use crate::error::{Error, ErrorKind, RetryStopReason};
 
 impl Client {
-    /// Makes a paged call page by page, as one stream of its items. A page is asked for when the items of the one
-    /// before are used up.
+    /// Turns a paged call into one stream of its results. A page is requested when the results of
+    /// the one before are used up.
     ///
-    /// An empty page is not the end, and a folder that B2 gives again at the beginning of a page is left out. Pages have a thousand items, which is what B2 charges as one call, unless the call says
-    /// otherwise.
+    /// Empty pages are skipped, and a folder that B2 repeats at the beginning of a page is left
+    /// out. Pages have a thousand results, which B2 bills as one call, unless the call sets another
+    /// size.
     ///
     /// ```
     /// # use b2kit::{Client, Error, api::ListFileNames, types::BucketId};
@@ -30,12 +31,13 @@ impl Client {
     /// # Ok(()) }
     /// ```
     ///
-    /// With a deadline of yours ([`RetryPolicy::deadline`](crate::RetryPolicy::deadline)) each page has it, and so has each
-    /// item, however many empty pages there are before it.
+    /// A [`RetryPolicy::deadline`](crate::RetryPolicy::deadline) applies to each page, and to each
+    /// result, however many empty pages precede it.
     ///
     /// # Errors
-    /// The stream ends after an error. A page that does not fit the question, or leads back to where the list was before, is
-    /// a [`Protocol`](ErrorKind::Protocol) error.
+    /// The stream ends after an error: those of the [call](Self::call), and
+    /// [`Protocol`](ErrorKind::Protocol) if a page does not fit the request or leads back to an
+    /// earlier page.
     pub fn paginate<C: Paged + 'static>(
         &self,
         call: C,
@@ -131,7 +133,8 @@ struct Pages<C: Paged> {
     client: Client,
     next: Next<C>,
     last: Option<C::Cursor>,
-    /// A cursor that was passed. It moves on at every power of two, so that any circle comes back to it.
+    /// A cursor that was passed. It moves on at every power of two, so that any circle comes back
+    /// to it.
     landmark: Option<C::Cursor>,
     asked: u64,
 }

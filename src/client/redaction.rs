@@ -1,12 +1,12 @@
-//! [`Redactor`]: everything that a client must not show, and how it is taken out of what a server says.
+//! [`Redactor`]: the secrets of a client, which are removed from the texts in errors.
 //!
-//! A server may repeat a secret in an error, and not only the one that came with the request: the key of the login in any
-//! call, the token of another upload. It may also encode what it repeats. So there is one place that knows the secrets of all
-//! calls, and instead of looking for each of them in each of its forms it decodes the text in each way: as it is; with
-//! escapes undone (percent, JSON, HTML, twice over); then runs of hexadecimal digits and of base64, wherever they may begin.
-//! Each of these is gone through once, whatever there is to be found.
+//! A server may repeat a secret in an error, encoded in any way, and not only one of the same
+//! request. So one redactor knows the secrets of all calls. Instead of searching for each secret in
+//! each encoding, it decodes the text in each way: as it is; with escapes undone (percent, JSON,
+//! HTML, twice); and runs of hexadecimal digits and of base64 at any offset. Each decoded text is
+//! searched once for all secrets.
 //!
-//! It happens when an error leaves the client, after all judging: what is judged are B2's own words.
+//! Errors are redacted when they leave the client, after they were classified.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -21,15 +21,16 @@ use crate::types::Secret;
 /// What stands in a secret's place.
 const MASK: &str = "[redacted]";
 
-/// A secret is found by its last bytes: the first ones are the same in all tokens of an account. What is shorter is not
-/// looked for: to mask it would hide nothing, and spoil every text.
+/// A secret is found by its last bytes: the first ones are the same in all tokens of an account.
+/// What is shorter is not looked for: to mask it would hide nothing, and spoil every text.
 const TAIL: usize = 4;
 
-/// Tokens and keys that are remembered, besides those that the client was built with; the oldest go first. A client of which
-/// more uploads than this are under way forgets tokens that are in use.
+/// Tokens and keys that are remembered, besides those that the client was built with; the oldest go
+/// first. A client of which more uploads than this are under way forgets tokens that are in use.
 const MAX_LEARNED: usize = 4_096;
 
-/// What a user chose as a secret may be a word, and stand in a code. What is as long as this is no word.
+/// What a user chose as a secret may be a word, and stand in a code. What is as long as this is no
+/// word.
 const MIN_TOKEN_LEN: usize = 24;
 
 /// No more of a text is gone through; who shows it shows less than this.
@@ -78,7 +79,8 @@ impl Redactor {
         without(text, &hidden)
     }
 
-    /// The same for a name, which may have a user's word in it that is a secret elsewhere: tokens and keys are no words.
+    /// The same for a name, which may have a user's word in it that is a secret elsewhere: tokens
+    /// and keys are no words.
     pub(super) fn redacted_name(&self, name: &str) -> String {
         let name = beginning(name, MAX_TEXT);
         let hidden = self
@@ -107,7 +109,8 @@ impl fmt::Debug for Redactor {
     }
 }
 
-/// A secret as it stands, and what it stands for where it is base64 itself: a customer's key, a name and a password.
+/// A secret as it stands, and what it stands for where it is base64 itself: a customer's key, a
+/// name and a password.
 fn forms(secret: &Secret) -> Vec<Zeroizing<Vec<u8>>> {
     let text = secret.expose();
     let bare = text.strip_prefix("Basic ").unwrap_or(text);
@@ -236,7 +239,8 @@ impl View {
         })
     }
 
-    /// Runs of digits of so many bits, each without its first `skip`, and a zero between two of them.
+    /// Runs of digits of so many bits, each without its first `skip`, and a zero between two of
+    /// them.
     fn decoded(&self, skip: usize, bits: u32, digit: impl Fn(u8) -> Option<u8>) -> Self {
         let mut view = Self::empty(self.bytes.len());
         let (mut skipped, mut buffer, mut held) = (0, 0_u32, 0);

@@ -1,4 +1,5 @@
-//! [`SigningKey`]: a secret of this user's, by which a later process knows what an earlier one has left on the local disk.
+//! [`SigningKey`]: a secret of this user's, by which a later process knows what an earlier one has
+//! left on the local disk.
 
 use std::fmt;
 
@@ -11,10 +12,11 @@ use crate::types::Secret;
 /// What a key of this kind is derived for. Another format of what it signs takes another word.
 const PURPOSE: &[u8] = b"b2kit: names and states of partial downloads, 1";
 
-/// A key that is derived from the application key, so that every process of this user has it, and no disk.
+/// A key that is derived from the application key, so that every process of this user has it, and
+/// no disk.
 ///
-/// Whoever can put files on the disk, by a name in a bucket or as another user of the machine, can't sign with it, and what
-/// is signed tells nothing of the application key.
+/// Whoever can put files on the disk, by a name in a bucket or as another user of the machine,
+/// can't sign with it, and what is signed tells nothing of the application key.
 #[derive(Clone)]
 pub(crate) struct SigningKey(Zeroizing<[u8; 32]>);
 

@@ -1,4 +1,4 @@
-//! What a program hears of its calls through `tracing`: a span for each, and an event for what happens to it.
+//! Telemetry through `tracing`: a span for each call, and events for its attempts.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,14 +11,14 @@ use crate::api::{Call, CallKind};
 use crate::error::Error;
 use crate::types::{BucketName, Shown};
 
-/// What all calls of one transfer are about.
+/// What all calls of a transfer are about.
 #[derive(Debug)]
 pub(super) struct TransferLabel {
     bucket: Option<BucketName>,
     file: Box<str>,
 }
 
-/// Which call it is, and what it is about.
+/// A call's name, and what it is about.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CallLabel<'a> {
     call: &'static str,
@@ -65,7 +65,7 @@ impl<'a> CallLabel<'a> {
         debug_span!("b2", call = self.call, bucket, file, part = self.part)
     }
 
-    /// Says in the error what it is about.
+    /// Adds the file and part to an error.
     pub(super) fn add_to(&self, error: Error) -> Error {
         let error = match self.file {
             Some(file) => error.about(file),
@@ -77,8 +77,8 @@ impl<'a> CallLabel<'a> {
         }
     }
 
-    /// An attempt failed, and there will be another. From the second time on that is worth a warning, unless all wait
-    /// together: then there is one for all of them.
+    /// An attempt failed and another follows. From the second failure on this is a warning, unless
+    /// all calls wait together: then there is one warning for all.
     pub(super) fn log_retry(&self, failure: &Error, (attempt, of): (u32, u32), wait: Wait) {
         let b2 = failure.b2();
         let (status, code) = (failure.status(), b2.map(|b2| display(Shown(&b2.code))));
@@ -114,7 +114,7 @@ impl<'a> CallLabel<'a> {
         }
     }
 
-    /// An attempt failed, and what comes next is something else than another.
+    /// An attempt failed, and something else than another attempt follows.
     pub(super) fn log_failure(&self, failure: &Error, attempt: u32, elapsed: Duration) {
         let b2 = failure.b2();
         debug!(
@@ -148,7 +148,7 @@ impl fmt::Display for Wait {
     }
 }
 
-/// All calls of a kind wait from now on.
+/// All calls of a kind are paused.
 pub(super) fn log_shared_pause(kind: CallKind, pause: Duration, failure: &Error) {
     let what = match kind {
         CallKind::Authorize | CallKind::Read | CallKind::Write => "calls of the API",

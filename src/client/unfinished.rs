@@ -1,8 +1,10 @@
-//! [`UnfinishedUploads`]: the large files that uploads of this client have started and not finished.
+//! [`UnfinishedUploads`]: the large files that uploads of this client have started and not
+//! finished.
 //!
-//! B2 keeps the parts of an unfinished large file, and charges for them, until somebody cancels it. An upload that fails
-//! cancels its own; one that is dropped can't, since a drop can't wait for a response. So each is registered before it is
-//! started, and what remains registered can be cancelled later (`orphans`).
+//! B2 keeps the parts of an unfinished large file, and charges for them, until somebody cancels it.
+//! An upload that fails cancels its own; one that is dropped can't, since a drop can't wait for a
+//! response. So each is registered before it is started, and what remains registered can be
+//! cancelled later (`orphans`).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,7 +18,8 @@ pub struct Unfinished {
     pub bucket_id: BucketId,
     /// Its name.
     pub file_name: String,
-    /// Its id; `None` where this client does not know it, since the upload was dropped first or the response was lost.
+    /// Its id; `None` where this client does not know it, since the upload was dropped first or the
+    /// response was lost.
     pub file_id: Option<FileId>,
     /// Whether somebody is still working on it.
     pub state: UnfinishedState,
@@ -31,10 +34,13 @@ pub enum UnfinishedState {
     /// Its upload was dropped, or failed and could not cancel it.
     /// [`Client::cancel_orphaned_uploads`](crate::Client::cancel_orphaned_uploads) will.
     Orphaned,
-    /// Its upload failed or was dropped, and was told to keep it so that it can be resumed. This client never cancels it.
+    /// Its upload failed or was dropped, and was told to keep it so that it can be resumed. This
+    /// client never cancels it.
     Kept,
-    /// Its upload was dropped, or lost B2's response, while B2 was finishing the file. It may be a file by now, so it is never
-    /// cancelled; [`Client::cancel_orphaned_uploads`](crate::Client::cancel_orphaned_uploads) asks B2 what it is.
+    /// Its upload was dropped, or lost B2's response, while B2 was finishing the file. It may be a
+    /// file by now, so it is never cancelled;
+    /// [`Client::cancel_orphaned_uploads`](crate::Client::cancel_orphaned_uploads) asks B2 what it
+    /// is.
     Unknown,
 }
 
@@ -54,11 +60,13 @@ struct State {
 pub(super) struct Registered {
     pub(super) number: u64,
     pub(super) unfinished: Unfinished,
-    /// The upload id in its file info, by which a large file is found whose id is not known. May be empty.
+    /// The upload id in its file info, by which a large file is found whose id is not known. May be
+    /// empty.
     pub(super) upload_id: String,
 }
 
-/// The registration of one upload. Dropping it leaves the large file registered, in the state that the upload was in.
+/// The registration of one upload. Dropping it leaves the large file registered, in the state that
+/// the upload was in.
 #[derive(Debug)]
 pub(crate) struct UploadEntry {
     registry: Arc<UnfinishedUploads>,

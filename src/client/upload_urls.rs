@@ -1,8 +1,9 @@
-//! [`UploadUrls`]: the upload URLs that are free.
+//! [`UploadUrls`]: the pool of upload URLs.
 //!
-//! An upload URL takes one upload at a time. So it is taken out for one upload, and comes back only when that upload has
-//! succeeded: a failed or dropped one has spoilt it, and B2 may still be reading from it. A second attempt never takes
-//! one from here, since all that lie here may have gone bad together; it gets a fresh one.
+//! An upload URL accepts one upload at a time. So it is taken out for one upload, and returned only
+//! after a success: after a failed or dropped upload B2 may still be reading from it. A second
+//! attempt never takes a URL from the pool, since all of them may have become invalid together; it
+//! gets a fresh one.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,13 +13,13 @@ use std::time::{Duration, Instant};
 use crate::api::{UploadPartUrl, UploadTarget, UploadUrl};
 use crate::types::Secret;
 
-/// B2 lets them live for 24 hours.
+/// They are valid for 24 hours.
 const MAX_AGE: Duration = Duration::from_secs(23 * 3_600);
 
-/// Buckets and large files that are remembered; the one that was used the longest ago goes first.
+/// Targets that have pooled URLs; the least recently used is evicted.
 const MAX_PLACES: usize = 100;
 
-/// The upload URLs that are free.
+/// The pool.
 #[derive(Default)]
 pub(super) struct UploadUrls(Mutex<HashMap<UploadTarget, Free>>);
 
@@ -27,7 +28,7 @@ struct Free {
     used: Instant,
 }
 
-/// An upload URL that belongs to one upload. Dropping it throws it away.
+/// An upload URL that is taken out for one upload. Dropping it discards it.
 pub(super) struct Lease {
     pub(super) url: String,
     pub(super) token: Secret,
@@ -53,7 +54,7 @@ impl Lease {
 }
 
 impl UploadUrls {
-    /// Takes out a URL for this place, if one is free.
+    /// Takes out a URL for this target, if there is one.
     pub(super) fn take(&self, place: &UploadTarget, now: Instant) -> Option<Lease> {
         let mut places = self.lock();
         let free = places.get_mut(place)?;
@@ -63,7 +64,7 @@ impl UploadUrls {
             .find(|lease| now.saturating_duration_since(lease.born) < MAX_AGE)
     }
 
-    /// Gives back a URL to which an upload has succeeded.
+    /// Returns a URL after a successful upload.
     pub(super) fn give_back(&self, place: UploadTarget, lease: Lease, now: Instant) {
         let mut places = self.lock();
         if places.len() >= MAX_PLACES && !places.contains_key(&place) {

@@ -1,12 +1,53 @@
-//! [`BucketHandle`]: a bucket to put files in and take files out of.
+//! [`BucketHandle`]: the bucket that a transfer belongs to. What a program can do with one is in
+//! `bucket`.
 
 use std::fmt;
 
 use crate::client::Client;
-use crate::error::Error;
 use crate::types::{BucketId, BucketName};
 
-/// A bucket, by its name and id, and the client that reaches it. Clones are cheap.
+/// A bucket of an account: its name, its id, and the client that reaches it. Clones are cheap; it
+/// is `Send` and `Sync`.
+///
+/// Made by [`Client::bucket`], [`Client::create_bucket`] and [`Client::get_or_create_bucket`];
+/// [`new`](Self::new) makes one from a known id without a request.
+///
+/// B2 keeps every version of a file until it is deleted. Uploading a name again adds a version on
+/// top, hiding a file adds a marker on top, and deleting the top brings back what is beneath. So
+/// everything that deletes has to be told which versions, and it deletes by name *and* id: never a
+/// version that was not there when it looked.
+///
+/// A listing shows what is there while it runs, page by page. Methods that list and then change
+/// something say what happens if somebody else changes it in between.
+///
+/// ```
+/// # use b2kit::{Client, Credentials, Error, backend::emulator::Emulator};
+/// # use b2kit::types::BucketType;
+/// use b2kit::DeleteScope;
+/// use futures::TryStreamExt;
+/// # futures::executor::block_on(async {
+/// # let emulator = Emulator::new();
+/// # let credentials = Credentials::new(emulator.key_id(), emulator.key())?;
+/// # let b2 = Client::builder().credentials(credentials).endpoint(emulator.url()).backend(emulator).build()?;
+///
+/// let bucket = b2.create_bucket("holiday-photos", BucketType::AllPrivate).await?;
+/// bucket.upload("2026/cat.txt", "meow").await?;
+/// bucket.upload("2026/cat.txt", "purr").await?; // a second version, on top
+///
+/// let file = bucket.stat("2026/cat.txt").await?.expect("it was uploaded");
+/// assert_eq!(file.content_length, 4);
+/// assert_eq!(bucket.download("2026/cat.txt").text(100).await?, "purr");
+///
+/// let versions: Vec<_> = bucket.versions("2026/").try_collect().await?;
+/// assert_eq!(versions.len(), 2);
+/// bucket.delete("2026/cat.txt", DeleteScope::NewestVersion).await?;
+/// assert_eq!(bucket.download("2026/cat.txt").text(100).await?, "meow"); // it came back
+///
+/// bucket.delete("2026/cat.txt", DeleteScope::AllVersions).await?;
+/// assert!(!bucket.exists("2026/cat.txt").await?);
+/// bucket.delete_bucket().await?;
+/// # Ok::<(), Error>(()) }).unwrap();
+/// ```
 #[derive(Clone)]
 pub struct BucketHandle {
     client: Client,
@@ -14,33 +55,22 @@ pub struct BucketHandle {
     name: BucketName,
 }
 
-impl Client {
-    /// The bucket with this name, to put files in and take files out of. The handle has the name as B2 spells it.
-    ///
-    /// # Errors
-    /// As [`bucket_id`](Self::bucket_id), and [`Invalid`](crate::ErrorKind::Invalid) for what is no bucket's name.
-    pub async fn bucket(&self, name: &str) -> Result<BucketHandle, Error> {
-        let name = BucketName::new(name)?;
-        let (id, name) = self.find_bucket(&name).await?;
-        Ok(BucketHandle::new(self.clone(), id, name))
-    }
-}
-
 impl BucketHandle {
-    /// A bucket whose id is known already: nothing is asked.
+    /// A bucket whose id is known already. Makes no request, so neither id nor name is checked.
     #[must_use]
     pub const fn new(client: Client, id: BucketId, name: BucketName) -> Self {
         Self { client, id, name }
     }
 
-    /// The client.
+    /// The client that makes this bucket's calls: for [`Client::call`], and what belongs to the
+    /// account.
     #[must_use]
     pub const fn client(&self) -> &Client {
         &self.client
     }
 
     /// The same bucket, for what is done with this file of it.
-    pub(super) fn about(&self, file: &str) -> Self {
+    pub(crate) fn about(&self, file: &str) -> Self {
         Self {
             client: self.client.for_file(Some(&self.name), file),
             ..self.clone()

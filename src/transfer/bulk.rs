@@ -1,101 +1,11 @@
 //! Many files at once, each with its own outcome.
 
-use std::future::IntoFuture;
-
 use futures_core::Stream;
 use futures_util::StreamExt as _;
 
 use crate::api::DeleteFileVersion;
 use crate::client::Client;
 use crate::error::Error;
-use crate::transfer::bucket::BucketHandle;
-use crate::transfer::download::Downloaded;
-use crate::transfer::upload::{Upload, Uploaded};
-
-impl BucketHandle {
-    /// Uploads a file for each input, up to `concurrency` at a time. Returns each input with its
-    /// outcome, in the order of completion; one failure doesn't stop the others.
-    ///
-    /// `upload` turns an input into an [`Upload`], when it is the input's turn. A concurrency of 0
-    /// counts as 1. Each upload sends several parts at once itself, see [`Upload::concurrency`].
-    ///
-    /// ```
-    /// # use b2kit::{BucketHandle, Error};
-    /// # use futures::{StreamExt, stream};
-    /// # async fn upload(bucket: BucketHandle) {
-    /// let days = stream::iter(["monday", "tuesday", "wednesday"]);
-    /// let mut outcomes = bucket.upload_many(days, 10, |bucket, day| bucket.upload(*day, "sunny"));
-    /// while let Some((day, outcome)) = outcomes.next().await {
-    ///     match outcome {
-    ///         Ok(uploaded) => println!("{day}: {} bytes", uploaded.file.content_length),
-    ///         Err(error) => eprintln!("{day}: {error}"),
-    ///     }
-    /// }
-    /// # }
-    /// ```
-    ///
-    /// # Cancellation
-    /// Dropping the stream drops the uploads in progress; see [`Upload`](Upload#cancellation).
-    pub fn upload_many<T, S, F>(
-        &self,
-        inputs: S,
-        concurrency: usize,
-        upload: F,
-    ) -> impl Stream<Item = (T, Result<Uploaded, Error>)> + Send + Unpin + use<T, S, F>
-    where
-        T: Send,
-        S: Stream<Item = T> + Send,
-        F: Fn(&Self, &T) -> Upload + Send,
-    {
-        let bucket = self.clone();
-        run_each(inputs, concurrency, move |input| {
-            upload(&bucket, input).into_future()
-        })
-    }
-}
-
-impl BucketHandle {
-    /// Downloads a file for each input, up to `concurrency` at a time. Returns each input with its
-    /// outcome, in the order of completion; one failure doesn't stop the others.
-    ///
-    /// `download` turns an input into a download that has a destination, when it is the input's
-    /// turn. A concurrency of 0 counts as 1.
-    ///
-    /// ```
-    /// # use b2kit::{BucketHandle, Error};
-    /// # use futures::{StreamExt, io, stream};
-    /// # async fn download(bucket: BucketHandle) {
-    /// let days = stream::iter(["monday", "tuesday", "wednesday"]);
-    /// let mut outcomes = bucket.download_many(days, 10, |bucket, day| {
-    ///     bucket.download(*day).to_writer(io::sink())
-    /// });
-    /// while let Some((day, outcome)) = outcomes.next().await {
-    ///     match outcome {
-    ///         Ok(downloaded) => println!("{day}: {} bytes", downloaded.bytes),
-    ///         Err(error) => eprintln!("{day}: {error}"),
-    ///     }
-    /// }
-    /// # }
-    /// ```
-    ///
-    /// # Cancellation
-    /// Dropping the stream drops the downloads in progress, as the method that made each says.
-    pub fn download_many<T, S, F, W>(
-        &self,
-        inputs: S,
-        concurrency: usize,
-        download: F,
-    ) -> impl Stream<Item = (T, Result<Downloaded, Error>)> + Send + Unpin + use<T, S, F, W>
-    where
-        T: Send,
-        S: Stream<Item = T> + Send,
-        F: Fn(&Self, &T) -> W + Send,
-        W: Future<Output = Result<Downloaded, Error>> + Send,
-    {
-        let bucket = self.clone();
-        run_each(inputs, concurrency, move |input| download(&bucket, input))
-    }
-}
 
 impl Client {
     /// Deletes a file version for each input, up to `concurrency` at a time. Returns each input
@@ -109,7 +19,7 @@ impl Client {
     /// # use futures::{StreamExt, stream};
     /// # async fn delete(b2: Client, old: Vec<FileVersion>) {
     /// let outcomes = b2.delete_many(stream::iter(old), 10, |version| {
-    ///     DeleteFileVersion::new(&*version.file_name, &version.file_id)
+    ///     DeleteFileVersion::new(version.file_name.as_str(), &version.file_id)
     /// });
     /// let failed: Vec<_> = outcomes
     ///     .filter_map(async |(version, outcome)| outcome.err().map(|error| (version, error)))
@@ -142,7 +52,7 @@ impl Client {
 }
 
 /// Runs `work` for each input, several at a time.
-fn run_each<T, W>(
+pub(crate) fn run_each<T, W>(
     inputs: impl Stream<Item = T> + Send,
     concurrency: usize,
     work: impl Fn(&T) -> W + Send,

@@ -4,7 +4,7 @@
 //! within that drop. What a dropped or failed upload leaves at B2 is in the client's ledger of
 //! unfinished uploads.
 //!
-//! - `bucket`: the handle on which transfers begin; `buckets`: to list and create them
+//! - `bucket`: the handle that each transfer holds; what a program calls is in the layer above
 //! - `upload`: planning, resuming, hashing first, non-replayable streams
 //! - `download`: to streams, writers and local paths; ranges side by side, verification
 //! - `copy`: what B2 copies: whole files, and files composed of byte ranges and local data
@@ -18,9 +18,8 @@
 //!
 //! No module imports one that imports it.
 
-mod bucket;
-mod buckets;
-mod bulk;
+pub(crate) mod bucket;
+pub(crate) mod bulk;
 mod copy;
 mod create;
 #[cfg(feature = "fs")]
@@ -36,10 +35,10 @@ mod source;
 mod source_error;
 mod upload;
 
-pub use bucket::BucketHandle;
 pub use copy::{
     Compose, ComposePlan, ComposeSource, Composed, ComposedPart, Copied, CopySource, FileCopy,
 };
+pub(crate) use create::discard_abandoned;
 pub use create::{CREATE_STAGES, Create, CreateSlot, Created, is_create_stage};
 pub use download::{DownloadStream, Downloaded, FileDownload, Verified};
 pub use large_file::OnFailure;

@@ -20,7 +20,7 @@ open_enum! {
     BucketType {
         /// Everybody.
         AllPublic = "allPublic",
-        /// Who has a key or a download authorization.
+        /// Holders of a key or a download authorization.
         AllPrivate = "allPrivate",
         /// A snapshot, made in Backblaze's web interface.
         Snapshot = "snapshot",
@@ -33,7 +33,8 @@ open_enum! {
 
 /// A bucket and its settings.
 ///
-/// It can be written as JSON, in B2's own words. What B2 doesn't say is left out again, unless it was set since.
+/// It serializes to B2's own JSON. Fields that B2 left out are left out again, unless they were set
+/// since.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Bucket {
@@ -42,20 +43,20 @@ pub struct Bucket {
     /// Its id.
     pub bucket_id: BucketId,
     /// Its name.
-    pub bucket_name: Box<str>,
-    /// Who may download its files; a word of no letters where B2 doesn't say.
+    pub bucket_name: BucketName,
+    /// Who may download its files; an empty word where B2 doesn't say.
     pub bucket_type: BucketType,
-    /// What its owner noted about it.
+    /// The bucket info: custom metadata.
     pub bucket_info: BucketInfo,
-    /// Rules for browsers.
+    /// CORS rules.
     pub cors_rules: CorsRules,
-    /// Rules for what happens to files with time.
+    /// Lifecycle rules: when files are hidden and deleted by themselves.
     pub lifecycle_rules: LifecycleRules,
-    /// As `s3`: the bucket can be used through the S3 API.
+    /// Such as `s3`: the bucket can be used through the S3 API.
     pub options: Vec<String>,
-    /// Counts the changes of its settings.
+    /// A number that grows with every change of the settings.
     pub revision: u64,
-    /// How files are encrypted that don't say how.
+    /// The default encryption of files.
     pub default_server_side_encryption: Restricted<Encryption>,
     /// Object Lock.
     pub file_lock_configuration: Restricted<FileLockConfiguration>,
@@ -64,7 +65,8 @@ pub struct Bucket {
     lacks: Lacks,
 }
 
-/// What B2 left out, so that it is left out when the bucket is written again. It says nothing of the bucket.
+/// What B2 left out, so that it is left out when the bucket is written again. It says nothing of
+/// the bucket.
 #[derive(Debug, Clone, Copy)]
 struct Lacks {
     info: bool,
@@ -125,7 +127,7 @@ impl<'de> Deserialize<'de> for Bucket {
         Ok(Self {
             account_id: wire.account_id.into_owned(),
             bucket_id: wire.bucket_id.into_owned(),
-            bucket_name: wire.bucket_name.into(),
+            bucket_name: BucketName::new_unchecked(wire.bucket_name),
             bucket_type: wire
                 .bucket_type
                 .map_or_else(|| BucketType::from(""), Cow::into_owned),
@@ -149,7 +151,7 @@ impl Serialize for Bucket {
         let wire = Wire {
             account_id: Cow::Borrowed(&self.account_id),
             bucket_id: Cow::Borrowed(&self.bucket_id),
-            bucket_name: Cow::Borrowed(&self.bucket_name),
+            bucket_name: Cow::Borrowed(self.bucket_name.as_str()),
             bucket_type: (!is_unsaid).then_some(Cow::Borrowed(&self.bucket_type)),
             bucket_info: unless(lacks.info, &self.bucket_info, &BucketInfo::default()),
             cors_rules: unless(lacks.cors, &self.cors_rules, &CorsRules::default()),
@@ -202,7 +204,7 @@ impl Bucket {
     /// The name, for other calls. It is B2's own, so it is not checked again.
     #[must_use]
     pub fn name(&self) -> BucketName {
-        BucketName::new_unchecked(&*self.bucket_name)
+        self.bucket_name.clone()
     }
 }
 
@@ -214,7 +216,7 @@ pub struct FileLockConfiguration {
     /// Whether files can be locked. It can't be switched off again.
     #[serde(default)]
     pub is_file_lock_enabled: bool,
-    /// The retention of files that come without one.
+    /// The default retention of files.
     #[serde(default)]
     pub default_retention: DefaultRetention,
 }

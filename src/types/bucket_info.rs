@@ -1,33 +1,35 @@
-//! [`BucketInfo`]: what a bucket's owner noted about it.
+//! [`BucketInfo`]: custom metadata of a bucket.
 
 use std::collections::BTreeMap;
-use std::ops::{Deref, Index};
+use std::ops::Index;
 
 use serde::{Deserialize, Serialize};
 
 use super::rules::{Shown, is_reserved};
 use crate::error::Error;
 
-/// The notes that go with a bucket: at most ten, with keys of 50 and values of 10,000 bytes.
+/// Bucket info: custom metadata of a bucket. At most ten entries, with keys of up to 50 and values
+/// of up to 10,000 bytes.
 ///
-/// Keys are kept in lower case, as B2 keeps them, and found whatever their case. `cache-control` is the one key that B2
-/// understands: it holds for the bucket's downloads.
+/// Keys are stored in lower case, as B2 does, and looked up whatever their case. B2 interprets one
+/// key: `cache-control` is a header of the bucket's downloads.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct BucketInfo(BTreeMap<String, String>);
 
 impl BucketInfo {
-    /// No notes.
+    /// No entries.
     #[must_use]
     pub const fn new() -> Self {
         Self(BTreeMap::new())
     }
 
-    /// Adds a note, or replaces the one with this key.
+    /// Adds an entry, or replaces the one with this key.
     ///
     /// # Errors
-    /// If the key has no or more than 50 bytes or begins with `b2-`, which B2 keeps for itself, the value has more than
-    /// 10,000, or it would be the eleventh.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the key is not 1 to 50 bytes long or begins with
+    /// `b2-`, which B2 reserves, the value is longer than 10,000 bytes, or it would be the eleventh
+    /// entry.
     pub fn with(mut self, key: impl Into<String>, value: impl Into<String>) -> Result<Self, Error> {
         let (key, value) = (folded(key.into()), value.into());
         let broken = if is_reserved(&key) {
@@ -52,8 +54,9 @@ impl BucketInfo {
         )))
     }
 
-    /// Takes notes unchecked, for where B2 allows more than this version of the crate knows. Keys are put in lower case; of
-    /// two that differ in nothing else, the one that is already in lower case stays, or the last.
+    /// Takes entries unchecked, in case B2 allows more than this version of the crate knows. Keys
+    /// are changed to lower case; of two that differ only in case, the one in lower case wins, or
+    /// the last.
     #[must_use]
     pub fn unchecked(notes: BTreeMap<String, String>) -> Self {
         // Upper case sorts before lower, so that is what comes last.
@@ -67,6 +70,23 @@ impl BucketInfo {
         self.find(key).map(String::as_str)
     }
 
+    /// All keys with their values, in the order of the keys.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (&**key, &**value))
+    }
+
+    /// How many entries there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     fn find(&self, key: &str) -> Option<&String> {
         match self.0.get(key) {
             None if key.bytes().any(|byte| byte.is_ascii_uppercase()) => {
@@ -76,19 +96,11 @@ impl BucketInfo {
         }
     }
 
-    /// The notes without the one with this key, whatever its case.
+    /// The same without the entry with this key, whatever its case.
     #[must_use]
     pub fn without(mut self, key: &str) -> Self {
         self.0.remove(&key.to_ascii_lowercase());
         self
-    }
-}
-
-impl Deref for BucketInfo {
-    type Target = BTreeMap<String, String>;
-
-    fn deref(&self) -> &BTreeMap<String, String> {
-        &self.0
     }
 }
 

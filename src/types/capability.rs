@@ -3,7 +3,7 @@
 use super::open_enum::open_enum;
 
 open_enum! {
-    /// One thing that an application key may do.
+    /// A capability: one thing that an application key may do.
     Capability {
         /// List the account's keys.
         ListKeys = "listKeys",
@@ -49,7 +49,7 @@ open_enum! {
         ListFiles = "listFiles",
         /// Download files, see their information, and copy from them.
         ReadFiles = "readFiles",
-        /// Make download authorizations for others.
+        /// Create download authorizations.
         ShareFiles = "shareFiles",
         /// Upload, copy to and hide files; list the parts of unfinished ones.
         WriteFiles = "writeFiles",
@@ -65,7 +65,7 @@ open_enum! {
         WriteFileLegalHolds = "writeFileLegalHolds",
         /// Shorten or remove a retention in governance mode.
         BypassGovernance = "bypassGovernance",
-        /// Everything, in the Partner and Computer Backup APIs.
+        /// Everything in the Partner and Computer Backup APIs.
         All = "all",
     }
 }

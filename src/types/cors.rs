@@ -1,4 +1,4 @@
-//! [`CorsRule`]: what scripts from elsewhere may do with a bucket's files.
+//! [`CorsRule`]: what scripts from other origins may do with a bucket's files.
 
 use serde::{Deserialize, Serialize};
 
@@ -30,32 +30,33 @@ open_enum! {
     }
 }
 
-/// What scripts from elsewhere may do with a bucket's files from within a browser.
+/// A CORS rule: what scripts from other origins may do with a bucket's files in a browser.
 ///
-/// B2 goes through a bucket's rules in their order, and the first that matches a request decides.
+/// The first of a bucket's rules that matches a request decides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct CorsRule {
     /// The rule's name: 6 to 50 letters, digits and `-`, unique in the bucket.
     pub cors_rule_name: String,
-    /// The origins it is for: `https://example.com`, `https://*.example.com`, `https` for all with TLS, or `*` for all.
+    /// The origins it is for: `https://example.com`, `https://*.example.com`, `https` for all with
+    /// TLS, or `*` for all.
     pub allowed_origins: Vec<String>,
     /// The operations it allows.
     pub allowed_operations: Vec<CorsOperation>,
-    /// The request headers it allows: whole names, beginnings as `x-bz-info-*`, or `*` for all.
+    /// The request headers it allows: names, prefixes such as `x-bz-info-*`, or `*` for all.
     #[serde(default, deserialize_with = "null_is_empty")]
     pub allowed_headers: Vec<String>,
     /// The response headers that scripts may see.
     #[serde(default, deserialize_with = "null_is_empty")]
     pub expose_headers: Vec<String>,
-    /// How long a browser may remember the answer: 0 to 86,400 seconds.
+    /// How long a browser may cache the answer: 0 to 86,400 seconds.
     pub max_age_seconds: u32,
 }
 
 impl CorsRule {
-    /// A rule with this name that allows these operations to scripts from these origins. Browsers remember it for an
-    /// hour.
+    /// A rule with this name that allows these operations to scripts from these origins. Browsers
+    /// cache it for an hour.
     pub fn new<O: Into<String>>(
         name: impl Into<String>,
         allowed_origins: impl IntoIterator<Item = O>,
@@ -88,7 +89,7 @@ impl CorsRule {
         self
     }
 
-    /// How long a browser may remember the answer: 0 to 86,400 seconds.
+    /// How long a browser may cache the answer: 0 to 86,400 seconds.
     #[must_use]
     pub const fn max_age_seconds(mut self, seconds: u32) -> Self {
         self.max_age_seconds = seconds;
@@ -171,7 +172,8 @@ fn origins(origins: &[String]) -> Option<String> {
         });
         if !whole && origin != "*" && origin != "https" {
             return Some(format!(
-                "{} is no origin: those are as \"https://example.com\", with at most one '*' in the domain, or \
+                "{} is no origin: those are as \"https://example.com\", with at most one '*' in \
+                 the domain, or \
                  \"https\", or \"*\"",
                 Shown(origin)
             ));
@@ -197,7 +199,7 @@ fn headers(headers: &[String]) -> Option<String> {
 }
 
 rules! {
-    /// A bucket's rules for browsers: at most 100, in the order in which B2 goes through them.
+    /// A bucket's CORS rules: at most 100. The first that matches a request decides.
     CorsRules of CorsRule, check
 }
 open_rules!(CorsRules);
@@ -286,7 +288,7 @@ mod tests {
         ] {
             let error = CorsRules::new([rule.clone()]).unwrap_err().to_string();
             assert!(error.contains(told), "{error}");
-            assert_eq!(&*CorsRules::unchecked([rule.clone()]), [rule]);
+            assert_eq!(CorsRules::unchecked([rule.clone()]).as_slice(), [rule]);
         }
         let two = CorsRules::new([rule(), rule()]).unwrap_err();
         assert_eq!(two.to_string(), "two CORS rules have the name \"my-rule\"");

@@ -1,4 +1,4 @@
-//! [`Sha1`] and [`Md5`]: the digests by which B2 tells whether bytes arrived as they left.
+//! [`Sha1`] and [`Md5`]: the digests that B2 checks bytes with.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,7 +16,7 @@ macro_rules! digest {
         pub struct $name([u8; $bytes]);
 
         impl $name {
-            /// A digest that was computed elsewhere.
+            /// A digest from its bytes.
             #[must_use]
             pub const fn from_bytes(bytes: [u8; $bytes]) -> Self {
                 Self(bytes)
@@ -89,11 +89,11 @@ macro_rules! digest {
 }
 
 digest! {
-    /// A SHA-1 digest. It finds accidents, not attacks.
+    /// A SHA-1 digest. It detects accidental changes, not attacks.
     Sha1, 20, "a SHA-1 is 40"
 }
 digest! {
-    /// An MD5 digest. B2 computes it; this crate only shows it.
+    /// An MD5 digest, which B2 computes. This crate does not.
     Md5, 16, "an MD5 is 32"
 }
 
@@ -107,12 +107,12 @@ impl Sha1 {
     }
 }
 
-/// Computes a [`Sha1`] from bytes that come in pieces.
+/// Computes a [`Sha1`] incrementally.
 #[derive(Debug, Clone, Default)]
 pub struct Sha1Hasher(sha1::Sha1);
 
 impl Sha1Hasher {
-    /// Takes the next bytes in.
+    /// Adds the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }

@@ -1,4 +1,4 @@
-//! How long what is made for others is good: keys and download authorizations.
+//! How long keys and download authorizations are valid.
 
 use std::time::Duration;
 
@@ -20,7 +20,8 @@ macro_rules! seconds {
             /// Checks a duration. A fraction of a second is cut off.
             ///
             /// # Errors
-            /// If it is shorter than a second or longer than [`MAX`](Self::MAX).
+            /// [`Invalid`](crate::ErrorKind::Invalid) if it is shorter than a second or longer than
+            /// [`MAX`](Self::MAX).
             pub fn new(duration: Duration) -> Result<Self, Error> {
                 Self::from_secs(duration.as_secs())
             }
@@ -28,7 +29,7 @@ macro_rules! seconds {
             /// Checks a number of seconds.
             ///
             /// # Errors
-            /// If it is 0 or more than [`MAX`](Self::MAX).
+            /// [`Invalid`](crate::ErrorKind::Invalid) if it is 0 or more than [`MAX`](Self::MAX).
             pub fn from_secs(seconds: u64) -> Result<Self, Error> {
                 match u32::try_from(seconds) {
                     Ok(seconds @ 1..=$max) => Ok(Self(seconds)),
@@ -63,11 +64,11 @@ macro_rules! seconds {
 }
 
 seconds! {
-    /// How long a key is good: 1 second to just under 1,000 days.
+    /// How long a key is valid: 1 second to just under 1,000 days.
     KeyDuration, 86_399_999, "a key"
 }
 seconds! {
-    /// How long a download authorization is good: 1 second to a week.
+    /// How long a download authorization is valid: 1 second to a week.
     DownloadDuration, 604_800, "a download authorization"
 }
 

@@ -1,4 +1,4 @@
-//! Server-side encryption: what is asked for, and what B2 says was done.
+//! Server-side encryption: settings for requests, and what B2 reports.
 
 use std::fmt;
 
@@ -15,11 +15,11 @@ use super::secret::Secret;
 use crate::error::Error;
 
 open_enum! {
-    /// Who holds the key.
+    /// The mode: who holds the key.
     EncryptionMode {
-        /// Backblaze does.
+        /// Backblaze holds it (SSE-B2).
         SseB2 = "SSE-B2",
-        /// The customer does, and sends it with each request.
+        /// The customer holds it and sends it with each request (SSE-C).
         SseC = "SSE-C",
     }
 }
@@ -32,13 +32,14 @@ open_enum! {
     }
 }
 
-/// How something is encrypted, as B2 says it; and what a bucket's default encryption is set to. All are `None` where it
-/// is not encrypted, which only files of before September 2026 are, and those in old buckets that B2 has not come to yet.
+/// How a file is encrypted, or a bucket's default encryption. All fields are `None` where nothing
+/// is encrypted: files from before September 2026, and in old buckets that have not been migrated
+/// yet.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Encryption {
-    /// Who holds the key.
+    /// The mode: who holds the key.
     pub mode: Option<EncryptionMode>,
     /// The cipher.
     pub algorithm: Option<EncryptionAlgorithm>,
@@ -48,10 +49,10 @@ pub struct Encryption {
 }
 
 impl Encryption {
-    /// Not encrypted: how old files are shown.
+    /// Not encrypted, as old files are.
     ///
-    /// As a bucket's default this is B2's own default. Since September 2026 that is SSE-B2, so it resets, and switches
-    /// nothing off; only in an old bucket that B2 has not come to yet it does.
+    /// Set as a bucket's default it resets to B2's own default, which is SSE-B2 since September
+    /// 2026. It switches encryption off only in old buckets that have not been migrated yet.
     #[must_use]
     pub const fn none() -> Self {
         Self {
@@ -61,7 +62,7 @@ impl Encryption {
         }
     }
 
-    /// With a key of Backblaze's.
+    /// With a key that Backblaze holds (SSE-B2).
     #[must_use]
     pub const fn sse_b2() -> Self {
         Self {
@@ -78,7 +79,8 @@ impl Encryption {
                 "a bucket's default encryption can't be SSE-C: each file comes with its own key",
             )),
             Some(EncryptionMode::Other(mode)) if **mode == *"none" => Err(Error::invalid(
-                "a bucket's default encryption can't be \"none\" since B2 encrypts everything: Encryption::none() resets it",
+                "a bucket's default encryption can't be \"none\" since B2 encrypts everything: \
+                 Encryption::none() resets it",
             )),
             _ => Ok(()),
         }
@@ -89,22 +91,23 @@ impl Encryption {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum EncryptionSetting {
-    /// Not at all. **Legacy:** since September 2026 B2 encrypts everything and refuses this with a 400
-    /// ([`Rejected`](crate::ErrorKind::Rejected)), but for old buckets that it has not come to yet. To have what the
-    /// bucket does by default, say nothing.
+    /// Not at all. **Legacy:** since September 2026 B2 encrypts everything and refuses this with a
+    /// 400 ([`Rejected`](crate::ErrorKind::Rejected)), except in old buckets that have not been
+    /// migrated yet. For the bucket's default, set nothing.
     None,
-    /// With a key of Backblaze's.
+    /// With a key that Backblaze holds (SSE-B2).
     SseB2,
-    /// With this key of the customer's. Whoever loses it has lost the file.
+    /// With this customer's key (SSE-C). Without the key the file is lost.
     SseC(CustomerKey),
 }
 
-/// A key of the customer's own: 32 bytes. It prints as `[redacted]` and goes over TLS (or loopback) only.
+/// A customer's key for SSE-C: 32 bytes. It prints as `[redacted]` and is sent over TLS or loopback
+/// only.
 #[derive(Clone)]
 pub struct CustomerKey(Zeroizing<[u8; 32]>);
 
 impl CustomerKey {
-    /// Takes the key in.
+    /// A key from its 32 bytes.
     #[must_use]
     pub fn new(key: [u8; 32]) -> Self {
         Self(Zeroizing::new(key))
@@ -114,7 +117,7 @@ impl CustomerKey {
         Zeroizing::new(BASE64_STANDARD.encode(*self.0))
     }
 
-    /// The digest by which B2 checks that the key arrived whole.
+    /// The MD5 of the key, with which B2 checks it.
     pub(crate) fn md5_base64(&self) -> String {
         BASE64_STANDARD.encode(Md5::digest(*self.0))
     }

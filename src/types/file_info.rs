@@ -1,4 +1,4 @@
-//! What a file carries beside its bytes: its content type, and up to ten notes of its owner.
+//! A file's content type and file info.
 
 use std::fmt;
 
@@ -14,27 +14,28 @@ use super::text::Text;
 use super::timestamp::Timestamp;
 use crate::error::Error;
 
-/// The notes that go with a file: at most ten, of which B2 understands a few.
+/// File info: custom metadata of a file. At most ten entries, a few of which B2 interprets.
 ///
-/// Keys are kept in lower case, as B2 keeps them. `b2-content-disposition`, `b2-content-language`, `b2-expires`,
-/// `b2-cache-control` and `b2-content-encoding` become headers of downloads; `src_last_modified_millis` and
-/// `large_file_sha1` are B2's conventions for a file's own time and a large file's SHA-1.
+/// Keys are stored in lower case, as B2 does. `b2-content-disposition`, `b2-content-language`,
+/// `b2-expires`, `b2-cache-control` and `b2-content-encoding` become headers of downloads;
+/// `src_last_modified_millis` and `large_file_sha1` are B2's conventions for a file's own time and
+/// a large file's SHA-1.
 #[doc(alias = "metadata")]
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct FileInfo(Vec<(Text, Text)>); // by their keys
 
-/// How many bytes a file's name and info may have together.
+/// How many bytes a file's name and file info may have together.
 ///
-/// B2 takes less for files that are encrypted or in a bucket with Object Lock, and since September 2026 it encrypts
-/// everything but in old buckets that it has not come to yet.
+/// B2 accepts less for files that are encrypted or in a bucket with Object Lock. Since September
+/// 2026 it encrypts everything, except in old buckets that have not been migrated yet.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FileInfoLimit {
-    /// 2,048 bytes: what B2 takes for every file.
+    /// 2,048 bytes: what B2 accepts for every file.
     #[default]
     Encrypted,
-    /// 7,000 bytes: what B2 takes for a file that is not encrypted, in a bucket without Object Lock. Where the bucket
-    /// encrypts, B2 refuses what goes beyond 2,048.
+    /// 7,000 bytes: what B2 accepts for a file that is not encrypted, in a bucket without Object
+    /// Lock. Elsewhere B2 refuses more than 2,048.
     Unencrypted,
 }
 
@@ -74,18 +75,19 @@ const B2_KEYS: [&str; 5] = [
 ];
 
 impl FileInfo {
-    /// No notes.
+    /// No entries.
     #[must_use]
     pub const fn new() -> Self {
         Self(Vec::new())
     }
 
-    /// Adds a note, or replaces the one with this key.
+    /// Adds an entry, or replaces the one with this key.
     ///
     /// # Errors
-    /// If the key is not 1 to 50 characters of those that header names are made of, begins with `b2-` and is none of
-    /// the five that B2 takes, or would be the eleventh; or if the value of `b2-content-disposition`,
-    /// `b2-content-language` or `b2-expires` is none that such a header can have, by the RFCs that B2's pages name.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the key is not 1 to 50 characters that are allowed
+    /// in header names, begins with `b2-` and is not one of the five above, or would be the
+    /// eleventh; or if the value of `b2-content-disposition`, `b2-content-language` or `b2-expires`
+    /// is not valid for that header, by the RFCs that B2's pages name.
     pub fn with(mut self, key: &str, value: impl AsRef<str>) -> Result<Self, Error> {
         let key = key.to_ascii_lowercase();
         let why = if !(1..=50).contains(&key.len()) {
@@ -112,8 +114,8 @@ impl FileInfo {
         Err(Error::invalid(format!("the file info key {shown:?} {why}")))
     }
 
-    /// Takes notes unchecked, for where B2 allows more than this version of the crate knows, and for those that came
-    /// with another file. Keys are put in lower case.
+    /// Takes entries unchecked, in case B2 allows more than this version of the crate knows, or for
+    /// those of another file. Keys are changed to lower case.
     pub fn unchecked<K: AsRef<str>, V: AsRef<str>>(
         notes: impl IntoIterator<Item = (K, V)>,
     ) -> Self {
@@ -128,7 +130,8 @@ impl FileInfo {
     /// One key has one value: the last that it was given.
     fn insert(&mut self, key: Text, value: Text) {
         if self.0.is_empty() {
-            // Most files have one note, and listings have many files; left alone, a Vec begins with room for four.
+            // Most files have one note, and listings have many files; left alone, a Vec begins with
+            // room for four.
             self.0.reserve_exact(1);
         }
         match self.0.binary_search_by(|(other, _)| other.cmp(&key)) {
@@ -137,21 +140,21 @@ impl FileInfo {
         }
     }
 
-    /// Notes when the file was last modified, as B2's tools do: in `src_last_modified_millis`.
+    /// Adds when the file was last modified as `src_last_modified_millis`, as B2's tools do.
     ///
     /// # Errors
-    /// As [`with`](Self::with).
+    /// [`Invalid`](crate::ErrorKind::Invalid) if it would be the eleventh entry.
     pub fn with_last_modified(self, modified: Timestamp) -> Result<Self, Error> {
         self.with("src_last_modified_millis", modified.as_millis().to_string())
     }
 
-    /// Whether there are no notes.
+    /// Whether there are no entries.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The note with this key, whatever its case.
+    /// The value of this key, whatever its case.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
         if key.bytes().any(|byte| byte.is_ascii_uppercase()) {
@@ -163,21 +166,22 @@ impl FileInfo {
         Some(self.0.get(at.ok()?)?.1.as_str())
     }
 
-    /// How many notes there are.
+    /// How many entries there are.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// The notes by their keys.
+    /// All keys with their values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0
             .iter()
             .map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
-    /// Holds B2's limit on a file's name and notes together. How B2 counts exactly is not documented, so this counts
-    /// the least that it can mean: the bytes as they are, without encoding.
+    /// Holds B2's limit on a file's name and notes together. How B2 counts exactly is not
+    /// documented, so this counts the least that it can mean: the bytes as they are, without
+    /// encoding.
     pub(crate) fn check_size(&self, name: &str, limit: FileInfoLimit) -> Result<(), Error> {
         let wider = match limit {
             FileInfoLimit::Encrypted
@@ -197,14 +201,15 @@ impl FileInfo {
         if size > limit {
             let excess = size - limit;
             return Err(Error::invalid(format!(
-                "the file name and file info have {size} bytes together, {excess} more than the {limit} that B2 takes{wider}",
+                "the file name and file info have {size} bytes together, {excess} more than the \
+                 {limit} that B2 takes{wider}",
             )));
         }
         Ok(())
     }
 
-    /// Whether B2 takes them however it counts: encoded, and with the names of the headers. So nothing that is added on the
-    /// client's own account is the cause of a refusal.
+    /// Whether B2 takes them however it counts: encoded, and with the names of the headers. So
+    /// nothing that is added on the client's own account is the cause of a refusal.
     pub(crate) fn surely_fits(&self, name: &str, limit: FileInfoLimit) -> bool {
         let note = |(key, value): (&str, &str)| {
             "x-bz-info-".len() + key.len() + percent_encode(value).len()
@@ -277,13 +282,13 @@ fn folded(key: Text) -> Text {
     key
 }
 
-/// A MIME type, or `b2/x-auto`, by which B2 goes by the ending of the file's name.
+/// A MIME type, or `b2/x-auto`, for which B2 derives it from the name's extension.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ContentType(Text);
 
 impl ContentType {
-    /// Lets B2 choose by the ending of the file's name.
+    /// `b2/x-auto`: B2 derives the type from the name's extension.
     #[must_use]
     pub fn auto() -> Self {
         Self(Text::new("b2/x-auto"))
@@ -292,7 +297,8 @@ impl ContentType {
     /// Checks a type.
     ///
     /// # Errors
-    /// If it is empty, or has anything but visible ASCII and spaces, which no header may hold.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if it is empty, or has anything but visible ASCII and
+    /// spaces.
     pub fn new(content_type: impl AsRef<str>) -> Result<Self, Error> {
         let content_type = content_type.as_ref();
         match content_type.chars().find(|c| !matches!(c, ' '..='~')) {

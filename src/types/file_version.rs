@@ -11,7 +11,7 @@ use super::digest::{Md5, Sha1, md5_or_none};
 use super::encryption::Encryption;
 use super::file_info::{ContentType, FileInfo, LARGE_FILE_SHA1};
 use super::ids::{AccountId, BucketId, FileId};
-use super::names::FileName;
+use super::names::{FileName, unchecked};
 use super::open_enum::open_enum;
 use super::replication::ReplicationStatus;
 use super::restricted::Restricted;
@@ -29,15 +29,15 @@ open_enum! {
         Start = "start",
         /// A marker that hides the older versions of its name.
         Hide = "hide",
-        /// Not a version at all, but the beginning that some names share.
+        /// Not a version: a folder, the common beginning of some names.
         Folder = "folder",
     }
 }
 
-/// One version of a file: its bytes never change.
+/// One version of a file. Its bytes never change.
 ///
-/// It can be written as JSON, in B2's own words. What B2 doesn't say is left out again, unless it was set since: a marker
-/// that hides a name has neither lock nor encryption, and most files no replication.
+/// It serializes to B2's own JSON. Fields that B2 left out are left out again, unless they were set
+/// since: hide markers have neither lock nor encryption, and most files no replication status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FileVersion {
@@ -57,27 +57,29 @@ pub struct FileVersion {
     pub content_type: Option<ContentType>,
     /// Its id.
     pub file_id: FileId,
-    /// The notes that go with it.
+    /// The file info.
     pub file_info: FileInfo,
     /// Its name.
-    pub file_name: Box<str>,
+    pub file_name: FileName,
     /// Until when it can't be deleted.
     pub file_retention: Restricted<FileRetention>,
-    /// Whether it is held regardless of time; `None` if that was never set.
+    /// Whether it is under legal hold; `None` if that was never set.
     pub legal_hold: Restricted<Option<LegalHold>>,
-    /// How far its replication is, if it takes part in one.
+    /// Its replication status, if it is replicated.
     pub replication_status: Option<ReplicationStatus>,
     /// How it is encrypted.
     pub server_side_encryption: Encryption,
     /// When its upload began.
     pub upload_timestamp: Timestamp,
-    /// Whether B2 may hold the same a second time: an earlier attempt's answer was lost, and what became of it could not
-    /// be found out. Only ever set in what a call that makes a version gives back, never in what B2 shows.
+    /// Whether B2 may have stored the same a second time: the response of an earlier attempt was
+    /// lost, and the client could not find out whether it had taken effect. Only set by calls that
+    /// create a version, never in listings.
     pub possible_duplicate: bool,
     wording: Wording,
 }
 
-/// How B2 put what the fields mean, so that it can be written again in the same way. It says nothing of the version.
+/// How B2 put what the fields mean, so that it can be written again in the same way. It says
+/// nothing of the version.
 #[derive(Debug, Clone, Copy, Default)]
 struct Wording {
     lacks_retention: bool,
@@ -95,19 +97,20 @@ impl PartialEq for Wording {
 impl Eq for Wording {}
 
 impl FileVersion {
-    /// The SHA-1 of the whole file: B2's own, or what the uploader of a large file noted.
+    /// The SHA-1 of the whole file: B2's own, or for a large file the one in its file info.
     #[must_use]
     pub fn expected_sha1(&self) -> Option<Sha1> {
         expected_sha1(&self.content_sha1, &self.file_info)
     }
 
-    /// The name, for other calls. It is B2's own, so it is not checked again.
+    /// The name, for other calls.
     #[must_use]
     pub fn name(&self) -> FileName {
-        FileName::new_unchecked(&*self.file_name)
+        self.file_name.clone()
     }
 
-    /// When the file was last modified before it was uploaded, if its uploader noted that.
+    /// When the file was last modified before it was uploaded, from `src_last_modified_millis` in
+    /// its file info.
     #[must_use]
     pub fn last_modified(&self) -> Option<Timestamp> {
         let millis = self.file_info.get("src_last_modified_millis")?;
@@ -120,7 +123,7 @@ pub(crate) fn expected_sha1(content: &ContentSha1, info: &FileInfo) -> Option<Sh
     content.sha1().copied().or_else(noted)
 }
 
-/// The beginning that some names share, up to a delimiter.
+/// A folder: the common beginning of some names, up to a delimiter. B2 has no folders of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Folder {
@@ -129,7 +132,7 @@ pub struct Folder {
     /// The bucket it is in.
     pub bucket_id: BucketId,
     /// What the names begin with; the delimiter is its end.
-    pub file_name: Box<str>,
+    pub file_name: FileName,
 }
 
 /// A row of a listing.
@@ -151,8 +154,8 @@ impl ListedFile {
     #[must_use]
     pub fn file_name(&self) -> &str {
         match self {
-            Self::Version(version) => &version.file_name,
-            Self::Folder(folder) => &folder.file_name,
+            Self::Version(version) => version.file_name.as_str(),
+            Self::Folder(folder) => folder.file_name.as_str(),
         }
     }
 
@@ -341,7 +344,8 @@ struct Row {
     file_id: FileId,
     #[serde(default, deserialize_with = "null_is_default")]
     file_info: FileInfo,
-    file_name: Box<str>,
+    #[serde(deserialize_with = "unchecked")]
+    file_name: FileName,
     // B2 leaves these out where there can be none, as on hide markers.
     file_retention: Option<Restricted<FileRetention>>,
     legal_hold: Option<Restricted<Option<LegalHold>>>,
@@ -430,8 +434,8 @@ impl<'de> Deserialize<'de> for FileVersion {
     }
 }
 
-/// A page's rows. Each goes to its place as soon as it is read: a row is large, and it would be copied by each layer that
-/// hands it on.
+/// A page's rows. Each goes to its place as soon as it is read: a row is large, and it would be
+/// copied by each layer that hands it on.
 pub(crate) fn rows<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<ListedFile>, D::Error> {

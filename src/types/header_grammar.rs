@@ -1,7 +1,8 @@
-//! What B2 takes as the value of a header that a download is to have: the grammars of RFC 6266 and RFC 2616 that its pages
-//! name.
+//! What B2 takes as the value of a header that a download is to have: the grammars of RFC 6266 and
+//! RFC 2616 that its pages name.
 
-/// Why the value is none for this key of a file's info, if it isn't. Keys without a grammar take anything.
+/// Why the value is none for this key of a file's info, if it isn't. Keys without a grammar take
+/// anything.
 pub(crate) fn broken(key: &str, value: &str) -> Option<&'static str> {
     let (is_right, rule) = match key {
         "b2-content-disposition" => (

@@ -4,6 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::capability::Capability;
 use super::ids::{AccountId, ApplicationKeyId, BucketId};
+use super::names::{KeyName, unchecked};
 use super::timestamp::Timestamp;
 
 /// An application key as B2 shows it: what it may do, and not the key itself.
@@ -15,17 +16,18 @@ pub struct ApplicationKey {
     pub account_id: AccountId,
     /// Its public half.
     pub application_key_id: ApplicationKeyId,
-    /// The buckets it is restricted to; `None` is all. One at most where the API's version is below v4.
+    /// The buckets it is restricted to; `None` is all. One at most where the API's version is below
+    /// v4.
     pub bucket_ids: Option<Vec<BucketId>>,
     /// What it may do.
     pub capabilities: Vec<Capability>,
     /// When it stops working; `None` is never.
     pub expiration_timestamp: Option<Timestamp>,
     /// The name that its owner gave it. Not unique.
-    pub key_name: Box<str>,
-    /// What the file names have to begin with; `None` is anything.
+    pub key_name: KeyName,
+    /// The prefix that file names must have; `None` is any name.
     pub name_prefix: Option<Box<str>>,
-    /// As `s3`: the key can be used with the S3 API.
+    /// Such as `s3`: the key can be used with the S3 API.
     pub options: Vec<String>,
 }
 
@@ -42,7 +44,8 @@ impl<'de> Deserialize<'de> for ApplicationKey {
             bucket_id: Option<BucketId>,
             capabilities: Vec<Capability>,
             expiration_timestamp: Option<Timestamp>,
-            key_name: Box<str>,
+            #[serde(deserialize_with = "unchecked")]
+            key_name: KeyName,
             name_prefix: Option<Box<str>>,
             options: Option<Vec<String>>,
         }

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::rules::{Shown, at_most, open_rules, overlap, rules};
 use crate::error::Error;
 
-/// What B2 does with files whose names have a prefix as they grow old. Days count from 1; `None` is never.
+/// What B2 does with files whose names have a prefix as they grow old. Days count from 1; `None` is
+/// never.
 ///
 /// B2 looks once a day, and leaves versions alone that are locked.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,7 +24,8 @@ pub struct LifecycleRule {
 }
 
 impl LifecycleRule {
-    /// A rule for files whose names begin with this; empty is all files. It does nothing until days are set.
+    /// A rule for files whose names begin with this; empty is all files. It does nothing until days
+    /// are set.
     pub fn new(file_name_prefix: impl Into<String>) -> Self {
         Self {
             file_name_prefix: file_name_prefix.into(),
@@ -67,7 +69,8 @@ impl LifecycleRule {
 }
 
 rules! {
-    /// A bucket's rules for what happens to files with time: at most 100, of which no two are for the same file.
+    /// A bucket's rules for what happens to files with time: at most 100, of which no two are for
+    /// the same file.
     LifecycleRules of LifecycleRule, check
 }
 open_rules!(LifecycleRules);

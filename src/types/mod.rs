@@ -1,7 +1,7 @@
 //! Values: what B2's calls take and give. Checked once, where they are made, and trusted after.
 //!
-//! What a program gives is checked against B2's documented rules and never more strictly; what B2 gives is taken as it
-//! comes, unknown words and fields included.
+//! What a program gives is checked against B2's documented rules and never more strictly; what B2
+//! gives is taken as it comes, unknown words and fields included.
 
 mod bucket;
 mod bucket_info;
@@ -47,6 +47,7 @@ pub(crate) use header_grammar::broken as broken_header;
 pub use ids::{AccountId, ApplicationKeyId, BucketId, FileId};
 pub use key::ApplicationKey;
 pub use lifecycle::{LifecycleRule, LifecycleRules};
+pub(crate) use names::unchecked;
 pub use names::{BucketName, FileName, KeyName};
 pub use notification::{
     CustomHeader, EventNotificationRule, EventNotificationRules, EventType, TargetConfiguration,

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::Error;
 use crate::types::percent::percent_encode;
@@ -12,8 +12,8 @@ use crate::types::rules::{Shown, is_reserved};
 
 /// The name of a bucket: 6 to 63 letters, digits and `-`, not beginning with `b2-`.
 ///
-/// Names are unique over all of B2 whatever their case, so two that differ in nothing else are equal here too. The case is
-/// kept.
+/// Names are unique over all of B2 whatever their case, so two that differ in nothing else are
+/// equal here too. The case is kept.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "String")]
 pub struct BucketName(Box<str>);
@@ -31,6 +31,13 @@ impl PartialEq for BucketName {
 }
 
 impl Eq for BucketName {}
+
+/// Whatever the case, as two names of buckets are compared.
+impl PartialEq<str> for BucketName {
+    fn eq(&self, other: &str) -> bool {
+        self.0.eq_ignore_ascii_case(other)
+    }
+}
 
 impl Hash for BucketName {
     fn hash<H: Hasher>(&self, state: &mut H) {
@@ -90,7 +97,8 @@ impl BucketName {
 
 /// The name of a file: 1 to 1,024 bytes of UTF-8 without control characters.
 ///
-/// `/` is a character like any other, and so are `..` and `//`: B2 has no folders, only names that look like paths.
+/// `/` is a character like any other, and so are `..` and `//`: B2 has no folders, only names that
+/// look like paths.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub struct FileName(Box<str>);
@@ -125,8 +133,8 @@ impl FileName {
         &self.0
     }
 
-    /// Takes a name unchecked: B2's own, or one that is older than today's rules. What can't stand in a URL or a header is
-    /// encoded all the same.
+    /// Takes a name unchecked: B2's own, or one that is older than today's rules. What can't stand
+    /// in a URL or a header is encoded all the same.
     pub fn new_unchecked(name: impl Into<String>) -> Self {
         Self(name.into().into())
     }
@@ -134,6 +142,12 @@ impl FileName {
     /// The name as it stands in URLs and headers.
     pub(crate) fn encoded(&self) -> std::borrow::Cow<'_, str> {
         percent_encode(&self.0)
+    }
+}
+
+impl PartialEq<str> for FileName {
+    fn eq(&self, other: &str) -> bool {
+        *self.0 == *other
     }
 }
 
@@ -172,11 +186,67 @@ impl KeyName {
     }
 }
 
+impl PartialEq<str> for KeyName {
+    fn eq(&self, other: &str) -> bool {
+        *self.0 == *other
+    }
+}
+
+/// A name in one of B2's documents. It may be older than today's rules, so it is taken as it is.
+pub(crate) fn unchecked<'de, D, N>(deserializer: D) -> Result<N, D::Error>
+where
+    D: Deserializer<'de>,
+    N: FromB2,
+{
+    Box::<str>::deserialize(deserializer).map(N::from_b2)
+}
+
+/// A name that B2 says, which is not checked again.
+pub(crate) trait FromB2 {
+    fn from_b2(name: Box<str>) -> Self;
+}
+
 macro_rules! text {
     ($name:ident) => {
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(&self.0)
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl PartialEq<&str> for $name {
+            fn eq(&self, other: &&str) -> bool {
+                *self == **other
+            }
+        }
+
+        impl PartialEq<String> for $name {
+            fn eq(&self, other: &String) -> bool {
+                *self == **other
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0.into()
+            }
+        }
+
+        impl From<&$name> for String {
+            fn from(name: &$name) -> Self {
+                (*name.0).to_owned()
+            }
+        }
+
+        impl FromB2 for $name {
+            fn from_b2(name: Box<str>) -> Self {
+                Self(name)
             }
         }
 

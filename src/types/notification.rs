@@ -1,4 +1,4 @@
-//! Event notifications: which events in a bucket B2 tells about, and to whom.
+//! Event notifications: which events in a bucket B2 reports, and where.
 
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -8,9 +8,10 @@ use super::secret::Secret;
 use crate::error::Error;
 
 open_enum! {
-    /// What happened in a bucket. Those with `All` stand in rules for every event of their kind.
+    /// The type of an event in a bucket. In rules, those with `All` match every event of their
+    /// kind.
     EventType {
-        /// A file came to be, in whatever way.
+        /// A file was created, in any way.
         ObjectCreatedAll = "b2:ObjectCreated:*",
         /// A file was uploaded.
         ObjectCreatedUpload = "b2:ObjectCreated:Upload",
@@ -22,30 +23,30 @@ open_enum! {
         ObjectCreatedReplica = "b2:ObjectCreated:Replica",
         /// A large file arrived by replication.
         ObjectCreatedMultipartReplica = "b2:ObjectCreated:MultipartReplica",
-        /// A version was deleted, by whomever.
+        /// A version was deleted, in any way.
         ObjectDeletedAll = "b2:ObjectDeleted:*",
         /// A version was deleted by a program.
         ObjectDeletedDelete = "b2:ObjectDeleted:Delete",
         /// A version was deleted by a lifecycle rule.
         ObjectDeletedLifecycleRule = "b2:ObjectDeleted:LifecycleRule",
-        /// A file was hidden, by whomever.
+        /// A file was hidden, in any way.
         HideMarkerCreatedAll = "b2:HideMarkerCreated:*",
         /// A file was hidden by a program.
         HideMarkerCreatedHide = "b2:HideMarkerCreated:Hide",
         /// A file was hidden by a lifecycle rule.
         HideMarkerCreatedLifecycleRule = "b2:HideMarkerCreated:LifecycleRule",
-        /// A large file was started, in whatever way.
+        /// A large file was started, in any way.
         MultipartUploadCreatedAll = "b2:MultipartUploadCreated:*",
         /// A large file was started that can be read while it is written.
         MultipartUploadCreatedLiveRead = "b2:MultipartUploadCreated:LiveRead",
-        /// A rule was set, and B2 tries its target. In no rule.
+        /// A rule was set, and B2 tests its target. Not allowed in rules.
         TestEvent = "b2:TestEvent",
     }
 }
 
 impl EventType {
-    /// Whether a rule for the one is also a rule for the other: they are the same, or one is every event of the other's
-    /// kind.
+    /// Whether a rule for the one is also a rule for the other: they are the same, or one is every
+    /// event of the other's kind.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
         let covers = |all: &Self, one: &Self| {
@@ -57,34 +58,34 @@ impl EventType {
 }
 
 open_enum! {
-    /// How B2 tells about events.
+    /// How B2 delivers events.
     TargetType {
         /// With a POST to a URL.
         Webhook = "webhook",
     }
 }
 
-/// Which events B2 tells about, and to whom.
+/// An event notification rule: which events B2 reports, and where.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct EventNotificationRule {
     /// The events.
     pub event_types: Vec<EventType>,
-    /// Whether the rule is in force.
+    /// Whether the rule is enabled.
     pub is_enabled: bool,
-    /// Whether B2 gave the target up. B2 alone sets it.
+    /// Whether B2 has suspended deliveries to the target. Only B2 sets it.
     pub is_suspended: bool,
     /// The rule's name: 6 to 63 letters, digits and `-`, unique in the bucket.
     pub name: String,
     /// The prefix of the files' names; empty is all files.
     pub object_name_prefix: String,
-    /// Why B2 gave the target up; empty where it did not.
+    /// Why B2 has suspended deliveries; empty if it has not.
     pub suspension_reason: String,
-    /// Who is told.
+    /// Where events are delivered.
     pub target_configuration: TargetConfiguration,
 }
 
-/// Who is told about events, and how.
+/// Where and how events are delivered.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct TargetConfiguration {
@@ -94,13 +95,14 @@ pub struct TargetConfiguration {
     pub url: String,
     /// Headers that B2 sends along: at most ten, none beginning with `X-Bz-`.
     pub custom_headers: Vec<CustomHeader>,
-    /// What B2 signs its requests with: 32 letters and digits; `None` is not at all. Anybody can send an unsigned one.
+    /// The secret with which B2 signs its requests: 32 letters and digits. `None` is unsigned, and
+    /// anybody can send an unsigned request.
     pub hmac_sha256_signing_secret: Option<Secret>,
     /// How many events B2 puts into one request: 1 to 50.
     pub max_events_per_batch: u32,
 }
 
-/// A header that B2 sends along with events.
+/// A custom header of the requests that deliver events.
 #[derive(Debug, Clone, Deserialize)]
 #[non_exhaustive]
 pub struct CustomHeader {
@@ -111,7 +113,7 @@ pub struct CustomHeader {
 }
 
 impl EventNotificationRule {
-    /// A rule with this name that tells this target about these events of all files.
+    /// A rule with this name that reports these events of all files to this target.
     pub fn new(
         name: impl Into<String>,
         event_types: impl IntoIterator<Item = EventType>,
@@ -135,7 +137,7 @@ impl EventNotificationRule {
         self
     }
 
-    /// Keeps the rule and does not follow it.
+    /// Disables the rule without removing it.
     #[must_use]
     pub const fn disabled(mut self) -> Self {
         self.is_enabled = false;
@@ -173,14 +175,14 @@ impl TargetConfiguration {
         }
     }
 
-    /// Has the requests signed with this secret: 32 letters and digits.
+    /// Signs the requests with this secret: 32 letters and digits.
     #[must_use]
     pub fn hmac_sha256_signing_secret(mut self, secret: Secret) -> Self {
         self.hmac_sha256_signing_secret = Some(secret);
         self
     }
 
-    /// Has this header sent along.
+    /// Adds this header to the requests.
     #[must_use]
     pub fn custom_header(mut self, name: impl Into<String>, value: Secret) -> Self {
         self.custom_headers.push(CustomHeader {
@@ -239,7 +241,8 @@ impl TargetConfiguration {
 }
 
 rules! {
-    /// A bucket's event notification rules: at most 25, of which no two are for the same event of the same file.
+    /// A bucket's event notification rules: at most 25, of which no two are for the same event of
+    /// the same file.
     EventNotificationRules of EventNotificationRule, check
 }
 
@@ -271,7 +274,8 @@ fn check(rules: &[EventNotificationRule]) -> Result<(), Error> {
             {
                 let (one, other) = (Shown(&one.name), Shown(&other.name));
                 return Err(Error::invalid(format!(
-                    "the event notification rules {other} and {one} are both for {same} of the same files"
+                    "the event notification rules {other} and {one} are both for {same} of the \
+                     same files"
                 )));
             }
         }
@@ -280,7 +284,8 @@ fn check(rules: &[EventNotificationRule]) -> Result<(), Error> {
 }
 
 impl EventNotificationRules {
-    /// As they go into a request, the one place where their secrets are written out. What B2 alone sets is left out.
+    /// As they go into a request, the one place where their secrets are written out. What B2 alone
+    /// sets is left out.
     pub(crate) fn wire(&self) -> impl Serialize {
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
@@ -484,7 +489,8 @@ mod tests {
         let error = EventNotificationRules::new([pets.clone(), images(E::ObjectCreatedAll)]);
         assert_eq!(
             error.unwrap_err().to_string(),
-            "the event notification rules \"pets-rule\" and \"images-rule\" are both for b2:ObjectCreated:* of the \
+            "the event notification rules \"pets-rule\" and \"images-rule\" are both for \
+             b2:ObjectCreated:* of the \
              same files"
         );
         assert!(EventNotificationRules::new([pets.clone(), images(E::ObjectDeletedAll)]).is_ok());

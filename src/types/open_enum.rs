@@ -1,4 +1,5 @@
-//! `open_enum!`: a set of words that B2 may add to. An unknown word is kept as it came, and goes back unchanged.
+//! `open_enum!`: an enum to which B2 may add words. An unknown word is kept and sent back
+//! unchanged.
 
 macro_rules! open_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {

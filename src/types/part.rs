@@ -12,7 +12,8 @@ use super::ids::FileId;
 use super::timestamp::Timestamp;
 use crate::error::Error;
 
-/// The bytes of the largest file that B2 can hold: 10 TB. What a server says of a larger one is not true.
+/// The bytes of the largest file that B2 can hold: 10 TB. What a server says of a larger one is not
+/// true.
 pub(crate) const MAX_FILE: u64 = 10_000_000_000_000;
 
 /// The number of a part: 1 to 10,000.
@@ -21,15 +22,15 @@ pub(crate) const MAX_FILE: u64 = 10_000_000_000_000;
 pub struct PartNumber(u16);
 
 impl PartNumber {
-    /// The first part's.
+    /// The first number, 1.
     pub const FIRST: Self = Self(1);
-    /// The highest that B2 knows.
+    /// The highest number, 10,000.
     pub const MAX: Self = Self(10_000);
 
     /// Checks a number.
     ///
     /// # Errors
-    /// If it is 0 or above 10,000.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if it is 0 or above 10,000.
     pub fn new(number: u64) -> Result<Self, Error> {
         match u16::try_from(number) {
             Ok(number @ 1..=10_000) => Ok(Self(number)),
@@ -52,9 +53,10 @@ impl fmt::Display for PartNumber {
     }
 }
 
-/// A part of an unfinished large file, as B2 holds it.
+/// A part of an unfinished large file, as B2 stores it.
 ///
-/// It can be written as JSON, in B2's own words. What B2 doesn't say is left out again, unless it was set since.
+/// It serializes to B2's own JSON. Fields that B2 left out are left out again, unless they were set
+/// since.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Part {
@@ -68,7 +70,8 @@ pub struct Part {
     pub content_sha1: ContentSha1,
     /// Its MD5.
     pub content_md5: Option<Md5>,
-    /// A checksum that B2 has not explained, and so far leaves empty. Where it is no text, its JSON.
+    /// A checksum that B2 has not explained, and so far leaves empty. Where it is no text, its
+    /// JSON.
     pub b2_checksum: Option<Box<str>>,
     /// How it is encrypted.
     pub server_side_encryption: Encryption,
@@ -77,7 +80,8 @@ pub struct Part {
     lacks: Lacks,
 }
 
-/// What B2 left out, so that it is left out when the part is written again. It says nothing of the part.
+/// What B2 left out, so that it is left out when the part is written again. It says nothing of the
+/// part.
 #[derive(Debug, Clone, Copy)]
 struct Lacks {
     md5: bool,

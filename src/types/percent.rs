@@ -1,4 +1,5 @@
-//! B2's percent-encoding: of file names in URLs and headers, of info values, of query values. Never inside JSON.
+//! B2's percent-encoding: of file names in URLs and headers, of info values, of query values. Never
+//! inside JSON.
 
 use std::borrow::Cow;
 
@@ -6,8 +7,9 @@ use crate::error::Error;
 
 /// Encodes a text for a URL's path or query, or for a header, as B2 wants it.
 ///
-/// Letters, digits and `. _ - ~ /` stay as they are, every other byte of the UTF-8 form becomes `%XX`. B2 would let
-/// some more characters stand; escaping more than it asks for is allowed and survives more proxies.
+/// Letters, digits and `. _ - ~ /` stay as they are, every other byte of the UTF-8 form becomes
+/// `%XX`. B2 would let some more characters stand; escaping more than it asks for is allowed and
+/// survives more proxies.
 ///
 /// ```
 /// assert_eq!(b2kit::types::percent_encode("a b/ü+.txt"), "a%20b/%C3%BC%2B.txt");
@@ -40,7 +42,8 @@ const fn stays(byte: u8) -> bool {
 /// Decodes what B2 encoded: `+` is a space, `%XX` a byte, and the bytes are UTF-8.
 ///
 /// # Errors
-/// If a `%` is not followed by two hexadecimal digits, or the bytes are not UTF-8.
+/// [`Invalid`](crate::ErrorKind::Invalid) if a `%` is not followed by two hexadecimal digits, or
+/// the bytes are not UTF-8.
 pub fn percent_decode(text: &str) -> Result<Cow<'_, str>, Error> {
     let Some(first) = text.bytes().position(|byte| byte == b'%' || byte == b'+') else {
         return Ok(Cow::Borrowed(text));

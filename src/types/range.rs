@@ -1,6 +1,7 @@
-//! [`ByteRange`]: a stretch of a file.
+//! [`ByteRange`]: a range of a file's bytes.
 
 use std::fmt;
+use std::ops::{Range, RangeFrom, RangeInclusive};
 use std::str::FromStr;
 
 use http::HeaderValue;
@@ -9,9 +10,22 @@ use serde::{Serialize, Serializer};
 use crate::error::Error;
 use crate::types::rules::Shown;
 
-/// A stretch of a file, counted from its first byte, which is byte 0.
+/// A range of a file's bytes, as HTTP's `Range` header has it. The first byte is byte 0.
 ///
-/// B2 cuts a range that reaches past the end of the file, and refuses one that begins there.
+/// It is made from Rust's own ranges, or from a count of bytes at the end. B2 cuts a range that
+/// reaches past the end of the file, and refuses one that begins there.
+///
+/// ```
+/// use b2kit::types::ByteRange;
+///
+/// let first_hundred = ByteRange::try_from(0..100)?;
+/// assert_eq!(first_hundred, ByteRange::try_from(0..=99)?);
+/// assert_eq!(first_hundred.to_string(), "bytes=0-99");
+/// assert_eq!(ByteRange::from(100..).to_string(), "bytes=100-");
+/// assert_eq!(ByteRange::suffix(5)?.to_string(), "bytes=-5");
+/// assert!(ByteRange::try_from(7..7).is_err());
+/// # Ok::<(), b2kit::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ByteRange(Span);
 
@@ -26,7 +40,7 @@ impl ByteRange {
     /// From byte `first` to byte `last`, both included, as HTTP counts.
     ///
     /// # Errors
-    /// If `last` is before `first`.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if `last` is before `first`.
     pub fn inclusive(first: u64, last: u64) -> Result<Self, Error> {
         if last < first {
             return Err(Error::invalid(format!(
@@ -36,7 +50,7 @@ impl ByteRange {
         Ok(Self(Span::Between(first, last)))
     }
 
-    /// All from byte `first` on.
+    /// From byte `first` to the end of the file.
     #[must_use]
     pub const fn from_offset(first: u64) -> Self {
         Self(Span::From(first))
@@ -45,7 +59,7 @@ impl ByteRange {
     /// The last `count` bytes.
     ///
     /// # Errors
-    /// If `count` is 0: no file has such a range.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if `count` is 0: HTTP has no empty range.
     pub fn suffix(count: u64) -> Result<Self, Error> {
         if count == 0 {
             return Err(Error::invalid("the range of the last 0 bytes is empty"));
@@ -53,7 +67,8 @@ impl ByteRange {
         Ok(Self(Span::Last(count)))
     }
 
-    /// The first and last byte that a file of `len` bytes has in this range; `None` where it has none.
+    /// The first and last byte that a file of `len` bytes has in this range; `None` where it has
+    /// none.
     #[must_use]
     pub fn within(self, len: u64) -> Option<(u64, u64)> {
         let end = len.checked_sub(1)?;
@@ -74,8 +89,8 @@ impl ByteRange {
         }
     }
 
-    /// The range's beginning, no longer than `count` bytes. What is counted from the end is left as it is: nobody knows
-    /// where it begins.
+    /// The range's beginning, no longer than `count` bytes. What is counted from the end is left as
+    /// it is: nobody knows where it begins.
     #[cfg(feature = "fs")]
     pub(crate) const fn first(self, count: u64) -> Self {
         let (first, last) = match self.0 {
@@ -92,6 +107,35 @@ impl ByteRange {
     }
 }
 
+/// All from this byte on: `100..`.
+impl From<RangeFrom<u64>> for ByteRange {
+    fn from(range: RangeFrom<u64>) -> Self {
+        Self::from_offset(range.start)
+    }
+}
+
+/// `0..100` is the first hundred bytes. An empty range is refused, since HTTP has none.
+impl TryFrom<Range<u64>> for ByteRange {
+    type Error = Error;
+
+    fn try_from(range: Range<u64>) -> Result<Self, Error> {
+        let Range { start, end } = range;
+        match end.checked_sub(1) {
+            Some(last) if last >= start => Self::inclusive(start, last),
+            _ => Err(Error::invalid(format!("the range {start}..{end} is empty"))),
+        }
+    }
+}
+
+/// `0..=99` is the first hundred bytes. An empty range is refused, since HTTP has none.
+impl TryFrom<RangeInclusive<u64>> for ByteRange {
+    type Error = Error;
+
+    fn try_from(range: RangeInclusive<u64>) -> Result<Self, Error> {
+        Self::inclusive(*range.start(), *range.end())
+    }
+}
+
 impl fmt::Display for ByteRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
@@ -102,8 +146,8 @@ impl fmt::Display for ByteRange {
     }
 }
 
-/// Reads what [`Display`](fmt::Display) writes, which is a `Range` header with one range: `bytes=0-99`, `bytes=100-`,
-/// `bytes=-5`.
+/// Reads what [`Display`](fmt::Display) writes, which is a `Range` header with one range:
+/// `bytes=0-99`, `bytes=100-`, `bytes=-5`.
 impl FromStr for ByteRange {
     type Err = Error;
 
@@ -203,6 +247,20 @@ mod tests {
             let error = bad.parse::<ByteRange>().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Invalid, "{bad}");
         }
+    }
+
+    #[test]
+    fn rusts_ranges_become_byte_ranges_unless_they_are_empty() {
+        let all = ByteRange::try_from(0..u64::MAX).unwrap();
+        assert_eq!(all.within(10), Some((0, 9)));
+        assert_eq!(ByteRange::try_from(3..4).unwrap().to_string(), "bytes=3-3");
+        for empty in [0..0, 4..4, 4..3] {
+            let error = ByteRange::try_from(empty).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Invalid);
+        }
+        #[expect(clippy::reversed_empty_ranges, reason = "it is to be refused")]
+        let reversed = 4..=3;
+        assert!(ByteRange::try_from(reversed).is_err());
     }
 
     #[test]

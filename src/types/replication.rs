@@ -1,4 +1,4 @@
-//! Replication: which files are copied to which other bucket, and how far that is.
+//! Replication: which files are copied to which other bucket, and their status.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::ids::{ApplicationKeyId, BucketId};
 use super::rules::{Shown, at_most, open_rules, rules};
 use crate::error::Error;
 
-/// A bucket's part in replication, as source, destination or both.
+/// A bucket's replication settings, as source, destination or both.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -20,7 +20,7 @@ pub struct ReplicationConfiguration {
 }
 
 impl ReplicationConfiguration {
-    /// The bucket takes no part; set on a bucket, it ends the part that it takes.
+    /// No replication; set on a bucket, it ends replication.
     #[must_use]
     pub const fn none() -> Self {
         Self {
@@ -43,7 +43,8 @@ impl ReplicationConfiguration {
         self
     }
 
-    /// Files are copied to this bucket: from each key that reads a source to the key that writes here.
+    /// Files are copied to this bucket: from each key that reads a source to the key that writes
+    /// here.
     #[must_use]
     pub fn destination<S: Into<ApplicationKeyId>, D: Into<ApplicationKeyId>>(
         mut self,
@@ -59,11 +60,11 @@ impl ReplicationConfiguration {
     }
 }
 
-/// How files leave a bucket.
+/// A bucket's settings as a source of replication.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AsReplicationSource {
-    /// Which files go where.
+    /// The rules.
     pub replication_rules: ReplicationRules,
     /// The key that reads the files.
     pub source_application_key_id: ApplicationKeyId,
@@ -79,10 +80,10 @@ pub struct ReplicationRule {
     /// The prefix of the names; empty is all files.
     #[serde(default)]
     pub file_name_prefix: String,
-    /// Whether files that were there before the rule are copied too.
+    /// Whether files that existed before the rule are copied too.
     #[serde(default)]
     pub include_existing_files: bool,
-    /// Whether the rule is in force.
+    /// Whether the rule is enabled.
     pub is_enabled: bool,
     /// 1 to 2,147,483,647, unique in the bucket: the rule with the larger number wins.
     pub priority: u32,
@@ -91,7 +92,7 @@ pub struct ReplicationRule {
 }
 
 impl ReplicationRule {
-    /// A rule with this name by which new files, whatever their names, go to this bucket. Its priority is 128.
+    /// A rule with this name by which all new files are copied to this bucket. Its priority is 128.
     pub fn new(name: impl Into<String>, destination_bucket_id: impl Into<BucketId>) -> Self {
         Self {
             destination_bucket_id: destination_bucket_id.into(),
@@ -110,14 +111,14 @@ impl ReplicationRule {
         self
     }
 
-    /// Files too that were there before the rule.
+    /// Also copies files that existed before the rule.
     #[must_use]
     pub const fn include_existing_files(mut self) -> Self {
         self.include_existing_files = true;
         self
     }
 
-    /// Keeps the rule and does not follow it.
+    /// Disables the rule without removing it.
     #[must_use]
     pub const fn disabled(mut self) -> Self {
         self.is_enabled = false;
@@ -133,7 +134,7 @@ impl ReplicationRule {
 }
 
 rules! {
-    /// The rules by which files leave a bucket: at most two, of different priorities.
+    /// A bucket's replication rules: at most two, of different priorities.
     ReplicationRules of ReplicationRule, check
 }
 open_rules!(ReplicationRules);
@@ -173,7 +174,7 @@ fn check(rules: &[ReplicationRule]) -> Result<(), Error> {
     Ok(())
 }
 
-/// How files arrive in a bucket.
+/// A bucket's settings as a destination of replication.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AsReplicationDestination {
@@ -181,7 +182,7 @@ pub struct AsReplicationDestination {
     pub source_to_destination_key_mapping: BTreeMap<ApplicationKeyId, ApplicationKeyId>,
 }
 
-/// How far the replication of a version is.
+/// The replication status of a version.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ReplicationStatus {
@@ -198,7 +199,7 @@ pub enum ReplicationStatus {
 }
 
 impl ReplicationStatus {
-    /// B2's word for it, in small letters.
+    /// B2's word for it, in lower case.
     #[must_use]
     pub fn as_str(&self) -> &str {
         match self {
@@ -212,7 +213,8 @@ impl ReplicationStatus {
 }
 
 impl From<&str> for ReplicationStatus {
-    /// B2's pages print the words in capitals, its SDKs read them in small letters: either is taken.
+    /// B2's pages print the words in capitals, its SDKs read them in small letters: either is
+    /// taken.
     fn from(word: &str) -> Self {
         match word.to_ascii_lowercase().as_str() {
             "pending" => Self::Pending,

@@ -1,19 +1,19 @@
-//! [`Restricted`]: a value that the key may not be allowed to see.
+//! [`Restricted`]: a value that the key may not be allowed to read.
 
 use serde::ser::SerializeStruct as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A setting that B2 shows only to keys with the capability for it.
+/// A setting that B2 shows only to keys with a capability to read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Restricted<T> {
     /// The key may read the setting, and this is it.
     Value(T),
-    /// The key may not read the setting: there may be one or none.
+    /// The key may not read the setting, whether it is set or not.
     Unauthorized,
 }
 
 impl<T> Restricted<T> {
-    /// The value, where the key may read it.
+    /// The value, if the key may read it.
     pub const fn value(&self) -> Option<&T> {
         match self {
             Self::Value(value) => Some(value),

@@ -1,4 +1,4 @@
-//! Object Lock: what keeps a version from being deleted.
+//! Object Lock: retention and legal hold, which keep a version from being deleted.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use super::timestamp::Timestamp;
 use crate::error::Error;
 
 open_enum! {
-    /// How strictly a retention holds.
+    /// The mode of a retention.
     RetentionMode {
         /// A key with `bypassGovernance` may shorten or remove it.
         Governance = "governance",
@@ -17,20 +17,20 @@ open_enum! {
 }
 
 open_enum! {
-    /// Whether a version is held regardless of time.
+    /// Whether a version is under legal hold, which has no end of its own.
     LegalHold {
-        /// It is held.
+        /// It is under legal hold.
         On = "on",
-        /// It was held and is not any more.
+        /// Its legal hold was lifted.
         Off = "off",
     }
 }
 
-/// Until when a version can't be deleted. Without a mode there is no retention.
+/// A version's retention: until when it can't be deleted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FileRetention {
-    /// How strictly; `None` is no retention.
+    /// The mode; `None` is no retention.
     pub mode: Option<RetentionMode>,
     /// Until when.
     pub retain_until_timestamp: Option<Timestamp>,
@@ -46,7 +46,7 @@ impl FileRetention {
         }
     }
 
-    /// No retention: set on a version, it removes the one that there is.
+    /// No retention; set on a version, it removes the retention.
     #[must_use]
     pub const fn none() -> Self {
         Self {
@@ -66,10 +66,10 @@ impl FileRetention {
     }
 }
 
-/// The retention that a bucket gives to files uploaded without one.
+/// A bucket's default retention, for files uploaded without one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DefaultRetention {
-    /// How strictly; `None` is no retention.
+    /// The mode; `None` is no retention.
     pub mode: Option<RetentionMode>,
     /// For how long.
     pub period: Option<RetentionPeriod>,
@@ -85,7 +85,7 @@ open_enum! {
     }
 }
 
-/// How long a default retention holds.
+/// The duration of a default retention.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RetentionPeriod {
     /// How many units.
@@ -107,7 +107,7 @@ impl DefaultRetention {
         Self::new(mode, years, RetentionUnit::Years)
     }
 
-    /// Files get no retention; set on a bucket, it removes the default that there is.
+    /// No default retention; set on a bucket, it removes the default.
     #[must_use]
     pub const fn none() -> Self {
         Self {

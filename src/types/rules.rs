@@ -1,4 +1,5 @@
-//! `rules!`: a list of rules that B2 takes as one setting, and how its own rules about them are held.
+//! `rules!`: a list of rules that B2 takes as one setting, and how its own rules about them are
+//! held.
 
 use crate::error::Error;
 pub(crate) use crate::error::Shown;
@@ -11,34 +12,58 @@ macro_rules! rules {
         pub struct $name(Vec<$rule>);
 
         impl $name {
-            /// Checks these rules.
+            /// Checks these rules and takes them.
             ///
             /// # Errors
-            /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), with the rule and what is wrong with it.
+            /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), with the rule and what is wrong
+            /// with it.
             pub fn new(rules: impl IntoIterator<Item = $rule>) -> Result<Self, Error> {
                 let rules: Vec<_> = rules.into_iter().collect();
                 $check(&rules)?;
                 Ok(Self(rules))
             }
 
-            /// Takes rules unchecked, for where B2 allows more than this version of the crate knows.
+            /// Takes rules unchecked, in case B2 allows more than this version of the crate knows.
             #[must_use]
             pub fn unchecked(rules: impl IntoIterator<Item = $rule>) -> Self {
                 Self(rules.into_iter().collect())
             }
 
-            /// The rules, to be changed and checked again.
+            /// The rules.
+            #[must_use]
+            pub fn as_slice(&self) -> &[$rule] {
+                &self.0
+            }
+
+            /// The rules, one by one.
+            pub fn iter(&self) -> std::slice::Iter<'_, $rule> {
+                self.0.iter()
+            }
+
+            /// How many rules there are.
+            #[must_use]
+            pub const fn len(&self) -> usize {
+                self.0.len()
+            }
+
+            /// Whether there are none.
+            #[must_use]
+            pub const fn is_empty(&self) -> bool {
+                self.0.is_empty()
+            }
+
+            /// The rules as a `Vec`, to change and check them again.
             #[must_use]
             pub fn into_vec(self) -> Vec<$rule> {
                 self.0
             }
         }
 
-        impl std::ops::Deref for $name {
-            type Target = [$rule];
+        impl<I: std::slice::SliceIndex<[$rule]>> std::ops::Index<I> for $name {
+            type Output = I::Output;
 
-            fn deref(&self) -> &[$rule] {
-                &self.0
+            fn index(&self, index: I) -> &I::Output {
+                &self.0[index]
             }
         }
 

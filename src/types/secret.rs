@@ -1,22 +1,22 @@
-//! [`Secret`]: a string that nobody prints.
+//! [`Secret`]: a string that is never printed.
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
-/// A string that must not be seen: a key, a token. It prints as `[redacted]`, has no `Display`, is not serialized, and
-/// its memory is cleared when the last copy goes.
+/// A secret string, such as a key or a token. `Debug` prints `[redacted]`, there is no `Display`,
+/// it is not serialized, and its memory is zeroed when the last copy is dropped.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes the string in.
+    /// A secret from this string.
     pub fn new(secret: impl Into<String>) -> Self {
         Self(Zeroizing::new(secret.into()))
     }
 
-    /// The string itself. Where it goes from here is up to the caller.
+    /// The string itself, unprotected from here on.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

@@ -15,7 +15,8 @@ pub(super) enum Text {
     Long(Box<str>),
 }
 
-/// As much as fits in 32 bytes. The longest id of a key has 25, and so has hardly any content type more.
+/// As much as fits in 32 bytes. The longest id of a key has 25, and so has hardly any content type
+/// more.
 const SHORT: usize = 30;
 
 impl Text {

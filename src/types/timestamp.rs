@@ -7,29 +7,29 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 
-/// A moment, in milliseconds since 1970-01-01 UTC.
+/// A point in time, in milliseconds since 1970-01-01 UTC.
 ///
-/// `Display` writes it as RFC 3339 does, in UTC: `2026-11-28T06:00:55.123Z`. A year that has not four digits, which RFC 3339
-/// knows nothing of, has a sign and six digits or more, as in ISO 8601. The features `chrono` and `jiff` convert it to those crates'
-/// types and back.
+/// `Display` writes RFC 3339 in UTC: `2026-11-28T06:00:55.123Z`. Years outside of 0000 to 9999,
+/// which RFC 3339 lacks, have a sign and at least six digits, as in ISO 8601. The features `chrono`
+/// and `jiff` add conversions to those crates' types and back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The moment that many milliseconds after 1970 began.
+    /// The time this many milliseconds after 1970-01-01 UTC.
     #[must_use]
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
 
-    /// Milliseconds since 1970 began.
+    /// Milliseconds since 1970-01-01 UTC.
     #[must_use]
     pub const fn as_millis(self) -> i64 {
         self.0
     }
 
-    /// The moment that the system calls this; `None` where milliseconds can't count it.
+    /// From the system's time; `None` if it can't be represented in milliseconds.
     #[must_use]
     pub fn from_system_time(time: SystemTime) -> Option<Self> {
         let millis = |duration: Duration| i64::try_from(duration.as_millis()).ok();
@@ -39,7 +39,7 @@ impl Timestamp {
         }
     }
 
-    /// As the system's time; `None` where that can't express it.
+    /// As the system's time; `None` if that can't represent it.
     #[must_use]
     pub fn to_system_time(self) -> Option<SystemTime> {
         let distance = Duration::from_millis(self.0.unsigned_abs());
@@ -69,7 +69,8 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// The year, month and day, so many days after 1970-01-01, in the Gregorian calendar, which is carried on to both sides.
+/// The year, month and day, so many days after 1970-01-01, in the Gregorian calendar, which is
+/// carried on to both sides.
 ///
 /// Years begin in March here, so that the day that leap years have more is the last of a year.
 const fn date(days: i64) -> (i64, i64, i64) {

@@ -128,7 +128,7 @@ async fn a_file_is_copied(b2: &Client) {
         copy.file_info.get("src_last_modified_millis"),
         Some("1637248673875")
     );
-    assert_eq!(&*copy.file_name, "new-file.txt");
+    assert_eq!(copy.file_name.as_str(), "new-file.txt");
     assert_eq!(copy.upload_timestamp.as_millis(), 1_637_249_823_000);
     assert_unlocked_and_plain(&copy);
 }
@@ -167,7 +167,7 @@ async fn a_large_file_is_made_of_two_uploaded_parts(b2: &Client) {
     );
     assert_eq!(finished.file_id.as_str(), FINISHED);
     assert!(finished.file_info.is_empty());
-    assert_eq!(&*finished.file_name, "Test-large-file.txt");
+    assert_eq!(finished.file_name.as_str(), "Test-large-file.txt");
     assert_eq!(finished.upload_timestamp, started.upload_timestamp);
     assert_unlocked_and_plain(&finished);
 }
@@ -317,7 +317,7 @@ fn assert_start_row(file: &FileVersion, id: &str, name: &str, content_type: &str
     );
     assert_eq!(file.file_id.as_str(), id);
     assert!(file.file_info.is_empty());
-    assert_eq!(&*file.file_name, name);
+    assert_eq!(file.file_name.as_str(), name);
     assert_eq!(file.upload_timestamp.as_millis(), timestamp);
     assert_unlocked_and_plain(file);
 }
@@ -371,7 +371,7 @@ async fn assert_canceled(b2: &Client, file_id: &str, name: &str) {
         ),
         (BUCKET, file_id)
     );
-    assert_eq!(canceled.file_name.as_deref(), Some(name));
+    assert_eq!(canceled.file_name.as_ref().map(|name| name.as_str()), Some(name));
 }
 
 fn name(name: &str) -> FileName {

@@ -47,7 +47,7 @@ fn upload_many_returns_each_outcome_and_one_failure_stops_no_other() {
             for (number, outcome) in over {
                 match outcome {
                     Ok(uploaded) => {
-                        assert_eq!(*uploaded.file.file_name, format!("f{number}"));
+                        assert_eq!(uploaded.file.file_name, format!("f{number}"));
                         let there = stored(&b2, &uploaded.file.file_id).await;
                         assert_eq!(there, content(number * 20));
                     }
@@ -137,7 +137,7 @@ fn a_thousand_concurrent_uploads_succeed_though_every_tenth_request_fails() {
             }
             let files = versions(&calm).await;
             for file in &files {
-                let number: usize = file.file_name[1..].parse().unwrap();
+                let number: usize = file.file_name.as_str()[1..].parse().unwrap();
                 let sha1 = Sha1::of(number.to_string().as_bytes());
                 assert_eq!(file.content_sha1.sha1(), Some(&sha1), "seed {seed}");
             }
@@ -209,7 +209,7 @@ fn delete_many_returns_each_outcome() {
         // One is gone already.
         let gone = files[3].clone();
         let delete =
-            |version: &FileVersion| DeleteFileVersion::new(&*version.file_name, &version.file_id);
+            |version: &FileVersion| DeleteFileVersion::new(version.file_name.as_str(), &version.file_id);
         b2.call(delete(&gone)).await.unwrap();
         let over: Vec<_> = b2
             .delete_many(stream::iter(files), 4, delete)

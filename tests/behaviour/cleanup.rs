@@ -280,7 +280,7 @@ fn all_versions_below_a_prefix_are_deleted_and_no_others() {
         assert!(deleted.iter().all(|(_, outcome)| outcome.is_ok()));
         let mut actions: Vec<_> = deleted
             .iter()
-            .map(|(version, _)| (&*version.file_name, version.action.to_string()))
+            .map(|(version, _)| (version.file_name.as_str(), version.action.to_string()))
             .collect();
         actions.sort();
         let expected = [

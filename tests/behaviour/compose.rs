@@ -457,7 +457,7 @@ fn a_deleted_source_file_fails_the_composition_and_leaves_nothing() {
         chaos.timer.run(async {
             let bucket = bucket(&b2).await;
             let (old, _) = file(&bucket, 950).await;
-            let call = DeleteFileVersion::new(&*old.file_name, &old.file_id);
+            let call = DeleteFileVersion::new(old.file_name.as_str(), &old.file_id);
             b2.call(call).await.unwrap();
             let pieces = [ComposeSource::file(&old), ComposeSource::local(local)];
             let error = bucket.compose("f", pieces).await.unwrap_err();
@@ -546,7 +546,7 @@ fn a_composition_dropped_at_any_poll_leaves_only_what_orphan_cleanup_cancels() {
                     "after {polls}"
                 );
                 for version in versions(&bucket).await {
-                    if &*version.file_name == "new" {
+                    if version.file_name.as_str() == "new" {
                         assert_eq!(stored(&b2, &version.file_id).await, all, "after {polls}");
                     }
                 }

@@ -61,7 +61,7 @@ fn copies_in_one_call_and_in_parts_make_no_unnecessary_calls() {
                 assert_eq!(chaos.count("b2_get_file_info"), asked);
                 let calls = if parts == 0 { 1 } else { parts as usize + 2 };
                 assert_eq!(chaos.tally().0, asked + calls, "{len}");
-                assert_eq!(&*copied.file.file_name, "g");
+                assert_eq!(copied.file.file_name.as_str(), "g");
                 assert_eq!(stored(&b2, &copied.file.file_id).await, content);
             }
             assert!(unfinished(&bucket).await.is_empty() && b2.unfinished().is_empty());

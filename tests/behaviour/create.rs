@@ -52,7 +52,7 @@ async fn assert_slot_is_empty(slot: &BucketHandle) {
 async fn files(bucket: &BucketHandle) -> BTreeMap<String, Vec<FileVersion>> {
     let mut files: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for version in all(bucket).await {
-        if !is_create_stage(&version.file_name) {
+        if !is_create_stage(version.file_name.as_str()) {
             let name = version.file_name.to_string();
             files.entry(name).or_default().push(version);
         }
@@ -62,7 +62,7 @@ async fn files(bucket: &BucketHandle) -> BTreeMap<String, Vec<FileVersion>> {
 
 async fn stages(bucket: &BucketHandle) -> Vec<FileVersion> {
     let mut all = all(bucket).await;
-    all.retain(|version| is_create_stage(&version.file_name));
+    all.retain(|version| is_create_stage(version.file_name.as_str()));
     all
 }
 
@@ -242,7 +242,7 @@ fn a_created_file_has_its_options_and_costs_the_documented_calls() {
             ] {
                 assert_eq!(chaos.count(call), count, "{call}");
             }
-            assert_eq!(&*file.file_name, "a/cat.jpg");
+            assert_eq!(file.file_name.as_str(), "a/cat.jpg");
             assert_eq!(
                 file.content_type,
                 Some(ContentType::new("image/jpeg").unwrap())
@@ -514,7 +514,7 @@ fn a_created_file_can_be_deleted_and_created_again() {
                 .unwrap()
                 .file;
             assert_eq!(file.action, Action::Upload);
-            b2.call(DeleteFileVersion::new(&*file.file_name, &file.file_id))
+            b2.call(DeleteFileVersion::new(file.file_name.as_str(), &file.file_id))
                 .await
                 .unwrap();
         }

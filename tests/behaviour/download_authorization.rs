@@ -130,7 +130,11 @@ fn a_download_authorization_for_another_prefix_is_an_integrity_error() {
 }
 
 /// Requests a link without other credentials.
-async fn fetch(emulator: &Emulator, url: &str, token: Option<&str>) -> (u16, HeaderMap, Vec<u8>) {
+pub(crate) async fn fetch(
+    emulator: &Emulator,
+    url: &str,
+    token: Option<&str>,
+) -> (u16, HeaderMap, Vec<u8>) {
     let mut request = Request::new(Body::empty());
     *request.uri_mut() = url.parse().unwrap();
     if let Some(token) = token {

@@ -52,7 +52,7 @@ async fn upload(
 }
 
 fn by_name(bucket: &Bucket, name: &str) -> DownloadFileByName {
-    let bucket = BucketName::new(&*bucket.bucket_name).unwrap();
+    let bucket = BucketName::new(bucket.bucket_name.as_str()).unwrap();
     DownloadFileByName::new(bucket, FileName::new(name).unwrap())
 }
 
@@ -146,7 +146,7 @@ fn a_file_lives_from_upload_to_deletion() {
         for version in [&marker, &file] {
             let deleted = b2
                 .call(DeleteFileVersion::new(
-                    &*version.file_name,
+                    version.file_name.as_str(),
                     &version.file_id,
                 ))
                 .await
@@ -154,7 +154,7 @@ fn a_file_lives_from_upload_to_deletion() {
             assert_eq!(deleted.file_id, version.file_id);
         }
         let again = b2
-            .call(DeleteFileVersion::new(&*file.file_name, &file.file_id))
+            .call(DeleteFileVersion::new(file.file_name.as_str(), &file.file_id))
             .await
             .unwrap_err();
         assert_eq!(again.kind(), ErrorKind::NotFound);
@@ -220,7 +220,7 @@ fn names_that_look_like_paths_round_trip() {
             let file = upload(&b2, &bucket, &name, name.clone().into_bytes())
                 .await
                 .unwrap();
-            assert_eq!(*file.file_name, *name);
+            assert_eq!(file.file_name, *name);
             let download = match b2.call(by_name(&bucket, &name)).await {
                 // Never another file; and the error says which way is left.
                 Err(error) if BACKEND.refuses_names && error.kind() == ErrorKind::Invalid => {
@@ -457,7 +457,7 @@ fn a_large_file_consists_of_its_parts_in_order() {
             .file_info(info);
         let started = b2.call(start).await.unwrap();
         assert_eq!(
-            (&started.action, &*started.file_name),
+            (&started.action, started.file_name.as_str()),
             (&Action::Start, "big a+ü.bin")
         );
 
@@ -685,7 +685,7 @@ fn the_settings_of_a_bucket_round_trip() {
             (&cors, &lifecycle)
         );
         assert_eq!(
-            (&*bucket.bucket_name, &*bucket.bucket_info["owner"]),
+            (bucket.bucket_name.as_str(), &*bucket.bucket_info["owner"]),
             (name.as_str(), "ü")
         );
         assert!(matches!(

@@ -174,7 +174,7 @@ fn the_samples_of_created_keys_decode_and_their_secrets_are_secret() {
         1_770_421_227_461
     );
     assert_eq!(
-        (&*key.key_name, key.name_prefix.as_deref()),
+        (key.key_name.as_str(), key.name_prefix.as_deref()),
         ("my-key", Some("data"))
     );
     assert_eq!(key.options, ["s3"]);

@@ -39,7 +39,7 @@ fn a_retention_is_set_and_removed() {
     let answer = json!({"fileId": "4_z1", "fileName": "f", "fileRetention": retention});
     let updated = answered(&set, answer);
     assert_eq!(
-        (updated.file_id.as_str(), &*updated.file_name),
+        (updated.file_id.as_str(), updated.file_name.as_str()),
         ("4_z1", "f")
     );
     assert_eq!(updated.file_retention, governance);

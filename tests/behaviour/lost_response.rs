@@ -184,7 +184,7 @@ fn reconciling_a_start_ignores_a_file_with_a_longer_name() {
         b2.call(start("disk.img.sig")).await.unwrap();
         script.push("b2_start_large_file", DroppedRequest);
         let started = b2.call(start("disk.img")).await.unwrap();
-        assert_eq!(&*started.file_name, "disk.img");
+        assert_eq!(started.file_name.as_str(), "disk.img");
     });
 }
 

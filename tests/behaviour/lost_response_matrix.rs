@@ -163,7 +163,7 @@ fn no_lost_message_makes_a_call_execute_twice_unreported() {
 #[test]
 fn the_table_has_every_call_with_effects() {
     use b2kit::api::CallKind::{Upload, Write};
-    for (_, facts) in crate::coverage::calls() {
+    for (_, facts) in crate::names::calls() {
         let changes = matches!(facts.kind, Write | Upload);
         let has_row = TABLE.iter().any(|(call, ..)| *call == facts.name);
         assert_eq!(changes, has_row, "{}", facts.name);
@@ -174,7 +174,7 @@ fn outcome_of(call: &str, loss: &Fault, probe: &'static str, answer: Option<&Fau
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let world = Fixture::new(&b2, &script).await;
-        let name = crate::coverage::calls().map(|(_, facts)| facts.name);
+        let name = crate::names::names();
         let name = name.into_iter().find(|name| *name == call).unwrap();
         script.push(name, loss.clone());
         for _ in 0..10 {
@@ -332,7 +332,7 @@ impl Fixture {
         let of = |name: &str| {
             versions
                 .iter()
-                .filter(|version| &*version.file_name == name)
+                .filter(|version| version.file_name.as_str() == name)
                 .count()
         };
         let unfinished = b2
@@ -345,7 +345,7 @@ impl Fixture {
         let started = |name: &str| {
             unfinished
                 .iter()
-                .filter(|file| &*file.file_name == name)
+                .filter(|file| file.file_name.as_str() == name)
                 .count()
         };
         match call {

@@ -2,11 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
+mod auto_traits; // which public types are Send, Sync, Unpin and 'static
 mod bad_answers; // replies that B2 would never send
 mod bad_input; // input that B2 would refuse
+mod bucket; // the methods of a bucket
 mod bulk; // many files at once, and the limits of a client
 mod chaos; // an emulator behind a network with random faults
 mod cleanup; // hiding, bulk deleting and cancelling, and buckets by name
+mod client_rooms; // dependencies of the modules of `client`
 mod compose; // files composed of ranges and new bytes
 mod copy; // copies of any size
 mod coverage; // every call is implemented and documented
@@ -31,6 +34,7 @@ mod names; // of all calls, also for `tests/backends`
 mod notifications; // event notification rules
 mod origins; // downloads from a custom origin or with only a download authorization
 mod outages; // many calls during an outage, and exhausted file descriptors
+mod own_call; // a call that the crate does not have
 mod rate_limiting; // concurrency and shared pauses
 mod recovery; // retries after each kind of failure
 mod samples; // B2's documented samples

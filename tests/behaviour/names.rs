@@ -1,36 +1,51 @@
-//! The names of B2's calls.
+//! The calls of B2's native API: the one list of them.
 
-/// All calls of B2's native API.
-pub(crate) const NAMES: [&str; 31] = [
-    "b2_authorize_account",
-    "b2_cancel_large_file",
-    "b2_copy_file",
-    "b2_copy_part",
-    "b2_create_bucket",
-    "b2_create_key",
-    "b2_delete_bucket",
-    "b2_delete_file_version",
-    "b2_delete_key",
-    "b2_download_file_by_id",
-    "b2_download_file_by_name",
-    "b2_finish_large_file",
-    "b2_get_bucket_notification_rules",
-    "b2_get_download_authorization",
-    "b2_get_file_info",
-    "b2_get_upload_part_url",
-    "b2_get_upload_url",
-    "b2_hide_file",
-    "b2_list_buckets",
-    "b2_list_file_names",
-    "b2_list_file_versions",
-    "b2_list_keys",
-    "b2_list_parts",
-    "b2_list_unfinished_large_files",
-    "b2_set_bucket_notification_rules",
-    "b2_start_large_file",
-    "b2_update_bucket",
-    "b2_update_file_legal_hold",
-    "b2_update_file_retention",
-    "b2_upload_file",
-    "b2_upload_part",
-];
+use b2kit::api::{self, Call, CallMetadata};
+
+macro_rules! calls {
+    ($($call:ident)+) => {
+        /// Each call, by the name of its type.
+        pub(crate) fn calls() -> Vec<(&'static str, CallMetadata)> {
+            vec![$((stringify!($call), <api::$call as Call>::METADATA)),+]
+        }
+    };
+}
+
+calls! {
+    AuthorizeAccount
+    CancelLargeFile
+    CopyFile
+    CopyPart
+    CreateBucket
+    CreateKey
+    DeleteBucket
+    DeleteFileVersion
+    DeleteKey
+    DownloadFileById
+    DownloadFileByName
+    FinishLargeFile
+    GetBucketNotificationRules
+    GetDownloadAuthorization
+    GetFileInfo
+    GetUploadPartUrl
+    GetUploadUrl
+    HideFile
+    ListBuckets
+    ListFileNames
+    ListFileVersions
+    ListKeys
+    ListParts
+    ListUnfinishedLargeFiles
+    SetBucketNotificationRules
+    StartLargeFile
+    UpdateBucket
+    UpdateFileLegalHold
+    UpdateFileRetention
+    UploadFile
+    UploadPart
+}
+
+/// B2's names for them.
+pub(crate) fn names() -> Vec<&'static str> {
+    calls().iter().map(|(_, metadata)| metadata.name).collect()
+}

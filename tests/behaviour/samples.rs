@@ -89,7 +89,7 @@ fn the_documented_reply_of_list_file_versions_decodes_fully() {
             ContentSha1::Verified(hex.parse().unwrap())
         });
         assert_eq!(version.content_sha1, sha1);
-        assert_eq!((&*version.file_name, version.file_id.as_str()), (name, id));
+        assert_eq!((version.file_name.as_str(), version.file_id.as_str()), (name, id));
         assert_eq!(
             version
                 .server_side_encryption
@@ -140,7 +140,7 @@ fn a_folder_row_is_a_folder() {
     let [ListedFile::Folder(folder)] = &page.files[..] else {
         panic!("a folder, not {:?}", page.files)
     };
-    assert_eq!(&*folder.file_name, "photos/cats/");
+    assert_eq!(folder.file_name.as_str(), "photos/cats/");
     assert_eq!(folder.account_id.as_ref().unwrap().as_str(), "a");
     assert_eq!(page.next_file_name.as_deref(), Some("photos/dogs/"));
 }

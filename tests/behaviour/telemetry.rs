@@ -704,7 +704,7 @@ fn the_search_for_secrets_in_telemetry_finds_them() {
 
 /// What the emulator has counted, by class.
 fn received(emulator: &Emulator) -> [u64; 3] {
-    let (calls, facts) = (emulator.snapshot().calls, crate::coverage::calls());
+    let (calls, facts) = (emulator.snapshot().calls, crate::names::calls());
     [BillingClass::A, BillingClass::B, BillingClass::C].map(|class| {
         let of_class = |name: &String| {
             let (_, facts) = facts.iter().find(|(_, facts)| facts.name == *name).unwrap();

@@ -844,7 +844,7 @@ fn the_clients_own_file_info_is_added_only_if_it_fits() {
             .call(CreateBucket::new(create, BucketType::AllPrivate))
             .await
             .unwrap();
-        assert_eq!(&*bucket.bucket_name, "my-bucket");
+        assert_eq!(bucket.bucket_name.as_str(), "my-bucket");
         let bucket = b2.bucket("my-bucket").await.unwrap();
         let source = || Source::bytes(vec![b'x'; 250]).with_modified(Timestamp::from_millis(1));
         let full = |len: usize| {

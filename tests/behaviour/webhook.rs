@@ -1,6 +1,6 @@
 //! Incoming event notifications: only signed ones are parsed.
 
-use b2kit::types::{EventType, Secret};
+use b2kit::types::{FileName, EventType, Secret};
 use b2kit::webhook::{MAX_BODY, Notification, WebhookError, verify};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
@@ -167,7 +167,7 @@ fn events_decode_with_all_fields_and_unknown_types() {
     assert_eq!(upload.account_id.as_str(), "e85c6a500333");
     assert_eq!(upload.bucket_id.as_str(), "aea8c5bc362ae55070130333");
     assert_eq!(
-        (&*upload.bucket_name, &*upload.event_id),
+        (upload.bucket_name.as_str(), &*upload.event_id),
         ("mySampleBucket", "dbe4ff1c9b0d4cd8")
     );
     assert_eq!(upload.event_timestamp.as_millis(), 1_684_793_309_123);
@@ -177,7 +177,7 @@ fn events_decode_with_all_fields_and_unknown_types() {
     );
     assert_eq!(&*upload.matched_rule_name, "mySampleRule1");
     assert_eq!(
-        (upload.object_name.as_deref(), upload.object_size),
+        (upload.object_name.as_ref().map(FileName::as_str), upload.object_size),
         (Some("objectName.txt"), Some(10_495_842))
     );
     assert!(

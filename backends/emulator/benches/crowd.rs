@@ -1,7 +1,8 @@
-//! How much memory the program takes with many transfers at once: `--data`, half of them up and half down.
+//! Memory of the program with many concurrent transfers: `--data`, half of them uploads and half
+//! downloads.
 //!
-//! `cargo bench -p b2kit-emulator --all-features --bench crowd`. For Linux. Each row is a process of its own; bytes are
-//! compared both ways.
+//! `cargo bench -p b2kit-emulator --all-features --bench crowd`. Linux only. Each row is a process
+//! of its own; bytes are compared both ways.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark may fail loudly")]
 #![allow(clippy::disallowed_methods, reason = "time is what is measured")]
@@ -31,11 +32,15 @@ fn main() {
     }
 }
 
-/// Half of them up, half of them down, all at once: how long it took.
+/// Runs all transfers at once. Returns the time it took.
 fn crowd(address: SocketAddr, transfers: usize, mebibytes: usize) -> f64 {
     let mut line = Line::to(address);
     let (token, account) = authorize(&mut line, "key", "secret");
-    let bucket = serde_json::json!({"accountId": account, "bucketName": "a-bucket", "bucketType": "allPublic"});
+    let bucket = serde_json::json!({
+        "accountId": account,
+        "bucketName": "a-bucket",
+        "bucketType": "allPublic",
+    });
     let bucket = line.call("b2_create_bucket", &token, &bucket);
     let bucket = bucket["bucketId"].as_str().unwrap();
     let block = block();

@@ -1,13 +1,15 @@
-//! The emulator's server against bare hyper, which takes and gives the same bytes and knows nothing.
+//! The emulator's server compared with bare hyper, which receives and sends the same bytes.
 //!
-//! `cargo bench -p b2kit-emulator --all-features --bench server -- [--rounds N]`. Both serve from this process, each on two
-//! threads, to the same blocking client. They take turns; ratios are of neighbours, and the median of all rounds is
-//! printed. Bare hyper also keeps, writes and hashes what it is sent, in the shortest way there is, to show what that
-//! alone costs.
+//! `cargo bench -p b2kit-emulator --all-features --bench server -- [--rounds N]`. Both serve from
+//! this process, each on two threads, to the same blocking client. They alternate; ratios are of
+//! neighbors, and the median of all rounds is printed. Bare hyper also stores, writes and hashes
+//! what it receives, in the shortest way possible, to show what that alone costs.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark may fail loudly")]
 #![allow(clippy::disallowed_methods, reason = "time is what is measured")]
 
+#[path = "server/bare.rs"]
+mod bare;
 mod common;
 
 use std::convert::Infallible;
@@ -22,6 +24,7 @@ use std::thread;
 use std::time::Instant;
 
 use b2kit_emulator::{Checksums, Emulator, Server};
+use bare::{Bare, bare_call};
 use bytes::Bytes;
 use common::{Line, authorize, block, sha1_of, upload_head};
 use http::{Method, Request, Response};
@@ -34,13 +37,13 @@ use serde_json::json;
 use sha1::{Digest as _, Sha1};
 use tokio::net::TcpListener;
 
-/// How large a file is, in blocks of 1 MiB.
+/// Size of a file, in blocks of 1 MiB.
 const BLOCKS: usize = 256;
 
-/// How many small calls a sample has.
+/// Number of small calls in a sample.
 const CALLS: usize = 5000;
 
-/// The length of a small answer: what b2_get_file_info answers here.
+/// Length of a small response: that of `b2_get_file_info` here.
 const SMALL: usize = 780;
 
 fn main() {
@@ -81,7 +84,8 @@ fn main() {
     ];
 
     println!(
-        "| rounds: {rounds} | | ÷ bare hyper: min, median, max | ÷ one that does the same |\n|---|---|---|---|"
+        "| rounds: {rounds} | | ÷ bare hyper: min, median, max | ÷ one that does the same |\n\
+         |---|---|---|---|"
     );
     let mut table = Table::default();
     for round in 0..=rounds {
@@ -126,7 +130,7 @@ fn main() {
     table.print();
 }
 
-/// An emulator that is measured.
+/// An emulator to measure.
 struct Subject {
     name: &'static str,
     emulator: Emulator,
@@ -136,7 +140,7 @@ struct Subject {
     info: String,
     upload: String,
     download: String,
-    /// What bare hyper does with a body to do the same.
+    /// What bare hyper does with a body for a fair comparison.
     like: &'static str,
 }
 
@@ -170,7 +174,8 @@ impl Subject {
         let upload = upload_head(&mut line, &token, &bucket, "uploaded", length, sha1);
         let body = json!({"fileId": file["fileId"]}).to_string();
         let info = format!(
-            "POST /b2api/v4/b2_get_file_info HTTP/1.1\r\nHost: localhost\r\nAuthorization: {token}\r\n\
+            "POST /b2api/v4/b2_get_file_info HTTP/1.1\r\nHost: localhost\r\n\
+             Authorization: {token}\r\n\
              Content-Length: {}\r\n\r\n{body}",
             body.len()
         );
@@ -191,7 +196,7 @@ impl Subject {
         Self { like, ..self }
     }
 
-    /// What was uploaded goes, and its URL is as good as before.
+    /// Deletes what was uploaded and requests a new URL.
     fn clear(&self) {
         self.emulator.restore(&self.saved).unwrap();
     }
@@ -246,7 +251,7 @@ fn rate(seconds: f64) -> String {
     format!("{:.0} MB/s", (BLOCKS << 20) as f64 / seconds / 1e6)
 }
 
-/// All samples, by what was measured on whom.
+/// All samples by what was measured.
 #[derive(Default)]
 struct Table {
     rows: Vec<Row>,
@@ -311,132 +316,5 @@ impl Table {
                 shown[1],
             );
         }
-    }
-}
-
-fn bare_call() -> String {
-    let body = "x".repeat(110);
-    format!("POST /small HTTP/1.1\r\nHost: localhost\r\nContent-Length: 110\r\n\r\n{body}")
-}
-
-/// A server that takes whatever comes, and gives as many bytes as it should. What it does with a body is said in the path.
-struct Bare {
-    address: SocketAddr,
-    kept: Arc<Kept>,
-}
-
-/// Where bodies are put.
-struct Kept {
-    memory: Mutex<Vec<Bytes>>,
-    file: PathBuf,
-}
-
-impl Bare {
-    fn start(directory: &Path) -> Self {
-        let kept = Arc::new(Kept {
-            memory: Mutex::default(),
-            file: directory.join("bare"),
-        });
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let address = listener.local_addr().unwrap();
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_io()
-            .build()
-            .unwrap();
-        let shared = Arc::clone(&kept);
-        thread::spawn(move || runtime.block_on(serve_bare(listener, shared)));
-        Self { address, kept }
-    }
-
-    fn upload(&self, path: &str, block: &[u8]) -> f64 {
-        let length = BLOCKS << 20;
-        let head =
-            format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n");
-        let time = upload(self.address, &head, block);
-        self.kept.memory.lock().unwrap().clear();
-        std::fs::remove_file(&self.kept.file).ok();
-        time
-    }
-}
-
-async fn serve_bare(listener: std::net::TcpListener, kept: Arc<Kept>) {
-    let listener = TcpListener::from_std(listener).unwrap();
-    loop {
-        let (stream, _) = listener.accept().await.unwrap();
-        stream.set_nodelay(true).unwrap();
-        let kept = Arc::clone(&kept);
-        let service = service_fn(move |request| bare_answer(request, Arc::clone(&kept)));
-        let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-        tokio::spawn(async { connection.await.ok() });
-    }
-}
-
-async fn bare_answer(
-    request: Request<Incoming>,
-    kept: Arc<Kept>,
-) -> Result<Response<Given>, Infallible> {
-    let is_file = request.method() == Method::GET;
-    let (head, mut body) = request.into_parts();
-    let does = |what| head.uri.path().split('/').any(|it| it == what);
-    let mut pieces = does("keep").then(Vec::new);
-    let mut file = does("write").then(|| File::create(&kept.file).unwrap());
-    let mut sha1 = does("sha1").then(Sha1::new);
-    let mut md5 = does("md5").then(Md5::new);
-    while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
-        let bytes = frame.unwrap().into_data().unwrap();
-        if let Some(sha1) = &mut sha1 {
-            sha1.update(&bytes);
-        }
-        if let Some(md5) = &mut md5 {
-            md5.update(&bytes);
-        }
-        if let Some(file) = &mut file {
-            file.write_all(&bytes).unwrap();
-        }
-        match &mut pieces {
-            Some(pieces) => pieces.push(bytes),
-            None => drop(std::hint::black_box(bytes)),
-        }
-    }
-    std::hint::black_box((sha1.map(Sha1::finalize), md5.map(Md5::finalize)));
-    if let Some(pieces) = pieces {
-        *kept.memory.lock().unwrap() = pieces;
-    }
-    let (chunk, left) = if is_file {
-        (128 << 10, BLOCKS << 20)
-    } else {
-        (SMALL, SMALL)
-    };
-    Ok(Response::new(Given {
-        chunk: Bytes::from(vec![7; chunk]),
-        left,
-    }))
-}
-
-struct Given {
-    chunk: Bytes,
-    left: usize,
-}
-
-impl Body for Given {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        if self.left == 0 {
-            return Poll::Ready(None);
-        }
-        let chunk = self.chunk.slice(..self.chunk.len().min(self.left));
-        self.left -= chunk.len();
-        Poll::Ready(Some(Ok(Frame::data(chunk))))
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left as u64)
     }
 }

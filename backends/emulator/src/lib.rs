@@ -1,8 +1,9 @@
-//! Backblaze B2 on this computer: in memory or on disk, in-process or behind a port.
+//! Backblaze B2 on this computer, for tests: in memory or on disk, in-process or over HTTP.
 //!
-//! An [`Emulator`] is one B2 account that lives as long as its handles, or as its directory. It speaks B2's native API (v1 to v4) as B2's
-//! documents and recordings show it, down to the indentation of its JSON, so that a client can be tested without a
-//! network, without an account, and with a clock in the test's hand:
+//! An [`Emulator`] is a B2 account that lives as long as its handles, or in a directory. It speaks
+//! B2's native API, v1 to v4, as B2's documents and recordings show it, down to the indentation of
+//! the JSON. So clients can be tested without a network or an account, and with a clock that is
+//! advanced manually:
 //!
 //! ```
 //! use std::time::Duration;
@@ -20,52 +21,53 @@
 //!     .header("authorization", format!("Basic {}", STANDARD.encode(pair)))
 //!     .body(Body::empty())
 //!     .unwrap();
-//! let answer = emulator.send(authorize).await.unwrap().into_body();
-//! let answer = answer.collect(10_000).await.unwrap();
-//! let session: serde_json::Value = serde_json::from_slice(&answer).unwrap();
+//! let response = emulator.send(authorize).await.unwrap().into_body();
+//! let response = response.collect(10_000).await.unwrap();
+//! let session: serde_json::Value = serde_json::from_slice(&response).unwrap();
 //!
 //! clock.advance(Duration::from_secs(24 * 60 * 60));
 //! let list = http::Request::get(format!("{}/b2api/v4/b2_list_buckets", emulator.url()))
 //!     .header("authorization", session["authorizationToken"].as_str().unwrap())
 //!     .body(Body::empty())
 //!     .unwrap();
-//! let answer = emulator.send(list).await.unwrap();
-//! assert_eq!(answer.status(), 401);
-//! let answer = answer.into_body().collect(10_000).await.unwrap();
-//! assert!(answer.starts_with(b"{\n  \"code\": \"expired_auth_token\","));
+//! let response = emulator.send(list).await.unwrap();
+//! assert_eq!(response.status(), 401);
+//! let response = response.into_body().collect(10_000).await.unwrap();
+//! assert!(response.starts_with(b"{\n  \"code\": \"expired_auth_token\","));
 //! assert_eq!(emulator.snapshot().calls_of("b2_list_buckets"), 1);
 //! # });
 //! ```
 //!
-//! A client authorizes with [`key_id`](Emulator::key_id) and [`key`](Emulator::key). With the feature `server`,
-//! `Server::start` puts the same account on a port of the loopback interface; with `tls`, `Server::start_tls` does so in
-//! HTTPS and hands out the root certificate to trust. With `cli` there is a program, `b2kit-emulator`, for every language.
+//! A client authorizes with [`key_id`](Emulator::key_id) and [`key`](Emulator::key). With the
+//! feature `server`, `Server::start` serves the same account on a port of the loopback interface;
+//! with `tls`, `Server::start_tls` serves HTTPS and returns the root certificate to trust. With
+//! `cli` there is a program, `b2kit-emulator`, for every language.
 //!
-//! [`Builder::open`] keeps the account in a directory, [`Emulator::save`] and [`Emulator::restore`] take it back to an
-//! earlier moment, [`Emulator::faults`] makes trouble. `README.md`, `CONTROL.md` and `FIDELITY.md` beside the source say
-//! how it is used from other languages, and what it is faithful to.
+//! [`Builder::open`] keeps the account in a directory, [`Emulator::save`] and [`Emulator::restore`]
+//! return to an earlier state, and [`Emulator::faults`] injects faults. `README.md`, `CONTROL.md`
+//! and `FIDELITY.md` beside the source describe the use from other languages, and how faithful the
+//! emulator is.
 //!
 //! # Layout
-//! From the outside in:
+//! Each layer names only those after it; a test in the workspace checks that.
 //!
-//! - `bin/b2kit-emulator`: the program: options, and what it prints.
-//! - `emulator`, `server`: the shells. They move bytes and decide nothing about B2. `server/control` is for tests in other
-//!   languages, `server/webhooks` brings events to receivers.
-//! - `exchange`: what every request passes, whatever its shell.
-//! - `faults`: what goes wrong with which requests, if you ask for it: [`Emulator::faults`]. `exchange` lets it happen.
-//! - `heart`: request in, next step out. No I/O, no clock, no threads, and it never sees the bytes of a file.
-//! - `calls`: what each call does; its table says which calls there are. **To add a call, start there.**
-//! - `shape`, `reply`: the JSON, and how it is written. `args`, `range`, `percent`, `names`: how requests are read.
-//! - `state`: the account, its keys, tokens, buckets and files: plain data.
-//! - `blob`, `receive`: where bytes lie, and how they get there: a blob is in memory, in a file, or nowhere.
-//! - `data`: the account on disk: what changed is in the journal before anybody is told.
-//! - `shell`: what an exchange asks of its shell.
-//! - [`guesses`](UndocumentedBehavior): all that B2's documents leave open. Look there before you trust an answer to the letter.
-//! - `lifecycle`, `events`: what happens by itself, and who is told.
+//! - `bin/b2kit-emulator`: the program: its options, and what it prints.
+//! - `drivers`: all I/O. `in_process` and `server` answer requests, `control` is for tests in other
+//!   languages, `webhook_sender` sends webhooks. Every request goes through `exchange`.
+//! - `faults`: which requests fail, and how: [`Emulator::faults`] and `X-Bz-Test-Mode`.
+//! - `machine`: `state_machine` takes a request and returns the next step, `lifecycle` applies
+//!   lifecycle rules, `events` makes webhooks. No I/O, no clock, no threads, no bytes of files.
+//! - `calls`: what each call does, in `table`. **To add a call, start there.**
+//! - `storage`: where an account is kept: `blobs` for the bytes of files, `journal` for the rest.
+//! - `model`: the account, its keys, tokens, buckets and files: plain data.
+//! - `protocol`: how requests are read and responses written.
+//! - `content`: the bytes of a file as pieces of blobs.
+//! - [`behavior`](UndocumentedBehavior): what B2's documents leave open. Check it before you rely
+//!   on a detail.
 //!
-//! Not emulated: replication is checked and kept, but not carried out; webhooks are made and signed, and sent only by a
-//! server that was told to, to receivers on this computer; there is none that only tests its target.
-//! Encrypted files are not encrypted: what is emulated is who needs which key.
+//! Not emulated: replication is checked and stored, but not carried out; webhooks are made and
+//! signed, but only sent by a server that is configured to, and only to this computer. Files are
+//! not encrypted; the emulator only requires the key.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -74,54 +76,33 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-mod args;
-mod blob;
-mod builder;
-mod calendar;
-mod caller;
+mod behavior;
 mod calls;
-mod clock;
-mod content_type;
-mod data;
-mod emulator;
-mod events;
-mod exchange;
+mod content;
+mod drivers;
 mod faults;
-mod guesses;
-mod heart;
-mod hex;
-mod ids;
-mod json;
-mod lifecycle;
-mod names;
-mod origins;
-mod outgoing;
-mod percent;
-mod random;
-mod range;
-mod receive;
-mod refusal;
-mod reply;
-#[cfg(feature = "server")]
-mod server;
-mod shape;
-mod shell;
-mod state;
+mod machine;
+mod model;
+mod protocol;
+mod storage;
 
-/// Whether B2 has a call of this name; downloads by name are `b2_download_file_by_name`.
+/// Whether B2 has a call of this name. Downloads by name are `b2_download_file_by_name`.
 #[must_use]
 pub fn is_call(name: &str) -> bool {
-    calls::is_call(name)
+    calls::table::is_call(name)
 }
 
-pub use builder::Builder;
-pub use clock::{OffsetClock, Clock, ManualClock, SystemClock};
-pub use emulator::{Emulator, Saved, Snapshot};
-pub use events::Webhook;
-pub use faults::{ErrorReply, Fault, FaultId, Faults, Gate, FaultKind};
-pub use guesses::{Cursor, UndocumentedBehavior};
-pub use receive::Checksums;
+pub use behavior::{Cursor, UndocumentedBehavior};
+pub use drivers::builder::Builder;
+pub use drivers::clock::{Clock, ManualClock, OffsetClock, SystemClock};
+pub use drivers::in_process::{Emulator, Saved, Snapshot};
 #[cfg(feature = "tls")]
-pub use server::TlsAuthority;
+pub use drivers::server::TlsAuthority;
 #[cfg(feature = "server")]
-pub use server::{Server, ServerBuilder};
+pub use drivers::server::{Server, ServerBuilder};
+pub use faults::fault::Fault;
+pub use faults::kind::{ErrorReply, FaultKind};
+pub use faults::latch::Latch;
+pub use faults::rules::{FaultId, Faults};
+pub use machine::events::Webhook;
+pub use model::checksums::Checksums;

@@ -21,7 +21,7 @@ fn create(wire: &Wire, fields: &Value) -> wire::Answer {
 }
 
 #[test]
-fn a_new_bucket_looks_like_the_documented_one() {
+fn a_new_bucket_has_the_documented_json() {
     let wire = Wire::new();
     let bucket = create(&wire, &json!({})).ok();
     let expected = json!({
@@ -30,7 +30,10 @@ fn a_new_bucket_looks_like_the_documented_one() {
         "defaultServerSideEncryption":
             {"isClientAuthorizedToRead": true, "value": {"algorithm": "AES256", "mode": "SSE-B2"}},
         "fileLockConfiguration": {"isClientAuthorizedToRead": true,
-            "value": {"defaultRetention": {"mode": null, "period": null}, "isFileLockEnabled": false}},
+            "value": {
+                "defaultRetention": {"mode": null, "period": null},
+                "isFileLockEnabled": false,
+            }},
         "lifecycleRules": [], "options": ["s3"],
         "replicationConfiguration": {"isClientAuthorizedToRead": true, "value": null},
         "revision": 2,
@@ -139,7 +142,7 @@ fn two_info_keys_that_differ_in_case_are_refused() {
 }
 
 #[test]
-fn a_restricted_key_finds_its_bucket_whatever_the_case_of_the_name() {
+fn a_restricted_key_finds_its_bucket_ignoring_case() {
     let wire = Wire::new();
     let mine = wire.create_bucket("my-bucket", "allPrivate");
     wire.create_bucket("other-bucket", "allPrivate");
@@ -234,10 +237,10 @@ fn only_empty_buckets_are_deleted() {
 }
 
 #[test]
-fn whether_unfinished_files_block_deletion_is_a_guess() {
-    let mut guesses = UndocumentedBehavior::default();
-    guesses.unfinished_files_block_deletion = false;
-    let wire = Wire::of(Emulator::builder().guesses(guesses));
+fn a_switch_decides_whether_unfinished_files_block_deletion() {
+    let mut behavior = UndocumentedBehavior::default();
+    behavior.unfinished_files_block_deletion = false;
+    let wire = Wire::of(Emulator::builder().undocumented(behavior));
     let bucket = wire.create_bucket("the-bucket", "allPrivate");
     let large = wire.start(&bucket, "large");
     let body = json!({"accountId": wire.emulator.account_id(), "bucketId": bucket});

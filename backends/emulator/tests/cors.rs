@@ -1,4 +1,4 @@
-//! Preflights, as browsers send them.
+//! CORS preflight requests, as browsers send them.
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 
@@ -73,7 +73,7 @@ fn the_first_rule_that_allows_everything_answers() {
 }
 
 #[test]
-fn answers_carry_what_the_browser_looks_for() {
+fn responses_have_the_cors_headers_of_the_matching_rule() {
     let (wire, bucket) = with_rules(&json!([
         {"corsRuleName": "downloads", "allowedOrigins": ["https"], "maxAgeSeconds": 3600,
             "allowedOperations": ["b2_download_file_by_name", "b2_upload_file"],
@@ -105,7 +105,7 @@ fn answers_carry_what_the_browser_looks_for() {
 }
 
 #[test]
-fn without_a_rule_and_for_account_tokens_the_answer_is_no() {
+fn a_preflight_without_a_rule_or_for_a_call_with_an_account_token_is_denied() {
     let (wire, bucket) = with_rules(&json!([]));
     let by_name = format!("{}/file/the-bucket/f", wire.emulator.url());
     for url in [

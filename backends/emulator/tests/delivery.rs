@@ -1,4 +1,4 @@
-//! Webhooks on their way to receivers on this computer.
+//! Webhooks sent to receivers on this computer.
 
 #![cfg(feature = "server")]
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
@@ -18,7 +18,7 @@ use wire::Wire;
 
 const SECRET: &str = "3XDfkdQte2OgA78qCtSD17LAzpj6ay9H";
 
-/// What a receiver got.
+/// A request that a receiver got.
 struct Got {
     head: String,
     body: Vec<u8>,
@@ -44,7 +44,7 @@ impl Receiver {
         format!("http://{}/hook?a=b", self.0.local_addr().unwrap())
     }
 
-    /// Waits for a request, and answers with this status.
+    /// Waits for a request and answers it with this status.
     fn receive(&self, status: u16) -> Got {
         let (stream, _) = self.0.accept().unwrap();
         let mut stream = BufReader::new(stream);
@@ -76,7 +76,7 @@ fn set_rule(wire: &Wire, bucket: &str, url: &str) -> wire::Answer {
     )
 }
 
-/// Uploads a file over HTTP: the server looks for events when a request has passed.
+/// Uploads a file over HTTP: the server looks for events after each request.
 fn upload(wire: &Wire, server: &Server, bucket: &str, name: &str) {
     let (url, token) = wire.upload_url(bucket);
     let headers = [
@@ -148,7 +148,7 @@ fn an_event_is_posted_with_its_signature() {
 }
 
 #[test]
-fn a_receiver_that_fails_is_tried_again_with_the_same_bytes() {
+fn a_failed_webhook_is_retried_with_the_same_bytes() {
     let wire = Wire::new();
     let server = serve(&wire);
     let receiver = Receiver::new();
@@ -166,7 +166,7 @@ fn a_receiver_that_fails_is_tried_again_with_the_same_bytes() {
 }
 
 #[test]
-fn webhooks_go_to_this_computer_only() {
+fn webhooks_are_sent_to_this_computer_only() {
     let wire = Wire::new();
     let server = serve(&wire);
     let bucket = wire.create_bucket("a-bucket", "allPrivate");
@@ -202,7 +202,7 @@ fn webhooks_go_to_this_computer_only() {
 }
 
 #[test]
-fn without_delivery_the_control_endpoint_hands_them_out() {
+fn without_delivery_the_control_endpoint_returns_pending_webhooks() {
     let wire = Wire::new();
     let server = Server::builder()
         .control("t")

@@ -1,4 +1,4 @@
-//! `b2_get_download_authorization`, and what can be read with one.
+//! `b2_get_download_authorization`, and downloads with it.
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 
@@ -34,7 +34,7 @@ fn token(wire: &Wire, bucket: &str, fields: &Value) -> String {
     answer["authorizationToken"].as_str().unwrap().to_owned()
 }
 
-/// A download by name with this token in its header; `path` may have a query.
+/// A download by name with this token as a header; `path` may have a query.
 fn get(wire: &Wire, path: &str, token: Option<&str>) -> Answer {
     let mut request = http::Request::get(format!("{}/file/{path}", wire.emulator.url()));
     if let Some(token) = token {
@@ -44,7 +44,7 @@ fn get(wire: &Wire, path: &str, token: Option<&str>) -> Answer {
 }
 
 #[test]
-fn the_answer_looks_like_the_documented_one() {
+fn a_download_authorization_has_the_documented_json() {
     let (wire, bucket) = with_files();
     let answer = authorize(&wire, &bucket, &json!({})).ok();
     let token = answer["authorizationToken"].as_str().unwrap();
@@ -60,7 +60,7 @@ fn the_answer_looks_like_the_documented_one() {
 }
 
 #[test]
-fn it_opens_names_with_its_prefix_by_header_and_by_query_until_it_expires() {
+fn a_download_authorization_works_for_its_prefix_until_it_expires() {
     let (wire, bucket) = with_files();
     let token = token(&wire, &bucket, &json!({}));
     assert_eq!(
@@ -82,7 +82,7 @@ fn it_opens_names_with_its_prefix_by_header_and_by_query_until_it_expires() {
 }
 
 #[test]
-fn it_is_for_nothing_but_downloads_by_name() {
+fn a_download_authorization_works_only_for_downloads_by_name() {
     let (wire, bucket) = with_files();
     let file = wire.upload(&bucket, "photos/dog.jpg", b"dog");
     let mut holder = wire.as_key(&json!({"applicationKeyId": wire.emulator.key_id(),
@@ -102,7 +102,7 @@ fn it_is_for_nothing_but_downloads_by_name() {
 }
 
 #[test]
-fn overrides_must_be_those_it_was_made_with() {
+fn a_download_must_repeat_the_overrides_of_its_authorization() {
     let (wire, bucket) = with_files();
     let fixed = json!({"b2ContentDisposition": "attachment; filename=\"a b\""});
     let token = token(&wire, &bucket, &fixed);
@@ -126,10 +126,10 @@ fn overrides_must_be_those_it_was_made_with() {
 }
 
 #[test]
-fn whether_other_overrides_are_refused_is_a_guess() {
-    let mut guesses = UndocumentedBehavior::default();
-    guesses.grants_refuse_other_overrides = false;
-    let (wire, bucket) = with_files_of(Wire::of(Emulator::builder().guesses(guesses)));
+fn a_switch_decides_whether_other_overrides_are_refused() {
+    let mut behavior = UndocumentedBehavior::default();
+    behavior.download_authorizations_refuse_other_overrides = false;
+    let (wire, bucket) = with_files_of(Wire::of(Emulator::builder().undocumented(behavior)));
     let token = token(&wire, &bucket, &json!({}));
     let path = "the-bucket/photos/cat.jpg?b2ContentLanguage=de";
     assert_eq!(
@@ -139,7 +139,7 @@ fn whether_other_overrides_are_refused_is_a_guess() {
 }
 
 #[test]
-fn bad_requests_get_none() {
+fn requests_for_an_invalid_download_authorization_are_refused() {
     let (wire, bucket) = with_files();
     for (fields, status, code) in [
         (json!({"bucketId": null}), 400, "bad_request"),
@@ -160,7 +160,7 @@ fn bad_requests_get_none() {
 }
 
 #[test]
-fn who_may_share_need_not_read_and_shares_no_more_than_it_reaches() {
+fn a_key_with_share_files_can_only_share_what_it_can_access() {
     let (wire, bucket) = with_files();
     let restricted = json!({"bucketIds": [bucket], "namePrefix": "photos/"});
     let sharer = wire.with_key(&["shareFiles"], &restricted);

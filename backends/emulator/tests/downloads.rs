@@ -128,12 +128,12 @@ fn ranges_are_answered_with_206_or_416() {
 }
 
 #[test]
-fn whether_a_range_of_everything_is_partial_is_a_guess() {
-    let mut guesses = UndocumentedBehavior::default();
-    guesses.whole_range_is_partial = false;
-    guesses.range_from_zero_is_partial = true;
-    guesses.plus_for_space = false;
-    let wire = Wire::of(Emulator::builder().guesses(guesses));
+fn a_switch_decides_whether_a_whole_range_is_partial() {
+    let mut behavior = UndocumentedBehavior::default();
+    behavior.whole_range_is_partial = false;
+    behavior.range_from_zero_is_partial = true;
+    behavior.plus_for_space = false;
+    let wire = Wire::of(Emulator::builder().undocumented(behavior));
     let bucket = wire.create_bucket("download", "allPrivate");
     wire.upload(&bucket, "a+b", b"0123");
     let whole = wire.download("download/a%20b", &[("range", "bytes=0-3")]);
@@ -144,9 +144,9 @@ fn whether_a_range_of_everything_is_partial_is_a_guess() {
     assert_eq!(whole.header("x-bz-file-name"), "a%20b");
     let from_zero = wire.download("download/a%20b", &[("range", "bytes=0-")]);
     assert_eq!(from_zero.status, 200, "it covers the whole file, too");
-    let mut guesses = UndocumentedBehavior::default();
-    guesses.range_from_zero_is_partial = true;
-    let partial = Wire::of(Emulator::builder().guesses(guesses));
+    let mut behavior = UndocumentedBehavior::default();
+    behavior.range_from_zero_is_partial = true;
+    let partial = Wire::of(Emulator::builder().undocumented(behavior));
     let bucket_of_it = partial.create_bucket("download", "allPrivate");
     partial.upload(&bucket_of_it, "f", b"0123");
     let from_zero = partial.download("download/f", &[("range", "bytes=0-")]);
@@ -162,7 +162,7 @@ fn whether_a_range_of_everything_is_partial_is_a_guess() {
 }
 
 #[test]
-fn what_is_missing_is_not_found() {
+fn missing_files_and_buckets_are_not_found() {
     let wire = Wire::new();
     let bucket = wire.create_bucket("download", "allPrivate");
     wire.download("download/f", &[]).is_error(
@@ -203,7 +203,7 @@ fn what_is_missing_is_not_found() {
 }
 
 #[test]
-fn names_that_look_like_paths_are_names() {
+fn file_names_that_look_like_paths_are_plain_names() {
     let wire = Wire::new();
     let bucket = wire.create_bucket("download", "allPrivate");
     for (name, content) in [
@@ -308,7 +308,7 @@ fn headers_come_from_the_request_then_the_file_then_the_bucket() {
 }
 
 #[test]
-fn a_download_goes_on_while_its_file_is_deleted() {
+fn a_download_continues_after_its_file_is_deleted() {
     use b2kit_core::HttpClient as _;
     use futures::executor::block_on;
     let wire = Wire::new();

@@ -1,4 +1,4 @@
-//! Server-side encryption: nothing is encrypted here, but keys are asked for as if it were.
+//! Server-side encryption: nothing is encrypted, but keys are required as if it were.
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 
@@ -19,7 +19,7 @@ fn with_bucket() -> (Wire, String) {
     (wire, bucket)
 }
 
-/// The headers that bring a key.
+/// The headers with the key.
 struct Headers(String, String);
 
 impl Headers {
@@ -52,7 +52,7 @@ fn needs_a_key(answer: &Answer) {
 }
 
 #[test]
-fn what_b2_encrypts_it_opens_by_itself() {
+fn a_file_with_sse_b2_needs_no_key() {
     let (wire, bucket) = with_bucket();
     let file = wire
         .upload_with(&bucket, "f", b"x", &[(MANAGED, "AES256")])
@@ -71,7 +71,7 @@ fn what_b2_encrypts_it_opens_by_itself() {
 }
 
 #[test]
-fn what_a_customers_key_encrypts_only_that_key_opens() {
+fn a_file_with_sse_c_needs_its_key() {
     let (wire, bucket) = with_bucket();
     let (right, wrong) = (Headers::of(1), Headers::of(2));
     let file = wire
@@ -135,7 +135,7 @@ fn broken_keys_are_refused_and_never_printed() {
 }
 
 #[test]
-fn what_says_nothing_is_encrypted_with_b2s_key_and_none_is_refused() {
+fn files_have_sse_b2_by_default_and_none_is_refused() {
     let (wire, bucket) = with_bucket();
     let of = json!({"accountId": wire.emulator.account_id(), "bucketId": bucket});
     let default = || {
@@ -180,7 +180,7 @@ fn what_says_nothing_is_encrypted_with_b2s_key_and_none_is_refused() {
 }
 
 #[test]
-fn saying_how_a_bucket_encrypts_needs_a_capability_and_saying_nothing_does_not() {
+fn only_setting_a_buckets_encryption_needs_its_capability() {
     let wire = Wire::new();
     let managed = json!({"mode": "SSE-B2", "algorithm": "AES256"});
     let explicit = json!({"defaultServerSideEncryption": managed});
@@ -211,7 +211,7 @@ fn saying_how_a_bucket_encrypts_needs_a_capability_and_saying_nothing_does_not()
     assert_eq!(of(&has.update_bucket(id, &explicit).ok()), managed);
 }
 
-/// An old bucket, and one of an old account.
+/// An old bucket, and a bucket of an old account.
 fn legacy() -> [(Wire, String); 2] {
     let (wire, bucket) = with_bucket();
     wire.emulator
@@ -224,7 +224,7 @@ fn legacy() -> [(Wire, String); 2] {
 }
 
 #[test]
-fn under_the_old_rules_only_what_is_asked_for_is_encrypted() {
+fn under_the_old_rules_files_are_encrypted_only_on_request() {
     for (wire, bucket) in legacy() {
         let nothing = shown(Value::Null, Value::Null);
         let before = wire.upload(&bucket, "before", b"x");
@@ -250,7 +250,7 @@ fn under_the_old_rules_only_what_is_asked_for_is_encrypted() {
 }
 
 #[test]
-fn a_bucket_that_leaves_the_old_rules_encrypts() {
+fn a_bucket_switched_to_the_current_rules_encrypts_by_default() {
     let [(wire, bucket), _] = legacy();
     let emulator = &wire.emulator;
     emulator.set_legacy_encryption("encrypted", false).unwrap();
@@ -270,7 +270,7 @@ fn part(wire: &Wire, id: &str, number: u64, headers: &[(&str, &str)]) -> Answer 
 }
 
 #[test]
-fn all_parts_of_a_large_file_bring_its_key() {
+fn every_part_of_a_large_file_with_sse_c_needs_its_key() {
     let (wire, bucket) = with_bucket();
     let start = json!({"bucketId": bucket, "fileName": "l", "contentType": "x/y",
         "serverSideEncryption": field(1)});
@@ -301,7 +301,8 @@ fn all_parts_of_a_large_file_bring_its_key() {
     let copied = wire.post("b2_copy_part", &copy).ok();
     assert_eq!(copied["serverSideEncryption"]["mode"], "SSE-C");
     let mut to_b2s = json!({"sourceFileId": source["fileId"], "largeFileId": large_of_b2s,
-        "partNumber": 2, "destinationServerSideEncryption": {"mode": "SSE-B2", "algorithm": "AES256"}});
+        "partNumber": 2,
+        "destinationServerSideEncryption": {"mode": "SSE-B2", "algorithm": "AES256"}});
     let copied = wire.post("b2_copy_part", &to_b2s).ok();
     assert_eq!(copied["serverSideEncryption"]["mode"], "SSE-B2");
     to_b2s["destinationServerSideEncryption"] = field(1);
@@ -318,7 +319,7 @@ fn all_parts_of_a_large_file_bring_its_key() {
 }
 
 #[test]
-fn a_copy_opens_its_source_and_closes_its_own() {
+fn a_copy_needs_the_key_of_its_source_and_takes_one_of_its_own() {
     let (wire, bucket) = with_bucket();
     let key = Headers::of(1);
     let source = wire.upload_with(&bucket, "s", b"secret", &key.list()).ok();

@@ -1,14 +1,18 @@
-//! FaultKind on request: what hits whom, what the client sees of it, and what has happened behind it.
+//! Injected faults: which requests they hit, what the client sees, and what took effect.
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 
+#[path = "faults/bodies.rs"]
+mod bodies;
+#[path = "faults/test_mode.rs"]
+mod test_mode;
 mod wire;
 
 use std::pin::pin;
 use std::time::Duration;
 
 use b2kit_core::{Body, HttpClient, HttpError, HttpErrorKind, Phase, Request, Response, http};
-use b2kit_emulator::{Emulator, Fault, Gate, ManualClock, FaultKind};
+use b2kit_emulator::{Emulator, Fault, FaultKind, Latch, ManualClock};
 use futures::FutureExt as _;
 use futures::executor::block_on;
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -25,12 +29,12 @@ fn add(wire: &Wire, fault: Fault) {
     wire.emulator.faults().add(fault);
 }
 
-/// Without the guard, which would judge what is wrong here.
+/// Without `CheckedClient`, which would report the faults itself.
 fn send(wire: &Wire, request: Request) -> Result<Response, HttpError> {
     block_on(wire.emulator.send(request))
 }
 
-/// What comes before the end or the error of the body, and the error.
+/// The body before its end or error, and the error.
 fn read(response: Response) -> (Vec<u8>, Option<HttpErrorKind>) {
     let mut body = response.into_body();
     let mut bytes = Vec::new();
@@ -65,7 +69,7 @@ fn list_buckets(wire: &Wire) -> Value {
 }
 
 #[test]
-fn an_error_comes_as_b2_writes_it_and_goes_after_its_times() {
+fn an_injected_error_has_the_format_of_b2_and_ends_after_its_times() {
     let (wire, _) = with_bucket();
     let busy = FaultKind::too_many_requests().retry_after(HeaderValue::from(7));
     let fault = Fault::new(busy).on("b2_list_buckets").times(2);
@@ -87,7 +91,11 @@ fn an_error_comes_as_b2_writes_it_and_goes_after_its_times() {
         (FaultKind::internal_error(), 500, "internal_error"),
         (FaultKind::service_unavailable(), 503, "service_unavailable"),
         (FaultKind::request_timeout(), 408, "request_timeout"),
-        (FaultKind::storage_cap_exceeded(), 403, "storage_cap_exceeded"),
+        (
+            FaultKind::storage_cap_exceeded(),
+            403,
+            "storage_cap_exceeded",
+        ),
         (
             FaultKind::download_cap_exceeded(),
             403,
@@ -112,7 +120,7 @@ fn an_error_comes_as_b2_writes_it_and_goes_after_its_times() {
 }
 
 #[test]
-fn rules_find_their_requests_by_bucket_file_name_and_part() {
+fn faults_match_requests_by_bucket_file_name_and_part() {
     let (wire, bucket) = with_bucket();
     let other = wire.create_bucket("another", "allPrivate");
     let file = wire.upload(&bucket, "a b", b"x");
@@ -162,7 +170,7 @@ fn rules_find_their_requests_by_bucket_file_name_and_part() {
 }
 
 #[test]
-fn an_error_takes_the_upload_url_unless_it_asks_to_come_again() {
+fn an_error_invalidates_the_upload_url_unless_it_is_a_429() {
     let (wire, bucket) = with_bucket();
     let url = wire.upload_url(&bucket);
     let busy = Fault::new(FaultKind::too_many_requests()).times(1);
@@ -180,7 +188,7 @@ fn an_error_takes_the_upload_url_unless_it_asks_to_come_again() {
 }
 
 #[test]
-fn an_error_after_the_effect_says_no_to_what_was_done() {
+fn an_error_after_the_effect_leaves_the_effect() {
     let (wire, bucket) = with_bucket();
     let fault = Fault::new(FaultKind::internal_error()).after_commit();
     add(&wire, fault.on("b2_upload_file"));
@@ -190,7 +198,7 @@ fn an_error_after_the_effect_says_no_to_what_was_done() {
 }
 
 #[test]
-fn a_reply_is_lost_after_the_effect_and_a_request_before_it() {
+fn a_lost_response_leaves_the_effect_and_a_lost_request_does_not() {
     let (wire, bucket) = with_bucket();
     let hide = json!({"bucketId": bucket, "fileName": "f"});
     wire.upload(&bucket, "f", b"x");
@@ -215,7 +223,7 @@ fn a_reply_is_lost_after_the_effect_and_a_request_before_it() {
 }
 
 #[test]
-fn a_token_expires_or_is_forgotten_in_the_middle() {
+fn a_fault_expires_or_forgets_a_token_in_use() {
     let (wire, bucket) = with_bucket();
     let url = wire.upload_url(&bucket);
     let expire = Fault::new(FaultKind::ExpireToken).times(1);
@@ -239,7 +247,7 @@ fn a_token_expires_or_is_forgotten_in_the_middle() {
 }
 
 #[test]
-fn a_delay_follows_the_clock_and_a_gate_the_test() {
+fn a_delay_ends_by_the_clock_and_a_wait_when_its_latch_opens() {
     let (wire, bucket) = with_bucket();
     let hide = json!({"bucketId": bucket, "fileName": "f"});
     wire.upload(&bucket, "f", b"x");
@@ -257,7 +265,7 @@ fn a_delay_follows_the_clock_and_a_gate_the_test() {
     wire.clock.advance(Duration::from_millis(1));
     turns(true);
 
-    let gate = Gate::new();
+    let gate = Latch::new();
     let fault = Fault::new(FaultKind::Wait(gate.clone())).after_commit();
     add(&wire, fault.on("b2_upload_file"));
     let url = wire.upload_url(&bucket);
@@ -272,189 +280,9 @@ fn a_delay_follows_the_clock_and_a_gate_the_test() {
 }
 
 #[test]
-fn a_response_is_cut_stalls_or_lies() {
+fn several_faults_of_one_request_add_up() {
     let (wire, bucket) = with_bucket();
-    let content: Vec<u8> = (0..300_000_u32).map(|at| (at % 251) as u8).collect();
-    wire.upload(&bucket, "f", &content);
-    let path = "the-bucket/f";
-    let once = |trouble| Fault::new(trouble).on("b2_download_file_by_name").times(1);
-
-    add(&wire, once(FaultKind::CutResponse { after: 200_000 }));
-    let response = send(&wire, get(&wire, path)).unwrap();
-    assert_eq!(response.headers()["content-length"], "300000");
-    let (bytes, error) = read(response);
-    assert_eq!(
-        (bytes == content[..200_000], error),
-        (true, Some(HttpErrorKind::Closed))
-    );
-
-    add(&wire, once(FaultKind::CutResponse { after: 300_000 }));
-    assert_eq!(
-        read(send(&wire, get(&wire, path)).unwrap()),
-        (content.clone(), None)
-    );
-
-    add(&wire, once(FaultKind::ResetResponse { after: 200_000 }));
-    let (bytes, error) = read(send(&wire, get(&wire, path)).unwrap());
-    assert_eq!(
-        (bytes == content[..200_000], error),
-        (true, Some(HttpErrorKind::Reset))
-    );
-
-    add(&wire, once(FaultKind::StallResponse { after: 1 }));
-    let mut body = send(&wire, get(&wire, path)).unwrap().into_body();
-    let first = block_on(futures::StreamExt::next(&mut body))
-        .unwrap()
-        .unwrap();
-    assert_eq!(first, content[..1]);
-    assert!(futures::StreamExt::next(&mut body).now_or_never().is_none());
-
-    add(&wire, once(FaultKind::CorruptByte { at: 131_072 }));
-    let (bytes, error) = read(send(&wire, get(&wire, path)).unwrap());
-    let wrong: Vec<usize> = (0..300_000)
-        .filter(|&at| bytes[at] != content[at])
-        .collect();
-    assert_eq!((wrong, error), (vec![131_072], None));
-}
-
-#[test]
-fn an_upload_is_cut_reset_or_stalls_in_its_middle_and_leaves_nothing() {
-    let (wire, bucket) = with_bucket();
-    let chunks = |url: &(String, String)| {
-        let request = upload_request(url, "f", b"abcdef", &[]);
-        let chunks = ["ab", "cd", "ef"].map(|chunk| Ok(bytes::Bytes::from(chunk)));
-        request.map(|_| Body::once(6, futures::stream::iter(chunks)))
-    };
-    let url = wire.upload_url(&bucket);
-    add(
-        &wire,
-        Fault::new(FaultKind::ResetUpload { after: 3 }).times(1),
-    );
-    let error = send(&wire, chunks(&url)).unwrap_err();
-    assert_eq!(
-        (error.kind(), error.phase()),
-        (HttpErrorKind::Reset, Phase::MaybeReceived)
-    );
-    wire.send(chunks(&url)).has_code(401, "bad_auth_token");
-    let url = wire.upload_url(&bucket);
-    add(&wire, Fault::new(FaultKind::CutUpload { after: 3 }).times(1));
-    let error = send(&wire, chunks(&url)).unwrap_err();
-    assert_eq!(error.kind(), HttpErrorKind::Closed);
-    wire.send(chunks(&url)).has_code(401, "bad_auth_token");
-    let url = wire.upload_url(&bucket);
-    add(
-        &wire,
-        Fault::new(FaultKind::StallUpload { after: 3 }).times(1),
-    );
-    let mut stuck = wire.emulator.send(chunks(&url));
-    assert!((0..20).all(|_| (&mut stuck).now_or_never().is_none()));
-    wire.send(chunks(&url)).has_code(400, "auth_token_limit");
-    drop(stuck);
-    wire.send(chunks(&url)).has_code(401, "bad_auth_token");
-    let url = wire.upload_url(&bucket);
-    add(
-        &wire,
-        Fault::new(FaultKind::StallUpload { after: 3 }).times(1),
-    );
-    let mut stuck = wire.emulator.send(chunks(&url));
-    assert!((0..20).all(|_| (&mut stuck).now_or_never().is_none()));
-    wire.clock.advance(Duration::from_secs(3600));
-    let error = block_on(stuck).unwrap_err();
-    assert_eq!(error.kind(), HttpErrorKind::Closed);
-    let snapshot = wire.emulator.snapshot();
-    assert_eq!((snapshot.versions, snapshot.stored_bytes), (0, 0));
-}
-
-#[test]
-fn an_upload_that_arrives_with_a_wrong_bit_does_not_match_its_sha1() {
-    let (wire, bucket) = with_bucket();
-    add(
-        &wire,
-        Fault::new(FaultKind::CorruptUpload { at: 4 })
-            .on("b2_upload_file")
-            .times(1),
-    );
-    let url = wire.upload_url(&bucket);
-    let request = || upload_request(&url, "f", b"abcdef", &[]);
-    let chunks = ["ab", "cd", "ef"].map(|chunk| Ok(bytes::Bytes::from(chunk)));
-    let chunked = request().map(|_| Body::once(6, futures::stream::iter(chunks)));
-    wire.send(chunked)
-        .is_error(400, "bad_request", "Sha1 did not match data received");
-    add(
-        &wire,
-        Fault::new(FaultKind::CorruptUpload { at: 6 })
-            .on("b2_upload_file")
-            .times(1),
-    );
-    wire.upload(&bucket, "f", b"abcdef");
-    assert_eq!(wire.download("the-bucket/f", &[]).body, "abcdef");
-}
-
-#[test]
-fn an_answer_tells_a_wrong_sha1_a_wrong_length_or_wrong_headers() {
-    let (wire, bucket) = with_bucket();
-    add(
-        &wire,
-        Fault::new(FaultKind::WrongSha1).on("b2_upload_file").times(1),
-    );
-    let file = wire.upload(&bucket, "f", b"x");
-    assert_eq!(file["contentSha1"], "0".repeat(40));
-    let info = wire
-        .post("b2_get_file_info", &json!({"fileId": file["fileId"]}))
-        .ok();
-    assert_eq!(info["contentSha1"], sha1(b"x"), "what is stored is right");
-    let large = wire.start(&bucket, "l");
-    add(
-        &wire,
-        Fault::new(FaultKind::WrongLength)
-            .on("b2_upload_part")
-            .times(1),
-    );
-    assert_eq!(
-        wire.upload_part(&large, 1, b"four").ok()["contentLength"],
-        5
-    );
-    let range = HeaderValue::from_static("bytes 1-2/9");
-    let name = HeaderName::from_static("content-range");
-    let download = || wire.download("the-bucket/f", &[("range", "bytes=0-0")]);
-    add(
-        &wire,
-        Fault::new(FaultKind::SetHeader(name.clone(), range)).times(1),
-    );
-    assert_eq!(download().header("content-range"), "bytes 1-2/9");
-    add(&wire, Fault::new(FaultKind::RemoveHeader(name)).times(1));
-    let answer = download();
-    assert_eq!(
-        (answer.status.as_u16(), answer.header("content-range")),
-        (206, "")
-    );
-    add(&wire, Fault::new(FaultKind::WrongSha1).times(1));
-    assert_eq!(download().header("x-bz-content-sha1"), "0".repeat(40));
-}
-
-#[test]
-fn something_else_than_json_comes_with_its_own_type() {
-    let (wire, _) = with_bucket();
-    add(
-        &wire,
-        Fault::new(FaultKind::html(StatusCode::BAD_GATEWAY)).times(1),
-    );
-    let answer = wire.post("b2_list_buckets", &list_buckets(&wire));
-    assert_eq!(
-        (answer.status.as_u16(), answer.header("content-type")),
-        (502, "text/html")
-    );
-    assert!(answer.body.starts_with(b"<html>"));
-    add(&wire, Fault::new(FaultKind::garbage()).times(1));
-    let answer = wire.post("b2_list_buckets", &list_buckets(&wire));
-    assert_eq!(answer.status, 200);
-    assert!(serde_json::from_slice::<Value>(&answer.body).is_err());
-}
-
-#[test]
-fn troubles_of_several_rules_add_up() {
-    let (wire, bucket) = with_bucket();
-    let gate = Gate::new();
+    let gate = Latch::new();
     add(&wire, Fault::new(FaultKind::Wait(gate.clone())));
     add(&wire, Fault::new(FaultKind::internal_error()));
     add(&wire, Fault::new(FaultKind::service_unavailable()));
@@ -467,7 +295,7 @@ fn troubles_of_several_rules_add_up() {
 }
 
 #[test]
-fn the_same_seed_brings_the_same_trouble() {
+fn the_same_seed_injects_the_same_faults() {
     let run = |seed: u64| -> Vec<u16> {
         let wire = Wire::of(Emulator::builder().seed(seed));
         add(
@@ -481,108 +309,4 @@ fn the_same_seed_brings_the_same_trouble() {
     };
     assert_eq!(run(1), run(1));
     assert_ne!(run(1), run(2));
-}
-
-/// An upload with a header of the test mode.
-fn rehearse(wire: &Wire, url: &(String, String), mode: &'static str) -> wire::Answer {
-    wire.send(upload_request(url, "f", b"x", &[("x-bz-test-mode", mode)]))
-}
-
-#[test]
-fn test_mode_fails_some_uploads_and_parts() {
-    let (wire, bucket) = with_bucket();
-    let codes: Vec<u16> = (0..6)
-        .map(|_| {
-            let url = wire.upload_url(&bucket);
-            rehearse(&wire, &url, "fail_some_uploads").status.as_u16()
-        })
-        .collect();
-    assert_eq!(codes, [200, 200, 503, 200, 200, 503]);
-    let large = wire.start(&bucket, "l");
-    let codes: Vec<u16> = (1..=3)
-        .map(|number| {
-            let url = wire.upload_part_url(&large);
-            let mut request = part_request(&url, number, b"x", &sha1(b"x"));
-            let mode = HeaderValue::from_static("fail_some_uploads");
-            request.headers_mut().insert("x-bz-test-mode", mode);
-            wire.send(request).status.as_u16()
-        })
-        .collect();
-    assert_eq!(codes, [200, 200, 503]);
-    for _ in 0..6 {
-        wire.upload(&bucket, "without", b"x");
-    }
-}
-
-#[test]
-fn test_mode_exceeds_caps() {
-    let (wire, bucket) = with_bucket();
-    let url = wire.upload_url(&bucket);
-    rehearse(&wire, &url, "force_cap_exceeded").is_error(
-        403,
-        "storage_cap_exceeded",
-        "Cannot upload files, storage cap exceeded",
-    );
-    let mut request = call(&wire, "b2_get_upload_url", &json!({"bucketId": bucket}));
-    let mode = HeaderValue::from_static("force_cap_exceeded");
-    request.headers_mut().insert("x-bz-test-mode", mode);
-    wire.send(request).has_code(403, "storage_cap_exceeded");
-    wire.upload(&bucket, "f", b"x");
-}
-
-#[test]
-fn test_mode_lets_some_tokens_expire_early() {
-    let (wire, _) = with_bucket();
-    let good_for = || {
-        let pair = format!("{}:{}", wire.emulator.key_id(), wire.emulator.key());
-        let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, pair);
-        let request = http::Request::get(wire.url("b2_authorize_account"))
-            .header("authorization", format!("Basic {encoded}"))
-            .header("x-bz-test-mode", "expire_some_account_authorization_tokens")
-            .body(Body::empty())
-            .unwrap();
-        let token = wire.send(request).ok()["authorizationToken"].clone();
-        (0..9)
-            .take_while(|_| {
-                let list = http::Request::post(wire.url("b2_list_buckets"))
-                    .header("authorization", token.as_str().unwrap())
-                    .body(Body::from(list_buckets(&wire).to_string()))
-                    .unwrap();
-                let answer = wire.send(list);
-                if answer.status != 200 {
-                    answer.has_code(401, "expired_auth_token");
-                }
-                answer.status == 200
-            })
-            .count()
-    };
-    let counts: Vec<usize> = (0..4).map(|_| good_for()).collect();
-    assert_eq!(counts, [9, 5, 9, 5]);
-}
-
-#[test]
-fn latency_delays_all_calls_by_the_clock_and_one_by_its_own() {
-    let clock = ManualClock::default();
-    let builder = Emulator::builder()
-        .clock(clock.clone())
-        .latency(Duration::from_secs(2))
-        .latency_of("b2_authorize_account", Duration::ZERO)
-        .latency_of("b2_hide_file", Duration::from_secs(5));
-    let wire = Wire::with(builder.build(), clock);
-    for (name, seconds) in [("b2_list_keys", 2), ("b2_hide_file", 5)] {
-        let mut sent = wire.emulator.send(call(&wire, name, &json!({})));
-        let mut is_done = || (0..20).any(|_| (&mut sent).now_or_never().is_some());
-        assert!(!is_done(), "{name}");
-        wire.clock
-            .advance(Duration::from_millis(seconds * 1000 - 1));
-        assert!(!is_done(), "{name}");
-        wire.clock.advance(Duration::from_millis(1));
-        assert!(is_done(), "{name}");
-    }
-}
-
-#[test]
-#[should_panic(expected = "B2 has no call \"b2_list_key\"")]
-fn a_latency_of_a_call_that_does_not_exist_is_refused() {
-    let _ = Emulator::builder().latency_of("b2_list_key", Duration::ZERO);
 }

@@ -1,4 +1,4 @@
-//! Versions: information, hiding, deleting.
+//! File versions: information, hiding, deleting.
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 
@@ -14,7 +14,7 @@ fn with_bucket() -> (Wire, String) {
 }
 
 #[test]
-fn a_hide_marker_looks_like_the_recorded_one() {
+fn a_hide_marker_has_the_recorded_json() {
     let (wire, bucket) = with_bucket();
     wire.upload(&bucket, "f", b"x");
     let marker = wire
@@ -94,7 +94,7 @@ fn deleting_the_newest_version_shows_the_older_one() {
 }
 
 #[test]
-fn a_version_is_deleted_by_its_name_and_id_together() {
+fn a_version_is_deleted_only_by_its_name_and_id() {
     let (wire, bucket) = with_bucket();
     let file = wire.upload(&bucket, "f", b"x");
     wire.post(
@@ -120,7 +120,7 @@ fn a_version_is_deleted_by_its_name_and_id_together() {
 }
 
 #[test]
-fn file_info_knows_every_version_but_unfinished_ones() {
+fn get_file_info_finds_every_version_but_unfinished_ones() {
     let (wire, bucket) = with_bucket();
     let file = wire.upload(&bucket, "f", b"x");
     let id = file["fileId"].as_str().unwrap();

@@ -1,4 +1,4 @@
-//! Authorize, bucket, upload, list, download: the path that every client walks first.
+//! Authorize, create a bucket, upload, list, download: the first steps of every client.
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 
@@ -8,7 +8,7 @@ use serde_json::json;
 use wire::{Wire, sha1};
 
 #[test]
-fn a_file_goes_up_is_listed_and_comes_down_in_every_version() {
+fn a_file_is_uploaded_listed_and_downloaded_in_every_api_version() {
     for version in ["v2", "v3", "v4"] {
         let wire = Wire::new().in_version(version);
         let bucket = wire.create_bucket("first-steps", "allPrivate");

@@ -1,10 +1,11 @@
-//! What is known of the live service beyond its documents: from B2's own tests, recordings and reports.
+//! What is known of the live service beyond its documents, from B2's own tests, recordings and
+//! reports.
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 
 mod wire;
 
-use b2kit_emulator::{Emulator, UndocumentedBehavior, ManualClock};
+use b2kit_emulator::{Emulator, ManualClock, UndocumentedBehavior};
 use serde_json::{Value, json};
 use wire::{Wire, customer_key, merge};
 
@@ -27,7 +28,7 @@ fn status(wire: &Wire, file: &Value) -> Option<Value> {
 }
 
 #[test]
-fn files_that_a_replication_rule_wants_are_pending() {
+fn files_covered_by_a_replication_rule_are_pending() {
     let wire = Wire::of(Emulator::builder().absolute_minimum_part_size(1));
     let bucket = wire.create_bucket_with("the-source", &source(&json!({"fileNamePrefix": "in/"})));
     let pending = Some(Value::from("pending"));
@@ -60,7 +61,7 @@ fn files_that_a_replication_rule_wants_are_pending() {
 }
 
 #[test]
-fn existing_files_wait_only_where_the_rule_includes_them() {
+fn existing_files_are_pending_only_if_a_rule_includes_them() {
     let wire = Wire::new();
     let bucket = wire.create_bucket("the-source", "allPrivate");
     let file = wire.upload(&bucket, "f", b"x");
@@ -81,7 +82,7 @@ fn existing_files_wait_only_where_the_rule_includes_them() {
 }
 
 #[test]
-fn a_missing_capability_is_refused_without_a_word() {
+fn a_missing_capability_is_unauthorized_without_a_message() {
     let wire = Wire::new();
     let bucket = wire.create_bucket("the-bucket", "allPrivate");
     let of = json!({"bucketId": bucket});
@@ -115,7 +116,7 @@ fn parts_can_be_listed_from_number_0() {
 }
 
 #[test]
-fn a_field_that_b2_does_not_know_is_refused_where_that_is_known() {
+fn unknown_fields_are_refused_by_the_calls_known_to_refuse_them() {
     let wire = Wire::new();
     let bucket = wire.create_bucket_with("the-bucket", &json!({"fileLockEnabled": true}));
     let file = wire.upload(&bucket, "f", b"x");
@@ -149,9 +150,9 @@ fn a_field_that_b2_does_not_know_is_refused_where_that_is_known() {
 #[test]
 fn other_unknown_fields_are_ignored_or_refused_by_a_switch() {
     let of = |refused: bool| {
-        let mut guesses = UndocumentedBehavior::default();
-        guesses.unknown_fields_are_refused = refused;
-        Wire::of(Emulator::builder().guesses(guesses))
+        let mut behavior = UndocumentedBehavior::default();
+        behavior.unknown_fields_are_refused = refused;
+        Wire::of(Emulator::builder().undocumented(behavior))
     };
     let create = |wire: &Wire, field: &str| {
         let mut body = json!({"accountId": wire.emulator.account_id(), "keyName": "a-key",
@@ -176,7 +177,7 @@ fn other_unknown_fields_are_ignored_or_refused_by_a_switch() {
 }
 
 #[test]
-fn the_age_of_buckets_and_keys_and_what_waits_outlive_a_restart() {
+fn legacy_rules_v4_keys_and_pending_replication_survive_a_restart() {
     let directory = tempfile::tempdir().unwrap();
     let open = || {
         let clock = ManualClock::default();

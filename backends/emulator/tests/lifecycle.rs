@@ -1,4 +1,4 @@
-//! Lifecycle rules, carried out by the clock.
+//! Lifecycle rules, applied by the clock.
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 
@@ -37,7 +37,7 @@ fn days(wire: &Wire, days: u64) {
 }
 
 #[test]
-fn files_are_hidden_then_deleted_and_their_marker_at_last() {
+fn files_are_hidden_then_deleted_and_then_their_marker() {
     let (wire, bucket) = with_rule(&json!({"daysFromUploadingToHiding": 2,
         "daysFromHidingToDeleting": 3}));
     wire.upload(&bucket, "logs/a", b"x");
@@ -58,7 +58,7 @@ fn files_are_hidden_then_deleted_and_their_marker_at_last() {
 }
 
 #[test]
-fn older_versions_go_and_the_current_one_stays() {
+fn lifecycle_rules_delete_older_versions_and_keep_the_current_one() {
     let (wire, bucket) = with_rule(&json!({"daysFromHidingToDeleting": 1}));
     wire.upload(&bucket, "logs/a", b"old");
     days(&wire, 9);
@@ -71,7 +71,7 @@ fn older_versions_go_and_the_current_one_stays() {
 }
 
 #[test]
-fn locked_versions_stay_and_their_marker_with_them() {
+fn lifecycle_rules_keep_locked_versions_and_their_marker() {
     let (wire, bucket) = with_rule(&json!({"daysFromHidingToDeleting": 1}));
     wire.upload_with(&bucket, "logs/a", b"x", &[("x-bz-file-legal-hold", "on")])
         .ok();
@@ -94,7 +94,7 @@ fn unfinished_large_files_are_cancelled() {
 }
 
 #[test]
-fn rules_run_once_a_day_or_when_told_to() {
+fn lifecycle_rules_run_once_a_day_or_on_demand() {
     let (wire, bucket) = with_rule(&json!({"daysFromUploadingToHiding": 1}));
     wire.clock.set(NOW + DAY * 3 / 4);
     wire.upload(&bucket, "logs/a", b"x");

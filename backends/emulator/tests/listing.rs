@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 
+#[path = "listing/scan_limit.rs"]
+mod scan_limit;
 mod wire;
 
 use std::collections::BTreeSet;
@@ -39,7 +41,7 @@ fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 #[test]
-fn the_documented_photos_fold_into_folders() {
+fn the_documented_photos_are_listed_as_folders() {
     let (wire, bucket) = photos();
     let body = json!({"bucketId": bucket, "prefix": "photos/", "delimiter": "/"});
     let listing = wire.post("b2_list_file_names", &body).ok();
@@ -74,7 +76,7 @@ fn the_documented_photos_fold_into_folders() {
 }
 
 #[test]
-fn a_page_of_one_after_the_other_is_the_whole() {
+fn pages_of_one_entry_make_up_the_whole_listing() {
     let (wire, bucket) = photos();
     let (mut names, mut start) = (Vec::new(), Value::Null);
     loop {
@@ -163,7 +165,7 @@ fn an_unfinished_file_in_front_of_a_file_does_not_hide_it() {
 }
 
 #[test]
-fn a_folder_of_hidden_files_exists_for_versions_only() {
+fn a_folder_of_hidden_files_appears_only_in_listings_of_versions() {
     let (wire, bucket) = with_bucket();
     wire.upload(&bucket, "dir/f", b"x");
     wire.post(
@@ -247,7 +249,7 @@ fn bad_listings_are_refused_with_the_documented_messages() {
 }
 
 #[test]
-fn the_count_is_100_unless_said_otherwise() {
+fn a_listing_has_100_entries_by_default() {
     let (wire, bucket) = with_bucket();
     let url = wire.upload_url(&bucket);
     for at in 0..101 {
@@ -266,7 +268,7 @@ fn the_count_is_100_unless_said_otherwise() {
     assert_eq!(by_get.ok()["nextFileName"], Value::Null);
 }
 
-/// Pages through names until the end.
+/// All pages of a listing of names.
 fn all_names(
     wire: &Wire,
     bucket: &str,
@@ -290,7 +292,7 @@ fn all_names(
     panic!("a listing without end: {names:?}");
 }
 
-/// What B2's documents say of prefix and delimiter, in three lines.
+/// Prefix and delimiter according to B2's documents, in three lines.
 fn model(names: &BTreeSet<String>, prefix: &str, delimiter: Option<&str>) -> Vec<String> {
     let fold = |name: &String| {
         let found = delimiter
@@ -306,98 +308,4 @@ fn model(names: &BTreeSet<String>, prefix: &str, delimiter: Option<&str>) -> Vec
         .collect();
     folded.dedup();
     folded
-}
-
-#[test]
-fn a_page_that_looked_at_as_many_names_as_it_may_ends_inside_a_folder() {
-    let mut guesses = UndocumentedBehavior::default();
-    guesses.names_scanned_per_page = Some(3);
-    let wire = Wire::of(Emulator::builder().guesses(guesses));
-    let bucket = wire.create_bucket("listing", "allPrivate");
-    for name in ["a", "lib/1", "lib/2", "lib/3", "lib/4", "z"] {
-        wire.upload(&bucket, name, b"x");
-    }
-    let page = |start: Value| {
-        let body = json!({"bucketId": bucket, "delimiter": "/", "startFileName": start});
-        let listing = wire.post("b2_list_file_names", &body).ok();
-        (names_of(&listing), listing["nextFileName"].clone())
-    };
-    let first = pairs(&[("a", "upload"), ("lib/", "folder")]);
-    assert_eq!(page(Value::Null), (first, "lib/2 ".into()));
-    // the same folder again
-    let second = pairs(&[("lib/", "folder"), ("z", "upload")]);
-    assert_eq!(page("lib/2 ".into()), (second, Value::Null));
-}
-
-#[test]
-fn a_page_of_hidden_names_is_empty_and_goes_on() {
-    let mut guesses = UndocumentedBehavior::default();
-    guesses.names_scanned_per_page = Some(2);
-    let wire = Wire::of(Emulator::builder().guesses(guesses));
-    let bucket = wire.create_bucket("listing", "allPrivate");
-    for name in ["a", "b", "c"] {
-        wire.upload(&bucket, name, b"x");
-        wire.upload(&bucket, name, b"y");
-    }
-    for name in ["a", "b"] {
-        let hide = json!({"bucketId": bucket, "fileName": name});
-        wire.post("b2_hide_file", &hide).ok();
-    }
-    let of = json!({"bucketId": bucket});
-    let listing = wire.post("b2_list_file_names", &of).ok();
-    assert_eq!(
-        (&listing["files"], &listing["nextFileName"]),
-        (&json!([]), &json!("b "))
-    );
-    // of versions, each counts
-    let versions = wire.post("b2_list_file_versions", &of).ok();
-    let expected = pairs(&[("a", "hide"), ("a", "upload")]);
-    assert_eq!(names_of(&versions), expected);
-    assert_eq!(versions["nextFileName"], "a");
-    let mut next = of;
-    next["startFileName"] = versions["nextFileName"].clone();
-    next["startFileId"] = versions["nextFileId"].clone();
-    let versions = wire.post("b2_list_file_versions", &next).ok();
-    let expected = pairs(&[("a", "upload"), ("b", "hide")]);
-    assert_eq!(names_of(&versions), expected);
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
-
-    #[test]
-    fn listing_page_by_page_equals_the_model(
-        names in prop::collection::btree_set("[ab/ü\u{10FFFF}]{1,5}", 0..20),
-        hidden in prop::collection::btree_set("[ab/]{1,3}", 0..4),
-        prefix in "[ab/]{0,2}",
-        delimiter in prop::option::of("[/a]{1,2}"),
-        count in 1_usize..5,
-        spaces in any::<bool>(),
-        scanned in prop::option::of(0_u64..5),
-    ) {
-        let mut guesses = UndocumentedBehavior::default();
-        if spaces {
-            guesses.cursor = Cursor::LastNameAndSpace;
-        }
-        guesses.names_scanned_per_page = scanned;
-        let wire = Wire::of(Emulator::builder().guesses(guesses));
-        let bucket = wire.create_bucket("listing", "allPrivate");
-        let url = wire.upload_url(&bucket);
-        let upload = |name: &str| {
-            let encoded = name.replace('ü', "%C3%BC").replace('\u{10FFFF}', "%F4%8F%BF%BF");
-            wire.send(wire::upload_request(&url, &encoded, b"", &[])).ok();
-        };
-        names.iter().chain(&hidden).for_each(|name| upload(name));
-        for name in &hidden {
-            wire.post("b2_hide_file", &json!({"bucketId": bucket, "fileName": name})).ok();
-        }
-        let visible: BTreeSet<String> = names.difference(&hidden).cloned().collect();
-        let expected = model(&visible, &prefix, delimiter.as_deref());
-        let mut listed = all_names(&wire, &bucket, &prefix, delimiter.as_deref(), count);
-        if scanned.is_some() {
-            // a folder comes once on each page that looked into it
-            listed.dedup();
-        }
-        prop_assert_eq!(listed, expected);
-    }
 }

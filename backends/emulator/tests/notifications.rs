@@ -1,4 +1,4 @@
-//! Event notification rules: what they may say, and how they come back.
+//! Event notification rules: what is accepted, and what is returned.
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 
@@ -146,7 +146,7 @@ fn rules_that_contradict_the_documents_are_refused() {
 }
 
 #[test]
-fn two_rules_may_not_want_the_same_events_of_the_same_names() {
+fn rules_with_overlapping_events_and_names_are_refused() {
     let (wire, bucket) = with_bucket();
     let pair = |prefix: &str, event: &str| {
         let one = rule(&json!({"name": "rule-1", "objectNamePrefix": "images/"}));
@@ -163,7 +163,7 @@ fn two_rules_may_not_want_the_same_events_of_the_same_names() {
 }
 
 #[test]
-fn reading_and_writing_them_are_two_capabilities() {
+fn notification_rules_need_a_capability_to_read_and_another_to_write() {
     let (wire, bucket) = with_bucket();
     let restricted = json!({"bucketIds": [bucket]});
     let reader = wire.with_key(&["readBucketNotifications"], &restricted);

@@ -1,4 +1,4 @@
-//! Object Lock: retention, legal holds, and what they keep from being deleted.
+//! Object Lock: retention and legal holds, and which deletions they prevent.
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 
@@ -60,7 +60,7 @@ fn delete(wire: &Wire, file: &Value, bypass: bool) -> Answer {
 }
 
 #[test]
-fn an_upload_says_how_it_is_locked_and_everyone_repeats_it() {
+fn the_lock_of_an_upload_is_in_every_response_about_it() {
     let (wire, bucket) = with_bucket();
     let until = (NOW + DAY).to_string();
     let headers = [(MODE, "governance"), (UNTIL, until.as_str()), (HOLD, "on")];
@@ -127,7 +127,7 @@ fn headers_of_object_lock_are_checked() {
 }
 
 #[test]
-fn a_buckets_default_retention_goes_to_uploads_large_files_and_copies_that_say_nothing() {
+fn a_buckets_default_retention_applies_to_new_files_without_their_own() {
     let (wire, bucket) = with_bucket();
     let before = wire.upload(&bucket, "before", b"x");
     let default = json!({"mode": "compliance", "period": {"duration": 2, "unit": "years"}});
@@ -164,7 +164,7 @@ fn a_buckets_default_retention_goes_to_uploads_large_files_and_copies_that_say_n
 }
 
 #[test]
-fn a_retained_version_stays_until_its_time() {
+fn a_retained_version_can_not_be_deleted_before_its_time() {
     let (wire, bucket) = with_bucket();
     for mode in ["governance", "compliance"] {
         let file = retained(&wire, &bucket, mode, NOW + DAY);
@@ -184,7 +184,7 @@ fn a_retained_version_stays_until_its_time() {
 }
 
 #[test]
-fn a_legal_hold_is_switched_and_holds_against_everyone() {
+fn a_legal_hold_prevents_deletion_until_it_is_removed() {
     let (wire, bucket) = with_bucket();
     let file = wire.upload(&bucket, "f", b"x");
     assert_eq!(file["legalHold"]["value"], Value::Null, "never set");
@@ -202,7 +202,7 @@ fn a_legal_hold_is_switched_and_holds_against_everyone() {
 }
 
 #[test]
-fn governance_is_extended_by_all_and_shortened_by_those_who_may() {
+fn governance_can_be_extended_by_all_and_shortened_with_bypass() {
     let (wire, bucket) = with_bucket();
     let file = retained(&wire, &bucket, "governance", NOW + 5 * DAY);
     let longer = retain(&wire, &file, "governance", NOW + 6 * DAY, false).ok();
@@ -282,7 +282,7 @@ fn wrong_retentions_are_refused_and_the_capability_is_asked_first() {
 }
 
 #[test]
-fn who_may_not_read_a_lock_is_told_so() {
+fn a_lock_that_may_not_be_read_is_marked_as_such() {
     let (wire, bucket) = with_bucket();
     retained(&wire, &bucket, "governance", NOW + DAY);
     let reader = wire.with_key(

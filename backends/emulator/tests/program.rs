@@ -3,6 +3,11 @@
 #![cfg(all(feature = "cli", unix))]
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 
+#[path = "program/arguments.rs"]
+mod arguments;
+#[path = "program/exposure.rs"]
+mod exposure;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -15,7 +20,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_b2kit-emulator");
 
-/// A running emulator, and what it printed.
+/// A running emulator and its output.
 struct Running {
     child: Child,
     said: String,
@@ -61,7 +66,7 @@ impl Running {
         url.rsplit(':').next().unwrap().parse().unwrap()
     }
 
-    /// A GET with these headers: the whole answer.
+    /// Sends a GET with these headers and returns the whole response.
     fn get(&self, target: &str, headers: &[(&str, &str)]) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port())).unwrap();
         let mut head = format!("GET {target} HTTP/1.1\r\nConnection: close\r\n");
@@ -74,7 +79,7 @@ impl Running {
         answer
     }
 
-    /// A POST with these headers: the whole answer.
+    /// Sends a POST with these headers and returns the whole response.
     fn post(&self, target: &str, headers: &[(&str, &str)], body: &str) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port())).unwrap();
         let len = body.len();
@@ -101,7 +106,7 @@ impl Running {
         )
     }
 
-    /// What it prints to standard error until it has ended, and whether it ended well.
+    /// Sends a signal. Returns whether the program succeeded, and its standard error.
     fn stop(mut self, signal: Signal) -> (bool, String) {
         let pid = Pid::from_child(&self.child);
         kill_process(pid, signal).unwrap();
@@ -120,12 +125,12 @@ impl Drop for Running {
     }
 }
 
-/// What it says when it is refused.
+/// Standard error of a failed start.
 fn refused(arguments: &[&str]) -> String {
     refused_with(arguments).1
 }
 
-/// The same, and the exit code.
+/// Exit code and standard error of a failed start.
 fn refused_with(arguments: &[&str]) -> (Option<i32>, String) {
     let done = Command::new(PROGRAM).args(arguments).output().unwrap();
     assert!(!done.status.success(), "{arguments:?}");
@@ -134,7 +139,7 @@ fn refused_with(arguments: &[&str]) -> (Option<i32>, String) {
 }
 
 #[test]
-fn single_buckets_and_whole_accounts_can_be_under_the_old_rules_for_encryption() {
+fn legacy_encryption_applies_to_single_buckets_or_the_account() {
     let default_of = |arguments: &[&str], bucket: &str| {
         let running = Running::start(arguments);
         let text = |answer: &str, name: &str| {
@@ -166,7 +171,7 @@ fn single_buckets_and_whole_accounts_can_be_under_the_old_rules_for_encryption()
 }
 
 #[test]
-fn it_prints_what_clients_need_and_stops_when_it_is_told() {
+fn the_program_prints_the_clients_settings_and_stops_on_a_signal() {
     for signal in [Signal::INT, Signal::TERM] {
         let running = Running::start(&[
             "--bucket",
@@ -199,7 +204,7 @@ fn it_prints_what_clients_need_and_stops_when_it_is_told() {
 }
 
 #[test]
-fn the_control_endpoint_opens_with_the_token_that_was_printed() {
+fn the_control_endpoint_accepts_the_printed_token() {
     let running = Running::start(&["--bucket", "first-bucket"]);
     let bearer = format!("Bearer {}", running.setting("B2KIT_EMULATOR_CONTROL_TOKEN"));
     let answer = running.get(
@@ -226,7 +231,7 @@ fn the_control_endpoint_opens_with_the_token_that_was_printed() {
 }
 
 #[test]
-fn a_name_that_a_browser_was_tricked_into_is_refused() {
+fn a_request_for_an_unknown_host_name_gets_421() {
     let running = Running::start(&["--host", "b2.test"]);
     let status = |host: &str| {
         let answer = running.get("/b2api/v2/b2_list_buckets", &[("Host", host)]);
@@ -237,7 +242,7 @@ fn a_name_that_a_browser_was_tricked_into_is_refused() {
 }
 
 #[test]
-fn data_survives_even_a_kill() {
+fn data_survives_a_kill() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("data");
     let data = data.to_str().unwrap();
@@ -261,7 +266,7 @@ fn data_survives_even_a_kill() {
 }
 
 #[test]
-fn a_bucket_that_was_there_keeps_its_type_and_the_banner_says_which() {
+fn an_existing_bucket_keeps_its_type_and_the_banner_says_which() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().to_str().unwrap();
     drop(Running::start(&[
@@ -275,9 +280,9 @@ fn a_bucket_that_was_there_keeps_its_type_and_the_banner_says_which() {
     assert!(running.said.contains(said), "{}", running.said);
 }
 
-/// A limit on the size of files stands for a full disk: what is in the journal stays, and no line more fits.
+/// A limit on file sizes simulates a full disk: the journal stays, and can't grow.
 #[test]
-fn downloads_go_on_where_a_delete_could_not_be_written_down() {
+fn downloads_continue_when_a_delete_can_not_be_persisted() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("data");
     let data = data.to_str().unwrap();
@@ -342,91 +347,11 @@ fn downloads_go_on_where_a_delete_could_not_be_written_down() {
     }
 }
 
-/// The first text of this name in an answer's JSON.
+/// The first string with this name in the JSON of a response.
 fn field(answer: &str, name: &str) -> String {
     let found = answer.split(&format!("\"{name}\": \"")).nth(1);
     let found = found.unwrap_or_else(|| panic!("no {name} in {answer}"));
     found.split('"').next().unwrap().to_owned()
-}
-
-#[test]
-fn a_tls_authority_is_kept_across_starts_and_certificates_hold_the_names() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("ca.pem");
-    let arguments = [
-        "--tls-ca",
-        path.to_str().unwrap(),
-        "--host",
-        "api.b2.test",
-        "--url",
-        "https://b2.test:8642",
-    ];
-    let running = Running::start(&arguments);
-    assert_eq!(Path::new(running.setting("RESTIC_CACERT")), path);
-    let first = std::fs::read(&path).unwrap();
-    drop(running);
-    let _again = Running::start(&arguments);
-    assert_eq!(std::fs::read(&path).unwrap(), first);
-    let key = directory.path().join("ca.pem.key");
-    let mode =
-        std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&key).unwrap().permissions());
-    assert_eq!(mode & 0o777, 0o600);
-    std::fs::remove_file(&key).unwrap();
-    let said = refused(&["--port", "0", "--tls-ca", path.to_str().unwrap()]);
-    assert!(said.contains("ca.pem.key: "), "{said}");
-    assert_eq!(std::fs::read(&path).unwrap(), first);
-}
-
-#[test]
-fn latencies_of_all_calls_and_of_one_are_understood() {
-    let arguments = ["--latency", "1ms", "--latency", "b2_authorize_account=0s"];
-    let answer = Running::start(&arguments).authorize();
-    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
-}
-
-#[test]
-fn with_tls_it_writes_down_whom_to_trust() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("root.pem");
-    let running = Running::start(&["--tls", "--root-cert", path.to_str().unwrap()]);
-    assert!(
-        running
-            .setting("B2_ENVIRONMENT")
-            .starts_with("https://127.0.0.1:")
-    );
-    assert_eq!(Path::new(running.setting("REQUESTS_CA_BUNDLE")), path);
-    let pem = std::fs::read_to_string(&path).unwrap();
-    assert!(pem.starts_with("-----BEGIN CERTIFICATE-----"));
-}
-
-#[test]
-fn where_others_can_reach_it_the_key_is_new_and_control_is_off() {
-    let running = Running::start(&["--bind", "0.0.0.0"]);
-    let other = Running::start(&["--bind", "0.0.0.0"]);
-    assert_ne!(
-        running.setting("B2_APPLICATION_KEY"),
-        other.setting("B2_APPLICATION_KEY")
-    );
-    assert!(
-        !running
-            .settings
-            .contains_key("B2KIT_EMULATOR_CONTROL_TOKEN")
-    );
-    assert!(
-        running
-            .said
-            .contains("# Everybody who can reach 0.0.0.0 may try the key.")
-    );
-    assert!(
-        running
-            .setting("B2_ENVIRONMENT")
-            .starts_with("http://127.0.0.1:")
-    );
-    assert!(
-        running
-            .authorize()
-            .contains("\"apiUrl\": \"http://localhost\"")
-    );
 }
 
 #[test]
@@ -451,212 +376,10 @@ fn each_request_is_logged_without_its_secrets() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_said_to_be() {
+fn a_port_in_use_is_reported() {
     let running = Running::start(&[]);
     let port = running.port().to_string();
     let said = refused(&["--port", &port]);
     assert!(said.contains(&format!("127.0.0.1:{port}: ")), "{said}");
     assert!(said.contains("in use"), "{said}");
-}
-
-#[test]
-fn wrong_input_is_named() {
-    for (arguments, message) in [
-        (
-            &["--prot", "80"][..],
-            "there is no option --prot: --help says what there is",
-        ),
-        (&["-x"], "there is no option -x"),
-        (&["photos"], "there is no option photos"),
-        (&["--port"], "--port needs a value"),
-        (
-            &["--port", "eighty"],
-            "--port must be a number from 0 to 65535, not \"eighty\"",
-        ),
-        (
-            &["--port", "65536"],
-            "--port must be a number from 0 to 65535, not \"65536\"",
-        ),
-        (
-            &["--seed", "-1"],
-            "--seed must be a number from 0 to 18446744073709551615, not \"-1\"",
-        ),
-        (
-            &["--latency", "fast"],
-            "--latency must be from 0ms to 3600s, like 250ms, 2s or b2_list_keys=2s, not \"fast\"",
-        ),
-        (
-            &["--latency", "18446744073709551615s"],
-            "--latency must be from",
-        ),
-        (
-            &["--latency", "b2_list=1s"],
-            "--latency: B2 has no call b2_list",
-        ),
-        (
-            &["--tls-ca", "x", "--root-cert", "y"],
-            "--tls-ca and --root-cert exclude each other",
-        ),
-        (
-            &["--separate-origins", "--port", "65535"],
-            "127.0.0.1:65535: there is no port after it for uploads and downloads",
-        ),
-        (
-            &["--bind", "localhost"],
-            "--bind must be an IP address, not \"localhost\"",
-        ),
-        (&["--bind", "192.0.2.1"], "192.0.2.1:8642: "),
-        (
-            &["--cap", "lots"],
-            "--cap must be a size like 500MB or 64KiB, of at most 18446744073709551615 bytes, not \"lots\"",
-        ),
-        (&["--key", "secret"], "--key-id and --key need each other"),
-        (
-            &["--key-id", "a:b", "--key", "k"],
-            "nor the id have a colon",
-        ),
-        (
-            &["--bucket", "short"],
-            "bucket short: bucket name is too short",
-        ),
-        (
-            &["--bucket", "b2-mine"],
-            "bucket b2-mine: bucket name must not start with 'b2-'",
-        ),
-        (
-            &["--data", "/dev/null"],
-            "--data /dev/null: not a directory",
-        ),
-        (&["--sync"], "--sync is for --data"),
-        (
-            &["--discard", "--data", "/nowhere"],
-            "--discard and --data exclude each other",
-        ),
-        (&["--root-cert", "x"], "--root-cert is for --tls"),
-        (&["--tls", "--root-cert", "/nowhere/x"], "/nowhere/x: "),
-        (
-            &["--checksums", "md5"],
-            "--checksums must be all, sha1 or believed, not \"md5\"",
-        ),
-        (
-            &["--guess", "weather=fine"],
-            "--guess list says what there is",
-        ),
-        (
-            &["--guess", "plus-for-space=maybe"],
-            "--guess list says what there is",
-        ),
-        (
-            &["--log", "loud"],
-            "--log must be off, error, warn, info or debug",
-        ),
-        (
-            &["--no-control", "--control-token", "x"],
-            "exclude each other",
-        ),
-        (
-            &["--control-token", ""],
-            "--control-token must not be empty",
-        ),
-        (
-            &["--part-size", "1MB"],
-            "--part-size must not be less than --minimum-part-size",
-        ),
-        (
-            &["--connections", "0"],
-            "--connections must be a number from 1 to 1000000, not \"0\"",
-        ),
-        (
-            &["--connections", "18446744073709551615"],
-            "--connections must be a number from 1 to 1000000",
-        ),
-        (
-            &["--seed", "1", "--bind", "0.0.0.0"],
-            "--seed makes tokens that can be guessed",
-        ),
-        (
-            &["--url", "b2.test"],
-            "--url must be like http://b2.test:8642",
-        ),
-        (
-            &["--url", "http://b2.test/x"],
-            "--url must be like http://b2.test:8642",
-        ),
-    ] {
-        let arguments: Vec<&str> =
-            if arguments.contains(&"--port") || arguments.contains(&"192.0.2.1") {
-                arguments.to_vec()
-            } else {
-                [arguments, &["--port", "0"]].concat()
-            };
-        let (code, said) = refused_with(&arguments);
-        // what can only be found out by trying is no mistake of the command line
-        let fails = [
-            "192.0.2.1:8642: ",
-            "not a directory",
-            "/nowhere/x: ",
-            "no port after",
-        ];
-        let is_usage = !fails.iter().any(|it| message.contains(it));
-        assert_eq!(code, Some(if is_usage { 2 } else { 1 }), "{arguments:?}");
-        assert!(said.starts_with("b2kit-emulator: "), "{said}");
-        assert!(said.contains(message), "{arguments:?}: {said}");
-        assert_eq!(said.lines().count(), 1, "{said}");
-    }
-}
-
-#[test]
-fn help_names_every_option_and_version_the_version() {
-    let said = |argument: &[&str]| {
-        let done = Command::new(PROGRAM).args(argument).output().unwrap();
-        assert!(done.status.success());
-        String::from_utf8(done.stdout).unwrap()
-    };
-    let help = said(&["--help"]);
-    assert_eq!(help, said(&["-h"]));
-    let options = include_str!("../src/bin/b2kit-emulator/options.rs");
-    let mut count = 0;
-    for option in options
-        .split('"')
-        .filter(|it| it.starts_with("--") && it.ends_with(|c: char| c.is_ascii_lowercase()))
-    {
-        if option
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte == b'-')
-        {
-            assert!(help.contains(&format!("{option} ")), "{option}");
-            count += 1;
-        }
-    }
-    assert!(count > 20, "{count}");
-    assert_eq!(
-        said(&["--version"]),
-        format!("b2kit-emulator {}\n", env!("CARGO_PKG_VERSION"))
-    );
-    let guesses = said(&["--guess", "list"]);
-    for line in [
-        "plus-for-space=yes (or no)",
-        "names-scanned-per-page=no (or a number)",
-        "unknown-fields-are-refused=no (or yes)",
-    ] {
-        assert!(guesses.contains(line), "{guesses}");
-    }
-    for line in guesses.lines() {
-        let (name, _) = line.split_once('=').unwrap();
-        let listed = include_str!("../FIDELITY.md").contains(&format!("| `{name}` |"));
-        assert!(listed, "{name} is not among the switches in FIDELITY.md");
-    }
-}
-
-/// The shell's and the Python example are run by `tests/real_clients/against_emulator`.
-#[test]
-fn the_readme_shows_the_examples_as_they_are() {
-    let readme = include_str!("../README.md");
-    for example in [
-        include_str!("../examples/upload.sh"),
-        include_str!("../examples/upload.py"),
-        include_str!("../examples/upload.go"),
-    ] {
-        assert!(readme.contains(example), "{example}");
-    }
 }

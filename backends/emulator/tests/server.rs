@@ -1,4 +1,4 @@
-//! The emulator over a real socket, spoken to in bare HTTP.
+//! The emulator over a real socket, in plain HTTP.
 
 #![cfg(feature = "server")]
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
@@ -8,7 +8,7 @@ mod wire;
 
 use std::io::Read as _;
 
-use b2kit_emulator::{Emulator, Fault, Server, FaultKind};
+use b2kit_emulator::{Emulator, Fault, FaultKind, Server};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures::executor::block_on;
@@ -17,7 +17,7 @@ use serde_json::json;
 use wire::{Wire, sha1};
 
 #[test]
-fn authorization_carries_the_servers_own_url_and_one_connection_does_everything() {
+fn authorization_has_the_servers_url_and_one_connection_suffices() {
     let emulator = Emulator::new();
     let server = Server::start(&emulator).unwrap();
     let mut line = Line::to(&server);
@@ -85,7 +85,7 @@ fn authorization_carries_the_servers_own_url_and_one_connection_does_everything(
 }
 
 #[test]
-fn a_bad_request_closes_the_connection_and_is_read_though_the_body_was_not() {
+fn the_error_of_a_bad_request_can_be_read_before_the_connection_closes() {
     let wire = Wire::new();
     let server = Server::start(&wire.emulator).unwrap();
     let bucket = wire.create_bucket("over-http", "allPrivate");
@@ -113,7 +113,8 @@ fn chunked_uploads_are_refused() {
     let mut line = Line::to(&server);
     let head = format!(
         "POST {} HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\nX-Bz-File-Name: f\r\n\
-         Content-Type: x/y\r\nX-Bz-Content-Sha1: do_not_verify\r\nTransfer-Encoding: chunked\r\n\r\n\
+         Content-Type: x/y\r\nX-Bz-Content-Sha1: do_not_verify\r\n\
+         Transfer-Encoding: chunked\r\n\r\n\
          3\r\nabc\r\n0\r\n\r\n",
         path(&url)
     );
@@ -127,7 +128,7 @@ fn chunked_uploads_are_refused() {
 }
 
 #[test]
-fn who_expects_100_continue_gets_it_or_the_refusal() {
+fn a_client_that_expects_100_continue_gets_it_or_the_error() {
     let wire = Wire::new();
     let server = Server::start(&wire.emulator).unwrap();
     let bucket = wire.create_bucket("over-http", "allPrivate");
@@ -151,7 +152,7 @@ fn who_expects_100_continue_gets_it_or_the_refusal() {
 }
 
 #[test]
-fn an_upload_whose_connection_breaks_leaves_nothing_and_takes_its_token() {
+fn an_upload_whose_connection_breaks_stores_nothing_and_invalidates_its_token() {
     let wire = Wire::new();
     let server = Server::start(&wire.emulator).unwrap();
     let bucket = wire.create_bucket("over-http", "allPrivate");
@@ -177,7 +178,8 @@ fn an_upload_whose_connection_breaks_leaves_nothing_and_takes_its_token() {
     assert_eq!(second.json()["code"], "auth_token_limit");
     line.write(b"half");
     drop(line);
-    // the server notices when it notices: until then the token is in use, from then on it is no good
+    // the server notices when it notices: until then the token is in use, from then on it is no
+    // good
     let code = loop {
         let answer = Line::to(&server).ask("POST", path(&url), &headers, b"abc");
         if answer.json()["code"] != "auth_token_limit" {
@@ -202,7 +204,7 @@ fn a_server_can_be_dropped_inside_an_async_runtime() {
 }
 
 #[test]
-fn trouble_reaches_clients_over_http_too() {
+fn faults_work_over_http() {
     let wire = Wire::new();
     let server = Server::start(&wire.emulator).unwrap();
     let bucket = wire.create_bucket("over-http", "allPrivate");
@@ -255,7 +257,7 @@ fn trouble_reaches_clients_over_http_too() {
 }
 
 #[test]
-fn a_client_that_mixes_up_separate_origins_is_found_out() {
+fn a_request_to_the_origin_of_another_role_gets_421() {
     let wire = Wire::new();
     let server = Server::builder()
         .separate_origins(true)

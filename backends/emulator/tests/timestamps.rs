@@ -1,4 +1,4 @@
-//! Custom upload timestamps, for accounts that may have them.
+//! Custom upload timestamps, for accounts that may use them.
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 
@@ -56,7 +56,7 @@ fn large_files_take_numbers_and_digits() {
 }
 
 #[test]
-fn the_future_and_what_is_no_number_are_invalid() {
+fn future_and_malformed_timestamps_are_invalid() {
     let (wire, bucket) = allowed();
     upload(&wire, &bucket, "x", &NOW.to_string()).ok();
     for time in [

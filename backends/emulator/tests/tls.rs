@@ -1,4 +1,4 @@
-//! The emulator in HTTPS, spoken to by rustls on a plain socket.
+//! The emulator over HTTPS, with rustls on a plain socket.
 
 #![cfg(feature = "tls")]
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
@@ -51,7 +51,7 @@ fn authorize(
 }
 
 #[test]
-fn who_trusts_the_root_is_served_and_sent_on_in_https() {
+fn a_client_that_trusts_the_root_is_served_over_https() {
     let emulator = Emulator::new();
     let server = Server::start_tls(&emulator).unwrap();
     assert!(server.url().starts_with("https://127.0.0.1:"));
@@ -69,7 +69,7 @@ fn who_trusts_the_root_is_served_and_sent_on_in_https() {
 }
 
 #[test]
-fn the_root_vouches_for_no_other_server_and_no_other_name() {
+fn the_root_signs_for_no_other_server_and_no_other_name() {
     let emulator = Emulator::new();
     let server = Server::start_tls(&emulator).unwrap();
     let other = Server::start_tls(&emulator).unwrap();
@@ -83,7 +83,7 @@ fn the_root_vouches_for_no_other_server_and_no_other_name() {
 }
 
 #[test]
-fn a_client_that_speaks_no_tls_disturbs_nobody() {
+fn a_client_without_tls_does_not_disturb_others() {
     let emulator = Emulator::new();
     let server = Server::start_tls(&emulator).unwrap();
     let mut plain = TcpStream::connect(server.address()).unwrap();
@@ -106,7 +106,7 @@ fn without_tls_there_is_no_certificate() {
 }
 
 #[test]
-fn a_certificate_holds_the_names_of_the_url_and_of_the_hosts() {
+fn a_certificate_covers_the_hosts_of_url_and_only_hosts() {
     let emulator = Emulator::new();
     let server = Server::builder()
         .tls()
@@ -122,7 +122,7 @@ fn a_certificate_holds_the_names_of_the_url_and_of_the_hosts() {
 }
 
 #[test]
-fn an_authority_that_is_kept_vouches_for_later_servers() {
+fn a_persistent_authority_signs_the_certificates_of_later_servers() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("ca.pem");
     let emulator = Emulator::new();

@@ -1,4 +1,4 @@
-//! `b2_update_bucket`: what is given replaces what was there, and nothing else changes.
+//! `b2_update_bucket`: given fields are replaced, others stay.
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 
@@ -19,7 +19,7 @@ fn shown(wire: &Wire, bucket: &str) -> Value {
 }
 
 #[test]
-fn each_field_is_replaced_as_a_whole_and_the_others_stay() {
+fn an_update_replaces_each_given_field_and_keeps_the_others() {
     let (wire, bucket) = with_bucket();
     let cors = json!({"corsRuleName": "the-rule", "allowedOrigins": ["https://mysite.com"],
         "allowedOperations": ["s3_head", "s3_get"], "allowedHeaders": ["authorization", "range"],
@@ -90,7 +90,7 @@ fn an_update_of_another_revision_is_a_conflict_and_changes_nothing() {
 }
 
 #[test]
-fn object_lock_goes_on_and_never_off() {
+fn object_lock_can_be_enabled_and_never_disabled() {
     let (wire, bucket) = with_bucket();
     wire.update_bucket(&bucket, &json!({"fileLockEnabled": false}))
         .ok();
@@ -122,7 +122,7 @@ fn object_lock_goes_on_and_never_off() {
 }
 
 #[test]
-fn replication_is_kept_and_taken_away() {
+fn a_replication_configuration_can_be_set_and_removed() {
     let (wire, bucket) = with_bucket();
     let rule = json!({"destinationBucketId": bucket, "fileNamePrefix": "", "isEnabled": true,
         "includeExistingFiles": false, "priority": 1, "replicationRuleName": "my_rule-1"});
@@ -149,7 +149,7 @@ fn replication_is_kept_and_taken_away() {
 }
 
 #[test]
-fn what_is_wrong_changes_nothing() {
+fn an_invalid_update_changes_nothing() {
     let (wire, bucket) = with_bucket();
     let before = shown(&wire, &bucket);
     let rule = |prefix: &str| json!({"fileNamePrefix": prefix, "daysFromHidingToDeleting": 1});
@@ -189,7 +189,7 @@ fn what_is_wrong_changes_nothing() {
 }
 
 #[test]
-fn some_fields_need_a_capability_of_their_own_and_show_themselves_to_another() {
+fn some_bucket_fields_need_capabilities_to_be_set_and_read() {
     let (wire, bucket) = with_bucket();
     let writer = wire.with_key(&["writeBuckets"], &json!({}));
     for fields in [

@@ -1,4 +1,4 @@
-//! Uploads: what is checked, what is stored, and what becomes of the upload's token.
+//! Uploads: what is checked and stored, and what happens to the upload token.
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 
@@ -23,7 +23,7 @@ fn with_bucket() -> (Wire, String) {
 }
 
 #[test]
-fn an_uploaded_file_looks_like_the_documented_one() {
+fn an_uploaded_file_has_the_documented_json() {
     let (wire, bucket) = with_bucket();
     let file = wire.upload(&bucket, "typing_test.txt", b"hello");
     let id = file["fileId"].as_str().unwrap();
@@ -47,7 +47,7 @@ fn an_uploaded_file_looks_like_the_documented_one() {
 }
 
 #[test]
-fn upload_urls_are_shaped_like_real_ones() {
+fn upload_urls_have_the_format_of_real_ones() {
     let (wire, bucket) = with_bucket();
     let (url, token) = wire.upload_url(&bucket);
     let prefix = format!(
@@ -61,7 +61,7 @@ fn upload_urls_are_shaped_like_real_ones() {
 }
 
 #[test]
-fn the_sha1_is_checked_before_at_the_end_or_not_at_all() {
+fn the_sha1_is_verified_from_the_header_the_end_or_not_at_all() {
     let (wire, bucket) = with_bucket();
     let sha = |value: &'static str, body: &[u8]| {
         wire.upload_with(&bucket, "f", body, &[("x-bz-content-sha1", value)])
@@ -110,7 +110,7 @@ fn the_sha1_is_checked_before_at_the_end_or_not_at_all() {
 }
 
 #[test]
-fn an_upload_url_is_good_again_and_again_until_one_upload_fails() {
+fn an_upload_url_works_until_an_upload_fails() {
     let (wire, bucket) = with_bucket();
     let url = wire.upload_url(&bucket);
     for _ in 0..3 {
@@ -132,7 +132,7 @@ fn an_upload_url_is_good_again_and_again_until_one_upload_fails() {
 }
 
 #[test]
-fn an_upload_token_fits_one_url_and_expires() {
+fn an_upload_token_works_for_one_url_until_it_expires() {
     let (wire, bucket) = with_bucket();
     let (url, token) = wire.upload_url(&bucket);
     let (other, _) = wire.upload_url(&bucket);
@@ -155,7 +155,7 @@ fn an_upload_token_fits_one_url_and_expires() {
         .is_error(405, "method_not_allowed", "Only POST is supported");
 }
 
-/// The request of an upload whose body never goes on after its first bytes.
+/// An upload whose body never continues after its first bytes.
 fn stuck(url: &(String, String)) -> b2kit_core::Request {
     let request = upload_request(url, "f", b"xy", &[]);
     let first = stream::iter([Ok(Bytes::from_static(b"x"))]);
@@ -164,7 +164,7 @@ fn stuck(url: &(String, String)) -> b2kit_core::Request {
 }
 
 #[test]
-fn two_uploads_at_once_with_one_token_are_one_too_many() {
+fn a_second_concurrent_upload_with_a_token_is_refused() {
     let (wire, bucket) = with_bucket();
     let url = wire.upload_url(&bucket);
     let mut first = wire.emulator.send(stuck(&url));
@@ -182,7 +182,7 @@ fn two_uploads_at_once_with_one_token_are_one_too_many() {
 }
 
 #[test]
-fn requests_sent_side_by_side_run_side_by_side() {
+fn concurrent_requests_interleave() {
     let (wire, bucket) = with_bucket();
     let url = wire.upload_url(&bucket);
     let send = || wire.emulator.send(upload_request(&url, "f", b"x", &[]));
@@ -196,7 +196,7 @@ fn requests_sent_side_by_side_run_side_by_side() {
 }
 
 #[test]
-fn a_body_that_fails_or_ends_early_or_goes_on_stores_nothing() {
+fn an_upload_whose_body_fails_or_has_the_wrong_length_stores_nothing() {
     let (wire, bucket) = with_bucket();
     let chunk = |text: &'static str| Ok(Bytes::from_static(text.as_bytes()));
     let bodies = [
@@ -234,7 +234,7 @@ fn an_upload_into_a_bucket_that_is_deleted_meanwhile_fails() {
     assert_eq!(wire.emulator.snapshot().stored_bytes, 0);
 }
 
-/// The body of the request blocks on a request of its own, which `block_on` refuses inside another one.
+/// The body blocks on another request, which `block_on` refuses inside another `block_on`.
 fn poll_by_hand(emulator: &Emulator, request: b2kit_core::Request) -> u16 {
     let mut send = emulator.send(request);
     loop {
@@ -278,7 +278,7 @@ fn file_info_is_decoded_and_its_keys_are_lower_case() {
 }
 
 #[test]
-fn headers_that_are_missing_or_mean_what_is_not_there_are_refused() {
+fn uploads_with_missing_or_invalid_headers_are_refused() {
     let (wire, bucket) = with_bucket();
     for missing in ["x-bz-file-name", "content-type", "x-bz-content-sha1"] {
         let mut request = upload_request(&wire.upload_url(&bucket), "f", b"x", &[]);
@@ -345,7 +345,7 @@ fn a_content_length_that_contradicts_the_body_is_never_sent() {
 }
 
 #[test]
-fn large_contents_come_back_as_they_were() {
+fn large_files_are_read_back_unchanged() {
     let (wire, bucket) = with_bucket();
     let content: Vec<u8> = (0..1_000_003_u32).map(|at| (at % 255) as u8).collect();
     let file = wire.upload(&bucket, "f", &content);

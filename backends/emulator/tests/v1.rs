@@ -1,4 +1,4 @@
-//! The first version of the API, which rclone still speaks.
+//! Version 1 of the API, which rclone uses.
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 
@@ -25,7 +25,7 @@ fn with_bucket() -> (Wire, String) {
 }
 
 #[test]
-fn authorizing_names_the_old_part_size_too() {
+fn authorizing_in_v1_has_minimum_part_size() {
     let (wire, _) = with_bucket();
     let (id, key) = (wire.emulator.key_id(), wire.emulator.key());
     let session = wire.authorize(id, key).ok();
@@ -69,7 +69,7 @@ fn upload_urls_are_of_v1_and_files_have_a_size() {
 }
 
 #[test]
-fn hide_markers_and_unfinished_files_say_less() {
+fn hide_markers_and_unfinished_files_have_fewer_fields() {
     let (wire, bucket) = with_bucket();
     wire.upload(&bucket, "f", b"x");
     let hidden = wire.post(
@@ -106,7 +106,7 @@ fn hide_markers_and_unfinished_files_say_less() {
 }
 
 #[test]
-fn what_a_restricted_key_does_not_reach_is_left_out_rather_than_refused() {
+fn v1_leaves_out_what_a_restricted_key_can_not_access() {
     let (wire, bucket) = with_bucket();
     let other = wire.create_bucket("another", "allPrivate");
     for name in ["a", "in/a", "in/b/c", "z"] {

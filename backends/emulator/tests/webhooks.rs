@@ -1,4 +1,4 @@
-//! Events: who is told of what, and how it is signed.
+//! Events: which rules get which, and how webhooks are signed.
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 
@@ -29,7 +29,7 @@ fn events(hook: &Webhook) -> Vec<Value> {
 }
 
 #[test]
-fn an_upload_is_told_with_every_documented_field() {
+fn a_webhook_of_an_upload_has_every_documented_field() {
     let (wire, bucket) = with_rules(&json!([rule("the-rule", &["b2:ObjectCreated:*"], 1)]));
     let file = wire.upload(&bucket, "in/f", b"four");
     wire.upload(&bucket, "out", b"x");
@@ -106,7 +106,7 @@ fn every_kind_of_change_has_its_event_and_batches_have_their_size() {
 }
 
 #[test]
-fn rules_that_are_off_and_secrets_stay_silent() {
+fn disabled_rules_send_nothing_and_secrets_are_not_printed() {
     let mut off = rule("the-rule", &["b2:ObjectCreated:*"], 1);
     off["isEnabled"] = false.into();
     let mut unsigned = rule("other-rule", &["b2:HideMarkerCreated:Hide"], 1);

@@ -10,7 +10,7 @@ use crate::api::{
 use crate::error::Error;
 use crate::types::{ApplicationKeyId, Secret};
 
-/// Makes an account in a group: `b2_create_group_member`.
+/// Creates an account in a group: `b2_create_group_member`.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-create-group-member)
 #[derive(Debug, Clone, Serialize)]
@@ -22,7 +22,7 @@ pub struct CreateGroupMember {
     region: Option<Region>,
 }
 
-/// An account that was made in a group.
+/// An account that was created in a group.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -36,7 +36,7 @@ pub struct CreatedGroupMember {
 }
 
 impl CreateGroupMember {
-    /// An account in this group for who has this address.
+    /// An account in this group for the owner of this email address.
     pub fn new(group_id: impl Into<String>, member_email: impl Into<String>) -> Self {
         Self {
             group_id: group_id.into(),
@@ -45,7 +45,7 @@ impl CreateGroupMember {
         }
     }
 
-    /// Where the account's files are to be.
+    /// The region of the account's files.
     #[must_use]
     pub fn region(mut self, region: Region) -> Self {
         self.region = Some(region);
@@ -73,7 +73,8 @@ impl Call for CreateGroupMember {
         vec![created.application_key.clone()]
     }
 
-    /// The account's key comes with the answer and with nothing else, so a second account would not mend it.
+    /// The account's key comes with the answer and with nothing else, so a second account would not
+    /// mend it.
     async fn reconcile(
         &self,
         _: &impl CallExecutor,

@@ -8,7 +8,7 @@ use crate::api::{Call, CallKind, CallMetadata, Reply, Target};
 use crate::error::Error;
 use crate::types::AccountId;
 
-/// Puts an account out of a group: `b2_eject_group_member`.
+/// Removes an account from a group: `b2_eject_group_member`.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-eject-group-member)
 #[derive(Debug, Clone, Serialize)]
@@ -20,7 +20,7 @@ pub struct EjectGroupMember {
     email: Option<String>,
 }
 
-/// An account that was put out of a group.
+/// An account that was removed from a group.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -34,12 +34,12 @@ pub struct EjectedGroupMember {
     pub group_id: Box<str>,
     /// The group's name.
     pub group_name: Box<str>,
-    /// Where its files are.
+    /// The region of its files.
     pub region: Option<Region>,
 }
 
 impl EjectGroupMember {
-    /// Puts this account out of this group.
+    /// Removes this account from this group.
     pub fn new(group_id: impl Into<String>, member_account_id: impl Into<AccountId>) -> Self {
         Self {
             group_id: group_id.into(),

@@ -29,7 +29,7 @@ pub struct ListComputers {
 pub struct Computers {
     /// The computers.
     pub computers: Vec<Computer>,
-    /// Where the next page starts; `None` when this is the last.
+    /// Where the next page starts; `None` on the last page.
     pub next_computer_id: Option<Box<str>>,
 }
 
@@ -61,7 +61,7 @@ impl ListComputers {
         }
     }
 
-    /// Starts at this computer, or the next that there is.
+    /// Starts at this computer, or the next that exists.
     #[must_use]
     pub fn start_computer_id(mut self, start_computer_id: impl Into<String>) -> Self {
         self.start_computer_id = Some(start_computer_id.into());

@@ -34,7 +34,7 @@ pub struct GroupMembers {
     pub group_name: Box<str>,
     /// The accounts, by their addresses.
     pub group_members: Vec<GroupMember>,
-    /// Where the next page starts; `None` when this is the last.
+    /// Where the next page starts; `None` on the last page.
     pub next_email: Option<Box<str>>,
 }
 
@@ -62,10 +62,10 @@ pub struct GroupMember {
     pub group_id: Box<str>,
     /// The group's name.
     pub group_name: Box<str>,
-    /// Where its files are.
+    /// The region of its files.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<Region>,
-    /// Where it is reached through the S3 API.
+    /// Its endpoint of the S3-compatible API.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub s3_endpoint: Option<Box<str>>,
 }
@@ -115,7 +115,7 @@ impl ListGroupMembers {
         }
     }
 
-    /// Starts at this address, or the next that there is.
+    /// Starts at this address, or the next that exists.
     #[must_use]
     pub fn start_email(mut self, start_email: impl Into<String>) -> Self {
         self.start_email = Some(start_email.into());

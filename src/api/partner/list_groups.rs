@@ -33,7 +33,7 @@ pub struct Groups {
     pub account_id: AccountId,
     /// The groups.
     pub groups: Vec<Group>,
-    /// Where the next page starts; `None` when this is the last.
+    /// Where the next page starts; `None` on the last page.
     #[serde(default, deserialize_with = "id_or_none")]
     pub next_group_id: Option<Box<str>>,
 }
@@ -113,7 +113,7 @@ impl ListGroups {
         self
     }
 
-    /// Starts at this group, or the next that there is.
+    /// Starts at this group, or the next that exists.
     #[must_use]
     pub fn start_group_id(mut self, start_group_id: impl Into<String>) -> Self {
         self.start_group_id = Some(start_group_id.into());

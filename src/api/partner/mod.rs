@@ -1,8 +1,9 @@
 //! The Partner API: accounts in groups, and computers that are backed up.
 //!
-//! All calls need the master key of a group's administrator and a session of v3 or v4. What they cost is not documented;
-//! [`CallMetadata::class`](super::CallMetadata::class) says the dearest. They are made after B2's samples, and were tried on no real
-//! group; `b2_reserve_trial_create_account` is left out, since what it takes is documented in two ways.
+//! All calls need the master key of a group's administrator and a session of v3 or v4. What they
+//! cost is not documented; [`CallMetadata::class`](super::CallMetadata::class) says the dearest.
+//! They are made after B2's samples, and were tried on no real group;
+//! `b2_reserve_trial_create_account` is left out, since what it takes is documented in two ways.
 //!
 //! | call | what it does |
 //! |---|---|
@@ -36,20 +37,21 @@ use crate::error::Error;
 use crate::types::{AccountId, Timestamp, open_enum};
 
 open_enum! {
-    /// Where the files of an account are.
+    /// The region of an account's files.
     Region {
-        /// In the east of the United States.
+        /// Eastern United States.
         UsEast = "us-east",
-        /// In the west of the United States.
+        /// Western United States.
         UsWest = "us-west",
-        /// In the east of Canada.
+        /// Eastern Canada.
         CaEast = "ca-east",
-        /// In the middle of Europe.
+        /// Central Europe.
         EuCentral = "eu-central",
     }
 }
 
-/// What the storage API lists of a key's capabilities says nothing about these calls, so none is named.
+/// What the storage API lists of a key's capabilities says nothing about these calls, so none is
+/// named.
 const fn facts(name: &'static str, kind: CallKind) -> CallMetadata {
     CallMetadata {
         name,
@@ -61,7 +63,8 @@ const fn facts(name: &'static str, kind: CallKind) -> CallMetadata {
     }
 }
 
-const NOT_A_PARTNER: &str = "the session knows no Partner API: its key is not that of a group's administrator, or it speaks v2";
+const NOT_A_PARTNER: &str = "the session knows no Partner API: its key is not that of a group's \
+    administrator, or it speaks v2";
 
 /// A call of the groups' API, with the administrator's account added to the document.
 fn post_to_groups(
@@ -101,8 +104,8 @@ fn post_to_computers(
     target.post_to(&format!("{origin}/api/backup/v1/{}", facts.name), document)
 }
 
-/// Reads a moment, which the groups' API writes as `d20240512_m010709`, a day and a time in UTC. Numbers are milliseconds.
-/// What is neither is none: a page is not to fail for it.
+/// Reads a moment, which the groups' API writes as `d20240512_m010709`, a day and a time in UTC.
+/// Numbers are milliseconds. What is neither is none: a page is not to fail for it.
 fn moment<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Timestamp>, D::Error> {

@@ -1,4 +1,4 @@
-//! [`Authorization`]: the session that all calls share, and when it is made anew.
+//! [`Authorization`]: the session that all calls share, and its renewal.
 
 use std::fmt;
 use std::future::Future;
@@ -17,26 +17,28 @@ use crate::client::signing_key::SigningKey;
 use crate::error::{Error, ErrorKind, RetryStopReason};
 use crate::types::AccountId;
 
-/// How long a key that B2 has refused is not tried again: the same answer is given to whoever asks.
+/// How long a rejected key is not tried again: calls get the same error.
 const REFUSED_FOR: Duration = Duration::from_secs(5);
 
-/// The pause between two logins is this at least. While they fail it grows to up to the longest; half of it is chance.
+/// The minimum pause between two logins. While they fail it grows to the maximum; half of it is
+/// jitter.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(64);
 
 /// The session that all calls share.
 ///
-/// Each session has a generation. Who is told that a token has expired says which generation's it was, so that a late
-/// word about an old token does not throw a new one away, and a thousand of them cause one new session. Those who wait
-/// for the same login share its outcome; a failure too, but for those whose own policy would have gone on.
+/// Each session has a generation. A call whose token has expired says which generation it was, so
+/// that late errors about an old token don't discard a new one, and a thousand of them cause one
+/// login. All that wait for a login share its outcome; a failure is not shared with those whose own
+/// policy would have retried longer.
 pub(in crate::client) struct Authorization {
     realm: String,
     version: ApiVersion,
     credentials: Option<Credentials>,
-    /// Given to each session: where downloads go instead of where B2 says.
+    /// The download origin that replaces B2's in each session.
     download_origin: Option<DownloadOrigin>,
     state: Mutex<State>,
-    /// Held by the one who authorizes. If that one is dropped, the next one in line does it.
+    /// Held during a login. If its future is dropped, the next in line takes over.
     turn: AsyncMutex<()>,
 }
 
@@ -44,9 +46,9 @@ pub(in crate::client) struct Authorization {
 struct State {
     generation: u64,
     session: Option<Arc<Session>>,
-    /// The first session's: a key belongs to one account for ever.
+    /// The account of the first session: a key never changes accounts.
     account_id: Option<AccountId>,
-    /// Logins that came to an end, well or not.
+    /// Completed logins, successful or not.
     logins: u64,
     /// How the last one failed.
     failure: Option<Failure>,
@@ -55,7 +57,7 @@ struct State {
     not_before: Option<Instant>,
 }
 
-/// How a login failed, when, and how long it was tried.
+/// A failed login, and the policy that it was tried with.
 struct Failure {
     error: Error,
     at: Instant,
@@ -103,7 +105,7 @@ impl Authorization {
         self.version
     }
 
-    /// See [`Client::local_key`](crate::client::Client::local_key).
+    /// See [`Client::signing_key`](crate::client::Client::signing_key).
     #[cfg(feature = "fs")]
     pub(in crate::client) fn signing_key(&self) -> Option<SigningKey> {
         if let Some(credentials) = &self.credentials {
@@ -128,10 +130,10 @@ impl Authorization {
         })
     }
 
-    /// The session, made by `login` if there is none, which goes on for as long as `policy` says.
+    /// The session, made by `login` if there is none, with the retries of `policy`.
     ///
-    /// Somebody else's login is waited for until `enough`: it may have more time than this one, or be one that nobody
-    /// polls any more.
+    /// Waits for another call's login until `enough`: that one may have more time than this, or
+    /// never be polled again.
     pub(in crate::client) async fn session<F>(
         &self,
         policy: &Arc<RetryPolicy>,
@@ -167,8 +169,7 @@ impl Authorization {
         self.reconcile(outcome, policy, now())
     }
 
-    /// Lets go of a session whose token B2 doesn't accept any more, unless there is a newer one already: then this
-    /// is `false`.
+    /// Drops a session whose token has expired. `false` if there is a newer one already.
     pub(in crate::client) fn expired(&self, generation: &Generation) -> bool {
         let mut state = self.lock();
         let current = state.generation == generation.number;
@@ -178,14 +179,14 @@ impl Authorization {
         current
     }
 
-    /// How long an attempt at logging in has to wait since the last one: the more of them fail, the longer.
+    /// How long the next login attempt has to wait: the longer, the more have failed.
     pub(in crate::client) fn pause(&self, now: Instant) -> Duration {
         self.lock()
             .not_before
             .map_or(Duration::ZERO, |at| at.saturating_duration_since(now))
     }
 
-    /// An attempt at logging in has ended.
+    /// A login attempt has ended.
     pub(in crate::client) fn attempted(&self, failed: bool, now: Instant, jitter: f64) {
         let mut state = self.lock();
         state.failed_attempts = if failed { state.failed_attempts + 1 } else { 0 };
@@ -199,7 +200,8 @@ impl Authorization {
         state.not_before = Some(later(now, pause));
     }
 
-    /// The failure of a login that ended while we waited for our turn, or of one that need not be repeated yet.
+    /// The failure of a login that ended while we waited for our turn, or of one that need not be
+    /// repeated yet.
     fn shared_failure(&self, logins: u64, policy: &RetryPolicy, now: Instant) -> Option<Error> {
         let state = self.lock();
         let failure = state.failure.as_ref()?;
@@ -225,7 +227,8 @@ impl Authorization {
         let outcome = outcome.and_then(|session| match &state.account_id {
             Some(first) if first != session.account_id() => Err(Error::new(
                 ErrorKind::Credentials,
-                "the key is now another account's than when the client began; nothing was sent with its token",
+                "the key is now another account's than when the client began; nothing was sent \
+                 with its token",
             )),
             _ => Ok(session),
         });

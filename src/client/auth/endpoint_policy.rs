@@ -1,7 +1,7 @@
 //! [`EndpointPolicy`]: where tokens and keys may be sent.
 //!
-//! B2's answers say where the next request goes: API, downloads, uploads. An answer that names a foreign host would
-//! take the token there, so every request's place is checked before it leaves.
+//! B2's responses say where the next requests go: API, downloads, uploads. A response that names a
+//! foreign host would send the token there, so every request's URL is checked before it leaves.
 
 use std::net::IpAddr;
 
@@ -10,13 +10,13 @@ use http::Uri;
 use crate::api::Session;
 use crate::error::{Error, ErrorKind};
 
-/// The place where all accounts of the real service are authorized.
+/// The origin where all accounts of the real service are authorized.
 pub(in crate::client) const REALM: &str = "https://api.backblazeb2.com";
 
-/// The domains of the real service, and of its staging, with all below them.
+/// The domains of the real service and of its staging, subdomains included.
 const SERVICES: [&[&str]; 2] = [&["backblazeb2.com", "backblaze.com"], &["backblaze.net"]];
 
-/// Which places are trusted.
+/// Which origins are trusted.
 #[derive(Debug, Clone)]
 pub(in crate::client) struct EndpointPolicy {
     realm_host: String,
@@ -50,7 +50,7 @@ impl EndpointPolicy {
         Ok(policy)
     }
 
-    /// Trusts this origin with downloads, since the program names it. It is held to TLS as all others.
+    /// Trusts this origin with downloads, since the program names it. It needs TLS like all others.
     pub(in crate::client) fn with_download_origin(mut self, text: &str) -> Result<Self, Error> {
         let uri = origin(text, "the origin of downloads", "https://files.example.com")?;
         self.check_form(&uri)?;
@@ -58,7 +58,7 @@ impl EndpointPolicy {
         Ok(self)
     }
 
-    /// Refuses a place that is not trusted with downloads.
+    /// Refuses a URL that is not trusted with downloads.
     pub(in crate::client) fn check_download(&self, uri: &Uri) -> Result<(), Error> {
         if self.download_origin.is_some() && scheme_and_authority(uri) == self.download_origin {
             return Ok(());
@@ -66,14 +66,15 @@ impl EndpointPolicy {
         self.check(uri)
     }
 
-    /// Refuses a session that leads to places that are not trusted: links to downloads are made of it too.
+    /// Refuses a session with origins that are not trusted: download links are made of it too.
     pub(in crate::client) fn check_session(&self, session: &Session) -> Result<(), Error> {
         let used = [session.api_url(), session.download_url()];
         let perhaps_used = [session.groups_api_url(), session.backup_api_url()];
         for origin in used.into_iter().chain(perhaps_used.into_iter().flatten()) {
             if !is_origin(origin) {
                 let what = format!(
-                    "the session leads to {origin:?}, which is no origin such as https://api002.backblazeb2.com: calls \
+                    "the session leads to {origin:?}, which is no origin such as \
+                     https://api002.backblazeb2.com: calls \
                      are made below it, so it has no path and no query"
                 );
                 return Err(Error::new(ErrorKind::Untrusted, what));
@@ -86,13 +87,13 @@ impl EndpointPolicy {
         Ok(())
     }
 
-    /// Refuses a place that is not trusted.
+    /// Refuses a URL that is not trusted.
     pub(in crate::client) fn check(&self, uri: &Uri) -> Result<(), Error> {
         let host = self.check_form(uri)?;
         self.check_host(uri, &host)
     }
 
-    /// Refuses a place to which nothing should be sent, whoever names it. Gives its host.
+    /// Refuses a URL to which nothing may be sent, whoever names it. Returns its host.
     fn check_form(&self, uri: &Uri) -> Result<String, Error> {
         let untrusted = |why: &str| Err(Error::new(ErrorKind::Untrusted, why));
         let Some(host) = uri.host().map(str::to_ascii_lowercase) else {
@@ -115,7 +116,8 @@ impl EndpointPolicy {
             Some("http") if is_loopback(&host) || self.allow_insecure_http => {}
             _ => {
                 return untrusted(
-                    "plain http is trusted on loopback addresses only; allow_insecure_http() would send keys and files \
+                    "plain http is trusted on loopback addresses only; allow_insecure_http() \
+                     would send keys and files \
                      readable to everyone on the way",
                 );
             }
@@ -137,7 +139,8 @@ impl EndpointPolicy {
         Err(Error::new(
             ErrorKind::Untrusted,
             format!(
-                "B2 names the host {host:?}, which is not the endpoint's ({:?}), so it gets no token; is endpoint() set to \
+                "B2 names the host {host:?}, which is not the endpoint's ({:?}), so it gets no \
+                 token; is endpoint() set to \
                  where this B2 is? Only trust_host() would trust the other host",
                 self.realm_host
             ),
@@ -169,7 +172,8 @@ fn is_in(host: &str, domains: &[&str]) -> bool {
     })
 }
 
-/// Whether a URL has nothing but a scheme and an authority. The text itself is looked at too: parsing drops a fragment.
+/// Whether a URL has nothing but a scheme and an authority. The text itself is looked at too:
+/// parsing drops a fragment.
 fn is_origin(text: &str) -> bool {
     let Ok(uri) = text.parse::<Uri>() else {
         return false;
@@ -186,7 +190,8 @@ fn is_origin(text: &str) -> bool {
         && bare.len() == scheme + "://".len() + authority
 }
 
-/// What stands behind the host is a port's number, or nothing. What isn't would be read as the scheme's own port.
+/// What stands behind the host is a port's number, or nothing. What isn't would be read as the
+/// scheme's own port.
 fn has_a_proper_port(authority: &str) -> bool {
     let behind = authority
         .rsplit_once(']')

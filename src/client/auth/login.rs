@@ -13,17 +13,19 @@ use crate::client::handle::Client;
 use crate::error::Error;
 
 impl Client {
-    /// The session: what B2 said when the account was authorized, which is done now if it was not before.
+    /// The session: what B2 said when the account was authorized, which is done now if it was not
+    /// before.
     ///
-    /// It names the account, the API's and the downloads' origins, the recommended part size and what the key may do. A
-    /// session can be exported and given to [`ClientBuilder::session`](crate::ClientBuilder::session), so that another
-    /// process starts without a login.
+    /// It names the account, the API's and the downloads' origins, the recommended part size and
+    /// what the key may do. A session can be exported and given to
+    /// [`ClientBuilder::session`](crate::ClientBuilder::session), so that another process starts
+    /// without a login.
     ///
     /// # Errors
     /// [`Credentials`](crate::ErrorKind::Credentials) if B2 does not accept the key,
-    /// [`Untrusted`](crate::ErrorKind::Untrusted) if the answer names an origin that must not get the token,
-    /// [`Http`](crate::ErrorKind::Http), [`Unavailable`](crate::ErrorKind::Unavailable) or
-    /// [`TooManyRequests`](crate::ErrorKind::TooManyRequests) if retries did not help.
+    /// [`Untrusted`](crate::ErrorKind::Untrusted) if the answer names an origin that must not get
+    /// the token, [`Http`](crate::ErrorKind::Http), [`Unavailable`](crate::ErrorKind::Unavailable)
+    /// or [`TooManyRequests`](crate::ErrorKind::TooManyRequests) if retries did not help.
     pub async fn session(&self) -> Result<Arc<Session>, Error> {
         let generation = session(self, false).await;
         generation
@@ -32,8 +34,8 @@ impl Client {
     }
 }
 
-/// The session, for a call that has a deadline of its own, or for itself. Boxed, since a login is a call too, and its future
-/// would contain itself.
+/// The session, for a call that has a deadline of its own, or for itself. Boxed, since a login is a
+/// call too, and its future would contain itself.
 pub(in crate::client) fn session(
     client: &Client,
     is_for_a_call: bool,

@@ -1,4 +1,5 @@
-//! Authorization: the session that all calls share, what its key may do, and where its token may be sent.
+//! Authorization: the session that all calls share, what its key may do, and where its token may be
+//! sent.
 
 pub(super) mod authorization;
 pub(super) mod endpoint_policy;

@@ -1,10 +1,11 @@
-//! What a key may not do, told so that its owner knows what to change.
+//! What a key may not do, in words that tell its owner what to change.
 
 use crate::api::{Allowed, ApiVersion, CallKind, CallMetadata, Session};
 use crate::error::{Error, ErrorKind};
 use crate::types::Capability;
 
-/// Refuses a call for which the key is known to lack a capability: B2 would refuse it too, after a round trip.
+/// Refuses a call for which the key is known to lack a capability: B2 would refuse it too, after a
+/// round trip.
 pub(in crate::client) fn refuse_known_missing(
     facts: &CallMetadata,
     also: &[Capability],
@@ -14,7 +15,8 @@ pub(in crate::client) fn refuse_known_missing(
     if session.is_for_downloads_only && facts.kind != CallKind::Download {
         return Err(Error::new(
             ErrorKind::Unauthorized,
-            "nothing was sent: the client holds a download authorization, which is for downloads by name and nothing else",
+            "nothing was sent: the client holds a download authorization, which is for downloads \
+             by name and nothing else",
         ));
     }
     // Files in public buckets can be downloaded by any key.
@@ -49,7 +51,8 @@ pub(in crate::client) fn with_key_permissions(
         .is_some_and(|b2| b2.status == 401 && b2.code == "unauthorized");
     match &facts.capability {
         Some(_) if unauthorized && session.is_for_downloads_only => failure.with_hint(
-            "the download authorization is for names with another prefix, for other headers, or not for downloads by id"
+            "the download authorization is for names with another prefix, for other headers, or \
+             not for downloads by id"
                 .to_owned(),
         ),
         Some(capability) if unauthorized => {
@@ -59,8 +62,8 @@ pub(in crate::client) fn with_key_permissions(
     }
 }
 
-/// What B2 refuses a login with, where the key is right and the version of the API is not: a key of v4 is refused by the
-/// older ones as a request that they don't support.
+/// Explains a rejected login, also if the key is right and the version of the API is not: older
+/// versions reject a key of v4 as an unsupported request.
 pub(in crate::client) fn explain_login(failure: Error, version: ApiVersion) -> Error {
     let Some(b2) = failure.b2() else {
         return failure;
@@ -71,8 +74,10 @@ pub(in crate::client) fn explain_login(failure: Error, version: ApiVersion) -> E
         || b2.code == "unsupported";
     match b2.status {
         400 | 401 if is_too_new => failure.with_kind(ErrorKind::Credentials).with_hint(format!(
-            "the client speaks {version}, and a key for buckets that was made in v4 works in v4 alone: \
-             ClientBuilder::api_version(ApiVersion::V4), or a key that CreateKey::api_version makes through v3"
+            "the client speaks {version}, and a key for buckets that was made in v4 works in v4 \
+             alone: \
+             ClientBuilder::api_version(ApiVersion::V4), or a key that CreateKey::api_version \
+             makes through v3"
         )),
         401 => failure.with_kind(ErrorKind::Credentials),
         _ => failure,

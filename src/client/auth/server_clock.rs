@@ -1,6 +1,7 @@
-//! [`ServerClock`]: B2's own time, as its answers tell it.
+//! [`ServerClock`]: B2's own time, from the `Date` of its responses.
 //!
-//! Only B2's time says whether what is found after a lost answer is older than the call; this machine's may be wrong.
+//! Whether what is found after a lost response is older than the call is decided by B2's time; this
+//! machine's may be wrong.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -13,7 +14,7 @@ const SKEW: Duration = Duration::from_secs(600);
 /// How far back the time lies that is given for now. Clocks don't all run at the same pace.
 const SLACK: Duration = Duration::from_secs(60);
 
-/// B2's own time, as its answers tell it.
+/// B2's own time, from the `Date` of its responses.
 #[derive(Debug, Default)]
 pub(in crate::client) struct ServerClock(Mutex<State>);
 
@@ -21,7 +22,8 @@ pub(in crate::client) struct ServerClock(Mutex<State>);
 struct State {
     /// What the last answer said, and when.
     heard: Option<(Timestamp, Instant)>,
-    /// Whether the last answer contradicts the one before: then neither is believed until a third one decides.
+    /// Whether the last answer contradicts the one before: then neither is believed until a third
+    /// one decides.
     doubtful: bool,
     skew_told: bool,
 }
@@ -48,7 +50,8 @@ impl ServerClock {
         Some(later(date, passed))
     }
 
-    /// By how many seconds this machine's clock is ahead of B2's, if that is worth a word and for the first time.
+    /// By how many seconds this machine's clock is ahead of B2's, if that is worth a word and for
+    /// the first time.
     pub(in crate::client) fn skew(&self, here: SystemTime, now: Instant) -> Option<i64> {
         let mut state = self.lock();
         let there = at_now(state.heard?, now);

@@ -1,7 +1,7 @@
-//! [`Bandwidth`]: how many bytes of files move in a second, up and down together.
+//! [`Bandwidth`]: limits how many bytes of files are sent and received per second.
 //!
-//! Bytes are paced before the guard that watches the backend, so that a pause of ours is never taken for a server that
-//! stalls.
+//! Bytes are paced above the `CheckedClient` that watches the backend, so that a pause of ours is
+//! never taken for a stalled server.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +12,8 @@ use b2kit_core::time::later;
 use b2kit_core::{Body, Bytes, Request, ResponseBody, Sleep, Timer};
 use futures_core::Stream;
 
-/// What was not used for a while can be used later, up to this: it makes up for a sleep that ends late.
+/// What was not used for a while can be used later, up to this: it makes up for a sleep that ends
+/// late.
 const SAVED: Duration = Duration::from_millis(100);
 
 /// The pace of all transfers of a client.

@@ -1,9 +1,11 @@
-//! How many files of this machine transfers hold open at once, and what becomes of one that it has no room for.
+//! How many local files transfers hold open at once, and what happens when the process runs out of
+//! descriptors.
 //!
-//! A process may have so many files and connections open, and no more. If files could take all of that, nothing would be
-//! left for the connections by which any of them is ever done with. So transfers hold a third of it at most in files, and
-//! whoever has more to transfer waits, first come, first served. Where there is no room nevertheless, since the rest of the
-//! program needs it, it is tried again, for as long as the policy says since anything has last succeeded.
+//! A process has a limited number of descriptors for files and connections. If files took all of
+//! them, the connections that any transfer needs to finish could not be opened. So files of
+//! transfers take a third at most, and further transfers wait, first come, first served. If there
+//! are none nevertheless, since the rest of the program has them, opening is retried for as long as
+//! the policy says, counted from the last success of any call.
 
 use std::error::Error as StdError;
 use std::future::Future;
@@ -23,7 +25,8 @@ const FILE_WAIT: Duration = Duration::from_secs(60);
 /// No two tries come closer together.
 const MIN_PAUSE: Duration = Duration::from_millis(100);
 
-/// Where the system doesn't say what a process may have open: what macOS gives it unless told otherwise.
+/// Where the system doesn't say what a process may have open: what macOS gives it unless told
+/// otherwise.
 const SMALLEST_LIMIT: u64 = 256;
 
 /// The files that may be open at once; `None` where a system has no such limit.
@@ -36,7 +39,8 @@ pub(in crate::client) fn files() -> Option<Arc<Semaphore>> {
     Some(Semaphore::new((limit / 3).max(1)))
 }
 
-/// How many files a process may have open, from what Linux says of its limits. `None` is any number.
+/// How many files a process may have open, from what Linux says of its limits. `None` is any
+/// number.
 fn soft_limit(limits: &str) -> Option<u64> {
     let line = limits
         .lines()
@@ -52,7 +56,7 @@ fn soft_limit(limits: &str) -> Option<u64> {
 }
 
 impl Client {
-    /// Waits until so many more files may be open, and holds their places.
+    /// Waits until so many more files may be open, and reserves them.
     pub(crate) async fn reserve_files(&self, wanted: u64) -> Option<Reservation> {
         let files = self.shared.files.get_or_init(files).as_ref()?;
         let enough = self.shared.timer.sleep(FILE_WAIT);
@@ -62,7 +66,7 @@ impl Client {
         }
     }
 
-    /// Opens what takes room on this machine: again, while there is none.
+    /// Opens something that needs a descriptor, and retries while there is none.
     pub(crate) async fn retry_when_exhausted<T, E, F>(
         &self,
         mut open: impl FnMut() -> F + Send,

@@ -1,8 +1,8 @@
-//! [`Semaphore`]: how much of something all transfers may hold at once (bytes of memory, open files), first come, first
-//! served.
+//! [`Semaphore`]: how much of something all transfers may hold at once (bytes of memory, open
+//! files), first come, first served.
 //!
-//! A reservation is made before a part is read and released when the part is done, so whoever has one needs no other to
-//! finish.
+//! A reservation is made before a part is read and released when the part is done, so whoever has
+//! one needs no other to finish.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -43,7 +43,8 @@ impl Semaphore {
         })
     }
 
-    /// Waits for its turn, and until so much is free. More than the capacity counts as the capacity.
+    /// Waits for its turn, and until so much is free. More than the capacity counts as the
+    /// capacity.
     pub(in crate::client) fn acquire(self: &Arc<Self>, amount: u64) -> Acquire {
         Acquire {
             semaphore: Arc::clone(self),

@@ -1,7 +1,8 @@
 //! [`Waiters`]: futures that wait for the same thing, in the order in which they came.
 //!
-//! Everything here happens under the lock of whoever owns the queue. Wakers are returned instead of woken or dropped, since
-//! both may run other code: an executor may poll at once, and dropping a waker may drop a task.
+//! Everything here happens under the lock of whoever owns the queue. Wakers are returned instead of
+//! woken or dropped, since both may run other code: an executor may poll at once, and dropping a
+//! waker may drop a task.
 
 use std::collections::BTreeMap;
 use std::task::Waker;
@@ -34,7 +35,8 @@ impl Ticket {
 }
 
 impl Waiters {
-    /// A queue whose first ticket has this number, so that tickets of an earlier queue are none of this one's.
+    /// A queue whose first ticket has this number, so that tickets of an earlier queue are none of
+    /// this one's.
     pub(in crate::client) const fn starting_at(next: u64) -> Self {
         Self {
             next,
@@ -50,8 +52,8 @@ impl Waiters {
         self.waiting.len()
     }
 
-    /// Waits, at the place that the ticket has or at the end of the queue. Returns the waker of an earlier wait, to be dropped
-    /// without the lock.
+    /// Waits, at the place that the ticket has or at the end of the queue. Returns the waker of an
+    /// earlier wait, to be dropped without the lock.
     #[must_use]
     pub(in crate::client) fn wait(&mut self, ticket: &mut Ticket, waker: Waker) -> Option<Waker> {
         let number = *ticket.0.get_or_insert(self.next);
@@ -87,7 +89,8 @@ impl Waiters {
         self.waiting.values().filter(|one| one.notified).count()
     }
 
-    /// Notifies the first `count` of those that were not notified before. Returns what is to be woken without the lock.
+    /// Notifies the first `count` of those that were not notified before. Returns what is to be
+    /// woken without the lock.
     #[must_use]
     pub(in crate::client) fn notify(&mut self, count: usize) -> Vec<Waker> {
         let waiting = self.waiting.values_mut();

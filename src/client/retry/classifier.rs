@@ -1,39 +1,41 @@
-//! What to make of a failure: a pure decision, and a table.
+//! The classifier: what a failure means, and what follows. Pure functions over tables.
 
 use b2kit_core::{HttpErrorKind, Phase};
 
 use crate::api::CallKind;
 use crate::error::{B2Error, Error, ErrorKind};
 
-/// How an attempt failed, as far as it matters for what comes next.
+/// How an attempt failed, as far as the next step depends on it.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::client) enum FailureClass<'a> {
     /// Nothing reached the server.
     NotSent,
     /// The server may have acted on the request, or not.
     Ambiguous,
-    /// So it is here, and it may act on it yet: somebody gave up waiting for it.
+    /// Like `Ambiguous`, and the server may still act on it: a proxy or the client has stopped
+    /// waiting.
     MayStillExecute,
-    /// So it is here, and the connection broke before a byte of the answer: most often it was an idle one that the server
-    /// was about to close.
+    /// Like `Ambiguous`, and the connection broke before a byte of the response: most often an idle
+    /// one that the server was closing.
     ConnectionLost,
-    /// B2 answered, and did not do it.
+    /// B2 rejected the request, and did not act on it.
     Rejected(&'a B2Error),
-    /// B2 gave up waiting for the request's body. So it has no file and no part; of all other calls the body may have been
-    /// read.
+    /// B2 timed out waiting for the request's body. So it has stored no file and no part; the body
+    /// of other calls may have been read.
     RequestTimeout,
-    /// Somebody on the way answered with this status. What B2 has done, if the request ever came to it, is unknown.
+    /// A proxy or another server in between answered with this status. Whether B2 acted on the
+    /// request is unknown.
     NonB2(u16),
-    /// The answer is about something else, or the bytes are not what they should be.
+    /// The response is about something else, or the bytes are wrong.
     Mismatch,
-    /// The answer is a success that can't be read.
+    /// The response is a success that can't be parsed.
     Unreadable,
-    /// Nothing will help.
+    /// Not transient.
     Fatal,
 }
 
 impl FailureClass<'_> {
-    /// How events call it.
+    /// Its name in events.
     pub(in crate::client) const fn name(self) -> &'static str {
         match self {
             Self::NotSent => "not sent",
@@ -50,35 +52,35 @@ impl FailureClass<'_> {
     }
 }
 
-/// What was history of the call before this attempt failed.
+/// What happened to the call before this attempt failed.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::client) struct History {
-    /// The failures so far, without those that only reauthorized a token.
+    /// The failures so far, without those after which only the token was renewed.
     pub(in crate::client) failures: u32,
-    /// The account was authorized anew for this call.
+    /// The account was authorized again for this call.
     pub(in crate::client) reauthorized: bool,
     /// The outcome of some attempt is still unknown.
     pub(in crate::client) ambiguous: bool,
-    /// Answers that were invalid_responses or garbled.
+    /// Responses that were mismatched or unreadable.
     pub(in crate::client) invalid_responses: u32,
-    /// Answers that were not B2's and leave little hope that another attempt gets through.
+    /// Responses that were not B2's and likely to repeat.
     pub(in crate::client) non_b2_responses: u32,
-    /// Upload URLs that were refused for want of authority.
+    /// Upload URLs whose token was rejected.
     pub(in crate::client) rejected_urls: u32,
-    /// A refusal of this call has to be looked into even if nothing was lost.
+    /// Even the first rejection of this call has to be reconciled.
     pub(in crate::client) reconcile_on_first_error: bool,
 }
 
-/// What comes next.
+/// What follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::client) enum Decision {
     /// Another attempt. An upload's goes to another upload URL.
     Retry(Delay),
     /// Another attempt with a new token.
     Reauthorize,
-    /// Ask B2 what became of the call, and then perhaps another attempt.
+    /// Ask B2 whether the call has taken effect; if not, another attempt.
     Reconcile,
-    /// Tell the caller.
+    /// The call fails.
     GiveUp,
 }
 
@@ -87,24 +89,24 @@ pub(in crate::client) enum Decision {
 pub(in crate::client) enum Delay {
     /// Not at all.
     None,
-    /// Longer each time, or as long as B2 asks for.
+    /// Exponential backoff, or as long as B2 asks.
     Backoff,
-    /// The same, and all calls of this kind wait along.
+    /// The same for all calls of this kind.
     Shared,
 }
 
-/// B2 doesn't say whether a 503 on a call that changes something means that nothing was done. Its advice to repeat the
-/// call at once suggests that it does.
+/// B2 doesn't say whether a 503 on a call that changes something means that nothing was done. Its
+/// advice to repeat the call at once suggests that it does.
 const REFUSES_WITH_503: bool = true;
 
-/// How often a call is made again after somebody on the way redirected or refused it: a login page for the network, a
-/// firewall. Some of that passes, most stays until its owner changes it.
+/// How often a call is retried after a proxy redirected or refused it: a captive portal, a
+/// firewall. Some of that is transient, most is not.
 pub(in crate::client) const MAX_NON_B2_RETRIES: u32 = 2;
 
-/// How often a invalid_responses or garbled answer is asked for anew.
+/// How often a call is retried after a mismatched or unreadable response.
 pub(in crate::client) const MAX_INVALID_RESPONSE_RETRIES: u32 = 2;
 
-/// Sorts a failure.
+/// Classifies a failure.
 pub(in crate::client) fn classify(failure: &Error) -> FailureClass<'_> {
     if let Some(b2) = failure.b2() {
         return match b2.status {
@@ -154,7 +156,7 @@ pub(in crate::client) fn classify(failure: &Error) -> FailureClass<'_> {
     }
 }
 
-/// Whether nothing was sent since this machine had no room for another connection.
+/// Whether nothing was sent because this machine ran out of descriptors or ports.
 pub(in crate::client) fn is_local_exhaustion(failure: &Error) -> bool {
     let http = failure.http_error();
     http.is_some_and(|http| {
@@ -162,7 +164,7 @@ pub(in crate::client) fn is_local_exhaustion(failure: &Error) -> bool {
     })
 }
 
-/// Decides what comes next.
+/// Decides what follows.
 pub(in crate::client) fn decide(
     kind: CallKind,
     outcome: FailureClass<'_>,
@@ -249,7 +251,8 @@ fn unauthorized(kind: CallKind, code: &str, history: History) -> Decision {
     }
 }
 
-/// Another upload URL is another machine, so the first two are tried at once; elsewhere it is the same one again.
+/// Another upload URL is another machine, so the first two retries are immediate; other calls go to
+/// the same one.
 fn delay(kind: CallKind, history: History) -> Delay {
     match kind {
         CallKind::Upload if history.failures < 2 => Delay::None,

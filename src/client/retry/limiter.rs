@@ -1,8 +1,9 @@
-//! [`Limiter`]: when B2 says "too many requests" to one call, all calls of its kind wait, and then fewer of them go at once.
+//! [`Limiter`]: when B2 answers one call with 429, all calls of its kind pause, and then fewer of
+//! them are in flight.
 //!
-//! The number that may be under way is halved by each such answer, once for all that were sent before it, and grows by
-//! one for every twenty calls that succeed, until there is room again for as many as there were. While B2 never says so
-//! there is no limit.
+//! The limit is halved by each such response, once for all requests that were sent before it, and
+//! grows by one for every twenty successes until it is where it began. There is no limit before the
+//! first 429.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -14,7 +15,7 @@ use crate::api::CallKind;
 use crate::client::limits::waiters::{Ticket, Waiters};
 use crate::error::Error;
 
-/// How many calls have to succeed before one more may go at once.
+/// How many calls have to succeed before the limit grows by one.
 const SUCCESSES_PER_INCREASE: u32 = 20;
 
 /// A lane for each kind of traffic: to the API, of uploads, of downloads.
@@ -29,14 +30,14 @@ struct State {
     paused: Option<Paused>,
     in_flight: u32,
     limit: Option<Limit>,
-    /// How often the limit was decreases: who was sent before the last time says nothing new.
+    /// How often the limit was lowered: requests sent before the last time say nothing new.
     decreases: u64,
     successes: u64,
     /// Those who wait for a permit.
     waiters: Waiters,
 }
 
-/// That nobody passes, and why.
+/// A pause, and the error that caused it.
 #[derive(Debug, Clone)]
 struct Paused {
     until: Instant,
@@ -46,13 +47,13 @@ struct Paused {
 #[derive(Debug)]
 struct Limit {
     max_in_flight: u32,
-    /// How many there were when the limit came. From there on there is none.
+    /// How many were in flight when the limit was set. Above this there is no limit.
     original: u32,
     /// The successes since the limit was raised.
     succeeded: u32,
 }
 
-/// Leave to make one attempt. Dropping it gives the room to another.
+/// A permit for one attempt. Dropping it releases it.
 #[derive(Debug)]
 pub(in crate::client) struct Permit<'a> {
     lane: &'a Lane,
@@ -60,7 +61,7 @@ pub(in crate::client) struct Permit<'a> {
 }
 
 impl Limiter {
-    /// Nobody passes before `until`, since B2 has answered with `why`. Whether somebody would have passed before.
+    /// Pauses the lane until `until`, because of `why`. Returns whether it was not paused before.
     pub(in crate::client) fn pause(
         &self,
         kind: CallKind,
@@ -84,7 +85,7 @@ impl Limiter {
         was_open && until > now
     }
 
-    /// How long to wait; `None` if the lane is open.
+    /// How long the pause lasts; `None` if there is none.
     pub(in crate::client) fn paused_for(&self, kind: CallKind, now: Instant) -> Option<Duration> {
         let mut state = self.lane(kind).lock();
         let until = state.paused.as_ref()?.until;
@@ -96,20 +97,20 @@ impl Limiter {
         Some(left)
     }
 
-    /// Why the lane is paused, if it is.
+    /// The error that caused the pause.
     pub(in crate::client) fn pause_cause(&self, kind: CallKind) -> Option<Error> {
         let state = self.lane(kind).lock();
         state.paused.as_ref().map(|paused| paused.why.clone())
     }
 
-    /// Passes if there is room for one more.
+    /// A permit, if there is one.
     pub(in crate::client) fn try_acquire(&self, kind: CallKind) -> Option<Permit<'_>> {
         let lane = self.lane(kind);
         let mut state = lane.lock();
         (state.room() > 0).then(|| lane.enter(&mut state))
     }
 
-    /// Waits until there is room for one more.
+    /// Waits for a permit.
     pub(in crate::client) const fn acquire(&self, kind: CallKind) -> Acquire<'_> {
         let lane = self.lane(kind);
         Acquire {
@@ -124,7 +125,7 @@ impl Limiter {
         self.0.iter().map(of).fold(0, u64::wrapping_add)
     }
 
-    /// Passes without room. Who has a permit may be one that is never polled again.
+    /// A permit beyond the limit: a holder of one may never be polled again.
     pub(in crate::client) fn acquire_unlimited(&self, kind: CallKind) -> Permit<'_> {
         let lane = self.lane(kind);
         lane.enter(&mut lane.lock())
@@ -209,7 +210,7 @@ impl Drop for Acquire<'_> {
 }
 
 impl Permit<'_> {
-    /// B2 says that there are too many, or this machine has no room for so many.
+    /// B2 answered 429, or this machine ran out of resources: lowers the limit.
     pub(in crate::client) fn throttled(&self) {
         let mut state = self.lane.lock();
         if state.decreases != self.decreases {
@@ -228,7 +229,7 @@ impl Permit<'_> {
         });
     }
 
-    /// B2 takes it.
+    /// The attempt succeeded: raises the limit after enough of them.
     pub(in crate::client) fn succeeded(&self) {
         let mut state = self.lane.lock();
         state.successes = state.successes.wrapping_add(1);

@@ -1,4 +1,5 @@
-//! Retries: what a failure means, whether and when another attempt follows, and when all calls wait together.
+//! Retries: what a failure means, whether and when another attempt follows, and when all calls wait
+//! together.
 
 pub(super) mod classifier;
 pub(super) mod limiter;

@@ -1,4 +1,4 @@
-//! [`RetryPolicy`]: how long to go on when things fail.
+//! [`RetryPolicy`]: retry limits and backoff.
 
 use std::time::Duration;
 
@@ -9,27 +9,42 @@ use crate::api::{CallKind, CallMetadata};
 /// A download makes progress with so many bytes: failures before them are forgotten.
 pub(in crate::client) const PROGRESS_BYTES: u64 = 256 << 10;
 
-/// How long a client goes on when calls fail in ways that may pass.
+/// Retry limits and backoff: how often, how far apart and for how long calls are retried.
 ///
-/// A call is given up when it was tried as often as its kind allows *and* for as long as
-/// [`min_retry_duration`](Self::min_retry_duration) asks, or when the next attempt would come after its deadline. The pauses between
-/// attempts double from [`initial_backoff`](Self::initial_backoff) to [`max_backoff`](Self::max_backoff); a random half of
-/// each keeps a thousand clients from coming back in the same second.
-///
-/// Where a server can't be reached (no connection, or connections that break, a few in a row) that is one outage, and not
-/// as many failures as there are calls. All calls that would go there wait, and one of them at a time makes its next
-/// attempt, after pauses that grow in the same way. Such an attempt counts for all that wait, so each of them goes on for as
-/// long as is said here, however many they are. So an outage of two minutes costs no more than ten requests beyond those
-/// that were under way when it began, a longer one no more than one in half of the longest pause, and one in 10 seconds
-/// while attempts get no answer at all. Calls that may make one attempt only don't wait. What fails otherwise, a 503 say, is
-/// bounded over all calls of a client: while hardly any succeeds, calls fail after fewer attempts than are allowed here
-/// ([`RetryStopReason::RetryQuotaExhausted`](crate::RetryStopReason::RetryQuotaExhausted)).
+/// A call fails for good once it was tried as often as its kind allows *and* for
+/// [`min_retry_duration`](Self::min_retry_duration), or when the next attempt would come after its
+/// [`deadline`](Self::deadline). Pauses between attempts double from
+/// [`initial_backoff`](Self::initial_backoff) to [`max_backoff`](Self::max_backoff); half of each
+/// is random, so that many clients don't return at the same moment. What is not transient (a
+/// missing file, a refused key) is not retried.
 ///
 /// ```
-/// # use b2kit::RetryPolicy;
-/// let mut policy = RetryPolicy::default();
-/// policy.max_api_attempts = 3;
+/// use std::time::Duration;
+///
+/// use b2kit::RetryPolicy;
+///
+/// let policy = RetryPolicy::default()
+///     .with_max_api_attempts(3)
+///     .with_min_retry_duration(Duration::ZERO)
+///     .with_deadline(Duration::from_secs(30));
+/// assert_eq!(policy.max_api_attempts, 3);
+/// assert_eq!(policy.deadline, Some(Duration::from_secs(30)));
 /// ```
+///
+/// # Outages
+/// A server that can't be reached is one outage, not as many failures as there are calls. After
+/// three failures in a row to connect, or connections that broke, all calls to that endpoint wait,
+/// and one of them at a time makes its next attempt, with pauses that grow in the same way. Each
+/// such attempt counts for all that wait, so every call is retried for exactly as long as its
+/// policy says, however many there are. An outage of two minutes costs at most ten requests beyond
+/// those in progress when it began; a longer one at most one for each half of `max_backoff`, or one
+/// in 10 seconds while attempts get no answer at all. Calls with a single attempt don't wait.
+///
+/// # Retry quota
+/// Other failures, a 503 for example, draw on a quota that all calls of a client share and that
+/// successes refill. While hardly any call succeeds, calls fail after fewer attempts than are
+/// allowed here:
+/// [`RetryStopReason::RetryQuotaExhausted`](crate::RetryStopReason::RetryQuotaExhausted).
 #[doc(alias = "backoff")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -38,33 +53,38 @@ pub struct RetryPolicy {
     pub max_api_attempts: u32,
     /// Attempts at an upload, each at another upload URL. Defaults to 10.
     pub max_upload_attempts: u32,
-    /// Attempts at a download until its first byte; of a transfer, also those in a row that bring less than 256 KiB.
-    /// Defaults to 10.
+    /// Attempts at a download until its first byte; in a transfer, also consecutive attempts that
+    /// bring less than 256 KiB each. Defaults to 10.
     pub max_download_attempts: u32,
-    /// How long to go on at least, counted from the first failure: B2 can be busy for a minute or two. Defaults to
-    /// 2 minutes.
+    /// How long a call is retried at least, counted from its first failure: B2 can be busy for a
+    /// minute or two. Defaults to 2 minutes.
     pub min_retry_duration: Duration,
-    /// The time that a call may take with all its attempts, whatever it waits for: its head, a body that trickles, a new
-    /// login. It ends as soon as the next pause would not fit in, which can be well before. Without a deadline of yours a
-    /// call of the API has 5 minutes (40 where B2 moves files around), and uploads and downloads have none.
+    /// The time for a call with all its attempts, whatever it waits for: a response, a slow body, a
+    /// new login. The call fails as soon as the next pause would not fit in, which can be well
+    /// before. With `None`, the default, calls of the API have 5 minutes (40 where B2 copies or
+    /// moves files), and uploads and downloads have no limit.
     ///
-    /// A transfer may take as long as it makes progress. Each call that it is made of has this time: a part of an upload or
-    /// a copy, a page of a listing, the first answer to a download. From there on a download has it for every 256 KiB; bytes
-    /// that break off have it from the first failure to the next 256 KiB. Only waiting for the network counts, not that for
-    /// a source, a disk, [memory](crate::ClientBuilder::memory_budget), a
-    /// [bandwidth limit](crate::ClientBuilder::bandwidth_limit), or for whoever reads the bytes.
+    /// A transfer may take as long as it makes progress. Each call in it has this time: a part of
+    /// an upload or a copy, a page of a listing, the first response of a download. After that a
+    /// download has it for every 256 KiB; an interrupted download has it from the first failure to
+    /// the next 256 KiB. Only waiting for the network counts, not for a source, a disk,
+    /// [memory](crate::ClientBuilder::memory_budget), a [bandwidth
+    /// limit](crate::ClientBuilder::bandwidth_limit), or the reader of the bytes.
     pub deadline: Option<Duration>,
-    /// How long a call is retried that can't connect, as long as no server has ever answered this client: a wrong address,
-    /// proxy or network is likelier then than an outage of B2. Counted from the start of the call; an attempt that is under
-    /// way at its end is still awaited. It has no effect after the client's first response. A service that may be started
-    /// before its network is up should set it higher. Defaults to 10 seconds.
+    /// How long a call is retried that can't connect while no server has ever answered this client:
+    /// then a wrong address, proxy or network is likelier than an outage of B2. Counted from the
+    /// start of the call; an attempt in progress is still awaited. It has no effect after the
+    /// client's first response. A service that may start before its network should set it higher.
+    /// Defaults to 10 seconds.
     pub first_connection_timeout: Duration,
-    /// Defaults to 1 second.
+    /// The first pause between two attempts. Defaults to 1 second.
     pub initial_backoff: Duration,
-    /// Defaults to 64 seconds.
+    /// The longest pause between two attempts, unless B2 asks for a longer one. Defaults to 64
+    /// seconds.
     pub max_backoff: Duration,
-    /// The longest pause that B2 may ask for with `Retry-After`; if it asks for more, the call fails at once and its
-    /// error says how long. Defaults to 5 minutes.
+    /// The longest pause that is accepted in `Retry-After`. If B2 asks for more, the call fails at
+    /// once, and [`Error::retry_after`](crate::Error::retry_after) says how long. Defaults to 5
+    /// minutes.
     pub max_retry_after: Duration,
 }
 
@@ -85,7 +105,7 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// One attempt and no more. An expired token is renewed all the same.
+    /// One attempt and no more. An expired token is still renewed.
     #[must_use]
     pub fn disabled() -> Self {
         Self {
@@ -97,26 +117,88 @@ impl RetryPolicy {
         }
     }
 
-    /// With this time for a call and all its attempts.
+    /// Attempts at a call of the API: see [`max_api_attempts`](Self::max_api_attempts).
     #[must_use]
-    pub const fn with_deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = Some(deadline);
+    pub const fn with_max_api_attempts(mut self, attempts: u32) -> Self {
+        self.max_api_attempts = attempts;
         self
     }
 
-    /// How long to wait after so many pauses: half of it is certain, and half is jitter.
+    /// Attempts at an upload: see [`max_upload_attempts`](Self::max_upload_attempts).
+    #[must_use]
+    pub const fn with_max_upload_attempts(mut self, attempts: u32) -> Self {
+        self.max_upload_attempts = attempts;
+        self
+    }
+
+    /// Attempts at a download until its first byte: see
+    /// [`max_download_attempts`](Self::max_download_attempts).
+    #[must_use]
+    pub const fn with_max_download_attempts(mut self, attempts: u32) -> Self {
+        self.max_download_attempts = attempts;
+        self
+    }
+
+    /// How long a call is retried at least: see [`min_retry_duration`](Self::min_retry_duration).
+    #[must_use]
+    pub const fn with_min_retry_duration(mut self, duration: Duration) -> Self {
+        self.min_retry_duration = duration;
+        self
+    }
+
+    /// The time for a call with all its attempts: see [`deadline`](Self::deadline). `None` is the
+    /// default of each kind of call.
+    #[must_use]
+    pub fn with_deadline(mut self, deadline: impl Into<Option<Duration>>) -> Self {
+        self.deadline = deadline.into();
+        self
+    }
+
+    /// How long a call is retried that can't connect before the client's first response: see
+    /// [`first_connection_timeout`](Self::first_connection_timeout).
+    #[must_use]
+    pub const fn with_first_connection_timeout(mut self, timeout: Duration) -> Self {
+        self.first_connection_timeout = timeout;
+        self
+    }
+
+    /// The first pause between two attempts: see [`initial_backoff`](Self::initial_backoff).
+    #[must_use]
+    pub const fn with_initial_backoff(mut self, pause: Duration) -> Self {
+        self.initial_backoff = pause;
+        self
+    }
+
+    /// The longest pause between two attempts: see [`max_backoff`](Self::max_backoff).
+    #[must_use]
+    pub const fn with_max_backoff(mut self, pause: Duration) -> Self {
+        self.max_backoff = pause;
+        self
+    }
+
+    /// The longest pause that is accepted in `Retry-After`: see
+    /// [`max_retry_after`](Self::max_retry_after).
+    #[must_use]
+    pub const fn with_max_retry_after(mut self, pause: Duration) -> Self {
+        self.max_retry_after = pause;
+        self
+    }
+
+    /// How long to wait after so many pauses. Half of it is fixed, the other half multiplied by
+    /// `jitter`, from 0 to 1.
     pub(in crate::client) fn pause(&self, pauses: u32, jitter: f64) -> Duration {
         let doubled = self.initial_backoff.saturating_mul(1 << pauses.min(20));
         let half = doubled.min(self.max_backoff) / 2;
         half.saturating_add(share(half, jitter))
     }
 
-    /// Whether it allows one attempt and no more.
+    /// Whether it allows a single attempt.
     pub(in crate::client) const fn is_once(&self, kind: CallKind) -> bool {
         self.attempts(kind) <= 1 && self.min_retry_duration.is_zero()
     }
 
-    /// Whether it makes at least as many attempts at a call of the API as `other`, for at least as long.
+    /// Whether it makes at least as many attempts at a call of the API as `other`, for at least as
+    /// long.
     pub(in crate::client) fn outlasts(&self, other: &Self) -> bool {
         self.max_api_attempts >= other.max_api_attempts
             && self.min_retry_duration >= other.min_retry_duration

@@ -1,8 +1,8 @@
-//! [`RetryQuota`]: why attempts are counted over all calls, and not only within each.
+//! [`RetryQuota`]: bounds the retries of all calls of a client together.
 //!
-//! When a service is down, every call fails, and every call that tries eight times makes eight requests of one: the
-//! clients keep it down. So all calls of a client draw on one purse, which successes fill again. While most calls
-//! succeed nobody notices it; when hardly any does, the rest fail after one attempt.
+//! When a service is down and each call is tried eight times, the clients keep it down. So retries
+//! of all calls withdraw from one quota, which successes refill. While most calls succeed it has no
+//! effect; when hardly any does, the rest fail after one attempt.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -13,7 +13,7 @@ use crate::error::Error;
 
 const CAPACITY: u32 = 500;
 
-/// The purse.
+/// The quota.
 #[derive(Debug)]
 pub(in crate::client) struct RetryQuota(Mutex<u32>);
 
@@ -24,7 +24,7 @@ impl Default for RetryQuota {
 }
 
 impl RetryQuota {
-    /// Pays for another attempt, if there is enough.
+    /// Withdraws the cost of another attempt, if there is enough.
     pub(in crate::client) fn withdraw(&self, cost: u32) -> bool {
         let mut left = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let paid = left.checked_sub(cost);
@@ -32,15 +32,16 @@ impl RetryQuota {
         paid.is_some()
     }
 
-    /// Returns units: one for each call that succeeds, and what an interrupted download withdrew once it progresses.
+    /// Returns units: one for each call that succeeds, and what an interrupted download withdrew
+    /// once it progresses.
     pub(in crate::client) fn deposit(&self, units: u32) {
         let mut left = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *left = CAPACITY.min(*left + units);
     }
 }
 
-/// What another attempt costs after this failure. Timeouts have cost the server most; a busy upload machine is B2's way
-/// of sending the client to another one.
+/// What a retry costs after this failure. Timeouts have cost the server most; a busy upload machine
+/// is B2's way of sending the client to another one.
 pub(in crate::client) fn cost(kind: CallKind, failure: &Error) -> u32 {
     let status = failure.status();
     match failure.http_error().map(b2kit_core::HttpError::kind) {

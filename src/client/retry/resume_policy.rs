@@ -1,4 +1,4 @@
-//! [`ResumePolicy`]: how long a download goes on whose bytes break off in the middle.
+//! [`ResumePolicy`]: how often and for how long an interrupted download is resumed.
 
 use std::error::Error as _;
 use std::io;
@@ -18,21 +18,22 @@ use crate::error::{Error, RetryStopReason};
 
 const METADATA: &CallMetadata = &DownloadFileById::METADATA;
 
-/// How long to go on with the bytes of one file. It has the same policy and the same purse as a call.
+/// How one download is resumed. It has the policy and the quota of a call; its state is reset on
+/// progress.
 #[derive(Debug)]
 pub(crate) struct ResumePolicy {
     client: Client,
     state: RetryState<'static>,
     /// The bytes since the last failure.
     bytes_since_failure: u64,
-    /// They have broken off since the last progress.
+    /// Whether it was interrupted since the last progress.
     failing: bool,
-    /// What that has cost.
+    /// What that has withdrawn from the quota.
     withdrawn: u32,
 }
 
 impl ResumePolicy {
-    /// The bytes begin to come.
+    /// A download begins.
     pub(crate) fn new(client: &Client) -> Self {
         Self {
             client: client.clone(),
@@ -43,7 +44,7 @@ impl ResumePolicy {
         }
     }
 
-    /// So many more have come.
+    /// So many more bytes have arrived.
     pub(crate) fn on_progress(&mut self, bytes: u64) {
         self.bytes_since_failure = self.bytes_since_failure.saturating_add(bytes);
         if self.failing && self.bytes_since_failure >= PROGRESS_BYTES {
@@ -52,10 +53,11 @@ impl ResumePolicy {
         }
     }
 
-    /// They have broken off: how long to wait before they are asked for again, and the client that has time for it.
+    /// It was interrupted. Returns how long to wait before it is resumed, and the client to resume
+    /// it with, whose deadline is the time that is left.
     ///
     /// # Errors
-    /// The failure, where that is not worth another attempt.
+    /// The failure, if it is not transient or the policy allows no other attempt.
     pub(crate) fn on_interruption(&mut self, failure: Error) -> Result<(Duration, Client), Error> {
         self.bytes_since_failure = 0;
         let now = self.client.now();
@@ -104,7 +106,7 @@ impl ResumePolicy {
         Err(error.in_all(attempts, elapsed))
     }
 
-    /// What the failure is part of: a connection that broke or fell silent may be one of many.
+    /// The scope of the failure: a connection that broke or stalled may be one of many.
     fn scope(&self, failure: &Error, now: Instant) -> FailureScope {
         use HttpErrorKind::{Closed, Reset, Stalled, Timeout};
         let shared = &self.client.shared;
@@ -131,7 +133,8 @@ impl ResumePolicy {
     }
 }
 
-/// Whether it was the system that waited too long, as for a peer that is gone, and not the deadline that has passed.
+/// Whether the operating system has timed out, as for a peer that is gone, and not the client's
+/// deadline.
 fn is_os_timeout(error: &HttpError) -> bool {
     let mut next = error.source();
     while let Some(error) = next {

@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime};
 use http::HeaderMap;
 use http::header::{DATE, RETRY_AFTER};
 
-/// How long the server asks to wait. What is neither seconds nor a date is passed over; of several, the longest counts.
+/// How long the server asks to wait. What is neither seconds nor a date is passed over; of several,
+/// the longest counts.
 ///
 /// A date is held against the answer's own `Date`, so that nobody's clock has to be right.
 pub(in crate::client) fn retry_after(headers: &HeaderMap) -> Option<Duration> {

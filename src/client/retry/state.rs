@@ -1,4 +1,4 @@
-//! [`RetryState`]: how one call goes, from its first attempt to its last.
+//! [`RetryState`]: one call, from its first attempt to its last.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,10 +16,11 @@ use crate::api::{ApiVersion, CallKind, CallMetadata, LostResponse};
 use crate::error::{Error, RetryStopReason};
 use crate::types::Timestamp;
 
-/// Where nothing is paid no two attempts come closer together, whatever the policy says.
+/// The minimum pause between attempts that don't draw on the quota, whatever the policy says.
 const MIN_UNCHARGED_PAUSE: Duration = Duration::from_millis(100);
 
-/// How one call goes. Pure but for the purse that all calls share: time and jitter are handed in.
+/// The retry state of one call. Pure but for the quota that all calls share: time and jitter are
+/// parameters.
 #[derive(Debug)]
 pub(in crate::client) struct RetryState<'a> {
     facts: &'a CallMetadata,
@@ -27,54 +28,54 @@ pub(in crate::client) struct RetryState<'a> {
     began: Instant,
     first_failure: Option<Instant>,
     attempts: u32,
-    /// Pauses that grew.
+    /// Pauses with backoff so far.
     backoffs: u32,
     history: History,
     since: Option<Timestamp>,
-    /// What some attempt asked for may be done yet.
+    /// Some attempt may still be carried out.
     may_still_execute: bool,
-    /// B2 may hold the result of some attempt beside that of the last.
+    /// B2 may have stored the result of an earlier attempt as well.
     possible_duplicate: bool,
-    /// Why the last attempt failed: what a deadline that strikes later is to tell.
+    /// Why the last attempt failed: the error if the deadline passes next.
     last: Option<Error>,
-    /// The attempts whose answers were about something else, and what they said.
+    /// The attempts with mismatched responses, and what those said.
     mismatches: Vec<(u32, String)>,
-    /// What the last failure is part of.
+    /// The context of the last failure.
     context: FailureContext,
-    /// Whether anybody has answered this client, at some time.
+    /// Whether any server has ever answered this client.
     answered: bool,
-    /// Another attempt will wait for so long, beyond what is decided here.
+    /// The next attempt waits at least this long for another reason.
     min_pause: Duration,
     /// Others' attempts that failed while this call waited for the end of an outage.
     observed_failures: u32,
-    /// What had succeeded when this machine last had no room for the call.
+    /// How many calls had succeeded when this machine last ran out of resources.
     progress: Option<u64>,
 }
 
-/// What a failure is part of, beyond the call itself.
+/// The context of a failure, which decides whether a retry draws on the quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum FailureContext {
-    /// Nothing: the call pays for another attempt.
+    /// It is the call's own: a retry draws on the quota.
     Isolated,
-    /// Something that costs nothing.
+    /// It is shared with other calls: a retry is free.
     Shared,
-    /// An outage: another attempt costs nothing, and the pause is everybody's.
+    /// It is part of an outage: a retry is free, and the pause is shared.
     Outage,
-    /// This machine had no room for it.
+    /// This machine ran out of descriptors or ports.
     LocalExhaustion,
 }
 
-/// So many answers about something else are told.
+/// So many mismatched responses are named in the error.
 const MAX_REPORTED_MISMATCHES: usize = 3;
 
 /// What the loop does next.
 #[derive(Debug)]
 pub(in crate::client) enum RetryAction {
-    /// Waits, and makes another attempt; all calls of the kind wait along if `everyone`.
+    /// Waits, and makes another attempt. If `everyone`, all calls of the kind wait.
     Retry { pause: Duration, everyone: bool },
     /// Renews the token, and makes another attempt.
     Reauthorize,
-    /// Asks what became of the call.
+    /// Asks B2 whether the call has taken effect.
     Reconcile(LostResponse),
     /// Stops.
     Stop(Option<RetryStopReason>),
@@ -112,7 +113,8 @@ impl<'a> RetryState<'a> {
         }
     }
 
-    /// An attempt begins. `since` is the server's time, as last heard: of the login or the upload URL, for a first call.
+    /// An attempt begins. `since` is the server's time, as last heard: of the login or the upload
+    /// URL, for a first call.
     pub(in crate::client) fn start_attempt(&mut self, since: Option<Timestamp>) {
         if self.attempts == 0 {
             self.since = since;
@@ -122,17 +124,18 @@ impl<'a> RetryState<'a> {
         self.last = None;
     }
 
-    /// The account is authorized anew for this call. Once is enough: a new token that is refused is not to blame.
+    /// The account is authorized again for this call. Once is enough: if a new token is rejected,
+    /// the token is not the reason.
     pub(in crate::client) const fn reauthorized(&mut self) {
         self.history.reauthorized = true;
     }
 
-    /// Keeps why an attempt failed that is followed by another.
+    /// Remembers why an attempt failed that is followed by another.
     pub(in crate::client) fn remember_failure(&mut self, failure: Error) {
         self.last = Some(failure);
     }
 
-    /// The call waits for this. Why an attempt of its own failed says more.
+    /// Remembers what the call waits for, unless an attempt of its own has failed.
     pub(in crate::client) fn remember_failure_if_none(&mut self, why: impl FnOnce() -> Error) {
         self.last.get_or_insert_with(why);
     }
@@ -157,7 +160,7 @@ impl<'a> RetryState<'a> {
         self.attempts
     }
 
-    /// Nobody can tell whether B2 holds the result of an attempt that is followed by another.
+    /// It is unknown whether an attempt that is followed by another has taken effect.
     pub(in crate::client) const fn mark_possible_duplicate(&mut self) {
         self.possible_duplicate = true;
     }
@@ -173,13 +176,13 @@ impl<'a> RetryState<'a> {
         Some(deadline.saturating_sub(now.saturating_duration_since(self.began)))
     }
 
-    /// The time that is left to wait before another attempt. Nobody waits for ever.
+    /// How long the call may wait before another attempt.
     pub(in crate::client) fn max_wait(&self, now: Instant) -> Duration {
         self.time_left(now)
             .map_or(FOREVER, |left| left.min(FOREVER))
     }
 
-    /// Whether an attempt may go to an upload URL that was used before: one that failed may stand for all that are kept.
+    /// Whether an attempt may use a pooled upload URL. After a failure all of them may be invalid.
     pub(in crate::client) fn may_reuse_url(&self) -> bool {
         self.is_first_attempt() || self.context == FailureContext::LocalExhaustion
     }
@@ -189,12 +192,12 @@ impl<'a> RetryState<'a> {
         self.history.failures == 0
     }
 
-    /// Whether the last attempt failed in an outage, which is told once for all.
+    /// Whether the last attempt failed in an outage, which is logged once for all calls.
     pub(in crate::client) fn is_in_outage(&self) -> bool {
         self.context == FailureContext::Outage
     }
 
-    /// What the failure of the last attempt is part of. `answered` is a client that somebody has answered, at some time.
+    /// Sets the scope of the last failure, and whether any server has ever `answered` this client.
     pub(in crate::client) const fn set_failure_scope(
         &mut self,
         scope: FailureScope,
@@ -208,13 +211,13 @@ impl<'a> RetryState<'a> {
         };
     }
 
-    /// Calls of this kind have a pace of their own, by which the next has to wait so long.
+    /// Logins have a pace of their own, by which the next has to wait this long.
     pub(in crate::client) const fn set_min_pause(&mut self, pause: Duration) {
         self.min_pause = pause;
     }
 
-    /// This machine had no room for the last attempt. While others succeed there will be some, so the time counts from the
-    /// last success; `progress` is their number.
+    /// This machine had no resources for the last attempt. While other calls succeed it will have
+    /// some, so the time counts from the last success; `progress` is the number of successes.
     pub(in crate::client) fn set_local_exhaustion(&mut self, progress: u64, now: Instant) {
         if self.progress.replace(progress) != Some(progress) {
             self.first_failure = Some(now);
@@ -222,8 +225,8 @@ impl<'a> RetryState<'a> {
         self.context = FailureContext::LocalExhaustion;
     }
 
-    /// The call waits for the end of an outage, in which so many attempts of others have failed since it last looked: for
-    /// how long at most, or why no longer.
+    /// The call waits for the end of an outage, in which so many other attempts have `failed` since
+    /// it last looked. Returns how long it may wait, or why it stops.
     pub(in crate::client) fn wait_for_recovery(
         &mut self,
         blocked: &Blocked,
@@ -256,7 +259,7 @@ impl<'a> RetryState<'a> {
         Ok(wait)
     }
 
-    /// Whether the call was tried as often and for as long as the policy asks for.
+    /// Whether the attempts and the time that the policy allows are used up.
     fn is_exhausted(&self, now: Instant) -> bool {
         let since_first = self
             .first_failure
@@ -266,7 +269,7 @@ impl<'a> RetryState<'a> {
             && since_first >= self.policy.min_retry_duration
     }
 
-    /// How much longer the call goes on without any connection.
+    /// How much longer the call is retried without any connection.
     fn first_connection_time_left(&self, now: Instant) -> Duration {
         if self.answered {
             return Duration::MAX;
@@ -310,7 +313,7 @@ impl<'a> RetryState<'a> {
         }
     }
 
-    /// Asking showed that a call whose answer was lost has not taken effect.
+    /// B2 says that a call whose response was lost has not taken effect.
     pub(in crate::client) fn on_not_executed(
         &mut self,
         failure: &Error,
@@ -457,12 +460,12 @@ impl<'a> RetryState<'a> {
         }
     }
 
-    /// Whether another attempt is paid for: that is what bounds calls that fail each for itself.
+    /// Whether a retry draws on the quota, which bounds isolated failures.
     pub(in crate::client) const fn draws_on_quota(&self) -> bool {
         matches!(self.context, FailureContext::Isolated)
     }
 
-    /// Half of the pause is certain, and half is jitter; so is up to a second after a wish of B2's.
+    /// Half of the backoff is jitter, and so is up to a second after a `Retry-After`.
     fn pause(&mut self, pause: Delay, wish: Option<Duration>, jitter: f64) -> Duration {
         let mut backoff = Duration::ZERO;
         match self.context {

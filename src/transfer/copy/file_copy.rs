@@ -111,18 +111,14 @@ pub struct Copied {
     pub parts: u32,
 }
 
-impl BucketHandle {
-    /// Copies a file version into this bucket, from any bucket of the account.
-    ///
-    /// An existing file of this name is not overwritten: B2 adds a version. An invalid name is an
-    /// error of the copy, not of this method.
-    pub fn copy<N>(&self, source: impl Into<CopySource>, name: N) -> FileCopy
+impl FileCopy {
+    pub(crate) fn new<N>(bucket: BucketHandle, source: impl Into<CopySource>, name: N) -> Self
     where
         N: TryInto<FileName>,
         N::Error: Into<Error>,
     {
-        FileCopy {
-            bucket: self.clone(),
+        Self {
+            bucket,
             source: source.into(),
             name: name.try_into().map_err(Into::into),
             metadata: None,

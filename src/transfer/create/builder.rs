@@ -138,19 +138,19 @@ pub struct Created {
     pub file: FileVersion,
 }
 
-impl BucketHandle {
-    /// Creates a file if there is none of this name (put-if-absent).
-    ///
-    /// An invalid name is an error of the create, not of this method.
-    #[doc(alias = "put_if_absent")]
-    #[doc(alias = "if_none_match")]
-    pub fn create<N>(&self, name: N, source: impl Into<Source>, slot: &CreateSlot) -> Create
+impl Create {
+    pub(crate) fn new<N>(
+        bucket: BucketHandle,
+        name: N,
+        source: impl Into<Source>,
+        slot: &CreateSlot,
+    ) -> Self
     where
         N: TryInto<FileName>,
         N::Error: Into<Error>,
     {
-        Create {
-            bucket: self.clone(),
+        Self {
+            bucket,
             slot: slot.clone(),
             name: name.try_into().map_err(Into::into),
             origin: Origin::Source(source.into()),

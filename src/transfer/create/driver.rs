@@ -157,7 +157,7 @@ impl Driver<'_> {
         let first = self.client().paginate(names).try_next().await?;
         let file = first.and_then(|row| row.into_version());
         Ok(Answer::Target(
-            match file.filter(|file| *file.file_name == *name.as_str()) {
+            match file.filter(|file| file.file_name == *name.as_str()) {
                 None => NameState::Absent,
                 Some(file) if file.file_info.get(NONCE) == Some(&*stage.nonce) => {
                     NameState::Own(Box::new(file))

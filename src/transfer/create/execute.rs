@@ -197,7 +197,7 @@ impl Job<'_> {
             matches!(&file.file_retention, Restricted::Value(its) if its.mode.is_some());
         let stage = Stage {
             file_id: file.file_id,
-            file_name: file.file_name,
+            file_name: file.file_name.as_str().into(),
             nonce: nonce.into(),
             bucket_id: self.bucket.id().clone(),
             target: Some(self.name.clone()),

@@ -17,5 +17,6 @@ mod slot;
 mod stage;
 
 pub use self::builder::{Create, Created};
+pub(crate) use self::discard::discard_abandoned;
 pub use self::slot::CreateSlot;
 pub use self::stage::{CREATE_STAGES, is_create_stage};

@@ -4,11 +4,11 @@ use crate::error::Error;
 use crate::types::{BucketId, FileId, FileName};
 
 /// The prefix of the names of stages: bytes that
-/// [`BucketHandle::create`](crate::transfer::BucketHandle::create) turns into files.
+/// [`BucketHandle::create`](crate::BucketHandle::create) turns into files.
 pub const CREATE_STAGES: &str = ".b2kit-create/";
 
 /// Whether this is the name of a stage, which belongs to
-/// [`BucketHandle::create`](crate::transfer::BucketHandle::create). Don't show, synchronize or
+/// [`BucketHandle::create`](crate::BucketHandle::create). Don't show, synchronize or
 /// delete such files.
 #[must_use]
 pub fn is_create_stage(name: &str) -> bool {

@@ -13,6 +13,7 @@ use super::verify::{Downloaded, require_verification, verification_of};
 use crate::api::{Download, Overrides, overrides};
 use crate::client::Client;
 use crate::error::Error;
+#[cfg(doc)]
 use crate::transfer::bucket::BucketHandle;
 use crate::transfer::progress::{Progress, Stage};
 use crate::types::{BucketName, ByteRange, CustomerKey, FileId, FileName};
@@ -87,20 +88,6 @@ pub(super) struct PathOptions {
     pub(super) range_size: u64,
     pub(super) resume: bool,
     pub(super) modified_time: bool,
-}
-
-impl BucketHandle {
-    /// Downloads the newest version of the file with this name.
-    ///
-    /// An invalid name is an error of the download, not of this method.
-    #[doc(alias = "get_object")]
-    pub fn download<N>(&self, name: N) -> FileDownload
-    where
-        N: TryInto<FileName>,
-        N::Error: Into<Error>,
-    {
-        self.client().download_by_name(self.name().clone(), name)
-    }
 }
 
 impl Client {
@@ -207,7 +194,7 @@ impl FileDownload {
         let first = first.map_err(|error| self.with_file(error))?;
         let (verified, sha1) = verification_of(&first.download.file, first.is_whole);
         if self.must_be_verified {
-            require_verification(verified, &first.download.file.file_name)
+            require_verification(verified, first.download.file.file_name.as_str())
                 .map_err(|error| self.with_file(error))?;
         }
         self.progress
@@ -253,12 +240,12 @@ impl FileDownload {
         while let Some(bytes) = stream.next().await.transpose()? {
             write_all(&mut writer, &bytes)
                 .await
-                .map_err(|error| refused(error, &stream.file().file_name))?;
+                .map_err(|error| refused(error, stream.file().file_name.as_str()))?;
             written += bytes.len() as u64;
         }
         poll_fn(|cx| Pin::new(&mut writer).poll_flush(cx))
             .await
-            .map_err(|error| refused(error, &stream.file().file_name))?;
+            .map_err(|error| refused(error, stream.file().file_name.as_str()))?;
         let (file, verified) = stream.into_parts();
         Ok(Downloaded {
             file,

@@ -41,8 +41,8 @@ impl FileDownload {
             // The name is whatever the server says, so it is redacted.
             Ok(Selector::Id(_)) => self
                 .client
-                .for_file(bucket, &self.client.redacted_name(&file.file_name)),
-            _ => self.client.for_file(bucket, &file.file_name),
+                .for_file(bucket, &self.client.redacted_name(file.file_name.as_str())),
+            _ => self.client.for_file(bucket, file.file_name.as_str()),
         };
         let version = PinnedVersion {
             client,

@@ -113,7 +113,7 @@ impl DownloadStream {
             self.progress.enter(Stage::Finishing);
             let arrived = ready!(hasher.poll_finish(cx));
             if arrived != *expected {
-                let error = sha1_mismatch(*expected, arrived, &self.file.file_name);
+                let error = sha1_mismatch(*expected, arrived, self.file.file_name.as_str());
                 return Poll::Ready(Some(Err(error)));
             }
         }

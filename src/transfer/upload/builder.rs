@@ -97,19 +97,14 @@ pub struct Uploaded {
     pub reused_parts: u32,
 }
 
-impl BucketHandle {
-    /// Uploads a file of any size from memory, a local path, a reader or a stream.
-    ///
-    /// An existing file of this name is not overwritten: B2 adds a version. An invalid name is an
-    /// error of the upload, not of this method.
-    #[doc(alias = "put_object")]
-    pub fn upload<N>(&self, name: N, source: impl Into<Source>) -> Upload
+impl Upload {
+    pub(crate) fn new<N>(bucket: BucketHandle, name: N, source: impl Into<Source>) -> Self
     where
         N: TryInto<FileName>,
         N::Error: Into<Error>,
     {
-        Upload {
-            bucket: self.clone(),
+        Self {
+            bucket,
             name: name.try_into().map_err(Into::into),
             source: source.into(),
             options: FileOptions::default(),

@@ -91,7 +91,7 @@ impl ResumeSearch<'_> {
         let mut files = self.bucket.client().paginate(list);
         while let Some(file) = files.try_next().await? {
             let meant = self.token.is_none_or(|token| token.file_id == file.file_id);
-            if *file.file_name != *self.name.as_str() || !meant {
+            if file.file_name != *self.name.as_str() || !meant {
                 continue;
             }
             let alike = self

@@ -44,7 +44,7 @@ impl Model {
             self.possible.insert((name.to_owned(), content.clone()));
         }
         if let Ok(version) = outcome {
-            assert_eq!(&*version.file_name, name);
+            assert_eq!(version.file_name.as_str(), name);
             let known = Known {
                 version: version.clone(),
                 content: content.clone(),
@@ -83,7 +83,7 @@ impl Model {
         let of_name = || {
             self.known
                 .values()
-                .filter(|it| &*it.version.file_name == name)
+                .filter(|it| it.version.file_name.as_str() == name)
         };
         let mut possible = self.possible.iter().filter(|(its, _)| its == name);
         let is_sure =
@@ -102,7 +102,7 @@ impl Model {
         let of_name = self
             .known
             .values()
-            .filter(|it| &*it.version.file_name == name);
+            .filter(|it| it.version.file_name.as_str() == name);
         let show = |it: &Known| {
             let (len, first) = (it.content.len(), it.content.first());
             let at = it.version.upload_timestamp;
@@ -119,7 +119,7 @@ impl Model {
         let mut of_name = self
             .known
             .values()
-            .filter(|it| &*it.version.file_name == name);
+            .filter(|it| it.version.file_name.as_str() == name);
         of_name.all(|it| it.state != State::Present)
     }
 

@@ -295,7 +295,7 @@ impl Run {
         let Some((version, _)) = self.rng.choice(present) else {
             return Ok(());
         };
-        let call = DeleteFileVersion::new(&*version.file_name, &version.file_id);
+        let call = DeleteFileVersion::new(version.file_name.as_str(), &version.file_id);
         let deleted = block_on(bucket.client().call(call)).map(drop);
         self.model.deleted(&version, deleted.as_ref().copied());
         deleted

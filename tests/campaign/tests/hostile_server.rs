@@ -149,7 +149,7 @@ fn everything(b2: &Client, shown: &CapturedOutput) {
             .filter_map(|row| row.into_version())
         {
             b2.call(DeleteFileVersion::new(
-                &*version.file_name,
+                version.file_name.as_str(),
                 &version.file_id,
             ))
             .await?;

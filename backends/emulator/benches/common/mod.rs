@@ -1,4 +1,4 @@
-//! HTTP on a blocking socket, as cheap as it gets, so that what is measured is the server.
+//! HTTP on a blocking socket, as cheap as possible, so that the server is what is measured.
 
 #![allow(
     dead_code,
@@ -15,7 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sha1::{Digest as _, Sha1};
 
-/// What bodies are made of.
+/// The content of bodies.
 pub const BLOCK: usize = 1 << 20;
 
 pub struct Line {
@@ -39,7 +39,7 @@ impl Line {
         stream.write_all(body).unwrap();
     }
 
-    /// The status and length of an answer whose body follows.
+    /// The status and length of a response whose body follows.
     fn head(&mut self) -> (u16, u64) {
         let mut line = String::new();
         let (mut status, mut length) = (0, 0);
@@ -59,7 +59,7 @@ impl Line {
         }
     }
 
-    /// The body of an answer, which must be a success.
+    /// The body of a response, which must be a success.
     pub fn read(&mut self) -> Vec<u8> {
         let (status, length) = self.head();
         let mut body = vec![0; usize::try_from(length).unwrap()];
@@ -68,7 +68,8 @@ impl Line {
         body
     }
 
-    /// How long the body of an answer is, read and thrown away; each piece is shown first.
+    /// Reads and discards the body of a response, passing each chunk to a function first. Returns
+    /// its length.
     pub fn skip(&mut self, mut see: impl FnMut(&[u8])) -> u64 {
         let (status, length) = self.head();
         assert_eq!(status, 200);
@@ -83,7 +84,7 @@ impl Line {
         length
     }
 
-    /// A call by POST with a token.
+    /// A call with POST and a token.
     pub fn call(&mut self, name: &str, token: &str, body: &Value) -> Value {
         let body = body.to_string();
         let head = format!(
@@ -95,7 +96,7 @@ impl Line {
         serde_json::from_slice(&self.read()).unwrap()
     }
 
-    /// Sends a block over and over as the body of an upload; the answer.
+    /// Sends a block repeatedly as the body of an upload. Returns the response.
     pub fn upload(&mut self, head: &str, block: &[u8], blocks: usize) -> Vec<u8> {
         self.send(head, &[]);
         for _ in 0..blocks {
@@ -109,7 +110,8 @@ impl Line {
 pub fn authorize(line: &mut Line, id: &str, key: &str) -> (String, String) {
     let basic = STANDARD.encode(format!("{id}:{key}"));
     let head = format!(
-        "GET /b2api/v4/b2_authorize_account HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic {basic}\r\n\r\n"
+        "GET /b2api/v4/b2_authorize_account HTTP/1.1\r\nHost: localhost\r\n\
+         Authorization: Basic {basic}\r\n\r\n"
     );
     line.send(&head, &[]);
     let session: Value = serde_json::from_slice(&line.read()).unwrap();
@@ -135,12 +137,13 @@ pub fn upload_head(
         .unwrap();
     let token = url["authorizationToken"].as_str().unwrap();
     format!(
-        "POST /{path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {token}\r\nX-Bz-File-Name: {name}\r\n\
+        "POST /{path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {token}\r\n\
+         X-Bz-File-Name: {name}\r\n\
          Content-Type: x/y\r\nX-Bz-Content-Sha1: {sha1}\r\nContent-Length: {length}\r\n\r\n"
     )
 }
 
-/// A block of bytes that don't repeat soon.
+/// A block of bytes without short repetitions.
 pub fn block() -> Vec<u8> {
     let mut dice = 1_u64;
     let mut next = || {

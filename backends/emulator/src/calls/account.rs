@@ -2,25 +2,26 @@
 
 use serde_json::{Value, json};
 
-use super::Answer;
-use crate::args::Args;
-use crate::caller::{ApiVersion, Caller};
-use crate::guesses;
-use crate::ids::TokenWord;
-use crate::refusal::Refusal;
-use crate::state::State;
-use crate::state::token::AccountToken;
+use super::outcome::Outcome;
+use crate::calls::caller::Caller;
+use crate::model::ids::TokenKind;
+use crate::model::state::State;
+use crate::model::token::AccountToken;
+use crate::protocol::api_error::ApiError;
+use crate::protocol::args::Args;
+use crate::protocol::undocumented;
+use crate::protocol::version::ApiVersion;
 
 pub(crate) fn authorize_account(
     state: &mut State,
     caller: &Caller,
     _: &Args,
-) -> Result<Answer, Refusal> {
+) -> Result<Outcome, ApiError> {
     let key = &*caller.key;
     if caller.version != ApiVersion::V4 && key.needs_v4 {
-        return Err(guesses::not_in_this_version(caller.version));
+        return Err(undocumented::not_in_this_version(caller.version));
     }
-    let token = state.ids.token(TokenWord::Account, &key.id);
+    let token = state.ids.token(TokenKind::Account, &key.id);
     let lifetime = state.settings.token_lifetime_millis;
     let expires = caller.now.saturating_add(lifetime);
     let what = AccountToken {
@@ -37,7 +38,7 @@ pub(crate) fn authorize_account(
     };
     answer["accountId"] = state.account_id.clone().into();
     answer["authorizationToken"] = token.into();
-    Ok(Answer::Json(answer))
+    Ok(Outcome::Json(answer))
 }
 
 fn v1(state: &State, caller: &Caller) -> Value {
@@ -106,7 +107,7 @@ fn v4(state: &State, caller: &Caller) -> Value {
     })
 }
 
-/// Id and name of the one bucket that a key of the old kind is restricted to.
+/// Id and name of the one bucket of a key, as API versions before v4 report it.
 fn single_bucket(state: &State, caller: &Caller) -> (Option<String>, Option<String>) {
     let buckets = caller.key.buckets.as_ref();
     let id = buckets.and_then(|ids| ids.first()).cloned();

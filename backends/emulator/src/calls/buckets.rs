@@ -1,26 +1,28 @@
-//! Buckets: create, update, delete, list.
+//! `b2_create_bucket`, `b2_update_bucket`, `b2_delete_bucket` and `b2_list_buckets`.
 
 use serde_json::Value;
 
+use super::outcome::Outcome;
+use super::replication;
 use super::settings::Settings;
-use super::{Answer, replication};
-use crate::args::Args;
-use crate::caller::{ApiVersion, Caller};
-use crate::json::object;
-use crate::names;
-use crate::refusal::Refusal;
-use crate::shape;
-use crate::state::State;
-use crate::state::bucket::Bucket;
+use crate::calls::caller::Caller;
+use crate::calls::response_json;
+use crate::model::bucket::Bucket;
+use crate::model::names;
+use crate::model::state::State;
+use crate::protocol::api_error::ApiError;
+use crate::protocol::args::Args;
+use crate::protocol::json::object;
+use crate::protocol::version::ApiVersion;
 
-const MOST_BUCKETS: usize = 100;
+const MAX_BUCKETS: usize = 100;
 
 pub(crate) fn create_bucket(
     state: &mut State,
     caller: &Caller,
     args: &Args,
-) -> Result<Answer, Refusal> {
-    caller.must_be(&state.account_id, args.required("accountId")?)?;
+) -> Result<Outcome, ApiError> {
+    caller.require_account(&state.account_id, args.required("accountId")?)?;
     let name = args.required("bucketName")?;
     names::check_bucket_name(name)?;
     let settings = Settings::of(caller, args)?;
@@ -29,28 +31,32 @@ pub(crate) fn create_bucket(
     let legacy = state.settings.legacy_encryption;
     let mut bucket = Bucket::new(state.ids.bucket_id(), name, legacy);
     settings.apply(&mut bucket)?;
-    let answer = shape::bucket(&bucket, &state.account_id, caller);
+    let answer = response_json::bucket(&bucket, &state.account_id, caller);
     state.add_bucket(bucket);
-    Ok(Answer::Json(answer))
+    Ok(Outcome::Json(answer))
 }
 
-/// There may be one bucket more, with this name.
-fn check_room(state: &State, name: &str) -> Result<(), Refusal> {
-    if state.bucket_called(name).is_some() {
+/// Checks that the name is free and the account has room for one bucket more.
+fn check_room(state: &State, name: &str) -> Result<(), ApiError> {
+    if state.bucket_by_name_any_case(name).is_some() {
         let message = "Bucket name is already in use.";
-        return Err(Refusal::new(400, "duplicate_bucket_name", message));
+        return Err(ApiError::new(400, "duplicate_bucket_name", message));
     }
-    if state.buckets.len() >= MOST_BUCKETS {
-        let message = format!("The account has {MOST_BUCKETS} buckets already");
-        return Err(Refusal::new(400, "too_many_buckets", message));
+    if state.buckets.len() >= MAX_BUCKETS {
+        let message = format!("The account has {MAX_BUCKETS} buckets already");
+        return Err(ApiError::new(400, "too_many_buckets", message));
     }
     Ok(())
 }
 
 impl State {
-    /// The id of the bucket with this name, which is made if it isn't there: for whom the account belongs to.
-    pub(crate) fn own_bucket(&mut self, name: &str, is_public: bool) -> Result<String, Refusal> {
-        if let Some(bucket) = self.bucket_called(name) {
+    /// The id of the bucket with this name, created if it is missing. For the owner of the account.
+    pub(crate) fn get_or_create_bucket(
+        &mut self,
+        name: &str,
+        is_public: bool,
+    ) -> Result<String, ApiError> {
+        if let Some(bucket) = self.bucket_by_name_any_case(name) {
             return Ok(bucket.id.clone());
         }
         names::check_bucket_name(name)?;
@@ -69,36 +75,36 @@ pub(crate) fn update_bucket(
     state: &mut State,
     caller: &Caller,
     args: &Args,
-) -> Result<Answer, Refusal> {
-    caller.must_be(&state.account_id, args.required("accountId")?)?;
+) -> Result<Outcome, ApiError> {
+    caller.require_account(&state.account_id, args.required("accountId")?)?;
     let id = args.required("bucketId")?;
-    caller.key.must_reach_bucket(id)?;
+    caller.key.require_bucket(id)?;
     let settings = Settings::of(caller, args)?;
     let expected = args.integer("ifRevisionIs")?;
     let account = state.account_id.clone();
     let bucket = state.bucket_mut(id)?;
     if expected.is_some_and(|expected| u64::try_from(expected) != Ok(bucket.revision)) {
         let message = "simultaneous updates to bucket";
-        return Err(Refusal::new(409, "conflict", message));
+        return Err(ApiError::new(409, "conflict", message));
     }
     settings.apply(bucket)?;
     bucket.revision += 1;
-    let answer = shape::bucket(bucket, &account, caller);
+    let answer = response_json::bucket(bucket, &account, caller);
     if args.value("replicationConfiguration").is_some() {
         replication::include_existing(state, id);
     }
-    Ok(Answer::Json(answer))
+    Ok(Outcome::Json(answer))
 }
 
 pub(crate) fn delete_bucket(
     state: &mut State,
     caller: &Caller,
     args: &Args,
-) -> Result<Answer, Refusal> {
-    caller.must_be(&state.account_id, args.required("accountId")?)?;
+) -> Result<Outcome, ApiError> {
+    caller.require_account(&state.account_id, args.required("accountId")?)?;
     let id = args.required("bucketId")?;
-    caller.key.must_reach_bucket(id)?;
-    let unfinished_block = state.settings.guesses.unfinished_files_block_deletion;
+    caller.key.require_bucket(id)?;
+    let unfinished_block = state.settings.undocumented.unfinished_files_block_deletion;
     let bucket = state.bucket(id)?;
     let is_blocked = bucket
         .versions
@@ -106,13 +112,17 @@ pub(crate) fn delete_bucket(
         .any(|version| unfinished_block || !version.is_unfinished());
     if is_blocked {
         let message = "Cannot delete non-empty bucket";
-        return Err(Refusal::new(400, "cannot_delete_non_empty_bucket", message));
+        return Err(ApiError::new(
+            400,
+            "cannot_delete_non_empty_bucket",
+            message,
+        ));
     }
     let Some(mut bucket) = state.remove_bucket(id) else {
-        return Err(Refusal::no_such_bucket(id));
+        return Err(ApiError::no_such_bucket(id));
     };
     bucket.revision += 1;
-    Ok(Answer::Json(shape::bucket(
+    Ok(Outcome::Json(response_json::bucket(
         &bucket,
         &state.account_id,
         caller,
@@ -123,24 +133,24 @@ pub(crate) fn list_buckets(
     state: &mut State,
     caller: &Caller,
     args: &Args,
-) -> Result<Answer, Refusal> {
-    caller.must_be(&state.account_id, args.required("accountId")?)?;
+) -> Result<Outcome, ApiError> {
+    caller.require_account(&state.account_id, args.required("accountId")?)?;
     let id = args.string("bucketId")?;
     let name = args.string("bucketName")?;
-    let kinds = wanted_kinds(args)?;
+    let kinds = bucket_types(args)?;
     let is_narrowed = caller.version == ApiVersion::V1 && id.is_none() && name.is_none();
     if caller.key.buckets.is_some() && !is_narrowed {
-        let named = name.and_then(|name| state.bucket_called(name));
+        let named = name.and_then(|name| state.bucket_by_name_any_case(name));
         let asked = id.or_else(|| named.map(|bucket| bucket.id.as_str()));
-        caller.key.must_reach_bucket(asked.unwrap_or(""))?;
+        caller.key.require_bucket(asked.unwrap_or(""))?;
     }
     let mut buckets: Vec<&Bucket> = state
         .buckets
         .values()
-        // v1 leaves out what the key doesn't reach
-        .filter(|bucket| caller.key.must_reach_bucket(&bucket.id).is_ok())
+        // v1 leaves out buckets that the key can't access
+        .filter(|bucket| caller.key.require_bucket(&bucket.id).is_ok())
         .filter(|bucket| id.is_none_or(|id| bucket.id == id))
-        .filter(|bucket| name.is_none_or(|name| bucket.is_called(name)))
+        .filter(|bucket| name.is_none_or(|name| bucket.is_named_any_case(name)))
         .filter(|bucket| {
             kinds
                 .as_ref()
@@ -150,14 +160,14 @@ pub(crate) fn list_buckets(
     buckets.sort_unstable_by_key(|bucket| &bucket.name);
     let buckets: Vec<Value> = buckets
         .into_iter()
-        .map(|bucket| shape::bucket(bucket, &state.account_id, caller))
+        .map(|bucket| response_json::bucket(bucket, &state.account_id, caller))
         .collect();
-    Ok(Answer::Json(object([("buckets", buckets.into())])))
+    Ok(Outcome::Json(object([("buckets", buckets.into())])))
 }
 
-/// The types that `bucketTypes` names; `None` is all. All that the emulator can create are shown by default too. `future`
-/// stands in the reference, and no bucket has it.
-fn wanted_kinds(args: &Args) -> Result<Option<Vec<String>>, Refusal> {
+/// The values of `bucketTypes`; `None` for all, the default. `future` is in the reference; no
+/// bucket has it.
+fn bucket_types(args: &Args) -> Result<Option<Vec<String>>, ApiError> {
     const KINDS: [&str; 6] = [
         "allPrivate",
         "allPublic",
@@ -174,7 +184,7 @@ fn wanted_kinds(args: &Args) -> Result<Option<Vec<String>>, Refusal> {
     }
     if kinds.is_empty() || !kinds.iter().all(|kind| KINDS.contains(&kind.as_str())) {
         let message = format!("Invalid bucketTypes: {}", kinds.join(","));
-        return Err(Refusal::bad_request(message));
+        return Err(ApiError::bad_request(message));
     }
     Ok(Some(kinds))
 }

@@ -1,47 +1,35 @@
-//! `b2_copy_file` and `b2_copy_part`: bytes stay where they are, and are hashed only if nobody knows their SHA-1.
+//! `b2_copy_file` and `b2_copy_part`. No bytes move; they are read only if their SHA-1 is unknown.
 
-use super::target::{NewFile, Source, Target};
-use super::{Answer, encryption, large_files, lock};
-use crate::args::Args;
-use crate::blob::Content;
-use crate::caller::Caller;
-use crate::content_type;
-use crate::guesses;
-use crate::ids;
-use crate::names::{self, FileInfo};
-use crate::range::{self, Asked};
-use crate::receive::Received;
-use crate::refusal::Refusal;
-use crate::reply::Reply;
-use crate::state::State;
-use crate::state::bucket::Bucket;
-use crate::state::file::{Sha1, Stored, Version};
-
-/// A copy whose bytes are still to be hashed.
-#[derive(Debug)]
-pub(crate) struct CopyTicket {
-    content: Content,
-    caller: Caller,
-    target: Target,
-}
-
-impl CopyTicket {
-    /// What to hash.
-    pub(crate) fn content(&self) -> Content {
-        self.content.clone()
-    }
-}
+use super::outcome::Outcome;
+use super::store::Source;
+use super::target::{NewFile, Target};
+use super::ticket::CopyTicket;
+use super::{encryption, large_files, lock};
+use crate::behavior;
+use crate::calls::caller::Caller;
+use crate::model::bucket::Bucket;
+use crate::model::checksums::Received;
+use crate::model::file::{Sha1, Stored, Version};
+use crate::model::ids;
+use crate::model::names::{self, FileInfo};
+use crate::model::state::State;
+use crate::protocol::api_error::ApiError;
+use crate::protocol::args::Args;
+use crate::protocol::content_type;
+use crate::protocol::range::{self, RequestedRange};
+use crate::protocol::response::Response;
+use crate::protocol::undocumented;
 
 pub(crate) fn copy_file(
     state: &mut State,
     caller: &Caller,
     args: &Args,
-) -> Result<Answer, Refusal> {
+) -> Result<Outcome, ApiError> {
     let (from, source) = source(state, caller, args)?;
     let name = args.required("fileName")?;
     let bucket_id = args.string("destinationBucketId")?.unwrap_or(&from.id);
-    names::check_file_name(name, &state.settings.guesses)?;
-    caller.key.must_reach(bucket_id, name)?;
+    names::check_file_name(name, &state.settings.undocumented)?;
+    caller.key.require_access(bucket_id, name)?;
     let bucket = state.bucket(bucket_id)?;
     let encryption = encryption::of_new_file(args, "destinationServerSideEncryption", bucket)?;
     let limit = bucket.info_limit(&encryption);
@@ -58,9 +46,15 @@ pub(crate) fn copy_file(
         encryption,
     });
     let is_large = copied.sha1.is_none();
-    if is_whole && (!is_large || !state.settings.guesses.copies_of_large_files_have_a_sha1) {
+    if is_whole
+        && (!is_large
+            || !state
+                .settings
+                .undocumented
+                .copies_of_large_files_have_a_sha1)
+    {
         let answer = target.store(state, caller, copied, Source::Copy)?;
-        return Ok(Answer::Reply(answer));
+        return Ok(Outcome::Response(answer));
     }
     Ok(rehash(caller, target, copied))
 }
@@ -69,18 +63,18 @@ pub(crate) fn copy_part(
     state: &mut State,
     caller: &Caller,
     args: &Args,
-) -> Result<Answer, Refusal> {
+) -> Result<Outcome, ApiError> {
     let file_id = args.required("largeFileId")?;
     let number = args.integer("partNumber")?;
-    let number = number.ok_or_else(|| guesses::missing_field("partNumber"))?;
+    let number = number.ok_or_else(|| undocumented::missing_field("partNumber"))?;
     let number = large_files::check_part_number(u64::try_from(number).ok())?;
     let large = large_files::unfinished(state, caller, file_id)?;
     let (_, source) = source(state, caller, args)?;
     let field = "destinationServerSideEncryption";
-    encryption::must_open_with_args(&large.encryption, args, field)?;
+    encryption::require_key_in_args(&large.encryption, args, field)?;
     let (copied, is_whole) = copied_range(source, args)?;
     if copied.content.len() == 0 {
-        return Err(Refusal::bad_request("A part must have at least one byte"));
+        return Err(ApiError::bad_request("A part must have at least one byte"));
     }
     let target = Target::Part {
         file_id: file_id.to_owned(),
@@ -89,17 +83,17 @@ pub(crate) fn copy_part(
     };
     if is_whole && copied.sha1.is_some() {
         let answer = target.store(state, caller, copied, Source::Copy)?;
-        return Ok(Answer::Reply(answer));
+        return Ok(Outcome::Response(answer));
     }
     Ok(rehash(caller, target, copied))
 }
 
-/// The bytes of a copy are hashed.
+/// Completes a copy whose bytes have been hashed.
 pub(crate) fn complete(
     state: &mut State,
     ticket: CopyTicket,
     received: Received,
-) -> Result<Reply, Refusal> {
+) -> Result<Response, ApiError> {
     let stored = Stored {
         content: received.content,
         sha1: received.sha1.map(|hex| Sha1 {
@@ -113,8 +107,8 @@ pub(crate) fn complete(
         .store(state, &ticket.caller, stored, Source::Copy)
 }
 
-fn rehash(caller: &Caller, target: Target, copied: Stored) -> Answer {
-    Answer::Rehash(Box::new(CopyTicket {
+fn rehash(caller: &Caller, target: Target, copied: Stored) -> Outcome {
+    Outcome::Rehash(Box::new(CopyTicket {
         content: copied.content,
         caller: caller.clone(),
         target,
@@ -126,42 +120,44 @@ fn source<'a>(
     state: &'a State,
     caller: &Caller,
     args: &Args,
-) -> Result<(&'a Bucket, &'a Version), Refusal> {
+) -> Result<(&'a Bucket, &'a Version), ApiError> {
     let id = args.required("sourceFileId")?;
     if ids::file_id_time(id).is_none() {
-        return Err(Refusal::bad_request(format!("Bad fileId: {id}")));
+        return Err(ApiError::bad_request(format!("Bad fileId: {id}")));
     }
     let found = state.version(id);
     let found = found.filter(|(_, version)| version.stored().is_some());
     let (bucket, version) =
-        found.ok_or_else(|| Refusal::not_found(format!("File not present: {id}")))?;
-    caller.key.must_reach(&bucket.id, &version.name)?;
+        found.ok_or_else(|| ApiError::not_found(format!("File not present: {id}")))?;
+    caller.key.require_access(&bucket.id, &version.name)?;
     if !bucket.is_public() {
-        caller.key.must("readFiles")?;
+        caller.key.require("readFiles")?;
     }
     let field = "sourceServerSideEncryption";
-    encryption::must_open_with_args(&version.encryption, args, field)?;
+    encryption::require_key_in_args(&version.encryption, args, field)?;
     Ok((bucket, version))
 }
 
-/// What of the source is copied, and whether it is the whole.
-fn copied_range(source: &Version, args: &Args) -> Result<(Stored, bool), Refusal> {
+/// The part of the source to copy, and whether it is all of it.
+fn copied_range(source: &Version, args: &Args) -> Result<(Stored, bool), ApiError> {
     let stored = source
         .stored()
-        .ok_or_else(|| Refusal::not_found("Not a file"))?;
+        .ok_or_else(|| ApiError::not_found("Not a file"))?;
     let len = stored.content.len();
     let range = match args.string("range")? {
         None => 0..len,
-        Some(text) => match range::asked(text, len) {
-            Asked::Part(range) => range,
-            Asked::Nothing => return Err(Refusal::range_not_satisfiable()),
-            Asked::Whole => return Err(Refusal::bad_request(format!("Bad range: {text}"))),
+        Some(text) => match range::resolve(text, len) {
+            RequestedRange::Part(range) => range,
+            RequestedRange::Unsatisfiable => return Err(ApiError::range_not_satisfiable()),
+            RequestedRange::Whole => {
+                return Err(ApiError::bad_request(format!("Bad range: {text}")));
+            }
         },
     };
     let size = range.end - range.start;
-    if size > guesses::LARGEST_UPLOAD {
+    if size > behavior::MAX_UPLOAD {
         let message = format!("Copy source too big: {size}");
-        return Err(Refusal::new(400, "source_too_large", message));
+        return Err(ApiError::new(400, "source_too_large", message));
     }
     if size == len {
         return Ok((stored.clone(), true));
@@ -179,27 +175,27 @@ fn metadata(
     name: &str,
     args: &Args,
     limit: usize,
-) -> Result<(String, FileInfo), Refusal> {
+) -> Result<(String, FileInfo), ApiError> {
     let content_type = args.string("contentType")?;
     let info = args.string_map("fileInfo")?;
     match args.string("metadataDirective")?.unwrap_or("COPY") {
         "COPY" if content_type.is_some() || info.is_some() => {
             let message = "contentType and fileInfo need the metadataDirective REPLACE";
-            Err(Refusal::bad_request(message))
+            Err(ApiError::bad_request(message))
         }
         "COPY" => {
             let info = names::check_file_info(name, source.info.clone(), limit)?;
             Ok((source.content_type.clone(), info))
         }
         "REPLACE" => {
-            let given = content_type.ok_or_else(|| guesses::missing_field("contentType"))?;
+            let given = content_type.ok_or_else(|| undocumented::missing_field("contentType"))?;
             let given = large_files::check_content_type(given)?;
             let info = names::check_file_info(name, info.unwrap_or_default(), limit)?;
             Ok((content_type::resolve(given, name), info))
         }
         other => {
             let message = format!("Invalid metadataDirective: {other}");
-            Err(Refusal::bad_request(message))
+            Err(ApiError::bad_request(message))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! CORS: a browser asks by `OPTIONS` whether a page from elsewhere may read or upload, and reads it off the answers.
+//! CORS: preflight requests, and the headers that let a page read a response.
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -9,27 +9,27 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method};
 
 use super::{download, upload};
-use crate::args::Args;
-use crate::guesses;
-use crate::heart::text_of;
-use crate::percent;
-use crate::refusal::Refusal;
-use crate::reply::Reply;
-use crate::state::State;
-use crate::state::bucket::Bucket;
-use crate::state::rules::CorsRule;
+use crate::model::bucket::Bucket;
+use crate::model::rules::CorsRule;
+use crate::model::state::State;
+use crate::protocol::api_error::ApiError;
+use crate::protocol::args::Args;
+use crate::protocol::headers::text_of;
+use crate::protocol::percent;
+use crate::protocol::response::Response;
+use crate::protocol::undocumented;
 
-/// Answers a preflight by the first rule of the bucket that allows all that it asks for.
-pub(crate) fn preflight(state: &State, head: &Parts) -> Result<Reply, Refusal> {
-    let (bucket, operation) = subject(state, head).ok_or_else(guesses::preflight_denied)?;
+/// Answers a preflight by the first rule of the bucket that allows everything it asks for.
+pub(crate) fn preflight(state: &State, head: &Parts) -> Result<Response, ApiError> {
+    let (bucket, operation) = subject(state, head).ok_or_else(undocumented::preflight_denied)?;
     let methods = match operation {
         upload::UPLOAD_FILE | upload::UPLOAD_PART => "POST",
         _ => "GET, HEAD",
     };
-    let origin = text_of(head, ORIGIN).ok_or_else(guesses::preflight_denied)?;
+    let origin = text_of(head, ORIGIN).ok_or_else(undocumented::preflight_denied)?;
     let method = text_of(head, ACCESS_CONTROL_REQUEST_METHOD);
     if !method.is_some_and(|method| methods.split(", ").any(|it| it == method)) {
-        return Err(guesses::preflight_denied());
+        return Err(undocumented::preflight_denied());
     }
     let headers = text_of(head, ACCESS_CONTROL_REQUEST_HEADERS).unwrap_or("");
     let allows = |rule: &&CorsRule| {
@@ -38,20 +38,20 @@ pub(crate) fn preflight(state: &State, head: &Parts) -> Result<Reply, Refusal> {
             && names(headers).all(|name| allows_header(rule, name))
     };
     let rule = bucket.cors_rules.iter().find(allows);
-    let rule = rule.ok_or_else(guesses::preflight_denied)?;
+    let rule = rule.ok_or_else(undocumented::preflight_denied)?;
     let mut answers = origin_and_exposed(rule, origin);
     answers.push((ACCESS_CONTROL_ALLOW_METHODS, methods.to_owned()));
     answers.push((ACCESS_CONTROL_MAX_AGE, rule.max_age.to_string()));
     if !headers.is_empty() {
         answers.push((ACCESS_CONTROL_ALLOW_HEADERS, headers.to_owned()));
     }
-    let mut reply = Reply::empty();
-    put(&mut reply, answers);
-    Ok(reply)
+    let mut response = Response::empty();
+    put(&mut response, answers);
+    Ok(response)
 }
 
-/// Tells the browser that the page may read this answer, if a rule says so.
-pub(crate) fn share(state: &State, head: &Parts, reply: &mut Reply) {
+/// Adds the headers that let the page read the response, if a rule allows it.
+pub(crate) fn add_headers(state: &State, head: &Parts, response: &mut Response) {
     let origin = text_of(head, ORIGIN).filter(|_| head.method != Method::OPTIONS);
     let Some((origin, (bucket, operation))) = origin.zip(subject(state, head)) else {
         return;
@@ -61,7 +61,7 @@ pub(crate) fn share(state: &State, head: &Parts, reply: &mut Reply) {
             && rule.origins.iter().any(|it| covers_origin(it, origin))
     };
     if let Some(rule) = bucket.cors_rules.iter().find(allows) {
-        put(reply, origin_and_exposed(rule, origin));
+        put(response, origin_and_exposed(rule, origin));
     }
 }
 
@@ -75,13 +75,13 @@ fn origin_and_exposed(rule: &CorsRule, origin: &str) -> Vec<(HeaderName, String)
     answers
 }
 
-/// Which bucket the preflight is about, and what the page wants to do there. Calls that take an account token are
-/// nobody's to ask for.
+/// The bucket that a preflight is about, and the operation. Calls that need an account token can't
+/// be used from a page.
 fn subject<'a>(state: &'a State, head: &Parts) -> Option<(&'a Bucket, &'static str)> {
     let path = head.uri.path();
     if let Some(path) = path.strip_prefix("/file/") {
         let name = percent::decode(path.split_once('/')?.0.as_bytes())?;
-        return Some((state.bucket_named(&name)?, download::BY_NAME));
+        return Some((state.bucket_by_name(&name)?, download::BY_NAME));
     }
     let (_, rest) = path.strip_prefix("/b2api/")?.split_once('/')?;
     if let Some(call) = upload::name_of(rest) {
@@ -100,7 +100,7 @@ fn subject<'a>(state: &'a State, head: &Parts) -> Option<(&'a Bucket, &'static s
     Some((bucket, download::BY_ID))
 }
 
-/// Whether an entry of `allowedOrigins` covers an origin.
+/// Whether an entry of `allowedOrigins` matches an origin.
 fn covers_origin(allowed: &str, origin: &str) -> bool {
     let origin = origin.to_ascii_lowercase();
     let allowed = allowed.to_ascii_lowercase();
@@ -135,10 +135,10 @@ fn names(list: &str) -> impl Iterator<Item = &str> {
         .filter(|name| !name.is_empty())
 }
 
-fn put(reply: &mut Reply, answers: Vec<(HeaderName, String)>) {
+fn put(response: &mut Response, answers: Vec<(HeaderName, String)>) {
     for (name, value) in answers {
         if let Ok(value) = HeaderValue::try_from(value) {
-            reply.headers.insert(name, value);
+            response.headers.insert(name, value);
         }
     }
 }

@@ -1,86 +1,79 @@
-//! Downloads, by name and by id.
+//! Downloads by name and by id.
 
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName,
 };
 use http::{HeaderValue, StatusCode};
 
-use super::Answer;
 use super::encryption;
 use super::lock::{HOLD_HEADER, MODE_HEADER, UNTIL_HEADER};
-use crate::args::Args;
-use crate::caller::Caller;
-use crate::guesses::{self, UndocumentedBehavior};
-use crate::ids;
-use crate::names::RESERVED;
-use crate::percent;
-use crate::range::{self, Asked};
-use crate::refusal::Refusal;
-use crate::reply::Reply;
-use crate::state::State;
-use crate::state::bucket::Bucket;
-use crate::state::encryption::{AES256, Encryption};
-use crate::state::file::{Stored, Version};
+use super::outcome::Outcome;
+use crate::behavior::UndocumentedBehavior;
+use crate::calls::caller::Caller;
+use crate::model::bucket::Bucket;
+use crate::model::encryption::{AES256, Encryption};
+use crate::model::file::{Stored, Version};
+use crate::model::ids;
+use crate::model::names::RESERVED;
+use crate::model::state::State;
+use crate::protocol::api_error::ApiError;
+use crate::protocol::args::Args;
+use crate::protocol::overrides::OVERRIDES;
+use crate::protocol::percent;
+use crate::protocol::range::{self, RequestedRange};
+use crate::protocol::response::Response;
+use crate::protocol::undocumented;
 
 /// The call for downloads by id.
 pub(crate) const BY_ID: &str = "b2_download_file_by_id";
 
-/// What downloads by name are counted as.
+/// The name under which downloads by name are counted.
 pub(crate) const BY_NAME: &str = "b2_download_file_by_name";
 
-/// Parameters of a download that replace a header of its answer.
-pub(crate) const OVERRIDES: [(&str, &str); 6] = [
-    ("b2CacheControl", "cache-control"),
-    ("b2ContentDisposition", "content-disposition"),
-    ("b2ContentEncoding", "content-encoding"),
-    ("b2ContentLanguage", "content-language"),
-    ("b2ContentType", "content-type"),
-    ("b2Expires", "expires"),
-];
-
-/// `path` is what follows `/file/`, still encoded.
+/// `path` is the encoded part after `/file/`.
 pub(crate) fn by_name(
     state: &State,
     caller: &Caller,
     path: &str,
     args: &Args,
-) -> Result<Reply, Refusal> {
+) -> Result<Response, ApiError> {
     let (bucket, name) = path
         .split_once('/')
-        .ok_or_else(|| guesses::unknown_call(path))?;
+        .ok_or_else(|| undocumented::unknown_call(path))?;
     let decoded = percent::decode(name.as_bytes()).zip(percent::decode(bucket.as_bytes()));
     let (name, bucket_name) =
-        decoded.ok_or_else(|| Refusal::bad_request("The path is not encoded properly"))?;
-    let missing = || Refusal::not_found(format!("bucket {bucket_name} does not have file: {name}"));
-    let bucket = state.bucket_named(&bucket_name).ok_or_else(missing)?;
-    must_read(caller, bucket, &name)?;
+        decoded.ok_or_else(|| ApiError::bad_request("The path is not encoded properly"))?;
+    let missing =
+        || ApiError::not_found(format!("bucket {bucket_name} does not have file: {name}"));
+    let bucket = state.bucket_by_name(&bucket_name).ok_or_else(missing)?;
+    require_read_access(caller, bucket, &name)?;
     let current = bucket.current(&name).ok_or_else(missing)?;
     let stored = current.stored().ok_or_else(missing)?;
     serve(state, caller, bucket, current, stored, args)
 }
 
-pub(crate) fn by_id(state: &mut State, caller: &Caller, args: &Args) -> Result<Answer, Refusal> {
+pub(crate) fn by_id(state: &mut State, caller: &Caller, args: &Args) -> Result<Outcome, ApiError> {
     let id = args.required("fileId")?;
     if ids::file_id_time(id).is_none() {
-        return Err(Refusal::bad_request(format!("Bad fileId: {id}")));
+        return Err(ApiError::bad_request(format!("Bad fileId: {id}")));
     }
-    let missing = || Refusal::not_found(format!("File not present: {id}"));
+    let missing = || ApiError::not_found(format!("File not present: {id}"));
     let (bucket, version) = state.version(id).ok_or_else(missing)?;
-    must_read(caller, bucket, &version.name)?;
+    require_read_access(caller, bucket, &version.name)?;
     let stored = version.stored().ok_or_else(missing)?;
-    serve(state, caller, bucket, version, stored, args).map(Answer::Reply)
+    serve(state, caller, bucket, version, stored, args).map(Outcome::Response)
 }
 
-/// Public files are for everyone; others for keys that may read them.
-fn must_read(caller: &Caller, bucket: &Bucket, name: &str) -> Result<(), Refusal> {
-    if bucket.is_public() && caller.reading.fixed.is_none() {
+/// Requires `readFiles` for files in private buckets.
+fn require_read_access(caller: &Caller, bucket: &Bucket, name: &str) -> Result<(), ApiError> {
+    if bucket.is_public() && caller.download_headers.fixed_overrides.is_none() {
         return Ok(());
     }
-    if caller.key.is_nobody() {
-        return Err(guesses::private_download());
+    if caller.key.is_anonymous() {
+        return Err(undocumented::private_download());
     }
-    caller.key.must("readFiles")?;
-    caller.key.must_reach(&bucket.id, name)
+    caller.key.require("readFiles")?;
+    caller.key.require_access(&bucket.id, name)
 }
 
 fn serve(
@@ -90,21 +83,21 @@ fn serve(
     version: &Version,
     stored: &Stored,
     args: &Args,
-) -> Result<Reply, Refusal> {
-    let given = caller.reading.key.key()?;
-    encryption::must_open(&version.encryption, given.as_ref())?;
+) -> Result<Response, ApiError> {
+    let given = caller.download_headers.key.key()?;
+    encryption::require_key(&version.encryption, given.as_ref())?;
     let len = stored.content.len();
-    let asked = caller.reading.range.as_deref();
-    let guesses = &state.settings.guesses;
+    let asked = caller.download_headers.range.as_deref();
+    let behavior = &state.settings.undocumented;
     let asked =
-        asked.filter(|range| guesses.range_from_zero_is_partial || !range::is_from_zero(range));
-    let part = match asked.map_or(Asked::Whole, |range| range::asked(range, len)) {
-        Asked::Nothing => return Err(Refusal::range_not_satisfiable()),
-        Asked::Whole => None,
-        Asked::Part(part) => Some(part),
+        asked.filter(|range| behavior.range_from_zero_is_partial || !range::is_from_zero(range));
+    let part = match asked.map_or(RequestedRange::Whole, |range| range::resolve(range, len)) {
+        RequestedRange::Unsatisfiable => return Err(ApiError::range_not_satisfiable()),
+        RequestedRange::Whole => None,
+        RequestedRange::Part(part) => Some(part),
     };
-    let part = part.filter(|part| guesses.whole_range_is_partial || part.end - part.start < len);
-    let plus = guesses.plus_for_space;
+    let part = part.filter(|part| behavior.whole_range_is_partial || part.end - part.start < len);
+    let plus = behavior.plus_for_space;
     let mut headers = file_headers(version, stored, plus);
     encryption_headers(&mut headers, &version.encryption);
     lock_headers(&mut headers, caller, bucket, version);
@@ -113,9 +106,9 @@ fn serve(
     {
         insert(&mut headers, CACHE_CONTROL.as_str(), value);
     }
-    apply_overrides(&mut headers, caller, guesses, args)?;
+    apply_overrides(&mut headers, caller, behavior, args)?;
     match part {
-        None => Ok(Reply::content(
+        None => Ok(Response::content(
             StatusCode::OK,
             headers,
             stored.content.clone(),
@@ -124,7 +117,11 @@ fn serve(
             let range = format!("bytes {}-{}/{len}", part.start, part.end - 1);
             insert(&mut headers, CONTENT_RANGE.as_str(), &range);
             let slice = stored.content.slice(part);
-            Ok(Reply::content(StatusCode::PARTIAL_CONTENT, headers, slice))
+            Ok(Response::content(
+                StatusCode::PARTIAL_CONTENT,
+                headers,
+                slice,
+            ))
         }
     }
 }
@@ -133,7 +130,7 @@ fn file_headers(version: &Version, stored: &Stored, plus: bool) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     insert(&mut headers, CONTENT_TYPE.as_str(), &version.content_type);
-    let sha1 = stored.sha1.as_ref().map(|sha1| sha1.shown());
+    let sha1 = stored.sha1.as_ref().map(|sha1| sha1.json());
     let sha1 = sha1.as_deref().unwrap_or("none");
     let uploaded = version.uploaded.to_string();
     insert(&mut headers, "x-bz-content-sha1", sha1);
@@ -169,7 +166,7 @@ fn encryption_headers(headers: &mut HeaderMap, encryption: &Encryption) {
     }
 }
 
-/// Retention and legal hold, as far as the caller may read them; what is withheld is named.
+/// Adds retention and legal hold as far as the caller may read them, and names what is withheld.
 fn lock_headers(headers: &mut HeaderMap, caller: &Caller, bucket: &Bucket, version: &Version) {
     let mut withheld = Vec::new();
     if caller.key.can("readFileRetentions") {
@@ -184,13 +181,13 @@ fn lock_headers(headers: &mut HeaderMap, caller: &Caller, bucket: &Bucket, versi
         ]);
     }
     if caller.key.can("readFileLegalHolds") {
-        if let Some(hold) = version.lock.legal_hold_shown() {
+        if let Some(hold) = version.lock.legal_hold_json() {
             insert(headers, HOLD_HEADER, hold);
         }
     } else {
         withheld.push("X-Bz-File-Legal-Hold");
     }
-    if guesses::names_what_is_withheld(bucket) && !withheld.is_empty() {
+    if reports_withheld_headers(bucket) && !withheld.is_empty() {
         let names = withheld.join(",");
         insert(headers, "x-bz-client-unauthorized-to-read", &names);
     }
@@ -199,38 +196,46 @@ fn lock_headers(headers: &mut HeaderMap, caller: &Caller, bucket: &Bucket, versi
 fn apply_overrides(
     headers: &mut HeaderMap,
     caller: &Caller,
-    guesses: &UndocumentedBehavior,
+    behavior: &UndocumentedBehavior,
     args: &Args,
-) -> Result<(), Refusal> {
+) -> Result<(), ApiError> {
     for (parameter, header) in OVERRIDES {
         let value = args.string(parameter)?;
-        if let Some(fixed) = &caller.reading.fixed {
+        if let Some(fixed) = &caller.download_headers.fixed_overrides {
             let fixed = fixed.get(parameter).map(String::as_str);
-            let may_differ = fixed.is_none() && !guesses.grants_refuse_other_overrides;
+            let may_differ =
+                fixed.is_none() && !behavior.download_authorizations_refuse_other_overrides;
             if fixed != value && !may_differ {
-                return Err(guesses::other_override(parameter));
+                return Err(undocumented::other_override(parameter));
             }
         }
         let Some(value) = value else {
             continue;
         };
-        if caller.key.is_nobody() {
-            return Err(guesses::private_download());
+        if caller.key.is_anonymous() {
+            return Err(undocumented::private_download());
         }
         if HeaderValue::from_str(value).is_err() {
             let message = format!("Invalid {parameter}");
-            return Err(Refusal::bad_request(message));
+            return Err(ApiError::bad_request(message));
         }
         insert(headers, header, value);
     }
     Ok(())
 }
 
-/// What can't be a header is left out: a reserved key of file info may hold anything that percent-encodes.
+/// Leaves out values that are no valid header: the keys of file info that become headers may have
+/// any value.
 fn insert(headers: &mut HeaderMap, name: &str, value: &str) {
     let name = HeaderName::from_bytes(name.as_bytes());
     let value = HeaderValue::from_bytes(value.as_bytes());
     if let (Ok(name), Ok(value)) = (name, value) {
         headers.insert(name, value);
     }
+}
+
+/// Whether a download names the Object Lock headers that it withholds. In a bucket with Object Lock
+/// always: otherwise the header would reveal whether they are set.
+const fn reports_withheld_headers(bucket: &Bucket) -> bool {
+    bucket.file_lock
 }

@@ -1,16 +1,16 @@
-//! Server-side encryption: what requests say about it, and whose key opens what.
+//! Server-side encryption in requests, and the check of keys.
 
 use std::fmt;
 
 use http::HeaderName;
 use http::request::Parts;
 
-use crate::args::Args;
-use crate::guesses;
-use crate::heart::text_of;
-use crate::refusal::Refusal;
-use crate::state::bucket::Bucket;
-use crate::state::encryption::{AES256, CustomerKey, Encryption};
+use crate::model::bucket::Bucket;
+use crate::model::encryption::{AES256, CustomerKey, Encryption};
+use crate::protocol::api_error::ApiError;
+use crate::protocol::args::Args;
+use crate::protocol::headers::text_of;
+use crate::protocol::undocumented;
 
 static MANAGED: HeaderName = HeaderName::from_static("x-bz-server-side-encryption");
 static ALGORITHM: HeaderName =
@@ -19,7 +19,7 @@ static KEY: HeaderName = HeaderName::from_static("x-bz-server-side-encryption-cu
 static KEY_MD5: HeaderName =
     HeaderName::from_static("x-bz-server-side-encryption-customer-key-md5");
 
-/// The headers that bring a key, unread.
+/// The SSE-C headers, not parsed yet.
 #[derive(Clone, Default)]
 pub(crate) struct KeyHeaders {
     algorithm: Option<String>,
@@ -37,15 +37,15 @@ impl KeyHeaders {
         }
     }
 
-    /// The key, if there is one: all three headers, or none of them.
-    pub(crate) fn key(&self) -> Result<Option<CustomerKey>, Refusal> {
+    /// The key: all three headers, or none.
+    pub(crate) fn key(&self) -> Result<Option<CustomerKey>, ApiError> {
         match (&self.algorithm, &self.key, &self.md5) {
             (None, None, None) => Ok(None),
             (Some(algorithm), Some(key), Some(md5)) => {
-                must_be_aes(Some(algorithm))?;
+                require_aes(Some(algorithm))?;
                 CustomerKey::of_base64(key, md5).map(Some)
             }
-            _ => Err(Refusal::bad_request(
+            _ => Err(ApiError::bad_request(
                 "SSE-C needs the algorithm, the key and the MD5 of the key",
             )),
         }
@@ -58,26 +58,26 @@ impl fmt::Debug for KeyHeaders {
     }
 }
 
-/// What the headers of an upload ask for; `None` if they are silent.
-pub(crate) fn of_headers(head: &Parts) -> Result<Option<Encryption>, Refusal> {
+/// The encryption in the headers of an upload.
+pub(crate) fn of_headers(head: &Parts) -> Result<Option<Encryption>, ApiError> {
     let key = KeyHeaders::of(head).key()?;
     match (text_of(head, &MANAGED), key) {
         (None, None) => Ok(None),
         (None, Some(key)) => Ok(Some(Encryption::Customer(key))),
         (Some(algorithm), None) => {
-            must_be_aes(Some(algorithm))?;
+            require_aes(Some(algorithm))?;
             Ok(Some(Encryption::Managed))
         }
-        (Some(_), Some(_)) => Err(Refusal::bad_request(
+        (Some(_), Some(_)) => Err(ApiError::bad_request(
             "SSE-B2 and SSE-C can't be used together",
         )),
     }
 }
 
-/// What a field of JSON says.
+/// The encryption in a JSON field.
 #[derive(Debug)]
 pub(crate) enum Setting {
-    /// No mode, or the mode `null`: whatever holds by default.
+    /// Without a mode, or with the mode `null`: the default.
     Default,
     /// The mode `none`, which B2 has refused since September 2026.
     None,
@@ -85,8 +85,8 @@ pub(crate) enum Setting {
     Customer(CustomerKey),
 }
 
-/// What a field of JSON says; `None` if it is not there.
-pub(crate) fn of_args(args: &Args, name: &str) -> Result<Option<Setting>, Refusal> {
+/// Reads a JSON field; `None` if it is missing.
+pub(crate) fn of_args(args: &Args, name: &str) -> Result<Option<Setting>, ApiError> {
     let Some(setting) = args.object(name)? else {
         return Ok(None);
     };
@@ -95,97 +95,105 @@ pub(crate) fn of_args(args: &Args, name: &str) -> Result<Option<Setting>, Refusa
         None => Ok(Some(Setting::Default)),
         Some("none") => Ok(Some(Setting::None)),
         Some("SSE-B2") => {
-            must_be_aes(algorithm)?;
+            require_aes(algorithm)?;
             Ok(Some(Setting::Managed))
         }
         Some("SSE-C") => {
-            must_be_aes(algorithm)?;
+            require_aes(algorithm)?;
             let key = setting.required("customerKey")?;
             let key = CustomerKey::of_base64(key, setting.required("customerKeyMd5")?)?;
             Ok(Some(Setting::Customer(key)))
         }
-        Some(other) => Err(Refusal::bad_request(format!(
+        Some(other) => Err(ApiError::bad_request(format!(
             "Invalid {name}: mode {other}"
         ))),
     }
 }
 
-/// How a new file in this bucket is encrypted, by what a field of JSON says.
-pub(crate) fn of_new_file(args: &Args, name: &str, bucket: &Bucket) -> Result<Encryption, Refusal> {
+/// The encryption of a new file in this bucket, according to a JSON field.
+pub(crate) fn of_new_file(
+    args: &Args,
+    name: &str,
+    bucket: &Bucket,
+) -> Result<Encryption, ApiError> {
     match of_args(args, name)? {
         None => Ok(bucket.encryption()),
         Some(Setting::Managed) => Ok(Encryption::Managed),
         Some(Setting::Customer(key)) => Ok(Encryption::Customer(key)),
         Some(Setting::Default | Setting::None) if bucket.legacy_encryption => Ok(Encryption::None),
         Some(Setting::Default) => Ok(bucket.encryption()),
-        Some(Setting::None) => Err(guesses::no_encryption(name)),
+        Some(Setting::None) => Err(undocumented::no_encryption(name)),
     }
 }
 
-/// Whether new files are encrypted with B2's key, once the bucket's default is this.
-pub(crate) fn is_default(setting: &Setting, bucket: &Bucket) -> Result<bool, Refusal> {
+/// Whether new files are encrypted with SSE-B2 once this is the bucket's default.
+pub(crate) fn is_default(setting: &Setting, bucket: &Bucket) -> Result<bool, ApiError> {
     match setting {
         Setting::Managed => Ok(true),
         Setting::Default | Setting::None if bucket.legacy_encryption => Ok(false),
         Setting::Default => Ok(true),
-        Setting::None => Err(guesses::no_encryption("defaultServerSideEncryption")),
-        Setting::Customer(_) => Err(Refusal::bad_request(
+        Setting::None => Err(undocumented::no_encryption("defaultServerSideEncryption")),
+        Setting::Customer(_) => Err(ApiError::bad_request(
             "A bucket can't encrypt with a customer key by default",
         )),
     }
 }
 
-/// Whether a field of JSON opens what is stored, be it the source of a copy or the large file of a part.
-pub(crate) fn must_open_with_args(
+/// Requires a JSON field to give access to what is stored: the source of a copy, or the large file
+/// of a part.
+pub(crate) fn require_key_in_args(
     stored: &Encryption,
     args: &Args,
     name: &str,
-) -> Result<(), Refusal> {
+) -> Result<(), ApiError> {
     let setting = of_args(args, name)?;
     match setting {
-        None | Some(Setting::Default) => must_open(stored, None),
-        Some(Setting::Customer(key)) => must_open(stored, Some(&key)),
-        Some(Setting::Managed) => must_agree(stored, &Encryption::Managed, name),
-        Some(Setting::None) => must_agree(stored, &Encryption::None, name),
+        None | Some(Setting::Default) => require_key(stored, None),
+        Some(Setting::Customer(key)) => require_key(stored, Some(&key)),
+        Some(Setting::Managed) => require_same(stored, &Encryption::Managed, name),
+        Some(Setting::None) => require_same(stored, &Encryption::None, name),
     }
 }
 
-/// Whether the headers of an upload open its large file.
-pub(crate) fn must_open_with_headers(stored: &Encryption, head: &Parts) -> Result<(), Refusal> {
+/// Requires the headers of an upload to give access to its large file.
+pub(crate) fn require_key_in_headers(stored: &Encryption, head: &Parts) -> Result<(), ApiError> {
     match of_headers(head)? {
-        None => must_open(stored, None),
-        Some(Encryption::Customer(key)) => must_open(stored, Some(&key)),
-        Some(other) => must_agree(stored, &other, "X-Bz-Server-Side-Encryption"),
+        None => require_key(stored, None),
+        Some(Encryption::Customer(key)) => require_key(stored, Some(&key)),
+        Some(other) => require_same(stored, &other, "X-Bz-Server-Side-Encryption"),
     }
 }
 
-/// What needs no key may be told how it is encrypted, as b2sdk does, but nothing else.
-fn must_agree(stored: &Encryption, said: &Encryption, name: &str) -> Result<(), Refusal> {
+/// Where no key is needed, a request may state the actual encryption, like b2sdk, but no other.
+fn require_same(stored: &Encryption, said: &Encryption, name: &str) -> Result<(), ApiError> {
     if stored == said {
         return Ok(());
     }
-    Err(guesses::other_encryption(name))
+    Err(undocumented::other_encryption(name))
 }
 
-/// Whether what is stored opens with what was given.
-pub(crate) fn must_open(stored: &Encryption, given: Option<&CustomerKey>) -> Result<(), Refusal> {
+/// Requires the key of what is stored, and no other.
+pub(crate) fn require_key(
+    stored: &Encryption,
+    given: Option<&CustomerKey>,
+) -> Result<(), ApiError> {
     match (stored, given) {
-        (Encryption::Customer(key), Some(given)) if key.is_same(given) => Ok(()),
-        (Encryption::Customer(_), Some(_)) => Err(guesses::wrong_customer_key()),
-        (Encryption::Customer(_), None) => Err(Refusal::bad_request(
+        (Encryption::Customer(key), Some(given)) if key.matches(given) => Ok(()),
+        (Encryption::Customer(_), Some(_)) => Err(undocumented::wrong_customer_key()),
+        (Encryption::Customer(_), None) => Err(ApiError::bad_request(
             "The object was stored using a form of Server Side Encryption. The correct parameters \
              must be provided to retrieve the object.",
         )),
-        (_, Some(_)) => Err(guesses::key_without_need()),
+        (_, Some(_)) => Err(undocumented::key_without_need()),
         (_, None) => Ok(()),
     }
 }
 
-fn must_be_aes(algorithm: Option<&str>) -> Result<(), Refusal> {
+fn require_aes(algorithm: Option<&str>) -> Result<(), ApiError> {
     if algorithm == Some(AES256) {
         return Ok(());
     }
-    Err(Refusal::bad_request(format!(
+    Err(ApiError::bad_request(format!(
         "The encryption algorithm must be {AES256}"
     )))
 }

@@ -1,34 +1,35 @@
-//! The fields that each call knows, and what happens to others.
+//! The JSON fields of each call. Others are refused.
 //!
-//! B2 reads JSON with a parser that refuses unknown fields, by reports from the field for some calls ([`REFUSE_UNKNOWN`]);
-//! whether it does in all of them is not known, so for the others it is a
+//! For some calls it is reported that B2 refuses unknown fields ([`REFUSE_UNKNOWN`]). Whether the
+//! others do is not known, so for them it is a
 //! [switch](crate::UndocumentedBehavior::unknown_fields_are_refused).
 //!
-//! Nothing that well-known clients send is refused: b2sdk, the `b2` CLI and rclone run with the switch on in
-//! `tests/real_clients`, and of blazer and Backblaze's TypeScript SDK the types of all requests were read.
+//! Nothing that well-known clients send is refused: b2sdk, the `b2` CLI and rclone run with the
+//! switch on in `tests/real_clients`; the request types of blazer and Backblaze's TypeScript SDK
+//! were read.
 
 use serde_json::{Map, Value};
 
-use crate::args::Args;
-use crate::caller::ApiVersion;
-use crate::guesses;
-use crate::refusal::Refusal;
+use crate::protocol::api_error::ApiError;
+use crate::protocol::args::Args;
+use crate::protocol::undocumented;
+use crate::protocol::version::ApiVersion;
 
-/// The calls of which it is known: `b2_copy_file` and `b2_update_file_retention` were reported in 2026,
-/// `b2_delete_file_version` ("unknown field in …FileNameAndId: accountId") in the first years.
+/// Reported: `b2_copy_file` and `b2_update_file_retention` in 2026, `b2_delete_file_version`
+/// ("unknown field in …FileNameAndId: accountId") in B2's first years.
 const REFUSE_UNKNOWN: [&str; 3] = [
     "b2_copy_file",
     "b2_delete_file_version",
     "b2_update_file_retention",
 ];
 
-/// A field by its name, and what its value is made of.
+/// The name of a field, and its own fields.
 struct Field(&'static str, Inner);
 
-/// What is known of a value's own fields.
+/// The fields of a value.
 #[derive(Clone, Copy)]
 enum Inner {
-    /// It has none, or any: a string, a list of strings, a map of the caller's own.
+    /// None, or any: a string, a list of strings, a map with keys of the caller's choice.
     Any,
     /// An object.
     Of(&'static [Field]),
@@ -38,24 +39,24 @@ enum Inner {
 
 use Inner::{Any, EachOf, Of};
 
-/// Refuses fields that the call doesn't know, where B2 does or `strict` says so.
+/// Refuses unknown fields, for calls that are known to do so, or for all if `strict`.
 pub(crate) fn check(
     call: &str,
     version: ApiVersion,
     body: &Args,
     strict: bool,
-) -> Result<(), Refusal> {
+) -> Result<(), ApiError> {
     if !strict && !REFUSE_UNKNOWN.contains(&call) {
         return Ok(());
     }
-    known(call, version).map_or(Ok(()), |known| check_object(call, body.fields(), known))
+    fields_of(call, version).map_or(Ok(()), |known| check_object(call, body.fields(), known))
 }
 
-fn check_object(place: &str, object: &Map<String, Value>, known: &[Field]) -> Result<(), Refusal> {
+fn check_object(place: &str, object: &Map<String, Value>, known: &[Field]) -> Result<(), ApiError> {
     for (name, value) in object {
         let field = known.iter().find(|Field(known, _)| known == name);
         let Some(Field(_, inner)) = field else {
-            return Err(guesses::unknown_field(place, name));
+            return Err(undocumented::unknown_field(place, name));
         };
         match (inner, value) {
             (Of(known), Value::Object(object)) => check_object(name, object, known)?,
@@ -64,7 +65,7 @@ fn check_object(place: &str, object: &Map<String, Value>, known: &[Field]) -> Re
                     check_object(name, item, known)?;
                 }
             }
-            // what has another type is the call's to refuse
+            // a wrong type is for the call to refuse
             _ => {}
         }
     }
@@ -145,12 +146,15 @@ const NOTIFICATION_RULE: &[Field] = &[
     ),
 ];
 
-/// What a call knows. `None` is a call that is not in this table, which has none: a test holds that.
+/// The fields of a call. `None` for a call without a table, of which there is none: a test checks
+/// that.
 #[rustfmt::skip]
-fn known(call: &str, version: ApiVersion) -> Option<&'static [Field]> {
+fn fields_of(call: &str, version: ApiVersion) -> Option<&'static [Field]> {
     Some(match call {
         "b2_authorize_account" => &[],
-        "b2_cancel_large_file" | "b2_get_file_info" | "b2_get_upload_part_url" => &[Field("fileId", Any)],
+        "b2_cancel_large_file" | "b2_get_file_info" | "b2_get_upload_part_url" => {
+            &[Field("fileId", Any)]
+        }
         "b2_copy_file" => &[
             Field("contentType", Any), Field("destinationBucketId", Any),
             Field("destinationServerSideEncryption", Of(ENCRYPTION)), Field("fileInfo", Any),
@@ -171,7 +175,7 @@ fn known(call: &str, version: ApiVersion) -> Option<&'static [Field]> {
             Field("lifecycleRules", EachOf(LIFECYCLE_RULE)),
             Field("replicationConfiguration", Of(REPLICATION)),
         ],
-        // the one name instead of the other makes a key for all buckets
+        // with the other version's field the key would be for all buckets
         "b2_create_key" if version == ApiVersion::V4 => &[
             Field("accountId", Any), Field("bucketIds", Any), Field("capabilities", Any),
             Field("keyName", Any), Field("namePrefix", Any), Field("validDurationInSeconds", Any),
@@ -251,13 +255,13 @@ fn known(call: &str, version: ApiVersion) -> Option<&'static [Field]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::calls::CALLS;
+    use crate::calls::table::CALLS;
 
     #[test]
-    fn every_call_has_a_table_and_knows_no_field_twice() {
+    fn every_call_has_a_table_without_duplicate_fields() {
         for call in CALLS {
             for version in [ApiVersion::V1, ApiVersion::V4] {
-                let known = known(call.name, version);
+                let known = fields_of(call.name, version);
                 let known = known.unwrap_or_else(|| panic!("{} has no table", call.name));
                 let mut names: Vec<_> = known.iter().map(|Field(name, _)| name).collect();
                 names.sort_unstable();
@@ -272,7 +276,7 @@ mod tests {
         let refused = |call: &str, body: &str, strict| {
             let body = Args::of_json(body.as_bytes()).unwrap();
             let found = check(call, ApiVersion::V4, &body, strict);
-            found.err().map(|refusal| refusal.message)
+            found.err().map(|error| error.message)
         };
         let shape = r#"{"fileRetention": {"isClientAuthorizedToRead": true, "value": {}}}"#;
         let message = "unknown field in fileRetention: isClientAuthorizedToRead";

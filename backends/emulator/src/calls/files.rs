@@ -1,75 +1,79 @@
-//! Single versions: information, hiding, deletion.
+//! `b2_get_file_info`, `b2_hide_file` and `b2_delete_file_version`.
 
 use serde_json::json;
 
-use super::Answer;
-use crate::args::Args;
-use crate::caller::Caller;
-use crate::events::{Happening, Told};
-use crate::guesses;
-use crate::ids::{self, FileKind, Pod};
-use crate::names;
-use crate::refusal::Refusal;
-use crate::shape;
-use crate::state::State;
-use crate::state::encryption::Encryption;
-use crate::state::file::{Kind, Version};
-use crate::state::lock::Lock;
+use super::outcome::Outcome;
+use crate::calls::caller::Caller;
+use crate::calls::response_json;
+use crate::model::encryption::Encryption;
+use crate::model::event::{EventObject, EventType};
+use crate::model::file::{Kind, Version};
+use crate::model::ids::{self, FileKind, Pod};
+use crate::model::lock::Lock;
+use crate::model::names;
+use crate::model::state::State;
+use crate::protocol::api_error::ApiError;
+use crate::protocol::args::Args;
+use crate::protocol::undocumented;
 
 pub(crate) fn get_file_info(
     state: &mut State,
     caller: &Caller,
     args: &Args,
-) -> Result<Answer, Refusal> {
+) -> Result<Outcome, ApiError> {
     let id = args.required("fileId")?;
     if ids::file_id_time(id).is_none() {
-        return Err(Refusal::bad_request(format!("Bad fileId: {id}")));
+        return Err(ApiError::bad_request(format!("Bad fileId: {id}")));
     }
     let found = state
         .version(id)
         .map(|(_, version)| version)
         .filter(|version| !version.is_unfinished());
-    let version = found.ok_or_else(|| Refusal::not_found(format!("File not present: {id}")))?;
-    caller.key.must_reach(&version.bucket_id, &version.name)?;
-    let shape = shape::file(version, &state.account_id, caller, false);
-    Ok(Answer::of(&shape))
+    let version = found.ok_or_else(|| ApiError::not_found(format!("File not present: {id}")))?;
+    caller
+        .key
+        .require_access(&version.bucket_id, &version.name)?;
+    let shape = response_json::file(version, &state.account_id, caller, false);
+    Ok(Outcome::serialized(&shape))
 }
 
 pub(crate) fn hide_file(
     state: &mut State,
     caller: &Caller,
     args: &Args,
-) -> Result<Answer, Refusal> {
+) -> Result<Outcome, ApiError> {
     let bucket_id = args.required("bucketId")?;
     let name = args.required("fileName")?;
-    names::check_file_name(name, &state.settings.guesses)?;
-    caller.key.must_reach(bucket_id, name)?;
+    names::check_file_name(name, &state.settings.undocumented)?;
+    caller.key.require_access(bucket_id, name)?;
     match state.bucket(bucket_id)?.current(name) {
         None => {
             let message = format!("File not present: {name}");
-            return Err(Refusal::new(400, "no_such_file", message));
+            return Err(ApiError::new(400, "no_such_file", message));
         }
         Some(version) if version.is_hide_marker() => {
             let message = format!("File already hidden: {name}");
-            return Err(Refusal::new(400, "already_hidden", message));
+            return Err(ApiError::new(400, "already_hidden", message));
         }
         Some(_) => {}
     }
-    let marker = hide(state, bucket_id, name, Happening::Hide, caller.now)?;
+    let marker = hide(state, bucket_id, name, EventType::Hide, caller.now)?;
     let account = state.account_id.clone();
     let marker = state.version(&marker).map(|(_, marker)| marker);
-    let marker = marker.ok_or_else(|| Refusal::no_such_bucket(bucket_id))?;
-    Ok(Answer::of(&shape::hidden(marker, &account, caller)))
+    let marker = marker.ok_or_else(|| ApiError::no_such_bucket(bucket_id))?;
+    Ok(Outcome::serialized(&response_json::hide_marker(
+        marker, &account, caller,
+    )))
 }
 
-/// Puts a hide marker on top of a name: its id.
+/// Adds a hide marker and returns its id.
 pub(crate) fn hide(
     state: &mut State,
     bucket_id: &str,
     name: &str,
-    happening: Happening,
+    happening: EventType,
     now: u64,
-) -> Result<String, Refusal> {
+) -> Result<String, ApiError> {
     let file_id = state
         .ids
         .file_id(bucket_id, FileKind::SmallOrHidden, Pod::HIDE, now);
@@ -85,8 +89,8 @@ pub(crate) fn hide(
         replication: None,
         kind: Kind::Hide,
     })?;
-    let told = Told::of(marker);
-    state.tell(&told, happening, now);
+    let told = EventObject::of(marker);
+    state.record_event(&told, happening, now);
     Ok(file_id)
 }
 
@@ -94,27 +98,29 @@ pub(crate) fn delete_file_version(
     state: &mut State,
     caller: &Caller,
     args: &Args,
-) -> Result<Answer, Refusal> {
+) -> Result<Outcome, ApiError> {
     let name = args.required("fileName")?;
     let id = args.required("fileId")?;
     let bypass = args.boolean("bypassGovernance")? == Some(true);
     if bypass {
-        caller.key.must("bypassGovernance")?;
+        caller.key.require("bypassGovernance")?;
     }
     if ids::file_id_time(id).is_none() {
-        return Err(Refusal::bad_request(format!("Bad fileId: {id}")));
+        return Err(ApiError::bad_request(format!("Bad fileId: {id}")));
     }
     let found = state.version(id).map(|(_, version)| version);
     let Some(version) = found.filter(|version| version.name == name) else {
-        return Err(Refusal::file_not_present(name, id));
+        return Err(ApiError::file_not_present(name, id));
     };
-    caller.key.must_reach(&version.bucket_id, &version.name)?;
-    if version.stored().is_some() && version.lock.holds(caller.now, bypass) {
-        return Err(guesses::locked());
+    caller
+        .key
+        .require_access(&version.bucket_id, &version.name)?;
+    if version.stored().is_some() && version.lock.prevents_deletion(caller.now, bypass) {
+        return Err(undocumented::locked());
     }
     let is_told = !version.is_unfinished();
     if let Some(deleted) = state.remove(id).filter(|_| is_told) {
-        state.tell(&Told::of(&deleted), Happening::Delete, caller.now);
+        state.record_event(&EventObject::of(&deleted), EventType::Delete, caller.now);
     }
-    Ok(Answer::Json(json!({"fileId": id, "fileName": name})))
+    Ok(Outcome::Json(json!({"fileId": id, "fileName": name})))
 }

@@ -1,34 +1,35 @@
-//! Application keys: create, list, delete.
+//! `b2_create_key`, `b2_list_keys` and `b2_delete_key`.
 
 use std::ops::Bound;
 
 use serde_json::{Value, json};
 
-use super::Answer;
-use crate::args::Args;
-use crate::caller::{ApiVersion, Caller};
-use crate::guesses;
-use crate::ids::Ids;
-use crate::names;
-use crate::refusal::Refusal;
-use crate::shape;
-use crate::state::State;
-use crate::state::key::{CAPABILITIES, Key, NOT_WITH_BUCKETS};
+use super::outcome::Outcome;
+use crate::calls::caller::Caller;
+use crate::calls::response_json;
+use crate::model::ids::Ids;
+use crate::model::key::{ACCOUNT_WIDE_CAPABILITIES, CAPABILITIES, Key};
+use crate::model::names;
+use crate::model::state::State;
+use crate::protocol::api_error::ApiError;
+use crate::protocol::args::Args;
+use crate::protocol::undocumented;
+use crate::protocol::version::ApiVersion;
 
-/// 1000 days, in seconds: validity is less.
-const LONGEST_VALIDITY: i64 = 86_400_000;
+/// 1000 days in seconds. The validity must be less.
+const MAX_VALIDITY: i64 = 86_400_000;
 
 pub(crate) fn create_key(
     state: &mut State,
     caller: &Caller,
     args: &Args,
-) -> Result<Answer, Refusal> {
-    caller.must_be(&state.account_id, args.required("accountId")?)?;
+) -> Result<Outcome, ApiError> {
+    caller.require_account(&state.account_id, args.required("accountId")?)?;
     let name = args.required("keyName")?;
     names::check_key_name(name)?;
     let capabilities = args
         .strings("capabilities")?
-        .ok_or_else(|| guesses::missing_field("capabilities"))?;
+        .ok_or_else(|| undocumented::missing_field("capabilities"))?;
     let buckets = asked_buckets(caller.version, args)?;
     let needs_v4 = buckets.is_some() && caller.version == ApiVersion::V4;
     check_capabilities(&capabilities, buckets.is_some())?;
@@ -37,10 +38,10 @@ pub(crate) fn create_key(
     }
     let expires = match args.integer("validDurationInSeconds")? {
         None => None,
-        Some(seconds) if (1..LONGEST_VALIDITY).contains(&seconds) => {
+        Some(seconds) if (1..MAX_VALIDITY).contains(&seconds) => {
             Some(caller.now + seconds.unsigned_abs() * 1000)
         }
-        Some(other) => return Err(Refusal::out_of_range("validDurationInSeconds", other)),
+        Some(other) => return Err(ApiError::out_of_range("validDurationInSeconds", other)),
     };
     state.keys_created += 1;
     let key = Key {
@@ -54,18 +55,18 @@ pub(crate) fn create_key(
         expires,
         is_master: false,
     };
-    let mut answer = shape::key(&key, &state.account_id, caller.version);
+    let mut answer = response_json::key(&key, &state.account_id, caller.version);
     answer["applicationKey"] = key.secret.clone().into();
     state.add_key(key);
-    Ok(Answer::Json(answer))
+    Ok(Outcome::Json(answer))
 }
 
 pub(crate) fn list_keys(
     state: &mut State,
     caller: &Caller,
     args: &Args,
-) -> Result<Answer, Refusal> {
-    caller.must_be(&state.account_id, args.required("accountId")?)?;
+) -> Result<Outcome, ApiError> {
+    caller.require_account(&state.account_id, args.required("accountId")?)?;
     let count = args.count("maxKeyCount", 100, 10_000)?;
     let start = args.string("startApplicationKeyId")?.unwrap_or("");
     let mut keys = state
@@ -77,10 +78,10 @@ pub(crate) fn list_keys(
     let page: Vec<Value> = keys
         .by_ref()
         .take(count)
-        .map(|key| shape::key(key, &state.account_id, caller.version))
+        .map(|key| response_json::key(key, &state.account_id, caller.version))
         .collect();
     let next = keys.next().map(|key| &key.id);
-    Ok(Answer::Json(
+    Ok(Outcome::Json(
         json!({"keys": page, "nextApplicationKeyId": next}),
     ))
 }
@@ -89,45 +90,45 @@ pub(crate) fn delete_key(
     state: &mut State,
     caller: &Caller,
     args: &Args,
-) -> Result<Answer, Refusal> {
+) -> Result<Outcome, ApiError> {
     let id = args.required("applicationKeyId")?;
     let key = state.keys.get(id).filter(|key| !key.is_master);
     let Some(key) = key else {
         let message = format!("Application key does not exist: {id}");
-        return Err(Refusal::bad_request(message));
+        return Err(ApiError::bad_request(message));
     };
     if caller.version != ApiVersion::V4 && key.needs_v4 {
-        return Err(guesses::not_in_this_version(caller.version));
+        return Err(undocumented::not_in_this_version(caller.version));
     }
-    let answer = shape::key(key, &state.account_id, caller.version);
+    let answer = response_json::key(key, &state.account_id, caller.version);
     state.remove_key(id);
-    Ok(Answer::Json(answer))
+    Ok(Outcome::Json(answer))
 }
 
-/// `bucketIds` since v4, `bucketId` before.
-fn asked_buckets(version: ApiVersion, args: &Args) -> Result<Option<Vec<String>>, Refusal> {
+/// `bucketIds` in v4, `bucketId` before.
+fn asked_buckets(version: ApiVersion, args: &Args) -> Result<Option<Vec<String>>, ApiError> {
     if version != ApiVersion::V4 {
         return Ok(args.string("bucketId")?.map(|id| vec![id.to_owned()]));
     }
     let ids = args.strings("bucketIds")?;
     if ids.as_ref().is_some_and(Vec::is_empty) {
-        return Err(Refusal::bad_request("bucketIds must not be empty"));
+        return Err(ApiError::bad_request("bucketIds must not be empty"));
     }
     Ok(ids)
 }
 
-fn check_capabilities(capabilities: &[String], has_buckets: bool) -> Result<(), Refusal> {
+fn check_capabilities(capabilities: &[String], has_buckets: bool) -> Result<(), ApiError> {
     if capabilities.is_empty() {
-        return Err(Refusal::bad_request("capabilities must not be empty"));
+        return Err(ApiError::bad_request("capabilities must not be empty"));
     }
     for capability in capabilities {
         if !CAPABILITIES.contains(&capability.as_str()) {
             let message = format!("Unknown capability: {capability}");
-            return Err(Refusal::bad_request(message));
+            return Err(ApiError::bad_request(message));
         }
-        if has_buckets && NOT_WITH_BUCKETS.contains(&capability.as_str()) {
+        if has_buckets && ACCOUNT_WIDE_CAPABILITIES.contains(&capability.as_str()) {
             let message = format!("{capability} is not possible with a bucket restriction");
-            return Err(Refusal::bad_request(message));
+            return Err(ApiError::bad_request(message));
         }
     }
     Ok(())

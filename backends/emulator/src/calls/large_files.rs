@@ -1,4 +1,4 @@
-//! Large files: start, finish, cancel, and what is under way.
+//! Large files: starting, finishing, canceling and listing them and their parts.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -7,31 +7,33 @@ use http::HeaderValue;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::outcome::Outcome;
+use super::response_json::{self, File};
 use super::target::NewFile;
-use super::{Answer, encryption, lock, replication};
-use crate::args::Args;
-use crate::blob::Content;
-use crate::caller::Caller;
-use crate::content_type;
-use crate::events::{Happening, Told};
-use crate::guesses;
-use crate::hex::hex_digits;
-use crate::ids::{self, FileKind};
-use crate::names;
-use crate::refusal::Refusal;
-use crate::shape::{self, File};
-use crate::state::State;
-use crate::state::file::{Kind, Part, Stored, Version};
+use super::{encryption, lock, replication};
+use crate::behavior;
+use crate::calls::caller::Caller;
+use crate::content::Content;
+use crate::model::event::{EventObject, EventType};
+use crate::model::file::{Kind, Part, Stored, Version};
+use crate::model::ids::{self, FileKind};
+use crate::model::names;
+use crate::model::state::State;
+use crate::protocol::api_error::ApiError;
+use crate::protocol::args::Args;
+use crate::protocol::content_type;
+use crate::protocol::hex::hex_digits;
+use crate::protocol::undocumented;
 
 pub(crate) fn start_large_file(
     state: &mut State,
     caller: &Caller,
     args: &Args,
-) -> Result<Answer, Refusal> {
+) -> Result<Outcome, ApiError> {
     let bucket_id = args.required("bucketId")?;
     let name = args.required("fileName")?;
-    names::check_file_name(name, &state.settings.guesses)?;
-    caller.key.must_reach(bucket_id, name)?;
+    names::check_file_name(name, &state.settings.undocumented)?;
+    caller.key.require_access(bucket_id, name)?;
     let bucket = state.bucket(bucket_id)?;
     let content_type = check_content_type(args.required("contentType")?)?;
     let uploaded = match args.value("customUploadTimestamp") {
@@ -57,25 +59,27 @@ pub(crate) fn start_large_file(
     let account = state.account_id.clone();
     let version = file.into_version(file_id, Kind::Unfinished(BTreeMap::new()));
     let version = state.insert(version)?;
-    Ok(Answer::of(&shape::unfinished(version, &account, caller)))
+    Ok(Outcome::serialized(&response_json::unfinished(
+        version, &account, caller,
+    )))
 }
 
 pub(crate) fn finish_large_file(
     state: &mut State,
     caller: &Caller,
     args: &Args,
-) -> Result<Answer, Refusal> {
+) -> Result<Outcome, ApiError> {
     let id = args.required("fileId")?;
     let named = args
         .strings("partSha1Array")?
-        .ok_or_else(|| guesses::missing_field("partSha1Array"))?;
+        .ok_or_else(|| undocumented::missing_field("partSha1Array"))?;
     let least = state.settings.absolute_minimum_part_size;
     let parts = unfinished(state, caller, id)?.parts();
     let parts = parts.ok_or_else(|| no_active_upload(id))?;
     check_parts(parts, &named, least)?;
     let content = Content::joined(parts.values().map(|part| &part.content));
-    if content.len() > guesses::LARGEST_FILE {
-        return Err(guesses::upload_too_large(content.len()));
+    if content.len() > behavior::MAX_FILE {
+        return Err(undocumented::upload_too_large(content.len()));
     }
     let finished = Kind::File(Stored {
         content,
@@ -92,9 +96,9 @@ pub(crate) fn finish_large_file(
     let version = state
         .finish(id, finished)
         .ok_or_else(|| no_active_upload(id))?;
-    let answer = Answer::of(&shape::file(version, &account, caller, false));
-    let told = Told::of(version);
-    state.tell(&told, Happening::MultipartUpload, caller.now);
+    let answer = Outcome::serialized(&response_json::file(version, &account, caller, false));
+    let told = EventObject::of(version);
+    state.record_event(&told, EventType::MultipartUpload, caller.now);
     Ok(answer)
 }
 
@@ -102,11 +106,11 @@ pub(crate) fn cancel_large_file(
     state: &mut State,
     caller: &Caller,
     args: &Args,
-) -> Result<Answer, Refusal> {
+) -> Result<Outcome, ApiError> {
     let id = args.required("fileId")?;
     unfinished(state, caller, id)?;
     let cancelled = state.remove(id).ok_or_else(|| no_active_upload(id))?;
-    Ok(Answer::Json(json!({
+    Ok(Outcome::Json(json!({
         "accountId": state.account_id,
         "bucketId": cancelled.bucket_id,
         "fileId": cancelled.file_id,
@@ -118,11 +122,11 @@ pub(crate) fn list_parts(
     state: &mut State,
     caller: &Caller,
     args: &Args,
-) -> Result<Answer, Refusal> {
+) -> Result<Outcome, ApiError> {
     let id = args.required("fileId")?;
     let count = args.count("maxPartCount", 100, 1000)?;
     let start = match args.integer("startPartNumber")? {
-        // 0 is what the most used client for Node sends
+        // backblaze-b2, the most used client for Node, always sends 0
         None | Some(0) => 1,
         Some(number) => check_part_number(u64::try_from(number).ok())?,
     };
@@ -133,25 +137,27 @@ pub(crate) fn list_parts(
         .by_ref()
         .take(count)
         .map(|(number, part)| {
-            let mut shape = shape::part_with_checksum(id, *number, part);
-            // recorded: whole seconds here, milliseconds when the part is uploaded
+            let mut shape = response_json::part_with_checksum(id, *number, part);
+            // recorded: seconds here, milliseconds in the response to the upload
             shape["uploadTimestamp"] = (part.uploaded / 1000 * 1000).into();
             shape
         })
         .collect();
     let next = rest.next().map(|(number, _)| number);
-    Ok(Answer::Json(json!({"nextPartNumber": next, "parts": page})))
+    Ok(Outcome::Json(
+        json!({"nextPartNumber": next, "parts": page}),
+    ))
 }
 
 pub(crate) fn list_unfinished_large_files(
     state: &mut State,
     caller: &Caller,
     args: &Args,
-) -> Result<Answer, Refusal> {
+) -> Result<Outcome, ApiError> {
     let bucket_id = args.required("bucketId")?;
     let count = args.count("maxFileCount", 100, 100)?;
     let prefix = args.string("namePrefix")?.unwrap_or("");
-    let only = caller.reaches_of_listing(bucket_id, prefix)?;
+    let only = caller.listing_prefix(bucket_id, prefix)?;
     let bucket = state.bucket(bucket_id)?;
     let start = match args.string("startFileId")? {
         None => (0, 0),
@@ -165,60 +171,62 @@ pub(crate) fn list_unfinished_large_files(
     let page = files
         .by_ref()
         .take(count)
-        .map(|version| shape::unfinished(version, &state.account_id, caller))
+        .map(|version| response_json::unfinished(version, &state.account_id, caller))
         .collect();
-    Ok(Answer::of(&Unfinished {
+    Ok(Outcome::serialized(&Unfinished {
         files: page,
         next_file_id: files.next().map(|version| version.file_id.as_str()),
         next_file_name: None,
     }))
 }
 
-/// What `b2_list_unfinished_large_files` answers.
+/// The response of `b2_list_unfinished_large_files`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Unfinished<'a> {
     files: Vec<File<'a>>,
     next_file_id: Option<&'a str>,
-    /// Never set.
+    /// Always null.
     next_file_name: Option<&'a str>,
 }
 
-/// Where a listing that starts with this id starts: at it, or after where it would be.
-fn first_from(state: &State, bucket_id: &str, id: &str) -> Result<(u64, u64), Refusal> {
+/// Where a listing with this start id begins: at the file, or after the position it would have.
+fn first_from(state: &State, bucket_id: &str, id: &str) -> Result<(u64, u64), ApiError> {
     let Some(time) = ids::file_id_time(id) else {
         let message = format!("Invalid startFileId: {id}");
-        return Err(Refusal::new(400, "invalid_file_id", message));
+        return Err(ApiError::new(400, "invalid_file_id", message));
     };
     let known = state.files.get(id).filter(|(at, _)| at == bucket_id);
     Ok(known.map_or((time, 0), |(_, place)| place.age()))
 }
 
-/// The unfinished large file of this id, if the caller's key reaches it.
+/// The unfinished large file with this id, if the caller has access.
 pub(crate) fn unfinished<'a>(
     state: &'a State,
     caller: &Caller,
     id: &str,
-) -> Result<&'a Version, Refusal> {
+) -> Result<&'a Version, ApiError> {
     if ids::file_id_time(id).is_none() {
-        return Err(Refusal::bad_request(format!("Invalid fileId: {id}")));
+        return Err(ApiError::bad_request(format!("Invalid fileId: {id}")));
     }
     let found = state.version(id).map(|(_, version)| version);
     let version = found
         .filter(|version| version.is_unfinished())
         .ok_or_else(|| no_active_upload(id))?;
-    caller.key.must_reach(&version.bucket_id, &version.name)?;
+    caller
+        .key
+        .require_access(&version.bucket_id, &version.name)?;
     Ok(version)
 }
 
-/// Adds a part, in place of an earlier one with its number.
+/// Adds a part, or replaces the one with its number.
 pub(crate) fn put_part(
     state: &mut State,
     caller: &Caller,
     id: &str,
     number: u64,
     part: Part,
-) -> Result<(), Refusal> {
+) -> Result<(), ApiError> {
     unfinished(state, caller, id)?;
     if state.put_part(id, number, part) {
         Ok(())
@@ -227,67 +235,74 @@ pub(crate) fn put_part(
     }
 }
 
-/// Part numbers are 1 to 10000.
-pub(crate) fn check_part_number(number: Option<u64>) -> Result<u64, Refusal> {
+/// Requires a part number from 1 to 10000.
+pub(crate) fn check_part_number(number: Option<u64>) -> Result<u64, ApiError> {
     number
         .filter(|number| (1..=10_000).contains(number))
-        .ok_or_else(|| Refusal::bad_request("Part number must be between 1 and 10000"))
+        .ok_or_else(|| ApiError::bad_request("Part number must be between 1 and 10000"))
 }
 
-/// A content type must be fit for a header.
-pub(crate) fn check_content_type(content_type: &str) -> Result<&str, Refusal> {
+/// Requires a content type that is a valid header value.
+pub(crate) fn check_content_type(content_type: &str) -> Result<&str, ApiError> {
     if content_type.is_empty() || HeaderValue::from_str(content_type).is_err() {
         let message = format!("Invalid contentType: {content_type}");
-        return Err(Refusal::bad_request(message));
+        return Err(ApiError::bad_request(message));
     }
     Ok(content_type)
 }
 
-/// The time that an upload wants to have begun, if the account may say so; `None` is none that could be read.
+/// A custom upload timestamp, if the account may use one; `None` if it could not be parsed.
 pub(crate) fn custom_timestamp(
     time: Option<i64>,
     state: &State,
     caller: &Caller,
-) -> Result<u64, Refusal> {
+) -> Result<u64, ApiError> {
     if !state.settings.custom_timestamps {
         let message = "Custom upload timestamps are not allowed for this account";
-        return Err(Refusal::new(400, "custom_timestamp_not_allowed", message));
+        return Err(ApiError::new(400, "custom_timestamp_not_allowed", message));
     }
     time.and_then(|time| u64::try_from(time).ok())
         .filter(|time| *time <= caller.now)
         .ok_or_else(|| {
             let message = "The custom upload timestamp must be a number and not in the future";
-            Refusal::new(400, "custom_timestamp_invalid", message)
+            ApiError::new(400, "custom_timestamp_invalid", message)
         })
 }
 
-fn no_active_upload(id: &str) -> Refusal {
-    Refusal::bad_request(format!("No active upload for: {id}"))
+fn no_active_upload(id: &str) -> ApiError {
+    ApiError::bad_request(format!("No active upload for: {id}"))
 }
 
-fn check_parts(parts: &BTreeMap<u64, Part>, named: &[String], least: u64) -> Result<(), Refusal> {
+fn check_parts(parts: &BTreeMap<u64, Part>, named: &[String], least: u64) -> Result<(), ApiError> {
     if named.len() < 2 {
-        return Err(Refusal::bad_request(
+        return Err(ApiError::bad_request(
             "large files must have at least 2 parts",
         ));
     }
     for (number, sha1) in (1_u64..).zip(named) {
         let Some(part) = parts.get(&number) else {
             let message = format!("Part number {number} has not been uploaded");
-            return Err(Refusal::new(400, "missing_part", message));
+            return Err(ApiError::new(400, "missing_part", message));
         };
         if hex_digits(sha1, 40).as_ref() != Some(&part.sha1.hex) {
             let message = format!("Sha1 of part number {number} does not match");
-            return Err(Refusal::new(400, "part_sha1_mismatch", message));
+            return Err(ApiError::new(400, "part_sha1_mismatch", message));
         }
     }
     if parts.len() > named.len() {
-        return Err(guesses::more_parts_than_named(parts.len(), named.len()));
+        return Err(undocumented::more_parts_than_named(
+            parts.len(),
+            named.len(),
+        ));
     }
     let last = named.len() as u64;
     for (number, part) in parts.range(..last) {
         if part.content.len() < least {
-            return Err(guesses::part_too_small(*number, part.content.len(), least));
+            return Err(undocumented::part_too_small(
+                *number,
+                part.content.len(),
+                least,
+            ));
         }
     }
     Ok(())

@@ -1,34 +1,39 @@
-//! `b2_list_file_names` and `b2_list_file_versions`: prefix, delimiter, cursors.
+//! `b2_list_file_names` and `b2_list_file_versions`: prefix, delimiter and cursor.
 
 use std::ops::Bound;
 
 use serde::Serialize;
 
-use super::Answer;
-use crate::args::Args;
-use crate::caller::Caller;
-use crate::guesses::{self, Cursor};
-use crate::ids;
-use crate::refusal::Refusal;
-use crate::shape::{self, File};
-use crate::state::State;
-use crate::state::bucket::{Bucket, Place};
-use crate::state::file::Version;
+use super::outcome::Outcome;
+use super::response_json::{self, File};
+use crate::behavior::Cursor;
+use crate::calls::caller::Caller;
+use crate::model::bucket::{Bucket, VersionPosition};
+use crate::model::file::Version;
+use crate::model::ids;
+use crate::model::state::State;
+use crate::protocol::api_error::ApiError;
+use crate::protocol::args::Args;
+use crate::protocol::undocumented;
 
 pub(crate) fn list_file_names(
     state: &mut State,
     caller: &Caller,
     args: &Args,
-) -> Result<Answer, Refusal> {
-    let (bucket, mut query) = common(state, caller, args)?;
+) -> Result<Outcome, ApiError> {
+    let (bucket, mut query) = parameters(state, caller, args)?;
     if let Some(name) = args.string("startFileName")? {
-        query.start = Place::first_of(name);
+        query.start = VersionPosition::first_of(name);
     }
-    let scan = state.settings.guesses.names_scanned_per_page;
+    let scan = state.settings.undocumented.names_scanned_per_page;
     let page = page(bucket, &query, Mode::Names, scan);
     let next = page.next.as_ref().map(|next| {
-        match (next, state.settings.guesses.cursor, page.entries.last()) {
-            // as seen in the field, also where that is within a folder
+        match (
+            next,
+            state.settings.undocumented.cursor,
+            page.entries.last(),
+        ) {
+            // as seen, also inside a folder
             (Next::Unscanned { last, .. }, ..) => format!("{last} "),
             (Next::Entry(_), Cursor::LastNameAndSpace, Some(Entry::File(last))) => {
                 format!("{} ", last.name)
@@ -36,8 +41,8 @@ pub(crate) fn list_file_names(
             (Next::Entry(next), ..) => next.name().to_owned(),
         }
     });
-    Ok(Answer::of(&Names {
-        files: shown(&page, bucket, state, caller),
+    Ok(Outcome::serialized(&Names {
+        files: json(&page, bucket, state, caller),
         next_file_name: next.as_deref(),
     }))
 }
@@ -46,26 +51,26 @@ pub(crate) fn list_file_versions(
     state: &mut State,
     caller: &Caller,
     args: &Args,
-) -> Result<Answer, Refusal> {
-    let (bucket, mut query) = common(state, caller, args)?;
+) -> Result<Outcome, ApiError> {
+    let (bucket, mut query) = parameters(state, caller, args)?;
     query.start = match (args.string("startFileName")?, args.string("startFileId")?) {
-        (None, Some(_)) => return Err(guesses::start_id_without_name()),
+        (None, Some(_)) => return Err(undocumented::start_id_without_name()),
         (None, None) => query.start,
-        (Some(name), None) => Place::first_of(name),
-        (Some(name), Some(id)) => pair(state, bucket, name, id)?,
+        (Some(name), None) => VersionPosition::first_of(name),
+        (Some(name), Some(id)) => position_of(state, bucket, name, id)?,
     };
-    let scan = state.settings.guesses.names_scanned_per_page;
+    let scan = state.settings.undocumented.names_scanned_per_page;
     let page = page(bucket, &query, Mode::Versions, scan);
-    // the first version inside a folder stands for the folder: it has an id, and folds into it again
+    // the first version in a folder is its cursor: it has an id, and groups into the folder again
     let next = page.next.as_ref().map(Next::version);
-    Ok(Answer::of(&Versions {
-        files: shown(&page, bucket, state, caller),
+    Ok(Outcome::serialized(&Versions {
+        files: json(&page, bucket, state, caller),
         next_file_id: next.map(|version| version.file_id.as_str()),
         next_file_name: next.map(|version| version.name.as_str()),
     }))
 }
 
-/// What `b2_list_file_names` answers.
+/// The response of `b2_list_file_names`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Names<'a> {
@@ -73,7 +78,7 @@ struct Names<'a> {
     next_file_name: Option<&'a str>,
 }
 
-/// What `b2_list_file_versions` answers.
+/// The response of `b2_list_file_versions`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Versions<'a> {
@@ -82,35 +87,35 @@ struct Versions<'a> {
     next_file_name: Option<&'a str>,
 }
 
-/// What a listing asks for.
+/// The parameters of a listing.
 struct Query<'a> {
     prefix: &'a str,
-    /// What the names must begin with besides.
+    /// A further prefix that names must have.
     only: &'a str,
     delimiter: Option<&'a str>,
-    start: Place,
+    start: VersionPosition,
     count: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mode {
-    /// The current version of each name that is visible.
+    /// The current version of each name that is not hidden.
     Names,
-    /// Everything.
+    /// All versions.
     Versions,
 }
 
-/// One page, and what comes after it.
+/// A page, and what follows it.
 struct Page<'a> {
     entries: Vec<Entry<'a>>,
     next: Option<Next<'a>>,
 }
 
-/// Why a page ends before the listing does.
+/// Why a page ends before the listing.
 enum Next<'a> {
-    /// It is full, and this is the entry after it.
+    /// It is full; this is the next entry.
     Entry(Entry<'a>),
-    /// As many names as may be were looked at.
+    /// It has scanned the maximum number of names.
     Unscanned { last: &'a str, version: &'a Version },
 }
 
@@ -154,59 +159,65 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// What both listings take, checked.
-fn common<'a>(
+/// The parameters that both listings have.
+fn parameters<'a>(
     state: &'a State,
     caller: &'a Caller,
     args: &'a Args,
-) -> Result<(&'a Bucket, Query<'a>), Refusal> {
+) -> Result<(&'a Bucket, Query<'a>), ApiError> {
     let bucket_id = args.required("bucketId")?;
     if !ids::is_bucket_id(bucket_id) {
         let message = format!("Invalid bucketId: {bucket_id}");
-        return Err(Refusal::new(400, "invalid_bucket_id", message));
+        return Err(ApiError::new(400, "invalid_bucket_id", message));
     }
     let prefix = args.string("prefix")?.unwrap_or("");
     let query = Query {
         prefix,
-        only: caller.reaches_of_listing(bucket_id, prefix)?,
+        only: caller.listing_prefix(bucket_id, prefix)?,
         delimiter: args.string("delimiter")?,
-        start: Place::first_of(""),
+        start: VersionPosition::first_of(""),
         count: args.count("maxFileCount", 100, 10_000)?,
     };
     Ok((state.bucket(bucket_id)?, query))
 }
 
-/// The place of a name-and-id pair; if there is none, where it would be by the time in the id.
-fn pair(state: &State, bucket: &Bucket, name: &str, id: &str) -> Result<Place, Refusal> {
+/// The position of a name and id; if there is none, the one it would have according to the
+/// timestamp in the id.
+fn position_of(
+    state: &State,
+    bucket: &Bucket,
+    name: &str,
+    id: &str,
+) -> Result<VersionPosition, ApiError> {
     let Some(time) = ids::file_id_time(id) else {
         let message = format!("Invalid startFileId: {id}");
-        return Err(Refusal::new(400, "invalid_file_id", message));
+        return Err(ApiError::new(400, "invalid_file_id", message));
     };
     let known = state.files.get(id);
     let known = known.filter(|(at, place)| *at == bucket.id && place.name == name);
     Ok(known.map_or_else(
-        || Place::new(name, time, u64::MAX),
+        || VersionPosition::new(name, time, u64::MAX),
         |(_, place)| place.clone(),
     ))
 }
 
-/// `scan` is how many names may be looked at, if that is limited: then each counts, also those within one folder.
+/// `scan` limits how many names are scanned, including each one inside a folder.
 fn page<'a>(bucket: &'a Bucket, query: &Query<'_>, mode: Mode, scan: Option<u64>) -> Page<'a> {
     let mut entries: Vec<Entry<'a>> = Vec::new();
     let mut scanned: Option<&str> = None;
     let mut left = scan.map(|names| names.max(1));
-    let first = Place::first_of(query.prefix.max(query.only)).max(query.start.clone());
+    let first = VersionPosition::first_of(query.prefix.max(query.only)).max(query.start.clone());
     let mut from = Bound::Included(first);
     while let Some((place, version)) = bucket.first_from(from) {
         if !version.name.starts_with(query.prefix) {
             break;
         }
         if !version.name.starts_with(query.only) {
-            from = Bound::Excluded(Place::after_all_of(&version.name));
+            from = Bound::Excluded(VersionPosition::after_all_of(&version.name));
             continue;
         }
         match &mut left {
-            // the versions of a name are one name, where names are listed
+            // listing names, all versions of a name count once
             Some(_) if mode == Mode::Names && scanned == Some(&version.name) => {}
             Some(0) => {
                 let last = scanned.unwrap_or(&version.name);
@@ -217,25 +228,30 @@ fn page<'a>(bucket: &'a Bucket, query: &Query<'_>, mode: Mode, scan: Option<u64>
             None => {}
         }
         scanned = Some(&version.name);
-        // A name is judged by its first version that is not an unfinished large file.
+        // the first version of a name that is no unfinished large file decides
         if mode == Mode::Names && version.is_unfinished() {
             from = Bound::Excluded(place.clone());
             continue;
         }
         if mode == Mode::Names && version.is_hide_marker() {
-            from = Bound::Excluded(Place::after_all_of(&version.name));
+            from = Bound::Excluded(VersionPosition::after_all_of(&version.name));
             continue;
         }
         let entry = Entry::of(version, query);
-        let is_same_folder = |last: &Entry<'_>| matches!((last, &entry), (Entry::Folder(a, _), Entry::Folder(b, _)) if a == b);
+        let is_same_folder = |last: &Entry<'_>| match (last, &entry) {
+            (Entry::Folder(last, _), Entry::Folder(folder, _)) => last == folder,
+            _ => false,
+        };
         from = match &entry {
-            // Only names that go on with the very last character are left to be looked at one by one.
+            // only names that continue with the very last character need to be scanned one by one
             Entry::Folder(name, _)
                 if scan.is_none() && !entries.last().is_some_and(is_same_folder) =>
             {
-                Bound::Included(Place::first_of(&format!("{name}{}", char::MAX)))
+                Bound::Included(VersionPosition::first_of(&format!("{name}{}", char::MAX)))
             }
-            _ if mode == Mode::Names => Bound::Excluded(Place::after_all_of(&version.name)),
+            _ if mode == Mode::Names => {
+                Bound::Excluded(VersionPosition::after_all_of(&version.name))
+            }
             _ => Bound::Excluded(place.clone()),
         };
         if entries.last().is_some_and(is_same_folder) {
@@ -253,15 +269,15 @@ fn page<'a>(bucket: &'a Bucket, query: &Query<'_>, mode: Mode, scan: Option<u64>
     }
 }
 
-fn shown<'a>(
+fn json<'a>(
     page: &Page<'a>,
     bucket: &'a Bucket,
     state: &'a State,
     caller: &Caller,
 ) -> Vec<File<'a>> {
     let shape = |entry: &Entry<'a>| match entry {
-        Entry::File(version) => shape::file(version, &state.account_id, caller, false),
-        Entry::Folder(name, _) => shape::folder(name, bucket, &state.account_id, caller),
+        Entry::File(version) => response_json::file(version, &state.account_id, caller, false),
+        Entry::Folder(name, _) => response_json::folder(name, bucket, &state.account_id, caller),
     };
     page.entries.iter().map(shape).collect()
 }

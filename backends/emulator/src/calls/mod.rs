@@ -1,141 +1,27 @@
-//! The calls, one file for each family. To add one: write `fn(&mut State, &Caller, &Args) -> Result<Answer, Refusal>`
-//! in its family's file and put a line into [`CALLS`].
-//!
-//! B2 takes all of them by `GET` with a query and by `POST` with JSON. Uploads come in by their own URLs
-//! ([`upload`]), downloads by name by theirs ([`download`]).
+//! What each call does. Start at [`table`].
 
 pub(crate) mod account;
 pub(crate) mod buckets;
+pub(crate) mod caller;
 pub(crate) mod copy;
 pub(crate) mod cors;
 pub(crate) mod download;
+pub(crate) mod download_authorization;
 pub(crate) mod encryption;
 pub(crate) mod fields;
 pub(crate) mod files;
-pub(crate) mod grants;
 pub(crate) mod keys;
 pub(crate) mod large_files;
 pub(crate) mod listing;
 pub(crate) mod lock;
 pub(crate) mod notifications;
+pub(crate) mod outcome;
 pub(crate) mod replication;
+pub(crate) mod response_json;
 mod rules;
 mod settings;
+mod store;
+pub(crate) mod table;
 pub(crate) mod target;
+pub(crate) mod ticket;
 pub(crate) mod upload;
-
-use std::fmt;
-
-use serde::Serialize;
-use serde_json::Value;
-
-use crate::args::Args;
-use crate::caller::Caller;
-use crate::refusal::Refusal;
-use crate::reply::Reply;
-use crate::state::State;
-
-/// Every call that goes to `/b2api/v{N}/{name}`.
-#[rustfmt::skip]
-pub(crate) const CALLS: &[Call] = &[
-    Call::new("b2_authorize_account", Auth::Basic, account::authorize_account),
-    Call::new("b2_cancel_large_file", Auth::Needs("writeFiles"), large_files::cancel_large_file),
-    Call::new("b2_copy_file", Auth::Needs("writeFiles"), copy::copy_file),
-    Call::new("b2_copy_part", Auth::Needs("writeFiles"), copy::copy_part),
-    Call::new("b2_create_bucket", Auth::Needs("writeBuckets"), buckets::create_bucket),
-    Call::new("b2_create_key", Auth::Needs("writeKeys"), keys::create_key),
-    Call::new("b2_delete_bucket", Auth::Needs("deleteBuckets"), buckets::delete_bucket),
-    Call::new("b2_delete_file_version", Auth::Needs("deleteFiles"), files::delete_file_version),
-    Call::new("b2_delete_key", Auth::Needs("deleteKeys"), keys::delete_key),
-    Call::new(download::BY_ID, Auth::Optional, download::by_id),
-    Call::new("b2_finish_large_file", Auth::Needs("writeFiles"), large_files::finish_large_file),
-    Call::new("b2_get_bucket_notification_rules", Auth::Needs("readBucketNotifications"), notifications::get_bucket_notification_rules),
-    Call::new("b2_get_download_authorization", Auth::Needs("shareFiles"), grants::get_download_authorization),
-    Call::new("b2_get_file_info", Auth::Needs("readFiles"), files::get_file_info),
-    Call::new("b2_get_upload_part_url", Auth::Needs("writeFiles"), upload::get_upload_part_url),
-    Call::new("b2_get_upload_url", Auth::Needs("writeFiles"), upload::get_upload_url),
-    Call::new("b2_hide_file", Auth::Needs("writeFiles"), files::hide_file),
-    Call::new("b2_list_buckets", Auth::Needs("listBuckets"), buckets::list_buckets),
-    Call::new("b2_list_file_names", Auth::Needs("listFiles"), listing::list_file_names),
-    Call::new("b2_list_file_versions", Auth::Needs("listFiles"), listing::list_file_versions),
-    Call::new("b2_list_keys", Auth::Needs("listKeys"), keys::list_keys),
-    Call::new("b2_list_parts", Auth::Needs("writeFiles"), large_files::list_parts),
-    Call::new("b2_list_unfinished_large_files", Auth::Needs("listFiles"), large_files::list_unfinished_large_files),
-    Call::new("b2_set_bucket_notification_rules", Auth::Needs("writeBucketNotifications"), notifications::set_bucket_notification_rules),
-    Call::new("b2_start_large_file", Auth::Needs("writeFiles"), large_files::start_large_file),
-    Call::new("b2_update_bucket", Auth::Needs("writeBuckets"), buckets::update_bucket),
-    Call::new("b2_update_file_legal_hold", Auth::Token, lock::update_file_legal_hold),
-    Call::new("b2_update_file_retention", Auth::Token, lock::update_file_retention),
-];
-
-/// One call.
-pub(crate) struct Call {
-    pub(crate) name: &'static str,
-    pub(crate) auth: Auth,
-    pub(crate) run: Run,
-}
-
-/// What a call does. It is authorized already, as far as its [`Auth`] goes; which buckets and names the key reaches is
-/// for the call to ask.
-pub(crate) type Run = fn(&mut State, &Caller, &Args) -> Result<Answer, Refusal>;
-
-/// How a call is authorized.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Auth {
-    /// By a key.
-    Basic,
-    /// By an account token whose key has this capability.
-    Needs(&'static str),
-    /// By an account token; the capability is for the call to ask.
-    Token,
-    /// By an account token, or not at all where the bucket is public: the call asks.
-    Optional,
-}
-
-/// What a call comes to.
-#[derive(Debug)]
-pub(crate) enum Answer {
-    Json(Value),
-    Reply(Reply),
-    /// Bytes must be hashed first.
-    Rehash(Box<copy::CopyTicket>),
-}
-
-impl Answer {
-    /// A shape whose fields are in B2's order.
-    pub(crate) fn of(shape: &impl Serialize) -> Self {
-        Self::Reply(Reply::shape(shape))
-    }
-}
-
-/// The call of this name.
-pub(crate) fn find(name: &str) -> Option<&'static Call> {
-    CALLS.iter().find(|call| call.name == name)
-}
-
-/// Whether the call of this name is a download.
-pub(crate) fn is_download(name: &str) -> bool {
-    name == download::BY_ID || name == download::BY_NAME
-}
-
-/// Whether requests are counted by this name.
-pub(crate) fn is_call(name: &str) -> bool {
-    find(name).is_some() || name == download::BY_NAME || upload::is_upload(name)
-}
-
-impl Call {
-    const fn new(name: &'static str, auth: Auth, run: Run) -> Self {
-        Self { name, auth, run }
-    }
-
-    /// Whether it answers with the bytes of a file: then `HEAD` is allowed, and ranges.
-    pub(crate) fn is_download(&self) -> bool {
-        self.name == download::BY_ID
-    }
-}
-
-impl fmt::Debug for Call {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name)
-    }
-}

@@ -1,21 +1,22 @@
-//! Replication: the configuration of a bucket, checked and kept, and the files that wait for it. The emulator replicates
-//! nothing, so they wait for ever.
+//! Replication: a bucket's configuration is checked and stored, and files wait for it. The emulator
+//! replicates nothing, so they stay `pending`.
 
 use serde_json::{Map, Value, json};
 
-use crate::args::Args;
-use crate::refusal::Refusal;
-use crate::state::State;
-use crate::state::bucket::Bucket;
-use crate::state::encryption::Encryption;
-use crate::state::file::{Replication, Version};
+use crate::model::bucket::Bucket;
+use crate::model::encryption::Encryption;
+use crate::model::file::{Replication, Version};
+use crate::model::state::State;
+use crate::protocol::api_error::ApiError;
+use crate::protocol::args::Args;
 
 const SOURCE: &str = "asReplicationSource";
 const DESTINATION: &str = "asReplicationDestination";
-const MOST_RULES: usize = 2;
+const MAX_RULES: usize = 2;
 
-/// The configuration in a request: `None` if it doesn't speak of it, JSON's null if it takes the configuration away.
-pub(crate) fn of_args(args: &Args) -> Result<Option<Value>, Refusal> {
+/// The configuration in a request: `None` if the field is missing, JSON's null if the configuration
+/// is removed.
+pub(crate) fn of_args(args: &Args) -> Result<Option<Value>, ApiError> {
     let Some(given) = args.object("replicationConfiguration")? else {
         return Ok(None);
     };
@@ -28,23 +29,23 @@ pub(crate) fn of_args(args: &Args) -> Result<Option<Value>, Refusal> {
     Ok(Some(json!({SOURCE: source, DESTINATION: destination})))
 }
 
-/// Whether a bucket with this configuration sends its files elsewhere.
+/// Whether a bucket with this configuration is a source.
 pub(crate) fn is_source(configuration: &Value) -> bool {
     configuration
         .get(SOURCE)
         .is_some_and(|source| !source.is_null())
 }
 
-/// What a new file of this name in this bucket has to do with replication.
+/// The replication status of a new file.
 pub(crate) fn of_new_file(
     bucket: &Bucket,
     name: &str,
     encryption: &Encryption,
 ) -> Option<Replication> {
-    waits(bucket, name, encryption, |_| true).then_some(Replication::Pending)
+    is_pending(bucket, name, encryption, |_| true).then_some(Replication::Pending)
 }
 
-/// The rules of a bucket are new: existing files wait too, where a rule includes them.
+/// After new rules: existing files are pending as well, where a rule includes them.
 pub(crate) fn include_existing(state: &mut State, bucket_id: &str) {
     let Some(bucket) = state.buckets.get(bucket_id) else {
         return;
@@ -53,7 +54,7 @@ pub(crate) fn include_existing(state: &mut State, bucket_id: &str) {
     let begins_to_wait = |version: &&Version| {
         version.replication.is_none()
             && version.stored().is_some()
-            && waits(bucket, &version.name, &version.encryption, includes)
+            && is_pending(bucket, &version.name, &version.encryption, includes)
     };
     let versions = bucket.versions.values().filter(begins_to_wait);
     let ids: Vec<String> = versions.map(|version| version.file_id.clone()).collect();
@@ -64,8 +65,9 @@ pub(crate) fn include_existing(state: &mut State, bucket_id: &str) {
     }
 }
 
-/// Whether an enabled rule of this kind wants the file. The CLI's tests see that files with a customer's key have no status.
-fn waits(
+/// Whether an enabled rule covers the file. The CLI's tests show that files with SSE-C have no
+/// status.
+fn is_pending(
     bucket: &Bucket,
     name: &str,
     encryption: &Encryption,
@@ -81,26 +83,26 @@ fn waits(
         && rules.is_some_and(|rules| rules.iter().any(applies))
 }
 
-fn source(half: &Args) -> Result<Value, Refusal> {
+fn source(half: &Args) -> Result<Value, ApiError> {
     let key = half.required("sourceApplicationKeyId")?;
     let rules = half.objects("replicationRules")?.unwrap_or_default();
-    if rules.is_empty() || rules.len() > MOST_RULES {
-        return bad(&format!("there must be 1 to {MOST_RULES} rules"));
+    if rules.is_empty() || rules.len() > MAX_RULES {
+        return bad(&format!("there must be 1 to {MAX_RULES} rules"));
     }
-    let mut shown: Vec<Value> = Vec::new();
+    let mut json: Vec<Value> = Vec::new();
     for rule in &rules {
         let rule = source_rule(rule)?;
         for field in ["priority", "replicationRuleName"] {
-            if shown.iter().any(|other| other[field] == rule[field]) {
+            if json.iter().any(|other| other[field] == rule[field]) {
                 return bad(&format!("two rules have the same {field}"));
             }
         }
-        shown.push(rule);
+        json.push(rule);
     }
-    Ok(json!({"replicationRules": shown, "sourceApplicationKeyId": key}))
+    Ok(json!({"replicationRules": json, "sourceApplicationKeyId": key}))
 }
 
-fn source_rule(rule: &Args) -> Result<Value, Refusal> {
+fn source_rule(rule: &Args) -> Result<Value, ApiError> {
     let name = rule.required("replicationRuleName")?;
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     if name.is_empty() || name.len() > 64 || !name.bytes().all(is_plain) {
@@ -120,7 +122,7 @@ fn source_rule(rule: &Args) -> Result<Value, Refusal> {
     }))
 }
 
-fn destination_half(half: &Args) -> Result<Value, Refusal> {
+fn destination_half(half: &Args) -> Result<Value, ApiError> {
     let keys = half.string_map("sourceToDestinationKeyMapping")?;
     let keys: Map<String, Value> = keys
         .unwrap_or_default()
@@ -133,7 +135,7 @@ fn destination_half(half: &Args) -> Result<Value, Refusal> {
     Ok(json!({"sourceToDestinationKeyMapping": keys}))
 }
 
-fn bad<T>(what: &str) -> Result<T, Refusal> {
+fn bad<T>(what: &str) -> Result<T, ApiError> {
     let message = format!("Invalid replicationConfiguration: {what}");
-    Err(Refusal::bad_request(message))
+    Err(ApiError::bad_request(message))
 }

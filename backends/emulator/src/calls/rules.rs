@@ -1,11 +1,11 @@
-//! Reads the CORS and lifecycle rules of a bucket, and refuses what B2's documents don't allow.
+//! Reads the CORS and lifecycle rules of a bucket, and checks them against B2's documents.
 
-use crate::args::Args;
-use crate::names;
-use crate::refusal::Refusal;
-use crate::state::rules::{CorsRule, LifecycleRule};
+use crate::model::names;
+use crate::model::rules::{CorsRule, LifecycleRule};
+use crate::protocol::api_error::ApiError;
+use crate::protocol::args::Args;
 
-const MOST_RULES: usize = 100;
+const MAX_RULES: usize = 100;
 
 const OPERATIONS: [&str; 9] = [
     "b2_download_file_by_id",
@@ -19,11 +19,11 @@ const OPERATIONS: [&str; 9] = [
     "s3_put",
 ];
 
-/// Less than this many bytes of text in a CORS rule.
+/// A CORS rule must have fewer bytes of text.
 const CORS_SIZE: usize = 1000;
 
-/// The CORS rules in a request; `None` if it doesn't speak of them.
-pub(crate) fn cors(args: &Args) -> Result<Option<Vec<CorsRule>>, Refusal> {
+/// The CORS rules in a request; `None` if the field is missing.
+pub(crate) fn cors(args: &Args) -> Result<Option<Vec<CorsRule>>, ApiError> {
     let Some(rules) = listed(args, "corsRules")? else {
         return Ok(None);
     };
@@ -31,14 +31,14 @@ pub(crate) fn cors(args: &Args) -> Result<Option<Vec<CorsRule>>, Refusal> {
     for (at, rule) in rules.iter().enumerate() {
         if rules.iter().take(at).any(|other| other.name == rule.name) {
             let message = format!("corsRuleName is used twice: {}", rule.name);
-            return Err(Refusal::bad_request(message));
+            return Err(ApiError::bad_request(message));
         }
     }
     Ok(Some(rules))
 }
 
-fn cors_rule(args: &Args) -> Result<CorsRule, Refusal> {
-    let bad = |message: String| Err(Refusal::bad_request(message));
+fn cors_rule(args: &Args) -> Result<CorsRule, ApiError> {
+    let bad = |message: String| Err(ApiError::bad_request(message));
     let max_age = args.integer("maxAgeSeconds")?;
     let rule = CorsRule {
         name: args.required("corsRuleName")?.to_owned(),
@@ -49,7 +49,7 @@ fn cors_rule(args: &Args) -> Result<CorsRule, Refusal> {
         max_age: max_age
             .and_then(|age| u64::try_from(age).ok())
             .filter(|age| *age <= 86_400)
-            .ok_or_else(|| Refusal::bad_request("maxAgeSeconds must be between 0 and 86400"))?,
+            .ok_or_else(|| ApiError::bad_request("maxAgeSeconds must be between 0 and 86400"))?,
     };
     if !names::is_rule_name(&rule.name, 50) {
         return bad(format!("Invalid corsRuleName: {}", rule.name));
@@ -90,8 +90,8 @@ fn cors_rule(args: &Args) -> Result<CorsRule, Refusal> {
     Ok(rule)
 }
 
-fn check_origins(origins: &[String]) -> Result<(), Refusal> {
-    let bad = |message: &str| Err(Refusal::bad_request(message));
+fn check_origins(origins: &[String]) -> Result<(), ApiError> {
+    let bad = |message: &str| Err(ApiError::bad_request(message));
     if origins.is_empty() {
         return bad("allowedOrigins must not be empty");
     }
@@ -108,7 +108,7 @@ fn check_origins(origins: &[String]) -> Result<(), Refusal> {
             }
             _ if stars > 1 || !is_origin(origin) => {
                 let message = format!("Invalid allowedOrigins: {origin}");
-                return Err(Refusal::bad_request(message));
+                return Err(ApiError::bad_request(message));
             }
             _ => {}
         }
@@ -116,7 +116,7 @@ fn check_origins(origins: &[String]) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// A scheme, a host, maybe a port, and nothing behind.
+/// A scheme, a host and optionally a port, without a path.
 fn is_origin(origin: &str) -> bool {
     let Some((scheme, host)) = origin.split_once("://") else {
         return false;
@@ -138,8 +138,8 @@ fn is_header_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(is_token)
 }
 
-/// The lifecycle rules in a request; `None` if it doesn't speak of them.
-pub(crate) fn lifecycle(args: &Args) -> Result<Option<Vec<LifecycleRule>>, Refusal> {
+/// The lifecycle rules in a request; `None` if the field is missing.
+pub(crate) fn lifecycle(args: &Args) -> Result<Option<Vec<LifecycleRule>>, ApiError> {
     let Some(rules) = listed(args, "lifecycleRules")? else {
         return Ok(None);
     };
@@ -147,7 +147,7 @@ pub(crate) fn lifecycle(args: &Args) -> Result<Option<Vec<LifecycleRule>>, Refus
     for (at, rule) in rules.iter().enumerate() {
         let overlaps = |other: &LifecycleRule| overlap(&other.prefix, &rule.prefix);
         if let Some(other) = rules.iter().take(at).find(|other| overlaps(other)) {
-            return Err(Refusal::bad_request(format!(
+            return Err(ApiError::bad_request(format!(
                 "The fileNamePrefixes of two lifecycle rules overlap: '{}' and '{}'",
                 other.prefix, rule.prefix
             )));
@@ -156,17 +156,17 @@ pub(crate) fn lifecycle(args: &Args) -> Result<Option<Vec<LifecycleRule>>, Refus
     Ok(Some(rules))
 }
 
-/// Whether some name begins with both prefixes.
+/// Whether a name can begin with both prefixes.
 pub(crate) fn overlap(one: &str, other: &str) -> bool {
     one.starts_with(other) || other.starts_with(one)
 }
 
-fn lifecycle_rule(args: &Args) -> Result<LifecycleRule, Refusal> {
+fn lifecycle_rule(args: &Args) -> Result<LifecycleRule, ApiError> {
     let days = |name: &str| match args.integer(name)? {
         None => Ok(None),
         Some(days) => match u64::try_from(days) {
             Ok(days) if days > 0 => Ok(Some(days)),
-            _ => Err(Refusal::bad_request(format!("{name} must be positive"))),
+            _ => Err(ApiError::bad_request(format!("{name} must be positive"))),
         },
     };
     let rule = LifecycleRule {
@@ -176,18 +176,18 @@ fn lifecycle_rule(args: &Args) -> Result<LifecycleRule, Refusal> {
         to_canceling: days("daysFromStartingToCancelingUnfinishedLargeFiles")?,
     };
     if (rule.to_hiding, rule.to_deleting, rule.to_canceling) == (None, None, None) {
-        return Err(Refusal::bad_request(
+        return Err(ApiError::bad_request(
             "A lifecycle rule needs a number of days",
         ));
     }
     Ok(rule)
 }
 
-fn listed(args: &Args, name: &str) -> Result<Option<Vec<Args>>, Refusal> {
+fn listed(args: &Args, name: &str) -> Result<Option<Vec<Args>>, ApiError> {
     let rules = args.objects(name)?;
-    if rules.as_ref().is_some_and(|rules| rules.len() > MOST_RULES) {
-        let message = format!("{name} has more than {MOST_RULES} rules");
-        return Err(Refusal::bad_request(message));
+    if rules.as_ref().is_some_and(|rules| rules.len() > MAX_RULES) {
+        let message = format!("{name} has more than {MAX_RULES} rules");
+        return Err(ApiError::bad_request(message));
     }
     Ok(rules)
 }
@@ -197,7 +197,7 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    fn cors_of(fields: &Value) -> Result<CorsRule, Refusal> {
+    fn cors_of(fields: &Value) -> Result<CorsRule, ApiError> {
         let mut rule = json!({"corsRuleName": "the-rule", "allowedOrigins": ["https://x.example"],
             "allowedOperations": ["b2_upload_file"], "maxAgeSeconds": 3600});
         for (name, value) in fields.as_object().unwrap() {

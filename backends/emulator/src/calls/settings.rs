@@ -1,20 +1,21 @@
-//! What `b2_create_bucket` and `b2_update_bucket` say about a bucket: each field that is given replaces what was there.
+//! The fields of `b2_create_bucket` and `b2_update_bucket`: those given replace the bucket's
+//! settings.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use super::{encryption, lock, replication, rules};
-use crate::args::Args;
-use crate::caller::Caller;
-use crate::guesses;
-use crate::names;
-use crate::refusal::Refusal;
-use crate::state::bucket::Bucket;
-use crate::state::lock::{DefaultRetention, Mode, Unit};
-use crate::state::rules::{CorsRule, LifecycleRule};
+use crate::calls::caller::Caller;
+use crate::model::bucket::Bucket;
+use crate::model::lock::{DefaultRetention, RetentionMode, Unit};
+use crate::model::names;
+use crate::model::rules::{CorsRule, LifecycleRule};
+use crate::protocol::api_error::ApiError;
+use crate::protocol::args::Args;
+use crate::protocol::undocumented;
 
-/// The fields that were given, read and checked.
+/// The fields given, checked.
 pub(crate) struct Settings {
     kind: Option<String>,
     info: Option<BTreeMap<String, String>>,
@@ -27,20 +28,20 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Reads them, after the capabilities that some of them need.
-    pub(crate) fn of(caller: &Caller, args: &Args) -> Result<Self, Refusal> {
+    /// Reads the fields and checks the capabilities that some of them need.
+    pub(crate) fn of(caller: &Caller, args: &Args) -> Result<Self, ApiError> {
         for (field, capability) in [
             ("defaultRetention", "writeBucketRetentions"),
             ("defaultServerSideEncryption", "writeBucketEncryption"),
             ("replicationConfiguration", "writeBucketReplications"),
         ] {
             if args.value(field).is_some() {
-                caller.key.must(capability)?;
+                caller.key.require(capability)?;
             }
         }
         let file_lock = args.boolean("fileLockEnabled")?;
         if file_lock == Some(true) {
-            caller.key.must("writeBucketRetentions")?;
+            caller.key.require("writeBucketRetentions")?;
         }
         Ok(Self {
             kind: kind(args)?,
@@ -55,29 +56,29 @@ impl Settings {
     }
 
     /// The type, which a new bucket must have.
-    pub(crate) fn kind(&self) -> Result<&str, Refusal> {
+    pub(crate) fn kind(&self) -> Result<&str, ApiError> {
         self.kind
             .as_deref()
-            .ok_or_else(|| guesses::missing_field("bucketType"))
+            .ok_or_else(|| undocumented::missing_field("bucketType"))
     }
 
-    /// Puts them all in place, or none.
-    pub(crate) fn apply(self, bucket: &mut Bucket) -> Result<(), Refusal> {
+    /// Applies all fields, or none.
+    pub(crate) fn apply(self, bucket: &mut Bucket) -> Result<(), ApiError> {
         match self.file_lock {
             Some(false) if bucket.file_lock => {
                 let message = "fileLockEnabled value of false is not allowed when bucket is \
                                already file lock enabled.";
-                return Err(Refusal::new(400, "file_lock_conflict", message));
+                return Err(ApiError::new(400, "file_lock_conflict", message));
             }
             Some(true) if !bucket.file_lock && replication::is_source(&bucket.replication) => {
                 let message = "Turning on file lock for an existing bucket having source \
                                replication configuration is not allowed.";
-                return Err(Refusal::new(400, "source_replication_conflict", message));
+                return Err(ApiError::new(400, "source_replication_conflict", message));
             }
             _ => {}
         }
         if matches!(self.default_retention, Some(Some(_))) && self.file_lock != Some(true) {
-            lock::must_lock(bucket)?;
+            lock::require_lockable(bucket)?;
         }
         let setting = self.encryption.as_ref();
         let encrypts = setting
@@ -101,30 +102,32 @@ fn put<T>(place: &mut T, value: Option<T>) {
     }
 }
 
-fn kind(args: &Args) -> Result<Option<String>, Refusal> {
+fn kind(args: &Args) -> Result<Option<String>, ApiError> {
     let kind = args.string("bucketType")?;
     match kind {
         None | Some("allPublic" | "allPrivate") => Ok(kind.map(str::to_owned)),
-        Some(other) => Err(Refusal::bad_request(format!("Invalid bucketType: {other}"))),
+        Some(other) => Err(ApiError::bad_request(format!(
+            "Invalid bucketType: {other}"
+        ))),
     }
 }
 
-fn info(args: &Args) -> Result<Option<BTreeMap<String, String>>, Refusal> {
+fn info(args: &Args) -> Result<Option<BTreeMap<String, String>>, ApiError> {
     let Some(info) = args.string_map("bucketInfo")? else {
         return Ok(None);
     };
     names::check_bucket_info(info).map(Some)
 }
 
-fn default_retention(args: &Args) -> Result<Option<Option<DefaultRetention>>, Refusal> {
+fn default_retention(args: &Args) -> Result<Option<Option<DefaultRetention>>, ApiError> {
     let Some(retention) = args.object("defaultRetention")? else {
         return Ok(None);
     };
     let Some(mode) = retention.string("mode")?.filter(|mode| *mode != "none") else {
         return Ok(Some(None));
     };
-    let bad = |what: &str| Refusal::bad_request(format!("Invalid defaultRetention: {what}"));
-    let mode = Mode::parse(mode).ok_or_else(|| bad("mode"))?;
+    let bad = |what: &str| ApiError::bad_request(format!("Invalid defaultRetention: {what}"));
+    let mode = RetentionMode::parse(mode).ok_or_else(|| bad("mode"))?;
     let period = retention.object("period")?.ok_or_else(|| bad("period"))?;
     let duration = period.integer("duration")?;
     Ok(Some(Some(DefaultRetention {

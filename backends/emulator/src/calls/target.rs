@@ -1,23 +1,14 @@
-//! [`Target`]: what content becomes, whether it was uploaded or copied.
+//! [`Target`]: what uploaded or copied content becomes.
 
-use super::{large_files, replication};
-use crate::caller::Caller;
-use crate::events::{Happening, Told};
-use crate::guesses;
-use crate::ids::FileKind;
-use crate::names::FileInfo;
-use crate::refusal::Refusal;
-use crate::reply::Reply;
-use crate::shape;
-use crate::state::State;
-use crate::state::encryption::Encryption;
-use crate::state::file::{Kind, Part, Stored, Version};
-use crate::state::lock::Lock;
+use crate::model::encryption::Encryption;
+use crate::model::file::{Kind, Version};
+use crate::model::lock::Lock;
+use crate::model::names::FileInfo;
 
 /// What content becomes.
 #[derive(Debug)]
 pub(crate) enum Target {
-    /// A new version of a file.
+    /// A new file version.
     File(NewFile),
     /// A part of an unfinished large file.
     Part {
@@ -27,7 +18,7 @@ pub(crate) enum Target {
     },
 }
 
-/// A version to be: everything but its content.
+/// A new version without its content.
 #[derive(Debug)]
 pub(crate) struct NewFile {
     pub(crate) bucket_id: String,
@@ -54,74 +45,5 @@ impl NewFile {
             replication: None,
             kind,
         }
-    }
-}
-
-/// How the content came: answers show it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Source {
-    Upload,
-    Copy,
-}
-
-impl Target {
-    /// Puts the content where it belongs, if that place still exists, and says so.
-    pub(crate) fn store(
-        self,
-        state: &mut State,
-        caller: &Caller,
-        stored: Stored,
-        source: Source,
-    ) -> Result<Reply, Refusal> {
-        match self {
-            Self::File(file) => {
-                let kind = kind_of(stored.content.len());
-                let pod = state.ids.pod();
-                let file_id = state.ids.file_id(&file.bucket_id, kind, pod, file.uploaded);
-                let account = state.account_id.clone();
-                let mut version = file.into_version(file_id, Kind::File(stored));
-                let bucket = state.bucket(&version.bucket_id)?;
-                version.replication =
-                    replication::of_new_file(bucket, &version.name, &version.encryption);
-                let version = state.insert(version)?;
-                let (happening, is_copy) = match source {
-                    Source::Upload => (Happening::Upload, false),
-                    Source::Copy => (Happening::Copy, true),
-                };
-                let answer = Reply::shape(&shape::file(version, &account, caller, is_copy));
-                let told = Told::of(version);
-                state.tell(&told, happening, caller.now);
-                Ok(answer)
-            }
-            Self::Part {
-                file_id,
-                number,
-                encryption,
-            } => {
-                let sha1 = stored.sha1.ok_or_else(guesses::unhashed)?;
-                let part = Part {
-                    content: stored.content,
-                    sha1,
-                    md5: stored.md5,
-                    encryption,
-                    uploaded: caller.now,
-                };
-                let answer = match source {
-                    Source::Upload => shape::part_with_checksum(&file_id, number, &part),
-                    Source::Copy => shape::part(&file_id, number, &part),
-                };
-                large_files::put_part(state, caller, &file_id, number, part)?;
-                Ok(Reply::json(&answer))
-            }
-        }
-    }
-}
-
-/// The digit in the file id.
-const fn kind_of(len: u64) -> FileKind {
-    if len < guesses::SMALL_FILE {
-        FileKind::SmallOrHidden
-    } else {
-        FileKind::Normal
     }
 }

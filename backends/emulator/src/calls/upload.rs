@@ -1,7 +1,7 @@
-//! Uploads of files and parts: the URLs, and what arrives at them.
+//! Upload URLs, and uploads of files and parts.
 //!
-//! An upload is judged twice: by its headers before its bytes ([`begin`]), and by its SHA-1 after them ([`complete`]).
-//! In between its token is in use, and any failure takes the token with it.
+//! An upload is checked twice: its headers before its bytes ([`begin`]), its SHA-1 after them
+//! ([`complete`]). In between, its token is in use; any failure revokes it.
 
 use std::fmt;
 
@@ -10,24 +10,27 @@ use http::request::Parts;
 use http::{HeaderValue, Method};
 use serde_json::{Value, json};
 
-use super::target::{NewFile, Source, Target};
-use super::{Answer, encryption, large_files, lock};
-use crate::args::Args;
-use crate::caller::Caller;
-use crate::content_type;
-use crate::guesses;
-use crate::heart::text_of;
-use crate::hex::hex_digits;
-use crate::ids::TokenWord;
-use crate::names;
-use crate::percent;
-use crate::receive::{Checksums, DIGITS_AT_END, Hashes, Received};
-use crate::refusal::Refusal;
-use crate::reply::Reply;
-use crate::state::State;
-use crate::state::bucket::Bucket;
-use crate::state::file::{Sha1, Stored, Version};
-use crate::state::token::UploadToken;
+use super::outcome::Outcome;
+use super::store::Source;
+use super::target::{NewFile, Target};
+use super::{encryption, large_files, lock};
+use crate::behavior;
+use crate::calls::caller::Caller;
+use crate::model::bucket::Bucket;
+use crate::model::checksums::{Checksums, DIGITS_AT_END, Hashes, Received};
+use crate::model::file::{Sha1, Stored, Version};
+use crate::model::ids::TokenKind;
+use crate::model::names;
+use crate::model::state::State;
+use crate::model::token::UploadToken;
+use crate::protocol::api_error::ApiError;
+use crate::protocol::args::Args;
+use crate::protocol::content_type;
+use crate::protocol::headers::text_of;
+use crate::protocol::hex::hex_digits;
+use crate::protocol::percent;
+use crate::protocol::response::Response;
+use crate::protocol::undocumented;
 
 pub(crate) const UPLOAD_FILE: &str = "b2_upload_file";
 pub(crate) const UPLOAD_PART: &str = "b2_upload_part";
@@ -38,16 +41,16 @@ pub(crate) struct UploadTicket {
     token: String,
     caller: Caller,
     target: Target,
-    claim: Claim,
+    claim: Sha1Claim,
     data_len: u64,
 }
 
-/// What the sender says about the SHA-1.
+/// The SHA-1 that the client sends.
 #[derive(Debug, PartialEq, Eq)]
-enum Claim {
-    Is(String),
+enum Sha1Claim {
+    Given(String),
     AtEnd,
-    NotSaid,
+    None,
 }
 
 impl UploadTicket {
@@ -55,22 +58,22 @@ impl UploadTicket {
         &self.token
     }
 
-    /// How many bytes of data will come, without digits at the end.
+    /// Length of the data, without digits at the end.
     pub(crate) const fn data_len(&self) -> u64 {
         self.data_len
     }
 
-    /// What is to be computed while the data come.
+    /// The checksums to compute.
     pub(crate) fn hashes(&self, checksums: Checksums) -> Hashes {
         match self.claim {
-            Claim::Is(_) | Claim::AtEnd => Hashes::of_claimed(checksums),
-            Claim::NotSaid => Hashes::of_unclaimed(checksums),
+            Sha1Claim::Given(_) | Sha1Claim::AtEnd => Hashes::of_claimed(checksums),
+            Sha1Claim::None => Hashes::of_unclaimed(checksums),
         }
     }
 
     /// Whether 40 digits follow the data.
     pub(crate) fn has_digits_at_end(&self) -> bool {
-        self.claim == Claim::AtEnd
+        self.claim == Sha1Claim::AtEnd
     }
 }
 
@@ -87,30 +90,30 @@ pub(crate) fn get_upload_url(
     state: &mut State,
     caller: &Caller,
     args: &Args,
-) -> Result<Answer, Refusal> {
+) -> Result<Outcome, ApiError> {
     let bucket_id = args.required("bucketId")?;
-    caller.key.must_reach_bucket(bucket_id)?;
+    caller.key.require_bucket(bucket_id)?;
     state.bucket(bucket_id)?;
     let path = format!("{UPLOAD_FILE}/{bucket_id}/{}", state.ids.pod().path());
-    let mut answer = issue(state, caller, TokenWord::UploadFile, path);
+    let mut answer = issue(state, caller, TokenKind::UploadFile, path);
     answer["bucketId"] = bucket_id.into();
-    Ok(Answer::Json(answer))
+    Ok(Outcome::Json(answer))
 }
 
 pub(crate) fn get_upload_part_url(
     state: &mut State,
     caller: &Caller,
     args: &Args,
-) -> Result<Answer, Refusal> {
+) -> Result<Outcome, ApiError> {
     let file_id = args.required("fileId")?;
     large_files::unfinished(state, caller, file_id)?;
     let path = format!("{UPLOAD_PART}/{file_id}/{}", state.ids.pod().part_path());
-    let mut answer = issue(state, caller, TokenWord::UploadPart, path);
+    let mut answer = issue(state, caller, TokenKind::UploadPart, path);
     answer["fileId"] = file_id.into();
-    Ok(Answer::Json(answer))
+    Ok(Outcome::Json(answer))
 }
 
-fn issue(state: &mut State, caller: &Caller, word: TokenWord, path: String) -> Value {
+fn issue(state: &mut State, caller: &Caller, word: TokenKind, path: String) -> Value {
     let token = state.ids.token(word, &caller.key.id);
     let url = caller.upload_url(&path);
     let lifetime = state.settings.token_lifetime_millis;
@@ -124,7 +127,7 @@ fn issue(state: &mut State, caller: &Caller, word: TokenWord, path: String) -> V
     json!({"authorizationToken": token, "uploadUrl": url})
 }
 
-/// The name of the upload call that this path (after the version) belongs to.
+/// The upload call of a path after the version.
 pub(crate) fn name_of(path: &str) -> Option<&'static str> {
     let first = path.split('/').next();
     [UPLOAD_FILE, UPLOAD_PART]
@@ -137,24 +140,24 @@ pub(crate) fn is_upload(call: &str) -> bool {
     matches!(call, UPLOAD_FILE | UPLOAD_PART)
 }
 
-/// The head of an upload is here. On success its token is in use.
+/// Checks the head of an upload. On success its token is in use.
 pub(crate) fn begin(
     state: &mut State,
     head: &Parts,
     mut caller: Caller,
     path: &str,
-) -> Result<UploadTicket, Refusal> {
+) -> Result<UploadTicket, ApiError> {
     if head.method != Method::POST {
-        return Err(guesses::wrong_method("POST"));
+        return Err(undocumented::wrong_method("POST"));
     }
-    let token = text_of(head, AUTHORIZATION).ok_or_else(guesses::no_authorization)?;
+    let token = text_of(head, AUTHORIZATION).ok_or_else(undocumented::no_authorization)?;
     let found = state.tokens.upload(token, caller.now)?;
     if found.path != path {
-        return Err(Refusal::bad_auth_token());
+        return Err(ApiError::bad_auth_token());
     }
     if found.in_use {
         let message = format!("more than one upload using auth token {token}");
-        return Err(Refusal::new(400, "auth_token_limit", message));
+        return Err(ApiError::new(400, "auth_token_limit", message));
     }
     found.in_use = true;
     let key_id = found.key_id.clone();
@@ -163,7 +166,7 @@ pub(crate) fn begin(
             caller.key = key.clone();
             prepare(state, head, &caller, path)
         }
-        None => Err(Refusal::bad_auth_token()),
+        None => Err(ApiError::bad_auth_token()),
     };
     match prepared {
         Ok((target, claim, data_len)) => Ok(UploadTicket {
@@ -173,9 +176,9 @@ pub(crate) fn begin(
             claim,
             data_len,
         }),
-        Err(refusal) => {
+        Err(error) => {
             state.tokens.revoke(token);
-            Err(refusal)
+            Err(error)
         }
     }
 }
@@ -185,7 +188,7 @@ fn prepare(
     head: &Parts,
     caller: &Caller,
     path: &str,
-) -> Result<(Target, Claim, u64), Refusal> {
+) -> Result<(Target, Sha1Claim, u64), ApiError> {
     let mut segments = path.split('/');
     let call = segments.next();
     let subject = segments.next().unwrap_or("");
@@ -196,11 +199,11 @@ fn prepare(
         file_target(state, head, caller, state.bucket(subject)?)?
     };
     let (claim, data_len) = length_and_claim(head)?;
-    if data_len > guesses::LARGEST_UPLOAD {
-        return Err(guesses::upload_too_large(data_len));
+    if data_len > behavior::MAX_UPLOAD {
+        return Err(undocumented::upload_too_large(data_len));
     }
     if data_len == 0 && matches!(target, Target::Part { .. }) {
-        return Err(Refusal::bad_request("A part must have at least one byte"));
+        return Err(ApiError::bad_request("A part must have at least one byte"));
     }
     Ok((target, claim, data_len))
 }
@@ -210,12 +213,12 @@ fn file_target(
     head: &Parts,
     caller: &Caller,
     bucket: &Bucket,
-) -> Result<Target, Refusal> {
+) -> Result<Target, ApiError> {
     let name = required_header(head, "X-Bz-File-Name")?;
     let name = percent::decode(name.as_bytes())
-        .ok_or_else(|| Refusal::bad_request("X-Bz-File-Name is not encoded properly"))?;
-    names::check_file_name(&name, &state.settings.guesses)?;
-    caller.key.must_reach(&bucket.id, &name)?;
+        .ok_or_else(|| ApiError::bad_request("X-Bz-File-Name is not encoded properly"))?;
+    names::check_file_name(&name, &state.settings.undocumented)?;
+    caller.key.require_access(&bucket.id, &name)?;
     let content_type = required_header(head, CONTENT_TYPE.as_str())?;
     let content_type = content_type::resolve(content_type, &name);
     let uploaded = text_of(head, "x-bz-custom-upload-timestamp");
@@ -236,11 +239,11 @@ fn file_target(
     }))
 }
 
-fn part_target(head: &Parts, large: &Version) -> Result<Target, Refusal> {
+fn part_target(head: &Parts, large: &Version) -> Result<Target, ApiError> {
     let number = required_header(head, "X-Bz-Part-Number")?;
     let number = number.parse().ok();
     let number = large_files::check_part_number(number)?;
-    encryption::must_open_with_headers(&large.encryption, head)?;
+    encryption::require_key_in_headers(&large.encryption, head)?;
     Ok(Target::Part {
         file_id: large.file_id.clone(),
         number,
@@ -248,14 +251,14 @@ fn part_target(head: &Parts, large: &Version) -> Result<Target, Refusal> {
     })
 }
 
-fn info_of(head: &Parts) -> Result<Vec<(String, String)>, Refusal> {
+fn info_of(head: &Parts) -> Result<Vec<(String, String)>, ApiError> {
     let decoded = |(name, value): (&http::HeaderName, &HeaderValue)| {
         let key = name.as_str().strip_prefix(INFO)?.to_owned();
         let value = percent::decode(value.as_bytes());
         Some(value.map_or_else(
             || {
                 let message = format!("{name} is not encoded properly");
-                Err(Refusal::bad_request(message))
+                Err(ApiError::bad_request(message))
             },
             |value| Ok((key, value)),
         ))
@@ -263,35 +266,35 @@ fn info_of(head: &Parts) -> Result<Vec<(String, String)>, Refusal> {
     head.headers.iter().filter_map(decoded).collect()
 }
 
-fn length_and_claim(head: &Parts) -> Result<(Claim, u64), Refusal> {
+fn length_and_claim(head: &Parts) -> Result<(Sha1Claim, u64), ApiError> {
     if head.headers.contains_key(TRANSFER_ENCODING) {
-        return Err(guesses::chunked_upload());
+        return Err(undocumented::chunked_upload());
     }
     let len = text_of(head, CONTENT_LENGTH)
         .and_then(|len| len.parse::<u64>().ok())
-        .ok_or_else(guesses::chunked_upload)?;
+        .ok_or_else(undocumented::chunked_upload)?;
     match required_header(head, "X-Bz-Content-Sha1")? {
-        "do_not_verify" => Ok((Claim::NotSaid, len)),
+        "do_not_verify" => Ok((Sha1Claim::None, len)),
         "hex_digits_at_end" => len
             .checked_sub(DIGITS_AT_END)
-            .map(|len| (Claim::AtEnd, len))
-            .ok_or_else(|| Refusal::bad_request("The body is too short for a SHA-1 at its end")),
+            .map(|len| (Sha1Claim::AtEnd, len))
+            .ok_or_else(|| ApiError::bad_request("The body is too short for a SHA-1 at its end")),
         other => hex_digits(other, 40)
-            .map(|hex| (Claim::Is(hex), len))
-            .ok_or_else(|| Refusal::bad_request("Invalid X-Bz-Content-Sha1")),
+            .map(|hex| (Sha1Claim::Given(hex), len))
+            .ok_or_else(|| ApiError::bad_request("Invalid X-Bz-Content-Sha1")),
     }
 }
 
-fn required_header<'a>(head: &'a Parts, name: &str) -> Result<&'a str, Refusal> {
-    text_of(head, name).ok_or_else(|| guesses::missing_header(name))
+fn required_header<'a>(head: &'a Parts, name: &str) -> Result<&'a str, ApiError> {
+    text_of(head, name).ok_or_else(|| undocumented::missing_header(name))
 }
 
-/// The bytes of an upload are here. On success its token is free again.
+/// Completes an upload whose bytes have arrived. On success its token is free again.
 pub(crate) fn complete(
     state: &mut State,
     ticket: UploadTicket,
     received: Received,
-) -> Result<Reply, Refusal> {
+) -> Result<Response, ApiError> {
     let UploadTicket {
         token,
         caller,
@@ -314,17 +317,17 @@ pub(crate) fn complete(
     stored
 }
 
-fn verify(claim: &Claim, received: &Received) -> Result<Sha1, Refusal> {
-    let mismatch = || Refusal::bad_request("Sha1 did not match data received");
+fn verify(claim: &Sha1Claim, received: &Received) -> Result<Sha1, ApiError> {
+    let mismatch = || ApiError::bad_request("Sha1 did not match data received");
     let claimed = match claim {
-        Claim::Is(hex) => Some(hex.clone()),
-        Claim::AtEnd => Some(hex_digits(&received.at_end, 40).ok_or_else(mismatch)?),
-        Claim::NotSaid => None,
+        Sha1Claim::Given(hex) => Some(hex.clone()),
+        Sha1Claim::AtEnd => Some(hex_digits(&received.at_end, 40).ok_or_else(mismatch)?),
+        Sha1Claim::None => None,
     };
     let verified = claimed.is_some();
     match (claimed, received.sha1.clone()) {
         (Some(claimed), Some(hex)) if claimed != hex => Err(mismatch()),
         (_, Some(hex)) | (Some(hex), None) => Ok(Sha1 { hex, verified }),
-        (None, None) => Err(guesses::unhashed()),
+        (None, None) => Err(undocumented::unhashed()),
     }
 }

@@ -1,49 +1,51 @@
-//! [`Plan`]: all that will go wrong with one request.
+//! [`Plan`]: everything that goes wrong with one request.
 
 use std::time::Duration;
 
 use b2kit_core::Phase;
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode};
 
-use super::gate::Gate;
-use super::trouble::{ErrorReply, FaultKind};
-use crate::refusal::Refusal;
-use crate::reply::Reply;
+use super::kind::{ErrorReply, FaultKind};
+use super::latch::Latch;
+use super::tampering::Tampering;
+use crate::model::token::TokenFault;
+use crate::protocol::api_error::ApiError;
+use crate::protocol::response::Response;
 
-/// What goes wrong with one request.
+/// Everything that goes wrong with one request.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
     pub(crate) before: Stage,
     pub(crate) after: Stage,
-    pub(crate) token: Option<TokenTrouble>,
+    pub(crate) token: Option<TokenFault>,
     pub(crate) request_lost: Option<Phase>,
     pub(crate) upload: Option<(u64, UploadEnd)>,
-    /// The places of bytes of the upload that arrive wrong.
+    /// Offsets of the bytes of an upload that are corrupted.
     pub(crate) corrupt_upload: Vec<u64>,
-    pub(crate) is_reply_lost: bool,
-    pub(crate) changes: Vec<Change>,
-    pub(crate) body: BodyTrouble,
-    /// Whether there are rules about fields that are still to come.
+    pub(crate) loses_response: bool,
+    pub(crate) changes: Vec<Tampering>,
+    pub(crate) body: BodyFault,
+    /// Whether rules may match once the body is read.
     pub(crate) awaits_fields: bool,
 }
 
-/// What goes wrong at one moment.
+/// What goes wrong before or after the effect.
 #[derive(Debug, Default)]
 pub(crate) struct Stage {
     pub(crate) waits: Vec<Wait>,
-    pub(crate) instead: Option<Instead>,
+    pub(crate) replacement: Option<Replacement>,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) enum Wait {
     For(Duration),
-    At(Gate),
+    Until(Latch),
 }
 
-/// The answer that comes instead.
+/// The response that is sent instead.
 #[derive(Debug, Clone)]
-pub(crate) enum Instead {
+pub(crate) enum Replacement {
     Error(ErrorReply),
     Other {
         status: StatusCode,
@@ -53,35 +55,20 @@ pub(crate) enum Instead {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum TokenTrouble {
-    Expire,
-    Forget,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum UploadEnd {
     Cut,
     Reset,
     Stall,
 }
 
-/// What is changed in an answer.
-#[derive(Debug, Clone)]
-pub(crate) enum Change {
-    Sha1,
-    Length,
-    SetHeader(HeaderName, HeaderValue),
-    RemoveHeader(HeaderName),
-}
-
-/// How a connection ends.
+/// How a connection ends within a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Cut {
+pub(crate) enum ResponseEnd {
     Close,
     Reset,
 }
 
-impl Cut {
+impl ResponseEnd {
     pub(crate) fn error(self) -> std::io::Error {
         match self {
             Self::Close => std::io::ErrorKind::UnexpectedEof.into(),
@@ -90,91 +77,103 @@ impl Cut {
     }
 }
 
-/// What goes wrong while the body of an answer goes out.
+/// What goes wrong with the body of a response.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct BodyTrouble {
-    pub(crate) cut: Option<(u64, Cut)>,
+pub(crate) struct BodyFault {
+    pub(crate) cut: Option<(u64, ResponseEnd)>,
     pub(crate) stall: Option<u64>,
     pub(crate) corrupt: Vec<u64>,
 }
 
 impl Plan {
-    pub(super) fn add(&mut self, trouble: &FaultKind, is_after: bool) {
+    pub(super) fn add(&mut self, kind: &FaultKind, is_after: bool) {
         let stage = if is_after {
             &mut self.after
         } else {
             &mut self.before
         };
-        match trouble.clone() {
-            FaultKind::Error(reply) => first(&mut stage.instead, Instead::Error(reply)),
-            FaultKind::Instead {
+        match kind.clone() {
+            FaultKind::Error(response) => {
+                set_once(&mut stage.replacement, Replacement::Error(response))
+            }
+            FaultKind::Respond {
                 status,
                 content_type,
                 body,
-            } => first(
-                &mut stage.instead,
-                Instead::Other {
+            } => set_once(
+                &mut stage.replacement,
+                Replacement::Other {
                     status,
                     content_type,
                     body,
                 },
             ),
             FaultKind::Delay(duration) => stage.waits.push(Wait::For(duration)),
-            FaultKind::Wait(gate) => stage.waits.push(Wait::At(gate)),
-            FaultKind::ExpireToken => first(&mut self.token, TokenTrouble::Expire),
-            FaultKind::ForgetToken => first(&mut self.token, TokenTrouble::Forget),
+            FaultKind::Wait(latch) => stage.waits.push(Wait::Until(latch)),
+            FaultKind::ExpireToken => set_once(&mut self.token, TokenFault::Expire),
+            FaultKind::ForgetToken => set_once(&mut self.token, TokenFault::Forget),
             FaultKind::LoseRequest(phase) => {
-                first(&mut self.request_lost, phase.min(Phase::MaybeReceived));
+                set_once(&mut self.request_lost, phase.min(Phase::MaybeReceived));
             }
-            FaultKind::LoseReply => self.is_reply_lost = true,
-            FaultKind::CutResponse { after } => first(&mut self.body.cut, (after, Cut::Close)),
-            FaultKind::ResetResponse { after } => first(&mut self.body.cut, (after, Cut::Reset)),
-            FaultKind::StallResponse { after } => first(&mut self.body.stall, after),
-            FaultKind::CutUpload { after } => first(&mut self.upload, (after, UploadEnd::Cut)),
+            FaultKind::LoseReply => self.loses_response = true,
+            FaultKind::CutResponse { after } => {
+                set_once(&mut self.body.cut, (after, ResponseEnd::Close))
+            }
+            FaultKind::ResetResponse { after } => {
+                set_once(&mut self.body.cut, (after, ResponseEnd::Reset))
+            }
+            FaultKind::StallResponse { after } => set_once(&mut self.body.stall, after),
+            FaultKind::CutUpload { after } => set_once(&mut self.upload, (after, UploadEnd::Cut)),
             FaultKind::CorruptUpload { at } => self.corrupt_upload.push(at),
-            FaultKind::ResetUpload { after } => first(&mut self.upload, (after, UploadEnd::Reset)),
-            FaultKind::StallUpload { after } => first(&mut self.upload, (after, UploadEnd::Stall)),
+            FaultKind::ResetUpload { after } => {
+                set_once(&mut self.upload, (after, UploadEnd::Reset))
+            }
+            FaultKind::StallUpload { after } => {
+                set_once(&mut self.upload, (after, UploadEnd::Stall))
+            }
             FaultKind::CorruptByte { at } => self.body.corrupt.push(at),
-            FaultKind::WrongSha1 => self.changes.push(Change::Sha1),
-            FaultKind::WrongLength => self.changes.push(Change::Length),
-            FaultKind::SetHeader(name, value) => self.changes.push(Change::SetHeader(name, value)),
-            FaultKind::RemoveHeader(name) => self.changes.push(Change::RemoveHeader(name)),
+            FaultKind::WrongSha1 => self.changes.push(Tampering::Sha1),
+            FaultKind::WrongLength => self.changes.push(Tampering::Length),
+            FaultKind::SetHeader(name, value) => {
+                self.changes.push(Tampering::SetHeader(name, value))
+            }
+            FaultKind::RemoveHeader(name) => self.changes.push(Tampering::RemoveHeader(name)),
         }
     }
 }
 
-fn first<T>(place: &mut Option<T>, value: T) {
+fn set_once<T>(place: &mut Option<T>, value: T) {
     place.get_or_insert(value);
 }
 
-impl Instead {
-    /// Whether an upload's URL survives it: only where B2 asks to come again later.
-    pub(crate) fn spares_the_upload_url(&self) -> bool {
+impl Replacement {
+    /// Whether an upload URL stays valid: only if B2 asks to try again later.
+    pub(crate) fn keeps_upload_url(&self) -> bool {
         let status = match self {
-            Self::Error(reply) => reply.status,
+            Self::Error(response) => response.status,
             Self::Other { status, .. } => *status,
         };
         status == StatusCode::TOO_MANY_REQUESTS
     }
 
-    pub(crate) fn into_reply(self) -> Reply {
+    pub(crate) fn into_response(self) -> Response {
         match self {
             Self::Error(error) => {
-                let mut reply = Reply::refusal(&Refusal {
+                let mut response = Response::error(&ApiError {
                     status: error.status,
                     code: error.code.into(),
                     message: error.message,
                 });
                 if let Some(after) = error.retry_after {
-                    reply.headers.insert(http::header::RETRY_AFTER, after);
+                    response.headers.insert(http::header::RETRY_AFTER, after);
                 }
-                reply
+                response
             }
             Self::Other {
                 status,
                 content_type,
                 body,
-            } => Reply::other(status, content_type, body),
+            } => Response::with_body(status, content_type, body),
         }
     }
 }

@@ -1,20 +1,20 @@
-//! [`Subject`]: what a request is about, as far as rules can ask.
+//! [`Subject`]: what a request is about, for rules to match.
 
 use http::request::Parts;
 use http::{HeaderName, Method};
 
-use super::TestMode;
-use crate::args::Args;
+use super::test_mode::TestMode;
 use crate::calls;
-use crate::heart::text_of;
-use crate::percent;
+use crate::protocol::args::Args;
+use crate::protocol::headers::text_of;
+use crate::protocol::percent;
 
 static TEST_MODE: HeaderName = HeaderName::from_static("x-bz-test-mode");
 
 /// What a request is about.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Subject {
-    /// The name of the call, if there is such a call.
+    /// The call, if B2 has it.
     pub(crate) call: Option<&'static str>,
     /// The id of the bucket.
     pub(crate) bucket: Option<String>,
@@ -23,16 +23,16 @@ pub(crate) struct Subject {
     /// The file name.
     pub(crate) name: Option<String>,
     pub(crate) part: Option<u64>,
-    /// What `X-Bz-Test-Mode` asks for.
+    /// The value of `X-Bz-Test-Mode`.
     pub(crate) test_mode: Option<TestMode>,
-    /// Whether the answer gives an account token out.
+    /// Whether the response contains an account token.
     pub(crate) gives_tokens: bool,
-    /// Whether nothing more can be learned from the body.
+    /// Whether the body has nothing to add.
     pub(crate) is_complete: bool,
 }
 
 impl Subject {
-    /// As far as the head of the request tells. `bucket_id` knows buckets by name.
+    /// From the head of a request. `bucket_id` finds buckets by name.
     pub(crate) fn of_head(head: &Parts, bucket_id: impl FnOnce(&str) -> Option<String>) -> Self {
         let mut subject = Self {
             test_mode: text_of(head, &TEST_MODE).and_then(TestMode::parse),
@@ -58,9 +58,10 @@ impl Subject {
             subject.of_upload(head, call, rest);
             return subject;
         }
-        let call = calls::find(rest);
+        let call = calls::table::find(rest);
         subject.call = call.map(|call| call.name);
-        subject.gives_tokens = call.is_some_and(|call| matches!(call.auth, calls::Auth::Basic));
+        subject.gives_tokens =
+            call.is_some_and(|call| matches!(call.auth, calls::table::Auth::Basic));
         if let Ok(query) = Args::of_query(head.uri.query().unwrap_or("")) {
             subject.read(&query);
         }
@@ -82,11 +83,11 @@ impl Subject {
     }
 
     /// Whether it asks for a token that expires early.
-    pub(crate) const fn may_tire_tokens(&self) -> bool {
+    pub(crate) const fn may_limit_token(&self) -> bool {
         self.gives_tokens && matches!(self.test_mode, Some(TestMode::ExpireSomeTokens))
     }
 
-    /// Learns what the fields of the request tell.
+    /// Adds the fields of the body.
     pub(crate) fn read(&mut self, args: &Args) {
         let field = |names: &[&str]| {
             let mut found = names
@@ -108,7 +109,7 @@ impl Subject {
     }
 }
 
-/// File ids carry the id of their bucket.
+/// The bucket id in a file id.
 fn bucket_of_file(id: &str) -> Option<String> {
     let (bucket, _) = id.strip_prefix("4_z")?.split_once('_')?;
     Some(bucket.to_owned())

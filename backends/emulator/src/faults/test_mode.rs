@@ -1,12 +1,11 @@
-//! [`TestMode`]: `X-Bz-Test-Mode`, by which B2 lets clients rehearse.
+//! [`TestMode`]: `X-Bz-Test-Mode`, with which B2 lets clients test their error handling.
 //!
-//! What fails is "some" in B2's documents. Here it is every third upload, and every second token, beginning at the place
-//! that the seed decides.
+//! B2's documents say that "some" requests fail. Here it is every third upload and every second
+//! token, starting at an offset that follows from the seed.
 
-use super::Subject;
-use super::trouble::FaultKind;
+use super::kind::FaultKind;
 
-/// What a request wants rehearsed.
+/// The value of `X-Bz-Test-Mode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TestMode {
     FailSomeUploads,
@@ -14,13 +13,13 @@ pub(crate) enum TestMode {
     ForceCapExceeded,
 }
 
-/// Of how many uploads one fails.
+/// One upload in this many fails.
 const UPLOADS: u64 = 3;
 
-/// Of how many tokens one expires early.
+/// One token in this many expires early.
 const TOKENS: u64 = 2;
 
-/// The calls that a storage cap can stop.
+/// Calls that a storage cap can stop.
 const CAPPED: [&str; 6] = [
     "b2_copy_file",
     "b2_copy_part",
@@ -41,7 +40,7 @@ impl TestMode {
     }
 }
 
-/// How many were counted of what.
+/// Counters of uploads and tokens.
 pub(super) struct Counts {
     uploads: u64,
     tokens: u64,
@@ -55,9 +54,8 @@ impl Counts {
         }
     }
 
-    pub(super) fn trouble(&mut self, subject: &Subject) -> Option<FaultKind> {
-        let call = subject.call?;
-        match subject.test_mode? {
+    pub(super) fn fault(&mut self, mode: TestMode, call: &str) -> Option<FaultKind> {
+        match mode {
             TestMode::FailSomeUploads if matches!(call, "b2_upload_file" | "b2_upload_part") => {
                 self.uploads += 1;
                 self.uploads
@@ -71,8 +69,8 @@ impl Counts {
         }
     }
 
-    /// Whether the token that is made now expires early, as it [may](Subject::may_tire_tokens).
-    pub(super) const fn tires(&mut self) -> bool {
+    /// Counts a token; whether it expires early.
+    pub(super) const fn limits(&mut self) -> bool {
         self.tokens += 1;
         self.tokens.is_multiple_of(TOKENS)
     }

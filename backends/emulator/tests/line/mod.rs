@@ -1,4 +1,4 @@
-//! Bare HTTP on a socket: what the tests of the server speak.
+//! Plain HTTP on a socket, for tests of the server.
 
 #![allow(
     dead_code,
@@ -13,10 +13,10 @@ use std::net::TcpStream;
 use b2kit_emulator::Server;
 use serde_json::Value;
 
-/// One connection.
+/// A connection.
 pub struct Line {
     pub stream: BufReader<TcpStream>,
-    /// The length of the next answer's body is announced, but it has none.
+    /// Whether the next response announces a body that it does not have.
     pub is_head: bool,
 }
 
@@ -34,7 +34,7 @@ impl Line {
         }
     }
 
-    /// To this host and port.
+    /// Connects to this host and port.
     pub fn at(address: &str) -> Self {
         Self {
             stream: BufReader::new(TcpStream::connect(address).unwrap()),
@@ -42,7 +42,7 @@ impl Line {
         }
     }
 
-    /// The head of a request, and nothing after it.
+    /// Sends the head of a request, and nothing after it.
     pub fn head(&mut self, method: &str, target: &str, headers: &[(&str, &str)]) {
         let mut head = format!("{method} {target} HTTP/1.1\r\n");
         for (name, value) in headers {
@@ -73,7 +73,8 @@ impl Line {
         }
         head.push_str("\r\n");
         self.write(head.as_bytes());
-        // a server that has refused already takes the rest all the same, or many clients would not see why
+        // a server that has refused already takes the rest all the same, or many clients would not
+        // see why
         self.write(body);
         self.answer()
     }

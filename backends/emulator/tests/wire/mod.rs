@@ -1,4 +1,4 @@
-//! Raw requests to an emulator in-process: what the tests speak, so that they see the wire and nothing else.
+//! Raw requests to an emulator in-process: tests see requests and responses, and nothing else.
 
 #![allow(
     dead_code,
@@ -18,7 +18,7 @@ use md5::{Digest as _, Md5};
 use serde_json::{Value, json};
 use sha1::Sha1;
 
-/// An emulator, and a session with it.
+/// An emulator and a session.
 pub struct Wire {
     pub emulator: Emulator,
     pub clock: ManualClock,
@@ -26,7 +26,7 @@ pub struct Wire {
     pub token: String,
 }
 
-/// An answer, read to its end.
+/// A response, read completely.
 #[derive(Debug)]
 pub struct Answer {
     pub status: StatusCode,
@@ -44,7 +44,7 @@ impl Wire {
         Self::with(builder.clock(clock.clone()).build(), clock)
     }
 
-    /// A session with this emulator, which follows this clock.
+    /// A session with this emulator, which uses this clock.
     pub fn with(emulator: Emulator, clock: ManualClock) -> Self {
         let (id, key) = (emulator.key_id().to_owned(), emulator.key().to_owned());
         let mut wire = Self {
@@ -60,7 +60,7 @@ impl Wire {
         wire
     }
 
-    /// The same emulator, as the holder of another key.
+    /// The same emulator with another key.
     pub fn as_key(&self, key: &Value) -> Self {
         let id = key["applicationKeyId"].as_str().unwrap();
         let secret = key["applicationKey"].as_str().unwrap();
@@ -94,7 +94,7 @@ impl Wire {
         format!("{}/b2api/{}/{path}", self.emulator.url(), self.version)
     }
 
-    /// Through the seam's guard, which holds every length against what was said.
+    /// Through `CheckedClient`, which checks all lengths.
     pub fn send(&self, request: Request) -> Answer {
         block_on(async {
             let guard = CheckedClient::new(self.emulator.clone(), ManualTimer::new());
@@ -109,7 +109,7 @@ impl Wire {
         })
     }
 
-    /// A call by POST.
+    /// A call with POST.
     pub fn post(&self, call: &str, body: &Value) -> Answer {
         self.send(
             http::Request::post(self.url(call))
@@ -119,7 +119,7 @@ impl Wire {
         )
     }
 
-    /// A call by GET; `path` includes its query.
+    /// A call with GET; `path` includes its query.
     pub fn get(&self, path: &str) -> Answer {
         self.send(
             http::Request::get(self.url(path))
@@ -138,7 +138,7 @@ impl Wire {
         answer.ok()["bucketId"].as_str().unwrap().to_owned()
     }
 
-    /// A bucket with these fields besides the ones that it must have.
+    /// Creates a bucket with these fields besides the required ones.
     pub fn create_bucket_with(&self, name: &str, fields: &Value) -> String {
         let mut body = json!({"accountId": self.emulator.account_id(), "bucketName": name,
             "bucketType": "allPrivate"});
@@ -153,7 +153,7 @@ impl Wire {
         self.post("b2_update_bucket", &body)
     }
 
-    /// The holder of a new key with these capabilities, and these fields besides.
+    /// A session with a new key with these capabilities and fields.
     pub fn with_key(&self, capabilities: &[&str], fields: &Value) -> Self {
         let mut body = json!({"accountId": self.emulator.account_id(), "keyName": "a-key",
             "capabilities": capabilities});
@@ -198,7 +198,7 @@ impl Wire {
         self.send(part_request(&url, number, content, &sha1(content)))
     }
 
-    /// By name, with the session's token.
+    /// A download by name with the session's token.
     pub fn download(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
         let mut request = http::Request::get(format!("{}/file/{path}", self.emulator.url()))
             .header("authorization", &self.token);
@@ -219,21 +219,21 @@ impl Answer {
         serde_json::from_slice(&self.body).unwrap()
     }
 
-    /// The JSON of a success.
+    /// The JSON of a response that must be a success.
     #[track_caller]
     pub fn ok(&self) -> Value {
         assert_eq!(self.status, 200, "{self:?}");
         self.json()
     }
 
-    /// That it is this error.
+    /// Requires this error.
     #[track_caller]
     pub fn is_error(&self, status: u16, code: &str, message: &str) {
         self.has_code(status, code);
         assert_eq!(self.json()["message"], message);
     }
 
-    /// That it is an error with this code, whatever its message.
+    /// Requires an error with this code, whatever its message.
     #[track_caller]
     pub fn has_code(&self, status: u16, code: &str) {
         assert_eq!(self.status, status, "{self:?}");
@@ -250,14 +250,14 @@ impl Answer {
     }
 }
 
-/// Puts the fields of one object into another.
+/// Copies the fields of one object into another.
 pub fn merge(into: &mut Value, fields: &Value) {
     for (name, value) in fields.as_object().unwrap() {
         into[name] = value.clone();
     }
 }
 
-/// The three headers, or the three fields, that bring a customer's key of 32 equal bytes.
+/// The three headers or fields for an SSE-C key of 32 equal bytes.
 pub fn customer_key(byte: u8) -> (String, String) {
     let key = [byte; 32];
     (STANDARD.encode(key), STANDARD.encode(Md5::digest(key)))

@@ -1,4 +1,5 @@
-//! [`EndpointHealth`]: one endpoint, pure but for the wakers of those who wait. Time and rng are handed in.
+//! [`EndpointHealth`]: the health of one endpoint. Pure but for wakers: time and randomness are
+//! parameters.
 
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -9,11 +10,11 @@ use b2kit_core::{HttpError, HttpErrorKind, Phase};
 use crate::client::limits::waiters::Waiters;
 use crate::error::Error;
 
-/// So many failures in a row are an outage.
+/// This many failures in a row are an outage.
 pub(super) const FAILURE_THRESHOLD: u32 = 3;
 
-/// A probe that is still in progress after so long keeps nobody from making another: it may be a large upload, or one that
-/// is never polled again.
+/// A probe that takes longer no longer blocks another: it may be a large upload, or never be polled
+/// again.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// No two probes come closer together, whatever the policy says and however often they are dropped.
@@ -22,13 +23,14 @@ const MIN_PROBE_INTERVAL: Duration = Duration::from_millis(100);
 /// Nor are they further apart.
 const MAX_PROBE_INTERVAL: Duration = Duration::from_secs(3_600);
 
-/// In the ramp there is room for twice as many after so long, though nobody answers: what is in progress may be large.
+/// In the ramp there is room for twice as many after so long, though nobody answers: what is in
+/// progress may be large.
 const RAMP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// With room for so many the ramp is over.
 const RAMP_END: u32 = 1 << 16;
 
-/// What an attempt showed of the endpoint that it went to.
+/// What an attempt says about its endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::client) enum Signal {
     /// Somebody answered.
@@ -59,18 +61,18 @@ impl Signal {
 /// What a failure is part of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::client) enum FailureScope {
-    /// Nothing: it is the call's own.
+    /// The call's own.
     Isolated,
-    /// An outage that is about to end, or an upload host that may be the only one: it costs nothing.
+    /// Shared: an outage that is about to end, or a single bad upload host. A retry is free.
     Shared,
-    /// An outage: it costs nothing, and the pause is everybody's.
+    /// Part of an outage. A retry is free, and the pause is shared.
     Outage,
 }
 
-/// How an endpoint is.
+/// The state of an endpoint.
 #[derive(Debug)]
 enum Health {
-    /// It answers, but for so many failures since it last has.
+    /// It responds, apart from so many failures since its last response.
     Up {
         failures: u32,
     },
@@ -98,16 +100,16 @@ struct Recovering {
     failures: u32,
 }
 
-/// How an attempt was let through.
+/// How an attempt was admitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Admission {
     Freely,
     AsProbe(u64),
-    /// As one of those for whom there is room, in this epoch.
+    /// As one of those that the ramp has room for, in this epoch.
     InRamp(u64),
 }
 
-/// That an attempt has to wait.
+/// An attempt has to wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::client) struct Blocked {
     /// Until when at most, if nobody wakes it.
@@ -121,7 +123,7 @@ pub(in crate::client) struct Blocked {
 }
 
 impl Blocked {
-    /// What it is waited for, as an error of a call that was not sent.
+    /// What the attempt waits for, as the error of a call that was not sent.
     pub(in crate::client) fn why(&self) -> Error {
         Error::http(HttpError::new(self.why, Phase::NotSent))
     }
@@ -131,7 +133,7 @@ impl Blocked {
 #[derive(Debug)]
 pub(super) struct EndpointHealth {
     health: Health,
-    /// Grows whenever all who wait have something new to think about.
+    /// Changes whenever all waiting attempts have to look again.
     pub(super) epoch: u64,
     probes: u64,
     pub(super) waiters: Waiters,
@@ -147,7 +149,8 @@ pub(super) enum Transition {
 }
 
 impl EndpointHealth {
-    /// The `nth` endpoint that is remembered, whose eras and numbers are no other's.
+    /// The `nth` endpoint that is remembered. Its epochs and numbers are distinct from those of all
+    /// others.
     pub(super) const fn new(nth: u32) -> Self {
         let first = (nth as u64) << 32;
         Self {
@@ -164,7 +167,7 @@ impl EndpointHealth {
         matches!(self.health, Health::Up { .. })
     }
 
-    /// Whether there is nothing to remember of it.
+    /// Whether there is nothing to remember about it.
     pub(super) const fn is_healthy(&self) -> bool {
         matches!(self.health, Health::Up { failures: 0 })
     }
@@ -319,8 +322,8 @@ impl EndpointHealth {
         (FailureScope::Outage, Transition::Began)
     }
 
-    /// Those who can go on now: all, in a new epoch; in the ramp those for whom there is room, in the order in which they
-    /// came.
+    /// Those who can go on now: all, in a new epoch; in the ramp those for whom there is room, in
+    /// the order in which they came.
     pub(super) fn wakers(&mut self, epoch: u64) -> Vec<Waker> {
         if epoch != self.epoch || matches!(self.health, Health::Up { .. }) {
             return self.waiters.notify_all();

@@ -1,18 +1,21 @@
-//! [`Outages`]: when an endpoint can't be reached, that is one event, and not as many failures as there are calls.
+//! [`Outages`]: an endpoint that can't be reached is one event, not as many failures as there are
+//! calls.
 //!
-//! An endpoint is an origin. The hosts that uploads go to are one endpoint together, unless they are the API's own: an upload that
-//! fails at one of them first goes to another URL, which is no sign of anything; that it fails there too is.
+//! An endpoint is an origin. The hosts that uploads go to are one endpoint together, unless they
+//! are the API's own: an upload that fails at one of them first goes to another URL, which is no
+//! sign of anything; that it fails there too is.
 //!
-//! An outage begins with three failures to connect, connections that broke, or silences in a row, with no answer between
-//! them. From then on calls wait, at no cost to the retry quota. One of them at a time makes its next attempt, which is
-//! the probe; the pauses between probes grow as a call's do. Whoever waits counts the probes that fail as its own attempts,
-//! and so gives up when its policy says so, as if it had been alone. Any answer ends the outage, an error too. Then calls
+//! An outage begins with three failures to connect, connections that broke, or silences in a row,
+//! with no answer between them. From then on calls wait, at no cost to the retry quota. One of them
+//! at a time makes its next attempt, which is the probe; the pauses between probes grow as a call's
+//! do. Whoever waits counts the probes that fail as its own attempts, and so gives up when its
+//! policy says so, as if it had been alone. Any answer ends the outage, an error too. Then calls
 //! return in a ramp: two, one more with each answer, and twice as many with each second.
 //!
-//! So an outage costs the requests that were in progress when it began, and after them at most one in
-//! half of [`RetryPolicy::initial_backoff`](crate::client::RetryPolicy::initial_backoff), then in half of twice that, up to half of
-//! [`max_backoff`](crate::client::RetryPolicy::max_backoff); or one in ten seconds while probes hang. However many calls
-//! wait.
+//! So an outage costs the requests that were in progress when it began, and after them at most one
+//! in half of [`RetryPolicy::initial_backoff`](crate::client::RetryPolicy::initial_backoff), then
+//! in half of twice that, up to half of [`max_backoff`](crate::client::RetryPolicy::max_backoff);
+//! or one in ten seconds while probes hang. However many calls wait.
 
 mod endpoint_health;
 
@@ -50,7 +53,7 @@ pub(in crate::client) struct EndpointId {
     is_upload_host: bool,
 }
 
-/// All endpoints that are not well.
+/// All endpoints that have failed lately.
 #[derive(Debug)]
 pub(in crate::client) struct Outages {
     endpoints: Mutex<HashMap<u64, EndpointHealth>>,
@@ -101,7 +104,7 @@ impl Outages {
         self.ever_answered.load(Ordering::Relaxed)
     }
 
-    /// Leave to make an attempt, which one that can't wait always has.
+    /// Admits an attempt, always if it `must` go.
     pub(in crate::client) fn enter(
         &self,
         endpoint: EndpointId,
@@ -137,7 +140,7 @@ impl Outages {
         self.failed(endpoint, host, Admission::Freely, now, (kind, &why), policy)
     }
 
-    /// RecoveryWait until there is something new since that blocked.
+    /// Waits until something has changed since the attempt was blocked.
     pub(in crate::client) const fn recovery(
         &self,
         endpoint: EndpointId,
@@ -199,7 +202,8 @@ impl Outages {
         }
     }
 
-    /// Forgets an endpoint that is well, and wakes who can go on; not while the lock is held, since an executor may poll at once.
+    /// Forgets an endpoint that is well, and wakes who can go on; not while the lock is held, since
+    /// an executor may poll at once.
     fn update(
         &self,
         mut endpoints: MutexGuard<'_, HashMap<u64, EndpointHealth>>,
@@ -226,7 +230,7 @@ impl Outages {
     }
 }
 
-/// Leave to make one attempt. Dropping it lets another make one.
+/// Admission of one attempt. Dropping it lets another one in.
 #[derive(Debug)]
 pub(in crate::client) struct AttemptGuard<'a> {
     outages: &'a Outages,
@@ -243,7 +247,8 @@ impl AttemptGuard<'_> {
         self
     }
 
-    /// What the attempt showed, and what its failure is part of. `first` is a call that had not failed before.
+    /// What the attempt showed, and what its failure is part of. `first` is a call that had not
+    /// failed before.
     pub(in crate::client) fn finish<T>(
         mut self,
         outcome: &Result<T, Error>,
@@ -298,7 +303,7 @@ impl Drop for AttemptGuard<'_> {
     }
 }
 
-/// An endpoint among those who wait.
+/// Waits for a blocked endpoint to recover.
 #[derive(Debug)]
 pub(in crate::client) struct RecoveryWait<'a> {
     outages: &'a Outages,

@@ -75,17 +75,18 @@ pub struct Composed {
     pub plan: ComposePlan,
 }
 
-impl BucketHandle {
-    /// Assembles a file from these sources, one after the other.
-    ///
-    /// An invalid name is an error of the composition, not of this method.
-    pub fn compose<N>(&self, name: N, sources: impl IntoIterator<Item = ComposeSource>) -> Compose
+impl Compose {
+    pub(crate) fn new<N>(
+        bucket: BucketHandle,
+        name: N,
+        sources: impl IntoIterator<Item = ComposeSource>,
+    ) -> Self
     where
         N: TryInto<FileName>,
         N::Error: Into<Error>,
     {
-        Compose {
-            bucket: self.clone(),
+        Self {
+            bucket,
             name: name.try_into().map_err(Into::into),
             sources: sources.into_iter().collect(),
             content_type: ContentType::auto(),

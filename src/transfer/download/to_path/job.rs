@@ -98,7 +98,7 @@ impl FileDownload {
             self.reset(temp, target).await?;
             if round == MAX_FETCHES || seen == Some(arrived) {
                 let name = &outcome.result.file.file_name;
-                return Err(sha1_mismatch(expected, arrived, name));
+                return Err(sha1_mismatch(expected, arrived, name.as_str()));
             }
             seen = Some(arrived);
             self.progress.start_over();
@@ -146,7 +146,7 @@ impl FileDownload {
         let wanted = self.requested_range(&file);
         let (verified, sha1) = verification_of(&file, wanted == (0..file.content_length));
         if self.must_be_verified {
-            require_verification(verified, &file.file_name)?;
+            require_verification(verified, file.file_name.as_str())?;
         }
         let resumed_bytes = done.total_bytes();
         let mut begun_or_done = done.clone();

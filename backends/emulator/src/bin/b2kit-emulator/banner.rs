@@ -1,9 +1,10 @@
-//! What is printed at the start: a shell script that lets clients find it, and says the rest in comments.
+//! What is printed at start: a shell script with the settings of clients.
 
 use std::fmt::Write as _;
 
 use b2kit_emulator::{Emulator, Server};
 
+use crate::arguments::Bucket;
 use crate::options::Options;
 
 pub(crate) fn of(options: &Options, emulator: &Emulator, server: &Server) -> String {
@@ -18,7 +19,7 @@ fn write(
     emulator: &Emulator,
     server: &Server,
 ) -> std::fmt::Result {
-    // who listens everywhere can be reached from here at least
+    // with an unspecified address, the server can at least be reached from here
     let url = server.url().replace("://0.0.0.0:", "://127.0.0.1:");
     let url = url.replace("://[::]:", "://[::1]:");
     let (id, key) = (emulator.key_id(), emulator.key());
@@ -29,16 +30,16 @@ fn write(
     )?;
     match &options.data {
         Some(directory) => writeln!(text, "# Everything is kept in {}.", directory.display())?,
-        None if options.discard => writeln!(text, "# The bytes of files are forgotten.")?,
+        None if options.discard => writeln!(text, "# The bytes of files are discarded.")?,
         None => {
             let cap = options.cap.unwrap_or(1 << 30);
             writeln!(
                 text,
-                "# Files are in memory, {cap} bytes at most, until it stops."
+                "# Files are kept in memory until exit, {cap} bytes at most."
             )?;
         }
     }
-    for (name, is_public) in &options.buckets {
+    for Bucket { name, is_public } in &options.buckets {
         let asked = if *is_public {
             "allPublic"
         } else {
@@ -61,7 +62,7 @@ fn write(
     for name in &options.legacy_buckets {
         writeln!(text, "# Bucket {name} (private, not encrypted by default).")?;
     }
-    if !options.is_for_this_computer() {
+    if !options.is_local() {
         writeln!(
             text,
             "# Everybody who can reach {} may try the key.",
@@ -71,7 +72,7 @@ fn write(
     if options.separate_origins {
         writeln!(
             text,
-            "# Uploads and downloads have ports of their own; at others they get 421."
+            "# Uploads and downloads have ports of their own; others answer 421."
         )?;
     }
     writeln!(text, "\n# The b2 CLI and b2sdk:")?;
@@ -95,10 +96,11 @@ fn write(
         let path = options.tls_ca.as_ref().unwrap_or(&options.root_cert);
         let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
         let path = quoted(&path.display().to_string());
-        writeln!(text, "\n# Whom to trust:")?;
+        writeln!(text, "\n# The root certificate to trust:")?;
         writeln!(
             text,
-            "export REQUESTS_CA_BUNDLE={path} RCLONE_CA_CERT={path} RESTIC_CACERT={path} CURL_CA_BUNDLE={path}"
+            "export REQUESTS_CA_BUNDLE={path} RCLONE_CA_CERT={path} RESTIC_CACERT={path} \
+             CURL_CA_BUNDLE={path}"
         )?;
     }
     writeln!(text, "\n# b2kit, with Credentials::from_env():")?;
@@ -120,13 +122,14 @@ fn write(
         )?;
         writeln!(
             text,
-            "#   curl -H \"Authorization: Bearer $B2KIT_EMULATOR_CONTROL_TOKEN\" $B2KIT_EMULATOR_CONTROL"
+            "#   curl -H \"Authorization: Bearer $B2KIT_EMULATOR_CONTROL_TOKEN\" \
+             $B2KIT_EMULATOR_CONTROL"
         )?;
     }
     writeln!(text, "\n# Ctrl-C stops it.")
 }
 
-/// So that a shell takes it as it is.
+/// Quotes a word for a shell.
 fn quoted(text: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=@%+".contains(&byte);
     if !text.is_empty() && text.bytes().all(is_plain) {

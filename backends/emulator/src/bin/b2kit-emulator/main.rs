@@ -1,22 +1,24 @@
-//! B2 on this computer, as a program.
+//! The program `b2kit-emulator`: B2 on this computer.
 
+mod arguments;
 mod banner;
-mod guess;
 mod options;
 mod size;
 mod stop;
+mod undocumented;
 
 use std::fs;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use b2kit_emulator::{OffsetClock, Emulator, Server, TlsAuthority};
-use options::{Asked, Log, Options};
+use arguments::{Bucket, LogLevel, Request};
+use b2kit_emulator::{Emulator, OffsetClock, Server, TlsAuthority};
+use options::Options;
 use stop::Stop;
 use tracing_subscriber::filter::LevelFilter;
 
-/// How long requests under way have, once it is told to stop.
+/// How long requests in progress may take after the first signal to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
@@ -29,9 +31,9 @@ fn main() -> ExitCode {
     code
 }
 
-/// Why it doesn't run.
+/// Why the program fails.
 enum Problem {
-    /// The command line says what can't be.
+    /// The command line is invalid.
     Usage(String),
     Failed(String),
 }
@@ -43,16 +45,19 @@ impl From<String> for Problem {
 }
 
 fn run() -> Result<(), Problem> {
-    let options = match options::parse(lexopt::Parser::from_env()).map_err(Problem::Usage)? {
-        Asked::Run(options) => *options,
-        Asked::Say(text) => return Ok(say(&text)?),
+    let arguments = std::env::args_os().skip(1);
+    let options = match arguments::parse(arguments).map_err(Problem::Usage)? {
+        Request::Run(arguments, buckets) => {
+            Options::new(*arguments, buckets).map_err(Problem::Usage)?
+        }
+        Request::Print(text) => return Ok(print(&text)?),
     };
     log_to_stderr(options.log);
     let emulator = emulator(&options)?;
     for loss in emulator.recovery_warnings() {
         eprintln!("b2kit-emulator: {loss}");
     }
-    for (name, is_public) in &options.buckets {
+    for Bucket { name, is_public } in &options.buckets {
         emulator.create_bucket(name, *is_public).map_err(|error| {
             let problem = format!("bucket {name}: {error}");
             match error.kind() {
@@ -80,10 +85,10 @@ fn run() -> Result<(), Problem> {
         .build()
         .map_err(|error| error.to_string())?;
     runtime.block_on(async {
-        // whoever has read the banner may already say stop
+        // signals may arrive as soon as the banner is printed
         let stop = Stop::listen().map_err(|error| error.to_string())?;
-        say(&banner::of(&options, &emulator, &server))?;
-        serve_until_told(stop, server).await;
+        print(&banner::of(&options, &emulator, &server))?;
+        serve_until_stopped(stop, server).await;
         Ok(())
     })
 }
@@ -100,12 +105,12 @@ fn emulator(options: &Options) -> Result<Emulator, String> {
         .legacy_encryption(options.legacy_encryption)
         .sync_to_disk(options.sync)
         .discard_contents(options.discard)
-        .guesses(options.guesses.clone());
-    if let Some(latency) = options.latency {
-        builder = builder.latency(latency);
-    }
-    for (call, latency) in &options.latency_of {
-        builder = builder.latency_of(call, *latency);
+        .undocumented(options.undocumented.clone());
+    for latency in &options.latency {
+        builder = match &latency.call {
+            Some(call) => builder.latency_of(call, latency.duration),
+            None => builder.latency(latency.duration),
+        };
     }
     if let Some(cap) = options.cap {
         builder = builder.storage_cap(cap);
@@ -135,8 +140,8 @@ fn serve(options: &Options, emulator: &Emulator) -> Result<Server, String> {
     if let Some(url) = &options.url {
         builder = builder.url(url);
     }
-    // who listens to everybody is asked under every name
-    if options.is_for_this_computer() || !options.hosts.is_empty() {
+    // with an unspecified address, clients use any host name
+    if options.is_local() || !options.hosts.is_empty() {
         builder = builder.only_hosts(&options.hosts);
     }
     if let Some(token) = &options.control_token {
@@ -147,24 +152,24 @@ fn serve(options: &Options, emulator: &Emulator) -> Result<Server, String> {
         .map_err(|error| format!("{}:{}: {error}", options.bind, options.port))
 }
 
-/// Until it is told to stop; if it is told twice, it doesn't wait for what is under way.
-async fn serve_until_told(mut stop: Stop, server: Server) {
-    stop.told().await;
+/// Serves until a signal; a second signal does not wait for requests in progress.
+async fn serve_until_stopped(mut stop: Stop, server: Server) {
+    stop.requested().await;
     eprintln!("b2kit-emulator: stopping");
     tokio::select! {
         () = server.stop() => {}
         () = tokio::time::sleep(GRACE) => {}
-        () = stop.told() => {}
+        () = stop.requested() => {}
     }
 }
 
-fn log_to_stderr(log: Log) {
+fn log_to_stderr(log: LogLevel) {
     let level = match log {
-        Log::Off => LevelFilter::OFF,
-        Log::Error => LevelFilter::ERROR,
-        Log::Warn => LevelFilter::WARN,
-        Log::Info => LevelFilter::INFO,
-        Log::Debug => LevelFilter::DEBUG,
+        LogLevel::Off => LevelFilter::OFF,
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
     };
     tracing_subscriber::fmt()
         .with_max_level(level)
@@ -174,8 +179,8 @@ fn log_to_stderr(log: Log) {
         .init();
 }
 
-fn say(text: &str) -> Result<(), String> {
+fn print(text: &str) -> Result<(), String> {
     let mut out = io::stdout();
-    let said = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    said.map_err(|error| format!("standard output: {error}"))
+    let printed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    printed.map_err(|error| format!("standard output: {error}"))
 }

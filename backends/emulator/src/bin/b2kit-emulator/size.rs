@@ -1,6 +1,6 @@
-//! Sizes, as people write them.
+//! Sizes in bytes with a unit.
 
-/// The number of bytes that a text like `64KiB`, `5MB` or `100` says.
+/// The number of bytes in a text like `64KiB`, `5MB` or `100`.
 pub(crate) fn parse(text: &str) -> Option<u64> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);

@@ -1,8 +1,8 @@
-//! [`Stop`]: how the program is told to stop.
+//! [`Stop`]: signals that stop the program.
 
 use std::io;
 
-/// Signals that say to stop. They are noticed from when this is made.
+/// Signals that stop the program, noticed from its creation on.
 pub(crate) struct Stop {
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
@@ -13,7 +13,7 @@ pub(crate) struct Stop {
 }
 
 impl Stop {
-    /// Begins to notice them; inside a runtime.
+    /// Starts to listen for signals; must be called inside a runtime.
     pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self {
             #[cfg(unix)]
@@ -25,8 +25,8 @@ impl Stop {
         })
     }
 
-    /// Waits for the next.
-    pub(crate) async fn told(&mut self) {
+    /// Waits for the next signal.
+    pub(crate) async fn requested(&mut self) {
         #[cfg(unix)]
         tokio::select! {
             _ = self.interrupt.recv() => {}

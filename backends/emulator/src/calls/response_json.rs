@@ -1,0 +1,345 @@
+//! The JSON of buckets, files, parts and keys in responses, in each API version.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::calls::caller::Caller;
+use crate::model::bucket::Bucket;
+use crate::model::encryption::EncryptionJson;
+use crate::model::file::{Kind, Part, Replication, Version};
+use crate::model::key::Key;
+use crate::model::lock::{DefaultRetention, RetentionJson};
+use crate::model::names::FileInfo;
+use crate::model::rules::{CorsRule, LifecycleRule};
+use crate::protocol::json::object;
+use crate::protocol::version::ApiVersion;
+
+/// SHA-1 of no bytes, which hide markers have.
+const SHA1_OF_NOTHING: &str = "da39a3ee5e6b4b0d3255bfef95601890afd80709";
+const MD5_OF_NOTHING: &str = "d41d8cd98f00b204e9800998ecf8427e";
+const HIDE_MARKER_TYPE: &str = "application/x-bz-hide-marker";
+
+/// A bucket. What the caller may not read is marked as such.
+pub(crate) fn bucket(bucket: &Bucket, account: &str, caller: &Caller) -> Value {
+    let readable = |capability: &str, value: Value| {
+        let may_read = caller.key.can(capability);
+        let value = if may_read { value } else { Value::Null };
+        object([
+            ("isClientAuthorizedToRead", may_read.into()),
+            ("value", value),
+        ])
+    };
+    let lifecycle_rules = bucket.lifecycle_rules.iter().map(LifecycleRule::json);
+    let mut shape = json!({
+        "accountId": account,
+        "bucketId": bucket.id,
+        "bucketInfo": bucket.info,
+        "bucketName": bucket.name,
+        "bucketType": bucket.kind,
+        "options": ["s3"],
+        "revision": bucket.revision,
+    });
+    shape["corsRules"] = bucket.cors_rules.iter().map(CorsRule::json).collect();
+    shape["defaultServerSideEncryption"] =
+        readable("readBucketEncryption", json!(bucket.encryption().json()));
+    let lock = object([
+        (
+            "defaultRetention",
+            DefaultRetention::json(bucket.default_retention),
+        ),
+        ("isFileLockEnabled", bucket.file_lock.into()),
+    ]);
+    shape["fileLockConfiguration"] = readable("readBucketRetentions", lock);
+    shape["lifecycleRules"] = lifecycle_rules.collect();
+    shape["replicationConfiguration"] =
+        readable("readBucketReplications", bucket.replication.clone());
+    shape
+}
+
+/// A file version with its fields in B2's order. Of nested `Option`s, an outer `None` is a missing
+/// field, an inner one is null.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct File<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    action: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bucket_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_length: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_md5: Option<Option<&'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_sha1: Option<Option<Cow<'a, str>>>,
+    content_type: Option<&'a str>,
+    file_id: Option<&'a str>,
+    file_info: &'a FileInfo,
+    file_name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file_retention: Option<Restricted<RetentionJson>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    legal_hold: Option<Restricted<&'static str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replication_status: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server_side_encryption: Option<EncryptionJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size: Option<u64>,
+    upload_timestamp: u64,
+}
+
+/// A value that the caller may or may not read.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Restricted<T> {
+    is_client_authorized_to_read: bool,
+    value: Option<T>,
+}
+
+impl<'a> File<'a> {
+    /// The fields of all versions.
+    fn of(version: &'a Version, account: &'a str, action: &'static str, length: u64) -> Self {
+        Self {
+            account_id: Some(account),
+            action: Some(action),
+            bucket_id: Some(&version.bucket_id),
+            content_length: Some(length),
+            content_md5: Some(None),
+            content_sha1: Some(Some("none".into())),
+            content_type: Some(&version.content_type),
+            file_id: Some(&version.file_id),
+            file_info: &version.info,
+            file_name: &version.name,
+            file_retention: None,
+            legal_hold: None,
+            replication_status: version.replication.map(Replication::word),
+            server_side_encryption: None,
+            size: None,
+            upload_timestamp: version.uploaded,
+        }
+    }
+
+    /// Adds retention, legal hold and encryption: for files and unfinished files, not for hide
+    /// markers and folders.
+    fn protected(self, version: &'a Version, caller: &Caller) -> Self {
+        let retains = caller.key.can("readFileRetentions");
+        let retention = retains.then(|| RetentionJson::of(version.lock.retention));
+        let sees_hold = caller.key.can("readFileLegalHolds");
+        let hold = version.lock.legal_hold_json().filter(|_| sees_hold);
+        Self {
+            file_retention: Some(Restricted {
+                is_client_authorized_to_read: retains,
+                value: retention,
+            }),
+            legal_hold: Some(Restricted {
+                is_client_authorized_to_read: sees_hold,
+                value: hold,
+            }),
+            server_side_encryption: Some(match version.is_large() {
+                true => version.encryption.json_with_key(),
+                false => version.encryption.json(),
+            }),
+            ..self
+        }
+    }
+
+    /// Adapts it to an API version.
+    fn for_version(self, version: ApiVersion) -> Self {
+        Self {
+            size: self.content_length.filter(|_| version == ApiVersion::V1),
+            ..self
+        }
+    }
+}
+
+/// A version in a listing; `copied` for the result of `b2_copy_file`.
+pub(crate) fn file<'a>(
+    version: &'a Version,
+    account: &'a str,
+    caller: &Caller,
+    copied: bool,
+) -> File<'a> {
+    let shape = match &version.kind {
+        Kind::File(stored) => {
+            let action = if copied { "copy" } else { "upload" };
+            let sha1 = stored.sha1.as_ref().map(|sha1| sha1.json());
+            File {
+                content_md5: Some(stored.md5.as_deref()),
+                content_sha1: Some(Some(sha1.unwrap_or("none".into()))),
+                ..File::of(version, account, action, stored.content.len())
+            }
+            .protected(version, caller)
+        }
+        Kind::Unfinished(_) => File::of(version, account, "start", 0).protected(version, caller),
+        Kind::Hide => File {
+            content_md5: Some(Some(MD5_OF_NOTHING)),
+            content_sha1: Some(Some(SHA1_OF_NOTHING.into())),
+            content_type: Some(HIDE_MARKER_TYPE),
+            ..File::of(version, account, "hide", 0)
+        },
+    };
+    shape.for_version(caller.version)
+}
+
+/// An unfinished large file. v1 repeats only what was requested.
+pub(crate) fn unfinished<'a>(version: &'a Version, account: &'a str, caller: &Caller) -> File<'a> {
+    let shape = file(version, account, caller, false);
+    if caller.version != ApiVersion::V1 {
+        return shape;
+    }
+    File {
+        action: None,
+        content_length: None,
+        content_md5: None,
+        content_sha1: None,
+        size: None,
+        ..shape
+    }
+}
+
+/// A hide marker in the response of `b2_hide_file`.
+pub(crate) fn hide_marker<'a>(version: &'a Version, account: &'a str, caller: &Caller) -> File<'a> {
+    let shape = file(version, account, caller, false);
+    if caller.version != ApiVersion::V1 {
+        return shape;
+    }
+    File {
+        account_id: None,
+        bucket_id: None,
+        content_md5: Some(None),
+        content_sha1: Some(None),
+        content_type: None,
+        ..shape
+    }
+}
+
+/// A folder in a listing.
+pub(crate) fn folder<'a>(
+    name: &'a str,
+    bucket: &'a Bucket,
+    account: &'a str,
+    caller: &Caller,
+) -> File<'a> {
+    static NO_INFO: FileInfo = FileInfo::new();
+    File {
+        account_id: Some(account),
+        action: Some("folder"),
+        bucket_id: Some(&bucket.id),
+        content_length: Some(0),
+        content_md5: Some(None),
+        content_sha1: Some(None),
+        content_type: None,
+        file_id: None,
+        file_info: &NO_INFO,
+        file_name: name,
+        file_retention: None,
+        legal_hold: None,
+        replication_status: None,
+        server_side_encryption: None,
+        size: None,
+        upload_timestamp: 0,
+    }
+    .for_version(caller.version)
+}
+
+/// A part in the response of `b2_copy_part`.
+pub(crate) fn part(file_id: &str, number: u64, part: &Part) -> Value {
+    json!({
+        "contentLength": part.content.len(),
+        "contentMd5": part.md5,
+        "contentSha1": part.sha1.json(),
+        "fileId": file_id,
+        "partNumber": number,
+        "serverSideEncryption": part.encryption.json(),
+        "uploadTimestamp": part.uploaded,
+    })
+}
+
+/// A part in the responses of `b2_upload_part` and `b2_list_parts`.
+pub(crate) fn part_with_checksum(file_id: &str, number: u64, json: &Part) -> Value {
+    let mut shape = part(file_id, number, json);
+    shape["b2Checksum"] = Value::Null;
+    shape
+}
+
+/// A key without its secret. v4 has all its buckets, earlier versions the only one.
+pub(crate) fn key(key: &Key, account: &str, version: ApiVersion) -> Value {
+    let mut shape = json!({
+        "accountId": account,
+        "applicationKeyId": key.id,
+        "capabilities": key.capabilities,
+        "expirationTimestamp": key.expires,
+        "keyName": key.name,
+        "namePrefix": key.name_prefix,
+        "options": ["s3"],
+    });
+    match version {
+        ApiVersion::V1 | ApiVersion::V2 | ApiVersion::V3 => {
+            let first = key.buckets.as_ref().and_then(|buckets| buckets.first());
+            shape["bucketId"] = first.cloned().into();
+        }
+        ApiVersion::V4 => shape["bucketIds"] = key.buckets.clone().into(),
+    }
+    shape
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::calls::caller::DownloadHeaders;
+    use crate::model::encryption::Encryption;
+    use crate::model::lock::Lock;
+    use crate::model::names::FileInfo;
+    use crate::protocol::json::{Sorted, text};
+
+    fn version(kind: Kind) -> Version {
+        Version {
+            file_id: "id".to_owned(),
+            bucket_id: "bucket".to_owned(),
+            name: "name".to_owned(),
+            uploaded: 1,
+            content_type: "text/plain".to_owned(),
+            info: FileInfo::from([
+                ("b".to_owned(), "1".to_owned()),
+                ("a".to_owned(), "2".to_owned()),
+            ]),
+            lock: Lock::default(),
+            encryption: Encryption::Managed,
+            replication: Some(Replication::Pending),
+            kind,
+        }
+    }
+
+    #[test]
+    fn the_fields_of_files_are_in_alphabetical_order() {
+        let kinds = [
+            Kind::Hide,
+            Kind::Unfinished(std::collections::BTreeMap::new()),
+        ];
+        for (kind, api) in kinds
+            .into_iter()
+            .flat_map(|kind| [(kind.clone(), ApiVersion::V1), (kind, ApiVersion::V4)])
+        {
+            let caller = Caller {
+                key: Key::anonymous(),
+                version: api,
+                origins: crate::protocol::origins::Origins::same(&"http://x".into()),
+                download_headers: DownloadHeaders::default(),
+                now: 0,
+            };
+            let version = version(kind);
+            for shape in [
+                file(&version, "account", &caller, false),
+                unfinished(&version, "account", &caller),
+                hide_marker(&version, "account", &caller),
+            ] {
+                let sorted = serde_json::to_value(&shape).unwrap();
+                assert_eq!(text(&shape), text(&Sorted(&sorted)));
+            }
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! Answers one request: checks its host, dispatches it and ends the exchange.
+
+use std::any::Any;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use b2kit_core::{BodyStream, HttpErrorKind};
+use http::StatusCode;
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, RETRY_AFTER, TRANSFER_ENCODING};
+use http::{HeaderValue, request::Parts};
+use hyper::body::Incoming;
+
+use super::body::{RequestBytes, ResponseBody};
+use super::hash_pool::HashPool;
+use super::host_names::AllowedHosts;
+use super::idle::Busy;
+use super::ports::{Ports, Role};
+use super::socket::Reset;
+use crate::drivers::control::{self, Control};
+use crate::drivers::exchange::{ExchangeError, Exchanged, exchange};
+use crate::drivers::in_process::Emulator;
+use crate::drivers::response_body::ResponseStream;
+use crate::drivers::webhook_sender::WebhookSender;
+use crate::protocol::api_error::ApiError;
+use crate::protocol::origins::Origins;
+use crate::protocol::response::Response;
+use crate::protocol::undocumented;
+
+/// How much of a refused body is read, so that the client reads the error before it notices that
+/// the connection closes.
+const DRAINED: u64 = 64 * 1024 * 1024;
+
+/// What a server needs to answer requests.
+pub(super) struct RequestHandler {
+    pub(super) emulator: Emulator,
+    pub(super) url: Arc<str>,
+    pub(super) hosts: AllowedHosts,
+    /// If uploads and downloads have ports of their own.
+    pub(super) ports: Option<Ports>,
+    pub(super) control: Option<Control>,
+    pub(super) sender: Option<WebhookSender>,
+    pub(super) hash_pool: HashPool,
+    pub(super) stall: Duration,
+}
+
+pub(super) async fn answer(
+    handler: Arc<RequestHandler>,
+    role: Role,
+    reset: Reset,
+    busy: Busy,
+    request: http::Request<Incoming>,
+) -> io::Result<http::Response<ResponseBody>> {
+    let (head, body) = request.into_parts();
+    let mut body: BodyStream = Box::pin(RequestBytes::new(body, handler.stall));
+    let replied = catch_panic(respond(&handler, role, &head, &mut body)).await;
+    if let Some(sender) = &handler.sender {
+        sender.notify();
+    }
+    // only when needed: a clock that panics must not take a good response along
+    let now = || handler.emulator.account().now();
+    let mut exchanged = match replied {
+        Ok(Ok(exchanged)) => exchanged,
+        Ok(Err(ExchangeError::Source(error))) if error.kind() == io::ErrorKind::InvalidData => {
+            let error = ApiError::bad_request("The body is not encoded properly");
+            close_after(Response::error(&error).with_date(now())).into()
+        }
+        // an error makes hyper close the connection
+        Ok(Err(broken)) => return Err(end_exchange(broken, &reset)),
+        Err(panic) => {
+            let reason = panic_message(&*panic);
+            let path = head.uri.path();
+            tracing::error!(method = %head.method, path, reason, "a handler panicked");
+            Response::error(&undocumented::panicked())
+                .with_date(now())
+                .into()
+        }
+    };
+    let status = exchanged.response.status;
+    tracing::info!(
+        method = %head.method,
+        // without the query, which may hold a token
+        path = head.uri.path(),
+        status = status.as_u16(),
+        bytes = exchanged.response.payload.len(),
+        "answered"
+    );
+    if status == StatusCode::REQUEST_TIMEOUT {
+        // the rest of the body is not waited for
+        exchanged.response = close_after(exchanged.response);
+    } else if !status.is_success() && is_worth_draining(&head) {
+        tokio::spawn(drain(body, busy.clone()));
+    }
+    Ok(into_http(exchanged, reset, busy))
+}
+
+/// Answers 503 on a connection beyond the limit, so that the client retries.
+pub(super) fn reject(
+    handler: &RequestHandler,
+    reset: Reset,
+    busy: Busy,
+) -> http::Response<ResponseBody> {
+    let mut response =
+        Response::error(&undocumented::full()).with_date(handler.emulator.account().now());
+    let soon = HeaderValue::from_static("1");
+    response.headers.insert(RETRY_AFTER, soon);
+    into_http(close_after(response).into(), reset, busy)
+}
+
+/// Closes the connection after the response.
+fn close_after(mut response: Response) -> Response {
+    let close = HeaderValue::from_static("close");
+    response.headers.insert(CONNECTION, close);
+    response
+}
+
+async fn respond(
+    handler: &RequestHandler,
+    role: Role,
+    head: &Parts,
+    body: &mut BodyStream,
+) -> Result<Exchanged, ExchangeError> {
+    let is_control = head.uri.path().starts_with(control::PATH);
+    if let Some(control) = handler.control.as_ref().filter(|_| is_control) {
+        if !handler.hosts.allows_control(head) {
+            return Ok(Response::error(&undocumented::other_host()).into());
+        }
+        let answered = control.answer(head, body).await;
+        return answered.map(Exchanged::from).map_err(ExchangeError::Source);
+    }
+    if !handler.hosts.allows_b2(head) {
+        return Ok(Response::error(&undocumented::other_host())
+            .with_date(handler.emulator.account().now())
+            .into());
+    }
+    let origin = handler.hosts.origin(head, &handler.url);
+    let mut origins = Origins::same(&origin);
+    if let Some(ports) = handler.ports {
+        origins = ports.origins(&origin, role);
+        let wanted = Role::of(head);
+        if wanted != role {
+            let error = undocumented::other_origin(wanted.origin(&origins));
+            return Ok(Response::error(&error)
+                .with_date(handler.emulator.account().now())
+                .into());
+        }
+    }
+    match exchange(
+        handler.emulator.account(),
+        &origins,
+        head,
+        body,
+        &handler.hash_pool,
+    )
+    .await
+    {
+        Err(ExchangeError::Source(error)) if error.kind() == io::ErrorKind::TimedOut => {
+            Ok(Response::error(&ApiError::request_timeout())
+                .with_date(handler.emulator.account().now())
+                .into())
+        }
+        other => other,
+    }
+}
+
+/// Ends an exchange without a response.
+fn end_exchange(broken: ExchangeError, reset: &Reset) -> io::Error {
+    match broken {
+        ExchangeError::Source(error) => error,
+        ExchangeError::Lost(kind, _) => {
+            if kind == HttpErrorKind::Reset {
+                reset.ask();
+            }
+            io::ErrorKind::ConnectionReset.into()
+        }
+    }
+}
+
+/// Catches a panic, so that one request does not take others down. The emulator's locks tolerate
+/// poisoning.
+async fn catch_panic<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
+        match polled {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
+    })
+    .await
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no reason given")
+}
+
+/// Whether the body of a refused request is in transit. A client that expects `100 Continue` does
+/// not send one.
+fn is_worth_draining(head: &Parts) -> bool {
+    let has_body =
+        head.headers.contains_key(CONTENT_LENGTH) || head.headers.contains_key(TRANSFER_ENCODING);
+    has_body && !head.headers.contains_key(EXPECT)
+}
+
+async fn drain(mut body: BodyStream, _busy: Busy) {
+    let mut left = DRAINED;
+    while let Some(Ok(chunk)) = poll_fn(|cx| body.as_mut().poll_next(cx)).await {
+        left = left.saturating_sub(chunk.len() as u64);
+        if left == 0 {
+            return;
+        }
+    }
+}
+
+fn into_http(exchanged: Exchanged, reset: Reset, busy: Busy) -> http::Response<ResponseBody> {
+    let Response {
+        status,
+        headers,
+        payload,
+    } = exchanged.response;
+    let body = ResponseStream::new(payload, exchanged.body_fault);
+    let mut response = http::Response::new(ResponseBody::new(body, reset, busy));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}

@@ -1,0 +1,218 @@
+//! [`FaultKind`]: what goes wrong with a request.
+
+use std::time::Duration;
+
+use b2kit_core::Phase;
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode};
+
+use super::latch::Latch;
+
+/// What goes wrong with a request; a [`Fault`](crate::Fault) decides with which.
+///
+/// *Before the effect* means that the call does nothing: no file is stored, no key is made. *After
+/// the effect* means that it has done its work, and only the response fails.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum FaultKind {
+    /// An error of B2. For an upload it also invalidates the upload URL, unless it is a 429.
+    Error(ErrorReply),
+    /// A response that is not B2's: a load balancer's page, truncated JSON.
+    Respond {
+        /// The status.
+        status: StatusCode,
+        /// `Content-Type`.
+        content_type: HeaderValue,
+        /// The whole body.
+        body: Bytes,
+    },
+    /// Waits this long, by the emulator's [`Clock`](crate::Clock), then continues.
+    Delay(Duration),
+    /// Waits until the latch is opened, then continues.
+    Wait(Latch),
+    /// Makes the request's token expire: this and all later requests with it get
+    /// `expired_auth_token`.
+    ExpireToken,
+    /// Makes the request's token unknown: `bad_auth_token`.
+    ForgetToken,
+    /// Resets the connection before the effect. In-process, the error has this [`Phase`]; over a
+    /// server, the phase is for the client to determine.
+    LoseRequest(Phase),
+    /// Closes the connection after the effect, before the first byte of the response.
+    LoseReply,
+    /// Closes the connection within the response's body.
+    CutResponse {
+        /// Number of bytes sent. No effect if the body has no more.
+        after: u64,
+    },
+    /// Resets the connection within the response's body. The client may see fewer bytes: a reset
+    /// overtakes what is in transit.
+    ResetResponse {
+        /// Number of bytes sent. No effect if the body has no more.
+        after: u64,
+    },
+    /// Stops sending within the response's body, for good.
+    StallResponse {
+        /// Number of bytes sent. No effect if the body has no more.
+        after: u64,
+    },
+    /// Closes the connection within an upload's body.
+    CutUpload {
+        /// Minimum number of bytes received. No effect if the body has fewer.
+        after: u64,
+    },
+    /// Resets the connection within an upload's body.
+    ResetUpload {
+        /// Minimum number of bytes received. No effect if the body has fewer.
+        after: u64,
+    },
+    /// Stops reading within an upload's body. A server that does not read can't notice that the
+    /// client is gone, so the connection closes after an hour of the emulator's clock.
+    StallUpload {
+        /// Minimum number of bytes received. No effect if the body has fewer.
+        after: u64,
+    },
+    /// Flips one bit of an upload's body on arrival, so that its SHA-1 does not match.
+    CorruptUpload {
+        /// The offset of the byte, from 0. No effect beyond the body.
+        at: u64,
+    },
+    /// Flips one bit of the response's body.
+    CorruptByte {
+        /// The offset of the byte, from 0. No effect beyond the body.
+        at: u64,
+    },
+    /// Replaces `contentSha1` in the response's JSON, or the header of a download.
+    WrongSha1,
+    /// Makes `contentLength` in the response's JSON one too large.
+    WrongLength,
+    /// Sets a header of the response.
+    SetHeader(HeaderName, HeaderValue),
+    /// Removes a header of the response.
+    RemoveHeader(HeaderName),
+}
+
+/// An error response of B2.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ErrorReply {
+    /// The HTTP status, repeated in the JSON.
+    pub status: StatusCode,
+    /// The code, for programs.
+    pub code: String,
+    /// The message, for people.
+    pub message: String,
+    /// The `Retry-After` header.
+    pub retry_after: Option<HeaderValue>,
+}
+
+impl FaultKind {
+    /// An error response of B2.
+    pub fn error(status: StatusCode, code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Error(ErrorReply {
+            status,
+            code: code.into(),
+            message: message.into(),
+            retry_after: None,
+        })
+    }
+
+    /// 500 `internal_error`.
+    #[must_use]
+    pub fn internal_error() -> Self {
+        Self::error(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal_error",
+            "An internal error occurred",
+        )
+    }
+
+    /// 503 `service_unavailable`, as from an upload URL whose pod is full.
+    #[must_use]
+    pub fn service_unavailable() -> Self {
+        Self::error(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "service_unavailable",
+            "No uploads available in vault",
+        )
+    }
+
+    /// 408 `request_timeout`.
+    #[must_use]
+    pub fn request_timeout() -> Self {
+        Self::error(
+            StatusCode::REQUEST_TIMEOUT,
+            "request_timeout",
+            "The service timed out reading the uploaded file",
+        )
+    }
+
+    /// 429 `too_many_requests`.
+    #[must_use]
+    pub fn too_many_requests() -> Self {
+        Self::error(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too_many_requests",
+            "Too many requests",
+        )
+    }
+
+    /// 403 `storage_cap_exceeded`.
+    #[must_use]
+    pub fn storage_cap_exceeded() -> Self {
+        Self::error(
+            StatusCode::FORBIDDEN,
+            "storage_cap_exceeded",
+            "Cannot upload files, storage cap exceeded",
+        )
+    }
+
+    /// 403 `download_cap_exceeded`.
+    #[must_use]
+    pub fn download_cap_exceeded() -> Self {
+        Self::error(
+            StatusCode::FORBIDDEN,
+            "download_cap_exceeded",
+            "Cannot download file, download bandwidth or transaction (Class B) cap exceeded",
+        )
+    }
+
+    /// 403 `transaction_cap_exceeded`.
+    #[must_use]
+    pub fn transaction_cap_exceeded() -> Self {
+        Self::error(
+            StatusCode::FORBIDDEN,
+            "transaction_cap_exceeded",
+            "Transaction cap exceeded",
+        )
+    }
+
+    /// An HTML page, as load balancers send with 502 and 504.
+    #[must_use]
+    pub fn html(status: StatusCode) -> Self {
+        Self::Respond {
+            status,
+            content_type: HeaderValue::from_static("text/html"),
+            body: format!("<html><body><h1>{status}</h1></body></html>\n").into(),
+        }
+    }
+
+    /// 200 with truncated JSON.
+    #[must_use]
+    pub fn garbage() -> Self {
+        Self::Respond {
+            status: StatusCode::OK,
+            content_type: HeaderValue::from_static("application/json;charset=UTF-8"),
+            body: Bytes::from_static(b"{\n  \"accountId\": \"e0b2"),
+        }
+    }
+
+    /// Adds `Retry-After` to an error of B2. No effect on other kinds.
+    #[must_use]
+    pub fn retry_after(mut self, value: impl Into<HeaderValue>) -> Self {
+        if let Self::Error(response) = &mut self {
+            response.retry_after = Some(value.into());
+        }
+        self
+    }
+}

@@ -1,0 +1,116 @@
+//! Lifecycle rules, applied before the first request of each UTC day and on demand.
+
+use crate::calls::files;
+use crate::model::bucket::Bucket;
+use crate::model::event::{EventObject, EventType};
+use crate::model::file::Version;
+use crate::model::rules::LifecycleRule;
+use crate::model::state::State;
+
+/// In milliseconds.
+const DAY: u64 = 24 * 60 * 60 * 1000;
+
+/// What a rule does.
+#[derive(Debug)]
+enum Action {
+    /// Adds a hide marker to this name.
+    Hide(String),
+    /// Deletes the version with this id.
+    Delete(String),
+    /// Cancels the unfinished large file with this id.
+    Cancel(String),
+}
+
+impl State {
+    /// Removes expired tokens, and applies lifecycle rules if a new day has begun.
+    pub(crate) fn expire(&mut self, now: u64) {
+        self.tokens.remove_expired(now);
+        let today = now / DAY;
+        let is_new = self.last_day.is_some_and(|last| last < today);
+        self.last_day = Some(self.last_day.map_or(today, |last| last.max(today)));
+        if is_new {
+            self.run_lifecycle(now);
+        }
+    }
+
+    /// Applies the rules of all buckets.
+    pub(crate) fn run_lifecycle(&mut self, now: u64) {
+        let buckets: Vec<String> = self.buckets.keys().cloned().collect();
+        for id in buckets {
+            let Some(bucket) = self.buckets.get(&id) else {
+                continue;
+            };
+            let rules = bucket.lifecycle_rules.iter();
+            let actions: Vec<Action> = rules
+                .flat_map(|rule| due_actions(rule, bucket, now))
+                .collect();
+            for action in actions {
+                self.apply(action, &id, now);
+            }
+        }
+    }
+
+    fn apply(&mut self, action: Action, bucket: &str, now: u64) {
+        match action {
+            Action::Hide(name) => {
+                // can't fail: the bucket exists
+                files::hide(self, bucket, &name, EventType::HideByRule, now).ok();
+            }
+            Action::Delete(id) => {
+                if let Some(version) = self.remove(&id) {
+                    self.record_event(&EventObject::of(&version), EventType::DeleteByRule, now);
+                }
+            }
+            Action::Cancel(id) => {
+                self.remove(&id);
+            }
+        }
+    }
+}
+
+/// What a rule requires now.
+fn due_actions(rule: &LifecycleRule, bucket: &Bucket, now: u64) -> Vec<Action> {
+    let is_over = |since: u64, days: Option<u64>| {
+        days.is_some_and(|days| now.saturating_sub(since) >= days.saturating_mul(DAY))
+    };
+    let mut actions = Vec::new();
+    let mut names: Vec<Vec<&Version>> = Vec::new();
+    for version in bucket.versions.values() {
+        if !version.name.starts_with(&rule.prefix) {
+            continue;
+        }
+        if version.is_unfinished() {
+            if is_over(version.uploaded, rule.to_canceling) {
+                actions.push(Action::Cancel(version.file_id.clone()));
+            }
+            continue;
+        }
+        match names.last_mut().filter(|last| last[0].name == version.name) {
+            Some(last) => last.push(version),
+            None => names.push(vec![version]),
+        }
+    }
+    // each name's versions, newest first
+    for versions in names {
+        let current = versions[0];
+        if !current.is_hide_marker() && is_over(current.uploaded, rule.to_hiding) {
+            actions.push(Action::Hide(current.name.clone()));
+        }
+        // a version has been hidden since the one after it was uploaded
+        let mut kept = 0;
+        for pair in versions.windows(2) {
+            let (newer, older) = (pair[0], pair[1]);
+            let is_locked = older.stored().is_some() && older.lock.prevents_deletion(now, false);
+            if is_over(newer.uploaded, rule.to_deleting) && !is_locked {
+                actions.push(Action::Delete(older.file_id.clone()));
+            } else {
+                kept += 1;
+            }
+        }
+        let is_lone = current.is_hide_marker() && kept == 0;
+        if is_lone && is_over(current.uploaded, rule.to_deleting) {
+            actions.push(Action::Delete(current.file_id.clone()));
+        }
+    }
+    actions
+}

@@ -1,0 +1,268 @@
+//! Formats of ids, tokens and keys, and [`Ids`], which generates them.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE;
+
+use crate::model::random::SplitMix64;
+use crate::protocol::date;
+use crate::protocol::hex::hex;
+
+/// The cluster in all ids.
+const CLUSTER: &str = "004";
+
+/// Length of the secret at the end of a token: 20 bytes in base64.
+const TOKEN_SECRET: usize = 28;
+
+/// Length of the public part of a download authorization: `3_`, 14 digits, `_`, 24 hexadecimal
+/// digits.
+const DOWNLOAD_PUBLIC: usize = 41;
+
+/// Generates ids and tokens from a seed. Reproducible, and useless for security.
+#[derive(Clone)]
+pub(crate) struct Ids {
+    random: SplitMix64,
+}
+
+/// The kind of a token: the word in its middle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TokenKind {
+    Account,
+    UploadFile,
+    UploadPart,
+}
+
+/// The digit after `_f` in a file id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FileKind {
+    Normal = 1,
+    Large = 2,
+    SmallOrHidden = 4,
+}
+
+/// Where B2 stores an upload: a vault and a tome in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pod {
+    vault: u64,
+    tome: u64,
+}
+
+impl Pod {
+    /// The pod of hide markers.
+    pub(crate) const HIDE: Self = Self {
+        vault: 7_007_000,
+        tome: 0,
+    };
+
+    /// The last segment of a file's upload URL: `c004_v0402033_t0052`.
+    pub(crate) fn path(self) -> String {
+        format!("c{CLUSTER}_v{:07}_t{:04}", self.vault, self.tome)
+    }
+
+    /// The last segment of a part's upload URL: `0010`.
+    pub(crate) fn part_path(self) -> String {
+        format!("{:04}", self.tome)
+    }
+}
+
+impl Ids {
+    pub(crate) const fn new(seed: u64) -> Self {
+        Self {
+            random: SplitMix64::new(seed),
+        }
+    }
+
+    /// The state from which all further ids follow; the journal keeps it.
+    pub(crate) const fn seed(&self) -> u64 {
+        self.random.seed()
+    }
+
+    fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        let mut bytes = [0; N];
+        for chunk in bytes.chunks_mut(8) {
+            chunk.copy_from_slice(&self.random.next().to_le_bytes()[..chunk.len()]);
+        }
+        bytes
+    }
+
+    fn hex(&mut self, digits: usize) -> String {
+        let mut text = hex(&self.bytes::<16>());
+        text.truncate(digits);
+        text
+    }
+
+    pub(crate) fn bucket_id(&mut self) -> String {
+        self.hex(24)
+    }
+
+    pub(crate) fn pod(&mut self) -> Pod {
+        Pod {
+            vault: 402_000 + self.random.next() % 100,
+            tome: self.random.next() % 60,
+        }
+    }
+
+    /// `4_z{bucket}_f{kind}{15 hex}_d{date}_m{time}_c{cluster}_v{vault}_t{tome}_u{ms}`.
+    pub(crate) fn file_id(&mut self, bucket: &str, kind: FileKind, pod: Pod, now: u64) -> String {
+        let digits = date::digits(now);
+        let (day, time) = digits.split_at(8);
+        format!(
+            "4_z{bucket}_f{}{}_d{day}_m{time}_{}_u{now:014}",
+            kind as u8,
+            self.hex(15),
+            pod.path(),
+        )
+    }
+
+    pub(crate) fn token(&mut self, word: TokenKind, key_id: &str) -> String {
+        let word = match word {
+            TokenKind::Account => "acct",
+            TokenKind::UploadFile => "upld",
+            TokenKind::UploadPart => "uplg",
+        };
+        let (first, second) = (self.hex(8), self.hex(6));
+        let secret = URL_SAFE.encode(self.bytes::<20>());
+        format!("4_{key_id}_{first}_{second}_{word}_{secret}")
+    }
+
+    /// `3_{made}_{24 hex}_{40 hex}_{cluster}_{expiry}_{4 digits}_dnld`.
+    pub(crate) fn download_token(&mut self, now: u64, expires: u64) -> String {
+        let (public, secret) = (self.hex(24), hex(&self.bytes::<20>()));
+        let number = self.random.next() % 10_000;
+        format!(
+            "3_{}_{public}_{secret}_{CLUSTER}_{}_{number:04}_dnld",
+            date::digits(now),
+            date::digits(expires),
+        )
+    }
+
+    /// 64 hexadecimal digits.
+    pub(crate) fn event_id(&mut self) -> String {
+        hex(&self.bytes::<32>())
+    }
+
+    /// Cluster, account and number: 25 characters.
+    pub(crate) fn key_id(account: &str, number: u64) -> String {
+        format!("{CLUSTER}{account}{number:010x}")
+    }
+
+    /// `K`, the cluster and 27 characters.
+    pub(crate) fn key(&mut self) -> String {
+        let secret = URL_SAFE.encode(self.bytes::<21>());
+        format!("K{CLUSTER}{}", &secret[..27])
+    }
+}
+
+/// Splits a token into its public part, for lookups, and its secret, for constant-time comparison.
+pub(crate) fn split_token(token: &str) -> Option<(&str, &str)> {
+    let public = match token.strip_suffix("_dnld") {
+        Some(_) => DOWNLOAD_PUBLIC,
+        None => token.len().checked_sub(TOKEN_SECRET)?,
+    };
+    token.split_at_checked(public)
+}
+
+/// Whether this has the format of a bucket id.
+pub(crate) fn is_bucket_id(text: &str) -> bool {
+    text.len() == 24 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// The timestamp in a file id, in milliseconds; `None` if this does not have the format of a file
+/// id.
+pub(crate) fn file_id_time(id: &str) -> Option<u64> {
+    let (bucket, rest) = id.strip_prefix("4_z")?.split_at_checked(24)?;
+    let rest = rest.strip_prefix("_f")?;
+    if !is_bucket_id(bucket) || id.len() > 200 {
+        return None;
+    }
+    let mut fields = rest.as_bytes().split(|byte| *byte == b'_');
+    let unique = fields.next()?;
+    if unique.len() != 16 || !unique.iter().all(u8::is_ascii_hexdigit) {
+        return None;
+    }
+    let date = fields.next()?.strip_prefix(b"d");
+    let date = date.filter(|date| date.len() == 8 && number(date).is_some())?;
+    let time = fields.next()?.strip_prefix(b"m");
+    let time = time.filter(|time| time.len() == 6 && number(time).is_some())?;
+    for letter in [b"c", b"v", b"t"] {
+        number(fields.next()?.strip_prefix(letter)?)?;
+    }
+    match fields.next() {
+        Some(millis) => {
+            let millis = number(millis.strip_prefix(b"u")?)?;
+            fields.next().is_none().then_some(millis)
+        }
+        None => {
+            let digits = [date, time].concat();
+            date::of_digits(std::str::from_utf8(&digits).ok()?)
+        }
+    }
+}
+
+/// A number made of digits only.
+fn number(digits: &[u8]) -> Option<u64> {
+    let add = |sum: u64, digit: &u8| {
+        let digit = char::from(*digit).to_digit(10)?;
+        sum.checked_mul(10)?.checked_add(digit.into())
+    };
+    digits.first()?;
+    digits.iter().try_fold(0, add)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DOCUMENTED: &str = "4_zc1657f7923d53c0f94cd0c1b_f405618dbe9f1f691_\
+        d20260205_m234012_c004_v0402033_t0052_u01770334812998";
+
+    #[test]
+    fn a_file_id_has_the_length_and_the_fields_of_a_real_one() {
+        let mut ids = Ids::new(1);
+        let pod = ids.pod();
+        let bucket = ids.bucket_id();
+        let id = ids.file_id(&bucket, FileKind::SmallOrHidden, pod, 1_770_334_812_998);
+        assert_eq!(id.len(), DOCUMENTED.len());
+        assert_eq!(file_id_time(&id), Some(1_770_334_812_998));
+        assert_eq!(file_id_time(DOCUMENTED), Some(1_770_334_812_998));
+        assert!(id.contains("_d20260205_m234012_c004_v0402"));
+    }
+
+    #[test]
+    fn an_old_id_without_milliseconds_has_the_time_of_its_second() {
+        let id =
+            "4_z8d625eb63be2775577c70e1a_f204261ca2ea2c4e1_d20211112_m211109_c002_v0001114_t0054";
+        assert_eq!(file_id_time(id), Some(1_636_751_469_000));
+    }
+
+    #[test]
+    fn malformed_file_ids_have_no_time() {
+        for id in [
+            "",
+            "bad-id",
+            "4_z",
+            "4_z8d625eb63be2775577c70e1a",
+            "4_z8d625eb63be2775577c70e1a_f204261ca2ea2c4e1_d2021111é_m211109_c002_v0001114_t0054",
+            "4_z8d625eb63be2775577c70e1a_f204261ca2ea2c4e1_\
+             d20211112_m211109_c002_v0001114_t0054_u1_x",
+            "4_z8d625eb63be2775577c70e1a_f204261ca2ea2c4e1_d20211112_m211109_c002_v0001114",
+        ] {
+            assert_eq!(file_id_time(id), None, "{id}");
+        }
+    }
+
+    #[test]
+    fn keys_and_tokens_have_the_lengths_of_real_ones() {
+        let mut ids = Ids::new(7);
+        assert_eq!(
+            Ids::key_id("15f935cf4dcb", 0x6ae),
+            "00415f935cf4dcb00000006ae"
+        );
+        assert_eq!(ids.key().len(), 31);
+        let token = ids.token(TokenKind::Account, "00415f935cf4dcb00000006ae");
+        let real = "4_00415f935cf4dcb00000006ae_01c23dcc_f57902_acct_Vl-OZdLppNjLalHFmfuaIHFgR1Q=";
+        assert_eq!(token.len(), real.len());
+        let (public, secret) = split_token(&token).unwrap();
+        assert!(public.ends_with("_acct_"));
+        assert!(secret.ends_with('='));
+    }
+}

@@ -1,0 +1,379 @@
+//! [`DiskStore`]: each blob is a file.
+//!
+//! A file is named after the number of its blob, so names of B2 files never become paths. Until a
+//! blob is complete, its file name ends in `.part`; so a crash leaves no file that seems to belong
+//! to an answered upload. A blob without handles is deleted at once, unless the store retains
+//! files: then the next start decides from the journal what is deleted.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use bytes::Bytes;
+
+use super::capacity::{Capacity, Reservation};
+use super::store::{BlobStore, BlobWriter, StoreError};
+use crate::content::{Blob, BlobReader, CHUNK};
+
+/// Number of directories that the files are spread over.
+const DIRECTORIES: u64 = 256;
+
+/// Suffix of incomplete blobs.
+const PART: &str = ".part";
+
+/// Blobs in the files of a directory.
+#[derive(Clone)]
+pub(crate) struct DiskStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    directory: PathBuf,
+    next: AtomicU64,
+    capacity: Capacity,
+    /// Whether files are synced before their uploads are answered.
+    syncs: bool,
+    /// Whether files stay when their blobs are dropped.
+    retains_files: AtomicBool,
+}
+
+impl DiskStore {
+    /// Opens a store, creating the directory if it is missing. It retains files until
+    /// [`delete_unused_files`](Self::delete_unused_files), so that nothing is lost if the journal
+    /// turns out to be damaged.
+    pub(crate) fn open(directory: &Path, cap: u64, syncs: bool) -> io::Result<Self> {
+        for number in 0..DIRECTORIES {
+            fs::create_dir_all(directory.join(format!("{number:02x}")))?;
+        }
+        Ok(Self {
+            inner: Arc::new(Inner {
+                directory: directory.to_owned(),
+                next: AtomicU64::new(1),
+                capacity: Capacity::new(cap),
+                syncs,
+                retains_files: AtomicBool::new(true),
+            }),
+        })
+    }
+
+    /// From now on, files are deleted with their blobs.
+    pub(crate) fn delete_unused_files(&self) {
+        self.inner.retains_files.store(false, Ordering::SeqCst);
+    }
+
+    /// From now on, files stay when their blobs are dropped.
+    pub(crate) fn retain_files(&self) {
+        self.inner.retains_files.store(true, Ordering::SeqCst);
+    }
+
+    /// All blobs on disk.
+    pub(crate) fn found(&self) -> io::Result<FoundBlobs> {
+        let mut found = FoundBlobs::default();
+        for number in 0..DIRECTORIES {
+            let directory = self.inner.directory.join(format!("{number:02x}"));
+            for entry in fs::read_dir(directory)? {
+                let entry = entry?;
+                let name = entry.file_name();
+                // a foreign file
+                let Some((number, is_whole)) = name.to_str().and_then(number_of) else {
+                    continue;
+                };
+                self.skip(number);
+                if !is_whole {
+                    found.unfinished.insert(number);
+                    if found.blobs.contains_key(&number) {
+                        continue;
+                    }
+                }
+                let len = entry.metadata()?.len();
+                let reservation = self.inner.capacity.reserve_unchecked(len);
+                let blob = Arc::new(self.blob(number, len, reservation));
+                found.blobs.insert(number, blob);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Makes sure that no new blob gets this number.
+    pub(crate) fn skip(&self, number: u64) {
+        let next = number.saturating_add(1);
+        self.inner.next.fetch_max(next, Ordering::SeqCst);
+    }
+
+    /// Completes a blob whose file still has the suffix of an incomplete one.
+    pub(crate) fn complete(&self, number: u64) -> io::Result<()> {
+        let path = self.inner.path(number);
+        fs::rename(part_path(&path), path)
+    }
+
+    /// Deletes the file of an incomplete blob.
+    pub(crate) fn discard(&self, number: u64) {
+        // if it can't be deleted, the next start tries again
+        fs::remove_file(part_path(&self.inner.path(number))).ok();
+    }
+
+    /// Moves the file of a blob to another directory, out of the store's reach.
+    pub(crate) fn set_aside(&self, number: u64, is_whole: bool, to: &Path) -> io::Result<()> {
+        let path = self.inner.path(number);
+        let from = if is_whole { path } else { part_path(&path) };
+        let name = from.file_name().unwrap_or_default().to_owned();
+        let mut target = to.join(&name);
+        // never overwrites what was moved there before
+        for attempt in 1_u32.. {
+            if !target.try_exists()? {
+                break;
+            }
+            let mut other = name.clone();
+            other.push(format!(".{attempt}"));
+            target = to.join(other);
+        }
+        fs::rename(from, target)
+    }
+
+    fn blob(&self, number: u64, len: u64, reservation: Reservation) -> DiskBlob {
+        DiskBlob {
+            path: self.inner.path(number),
+            store: Arc::clone(&self.inner),
+            number,
+            len,
+            _reservation: reservation,
+        }
+    }
+}
+
+/// The blobs that a store finds on disk.
+#[derive(Default)]
+pub(crate) struct FoundBlobs {
+    /// By number.
+    pub(crate) blobs: HashMap<u64, Arc<dyn Blob>>,
+    /// Those that are incomplete.
+    pub(crate) unfinished: BTreeSet<u64>,
+}
+
+/// The number in a blob's file name, and whether the blob is complete.
+pub(crate) fn number_of(name: &str) -> Option<(u64, bool)> {
+    let (digits, is_whole) = match name.strip_suffix(PART) {
+        Some(digits) => (digits, false),
+        None => (name, true),
+    };
+    let is_ours = digits.len() == 16 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let number = u64::from_str_radix(digits, 16).ok().filter(|_| is_ours);
+    number.map(|number| (number, is_whole))
+}
+
+fn part_path(path: &Path) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(PART);
+    path.into()
+}
+
+impl Inner {
+    fn path(&self, number: u64) -> PathBuf {
+        let directory = self.directory.join(format!("{:02x}", number % DIRECTORIES));
+        directory.join(format!("{number:016x}"))
+    }
+}
+
+impl BlobStore for DiskStore {
+    fn writer(&self, len: u64) -> Result<Box<dyn BlobWriter>, StoreError> {
+        let reservation = self
+            .inner
+            .capacity
+            .reserve(len)
+            .ok_or(StoreError::CapExceeded)?;
+        let number = self.inner.next.fetch_add(1, Ordering::SeqCst);
+        let mut blob = self.blob(number, len, reservation);
+        blob.path = part_path(&blob.path);
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        // readable by its owner only
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&blob.path).map_err(StoreError::Io)?;
+        Ok(Box::new(DiskWriter { file, blob }))
+    }
+
+    fn used(&self) -> u64 {
+        self.inner.capacity.used()
+    }
+}
+
+struct DiskWriter {
+    file: File,
+    /// Deletes the file if it is dropped.
+    blob: DiskBlob,
+}
+
+impl BlobWriter for DiskWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)
+    }
+
+    fn finish(mut self: Box<Self>) -> io::Result<Arc<dyn Blob>> {
+        let syncs = self.blob.store.syncs;
+        if syncs {
+            self.file.sync_all()?;
+        }
+        let path = self.blob.store.path(self.blob.number);
+        fs::rename(&self.blob.path, &path)?;
+        self.blob.path = path;
+        if syncs && let Some(directory) = self.blob.path.parent() {
+            sync_directory(directory)?;
+        }
+        Ok(Arc::new(self.blob))
+    }
+}
+
+/// Makes a new or renamed file in a directory durable.
+pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
+    // other systems can't open a directory
+    if cfg!(unix) {
+        File::open(directory)?.sync_all()?;
+    }
+    Ok(())
+}
+
+struct DiskBlob {
+    store: Arc<Inner>,
+    path: PathBuf,
+    number: u64,
+    len: u64,
+    _reservation: Reservation,
+}
+
+impl Blob for DiskBlob {
+    fn reader(self: Arc<Self>) -> io::Result<Box<dyn BlobReader>> {
+        Ok(Box::new(DiskReader {
+            file: File::open(&self.path)?,
+            at: 0,
+            _blob: self,
+        }))
+    }
+
+    fn number(&self) -> Option<u64> {
+        Some(self.number)
+    }
+
+    fn len(&self) -> u64 {
+        self.len
+    }
+}
+
+impl Drop for DiskBlob {
+    fn drop(&mut self) {
+        if !self.store.retains_files.load(Ordering::SeqCst) {
+            // if it can't be deleted, the next start tries again
+            fs::remove_file(&self.path).ok();
+        }
+    }
+}
+
+struct DiskReader {
+    file: File,
+    at: u64,
+    _blob: Arc<DiskBlob>,
+}
+
+impl BlobReader for DiskReader {
+    fn read(&mut self, offset: u64, max: usize) -> io::Result<Bytes> {
+        if self.at != offset {
+            self.at = self.file.seek(SeekFrom::Start(offset))?;
+        }
+        let mut chunk = Vec::with_capacity(max.min(CHUNK));
+        let read = (&self.file).take(max as u64).read_to_end(&mut chunk)?;
+        self.at += read as u64;
+        Ok(chunk.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::content::Content;
+
+    fn stored(store: &DiskStore, bytes: &[u8]) -> Content {
+        let mut writer = store.writer(bytes.len() as u64).unwrap();
+        writer.write(bytes).unwrap();
+        Content::of_blob(writer.finish().unwrap(), bytes.len() as u64)
+    }
+
+    fn files(directory: &Path) -> usize {
+        let directories = fs::read_dir(directory).unwrap();
+        let count =
+            |it: io::Result<fs::DirEntry>| fs::read_dir(it.unwrap().path()).unwrap().count();
+        directories.map(count).sum()
+    }
+
+    #[test]
+    fn a_blob_is_read_from_its_file_which_is_deleted_with_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = DiskStore::open(directory.path(), u64::MAX, true).unwrap();
+        store.delete_unused_files();
+        let bytes: Vec<u8> = (0..300_000_u32).map(|at| (at % 251) as u8).collect();
+        let content = stored(&store, &bytes);
+        assert_eq!(files(directory.path()), 1);
+        let slice = content.slice(131_000..270_000);
+        let read: io::Result<Vec<Bytes>> = slice.into_chunks().collect();
+        assert_eq!(read.unwrap().concat(), bytes[131_000..270_000]);
+        drop(content);
+        assert_eq!(files(directory.path()), 0);
+        assert_eq!(store.used(), 0);
+    }
+
+    #[test]
+    fn an_unfinished_blob_leaves_no_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = DiskStore::open(directory.path(), 10, false).unwrap();
+        store.delete_unused_files();
+        let mut writer = store.writer(10).unwrap();
+        writer.write(b"half").unwrap();
+        assert!(matches!(store.writer(1), Err(StoreError::CapExceeded)));
+        drop(writer);
+        assert_eq!((files(directory.path()), store.used()), (0, 0));
+    }
+
+    #[test]
+    fn an_unfinished_blob_is_found_as_such_and_completed_or_set_aside() {
+        let (directory, aside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let store = DiskStore::open(directory.path(), u64::MAX, false).unwrap();
+        for _ in 0..2 {
+            let mut writer = store.writer(4).unwrap();
+            writer.write(b"half").unwrap();
+        }
+        let store = DiskStore::open(directory.path(), u64::MAX, false).unwrap();
+        let found = store.found().unwrap();
+        assert_eq!(found.unfinished, [1, 2].into());
+        assert!(Arc::clone(&found.blobs[&1]).reader().is_err());
+        store.complete(1).unwrap();
+        assert!(Arc::clone(&found.blobs[&1]).reader().is_ok());
+        fs::write(aside.path().join("0000000000000002.part"), "before").unwrap();
+        store.set_aside(2, false, aside.path()).unwrap();
+        let kept = fs::read(aside.path().join("0000000000000002.part.1")).unwrap();
+        assert_eq!(kept, b"half");
+        assert_eq!(files(directory.path()), 1);
+    }
+
+    #[test]
+    fn a_store_that_retains_files_leaves_them_to_the_next_start() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = DiskStore::open(directory.path(), u64::MAX, false).unwrap();
+        store.delete_unused_files();
+        let content = stored(&store, b"kept");
+        let pieces = content.numbered().unwrap();
+        store.retain_files();
+        drop(content);
+        let store = DiskStore::open(directory.path(), u64::MAX, false).unwrap();
+        let found = store.found().unwrap();
+        let (number, start, len) = pieces[0];
+        assert!(found.unfinished.is_empty());
+        let content = Content::of_pieces([(Arc::clone(&found.blobs[&number]), start, len)]);
+        let read: io::Result<Vec<Bytes>> = content.into_chunks().collect();
+        assert_eq!(read.unwrap().concat(), b"kept");
+        assert_eq!(store.used(), 4);
+        let next = stored(&store, b"next").numbered().unwrap();
+        assert!(next[0].0 > number, "a number is used once");
+    }
+}

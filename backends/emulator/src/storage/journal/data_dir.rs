@@ -1,0 +1,285 @@
+//! [`DataDir`]: an account in a directory.
+//!
+//! ```text
+//! DIR/lock       held by the emulator that uses it
+//! DIR/journal    everything but the bytes of files: see `log`
+//! DIR/head       where the journal ends: see `head`
+//! DIR/blobs/     the bytes of files: see `blobs::disk`
+//! DIR/lost/      what a start could not account for, if anything: see `salvage`
+//! ```
+//!
+//! Before a response is sent, what it says is in the journal, and the bytes it refers to are in
+//! their files. So a crash of the process loses nothing that was answered. A crash of the machine
+//! may, unless everything is synced; the next start reports what.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::model::file::{Kind, Version};
+use crate::model::state::State;
+use crate::storage::blobs::disk::{DiskStore, FoundBlobs};
+
+use super::directory::{lock, make};
+use super::head::{Found, Head};
+use super::line::Position;
+use super::log::Journal;
+use super::reader::{self, Read};
+use super::record::Record;
+use super::replay::Replay;
+use super::salvage::{self, JournaledBlobs};
+use super::snapshot;
+
+/// The directory of an account.
+pub(crate) struct DataDir {
+    journal: Mutex<Journal>,
+    store: DiskStore,
+    /// Keeps other emulators out.
+    _lock: File,
+}
+
+impl DataDir {
+    /// Opens the directory, creating it if it is missing, and loads it into the state. Also returns
+    /// what was lost, in words.
+    pub(crate) fn open(
+        directory: &Path,
+        state: &mut State,
+        cap: u64,
+        syncs: bool,
+    ) -> io::Result<(Self, Vec<String>)> {
+        make(directory)?;
+        // before anything is created in it
+        if !reader::is_in(directory)? {
+            refuse_foreign_files(directory)?;
+        }
+        let lock = lock(directory)?;
+        let read = reader::read(directory)?;
+        let store = DiskStore::open(&directory.join("blobs"), cap, syncs)?;
+        let found = store.found()?;
+        if read.is_none() {
+            refuse_orphaned_blobs(directory, &found)?;
+        }
+        salvage::skip_numbers(directory, &store)?;
+        let mut recovery_warnings = Vec::new();
+        let mut after = Position::start();
+        let mut superseded = Vec::new();
+        if let Some(read) = read {
+            after = read.position.clone();
+            let journaled = replay(directory, state, &found, read, &mut recovery_warnings)?;
+            superseded = salvage::salvage(
+                directory,
+                &store,
+                &found,
+                &journaled,
+                &mut recovery_warnings,
+            )?;
+            if !recovery_warnings.is_empty() {
+                salvage::preserve_journal(directory, &mut recovery_warnings)?;
+            }
+        }
+        state.changes.enabled = true;
+        state.tokens.track_changes();
+        let journal = Journal::create(directory, &all(state, superseded), &after, syncs)?;
+        let this = Self {
+            journal: Mutex::new(journal),
+            store,
+            _lock: lock,
+        };
+        // deletes what is superseded
+        this.store.delete_unused_files();
+        drop(found);
+        Ok((this, recovery_warnings))
+    }
+
+    pub(crate) fn store(&self) -> DiskStore {
+        self.store.clone()
+    }
+
+    /// Persists what has changed. A failure is retried with the next change.
+    ///
+    /// Locks the journal before the state, like every method here.
+    pub(crate) fn persist<'a>(&self, state: impl Fn() -> MutexGuard<'a, State>) -> io::Result<()> {
+        let mut journal = self.journal();
+        if !journal.needs_rewrite() {
+            let mut locked = state();
+            let changes = locked.changes.take();
+            let records = snapshot::of_changes(&mut locked, &changes);
+            drop(locked);
+            journal.add(&records, changes.retired);
+            journal.mark_unwritten(versions_of(changes.versions, changes.parts));
+            return journal.write();
+        }
+        let mut locked = state();
+        let changes = locked.changes.take();
+        locked.tokens.take_changed();
+        journal.add(&[], changes.retired);
+        let records = all(&locked, superseded(&journal, &locked));
+        drop(locked);
+        journal.mark_unwritten(versions_of(changes.versions, changes.parts));
+        journal.replace(&records)
+    }
+
+    /// Whether a restart would find this version as it is now, even if other changes are not
+    /// persisted.
+    pub(crate) fn is_persisted(&self, file_id: &str) -> bool {
+        self.journal().is_persisted(file_id)
+    }
+
+    /// Replaces the state by `replace` and persists all of it.
+    pub(crate) fn persist_replacement<'a>(
+        &self,
+        replace: impl FnOnce() -> MutexGuard<'a, State>,
+    ) -> io::Result<()> {
+        let mut journal = self.journal();
+        let state = replace();
+        let records = all(&state, superseded(&journal, &state));
+        drop(state);
+        journal.mark_all_unwritten();
+        journal.replace(&records)
+    }
+
+    /// From now on, bytes stay when their content is dropped.
+    pub(crate) fn retain_files(&self) {
+        self.store.retain_files();
+    }
+
+    fn journal(&self) -> MutexGuard<'_, Journal> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Records of everything, and of the blobs that are superseded.
+fn all(state: &State, superseded: Vec<u64>) -> Vec<Record> {
+    let mut records = snapshot::all(state);
+    if !superseded.is_empty() {
+        records.push(Record::Superseded(superseded));
+    }
+    records
+}
+
+/// The blobs that can be deleted once the journal is rewritten.
+fn superseded(journal: &Journal, state: &State) -> Vec<u64> {
+    let retired = journal.retired().iter().flat_map(|it| it.numbers());
+    let retired: BTreeSet<u64> = retired.collect();
+    if retired.is_empty() {
+        return Vec::new();
+    }
+    let needed = snapshot::blobs(state);
+    retired.difference(&needed).copied().collect()
+}
+
+fn versions_of(
+    versions: BTreeSet<String>,
+    parts: BTreeSet<(String, u64)>,
+) -> impl Iterator<Item = String> {
+    let of_parts = parts.into_iter().map(|(file_id, _)| file_id);
+    versions.into_iter().chain(of_parts)
+}
+
+/// Loads the journal into the state, and adds what is missing to the warnings.
+fn replay(
+    directory: &Path,
+    state: &mut State,
+    found: &FoundBlobs,
+    read: Read,
+    recovery_warnings: &mut Vec<String>,
+) -> io::Result<JournaledBlobs> {
+    let mut replay_state = Replay {
+        state,
+        blobs: &found.blobs,
+        known: BTreeSet::new(),
+        short: BTreeSet::new(),
+    };
+    for record in read.records {
+        replay_state.apply(record).map_err(|problem| {
+            let problem = format!("{}: {problem}", directory.display());
+            io::Error::new(io::ErrorKind::InvalidData, problem)
+        })?;
+    }
+    let (known, mut wanted) = (replay_state.known, replay_state.short);
+    recovery_warnings.extend(read.recovery_warnings);
+    let lost = remove_lost(state);
+    recovery_warnings.extend(lost.recovery_warnings);
+    wanted.extend(lost.blobs);
+    Ok(JournaledBlobs {
+        is_whole: read.is_whole,
+        known,
+        needed: snapshot::blobs(state),
+        wanted,
+    })
+}
+
+/// Refuses a directory with foreign files.
+fn refuse_foreign_files(directory: &Path) -> io::Result<()> {
+    let ours = ["lock", "head", "journal.new", "blobs", salvage::LOST];
+    for entry in fs::read_dir(directory)? {
+        let name = entry?.file_name();
+        if !ours.iter().any(|ours| name == *ours) {
+            let directory = directory.display();
+            let message = format!("{directory} holds other things than an emulator's: {name:?}");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+        }
+    }
+    Ok(())
+}
+
+/// Without a journal there must be no blobs and no head.
+fn refuse_orphaned_blobs(directory: &Path, found: &FoundBlobs) -> io::Result<()> {
+    let blobs = found.blobs.len();
+    if blobs == 0 && Head::read(directory)? == Found::Nothing {
+        return Ok(());
+    }
+    let directory = directory.display();
+    let message = format!(
+        "the journal is missing in {directory}, where {blobs} blobs are: \
+         put it back, or begin with another directory"
+    );
+    Err(io::Error::new(io::ErrorKind::InvalidData, message))
+}
+
+/// Content that the journal refers to and that is missing.
+struct Lost {
+    recovery_warnings: Vec<String>,
+    /// What is left of its blobs.
+    blobs: BTreeSet<u64>,
+}
+
+/// Removes files and parts whose bytes are missing.
+fn remove_lost(state: &mut State) -> Lost {
+    let mut lost = Lost {
+        recovery_warnings: Vec::new(),
+        blobs: BTreeSet::new(),
+    };
+    let mut lost_files = Vec::new();
+    for bucket in state.buckets.values_mut() {
+        for version in bucket.versions.values_mut() {
+            let Version { name, kind, .. } = version;
+            match kind {
+                Kind::File(stored) if stored.content.numbered().is_none() => {
+                    lost_files.push(version.file_id.clone());
+                    lost.blobs.extend(stored.content.numbers());
+                    let loss = format!("the bytes of {name:?} in {} are lost", bucket.name);
+                    lost.recovery_warnings.push(loss);
+                }
+                Kind::Unfinished(parts) => parts.retain(|number, part| {
+                    let is_there = part.content.numbered().is_some();
+                    if !is_there {
+                        lost.blobs.extend(part.content.numbers());
+                        lost.recovery_warnings.push(format!(
+                            "the bytes of part {number} of {name:?} in {} are lost",
+                            bucket.name
+                        ));
+                    }
+                    is_there
+                }),
+                Kind::File(_) | Kind::Hide => {}
+            }
+        }
+    }
+    for file_id in lost_files {
+        state.remove(&file_id);
+    }
+    lost
+}

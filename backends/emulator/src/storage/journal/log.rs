@@ -1,0 +1,263 @@
+//! [`Journal`]: the file in which every change is recorded.
+//!
+//! The first line is a header: format and version, the position that this file continues from, and
+//! how many lines it started with. Every other line is one step, which applies as a whole or not at
+//! all: see [`line`](super::line). Once the appended lines outweigh those that the file started
+//! with, it is rewritten, and the sequence continues. [`Head`] records where it ends.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::head::Head;
+use super::line::{self, Position};
+use super::reader::{FORMAT, NAME, VERSION};
+use super::record::Record;
+use crate::content::Content;
+use crate::storage::blobs::disk::sync_directory;
+
+const NEW_NAME: &str = "journal.new";
+
+/// Minimum number of bytes appended before the journal is rewritten.
+const MIN_GROWTH: u64 = 64 * 1024 * 1024;
+
+/// Number of records per line in a rewritten journal.
+const RECORDS_PER_LINE: usize = 1000;
+
+pub(super) struct Journal {
+    directory: PathBuf,
+    file: File,
+    head: Head,
+    /// The length up to which it is complete.
+    len: u64,
+    /// Its length when it was rewritten last.
+    new_len: u64,
+    /// Of the last line in the file.
+    position: Position,
+    syncs: bool,
+    /// Whether it is out of date, so that nothing can be appended.
+    is_stale: bool,
+    /// Lines to be appended.
+    pending: Vec<u8>,
+    /// Of the last of them.
+    pending_position: Position,
+    /// Content that can be deleted once they are written.
+    retired: Vec<Content>,
+    unwritten: Unwritten,
+}
+
+/// Versions that a restart would not find as they are.
+enum Unwritten {
+    These(BTreeSet<String>),
+    /// Not known which.
+    Any,
+}
+
+impl Journal {
+    /// Writes a new journal with these records in place of the old one, continuing after this
+    /// position.
+    pub(super) fn create(
+        directory: &Path,
+        records: &[Record],
+        after: &Position,
+        syncs: bool,
+    ) -> io::Result<Self> {
+        let new = rewrite(directory, records, after)?;
+        // after the journal: the head must never be ahead
+        let head = Head::create(directory, &new.position)?;
+        Ok(Self {
+            directory: directory.to_owned(),
+            file: new.file,
+            head,
+            len: new.len,
+            new_len: new.len,
+            pending_position: new.position.clone(),
+            position: new.position,
+            syncs,
+            is_stale: false,
+            pending: Vec::new(),
+            retired: Vec::new(),
+            unwritten: Unwritten::none(),
+        })
+    }
+
+    /// Whether it should be written anew.
+    pub(super) const fn needs_rewrite(&self) -> bool {
+        self.is_stale || self.len > self.new_len.saturating_mul(2).saturating_add(MIN_GROWTH)
+    }
+
+    /// Rewrites it with these records, which include all pending changes. After a failure nothing
+    /// can be appended until it succeeds.
+    pub(super) fn replace(&mut self, records: &[Record]) -> io::Result<()> {
+        self.is_stale = true;
+        let new = rewrite(&self.directory, records, &self.position)?;
+        self.file = new.file;
+        self.len = new.len;
+        self.new_len = new.len;
+        self.pending_position = new.position.clone();
+        self.position = new.position;
+        self.is_stale = false;
+        self.pending.clear();
+        self.retired.clear();
+        self.unwritten = Unwritten::none();
+        self.head.update(&self.position)
+    }
+
+    /// Adds a step, which stays pending until [`write`](Self::write) succeeds.
+    pub(super) fn add(&mut self, records: &[Record], retired: Vec<Content>) {
+        if !records.is_empty() {
+            line::write(&mut self.pending, &mut self.pending_position, records);
+        }
+        self.retired.extend(retired);
+    }
+
+    /// Until the next write, these versions differ from the file.
+    pub(super) fn mark_unwritten(&mut self, versions: impl IntoIterator<Item = String>) {
+        if let Unwritten::These(these) = &mut self.unwritten {
+            these.extend(versions);
+        }
+    }
+
+    /// Until the next rewrite, any version may differ from the file.
+    pub(super) fn mark_all_unwritten(&mut self) {
+        self.unwritten = Unwritten::Any;
+    }
+
+    /// Whether a restart would find this version as it is.
+    pub(super) fn is_persisted(&self, file_id: &str) -> bool {
+        match &self.unwritten {
+            Unwritten::These(these) => !these.contains(file_id),
+            Unwritten::Any => false,
+        }
+    }
+
+    /// Content that can be deleted once the journal is written.
+    pub(super) fn retired(&self) -> &[Content] {
+        &self.retired
+    }
+
+    /// Appends all pending steps to the file.
+    pub(super) fn write(&mut self) -> io::Result<()> {
+        if !self.pending.is_empty() {
+            if let Err(error) = self.try_write() {
+                // half a line would corrupt the next attempt
+                self.file.set_len(self.len).ok();
+                return Err(error);
+            }
+            self.len += self.pending.len() as u64;
+            self.position = self.pending_position.clone();
+            self.pending.clear();
+        }
+        self.unwritten = Unwritten::none();
+        self.retired.clear();
+        self.head.update(&self.position)
+    }
+
+    fn try_write(&mut self) -> io::Result<()> {
+        self.file.seek(SeekFrom::Start(self.len))?;
+        self.file.write_all(&self.pending)?;
+        if self.syncs {
+            self.file.sync_data()?;
+        }
+        Ok(())
+    }
+}
+
+impl Unwritten {
+    const fn none() -> Self {
+        Self::These(BTreeSet::new())
+    }
+}
+
+struct Rewritten {
+    file: File,
+    len: u64,
+    position: Position,
+}
+
+fn rewrite(directory: &Path, records: &[Record], after: &Position) -> io::Result<Rewritten> {
+    let new = directory.join(NEW_NAME);
+    let file = create(&new)?;
+    let mut writer = BufWriter::new(file);
+    let header = format!(
+        "{{\"{FORMAT}\": {VERSION}, \"after\": {}, \"chain\": \"{}\", \"lines\": {}}}",
+        after.number,
+        after.chain,
+        records.len().div_ceil(RECORDS_PER_LINE)
+    );
+    writeln!(writer, "{header}")?;
+    let mut position = after.chained(after.number, &line::checksum(header.as_bytes()));
+    let mut line = Vec::new();
+    for records in records.chunks(RECORDS_PER_LINE) {
+        line.clear();
+        line::write(&mut line, &mut position, records);
+        writer.write_all(&line)?;
+    }
+    let mut file = writer
+        .into_inner()
+        .map_err(io::IntoInnerError::into_error)?;
+    let len = file.stream_position()?;
+    file.sync_all()?;
+    fs::rename(&new, directory.join(NAME))?;
+    sync_directory(directory)?;
+    Ok(Rewritten {
+        file,
+        len,
+        position,
+    })
+}
+
+/// Readable by its owner only, since it holds keys and tokens.
+fn create(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::reader;
+    use super::*;
+
+    #[test]
+    fn a_failed_write_is_repeated_with_the_next_step() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut journal =
+            Journal::create(directory.path(), &[], &Position::start(), false).unwrap();
+        let path = directory.path().join(NAME);
+        let good = std::mem::replace(&mut journal.file, File::open(&path).unwrap());
+        journal.add(&[Record::NoKey("one".into())], Vec::new());
+        journal.write().unwrap_err();
+        journal.add(&[Record::NoKey("two".into())], Vec::new());
+        journal.write().unwrap_err();
+        let read = reader::read(directory.path()).unwrap().unwrap();
+        assert_eq!((read.records.len(), read.recovery_warnings.len()), (0, 0));
+        journal.file = good;
+        journal.write().unwrap();
+        let read = reader::read(directory.path()).unwrap().unwrap();
+        assert_eq!((read.records.len(), read.recovery_warnings.len()), (2, 0));
+    }
+
+    #[test]
+    fn a_journal_is_rewritten_once_it_has_grown() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut journal =
+            Journal::create(directory.path(), &[], &Position::start(), false).unwrap();
+        let record = || Record::NoKey("x".repeat(1 << 20));
+        while !journal.needs_rewrite() {
+            journal.add(&[record()], Vec::new());
+            journal.write().unwrap();
+        }
+        assert!(journal.len > MIN_GROWTH);
+        journal.add(&[record()], Vec::new());
+        journal.replace(&[record()]).unwrap();
+        assert!(journal.len < 2 << 20 && !journal.needs_rewrite());
+        journal.add(&[record()], Vec::new());
+        journal.write().unwrap();
+        let read = reader::read(directory.path()).unwrap().unwrap();
+        assert_eq!((read.records.len(), read.recovery_warnings.len()), (2, 0));
+    }
+}

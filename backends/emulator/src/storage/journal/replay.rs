@@ -1,0 +1,146 @@
+//! [`Replay`]: loads the records of a journal into a state.
+
+use super::record::{KindRecord, PartRecord, Pieces, Record, VersionRecord};
+use crate::content::{Blob, Content};
+use crate::model::file::{Kind, Part, Stored, Version};
+use crate::model::state::State;
+use crate::model::token::{AccountToken, Issued};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+/// The state of reading a journal.
+pub(super) struct Replay<'a> {
+    pub(super) state: &'a mut State,
+    pub(super) blobs: &'a HashMap<u64, Arc<dyn Blob>>,
+    /// Blobs that any record refers to.
+    pub(super) known: BTreeSet<u64>,
+    /// Blobs that are shorter than a record says.
+    pub(super) short: BTreeSet<u64>,
+}
+
+impl Replay<'_> {
+    /// Applies a record to the state.
+    pub(super) fn apply(&mut self, record: Record) -> Result<(), String> {
+        let state = &mut *self.state;
+        match record {
+            Record::Bucket(record) => record.apply(state),
+            Record::Version(record) => return self.version(record),
+            Record::Part(record) => return self.part(record),
+            Record::Key(record) => record.apply(state),
+            Record::AccountToken(record) => {
+                let token = AccountToken {
+                    key_id: record.key_id,
+                    expires: record.expires,
+                    uses_left: record.uses_left,
+                };
+                let secret = record.secret;
+                state
+                    .tokens
+                    .account
+                    .insert(record.public, Issued { secret, token });
+            }
+            Record::DownloadToken(record) => {
+                let (public, secret) = record.into_token();
+                state.tokens.download.insert(public, secret);
+            }
+            Record::Counters(counters) => counters.apply(state),
+            Record::NoBucket(id) => {
+                state.remove_bucket(&id);
+            }
+            Record::NoVersion(id) => {
+                state.remove(&id);
+            }
+            Record::NoKey(id) => state.remove_key(&id),
+            Record::NoToken(public) => {
+                state.tokens.account.remove(&public);
+                state.tokens.download.remove(&public);
+            }
+            Record::Superseded(numbers) => self.known.extend(numbers),
+        }
+        Ok(())
+    }
+
+    fn version(&mut self, record: VersionRecord) -> Result<(), String> {
+        let kind = match record.kind {
+            KindRecord::File { content, sha1, md5 } => Kind::File(Stored {
+                content: self.content(&content),
+                sha1,
+                md5,
+            }),
+            KindRecord::Hide => Kind::Hide,
+            KindRecord::Unfinished => {
+                let before = self.state.remove(&record.id).map(|version| version.kind);
+                match before {
+                    Some(unfinished @ Kind::Unfinished(_)) => unfinished,
+                    _ => Kind::Unfinished(BTreeMap::new()),
+                }
+            }
+        };
+        self.state.remove(&record.id);
+        let version = Version {
+            file_id: record.id,
+            bucket_id: record.bucket_id,
+            name: record.name,
+            uploaded: record.uploaded,
+            content_type: record.content_type,
+            info: record.info,
+            lock: record.lock,
+            encryption: record.encryption,
+            replication: record.replication,
+            kind,
+        };
+        // the number decides the position, so the version is made as that number
+        let made = self.state.versions_made;
+        self.state.versions_made = record.number.saturating_sub(1);
+        let inserted = self.state.insert(version).map(|_| ());
+        self.state.versions_made = made.max(record.number);
+        inserted.map_err(|error| error.message)
+    }
+
+    fn part(&mut self, record: PartRecord) -> Result<(), String> {
+        let part = Part {
+            content: self.content(&record.content),
+            sha1: record.sha1,
+            md5: record.md5,
+            encryption: record.encryption,
+            uploaded: record.uploaded,
+        };
+        if self.state.put_part(&record.file_id, record.number, part) {
+            Ok(())
+        } else {
+            Err(format!("there is no unfinished file {}", record.file_id))
+        }
+    }
+
+    /// The content of a record. Missing pieces have their length, and can't be read.
+    fn content(&mut self, pieces: &Pieces) -> Content {
+        self.known.extend(pieces.iter().map(|(number, ..)| *number));
+        let pieces = pieces.iter().map(|(number, start, len)| {
+            let is_there =
+                |blob: &Arc<dyn Blob>| start.checked_add(*len).is_some_and(|end| end <= blob.len());
+            let blob = match self.blobs.get(number) {
+                Some(blob) if is_there(blob) => Arc::clone(blob),
+                Some(_) => {
+                    self.short.insert(*number);
+                    Arc::new(Lost) as Arc<dyn Blob>
+                }
+                None => Arc::new(Lost),
+            };
+            (blob, *start, *len)
+        });
+        Content::of_pieces(pieces)
+    }
+}
+
+/// A blob whose bytes are missing.
+struct Lost;
+
+impl Blob for Lost {
+    fn reader(self: Arc<Self>) -> std::io::Result<Box<dyn crate::content::BlobReader>> {
+        Err(std::io::Error::other("the bytes are lost"))
+    }
+
+    fn len(&self) -> u64 {
+        0
+    }
+}

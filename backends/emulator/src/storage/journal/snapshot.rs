@@ -1,0 +1,123 @@
+//! Renders a state, or what has changed in it, into records.
+
+use super::record::{
+    AccountTokenRecord, BucketRecord, Counters, DownloadTokenRecord, KeyRecord, PartRecord, Record,
+    VersionRecord,
+};
+use crate::content::Content;
+use crate::model::changes::Changes;
+use crate::model::file::Kind;
+use crate::model::state::State;
+use std::collections::BTreeSet;
+
+/// Records of the whole state.
+pub(super) fn all(state: &State) -> Vec<Record> {
+    let mut records = vec![Record::Counters(Counters::of(state))];
+    for bucket in state.buckets.values() {
+        records.push(Record::Bucket(BucketRecord::of(bucket)));
+        for (position, version) in &bucket.versions {
+            records.push(Record::Version(VersionRecord::of(version, position)));
+            for (number, part) in version.parts().into_iter().flatten() {
+                records.push(Record::Part(PartRecord::of(
+                    &version.file_id,
+                    *number,
+                    part,
+                )));
+            }
+        }
+    }
+    let keys = state.keys.values().filter(|key| !key.is_master);
+    records.extend(keys.map(|key| Record::Key(KeyRecord::of(key))));
+    for public in state
+        .tokens
+        .account
+        .keys()
+        .chain(state.tokens.download.keys())
+    {
+        records.push(token(state, public));
+    }
+    records
+}
+
+/// The blobs that the state needs.
+pub(super) fn blobs(state: &State) -> BTreeSet<u64> {
+    let versions = state.buckets.values().flat_map(|it| it.versions.values());
+    let contents = versions.flat_map(|version| {
+        let stored = match &version.kind {
+            Kind::File(stored) => Some(&stored.content),
+            Kind::Hide | Kind::Unfinished(_) => None,
+        };
+        let parts = version.parts().into_iter().flatten();
+        stored
+            .into_iter()
+            .chain(parts.map(|(_, part)| &part.content))
+    });
+    contents.flat_map(Content::numbers).collect()
+}
+
+/// Records of what has changed.
+pub(super) fn of_changes(state: &mut State, changes: &Changes) -> Vec<Record> {
+    let mut records = Vec::new();
+    let (mut no_buckets, mut parts) = (Vec::new(), Vec::new());
+    for id in &changes.buckets {
+        match state.buckets.get(id) {
+            Some(bucket) => records.push(Record::Bucket(BucketRecord::of(bucket))),
+            None => no_buckets.push(Record::NoBucket(id.clone())),
+        }
+    }
+    for id in &changes.versions {
+        let position = state.files.get(id).map(|(_, position)| position);
+        let found = state.version(id).map(|(_, version)| version).zip(position);
+        records.push(match found {
+            Some((version, position)) => Record::Version(VersionRecord::of(version, position)),
+            None => Record::NoVersion(id.clone()),
+        });
+    }
+    for (id, number) in &changes.parts {
+        let version = state.version(id).map(|(_, version)| version);
+        let part = version.and_then(|version| version.parts()?.get(number));
+        parts.extend(part.map(|part| Record::Part(PartRecord::of(id, *number, part))));
+    }
+    for id in &changes.keys {
+        records.push(match state.keys.get(id) {
+            Some(key) => Record::Key(KeyRecord::of(key)),
+            None => Record::NoKey(id.clone()),
+        });
+    }
+    let tokens = state.tokens.take_changed();
+    records.extend(tokens.iter().map(|public| token(state, public)));
+    // parts after their file, buckets after the files in them
+    records.extend(parts);
+    records.extend(no_buckets);
+    if !records.is_empty() {
+        records.push(Record::Counters(Counters::of(state)));
+    }
+    records
+}
+
+fn token(state: &State, public: &str) -> Record {
+    if let Some(found) = state.tokens.account.get(public) {
+        return Record::AccountToken(AccountTokenRecord {
+            public: public.to_owned(),
+            secret: found.secret.clone(),
+            key_id: found.token.key_id.clone(),
+            expires: found.token.expires,
+            uses_left: found.token.uses_left,
+        });
+    }
+    if let Some(found) = state.tokens.download.get(public) {
+        let overrides = found.token.overrides.iter();
+        return Record::DownloadToken(DownloadTokenRecord {
+            public: public.to_owned(),
+            secret: found.secret.clone(),
+            key_id: found.token.key_id.clone(),
+            bucket_id: found.token.bucket_id.clone(),
+            prefix: found.token.prefix.clone(),
+            overrides: overrides
+                .map(|(name, value)| ((*name).to_owned(), value.clone()))
+                .collect(),
+            expires: found.token.expires,
+        });
+    }
+    Record::NoToken(public.to_owned())
+}

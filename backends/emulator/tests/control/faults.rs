@@ -1,0 +1,181 @@
+//! Faults in JSON.
+
+use super::*;
+
+#[test]
+fn a_fault_hits_is_counted_and_can_be_removed() {
+    let wire = Wire::new();
+    let server = serve(&wire);
+    let busy = json!({"trouble": {"kind": "too_many_requests", "retryAfter": 7},
+        "on": {"call": "b2_list_buckets"}, "when": {"every": 2}});
+    let id = add(&server, &busy);
+    let statuses: Vec<u16> = (0..4).map(|_| list(&server, &wire).status).collect();
+    assert_eq!(statuses, [200, 429, 200, 429]);
+    list(&server, &wire);
+    assert_eq!(list(&server, &wire).header("retry-after"), "7");
+    let listed = ok(&ask(&server, "GET", "/faults", &Value::Null));
+    assert_eq!(
+        listed["faults"],
+        json!([{"id": id, "matched": 6, "hits": 3, "strikes": 3, "rule": busy}])
+    );
+    ok(&ask(
+        &server,
+        "DELETE",
+        &format!("/faults/{id}"),
+        &Value::Null,
+    ));
+    list(&server, &wire);
+    assert_eq!(list(&server, &wire).status, 200);
+    add(&server, &json!({"trouble": {"kind": "internal_error"}}));
+    add(
+        &server,
+        &json!({"trouble": {"kind": "garbage"}, "afterEffect": true}),
+    );
+    ok(&ask(&server, "DELETE", "/faults", &Value::Null));
+    assert_eq!(list(&server, &wire).status, 200);
+}
+
+/// Each kind of fault, and the result of a download or upload of `0123456789`.
+#[test]
+fn every_kind_of_fault_can_be_added() {
+    let wire = Wire::new();
+    let server = serve(&wire);
+    let bucket = wire.create_bucket("a-bucket", "allPublic");
+    wire.upload(&bucket, "f", b"0123456789");
+    let statuses = [
+        (
+            json!({"kind": "error", "status": 418, "code": "teapot", "message": "m"}),
+            418,
+        ),
+        (json!({"kind": "internal_error"}), 500),
+        (json!({"kind": "service_unavailable", "retryAfter": 1}), 503),
+        (json!({"kind": "request_timeout"}), 408),
+        (json!({"kind": "too_many_requests"}), 429),
+        (json!({"kind": "storage_cap_exceeded"}), 403),
+        (json!({"kind": "download_cap_exceeded"}), 403),
+        (json!({"kind": "transaction_cap_exceeded"}), 403),
+        (
+            json!({"kind": "answer", "status": 204, "contentType": "x/y", "body": ""}),
+            204,
+        ),
+        (json!({"kind": "html", "status": 502}), 502),
+        (json!({"kind": "garbage"}), 200),
+        (json!({"kind": "delay", "seconds": 0}), 200),
+        (json!({"kind": "wrong_sha1"}), 200),
+        (json!({"kind": "wrong_length"}), 200),
+        (json!({"kind": "corrupt_response", "at": 3}), 200),
+        (
+            json!({"kind": "set_header", "name": "x-a", "value": "b"}),
+            200,
+        ),
+        (
+            json!({"kind": "remove_header", "name": "accept-ranges"}),
+            200,
+        ),
+    ];
+    for (trouble, status) in statuses {
+        add(&server, &json!({"trouble": trouble, "when": {"times": 1}}));
+        let answer = Line::to(&server).ask("GET", "/file/a-bucket/f", &[], b"");
+        assert_eq!(answer.status, status, "{trouble}");
+        let is_as_ever = answer.body == b"0123456789"
+            && answer.header("x-a").is_empty()
+            && answer.header("accept-ranges") == "bytes"
+            && answer.header("x-bz-content-sha1") == wire::sha1(b"0123456789");
+        let changes_nothing = ["delay", "wrong_length"]
+            .iter()
+            .any(|kind| trouble["kind"] == *kind);
+        assert_eq!(is_as_ever, changes_nothing, "{trouble}");
+    }
+    for kind in ["lose_request", "lose_reply"] {
+        add(
+            &server,
+            &json!({"trouble": {"kind": kind}, "when": {"times": 1}}),
+        );
+        let mut line = Line::to(&server);
+        line.head("GET", "/file/a-bucket/f", &[("Host", "x")]);
+        assert!(line.is_at_end(), "{kind}");
+    }
+    for kind in ["cut_response", "reset_response"] {
+        add(
+            &server,
+            &json!({"trouble": {"kind": kind, "after": 4}, "when": {"times": 1}}),
+        );
+        let mut line = Line::to(&server);
+        line.head("GET", "/file/a-bucket/f", &[("Host", "x")]);
+        let mut all = Vec::new();
+        std::io::Read::read_to_end(&mut line.stream, &mut all).ok();
+        assert!(!all.ends_with(b"456789"), "{kind}");
+    }
+    for (kind, code) in [
+        ("expire_token", "expired_auth_token"),
+        ("forget_token", "bad_auth_token"),
+    ] {
+        let wire = Wire::with(wire.emulator.clone(), wire.clock.clone());
+        add(
+            &server,
+            &json!({"trouble": {"kind": kind}, "when": {"times": 1}}),
+        );
+        assert_eq!(list(&server, &wire).json()["code"], code);
+    }
+    let uploads = [
+        (json!({"kind": "corrupt_upload", "at": 2}), Some(400)),
+        (json!({"kind": "cut_upload", "after": 4}), None),
+        (json!({"kind": "reset_upload", "after": 4}), None),
+    ];
+    for (trouble, status) in uploads {
+        add(
+            &server,
+            &json!({"trouble": trouble, "on": {"bucketName": "a-bucket",
+            "fileName": "g", "call": "b2_upload_file"}, "when": {"times": 1}}),
+        );
+        let (url, token) = wire.upload_url(&bucket);
+        let mut line = Line::to(&server);
+        line.head(
+            "POST",
+            line::path(&url),
+            &[
+                ("Host", "x"),
+                ("Authorization", &token),
+                ("X-Bz-File-Name", "g"),
+                ("Content-Type", "x/y"),
+                ("Content-Length", "10"),
+                ("X-Bz-Content-Sha1", &wire::sha1(b"0123456789")),
+            ],
+        );
+        line.write(b"0123456789");
+        match status {
+            Some(status) => assert_eq!(line.answer().status, status, "{trouble}"),
+            None => assert!(line.is_at_end(), "{trouble}"),
+        }
+    }
+    // what never ends: that it hangs is tested where time can be turned
+    for trouble in [
+        json!({"kind": "stall_response", "after": 1}),
+        json!({"kind": "stall_upload", "after": 1}),
+    ] {
+        add(
+            &server,
+            &json!({"trouble": trouble, "on": {"part": 3, "fileId": "none", "bucketId": "none"}}),
+        );
+    }
+}
+
+#[test]
+fn requests_wait_at_a_gate_until_it_is_opened() {
+    let wire = Wire::new();
+    let server = serve(&wire);
+    add(
+        &server,
+        &json!({"trouble": {"kind": "wait", "gate": "one"}, "on": {"call": "b2_list_buckets"}}),
+    );
+    std::thread::scope(|scope| {
+        let held = scope.spawn(|| list(&server, &wire).status);
+        while ok(&ask(&server, "GET", "/faults", &Value::Null))["waitingAtGates"]["one"] != 1 {
+            std::thread::yield_now();
+        }
+        assert!(!held.is_finished());
+        let opened = ok(&ask(&server, "POST", "/gates/one/open", &Value::Null));
+        assert_eq!(opened["waited"], 1);
+        assert_eq!(held.join().unwrap(), 200);
+    });
+}

@@ -1,0 +1,28 @@
+//! The URL of a file by its name.
+
+use crate::error::Error;
+use crate::types::{BucketName, FileName, percent_encode};
+
+/// The URL of a file below this origin, for a browser or another program.
+///
+/// # Errors
+/// [`Invalid`](crate::ErrorKind::Invalid) if browsers would ask for another file.
+pub(super) fn browser_url(
+    origin: &str,
+    bucket: &BucketName,
+    file: &FileName,
+) -> Result<String, Error> {
+    let name = file.as_str();
+    if name.split('/').any(|piece| piece == "." || piece == "..") {
+        return Err(Error::invalid(format!(
+            "browsers would turn the link to {name:?} into one to another file"
+        )));
+    }
+    Ok(file_url(origin, bucket, file))
+}
+
+/// The URL of a file below this origin.
+pub(super) fn file_url(origin: &str, bucket: &BucketName, file: &FileName) -> String {
+    let bucket = percent_encode(bucket.as_str());
+    format!("{origin}/file/{bucket}/{}", file.encoded())
+}

@@ -1,0 +1,58 @@
+//! [`create`](BucketHandle::create): carried out by `transfer`.
+
+use std::time::Duration;
+
+use crate::error::Error;
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::transfer::bucket::BucketHandle;
+use crate::transfer::{Create, CreateSlot, Source, discard_abandoned};
+use crate::types::FileName;
+
+impl BucketHandle {
+    /// Creates a file if there is none of this name: what is also called put-if-absent.
+    ///
+    /// B2 has no conditional upload; [`Create`] says how this works all the same, what all writers
+    /// have to observe, and what it costs: eight calls of class C. An invalid name is an error of
+    /// the future, not of this method.
+    #[doc(alias = "put_if_absent")]
+    #[doc(alias = "if_none_match")]
+    pub fn create<N>(&self, name: N, source: impl Into<Source>, slot: &CreateSlot) -> Create
+    where
+        N: TryInto<FileName>,
+        N::Error: Into<Error>,
+    {
+        Create::new(self.clone(), name, source, slot)
+    }
+
+    /// Deletes the stages in this bucket that are older than `minimum_age`, by B2's clock, counted
+    /// from the start of their upload: what dropped or crashed [creates](Self::create) have left.
+    /// Returns how many.
+    ///
+    /// It goes through the slot, so no file is made of a stage that is being deleted; never delete
+    /// stages in another way. A writer whose stage is deleted too early starts over, so a minimum
+    /// age that is too short costs time and never a file. Large stages whose upload was not
+    /// finished are left to [`cancel_unfinished`](Self::cancel_unfinished).
+    ///
+    /// # Errors
+    /// The first error ends it; what was deleted stays deleted.
+    /// - [`Unavailable`](ErrorKind::Unavailable): B2's time is unknown, or B2 does not answer.
+    /// - [`Unauthorized`](ErrorKind::Unauthorized): the key may not list, read or delete files, or
+    ///   update the slot's bucket.
+    /// - [`Protocol`](ErrorKind::Protocol): the slot holds an entry that this version of the crate
+    ///   doesn't know.
+    /// - [`NotFound`](ErrorKind::NotFound): one of the buckets is gone.
+    /// - [`Credentials`](ErrorKind::Credentials), [`TooManyRequests`](ErrorKind::TooManyRequests),
+    ///   [`Rejected`](ErrorKind::Rejected), [`Http`](ErrorKind::Http),
+    ///   [`ShutDown`](ErrorKind::ShutDown): the call that failed for good.
+    ///
+    /// # Cancellation
+    /// Dropping the future may leave an intent in the slot, which its next user carries out.
+    pub async fn discard_abandoned_creates(
+        &self,
+        slot: &CreateSlot,
+        minimum_age: Duration,
+    ) -> Result<u64, Error> {
+        discard_abandoned(self, slot, minimum_age).await
+    }
+}

@@ -1,0 +1,155 @@
+//! Deleting by name or by version: [`delete`](BucketHandle::delete),
+//! [`delete_version`](BucketHandle::delete_version), [`delete_many`](BucketHandle::delete_many).
+
+use std::future::IntoFuture;
+
+use futures_core::future::BoxFuture;
+use futures_util::stream;
+
+use super::refuse_stage;
+use super::sweep::{Sweep, Work};
+use crate::client::DeleteMode;
+use crate::error::Error;
+use crate::transfer::bucket::BucketHandle;
+use crate::types::{FileName, FileVersion};
+
+/// So many versions of one name are deleted at once.
+const CONCURRENCY: usize = 4;
+
+/// Which versions of a name to delete. B2 keeps every version of a file until it is deleted, so
+/// there is no default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DeleteScope {
+    /// All of them, and hide markers: the file is gone for good.
+    AllVersions,
+    /// Only the version that a download of the name gives. **The version beneath it, if there is
+    /// one, comes back** as the file's content. A hidden file has no such version, so nothing of it
+    /// is deleted.
+    NewestVersion,
+}
+
+/// A deletion that begins when it is awaited. Returns the versions that were deleted; none if there
+/// were none.
+///
+/// Made by [`BucketHandle::delete`] and [`BucketHandle::delete_version`].
+///
+/// # Errors
+/// [`Unauthorized`](crate::ErrorKind::Unauthorized) without `deleteFiles` and `listFiles`, or with
+/// B2's code `access_denied` for a version that a retention or a legal hold protects;
+/// [`Invalid`](crate::ErrorKind::Invalid) if no file can have this name. Where one of several
+/// versions can't be deleted the others are, but for the newest: without it an older one would
+/// become visible. Deleting again is safe: a version that is gone already is no error.
+///
+/// # Cancellation
+/// Dropping the future stops it. What has been deleted stays so, and B2 may still carry out the
+/// calls under way.
+#[derive(Debug, Clone)]
+#[must_use = "nothing is deleted until it is awaited"]
+pub struct Delete {
+    bucket: BucketHandle,
+    what: Result<What, Error>,
+    bypass: bool,
+}
+
+#[derive(Debug, Clone)]
+enum What {
+    Name(FileName, DeleteScope),
+    Version(Box<FileVersion>),
+}
+
+impl BucketHandle {
+    /// Deletes the file with exactly this name: no other, whatever its name begins with.
+    ///
+    /// With [`DeleteScope::AllVersions`] the file is gone for good. The newest version, which may
+    /// be a hide marker, is deleted last, so that no older version becomes visible meanwhile. With
+    /// [`DeleteScope::NewestVersion`] the version beneath the newest comes back. To make a file
+    /// disappear and keep its versions, [`hide`](Self::hide) it.
+    ///
+    /// An unfinished upload of this name is left alone, and becomes a version when it is finished:
+    /// see [`unfinished`](Self::unfinished). A version that is uploaded while this runs is not
+    /// deleted.
+    ///
+    /// Makes one listing (class C) for each 1,000 versions, and a `b2_delete_file_version` (class
+    /// A, which is free) for each version.
+    ///
+    /// ```
+    /// # use b2kit::{BucketHandle, Error};
+    /// use b2kit::DeleteScope;
+    /// # async fn delete(bucket: BucketHandle) -> Result<(), Error> {
+    /// let deleted = bucket.delete("2026/cat.jpg", DeleteScope::AllVersions).await?;
+    /// println!("{} versions deleted", deleted.len());
+    /// # Ok(()) }
+    /// ```
+    #[doc(alias = "delete_object")]
+    #[doc(alias = "remove")]
+    pub fn delete<N>(&self, name: N, scope: DeleteScope) -> Delete
+    where
+        N: TryInto<FileName>,
+        N::Error: Into<Error>,
+    {
+        let name = name.try_into().map_err(Into::into);
+        let name = name.and_then(|name| refuse_stage(&name).map(|()| name));
+        Delete {
+            bucket: self.clone(),
+            what: name.map(|name| What::Name(name, scope)),
+            bypass: false,
+        }
+    }
+
+    /// Deletes this version and no other, by its name and id: as [`versions`](Self::versions) gives
+    /// it, or an upload.
+    ///
+    /// If it is the newest version, the one beneath it comes back; if it is a hide marker, the file
+    /// is visible again.
+    ///
+    /// Makes one `b2_delete_file_version` (class A, which is free).
+    pub fn delete_version(&self, version: &FileVersion) -> Delete {
+        Delete {
+            bucket: self.clone(),
+            what: Ok(What::Version(Box::new(version.clone()))),
+            bypass: false,
+        }
+    }
+}
+
+impl Delete {
+    /// Deletes versions although their retention in governance mode has not ended. Needs the
+    /// capability `bypassGovernance`. Compliance mode and legal holds can't be bypassed.
+    pub const fn bypass_governance(mut self) -> Self {
+        self.bypass = true;
+        self
+    }
+
+    async fn run(self) -> Result<Vec<FileVersion>, Error> {
+        let work = Work::Delete {
+            bypass: self.bypass,
+        };
+        let mode = DeleteMode::Delete {
+            concurrency: CONCURRENCY,
+        };
+        let bucket = &self.bucket;
+        let one = |version| Sweep::new(bucket, stream::iter([Ok(version)]), mode, work).finish();
+        match self.what? {
+            What::Version(version) => one(*version).await,
+            What::Name(name, DeleteScope::NewestVersion) => match bucket.newest(&name).await? {
+                Some(newest) => one(newest).await,
+                None => Ok(Vec::new()),
+            },
+            What::Name(name, DeleteScope::AllVersions) => {
+                let about = bucket.about(name.as_str());
+                Sweep::new(bucket, about.versions_of(&name), mode, work)
+                    .finish()
+                    .await
+            }
+        }
+    }
+}
+
+impl IntoFuture for Delete {
+    type Output = Result<Vec<FileVersion>, Error>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}

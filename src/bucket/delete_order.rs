@@ -1,0 +1,234 @@
+//! [`DeleteOrder`]: of each name the newest version is deleted last, so that no older one becomes
+//! visible meanwhile.
+//!
+//! A listing gives a name's versions one after the other, the newest first. Deleting in that order
+//! would bring each older version back for a moment, and for good if the rest fails: a hidden file
+//! would be visible again. So the newest is held until all others of its name are gone. If one of
+//! them can't be deleted, the newest stays too.
+
+use std::collections::HashMap;
+use std::mem;
+
+use crate::error::Error;
+use crate::types::{Action, FileVersion};
+
+/// A row of a listing, and whether it is to be deleted.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) version: FileVersion,
+    pub(super) delete: bool,
+}
+
+/// What comes next for a version.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// It can be deleted. The number goes to [`DeleteOrder::deleted`].
+    Delete(u64, FileVersion),
+    /// It stays, because it is on top of one that could not be deleted.
+    Skip(FileVersion, Error),
+}
+
+/// Which version may be deleted when. Holds one version of each name that has deletions under way.
+#[derive(Debug, Default)]
+pub(super) struct DeleteOrder {
+    names: HashMap<u64, Versions>,
+    /// The name that the listing is at.
+    current: u64,
+    current_name: Box<str>,
+}
+
+/// What is known of the versions of one name.
+#[derive(Debug, Default)]
+struct Versions {
+    top: Top,
+    /// How many are being deleted.
+    running: usize,
+    /// The listing has passed the name.
+    is_complete: bool,
+    /// One beneath the top stays, as it should.
+    keeps_one: bool,
+    /// One beneath the top could not be deleted.
+    failure: Option<Error>,
+}
+
+/// The newest version, which decides what the name shows.
+#[derive(Debug, Default)]
+enum Top {
+    /// No row was one.
+    #[default]
+    Unseen,
+    /// It is to be deleted, after the others.
+    Held(Box<FileVersion>),
+    /// It stays, or is being deleted.
+    Passed,
+}
+
+impl DeleteOrder {
+    /// Takes the listing's next row. Returns what can be done now: with the row, and with the name
+    /// before.
+    pub(super) fn listed(&mut self, row: Row) -> [Option<Next>; 2] {
+        let passed = if *self.current_name == *row.version.file_name.as_str() {
+            None
+        } else {
+            let passed = self.ended();
+            self.current += 1;
+            self.current_name = row.version.file_name.as_str().into();
+            passed
+        };
+        [passed, self.placed(row)]
+    }
+
+    fn placed(&mut self, Row { version, delete }: Row) -> Option<Next> {
+        let number = self.current;
+        let versions = self.names.entry(number).or_default();
+        // An unfinished upload shows nothing, and hides nothing.
+        let is_unfinished = version.action == Action::Start;
+        if matches!(versions.top, Top::Unseen) && !is_unfinished {
+            versions.top = if delete {
+                Top::Held(Box::new(version))
+            } else {
+                Top::Passed
+            };
+            return None;
+        }
+        if !delete {
+            versions.keeps_one |= !is_unfinished;
+            return None;
+        }
+        versions.running += 1;
+        Some(Next::Delete(number, version))
+    }
+
+    /// The listing is at its end, or at the next name.
+    pub(super) fn ended(&mut self) -> Option<Next> {
+        self.names.get_mut(&self.current)?.is_complete = true;
+        self.released(self.current)
+    }
+
+    /// A version was deleted, or could not be.
+    pub(super) fn deleted(&mut self, number: u64, outcome: &Result<(), Error>) -> Option<Next> {
+        let versions = self.names.get_mut(&number)?;
+        versions.running = versions.running.saturating_sub(1);
+        if let Err(error) = outcome {
+            versions.failure.get_or_insert_with(|| error.clone());
+        }
+        self.released(number)
+    }
+
+    /// What happens to the top of a name, once all others have been dealt with.
+    fn released(&mut self, number: u64) -> Option<Next> {
+        let versions = self.names.get_mut(&number)?;
+        if !versions.is_complete || versions.running > 0 {
+            return None;
+        }
+        let Top::Held(top) = mem::replace(&mut versions.top, Top::Passed) else {
+            self.names.remove(&number);
+            return None;
+        };
+        if versions.keeps_one {
+            self.names.remove(&number);
+            return None;
+        }
+        if let Some(failure) = versions.failure.take() {
+            self.names.remove(&number);
+            return Some(Next::Skip(*top, stays(failure)));
+        }
+        versions.running = 1;
+        Some(Next::Delete(number, *top))
+    }
+}
+
+fn stays(failure: Error) -> Error {
+    let what =
+        "not deleted, because an older version could not be deleted and would become visible";
+    Error::new(failure.kind(), what).with_source(failure)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(name: &str, id: &str, action: &str, delete: bool) -> Row {
+        let json = format!(
+            r#"{{"action":"{action}","bucketId":"b","fileId":"{id}","fileName":"{name}"}}"#
+        );
+        Row {
+            version: serde_json::from_str(&json).unwrap(),
+            delete,
+        }
+    }
+
+    /// The ids that may be deleted now; one that stays has an exclamation mark.
+    fn ids(next: impl IntoIterator<Item = Option<Next>>) -> Vec<String> {
+        let next = next.into_iter().flatten();
+        next.map(|next| match next {
+            Next::Delete(_, version) => version.file_id.to_string(),
+            Next::Skip(version, _) => format!("{}!", version.file_id),
+        })
+        .collect()
+    }
+
+    fn failed() -> Result<(), Error> {
+        Err(Error::new(crate::error::ErrorKind::Unauthorized, "locked"))
+    }
+
+    #[test]
+    fn the_newest_version_is_released_once_all_older_ones_are_gone() {
+        let mut order = DeleteOrder::default();
+        assert!(ids(order.listed(row("a", "3", "hide", true))).is_empty());
+        assert_eq!(ids(order.listed(row("a", "2", "upload", true))), ["2"]);
+        assert_eq!(ids(order.listed(row("a", "1", "upload", true))), ["1"]);
+        assert!(ids([order.deleted(1, &Ok(()))]).is_empty());
+        // The listing may have more.
+        assert!(ids([order.deleted(1, &Ok(()))]).is_empty());
+        assert_eq!(ids(order.listed(row("b", "9", "upload", true))), ["3"]);
+        assert!(ids([order.deleted(1, &Ok(()))]).is_empty());
+        assert_eq!(ids([order.ended()]), ["9"]);
+        assert!(ids([order.deleted(2, &Ok(()))]).is_empty());
+        assert!(order.names.is_empty());
+    }
+
+    #[test]
+    fn the_newest_version_stays_where_an_older_one_could_not_be_deleted() {
+        let mut order = DeleteOrder::default();
+        for (id, action) in [("3", "hide"), ("2", "upload"), ("1", "upload")] {
+            order.listed(row("a", id, action, true));
+        }
+        assert!(order.ended().is_none());
+        assert!(order.deleted(1, &failed()).is_none());
+        assert_eq!(ids([order.deleted(1, &Ok(()))]), ["3!"]);
+        assert!(order.names.is_empty());
+    }
+
+    #[test]
+    fn a_marker_stays_where_a_version_beneath_it_is_kept() {
+        let mut order = DeleteOrder::default();
+        order.listed(row("a", "3", "hide", true));
+        order.listed(row("a", "2", "upload", false));
+        assert_eq!(ids(order.listed(row("a", "1", "upload", true))), ["1"]);
+        assert!(order.ended().is_none());
+        assert!(order.deleted(1, &Ok(())).is_none());
+        assert!(order.names.is_empty());
+    }
+
+    #[test]
+    fn an_unfinished_upload_is_not_taken_for_the_newest_version() {
+        let mut order = DeleteOrder::default();
+        assert_eq!(ids(order.listed(row("a", "4", "start", true))), ["4"]);
+        assert!(ids(order.listed(row("a", "3", "upload", true))).is_empty());
+        assert!(ids(order.listed(row("a", "2", "start", false))).is_empty());
+        assert!(ids([order.ended()]).is_empty());
+        assert_eq!(ids([order.deleted(1, &Ok(()))]), ["3"]);
+    }
+
+    #[test]
+    fn nothing_is_held_of_a_name_whose_newest_version_is_kept() {
+        let mut order = DeleteOrder::default();
+        order.listed(row("a", "2", "upload", false));
+        assert_eq!(ids(order.listed(row("a", "1", "upload", true))), ["1"]);
+        assert!(ids(order.listed(row("b", "9", "upload", false))).is_empty());
+        assert!(order.deleted(1, &failed()).is_none());
+        assert!(order.ended().is_none());
+        assert!(order.names.is_empty());
+    }
+}

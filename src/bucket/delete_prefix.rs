@@ -1,0 +1,91 @@
+//! [`delete_prefix`](BucketHandle::delete_prefix) and
+//! [`delete_all_files`](BucketHandle::delete_all_files).
+
+use futures_core::Stream;
+
+use super::stage_refused;
+use super::sweep::{Sweep, Work};
+use crate::client::DeleteMode;
+use crate::error::Error;
+use crate::transfer::bucket::BucketHandle;
+use crate::transfer::is_create_stage;
+use crate::types::FileVersion;
+
+const DELETE: Work = Work::Delete { bypass: false };
+
+impl BucketHandle {
+    /// Deletes all versions of all files whose names begin with `prefix`, hide markers too. A
+    /// prefix is no folder: `photos` is the beginning of `photos-old/1.jpg`, and `photos/` is not.
+    ///
+    /// [`DeleteMode::DryRun`] yields the same versions and deletes nothing. Each version comes with
+    /// its outcome, and a failure doesn't stop the others. Of each name the newest version is
+    /// deleted last, and stays if an older one could not be deleted: so no older version ever
+    /// becomes visible, even if this ends half way.
+    ///
+    /// An empty prefix is an error: [`delete_all_files`](Self::delete_all_files) empties a bucket.
+    /// Left alone are unfinished uploads ([`cancel_unfinished`](Self::cancel_unfinished)) and the
+    /// [stages](crate::transfer::CREATE_STAGES) of [`create`](Self::create).
+    ///
+    /// Costs a `b2_list_file_versions` (class C) for each 1,000 versions, and a
+    /// `b2_delete_file_version` (class A, which is free) for each version.
+    ///
+    /// ```
+    /// # use b2kit::{BucketHandle, Error};
+    /// use b2kit::DeleteMode;
+    /// # use futures::TryStreamExt;
+    /// # async fn delete(bucket: BucketHandle) -> Result<(), Error> {
+    /// let mut versions = bucket.delete_prefix("logs/2025/", DeleteMode::DryRun);
+    /// while let Some((version, _)) = versions.try_next().await? {
+    ///     println!("would delete {} of {}", version.file_name, version.upload_timestamp);
+    /// }
+    /// let mode = DeleteMode::Delete { concurrency: 10 };
+    /// let mut versions = bucket.delete_prefix("logs/2025/", mode);
+    /// while let Some((version, outcome)) = versions.try_next().await? {
+    ///     if let Err(error) = outcome {
+    ///         eprintln!("{}: {error}", version.file_name);
+    ///     }
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// An error that is not about one version is the last item: the listing's, or
+    /// [`Invalid`](crate::ErrorKind::Invalid) for an empty prefix or that of stages. A version's
+    /// own is [`Unauthorized`](crate::ErrorKind::Unauthorized) without `deleteFiles`, or with
+    /// `access_denied` where a retention or a legal hold protects it.
+    ///
+    /// # Cancellation
+    /// Dropping the stream drops the calls under way; B2 may still carry out those it has received.
+    #[doc(alias = "delete_dir")]
+    pub fn delete_prefix(
+        &self,
+        prefix: &str,
+        mode: DeleteMode,
+    ) -> impl Stream<Item = Result<(FileVersion, Result<(), Error>), Error>> + Send + Unpin + use<>
+    {
+        if prefix.is_empty() {
+            let error =
+                "an empty prefix is every file of the bucket; delete_all_files deletes those";
+            return Sweep::refused(self, Error::invalid(error));
+        }
+        if is_create_stage(prefix) {
+            return Sweep::refused(self, stage_refused(prefix));
+        }
+        Sweep::new(self, self.versions(prefix), mode, DELETE)
+    }
+
+    /// Empties the bucket, so that it can be [deleted](Self::delete_bucket): deletes all versions
+    /// of all files, hide markers, unfinished uploads, and the
+    /// [stages](crate::transfer::CREATE_STAGES) of [`create`](Self::create). Uploads and creates
+    /// that are under way fail.
+    ///
+    /// Everything else is as for [`delete_prefix`](Self::delete_prefix): dry run, outcomes, order,
+    /// cost, errors and cancellation.
+    pub fn delete_all_files(
+        &self,
+        mode: DeleteMode,
+    ) -> impl Stream<Item = Result<(FileVersion, Result<(), Error>), Error>> + Send + Unpin + use<>
+    {
+        Sweep::new(self, self.all_versions(""), mode, DELETE)
+    }
+}

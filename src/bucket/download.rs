@@ -1,0 +1,80 @@
+//! [`download`](BucketHandle::download), and a whole file in memory, up to a limit:
+//! [`FileDownload::bytes`] and [`FileDownload::text`].
+
+use crate::error::Error;
+use crate::transfer::FileDownload;
+use crate::transfer::bucket::BucketHandle;
+use crate::types::FileName;
+
+impl BucketHandle {
+    /// Downloads the newest version of the file with this name.
+    ///
+    /// Nothing happens before the destination is set and awaited: [`bytes`](FileDownload::bytes),
+    /// [`text`](FileDownload::text), [`stream`](FileDownload::stream),
+    /// [`to_writer`](FileDownload::to_writer) or, with the feature `fs`, `to_path`. A hidden file
+    /// is not found; [`Client::download`](crate::Client::download) takes the id of any version.
+    ///
+    /// Costs one call (class B) for each request, and the download traffic. An invalid name is an
+    /// error of the download, not of this method.
+    #[doc(alias = "get_object")]
+    pub fn download<N>(&self, name: N) -> FileDownload
+    where
+        N: TryInto<FileName>,
+        N::Error: Into<Error>,
+    {
+        self.client().download_by_name(self.name().clone(), name)
+    }
+}
+
+impl FileDownload {
+    /// Reads all bytes into memory: at most `limit`, and none if there are more. They are checked
+    /// against the file's SHA-1 as by [`stream`](Self::stream).
+    ///
+    /// Costs one download (class B), and one more for each time that the connection breaks.
+    ///
+    /// ```
+    /// # use b2kit::{BucketHandle, Error};
+    /// # async fn read(bucket: BucketHandle) -> Result<(), Error> {
+    /// let picture = bucket.download("2026/cat.jpg").bytes(10_000_000).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) if there are more than `limit` bytes; the others as
+    /// for [`stream`](Self::stream) and its items.
+    pub async fn bytes(self, limit: usize) -> Result<Vec<u8>, Error> {
+        let stream = self.stream().await?;
+        let file = stream.file();
+        let arriving = match file.range {
+            Some((first, last)) => last - first + 1,
+            None => file.content_length,
+        };
+        if !usize::try_from(arriving).is_ok_and(|bytes| bytes <= limit) {
+            return Err(Error::invalid(format!(
+                "there are {arriving} bytes, more than the {limit} that may be held in memory"
+            )));
+        }
+        stream.collect(limit).await
+    }
+
+    /// Reads all bytes into memory as UTF-8 text: at most `limit` bytes, and none if there are
+    /// more. A byte order mark stays where it is.
+    ///
+    /// ```
+    /// # use b2kit::{BucketHandle, Error};
+    /// # async fn read(bucket: BucketHandle) -> Result<(), Error> {
+    /// let settings: String = bucket.download("settings.toml").text(100_000).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`bytes`](Self::bytes), and [`Invalid`](crate::ErrorKind::Invalid) if the bytes are not
+    /// UTF-8.
+    pub async fn text(self, limit: usize) -> Result<String, Error> {
+        let bytes = self.bytes(limit).await?;
+        String::from_utf8(bytes).map_err(|error| {
+            let at = error.utf8_error().valid_up_to();
+            Error::invalid(format!("the file is no UTF-8 text: byte {at} is not"))
+        })
+    }
+}

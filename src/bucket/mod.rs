@@ -1,0 +1,78 @@
+//! What a program does with a bucket: the methods of [`BucketHandle`](crate::BucketHandle), one
+//! file for each verb. `account` has those of [`Client`](crate::Client) that find, create and list
+//! buckets.
+//!
+//! Transfers of bytes (upload, download, copy, compose, create) are carried out by
+//! [`transfer`](crate::transfer); single requests, retries and pages by [`client`](crate::client).
+//! This layer adds B2's rules about names and versions: which of a listing's rows belong to a name,
+//! in which order versions may be deleted, and what is checked before they are.
+//!
+//! `delete_order` decides in which order versions are deleted, without I/O; `sweep` deletes in that
+//! order.
+
+// In the order in which the documentation of `BucketHandle` lists their methods; blank lines keep
+// it.
+mod list;
+
+mod stat;
+
+mod upload;
+
+mod download;
+
+mod delete;
+
+mod hide;
+
+mod delete_prefix;
+
+mod prune;
+
+mod rename;
+
+mod copy;
+
+mod create;
+
+mod urls;
+
+mod many;
+
+mod unfinished;
+
+mod settings;
+
+mod account;
+mod delete_order;
+mod sweep;
+
+pub use crate::transfer::bucket::BucketHandle;
+
+pub use self::delete::{Delete, DeleteScope};
+pub use self::prune::PruneRule;
+pub use self::rename::Renamed;
+pub use self::urls::PresignedUrl;
+
+use crate::error::Error;
+use crate::transfer::is_create_stage;
+use crate::types::FileName;
+
+/// Whether a row is a stage of `create` that nobody asked for.
+fn is_unasked_stage(prefix: &str, name: &str) -> bool {
+    is_create_stage(name) && !is_create_stage(prefix)
+}
+
+/// Refuses the name of a stage of `create`.
+fn refuse_stage(name: &FileName) -> Result<(), Error> {
+    if is_create_stage(name.as_str()) {
+        return Err(stage_refused(name.as_str()));
+    }
+    Ok(())
+}
+
+fn stage_refused(name: &str) -> Error {
+    Error::invalid(format!(
+        "{name:?} belongs to a file that is being created; \
+         discard_abandoned_creates removes what is left over"
+    ))
+}

@@ -1,0 +1,176 @@
+//! [`prune_versions`](BucketHandle::prune_versions): old versions go, what is visible stays.
+
+use std::future::ready;
+
+use futures_core::Stream;
+use futures_util::TryStreamExt as _;
+
+use super::delete_order::Row;
+use super::sweep::{Sweep, Work};
+use crate::client::DeleteMode;
+use crate::error::Error;
+use crate::transfer::bucket::BucketHandle;
+use crate::types::{Action, FileVersion, Timestamp};
+
+/// Which old versions [`BucketHandle::prune_versions`] deletes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PruneRule {
+    /// Of each name, all but so many of the newest versions. Hide markers don't count. At least 1.
+    KeepNewest(usize),
+    /// The versions that were hidden before this time: by a newer version, or by a hide marker. The
+    /// files that are hidden since then go for good, with their markers.
+    ///
+    /// It is what the lifecycle rule `daysFromHidingToDeleting` does, once and now.
+    HiddenBefore(Timestamp),
+}
+
+impl BucketHandle {
+    /// Deletes old versions of the files whose names begin with `prefix`, as the rule says; `""` is
+    /// all files.
+    ///
+    /// The newest version of a visible file is never deleted, and no marker while there is a
+    /// version beneath it that stays. So no file appears, disappears or changes by it.
+    ///
+    /// [`DeleteMode::DryRun`] yields the same versions and deletes nothing. Each version comes with
+    /// its outcome, and a failure doesn't stop the others. Unfinished uploads and the
+    /// [stages](crate::transfer::CREATE_STAGES) of [`create`](Self::create) are left alone. To have
+    /// B2 do this every day, set [lifecycle rules](crate::types::LifecycleRules) with
+    /// [`update`](Self::update).
+    ///
+    /// Costs a `b2_list_file_versions` (class C) for each 1,000 versions that there are, and a
+    /// `b2_delete_file_version` (class A, which is free) for each that is deleted.
+    ///
+    /// ```
+    /// # use b2kit::{BucketHandle, Error};
+    /// use b2kit::{DeleteMode, PruneRule};
+    /// # use futures::TryStreamExt;
+    /// # async fn prune(bucket: BucketHandle) -> Result<(), Error> {
+    /// let mode = DeleteMode::Delete { concurrency: 10 };
+    /// let mut old = bucket.prune_versions("backups/", PruneRule::KeepNewest(3), mode);
+    /// while let Some((version, outcome)) = old.try_next().await? {
+    ///     if let Err(error) = outcome {
+    ///         eprintln!("{}: {error}", version.file_name);
+    ///     }
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// An error that is not about one version is the last item: the listing's, or
+    /// [`Invalid`](crate::ErrorKind::Invalid) for [`KeepNewest(0)`](PruneRule::KeepNewest). A
+    /// version's own is [`Unauthorized`](crate::ErrorKind::Unauthorized) without `deleteFiles`, or
+    /// with `access_denied` where a retention or a legal hold protects it.
+    ///
+    /// # Cancellation
+    /// Dropping the stream drops the calls under way; B2 may still carry out those it has received.
+    pub fn prune_versions(
+        &self,
+        prefix: &str,
+        rule: PruneRule,
+        mode: DeleteMode,
+    ) -> impl Stream<Item = Result<(FileVersion, Result<(), Error>), Error>> + Send + Unpin + use<>
+    {
+        if rule == PruneRule::KeepNewest(0) {
+            let error = Error::invalid("at least 1 version is kept; delete_prefix deletes all");
+            return Sweep::refused(self, error);
+        }
+        let mut pruning = Pruning::new(rule);
+        let rows = self.versions(prefix).and_then(move |version| {
+            let delete = pruning.deletes(&version);
+            ready(Ok(Row { version, delete }))
+        });
+        Sweep::of_rows(self, rows, mode, Work::Delete { bypass: false })
+    }
+}
+
+/// Goes through a listing of versions, by name and the newest first.
+#[derive(Debug)]
+struct Pruning {
+    rule: PruneRule,
+    name: Box<str>,
+    /// How many versions of the name were seen, without markers.
+    seen: usize,
+    /// When the version before this one, which is newer, came to hide it.
+    hidden_at: Option<Timestamp>,
+}
+
+impl Pruning {
+    fn new(rule: PruneRule) -> Self {
+        Self {
+            rule,
+            name: "".into(),
+            seen: 0,
+            hidden_at: None,
+        }
+    }
+
+    /// Whether the rule deletes the listing's next version.
+    ///
+    /// A marker on top is to be deleted as soon as its own time has come; it stays where something
+    /// beneath it does, which [`DeleteOrder`](super::delete_order::DeleteOrder) sees to.
+    fn deletes(&mut self, version: &FileVersion) -> bool {
+        if *self.name != *version.file_name.as_str() {
+            *self = Self::new(self.rule);
+            self.name = version.file_name.as_str().into();
+        }
+        let is_marker = version.action == Action::Hide;
+        let hidden_at = self.hidden_at.replace(version.upload_timestamp);
+        let newer = self.seen;
+        self.seen += usize::from(!is_marker);
+        match (self.rule, hidden_at) {
+            (PruneRule::KeepNewest(kept), Some(_)) => newer >= kept,
+            (PruneRule::HiddenBefore(time), Some(hidden)) => hidden < time,
+            (PruneRule::HiddenBefore(time), None) => is_marker && version.upload_timestamp < time,
+            (PruneRule::KeepNewest(_), None) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Which of these versions of one name, each an action and a time, the rule deletes.
+    fn deleted(rule: PruneRule, versions: &[(&str, i64)]) -> Vec<i64> {
+        let mut pruning = Pruning::new(rule);
+        let times = versions.iter().filter(|(action, time)| {
+            let json = format!(
+                r#"{{"action":"{action}","bucketId":"b","fileId":"i","fileName":"a",
+                "uploadTimestamp":{time}}}"#
+            );
+            pruning.deletes(&serde_json::from_str(&json).unwrap())
+        });
+        times.map(|(_, time)| *time).collect()
+    }
+
+    #[test]
+    fn the_newest_versions_are_kept_and_markers_do_not_count() {
+        let visible = [
+            ("upload", 5),
+            ("hide", 4),
+            ("upload", 3),
+            ("upload", 2),
+            ("hide", 1),
+        ];
+        assert_eq!(deleted(PruneRule::KeepNewest(1), &visible), [4, 3, 2, 1]);
+        assert_eq!(deleted(PruneRule::KeepNewest(2), &visible), [2, 1]);
+        assert_eq!(deleted(PruneRule::KeepNewest(3), &visible), [1]);
+        let hidden = [("hide", 5), ("upload", 4), ("upload", 3)];
+        assert_eq!(deleted(PruneRule::KeepNewest(1), &hidden), [3]);
+        assert!(deleted(PruneRule::KeepNewest(2), &hidden).is_empty());
+        assert!(deleted(PruneRule::KeepNewest(1), &[("hide", 5)]).is_empty());
+    }
+
+    #[test]
+    fn what_counts_is_when_a_version_was_hidden_and_not_when_it_was_uploaded() {
+        let before = |time| PruneRule::HiddenBefore(Timestamp::from_millis(time));
+        let visible = [("upload", 50), ("upload", 30), ("upload", 10)];
+        assert!(deleted(before(30), &visible).is_empty());
+        assert_eq!(deleted(before(31), &visible), [10]);
+        assert_eq!(deleted(before(51), &visible), [30, 10]);
+        assert_eq!(deleted(before(i64::MAX), &visible), [30, 10]);
+        let hidden = [("hide", 50), ("upload", 30)];
+        assert!(deleted(before(50), &hidden).is_empty());
+        assert_eq!(deleted(before(51), &hidden), [50, 30]);
+    }
+}

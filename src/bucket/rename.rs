@@ -1,0 +1,159 @@
+//! [`rename`](BucketHandle::rename): a verified copy, and then the old name's deletion.
+
+use std::future::ready;
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+
+use super::delete::DeleteScope;
+use super::refuse_stage;
+use super::sweep::{Sweep, Work};
+use crate::client::DeleteMode;
+use crate::error::{Error, ErrorKind};
+use crate::transfer::bucket::BucketHandle;
+use crate::types::{FileName, FileVersion};
+
+/// So many versions of the old name are deleted at once.
+const CONCURRENCY: usize = 4;
+
+/// A file that was renamed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Renamed {
+    /// The new version, under the new name.
+    pub file: FileVersion,
+    /// The versions of the old name that were deleted.
+    pub deleted: Vec<FileVersion>,
+}
+
+impl BucketHandle {
+    /// Renames a file: copies its newest version within B2 to the new name, checks the copy's size,
+    /// and its SHA-1 where both are known, and then deletes the old name's versions, as
+    /// [`DeleteScope`] says.
+    ///
+    /// B2 can't rename, so this is **not atomic**: for a moment both names are there, and if it
+    /// fails between the two steps they stay so. Doing it again is safe. Only the newest version
+    /// gets the new name. With [`DeleteScope::AllVersions`] the others are lost; with
+    /// [`DeleteScope::NewestVersion`] the one beneath **comes back** under the old name. A file
+    /// that has the new name already becomes an older version of it.
+    ///
+    /// Nothing is deleted that was not there when the file was copied: if the old name has a newer
+    /// version by then, nothing of it is deleted. Retention and legal hold don't go along; a file
+    /// that they protect can be copied and not deleted. A file that is encrypted with a customer's
+    /// key is copied by [`copy`](Self::copy), which takes that key.
+    ///
+    /// Costs a `b2_list_file_names` and a `b2_copy_file` (class C), for more than 5 GB one
+    /// `b2_copy_part` (class C) for each 5 GB; with [`DeleteScope::AllVersions`] a listing (class
+    /// C) for each 1,000 versions. Deleting is class A, which is free.
+    ///
+    /// ```
+    /// # use b2kit::{BucketHandle, Error};
+    /// use b2kit::DeleteScope;
+    /// # async fn rename(bucket: BucketHandle) -> Result<(), Error> {
+    /// let renamed = bucket.rename("draft.txt", "final.txt", DeleteScope::AllVersions).await?;
+    /// assert_eq!(renamed.file.file_name.as_str(), "final.txt");
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// - [`NotFound`](ErrorKind::NotFound): there is no such file, or it is hidden.
+    /// - [`Invalid`](ErrorKind::Invalid): a name that no file can have, or twice the same.
+    /// - [`Integrity`](ErrorKind::Integrity): the copy is not like the source. The old name is as
+    ///   it was.
+    /// - [`Conflict`](ErrorKind::Conflict): the old name has a newer version than the one that was
+    ///   copied. It is as it was, and the copy is there.
+    /// - [`Unauthorized`](ErrorKind::Unauthorized): the key lacks `listFiles`, `readFiles`,
+    ///   `writeFiles` or `deleteFiles`, or a version of the old name is locked.
+    ///
+    /// Where the copy is there, or may be, [`Error::may_have_taken_effect`] says so.
+    ///
+    /// # Cancellation
+    /// Dropping the future stops it; both names may be there then, and an unfinished large file as
+    /// after a dropped [`copy`](Self::copy).
+    #[doc(alias = "move")]
+    pub async fn rename<N, M>(&self, from: N, to: M, scope: DeleteScope) -> Result<Renamed, Error>
+    where
+        N: TryInto<FileName>,
+        N::Error: Into<Error>,
+        M: TryInto<FileName>,
+        M::Error: Into<Error>,
+    {
+        let from = from.try_into().map_err(Into::into)?;
+        let to = to.try_into().map_err(Into::into)?;
+        self.renamed(from, to, scope).await
+    }
+
+    async fn renamed(
+        &self,
+        from: FileName,
+        to: FileName,
+        scope: DeleteScope,
+    ) -> Result<Renamed, Error> {
+        refuse_stage(&from)?;
+        refuse_stage(&to)?;
+        if from == to {
+            return Err(Error::invalid("the old name and the new one are the same"));
+        }
+        let Some(source) = self.newest(&from).await? else {
+            let error = Error::new(
+                ErrorKind::NotFound,
+                "there is no such file, or it is hidden",
+            );
+            return Err(self.client().redacted(error.about(from.as_str())));
+        };
+        let file = self.copy(&source, to).await?.file;
+        let deleted = async {
+            check_copy(&source, &file)?;
+            self.delete_copied(&from, source, scope).await
+        };
+        match deleted.await {
+            Ok(deleted) => Ok(Renamed { file, deleted }),
+            Err(error) => {
+                let error = error.about(from.as_str()).with_effect(true);
+                Err(self.client().redacted(error))
+            }
+        }
+    }
+
+    /// Deletes the version that was copied, and those beneath it where all are to go.
+    async fn delete_copied(
+        &self,
+        name: &FileName,
+        copied: FileVersion,
+        scope: DeleteScope,
+    ) -> Result<Vec<FileVersion>, Error> {
+        let mode = DeleteMode::Delete {
+            concurrency: CONCURRENCY,
+        };
+        let work = Work::Delete { bypass: false };
+        if scope == DeleteScope::NewestVersion {
+            let one = stream::iter([Ok(copied)]);
+            return Sweep::new(self, one, mode, work).finish().await;
+        }
+        let mut versions = self.about(name.as_str()).versions_of(name);
+        let Some(newest) = versions.try_next().await? else {
+            return Ok(Vec::new());
+        };
+        if newest.file_id != copied.file_id {
+            let what = "the file was copied, but its old name has another newest version now; \
+                        nothing of it was deleted";
+            return Err(Error::new(ErrorKind::Conflict, what));
+        }
+        let all = stream::once(ready(Ok(newest))).chain(versions);
+        Sweep::new(self, all, mode, work).finish().await
+    }
+}
+
+/// Holds the copy against its source before the source is deleted.
+fn check_copy(source: &FileVersion, copy: &FileVersion) -> Result<(), Error> {
+    let differs = |what: String| Err(Error::new(ErrorKind::Integrity, what));
+    if copy.content_length != source.content_length {
+        let (has, copied) = (source.content_length, copy.content_length);
+        return differs(format!("the file has {has} bytes, and its copy {copied}"));
+    }
+    match (source.expected_sha1(), copy.expected_sha1()) {
+        (Some(has), Some(copied)) if has != copied => differs(format!(
+            "the file's SHA-1 is {has}, and that of its copy is {copied}"
+        )),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,70 @@
+//! [`stat`](BucketHandle::stat) and [`exists`](BucketHandle::exists).
+
+use crate::api::ListFileNames;
+use crate::error::Error;
+use crate::transfer::bucket::BucketHandle;
+use crate::types::{FileName, FileVersion};
+
+impl BucketHandle {
+    /// The newest version of the file with exactly this name, without its bytes; `None` if there is
+    /// no such file or it is hidden.
+    ///
+    /// Makes one `b2_list_file_names` (class C), which needs `listFiles`. It works for every name
+    /// and shows every field. A `HEAD` request is class B and needs `readFiles` instead, but its
+    /// 404 doesn't tell a missing file from a missing bucket:
+    /// [`DownloadFileByName::head`](crate::api::DownloadFileByName::head).
+    ///
+    /// ```
+    /// # use b2kit::{BucketHandle, Error};
+    /// # async fn stat(bucket: BucketHandle) -> Result<(), Error> {
+    /// match bucket.stat("2026/cat.jpg").await? {
+    ///     Some(file) => println!("{} bytes", file.content_length),
+    ///     None => println!("no such file"),
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) if no file can have this name,
+    /// [`NotFound`](crate::ErrorKind::NotFound) if the bucket is gone,
+    /// [`Unauthorized`](crate::ErrorKind::Unauthorized) if the key may not list this name.
+    #[doc(alias = "head_object")]
+    #[doc(alias = "metadata")]
+    pub async fn stat<N>(&self, name: N) -> Result<Option<FileVersion>, Error>
+    where
+        N: TryInto<FileName>,
+        N::Error: Into<Error>,
+    {
+        let name = name.try_into().map_err(Into::into)?;
+        self.newest(&name).await
+    }
+
+    /// Whether there is a file with exactly this name that is not hidden. Costs what
+    /// [`stat`](Self::stat) costs.
+    ///
+    /// To upload only if there is none, use [`create`](Self::create): between this call and an
+    /// upload another writer may be faster.
+    ///
+    /// # Errors
+    /// As [`stat`](Self::stat).
+    pub async fn exists<N>(&self, name: N) -> Result<bool, Error>
+    where
+        N: TryInto<FileName>,
+        N::Error: Into<Error>,
+    {
+        self.stat(name).await.map(|file| file.is_some())
+    }
+
+    pub(super) async fn newest(&self, name: &FileName) -> Result<Option<FileVersion>, Error> {
+        let call = ListFileNames::new(self.id())
+            .start_file_name(name.as_str())
+            .prefix(name.as_str())
+            .max_file_count(1);
+        let page = self.about(name.as_str()).client().call(call).await?;
+        let first = page.files.into_iter().next();
+        // Where the name is hidden or missing, the row is that of a longer name.
+        Ok(first
+            .and_then(crate::types::ListedFile::into_version)
+            .filter(|file| file.file_name == *name))
+    }
+}

@@ -1,0 +1,202 @@
+//! [`Sweep`]: deletes versions as a listing gives them, several at a time, in the order that
+//! [`DeleteOrder`] sets.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+use futures_core::future::BoxFuture;
+use futures_core::stream::BoxStream;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+
+use super::delete_order::{DeleteOrder, Next, Row};
+use crate::api::{CancelLargeFile, DeleteFileVersion};
+use crate::client::{Client, DeleteMode};
+use crate::error::Error;
+use crate::transfer::bucket::BucketHandle;
+use crate::types::FileVersion;
+
+/// A version, and whether it was deleted. In a dry run all would be.
+pub(super) type Swept = (FileVersion, Result<(), Error>);
+
+/// The call that removes a version.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Work {
+    /// Deletes it, whatever it is. `bypass` lifts a retention in governance mode.
+    Delete { bypass: bool },
+    /// Cancels an unfinished large file, and no file that has been finished since.
+    Cancel,
+}
+
+/// A stream of what is deleted.
+///
+/// If the listing fails, the deletions under way come to their end first, and the newest version of
+/// the name that the listing was at stays: there may be older ones that nobody has seen.
+pub(super) struct Sweep {
+    bucket: BucketHandle,
+    work: Work,
+    is_dry_run: bool,
+    concurrency: usize,
+    /// `None` behind its end.
+    rows: Option<BoxStream<'static, Result<Row, Error>>>,
+    order: DeleteOrder,
+    ready: VecDeque<Next>,
+    running: FuturesUnordered<BoxFuture<'static, (u64, Swept)>>,
+    failure: Option<Error>,
+}
+
+impl Sweep {
+    /// Deletes all these versions.
+    pub(super) fn new(
+        bucket: &BucketHandle,
+        versions: impl Stream<Item = Result<FileVersion, Error>> + Send + 'static,
+        mode: DeleteMode,
+        work: Work,
+    ) -> Self {
+        let rows = versions.map_ok(|version| Row {
+            version,
+            delete: true,
+        });
+        Self::of_rows(bucket, rows, mode, work)
+    }
+
+    /// Deletes those of these versions that are marked.
+    pub(super) fn of_rows(
+        bucket: &BucketHandle,
+        rows: impl Stream<Item = Result<Row, Error>> + Send + 'static,
+        mode: DeleteMode,
+        work: Work,
+    ) -> Self {
+        let (is_dry_run, concurrency) = match mode {
+            DeleteMode::DryRun => (true, 1),
+            DeleteMode::Delete { concurrency } => (false, concurrency.max(1)),
+        };
+        Self {
+            bucket: bucket.clone(),
+            work,
+            is_dry_run,
+            concurrency,
+            rows: Some(rows.boxed()),
+            order: DeleteOrder::default(),
+            ready: VecDeque::new(),
+            running: FuturesUnordered::new(),
+            failure: None,
+        }
+    }
+
+    /// Nothing is deleted, for this reason.
+    pub(super) fn refused(bucket: &BucketHandle, error: Error) -> Self {
+        let rows = futures_util::stream::once(std::future::ready(Err(error)));
+        Self::of_rows(bucket, rows, DeleteMode::DryRun, Work::Cancel)
+    }
+
+    /// Those that were deleted, once all are dealt with; or the first failure.
+    pub(super) async fn finish(mut self) -> Result<Vec<FileVersion>, Error> {
+        let (mut deleted, mut failure) = (Vec::new(), None);
+        while let Some((version, outcome)) = self.try_next().await? {
+            match outcome {
+                Ok(()) => deleted.push(version),
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        failure.map_or(Ok(deleted), Err)
+    }
+
+    /// Takes rows and begins deletions, up to as many as may be under way.
+    fn fill(&mut self, cx: &mut Context<'_>) {
+        while self.running.len() < self.concurrency {
+            match self.ready.pop_front() {
+                Some(Next::Delete(number, version)) => {
+                    self.running.push(self.removal(number, version));
+                    continue;
+                }
+                Some(skip) => {
+                    self.ready.push_front(skip);
+                    return;
+                }
+                None => {}
+            }
+            let Some(rows) = &mut self.rows else { return };
+            let Poll::Ready(row) = rows.poll_next_unpin(cx) else {
+                return;
+            };
+            self.take(row);
+        }
+    }
+
+    fn take(&mut self, row: Option<Result<Row, Error>>) {
+        match row {
+            Some(Ok(row)) => self
+                .ready
+                .extend(self.order.listed(row).into_iter().flatten()),
+            Some(Err(error)) => {
+                self.failure = Some(error);
+                self.rows = None;
+            }
+            None => {
+                self.ready.extend(self.order.ended());
+                self.rows = None;
+            }
+        }
+    }
+
+    fn removal(&self, number: u64, version: FileVersion) -> BoxFuture<'static, (u64, Swept)> {
+        if self.is_dry_run {
+            return Box::pin(std::future::ready((number, (version, Ok(())))));
+        }
+        // The name is a server's, and may stand in a log.
+        let shown = self.bucket.client().redacted_name(version.file_name.as_str());
+        let client = self.bucket.about(&shown).client().clone();
+        let work = self.work;
+        Box::pin(async move {
+            let outcome = match work.apply(&client, &version).await {
+                // Somebody else has deleted it since it was listed.
+                Err(error) if error.is_not_found() => Ok(()),
+                outcome => outcome,
+            };
+            (number, (version, outcome))
+        })
+    }
+}
+
+impl Work {
+    async fn apply(self, client: &Client, version: &FileVersion) -> Result<(), Error> {
+        match self {
+            Self::Delete { bypass } => {
+                let mut call = DeleteFileVersion::new(version.file_name.as_str(), &version.file_id);
+                if bypass {
+                    call = call.bypass_governance();
+                }
+                client.call(call).await.map(drop)
+            }
+            Self::Cancel => {
+                let call = CancelLargeFile::new(&version.file_id);
+                client.call(call).await.map(drop)
+            }
+        }
+    }
+}
+
+impl Stream for Sweep {
+    type Item = Result<Swept, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        this.fill(cx);
+        if let Poll::Ready(Some((number, swept))) = this.running.poll_next_unpin(cx) {
+            this.ready.extend(this.order.deleted(number, &swept.1));
+            return Poll::Ready(Some(Ok(swept)));
+        }
+        if matches!(this.ready.front(), Some(Next::Skip(..)))
+            && let Some(Next::Skip(version, error)) = this.ready.pop_front()
+        {
+            return Poll::Ready(Some(Ok((version, Err(error)))));
+        }
+        if this.running.is_empty() && this.rows.is_none() && this.ready.is_empty() {
+            return Poll::Ready(this.failure.take().map(Err));
+        }
+        Poll::Pending
+    }
+}

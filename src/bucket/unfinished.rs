@@ -1,0 +1,67 @@
+//! Unfinished large files: [`unfinished`](BucketHandle::unfinished) and
+//! [`cancel_unfinished`](BucketHandle::cancel_unfinished).
+
+use std::future::ready;
+
+use futures_core::Stream;
+use futures_util::TryStreamExt as _;
+
+use super::sweep::{Sweep, Work};
+use crate::api::ListUnfinishedLargeFiles;
+use crate::client::DeleteMode;
+use crate::error::Error;
+use crate::transfer::bucket::BucketHandle;
+use crate::types::{FileVersion, Timestamp};
+
+impl BucketHandle {
+    /// Lists the large files whose uploads were started and neither finished nor cancelled, and
+    /// whose names begin with `prefix`, the oldest first. Uploads under way are among them, whoever
+    /// makes them; so are stages of [`create`](Self::create).
+    ///
+    /// B2 charges for their parts until they are finished or cancelled. What this client itself has
+    /// begun, and not ended, is in [`Client::unfinished`](crate::Client::unfinished).
+    ///
+    /// Costs a `b2_list_unfinished_large_files` (class C) for each 100 files.
+    ///
+    /// # Errors
+    /// As [`list`](Self::list).
+    pub fn unfinished(
+        &self,
+        prefix: &str,
+    ) -> impl Stream<Item = Result<FileVersion, Error>> + Send + Unpin + use<> {
+        let call = ListUnfinishedLargeFiles::new(self.id());
+        // A key that is restricted to names has to say which; others need not.
+        self.client().paginate(match prefix {
+            "" => call,
+            prefix => call.name_prefix(prefix),
+        })
+    }
+
+    /// Cancels the [unfinished](Self::unfinished) large files with this prefix that were started
+    /// before `before`, and deletes their parts.
+    ///
+    /// An upload that is still under way fails when its file is cancelled, so leave uploads the
+    /// time that they may take. Yields each file with the outcome; a failure doesn't stop the
+    /// others. [`DeleteMode::DryRun`] yields the same files and cancels none.
+    ///
+    /// Costs what [`unfinished`](Self::unfinished) costs, and a `b2_cancel_large_file` (class A,
+    /// which is free) for each file. One that was finished since it was listed stays as it is, and
+    /// its outcome is [`Rejected`](crate::ErrorKind::Rejected).
+    ///
+    /// # Errors
+    /// An error that is not about one file, such as the listing's, is the last item.
+    ///
+    /// # Cancellation
+    /// Dropping the stream drops the calls under way; B2 may still carry out those it has received.
+    pub fn cancel_unfinished(
+        &self,
+        prefix: &str,
+        before: Timestamp,
+        mode: DeleteMode,
+    ) -> impl Stream<Item = Result<(FileVersion, Result<(), Error>), Error>> + Send + Unpin + use<>
+    {
+        let files = self.unfinished(prefix);
+        let old = files.try_filter(move |file| ready(file.upload_timestamp < before));
+        Sweep::new(self, old, mode, Work::Cancel)
+    }
+}
