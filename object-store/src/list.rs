@@ -133,7 +133,7 @@ impl B2Store {
         let rows = page.files.into_iter();
         let rows = rows.filter(|row| {
             row.folder()
-                .is_none_or(|its| Some(&*its.file_name) != given)
+                .is_none_or(|its| Some(its.file_name.as_str()) != given)
         });
         let rows = rows.filter_map(|row| self.row(row, offset.as_deref()).transpose());
         Ok(Page {

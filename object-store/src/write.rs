@@ -91,7 +91,7 @@ impl B2Store {
         let page = bucket.client().call(list).await;
         let page = page.map_err(|error| Failure::b2(path, error))?;
         let mut versions = page.files.into_iter().filter_map(|row| row.into_version());
-        let found = versions.find(|version| *version.file_name == *name.as_str());
+        let found = versions.find(|version| version.file_name == name);
         found.ok_or_else(|| Failure::not_found(path))
     }
 
@@ -127,7 +127,7 @@ impl B2Store {
             let Some(version) = row.into_version() else {
                 continue;
             };
-            if *version.file_name != *name.as_str() {
+            if version.file_name != *name {
                 break;
             }
             // Above the marker is what somebody has written since; what is being uploaded has its owner.
@@ -137,7 +137,7 @@ impl B2Store {
             }
         }
         for version in versions.iter().rev() {
-            let delete = DeleteFileVersion::new(&*version.file_name, &version.file_id);
+            let delete = DeleteFileVersion::new(version.file_name.as_str(), &version.file_id);
             client
                 .call(delete)
                 .await

@@ -559,7 +559,7 @@ fn of_many_copies_to_one_name_over_a_network_that_fails_one_is_made_and_the_sour
                 }
             }
             for source in &sources {
-                assert!(files.contains_key(&*source.file_name), "seed {seed}");
+                assert!(files.contains_key(source.file_name.as_str()), "seed {seed}");
             }
         });
     });

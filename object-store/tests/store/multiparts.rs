@@ -1,7 +1,7 @@
 //! Uploads in parts, beyond what the suite asks.
 
 use b2kit::api::ListUnfinishedLargeFiles;
-use b2kit::backend::emulator::{Emulator, Fault, FaultKind, Gate};
+use b2kit::backend::emulator::{Emulator, Fault, FaultKind, Latch};
 use b2kit_object_store::v0_14::object_store::multipart::MultipartStore as _;
 use b2kit_object_store::v0_14::object_store::path::Path;
 use b2kit_object_store::v0_14::object_store::{
@@ -51,20 +51,20 @@ fn parts_are_sent_at_once_and_arrive_in_the_order_in_which_they_were_handed_over
     run(async {
         let world = world().await;
         let (store, path) = (world.uncoordinated(), Path::from("f"));
-        let gate = Gate::new();
+        let latch = Latch::new();
         world
             .emulator
             .faults()
-            .add(Fault::new(FaultKind::Wait(gate.clone())).on("b2_upload_part"));
+            .add(Fault::new(FaultKind::Wait(latch.clone())).on("b2_upload_part"));
         let mut upload = store.put_multipart(&path).await.unwrap();
         let parts: Vec<_> = (b'a'..=b'd')
             .map(|byte| upload.put_part(part(byte, 11)))
             .collect();
         let open = async {
-            while gate.waiting() < 4 {
+            while latch.waiting() < 4 {
                 tokio::task::yield_now().await;
             }
-            gate.open();
+            latch.open();
         };
         let (sent, ()) = futures::join!(futures::future::try_join_all(parts), open);
         sent.unwrap();

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use b2kit::backend::emulator::{Fault, FaultKind, Gate};
+use b2kit::backend::emulator::{Fault, FaultKind, Latch};
 use b2kit_object_store::v0_14::object_store::path::Path;
 use b2kit_object_store::v0_14::object_store::{
     Error, GetOptions, GetRange, ObjectStore as _, ObjectStoreExt as _,
@@ -74,15 +74,15 @@ fn near_ranges_are_one_request_and_far_ones_are_under_way_at_once() {
         }
         assert_eq!(calls() - before, 1);
         // None is answered before all three have come.
-        let gate = Gate::new();
-        let held = Fault::new(FaultKind::Wait(gate.clone())).on("b2_download_file_by_name");
+        let latch = Latch::new();
+        let held = Fault::new(FaultKind::Wait(latch.clone())).on("b2_download_file_by_name");
         world.emulator.faults().add(held);
         let far = [0..1, 3 << 20..(3 << 20) + 1, 6 << 20..(6 << 20) + 1];
         let open = async {
-            while gate.waiting() < 3 {
+            while latch.waiting() < 3 {
                 tokio::task::yield_now().await;
             }
-            gate.open();
+            latch.open();
         };
         let (got, ()) = futures::join!(store.get_ranges(&path, &far), open);
         assert_eq!(got.unwrap().len(), 3);
@@ -96,17 +96,17 @@ fn ranges_that_meet_an_overwrite_are_all_of_the_newest_version() {
         let (store, path) = (world.uncoordinated(), Path::from("f"));
         store.put(&path, vec![b'1'; 8 << 20].into()).await.unwrap();
         // The second request is answered after the name has a new version.
-        let gate = Gate::new();
-        let held = Fault::new(FaultKind::Wait(gate.clone()))
+        let latch = Latch::new();
+        let held = Fault::new(FaultKind::Wait(latch.clone()))
             .on("b2_download_file_by_name")
             .nth(2);
         world.emulator.faults().add(held);
         let overwrite = async {
-            while gate.waiting() < 1 {
+            while latch.waiting() < 1 {
                 tokio::task::yield_now().await;
             }
             store.put(&path, vec![b'2'; 8 << 20].into()).await.unwrap();
-            gate.open();
+            latch.open();
         };
         let far = [0..2, 3 << 20..(3 << 20) + 2, 6 << 20..(6 << 20) + 2];
         let (got, ()) = futures::join!(store.get_ranges(&path, &far), overwrite);

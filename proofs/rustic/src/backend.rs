@@ -60,7 +60,7 @@ impl ReadBackend for B2Backend {
         let ids = files.filter_map(|file| {
             let id = match tpe {
                 FileType::Config => Id::default(),
-                _ => file.file_name[prefix.len()..].parse().ok()?,
+                _ => file.file_name.as_str()[prefix.len()..].parse().ok()?,
             };
             Some((id, u32::try_from(file.content_length).ok()?))
         });

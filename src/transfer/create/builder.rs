@@ -158,22 +158,20 @@ impl Create {
         }
     }
 
-    /// Copies a version within B2 if there is no file of this name in this bucket: a
-    /// [`create`](Self::create) of bytes that B2 has already, with their content type and file
-    /// info. The version may be in any bucket of the account.
-    ///
-    /// The stage is a copy: one more `b2_copy_file`, of class C, instead of an upload. The settings
-    /// for parts have no effect.
-    #[doc(alias = "copy_if_not_exists")]
-    pub fn create_copy<N>(&self, version: &FileVersion, name: N, slot: &CreateSlot) -> Create
+    pub(crate) fn copy_of<N>(
+        bucket: BucketHandle,
+        version: &FileVersion,
+        name: N,
+        slot: &CreateSlot,
+    ) -> Self
     where
         N: TryInto<FileName>,
         N::Error: Into<Error>,
     {
         let info = version.file_info.iter();
         let info = info.filter(|(key, _)| ![UPLOAD_ID, NONCE].contains(key));
-        Create {
-            bucket: self.clone(),
+        Self {
+            bucket,
             slot: slot.clone(),
             name: name.try_into().map_err(Into::into),
             origin: Origin::Version(Box::new(version.clone())),
