@@ -43,6 +43,7 @@
 //! | delete a file | [`delete`], or [`hide`] it and keep its versions |
 //! | delete many files | [`delete_prefix`], [`delete_many`]; old versions: [`prune_versions`] |
 //! | upload or download many files | [`upload_many`], [`download_many`] |
+//! | make a directory and a bucket equal | feature `sync`: `sync::Synchronizer` |
 //! | rename, copy or append | [`rename`], [`copy`], [`compose`] |
 //! | give somebody a link | [`public_url`], [`presigned_url`] |
 //! | let a browser upload | [`GetUploadUrl`](api::GetUploadUrl), [`CorsRules`](types::CorsRules) |
@@ -107,6 +108,7 @@
 //! # Layers
 //! Each depends only on those below it.
 //! ```text
+//! sync        a local tree and a bucket, or two buckets, made equal
 //! bucket      what a program does with a bucket
 //! transfer    files of any size, from any source, up and down
 //! client      authorization, retries, limits, and the loop through which every call goes
@@ -134,6 +136,7 @@
 //! - `emulator`: B2 in memory, in `backend::emulator`; `emulator-server` puts it behind a local
 //!   port as well, and `emulator-tls` adds HTTPS.
 //! - `partner`: the calls of B2's Partner API, in `api::partner`.
+//! - `sync`: a local tree and a bucket, or two buckets, made equal, in `sync`.
 //! - `chrono`, `jiff`: conversions between [`types::Timestamp`] and the types of these crates.
 //! - `webhook`: verify and parse the event notifications that B2 sends, in `webhook`.
 //!
@@ -157,6 +160,9 @@ mod client;
 mod bucket;
 
 mod error;
+
+#[cfg(feature = "sync")]
+pub mod sync;
 pub mod transfer;
 pub mod types;
 #[cfg(feature = "webhook")]

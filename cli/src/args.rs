@@ -1,25 +1,65 @@
-//! What can be said on the command line.
+//! The command line.
 
+use std::time::Duration;
+
+use b2kit::sync;
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
-use crate::place::Place;
+use crate::place::{Place, Remote};
 use crate::realm;
 
 /// Backblaze B2 from the command line.
 ///
-/// The application key is taken from B2_APPLICATION_KEY_ID and B2_APPLICATION_KEY.
+/// The application key is taken from B2_APPLICATION_KEY_ID and B2_APPLICATION_KEY, and stored nowhere. What is at B2 is
+/// written b2://BUCKET/NAME; a NAME that is empty or ends in / stands for all files whose names begin with it.
+///
+/// Exit status: 0 if everything was done, 1 if not, 2 for wrong arguments, 130 if it was stopped.
 #[derive(Debug, Parser)]
-#[command(name = "b2kit", version)]
+#[command(name = "b2kit", version, verbatim_doc_comment)]
 pub(crate) struct Program {
     #[command(subcommand)]
     pub(crate) command: Command,
+
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Common {
+    /// The B2 to use: a URL (such as the one that an emulator prints), production (the default) or staging
+    #[arg(long, global = true, env = "B2_ENVIRONMENT", value_name = "URL", value_parser = realm::named)]
+    pub(crate) endpoint: Option<String>,
+
+    /// No progress and no warnings, only errors
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+
+    /// Report every failed attempt
+    #[arg(long, short, global = true, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Cp(Cp),
+    Sync(Sync),
+    Ls(Ls),
+    Du(Du),
+    Rm(Rm),
+    Stat(Stat),
+    Cat(File),
+    Link(Link),
+    Hash(Hash),
+    Unfinished(Unfinished),
+    /// Print the completion script of a shell
+    Completion {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the man page
+    Man,
 }
 
 /// Copy files, directories and standard input to B2 and back.
@@ -46,10 +86,6 @@ pub(crate) struct Cp {
     #[arg(value_parser = OsStringValueParser::new().try_map(Place::parse))]
     pub(crate) to: Place,
 
-    /// The B2 to use: a URL (such as the one that an emulator prints), production (the default) or staging
-    #[arg(long, env = "B2_ENVIRONMENT", value_name = "URL", value_parser = realm::named)]
-    pub(crate) endpoint: Option<String>,
-
     /// Resume what an earlier run left unfinished, and keep what is unfinished if this one is stopped
     #[arg(long)]
     pub(crate) resume: bool,
@@ -57,20 +93,303 @@ pub(crate) struct Cp {
     /// Read large files only once, while sending: faster, but B2 then has no SHA-1 to verify downloads against
     #[arg(long)]
     pub(crate) no_hash_first: bool,
-
-    /// No progress and no warnings, only errors
-    #[arg(long, short)]
-    pub(crate) quiet: bool,
-
-    /// Report every failed attempt
-    #[arg(long, short, conflicts_with = "quiet")]
-    pub(crate) verbose: bool,
 }
 
-/// Ends the program as wrong arguments do, with the usage.
-pub(crate) fn refuse(why: &str) -> ! {
+/// Make a directory and a bucket, or two buckets, equal.
+///
+///   b2kit sync DIRECTORY b2://BUCKET/PREFIX   up
+///   b2kit sync b2://BUCKET/PREFIX DIRECTORY   down
+///   b2kit sync b2://BUCKET/A b2://BUCKET/B    within B2; no bytes leave it
+///
+/// Files that are only at the destination stay, unless --delete, --hide or --keep-days says otherwise; that is done last,
+/// and not at all if something could not be read or transferred. A sync that was stopped goes on when it is run again.
+///
+/// Exit status: 0 if both are equal as far as the options say, 1 if not, 2 for wrong arguments, 130 if it was stopped.
+#[derive(Debug, Args)]
+#[command(
+    verbatim_doc_comment,
+    override_usage = "b2kit sync [OPTIONS] <FROM> <TO>"
+)]
+pub(crate) struct Sync {
+    /// A directory, or b2://BUCKET/PREFIX
+    #[arg(value_parser = OsStringValueParser::new().try_map(Place::parse))]
+    pub(crate) from: Place,
+
+    /// b2://BUCKET/PREFIX, or a directory
+    #[arg(value_parser = OsStringValueParser::new().try_map(Place::parse))]
+    pub(crate) to: Place,
+
+    /// Print what would be done and what it would cost, and do nothing
+    #[arg(long, short = 'n')]
+    pub(crate) dry_run: bool,
+
+    /// Print only what can't be synced, such as names that the other side can't have, and do nothing
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) check: bool,
+
+    /// Delete files that are only at the destination: in a bucket, all versions of them
+    #[arg(long, group = "extras")]
+    delete: bool,
+
+    /// Hide files that are only at the destination, which is a bucket
+    #[arg(long, group = "extras")]
+    hide: bool,
+
+    /// As --hide, and delete versions that nobody could see for so many days
+    #[arg(long, group = "extras", value_name = "DAYS")]
+    keep_days: Option<u32>,
+
+    /// What makes two files differ
+    #[arg(long, value_enum, default_value_t = Compare::Mtime)]
+    compare: Compare,
+
+    /// How many milliseconds modification times may be apart and still be the same
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 0)]
+    tolerance: u64,
+
+    /// What happens where the file at the destination was modified later
+    #[arg(long, value_enum, default_value_t = Newer::Refuse)]
+    newer: Newer,
+
+    /// What happens to symbolic links of a source directory
+    #[arg(long, value_enum, default_value_t = Links::Skip)]
+    links: Links,
+
+    /// Sync only paths that this glob matches; a pattern that ends in / matches all below a directory
+    #[arg(long, value_name = "GLOB")]
+    include: Vec<String>,
+
+    /// Leave alone what this glob matches, and all below it, on both sides
+    #[arg(long, value_name = "GLOB")]
+    exclude: Vec<String>,
+
+    /// Delete and hide nothing if it would be more paths than this
+    #[arg(long, value_name = "PATHS")]
+    max_delete: Option<u64>,
+
+    /// Let an empty source empty the destination
+    #[arg(long)]
+    allow_empty_source: bool,
+
+    /// Refuse names that a file system would take for one that ignores case or Unicode normalization
+    #[arg(long)]
+    refuse_collisions: bool,
+
+    /// When downloaded files are flushed to the disk
+    #[arg(long, value_enum, default_value_t = Durability::Each)]
+    durability: Durability,
+
+    /// How many files are worked on at once
+    #[arg(long, value_name = "FILES", default_value_t = 16)]
+    threads: usize,
+
+    /// Print a JSON object for each path, and at the end one with the numbers
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Compare {
+    /// Nothing: what is there is never replaced
+    None,
+    /// The size
+    Size,
+    /// The size or the modification time
+    Mtime,
+    /// The size or the SHA-1; files of the same modification time are not read
+    Sha1,
+    /// The size or the SHA-1; all local files of the same size are read
+    Sha1Always,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Newer {
+    Refuse,
+    Skip,
+    Replace,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Links {
+    Skip,
+    Follow,
+    Refuse,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Durability {
+    /// Each before it gets its name
+    Each,
+    /// All at the end
+    End,
+    /// When the system does it
+    None,
+}
+
+impl Sync {
+    pub(crate) fn policy(&self) -> Result<sync::SyncPolicy, b2kit::Error> {
+        let add = |filter: Result<sync::Filter, _>, pattern: &String| filter?.include(pattern);
+        let filter = self.include.iter().fold(Ok(sync::Filter::new()), add);
+        let add = |filter: Result<sync::Filter, _>, pattern: &String| filter?.exclude(pattern);
+        let filter = self.exclude.iter().fold(filter, add)?;
+        let mut policy = sync::SyncPolicy::new()
+            .filter(filter)
+            .extras(match self.keep_days {
+                Some(days) => sync::Extras::KeepDays(days),
+                None if self.delete => sync::Extras::Delete,
+                None if self.hide => sync::Extras::Hide,
+                None => sync::Extras::Keep,
+            })
+            .compare(match self.compare {
+                Compare::None => sync::Compare::Existence,
+                Compare::Size => sync::Compare::Size,
+                Compare::Mtime => sync::Compare::ModifiedTime,
+                Compare::Sha1 => sync::Compare::Sha1,
+                Compare::Sha1Always => sync::Compare::Sha1Always,
+            })
+            .tolerance(Duration::from_millis(self.tolerance))
+            .newer(match self.newer {
+                Newer::Refuse => sync::Newer::Refuse,
+                Newer::Skip => sync::Newer::Skip,
+                Newer::Replace => sync::Newer::Replace,
+            })
+            .links(match self.links {
+                Links::Skip => sync::Links::Skip,
+                Links::Follow => sync::Links::Follow,
+                Links::Refuse => sync::Links::Refuse,
+            })
+            .durability(match self.durability {
+                Durability::Each => sync::Durability::EachFile,
+                Durability::End => sync::Durability::AtEnd,
+                Durability::None => sync::Durability::None,
+            })
+            .allow_empty_source(self.allow_empty_source)
+            .concurrency(self.threads);
+        if let Some(paths) = self.max_delete {
+            policy = policy.max_delete(paths);
+        }
+        if self.refuse_collisions {
+            policy = policy.refuse_collisions(true);
+        }
+        Ok(policy)
+    }
+}
+
+/// List the files of a bucket
+#[derive(Debug, Args)]
+pub(crate) struct Ls {
+    /// b2://BUCKET/PREFIX; without it, the buckets
+    pub(crate) at: Option<Remote>,
+
+    /// Time, size and version id too
+    #[arg(long, short)]
+    pub(crate) long: bool,
+
+    /// All files, instead of those of one folder
+    #[arg(long, short)]
+    pub(crate) recursive: bool,
+
+    /// All versions, hidden and older ones too
+    #[arg(long)]
+    pub(crate) versions: bool,
+
+    /// Print what B2 says of each, as a JSON object for each line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Count files and bytes
+#[derive(Debug, Args)]
+pub(crate) struct Du {
+    /// b2://BUCKET/PREFIX
+    pub(crate) at: Remote,
+
+    /// Of all versions, hidden and older ones too
+    #[arg(long)]
+    pub(crate) versions: bool,
+
+    /// Print a JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Hide or delete files
+///
+/// Without an option a file is hidden: its versions stay, until lifecycle rules or --versions delete them.
+#[derive(Debug, Args)]
+pub(crate) struct Rm {
+    /// b2://BUCKET/NAME, or b2://BUCKET/PREFIX/ with --recursive
+    pub(crate) at: Remote,
+
+    /// All files whose names begin with the prefix
+    #[arg(long, short)]
+    pub(crate) recursive: bool,
+
+    /// Delete all versions, for good
+    #[arg(long, conflicts_with = "current")]
+    pub(crate) versions: bool,
+
+    /// Delete the current version for good, which shows the one before it
+    #[arg(long)]
+    pub(crate) current: bool,
+
+    /// Print what would be hidden or deleted, and do nothing
+    #[arg(long, short = 'n')]
+    pub(crate) dry_run: bool,
+}
+
+/// Print what B2 says of a file, as JSON
+#[derive(Debug, Args)]
+pub(crate) struct Stat {
+    /// b2://BUCKET/NAME
+    pub(crate) at: Remote,
+}
+
+/// Write a file to standard output
+#[derive(Debug, Args)]
+pub(crate) struct File {
+    /// b2://BUCKET/NAME
+    pub(crate) at: Remote,
+}
+
+/// Print a link to a file that works without a key for a while
+#[derive(Debug, Args)]
+pub(crate) struct Link {
+    /// b2://BUCKET/NAME
+    pub(crate) at: Remote,
+
+    /// For how many seconds, at most a week
+    #[arg(long, default_value_t = 3_600)]
+    pub(crate) seconds: u64,
+}
+
+/// Print the SHA-1 of local files and of files at B2
+#[derive(Debug, Args)]
+pub(crate) struct Hash {
+    /// Paths, and b2://BUCKET/NAME
+    #[arg(required = true, value_parser = OsStringValueParser::new().try_map(Place::parse))]
+    pub(crate) at: Vec<Place>,
+}
+
+/// List large files that were never finished, or cancel them
+#[derive(Debug, Args)]
+pub(crate) struct Unfinished {
+    /// b2://BUCKET/PREFIX
+    pub(crate) at: Remote,
+
+    /// Cancel those that were started more than so many hours ago
+    #[arg(long, value_name = "HOURS")]
+    pub(crate) cancel_older_than: Option<u64>,
+
+    /// Print what would be cancelled, and do nothing
+    #[arg(long, short = 'n', requires = "cancel_older_than")]
+    pub(crate) dry_run: bool,
+}
+
+/// Ends the program as wrong arguments do, with the usage of the command.
+pub(crate) fn refuse(command: &str, why: &str) -> ! {
     Program::command()
-        .find_subcommand_mut("cp")
+        .find_subcommand_mut(command)
         .expect("it is there")
         .error(ErrorKind::ValueValidation, why)
         .exit()

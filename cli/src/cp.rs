@@ -5,98 +5,49 @@ use std::fmt::Display;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::pin::pin;
 use std::process::ExitCode;
 
-use b2kit::api::ListFileNames;
 use b2kit::transfer::{FileDownload, Progress, Source, safe_local_path};
-use b2kit::{BucketHandle, Client, Error, ErrorKind, UnfinishedState};
-use futures::future::{Either, select};
+use b2kit::{BucketHandle, Client, Error, ErrorKind};
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use walkdir::{DirEntry, WalkDir};
 
+use crate::Failure;
 use crate::args::{Cp, refuse};
 use crate::place::{Place, is_prefix};
 use crate::shown::Shown;
-use crate::tree::{Found, Tree};
-use crate::{Failure, realm, stop};
 
 /// Files that are under way at once.
 const FILES: usize = 4;
 
-/// As a program ends that Ctrl-C has stopped.
-const STOPPED: u8 = 130;
-
-/// Copies, until it is done or asked to stop. Either way nothing stays at B2 that nobody knows of.
-pub(crate) async fn run(args: &Cp, shown: &Shown) -> Result<ExitCode, Failure> {
-    check(args);
-    let client = realm::client(args.endpoint.as_deref())?;
-    let ended = {
-        let job = Job {
-            args,
-            shown,
-            client: &client,
-            tally: Tally::default(),
-        };
-        let copied = pin!(job.run());
-        match select(copied, Box::pin(stop::asked())).await {
-            Either::Left((outcome, _)) => Some(outcome),
-            // What is under way is dropped, and a partial file with it.
-            Either::Right(_) => None,
-        }
+pub(crate) async fn run(args: &Cp, shown: &Shown, client: &Client) -> Result<ExitCode, Failure> {
+    let job = Job {
+        args,
+        shown,
+        client,
+        tally: Tally::default(),
     };
-    if ended.is_none() {
-        shown.word("stopping; once more leaves at once");
-    }
-    match select(Box::pin(tidy_up(&client, shown)), Box::pin(stop::asked())).await {
-        Either::Left(_) => {}
-        Either::Right(_) => {
-            shown.word("left at once: what was begun at B2 may still be there, unfinished")
-        }
-    }
-    match ended {
-        Some(outcome) => outcome,
-        None if args.resume => {
-            shown.word("stopped; the same command goes on from here");
-            Ok(ExitCode::from(STOPPED))
-        }
-        None => {
-            shown.word("stopped; nothing of what was under way is left");
-            Ok(ExitCode::from(STOPPED))
-        }
-    }
-}
-
-/// Cancels the large files that were begun and are not to be resumed, and says what stays.
-async fn tidy_up(client: &Client, shown: &Shown) {
-    for (file, error) in client.cancel_orphaned_uploads().await {
-        let id = file.file_id.as_ref().map_or("unknown", |id| id.as_str());
-        let what = format!("{} is left unfinished at B2 (id {id})", file.file_name);
-        shown.error(&*about(what, error));
-    }
-    for file in client.unfinished() {
-        if file.state == UnfinishedState::Kept {
-            shown.word(&format!("{} is kept at B2, to be resumed", file.file_name));
-        }
-    }
+    job.run().await
 }
 
 /// What can be said of the arguments without looking.
-fn check(args: &Cp) {
+pub(crate) fn check(args: &Cp) {
     match (&args.from, &args.to) {
         (Place::There { .. }, Place::There { .. }) => {
-            refuse("both are at B2; one has to be a path, or -")
+            refuse("cp", "both are at B2; one has to be a path, or -")
         }
         (Place::Here(_) | Place::Standard, Place::Here(_) | Place::Standard) => {
-            refuse("one of them has to be b2://BUCKET/NAME")
+            refuse("cp", "one of them has to be b2://BUCKET/NAME")
         }
         (Place::Standard, Place::There { name, .. }) if is_prefix(name) => {
-            refuse("standard input needs a name: b2://BUCKET/NAME")
+            refuse("cp", "standard input needs a name: b2://BUCKET/NAME")
         }
-        (Place::There { name, .. }, Place::Standard) if is_prefix(name) => {
-            refuse("only one file can go to standard output: b2://BUCKET/NAME")
-        }
+        (Place::There { name, .. }, Place::Standard) if is_prefix(name) => refuse(
+            "cp",
+            "only one file can go to standard output: b2://BUCKET/NAME",
+        ),
         (Place::Standard, _) | (_, Place::Standard) if args.resume => {
-            refuse("standard input and output can't be gone on with")
+            refuse("cp", "standard input and output can't be gone on with")
         }
         _ => {}
     }
@@ -226,20 +177,35 @@ impl Job<'_> {
             .into());
         }
         let bucket = &self.bucket(bucket).await?;
-        let found = stream::iter(Tree::below(directory)).map(Ok);
-        self.each(found, async |found| match found {
-            Found::File(path, name) => {
-                let (source, from) = (Source::path(&path), path.display());
+        let found = stream::iter(WalkDir::new(directory).min_depth(1)).map(Ok);
+        self.each(found, async |entry: Result<DirEntry, _>| {
+            let entry = entry?;
+            let (path, kind) = (entry.path(), entry.file_type());
+            let why = if kind.is_dir() {
+                return Ok(false);
+            } else if kind.is_symlink() {
+                "it is a link"
+            } else if !kind.is_file() {
+                "it is no file, but a pipe, socket or device"
+            } else if is_partial(&entry.file_name().to_string_lossy()) {
+                "it is part of a download"
+            } else {
+                let inside = path.strip_prefix(directory)?.to_str();
+                let inside = inside.ok_or_else(|| {
+                    format!(
+                        "{}: its name is no text, which B2's names are",
+                        path.display()
+                    )
+                })?;
+                let name = inside.replace(std::path::MAIN_SEPARATOR, "/");
+                let (source, from) = (Source::path(path), path.display());
                 self.up(bucket, source, &format!("{prefix}{name}"), from)
                     .await?;
-                Ok(true)
-            }
-            Found::Skipped(path, why) => {
-                self.shown
-                    .word(&format!("{} is skipped: {why}", path.display()));
-                Ok(false)
-            }
-            Found::Failed(path, why) => Err(format!("{} {why}", path.display()).into()),
+                return Ok(true);
+            };
+            let path = path.display();
+            self.shown.word(&format!("{path} is skipped: {why}"));
+            Ok(false)
         })
         .await?;
         Ok(self.verdict(&format!("there is no file below {}", directory.display())))
@@ -251,10 +217,9 @@ impl Job<'_> {
         prefix: &str,
         directory: &Path,
     ) -> Result<ExitCode, Failure> {
-        let names = self
-            .client
-            .paginate(ListFileNames::new(bucket.id()).prefix(prefix));
-        let names = names.map_ok(|row| row.file_name().to_owned());
+        let names = bucket
+            .list(prefix)
+            .map_ok(|file| file.file_name.as_str().to_owned());
         self.each(names.map_err(Failure::from), async |name: String| {
             let inside = name.strip_prefix(prefix).unwrap_or(&name);
             if is_prefix(inside) {
@@ -319,6 +284,10 @@ impl Job<'_> {
     }
 }
 
+fn is_partial(name: &str) -> bool {
+    name.starts_with('.') && name.to_ascii_lowercase().contains(".b2part")
+}
+
 /// Whether the next file would fail as this one did.
 fn concerns_all(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut beneath = Some(error);
@@ -341,7 +310,7 @@ fn concerns_all(error: &(dyn std::error::Error + 'static)) -> bool {
 }
 
 /// An error, and what it was about.
-fn about(what: impl Into<String>, error: impl Into<Failure>) -> Failure {
+pub(crate) fn about(what: impl Into<String>, error: impl Into<Failure>) -> Failure {
     Box::new(About {
         what: what.into(),
         error: error.into(),
@@ -353,9 +322,9 @@ fn at(path: &Path, what: &str, error: io::Error) -> Failure {
 }
 
 #[derive(Debug)]
-struct About {
-    what: String,
-    error: Failure,
+pub(crate) struct About {
+    pub(crate) what: String,
+    pub(crate) error: Failure,
 }
 
 impl std::fmt::Display for About {

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Place {
@@ -45,6 +46,25 @@ pub(crate) fn is_prefix(name: &str) -> bool {
     name.is_empty() || name.ends_with('/')
 }
 
+/// What is at B2.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Remote {
+    pub(crate) bucket: String,
+    /// A name, or a prefix of names.
+    pub(crate) name: String,
+}
+
+impl FromStr for Remote {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match Place::parse(text.into())? {
+            Place::There { bucket, name } => Ok(Self { bucket, name }),
+            _ => Err("it is not b2://BUCKET/NAME".to_owned()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,5 +89,6 @@ mod tests {
         }
         assert!(Place::parse("b2:///name".into()).is_err());
         assert!(Place::parse("".into()).is_err());
+        assert!("./a".parse::<Remote>().is_err());
     }
 }

@@ -16,7 +16,7 @@ use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use crate::Failure;
 
 /// How often a bar is brought up to date.
-const TICK: Duration = Duration::from_millis(100);
+pub(crate) const TICK: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Clone)]
 pub(crate) struct Shown {
@@ -59,6 +59,13 @@ impl Shown {
         if !self.quiet {
             self.line(text);
         }
+    }
+
+    /// A line that changes, for as long as a command runs.
+    pub(crate) fn bar(&self) -> ProgressBar {
+        let bar = self.bars.add(ProgressBar::no_length());
+        bar.set_style(ProgressStyle::with_template("{spinner} {msg}").expect("it is ours"));
+        bar
     }
 
     pub(crate) fn error(&self, error: &(dyn StdError + 'static)) {
@@ -162,7 +169,7 @@ fn with_sources(error: &(dyn StdError + 'static)) -> String {
 }
 
 /// A name may hold what a terminal would obey.
-fn harmless(text: &str) -> String {
+pub(crate) fn harmless(text: &str) -> String {
     let escaped = |c: char| match c.is_control() {
         true => c.escape_debug().to_string(),
         false => c.to_string(),

@@ -50,8 +50,8 @@ impl Client {
         }
     }
 
-    /// Unhides a file, by deleting the markers on top of its newest version. Returns the newest marker; a file that is not
-    /// hidden is left as it is: then this gives `None`.
+    /// Unhides a file, by deleting the markers on top of its newest version. Returns the newest marker; a file that is
+    /// not hidden is left as it is: then this gives `None`.
     ///
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound) if there is no version of this name that could be shown, or as the calls.

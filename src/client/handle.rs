@@ -166,6 +166,15 @@ impl Client {
         self.shared.server_clock.not_later_than(self.now())
     }
 
+    /// What time it is: by B2's clock, if B2 has said that lately, else by this machine's.
+    #[cfg(feature = "sync")]
+    pub(crate) fn current_time(&self) -> Timestamp {
+        let here = || Timestamp::from_system_time(self.shared.timer.wall_clock());
+        self.server_time()
+            .or_else(here)
+            .unwrap_or(Timestamp::from_millis(0))
+    }
+
     /// Sleeps for a random part of this.
     pub(crate) async fn sleep_up_to(&self, most: Duration) {
         self.sleep(share(most, self.shared.jitter())).await;

@@ -2,11 +2,14 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use serde::Serialize;
+
 use crate::api::BillingClass;
 
 /// How many requests a client has completed, by billing class. Failed attempts count too, unless
 /// nothing was sent. Requests whose future was dropped don't count, though B2 may bill them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct CallCounts {
     /// Requests of class A: free.
@@ -16,6 +19,29 @@ pub struct CallCounts {
     /// Requests of class C: everything else. A page of more than a thousand rows is billed as
     /// several calls, and counted as one.
     pub class_c: u64,
+}
+
+impl CallCounts {
+    /// So many calls more, of this class.
+    #[cfg(feature = "sync")]
+    pub(crate) const fn add(&mut self, class: BillingClass, calls: u64) {
+        let count = match class {
+            BillingClass::A => &mut self.class_a,
+            BillingClass::B => &mut self.class_b,
+            BillingClass::C => &mut self.class_c,
+        };
+        *count = count.saturating_add(calls);
+    }
+
+    /// What was counted after these had been read.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Self {
+        Self {
+            class_a: self.class_a.saturating_sub(earlier.class_a),
+            class_b: self.class_b.saturating_sub(earlier.class_b),
+            class_c: self.class_c.saturating_sub(earlier.class_c),
+        }
+    }
 }
 
 /// The counters themselves.

@@ -63,6 +63,12 @@ impl UnsafeName {
     pub fn name(&self) -> &str {
         &self.name
     }
+
+    /// Why it can't be one.
+    #[cfg(feature = "sync")]
+    pub(crate) const fn why(&self) -> &'static str {
+        self.why
+    }
 }
 
 impl fmt::Display for UnsafeName {

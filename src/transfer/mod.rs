@@ -20,6 +20,8 @@
 
 pub(crate) mod bucket;
 pub(crate) mod bulk;
+#[cfg(feature = "fs")]
+mod commit;
 mod copy;
 mod create;
 #[cfg(feature = "fs")]
@@ -35,16 +37,22 @@ mod source;
 mod source_error;
 mod upload;
 
+#[cfg(feature = "sync")]
+pub(crate) use commit::Commit;
 pub use copy::{
     Compose, ComposePlan, ComposeSource, Composed, ComposedPart, Copied, CopySource, FileCopy,
 };
 pub(crate) use create::discard_abandoned;
 pub use create::{CREATE_STAGES, Create, CreateSlot, Created, is_create_stage};
+#[cfg(feature = "sync")]
+pub(crate) use download::RANGE_SIZE;
 pub use download::{DownloadStream, Downloaded, FileDownload, Verified};
 pub use large_file::OnFailure;
 #[cfg(unix)]
 pub use local_path::unix_safe_local_path;
 pub use local_path::{UnsafeName, safe_local_path};
 pub use progress::{Progress, ProgressNow, Stage};
+#[cfg(feature = "sync")]
+pub(crate) use reserved_names::is_reserved;
 pub use source::Source;
 pub use upload::{PlannedPart, ResumeToken, Upload, UploadPlan, Uploaded};

@@ -8,7 +8,7 @@ pub(super) const MARK: &str = ".b2part";
 ///
 /// That is more than the names in use, so nothing depends on how those are made. Case is ignored,
 /// and so are the characters that Apple's file systems ignore.
-pub(super) fn is_reserved(name: &str) -> bool {
+pub(crate) fn is_reserved(name: &str) -> bool {
     let seen: String = name
         .chars()
         .filter(|c| !is_ignorable(*c))

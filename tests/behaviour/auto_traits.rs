@@ -1,5 +1,5 @@
-//! Which public types can be sent to and shared between threads, moved while they are pinned, and kept for ever. A type that
-//! loses one of these breaks programs that spawn it, so each has a row.
+//! Which public types can be sent to and shared between threads, moved while they are pinned, and kept for ever. A
+//! type that loses one of these breaks programs that spawn it, so each has a row.
 
 use b2kit::types::*;
 use b2kit::{api, transfer};
@@ -33,6 +33,10 @@ macro_rules! all_but_sync {
 }
 
 all! {
+    b2kit::sync::Synchronizer,
+    b2kit::sync::SyncPolicy,
+    b2kit::sync::Action,
+    b2kit::sync::Outcome,
     b2kit::Client,
     b2kit::ClientBuilder,
     b2kit::BucketHandle,
@@ -137,6 +141,8 @@ all! {
 }
 
 all_but_sync! {
+    b2kit::sync::Plan,
+    b2kit::sync::SyncRun,
     api::Reply,
     api::Download,
     api::DownloadBody,

@@ -8,8 +8,8 @@ use std::process::Command;
 use crate::module_graph::ModuleGraph;
 
 /// The modules of `src`, each of which may depend on those before it.
-const ORDER: [&str; 7] = [
-    "error", "types", "webhook", "api", "client", "transfer", "bucket",
+const ORDER: [&str; 8] = [
+    "error", "types", "webhook", "api", "client", "transfer", "bucket", "sync",
 ];
 
 #[test]

@@ -42,6 +42,8 @@ mod script; // an emulator behind a network with scripted faults
 mod secrets; // no output shows a secret
 mod seeds; // random scenarios, reproducible by seed
 mod sessions; // sessions shared, renewed, exported and restored
+mod sync; // a local tree and a bucket made equal
+mod sync_safety; // random syncs, interrupted anywhere
 mod telemetry; // events, spans and counts
 mod tokens; // expiry of tokens
 mod transfer_rooms; // dependencies of the modules of `transfer`

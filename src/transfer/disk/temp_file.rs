@@ -17,6 +17,7 @@ use super::mode;
 use super::partial::{PartialDownload, SavedState};
 use super::state::{Checkpoint, StateFile, StateStatus};
 use super::target::TargetPath;
+use crate::transfer::commit::Commit;
 
 /// Names that are tried for a file that is not resumed, so this many downloads to one target at
 /// once. What was left there is removed.
@@ -213,9 +214,18 @@ impl TempFile {
 
     /// Renames the file, of `len` bytes, to its target, durably. If the machine lacks descriptors
     /// for that, it can be tried again.
-    pub(crate) fn put_in_place(&self, len: u64, modified: Option<SystemTime>) -> io::Result<()> {
+    pub(crate) fn put_in_place(
+        &self,
+        len: u64,
+        modified: Option<SystemTime>,
+        commit: &Commit,
+    ) -> io::Result<()> {
+        let flush_directory = || match commit.flush {
+            true => self.place.dir.sync(),
+            false => Ok(()),
+        };
         if self.is_done.load(Ordering::Relaxed) {
-            return self.place.dir.sync();
+            return flush_directory();
         }
         if self.file.metadata()?.len() < len {
             return Err(io::ErrorKind::UnexpectedEof.into());
@@ -226,21 +236,24 @@ impl TempFile {
             // A time that the file system can't represent is ignored.
             let _ = self.file.set_modified(modified);
         }
-        self.file.sync_all()?;
+        if commit.flush {
+            self.file.sync_all()?;
+        }
         let (dir, target) = (&self.place.dir, &self.place.target);
         // From here on it is no longer private.
         mode::apply_final_mode(dir, &self.file, target, &self.place.mode_probe_name())?;
         if !claim::name_refers_to(dir, &self.name, self.status)? {
             return Err(io::Error::other("the partial file was replaced by another"));
         }
-        if let Err(error) = dir.rename(&self.name, target) {
+        let renamed = commit.check().and_then(|()| dir.rename(&self.name, target));
+        if let Err(error) = renamed {
             mode::make_private(&self.file);
             return Err(error);
         }
         // Another download may replace the target by now, which is fine.
         self.is_done.store(true, Ordering::Relaxed);
         self.remove_leftovers();
-        dir.sync()
+        flush_directory()
     }
 
     /// Removes what earlier downloads left, unless it is locked. What can't be removed does no

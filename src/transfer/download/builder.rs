@@ -24,7 +24,7 @@ const CONCURRENCY: usize = 4;
 
 /// The size of such a range in bytes, by default.
 #[cfg(feature = "fs")]
-const RANGE_SIZE: u64 = 64 << 20;
+pub(crate) const RANGE_SIZE: u64 = 64 << 20;
 
 /// A download of one file, made by [`BucketHandle::download`] or [`Client::download`].
 ///
@@ -88,6 +88,7 @@ pub(super) struct PathOptions {
     pub(super) range_size: u64,
     pub(super) resume: bool,
     pub(super) modified_time: bool,
+    pub(super) commit: crate::transfer::commit::Commit,
 }
 
 impl Client {
@@ -125,6 +126,7 @@ impl FileDownload {
                 range_size: RANGE_SIZE,
                 resume: false,
                 modified_time: false,
+                commit: crate::transfer::commit::Commit::default(),
             },
         }
     }

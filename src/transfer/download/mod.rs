@@ -16,5 +16,7 @@ mod to_path;
 mod verify;
 
 pub use self::builder::FileDownload;
+#[cfg(feature = "sync")]
+pub(crate) use self::builder::RANGE_SIZE;
 pub use self::stream::DownloadStream;
 pub use self::verify::{Downloaded, Verified};

@@ -49,6 +49,13 @@ impl FileDownload {
         self
     }
 
+    /// Sets how the new file takes the place of what is there.
+    #[cfg(feature = "sync")]
+    pub(crate) fn commit(mut self, commit: crate::transfer::Commit) -> Self {
+        self.path_options.commit = commit;
+        self
+    }
+
     /// Downloads to this path. The path has the old file, or none, until the new one is complete,
     /// verified and flushed to disk.
     ///

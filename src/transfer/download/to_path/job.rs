@@ -68,11 +68,14 @@ impl FileDownload {
         let modified = outcome.file.file_info.get("src_last_modified_millis");
         let modified = modified
             .filter(|_| self.path_options.modified_time)
-            .and_then(|millis| Timestamp::from_millis(millis.parse().ok()?).to_system_time());
+            .and_then(|millis| millis.parse().ok().map(Timestamp::from_millis));
+        let commit = &self.path_options.commit;
+        let modified = commit.modification_time().or(modified);
+        let modified = modified.and_then(Timestamp::to_system_time);
         let len = outcome.bytes;
         let put = || {
-            let temp = Arc::clone(&temp);
-            on_pool(move || temp.put_in_place(len, modified))
+            let (temp, commit) = (Arc::clone(&temp), commit.clone());
+            on_pool(move || temp.put_in_place(len, modified, &commit))
         };
         if let Err(error) = self.client.retry_when_exhausted(put).await {
             on_pool(move || temp.abandon()).await;

@@ -1,0 +1,168 @@
+//! `b2kit sync`.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use b2kit::Client;
+use b2kit::sync::{Action, Cost, Outcome, Reason, Status, SyncProgress, Synchronizer};
+use futures::{StreamExt as _, TryStreamExt as _};
+use indicatif::DecimalBytes;
+
+use crate::Failure;
+use crate::args::{Sync, refuse};
+use crate::output::{Output, json};
+use crate::place::Place;
+use crate::shown::{Shown, TICK};
+
+pub(crate) async fn run(args: &Sync, shown: &Shown, client: &Client) -> Result<ExitCode, Failure> {
+    let sync = synchronizer(args, client).await?.policy(args.policy()?);
+    if args.dry_run || args.check {
+        return plan(args, &sync).await;
+    }
+    let (mut run, bar) = (sync.execute(sync.plan()?), shown.bar());
+    let mut tick = tokio::time::interval(TICK);
+    loop {
+        tokio::select! {
+            outcome = run.next() => match outcome {
+                Some(Ok(outcome)) => tell(args, shown, &outcome)?,
+                Some(Err(error)) => shown.error(&error),
+                None => break,
+            },
+            _ = tick.tick() => bar.set_message(line(run.progress())),
+        }
+    }
+    bar.finish_and_clear();
+    let summary = run.summary();
+    if args.json {
+        json(&mut std::io::stdout().lock(), &summary)?;
+    }
+    shown.word(&format!(
+        "{} uploaded, {} downloaded, {} copied ({}), {} hidden, {} deleted, {} the same or skipped",
+        summary.uploaded,
+        summary.downloaded,
+        summary.copied,
+        DecimalBytes(summary.bytes),
+        summary.hidden,
+        summary.deleted,
+        summary.skipped,
+    ));
+    if let Some(why) = summary.withheld_because {
+        shown.error(&*Failure::from(format!(
+            "{} were not deleted or hidden: {why}",
+            summary.withheld
+        )));
+    }
+    if summary.is_complete() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let undone = summary.refused + summary.changed + summary.failed + summary.withheld;
+    shown.error(&*Failure::from(format!("{undone} were not synced")));
+    Ok(ExitCode::FAILURE)
+}
+
+async fn synchronizer(args: &Sync, client: &Client) -> Result<Synchronizer, Failure> {
+    Ok(match (&args.from, &args.to) {
+        (Place::Here(root), Place::There { bucket, name }) => {
+            Synchronizer::up(root, &client.bucket(bucket).await?, name)
+        }
+        (Place::There { bucket, name }, Place::Here(root)) => {
+            Synchronizer::down(&client.bucket(bucket).await?, name, root)
+        }
+        (
+            Place::There { bucket, name },
+            Place::There {
+                bucket: other,
+                name: there,
+            },
+        ) => {
+            let (source, destination) = (client.bucket(bucket).await?, client.bucket(other).await?);
+            Synchronizer::copy(&source, name, &destination, there)
+        }
+        _ => refuse(
+            "sync",
+            "one of them has to be b2://BUCKET/PREFIX, and neither can be -",
+        ),
+    })
+}
+
+/// Prints the plan, or what is refused in it.
+async fn plan(args: &Sync, sync: &Synchronizer) -> Result<ExitCode, Failure> {
+    let (mut plan, mut out, mut cost) = (sync.plan()?, Output::new(), Cost::default());
+    while let Some(action) = plan.try_next().await? {
+        cost = cost.with(&action);
+        let is_refused = matches!(action, Action::Refuse { .. });
+        let is_quiet = matches!(
+            &action,
+            Action::End(_)
+                | Action::Skip {
+                    reason: Reason::Same | Reason::SameSha1 | Reason::Extra,
+                    ..
+                }
+        );
+        match args.json {
+            _ if args.check && !is_refused => {}
+            true => json(&mut out, &action)?,
+            false if is_quiet => {}
+            false => writeln!(out, "{action}")?,
+        }
+    }
+    if args.json && !args.check {
+        json(&mut out, &cost)?;
+    } else if !args.check {
+        let (up, down) = (
+            DecimalBytes(cost.uploaded_bytes),
+            DecimalBytes(cost.downloaded_bytes),
+        );
+        let calls = cost.calls;
+        writeln!(
+            out,
+            "{} to upload ({up}), {} to download ({down}), {} to copy, {} to delete or hide, {} refused; about {} calls of class A, {} of B, {} of C",
+            cost.uploads,
+            cost.downloads,
+            cost.copies,
+            cost.removals,
+            cost.refusals,
+            calls.class_a,
+            calls.class_b,
+            calls.class_c,
+        )?;
+    }
+    let code = out.done()?;
+    Ok(if cost.refusals == 0 {
+        code
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn tell(args: &Sync, shown: &Shown, outcome: &Outcome) -> Result<(), Failure> {
+    if args.json {
+        json(&mut std::io::stdout().lock(), outcome)?;
+    }
+    let action = &outcome.action;
+    match &outcome.status {
+        Status::Done if !args.json => shown.word(&action.to_string()),
+        Status::Refused => shown.error(&*Failure::from(action.to_string())),
+        Status::Changed => shown.error(&*Failure::from(format!(
+            "{action}: not done, for something else is at the destination by now"
+        ))),
+        Status::Failed(error) => shown.error(&crate::cp::About {
+            what: action.to_string(),
+            error: error.clone().into(),
+        }),
+        _ => {}
+    }
+    Ok(())
+}
+
+fn line(now: SyncProgress) -> String {
+    let more = if now.is_scanned { "" } else { " or more" };
+    format!(
+        "{} of {}{more} files, {} of {}, {} looked at",
+        now.transfers_over,
+        now.transfers,
+        DecimalBytes(now.bytes),
+        DecimalBytes(now.total_bytes),
+        now.scanned,
+    )
+}

@@ -1,0 +1,274 @@
+//! [`Action`]: one line of a plan.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::entry::{LocalFile, RemoteFile};
+use crate::types::FileId;
+
+/// One line of a plan: what is to be done with one path, or why nothing is.
+///
+/// It is printed by `Display`, and serialized as one JSON object, so a plan can be written down and executed later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    tag = "action",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+#[non_exhaustive]
+pub enum Action {
+    /// Upload a local file.
+    Upload {
+        /// Relative to both sides.
+        path: Box<str>,
+        /// What was found locally. What is there when it is executed is uploaded.
+        source: LocalFile,
+        /// The version that becomes an older one. If another is the current one by then, nothing is done.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replaces: Option<Box<RemoteFile>>,
+    },
+    /// Download a version into the local tree.
+    Download {
+        /// Relative to both sides.
+        path: Box<str>,
+        /// The version.
+        source: Box<RemoteFile>,
+        /// The local file that it replaces. If something else is there by then, nothing is done.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replaces: Option<LocalFile>,
+        /// A file that is to be deleted is in the way of one of its directories: it is downloaded after that.
+        #[serde(default, skip_serializing_if = "is_false")]
+        after_removals: bool,
+    },
+    /// Copy a version into the other bucket, within B2.
+    Copy {
+        /// Relative to both sides.
+        path: Box<str>,
+        /// The version.
+        source: Box<RemoteFile>,
+        /// The version that becomes an older one. If another is the current one by then, nothing is done.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replaces: Option<Box<RemoteFile>>,
+    },
+    /// Hide a file that is not at the source.
+    Hide {
+        /// Relative to the destination.
+        path: Box<str>,
+        /// The current version. If another is the current one by then, nothing is done.
+        current: Box<RemoteFile>,
+    },
+    /// Delete a file that is not at the source, in all its versions, the oldest first.
+    Delete {
+        /// Relative to the destination.
+        path: Box<str>,
+        /// The current version. If another is the current one by then, nothing is done.
+        current: Box<RemoteFile>,
+    },
+    /// Delete versions that nobody has seen for as long as [`Extras::KeepDays`](super::Extras::KeepDays) keeps them.
+    DeleteVersions {
+        /// Relative to the destination.
+        path: Box<str>,
+        /// The newest version when the plan was made.
+        newest: FileId,
+        /// The versions, the oldest first.
+        versions: Vec<FileId>,
+    },
+    /// Delete a local file that is not at the source.
+    DeleteLocal {
+        /// Relative to the destination.
+        path: Box<str>,
+        /// What was found. If something else is there by then, nothing is done.
+        file: LocalFile,
+    },
+    /// Nothing is to be done.
+    Skip {
+        /// Relative to both sides.
+        path: Box<str>,
+        /// Why.
+        reason: Reason,
+    },
+    /// The path can't be synced, which leaves the sync incomplete.
+    Refuse {
+        /// Relative to both sides.
+        path: Box<str>,
+        /// Why.
+        reason: Reason,
+    },
+    /// The end of the plan. Without it nothing is deleted or hidden.
+    End(Scan),
+}
+
+/// What was scanned for a plan.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Scan {
+    /// The files at the source.
+    pub source_files: u64,
+    /// The files at the destination.
+    pub destination_files: u64,
+    /// The names that the listings of buckets have given, before the plan left out what it does not sync.
+    pub listed: u64,
+    /// Whether everything could be read. Where something could not, nothing is deleted or hidden.
+    pub is_complete: bool,
+}
+
+/// Why a path is skipped or refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum Reason {
+    /// Both sides have the same, as far as was compared.
+    Same,
+    /// The modification times differ, the SHA-1 is the same.
+    SameSha1,
+    /// It is only at the destination, where extra files are kept.
+    Extra,
+    /// The destination was modified later than the source.
+    DestinationNewer,
+    /// It is a symbolic link.
+    Symlink,
+    /// It is a symbolic link to a directory that contains it.
+    SymlinkLoop,
+    /// It is a pipe, a socket or a device.
+    SpecialFile,
+    /// It belongs to a download that is not finished.
+    PartialDownload,
+    /// It marks a folder, and has no bytes.
+    FolderMarker,
+    /// It is below something that is skipped.
+    BelowSkipped,
+    /// It is a name of the bucket that no local path can have.
+    NotAPath(String),
+    /// It is a local path that no file in B2 can have as its name.
+    NotAName(String),
+    /// It and this path are one to a file system that ignores case or Unicode normalization.
+    Collision(String),
+    /// This, which it would be below, is a file.
+    ParentIsFile(String),
+    /// What is there at the destination is no regular file.
+    DestinationNotAFile,
+    /// It can't be read.
+    Unreadable(String),
+}
+
+const fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+impl Action {
+    /// The path that it is about, relative to both sides; empty for the end of a plan.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        match self {
+            Self::Upload { path, .. }
+            | Self::Download { path, .. }
+            | Self::Copy { path, .. }
+            | Self::Hide { path, .. }
+            | Self::Delete { path, .. }
+            | Self::DeleteVersions { path, .. }
+            | Self::DeleteLocal { path, .. }
+            | Self::Skip { path, .. }
+            | Self::Refuse { path, .. } => path,
+            Self::End(_) => "",
+        }
+    }
+
+    /// Whether it moves bytes.
+    #[must_use]
+    pub const fn is_transfer(&self) -> bool {
+        matches!(
+            self,
+            Self::Upload { .. } | Self::Download { .. } | Self::Copy { .. }
+        )
+    }
+
+    /// Whether it deletes or hides something.
+    #[must_use]
+    pub const fn is_removal(&self) -> bool {
+        matches!(
+            self,
+            Self::Hide { .. }
+                | Self::Delete { .. }
+                | Self::DeleteVersions { .. }
+                | Self::DeleteLocal { .. }
+        )
+    }
+
+    /// The bytes that it moves.
+    #[must_use]
+    pub const fn bytes(&self) -> u64 {
+        match self {
+            Self::Upload { source, .. } => source.bytes,
+            Self::Download { source, .. } | Self::Copy { source, .. } => source.bytes,
+            _ => 0,
+        }
+    }
+}
+
+/// One line for people. A name is printed with its control characters escaped.
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verb = match self {
+            Self::Upload { .. } => "upload",
+            Self::Download { .. } => "download",
+            Self::Copy { .. } => "copy",
+            Self::Hide { .. } => "hide",
+            Self::Delete { .. } | Self::DeleteLocal { .. } => "delete",
+            Self::DeleteVersions { .. } => "delete old versions of",
+            Self::Skip { .. } => "skip",
+            Self::Refuse { .. } => "refuse",
+            Self::End(scan) => {
+                let whole = if scan.is_complete {
+                    ""
+                } else {
+                    ", not all of it"
+                };
+                return write!(
+                    f,
+                    "scanned {} files at the source and {} at the destination{whole}",
+                    scan.source_files, scan.destination_files
+                );
+            }
+        };
+        write!(f, "{verb} ")?;
+        for c in self.path().chars() {
+            match c.is_control() {
+                true => write!(f, "{}", c.escape_debug())?,
+                false => fmt::Write::write_char(f, c)?,
+            }
+        }
+        match self {
+            Self::Skip { reason, .. } | Self::Refuse { reason, .. } => write!(f, ": {reason}"),
+            Self::DeleteVersions { versions, .. } => write!(f, " ({})", versions.len()),
+            _ if self.is_transfer() => write!(f, " ({} bytes)", self.bytes()),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Same => "both sides are the same",
+            Self::SameSha1 => "both sides have the same SHA-1",
+            Self::Extra => "it is not at the source, and kept",
+            Self::DestinationNewer => "the destination is newer",
+            Self::Symlink => "it is a symbolic link",
+            Self::SymlinkLoop => "it is a symbolic link to a directory that contains it",
+            Self::SpecialFile => "it is a pipe, a socket or a device",
+            Self::PartialDownload => "it belongs to a download that is not finished",
+            Self::FolderMarker => "it marks a folder",
+            Self::BelowSkipped => "it is below something that is skipped",
+            Self::DestinationNotAFile => "what is there at the destination is no regular file",
+            Self::NotAPath(why) => return write!(f, "no local path can have this name: {why}"),
+            Self::NotAName(why) => return write!(f, "no file in B2 can have this name: {why}"),
+            Self::Collision(with) => {
+                return write!(f, "a file system may take it for {with:?}");
+            }
+            Self::ParentIsFile(parent) => return write!(f, "{parent:?} is a file"),
+            Self::Unreadable(why) => return write!(f, "it can't be read: {why}"),
+        })
+    }
+}

@@ -1,0 +1,100 @@
+//! [`Cost`]: what a plan costs.
+
+use serde::Serialize;
+
+use super::action::Action;
+use crate::api::{
+    Call, CopyFile, DeleteFileVersion, DownloadFileById, HideFile, ListFileNames, ListFileVersions,
+    UploadFile,
+};
+use crate::client::CallCounts;
+use crate::transfer::RANGE_SIZE;
+
+/// What the lines of a plan cost, added up.
+///
+/// ```
+/// # use b2kit::sync::{Cost, Plan};
+/// # use b2kit::Error;
+/// # use futures::TryStreamExt;
+/// # async fn cost(plan: Plan) -> Result<Cost, Error> {
+/// plan.try_fold(Cost::default(), async |cost, action| Ok(cost.with(&action))).await
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Cost {
+    /// Files to upload.
+    pub uploads: u64,
+    /// Files to download.
+    pub downloads: u64,
+    /// Files to copy within B2.
+    pub copies: u64,
+    /// Paths to delete or hide.
+    pub removals: u64,
+    /// Paths that are refused.
+    pub refusals: u64,
+    /// Bytes to upload.
+    pub uploaded_bytes: u64,
+    /// Bytes to download, which B2 may charge for.
+    pub downloaded_bytes: u64,
+    /// Bytes to copy within B2.
+    pub copied_bytes: u64,
+    /// The calls, by billing class: an estimate. It has neither retries nor the parts of large files that are uploaded or
+    /// copied, and counts each deletion as one of a file with a single version.
+    pub calls: CallCounts,
+}
+
+impl Cost {
+    /// With this line too.
+    #[must_use]
+    pub fn with(mut self, action: &Action) -> Self {
+        match action {
+            Action::Upload {
+                source, replaces, ..
+            } => {
+                self.uploads += 1;
+                self.uploaded_bytes += source.bytes;
+                self.count::<UploadFile>(1);
+                self.count::<ListFileNames>(u64::from(replaces.is_some()));
+            }
+            Action::Download { source, .. } => {
+                self.downloads += 1;
+                self.downloaded_bytes += source.bytes;
+                self.count::<DownloadFileById>(source.bytes.div_ceil(RANGE_SIZE).max(1));
+            }
+            Action::Copy {
+                source, replaces, ..
+            } => {
+                self.copies += 1;
+                self.copied_bytes += source.bytes;
+                self.count::<CopyFile>(1);
+                self.count::<ListFileNames>(u64::from(replaces.is_some()));
+            }
+            Action::Hide { .. } => {
+                self.removals += 1;
+                self.count::<ListFileNames>(1);
+                self.count::<HideFile>(1);
+            }
+            Action::Delete { .. } => {
+                self.removals += 1;
+                self.count::<ListFileVersions>(1);
+                self.count::<DeleteFileVersion>(1);
+            }
+            Action::DeleteVersions { versions, .. } => {
+                self.removals += 1;
+                self.count::<ListFileVersions>(1);
+                self.count::<DeleteFileVersion>(versions.len() as u64);
+            }
+            Action::DeleteLocal { .. } => self.removals += 1,
+            Action::Refuse { .. } => self.refusals += 1,
+            Action::Skip { .. } => {}
+            Action::End(scan) => self.count::<ListFileNames>(scan.listed.div_ceil(1_000)),
+        }
+        self
+    }
+
+    fn count<C: Call>(&mut self, calls: u64) {
+        self.calls.add(C::METADATA.class, calls);
+    }
+}

@@ -1,0 +1,380 @@
+//! What is to be done with one path: pure decisions, from what both sides have of it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::action::{Action, Reason};
+use super::compare::{Verdict, compare};
+use super::entry::{Entry, History, RemoteFile, State};
+use super::names::{Collisions, Parent, Parents, local_path};
+use super::policy::{Extras, Links, SyncPolicy};
+use crate::transfer::is_create_stage;
+use crate::types::{FileId, FileName, Sha1, Timestamp};
+
+/// What two sides have of a path.
+#[derive(Debug)]
+pub(super) enum Pair {
+    Source(Entry),
+    Destination(Entry),
+    Both(Entry, Entry),
+    Neither,
+}
+
+/// A line of a plan, or one that needs a file's SHA-1 first.
+#[derive(Debug)]
+pub(super) enum Step {
+    Ready(Action),
+    Hash {
+        path: Box<str>,
+        /// That of the version.
+        sha1: Sha1,
+        source: State,
+        destination: State,
+    },
+}
+
+/// Which way a sync goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Direction {
+    Up,
+    Down,
+    Copy,
+}
+
+/// Decides path by path, in ascending order.
+pub(super) struct Decider {
+    pub(super) direction: Direction,
+    pub(super) policy: Arc<SyncPolicy>,
+    /// What the names of the destination begin with, where it is a bucket.
+    pub(super) prefix: String,
+    /// What time it is, for [`Extras::KeepDays`].
+    pub(super) now: Box<dyn Fn() -> Timestamp + Send>,
+    pub(super) parents: Parents,
+    pub(super) collisions: Collisions,
+}
+
+impl Decider {
+    pub(super) fn decide(&mut self, pair: Pair, steps: &mut VecDeque<Step>) {
+        let (source, destination) = match pair {
+            Pair::Both(source, destination) => (Some(source), Some(destination)),
+            Pair::Source(source) => (Some(source), None),
+            Pair::Destination(destination) => (None, Some(destination)),
+            Pair::Neither => return,
+        };
+        let Some(path) = source.as_ref().or(destination.as_ref()).map(Entry::path) else {
+            return;
+        };
+        let path: Box<str> = path.into();
+        let history = destination.as_ref().and_then(|entry| entry.history.clone());
+        let (source, destination) = (
+            source
+                .map(|entry| entry.state)
+                .filter(|state| *state != State::Hidden),
+            destination
+                .map(|entry| entry.state)
+                .filter(|state| *state != State::Hidden),
+        );
+        let (parent, source, destination) = self.place(&path, source, destination);
+        if source.is_some() || destination.is_some() {
+            steps.push_back(match source {
+                Some(source) => self.wanted(&path, parent, source, destination),
+                None => self.extra(&path, parent, destination),
+            });
+        }
+        if let (Extras::KeepDays(days), Some(history)) = (self.policy.extras, history) {
+            steps.extend(expired(&path, &history, days, (self.now)()).map(Step::Ready));
+        }
+    }
+
+    /// What the path is below, and what is noted of it for those below it.
+    #[expect(clippy::type_complexity, reason = "it gives back what it is given")]
+    fn place(
+        &mut self,
+        path: &str,
+        source: Option<State>,
+        destination: Option<State>,
+    ) -> (Option<(Box<str>, Parent)>, Option<State>, Option<State>) {
+        let parent = self.parents.of(path);
+        let parent = parent.map(|(path, what)| (Box::from(path), what));
+        let is_opaque = |state: &Option<State>| matches!(state, Some(State::Opaque(_)));
+        let is_down = self.direction == Direction::Down;
+        let what = if is_opaque(&source) || is_down && is_opaque(&destination) {
+            Some(Parent::Opaque)
+        } else if !is_down {
+            None
+        } else if source.is_some() {
+            Some(Parent::File)
+        } else if destination.is_some() {
+            Some(match self.policy.extras {
+                Extras::Delete => Parent::Leaving,
+                _ => Parent::File,
+            })
+        } else {
+            None
+        };
+        let is_marker = path.is_empty() || path.ends_with('/');
+        if let Some(what) = what.filter(|what| *what == Parent::Opaque || !is_marker) {
+            self.parents.push(path, what);
+        }
+        (parent, source, destination)
+    }
+
+    /// A path that the source has.
+    fn wanted(
+        &mut self,
+        path: &str,
+        parent: Option<(Box<str>, Parent)>,
+        source: State,
+        destination: Option<State>,
+    ) -> Step {
+        if let State::Opaque(reason) = source {
+            let refuse = self.policy.links == Links::Refuse && reason == Reason::Symlink
+                || matches!(reason, Reason::Unreadable(_));
+            return Step::Ready(match refuse {
+                true => refused(path, reason),
+                false => skipped(path, reason),
+            });
+        }
+        let mut after_removals = false;
+        if let Some((parent, what)) = parent {
+            match what {
+                Parent::Leaving => after_removals = true,
+                Parent::Opaque => return Step::Ready(refused(path, Reason::BelowSkipped)),
+                Parent::File => {
+                    return Step::Ready(refused(path, Reason::ParentIsFile(parent.into())));
+                }
+            }
+        }
+        if let Some(action) = self.bad_name(path, &source) {
+            return Step::Ready(action);
+        }
+        let Some(destination) = destination else {
+            return Step::Ready(transfer(self.direction, path, source, None, after_removals));
+        };
+        if matches!(destination, State::Opaque(_)) {
+            return Step::Ready(refused(path, Reason::DestinationNotAFile));
+        }
+        let verdict = compare(&self.policy, &source, &destination);
+        conclude(self.direction, verdict, path.into(), source, destination)
+    }
+
+    /// Why the destination can't have this name.
+    fn bad_name(&mut self, path: &str, source: &State) -> Option<Action> {
+        match self.direction {
+            Direction::Down => {
+                let is_marker = path.is_empty() || path.ends_with('/');
+                if is_marker && matches!(source, State::Remote(file) if file.bytes == 0) {
+                    return Some(skipped(path, Reason::FolderMarker));
+                }
+                if let Err(unsafe_name) = local_path(path, self.policy.portable_names) {
+                    return Some(refused(
+                        path,
+                        Reason::NotAPath(unsafe_name.why().to_owned()),
+                    ));
+                }
+                let other = match self.policy.refuse_collisions {
+                    true => self.collisions.with(path),
+                    false => None,
+                };
+                other.map(|other| refused(path, Reason::Collision(other)))
+            }
+            Direction::Up | Direction::Copy => {
+                let name = format!("{}{path}", self.prefix);
+                if is_create_stage(&name) {
+                    let why = "names that begin so are kept for files that are being created";
+                    return Some(refused(path, Reason::NotAName(why.to_owned())));
+                }
+                let error = FileName::new(&*name).err()?;
+                Some(refused(path, Reason::NotAName(error.to_string())))
+            }
+        }
+    }
+
+    /// A path that only the destination has.
+    fn extra(
+        &self,
+        path: &str,
+        parent: Option<(Box<str>, Parent)>,
+        destination: Option<State>,
+    ) -> Step {
+        let current = match destination {
+            Some(State::Opaque(reason @ Reason::Unreadable(_))) => {
+                return Step::Ready(refused(path, reason));
+            }
+            Some(State::Opaque(reason)) => return Step::Ready(skipped(path, reason)),
+            None | Some(State::Hidden) => return Step::Ready(skipped(path, Reason::Extra)),
+            Some(current) => current,
+        };
+        if matches!(parent, Some((_, Parent::Opaque))) {
+            return Step::Ready(skipped(path, Reason::BelowSkipped));
+        }
+        // No local file could ever have had this name, so none is missing.
+        if self.direction == Direction::Up
+            && let Err(unsafe_name) = local_path(path, self.policy.portable_names)
+        {
+            let why = Reason::NotAPath(unsafe_name.why().to_owned());
+            return Step::Ready(skipped(path, why));
+        }
+        let path = path.into();
+        Step::Ready(match (self.policy.extras, current) {
+            (Extras::Delete, State::Local(file)) => Action::DeleteLocal { path, file },
+            (Extras::Delete, State::Remote(current)) => Action::Delete { path, current },
+            (Extras::Hide | Extras::KeepDays(_), State::Remote(current)) => {
+                Action::Hide { path, current }
+            }
+            _ => skipped(&path, Reason::Extra),
+        })
+    }
+}
+
+/// What follows from a comparison.
+pub(super) fn conclude(
+    direction: Direction,
+    verdict: Verdict,
+    path: Box<str>,
+    source: State,
+    destination: State,
+) -> Step {
+    Step::Ready(match verdict {
+        Verdict::Same => skipped(&path, Reason::Same),
+        Verdict::SameSha1 => skipped(&path, Reason::SameSha1),
+        Verdict::Different => transfer(direction, &path, source, Some(destination), false),
+        Verdict::Newer { refuse: true } => refused(&path, Reason::DestinationNewer),
+        Verdict::Newer { refuse: false } => skipped(&path, Reason::DestinationNewer),
+        Verdict::Hash(sha1) => {
+            return Step::Hash {
+                path,
+                sha1,
+                source,
+                destination,
+            };
+        }
+    })
+}
+
+fn transfer(
+    direction: Direction,
+    path: &str,
+    source: State,
+    replaces: Option<State>,
+    after_removals: bool,
+) -> Action {
+    let path = path.into();
+    let remote = |state: Option<State>| -> Option<Box<RemoteFile>> {
+        match state {
+            Some(State::Remote(file)) => Some(file),
+            _ => None,
+        }
+    };
+    match source {
+        State::Local(source) => Action::Upload {
+            path,
+            source,
+            replaces: remote(replaces),
+        },
+        State::Remote(source) if direction == Direction::Copy => Action::Copy {
+            path,
+            source,
+            replaces: remote(replaces),
+        },
+        State::Remote(source) => Action::Download {
+            path,
+            source,
+            replaces: match replaces {
+                Some(State::Local(file)) => Some(file),
+                _ => None,
+            },
+            after_removals,
+        },
+        State::Opaque(reason) => skipped(&path, reason),
+        State::Hidden => skipped(&path, Reason::Extra),
+    }
+}
+
+fn skipped(path: &str, reason: Reason) -> Action {
+    Action::Skip {
+        path: path.into(),
+        reason,
+    }
+}
+
+fn refused(path: &str, reason: Reason) -> Action {
+    Action::Refuse {
+        path: path.into(),
+        reason,
+    }
+}
+
+/// The versions that nobody could see for so many days. Below the first of them all are.
+fn expired(path: &str, history: &History, days: u32, now: Timestamp) -> Option<Action> {
+    const DAY: i64 = 86_400_000;
+    let limit = now
+        .as_millis()
+        .saturating_sub(i64::from(days).saturating_mul(DAY));
+    let mut versions: Vec<FileId> = Vec::new();
+    let mut was_replaced_by_then = false;
+    for version in &history.versions {
+        let is_old = version.uploaded.as_millis() < limit;
+        // A hide marker shows nothing, so it goes with what it hides.
+        was_replaced_by_then |= is_old && version.is_hide_marker;
+        if was_replaced_by_then {
+            versions.push(version.file_id.clone());
+        }
+        was_replaced_by_then |= is_old;
+    }
+    versions.reverse();
+    let newest = history.versions.first()?.file_id.clone();
+    (!versions.is_empty()).then(|| Action::DeleteVersions {
+        path: path.into(),
+        newest,
+        versions,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::entry::OldVersion;
+    use super::*;
+
+    /// The versions that 10 days do not keep, by their ages in days; a hide marker has a negative one.
+    fn not_kept(ages: &[i64]) -> Vec<i64> {
+        const DAY: i64 = 86_400_000;
+        let now = 1_000 * DAY;
+        let versions = ages.iter().map(|age| OldVersion {
+            file_id: FileId::from(age.to_string()),
+            uploaded: Timestamp::from_millis(now - age.abs() * DAY),
+            is_hide_marker: *age < 0,
+        });
+        let history = History {
+            versions: versions.collect(),
+        };
+        match expired("a", &history, 10, Timestamp::from_millis(now)) {
+            Some(Action::DeleteVersions { versions, .. }) => versions
+                .iter()
+                .map(|id| id.as_str().parse().unwrap())
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_version_is_kept_if_it_could_be_seen_within_the_days() {
+        let table: [(&[i64], &[i64]); 12] = [
+            (&[], &[]),
+            (&[5], &[]),
+            (&[15], &[]),
+            (&[5, 15, 25], &[25]),
+            (&[15, 20], &[20]),
+            (&[15, 20, 25], &[25, 20]),
+            (&[10, 20], &[]),
+            (&[-5, 15, 25], &[25]),
+            (&[-5, 15], &[]),
+            (&[-15, 20], &[20, -15]),
+            (&[5, -15, 20], &[20, -15]),
+            (&[5, -8, 20], &[]),
+        ];
+        for (ages, gone) in table {
+            assert_eq!(not_kept(ages), gone, "{ages:?}");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! [`Entry`]: one name on one side of a sync.
+
+use serde::{Deserialize, Serialize};
+
+use super::action::Reason;
+use crate::types::{FileId, FileVersion, Sha1, Timestamp};
+
+/// One name on one side: what is there, and nothing of how it was found.
+///
+/// A stream of entries is a side of a [`plan`](super::Synchronizer::plan_entries) if their paths are strictly ascending in the order
+/// of their UTF-8 bytes. That is the order in which B2 lists. A walk of a directory tree has it too where directories sort
+/// as `name/`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Relative to the root or the prefix of its side, with `/` between its parts.
+    pub(super) path: Box<str>,
+    pub(super) state: State,
+    /// Versions of a bucket that are no longer needed: see [`Extras::KeepDays`](super::Extras::KeepDays).
+    pub(super) history: Option<Box<History>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum State {
+    Local(LocalFile),
+    Remote(Box<RemoteFile>),
+    /// Nothing that can be seen: a name of a bucket that is hidden.
+    Hidden,
+    /// Something that is not synced. With a path that ends in `/`: nor is anything below it.
+    Opaque(Reason),
+}
+
+/// Versions of one name, the newest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct History {
+    pub(super) versions: Vec<OldVersion>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct OldVersion {
+    pub(super) file_id: FileId,
+    pub(super) uploaded: Timestamp,
+    pub(super) is_hide_marker: bool,
+}
+
+/// A file of the local tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct LocalFile {
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// When it was last modified, cut to the milliseconds that B2 stores.
+    pub modified: Timestamp,
+    /// The nanoseconds that were cut off.
+    pub nanos: u32,
+}
+
+/// The current version of a file in a bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct RemoteFile {
+    /// The id of the version.
+    pub file_id: FileId,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// The SHA-1 of its content, where B2 or its uploader has stored one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha1: Option<Sha1>,
+    /// When the file was last modified before its upload, if its uploader stored that (`src_last_modified_millis`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_modified: Option<Timestamp>,
+    /// When its upload began.
+    pub uploaded: Timestamp,
+}
+
+impl RemoteFile {
+    /// A version of this id and size, which was uploaded then; with no SHA-1, and no modification time besides.
+    #[must_use]
+    pub const fn new(file_id: FileId, bytes: u64, uploaded: Timestamp) -> Self {
+        Self {
+            file_id,
+            bytes,
+            sha1: None,
+            source_modified: None,
+            uploaded,
+        }
+    }
+
+    /// When it was last modified; when its upload began, if its uploader did not store that.
+    #[must_use]
+    pub fn modified(&self) -> Timestamp {
+        self.source_modified.unwrap_or(self.uploaded)
+    }
+}
+
+impl From<&FileVersion> for RemoteFile {
+    fn from(version: &FileVersion) -> Self {
+        Self {
+            file_id: version.file_id.clone(),
+            bytes: version.content_length,
+            sha1: version.expected_sha1(),
+            source_modified: version.last_modified(),
+            uploaded: version.upload_timestamp,
+        }
+    }
+}
+
+impl LocalFile {
+    /// A file of this size that was last modified then.
+    #[must_use]
+    pub const fn new(bytes: u64, modified: Timestamp) -> Self {
+        Self {
+            bytes,
+            modified,
+            nanos: 0,
+        }
+    }
+}
+
+impl Entry {
+    /// A file of the local tree.
+    pub fn local(path: impl Into<Box<str>>, file: LocalFile) -> Self {
+        Self::new(path, State::Local(file))
+    }
+
+    /// The current version of a file in a bucket.
+    pub fn remote(path: impl Into<Box<str>>, file: RemoteFile) -> Self {
+        Self::new(path, State::Remote(Box::new(file)))
+    }
+
+    /// Something that is not synced, and never taken for something that is missing.
+    pub(super) fn opaque(path: impl Into<Box<str>>, reason: Reason) -> Self {
+        Self::new(path, State::Opaque(reason))
+    }
+
+    pub(super) fn new(path: impl Into<Box<str>>, state: State) -> Self {
+        Self {
+            path: path.into(),
+            state,
+            history: None,
+        }
+    }
+
+    /// Relative to the root or the prefix of its side.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    pub(super) const fn is_file(&self) -> bool {
+        matches!(self.state, State::Local(_) | State::Remote(_))
+    }
+}

@@ -1,0 +1,378 @@
+//! The local side: a sorted walk, and what is asked of single files.
+
+use std::cmp::Ordering;
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use futures_core::Stream;
+use walkdir::{DirEntry, WalkDir};
+
+use super::action::Reason;
+use super::entry::{Entry, LocalFile, State};
+use super::filter::Filter;
+use super::policy::Links;
+use crate::transfer::is_reserved;
+use crate::types::{Sha1, Sha1Hasher, Timestamp};
+
+/// So many entries are walked ahead of the plan.
+const AHEAD: usize = 1_024;
+
+/// Something that a walk has come upon: an entry in its order, or something without a place in it.
+pub(super) enum Found {
+    Entry(Entry),
+    /// It has no name as text, so it can't be compared with anything.
+    NoText(String),
+}
+
+/// A walk on a thread of its own.
+pub(super) fn entries(walk: Walk) -> impl Stream<Item = Found> + Send + Unpin {
+    blocking::Unblock::with_capacity(AHEAD, walk)
+}
+
+/// A walk through a tree, in the order in which B2 would list its files. It holds the names of the directories that lie
+/// between the root and where it is, and of no others.
+pub(super) struct Walk {
+    root: PathBuf,
+    entries: walkdir::IntoIter,
+    filter: Filter,
+    may_be_missing: bool,
+    has_begun: bool,
+}
+
+impl Walk {
+    pub(super) fn new(root: &Path, filter: Filter, links: Links, may_be_missing: bool) -> Self {
+        let follow = links == Links::Follow;
+        let walk = WalkDir::new(root)
+            .min_depth(1)
+            .follow_links(follow)
+            .sort_by(move |a, b| order(a, b, follow));
+        Self {
+            root: root.to_owned(),
+            entries: walk.into_iter(),
+            filter,
+            may_be_missing,
+            has_begun: false,
+        }
+    }
+
+    /// Relative to the root, with `/` between the parts; `None` if it is no text.
+    fn relative(&self, path: &Path) -> Option<String> {
+        let path = path.strip_prefix(&self.root).ok()?.to_str()?;
+        Some(match cfg!(windows) {
+            true => path.replace(std::path::MAIN_SEPARATOR, "/"),
+            false => path.to_owned(),
+        })
+    }
+
+    fn found(&mut self, entry: &DirEntry) -> Option<Found> {
+        let kind = entry.file_type();
+        let Some(path) = self.relative(entry.path()) else {
+            if kind.is_dir() {
+                self.entries.skip_current_dir();
+            }
+            return Some(Found::NoText(entry.path().display().to_string()));
+        };
+        if kind.is_dir() {
+            if !self.filter.enters(&path) {
+                self.entries.skip_current_dir();
+            }
+            return None;
+        }
+        if !self.filter.sees(&path) {
+            return None;
+        }
+        if entry.file_name().to_str().is_some_and(is_reserved) {
+            return Some(Found::Entry(Entry::opaque(path, Reason::PartialDownload)));
+        }
+        let state = if kind.is_symlink() {
+            State::Opaque(Reason::Symlink)
+        } else if !kind.is_file() {
+            State::Opaque(Reason::SpecialFile)
+        } else {
+            match entry.metadata() {
+                Ok(metadata) => match local_file(&metadata) {
+                    Ok(file) => State::Local(file),
+                    Err(error) => State::Opaque(Reason::Unreadable(error.to_string())),
+                },
+                // It was removed since its directory was read.
+                Err(error) if is_missing(&error) => return None,
+                Err(error) => State::Opaque(unreadable(&error)),
+            }
+        };
+        Some(Found::Entry(Entry::new(path, state)))
+    }
+
+    fn failed(&self, error: &walkdir::Error) -> Option<Found> {
+        let is_root = error.path().is_none_or(|path| path == self.root);
+        if is_root {
+            if self.may_be_missing && is_missing(error) {
+                return None;
+            }
+            return Some(Found::Entry(Entry::opaque("", unreadable(error))));
+        }
+        let path = error.path()?;
+        let Some(mut name) = self.relative(path) else {
+            return Some(Found::NoText(path.display().to_string()));
+        };
+        if error.loop_ancestor().is_some() {
+            name.push('/');
+            return Some(Found::Entry(Entry::opaque(name, Reason::SymlinkLoop)));
+        }
+        let is_link = fs::symlink_metadata(path).is_ok_and(|there| there.is_symlink());
+        if is_link && is_missing(error) {
+            let seen = self.filter.sees(&name);
+            let reason = Reason::Unreadable("the symbolic link leads nowhere".to_owned());
+            return seen.then(|| Found::Entry(Entry::opaque(name, reason)));
+        }
+        // What can't be read of a directory stands where the directory does.
+        if path.is_dir() {
+            name.push('/');
+        } else if is_missing(error) {
+            return None;
+        }
+        Some(Found::Entry(Entry::opaque(name, unreadable(error))))
+    }
+}
+
+impl Iterator for Walk {
+    type Item = Found;
+
+    fn next(&mut self) -> Option<Found> {
+        if !self.has_begun {
+            self.has_begun = true;
+            if self.root.metadata().is_ok_and(|root| !root.is_dir()) {
+                let reason = Reason::Unreadable("it is no directory".to_owned());
+                return Some(Found::Entry(Entry::opaque("", reason)));
+            }
+        }
+        loop {
+            let found = match self.entries.next()? {
+                Ok(entry) => self.found(&entry),
+                Err(error) => self.failed(&error),
+            };
+            if found.is_some() {
+                return found;
+            }
+        }
+    }
+}
+
+/// By the bytes of the names; a directory's name has a `/` at its end.
+fn order(a: &DirEntry, b: &DirEntry, follow: bool) -> Ordering {
+    let key = |entry: &DirEntry| {
+        let kind = entry.file_type();
+        let is_directory = kind.is_dir() || follow && kind.is_symlink() && entry.path().is_dir();
+        is_directory.then_some(b'/')
+    };
+    let (names, ends) = (
+        [a, b].map(|entry| entry.file_name().as_encoded_bytes()),
+        [key(a), key(b)],
+    );
+    let [a, b] = [0, 1].map(|at| names[at].iter().copied().chain(ends[at]));
+    a.cmp(b)
+}
+
+fn is_missing(error: &walkdir::Error) -> bool {
+    error
+        .io_error()
+        .is_some_and(|error| error.kind() == io::ErrorKind::NotFound)
+}
+
+fn unreadable(error: &walkdir::Error) -> Reason {
+    Reason::Unreadable(match error.io_error() {
+        Some(error) => error.to_string(),
+        None => error.to_string(),
+    })
+}
+
+pub(super) fn local_file(metadata: &Metadata) -> io::Result<LocalFile> {
+    let modified = metadata.modified()?;
+    let too_far = || io::Error::other("its modification time is too far from 1970");
+    let millis = Timestamp::from_system_time(modified).ok_or_else(too_far)?;
+    let cut = millis.to_system_time().ok_or_else(too_far)?;
+    let rest = modified
+        .duration_since(cut)
+        .or_else(|_| cut.duration_since(modified));
+    Ok(LocalFile {
+        bytes: metadata.len(),
+        modified: millis,
+        nanos: rest.map_or(0, |rest| rest.subsec_nanos()),
+    })
+}
+
+/// Whether the path has what a plan has found there. Links are not followed, neither there nor on the way below the root.
+pub(super) fn is_unchanged(
+    root: &Path,
+    path: &Path,
+    planned: Option<LocalFile>,
+) -> io::Result<bool> {
+    let mut on_the_way = root.to_owned();
+    let mut parts = path.components().peekable();
+    while let Some(part) = parts.next() {
+        on_the_way.push(part);
+        let there = match fs::symlink_metadata(&on_the_way) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(planned.is_none()),
+            there => there?,
+        };
+        if parts.peek().is_some() {
+            if !there.is_dir() {
+                return Ok(false);
+            }
+        } else {
+            let is_as_planned =
+                |planned| Ok::<_, io::Error>(there.is_file() && local_file(&there)? == planned);
+            return planned.map_or(Ok(false), is_as_planned);
+        }
+    }
+    Ok(false)
+}
+
+/// Removes the directories below this one, and itself, if there is nothing else in them.
+pub(super) fn remove_empty_directories(directory: &Path) -> io::Result<()> {
+    let directories = WalkDir::new(directory).contents_first(true).into_iter();
+    let directories: Result<Vec<_>, _> = directories.collect();
+    let directories = directories.map_err(io::Error::from)?;
+    if directories.iter().any(|entry| !entry.file_type().is_dir()) {
+        return Err(io::ErrorKind::DirectoryNotEmpty.into());
+    }
+    directories
+        .iter()
+        .try_for_each(|entry| fs::remove_dir(entry.path()))
+}
+
+/// The SHA-1 of a file.
+pub(super) fn hash(path: &Path) -> io::Result<Sha1> {
+    let mut file = File::open(path)?;
+    let mut hasher = Sha1Hasher::default();
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(hasher.finish()),
+            Ok(read) => hasher.update(&buffer[..read]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn walked(root: &Path, links: Links) -> Vec<String> {
+        Walk::new(root, Filter::new(), links, false)
+            .map(|found| match found {
+                Found::Entry(entry) => match entry.state {
+                    State::Opaque(reason) => format!("{} {reason:?}", entry.path),
+                    _ => entry.path.into(),
+                },
+                Found::NoText(path) => format!("no text {path}"),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_walk_has_the_order_in_which_b2_lists() {
+        let root = tempfile::tempdir().unwrap();
+        let names = [
+            "a/b",
+            "a.txt",
+            "a0",
+            "a!",
+            "a/b.c/d",
+            "a/b0",
+            "é",
+            "z/\u{1f980}",
+            "z/\u{fffd}",
+            "Z",
+        ];
+        for name in names {
+            let path = root.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, name).unwrap();
+        }
+        let mut sorted = names.map(str::to_owned).to_vec();
+        sorted.sort();
+        assert_eq!(walked(root.path(), Links::Skip), sorted);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_told_or_followed_and_a_loop_ends() {
+        use std::os::unix::fs::symlink;
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("d/e")).unwrap();
+        fs::write(root.path().join("d/x"), "x").unwrap();
+        symlink("..", root.path().join("d/e/up")).unwrap();
+        symlink("d", root.path().join("c")).unwrap();
+        symlink("nowhere", root.path().join("n")).unwrap();
+        assert_eq!(
+            walked(root.path(), Links::Skip),
+            ["c Symlink", "d/e/up Symlink", "d/x", "n Symlink"]
+        );
+        let followed = walked(root.path(), Links::Follow);
+        let nowhere = "n Unreadable(\"the symbolic link leads nowhere\")";
+        assert_eq!(
+            followed,
+            [
+                "c/e/up/ SymlinkLoop",
+                "c/x",
+                "d/e/up/ SymlinkLoop",
+                "d/x",
+                nowhere
+            ]
+        );
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_name_that_is_no_text_is_told_and_its_directory_not_entered() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let root = tempfile::tempdir().unwrap();
+        let bad = root.path().join(std::ffi::OsStr::from_bytes(b"b\xff"));
+        fs::create_dir(&bad).unwrap();
+        fs::write(bad.join("x"), "").unwrap();
+        fs::write(root.path().join("c"), "").unwrap();
+        let found = walked(root.path(), Links::Skip);
+        assert!(
+            found.len() == 2 && found[0].starts_with("no text") && found[1] == "c",
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn a_missing_root_is_empty_only_where_it_may_be() {
+        let root = Path::new("/nothing/is/here");
+        assert_eq!(Walk::new(root, Filter::new(), Links::Skip, true).count(), 0);
+        let found: Vec<_> = Walk::new(root, Filter::new(), Links::Skip, false).collect();
+        assert!(matches!(&found[..], [Found::Entry(entry)] if entry.path.is_empty()));
+    }
+
+    #[test]
+    fn a_root_that_is_a_file_is_unreadable_and_not_empty() {
+        let root = tempfile::NamedTempFile::new().unwrap();
+        let found: Vec<_> = Walk::new(root.path(), Filter::new(), Links::Skip, true).collect();
+        let [Found::Entry(entry)] = &found[..] else {
+            panic!("{}", found.len());
+        };
+        assert!(matches!(entry.state, State::Opaque(Reason::Unreadable(_))));
+    }
+
+    #[test]
+    fn a_file_is_unchanged_while_size_and_time_are_those_of_the_plan() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("d/x");
+        fs::create_dir(path.parent().unwrap()).unwrap();
+        let is_unchanged = |planned| is_unchanged(root.path(), Path::new("d/x"), planned).unwrap();
+        assert!(is_unchanged(None));
+        fs::write(&path, "x").unwrap();
+        let planned = local_file(&fs::metadata(&path).unwrap()).unwrap();
+        assert!(is_unchanged(Some(planned)) && !is_unchanged(None));
+        fs::write(&path, "xy").unwrap();
+        assert!(!is_unchanged(Some(planned)));
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert!(!is_unchanged(Some(planned)) && !is_unchanged(None));
+    }
+}

@@ -1,0 +1,303 @@
+//! A local tree and a bucket, or two buckets, made equal.
+//!
+//! A [`Synchronizer`] makes a [plan](Synchronizer::plan) of what differs, which can be printed, serialized and looked at before anything
+//! happens, and [executes](Synchronizer::execute) it. Both sides are read as sorted streams and merged, so memory does not grow with
+//! the number of files, only with the largest directory.
+//!
+//! ```
+//! # use b2kit::{BucketHandle, Error};
+//! # use futures::StreamExt;
+//! use b2kit::sync::{Extras, Filter, Status, SyncPolicy, Synchronizer};
+//!
+//! # async fn sync(bucket: BucketHandle) -> Result<(), Error> {
+//! let policy = SyncPolicy::new()
+//!     .extras(Extras::Hide)
+//!     .filter(Filter::new().exclude("**/.cache")?);
+//! let sync = Synchronizer::up("/home/me/photos", &bucket, "photos/").policy(policy);
+//!
+//! let mut plan = sync.plan()?; // the dry run
+//! while let Some(action) = plan.next().await {
+//!     println!("{}", action?);
+//! }
+//!
+//! let mut run = sync.execute(sync.plan()?);
+//! while let Some(outcome) = run.next().await {
+//!     let outcome = outcome?;
+//!     if let Status::Failed(error) = &outcome.status {
+//!         eprintln!("{}: {error}", outcome.action.path());
+//!     }
+//! }
+//! assert!(run.summary().is_complete());
+//! # Ok(()) }
+//! ```
+//!
+//! # Guarantees
+//! - Files are deleted or hidden last: after both sides were read to their ends without an error, everything was
+//!   transferred, and the number is one that the policy allows. An empty source deletes nothing unless that is
+//!   [allowed](SyncPolicy::allow_empty_source).
+//! - Right before something is replaced, deleted or hidden, it is checked that it is still what the plan was made for: in a
+//!   bucket by the id of the current version, locally by size and modification time. B2 has no conditional upload, so
+//!   another writer can come between the check and the upload; then that writer's version lies beneath the new one. So it
+//!   does where the plan found no file of the name, since nothing is asked then.
+//! - An upload of a file that changes while it is read fails. A download has its name only when it is whole and verified.
+//! - A run that was interrupted anywhere can be repeated, and does what is left. Large files are resumed.
+//! - What the [filter](Filter) does not see, symbolic links that are skipped, files below them, pipes and devices, names that
+//!   one side can't have, and the stages of [`create`](crate::BucketHandle::create) are left alone on both sides.
+//!
+//! # What is not synced
+//! Empty directories, modes, owners and other attributes of local files. Local directories that become empty stay.
+
+mod action;
+mod compare;
+mod cost;
+mod decide;
+mod entry;
+mod filter;
+mod listing;
+mod local;
+mod names;
+mod outcome;
+mod perform;
+mod plan;
+mod policy;
+mod progress;
+mod run;
+mod sides;
+mod spool;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+use futures_core::stream::BoxStream;
+use futures_util::StreamExt as _;
+
+pub use self::action::{Action, Reason, Scan};
+pub use self::cost::Cost;
+pub use self::entry::{Entry, LocalFile, RemoteFile};
+pub use self::filter::Filter;
+pub use self::outcome::{Outcome, Status, Summary, Withheld};
+pub use self::policy::{Compare, Durability, Extras, Links, Newer, SyncPolicy};
+pub use self::progress::SyncProgress;
+pub use self::run::SyncRun;
+
+use self::compare::{Verdict, after_other_sha1};
+use self::decide::{Decider, Direction, Step, conclude};
+use self::local::Walk;
+use self::names::{Collisions, Parents};
+use self::perform::Performer;
+use self::plan::Side;
+use self::sides::{Place, Sides};
+use crate::bucket::BucketHandle;
+use crate::client::{CallCounts, Client};
+use crate::error::Error;
+use crate::types::Timestamp;
+
+/// A sync between a local tree and a bucket, or between two buckets: from where to where, and how.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct Synchronizer {
+    sides: Arc<Sides>,
+    policy: Arc<SyncPolicy>,
+    calls_before: CallCounts,
+}
+
+/// A plan, line by line. Nothing is read before it is polled.
+#[must_use = "a plan does nothing unless it is polled"]
+pub struct Plan(BoxStream<'static, Result<Action, Error>>);
+
+impl Stream for Plan {
+    type Item = Result<Action, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.poll_next_unpin(cx)
+    }
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plan").finish_non_exhaustive()
+    }
+}
+
+impl Synchronizer {
+    /// From a local directory to the files of a bucket whose names begin with `prefix`. To a prefix that is not empty a `/`
+    /// is added, if there is none at its end.
+    pub fn up(root: impl Into<PathBuf>, bucket: &BucketHandle, prefix: &str) -> Self {
+        Self::new(Place::Local(root.into()), Place::bucket(bucket, prefix))
+    }
+
+    /// From the files of a bucket whose names begin with `prefix` to a local directory, which is created if it is missing.
+    pub fn down(bucket: &BucketHandle, prefix: &str, root: impl Into<PathBuf>) -> Self {
+        Self::new(Place::bucket(bucket, prefix), Place::Local(root.into()))
+    }
+
+    /// From one bucket, or prefix, to another of the same account. The bytes do not leave B2.
+    pub fn copy(
+        source: &BucketHandle,
+        source_prefix: &str,
+        destination: &BucketHandle,
+        destination_prefix: &str,
+    ) -> Self {
+        Self::new(
+            Place::bucket(source, source_prefix),
+            Place::bucket(destination, destination_prefix),
+        )
+    }
+
+    fn new(source: Place, destination: Place) -> Self {
+        let sides = Sides {
+            source,
+            destination,
+        };
+        Self {
+            calls_before: calls(&sides),
+            sides: Arc::new(sides),
+            policy: Arc::default(),
+        }
+    }
+
+    /// How it decides. Without this, as [`SyncPolicy::default`] does.
+    pub fn policy(mut self, policy: SyncPolicy) -> Self {
+        self.policy = Arc::new(policy);
+        self
+    }
+
+    /// Reads both sides and gives, path by path in ascending order, what is to be done, and why nothing is where nothing is.
+    /// The last item is [`Action::End`]. Nothing is changed anywhere.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the two sides overlap, and for [`Extras::Hide`] and [`Extras::KeepDays`]
+    /// where the destination is local. In the stream, as its last item: what a listing fails with, and
+    /// [`Source`](crate::ErrorKind::Source) if the local tree changes its order while it is read.
+    pub fn plan(&self) -> Result<Plan, Error> {
+        let source = self.side(&self.sides.source, false);
+        let destination = self.side(&self.sides.destination, true);
+        self.plan_sides(source, destination)
+    }
+
+    /// A plan of these entries, instead of those that the two sides have: for a side that is known from elsewhere, as from
+    /// a database.
+    ///
+    /// # Errors
+    /// As [`plan`](Self::plan), and in the stream [`Source`](crate::ErrorKind::Source) if a side is not sorted.
+    pub fn plan_entries(
+        &self,
+        source: impl Stream<Item = Result<Entry, Error>> + Send + 'static,
+        destination: impl Stream<Item = Result<Entry, Error>> + Send + 'static,
+    ) -> Result<Plan, Error> {
+        self.plan_sides(plan::side(source), plan::side(destination))
+    }
+
+    /// Executes a plan of this sync. A plan that does not end with [`Action::End`] deletes and hides nothing.
+    pub fn execute(
+        &self,
+        plan: impl Stream<Item = Result<Action, Error>> + Send + 'static,
+    ) -> SyncRun {
+        let performer = Performer {
+            sides: Arc::clone(&self.sides),
+            policy: Arc::clone(&self.policy),
+        };
+        let (sides, before) = (Arc::clone(&self.sides), self.calls_before);
+        SyncRun::new(plan, performer, move || calls(&sides).since(before))
+    }
+
+    fn side(&self, place: &Place, is_destination: bool) -> Side {
+        let filter = self.policy.filter.clone();
+        match place {
+            Place::Local(root) => {
+                let links = match is_destination {
+                    true => Links::Skip,
+                    false => self.policy.links,
+                };
+                plan::local_side(Walk::new(root, filter, links, is_destination))
+            }
+            Place::Bucket { bucket, prefix }
+                if is_destination && matches!(self.policy.extras, Extras::KeepDays(_)) =>
+            {
+                plan::side(listing::versions(bucket, prefix, filter))
+            }
+            Place::Bucket { bucket, prefix } => plan::side(listing::names(bucket, prefix, filter)),
+        }
+    }
+
+    fn plan_sides(&self, source: Side, destination: Side) -> Result<Plan, Error> {
+        self.sides.check()?;
+        let direction = self.sides.direction();
+        let needs_bucket = matches!(self.policy.extras, Extras::Hide | Extras::KeepDays(_));
+        if direction == Direction::Down && needs_bucket {
+            return Err(Error::invalid(
+                "local files can be kept or deleted; only a bucket can hide files, and keep them for days",
+            ));
+        }
+        let client = self.sides.client().cloned();
+        let decider = Decider {
+            direction,
+            policy: Arc::clone(&self.policy),
+            prefix: match &self.sides.destination {
+                Place::Bucket { prefix, .. } => prefix.clone(),
+                Place::Local(_) => String::new(),
+            },
+            now: Box::new(move || {
+                client
+                    .as_ref()
+                    .map_or(Timestamp::from_millis(0), Client::current_time)
+            }),
+            parents: Parents::default(),
+            collisions: Collisions::default(),
+        };
+        let root = match (&self.sides.source, &self.sides.destination) {
+            (Place::Local(root), _) | (_, Place::Local(root)) => Some(root.clone()),
+            _ => None,
+        };
+        let policy = Arc::clone(&self.policy);
+        let steps = plan::steps(source, destination, decider);
+        let actions = plan::resolved(steps, move |step| {
+            resolve(step, direction, root.clone(), Arc::clone(&policy))
+        });
+        Ok(Plan(actions.boxed()))
+    }
+}
+
+/// Hashes the local file, where that is what a decision depends on.
+async fn resolve(
+    step: Step,
+    direction: Direction,
+    root: Option<PathBuf>,
+    policy: Arc<SyncPolicy>,
+) -> Action {
+    let (path, sha1, source, destination) = match step {
+        Step::Ready(action) => return action,
+        Step::Hash {
+            path,
+            sha1,
+            source,
+            destination,
+        } => (path, sha1, source, destination),
+    };
+    let local = root.unwrap_or_default().join(&*path);
+    let verdict = match blocking::unblock(move || local::hash(&local)).await {
+        Ok(its) if its == sha1 => Verdict::SameSha1,
+        Ok(_) => after_other_sha1(&policy, &source, &destination),
+        Err(error) => {
+            return Action::Refuse {
+                path,
+                reason: Reason::Unreadable(error.to_string()),
+            };
+        }
+    };
+    match conclude(direction, verdict, path, source, destination) {
+        Step::Ready(action) => action,
+        Step::Hash { path, .. } => Action::Refuse {
+            path,
+            reason: Reason::Unreadable("it was hashed already".to_owned()),
+        },
+    }
+}
+
+fn calls(sides: &Sides) -> CallCounts {
+    sides.client().map(Client::call_counts).unwrap_or_default()
+}

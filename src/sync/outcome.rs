@@ -1,0 +1,176 @@
+//! [`Outcome`] and [`Summary`]: what happened, file by file and in all.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use super::action::{Action, Scan};
+use crate::client::CallCounts;
+use crate::error::Error;
+
+/// What happened to one line of a plan.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// The line.
+    pub action: Action,
+    /// What happened.
+    pub status: Status,
+}
+
+/// What happened to one line of a plan.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Status {
+    /// It was done.
+    Done,
+    /// There was nothing to do.
+    Skipped,
+    /// The plan refuses it.
+    Refused,
+    /// Nothing was done, for the destination is not what it was when the plan was made.
+    Changed,
+    /// It failed. What it would have replaced is still there.
+    Failed(Error),
+    /// Nothing was deleted or hidden.
+    Withheld(Withheld),
+}
+
+/// One JSON object: the line of the plan, with `status`, and `why` where it was not done.
+impl Serialize for Outcome {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Line<'a> {
+            #[serde(flatten)]
+            action: &'a Action,
+            status: &'static str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            why: Option<String>,
+        }
+        let (status, why) = match &self.status {
+            Status::Done => ("done", None),
+            Status::Skipped => ("skipped", None),
+            Status::Refused => ("refused", None),
+            Status::Changed => ("changed", None),
+            Status::Failed(error) => ("failed", Some(format!("{error:#}"))),
+            Status::Withheld(why) => ("withheld", Some(why.to_string())),
+        };
+        let action = &self.action;
+        Line {
+            action,
+            status,
+            why,
+        }
+        .serialize(serializer)
+    }
+}
+
+/// Why nothing was deleted or hidden in a whole run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum Withheld {
+    /// The plan did not come to its end.
+    PlanIncomplete,
+    /// Something could not be read while the sides were scanned.
+    ScanIncomplete,
+    /// There is no file at the source.
+    SourceEmpty,
+    /// It would be more than the policy allows.
+    TooMany {
+        /// The paths that would be deleted or hidden.
+        planned: u64,
+        /// How many the policy allows.
+        allowed: u64,
+    },
+    /// Something was not transferred: what it replaces under another name must not go before it.
+    TransferFailed,
+}
+
+impl fmt::Display for Withheld {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::PlanIncomplete => "the plan did not come to its end",
+            Self::ScanIncomplete => "not everything could be read",
+            Self::SourceEmpty => "there is no file at the source",
+            Self::TransferFailed => "not everything was transferred",
+            Self::TooMany { planned, allowed } => {
+                return write!(f, "there are {planned}, and {allowed} are allowed");
+            }
+        })
+    }
+}
+
+/// A whole run, in numbers. They are final when the run has ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Summary {
+    /// What was scanned, once the plan has come to its end.
+    pub scan: Option<Scan>,
+    /// Files uploaded.
+    pub uploaded: u64,
+    /// Files downloaded.
+    pub downloaded: u64,
+    /// Files copied.
+    pub copied: u64,
+    /// Files hidden.
+    pub hidden: u64,
+    /// Files deleted, and names of which old versions were.
+    pub deleted: u64,
+    /// Paths for which there was nothing to do.
+    pub skipped: u64,
+    /// Paths that the plan refused.
+    pub refused: u64,
+    /// Paths where the destination had changed since the plan was made.
+    pub changed: u64,
+    /// Paths that failed.
+    pub failed: u64,
+    /// Paths that were neither deleted nor hidden, and downloads that had to wait for them.
+    pub withheld: u64,
+    /// Why they were not.
+    pub withheld_because: Option<Withheld>,
+    /// Bytes of the files that were transferred.
+    pub bytes: u64,
+    /// How often something had to be sent or fetched again.
+    pub retries: u64,
+    /// Whether the plan broke off with an error.
+    pub is_broken_off: bool,
+    /// The requests that the client has made since the sync was planned, by billing class. Those of others who use the same
+    /// client count too.
+    pub calls: CallCounts,
+}
+
+impl Summary {
+    /// Whether the destination is now what the policy makes of it.
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        let undone = self.refused + self.changed + self.failed + self.withheld;
+        undone == 0 && !self.is_broken_off && self.scan.is_some()
+    }
+
+    pub(super) fn add(&mut self, outcome: &Outcome) {
+        let counter = match (&outcome.status, &outcome.action) {
+            (_, Action::End(_)) => return,
+            (Status::Done, action) => {
+                self.bytes += action.bytes();
+                match action {
+                    Action::Upload { .. } => &mut self.uploaded,
+                    Action::Download { .. } => &mut self.downloaded,
+                    Action::Copy { .. } => &mut self.copied,
+                    Action::Hide { .. } => &mut self.hidden,
+                    _ => &mut self.deleted,
+                }
+            }
+            (Status::Skipped, _) => &mut self.skipped,
+            (Status::Refused, _) => &mut self.refused,
+            (Status::Changed, _) => &mut self.changed,
+            (Status::Failed(_), _) => &mut self.failed,
+            (Status::Withheld(why), _) => {
+                self.withheld_because = Some(*why);
+                &mut self.withheld
+            }
+        };
+        *counter += 1;
+    }
+}

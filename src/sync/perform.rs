@@ -1,0 +1,342 @@
+//! How a single action is carried out, with a check of the destination right before it.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::action::{Action, Reason};
+use super::entry::{LocalFile, RemoteFile};
+use super::listing::all_versions;
+use super::local::{is_unchanged, remove_empty_directories};
+use super::names::local_path;
+use super::outcome::Status;
+use super::policy::{Durability, Links, SyncPolicy};
+use super::sides::{Place, Sides};
+use crate::api::DeleteFileVersion;
+use crate::bucket::BucketHandle;
+use crate::error::{Error, ErrorKind};
+use crate::transfer::{Commit, Progress, Source};
+use crate::types::{FileId, FileName};
+
+/// From this size on a download that is interrupted is resumed by the next run.
+const RESUMED: u64 = 32 << 20;
+
+/// What has happened to an action.
+pub(super) enum Performed {
+    Status(Status),
+    /// A directory is in the way of a file. It may be empty once what is extra is deleted.
+    DirectoryInTheWay,
+}
+
+impl From<Status> for Performed {
+    fn from(status: Status) -> Self {
+        Self::Status(status)
+    }
+}
+
+/// Carries actions out between two sides.
+#[derive(Clone)]
+pub(super) struct Performer {
+    pub(super) sides: Arc<Sides>,
+    pub(super) policy: Arc<SyncPolicy>,
+}
+
+impl Performer {
+    pub(super) async fn perform(
+        &self,
+        action: &Action,
+        progress: &Progress,
+        is_last_chance: bool,
+    ) -> Performed {
+        let performed = match action {
+            Action::Upload { path, replaces, .. } => {
+                self.upload(path, replaces.as_deref(), progress).await
+            }
+            Action::Download {
+                path,
+                source,
+                replaces,
+                ..
+            } => match self.directory_in_the_way(path, is_last_chance).await {
+                Ok(true) => return Performed::DirectoryInTheWay,
+                Ok(false) => self.download(path, source, *replaces, progress).await,
+                Err(error) => Err(error),
+            },
+            Action::Copy {
+                path,
+                source,
+                replaces,
+            } => self.copy(path, source, replaces.as_deref(), progress).await,
+            Action::Hide { path, current } => self.hide(path, current).await,
+            Action::Delete { path, current } => self.delete(path, current).await,
+            Action::DeleteVersions {
+                path,
+                newest,
+                versions,
+            } => self.delete_versions(path, newest, versions).await,
+            Action::DeleteLocal { path, file } => self.delete_local(path, *file).await,
+            Action::Skip { .. } | Action::End(_) => Ok(Status::Skipped),
+            Action::Refuse { .. } => Ok(Status::Refused),
+        };
+        performed.unwrap_or_else(Status::Failed).into()
+    }
+
+    fn bucket(&self) -> Result<(&BucketHandle, &str), Error> {
+        match &self.sides.destination {
+            Place::Bucket { bucket, prefix } => Ok((bucket, prefix)),
+            Place::Local(_) => Err(not_of_this_sync()),
+        }
+    }
+
+    fn local_root(&self) -> Result<&Path, Error> {
+        match &self.sides.destination {
+            Place::Local(root) => Ok(root),
+            Place::Bucket { .. } => Err(not_of_this_sync()),
+        }
+    }
+
+    async fn upload(
+        &self,
+        path: &str,
+        replaces: Option<&RemoteFile>,
+        progress: &Progress,
+    ) -> Result<Status, Error> {
+        let (bucket, prefix) = self.bucket()?;
+        let Place::Local(root) = &self.sides.source else {
+            return Err(not_of_this_sync());
+        };
+        let name = format!("{prefix}{path}");
+        if !is_current(bucket, &name, replaces).await? {
+            return Ok(Status::Changed);
+        }
+        let here = root.join(relative(path)?);
+        if self.policy.links != Links::Follow && is_link(&here).await {
+            return Err(Error::new(
+                ErrorKind::Source,
+                format!("{here:?} has become a symbolic link"),
+            ));
+        }
+        let source = Source::path(here);
+        let mut upload = bucket.upload(FileName::new(&*name)?, source);
+        upload = upload.progress(progress).resume();
+        if let Some(encryption) = &self.policy.encryption {
+            upload = upload.server_side_encryption(encryption.clone());
+        }
+        if let Some((mode, until)) = &self.policy.file_retention {
+            upload = upload.file_retention(mode.clone(), *until);
+        }
+        if let Some(hold) = &self.policy.legal_hold {
+            upload = upload.legal_hold(hold.clone());
+        }
+        upload.await?;
+        Ok(Status::Done)
+    }
+
+    async fn copy(
+        &self,
+        path: &str,
+        source: &RemoteFile,
+        replaces: Option<&RemoteFile>,
+        progress: &Progress,
+    ) -> Result<Status, Error> {
+        let (bucket, prefix) = self.bucket()?;
+        let name = format!("{prefix}{path}");
+        if !is_current(bucket, &name, replaces).await? {
+            return Ok(Status::Changed);
+        }
+        let mut copy = bucket.copy(&source.file_id, FileName::new(&*name)?);
+        copy = copy.progress(progress);
+        if let Some(key) = &self.policy.source_key {
+            copy = copy.source_customer_key(key.clone());
+        }
+        if let Some(encryption) = &self.policy.encryption {
+            copy = copy.server_side_encryption(encryption.clone());
+        }
+        if let Some((mode, until)) = &self.policy.file_retention {
+            copy = copy.file_retention(mode.clone(), *until);
+        }
+        if let Some(hold) = &self.policy.legal_hold {
+            copy = copy.legal_hold(hold.clone());
+        }
+        copy.await?;
+        Ok(Status::Done)
+    }
+
+    async fn download(
+        &self,
+        path: &str,
+        source: &RemoteFile,
+        replaces: Option<LocalFile>,
+        progress: &Progress,
+    ) -> Result<Status, Error> {
+        let root = self.local_root()?.to_owned();
+        let Place::Bucket { bucket, .. } = &self.sides.source else {
+            return Err(not_of_this_sync());
+        };
+        let relative = local_path(path, self.policy.portable_names)?;
+        make_root(&root).await?;
+        if !unchanged(&root, &relative, replaces).await? {
+            return Ok(Status::Changed);
+        }
+        let has_changed = Arc::new(AtomicBool::new(false));
+        let check = {
+            let (root, relative) = (root.clone(), relative.clone());
+            let has_changed = Arc::clone(&has_changed);
+            move || {
+                if is_unchanged(&root, &relative, replaces)? {
+                    return Ok(());
+                }
+                has_changed.store(true, Ordering::Relaxed);
+                Err(io::Error::other("the destination has changed meanwhile"))
+            }
+        };
+        let commit = Commit::new(check).modified(source.modified()).flush(
+            self.policy.durability == Durability::EachFile
+                || cfg!(not(unix)) && self.policy.durability == Durability::AtEnd,
+        );
+        let mut download = bucket.client().download(&source.file_id);
+        download = download.progress(progress).commit(commit);
+        if let Some(key) = &self.policy.source_key {
+            download = download.customer_key(key.clone());
+        }
+        if source.bytes >= RESUMED {
+            download = download.resume();
+        }
+        match download.to_path_below(root, relative).await {
+            Ok(_) => Ok(Status::Done),
+            Err(_) if has_changed.load(Ordering::Relaxed) => Ok(Status::Changed),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether a download would have to replace a directory. At the last chance one that holds nothing is removed.
+    async fn directory_in_the_way(&self, path: &str, is_last_chance: bool) -> Result<bool, Error> {
+        let there = self.local_root()?.join(relative(path)?);
+        let is_there = move || {
+            let is_directory = fs::symlink_metadata(&there).is_ok_and(|there| there.is_dir());
+            is_directory && !(is_last_chance && remove_empty_directories(&there).is_ok())
+        };
+        Ok(blocking::unblock(is_there).await)
+    }
+
+    async fn hide(&self, path: &str, planned: &RemoteFile) -> Result<Status, Error> {
+        let (bucket, prefix) = self.bucket()?;
+        let name = FileName::new(format!("{prefix}{path}"))?;
+        if !is_current(bucket, name.as_str(), Some(planned)).await? {
+            return Ok(Status::Changed);
+        }
+        bucket.hide(name).await?;
+        Ok(Status::Done)
+    }
+
+    async fn delete(&self, path: &str, planned: &RemoteFile) -> Result<Status, Error> {
+        let (bucket, prefix) = self.bucket()?;
+        let name = format!("{prefix}{path}");
+        let versions = all_versions(bucket, &name).await?;
+        if versions.first().map(|newest| &newest.file_id) != Some(&planned.file_id) {
+            return Ok(Status::Changed);
+        }
+        // The oldest first: none of them is ever to be seen again.
+        for version in versions.iter().rev() {
+            delete_version(bucket, &name, &version.file_id).await?;
+        }
+        Ok(Status::Done)
+    }
+
+    async fn delete_versions(
+        &self,
+        path: &str,
+        newest: &FileId,
+        versions: &[FileId],
+    ) -> Result<Status, Error> {
+        let (bucket, prefix) = self.bucket()?;
+        let name = format!("{prefix}{path}");
+        let there = all_versions(bucket, &name).await?;
+        let newest_now = there.first().map(|version| &version.file_id);
+        let would_show_another =
+            newest_now.is_some_and(|now| now != newest && versions.contains(now));
+        if would_show_another {
+            return Ok(Status::Changed);
+        }
+        for version in versions {
+            delete_version(bucket, &name, version).await?;
+        }
+        Ok(Status::Done)
+    }
+
+    async fn delete_local(&self, path: &str, planned: LocalFile) -> Result<Status, Error> {
+        let root = self.local_root()?.to_owned();
+        let relative = relative(path)?;
+        let there = root.join(&relative);
+        let removed = blocking::unblock(move || {
+            if !is_unchanged(&root, &relative, Some(planned))? {
+                return Ok(Status::Changed);
+            }
+            fs::remove_file(root.join(&relative))?;
+            Ok(Status::Done)
+        });
+        removed.await.map_err(|error: io::Error| {
+            Error::destination(format!("{there:?} could not be deleted"), error)
+        })
+    }
+}
+
+/// Whether what is to be replaced is still what is there. Where nothing was there nothing is asked: an upload destroys
+/// nothing.
+async fn is_current(
+    bucket: &BucketHandle,
+    name: &str,
+    planned: Option<&RemoteFile>,
+) -> Result<bool, Error> {
+    let Some(planned) = planned else {
+        return Ok(true);
+    };
+    let now = bucket.stat(name).await?;
+    Ok(now.is_some_and(|now| now.file_id == planned.file_id))
+}
+
+async fn unchanged(root: &Path, path: &Path, planned: Option<LocalFile>) -> Result<bool, Error> {
+    let (root, relative, there) = (root.to_owned(), path.to_owned(), root.join(path));
+    let checked = blocking::unblock(move || is_unchanged(&root, &relative, planned)).await;
+    checked.map_err(|error| Error::destination(format!("{there:?} can't be looked at"), error))
+}
+
+/// One that is gone already is no failure: an earlier run may have been interrupted.
+async fn delete_version(bucket: &BucketHandle, name: &str, id: &FileId) -> Result<(), Error> {
+    let deleted = bucket.client().call(DeleteFileVersion::new(name, id)).await;
+    match deleted {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        deleted => deleted.map(drop),
+    }
+}
+
+async fn is_link(path: &Path) -> bool {
+    let path = path.to_owned();
+    blocking::unblock(move || fs::symlink_metadata(path).is_ok_and(|there| there.is_symlink()))
+        .await
+}
+
+async fn make_root(root: &Path) -> Result<(), Error> {
+    let (path, told) = (root.to_owned(), root.to_owned());
+    let made = blocking::unblock(move || fs::create_dir_all(path)).await;
+    made.map_err(|error| Error::destination(format!("{told:?} can't be created"), error))
+}
+
+/// The path of what a walk has found, which is no name from elsewhere, unless the plan is.
+fn relative(path: &str) -> Result<PathBuf, Error> {
+    let relative = PathBuf::from(path);
+    let is_below = relative
+        .components()
+        .all(|part| matches!(part, std::path::Component::Normal(_)));
+    if !is_below || path.is_empty() {
+        let reason = Reason::NotAPath("it does not stay below the root".to_owned());
+        return Err(Error::invalid(format!("{path:?}: {reason}")));
+    }
+    Ok(relative)
+}
+
+fn not_of_this_sync() -> Error {
+    Error::invalid("the plan is one of another sync: its actions go another way")
+}

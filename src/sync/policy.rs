@@ -1,0 +1,242 @@
+//! [`SyncPolicy`]: how a sync decides.
+
+use std::time::Duration;
+
+use super::filter::Filter;
+use crate::types::{CustomerKey, EncryptionSetting, LegalHold, RetentionMode, Timestamp};
+
+/// How a sync decides what differs, what happens to files that are only at the destination, and what is left alone.
+///
+/// The default compares size and modification time, refuses to replace a file that is newer, keeps extra files, and skips
+/// symbolic links.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct SyncPolicy {
+    pub(super) compare: Compare,
+    pub(super) tolerance: Duration,
+    pub(super) newer: Newer,
+    pub(super) extras: Extras,
+    pub(super) links: Links,
+    pub(super) filter: Filter,
+    pub(super) max_delete: Option<u64>,
+    pub(super) allow_empty_source: bool,
+    pub(super) refuse_collisions: bool,
+    pub(super) portable_names: bool,
+    pub(super) durability: Durability,
+    pub(super) concurrency: usize,
+    pub(super) encryption: Option<EncryptionSetting>,
+    pub(super) source_key: Option<CustomerKey>,
+    pub(super) file_retention: Option<(RetentionMode, Timestamp)>,
+    pub(super) legal_hold: Option<LegalHold>,
+}
+
+/// What makes two files of one path differ.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Compare {
+    /// Nothing: what is there is never replaced.
+    Existence,
+    /// The size.
+    Size,
+    /// The size, or the modification time.
+    ///
+    /// From bucket to bucket, where the listings have both, an equal SHA-1 makes files of different times the same.
+    #[default]
+    ModifiedTime,
+    /// The size, or the SHA-1. A local file is read and hashed only where the sizes agree and the modification times do not.
+    /// Where B2 has no SHA-1, as [`ModifiedTime`](Self::ModifiedTime).
+    Sha1,
+    /// The size, or the SHA-1. Every local file is read and hashed whose size agrees. Where B2 has no SHA-1, as
+    /// [`ModifiedTime`](Self::ModifiedTime).
+    Sha1Always,
+}
+
+/// What happens where the file at the destination was modified later than the one at the source. It matters only where
+/// the modification time is compared, and the files differ.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Newer {
+    /// The file is refused, and the sync is incomplete.
+    #[default]
+    Refuse,
+    /// The file is skipped.
+    Skip,
+    /// The newer file is replaced.
+    Replace,
+}
+
+/// What happens to files that are only at the destination.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Extras {
+    /// They stay.
+    #[default]
+    Keep,
+    /// They are hidden. Only for a bucket.
+    Hide,
+    /// They are deleted: in a bucket, all versions of them. Older versions of files that are at the source stay.
+    Delete,
+    /// They are hidden, and versions that nobody could see for so many days are deleted, of all files. Only for a bucket.
+    ///
+    /// A version was visible until a newer one, or a hide marker, took its place. So of versions that were uploaded 5, 15
+    /// and 25 days ago, 10 days keep the first two.
+    KeepDays(u32),
+}
+
+/// What happens to symbolic links of a local source. At a local destination they are never followed, and never replaced.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Links {
+    /// They are skipped.
+    #[default]
+    Skip,
+    /// What they point to is synced. A link to a directory that contains it is skipped.
+    Follow,
+    /// They are refused, and the sync is incomplete.
+    Refuse,
+}
+
+/// When downloaded files are flushed to the disk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Durability {
+    /// Each before it gets its name: a crash leaves whole files only.
+    #[default]
+    EachFile,
+    /// All at the end of the run: after a crash before that, files may be empty or cut off, and as such differ in size. On
+    /// Linux only the file system of the destination is flushed, on other Unix systems all are, and on Windows each file is
+    /// flushed as with [`EachFile`](Self::EachFile).
+    AtEnd,
+    /// Whenever the system does it.
+    None,
+}
+
+impl Default for SyncPolicy {
+    fn default() -> Self {
+        Self {
+            compare: Compare::default(),
+            tolerance: Duration::ZERO,
+            newer: Newer::default(),
+            extras: Extras::default(),
+            links: Links::default(),
+            filter: Filter::default(),
+            max_delete: None,
+            allow_empty_source: false,
+            refuse_collisions: cfg!(any(windows, target_vendor = "apple")),
+            portable_names: cfg!(windows),
+            durability: Durability::default(),
+            concurrency: 16,
+            encryption: None,
+            source_key: None,
+            file_retention: None,
+            legal_hold: None,
+        }
+    }
+}
+
+impl SyncPolicy {
+    /// The default policy.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What makes two files differ. Defaults to [`Compare::ModifiedTime`].
+    pub const fn compare(mut self, compare: Compare) -> Self {
+        self.compare = compare;
+        self
+    }
+
+    /// How far modification times may be apart and still be the same. Defaults to zero; 2 seconds suit FAT.
+    pub const fn tolerance(mut self, tolerance: Duration) -> Self {
+        self.tolerance = tolerance;
+        self
+    }
+
+    /// What happens where the destination is newer. Defaults to [`Newer::Refuse`].
+    pub const fn newer(mut self, newer: Newer) -> Self {
+        self.newer = newer;
+        self
+    }
+
+    /// What happens to files that are only at the destination. Defaults to [`Extras::Keep`].
+    pub const fn extras(mut self, extras: Extras) -> Self {
+        self.extras = extras;
+        self
+    }
+
+    /// What happens to symbolic links of a local source. Defaults to [`Links::Skip`].
+    pub const fn links(mut self, links: Links) -> Self {
+        self.links = links;
+        self
+    }
+
+    /// Which paths are synced; all others are invisible on both sides. Defaults to all.
+    pub fn filter(mut self, filter: Filter) -> Self {
+        self.filter = filter;
+        self
+    }
+
+    /// If more paths than this would be deleted or hidden, none is. Defaults to no limit.
+    pub const fn max_delete(mut self, paths: u64) -> Self {
+        self.max_delete = Some(paths);
+        self
+    }
+
+    /// Whether an empty source may empty the destination. Defaults to `false`: then nothing is deleted or hidden.
+    pub const fn allow_empty_source(mut self, allow: bool) -> Self {
+        self.allow_empty_source = allow;
+        self
+    }
+
+    /// Whether a download is refused if a file system that ignores case or Unicode normalization would take its path for
+    /// that of another. Defaults to `true` on Windows and macOS.
+    ///
+    /// The names of one directory at a time are held in memory for it.
+    pub const fn refuse_collisions(mut self, refuse: bool) -> Self {
+        self.refuse_collisions = refuse;
+        self
+    }
+
+    /// Whether only names are downloaded that can be paths on all systems; see
+    /// [`safe_local_path`](crate::transfer::safe_local_path). Defaults to `true` on Windows, where it can't be changed.
+    pub const fn portable_names(mut self, portable: bool) -> Self {
+        self.portable_names = portable || cfg!(windows);
+        self
+    }
+
+    /// When downloaded files are flushed to the disk. Defaults to [`Durability::EachFile`].
+    pub const fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// How many files are worked on at once. Defaults to 16; 0 is taken as 1. The client's own limits hold besides.
+    pub const fn concurrency(mut self, files: usize) -> Self {
+        self.concurrency = if files == 0 { 1 } else { files };
+        self
+    }
+
+    /// How new versions are encrypted. Defaults to what the bucket does.
+    pub fn server_side_encryption(mut self, encryption: EncryptionSetting) -> Self {
+        self.encryption = Some(encryption);
+        self
+    }
+
+    /// The customer's own key that the files of a bucket are read with.
+    pub fn source_customer_key(mut self, key: CustomerKey) -> Self {
+        self.source_key = Some(key);
+        self
+    }
+
+    /// Until when new versions can't be deleted. Needs `writeFileRetentions`.
+    pub fn file_retention(mut self, mode: RetentionMode, retain_until: Timestamp) -> Self {
+        self.file_retention = Some((mode, retain_until));
+        self
+    }
+
+    /// Whether new versions are held regardless of time. Needs `writeFileLegalHolds`.
+    pub fn legal_hold(mut self, hold: LegalHold) -> Self {
+        self.legal_hold = Some(hold);
+        self
+    }
+}

@@ -1,0 +1,107 @@
+//! [`SyncProgress`]: how far a run is, and what it counts.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::action::Action;
+use super::outcome::{Status, Summary};
+use super::perform::Performed;
+use crate::client::CallCounts;
+use crate::transfer::Progress;
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SyncProgress {
+    /// Transfers that are known of.
+    pub transfers: u64,
+    /// Transfers that are over, well or not.
+    pub transfers_over: u64,
+    /// Bytes of the transfers that are known of.
+    pub total_bytes: u64,
+    /// Bytes that are over, also of files that are under way.
+    pub bytes: u64,
+    /// How often something had to be sent or fetched again.
+    pub retries: u64,
+    /// Paths that were looked at.
+    pub scanned: u64,
+    /// Whether the plan has come to its end, so that the totals will not grow.
+    pub is_scanned: bool,
+}
+
+/// What a run and those who look at it share.
+#[derive(Clone)]
+pub(super) struct Tally(Arc<Mutex<Counted>>);
+
+pub(super) struct Counted {
+    pub(super) summary: Summary,
+    pub(super) progress: SyncProgress,
+    under_way: Vec<(u64, Progress)>,
+    calls: Box<dyn Fn() -> CallCounts + Send>,
+}
+
+impl Tally {
+    pub(super) fn new(calls: impl Fn() -> CallCounts + Send + 'static) -> Self {
+        Self(Arc::new(Mutex::new(Counted {
+            summary: Summary::default(),
+            progress: SyncProgress::default(),
+            under_way: Vec::new(),
+            calls: Box::new(calls),
+        })))
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Counted> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn summary(&self) -> Summary {
+        let counted = self.lock();
+        Summary {
+            retries: counted.progress().retries,
+            calls: (counted.calls)(),
+            ..counted.summary
+        }
+    }
+
+    pub(super) fn progress(&self) -> SyncProgress {
+        self.lock().progress()
+    }
+
+    /// A transfer has begun.
+    pub(super) fn begun(&self, number: u64, progress: &Progress) {
+        self.lock().under_way.push((number, progress.clone()));
+    }
+
+    /// Adds up what a transfer has moved.
+    pub(super) fn ended(&self, number: u64, action: &Action, performed: &Performed) {
+        if !action.is_transfer() {
+            return;
+        }
+        let mut counted = self.lock();
+        let at = counted.under_way.iter().position(|(its, _)| *its == number);
+        if let Some(at) = at {
+            let now = counted.under_way.swap_remove(at).1.now();
+            counted.progress.retries += u64::from(now.retries);
+        }
+        if let Performed::Status(status) = performed {
+            counted.progress.transfers_over += 1;
+            if matches!(status, Status::Done) {
+                counted.progress.bytes += action.bytes();
+            } else {
+                counted.progress.total_bytes -= action.bytes();
+            }
+        }
+    }
+}
+
+impl Counted {
+    /// With what is under way.
+    fn progress(&self) -> SyncProgress {
+        let mut progress = self.progress;
+        for (_, transfer) in &self.under_way {
+            let now = transfer.now();
+            progress.bytes += now.bytes;
+            progress.retries += u64::from(now.retries);
+        }
+        progress
+    }
+}

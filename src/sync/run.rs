@@ -1,0 +1,391 @@
+//! [`SyncRun`]: a plan that is being executed.
+
+use std::collections::VecDeque;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+use futures_core::future::BoxFuture;
+use futures_core::stream::BoxStream;
+use futures_util::future::{Either, select};
+use futures_util::stream::{self, Fuse, FuturesUnordered};
+use futures_util::{FutureExt as _, StreamExt as _};
+
+use super::action::{Action, Scan};
+use super::outcome::{Outcome, Status, Summary, Withheld};
+use super::perform::{Performed, Performer};
+use super::policy::{Durability, Extras};
+use super::progress::{SyncProgress, Tally};
+use super::sides::Place;
+use super::spool::Spool;
+use crate::client::CallCounts;
+use crate::error::Error;
+use crate::transfer::Progress;
+
+/// A plan that is being executed: a stream of what happened to each line of it, in the order in which they are over. It
+/// makes progress only while it is polled.
+///
+/// Transfers go first, several at once. What is to be deleted or hidden waits in a temporary file until the plan has come
+/// to its end; then it is done, or [withheld](Withheld).
+///
+/// # Errors
+/// An error of the plan, as from a listing, or of the temporary file, is an item. Transfers that are under way are then
+/// finished; nothing is deleted or hidden.
+///
+/// # Cancellation
+/// Dropping it stops everything at once, as dropping each transfer does. A run that was stopped anywhere, or killed, can be
+/// repeated: the next one finds what is done, and resumes large files.
+#[must_use = "a run does nothing unless it is polled"]
+pub struct SyncRun {
+    outcomes: BoxStream<'static, Result<Outcome, Error>>,
+    tally: Tally,
+}
+
+impl SyncRun {
+    pub(super) fn new(
+        plan: impl Stream<Item = Result<Action, Error>> + Send + 'static,
+        performer: Performer,
+        calls: impl Fn() -> CallCounts + Send + 'static,
+    ) -> Self {
+        let tally = Tally::new(calls);
+        let run = Run {
+            plan: plan.boxed().fuse(),
+            performer,
+            under_way: FuturesUnordered::new(),
+            ready: VecDeque::new(),
+            removals: Spool::default(),
+            last: Spool::default(),
+            phase: Phase::Plan,
+            waiting: None,
+            scan: None,
+            has_failed: false,
+            tally: tally.clone(),
+            number: 0,
+        };
+        let outcomes = stream::unfold(run, |mut run| async move {
+            let outcome = run.next().await?;
+            Some((outcome, run))
+        });
+        Self {
+            outcomes: outcomes.boxed(),
+            tally,
+        }
+    }
+
+    /// What has happened so far, in numbers.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        self.tally.summary()
+    }
+
+    /// How far it is.
+    #[must_use]
+    pub fn progress(&self) -> SyncProgress {
+        self.tally.progress()
+    }
+
+    /// Runs to the end, and gives the numbers. What happened to single files is lost.
+    ///
+    /// # Errors
+    /// The first error that is about no single file.
+    pub async fn finish(mut self) -> Result<Summary, Error> {
+        let mut first = None;
+        while let Some(outcome) = self.outcomes.next().await {
+            first = first.or(outcome.err());
+        }
+        first.map_or_else(|| Ok(self.summary()), Err)
+    }
+}
+
+impl Stream for SyncRun {
+    type Item = Result<Outcome, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.outcomes.poll_next_unpin(cx)
+    }
+}
+
+impl std::fmt::Debug for SyncRun {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let summary = self.tally.lock().summary;
+        f.debug_struct("SyncRun")
+            .field("summary", &summary)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is being worked on, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Plan,
+    Removals,
+    /// Downloads for which something had to be removed.
+    Last,
+    Over,
+}
+
+type Spooled = stream::BoxStream<'static, io::Result<Action>>;
+
+struct Run {
+    plan: Fuse<BoxStream<'static, Result<Action, Error>>>,
+    performer: Performer,
+    under_way: FuturesUnordered<BoxFuture<'static, (u64, Action, Performed)>>,
+    ready: VecDeque<Result<Outcome, Error>>,
+    removals: Spool,
+    /// Downloads that come after the removals.
+    last: Spool,
+    phase: Phase,
+    /// What is read back of a spool, and why nothing of it is done.
+    waiting: Option<(Fuse<Spooled>, Option<Withheld>)>,
+    scan: Option<Scan>,
+    has_failed: bool,
+    tally: Tally,
+    number: u64,
+}
+
+/// What comes next.
+enum Event {
+    Action(Action),
+    Broken(Error),
+    Performed(u64, Action, Performed),
+    End,
+}
+
+impl Run {
+    async fn next(&mut self) -> Option<Result<Outcome, Error>> {
+        loop {
+            if let Some(outcome) = self.ready.pop_front() {
+                match &outcome {
+                    Ok(outcome) => self.tally.lock().summary.add(outcome),
+                    Err(_) => self.tally.lock().summary.is_broken_off = true,
+                }
+                return Some(outcome);
+            }
+            if self.phase == Phase::Over {
+                return None;
+            }
+            match self.event().await {
+                Event::Action(action) => self.take(action).await,
+                Event::Broken(error) => self.broken(error),
+                Event::Performed(number, action, performed) => {
+                    self.performed(number, action, performed).await;
+                }
+                Event::End => self.next_phase().await,
+            }
+        }
+    }
+
+    async fn event(&mut self) -> Event {
+        let is_full = self.under_way.len() >= self.performer.policy.concurrency;
+        let source: BoxFuture<'_, Option<Result<Action, Error>>> = match &mut self.waiting {
+            Some((spooled, _)) => spooled
+                .next()
+                .map(|action| action.map(|action| action.map_err(spool_failed)))
+                .boxed(),
+            None => self.plan.next().boxed(),
+        };
+        if is_full {
+            drop(source);
+            return performed(self.under_way.next().await);
+        }
+        if self.under_way.is_empty() {
+            return planned(source.await);
+        }
+        // In this order, so that a plan that is always ahead starves nobody.
+        match select(self.under_way.next(), source).await {
+            Either::Left((over, _)) => performed(over),
+            Either::Right((None, over)) => performed(over.await),
+            Either::Right((action, _)) => planned(action),
+        }
+    }
+
+    /// Takes up an action of the plan or of a spool.
+    async fn take(&mut self, action: Action) {
+        if self.phase == Phase::Plan {
+            self.tally.lock().progress.scanned += 1;
+            if let Action::End(scan) = action {
+                self.scan = Some(scan);
+                let mut tally = self.tally.lock();
+                tally.summary.scan = Some(scan);
+                tally.progress.is_scanned = true;
+                return;
+            }
+            if action.is_transfer() {
+                let mut tally = self.tally.lock();
+                tally.progress.transfers += 1;
+                tally.progress.total_bytes += action.bytes();
+            }
+            let is_for_later = matches!(
+                action,
+                Action::Download {
+                    after_removals: true,
+                    ..
+                }
+            );
+            if action.is_removal() || is_for_later {
+                let spool = match is_for_later {
+                    true => &mut self.last,
+                    false => &mut self.removals,
+                };
+                if let Err(error) = spool.push(&action).await {
+                    self.broken(spool_failed(error));
+                }
+                return;
+            }
+        }
+        let withheld = self.waiting.as_ref().and_then(|(_, withheld)| *withheld);
+        match action {
+            action if withheld.is_some_and(|_| action.is_removal() || action.is_transfer()) => {
+                if let Some(why) = withheld {
+                    self.over(action, Status::Withheld(why));
+                }
+            }
+            Action::Skip { .. } => self.over(action, Status::Skipped),
+            Action::Refuse { .. } => self.over(action, Status::Refused),
+            action => self.begin(action),
+        }
+    }
+
+    fn begin(&mut self, action: Action) {
+        self.number += 1;
+        let (number, progress) = (self.number, Progress::new());
+        if action.is_transfer() {
+            self.tally.begun(number, &progress);
+        }
+        let performer = self.performer.clone();
+        let is_last_chance = self.phase == Phase::Last;
+        self.under_way.push(Box::pin(async move {
+            let performed = performer.perform(&action, &progress, is_last_chance).await;
+            (number, action, performed)
+        }));
+    }
+
+    async fn performed(&mut self, number: u64, action: Action, performed: Performed) {
+        self.tally.ended(number, &action, &performed);
+        match performed {
+            Performed::Status(status) => {
+                // A removal that fails keeps no other from being done.
+                self.has_failed |= action.is_transfer() && matches!(status, Status::Failed(_));
+                self.over(action, status);
+            }
+            Performed::DirectoryInTheWay => {
+                let may_be_removed = self.performer.policy.extras == Extras::Delete;
+                if self.phase == Phase::Plan && may_be_removed {
+                    if let Err(error) = self.last.push(&action).await {
+                        self.broken(spool_failed(error));
+                    }
+                } else {
+                    self.over(action, Status::Changed);
+                }
+            }
+        }
+    }
+
+    fn over(&mut self, action: Action, status: Status) {
+        self.ready.push_back(Ok(Outcome { action, status }));
+    }
+
+    fn broken(&mut self, error: Error) {
+        self.scan = None;
+        self.has_failed = true;
+        self.ready.push_back(Err(error));
+    }
+
+    /// All of a phase is over.
+    async fn next_phase(&mut self) {
+        self.waiting = None;
+        let (phase, spool) = match self.phase {
+            Phase::Plan => (Phase::Removals, std::mem::take(&mut self.removals)),
+            Phase::Removals => (Phase::Last, std::mem::take(&mut self.last)),
+            Phase::Last | Phase::Over => {
+                self.phase = Phase::Over;
+                self.flush().await;
+                return;
+            }
+        };
+        if phase == Phase::Removals {
+            let withheld = self.judge(spool.len);
+            self.tally.lock().summary.withheld_because =
+                withheld.filter(|_| spool.len + self.last.len > 0);
+        }
+        self.phase = phase;
+        if spool.len == 0 {
+            return;
+        }
+        let withheld = self.tally.lock().summary.withheld_because;
+        match spool.actions().await {
+            Ok(actions) => self.waiting = Some((actions.boxed().fuse(), withheld)),
+            Err(error) => self.broken(spool_failed(error)),
+        }
+    }
+
+    /// Whether what is spooled may be done.
+    fn judge(&self, planned: u64) -> Option<Withheld> {
+        let Some(scan) = self.scan else {
+            return Some(Withheld::PlanIncomplete);
+        };
+        let policy = &self.performer.policy;
+        if !scan.is_complete {
+            Some(Withheld::ScanIncomplete)
+        } else if scan.source_files == 0 && !policy.allow_empty_source {
+            Some(Withheld::SourceEmpty)
+        } else if let Some(allowed) = policy.max_delete.filter(|most| planned > *most) {
+            Some(Withheld::TooMany { planned, allowed })
+        } else {
+            self.has_failed.then_some(Withheld::TransferFailed)
+        }
+    }
+
+    async fn flush(&mut self) {
+        let Place::Local(root) = &self.performer.sides.destination else {
+            return;
+        };
+        let has_downloads = self.tally.lock().summary.downloaded > 0;
+        if self.performer.policy.durability != Durability::AtEnd || !has_downloads {
+            return;
+        }
+        let root = root.clone();
+        if let Err(error) = blocking::unblock(move || flush_all(&root)).await {
+            let error = Error::destination("what was downloaded could not be flushed", error);
+            self.broken(error);
+        }
+    }
+}
+
+fn planned(action: Option<Result<Action, Error>>) -> Event {
+    match action {
+        Some(Ok(action)) => Event::Action(action),
+        Some(Err(error)) => Event::Broken(error),
+        None => Event::End,
+    }
+}
+
+fn performed(over: Option<(u64, Action, Performed)>) -> Event {
+    match over {
+        Some((number, action, performed)) => Event::Performed(number, action, performed),
+        None => Event::End,
+    }
+}
+
+fn spool_failed(error: io::Error) -> Error {
+    Error::destination("the temporary file for what is to be deleted failed", error)
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn flush_all(root: &std::path::Path) -> io::Result<()> {
+    let root = std::fs::File::open(root)?;
+    Ok(rustix::fs::syncfs(root)?)
+}
+
+#[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
+fn flush_all(_: &std::path::Path) -> io::Result<()> {
+    rustix::fs::sync();
+    Ok(())
+}
+
+/// Each file was flushed by itself.
+#[cfg(not(unix))]
+fn flush_all(_: &std::path::Path) -> io::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! [`Sides`]: from where to where.
+
+use std::path::PathBuf;
+
+use super::decide::Direction;
+use crate::bucket::BucketHandle;
+use crate::client::Client;
+use crate::error::Error;
+
+/// One side of a sync.
+#[derive(Debug, Clone)]
+pub(super) enum Place {
+    Local(PathBuf),
+    Bucket {
+        bucket: BucketHandle,
+        /// Empty, or ends in `/`.
+        prefix: String,
+    },
+}
+
+/// From where to where. One of them is a bucket.
+#[derive(Debug, Clone)]
+pub(super) struct Sides {
+    pub(super) source: Place,
+    pub(super) destination: Place,
+}
+
+impl Place {
+    pub(super) fn bucket(bucket: &BucketHandle, prefix: &str) -> Self {
+        let mut prefix = prefix.to_owned();
+        if !prefix.is_empty() && !prefix.ends_with('/') {
+            prefix.push('/');
+        }
+        Self::Bucket {
+            bucket: bucket.clone(),
+            prefix,
+        }
+    }
+}
+
+impl Sides {
+    pub(super) const fn direction(&self) -> Direction {
+        match (&self.source, &self.destination) {
+            (Place::Local(_), _) => Direction::Up,
+            (_, Place::Local(_)) => Direction::Down,
+            _ => Direction::Copy,
+        }
+    }
+
+    /// Two sides that lie within each other would never be equal.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        if let (
+            Place::Bucket { bucket, prefix },
+            Place::Bucket {
+                bucket: other,
+                prefix: below,
+            },
+        ) = (&self.source, &self.destination)
+            && bucket.id() == other.id()
+            && (prefix.starts_with(&**below) || below.starts_with(&**prefix))
+        {
+            return Err(Error::invalid(format!(
+                "{prefix:?} and {below:?} of one bucket overlap, so they can't be made equal"
+            )));
+        }
+        Ok(())
+    }
+
+    /// The client that pays for what is done.
+    pub(super) const fn client(&self) -> Option<&Client> {
+        match (&self.destination, &self.source) {
+            (Place::Bucket { bucket, .. }, _) | (_, Place::Bucket { bucket, .. }) => {
+                Some(bucket.client())
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,955 @@
+//! A local tree and a bucket made equal: each policy in each state, and what must never be deleted.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::Path;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use b2kit::api::{CreateBucket, DeleteFileVersion, ListFileNames};
+use b2kit::backend::emulator::{Emulator, ManualClock};
+use b2kit::sync::{
+    Action, Compare, Cost, Durability, Extras, Filter, Links, Newer, Outcome, Reason, Status,
+    Summary, SyncPolicy, Synchronizer, Withheld,
+};
+use b2kit::transfer::Source;
+use b2kit::types::{BucketName, BucketType, Timestamp};
+use b2kit::{BucketHandle, Client, ErrorKind, ManualTimer};
+use futures::{StreamExt as _, TryStreamExt as _};
+use tempfile::TempDir;
+
+use crate::uploading::{bucket, content, stored, unfinished, versions};
+use crate::{client, client_of};
+
+/// What a side has: each path with its content.
+pub(crate) type Tree = BTreeMap<String, Vec<u8>>;
+
+pub(crate) fn write(root: &Path, path: &str, content: &[u8], modified: i64) {
+    let path = root.join(path);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, content).unwrap();
+    let modified = Timestamp::from_millis(modified).to_system_time().unwrap();
+    File::options()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_modified(modified)
+        .unwrap();
+}
+
+pub(crate) fn local_tree(root: &Path) -> Tree {
+    fn read(directory: &Path, prefix: &str, tree: &mut Tree) {
+        for entry in fs::read_dir(directory).into_iter().flatten() {
+            let entry = entry.unwrap();
+            let path = format!("{prefix}{}", entry.file_name().to_str().unwrap());
+            match entry.file_type().unwrap() {
+                kind if kind.is_dir() => read(&entry.path(), &format!("{path}/"), tree),
+                kind if kind.is_file() => drop(tree.insert(path, fs::read(entry.path()).unwrap())),
+                _ => {}
+            }
+        }
+    }
+    let mut tree = Tree::new();
+    read(root, "", &mut tree);
+    tree
+}
+
+pub(crate) async fn remote_tree(bucket: &BucketHandle, prefix: &str) -> Tree {
+    let list = ListFileNames::new(bucket.id()).prefix(prefix);
+    let mut rows = bucket.client().paginate(list);
+    let mut tree = Tree::new();
+    while let Some(row) = rows.try_next().await.unwrap() {
+        let version = row.into_version().unwrap();
+        let path = version
+            .file_name
+            .as_str()
+            .strip_prefix(prefix)
+            .unwrap()
+            .to_owned();
+        tree.insert(path, stored(bucket.client(), &version.file_id).await);
+    }
+    tree
+}
+
+pub(crate) async fn put(bucket: &BucketHandle, name: &str, content: &[u8], modified: i64) {
+    let modified = Timestamp::from_millis(modified);
+    let source = Source::bytes(content.to_vec()).with_modified(modified);
+    bucket.upload(name, source).await.unwrap();
+}
+
+async fn planned(sync: &Synchronizer) -> Vec<Action> {
+    sync.plan().unwrap().try_collect().await.unwrap()
+}
+
+/// The lines of a plan but for its end, as they are printed.
+async fn printed(sync: &Synchronizer) -> Vec<String> {
+    let mut plan = planned(sync).await;
+    assert!(matches!(plan.pop(), Some(Action::End(_))));
+    plan.iter().map(ToString::to_string).collect()
+}
+
+async fn run(sync: &Synchronizer) -> (Vec<Outcome>, Summary) {
+    let mut run = sync.execute(sync.plan().unwrap());
+    let mut outcomes = Vec::new();
+    while let Some(outcome) = run.next().await {
+        outcomes.push(outcome.unwrap());
+    }
+    (outcomes, run.summary())
+}
+
+async fn complete(sync: &Synchronizer) -> Summary {
+    let (outcomes, summary) = run(sync).await;
+    assert!(summary.is_complete(), "{outcomes:?} {summary:?}");
+    summary
+}
+
+/// Runs what waits for the disk too, on threads that no timer knows: time is advanced only when these had a moment to
+/// themselves.
+pub(crate) fn run_with_disk<T>(timer: &ManualTimer, future: impl Future<Output = T>) -> T {
+    struct Unpark(std::thread::Thread, AtomicBool);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.1.store(true, Ordering::Release);
+            self.0.unpark();
+        }
+    }
+    let unpark = Arc::new(Unpark(std::thread::current(), AtomicBool::new(true)));
+    let waker = Waker::from(Arc::clone(&unpark));
+    let (mut future, mut idle) = (pin!(future), 0);
+    loop {
+        if unpark.1.swap(false, Ordering::AcqRel) {
+            idle = 0;
+            if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+                return output;
+            }
+            continue;
+        }
+        std::thread::park_timeout(Duration::from_millis(1));
+        if !unpark.1.load(Ordering::Acquire) {
+            idle += 1;
+            assert!(idle < 60_000, "nothing ever wakes it");
+            match idle {
+                // A request takes 10 ms.
+                ..8 => timer.advance(Duration::from_millis(10)),
+                _ => drop(timer.advance_to_next()),
+            }
+        }
+    }
+}
+
+/// A bucket, an empty directory, and time that stands still.
+pub(crate) fn scenario(test: impl AsyncFn(&BucketHandle, &Path)) {
+    let (b2, _emulator, timer) = client();
+    let root = tempfile::tempdir().unwrap();
+    run_with_disk(&timer, async {
+        test(&bucket(&b2).await, root.path()).await
+    });
+}
+
+/// A file by its size and modification time.
+type Dated = (usize, i64);
+
+/// A policy, what both sides have, and what is planned.
+type Row = (SyncPolicy, (Option<Dated>, Option<Dated>), &'static str);
+
+#[derive(Clone, Copy)]
+enum Way {
+    Up,
+    Down,
+    Copy,
+}
+
+/// What b2sdk's own tables say for each mode: the same for each direction.
+#[test]
+fn each_policy_does_in_each_state_what_the_table_says() {
+    let new = SyncPolicy::new;
+    // Each side: a size and a modification time.
+    let both = |source, destination| (Some(source), Some(destination));
+    let transfer = "transfer";
+    let table: Vec<Row> = vec![
+        (new(), (Some((1, 100)), None), transfer),
+        (new(), (None, Some((1, 100))), "skip Extra"),
+        (new(), both((1, 100), (1, 100)), "skip Same"),
+        (new(), both((1, 200), (1, 100)), transfer),
+        (new(), both((1, 100), (1, 200)), "refuse DestinationNewer"),
+        (
+            new().newer(Newer::Skip),
+            both((1, 100), (1, 200)),
+            "skip DestinationNewer",
+        ),
+        (
+            new().newer(Newer::Replace),
+            both((1, 100), (1, 200)),
+            transfer,
+        ),
+        (
+            new().tolerance(Duration::from_millis(10)),
+            both((1, 110), (1, 100)),
+            "skip Same",
+        ),
+        (
+            new().tolerance(Duration::from_millis(10)),
+            both((1, 100), (1, 110)),
+            "skip Same",
+        ),
+        (
+            new().tolerance(Duration::from_millis(10)),
+            both((1, 111), (1, 100)),
+            transfer,
+        ),
+        (new(), both((2, 100), (1, 100)), transfer),
+        (
+            new().compare(Compare::Existence),
+            both((2, 200), (1, 100)),
+            "skip Same",
+        ),
+        (
+            new().compare(Compare::Existence),
+            both((1, 100), (2, 200)),
+            "skip Same",
+        ),
+        (
+            new().compare(Compare::Existence),
+            (Some((1, 100)), None),
+            transfer,
+        ),
+        (
+            new().compare(Compare::Size),
+            both((1, 200), (1, 100)),
+            "skip Same",
+        ),
+        (
+            new().compare(Compare::Size),
+            both((1, 100), (1, 200)),
+            "skip Same",
+        ),
+        (
+            new().compare(Compare::Size),
+            both((2, 100), (1, 100)),
+            transfer,
+        ),
+        (
+            new().compare(Compare::Size),
+            both((1, 100), (2, 200)),
+            transfer,
+        ),
+        (
+            new().compare(Compare::Sha1),
+            both((1, 200), (1, 100)),
+            "skip SameSha1",
+        ),
+        (
+            new().compare(Compare::Sha1),
+            both((2, 200), (1, 100)),
+            transfer,
+        ),
+        (
+            new().compare(Compare::Sha1Always),
+            both((1, 100), (1, 100)),
+            "skip SameSha1",
+        ),
+        (
+            new().extras(Extras::Delete),
+            (None, Some((1, 100))),
+            "delete",
+        ),
+        (
+            new().extras(Extras::Delete),
+            both((1, 100), (1, 100)),
+            "skip Same",
+        ),
+        (
+            new().extras(Extras::Delete),
+            both((1, 200), (1, 100)),
+            transfer,
+        ),
+        (new().extras(Extras::Hide), (None, Some((1, 100))), "hide"),
+        (
+            new().extras(Extras::Hide),
+            both((1, 200), (1, 100)),
+            transfer,
+        ),
+        (
+            new().extras(Extras::KeepDays(2)),
+            (None, Some((1, 100))),
+            "hide",
+        ),
+        (
+            new().extras(Extras::KeepDays(2)),
+            both((1, 100), (1, 100)),
+            "skip Same",
+        ),
+    ];
+    for (row, (policy, (source, destination), expected)) in table.iter().enumerate() {
+        for way in [Way::Up, Way::Down, Way::Copy] {
+            scenario(async |bucket, root| {
+                let sides = [("source", source), ("destination", destination)];
+                for (at, (side, file)) in sides.into_iter().enumerate() {
+                    let Some((len, modified)) = *file else {
+                        continue;
+                    };
+                    match (way, at) {
+                        (Way::Up, 0) | (Way::Down, 1) => {
+                            write(root, "d/a", &vec![b'x'; len], modified)
+                        }
+                        _ => put(bucket, &format!("{side}/d/a"), &vec![b'x'; len], modified).await,
+                    }
+                }
+                let sync = match way {
+                    Way::Up => Synchronizer::up(root, bucket, "destination/"),
+                    Way::Down => Synchronizer::down(bucket, "source", root),
+                    Way::Copy => Synchronizer::copy(bucket, "source", bucket, "destination"),
+                };
+                let sync = sync.policy(policy.clone());
+                if let Err(error) = sync.plan() {
+                    // A local tree can hide nothing.
+                    assert!(
+                        matches!(way, Way::Down) && row >= FIRST_FOR_BUCKETS,
+                        "{error}"
+                    );
+                    return;
+                }
+                let mut plan = planned(&sync).await;
+                assert!(matches!(plan.pop(), Some(Action::End(_))));
+                let said: Vec<_> = plan
+                    .iter()
+                    .map(|action| match action {
+                        Action::Skip { reason, .. } => format!("skip {reason:?}"),
+                        Action::Refuse { reason, .. } => format!("refuse {reason:?}"),
+                        action if action.is_transfer() => transfer.to_owned(),
+                        Action::Hide { .. } => "hide".to_owned(),
+                        _ => "delete".to_owned(),
+                    })
+                    .collect();
+                // Between buckets equal SHA-1s are seen whatever the time is.
+                let expected = match (way, expected, source, destination) {
+                    (Way::Copy, _, Some((len, _)), Some((other, _)))
+                        if len == other
+                            && policy_compares_time(row)
+                            && *expected != "skip Same" =>
+                    {
+                        "skip SameSha1"
+                    }
+                    _ => expected,
+                };
+                assert_eq!(said, [expected], "row {row}");
+            });
+        }
+    }
+}
+
+/// From this row of the table on the destination has to be a bucket.
+const FIRST_FOR_BUCKETS: usize = 24;
+
+/// The rows of the table that compare modification times of equal sizes.
+fn policy_compares_time(row: usize) -> bool {
+    !(11..=20).contains(&row)
+}
+
+#[test]
+fn a_tree_goes_up_and_down_again_byte_for_byte_and_then_there_is_nothing_to_do() {
+    scenario(async |bucket, root| {
+        let up = root.join("up");
+        for (path, len) in [
+            ("a", 0),
+            ("a.txt", 1),
+            ("b/c/d", 450),
+            ("b/é", 30),
+            ("z", 99),
+        ] {
+            write(&up, path, &content(len), 1_700_000_000_123);
+        }
+        let sync = Synchronizer::up(&up, bucket, "backup");
+        let cost = sync.plan().unwrap();
+        let cost = cost.try_fold(Cost::default(), async |cost, action| Ok(cost.with(&action)));
+        let cost = cost.await.unwrap();
+        assert_eq!(
+            (cost.uploads, cost.uploaded_bytes, cost.calls.class_a),
+            (5, 580, 5)
+        );
+        let summary = complete(&sync).await;
+        assert_eq!((summary.uploaded, summary.bytes), (5, 580));
+        assert_eq!(remote_tree(bucket, "backup/").await, local_tree(&up));
+
+        for durability in [Durability::EachFile, Durability::AtEnd, Durability::None] {
+            let down = root.join(format!("down {durability:?}"));
+            let policy = SyncPolicy::new().durability(durability);
+            let sync = Synchronizer::down(bucket, "backup/", &down).policy(policy);
+            assert_eq!(complete(&sync).await.downloaded, 5);
+            assert_eq!(local_tree(&down), local_tree(&up));
+            let (outcomes, summary) = run(&sync).await;
+            assert_eq!((summary.skipped, outcomes.len()), (5, 5));
+        }
+        let again = complete(&sync.policy(SyncPolicy::new().compare(Compare::Sha1Always))).await;
+        assert_eq!((again.uploaded, again.skipped), (0, 5));
+    });
+}
+
+#[test]
+fn a_file_whose_uploader_stored_no_time_is_the_same_after_its_download() {
+    scenario(async |bucket, root| {
+        bucket.upload("f", "bytes").await.unwrap();
+        let down = Synchronizer::down(bucket, "", root);
+        assert_eq!(complete(&down).await.downloaded, 1);
+        assert_eq!(complete(&down).await.skipped, 1);
+        let up = Synchronizer::up(root, bucket, "");
+        assert_eq!(complete(&up).await.skipped, 1);
+    });
+}
+
+#[test]
+fn extras_in_a_bucket_are_kept_hidden_or_deleted_in_all_their_versions() {
+    for (extras, visible, left) in [
+        (Extras::Keep, 3, 4),
+        (Extras::Hide, 1, 4),
+        (Extras::Delete, 1, 1),
+    ] {
+        scenario(async |bucket, root| {
+            write(root, "a", b"a", 100);
+            put(bucket, "p/a", b"a", 100).await;
+            put(bucket, "p/b", b"old", 100).await;
+            put(bucket, "p/b", b"b", 200).await;
+            put(bucket, "p/c/d", b"d", 100).await;
+            put(bucket, "other", b"not of this sync", 100).await;
+            let policy = SyncPolicy::new().extras(extras);
+            let sync = Synchronizer::up(root, bucket, "p/").policy(policy);
+            complete(&sync).await;
+            assert_eq!(remote_tree(bucket, "p/").await.len(), visible, "{extras:?}");
+            assert_eq!(versions(bucket).await.len(), left + 1, "{extras:?}");
+            // And again there is nothing to do.
+            let (outcomes, _) = run(&sync).await;
+            let skipped = |it: &Outcome| matches!(it.status, Status::Skipped);
+            assert!(outcomes.iter().all(skipped), "{outcomes:?}");
+        });
+    }
+}
+
+#[test]
+fn old_versions_go_when_nobody_could_see_them_for_the_days_that_are_kept() {
+    const DAY: u64 = 86_400_000;
+    let start = 1_700_000_000_000;
+    let clock = ManualClock::at(start);
+    let emulator = Emulator::builder().clock(clock.clone()).build();
+    let timer = ManualTimer::new();
+    let b2 = client_of(&emulator, &timer);
+    let root = tempfile::tempdir().unwrap();
+    run_with_disk(&timer, async {
+        let bucket = bucket(&b2).await;
+        // 25, 15 and 5 days before the sync.
+        for (at, content) in [(0, "25"), (10, "15"), (20, "5")] {
+            clock.set(start + at as u64 * DAY);
+            put(&bucket, "kept", content.as_bytes(), at).await;
+            put(&bucket, "extra", content.as_bytes(), at).await;
+        }
+        write(root.path(), "kept", b"5", 20);
+        clock.set(start + 25 * DAY);
+        let policy = SyncPolicy::new().extras(Extras::KeepDays(10));
+        let sync = Synchronizer::up(root.path(), &bucket, "").policy(policy);
+        complete(&sync).await;
+        let left = async |name: &str| {
+            let versions = versions(&bucket).await;
+            versions.iter().filter(|it| it.file_name == *name).count()
+        };
+        assert_eq!((left("kept").await, left("extra").await), (2, 2));
+        assert_eq!(remote_tree(&bucket, "").await.len(), 1);
+        // The hide marker is 5 days old now, and after 11 nothing needs it any more.
+        clock.set(start + 30 * DAY);
+        complete(&sync).await;
+        assert_eq!((left("kept").await, left("extra").await), (2, 2));
+        clock.set(start + 36 * DAY);
+        complete(&sync).await;
+        assert_eq!((left("kept").await, left("extra").await), (1, 0));
+        assert_eq!(remote_tree(&bucket, "").await, local_tree(root.path()));
+    });
+}
+
+#[test]
+fn an_empty_source_deletes_nothing_unless_it_may() {
+    scenario(async |bucket, root| {
+        put(bucket, "a", b"a", 100).await;
+        put(bucket, "b", b"b", 100).await;
+        let policy = SyncPolicy::new().extras(Extras::Delete);
+        let sync = Synchronizer::up(root, bucket, "").policy(policy.clone());
+        let (outcomes, summary) = run(&sync).await;
+        assert_eq!(summary.withheld_because, Some(Withheld::SourceEmpty));
+        assert!(
+            !summary.is_complete() && summary.withheld == 2,
+            "{outcomes:?}"
+        );
+        assert_eq!(versions(bucket).await.len(), 2);
+        complete(&sync.policy(policy.allow_empty_source(true))).await;
+        assert_eq!(versions(bucket).await.len(), 0);
+    });
+}
+
+#[test]
+fn more_deletions_than_allowed_are_none() {
+    scenario(async |bucket, root| {
+        write(root, "a", b"a", 100);
+        for name in ["b", "c", "d"] {
+            put(bucket, name, b"x", 100).await;
+        }
+        let policy = SyncPolicy::new().extras(Extras::Delete);
+        let sync = Synchronizer::up(root, bucket, "");
+        let (_, summary) = run(&sync.clone().policy(policy.clone().max_delete(2))).await;
+        let too_many = Withheld::TooMany {
+            planned: 3,
+            allowed: 2,
+        };
+        assert_eq!(summary.withheld_because, Some(too_many));
+        assert_eq!((summary.uploaded, summary.withheld), (1, 3));
+        assert_eq!(versions(bucket).await.len(), 4);
+        assert_eq!(
+            complete(&sync.policy(policy.max_delete(3))).await.deleted,
+            3
+        );
+    });
+}
+
+#[test]
+fn a_missing_source_directory_deletes_nothing_and_is_told() {
+    scenario(async |bucket, root| {
+        put(bucket, "a", b"a", 100).await;
+        let policy = SyncPolicy::new()
+            .extras(Extras::Delete)
+            .allow_empty_source(true);
+        let missing = root.join("missing");
+        let sync = Synchronizer::up(&missing, bucket, "").policy(policy);
+        let (outcomes, summary) = run(&sync).await;
+        assert_eq!((summary.refused, summary.deleted), (1, 0), "{outcomes:?}");
+        assert_eq!(versions(bucket).await.len(), 1);
+    });
+}
+
+#[test]
+fn a_plan_without_its_end_deletes_nothing() {
+    scenario(async |bucket, root| {
+        write(root, "a", b"a", 100);
+        put(bucket, "b", b"b", 100).await;
+        let policy = SyncPolicy::new().extras(Extras::Delete);
+        let sync = Synchronizer::up(root, bucket, "").policy(policy);
+        let mut run = sync.execute(sync.plan().unwrap().take(2));
+        while run.try_next().await.unwrap().is_some() {}
+        let summary = run.summary();
+        assert_eq!(summary.withheld_because, Some(Withheld::PlanIncomplete));
+        assert_eq!((summary.uploaded, summary.deleted), (1, 0));
+        assert_eq!(versions(bucket).await.len(), 2);
+    });
+}
+
+#[test]
+fn a_plan_that_was_written_down_does_later_what_it_says() {
+    scenario(async |bucket, root| {
+        write(root, "a", b"a", 100);
+        write(root, "new", b"new", 100);
+        put(bucket, "a", b"older", 50).await;
+        put(bucket, "b", b"b", 100).await;
+        let policy = SyncPolicy::new().extras(Extras::Delete);
+        let sync = Synchronizer::up(root, bucket, "").policy(policy);
+        let plan = planned(&sync).await;
+        let lines: Vec<_> = plan
+            .iter()
+            .map(|it| serde_json::to_string(it).unwrap())
+            .collect();
+        let read: Vec<Action> = lines
+            .iter()
+            .map(|it| serde_json::from_str(it).unwrap())
+            .collect();
+        assert_eq!(read, plan);
+        let summary = sync.execute(futures::stream::iter(read.into_iter().map(Ok)));
+        assert!(summary.finish().await.unwrap().is_complete());
+        assert_eq!(remote_tree(bucket, "").await, local_tree(root));
+    });
+}
+
+#[test]
+fn what_changed_at_the_destination_since_the_plan_is_neither_replaced_nor_deleted() {
+    scenario(async |bucket, root| {
+        write(root, "replaced", b"new", 200);
+        put(bucket, "replaced", b"old", 100).await;
+        put(bucket, "extra", b"old", 100).await;
+        for extras in [Extras::Hide, Extras::Delete] {
+            let policy = SyncPolicy::new().extras(extras);
+            let sync = Synchronizer::up(root, bucket, "").policy(policy);
+            let plan = planned(&sync).await;
+            put(bucket, "replaced", b"another writer's", 300).await;
+            put(bucket, "extra", b"another writer's", 300).await;
+            let run = sync.execute(futures::stream::iter(plan.into_iter().map(Ok)));
+            let summary = run.finish().await.unwrap();
+            let (changed, done) = (
+                summary.changed,
+                summary.uploaded + summary.deleted + summary.hidden,
+            );
+            match extras {
+                // In the second round the plan already refuses what is newer.
+                Extras::Hide => assert_eq!((changed, done), (2, 0)),
+                _ => assert_eq!((changed, summary.refused, done), (1, 1, 0)),
+            }
+            let tree = remote_tree(bucket, "").await;
+            assert!(tree.values().all(|content| content == b"another writer's"));
+        }
+    });
+}
+
+#[test]
+fn what_changed_locally_since_the_plan_is_neither_replaced_nor_deleted() {
+    scenario(async |bucket, root| {
+        put(bucket, "replaced", b"new", 200).await;
+        put(bucket, "fresh", b"new", 200).await;
+        write(root, "replaced", b"old", 100);
+        write(root, "extra", b"old", 100);
+        let policy = SyncPolicy::new().extras(Extras::Delete);
+        let sync = Synchronizer::down(bucket, "", root).policy(policy);
+        let plan = planned(&sync).await;
+        for path in ["replaced", "extra", "fresh"] {
+            write(root, path, b"somebody's work", 150);
+        }
+        let run = sync.execute(futures::stream::iter(plan.into_iter().map(Ok)));
+        let summary = run.finish().await.unwrap();
+        assert_eq!(
+            (summary.changed, summary.downloaded, summary.deleted),
+            (3, 0, 0)
+        );
+        assert!(
+            local_tree(root)
+                .values()
+                .all(|content| content == b"somebody's work")
+        );
+        assert_eq!(
+            fs::read_dir(root).unwrap().count(),
+            3,
+            "nothing is left beside them"
+        );
+    });
+}
+
+#[test]
+fn what_the_filter_does_not_see_is_left_alone_on_both_sides() {
+    scenario(async |bucket, root| {
+        for path in [
+            "2026/a.jpg",
+            "2026/a.txt",
+            "2026/.cache/b.jpg",
+            "2025/c.jpg",
+        ] {
+            write(root, path, b"x", 100);
+        }
+        for name in [
+            "2026/extra.jpg",
+            "2026/extra.txt",
+            "2026/.cache/extra.jpg",
+            "2025/extra.jpg",
+        ] {
+            put(bucket, name, b"x", 100).await;
+        }
+        let filter = Filter::new()
+            .include("2026/**/*.jpg")
+            .unwrap()
+            .exclude("**/.cache")
+            .unwrap();
+        let policy = SyncPolicy::new().extras(Extras::Delete).filter(filter);
+        let sync = Synchronizer::up(root, bucket, "").policy(policy);
+        let lines = printed(&sync).await;
+        assert_eq!(
+            lines,
+            ["upload 2026/a.jpg (1 bytes)", "delete 2026/extra.jpg"]
+        );
+        complete(&sync).await;
+        let left: Vec<_> = remote_tree(bucket, "").await.into_keys().collect();
+        let expected = [
+            "2025/extra.jpg",
+            "2026/.cache/extra.jpg",
+            "2026/a.jpg",
+            "2026/extra.txt",
+        ];
+        assert_eq!(left, expected);
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn symbolic_links_are_skipped_refused_or_followed_and_what_was_below_them_stays() {
+    use std::os::unix::fs::symlink;
+    scenario(async |bucket, root| {
+        write(root, "real/x", b"x", 100);
+        symlink("real", root.join("link")).unwrap();
+        symlink("../real", root.join("real/loop")).unwrap();
+        put(bucket, "link/y", b"y", 100).await;
+        let sync = |links| {
+            let policy = SyncPolicy::new().extras(Extras::Delete).links(links);
+            Synchronizer::up(root, bucket, "").policy(policy)
+        };
+        let (link, below) = (
+            "it is a symbolic link",
+            "it is below something that is skipped",
+        );
+        let upload = "upload real/x (1 bytes)".to_owned();
+        for (links, verb) in [(Links::Skip, "skip"), (Links::Refuse, "refuse")] {
+            let lines = [
+                format!("{verb} link: {link}"),
+                format!("skip link/y: {below}"),
+                format!("{verb} real/loop: {link}"),
+                upload.clone(),
+            ];
+            assert_eq!(printed(&sync(links)).await, lines);
+        }
+        let a_loop = "it is a symbolic link to a directory that contains it";
+        let lines = printed(&sync(Links::Follow)).await;
+        assert!(
+            lines.contains(&"upload link/x (1 bytes)".to_owned()),
+            "{lines:?}"
+        );
+        assert!(lines.contains(&"delete link/y".to_owned()), "{lines:?}");
+        assert!(
+            lines.contains(&format!("skip real/loop/: {a_loop}")),
+            "{lines:?}"
+        );
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn a_download_follows_no_link_and_replaces_none() {
+    use std::os::unix::fs::symlink;
+    scenario(async |bucket, root| {
+        let (elsewhere, root) = (root.join("elsewhere"), root.join("root"));
+        write(&elsewhere, "x", b"private", 100);
+        fs::create_dir(&root).unwrap();
+        symlink(&elsewhere, root.join("d")).unwrap();
+        symlink(elsewhere.join("x"), root.join("f")).unwrap();
+        for name in ["d/x", "d/y", "f"] {
+            put(bucket, name, b"new", 200).await;
+        }
+        for links in [Links::Skip, Links::Follow] {
+            let policy = SyncPolicy::new().extras(Extras::Delete).links(links);
+            let sync = Synchronizer::down(bucket, "", &root).policy(policy);
+            let (outcomes, summary) = run(&sync).await;
+            assert_eq!(
+                (summary.refused, summary.downloaded),
+                (3, 0),
+                "{outcomes:?}"
+            );
+            assert_eq!(
+                local_tree(&elsewhere),
+                Tree::from([("x".to_owned(), b"private".to_vec())])
+            );
+        }
+    });
+}
+
+#[test]
+fn names_that_one_side_can_not_have_are_refused_or_left_alone() {
+    scenario(async |bucket, root| {
+        for name in ["../x", "a//b", "ok", "dir/", ".b2kit-create/stage"] {
+            let content: &[u8] = if name == "dir/" { b"" } else { b"x" };
+            put(bucket, name, content, 100).await;
+        }
+        let sync = Synchronizer::down(bucket, "", root);
+        let plan = planned(&sync).await;
+        let refused = plan.iter().filter(|it| {
+            matches!(
+                it,
+                Action::Refuse {
+                    reason: Reason::NotAPath(_),
+                    ..
+                }
+            )
+        });
+        assert_eq!(refused.count(), 2, "{plan:?}");
+        assert!(
+            plan.iter().all(|it| !it.path().starts_with(".b2kit")),
+            "{plan:?}"
+        );
+        let (_, summary) = run(&sync).await;
+        assert_eq!(
+            (summary.downloaded, summary.refused, summary.skipped),
+            (1, 2, 1)
+        );
+        // No tree could ever have had them, so they are not missing in this one.
+        let policy = SyncPolicy::new().extras(Extras::Delete);
+        let up = Synchronizer::up(root, bucket, "").policy(policy);
+        assert_eq!(complete(&up).await.deleted, 0);
+        assert_eq!(versions(bucket).await.len(), 5);
+    });
+}
+
+#[test]
+fn names_that_a_file_system_would_take_for_one_are_refused_where_that_matters() {
+    scenario(async |bucket, root| {
+        for name in ["A/x", "a/y", "b", "B", "\u{e9}", "e\u{301}"] {
+            put(bucket, name, b"x", 100).await;
+        }
+        for (refuse, refused) in [(false, 0), (true, 3)] {
+            let policy = SyncPolicy::new().refuse_collisions(refuse);
+            let plan = planned(&Synchronizer::down(bucket, "", root).policy(policy)).await;
+            let collisions = plan.iter().filter(|it| {
+                matches!(
+                    it,
+                    Action::Refuse {
+                        reason: Reason::Collision(_),
+                        ..
+                    }
+                )
+            });
+            assert_eq!(collisions.count(), refused, "{plan:?}");
+        }
+    });
+}
+
+#[test]
+fn a_file_and_a_directory_of_one_name_take_each_others_place_in_one_run() {
+    scenario(async |bucket, root| {
+        let sync =
+            |extras| Synchronizer::down(bucket, "", root).policy(SyncPolicy::new().extras(extras));
+        write(root, "a", b"a file", 100);
+        write(root, "d/e/f", b"in a directory", 100);
+        put(bucket, "a/b", b"in a directory", 100).await;
+        put(bucket, "d", b"a file", 100).await;
+        let (outcomes, summary) = run(&sync(Extras::Keep)).await;
+        assert_eq!((summary.refused, summary.changed), (1, 1), "{outcomes:?}");
+        assert_eq!(local_tree(root).len(), 2);
+        complete(&sync(Extras::Delete)).await;
+        assert_eq!(local_tree(root), remote_tree(bucket, "").await);
+    });
+}
+
+#[test]
+fn a_name_that_is_both_a_file_and_a_directory_in_the_bucket_is_refused_below() {
+    scenario(async |bucket, root| {
+        for name in ["a", "a.txt", "a/b", "a/b/c"] {
+            put(bucket, name, name.as_bytes(), 100).await;
+        }
+        let (outcomes, summary) = run(&Synchronizer::down(bucket, "", root)).await;
+        assert_eq!(
+            (summary.downloaded, summary.refused),
+            (2, 2),
+            "{outcomes:?}"
+        );
+    });
+}
+
+#[test]
+fn policies_that_only_a_bucket_knows_and_sides_that_overlap_are_invalid() {
+    scenario(async |bucket, root| {
+        for extras in [Extras::Hide, Extras::KeepDays(1)] {
+            let sync = Synchronizer::down(bucket, "", root);
+            let error = sync
+                .policy(SyncPolicy::new().extras(extras))
+                .plan()
+                .unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Invalid);
+        }
+        for (source, destination) in [("", "a"), ("a/", "a/b"), ("a", "a")] {
+            let sync = Synchronizer::copy(bucket, source, bucket, destination);
+            assert_eq!(sync.plan().unwrap_err().kind(), ErrorKind::Invalid);
+        }
+        assert!(Synchronizer::copy(bucket, "a", bucket, "ab").plan().is_ok());
+    });
+}
+
+#[test]
+fn a_copy_between_buckets_moves_no_bytes_and_is_the_same_afterwards() {
+    scenario(async |source, _| {
+        let b2 = source.client();
+        let name = BucketName::new("holiday-copies").unwrap();
+        let create = CreateBucket::new(name.clone(), BucketType::AllPrivate);
+        let id = b2.call(create).await.unwrap().bucket_id;
+        let destination = BucketHandle::new(b2.clone(), id, name);
+        put(source, "a", b"a", 100).await;
+        source.upload("no/time", "x").await.unwrap();
+        source
+            .upload("large", Source::bytes(content(350)))
+            .await
+            .unwrap();
+        let sync = Synchronizer::copy(source, "", &destination, "");
+        let before = b2.call_counts();
+        assert_eq!(complete(&sync).await.copied, 3);
+        assert_eq!(b2.call_counts().since(before).class_b, 0);
+        assert_eq!(
+            remote_tree(&destination, "").await,
+            remote_tree(source, "").await
+        );
+        assert_eq!(complete(&sync).await.skipped, 3);
+    });
+}
+
+#[test]
+fn a_listing_that_fails_ends_the_plan_and_deletes_nothing() {
+    let (b2, emulator, timer) = client();
+    let root: TempDir = tempfile::tempdir().unwrap();
+    run_with_disk(&timer, async {
+        let bucket = bucket(&b2).await;
+        for number in 0..1_500 {
+            put(&bucket, &format!("f{number:04}"), b"x", 100).await;
+        }
+        write(root.path(), "f0000", b"x", 100);
+        write(root.path(), "extra", b"x", 100);
+        // The second page is refused.
+        let pages = AtomicUsize::new(0);
+        let broken = crate::wired(&emulator, &timer, move |request| {
+            let is_page = crate::call_of(request) == "b2_list_file_names";
+            let second = is_page && pages.fetch_add(1, Ordering::Relaxed) == 1;
+            second.then(|| Ok(crate::http_refusal(400, "bad_request")))
+        });
+        let broken: Client = broken.build().unwrap();
+        let bucket = BucketHandle::new(broken, bucket.id().clone(), bucket.name().clone());
+        let policy = SyncPolicy::new().extras(Extras::Delete);
+        let sync = Synchronizer::down(&bucket, "", root.path()).policy(policy);
+        let mut run = sync.execute(sync.plan().unwrap());
+        let mut errors = 0;
+        while let Some(outcome) = run.next().await {
+            errors += usize::from(outcome.is_err());
+        }
+        let summary = run.summary();
+        assert_eq!(
+            (errors, summary.deleted, summary.withheld),
+            (1, 0, 1),
+            "{summary:?}"
+        );
+        assert!(summary.is_broken_off && !summary.is_complete());
+        assert!(root.path().join("extra").exists());
+        assert!(
+            summary.downloaded > 900,
+            "what was planned is transferred: {summary:?}"
+        );
+    });
+}
+
+#[test]
+fn a_transfer_that_fails_withholds_what_would_be_deleted() {
+    scenario(async |bucket, root| {
+        put(bucket, "moved", b"x", 100).await;
+        write(root, "a", b"x", 100);
+        let policy = SyncPolicy::new().extras(Extras::Delete);
+        let sync = Synchronizer::up(root, bucket, "").policy(policy);
+        let plan = planned(&sync).await;
+        fs::remove_file(root.join("a")).unwrap();
+        let run = sync.execute(futures::stream::iter(plan.into_iter().map(Ok)));
+        let summary = run.finish().await.unwrap();
+        assert_eq!((summary.failed, summary.withheld), (1, 1));
+        assert_eq!(summary.withheld_because, Some(Withheld::TransferFailed));
+        assert_eq!(versions(bucket).await.len(), 1);
+        assert!(unfinished(bucket).await.is_empty());
+    });
+}
+
+#[test]
+fn versions_that_are_gone_already_are_no_failure() {
+    scenario(async |bucket, root| {
+        write(root, "a", b"x", 100);
+        put(bucket, "b", b"1", 100).await;
+        let gone = versions(bucket).await.remove(0);
+        put(bucket, "b", b"2", 100).await;
+        let policy = SyncPolicy::new().extras(Extras::Delete);
+        let sync = Synchronizer::up(root, bucket, "").policy(policy);
+        let plan = planned(&sync).await;
+        let delete = DeleteFileVersion::new(gone.file_name.as_str(), &gone.file_id);
+        bucket.client().call(delete).await.unwrap();
+        let run = sync.execute(futures::stream::iter(plan.into_iter().map(Ok)));
+        assert!(run.finish().await.unwrap().is_complete());
+        assert_eq!(remote_tree(bucket, "").await, local_tree(root));
+    });
+}
