@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::error::ErrorKind;
 use crate::transfer::bucket::BucketHandle;
 use crate::transfer::{Create, CreateSlot, Source, discard_abandoned};
-use crate::types::FileName;
+use crate::types::{FileName, FileVersion};
 
 impl BucketHandle {
     /// Creates a file if there is none of this name: what is also called put-if-absent.
@@ -23,6 +23,21 @@ impl BucketHandle {
         N::Error: Into<Error>,
     {
         Create::new(self.clone(), name, source, slot)
+    }
+
+    /// Copies a version within B2 if there is no file of this name in this bucket: a
+    /// [`create`](Self::create) of bytes that B2 has already, with their content type and file
+    /// info. The version may be in any bucket of the account.
+    ///
+    /// The stage is a copy: one more `b2_copy_file`, of class C, instead of an upload. The settings
+    /// for parts have no effect.
+    #[doc(alias = "copy_if_not_exists")]
+    pub fn create_copy<N>(&self, version: &FileVersion, name: N, slot: &CreateSlot) -> Create
+    where
+        N: TryInto<FileName>,
+        N::Error: Into<Error>,
+    {
+        Create::copy_of(self.clone(), version, name, slot)
     }
 
     /// Deletes the stages in this bucket that are older than `minimum_age`, by B2's clock, counted

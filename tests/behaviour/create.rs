@@ -521,3 +521,73 @@ fn a_created_file_can_be_deleted_and_created_again() {
         assert_eq!(all(&bucket).await, []);
     });
 }
+
+#[test]
+fn of_many_copies_to_one_name_over_a_network_that_fails_one_is_made_and_the_sources_stay() {
+    for_seeds(0..6, |seed| {
+        let (_, chaos) = Chaos::seeded(seed, 6);
+        chaos.timer.run(async {
+            let calm = client_of(&chaos.emulator, &chaos.timer);
+            let (bucket, slot) = (bucket(&calm).await, coordination(&calm).await);
+            let info = FileInfo::new().with("table", "sales").unwrap();
+            let mut sources = Vec::new();
+            for writer in 0..4 {
+                let upload = bucket.upload(format!("staged/{writer}"), bytes(writer, 0));
+                let upload = upload.file_info(info.clone());
+                sources.push(upload.await.unwrap().file);
+            }
+            let copies = sources.iter().enumerate().map(|(writer, source)| {
+                let b2 = chaos.client(seed * 100 + writer as u64);
+                let (bucket, slot) = (through(&b2, &bucket), CreateSlot::new(through(&b2, &slot)));
+                async move { bucket.create_copy(source, "table", &slot).await }
+            });
+            let outcomes = join_all(copies).await;
+            let winners: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.as_ref().ok()).collect();
+            assert!(winners.len() <= 1, "seed {seed}: {winners:?}");
+            let files = files(&bucket).await;
+            let there = &files["table"][0];
+            let bytes_there = stored(&calm, &there.file_id).await;
+            for (writer, outcome) in outcomes.iter().enumerate() {
+                match outcome {
+                    Ok(created) => {
+                        assert_eq!((&created.file, &bytes_there[..]), (there, &bytes(writer, 0)[..]));
+                        assert_eq!(created.file.file_info.get("table"), Some("sales"));
+                        assert_eq!(created.file.content_type, sources[writer].content_type);
+                    }
+                    Err(error) if error.may_have_taken_effect() => {}
+                    Err(error) => assert_ne!(bytes_there, bytes(writer, 0), "seed {seed}: {error:?}"),
+                }
+            }
+            for source in &sources {
+                assert!(files.contains_key(source.file_name.as_str()), "seed {seed}");
+            }
+        });
+    });
+}
+
+#[test]
+fn a_copy_can_be_copied_again_and_one_of_too_many_bytes_or_notes_is_refused_before_anything_is_sent() {
+    let (b2, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let (bucket, slot) = (bucket(&b2).await, CreateSlot::new(coordination(&b2).await));
+        let first = bucket.create("first", "x", &slot).await.unwrap().file;
+        let second = bucket.create_copy(&first, "second", &slot).await.unwrap().file;
+        assert_ne!(
+            second.file_info.get("b2kit-create-nonce"),
+            first.file_info.get("b2kit-create-nonce")
+        );
+        let error = bucket.create_copy(&first, "second", &slot).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict);
+        assert_eq!(stages(&bucket).await.len(), 0);
+        let mut large = first.clone();
+        large.content_length = 5_000_000_001;
+        let mut noted = first.clone();
+        noted.file_info = FileInfo::unchecked((0..10).map(|key| (format!("k{key}"), "v")));
+        chaos.forget();
+        for version in [large, noted] {
+            let error = bucket.create_copy(&version, "third", &slot).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Invalid);
+        }
+        assert_eq!(chaos.tally().0, 0);
+    });
+}

@@ -1,8 +1,10 @@
 //! [`Create`]: what a caller says of a file to be created.
 
 use super::slot::CreateSlot;
+use super::stage::NONCE;
 #[cfg(doc)]
 use super::stage::{CREATE_STAGES, is_create_stage};
+use crate::api::UPLOAD_ID;
 use crate::error::Error;
 #[cfg(doc)]
 use crate::error::ErrorKind;
@@ -109,8 +111,15 @@ pub struct Create {
     pub(super) bucket: BucketHandle,
     pub(super) slot: CreateSlot,
     pub(super) name: Result<FileName, Error>,
-    pub(super) source: Source,
+    pub(super) origin: Origin,
     pub(super) settings: CreateSettings,
+}
+
+/// What a stage is made of.
+#[derive(Debug)]
+pub(super) enum Origin {
+    Source(Source),
+    Version(Box<FileVersion>),
 }
 
 #[derive(Debug, Clone, Default)]
@@ -144,8 +153,33 @@ impl Create {
             bucket,
             slot: slot.clone(),
             name: name.try_into().map_err(Into::into),
-            source: source.into(),
+            origin: Origin::Source(source.into()),
             settings: CreateSettings::default(),
+        }
+    }
+
+    pub(crate) fn copy_of<N>(
+        bucket: BucketHandle,
+        version: &FileVersion,
+        name: N,
+        slot: &CreateSlot,
+    ) -> Self
+    where
+        N: TryInto<FileName>,
+        N::Error: Into<Error>,
+    {
+        let info = version.file_info.iter();
+        let info = info.filter(|(key, _)| ![UPLOAD_ID, NONCE].contains(key));
+        Self {
+            bucket,
+            slot: slot.clone(),
+            name: name.try_into().map_err(Into::into),
+            origin: Origin::Version(Box::new(version.clone())),
+            settings: CreateSettings {
+                content_type: version.content_type.clone().unwrap_or_default(),
+                file_info: FileInfo::unchecked(info),
+                ..CreateSettings::default()
+            },
         }
     }
 }

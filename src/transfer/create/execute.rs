@@ -7,7 +7,7 @@ use std::hash::BuildHasher as _;
 
 use futures_core::future::BoxFuture;
 
-use super::builder::{Create, CreateSettings, Created};
+use super::builder::{Create, CreateSettings, Created, Origin};
 use super::driver::{discard_unclaimed, fetch_bucket, run, without_conflict};
 use super::protocol::{Intent, Outcome};
 use super::slot::CreateSlot;
@@ -18,7 +18,9 @@ use crate::error::{Error, ErrorKind};
 use crate::transfer::bucket::BucketHandle;
 use crate::transfer::large_file::MAX_PART;
 use crate::transfer::source::{Opened, Source};
-use crate::types::{Capability, FileInfo, FileInfoLimit, FileName, LARGE_FILE_SHA1, Restricted};
+use crate::types::{
+    Capability, FileInfo, FileInfoLimit, FileName, FileVersion, LARGE_FILE_SHA1, Restricted,
+};
 
 /// How many stages one create uploads at most, if each is discarded before it is used.
 const MAX_STAGES: u32 = 3;
@@ -36,13 +38,28 @@ impl Create {
         client.check_open()?;
         let nonce = new_nonce(&client);
         check_name(name, &self.settings.file_info, &nonce)?;
+        let source = match self.origin {
+            Origin::Source(source) => source,
+            Origin::Version(version) => {
+                check_len(Some(version.content_length))?;
+                check_keys(&self.bucket, &self.slot).await?;
+                check_retention(&self.bucket).await?;
+                let job = Job {
+                    bucket: self.bucket,
+                    slot: self.slot,
+                    name,
+                    settings: self.settings,
+                };
+                return job.copy(&version, nonce).await;
+            }
+        };
         #[cfg(feature = "fs")]
-        let _place = match self.source.is_file() {
+        let _place = match source.is_file() {
             true => client.reserve_files(1).await,
             false => None,
         };
-        let (sha1, modified) = (self.source.sha1, self.source.modified);
-        let opened = self.source.open(&client).await?;
+        let (sha1, modified) = (source.sha1, source.modified);
+        let opened = source.open(&client).await?;
         check_len(match &opened {
             Opened::RandomAccess(random_access) => Some(random_access.len),
             Opened::Sequential(len, _) => *len,
@@ -70,9 +87,7 @@ impl Create {
                     }
                     nonce = new_nonce(&client);
                 }
-                let what =
-                    "its stages were discarded, one after the other: the minimum age is too short";
-                Err(Error::new(ErrorKind::Unavailable, what))
+                Err(discarded())
             }
             Opened::Sequential(len, stream) => {
                 let len = len.unwrap_or_default();
@@ -111,6 +126,22 @@ impl Job<'_> {
     /// Creates the file from a new stage. `None` if the stage was discarded before it was used.
     async fn attempt(&self, nonce: &str, source: Source) -> Result<Option<Created>, Error> {
         let stage = self.stage(nonce, source).await?;
+        self.carry_out(stage).await
+    }
+
+    /// Creates the file from a copy of this version.
+    async fn copy(&self, version: &FileVersion, mut nonce: String) -> Result<Created, Error> {
+        for _ in 0..MAX_STAGES {
+            let stage = self.stage_copy(&nonce, version).await?;
+            if let Some(created) = self.carry_out(stage).await? {
+                return Ok(created);
+            }
+            nonce = new_nonce(self.bucket.client());
+        }
+        Err(discarded())
+    }
+
+    async fn carry_out(&self, stage: Stage) -> Result<Option<Created>, Error> {
         let outcome = run(&self.bucket, &self.slot, Intent::Create(stage)).await?;
         match outcome {
             Outcome::Created(file) => Ok(Some(Created { file: *file })),
@@ -144,6 +175,24 @@ impl Job<'_> {
         let file = uploaded
             .map_err(|error| without_conflict(error).with_effect(false))?
             .file;
+        self.staged(nonce, file).await
+    }
+
+    async fn stage_copy(&self, nonce: &str, version: &FileVersion) -> Result<Stage, Error> {
+        let info = self.settings.file_info.clone().with(NONCE, nonce)?;
+        let copy = self
+            .bucket
+            .copy(version, stage_name(nonce, self.name)?)
+            .replace_metadata(self.settings.content_type.clone(), info);
+        let copied = copy.await;
+        let file = copied
+            .map_err(|error| without_conflict(error).with_effect(false))?
+            .file;
+        self.staged(nonce, file).await
+    }
+
+    /// The stage that this version is, if it can be discarded.
+    async fn staged(&self, nonce: &str, file: FileVersion) -> Result<Stage, Error> {
         let is_locked =
             matches!(&file.file_retention, Restricted::Value(its) if its.mode.is_some());
         let stage = Stage {
@@ -159,6 +208,11 @@ impl Job<'_> {
         }
         Ok(stage)
     }
+}
+
+fn discarded() -> Error {
+    let what = "its stages were discarded, one after the other: the minimum age is too short";
+    Error::new(ErrorKind::Unavailable, what)
 }
 
 /// A value that nothing else has. It differs between machines cloned from one image, and between

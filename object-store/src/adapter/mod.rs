@@ -1,0 +1,278 @@
+//! [`B2Store`] as a store of one version of `object_store`.
+//!
+//! The module is compiled once for each version, with that version as `object_store`; the little in which they differ is in
+//! `compat`. What is done stands outside, and is compiled once: here it is only translated.
+
+mod attributes;
+mod error;
+mod parts;
+mod url;
+
+use std::ops::Range;
+
+use b2kit::api::DownloadedFile;
+use b2kit::types::{FileVersion, Timestamp};
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use futures_util::stream::{self, BoxStream};
+use futures_util::{StreamExt as _, TryStreamExt as _, future};
+
+use self::error::failed;
+pub(super) use self::parts::{abort_parts, complete_parts, send_part, start_parts};
+pub use self::url::parse_url_opts;
+use super::compat::{get_result, list_result, put_result};
+use super::object_store::list::{PaginatedListOptions, PaginatedListResult, PaginatedListStore};
+use super::object_store::path::Path;
+use super::object_store::{
+    CopyMode, CopyOptions, Error, GetOptions, GetRange, GetResult, GetResultPayload, ListResult,
+    MultipartUpload, ObjectMeta, ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload,
+    PutResult, RenameOptions, RenameTargetMode, Result,
+};
+use crate::failure::Failure;
+use crate::list::{PageQuery, Row};
+use crate::payload::Payload;
+use crate::read::{Wanted, is_unsatisfiable};
+use crate::store::B2Store;
+
+#[async_trait::async_trait]
+impl ObjectStore for B2Store {
+    async fn put_opts(
+        &self,
+        location: &Path,
+        payload: PutPayload,
+        opts: PutOptions,
+    ) -> Result<PutResult> {
+        let path = location.as_ref();
+        if let PutMode::Update(_) = opts.mode {
+            let operation = "put_opts with PutMode::Update";
+            return Err(failed(Failure::NotImplemented { operation }));
+        }
+        let metadata = attributes::metadata(&opts.tags, &opts.attributes).map_err(failed)?;
+        let payload: Payload = payload.into_iter().collect();
+        let put = match opts.mode {
+            PutMode::Create => self.create(path, &payload, metadata).await,
+            _ => self.put(path, &payload, metadata).await,
+        };
+        put.map(|id| put_result(&id)).map_err(failed)
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        location: &Path,
+        opts: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        let metadata = attributes::metadata(&opts.tags, &opts.attributes).map_err(failed)?;
+        let upload = self.multipart(location.as_ref(), metadata).await;
+        Ok(Box::new(upload.map_err(failed)?))
+    }
+
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        let path = location.as_ref();
+        let version = options.version.as_deref();
+        let wanted = match &options.range {
+            _ if options.head => Wanted::Head,
+            None => Wanted::All,
+            Some(GetRange::Bounded(range)) => Wanted::Bounded(range.clone()),
+            Some(GetRange::Offset(first)) => Wanted::Offset(*first),
+            Some(GetRange::Suffix(count)) => Wanted::Suffix(*count),
+        };
+        let fetched = match self.fetch(path, version, wanted).await {
+            // Whether there are such bytes matters only for a version that meets the conditions.
+            Err(Failure::B2 { error, path })
+                if is_unsatisfiable(&error) && is_conditional(&options) =>
+            {
+                let head = self
+                    .fetch(&path, version, Wanted::Head)
+                    .await
+                    .map_err(failed)?;
+                options.check_preconditions(&downloaded(location, &head.file)?)?;
+                return Err(failed(Failure::B2 { path, error }));
+            }
+            fetched => fetched.map_err(failed)?,
+        };
+        let meta = downloaded(location, &fetched.file)?;
+        // These are the version's whose bytes come with the same response.
+        options.check_preconditions(&meta)?;
+        let attributes = attributes::of_file(&fetched.file);
+        let about = path.to_owned();
+        let payload: BoxStream<'static, Result<Bytes>> = match fetched.stream {
+            Some(stream) => stream
+                .map_err(move |error| failed(Failure::b2(&about, error)))
+                .boxed(),
+            None => stream::empty().boxed(),
+        };
+        let payload = GetResultPayload::Stream(payload);
+        Ok(get_result(payload, meta, fetched.range, attributes))
+    }
+
+    async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        self.fetch_ranges(location.as_ref(), ranges)
+            .await
+            .map_err(failed)
+    }
+
+    fn delete_stream(
+        &self,
+        locations: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
+        let store = self.clone();
+        let deleted = locations.map(move |location| {
+            let store = store.clone();
+            async move {
+                let location = location?;
+                store.delete(location.as_ref()).await.map_err(failed)?;
+                Ok(location)
+            }
+        });
+        deleted.buffered(self.shared.concurrency).boxed()
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        metas(self.objects(directory(prefix), None))
+    }
+
+    fn list_with_offset(
+        &self,
+        prefix: Option<&Path>,
+        offset: &Path,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
+        metas(self.objects(directory(prefix), Some(offset.as_ref())))
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        let rows = self.children(directory(prefix));
+        let rows: Vec<_> = rows.try_collect().await.map_err(failed)?;
+        sorted(rows)
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        let copied = match options.mode {
+            CopyMode::Overwrite => self.copy_over(from.as_ref(), to.as_ref()).await,
+            CopyMode::Create => self.copy_new(from.as_ref(), to.as_ref()).await,
+        };
+        copied.map_err(failed)
+    }
+
+    async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
+        let (from, to) = (from.as_ref(), to.as_ref());
+        match options.target_mode {
+            RenameTargetMode::Create => self.copy_new(from, to).await.map_err(failed)?,
+            // The copy would be deleted with it.
+            RenameTargetMode::Overwrite if from == to => {
+                return self
+                    .fetch(from, None, Wanted::Head)
+                    .await
+                    .map(drop)
+                    .map_err(failed);
+            }
+            RenameTargetMode::Overwrite => self.copy_over(from, to).await.map_err(failed)?,
+        }
+        self.delete(from).await.map_err(failed)
+    }
+}
+
+#[async_trait::async_trait]
+impl PaginatedListStore for B2Store {
+    async fn list_paginated(
+        &self,
+        prefix: Option<&str>,
+        opts: PaginatedListOptions,
+    ) -> Result<PaginatedListResult> {
+        let delimiter = opts.delimiter.as_deref();
+        if delimiter.is_some_and(|delimiter| delimiter != "/") {
+            let what = format!("the delimiter {delimiter:?}: only / is one");
+            return Err(failed(Failure::unsupported(what)));
+        }
+        let query = PageQuery {
+            prefix: prefix.unwrap_or_default().to_owned(),
+            offset: opts.offset,
+            directories: delimiter.is_some(),
+            most: opts.max_keys,
+            token: opts.page_token,
+        };
+        let page = self.page(query).await.map_err(failed)?;
+        Ok(PaginatedListResult {
+            result: sorted(page.rows)?,
+            page_token: page.token,
+        })
+    }
+}
+
+fn directory(prefix: Option<&Path>) -> &str {
+    prefix.map_or("", |prefix| prefix.as_ref())
+}
+
+const fn is_conditional(options: &GetOptions) -> bool {
+    options.if_match.is_some()
+        || options.if_none_match.is_some()
+        || options.if_modified_since.is_some()
+        || options.if_unmodified_since.is_some()
+}
+
+/// The objects of a listing in which there are no directories.
+fn metas(
+    rows: BoxStream<'static, std::result::Result<Row, Failure>>,
+) -> BoxStream<'static, Result<ObjectMeta>> {
+    let metas = rows.map_err(failed).map(|row| match row? {
+        Row::Object(path, version) => Ok(Some(listed(&path, &version)?)),
+        Row::Directory(_) => Ok(None),
+    });
+    metas
+        .filter_map(|meta| future::ready(meta.transpose()))
+        .boxed()
+}
+
+/// The objects and the directories of a listing.
+fn sorted(rows: Vec<Row>) -> Result<ListResult> {
+    let (mut directories, mut objects) = (Vec::new(), Vec::new());
+    for row in rows {
+        match row {
+            Row::Object(path, version) => objects.push(listed(&path, &version)?),
+            Row::Directory(path) => directories.push(Path::parse(path)?),
+        }
+    }
+    Ok(list_result(directories, objects))
+}
+
+fn listed(path: &str, version: &FileVersion) -> Result<ObjectMeta> {
+    let id = version.file_id.as_str();
+    meta(
+        Path::parse(path)?,
+        version.upload_timestamp,
+        version.content_length,
+        id,
+    )
+}
+
+fn downloaded(location: &Path, file: &DownloadedFile) -> Result<ObjectMeta> {
+    let uploaded = file.upload_timestamp.ok_or_else(|| {
+        failed(Failure::other(
+            location.as_ref(),
+            "the response doesn't say when the file was uploaded",
+        ))
+    })?;
+    meta(
+        location.clone(),
+        uploaded,
+        file.content_length,
+        file.file_id.as_str(),
+    )
+}
+
+/// The file id is both the version and the tag: a version never changes.
+fn meta(location: Path, uploaded: Timestamp, size: u64, id: &str) -> Result<ObjectMeta> {
+    let last_modified = DateTime::<Utc>::from_timestamp_millis(uploaded.as_millis());
+    let last_modified = last_modified.ok_or_else(|| -> Error {
+        failed(Failure::other(
+            location.as_ref(),
+            "the time of upload is out of range",
+        ))
+    })?;
+    Ok(ObjectMeta {
+        location,
+        last_modified,
+        size,
+        e_tag: Some(id.to_owned()),
+        version: Some(id.to_owned()),
+    })
+}

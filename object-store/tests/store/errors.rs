@@ -1,0 +1,155 @@
+//! What an engine is told when something is not as it should be.
+
+use b2kit::backend::emulator::{Fault, FaultKind};
+use b2kit::types::BucketName;
+use b2kit::{BucketHandle, Client, Credentials, ErrorKind, RetryPolicy};
+use b2kit_object_store::B2Store;
+use b2kit_object_store::v0_14::object_store::path::Path;
+use b2kit_object_store::v0_14::object_store::{
+    Error, ObjectStore as _, ObjectStoreExt as _, PutMode,
+};
+use futures::TryStreamExt as _;
+
+use crate::world::{World, run};
+
+/// b2kit's own error, which is the source of each.
+fn source(error: &Error) -> &b2kit::Error {
+    let source = std::error::Error::source(error).unwrap();
+    source.downcast_ref().unwrap_or_else(|| panic!("{error:?}"))
+}
+
+#[test]
+fn errors_are_of_the_kind_that_engines_look_for_and_have_b2kits_own_as_their_source() {
+    run(async {
+        let world = World::in_process().await;
+        let (store, path) = (world.uncoordinated(), Path::from("a/b"));
+        let error = store.get(&path).await.unwrap_err();
+        let Error::NotFound { path: its, .. } = &error else {
+            panic!("{error:?}")
+        };
+        assert_eq!(its, "a/b");
+        assert_eq!(source(&error).kind(), ErrorKind::NotFound);
+
+        let cap = world
+            .emulator
+            .faults()
+            .add(Fault::new(FaultKind::storage_cap_exceeded()).on("b2_upload_file"));
+        let error = store.put(&path, "x".into()).await.unwrap_err();
+        assert!(
+            matches!(error, Error::Generic { store: "B2", .. }),
+            "{error:?}"
+        );
+        assert_eq!(source(&error).b2().unwrap().code, "storage_cap_exceeded");
+        world.emulator.faults().remove(cap);
+
+        let wrong = Client::builder()
+            .credentials(Credentials::new(world.emulator.key_id(), "another").unwrap())
+            .endpoint(world.emulator.url())
+            .backend(world.emulator.clone())
+            .build()
+            .unwrap();
+        let bucket = BucketHandle::new(
+            wrong,
+            world.bucket.id().clone(),
+            world.bucket.name().clone(),
+        );
+        let error = B2Store::new(bucket)
+            .put(&path, "x".into())
+            .await
+            .unwrap_err();
+        assert!(matches!(error, Error::Unauthenticated { .. }), "{error:?}");
+        assert_eq!(source(&error).kind(), ErrorKind::Credentials);
+    });
+}
+
+#[test]
+fn a_key_that_may_not_write_is_told_so() {
+    run(async {
+        let world = World::in_process().await;
+        let key = b2kit::api::CreateKey::new(
+            b2kit::types::KeyName::new("reader").unwrap(),
+            [
+                b2kit::types::Capability::ListFiles,
+                b2kit::types::Capability::ReadFiles,
+            ],
+        );
+        let key = world
+            .client
+            .call(key.bucket_ids([world.bucket.id()]))
+            .await
+            .unwrap();
+        let client = Client::builder()
+            .credentials(
+                Credentials::new(
+                    key.key.application_key_id.as_str(),
+                    key.application_key.expose(),
+                )
+                .unwrap(),
+            )
+            .endpoint(world.emulator.url())
+            .backend(world.emulator.clone())
+            .build()
+            .unwrap();
+        let store = B2Store::new(client.bucket("lakehouse").await.unwrap());
+        assert!(store.list(None).try_next().await.unwrap().is_none());
+        let error = store.put(&Path::from("a"), "x".into()).await.unwrap_err();
+        assert!(matches!(error, Error::PermissionDenied { .. }), "{error:?}");
+    });
+}
+
+#[test]
+fn a_bucket_that_is_not_there_is_no_object_that_is_not_there() {
+    run(async {
+        let world = World::in_process().await;
+        let name = BucketName::new("another-bucket").unwrap();
+        let bucket = BucketHandle::new(
+            world.client.clone(),
+            "000000000000000000000000".into(),
+            name,
+        );
+        let store = B2Store::new(bucket);
+        for error in [
+            store.put(&Path::from("a"), "x".into()).await.unwrap_err(),
+            store.delete(&Path::from("a")).await.unwrap_err(),
+            store.list(None).try_next().await.unwrap_err(),
+            store
+                .copy(&Path::from("a"), &Path::from("b"))
+                .await
+                .unwrap_err(),
+        ] {
+            assert!(matches!(error, Error::Generic { .. }), "{error:?}");
+        }
+    });
+}
+
+#[test]
+fn a_lost_answer_of_a_create_is_never_told_as_already_exists() {
+    run(async {
+        let world = World::in_process().await;
+        // The intent is written and nobody hears of it, nor can anybody look.
+        let faults = world.emulator.faults();
+        faults.add(Fault::new(FaultKind::LoseReply).on("b2_update_bucket"));
+        for nth in 3..30 {
+            faults.add(
+                Fault::new(FaultKind::storage_cap_exceeded())
+                    .on("b2_list_buckets")
+                    .nth(nth),
+            );
+        }
+        let hasty = world.client.with_retry_policy(RetryPolicy::disabled());
+        let through = |bucket: &BucketHandle| {
+            BucketHandle::new(hasty.clone(), bucket.id().clone(), bucket.name().clone())
+        };
+        let slot = b2kit::transfer::CreateSlot::new(through(world.slot.bucket()));
+        let store = B2Store::builder(through(&world.bucket))
+            .coordinate_creates(&slot)
+            .build()
+            .unwrap();
+        let error = store
+            .put_opts(&Path::from("a"), "x".into(), PutMode::Create.into())
+            .await
+            .unwrap_err();
+        assert!(matches!(error, Error::Generic { .. }), "{error:?}");
+        assert!(source(&error).may_have_taken_effect(), "{error:?}");
+    });
+}

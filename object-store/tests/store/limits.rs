@@ -1,0 +1,200 @@
+//! Each declared limit is needed: without it the store would have to do what it is shown not to do here.
+
+use b2kit::backend::emulator::Emulator;
+use b2kit_object_store::v0_14::object_store::list::{
+    PaginatedListOptions, PaginatedListStore as _,
+};
+use b2kit_object_store::v0_14::object_store::multipart::MultipartStore as _;
+use b2kit_object_store::v0_14::object_store::path::Path;
+use b2kit_object_store::v0_14::object_store::{
+    Attribute, Attributes, CopyMode, CopyOptions, Error, ObjectStore, ObjectStoreExt as _, PutMode,
+    PutOptions, TagSet, UpdateVersion,
+};
+use b2kit_object_store::{B2Store, Limit};
+use futures::future::try_join_all;
+
+use crate::world::{Transport, World, run};
+
+#[test]
+fn each_declared_limit_is_needed_and_what_it_says_happens() {
+    run(async {
+        for limit in Limit::ALL {
+            let emulator = Emulator::builder()
+                .absolute_minimum_part_size(10)
+                .recommended_part_size(100);
+            let world = World::of(emulator.build(), Transport::InProcess).await;
+            shown(limit, &world).await;
+        }
+    });
+}
+
+/// Not even asked for, since the store knows that it can't be done.
+async fn refused(world: &World, options: PutOptions) -> Error {
+    let store = world.coordinated();
+    let before = world.requests();
+    let error = store
+        .put_opts(&Path::from("a"), "x".into(), options)
+        .await
+        .unwrap_err();
+    assert_eq!(world.requests(), before, "{error}");
+    error
+}
+
+fn with(attribute: Attribute) -> PutOptions {
+    Attributes::from_iter([(attribute, "value")]).into()
+}
+
+fn metadata(entries: usize) -> Attributes {
+    (0..entries)
+        .map(|number| (Attribute::Metadata(format!("k{number}").into()), "v"))
+        .collect()
+}
+
+async fn shown(limit: Limit, world: &World) {
+    let (store, path) = (world.coordinated(), Path::from("a"));
+    let not_supported =
+        |error: Error| assert!(matches!(error, Error::NotSupported { .. }), "{error:?}");
+    match limit {
+        Limit::NoConditionalUpdate => {
+            let update = UpdateVersion {
+                e_tag: Some("t".into()),
+                version: None,
+            };
+            let error = refused(world, PutMode::Update(update).into()).await;
+            assert!(matches!(error, Error::NotImplemented { .. }), "{error:?}");
+        }
+        Limit::NoCreateWithoutCoordination => {
+            let store = world.uncoordinated();
+            let before = world.requests();
+            let create = CopyOptions::new().with_mode(CopyMode::Create);
+            for error in [
+                store
+                    .put_opts(&path, "x".into(), PutMode::Create.into())
+                    .await
+                    .unwrap_err(),
+                store
+                    .copy_opts(&path, &Path::from("b"), create)
+                    .await
+                    .unwrap_err(),
+                store
+                    .rename_if_not_exists(&path, &Path::from("b"))
+                    .await
+                    .unwrap_err(),
+            ] {
+                assert!(matches!(error, Error::NotImplemented { .. }), "{error:?}");
+            }
+            assert_eq!(world.requests(), before);
+        }
+        Limit::NoTags => {
+            let mut tags = TagSet::default();
+            tags.push("k", "v");
+            not_supported(refused(world, tags.into()).await);
+        }
+        Limit::NoStorageClass => not_supported(refused(world, with(Attribute::StorageClass)).await),
+        Limit::TenMetadataEntries => {
+            store
+                .put_opts(&path, "x".into(), metadata(10).into())
+                .await
+                .unwrap();
+            refused(world, metadata(11).into()).await;
+            store
+                .put_multipart_opts(&path, metadata(9).into())
+                .await
+                .unwrap();
+            store
+                .put_multipart_opts(&path, metadata(10).into())
+                .await
+                .unwrap_err();
+            let create = PutOptions {
+                mode: PutMode::Create,
+                attributes: metadata(10),
+                ..Default::default()
+            };
+            store
+                .put_opts(&Path::from("b"), "x".into(), create)
+                .await
+                .unwrap_err();
+        }
+        Limit::LowerCaseMetadataKeys => {
+            not_supported(refused(world, with(Attribute::Metadata("Key".into()))).await);
+        }
+        Limit::ReservedMetadataKeys => {
+            for key in [
+                "b2-expires",
+                "large_file_sha1",
+                "b2kit-upload-id",
+                "b2kit-create-nonce",
+            ] {
+                not_supported(refused(world, with(Attribute::Metadata(key.into()))).await);
+            }
+        }
+        Limit::LargeParts => {
+            let mut upload = store.put_multipart(&path).await.unwrap();
+            upload.put_part(vec![1; 9].into()).await.unwrap();
+            let error = upload.put_part(vec![2; 10].into()).await.unwrap_err();
+            assert!(error.to_string().contains("fewer than 10"), "{error}");
+        }
+        Limit::TenThousandParts => {
+            let id = store.create_multipart(&path).await.unwrap();
+            store
+                .put_part(&path, &id, 9_999, vec![1; 10].into())
+                .await
+                .unwrap();
+            store
+                .put_part(&path, &id, 10_000, vec![1; 10].into())
+                .await
+                .unwrap_err();
+        }
+        Limit::LaterStartWins => later_start_wins(&store, &path).await,
+        Limit::LonePartStaysWithItsStore => {
+            let id = store.create_multipart(&path).await.unwrap();
+            let part = store.put_part(&path, &id, 0, "x".into()).await.unwrap();
+            let another = world.coordinated();
+            let error = another
+                .complete_multipart(&path, &id, vec![part.clone()])
+                .await
+                .unwrap_err();
+            assert!(error.to_string().contains("one part"), "{error}");
+            store
+                .complete_multipart(&path, &id, vec![part])
+                .await
+                .unwrap();
+        }
+        Limit::SlashDelimiter => {
+            let options = PaginatedListOptions {
+                delimiter: Some("-".into()),
+                ..Default::default()
+            };
+            not_supported(store.list_paginated(None, options).await.unwrap_err());
+        }
+        Limit::ReservedNames => {
+            not_supported(
+                store
+                    .put(&Path::from(".b2kit-create/a"), "x".into())
+                    .await
+                    .unwrap_err(),
+            );
+        }
+        Limit::RenameInTwoSteps => {
+            use b2kit::backend::emulator::{Fault, FaultKind};
+            store.put(&path, "x".into()).await.unwrap();
+            let fault = Fault::new(FaultKind::storage_cap_exceeded()).on("b2_hide_file");
+            world.emulator.faults().add(fault);
+            store.rename(&path, &Path::from("b")).await.unwrap_err();
+            try_join_all([store.head(&path), store.head(&Path::from("b"))])
+                .await
+                .unwrap();
+        }
+        limit => panic!("{limit:?} is declared, and no test needs it"),
+    }
+}
+
+async fn later_start_wins(store: &B2Store, path: &Path) {
+    let mut upload = store.put_multipart(path).await.unwrap();
+    for _ in 0..2 {
+        upload.put_part(vec![b'1'; 10].into()).await.unwrap();
+    }
+    store.put(path, "2".into()).await.unwrap();
+    upload.complete().await.unwrap();
+    assert_eq!(store.get(path).await.unwrap().bytes().await.unwrap(), "2");
+}

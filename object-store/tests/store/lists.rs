@@ -1,0 +1,157 @@
+//! Listings: order, pages, names that are no paths.
+
+use b2kit_object_store::v0_14::object_store::list::{
+    PaginatedListOptions, PaginatedListStore as _,
+};
+use b2kit_object_store::v0_14::object_store::path::Path;
+use b2kit_object_store::v0_14::object_store::{ObjectStore as _, ObjectStoreExt as _};
+use b2kit_object_store::{B2Store, InvalidNames};
+use futures::{StreamExt as _, TryStreamExt as _};
+
+use crate::world::{World, run};
+
+#[test]
+fn a_listing_with_an_offset_begins_there_and_asks_for_nothing_before() {
+    run(async {
+        let world = World::in_process().await;
+        let store = B2Store::builder(world.bucket.clone())
+            .prefix("table")
+            .build()
+            .unwrap();
+        for number in 0..2_100 {
+            world
+                .bucket
+                .upload(format!("table/log/{number:04}"), "x")
+                .await
+                .unwrap();
+        }
+        let calls = || world.calls_of("b2_list_file_names");
+        let before = calls();
+        let last = store.list_with_offset(Some(&Path::from("log")), &Path::from("log/2090"));
+        let last: Vec<_> = last.try_collect().await.unwrap();
+        assert_eq!(last.len(), 9);
+        assert_eq!(last[0].location, Path::from("log/2091"));
+        assert_eq!(calls() - before, 1);
+        let all: Vec<_> = store.list(None).try_collect().await.unwrap();
+        assert_eq!((all.len(), calls() - before), (2_100, 1 + 3));
+        assert!(all.is_sorted_by_key(|meta| meta.location.clone()));
+    });
+}
+
+/// Names in the bucket, only two of which are paths.
+const NAMES: [&str; 9] = [
+    "/lead", "a//b", "a/b", "a/", "a/../b", "./c", "d/e/", "d", "a/./b",
+];
+
+async fn filled(world: &World) {
+    for name in NAMES {
+        world.bucket.upload(name, name).await.unwrap();
+    }
+}
+
+#[test]
+fn names_that_are_no_paths_are_left_out_and_never_merged_with_others() {
+    run(async {
+        let world = World::in_process().await;
+        filled(&world).await;
+        let store = world.uncoordinated();
+        let listed: Vec<_> = store.list(None).try_collect().await.unwrap();
+        let paths: Vec<_> = listed.iter().map(|meta| meta.location.as_ref()).collect();
+        assert_eq!(paths, ["a/b", "d"]);
+        let b = store.get(&Path::from("a/b")).await.unwrap();
+        assert_eq!(b.bytes().await.unwrap(), "a/b");
+        let root = store.list_with_delimiter(None).await.unwrap();
+        let directories: Vec<_> = root.common_prefixes.iter().map(AsRef::as_ref).collect();
+        assert_eq!((root.objects.len(), directories), (1, vec!["a", "d"]));
+        let a = store
+            .list_with_delimiter(Some(&Path::from("a")))
+            .await
+            .unwrap();
+        assert_eq!((a.objects.len(), a.common_prefixes.len()), (1, 0));
+    });
+}
+
+#[test]
+fn names_that_are_no_paths_are_reported_where_that_is_asked_for() {
+    run(async {
+        let world = World::in_process().await;
+        filled(&world).await;
+        let store = B2Store::builder(world.bucket.clone()).invalid_names(InvalidNames::Report);
+        let store = store.build().unwrap();
+        let rows: Vec<_> = store.list(None).collect().await;
+        assert_eq!(rows.len(), NAMES.len());
+        let errors: Vec<_> = rows.iter().filter_map(|row| row.as_ref().err()).collect();
+        assert_eq!(errors.len(), NAMES.len() - 2);
+        assert!(
+            errors
+                .iter()
+                .any(|error| error.to_string().contains("a//b")),
+            "{errors:?}"
+        );
+        store.list_with_delimiter(None).await.unwrap_err();
+    });
+}
+
+#[test]
+fn pages_follow_each_other_without_a_gap_and_without_a_directory_twice() {
+    run(async {
+        let world = World::in_process().await;
+        let store = B2Store::builder(world.bucket.clone())
+            .prefix("lake")
+            .build()
+            .unwrap();
+        for name in ["a/1", "a/2", "b", "c/1", "c/2", "c/3", "d", "e/1"] {
+            store.put(&Path::from(name), "x".into()).await.unwrap();
+        }
+        for most in 1..=6 {
+            let (mut objects, mut directories) = (Vec::new(), Vec::new());
+            let mut options = PaginatedListOptions {
+                delimiter: Some("/".into()),
+                max_keys: Some(most),
+                ..Default::default()
+            };
+            loop {
+                let page = store.list_paginated(None, options.clone()).await.unwrap();
+                assert!(page.result.objects.len() + page.result.common_prefixes.len() <= most);
+                objects.extend(
+                    page.result
+                        .objects
+                        .into_iter()
+                        .map(|meta| meta.location.to_string()),
+                );
+                directories.extend(page.result.common_prefixes.iter().map(ToString::to_string));
+                options.page_token = page.page_token;
+                if options.page_token.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(objects, ["b", "d"], "{most}");
+            assert_eq!(directories, ["a", "c", "e"], "{most}");
+        }
+        let after = PaginatedListOptions {
+            offset: Some("c/2".into()),
+            ..Default::default()
+        };
+        let page = store.list_paginated(Some("c/"), after).await.unwrap();
+        let paths: Vec<_> = page
+            .result
+            .objects
+            .iter()
+            .map(|meta| meta.location.as_ref())
+            .collect();
+        assert_eq!(paths, ["c/3"]);
+        let none = PaginatedListOptions {
+            max_keys: Some(0),
+            ..Default::default()
+        };
+        assert!(
+            store
+                .list_paginated(None, none)
+                .await
+                .unwrap()
+                .result
+                .objects
+                .is_empty()
+        );
+    });
+}

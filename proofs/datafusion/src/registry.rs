@@ -1,0 +1,40 @@
+//! [`Registry`]: stores for `b2://` are made when a query names one, so that no bucket has to be registered.
+
+use std::sync::Arc;
+
+use b2kit_object_store::v0_13::object_store::ObjectStore;
+use b2kit_object_store::v0_13::parse_url_opts;
+use datafusion::error::Result;
+use datafusion::execution::object_store::{DefaultObjectStoreRegistry, ObjectStoreRegistry};
+use url::Url;
+
+/// DataFusion's own registry, which makes stores for buckets of B2 that it doesn't know.
+#[derive(Debug)]
+pub struct Registry {
+    known: DefaultObjectStoreRegistry,
+    /// What `std::env::vars()` gives, or options of one's own.
+    options: Vec<(String, String)>,
+}
+
+impl Registry {
+    pub fn new(options: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self { known: DefaultObjectStoreRegistry::new(), options: options.into_iter().collect() }
+    }
+}
+
+impl ObjectStoreRegistry for Registry {
+    fn register_store(&self, url: &Url, store: Arc<dyn ObjectStore>) -> Option<Arc<dyn ObjectStore>> {
+        self.known.register_store(url, store)
+    }
+
+    fn get_store(&self, url: &Url) -> Result<Arc<dyn ObjectStore>> {
+        let known = self.known.get_store(url);
+        if url.scheme() != "b2" || known.is_ok() {
+            return known;
+        }
+        let (store, _path) = parse_url_opts(url, self.options.iter().map(|(key, value)| (key, value)))?;
+        let store: Arc<dyn ObjectStore> = store.into();
+        self.known.register_store(url, Arc::clone(&store));
+        Ok(store)
+    }
+}
