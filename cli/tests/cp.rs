@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 use b2kit::api::CreateBucket;
-use b2kit::backend::emulator::{Emulator, Fault, Latch, Server, FaultKind};
+use b2kit::backend::emulator::{Emulator, Fault, FaultKind, Latch, Server};
 use b2kit::transfer::Source;
 use b2kit::types::{BucketName, BucketType};
 use b2kit::{BucketHandle, Client, Credentials};

@@ -6,7 +6,7 @@ mod example;
 
 use std::process::Output;
 
-use b2kit::backend::emulator::{Emulator, Fault, Server, FaultKind};
+use b2kit::backend::emulator::{Emulator, Fault, FaultKind, Server};
 
 use example::example;
 

@@ -46,9 +46,9 @@ impl BucketHandle {
             .paginate(ListFileNames::new(self.id()).prefix(&*prefix));
         rows.try_filter_map(move |row| {
             let file = row.into_version();
-            ready(Ok(
-                file.filter(|file| !is_unasked_stage(&prefix, file.file_name.as_str()))
-            ))
+            ready(Ok(file.filter(|file| {
+                !is_unasked_stage(&prefix, file.file_name.as_str())
+            })))
         })
     }
 

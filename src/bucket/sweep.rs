@@ -147,7 +147,10 @@ impl Sweep {
             return Box::pin(std::future::ready((number, (version, Ok(())))));
         }
         // The name is a server's, and may stand in a log.
-        let shown = self.bucket.client().redacted_name(version.file_name.as_str());
+        let shown = self
+            .bucket
+            .client()
+            .redacted_name(version.file_name.as_str());
         let client = self.bucket.about(&shown).client().clone();
         let work = self.work;
         Box::pin(async move {

@@ -64,8 +64,11 @@ impl Client {
         let newest = markers.first().cloned();
         // The newest goes last: until then nothing has changed for anybody.
         while let Some(marker) = markers.pop() {
-            self.call(DeleteFileVersion::new(marker.file_name.as_str(), &marker.file_id))
-                .await?;
+            self.call(DeleteFileVersion::new(
+                marker.file_name.as_str(),
+                &marker.file_id,
+            ))
+            .await?;
         }
         Ok(newest)
     }

@@ -371,7 +371,10 @@ async fn assert_canceled(b2: &Client, file_id: &str, name: &str) {
         ),
         (BUCKET, file_id)
     );
-    assert_eq!(canceled.file_name.as_ref().map(|name| name.as_str()), Some(name));
+    assert_eq!(
+        canceled.file_name.as_ref().map(|name| name.as_str()),
+        Some(name)
+    );
 }
 
 fn name(name: &str) -> FileName {

@@ -21,7 +21,9 @@ fn rooms_of_the_client_depend_only_on_those_below_them() {
     let rooms = ["client::auth::", "client::limits::", "client::retry::"];
     for (from, to) in graph.dependencies() {
         let is_room = rooms.iter().any(|room| from.starts_with(room));
-        let above = to.strip_prefix("client::").is_some_and(|name| ABOVE_THE_ROOMS.contains(&name));
+        let above = to
+            .strip_prefix("client::")
+            .is_some_and(|name| ABOVE_THE_ROOMS.contains(&name));
         assert!(!(is_room && above), "{from} depends on {to}");
     }
 }

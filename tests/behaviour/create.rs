@@ -296,7 +296,10 @@ fn an_invalid_create_is_refused_before_a_byte_is_sent() {
         let stage = format!("{CREATE_STAGES}f");
         chaos.forget();
         for (create, told) in [
-            (bucket.create("f", endless(), &slot), "at most 5000000000 bytes"),
+            (
+                bucket.create("f", endless(), &slot),
+                "at most 5000000000 bytes",
+            ),
             (bucket.create("f", unknown(), &slot), "needs a length"),
             (
                 bucket.create(stage.as_str(), x(), &slot),
@@ -514,9 +517,12 @@ fn a_created_file_can_be_deleted_and_created_again() {
                 .unwrap()
                 .file;
             assert_eq!(file.action, Action::Upload);
-            b2.call(DeleteFileVersion::new(file.file_name.as_str(), &file.file_id))
-                .await
-                .unwrap();
+            b2.call(DeleteFileVersion::new(
+                file.file_name.as_str(),
+                &file.file_id,
+            ))
+            .await
+            .unwrap();
         }
         assert_eq!(all(&bucket).await, []);
     });
@@ -542,7 +548,10 @@ fn of_many_copies_to_one_name_over_a_network_that_fails_one_is_made_and_the_sour
                 async move { bucket.create_copy(source, "table", &slot).await }
             });
             let outcomes = join_all(copies).await;
-            let winners: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.as_ref().ok()).collect();
+            let winners: Vec<_> = outcomes
+                .iter()
+                .filter_map(|outcome| outcome.as_ref().ok())
+                .collect();
             assert!(winners.len() <= 1, "seed {seed}: {winners:?}");
             let files = files(&bucket).await;
             let there = &files["table"][0];
@@ -550,12 +559,17 @@ fn of_many_copies_to_one_name_over_a_network_that_fails_one_is_made_and_the_sour
             for (writer, outcome) in outcomes.iter().enumerate() {
                 match outcome {
                     Ok(created) => {
-                        assert_eq!((&created.file, &bytes_there[..]), (there, &bytes(writer, 0)[..]));
+                        assert_eq!(
+                            (&created.file, &bytes_there[..]),
+                            (there, &bytes(writer, 0)[..])
+                        );
                         assert_eq!(created.file.file_info.get("table"), Some("sales"));
                         assert_eq!(created.file.content_type, sources[writer].content_type);
                     }
                     Err(error) if error.may_have_taken_effect() => {}
-                    Err(error) => assert_ne!(bytes_there, bytes(writer, 0), "seed {seed}: {error:?}"),
+                    Err(error) => {
+                        assert_ne!(bytes_there, bytes(writer, 0), "seed {seed}: {error:?}")
+                    }
                 }
             }
             for source in &sources {
@@ -566,17 +580,25 @@ fn of_many_copies_to_one_name_over_a_network_that_fails_one_is_made_and_the_sour
 }
 
 #[test]
-fn a_copy_can_be_copied_again_and_one_of_too_many_bytes_or_notes_is_refused_before_anything_is_sent() {
+fn a_copy_can_be_copied_again_and_one_of_too_many_bytes_or_notes_is_refused_before_anything_is_sent()
+ {
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
         let (bucket, slot) = (bucket(&b2).await, CreateSlot::new(coordination(&b2).await));
         let first = bucket.create("first", "x", &slot).await.unwrap().file;
-        let second = bucket.create_copy(&first, "second", &slot).await.unwrap().file;
+        let second = bucket
+            .create_copy(&first, "second", &slot)
+            .await
+            .unwrap()
+            .file;
         assert_ne!(
             second.file_info.get("b2kit-create-nonce"),
             first.file_info.get("b2kit-create-nonce")
         );
-        let error = bucket.create_copy(&first, "second", &slot).await.unwrap_err();
+        let error = bucket
+            .create_copy(&first, "second", &slot)
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Conflict);
         assert_eq!(stages(&bucket).await.len(), 0);
         let mut large = first.clone();
@@ -585,7 +607,10 @@ fn a_copy_can_be_copied_again_and_one_of_too_many_bytes_or_notes_is_refused_befo
         noted.file_info = FileInfo::unchecked((0..10).map(|key| (format!("k{key}"), "v")));
         chaos.forget();
         for version in [large, noted] {
-            let error = bucket.create_copy(&version, "third", &slot).await.unwrap_err();
+            let error = bucket
+                .create_copy(&version, "third", &slot)
+                .await
+                .unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Invalid);
         }
         assert_eq!(chaos.tally().0, 0);

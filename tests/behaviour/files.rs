@@ -154,7 +154,10 @@ fn a_file_lives_from_upload_to_deletion() {
             assert_eq!(deleted.file_id, version.file_id);
         }
         let again = b2
-            .call(DeleteFileVersion::new(file.file_name.as_str(), &file.file_id))
+            .call(DeleteFileVersion::new(
+                file.file_name.as_str(),
+                &file.file_id,
+            ))
             .await
             .unwrap_err();
         assert_eq!(again.kind(), ErrorKind::NotFound);

@@ -589,7 +589,10 @@ fn a_bucket_is_created_once_and_another_accounts_bucket_is_never_accepted() {
         let (b2, script) = Script::new([("b2_create_bucket", fault.clone())]);
         let created = script.timer.run(bucket(&b2));
         assert_eq!(
-            (created.bucket_name.as_str(), script.emulator.snapshot().buckets),
+            (
+                created.bucket_name.as_str(),
+                script.emulator.snapshot().buckets
+            ),
             ("holiday-photos", 1),
             "{fault:?}"
         );

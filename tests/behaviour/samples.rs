@@ -89,7 +89,10 @@ fn the_documented_reply_of_list_file_versions_decodes_fully() {
             ContentSha1::Verified(hex.parse().unwrap())
         });
         assert_eq!(version.content_sha1, sha1);
-        assert_eq!((version.file_name.as_str(), version.file_id.as_str()), (name, id));
+        assert_eq!(
+            (version.file_name.as_str(), version.file_id.as_str()),
+            (name, id)
+        );
         assert_eq!(
             version
                 .server_side_encryption

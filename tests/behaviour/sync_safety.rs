@@ -381,7 +381,11 @@ fn stopped_anywhere_and_run_again(seed: u64) {
         let after = all_versions(&sides.destination).await;
         for version in before {
             let is_there = after.iter().any(|it| it.file_id == version.file_id);
-            let path = version.file_name.as_str().strip_prefix("p/").unwrap_or("\0");
+            let path = version
+                .file_name
+                .as_str()
+                .strip_prefix("p/")
+                .unwrap_or("\0");
             let may_go = scenario.extras == Extras::Delete
                 && scenario.removes_extras()
                 && scenario.sees(path)
@@ -418,7 +422,10 @@ fn a_large_file_whose_upload_was_interrupted_is_resumed_by_the_next_run() {
         assert!(interruptions > 1, "it was interrupted at all");
         // What was under way, 4 parts at a time, was sent again, and nothing else.
         let sent = chaos.count("b2_upload_part");
-        assert!(sent >= parts && sent <= parts + 4 * interruptions, "{sent} {interruptions}");
+        assert!(
+            sent >= parts && sent <= parts + 4 * interruptions,
+            "{sent} {interruptions}"
+        );
         assert_eq!(remote_tree(&bucket, "").await, local_tree(root.path()));
         assert!(unfinished(&bucket).await.is_empty());
     });
@@ -440,7 +447,11 @@ fn a_file_that_changes_while_it_is_read_is_no_success_and_is_uploaded_by_the_nex
         write(root.path(), "large", &bytes((4_000, 2)), 2);
         changing.await;
         let summary = run.summary();
-        assert_eq!((summary.failed, summary.withheld, summary.deleted), (1, 1, 0), "{summary:?}");
+        assert_eq!(
+            (summary.failed, summary.withheld, summary.deleted),
+            (1, 1, 0),
+            "{summary:?}"
+        );
         assert!(!remote_tree(&bucket, "").await.contains_key("large"));
         let run = sync.execute(sync.plan().unwrap());
         assert!(run.finish().await.unwrap().is_complete());

@@ -1,6 +1,6 @@
 //! Incoming event notifications: only signed ones are parsed.
 
-use b2kit::types::{FileName, EventType, Secret};
+use b2kit::types::{EventType, FileName, Secret};
 use b2kit::webhook::{MAX_BODY, Notification, WebhookError, verify};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
@@ -177,7 +177,10 @@ fn events_decode_with_all_fields_and_unknown_types() {
     );
     assert_eq!(&*upload.matched_rule_name, "mySampleRule1");
     assert_eq!(
-        (upload.object_name.as_ref().map(FileName::as_str), upload.object_size),
+        (
+            upload.object_name.as_ref().map(FileName::as_str),
+            upload.object_size
+        ),
         (Some("objectName.txt"), Some(10_495_842))
     );
     assert!(
