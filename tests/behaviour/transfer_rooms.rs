@@ -21,7 +21,6 @@ const ORDER: [&str; 15] = [
     "copy",
     "create",
     "bulk",
-    "buckets",
 ];
 
 #[test]
