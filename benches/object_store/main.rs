@@ -5,6 +5,7 @@
 //! everything runs once, and small.
 
 #![expect(clippy::unwrap_used, reason = "what is measured has to work")]
+#![expect(clippy::future_not_send, reason = "everything runs on one thread")]
 
 use std::ops::Range;
 use std::time::{Duration, Instant};
