@@ -20,7 +20,7 @@ use crate::types::{
     ReplicationStatus, Restricted, Sha1, Sha1Hasher, Timestamp, expected_sha1, percent_decode,
 };
 
-/// A download that has begun: the file's metadata, and its bytes as a stream.
+/// A download that has begun: the file's metadata, and its bytes as a stream. It is not `Sync`.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Download {
@@ -227,6 +227,8 @@ pub(super) use asked;
 /// If the whole file was asked for and its SHA-1 is known, the bytes are hashed as they pass. If
 /// they differ, the last item is an [`Integrity`](ErrorKind::Integrity) error instead of the end of
 /// the stream: don't use the bytes before the stream has ended without an error.
+///
+/// It is `Send` and `Unpin`, and not `Sync`.
 ///
 /// # Cancellation
 /// Dropping it closes the connection.

@@ -11,6 +11,8 @@ use serde_path_to_error::Segment;
 use crate::error::{B2Error, Error, ErrorKind, NonB2Response};
 
 /// A response: its head, and its body as bytes or, for a download, as a stream.
+///
+/// It is not `Sync`, since the stream is read by one task.
 #[derive(Debug)]
 pub struct Reply {
     head: Parts,

@@ -54,7 +54,8 @@ impl Client {
     /// not hidden is left as it is: then this gives `None`.
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) if there is no version of this name that could be shown, or as the calls.
+    /// [`NotFound`](ErrorKind::NotFound) if there is no version of this name to show, and those of any
+    /// [call](Self::call).
     pub async fn unhide(
         &self,
         bucket_id: &BucketId,
@@ -107,6 +108,10 @@ impl Client {
     ///
     /// Yields each version with its outcome, and continues with the others after a failure. An
     /// empty prefix is the whole bucket.
+    ///
+    /// Versions are deleted as B2 lists them, the newest first: a run that is interrupted may leave
+    /// an older version as the newest. [`BucketHandle::delete_prefix`](crate::BucketHandle::delete_prefix)
+    /// deletes the newest version of each file last.
     ///
     /// # Errors
     /// An error that is not about a single version, such as one of the listing, is the last item.

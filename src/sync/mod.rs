@@ -105,7 +105,7 @@ pub struct Synchronizer {
     calls_before: CallCounts,
 }
 
-/// A plan, line by line. Nothing is read before it is polled.
+/// A plan, line by line. Nothing is read before it is polled. It is `Send` and `Unpin`, and not `Sync`.
 #[must_use = "a plan does nothing unless it is polled"]
 pub struct Plan(BoxStream<'static, Result<Action, Error>>);
 

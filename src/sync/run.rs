@@ -33,6 +33,8 @@ use crate::transfer::Progress;
 /// An error of the plan, as from a listing, or of the temporary file, is an item. Transfers that are under way are then
 /// finished; nothing is deleted or hidden.
 ///
+/// It is `Send` and `Unpin`, and not `Sync`.
+///
 /// # Cancellation
 /// Dropping it stops everything at once, as dropping each transfer does. A run that was stopped anywhere, or killed, can be
 /// repeated: the next one finds what is done, and resumes large files.

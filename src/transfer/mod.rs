@@ -16,6 +16,8 @@
 //! - `local_path`, `reserved_names`: which local paths file names may become
 //! - `progress`: counters; `range_set`: which bytes are there
 //!
+//! Sources and transfers are `Send`, so they can be spawned, but not all are `Sync`.
+//!
 //! No module imports one that imports it.
 
 pub(crate) mod bucket;

@@ -469,7 +469,7 @@ fn a_deleted_source_file_fails_the_composition_and_leaves_nothing() {
 
 #[test]
 fn a_part_that_was_replaced_at_b2_is_recreated_if_its_sources_are_replayable() {
-    // Copied, sent, and what comes once.
+    // Copied, sent, and a non-replayable stream.
     for (replaced, kind, repaired) in [(1, 0, true), (2, 0, true), (2, 4, false)] {
         let (b2, chaos) = Chaos::calm();
         let intruder = client_of(&chaos.emulator, &chaos.timer);

@@ -132,7 +132,7 @@ fn a_part_that_changed_after_hashing_is_a_source_error_and_leaves_nothing() {
             assert!(chaos.count("b2_upload_part") <= 4);
         });
     }
-    // Where a failed upload is to be kept, this one is not: nothing could go on with it.
+    // Where a failed upload is to be kept, this one is not: nothing could resume it.
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;

@@ -120,7 +120,7 @@ impl<'a> RetryState<'a> {
             self.since = since;
         }
         self.attempts += 1;
-        // What becomes of this one is open, whatever became of the one before.
+        // Whether this attempt had an effect is unknown, whatever is known of the one before.
         self.last = None;
     }
 
@@ -715,7 +715,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_purse_ends_the_call() {
+    fn an_exhausted_quota_ends_the_call() {
         let (now, quota, policy) = (
             SystemTimer.now(),
             RetryQuota::default(),

@@ -135,8 +135,8 @@ impl FileDownload {
     ///
     /// A range that starts behind the end of the file is a [`Rejected`](crate::ErrorKind::Rejected)
     /// error with status 416.
-    pub const fn range(mut self, range: ByteRange) -> Self {
-        self.range = Some(range);
+    pub fn range(mut self, range: impl Into<ByteRange>) -> Self {
+        self.range = Some(range.into());
         self
     }
 

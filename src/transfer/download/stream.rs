@@ -25,6 +25,8 @@ use crate::types::Sha1;
 /// [`Integrity`](crate::ErrorKind::Integrity) error: don't act on the bytes before the stream has
 /// ended without one. An error is the last item.
 ///
+/// It is `Send` and `Unpin`, and not `Sync`.
+///
 /// # Cancellation
 /// Dropping the stream closes the connection.
 pub struct DownloadStream {
