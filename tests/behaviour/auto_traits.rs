@@ -32,11 +32,21 @@ macro_rules! all_but_sync {
     )+};
 }
 
+#[cfg(feature = "sync")]
 all! {
     b2kit::sync::Synchronizer,
     b2kit::sync::SyncPolicy,
     b2kit::sync::Action,
     b2kit::sync::Outcome,
+}
+
+#[cfg(feature = "sync")]
+all_but_sync! {
+    b2kit::sync::Plan,
+    b2kit::sync::SyncRun,
+}
+
+all! {
     b2kit::Client,
     b2kit::ClientBuilder,
     b2kit::BucketHandle,
@@ -141,8 +151,6 @@ all! {
 }
 
 all_but_sync! {
-    b2kit::sync::Plan,
-    b2kit::sync::SyncRun,
     api::Reply,
     api::Download,
     api::DownloadBody,

@@ -42,7 +42,9 @@ mod script; // an emulator behind a network with scripted faults
 mod secrets; // no output shows a secret
 mod seeds; // random scenarios, reproducible by seed
 mod sessions; // sessions shared, renewed, exported and restored
+#[cfg(feature = "sync")] // as the program's package turns on: not in a plain `cargo test`
 mod sync; // a local tree and a bucket made equal
+#[cfg(feature = "sync")]
 mod sync_safety; // random syncs, interrupted anywhere
 mod telemetry; // events, spans and counts
 mod tokens; // expiry of tokens
