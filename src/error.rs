@@ -55,7 +55,7 @@ struct Inner {
     elapsed: Duration,
     effect: bool,
     retry_after: Option<Duration>,
-    gave_up: Option<RetryStopReason>,
+    retry_stop_reason: Option<RetryStopReason>,
     source: Option<SharedError>,
 }
 
@@ -175,7 +175,7 @@ impl Error {
             elapsed: Duration::ZERO,
             effect: false,
             retry_after: None,
-            gave_up: None,
+            retry_stop_reason: None,
             source: None,
         }))
     }
@@ -283,8 +283,8 @@ impl Error {
         self
     }
 
-    pub(crate) fn with_gave_up(mut self, why: Option<RetryStopReason>) -> Self {
-        self.0.gave_up = why;
+    pub(crate) fn with_retry_stop_reason(mut self, why: Option<RetryStopReason>) -> Self {
+        self.0.retry_stop_reason = why;
         self
     }
 
@@ -377,8 +377,9 @@ impl Error {
         )
     }
 
-    /// Whether it makes sense and does no harm to do the whole thing again later, in a minute or
-    /// more: the server or the network could not do it now, and nothing was done.
+    /// Whether the whole operation can safely be repeated later, in a minute or more: the server or
+    /// the network could not carry it out now, and what was done already does no harm when it is
+    /// done again.
     ///
     /// The client has retried it already, as its [`RetryPolicy`](crate::RetryPolicy) says. Never
     /// `true` where B2 [may have carried it out](Self::may_have_taken_effect): there a program has
@@ -455,8 +456,8 @@ impl Error {
 
     /// Why the client stopped retrying; `None` if the error is not transient.
     #[must_use]
-    pub fn gave_up(&self) -> Option<RetryStopReason> {
-        self.0.gave_up
+    pub fn retry_stop_reason(&self) -> Option<RetryStopReason> {
+        self.0.retry_stop_reason
     }
 
     /// Whether B2 may have carried out the call although the response is an error or was lost.
@@ -553,7 +554,7 @@ impl fmt::Display for Error {
             file,
             part,
             attempts,
-            gave_up,
+            retry_stop_reason,
             ..
         } = &*self.0;
         if let Some(call) = call {
@@ -574,7 +575,7 @@ impl fmt::Display for Error {
         if !earlier.is_empty() {
             write!(f, " ({})", earlier.join("; "))?;
         }
-        match gave_up {
+        match retry_stop_reason {
             // After a single attempt there is nothing to tell.
             Some(RetryStopReason::Attempts) if *attempts > 1 => write!(
                 f,
@@ -622,11 +623,7 @@ impl fmt::Display for B2Error {
 
 impl fmt::Display for NonB2Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "somebody on the way, and not B2, answered {}",
-            self.status
-        )?;
+        write!(f, "an intermediary, not B2, answered {}", self.status)?;
         let headers = [
             ("server", &self.server),
             ("content type", &self.content_type),
@@ -670,7 +667,7 @@ impl fmt::Debug for Error {
             elapsed,
             effect,
             retry_after,
-            gave_up,
+            retry_stop_reason,
             source,
         } = &*self.0;
         f.debug_struct("Error")
@@ -686,7 +683,7 @@ impl fmt::Debug for Error {
             .field("elapsed", elapsed)
             .field("may_have_taken_effect", effect)
             .field("retry_after", retry_after)
-            .field("gave_up", gave_up)
+            .field("retry_stop_reason", retry_stop_reason)
             .field("source", source)
             .finish()
     }
@@ -833,7 +830,7 @@ mod tests {
         let error = Error::from_non_b2(response).redacted(mask, str::to_owned);
         assert_eq!(
             error.to_string(),
-            "somebody on the way, and not B2, answered 403, server \"***\", content type \
+            "an intermediary, not B2, answered 403, server \"***\", content type \
              \"***\", body \"<p>***\""
         );
     }

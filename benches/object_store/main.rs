@@ -1,8 +1,8 @@
-//! What `b2kit-object-store` costs beside `BucketHandle`: the same work through both, in turns, over HTTP to an emulator in this
-//! process. And what `object_store`'s in-memory store takes for it, which has no network.
+//! What `b2kit-object-store` costs beside `BucketHandle`: the same work through both, in turns, over HTTP to an
+//! emulator in this process. And what `object_store`'s in-memory store takes for it, which has no network.
 //!
-//! `cargo bench --package b2kit-benches --bench object_store [-- ROUNDS]`. Without `--bench` it is `cargo test` that asks: then
-//! everything runs once, and small.
+//! `cargo bench --package b2kit-benches --bench object_store [-- ROUNDS]`. Without `--bench` it is `cargo test` that
+//! asks: then everything runs once, and small.
 
 #![expect(clippy::unwrap_used, reason = "what is measured has to work")]
 #![expect(clippy::future_not_send, reason = "everything runs on one thread")]

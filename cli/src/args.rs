@@ -44,7 +44,7 @@ pub(crate) struct Common {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Cp(Cp),
-    Sync(Sync),
+    Sync(SyncArgs),
     Ls(Ls),
     Du(Du),
     Rm(Rm),
@@ -101,8 +101,8 @@ pub(crate) struct Cp {
 ///   b2kit sync b2://BUCKET/PREFIX DIRECTORY   down
 ///   b2kit sync b2://BUCKET/A b2://BUCKET/B    within B2; no bytes leave it
 ///
-/// Files that are only at the destination stay, unless --delete, --hide or --keep-days says otherwise; that is done last,
-/// and not at all if something could not be read or transferred. A sync that was stopped goes on when it is run again.
+/// Files that are only at the destination stay, unless --delete, --hide or --keep-days says otherwise; that is done
+/// last, and not at all if something could not be read or transferred. To resume a stopped sync, run it again.
 ///
 /// Exit status: 0 if both are equal as far as the options say, 1 if not, 2 for wrong arguments, 130 if it was stopped.
 #[derive(Debug, Args)]
@@ -110,7 +110,7 @@ pub(crate) struct Cp {
     verbatim_doc_comment,
     override_usage = "b2kit sync [OPTIONS] <FROM> <TO>"
 )]
-pub(crate) struct Sync {
+pub(crate) struct SyncArgs {
     /// A directory, or b2://BUCKET/PREFIX
     #[arg(value_parser = OsStringValueParser::new().try_map(Place::parse))]
     pub(crate) from: Place,
@@ -226,7 +226,7 @@ enum Durability {
     None,
 }
 
-impl Sync {
+impl SyncArgs {
     pub(crate) fn policy(&self) -> Result<sync::SyncPolicy, b2kit::Error> {
         let add = |filter: Result<sync::Filter, _>, pattern: &String| filter?.include(pattern);
         let filter = self.include.iter().fold(Ok(sync::Filter::new()), add);

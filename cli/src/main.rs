@@ -74,7 +74,7 @@ async fn run(program: &Program, shown: &Shown) -> Result<ExitCode, Failure> {
     stoppable(program, shown, &client).await
 }
 
-/// Runs the command until it is done or asked to stop. Either way nothing stays at B2 that nobody knows of.
+/// Runs the command until it is done or asked to stop. Either way everything left at B2 is reported.
 async fn stoppable(program: &Program, shown: &Shown, client: &Client) -> Result<ExitCode, Failure> {
     let ended = {
         let command = pin!(command(program, shown, client));
@@ -85,13 +85,11 @@ async fn stoppable(program: &Program, shown: &Shown, client: &Client) -> Result<
         }
     };
     if ended.is_none() {
-        shown.word("stopping; once more leaves at once");
+        shown.word("stopping; press Ctrl-C again to stop immediately");
     }
     match select(Box::pin(tidy_up(client, shown)), Box::pin(stop::asked())).await {
         Either::Left(_) => {}
-        Either::Right(_) => {
-            shown.word("left at once: what was begun at B2 may still be there, unfinished")
-        }
+        Either::Right(_) => shown.word("stopped immediately; unfinished uploads may remain at B2"),
     }
     let goes_on = match &program.command {
         Command::Cp(args) => args.resume,
@@ -101,11 +99,11 @@ async fn stoppable(program: &Program, shown: &Shown, client: &Client) -> Result<
     match ended {
         Some(outcome) => outcome,
         None if goes_on => {
-            shown.word("stopped; the same command goes on from here");
+            shown.word("stopped; run the same command to resume");
             Ok(ExitCode::from(STOPPED))
         }
         None => {
-            shown.word("stopped; nothing of what was under way is left");
+            shown.word("stopped; unfinished transfers were removed");
             Ok(ExitCode::from(STOPPED))
         }
     }

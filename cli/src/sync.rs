@@ -9,12 +9,16 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use indicatif::DecimalBytes;
 
 use crate::Failure;
-use crate::args::{Sync, refuse};
+use crate::args::{SyncArgs, refuse};
 use crate::output::{Output, json};
 use crate::place::Place;
 use crate::shown::{Shown, TICK};
 
-pub(crate) async fn run(args: &Sync, shown: &Shown, client: &Client) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(
+    args: &SyncArgs,
+    shown: &Shown,
+    client: &Client,
+) -> Result<ExitCode, Failure> {
     let sync = synchronizer(args, client).await?.policy(args.policy()?);
     if args.dry_run || args.check {
         return plan(args, &sync).await;
@@ -60,7 +64,7 @@ pub(crate) async fn run(args: &Sync, shown: &Shown, client: &Client) -> Result<E
     Ok(ExitCode::FAILURE)
 }
 
-async fn synchronizer(args: &Sync, client: &Client) -> Result<Synchronizer, Failure> {
+async fn synchronizer(args: &SyncArgs, client: &Client) -> Result<Synchronizer, Failure> {
     Ok(match (&args.from, &args.to) {
         (Place::Here(root), Place::There { bucket, name }) => {
             Synchronizer::up(root, &client.bucket(bucket).await?, name)
@@ -86,7 +90,7 @@ async fn synchronizer(args: &Sync, client: &Client) -> Result<Synchronizer, Fail
 }
 
 /// Prints the plan, or what is refused in it.
-async fn plan(args: &Sync, sync: &Synchronizer) -> Result<ExitCode, Failure> {
+async fn plan(args: &SyncArgs, sync: &Synchronizer) -> Result<ExitCode, Failure> {
     let (mut plan, mut out, mut cost) = (sync.plan()?, Output::new(), Cost::default());
     while let Some(action) = plan.try_next().await? {
         cost = cost.with(&action);
@@ -135,7 +139,7 @@ async fn plan(args: &Sync, sync: &Synchronizer) -> Result<ExitCode, Failure> {
     })
 }
 
-fn tell(args: &Sync, shown: &Shown, outcome: &Outcome) -> Result<(), Failure> {
+fn tell(args: &SyncArgs, shown: &Shown, outcome: &Outcome) -> Result<(), Failure> {
     if args.json {
         json(&mut std::io::stdout().lock(), outcome)?;
     }

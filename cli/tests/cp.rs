@@ -424,7 +424,7 @@ mod stopped {
         let args = [path.to_str().unwrap(), "b2://holiday-photos/"];
         let output = interrupted(&there, "b2_upload_part", &args);
         assert_eq!(output.status.code(), Some(130), "{}", told(&output));
-        assert!(told(&output).contains("nothing of what was under way is left"));
+        assert!(told(&output).contains("unfinished transfers were removed"));
         let snapshot = there.emulator.snapshot();
         assert_eq!(snapshot.calls_of("b2_start_large_file"), 1);
         assert_eq!((snapshot.unfinished_large_files, snapshot.versions), (0, 0));
@@ -439,10 +439,7 @@ mod stopped {
         let output = interrupted(&there, "b2_finish_large_file", &args);
         assert_eq!(output.status.code(), Some(130), "{}", told(&output));
         let told = told(&output);
-        assert!(
-            told.contains("the same command goes on from here"),
-            "{told}"
-        );
+        assert!(told.contains("run the same command to resume"), "{told}");
         assert_eq!(there.emulator.snapshot().unfinished_large_files, 1);
 
         assert_copied(&there.cp(&args));

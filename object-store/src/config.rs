@@ -65,8 +65,8 @@ impl StdError for ConfigError {
     }
 }
 
-/// The options that a URL can be accompanied by. Case doesn't matter, so the first two are also the environment variables of
-/// B2's own tools.
+/// The options that a URL can be accompanied by. Case doesn't matter, so the first two are also the environment
+/// variables of B2's own tools.
 ///
 /// | | |
 /// |---|---|
@@ -99,8 +99,8 @@ struct Settings {
 }
 
 impl Settings {
-    /// A key in lower case is meant for us if it begins with `b2_`, and has to be known then. One in capitals may be any
-    /// variable of the environment.
+    /// A key in lower case is meant for us if it begins with `b2_`, and has to be known then. One in capitals may be
+    /// any variable of the environment.
     fn read<K, V>(options: impl IntoIterator<Item = (K, V)>) -> Result<Self, ConfigError>
     where
         K: AsRef<str>,
@@ -174,8 +174,8 @@ fn bucket_name(name: &str) -> Result<BucketName, ConfigError> {
 }
 
 impl B2StoreBuilder {
-    /// A store for `b2://bucket/prefix`, with these [options](OPTIONS). Nothing is sent: the bucket is looked up when the store
-    /// is first used.
+    /// A store for `b2://bucket/prefix`, with these [options](OPTIONS). Nothing is sent: the bucket is looked up when
+    /// the store is first used.
     ///
     /// An option that begins with `b2_`, in lower case, has to be one that there is; all others are ignored, so that
     /// `std::env::vars()` can be given.

@@ -1,8 +1,8 @@
 //! Backblaze B2 as an [`object_store`](https://docs.rs/object_store), over B2's native API.
 //!
-//! The data engines of Rust reach their storage through that crate: DataFusion, Ballista, Delta Lake, Lance, Polars, SlateDB.
-//! [`B2Store`] lets each of them work on a bucket of B2, with what `b2kit` guarantees: uploads that B2 has checked, downloads
-//! that are checked, retries that do nothing twice.
+//! The data engines of Rust reach their storage through that crate: DataFusion, Ballista, Delta Lake, Lance, Polars,
+//! SlateDB. [`B2Store`] lets each of them work on a bucket of B2, with what `b2kit` guarantees: uploads that B2 has
+//! checked, downloads that are checked, safe retries.
 //!
 //! ```
 //! use b2kit_object_store::B2Store;
@@ -26,13 +26,14 @@
 //! ```
 //!
 //! # Which version
-//! Engines are split between two versions of `object_store`. The features `v0_14` (on by default) and `v0_13` make [`B2Store`]
-//! a store of either, or of both at once, from one source; the modules of these names have the version that they are for.
+//! Engines are split between two versions of `object_store`. The features `v0_14` (on by default) and `v0_13` make
+//! [`B2Store`] a store of either, or of both at once, from one source; the modules of these names have the version
+//! that they are for.
 //!
 //! # From a URL
 //! [`B2StoreBuilder::from_url`] makes a store of `b2://bucket/prefix` and [`OPTIONS`], among them B2's own variables
-//! `B2_APPLICATION_KEY_ID` and `B2_APPLICATION_KEY`. `object_store`'s `parse_url_opts` knows a closed list of schemes, so there is
-//! one here, in [`v0_14`] and `v0_13`.
+//! `B2_APPLICATION_KEY_ID` and `B2_APPLICATION_KEY`. `object_store`'s `parse_url_opts` knows a closed list of schemes,
+//! so there is one here, in [`v0_14`] and `v0_13`.
 //!
 //! # What is what
 //! | `object_store` | B2 |
@@ -48,16 +49,17 @@
 //! | copy | within B2, of any size |
 //! | `list_with_offset` | begins there: nothing before it is asked for |
 //!
-//! Conditions of `get_opts` are evaluated on the version whose bytes come, in the same response. `get_ranges` fetches neighbours
-//! together, several ranges at once, and all of one version.
+//! Conditions of `get_opts` are evaluated on the version whose bytes come, in the same response. `get_ranges` fetches
+//! neighbours together, several ranges at once, and all of one version.
 //!
-//! What B2 can't do stands in [`Limit`]. Names that are no paths are left out of listings, or reported: [`InvalidNames`].
+//! What B2 can't do stands in [`Limit`]. Names that are no paths are left out of listings, or reported:
+//! [`InvalidNames`].
 //!
 //! # If there is none yet
 //! B2 has no conditional upload. With [`coordinate_creates`](B2StoreBuilder::coordinate_creates) `PutMode::Create`,
-//! `copy_if_not_exists` and `rename_if_not_exists` work all the same, through one entry of a bucket's info on which writers agree;
-//! [`Create`](b2kit::transfer::Create) says how, on which properties of B2 it rests, and what it costs. Without, they are
-//! `NotImplemented` before anything is sent.
+//! `copy_if_not_exists` and `rename_if_not_exists` work all the same, through one entry of a bucket's info on which
+//! writers agree; [`Create`](b2kit::transfer::Create) says how, on which properties of B2 it rests, and what it costs.
+//! Without, they are `NotImplemented` before anything is sent.
 //!
 //! # Errors
 //! | `object_store` | |
@@ -70,9 +72,9 @@
 //! | `Generic` | all else. Its source is a [`b2kit::Error`], which says whether the operation [may have taken effect](b2kit::Error::may_have_taken_effect) |
 //!
 //! # Cancellation
-//! Nothing is spawned: work goes on only while futures and streams are polled, and dropping them ends it. A multipart upload that
-//! is dropped without `complete` or `abort` leaves an unfinished large file, for whose parts B2 charges; the lifecycle rule
-//! `daysFromStartingToCancelingUnfinishedLargeFiles` or
+//! Nothing is spawned: work goes on only while futures and streams are polled, and dropping them ends it. A multipart
+//! upload that is dropped without `complete` or `abort` leaves an unfinished large file, for whose parts B2 charges;
+//! the lifecycle rule `daysFromStartingToCancelingUnfinishedLargeFiles` or
 //! [`Client::cancel_unfinished_large_files`](b2kit::Client::cancel_unfinished_large_files) clears it up.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -1,15 +1,15 @@
 //! [`Limit`]: what B2 can't do as `object_store` has it.
 
-/// What this store can't do, or does otherwise than `object_store` says. Each says what happens instead. A test shows each to
-/// be needed, so none outlives its reason.
+/// What this store can't do, or does otherwise than `object_store` says. Each says what happens instead. A test shows
+/// each to be needed, so none outlives its reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Limit {
-    /// `PutMode::Update` is `NotImplemented`, before anything is sent: B2 has no conditional upload, and plain puts of the
-    /// same name would not take part in any coordination of ours.
+    /// `PutMode::Update` is `NotImplemented`, before anything is sent: B2 has no conditional upload, and plain puts of
+    /// the same name would not take part in any coordination of ours.
     NoConditionalUpdate,
-    /// `PutMode::Create`, `copy_if_not_exists` and `rename_if_not_exists` are `NotImplemented`, before anything is sent,
-    /// unless the store [coordinates creates](crate::B2StoreBuilder::coordinate_creates).
+    /// `PutMode::Create`, `copy_if_not_exists` and `rename_if_not_exists` are `NotImplemented`, before anything is
+    /// sent, unless the store [coordinates creates](crate::B2StoreBuilder::coordinate_creates).
     NoCreateWithoutCoordination,
     /// Tags are `NotSupported`, before anything is sent: B2 has none.
     NoTags,
@@ -22,8 +22,8 @@ pub enum Limit {
     LowerCaseMetadataKeys,
     /// Metadata keys that begin with `b2-` or that b2kit uses itself are `NotSupported`, before anything is sent.
     ReservedMetadataKeys,
-    /// Every part of a multipart upload but the last has 5,000,000 bytes at least (what the account says); the next part
-    /// fails otherwise.
+    /// Every part of a multipart upload but the last has 5,000,000 bytes at least (what the account says); the next
+    /// part fails otherwise.
     LargeParts,
     /// A multipart upload has 10,000 parts at most.
     TenThousandParts,
@@ -37,8 +37,8 @@ pub enum Limit {
     SlashDelimiter,
     /// What is below `.b2kit-create/` in the bucket doesn't exist: it can't be read, written or listed.
     ReservedNames,
-    /// A rename is a copy and a delete: both names exist for a moment, and a file that replaces the old one in between is
-    /// hidden with it.
+    /// A rename is a copy and a delete: both names exist for a moment, and a file that replaces the old one in between
+    /// is hidden with it.
     RenameInTwoSteps,
 }
 

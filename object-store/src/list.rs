@@ -46,8 +46,8 @@ pub(crate) struct Page {
 }
 
 impl B2Store {
-    /// Everything below a directory, in B2's order, which is that of the names' bytes. With an offset only what comes after
-    /// it: B2 begins there.
+    /// Everything below a directory, in B2's order, which is that of the names' bytes. With an offset only what comes
+    /// after it: B2 begins there.
     pub(crate) fn objects(
         &self,
         directory: &str,

@@ -8,8 +8,8 @@ use crate::payload::Payload;
 /// So many bytes are kept for all uploads together.
 const MOST_BYTES: u64 = 256 << 20;
 
-/// B2 refuses a large file of one part, and hands no part out again, so the only part of an upload is kept until there is another:
-/// then it is sent as a file of its own.
+/// B2 refuses a large file of one part, and hands no part out again, so the only part of an upload is kept until there
+/// is another: then it is sent as a file of its own.
 #[derive(Debug, Default)]
 pub(crate) struct LoneParts(Mutex<State>);
 

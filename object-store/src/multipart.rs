@@ -22,8 +22,8 @@ pub(crate) const UPLOAD_ID: &str = "b2kit-upload-id";
 
 /// An upload in parts that is under way.
 ///
-/// The large file is started at once, since B2 orders versions by when they were started. The first part is held back until there
-/// is a second: B2 refuses large files of one part.
+/// The large file is started at once, since B2 orders versions by when they were started. The first part is held back
+/// until there is a second: B2 refuses large files of one part.
 #[derive(Debug)]
 pub(crate) struct Multipart {
     store: B2Store,
@@ -113,8 +113,8 @@ impl B2Store {
             .map_err(|error| Failure::b2(path, error))
     }
 
-    /// Puts a small file where a large one was started. That one is cancelled then; if it can't be, the object is there all the
-    /// same.
+    /// Puts a small file where a large one was started. That one is cancelled then; if it can't be, the object is
+    /// there all the same.
     pub(crate) async fn put_instead(
         &self,
         path: &str,

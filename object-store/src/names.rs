@@ -65,8 +65,8 @@ impl Prefix {
     }
 }
 
-/// Whether a file of this name can be an object: both versions of `object_store` read the path as it is, without dropping
-/// or changing anything.
+/// Whether a file of this name can be an object: both versions of `object_store` read the path as it is, without
+/// dropping or changing anything.
 pub(crate) fn is_path(name: &str) -> bool {
     let is_segment = |segment: &str| !matches!(segment, "" | "." | "..");
     name.split('/').all(is_segment) && !name.chars().any(|c| c.is_ascii_control())

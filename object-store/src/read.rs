@@ -153,8 +153,8 @@ impl B2Store {
 
     /// Many ranges of one version: neighbours in one request, several requests at once.
     ///
-    /// They are asked for by name, so that no request waits for another, and where the name has got a new version meanwhile,
-    /// those of the older one are asked for again.
+    /// They are asked for by name, so that no request waits for another, and where the name has got a new version
+    /// meanwhile, those of the older one are asked for again.
     pub(crate) async fn fetch_ranges(
         &self,
         path: &str,

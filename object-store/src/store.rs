@@ -17,8 +17,8 @@ const CONCURRENCY: usize = 10;
 
 /// A bucket of B2, or what is below a prefix in it, as an `object_store`. Clones are cheap and share everything.
 ///
-/// It implements `ObjectStore`, `MultipartStore` and `PaginatedListStore` of each version whose feature is on. What it can't
-/// do stands in [`Limit`](crate::Limit).
+/// It implements `ObjectStore`, `MultipartStore` and `PaginatedListStore` of each version whose feature is on. What it
+/// can't do stands in [`Limit`](crate::Limit).
 #[derive(Clone)]
 pub struct B2Store {
     pub(crate) shared: Arc<Shared>,
@@ -55,23 +55,23 @@ pub(crate) struct Metadata {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Deletion {
-    /// The name is hidden; B2 keeps the versions, and charges for them. With the lifecycle rule `daysFromHidingToDeleting: 1`
-    /// B2 deletes them a day later.
+    /// The name is hidden; B2 keeps the versions, and charges for them. With the lifecycle rule
+    /// `daysFromHidingToDeleting: 1` B2 deletes them a day later.
     #[default]
     Hide,
-    /// The name is hidden first, so that no older version comes back, and then all its versions are deleted, the hide marker
-    /// last. No lifecycle rule is needed. It costs a call for each version, which is free (class A), and one listing (class C).
-    /// It is for keys that may `deleteFiles` and `listFiles`.
+    /// The name is hidden first, so that no older version comes back, and then all its versions are deleted, the hide
+    /// marker last. No lifecycle rule is needed. It costs a call for each version, which is free (class A), and one
+    /// listing (class C). It is for keys that may `deleteFiles` and `listFiles`.
     AllVersions,
 }
 
-/// What a listing does with file names that no path of `object_store` can have: `a//b`, names with a slash at the beginning or
-/// the end, with a segment `.` or `..`, or with control characters.
+/// What a listing does with file names that no path of `object_store` can have: `a//b`, names with a slash at the
+/// beginning or the end, with a segment `.` or `..`, or with control characters.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum InvalidNames {
-    /// They are left out; `tracing` hears of each, at the level `debug`. Tools that show folders make such names (`photos/`), so
-    /// a listing that failed for them would be of no use.
+    /// They are left out; `tracing` hears of each, at the level `debug`. Tools that show folders make such names
+    /// (`photos/`), so a listing that failed for them would be of no use.
     #[default]
     Skip,
     /// Each is an error in the listing. The listing goes on after it.
@@ -150,10 +150,11 @@ impl B2StoreBuilder {
         self
     }
 
-    /// Turns on `PutMode::Create`, `copy_if_not_exists` and `rename_if_not_exists`, which B2 itself doesn't have: writers agree
-    /// through this slot on who creates a name. All who write the same names have to use the same slot; see
-    /// [`Create`](b2kit::transfer::Create) for the rules, for what it rests on and what it costs. The slot serialises creates, so
-    /// a small bucket for each table is the best place, reached by a client whose key may `writeBuckets`.
+    /// Turns on `PutMode::Create`, `copy_if_not_exists` and `rename_if_not_exists`, which B2 itself doesn't have:
+    /// writers agree through this slot on who creates a name. All who write the same names have to use the same slot;
+    /// see [`Create`](b2kit::transfer::Create) for the rules, for what it rests on and what it costs. The slot
+    /// serialises creates, so a small bucket for each table is the best place, reached by a client whose key may
+    /// `writeBuckets`.
     pub fn coordinate_creates(mut self, slot: &CreateSlot) -> Self {
         self.slot = Some(LazyBucket::known(slot.bucket().clone()));
         self
@@ -171,7 +172,8 @@ impl B2StoreBuilder {
         self
     }
 
-    /// The requests that one `get_ranges`, or one `delete_stream`, has under way at once. Defaults to 10; 0 is taken as 1.
+    /// The requests that one `get_ranges`, or one `delete_stream`, has under way at once. Defaults to 10; 0 is taken
+    /// as 1.
     pub const fn concurrency(mut self, requests: usize) -> Self {
         self.concurrency = requests;
         self

@@ -110,7 +110,8 @@ impl B2Store {
         }
     }
 
-    /// Deletes the versions of a name that is hidden, the oldest first and the hide marker last: whatever stops it, none comes back.
+    /// Deletes the versions of a name that is hidden, the oldest first and the hide marker last: whatever stops it,
+    /// none comes back.
     async fn delete_versions(&self, path: &str, name: &FileName) -> Result<(), Failure> {
         let bucket = self.opened(path).await?;
         let client = bucket.client();

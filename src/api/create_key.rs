@@ -112,7 +112,7 @@ impl CreateKey {
         self
     }
 
-    /// Expires so long from now.
+    /// How long the key is valid.
     #[must_use]
     pub const fn valid_duration(mut self, duration: KeyDuration) -> Self {
         self.valid_duration = Some(duration);

@@ -234,7 +234,7 @@ pub(super) use asked;
 /// Dropping it closes the connection.
 #[derive(Debug)]
 pub struct DownloadBody {
-    /// `None` once it is over, for good or ill.
+    /// `None` once it has ended, successfully or not.
     body: Option<ResponseBody>,
     /// The bytes that are still to come: no more, and no less.
     left: u64,

@@ -1,4 +1,4 @@
-//! What the answer to a call that makes something is held against: what the call asked for.
+//! Compares the response to a call that creates something with what was requested.
 //!
 //! An answer that was mixed up with another's would be believed otherwise. It is compared by what
 //! it means, since B2 may write it in another way: keys in lower case, sets in another order,

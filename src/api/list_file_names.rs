@@ -72,7 +72,7 @@ impl ListFileNames {
         self.max_file_count.is_some()
     }
 
-    /// At most so many rows: up to 10,000.
+    /// The maximum number of rows per page: up to 10,000.
     #[must_use]
     pub const fn max_file_count(mut self, count: u32) -> Self {
         self.max_file_count = Some(count);

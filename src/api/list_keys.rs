@@ -52,7 +52,7 @@ impl ListKeys {
         self.max_key_count.is_some()
     }
 
-    /// At most so many keys: 1 to 10,000.
+    /// The maximum number of keys per page: up to 10,000.
     #[must_use]
     pub const fn max_key_count(mut self, count: u32) -> Self {
         self.max_key_count = Some(count);

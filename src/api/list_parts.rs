@@ -60,7 +60,7 @@ impl ListParts {
         self.max_part_count.is_some()
     }
 
-    /// At most so many parts: 1 to 1,000.
+    /// The maximum number of parts per page: up to 1,000.
     #[must_use]
     pub const fn max_part_count(mut self, count: u32) -> Self {
         self.max_part_count = Some(count);

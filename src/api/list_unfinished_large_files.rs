@@ -70,7 +70,7 @@ impl ListUnfinishedLargeFiles {
         self
     }
 
-    /// At most so many files: 1 to 100.
+    /// The maximum number of files per page: up to 100.
     #[must_use]
     pub const fn max_file_count(mut self, count: u32) -> Self {
         self.max_file_count = Some(count);

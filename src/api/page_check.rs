@@ -1,4 +1,4 @@
-//! What a page of a listing is held against before anyone sees a row of it: the question.
+//! Checks each page of a listing against its request before any row is returned.
 //!
 //! Programs delete, cancel and download what a listing shows. So a row from another bucket, outside
 //! the prefix or out of order is a [`Protocol`](ErrorKind::Protocol) error of the whole page, and

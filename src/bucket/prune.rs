@@ -15,7 +15,7 @@ use crate::types::{Action, FileVersion, Timestamp};
 /// Which old versions [`BucketHandle::prune_versions`] deletes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PruneRule {
-    /// Of each name, all but so many of the newest versions. Hide markers don't count. At least 1.
+    /// Keeps this many of the newest versions of each name. Hide markers don't count. At least 1.
     KeepNewest(usize),
     /// The versions that were hidden before this time: by a newer version, or by a hide marker. The
     /// files that are hidden since then go for good, with their markers.

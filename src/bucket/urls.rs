@@ -60,7 +60,7 @@ impl BucketHandle {
     ///
     /// **It also opens every other file whose name begins with this one's**: a URL for `a` opens
     /// `a.bak` and `a/b`, since B2 authorizes a prefix, and whoever has the URL can change the rest
-    /// of the name. For a secret file choose a name that is no beginning of another's. The file
+    /// of the name. For a secret file choose a name that is not a prefix of another. The file
     /// need not exist yet; a URL can't be revoked before its time is over, but by deleting the
     /// application key.
     ///

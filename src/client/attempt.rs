@@ -1,4 +1,4 @@
-//! [`AttemptContext`]: in whose name an attempt is made, where an upload goes, and what every
+//! [`AttemptContext`]: an attempt's credentials and upload URL, and what every
 //! request carries.
 
 use std::time::Duration;

@@ -25,7 +25,7 @@ use crate::error::Error;
 use crate::types::Secret;
 
 impl Client {
-    /// Starts to set up a client.
+    /// Creates a builder.
     pub fn builder() -> ClientBuilder {
         ClientBuilder::default()
     }
@@ -228,9 +228,8 @@ impl ClientBuilder {
         self
     }
 
-    /// How long an upload or a download may stall while it is the server's turn. Defaults to 20
-    /// seconds. It also applies to the bytes of a download, which a [`RetryPolicy`]'s deadline does
-    /// not cover.
+    /// How long an upload or a download may stall while the client waits for the server. Defaults
+    /// to 20 seconds.
     pub const fn stall_timeout(mut self, limit: Duration) -> Self {
         self.stall = Some(limit);
         self

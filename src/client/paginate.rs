@@ -112,7 +112,8 @@ impl<C: Paged + 'static> Stream for Items<C> {
                 self.next = None;
                 let late = HttpError::new(HttpErrorKind::Timeout, Phase::NotSent)
                     .with_source("no page with an item came in time");
-                let late = Error::http(late).with_gave_up(Some(RetryStopReason::Deadline));
+                let late =
+                    Error::http(late).with_retry_stop_reason(Some(RetryStopReason::Deadline));
                 let late = late.in_call(C::METADATA.name, 0, std::time::Duration::ZERO);
                 return Poll::Ready(Some(Err(late)));
             };

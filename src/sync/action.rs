@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::entry::{LocalFile, RemoteFile};
+use super::reason::Reason;
 use crate::types::FileId;
 
 /// One line of a plan: what is to be done with one path, or why nothing is.
@@ -114,45 +115,6 @@ pub struct Scan {
     pub is_complete: bool,
 }
 
-/// Why a path is skipped or refused.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub enum Reason {
-    /// Both sides have the same, as far as was compared.
-    Same,
-    /// The modification times differ, the SHA-1 is the same.
-    SameSha1,
-    /// It is only at the destination, where extra files are kept.
-    Extra,
-    /// The destination was modified later than the source.
-    DestinationNewer,
-    /// It is a symbolic link.
-    Symlink,
-    /// It is a symbolic link to a directory that contains it.
-    SymlinkLoop,
-    /// It is a pipe, a socket or a device.
-    SpecialFile,
-    /// It belongs to a download that is not finished.
-    PartialDownload,
-    /// It marks a folder, and has no bytes.
-    FolderMarker,
-    /// It is below something that is skipped.
-    BelowSkipped,
-    /// It is a name of the bucket that no local path can have.
-    NotAPath(String),
-    /// It is a local path that no file in B2 can have as its name.
-    NotAName(String),
-    /// It and this path are one to a file system that ignores case or Unicode normalization.
-    Collision(String),
-    /// This, which it would be below, is a file.
-    ParentIsFile(String),
-    /// What is there at the destination is no regular file.
-    DestinationNotAFile,
-    /// It can't be read.
-    Unreadable(String),
-}
-
 const fn is_false(value: &bool) -> bool {
     !*value
 }
@@ -245,30 +207,5 @@ impl fmt::Display for Action {
             _ if self.is_transfer() => write!(f, " ({} bytes)", self.bytes()),
             _ => Ok(()),
         }
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Same => "both sides are the same",
-            Self::SameSha1 => "both sides have the same SHA-1",
-            Self::Extra => "it is not at the source, and kept",
-            Self::DestinationNewer => "the destination is newer",
-            Self::Symlink => "it is a symbolic link",
-            Self::SymlinkLoop => "it is a symbolic link to a directory that contains it",
-            Self::SpecialFile => "it is a pipe, a socket or a device",
-            Self::PartialDownload => "it belongs to a download that is not finished",
-            Self::FolderMarker => "it marks a folder",
-            Self::BelowSkipped => "it is below something that is skipped",
-            Self::DestinationNotAFile => "what is there at the destination is no regular file",
-            Self::NotAPath(why) => return write!(f, "no local path can have this name: {why}"),
-            Self::NotAName(why) => return write!(f, "no file in B2 can have this name: {why}"),
-            Self::Collision(with) => {
-                return write!(f, "a file system may take it for {with:?}");
-            }
-            Self::ParentIsFile(parent) => return write!(f, "{parent:?} is a file"),
-            Self::Unreadable(why) => return write!(f, "it can't be read: {why}"),
-        })
     }
 }

@@ -40,13 +40,13 @@ pub struct Cost {
     pub downloaded_bytes: u64,
     /// Bytes to copy within B2.
     pub copied_bytes: u64,
-    /// The calls, by billing class: an estimate. It has neither retries nor the parts of large files that are uploaded or
-    /// copied, and counts each deletion as one of a file with a single version.
+    /// The calls, by billing class: an estimate. It has neither retries nor the parts of large files that are uploaded
+    /// or copied, and counts each deletion as one of a file with a single version.
     pub calls: CallCounts,
 }
 
 impl Cost {
-    /// With this line too.
+    /// Adds the cost of this action.
     #[must_use]
     pub fn with(mut self, action: &Action) -> Self {
         match action {

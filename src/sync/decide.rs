@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::action::{Action, Reason};
+use super::action::Action;
 use super::compare::{Verdict, compare};
 use super::entry::{Entry, History, RemoteFile, State};
 use super::names::{Collisions, Parent, Parents, local_path};
 use super::policy::{Extras, Links, SyncPolicy};
+use super::reason::Reason;
 use crate::transfer::is_create_stage;
 use crate::types::{FileId, FileName, Sha1, Timestamp};
 

@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::action::Reason;
+use super::reason::Reason;
 use crate::types::{FileId, FileVersion, Sha1, Timestamp};
 
-/// One name on one side: what is there, and nothing of how it was found.
+/// A file on one side of a sync.
 ///
-/// A stream of entries is a side of a [`plan`](super::Synchronizer::plan_entries) if their paths are strictly ascending in the order
-/// of their UTF-8 bytes. That is the order in which B2 lists. A walk of a directory tree has it too where directories sort
-/// as `name/`.
+/// A stream of entries is a side of a [`plan`](super::Synchronizer::plan_entries) if their paths are strictly
+/// ascending in the order of their UTF-8 bytes. That is the order in which B2 lists. A walk of a directory tree has it
+/// too where directories sort as `name/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// Relative to the root or the prefix of its side, with `/` between its parts.

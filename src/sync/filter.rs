@@ -4,12 +4,12 @@ use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 
 use crate::error::Error;
 
-/// Which paths a sync sees: those that an include pattern matches, or all if there is none, but for those that an exclude
-/// pattern matches. What it does not see is neither transferred nor deleted, on either side.
+/// Which paths a sync sees: those that an include pattern matches, or all if there is none, but for those that an
+/// exclude pattern matches. What it does not see is neither transferred nor deleted, on either side.
 ///
 /// A pattern is a glob over the whole path relative to the root: `*` and `?` match within one part, `**` across parts,
-/// `[ab]` one of several characters, `{a,b}` one of several texts. An exclude pattern that matches a directory excludes all
-/// below it; an include pattern that ends in `/` includes all below a directory.
+/// `[ab]` one of several characters, `{a,b}` one of several texts. An exclude pattern that matches a directory
+/// excludes all below it; an include pattern that ends in `/` includes all below a directory.
 ///
 /// ```
 /// # use b2kit::sync::Filter;

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use futures_core::Stream;
 use walkdir::{DirEntry, WalkDir};
 
-use super::action::Reason;
 use super::entry::{Entry, LocalFile, State};
 use super::filter::Filter;
 use super::policy::Links;
+use super::reason::Reason;
 use crate::transfer::is_reserved;
 use crate::types::{Sha1, Sha1Hasher, Timestamp};
 
@@ -201,7 +201,8 @@ pub(super) fn local_file(metadata: &Metadata) -> io::Result<LocalFile> {
     })
 }
 
-/// Whether the path has what a plan has found there. Links are not followed, neither there nor on the way below the root.
+/// Whether the path has what a plan has found there. Links are not followed, neither there nor on the way below the
+/// root.
 pub(super) fn is_unchanged(
     root: &Path,
     path: &Path,

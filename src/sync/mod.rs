@@ -1,8 +1,8 @@
 //! A local tree and a bucket, or two buckets, made equal.
 //!
-//! A [`Synchronizer`] makes a [plan](Synchronizer::plan) of what differs, which can be printed, serialized and looked at before anything
-//! happens, and [executes](Synchronizer::execute) it. Both sides are read as sorted streams and merged, so memory does not grow with
-//! the number of files, only with the largest directory.
+//! A [`Synchronizer`] makes a [plan](Synchronizer::plan) of what differs, which can be printed, serialized and looked
+//! at before anything happens, and [executes](Synchronizer::execute) it. Both sides are read as sorted streams and
+//! merged, so memory does not grow with the number of files, only with the largest directory.
 //!
 //! ```
 //! # use b2kit::{BucketHandle, Error};
@@ -35,14 +35,16 @@
 //! - Files are deleted or hidden last: after both sides were read to their ends without an error, everything was
 //!   transferred, and the number is one that the policy allows. An empty source deletes nothing unless that is
 //!   [allowed](SyncPolicy::allow_empty_source).
-//! - Right before something is replaced, deleted or hidden, it is checked that it is still what the plan was made for: in a
-//!   bucket by the id of the current version, locally by size and modification time. B2 has no conditional upload, so
-//!   another writer can come between the check and the upload; then that writer's version lies beneath the new one. So it
-//!   does where the plan found no file of the name, since nothing is asked then.
-//! - An upload of a file that changes while it is read fails. A download has its name only when it is whole and verified.
+//! - Right before something is replaced, deleted or hidden, it is checked that it is still what the plan was made for:
+//!   in a bucket by the id of the current version, locally by size and modification time. B2 has no conditional
+//!   upload, so another writer can come between the check and the upload; then that writer's version lies beneath the
+//!   new one. So it does where the plan found no file of the name, since nothing is asked then.
+//! - An upload of a file that changes while it is read fails. A download has its name only when it is whole and
+//!   verified.
 //! - A run that was interrupted anywhere can be repeated, and does what is left. Large files are resumed.
-//! - What the [filter](Filter) does not see, symbolic links that are skipped, files below them, pipes and devices, names that
-//!   one side can't have, and the stages of [`create`](crate::BucketHandle::create) are left alone on both sides.
+//! - What the [filter](Filter) does not see, symbolic links that are skipped, files below them, pipes and devices,
+//!   names that one side can't have, and the stages of [`create`](crate::BucketHandle::create) are left alone on both
+//!   sides.
 //!
 //! # What is not synced
 //! Empty directories, modes, owners and other attributes of local files. Local directories that become empty stay.
@@ -61,6 +63,7 @@ mod perform;
 mod plan;
 mod policy;
 mod progress;
+mod reason;
 mod run;
 mod sides;
 mod spool;
@@ -75,13 +78,14 @@ use futures_core::Stream;
 use futures_core::stream::BoxStream;
 use futures_util::StreamExt as _;
 
-pub use self::action::{Action, Reason, Scan};
+pub use self::action::{Action, Scan};
 pub use self::cost::Cost;
 pub use self::entry::{Entry, LocalFile, RemoteFile};
 pub use self::filter::Filter;
 pub use self::outcome::{Outcome, Status, Summary, Withheld};
 pub use self::policy::{Compare, Durability, Extras, Links, Newer, SyncPolicy};
 pub use self::progress::SyncProgress;
+pub use self::reason::Reason;
 pub use self::run::SyncRun;
 
 use self::compare::{Verdict, after_other_sha1};
@@ -124,13 +128,14 @@ impl fmt::Debug for Plan {
 }
 
 impl Synchronizer {
-    /// From a local directory to the files of a bucket whose names begin with `prefix`. To a prefix that is not empty a `/`
-    /// is added, if there is none at its end.
+    /// From a local directory to the files of a bucket whose names begin with `prefix`. To a prefix that is not empty
+    /// a `/` is added, if there is none at its end.
     pub fn up(root: impl Into<PathBuf>, bucket: &BucketHandle, prefix: &str) -> Self {
         Self::new(Place::Local(root.into()), Place::bucket(bucket, prefix))
     }
 
-    /// From the files of a bucket whose names begin with `prefix` to a local directory, which is created if it is missing.
+    /// From the files of a bucket whose names begin with `prefix` to a local directory, which is created if it is
+    /// missing.
     pub fn down(bucket: &BucketHandle, prefix: &str, root: impl Into<PathBuf>) -> Self {
         Self::new(Place::bucket(bucket, prefix), Place::Local(root.into()))
     }
@@ -166,21 +171,21 @@ impl Synchronizer {
         self
     }
 
-    /// Reads both sides and gives, path by path in ascending order, what is to be done, and why nothing is where nothing is.
-    /// The last item is [`Action::End`]. Nothing is changed anywhere.
+    /// Reads both sides and gives, path by path in ascending order, what is to be done, and why nothing is where
+    /// nothing is. The last item is [`Action::End`]. Nothing is changed anywhere.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) if the two sides overlap, and for [`Extras::Hide`] and [`Extras::KeepDays`]
-    /// where the destination is local. In the stream, as its last item: what a listing fails with, and
-    /// [`Source`](crate::ErrorKind::Source) if the local tree changes its order while it is read.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the two sides overlap, and for [`Extras::Hide`] and
+    /// [`Extras::KeepDays`] where the destination is local. In the stream, as its last item: what a listing fails
+    /// with, and [`Source`](crate::ErrorKind::Source) if the local tree changes its order while it is read.
     pub fn plan(&self) -> Result<Plan, Error> {
         let source = self.side(&self.sides.source, false);
         let destination = self.side(&self.sides.destination, true);
         self.plan_sides(source, destination)
     }
 
-    /// A plan of these entries, instead of those that the two sides have: for a side that is known from elsewhere, as from
-    /// a database.
+    /// A plan of these entries, instead of those that the two sides have: for a side that is known from elsewhere, as
+    /// from a database.
     ///
     /// # Errors
     /// As [`plan`](Self::plan), and in the stream [`Source`](crate::ErrorKind::Source) if a side is not sorted.
@@ -230,7 +235,8 @@ impl Synchronizer {
         let needs_bucket = matches!(self.policy.extras, Extras::Hide | Extras::KeepDays(_));
         if direction == Direction::Down && needs_bucket {
             return Err(Error::invalid(
-                "local files can be kept or deleted; only a bucket can hide files, and keep them for days",
+                "local files can be kept or deleted; only a bucket can hide files or keep \
+                 them for days",
             ));
         }
         let client = self.sides.client().cloned();

@@ -28,8 +28,8 @@ pub(super) enum Parent {
     Opaque,
 }
 
-/// The paths that were met last and that the following ones may be below. Paths have to come in ascending order; then all
-/// that begin with the same text come one after the other.
+/// The paths that were met last and that the following ones may be below. Paths have to come in ascending order; then
+/// all that begin with the same text come one after the other.
 #[derive(Debug, Default)]
 pub(super) struct Parents(Vec<(Box<str>, Parent)>);
 
@@ -56,8 +56,8 @@ impl Parents {
     }
 }
 
-/// The names in the directories that lead to the path that was met last, as a file system sees them that ignores case and
-/// Unicode normalization.
+/// The names in the directories that lead to the path that was met last, as a file system sees them that ignores case
+/// and Unicode normalization.
 #[derive(Debug, Default)]
 pub(super) struct Collisions(Vec<Directory>);
 

@@ -101,7 +101,7 @@ impl fmt::Display for Withheld {
     }
 }
 
-/// A whole run, in numbers. They are final when the run has ended.
+/// The totals of a run. They are final when the run has ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -136,8 +136,8 @@ pub struct Summary {
     pub retries: u64,
     /// Whether the plan broke off with an error.
     pub is_broken_off: bool,
-    /// The requests that the client has made since the sync was planned, by billing class. Those of others who use the same
-    /// client count too.
+    /// The requests that the client has made since the sync was planned, by billing class. Those of others who use the
+    /// same client count too.
     pub calls: CallCounts,
 }
 

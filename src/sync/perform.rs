@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::action::{Action, Reason};
+use super::action::Action;
 use super::entry::{LocalFile, RemoteFile};
 use super::listing::all_versions;
 use super::local::{is_unchanged, remove_empty_directories};
 use super::names::local_path;
 use super::outcome::Status;
 use super::policy::{Durability, Links, SyncPolicy};
+use super::reason::Reason;
 use super::sides::{Place, Sides};
 use crate::api::DeleteFileVersion;
 use crate::bucket::BucketHandle;

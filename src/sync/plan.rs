@@ -7,9 +7,10 @@ use futures_core::Stream;
 use futures_util::stream::{self, Peekable};
 use futures_util::{StreamExt as _, TryStreamExt as _, future};
 
-use super::action::{Action, Reason, Scan};
+use super::action::{Action, Scan};
 use super::decide::{Decider, Pair, Step};
 use super::entry::{Entry, State};
+use super::reason::Reason;
 use crate::error::{Error, ErrorKind};
 
 /// What a side gives.
@@ -174,7 +175,8 @@ impl Sorted {
         };
         if self.last.as_ref().is_some_and(|last| **last >= *entry.path) {
             let what = format!(
-                "{:?} came after {:?}: a side of a sync has to be sorted, and its tree must not be renamed in while it is read",
+                "{:?} came after {:?}: a side of a sync has to be sorted, and nothing in its tree may \
+                 be renamed while it is read",
                 entry.path,
                 self.last.as_deref().unwrap_or_default()
             );

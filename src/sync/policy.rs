@@ -7,8 +7,8 @@ use crate::types::{CustomerKey, EncryptionSetting, LegalHold, RetentionMode, Tim
 
 /// How a sync decides what differs, what happens to files that are only at the destination, and what is left alone.
 ///
-/// The default compares size and modification time, refuses to replace a file that is newer, keeps extra files, and skips
-/// symbolic links.
+/// The default compares size and modification time, refuses to replace a file that is newer, keeps extra files, and
+/// skips symbolic links.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct SyncPolicy {
@@ -43,8 +43,8 @@ pub enum Compare {
     /// From bucket to bucket, where the listings have both, an equal SHA-1 makes files of different times the same.
     #[default]
     ModifiedTime,
-    /// The size, or the SHA-1. A local file is read and hashed only where the sizes agree and the modification times do not.
-    /// Where B2 has no SHA-1, as [`ModifiedTime`](Self::ModifiedTime).
+    /// The size, or the SHA-1. A local file is read and hashed only where the sizes agree and the modification times
+    /// do not. Where B2 has no SHA-1, as [`ModifiedTime`](Self::ModifiedTime).
     Sha1,
     /// The size, or the SHA-1. Every local file is read and hashed whose size agrees. Where B2 has no SHA-1, as
     /// [`ModifiedTime`](Self::ModifiedTime).
@@ -76,14 +76,16 @@ pub enum Extras {
     Hide,
     /// They are deleted: in a bucket, all versions of them. Older versions of files that are at the source stay.
     Delete,
-    /// They are hidden, and versions that nobody could see for so many days are deleted, of all files. Only for a bucket.
+    /// They are hidden, and versions that nobody could see for so many days are deleted, of all files. Only for a
+    /// bucket.
     ///
-    /// A version was visible until a newer one, or a hide marker, took its place. So of versions that were uploaded 5, 15
-    /// and 25 days ago, 10 days keep the first two.
+    /// A version was visible until a newer one, or a hide marker, took its place. So of versions that were uploaded 5,
+    /// 15 and 25 days ago, 10 days keep the first two.
     KeepDays(u32),
 }
 
-/// What happens to symbolic links of a local source. At a local destination they are never followed, and never replaced.
+/// What happens to symbolic links of a local source. At a local destination they are never followed, and never
+/// replaced.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Links {
@@ -103,9 +105,9 @@ pub enum Durability {
     /// Each before it gets its name: a crash leaves whole files only.
     #[default]
     EachFile,
-    /// All at the end of the run: after a crash before that, files may be empty or cut off, and as such differ in size. On
-    /// Linux only the file system of the destination is flushed, on other Unix systems all are, and on Windows each file is
-    /// flushed as with [`EachFile`](Self::EachFile).
+    /// All at the end of the run: after a crash before that, files may be empty or cut off, and as such differ in
+    /// size. On Linux only the file system of the destination is flushed, on other Unix systems all are, and on
+    /// Windows each file is flushed as with [`EachFile`](Self::EachFile).
     AtEnd,
     /// Whenever the system does it.
     None,
@@ -188,8 +190,8 @@ impl SyncPolicy {
         self
     }
 
-    /// Whether a download is refused if a file system that ignores case or Unicode normalization would take its path for
-    /// that of another. Defaults to `true` on Windows and macOS.
+    /// Whether a download is refused if a file system that ignores case or Unicode normalization would take its path
+    /// for that of another. Defaults to `true` on Windows and macOS.
     ///
     /// The names of one directory at a time are held in memory for it.
     pub const fn refuse_collisions(mut self, refuse: bool) -> Self {

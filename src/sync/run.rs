@@ -26,8 +26,8 @@ use crate::transfer::Progress;
 /// A plan that is being executed: a stream of what happened to each line of it, in the order in which they are over. It
 /// makes progress only while it is polled.
 ///
-/// Transfers go first, several at once. What is to be deleted or hidden waits in a temporary file until the plan has come
-/// to its end; then it is done, or [withheld](Withheld).
+/// Transfers go first, several at once. What is to be deleted or hidden waits in a temporary file until the plan has
+/// come to its end; then it is done, or [withheld](Withheld).
 ///
 /// # Errors
 /// An error of the plan, as from a listing, or of the temporary file, is an item. Transfers that are under way are then
@@ -36,8 +36,8 @@ use crate::transfer::Progress;
 /// It is `Send` and `Unpin`, and not `Sync`.
 ///
 /// # Cancellation
-/// Dropping it stops everything at once, as dropping each transfer does. A run that was stopped anywhere, or killed, can be
-/// repeated: the next one finds what is done, and resumes large files.
+/// Dropping it stops everything at once, as dropping each transfer does. A run that was stopped anywhere, or killed,
+/// can be repeated: the next one finds what is done, and resumes large files.
 #[must_use = "a run does nothing unless it is polled"]
 pub struct SyncRun {
     outcomes: BoxStream<'static, Result<Outcome, Error>>,
@@ -81,7 +81,7 @@ impl SyncRun {
         self.tally.summary()
     }
 
-    /// How far it is.
+    /// The run's progress.
     #[must_use]
     pub fn progress(&self) -> SyncProgress {
         self.tally.progress()

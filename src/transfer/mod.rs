@@ -12,6 +12,7 @@
 //! - `bulk`: many files at once, each with its own outcome
 //! - `large_file`: parts side by side, which uploads, copies and compositions share
 //! - `source`: where the bytes of an upload come from; `source_error`: its errors
+//! - `commit`: how a finished download gets its name
 //! - `disk`: all that touches local files
 //! - `local_path`, `reserved_names`: which local paths file names may become
 //! - `progress`: counters; `range_set`: which bytes are there

@@ -141,7 +141,7 @@ impl CorsRule {
                     .iter()
                     .find(|header| header.is_empty() || header.contains('*'))?;
                 Some(format!(
-                    "it exposes {}, which is no whole header name",
+                    "it exposes {}, which is not a complete header name",
                     Shown(bad)
                 ))
             })
@@ -284,7 +284,10 @@ mod tests {
             (rule().allowed_headers(["x-*-y"]), "neither a name nor"),
             (rule().allowed_headers(["x-**"]), "neither a name nor"),
             (rule().allowed_headers([""]), "neither a name nor"),
-            (rule().expose_headers(["x-bz-*"]), "no whole header name"),
+            (
+                rule().expose_headers(["x-bz-*"]),
+                "not a complete header name",
+            ),
         ] {
             let error = CorsRules::new([rule.clone()]).unwrap_err().to_string();
             assert!(error.contains(told), "{error}");

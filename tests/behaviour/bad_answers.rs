@@ -194,7 +194,7 @@ fn a_foreign_error_names_its_sender_and_shows_no_secret() {
     );
     assert_eq!(response.body_start.len(), 200);
     let told = error.to_string();
-    let start = "b2_list_file_names: somebody on the way, and not B2, answered 403, \
+    let start = "b2_list_file_names: an intermediary, not B2, answered 403, \
                  server \"cloudflare\", content type \"text/html; charset=utf-8\", body \
                  \"<html>\\u{1b}[31m<p>[redacted]</p><p>[redacted]==</p>xxx";
     assert!(told.starts_with(start) && told.len() < 500, "{told}");

@@ -580,8 +580,7 @@ fn of_many_copies_to_one_name_over_a_network_that_fails_one_is_made_and_the_sour
 }
 
 #[test]
-fn a_copy_can_be_copied_again_and_one_of_too_many_bytes_or_notes_is_refused_before_anything_is_sent()
- {
+fn a_copy_can_be_copied_again_and_one_that_is_too_large_is_refused_before_a_request() {
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
         let (bucket, slot) = (bucket(&b2).await, CreateSlot::new(coordination(&b2).await));

@@ -245,6 +245,7 @@ fn published_packages_have_complete_metadata_and_document_all_features() {
         "b2kit-emulator",
         "b2kit-hyper",
         "b2kit-isahc",
+        "b2kit-object-store",
         "b2kit-reqwest",
         "b2kit-surf",
     ];

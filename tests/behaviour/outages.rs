@@ -283,7 +283,7 @@ fn unreachable(
     let kind = error.http_error().map(HttpError::kind);
     (
         error.kind(),
-        error.gave_up(),
+        error.retry_stop_reason(),
         kind,
         error.may_have_taken_effect(),
     )
@@ -539,7 +539,7 @@ fn a_call_limited_to_one_attempt_makes_one_attempt_during_an_outage() {
             let hasty = b2.with_retry_policy(RetryPolicy::disabled());
             let error = hasty.call(ListBuckets::new()).await.unwrap_err();
             assert_eq!(
-                (error.attempts(), error.gave_up()),
+                (error.attempts(), error.retry_stop_reason()),
                 (1, Some(RetryStopReason::Attempts))
             );
             assert_eq!(network.timer.now(), began);
@@ -610,7 +610,7 @@ fn a_client_without_a_first_response_gives_up_within_seconds_and_others_do_not()
         );
         let error = error.unwrap_err();
         assert_eq!(
-            error.gave_up(),
+            error.retry_stop_reason(),
             Some(RetryStopReason::NeverConnected),
             "{error:?}"
         );
@@ -628,7 +628,7 @@ fn a_client_without_a_first_response_gives_up_within_seconds_and_others_do_not()
         let calls = (0..100).map(|_| b2.call(ListBuckets::new()));
         for outcome in network.timer.run(join_all(calls)) {
             assert_eq!(
-                outcome.unwrap_err().gave_up(),
+                outcome.unwrap_err().retry_stop_reason(),
                 Some(RetryStopReason::NeverConnected)
             );
         }
@@ -638,7 +638,7 @@ fn a_client_without_a_first_response_gives_up_within_seconds_and_others_do_not()
     network.timer.run(b2.session()).unwrap();
     network.set(|state| state.away = true);
     let error = network.timer.run(b2.call(ListBuckets::new())).unwrap_err();
-    assert_eq!(error.gave_up(), Some(RetryStopReason::Attempts));
+    assert_eq!(error.retry_stop_reason(), Some(RetryStopReason::Attempts));
     assert!(error.elapsed() >= 120 * SECOND);
 }
 

@@ -89,7 +89,7 @@ fn calls_waiting_on_a_shared_pause_fail_after_five_minutes() {
         let error = outcome.unwrap_err();
         assert!(elapsed <= Duration::from_secs(300), "{elapsed:?}");
         assert_eq!(
-            (error.kind(), error.gave_up(), error.call()),
+            (error.kind(), error.retry_stop_reason(), error.call()),
             (
                 ErrorKind::TooManyRequests,
                 Some(RetryStopReason::Deadline),
@@ -115,7 +115,7 @@ fn a_call_that_was_never_sent_reports_the_shared_pause() {
         hurried.call(DeleteBucket::new("b")).await.unwrap_err()
     });
     assert_eq!(
-        (error.kind(), error.gave_up(), error.attempts()),
+        (error.kind(), error.retry_stop_reason(), error.attempts()),
         (
             ErrorKind::TooManyRequests,
             Some(RetryStopReason::Deadline),
@@ -194,7 +194,7 @@ fn a_deadline_during_a_token_renewal_leaves_no_effect_unknown_and_names_the_caus
     });
     assert!(!error.may_have_taken_effect(), "{error:?}");
     assert_eq!(
-        (error.gave_up(), error.b2().unwrap().code.as_str()),
+        (error.retry_stop_reason(), error.b2().unwrap().code.as_str()),
         (Some(RetryStopReason::Deadline), "expired_auth_token")
     );
 }
@@ -213,6 +213,6 @@ fn a_deadline_during_reconciliation_reports_how_the_response_was_lost() {
         b2.call(create).await.unwrap_err()
     });
     assert!(error.may_have_taken_effect(), "{error:?}");
-    assert_eq!(error.gave_up(), Some(RetryStopReason::Deadline));
+    assert_eq!(error.retry_stop_reason(), Some(RetryStopReason::Deadline));
     assert_eq!(error.http_error().unwrap().kind(), HttpErrorKind::Closed);
 }

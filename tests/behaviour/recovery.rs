@@ -142,7 +142,7 @@ fn an_upload_that_never_succeeds_ends_after_its_attempts_and_two_minutes() {
         upload(&b2, &bucket).await.unwrap_err()
     });
     assert_eq!(
-        (error.kind(), error.gave_up()),
+        (error.kind(), error.retry_stop_reason()),
         (ErrorKind::Unavailable, Some(RetryStopReason::Attempts))
     );
     assert!(
@@ -262,7 +262,7 @@ fn a_non_replayable_body_is_not_sent_again_and_no_partial_file_is_stored() {
             .unwrap_err()
     });
     assert_eq!(
-        (error.kind(), error.gave_up()),
+        (error.kind(), error.retry_stop_reason()),
         (ErrorKind::Http, Some(RetryStopReason::BodyNotReplayable))
     );
     assert!(error.may_have_taken_effect());
@@ -293,7 +293,7 @@ fn an_exceeded_cap_ends_an_upload_at_once() {
         upload(&b2, &bucket).await.unwrap_err()
     });
     assert_eq!(
-        (error.kind(), error.attempts(), error.gave_up()),
+        (error.kind(), error.attempts(), error.retry_stop_reason()),
         (ErrorKind::CapExceeded, 1, None)
     );
 }
@@ -783,7 +783,11 @@ fn a_refused_reading_call_is_not_retried() {
     for status in [400, 403, 404, 405] {
         let (b2, script) = Script::new([("b2_list_buckets", Status(status, "no_luck", &[]))]);
         let error = script.timer.run(b2.call(ListBuckets::new())).unwrap_err();
-        assert_eq!((error.attempts(), error.gave_up()), (1, None), "{status}");
+        assert_eq!(
+            (error.attempts(), error.retry_stop_reason()),
+            (1, None),
+            "{status}"
+        );
         assert_eq!(script.count("b2_list_buckets"), 1);
     }
 }
@@ -846,7 +850,7 @@ fn a_retry_after_over_the_limit_ends_the_call_and_is_reported() {
     let began = b2kit::Timer::now(&script.timer);
     let error = script.timer.run(b2.call(ListBuckets::new())).unwrap_err();
     assert_eq!(
-        (error.gave_up(), error.retry_after()),
+        (error.retry_stop_reason(), error.retry_after()),
         (
             Some(RetryStopReason::Deadline),
             Some(Duration::from_secs(1_000_000_000))
@@ -922,7 +926,7 @@ fn a_deadline_before_the_end_of_the_next_pause_ends_the_call_at_once_with_its_ca
     let began = b2kit::Timer::now(&script.timer);
     let error = script.timer.run(b2.call(ListBuckets::new())).unwrap_err();
     assert_eq!(
-        (error.gave_up(), error.b2().unwrap().status),
+        (error.retry_stop_reason(), error.b2().unwrap().status),
         (Some(RetryStopReason::Deadline), 503)
     );
     assert!(b2kit::Timer::now(&script.timer) - began <= Duration::from_millis(100));
@@ -950,7 +954,7 @@ fn the_deadline_bounds_every_wait_of_a_call() {
         )
     });
     assert_eq!(
-        (error.gave_up(), error.call()),
+        (error.retry_stop_reason(), error.call()),
         (
             Some(RetryStopReason::Deadline),
             Some("b2_authorize_account")
@@ -987,7 +991,7 @@ fn a_deadline_between_attempts_reports_why_the_last_one_failed() {
         error.unwrap_err()
     });
     assert_eq!(
-        (error.gave_up(), error.b2().map(|b2| b2.status)),
+        (error.retry_stop_reason(), error.b2().map(|b2| b2.status)),
         (Some(RetryStopReason::Deadline), Some(429))
     );
     assert!(error.elapsed() <= Duration::from_secs(10), "{error:?}");
@@ -1001,7 +1005,8 @@ fn the_retry_quota_bounds_the_attempts_of_a_failing_client() {
         for _ in 0..100 {
             let error = b2.call(ListBuckets::new()).await.unwrap_err();
             requests += error.attempts();
-            exhausted += u32::from(error.gave_up() == Some(RetryStopReason::RetryQuotaExhausted));
+            exhausted +=
+                u32::from(error.retry_stop_reason() == Some(RetryStopReason::RetryQuotaExhausted));
         }
     });
     assert!(exhausted > 80, "{exhausted}");

@@ -301,14 +301,17 @@ fn a_call_does_not_wait_for_an_authorization_beyond_its_deadline() {
         let short_deadline = async {
             let error = short_deadline.call(ListBuckets::new()).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Http, "{error}");
-            assert_eq!(error.gave_up(), Some(RetryStopReason::Deadline));
+            assert_eq!(error.retry_stop_reason(), Some(RetryStopReason::Deadline));
             assert!(!error.may_have_taken_effect());
             timer.now() - began
         };
         let (long_deadline, waited) = join(b2.call(ListBuckets::new()), short_deadline).await;
         let long_deadline = long_deadline.unwrap_err();
         assert_eq!(long_deadline.call(), Some(LOGIN));
-        assert_eq!(long_deadline.gave_up(), Some(RetryStopReason::Attempts));
+        assert_eq!(
+            long_deadline.retry_stop_reason(),
+            Some(RetryStopReason::Attempts)
+        );
         assert!(waited <= Duration::from_secs(3), "{waited:?}");
     });
     // The logins that failed have left a long pause before the next one, which is not used up.
@@ -990,7 +993,7 @@ fn a_call_waiting_for_an_authorization_that_is_not_polled_ends_at_its_deadline()
     let began = timer.now();
     let error = timer.run(hurried.session()).unwrap_err();
     assert_eq!(
-        error.gave_up(),
+        error.retry_stop_reason(),
         Some(RetryStopReason::Deadline),
         "{error:?}"
     );
@@ -1000,7 +1003,7 @@ fn a_call_waiting_for_an_authorization_that_is_not_polled_ends_at_its_deadline()
     let began = timer.now();
     let error = timer.run(b2.call(DownloadFileById::new("f"))).unwrap_err();
     assert_eq!(
-        error.gave_up(),
+        error.retry_stop_reason(),
         Some(RetryStopReason::Deadline),
         "{error:?}"
     );

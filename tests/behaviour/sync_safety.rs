@@ -1,5 +1,5 @@
-//! Random trees under random policies, over a network that fails, stopped at a random step and run again: nothing undue is
-//! ever gone, and at the end both sides are what the policy makes of them.
+//! Random trees under random policies, over a network that fails, stopped at a random step and run again: nothing
+//! undue is ever gone, and at the end both sides are what the policy makes of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -6,13 +6,14 @@ use std::path::Path;
 use crate::layers::sources;
 
 /// The modules of `src/transfer`, each allowed to name those before it.
-const ORDER: [&str; 14] = [
+const ORDER: [&str; 15] = [
     "progress",
     "range_set",
     "reserved_names",
     "source_error",
     "bucket",
     "local_path",
+    "commit",
     "disk",
     "source",
     "large_file",

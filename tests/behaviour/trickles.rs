@@ -157,7 +157,7 @@ fn a_deadline_ends_trickling_replies_and_error_bodies() {
         let began = timer.now();
         let error = timer.run(b2.call(ListBuckets::new())).unwrap_err();
         assert_eq!(
-            error.gave_up(),
+            error.retry_stop_reason(),
             Some(RetryStopReason::Deadline),
             "{error:?}"
         );
@@ -271,7 +271,7 @@ fn a_deadline_ends_every_kind_of_trickling_download() {
         assert!(bytes <= asked * 2_500, "{end}: {bytes} bytes, one in 2 ms");
         assert_eq!(error.kind(), ErrorKind::Http, "{end}: {error:?}");
         assert_eq!(
-            error.gave_up(),
+            error.retry_stop_reason(),
             Some(RetryStopReason::Deadline),
             "{end}: {error:?}"
         );
@@ -369,7 +369,7 @@ fn a_deadline_bounds_each_part_of_an_upload_and_nothing_is_left_behind() {
             let upload = bucket.upload("f", source).part_size(100);
             let error = upload.await.unwrap_err();
             assert_eq!(
-                error.gave_up(),
+                error.retry_stop_reason(),
                 Some(RetryStopReason::Deadline),
                 "{error:?}"
             );
@@ -418,7 +418,7 @@ fn a_deadline_bounds_copies_compositions_and_listings() {
             };
             assert_eq!(error.call(), Some(call), "{what}: {error:?}");
             assert_eq!(
-                error.gave_up(),
+                error.retry_stop_reason(),
                 Some(RetryStopReason::Deadline),
                 "{what}: {error:?}"
             );
@@ -481,7 +481,7 @@ fn a_list_of_endless_empty_pages_ends_at_the_deadline() {
     let mut files = b2.paginate(ListFileNames::new("4_z1"));
     let error = timer.run(files.try_next()).unwrap_err();
     assert_eq!(
-        error.gave_up(),
+        error.retry_stop_reason(),
         Some(RetryStopReason::Deadline),
         "{error:?}"
     );

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io;
 
-/// MismatchReason a recording could not be read or written.
+/// Why a recording could not be read or written.
 ///
 /// The message gives the recording, the line and the reason. It never quotes the recording, which may hold secrets.
 #[derive(Debug, thiserror::Error)]

@@ -1,7 +1,7 @@
 //! [`B2Store`] as a store of one version of `object_store`.
 //!
-//! The module is compiled once for each version, with that version as `object_store`; the little in which they differ is in
-//! `compat`. What is done stands outside, and is compiled once: here it is only translated.
+//! The module is compiled once for each version, with that version as `object_store`; the little in which they differ
+//! is in `compat`. What is done stands outside, and is compiled once: here it is only translated.
 
 mod attributes;
 mod error;

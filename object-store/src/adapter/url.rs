@@ -9,11 +9,11 @@ use crate::config::ConfigError;
 use crate::failure::Failure;
 use crate::store::B2StoreBuilder;
 
-/// The store for the bucket of a `b2://bucket/path`, and the path in it: what `object_store::parse_url_opts` is to other
-/// schemes, which knows a closed list of them.
+/// The store for the bucket of a `b2://bucket/path`, and the path in it: what `object_store::parse_url_opts` is to
+/// other schemes, which knows a closed list of them.
 ///
-/// The options are [`OPTIONS`](crate::OPTIONS). Nothing is sent. For a store that has only what is below the path there is
-/// [`B2StoreBuilder::from_url`].
+/// The options are [`OPTIONS`](crate::OPTIONS). Nothing is sent. For a store that has only what is below the path
+/// there is [`B2StoreBuilder::from_url`].
 ///
 /// # Errors
 /// If the URL is none of B2's; `UnknownConfigurationKey` for an option that begins with `b2_` and is none.

@@ -1,5 +1,5 @@
-//! `object_store`'s own integration suite: every function that applies, in both versions, over every transport, with and
-//! without coordinated creates, and while requests go wrong.
+//! `object_store`'s own integration suite: every function that applies, in both versions, over every transport, with
+//! and without coordinated creates, and while requests go wrong.
 //!
 //! Not called: `tagging` (B2 has no tags), `signing` and `response_extensions` (of its own HTTP clients).
 

@@ -68,7 +68,7 @@ impl ListComputers {
         self
     }
 
-    /// At most so many computers: 1 to 500.
+    /// The maximum number of computers per page: up to 500.
     #[must_use]
     pub const fn max_computer_count(mut self, count: u32) -> Self {
         self.max_computer_count = Some(count);

@@ -122,7 +122,7 @@ impl ListGroupMembers {
         self
     }
 
-    /// At most so many accounts: 1 to 1,000.
+    /// The maximum number of accounts per page: up to 1,000.
     #[must_use]
     pub const fn max_member_count(mut self, count: u32) -> Self {
         self.max_member_count = Some(count);

@@ -120,7 +120,7 @@ impl ListGroups {
         self
     }
 
-    /// At most so many groups: 1 to 100.
+    /// The maximum number of groups per page: up to 100.
     #[must_use]
     pub const fn max_group_count(mut self, count: u32) -> Self {
         self.max_group_count = Some(count);

@@ -150,7 +150,9 @@ impl Authorization {
             Either::Right(_) => {
                 let late = HttpError::new(HttpErrorKind::Timeout, Phase::NotSent)
                     .with_source("another call's login took too long");
-                return Err(Error::http(late).with_gave_up(Some(RetryStopReason::Deadline)));
+                return Err(
+                    Error::http(late).with_retry_stop_reason(Some(RetryStopReason::Deadline))
+                );
             }
         };
         if let Some(current) = self.current() {
@@ -208,7 +210,7 @@ impl Authorization {
         let refused = failure.error.kind() == ErrorKind::Credentials;
         let just_now = refused && now.saturating_duration_since(failure.at) < REFUSED_FOR;
         // The one who logged in may have been in more of a hurry than those who waited.
-        let final_for_us = match failure.error.gave_up() {
+        let final_for_us = match failure.error.retry_stop_reason() {
             None => true,
             Some(RetryStopReason::Deadline) => false,
             Some(_) => failure.policy.outlasts(policy),

@@ -81,7 +81,7 @@ impl EndpointPolicy {
             }
         }
         for origin in used {
-            let nowhere = |_| Error::new(ErrorKind::Untrusted, "the session leads to no place");
+            let nowhere = |_| Error::new(ErrorKind::Untrusted, "the session has an invalid URL");
             self.check(&origin.parse().map_err(nowhere)?)?;
         }
         Ok(())
@@ -97,19 +97,19 @@ impl EndpointPolicy {
     fn check_form(&self, uri: &Uri) -> Result<String, Error> {
         let untrusted = |why: &str| Err(Error::new(ErrorKind::Untrusted, why));
         let Some(host) = uri.host().map(str::to_ascii_lowercase) else {
-            return untrusted("the place has no host");
+            return untrusted("the URL has no host");
         };
         if uri
             .authority()
             .is_some_and(|authority| authority.as_str().contains('@'))
         {
-            return untrusted("the place has a user name, which B2's never have");
+            return untrusted("the URL has a user name, which B2's URLs never have");
         }
         if uri
             .authority()
             .is_some_and(|authority| !has_a_proper_port(authority.as_str()))
         {
-            return untrusted("the place has a port that is none");
+            return untrusted("the URL has an invalid port");
         }
         match uri.scheme_str() {
             Some("https") => {}

@@ -354,7 +354,7 @@ impl<'a> RetryState<'a> {
     pub(in crate::client) fn error(
         &self,
         failure: Error,
-        gave_up: Option<RetryStopReason>,
+        retry_stop_reason: Option<RetryStopReason>,
         now: Instant,
     ) -> Error {
         let changes = matches!(self.facts.kind, CallKind::Write | CallKind::Upload);
@@ -375,16 +375,15 @@ impl<'a> RetryState<'a> {
         let earlier: Vec<_> = earlier.collect();
         let (attempts, elapsed) = self.attempts_and_elapsed(now);
         // A call within this one may have stopped for a reason of its own.
-        let gave_up = gave_up.or(failure.gave_up());
+        let retry_stop_reason = retry_stop_reason.or(failure.retry_stop_reason());
         let failure = match earlier.is_empty() {
             true => failure,
             false => failure.with_earlier(earlier),
         };
-        failure.with_effect(effect).with_gave_up(gave_up).in_call(
-            self.facts.name,
-            attempts,
-            elapsed,
-        )
+        failure
+            .with_effect(effect)
+            .with_retry_stop_reason(retry_stop_reason)
+            .in_call(self.facts.name, attempts, elapsed)
     }
 
     fn record(&mut self, class: FailureClass<'_>, next: Decision) {
@@ -592,8 +591,9 @@ mod tests {
         let (pauses, _) = state(&ListBuckets::METADATA, policy.clone(), &wish(7), 0.5);
         assert_eq!(pauses, [Duration::from_millis(7_500)]);
         for seconds in [301, 1_000_000_000, u64::MAX] {
-            let gave_up = state(&ListBuckets::METADATA, policy.clone(), &wish(seconds), 0.5);
-            assert_eq!(gave_up, (vec![], Some(RetryStopReason::Deadline)));
+            let retry_stop_reason =
+                state(&ListBuckets::METADATA, policy.clone(), &wish(seconds), 0.5);
+            assert_eq!(retry_stop_reason, (vec![], Some(RetryStopReason::Deadline)));
         }
     }
 

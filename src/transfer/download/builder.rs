@@ -216,6 +216,7 @@ impl FileDownload {
     /// Writes the bytes to `writer`, in order, and flushes it. The writer is not closed.
     ///
     /// The bytes are verified at their end: what was written is right only if this returns `Ok`.
+    /// After an error start again with a new writer, for what was written stays.
     ///
     /// It is a writer of `futures::io`. One of tokio's becomes one with `.compat_write()`, from
     /// `TokioAsyncWriteCompatExt` in the crate tokio-util (feature `compat`):

@@ -159,7 +159,7 @@ fn ten_failures_in_a_row_over_two_minutes_end_the_stream() {
     });
     let error = items.pop().unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Http, "{error}");
-    assert_eq!(error.gave_up(), Some(RetryStopReason::Attempts));
+    assert_eq!(error.retry_stop_reason(), Some(RetryStopReason::Attempts));
     let asked = net.asked();
     assert_eq!(error.attempts() as usize, asked.len());
     assert!(

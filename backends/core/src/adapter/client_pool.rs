@@ -15,7 +15,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_millis(2500);
 /// Each client has threads and file descriptors of its own. Exchanges beyond so many share the clients there are.
 const MOST: usize = 32;
 
-/// ClientPool of a library that stops a transfer at once only when its client ends.
+/// A pool of clients, for a library that stops a transfer at once only when its client is dropped.
 ///
 /// Each exchange has a client to itself, as long as there are no more than 32 at a time, so that ending that one ends
 /// nothing else. Beyond that they share: a client that was to end then ends with the last who has it. A client whose

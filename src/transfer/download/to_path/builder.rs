@@ -51,7 +51,7 @@ impl FileDownload {
 
     /// Sets how the new file takes the place of what is there.
     #[cfg(feature = "sync")]
-    pub(crate) fn commit(mut self, commit: crate::transfer::Commit) -> Self {
+    pub(crate) fn commit(mut self, commit: crate::transfer::commit::Commit) -> Self {
         self.path_options.commit = commit;
         self
     }
