@@ -161,14 +161,17 @@ impl Multipart {
         if payload.len() == 0 {
             return future::ready(Ok(())).boxed();
         }
+        // Counted even if it is refused: an upload without it can't be completed.
+        self.parts += 1;
         if self.last_len < self.minimum {
             return self.refused(&format!(
                 "part {} has {} bytes, and only the last part may have fewer than {}",
-                self.parts, self.last_len, self.minimum
+                self.parts - 1,
+                self.last_len,
+                self.minimum
             ));
         }
         self.last_len = payload.len();
-        self.parts += 1;
         let Ok(number) = PartNumber::new(self.parts) else {
             return self.refused("a large file has 10,000 parts at most");
         };

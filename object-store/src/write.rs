@@ -1,5 +1,6 @@
 //! Writing whole objects: put, create, copy, delete.
 
+use b2kit::ErrorKind;
 use b2kit::api::{DeleteFileVersion, ListFileNames, ListFileVersions};
 use b2kit::types::{Action, FileId, FileName, FileVersion};
 use futures_util::TryStreamExt as _;
@@ -139,10 +140,13 @@ impl B2Store {
         }
         for version in versions.iter().rev() {
             let delete = DeleteFileVersion::new(version.file_name.as_str(), &version.file_id);
-            client
-                .call(delete)
-                .await
-                .map_err(|error| Failure::b2(path, error))?;
+            match client.call(delete).await {
+                // Another process, or a lifecycle rule, has deleted it.
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(Failure::b2(path, error));
+                }
+                _ => {}
+            }
         }
         Ok(())
     }

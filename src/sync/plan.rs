@@ -175,8 +175,8 @@ impl Sorted {
         };
         if self.last.as_ref().is_some_and(|last| **last >= *entry.path) {
             let what = format!(
-                "{:?} came after {:?}: a side of a sync has to be sorted, and nothing in its tree may \
-                 be renamed while it is read",
+                "{:?} came after {:?}: a side of a sync has to be sorted, and nothing in its tree \
+                 may be renamed while it is read",
                 entry.path,
                 self.last.as_deref().unwrap_or_default()
             );

@@ -44,6 +44,15 @@ pub(crate) struct Pooled {
     pub(crate) is_proxied: bool,
 }
 
+/// One that still has bytes to write is closed at once: hyper would wait until the server reads them.
+impl Drop for Pooled {
+    fn drop(&mut self) {
+        if !self.sender.is_ready() {
+            self.switch.close();
+        }
+    }
+}
+
 /// The idle connections of one client.
 #[derive(Clone)]
 pub(crate) struct Pool(Arc<Shared>);
@@ -78,22 +87,28 @@ impl Pool {
         }))
     }
 
-    /// The connection to `origin` that became idle last.
+    /// The connection to `origin` that became idle last, of those that are ready if there are any.
     pub(crate) fn take(&self, origin: &Origin) -> Option<Pooled> {
         let mut idle = self.0.lock();
         let connections = idle.connections.get_mut(origin)?;
-        while let Some((since, pooled)) = connections.pop() {
-            if !pooled.sender.is_closed() && since.elapsed() < self.0.limits.idle_timeout {
-                return Some(pooled);
-            }
-        }
-        None
+        // Within the runtime, for its clock may be a paused one.
+        let _context = self.0.runtime.enter();
+        let (now, timeout) = (Instant::now(), self.0.limits.idle_timeout);
+        connections.retain(|(since, pooled)| {
+            now.duration_since(*since) < timeout && !pooled.sender.is_closed()
+        });
+        let ready = connections
+            .iter()
+            .rposition(|(_, pooled)| pooled.sender.is_ready());
+        let last = connections.len().checked_sub(1)?;
+        Some(connections.remove(ready.unwrap_or(last)).1)
     }
 
     /// Keeps a connection for the next request to `origin`.
     pub(crate) fn give_back(&self, origin: Origin, pooled: Pooled) {
         let mut idle = self.0.lock();
         let connections = idle.connections.entry(origin).or_default();
+        connections.retain(|(_, pooled)| !pooled.sender.is_closed());
         if connections.len() >= self.0.limits.max_idle_per_host {
             return;
         }

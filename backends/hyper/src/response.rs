@@ -53,8 +53,13 @@ impl Stream for ReceivedBody {
                 return Poll::Ready(None);
             };
             let frame = ready!(Pin::new(&mut *incoming).poll_frame(cx));
-            // Also of a caller who knows the length and doesn't ask for the end.
-            if matches!(frame, Some(Ok(_)) | None) && incoming.is_end_stream() {
+            let is_over = match &frame {
+                // Callers who know the length may not poll for the end.
+                Some(Ok(_)) => incoming.is_end_stream(),
+                Some(Err(_)) => false,
+                None => true,
+            };
+            if is_over {
                 self.exchange.finish();
             }
             match frame {

@@ -133,6 +133,7 @@ async fn shown(limit: Limit, world: &World) {
             upload.put_part(vec![1; 9].into()).await.unwrap();
             let error = upload.put_part(vec![2; 10].into()).await.unwrap_err();
             assert!(error.to_string().contains("fewer than 10"), "{error}");
+            upload.complete().await.unwrap_err();
         }
         Limit::TenThousandParts => {
             let id = store.create_multipart(&path).await.unwrap();

@@ -18,6 +18,7 @@ use crate::server::{Peer, RawServer};
 
 cases![
     requests_one_after_the_other_take_one_connection,
+    a_connection_whose_response_was_chunked_is_used_again,
     requests_at_once_take_no_more_connections_than_there_are_requests,
     a_connection_that_was_idle_for_three_seconds_is_not,
     two_hundred_requests_at_once_all_get_their_own_answer,
@@ -65,6 +66,26 @@ fn requests_one_after_the_other_take_one_connection(s: &Subject<'_>) {
         };
         assert!(made <= max, "{made} connections in round {round}");
     }
+}
+
+fn a_connection_whose_response_was_chunked_is_used_again(s: &Subject<'_>) {
+    let server = RawServer::scripted(|mut peer| {
+        while peer.next_head().is_some() {
+            peer.say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n");
+        }
+    });
+    let client = s.client();
+    for _ in 0..10 {
+        let response = start_send(&client, get(server.uri("/"))).response();
+        assert_eq!(read(response).unwrap(), "ok");
+    }
+    let made = server.accepted();
+    let max = if s.is_limited(Limit::MakesSpareConnections) {
+        9
+    } else {
+        1
+    };
+    assert!(made <= max, "{made} connections");
 }
 
 fn requests_at_once_take_no_more_connections_than_there_are_requests(s: &Subject<'_>) {
