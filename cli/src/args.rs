@@ -62,6 +62,20 @@ pub(crate) enum Command {
     Man,
 }
 
+impl Command {
+    /// Whether it changes nothing, so that it is done once nobody reads its output.
+    pub(crate) const fn only_reads(&self) -> bool {
+        match self {
+            Self::Cp(_) => false,
+            Self::Sync(args) => args.dry_run || args.check,
+            Self::Rm(args) => args.dry_run,
+            Self::Unfinished(args) => args.cancel_older_than.is_none() || args.dry_run,
+            Self::Ls(_) | Self::Du(_) | Self::Stat(_) | Self::Cat(_) | Self::Link(_) => true,
+            Self::Hash(_) | Self::Completion { .. } | Self::Man => true,
+        }
+    }
+}
+
 /// Copy files, directories and standard input to B2 and back.
 ///
 ///   b2kit cp FILE b2://BUCKET/NAME           a file up; a NAME that is empty or ends in / keeps the file's own

@@ -117,8 +117,11 @@ pub(crate) async fn du(args: &Du, client: &Client) -> Result<ExitCode, Failure> 
 }
 
 pub(crate) async fn rm(args: &Rm, client: &Client) -> Result<ExitCode, Failure> {
-    if is_prefix(&args.at.name) != args.recursive && !args.recursive {
-        refuse("rm", "all files with a prefix: add --recursive");
+    match (is_prefix(&args.at.name), args.recursive) {
+        (true, false) => refuse("rm", "all files with a prefix: add --recursive"),
+        // Or `a` would stand for `a.bak` as well.
+        (false, true) => refuse("rm", "--recursive needs a prefix that ends in /"),
+        _ => {}
     }
     let bucket = &bucket(client, &args.at).await?;
     let name = &*args.at.name;
@@ -155,7 +158,8 @@ pub(crate) async fn rm(args: &Rm, client: &Client) -> Result<ExitCode, Failure> 
                 .await
                 .map(drop),
             (_, _, true) => bucket
-                .delete(name, DeleteScope::NewestVersion)
+                // The one that was listed: a newer one may be there by now.
+                .delete_version(&version)
                 .await
                 .map(drop),
             _ => bucket.hide(name).await.map(drop),
@@ -174,6 +178,11 @@ pub(crate) async fn rm(args: &Rm, client: &Client) -> Result<ExitCode, Failure> 
     .await
 }
 
+/// An error for people. Nobody may be there to read it.
+fn complain(what: &str) {
+    let _ = writeln!(io::stderr(), "error: {what}");
+}
+
 /// Says of each file what happened to it.
 async fn over(
     mut outcomes: impl futures::Stream<Item = Result<(FileVersion, Result<(), Error>), Error>> + Unpin,
@@ -181,19 +190,27 @@ async fn over(
     verb: &str,
 ) -> Result<ExitCode, Failure> {
     let (mut out, mut found, mut failed) = (Output::new(), 0_u64, 0_u64);
+    // Nobody may read what is written. The rest is done all the same, and the exit status tells.
+    let mut unwritten = None;
     let would = if is_dry { "would be " } else { "" };
     while let Some((version, outcome)) = outcomes.try_next().await? {
         found += 1;
         let (name, id) = (escaped(version.file_name.as_str()), &version.file_id);
         match outcome {
-            Ok(()) => writeln!(out, "{would}{verb}: {name} ({id})")?,
+            Ok(()) if unwritten.is_some() => {}
+            Ok(()) => unwritten = writeln!(out, "{would}{verb}: {name} ({id})").err(),
             Err(error) => {
                 failed += 1;
-                eprintln!("error: {name} ({id}) is not {verb}: {error:#}");
+                complain(&format!("{name} ({id}) is not {verb}: {error:#}"));
             }
         }
     }
-    out.done()?;
+    if let Some(error) = unwritten.or(out.done().err()) {
+        return Err(crate::cp::about(
+            "the outcomes can't be written".to_owned(),
+            error,
+        ));
+    }
     if found == 0 {
         return Err("there is no such file".into());
     }
@@ -269,7 +286,7 @@ pub(crate) async fn hash(args: &Hash, client: Option<&Client>) -> Result<ExitCod
             Ok(sha1) => writeln!(out, "{sha1}  {}", escaped(&name))?,
             Err(why) => {
                 failed = true;
-                eprintln!("error: {}: {why}", escaped(&name));
+                complain(&format!("{}: {why}", escaped(&name)));
             }
         }
     }
@@ -303,11 +320,18 @@ pub(crate) async fn unfinished(args: &Unfinished, client: &Client) -> Result<Exi
         }
         return Ok(out.done()?);
     };
+    if !is_prefix(&args.at.name) {
+        // Or uploads of `a.bak` would be cancelled for `a`.
+        refuse(
+            "unfinished",
+            "--cancel-older-than needs a bucket or a prefix that ends in /",
+        );
+    }
     let age = Duration::from_secs(hours.saturating_mul(3_600));
     let before = SystemTimer
         .wall_clock()
         .checked_sub(age)
-        .ok_or("that is longer ago than time goes")?;
+        .ok_or("--cancel-older-than is too long")?;
     let mode = match args.dry_run {
         true => DeleteMode::DryRun,
         false => DeleteMode::Delete { concurrency: CALLS },

@@ -41,8 +41,8 @@ fn main() -> ExitCode {
         .and_then(|runtime| runtime.block_on(run(&program, &shown)));
     match done {
         Ok(code) => code,
-        // Who reads has read enough.
-        Err(error) if is_hangup(&*error) => ExitCode::SUCCESS,
+        // Whoever reads has read enough. What changes something has to be done to its end, though.
+        Err(error) if is_hangup(&*error) && program.command.only_reads() => ExitCode::SUCCESS,
         Err(error) => {
             shown.error(&*error);
             ExitCode::FAILURE

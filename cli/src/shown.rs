@@ -75,7 +75,8 @@ impl Shown {
     /// Above the bars.
     fn line(&self, text: &str) {
         let text = harmless(text);
-        self.bars.suspend(|| eprintln!("{text}"));
+        // Nobody may be there to read it.
+        self.bars.suspend(|| drop(writeln!(io::stderr(), "{text}")));
     }
 
     /// Awaits a transfer and shows how far it is, and a line when it is over.

@@ -25,10 +25,15 @@ pub(crate) async fn run(
     }
     let (mut run, bar) = (sync.execute(sync.plan()?), shown.bar());
     let mut tick = tokio::time::interval(TICK);
+    // Nobody may read what is written. The sync goes on, and the exit status tells.
+    let mut unwritten = None;
     loop {
         tokio::select! {
             outcome = run.next() => match outcome {
-                Some(Ok(outcome)) => tell(args, shown, &outcome)?,
+                Some(Ok(outcome)) => {
+                    let prints = args.json && unwritten.is_none();
+                    unwritten = unwritten.or(report(prints, args, shown, &outcome).err());
+                }
                 Some(Err(error)) => shown.error(&error),
                 None => break,
             },
@@ -37,8 +42,8 @@ pub(crate) async fn run(
     }
     bar.finish_and_clear();
     let summary = run.summary();
-    if args.json {
-        json(&mut std::io::stdout().lock(), &summary)?;
+    if args.json && unwritten.is_none() {
+        unwritten = json(&mut std::io::stdout().lock(), &summary).err();
     }
     shown.word(&format!(
         "{} uploaded, {} downloaded, {} copied ({}), {} hidden, {} deleted, {} the same or skipped",
@@ -55,6 +60,12 @@ pub(crate) async fn run(
             "{} were not deleted or hidden: {why}",
             summary.withheld
         )));
+    }
+    if let Some(error) = unwritten {
+        return Err(crate::cp::about(
+            "the outcomes can't be written".to_owned(),
+            error,
+        ));
     }
     if summary.is_complete() {
         return Ok(ExitCode::SUCCESS);
@@ -139,10 +150,12 @@ async fn plan(args: &SyncArgs, sync: &Synchronizer) -> Result<ExitCode, Failure>
     })
 }
 
-fn tell(args: &SyncArgs, shown: &Shown, outcome: &Outcome) -> Result<(), Failure> {
-    if args.json {
-        json(&mut std::io::stdout().lock(), outcome)?;
-    }
+/// Writes an outcome for programs, if one may read it, and what went wrong for people.
+fn report(prints: bool, args: &SyncArgs, shown: &Shown, outcome: &Outcome) -> std::io::Result<()> {
+    let written = match prints {
+        true => json(&mut std::io::stdout().lock(), outcome),
+        false => Ok(()),
+    };
     let action = &outcome.action;
     match &outcome.status {
         Status::Done if !args.json => shown.word(&action.to_string()),
@@ -156,7 +169,7 @@ fn tell(args: &SyncArgs, shown: &Shown, outcome: &Outcome) -> Result<(), Failure
         }),
         _ => {}
     }
-    Ok(())
+    written
 }
 
 fn line(now: SyncProgress) -> String {

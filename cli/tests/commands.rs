@@ -256,10 +256,47 @@ fn rm_hides_or_deletes_and_a_dry_run_does_neither() {
     there.said(&["rm", "--versions", file]);
     assert_eq!((there.names().len(), there.versions()), (3, 3));
     there.failed(2, &["rm", "b2://holiday-photos/d/"]);
+    // It would stand for all that begins with a.
+    there.failed(2, &["rm", "-r", "--versions", file]);
+    there.failed(2, &["unfinished", "--cancel-older-than", "0", file]);
+    assert_eq!(there.versions(), 3);
     there.said(&["rm", "-r", "--current", "b2://holiday-photos/d/"]);
     assert_eq!(there.names(), ["ab"]);
     there.said(&["rm", "-r", "--versions", "b2://holiday-photos"]);
     assert_eq!(there.versions(), 0);
+}
+
+/// What `head` does, with a pipe that is smaller than what is written.
+fn without_a_reader(there: &There, args: &[&str]) -> std::process::ExitStatus {
+    let mut child = there
+        .program(args)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    child.wait().unwrap()
+}
+
+#[test]
+fn what_changes_something_is_done_to_its_end_without_a_reader_and_exits_1() {
+    let there = There::new();
+    for number in 0..20 {
+        there.write(&format!("tree/{number}"), "meow");
+    }
+    let status = without_a_reader(
+        &there,
+        &["sync", "--json", "tree", "b2://holiday-photos/t/"],
+    );
+    assert_eq!(status.code(), Some(1));
+    assert_eq!(there.names().len(), 20);
+    // The next one has nothing to do, and writes that.
+    there.said(&["sync", "--json", "tree", "b2://holiday-photos/t/"]);
+    let status = without_a_reader(&there, &["ls", "-r", "b2://holiday-photos"]);
+    assert!(status.success());
+    let status = without_a_reader(&there, &["rm", "-r", "b2://holiday-photos/t/"]);
+    assert_eq!(status.code(), Some(1));
+    assert_eq!(there.names().len(), 0);
 }
 
 #[test]

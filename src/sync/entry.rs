@@ -148,6 +148,11 @@ impl Entry {
         &self.path
     }
 
+    /// Whether it is a file that a sync would move: a folder marker is none.
+    pub(super) fn is_content(&self) -> bool {
+        self.is_file() && !self.path.is_empty() && !self.path.ends_with('/')
+    }
+
     pub(super) const fn is_file(&self) -> bool {
         matches!(self.state, State::Local(_) | State::Remote(_))
     }

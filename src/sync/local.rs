@@ -23,6 +23,8 @@ pub(super) enum Found {
     Entry(Entry),
     /// It has no name as text, so it can't be compared with anything.
     NoText(String),
+    /// The root is no longer the directory that it was when the walk began: its disk may be gone.
+    RootGone,
 }
 
 /// A walk on a thread of its own.
@@ -38,6 +40,25 @@ pub(super) struct Walk {
     filter: Filter,
     may_be_missing: bool,
     has_begun: bool,
+    /// What the root was when the walk began, to be compared at its end.
+    identity: Option<Identity>,
+}
+
+/// Which directory a path leads to.
+#[cfg(unix)]
+type Identity = (u64, u64);
+#[cfg(not(unix))]
+type Identity = ();
+
+fn identity(root: &Path) -> Option<Identity> {
+    let metadata = root.metadata().ok()?;
+    #[cfg(unix)]
+    return Some((
+        std::os::unix::fs::MetadataExt::dev(&metadata),
+        std::os::unix::fs::MetadataExt::ino(&metadata),
+    ));
+    #[cfg(not(unix))]
+    return metadata.is_dir().then_some(());
 }
 
 impl Walk {
@@ -53,6 +74,7 @@ impl Walk {
             filter,
             may_be_missing,
             has_begun: false,
+            identity: None,
         }
     }
 
@@ -125,11 +147,10 @@ impl Walk {
             let reason = Reason::Unreadable("the symbolic link leads nowhere".to_owned());
             return seen.then(|| Found::Entry(Entry::opaque(name, reason)));
         }
-        // What can't be read of a directory stands where the directory does.
-        if path.is_dir() {
+        // What can't be read of a directory stands where the directory does. One that is gone may have gone with the
+        // disk that it is on.
+        if path.is_dir() || is_missing(error) {
             name.push('/');
-        } else if is_missing(error) {
-            return None;
         }
         Some(Found::Entry(Entry::opaque(name, unreadable(error))))
     }
@@ -141,13 +162,20 @@ impl Iterator for Walk {
     fn next(&mut self) -> Option<Found> {
         if !self.has_begun {
             self.has_begun = true;
+            self.identity = identity(&self.root);
             if self.root.metadata().is_ok_and(|root| !root.is_dir()) {
                 let reason = Reason::Unreadable("it is no directory".to_owned());
                 return Some(Found::Entry(Entry::opaque("", reason)));
             }
         }
         loop {
-            let found = match self.entries.next()? {
+            let Some(next) = self.entries.next() else {
+                // Once.
+                let before = self.identity.take()?;
+                let is_there = identity(&self.root) == Some(before);
+                return (!is_there).then_some(Found::RootGone);
+            };
+            let found = match next {
                 Ok(entry) => self.found(&entry),
                 Err(error) => self.failed(&error),
             };
@@ -244,6 +272,10 @@ pub(super) fn remove_empty_directories(directory: &Path) -> io::Result<()> {
 
 /// The SHA-1 of a file.
 pub(super) fn hash(path: &Path) -> io::Result<Sha1> {
+    // A pipe would wait for a writer.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no regular file by now"));
+    }
     let mut file = File::open(path)?;
     let mut hasher = Sha1Hasher::default();
     let mut buffer = vec![0; 256 << 10];
@@ -269,6 +301,7 @@ mod tests {
                     _ => entry.path.into(),
                 },
                 Found::NoText(path) => format!("no text {path}"),
+                Found::RootGone => "the root is gone".to_owned(),
             })
             .collect()
     }
@@ -296,6 +329,34 @@ mod tests {
         let mut sorted = names.map(str::to_owned).to_vec();
         sorted.sort();
         assert_eq!(walked(root.path(), Links::Skip), sorted);
+    }
+
+    #[test]
+    fn a_root_that_is_gone_or_replaced_at_the_end_of_a_walk_is_told() {
+        let parent = tempfile::tempdir().unwrap();
+        for replaced in [false, true] {
+            let root = parent.path().join(format!("root-{replaced}"));
+            fs::create_dir_all(root.join("d")).unwrap();
+            fs::write(root.join("a"), "a").unwrap();
+            fs::write(root.join("d/b"), "b").unwrap();
+            let mut walk = Walk::new(&root, Filter::new(), Links::Skip, false);
+            assert!(matches!(walk.next(), Some(Found::Entry(_))));
+            fs::rename(&root, parent.path().join(format!("away-{replaced}"))).unwrap();
+            if replaced {
+                fs::create_dir(&root).unwrap();
+            }
+            let rest: Vec<_> = walk.by_ref().collect();
+            assert!(matches!(rest.last(), Some(Found::RootGone)), "{replaced}");
+            // The directory that could not be opened is told as well.
+            let unread = rest.iter().any(|found| {
+                let Found::Entry(entry) = found else {
+                    return false;
+                };
+                matches!(entry.state, State::Opaque(Reason::Unreadable(_)))
+            });
+            assert!(unread, "{replaced}");
+            assert!(walk.next().is_none());
+        }
     }
 
     #[cfg(unix)]

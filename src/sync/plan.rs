@@ -116,7 +116,7 @@ impl Merge {
             Pair::Destination(destination) => (None, Some(destination)),
             Pair::Neither => (None, None),
         };
-        self.scan.source_files += u64::from(source.is_some_and(Entry::is_file));
+        self.scan.source_files += u64::from(source.is_some_and(Entry::is_content));
         self.scan.destination_files += u64::from(destination.is_some_and(Entry::is_file));
         for entry in [source, destination].into_iter().flatten() {
             let is_listed = matches!(entry.state, State::Remote(_) | State::Hidden);
@@ -210,6 +210,12 @@ pub(super) fn local_side(walk: super::local::Walk) -> Side {
             Found::NoText(path) => Row::Refused(Action::Refuse {
                 path: path.into(),
                 reason: Reason::NotAName("it is not valid Unicode".to_owned()),
+            }),
+            Found::RootGone => Row::Refused(Action::Refuse {
+                path: Box::default(),
+                reason: Reason::Unreadable(
+                    "the root is no longer the directory that it was".to_owned(),
+                ),
             }),
         })
     });

@@ -17,6 +17,7 @@ use super::outcome::{Outcome, Status, Summary, Withheld};
 use super::perform::{Performed, Performer};
 use super::policy::{Durability, Extras};
 use super::progress::{SyncProgress, Tally};
+use super::reason::Reason;
 use super::sides::Place;
 use super::spool::Spool;
 use crate::client::CallCounts;
@@ -207,6 +208,8 @@ impl Run {
         if self.phase == Phase::Plan {
             self.tally.lock().progress.scanned += 1;
             if let Action::End(scan) = action {
+                // Two plans, one after the other, are none.
+                self.has_failed |= self.scan.is_some();
                 self.scan = Some(scan);
                 let mut tally = self.tally.lock();
                 tally.summary.scan = Some(scan);
@@ -244,7 +247,11 @@ impl Run {
                 }
             }
             Action::Skip { .. } => self.over(action, Status::Skipped),
-            Action::Refuse { .. } => self.over(action, Status::Refused),
+            Action::Refuse { ref reason, .. } => {
+                // Found when it was hashed, after the scan.
+                self.has_failed |= matches!(reason, Reason::Unreadable(_));
+                self.over(action, Status::Refused);
+            }
             action => self.begin(action),
         }
     }
@@ -268,7 +275,7 @@ impl Run {
         match performed {
             Performed::Status(status) => {
                 // A removal that fails keeps no other from being done.
-                self.has_failed |= action.is_transfer() && matches!(status, Status::Failed(_));
+                self.has_failed |= action.is_transfer() && !matches!(status, Status::Done);
                 self.over(action, status);
             }
             Performed::DirectoryInTheWay => {
@@ -278,6 +285,7 @@ impl Run {
                         self.broken(spool_failed(error));
                     }
                 } else {
+                    self.has_failed = true;
                     self.over(action, Status::Changed);
                 }
             }
@@ -290,6 +298,7 @@ impl Run {
 
     fn broken(&mut self, error: Error) {
         self.scan = None;
+        self.waiting = None; // a spool that fails once may fail for ever
         self.has_failed = true;
         self.ready.push_back(Err(error));
     }
