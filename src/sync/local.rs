@@ -48,7 +48,7 @@ pub(super) struct Walk {
 #[cfg(unix)]
 type Identity = (u64, u64);
 #[cfg(not(unix))]
-type Identity = ();
+type Identity = bool;
 
 fn identity(root: &Path) -> Option<Identity> {
     let metadata = root.metadata().ok()?;
@@ -58,7 +58,7 @@ fn identity(root: &Path) -> Option<Identity> {
         std::os::unix::fs::MetadataExt::ino(&metadata),
     ));
     #[cfg(not(unix))]
-    return metadata.is_dir().then_some(());
+    return metadata.is_dir().then_some(true);
 }
 
 impl Walk {
