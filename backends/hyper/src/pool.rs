@@ -1,9 +1,9 @@
 //! [`Pool`]: connections that have finished one exchange and can take the next.
 //!
 //! hyper-util's pooled client is not used, since it races a new connection against one that is about to become free,
-//! and then keeps both. Here a connection is free from the moment at which the caller sees the end of a response:
-//! whoever asks next gets it, and waits for the rest of its work, which is not more than one turn of its task. So
-//! there are never more connections than there were requests at once.
+//! and then keeps both. Here a connection is free as soon as the caller sees the end of a response. The next request
+//! prefers one that is ready; otherwise it waits until a free one is, which usually takes one turn of its task, and at
+//! most a second. So there are never more connections than there were concurrent requests.
 
 use std::collections::HashMap;
 use std::fmt;
