@@ -144,7 +144,7 @@ impl AuthorizeAccount {
 }
 
 impl Call for AuthorizeAccount {
-    const METADATA: CallMetadata = CallMetadata::login("b2_authorize_account");
+    const METADATA: CallMetadata = CallMetadata::authorization("b2_authorize_account");
     type Output = Session;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {

@@ -94,8 +94,8 @@ impl CallMetadata {
         }
     }
 
-    /// The metadata of the login.
-    pub(crate) const fn login(name: &'static str) -> Self {
+    /// The metadata of `b2_authorize_account`.
+    pub(crate) const fn authorization(name: &'static str) -> Self {
         Self {
             name,
             kind: CallKind::Authorize,

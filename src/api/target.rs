@@ -69,7 +69,7 @@ impl<'a> Target<'a> {
     /// The session.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) if the target is that of a login.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the target is that of an authorization.
     pub fn account(&self) -> Result<&'a Session, Error> {
         self.session
             .ok_or_else(|| Error::invalid("the call needs an authorized session"))

@@ -255,7 +255,7 @@ impl<C: Call> CallLoop<'_, C> {
             RetryAction::Reauthorize => {
                 self.label
                     .log_failure(&failed.failure, state.attempts(), failed.elapsed);
-                debug!("waiting for a new login");
+                debug!("waiting for a new authorization");
                 state.remember_failure(failed.failure);
                 // A late word about an old token renews nothing, so it doesn't count.
                 if failed.context.expired(self.client) {
@@ -283,13 +283,13 @@ impl<C: Call> CallLoop<'_, C> {
         everyone: bool,
     ) {
         let (client, kind) = (self.client, C::METADATA.kind);
-        // The next login may have to wait for longer than the call itself would.
-        let login_pause = match kind {
+        // The next authorization may have to wait for longer than the call itself would.
+        let authorization_pause = match kind {
             CallKind::Authorize => client.shared.authorization.pause(client.now()),
             _ => Duration::ZERO,
         };
         let wait = Wait {
-            pause: pause.max(login_pause),
+            pause: pause.max(authorization_pause),
             everyone: everyone || state.is_in_outage(),
         };
         self.label

@@ -433,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn of_the_credentials_of_a_login_neither_half_of_the_header_nor_the_key_is_shown() {
+    fn of_the_credentials_of_an_authorization_neither_half_of_the_header_nor_the_key_is_shown() {
         let known = Redactor::default();
         let basic = BASE64_STANDARD.encode(format!("keyid:{KEY}"));
         known.keep(&Secret::new(KEY));

@@ -62,9 +62,9 @@ pub(in crate::client) fn with_key_permissions(
     }
 }
 
-/// Explains a rejected login, also if the key is right and the version of the API is not: older
+/// Explains a rejected authorization, also if the key is right and the version of the API is not: older
 /// versions reject a key of v4 as an unsupported request.
-pub(in crate::client) fn explain_login(failure: Error, version: ApiVersion) -> Error {
+pub(in crate::client) fn explain_rejection(failure: Error, version: ApiVersion) -> Error {
     let Some(b2) = failure.b2() else {
         return failure;
     };

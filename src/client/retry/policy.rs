@@ -60,7 +60,7 @@ pub struct RetryPolicy {
     /// minute or two. Defaults to 2 minutes.
     pub min_retry_duration: Duration,
     /// The time for a call with all its attempts, whatever it waits for: a response, a slow body, a
-    /// new login. The call fails as soon as the next pause would not fit in, which can be well
+    /// new authorization. The call fails as soon as the next pause would not fit in, which can be well
     /// before. With `None`, the default, calls of the API have 5 minutes (40 where B2 copies or
     /// moves files), and uploads and downloads have no limit.
     ///

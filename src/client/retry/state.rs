@@ -113,7 +113,7 @@ impl<'a> RetryState<'a> {
         }
     }
 
-    /// An attempt begins. `since` is the server's time, as last heard: of the login or the upload
+    /// An attempt begins. `since` is the server's time, as last heard: of the authorization or the upload
     /// URL, for a first call.
     pub(in crate::client) fn start_attempt(&mut self, since: Option<Timestamp>) {
         if self.attempts == 0 {
