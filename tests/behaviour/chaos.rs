@@ -106,7 +106,7 @@ impl Chaos {
                 .filter(|t| t.passes())
                 .collect();
             let trouble = passing[chance.usize(..passing.len())];
-            // A login that is refused is final.
+            // An authorization that is refused is final.
             let strikes = chance.u32(..100) < percent && call != "b2_authorize_account";
             strikes.then_some(trouble)
         })

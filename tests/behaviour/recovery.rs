@@ -962,7 +962,7 @@ fn the_deadline_bounds_every_wait_of_a_call() {
     );
     assert!(
         !error.may_have_taken_effect(),
-        "nothing but a login was sent"
+        "nothing but an authorization was sent"
     );
     assert_eq!(
         outcome.unwrap_err().elapsed(),

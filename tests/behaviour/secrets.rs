@@ -454,7 +454,7 @@ fn no_error_of_any_call_shows_a_secret_of_another_call_in_any_form() {
         secrets.push(emulator.key().to_owned());
         secrets.sort();
         secrets.dedup();
-        // The login's header, two tokens of the account, one of an upload at least, and the key.
+        // The authorization's header, two tokens of the account, one of an upload at least, and the key.
         assert!(secrets.len() >= 5, "{}", secrets.len());
         for secret in secrets {
             for form in encodings(&secret) {

@@ -272,7 +272,7 @@ fn every_failed_attempt_has_an_event_in_the_span_of_its_call() {
         assert!(event.contains(&format!(" attempt={attempt} ")), "{event}");
         assert!(event.contains(told), "{event}");
     }
-    // The attempts that succeeded: two logins and a list.
+    // The attempts that succeeded: two authorizations and a list.
     let succeeded = |note: &&LogEntry| note.is_event && note.text.contains("an attempt succeeded");
     let succeeded: Vec<_> = notes.iter().filter(succeeded).collect();
     assert_eq!(succeeded.len(), 3, "{notes:#?}");
@@ -289,8 +289,8 @@ fn every_failed_attempt_has_an_event_in_the_span_of_its_call() {
         "only the second retry is worth a word"
     );
     let waits = |what: &str| notes.iter().filter(|note| note.text.contains(what)).count();
-    assert_eq!(waits("waiting for a new login"), 1);
-    assert_eq!(waits("waiting for a login"), 2);
+    assert_eq!(waits("waiting for a new authorization"), 1);
+    assert_eq!(waits("waiting for an authorization"), 2);
 }
 
 /// The events of retries: level and message, without the random backoff.
@@ -364,10 +364,10 @@ fn a_retry_is_one_event_with_the_failure_its_cause_and_the_attempt() {
 #[test]
 fn a_failed_authorization_is_logged_with_its_actual_backoff() {
     let (_, emulator, timer) = client();
-    let logins = AtomicUsize::new(0);
+    let authorizations = AtomicUsize::new(0);
     let b2 = wired(&emulator, &timer, move |request| {
         let fails = call_of(request) == "b2_authorize_account"
-            && logins.fetch_add(1, Ordering::Relaxed) < 2;
+            && authorizations.fetch_add(1, Ordering::Relaxed) < 2;
         fails.then(|| Err(HttpError::new(HttpErrorKind::Connect, Phase::NotSent)))
     });
     let b2 = b2.build().unwrap();
@@ -726,7 +726,7 @@ fn calls_are_counted_by_billing_class() {
     assert_eq!(counted(&b2), [0, 0, 0]);
     timer.run(async {
         b2.session().await.unwrap();
-        assert_eq!(counted(&b2), [0, 0, 1], "the login");
+        assert_eq!(counted(&b2), [0, 0, 1], "the authorization");
         let bucket = bucket(&b2).await;
         assert_eq!(counted(&b2), [0, 0, 2], "creating a bucket");
         let file = b2.call(upload(&bucket, "f")).await.unwrap();
@@ -754,7 +754,7 @@ fn calls_are_counted_by_billing_class() {
         assert_eq!(
             counted(&b2),
             [4, 2, 6],
-            "a list with an old token, a login, a list"
+            "a list with an old token, an authorization, a list"
         );
     });
     assert_eq!(counted(&b2), received(&emulator));

@@ -539,9 +539,11 @@ fn each_fault_at_each_request_of_an_upload_is_survived_or_reported() {
                         assert!(b2.unfinished().is_empty(), "{case}");
                     }
                     Err(error) => {
-                        let login = chaos.log.lock().unwrap()[struck].0 == "b2_authorize_account";
+                        let is_authorization =
+                            chaos.log.lock().unwrap()[struck].0 == "b2_authorize_account";
                         let final_for_all = !fault.passes()
-                            || (login && fault == NetworkFault::Status(401, "expired_auth_token"));
+                            || (is_authorization
+                                && fault == NetworkFault::Status(401, "expired_auth_token"));
                         assert!(final_for_all, "{case}: {error:?}");
                         assert!(files.is_empty(), "{case}");
                         b2.cancel_orphaned_uploads().await;
