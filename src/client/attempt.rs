@@ -10,8 +10,8 @@ use http::{HeaderValue, Uri};
 use tracing::debug;
 
 use super::auth::authorization::Generation;
-use super::auth::obtain_session::session;
 use super::auth::permissions::{explain_rejection, refuse_known_missing, with_key_permissions};
+use super::auth::session::session;
 use super::handle::Client;
 use super::retry::outage::EndpointId;
 use super::retry::policy::PROGRESS_BYTES;
@@ -49,7 +49,7 @@ impl AttemptContext {
         if C::METADATA.kind == CallKind::Authorize {
             let mut pause = client.shared.authorization.pause(client.now());
             if !client.shared.outages.ever_answered() {
-                // Logins of calls before this one may have failed again and again.
+                // Authorizations for calls before this one may have failed again and again.
                 pause = pause.min(client.policy.first_connection_timeout);
             }
             if !pause.is_zero() {

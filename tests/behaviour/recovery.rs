@@ -967,7 +967,7 @@ fn the_deadline_bounds_every_wait_of_a_call() {
     assert_eq!(
         outcome.unwrap_err().elapsed(),
         5 * second,
-        "who waited for the hurried one's login made one of its own"
+        "who waited for the hurried one's authorization made one of its own"
     );
     assert_eq!(b2kit::Timer::now(&timer) - began, 5 * second);
 }

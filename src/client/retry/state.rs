@@ -211,7 +211,7 @@ impl<'a> RetryState<'a> {
         };
     }
 
-    /// Logins have a pace of their own, by which the next has to wait this long.
+    /// Authorizations have a pace of their own, by which the next has to wait this long.
     pub(in crate::client) const fn set_min_pause(&mut self, pause: Duration) {
         self.min_pause = pause;
     }
