@@ -16,7 +16,7 @@ use super::handle::Client;
 use super::retry::outage::EndpointId;
 use super::retry::policy::PROGRESS_BYTES;
 use super::retry::state::RetryState;
-use super::upload_urls::Lease;
+use super::upload_urls::PooledUrl;
 use crate::api::{
     ApiVersion, Call, CallExecutor as _, CallKind, CallMetadata, GetUploadPartUrl, GetUploadUrl,
     Target, UploadTarget,
@@ -36,7 +36,7 @@ pub(super) enum AttemptContext {
     /// With the session's token.
     Session(Generation),
     /// To an upload URL, with the token of that URL.
-    Upload(Generation, UploadTarget, Lease),
+    Upload(Generation, UploadTarget, PooledUrl),
 }
 
 impl AttemptContext {
@@ -72,19 +72,19 @@ impl AttemptContext {
         } else {
             None
         };
-        let lease = match free {
-            Some(lease) => lease,
+        let pooled = match free {
+            Some(pooled) => pooled,
             None => upload_url(client, &target).await?,
         };
-        Ok(Self::Upload(generation, target, lease))
+        Ok(Self::Upload(generation, target, pooled))
     }
 
     pub(super) fn target<'a>(&'a self, client: &'a Client) -> Target<'a> {
         match self {
             Self::Authorize => client.shared.authorization.authorize_target(),
             Self::Session(generation) => Target::session(&generation.session),
-            Self::Upload(generation, _, lease) => {
-                Target::upload(&generation.session, &lease.url, &lease.token)
+            Self::Upload(generation, _, pooled) => {
+                Target::upload(&generation.session, &pooled.url, &pooled.token)
             }
         }
     }
@@ -114,11 +114,11 @@ impl AttemptContext {
     pub(super) fn give_back(self, client: &Client) {
         match self {
             Self::Authorize | Self::Session(_) => {}
-            Self::Upload(_, target, lease) => {
+            Self::Upload(_, target, pooled) => {
                 client
                     .shared
                     .upload_urls
-                    .give_back(target, lease, client.now())
+                    .give_back(target, pooled, client.now())
             }
         }
     }
@@ -204,13 +204,13 @@ pub(super) fn apply_common_headers(
 fn upload_url<'a>(
     client: &'a Client,
     target: &'a UploadTarget,
-) -> BoxFuture<'a, Result<Lease, Error>> {
+) -> BoxFuture<'a, Result<PooledUrl, Error>> {
     Box::pin(async move {
         Ok(match target {
             UploadTarget::Bucket(id) => {
-                Lease::of_file(client.execute(GetUploadUrl::new(id)).await?, client.now())
+                PooledUrl::of_file(client.execute(GetUploadUrl::new(id)).await?, client.now())
             }
-            UploadTarget::LargeFile(id) => Lease::of_part(
+            UploadTarget::LargeFile(id) => PooledUrl::of_part(
                 client.execute(GetUploadPartUrl::new(id)).await?,
                 client.now(),
             ),
