@@ -1,6 +1,6 @@
 //! What B2 says: one value for each of its calls.
 //!
-//! A call knows its name and facts, how to become a request, and how to read the reply. It does no
+//! A call knows its name and metadata, how to become a request, and how to read the reply. It does no
 //! I/O, has no clock, and repeats nothing: that is the [client](crate::Client)'s part. All calls
 //! have this one shape, [`Call`], so the loop that sends them knows nothing of any single one; to
 //! add a call, copy the file of one that is like it.

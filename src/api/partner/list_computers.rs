@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::{facts, moment, post_to_computers};
+use super::{metadata, moment, post_to_computers};
 use crate::api::page_check::{check_count, check_ids};
 use crate::api::{Call, CallKind, CallMetadata, Reply, Target};
 use crate::error::Error;
@@ -77,7 +77,7 @@ impl ListComputers {
 }
 
 impl Call for ListComputers {
-    const METADATA: CallMetadata = facts("bz_list_computers", CallKind::Read);
+    const METADATA: CallMetadata = metadata("bz_list_computers", CallKind::Read);
     type Output = Computers;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {

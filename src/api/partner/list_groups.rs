@@ -4,7 +4,7 @@ use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
 use super::list_group_members::MemberStats;
-use super::{count, facts, id, id_or_none, moment, post_to_groups};
+use super::{count, id, id_or_none, metadata, moment, post_to_groups};
 use crate::api::page_check::{check_count, check_ids, outside};
 use crate::api::{Call, CallKind, CallMetadata, Reply, Target};
 use crate::error::Error;
@@ -129,7 +129,7 @@ impl ListGroups {
 }
 
 impl Call for ListGroups {
-    const METADATA: CallMetadata = facts("b2_list_groups", CallKind::Read);
+    const METADATA: CallMetadata = metadata("b2_list_groups", CallKind::Read);
     type Output = Groups;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {

@@ -52,7 +52,7 @@ open_enum! {
 
 /// What the storage API lists of a key's capabilities says nothing about these calls, so none is
 /// named.
-const fn facts(name: &'static str, kind: CallKind) -> CallMetadata {
+const fn metadata(name: &'static str, kind: CallKind) -> CallMetadata {
     CallMetadata {
         name,
         kind,
@@ -69,7 +69,7 @@ const NOT_A_PARTNER: &str = "the session knows no Partner API: its key is not th
 /// A call of the groups' API, with the administrator's account added to the document.
 fn post_to_groups(
     target: &Target<'_>,
-    facts: &CallMetadata,
+    metadata: &CallMetadata,
     document: &impl Serialize,
 ) -> Result<Request, Error> {
     #[derive(Serialize)]
@@ -82,7 +82,7 @@ fn post_to_groups(
     let session = target.account()?;
     let origin = session.groups_api_url();
     let origin = origin.ok_or_else(|| Error::invalid(NOT_A_PARTNER))?;
-    let url = format!("{origin}/b2api/{}/{}", target.version(), facts.name);
+    let url = format!("{origin}/b2api/{}/{}", target.version(), metadata.name);
     let admin_account_id = session.account_id();
     target.post_to(
         &url,
@@ -96,12 +96,15 @@ fn post_to_groups(
 /// A call of the computers' API, which has versions of its own.
 fn post_to_computers(
     target: &Target<'_>,
-    facts: &CallMetadata,
+    metadata: &CallMetadata,
     document: &impl Serialize,
 ) -> Result<Request, Error> {
     let origin = target.account()?.backup_api_url();
     let origin = origin.ok_or_else(|| Error::invalid(NOT_A_PARTNER))?;
-    target.post_to(&format!("{origin}/api/backup/v1/{}", facts.name), document)
+    target.post_to(
+        &format!("{origin}/api/backup/v1/{}", metadata.name),
+        document,
+    )
 }
 
 /// Reads a moment, which the groups' API writes as `d20240512_m010709`, a day and a time in UTC.

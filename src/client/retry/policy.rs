@@ -213,10 +213,10 @@ impl RetryPolicy {
         }
     }
 
-    pub(in crate::client) fn deadline_of(&self, facts: &CallMetadata) -> Option<Duration> {
-        self.deadline.or(match facts.kind {
+    pub(in crate::client) fn deadline_of(&self, metadata: &CallMetadata) -> Option<Duration> {
+        self.deadline.or(match metadata.kind {
             CallKind::Upload | CallKind::Download => None,
-            _ if facts.long_running => Some(Duration::from_secs(40 * 60)),
+            _ if metadata.long_running => Some(Duration::from_secs(40 * 60)),
             _ => Some(Duration::from_secs(5 * 60)),
         })
     }
