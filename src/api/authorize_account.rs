@@ -55,7 +55,7 @@ impl Credentials {
             if let Some(at) = text.chars().position(|c| !c.is_ascii_graphic()) {
                 let at = at + 1;
                 return Err(Error::invalid(format!(
-                    "the {name} has a space or another character at place {at} that no key has; \
+                    "the {name} has a space or another character at position {at} that no key has; \
                      was it copied whole?",
                 )));
             }

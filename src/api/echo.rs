@@ -148,7 +148,7 @@ pub(super) fn shows(bucket: &Bucket, document: &impl serde::Serialize) -> Shows 
         return Shows::Other("settings");
     };
     let mut all = Shows::All;
-    for (field, place, reader) in SHOWN_AT {
+    for (field, pointer, reader) in SHOWN_AT {
         let Some(wanted) = wanted.get(field) else {
             continue;
         };
@@ -157,7 +157,7 @@ pub(super) fn shows(bucket: &Bucket, document: &impl serde::Serialize) -> Shows 
             all = Shows::AllReadable;
             continue;
         }
-        let shown = shown.pointer(place).unwrap_or(&Value::Null);
+        let shown = shown.pointer(pointer).unwrap_or(&Value::Null);
         let same = match field {
             "bucketInfo" => same_info(wanted, shown),
             // The first rule that fits a request decides, so their order has a meaning.
