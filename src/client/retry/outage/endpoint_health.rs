@@ -571,7 +571,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_attempt_shows_of_its_place() {
+    fn an_attempt_signals_the_health_of_its_endpoint() {
         use HttpErrorKind as K;
         use Phase::{MaybeReceived, NotSent, ResponseBegun};
         for (kind, phase, sign) in [
