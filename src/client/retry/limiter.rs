@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use crate::api::CallKind;
-use crate::client::limits::waiters::{Ticket, Waiters};
+use crate::client::limits::waiters::{WaiterId, Waiters};
 use crate::error::Error;
 
 /// How many calls have to succeed before the limit grows by one.
@@ -115,7 +115,7 @@ impl Limiter {
         let lane = self.lane(kind);
         Acquire {
             lane,
-            ticket: Ticket::new(),
+            waiter: WaiterId::new(),
         }
     }
 
@@ -175,7 +175,7 @@ impl State {
 #[derive(Debug)]
 pub(in crate::client) struct Acquire<'a> {
     lane: &'a Lane,
-    ticket: Ticket,
+    waiter: WaiterId,
 }
 
 impl<'a> Future for Acquire<'a> {
@@ -185,13 +185,13 @@ impl<'a> Future for Acquire<'a> {
         let lane = self.lane;
         let mut state = lane.lock();
         if state.room() > 0 {
-            let own = state.waiters.leave(&mut self.ticket);
+            let own = state.waiters.leave(&mut self.waiter);
             let permit = lane.enter(&mut state);
             drop(state);
             drop(own);
             return Poll::Ready(permit);
         }
-        let before = state.waiters.wait(&mut self.ticket, cx.waker().clone());
+        let before = state.waiters.wait(&mut self.waiter, cx.waker().clone());
         drop(state);
         drop(before);
         Poll::Pending
@@ -200,8 +200,8 @@ impl<'a> Future for Acquire<'a> {
 
 impl Drop for Acquire<'_> {
     fn drop(&mut self) {
-        if self.ticket.is_waiting() {
-            let own = self.lane.lock().waiters.leave(&mut self.ticket);
+        if self.waiter.is_waiting() {
+            let own = self.lane.lock().waiters.leave(&mut self.waiter);
             drop(own);
             // It may have been woken, and has no use for it.
             self.lane.wake();

@@ -37,7 +37,7 @@ use tracing::{info, warn};
 pub(in crate::client) use self::endpoint_health::{Blocked, FailureScope};
 
 use self::endpoint_health::{Admission, EndpointHealth, Signal, Transition};
-use crate::client::limits::waiters::Ticket;
+use crate::client::limits::waiters::WaiterId;
 use crate::client::retry::policy::RetryPolicy;
 use crate::error::Error;
 use crate::types::Shown;
@@ -150,7 +150,7 @@ impl Outages {
             outages: self,
             endpoint,
             epoch: blocked.epoch,
-            ticket: Ticket::new(),
+            waiter: WaiterId::new(),
         }
     }
 
@@ -309,7 +309,7 @@ pub(in crate::client) struct RecoveryWait<'a> {
     outages: &'a Outages,
     endpoint: EndpointId,
     epoch: u64,
-    ticket: Ticket,
+    waiter: WaiterId,
 }
 
 impl Future for RecoveryWait<'_> {
@@ -324,10 +324,10 @@ impl Future for RecoveryWait<'_> {
         if health.epoch != self.epoch || health.is_up() {
             return Poll::Ready(());
         }
-        if self.ticket.is_waiting() && health.waiters.is_notified(&self.ticket) {
+        if self.waiter.is_waiting() && health.waiters.is_notified(&self.waiter) {
             return Poll::Ready(());
         }
-        let before = health.waiters.wait(&mut self.ticket, cx.waker().clone());
+        let before = health.waiters.wait(&mut self.waiter, cx.waker().clone());
         drop(endpoints);
         drop(before);
         Poll::Pending
@@ -336,11 +336,11 @@ impl Future for RecoveryWait<'_> {
 
 impl Drop for RecoveryWait<'_> {
     fn drop(&mut self) {
-        if self.ticket.is_waiting() {
+        if self.waiter.is_waiting() {
             let (outages, endpoint) = (self.outages, self.endpoint);
             let mut own = None;
             outages.with(endpoint, |health| {
-                own = health.waiters.leave(&mut self.ticket);
+                own = health.waiters.leave(&mut self.waiter);
                 Transition::Nothing
             });
         }
