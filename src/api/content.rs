@@ -19,9 +19,9 @@ const CONTENT_SHA1: HeaderName = HeaderName::from_static("x-bz-content-sha1");
 /// The largest content that one request can carry.
 const MAX_LEN: u64 = 5_000_000_000;
 
-/// Bytes are sent in pieces of at most this size, and where they are hashed, while they are still
+/// Bytes are sent in chunks of at most this size, and where they are hashed, while they are still
 /// in the processor's cache.
-const PIECE: usize = 256 * 1024;
+const MAX_CHUNK: usize = 256 * 1024;
 
 /// What an upload sends: bytes, and their SHA-1.
 #[derive(Debug)]
@@ -246,12 +246,12 @@ impl Stream for NotedAtEnd {
             }
         }
         // Not all of a large chunk counts as sent when its first byte is taken.
-        let piece = this.held.split_to(this.held.len().min(PIECE));
-        this.left = this.left.saturating_sub(piece.len() as u64);
+        let chunk = this.held.split_to(this.held.len().min(MAX_CHUNK));
+        this.left = this.left.saturating_sub(chunk.len() as u64);
         if this.left == 0 {
             this.sent.store(true, Ordering::Relaxed);
         }
-        Poll::Ready(Some(Ok(piece)))
+        Poll::Ready(Some(Ok(chunk)))
     }
 }
 
@@ -303,8 +303,8 @@ impl Stream for HashedAtEnd {
                 }
             }
         }
-        let piece = this.held.split_to(this.held.len().min(PIECE));
-        this.read = this.read.saturating_add(piece.len() as u64);
+        let chunk = this.held.split_to(this.held.len().min(MAX_CHUNK));
+        this.read = this.read.saturating_add(chunk.len() as u64);
         if this.read > this.len {
             let why = format!(
                 "the source has more than the {} bytes it promised",
@@ -312,8 +312,8 @@ impl Stream for HashedAtEnd {
             );
             return Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::InvalidData, why))));
         }
-        hasher.update(&piece);
-        Poll::Ready(Some(Ok(piece)))
+        hasher.update(&chunk);
+        Poll::Ready(Some(Ok(chunk)))
     }
 }
 
@@ -325,8 +325,8 @@ mod tests {
         let mut stream = body.open()?;
         let mut whole = Vec::new();
         let mut cx = Context::from_waker(std::task::Waker::noop());
-        while let Poll::Ready(Some(piece)) = stream.as_mut().poll_next(&mut cx) {
-            whole.extend_from_slice(&piece?);
+        while let Poll::Ready(Some(chunk)) = stream.as_mut().poll_next(&mut cx) {
+            whole.extend_from_slice(&chunk?);
         }
         Ok(whole)
     }
@@ -339,7 +339,7 @@ mod tests {
 
     #[test]
     fn the_digits_follow_the_bytes_and_each_opening_starts_anew() {
-        for bytes in [vec![], b"hello".to_vec(), vec![7; 3 * PIECE + 1]] {
+        for bytes in [vec![], b"hello".to_vec(), vec![7; 3 * MAX_CHUNK + 1]] {
             let content = Content::new(Body::from(bytes.clone()));
             let body = sent(&content);
             let sha1 = Sha1::of(&bytes);
@@ -379,8 +379,8 @@ mod tests {
     }
 
     #[test]
-    fn bytes_leave_in_pieces_whoever_hashes_them() {
-        let bytes = vec![7; 3 * PIECE + 1];
+    fn bytes_are_sent_in_chunks_whoever_hashes_them() {
+        let bytes = vec![7; 3 * MAX_CHUNK + 1];
         let mut contents = [(); 3].map(|()| Content::new(Body::from(bytes.clone())));
         contents[1].known(Sha1::of(&bytes));
         contents[2].do_not_verify();
@@ -388,11 +388,11 @@ mod tests {
             let mut stream = sent(&content).open().expect("it can be opened");
             let mut cx = Context::from_waker(std::task::Waker::noop());
             let (mut read, mut most) = (0, 0);
-            while let Poll::Ready(Some(piece)) = stream.as_mut().poll_next(&mut cx) {
-                let len = piece.expect("it can be read").len();
+            while let Poll::Ready(Some(chunk)) = stream.as_mut().poll_next(&mut cx) {
+                let len = chunk.expect("it can be read").len();
                 (read, most) = (read + len, most.max(len));
             }
-            assert!(read >= bytes.len() && most <= PIECE, "{read} {most}");
+            assert!(read >= bytes.len() && most <= MAX_CHUNK, "{read} {most}");
         }
     }
 

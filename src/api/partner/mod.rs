@@ -220,10 +220,10 @@ mod tests {
         let session = session();
         let request = call.request(&Target::session(&session)).unwrap();
         let body = request.body().open().unwrap();
-        let pieces: Vec<_> =
+        let chunks: Vec<_> =
             futures::executor::block_on(futures::TryStreamExt::try_collect(body)).unwrap();
-        let pieces: Vec<b2kit_core::Bytes> = pieces;
-        let document = serde_json::from_slice(&pieces.concat()).unwrap();
+        let chunks: Vec<b2kit_core::Bytes> = chunks;
+        let document = serde_json::from_slice(&chunks.concat()).unwrap();
         (request.uri().to_string(), document)
     }
 
