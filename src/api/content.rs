@@ -93,7 +93,7 @@ impl Content {
     }
 
     /// The SHA-1 of what was sent, if all of it was.
-    pub(super) fn sent_whole(&self) -> Option<Sha1> {
+    pub(super) fn sent_sha1(&self) -> Option<Sha1> {
         match &self.check {
             Check::AtEnd(digest) => *digest.lock().unwrap_or_else(PoisonError::into_inner),
             Check::Known(sha1, sent) => sent.load(Ordering::Relaxed).then_some(*sha1),
@@ -118,19 +118,19 @@ impl Content {
     }
 
     /// Puts the bytes and what says how to check them into the request.
-    pub(super) fn put_into(&self, request: &mut Request) {
+    pub(super) fn apply_to(&self, request: &mut Request) {
         let (body, check) = match &self.check {
             Check::AtEnd(digest) => (
-                hashed_at_end(&self.body, digest, self.digest.as_ref()),
+                body_then_digest(&self.body, digest, self.digest.as_ref()),
                 HeaderValue::from_static("hex_digits_at_end"),
             ),
             Check::Known(sha1, sent) => {
                 let hex = HeaderValue::from_bytes(&sha1.hex())
                     .expect("hexadecimal digits are a header's value");
-                (noted_at_end(&self.body, sent), hex)
+                (tracked_body(&self.body, sent), hex)
             }
             Check::DoNotVerify => {
-                let body = noted_at_end(&self.body, &Arc::default());
+                let body = tracked_body(&self.body, &Arc::default());
                 (body, HeaderValue::from_static("do_not_verify"))
             }
         };
@@ -153,7 +153,7 @@ impl Content {
         }
         let sent = match &self.check {
             Check::Known(sha1, _) => Some(*sha1),
-            Check::AtEnd(_) | Check::DoNotVerify => self.sent_whole(),
+            Check::AtEnd(_) | Check::DoNotVerify => self.sent_sha1(),
         };
         match (sent, stored_sha1.sha1()) {
             (Some(sent), Some(stored)) if sent == *stored => Ok(()),
@@ -173,12 +173,12 @@ impl Content {
 }
 
 /// A one-shot body stays one: whether it was opened is known to the body that it wraps.
-fn hashed_at_end(body: &Body, digest: &Digest, by_source: Option<&Digest>) -> Body {
+fn body_then_digest(body: &Body, digest: &Digest, by_source: Option<&Digest>) -> Body {
     let len = body.len();
     let (body, digest, by_source) = (body.clone(), Arc::clone(digest), by_source.cloned());
     Body::replay(len + 40, move || {
         *digest.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        Ok(HashedAtEnd {
+        Ok(BodyThenDigest {
             source: CatchPanics::open(&body)?,
             digest: Arc::clone(&digest),
             len,
@@ -214,11 +214,11 @@ impl Hasher {
 }
 
 /// The same body, and a note of when its last byte was taken.
-fn noted_at_end(body: &Body, sent: &Arc<AtomicBool>) -> Body {
+fn tracked_body(body: &Body, sent: &Arc<AtomicBool>) -> Body {
     let (inner, sent, len) = (body.clone(), Arc::clone(sent), body.len());
     Body::replay(len, move || {
         sent.store(len == 0, Ordering::Relaxed);
-        Ok(NotedAtEnd {
+        Ok(TrackedBody {
             source: CatchPanics::open(&inner)?,
             left: len,
             held: Bytes::new(),
@@ -227,14 +227,14 @@ fn noted_at_end(body: &Body, sent: &Arc<AtomicBool>) -> Body {
     })
 }
 
-struct NotedAtEnd {
+struct TrackedBody {
     source: CatchPanics,
     left: u64,
     held: Bytes,
     sent: Arc<AtomicBool>,
 }
 
-impl Stream for NotedAtEnd {
+impl Stream for TrackedBody {
     type Item = io::Result<Bytes>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -256,7 +256,7 @@ impl Stream for NotedAtEnd {
 }
 
 /// The source's bytes, and then the 40 hexadecimal digits of their SHA-1.
-struct HashedAtEnd {
+struct BodyThenDigest {
     source: CatchPanics,
     digest: Digest,
     len: u64,
@@ -266,7 +266,7 @@ struct HashedAtEnd {
     hasher: Option<Hasher>,
 }
 
-impl Stream for HashedAtEnd {
+impl Stream for BodyThenDigest {
     type Item = io::Result<Bytes>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -333,7 +333,7 @@ mod tests {
 
     fn sent(content: &Content) -> Body {
         let mut request = Request::new(Body::empty());
-        content.put_into(&mut request);
+        content.apply_to(&mut request);
         request.into_body()
     }
 
@@ -407,14 +407,14 @@ mod tests {
     fn a_known_digest_counts_as_sent_when_the_last_byte_was_taken() {
         let mut content = Content::new(Body::from("hello"));
         content.known(Sha1::of(b"hello"));
-        assert_eq!(content.sent_whole(), None);
+        assert_eq!(content.sent_sha1(), None);
         let body = sent(&content);
         let _opened = body.open().unwrap();
-        assert_eq!(content.sent_whole(), None);
+        assert_eq!(content.sent_sha1(), None);
         assert_eq!(read(&body).unwrap(), b"hello");
-        assert_eq!(content.sent_whole(), Some(Sha1::of(b"hello")));
+        assert_eq!(content.sent_sha1(), Some(Sha1::of(b"hello")));
         assert_eq!(
-            content.clone().sent_whole(),
+            content.clone().sent_sha1(),
             None,
             "another upload of the same bytes"
         );

@@ -198,7 +198,7 @@ impl Call for UploadFile {
         if let Some(encryption) = &self.server_side_encryption {
             encryption.add_headers(headers);
         }
-        self.content.put_into(&mut request);
+        self.content.apply_to(&mut request);
         Ok(request)
     }
 
@@ -242,7 +242,7 @@ impl Call for UploadFile {
         executor: &impl CallExecutor,
         lost: &LostResponse,
     ) -> Reconciliation<FileVersion> {
-        let Some(sha1) = self.content.sent_whole() else {
+        let Some(sha1) = self.content.sent_sha1() else {
             return if self.content.is_verified() {
                 Reconciliation::NotDone
             } else {
