@@ -58,7 +58,6 @@ mod delete_key;
 mod download;
 mod download_file_by_id;
 mod download_file_by_name;
-mod echo;
 mod file_url;
 mod finish_large_file;
 mod get_bucket_notification_rules;
@@ -81,6 +80,7 @@ mod paged;
 #[cfg(feature = "partner")]
 pub mod partner;
 mod reply;
+mod response_match;
 mod session;
 mod set_bucket_notification_rules;
 mod start_large_file;

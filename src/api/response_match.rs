@@ -44,7 +44,7 @@ impl Attributes<'_> {
             Some("it has other file info")
         } else if !self.content_type.is_none_or(named) {
             Some("it has another content type")
-        } else if !self.is_encrypted_so(shown) {
+        } else if !self.encryption_matches(shown) {
             Some("it is encrypted in another way")
         } else if !self.retention.as_ref().is_none_or(|wanted| {
             let shown = shown.file_retention.value();
@@ -71,7 +71,7 @@ impl Attributes<'_> {
         }
     }
 
-    fn is_encrypted_so(&self, shown: &FileVersion) -> bool {
+    fn encryption_matches(&self, shown: &FileVersion) -> bool {
         let shown = &shown.server_side_encryption;
         match self.encryption {
             // Without a key of the customer's nobody could read it. All else is B2's or the
@@ -104,7 +104,7 @@ pub(super) fn not_a_file(shown: &FileVersion) -> Option<&'static str> {
 
 /// Whether a bucket shows every setting that a document gives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shows {
+pub(super) enum SettingsMatch {
     /// It does.
     All,
     /// It does, as far as the key may read.
@@ -114,7 +114,7 @@ pub(super) enum Shows {
 }
 
 /// Where a bucket shows what a call sets, and under what it says whether the key may read that.
-const SHOWN_AT: [(&str, &str, &str); 8] = [
+const SETTING_POINTERS: [(&str, &str, &str); 8] = [
     ("bucketType", "/bucketType", ""),
     ("bucketInfo", "/bucketInfo", ""),
     ("corsRules", "/corsRules", ""),
@@ -142,19 +142,19 @@ const SHOWN_AT: [(&str, &str, &str); 8] = [
 ];
 
 /// Compares a bucket with the document of a call that sets it.
-pub(super) fn shows(bucket: &Bucket, document: &impl serde::Serialize) -> Shows {
+pub(super) fn match_settings(bucket: &Bucket, document: &impl serde::Serialize) -> SettingsMatch {
     let (Ok(wanted), Ok(shown)) = (serde_json::to_value(document), serde_json::to_value(bucket))
     else {
-        return Shows::Other("settings");
+        return SettingsMatch::Differs("settings");
     };
-    let mut all = Shows::All;
-    for (field, pointer, reader) in SHOWN_AT {
+    let mut all = SettingsMatch::Full;
+    for (field, pointer, reader) in SETTING_POINTERS {
         let Some(wanted) = wanted.get(field) else {
             continue;
         };
         let readable = shown.pointer(&format!("{reader}/isClientAuthorizedToRead"));
         if !reader.is_empty() && readable != Some(&Value::Bool(true)) {
-            all = Shows::AllReadable;
+            all = SettingsMatch::Readable;
             continue;
         }
         let shown = shown.pointer(pointer).unwrap_or(&Value::Null);
@@ -168,7 +168,7 @@ pub(super) fn shows(bucket: &Bucket, document: &impl serde::Serialize) -> Shows 
             _ => means(wanted, shown),
         };
         if !same {
-            return Shows::Other(field);
+            return SettingsMatch::Differs(field);
         }
     }
     all
@@ -532,7 +532,7 @@ mod tests {
         for document in [serde_json::to_value(create), serde_json::to_value(update)] {
             for field in document.unwrap().as_object().unwrap().keys() {
                 let named = matches!(field.as_str(), "bucketId" | "bucketName" | "ifRevisionIs");
-                let looked_at = SHOWN_AT.iter().any(|(shown, ..)| shown == field);
+                let looked_at = SETTING_POINTERS.iter().any(|(shown, ..)| shown == field);
                 assert!(named || looked_at, "{field}");
             }
         }
@@ -603,15 +603,15 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                shows(&bucket(shown.clone()), &wanted),
-                Shows::All,
+                match_settings(&bucket(shown.clone()), &wanted),
+                SettingsMatch::Full,
                 "{wanted} {shown}"
             );
         }
         let hidden = json!({"isClientAuthorizedToRead": false, "value": null});
         let wanted = json!({"bucketType": "allPrivate", "fileLockEnabled": true});
         let shown = bucket(json!({"fileLockConfiguration": hidden}));
-        assert_eq!(shows(&shown, &wanted), Shows::AllReadable);
+        assert_eq!(match_settings(&shown, &wanted), SettingsMatch::Readable);
     }
 
     #[test]
@@ -680,8 +680,8 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                shows(&bucket(shown.clone()), &wanted),
-                Shows::Other(field),
+                match_settings(&bucket(shown.clone()), &wanted),
+                SettingsMatch::Differs(field),
                 "{wanted} {shown}"
             );
         }
