@@ -257,8 +257,8 @@ impl Serialize for FileInfo {
 /// Nothing is checked; B2 gives keys in lower case, and others could not be found.
 impl<'de> Deserialize<'de> for FileInfo {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Notes;
-        impl<'de> Visitor<'de> for Notes {
+        struct FileInfoVisitor;
+        impl<'de> Visitor<'de> for FileInfoVisitor {
             type Value = FileInfo;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("keys with their values")
@@ -271,7 +271,7 @@ impl<'de> Deserialize<'de> for FileInfo {
                 Ok(info)
             }
         }
-        deserializer.deserialize_map(Notes)
+        deserializer.deserialize_map(FileInfoVisitor)
     }
 }
 

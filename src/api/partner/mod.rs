@@ -74,7 +74,7 @@ fn post_to_groups(
 ) -> Result<Request, Error> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
-    struct ForAdmin<'a, T> {
+    struct WithAdminAccountId<'a, T> {
         admin_account_id: &'a AccountId,
         #[serde(flatten)]
         document: &'a T,
@@ -86,7 +86,7 @@ fn post_to_groups(
     let admin_account_id = session.account_id();
     target.post_to(
         &url,
-        &ForAdmin {
+        &WithAdminAccountId {
             admin_account_id,
             document,
         },
@@ -107,22 +107,22 @@ fn post_to_computers(
     )
 }
 
-/// Reads a moment, which the groups' API writes as `d20240512_m010709`, a day and a time in UTC.
+/// Reads a timestamp, which the groups' API writes as `d20240512_m010709`, a day and a time in UTC.
 /// Numbers are milliseconds. What is neither is none: a page is not to fail for it.
-fn moment<'de, D: serde::Deserializer<'de>>(
+fn timestamp<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Timestamp>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum Moment {
+    enum WireTimestamp {
         Number(i64),
         Text(String),
         Other(serde::de::IgnoredAny),
     }
     Ok(match Option::deserialize(deserializer)? {
-        Some(Moment::Number(millis)) => Some(Timestamp::from_millis(millis)),
-        Some(Moment::Text(text)) => day_and_time(&text),
-        Some(Moment::Other(_)) | None => None,
+        Some(WireTimestamp::Number(millis)) => Some(Timestamp::from_millis(millis)),
+        Some(WireTimestamp::Text(text)) => day_and_time(&text),
+        Some(WireTimestamp::Other(_)) | None => None,
     })
 }
 
@@ -165,13 +165,13 @@ fn day_and_time(text: &str) -> Option<Timestamp> {
 fn id<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Box<str>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum Id {
+    enum WireId {
         Text(Box<str>),
         Number(u64),
     }
-    Ok(match Id::deserialize(deserializer)? {
-        Id::Text(text) => text,
-        Id::Number(number) => number.to_string().into(),
+    Ok(match WireId::deserialize(deserializer)? {
+        WireId::Text(text) => text,
+        WireId::Number(number) => number.to_string().into(),
     })
 }
 
@@ -179,22 +179,22 @@ fn id_or_none<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Box<str>>, D::Error> {
     #[derive(Deserialize)]
-    struct One(#[serde(deserialize_with = "id")] Box<str>);
-    let one: Option<One> = Option::deserialize(deserializer)?;
-    Ok(one.map(|One(id)| id))
+    struct Present(#[serde(deserialize_with = "id")] Box<str>);
+    let id: Option<Present> = Option::deserialize(deserializer)?;
+    Ok(id.map(|Present(id)| id))
 }
 
 /// Reads a count, which B2's samples write as a number and its SDK as a text.
 fn count<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum Count {
+    enum WireCount {
         Number(u64),
         Text(String),
     }
     Ok(match Option::deserialize(deserializer)? {
-        Some(Count::Number(count)) => Some(count),
-        Some(Count::Text(text)) => Some(text.parse().map_err(serde::de::Error::custom)?),
+        Some(WireCount::Number(count)) => Some(count),
+        Some(WireCount::Text(text)) => Some(text.parse().map_err(serde::de::Error::custom)?),
         None => None,
     })
 }
@@ -419,7 +419,7 @@ mod tests {
     fn a_moment_is_read_in_every_form_and_is_none_where_it_is_no_moment() {
         #[derive(Deserialize)]
         struct Answer {
-            #[serde(default, deserialize_with = "moment")]
+            #[serde(default, deserialize_with = "timestamp")]
             at: Option<Timestamp>,
         }
         for (at, millis) in [
