@@ -82,9 +82,9 @@ pub struct FileVersion {
 /// nothing of the version.
 #[derive(Debug, Clone, Copy, Default)]
 struct WireForm {
-    lacks_retention: bool,
-    lacks_legal_hold: bool,
-    lacks_encryption: bool,
+    absent_retention: bool,
+    absent_legal_hold: bool,
+    absent_encryption: bool,
     status_in_capitals: bool,
 }
 
@@ -300,10 +300,10 @@ impl Serialize for FileVersion {
         json.serialize_entry("fileInfo", &self.file_info)?;
         json.serialize_entry("fileName", &self.file_name)?;
         let wire_form = self.wire_form;
-        if !(wire_form.lacks_retention && self.file_retention == none_set()) {
+        if !(wire_form.absent_retention && self.file_retention == none_set()) {
             json.serialize_entry("fileRetention", &self.file_retention)?;
         }
-        if !(wire_form.lacks_legal_hold && self.legal_hold == none_set()) {
+        if !(wire_form.absent_legal_hold && self.legal_hold == none_set()) {
             json.serialize_entry("legalHold", &self.legal_hold)?;
         }
         match &self.replication_status {
@@ -318,7 +318,7 @@ impl Serialize for FileVersion {
             Some(status) => json.serialize_entry("replicationStatus", status)?,
             None => {}
         }
-        if !(wire_form.lacks_encryption && self.server_side_encryption == Encryption::none()) {
+        if !(wire_form.absent_encryption && self.server_side_encryption == Encryption::none()) {
             json.serialize_entry("serverSideEncryption", &self.server_side_encryption)?;
         }
         json.serialize_entry("uploadTimestamp", &self.upload_timestamp)?;
@@ -371,9 +371,9 @@ impl WireRow {
     #[inline]
     fn version(self) -> FileVersion {
         let wire_form = WireForm {
-            lacks_retention: self.file_retention.is_none(),
-            lacks_legal_hold: self.legal_hold.is_none(),
-            lacks_encryption: self.server_side_encryption.is_none(),
+            absent_retention: self.file_retention.is_none(),
+            absent_legal_hold: self.legal_hold.is_none(),
+            absent_encryption: self.server_side_encryption.is_none(),
             status_in_capitals: matches!(
                 self.replication_status,
                 Some(WireReplicationStatus(_, true))
