@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::encryption::EncryptionSetting;
 use super::header_grammar::broken;
 use super::percent::percent_encode;
-use super::rules::Shown;
+use super::rules::Quoted;
 use super::text::Text;
 use super::timestamp::Timestamp;
 use crate::error::Error;
@@ -237,7 +237,7 @@ impl FileInfo {
 
 fn header_name(key: &str) -> Result<HeaderName, Error> {
     HeaderName::try_from(format!("x-bz-info-{key}")).map_err(|_| {
-        let key = Shown(key);
+        let key = Quoted(key);
         Error::invalid(format!("the file info key {key} can't stand in a header"))
     })
 }

@@ -40,7 +40,7 @@ use self::endpoint_health::{Admission, EndpointHealth, Signal, Transition};
 use crate::client::limits::waiters::WaiterId;
 use crate::client::retry::policy::RetryPolicy;
 use crate::error::Error;
-use crate::types::Shown;
+use crate::types::Quoted;
 
 /// Endpoints that are remembered, at most, for failures that were no outage.
 const MAX_ENDPOINTS: usize = 64;
@@ -181,7 +181,7 @@ impl Outages {
         self.update(endpoints, endpoint, epoch);
         if change == Transition::Began {
             warn!(
-                host = host.map(|host| display(Shown(host.as_str()))),
+                host = host.map(|host| display(Quoted(host.as_str()))),
                 ?kind,
                 "an outage has begun ({why}): calls to this host wait, and one at a time is retried"
             );
