@@ -27,7 +27,7 @@ struct Lane(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    paused: Option<Paused>,
+    paused: Option<Pause>,
     in_flight: u32,
     limit: Option<Limit>,
     /// How often the limit was lowered: requests sent before the last time say nothing new.
@@ -39,7 +39,7 @@ struct State {
 
 /// A pause, and the error that caused it.
 #[derive(Debug, Clone)]
-struct Paused {
+struct Pause {
     until: Instant,
     why: Error,
 }
@@ -80,7 +80,7 @@ impl Limiter {
             .is_none_or(|paused| paused.until < until)
         {
             let why = why.clone();
-            state.paused = Some(Paused { until, why });
+            state.paused = Some(Pause { until, why });
         }
         was_open && until > now
     }
@@ -107,7 +107,7 @@ impl Limiter {
     pub(in crate::client) fn try_acquire(&self, kind: CallKind) -> Option<Permit<'_>> {
         let lane = self.lane(kind);
         let mut state = lane.lock();
-        (state.room() > 0).then(|| lane.enter(&mut state))
+        (state.available() > 0).then(|| lane.enter(&mut state))
     }
 
     /// Waits for a permit.
@@ -156,15 +156,15 @@ impl Lane {
     /// Wakes as many as there is room for.
     fn wake(&self) {
         let mut state = self.lock();
-        let room = state.room();
-        let woken = state.waiters.notify(room);
+        let available = state.available();
+        let woken = state.waiters.notify(available);
         drop(state);
         woken.into_iter().for_each(Waker::wake);
     }
 }
 
 impl State {
-    fn room(&self) -> usize {
+    fn available(&self) -> usize {
         self.limit.as_ref().map_or(usize::MAX, |limit| {
             limit.max_in_flight.saturating_sub(self.in_flight) as usize
         })
@@ -184,7 +184,7 @@ impl<'a> Future for Acquire<'a> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Permit<'a>> {
         let lane = self.lane;
         let mut state = lane.lock();
-        if state.room() > 0 {
+        if state.available() > 0 {
             let own = state.waiters.leave(&mut self.waiter);
             let permit = lane.enter(&mut state);
             drop(state);
