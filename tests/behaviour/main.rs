@@ -9,7 +9,7 @@ mod bucket; // the methods of a bucket
 mod bulk; // many files at once, and the limits of a client
 mod chaos; // an emulator behind a network with random faults
 mod cleanup; // hiding, bulk deleting and cancelling, and buckets by name
-mod client_rooms; // dependencies of the modules of `client`
+mod client_modules; // dependencies of the modules of `client`
 mod compose; // files composed of ranges and new bytes
 mod copy; // copies of any size
 mod coverage; // every call is implemented and documented
@@ -48,7 +48,7 @@ mod sync; // a local tree and a bucket made equal
 mod sync_safety; // random syncs, interrupted anywhere
 mod telemetry; // events, spans and counts
 mod tokens; // expiry of tokens
-mod transfer_rooms; // dependencies of the modules of `transfer`
+mod transfer_modules; // dependencies of the modules of `transfer`
 mod trickles; // peers that send byte by byte
 mod upload_hosts; // upload hosts that misbehave
 mod uploading; // uploads of any size, from any source, over any network

@@ -355,8 +355,8 @@ fn every_public_type_with_a_secret_is_tested() {
     let holds = |name: &str| name != "Client" && known(name);
     let mut missing = Vec::new();
     // What a transfer holds is of these types, and shows as they do.
-    let rooms = ["src/types", "src/webhook", "src/api", "src/client"];
-    let sources = rooms.map(|room| crate::layers::sources(std::path::Path::new(room)));
+    let modules = ["src/types", "src/webhook", "src/api", "src/client"];
+    let sources = modules.map(|module| crate::layers::sources(std::path::Path::new(module)));
     for (file, text) in sources.into_iter().flatten() {
         let items = text
             .match_indices("\npub struct ")
