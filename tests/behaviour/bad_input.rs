@@ -35,11 +35,11 @@ fn a_truncated_key_is_reported_without_showing_it() {
     ] {
         let error = Credentials::new(id, key).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);
-        let told = format!("{error} {error:?}");
-        assert!(told.contains(place), "{told}");
+        let message = format!("{error} {error:?}");
+        assert!(message.contains(place), "{message}");
         assert!(
-            !told.contains("secret") && !told.contains("002id"),
-            "{told}"
+            !message.contains("secret") && !message.contains("002id"),
+            "{message}"
         );
     }
 }

@@ -321,7 +321,7 @@ fn invalid_sources_are_refused_before_anything_is_sent() {
         chaos.forget();
         #[expect(clippy::reversed_empty_ranges, reason = "it is what is refused")]
         let reversed = 5..4;
-        for (pieces, told) in [
+        for (pieces, message) in [
             (
                 vec![
                     ComposeSource::local("x"),
@@ -347,7 +347,7 @@ fn invalid_sources_are_refused_before_anything_is_sent() {
         ] {
             let error = bucket.compose("f", pieces).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Invalid);
-            assert!(error.to_string().contains(told), "{error}");
+            assert!(error.to_string().contains(message), "{error}");
         }
         let small = bucket
             .compose("f", [ComposeSource::local("x")])

@@ -295,7 +295,7 @@ fn an_invalid_create_is_refused_before_a_byte_is_sent() {
         let x = || Source::bytes("x");
         let stage = format!("{CREATE_STAGES}f");
         chaos.forget();
-        for (create, told) in [
+        for (create, message) in [
             (
                 bucket.create("f", endless(), &slot),
                 "at most 5000000000 bytes",
@@ -319,7 +319,7 @@ fn an_invalid_create_is_refused_before_a_byte_is_sent() {
         ] {
             let error = create.await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
-            assert!(error.to_string().contains(told), "{error}");
+            assert!(error.to_string().contains(message), "{error}");
             assert!(!error.may_have_taken_effect());
         }
         assert_eq!(chaos.tally().0, 0);

@@ -59,13 +59,13 @@ fn a_download_authorization_is_requested_with_all_its_headers() {
             "b2ContentEncoding": "gzip", "b2ContentType": "text/plain",
         })
     );
-    let told = refused(
+    let message = refused(
         ApiVersion::V4,
         &request_for_prefix("").b2_content_disposition("a\r\nx-evil: 1"),
     );
     assert!(
-        told.contains("b2ContentDisposition has the control character"),
-        "{told}"
+        message.contains("b2ContentDisposition has the control character"),
+        "{message}"
     );
 }
 

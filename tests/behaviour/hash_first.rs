@@ -129,8 +129,8 @@ fn a_part_that_changed_after_hashing_is_a_source_error_and_leaves_nothing() {
             let error = upload.await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Source, "{error:?}");
             assert_eq!(error.part(), Some(3));
-            let told = format!("{error:#}");
-            assert!(told.contains("changed after it was hashed"), "{told}");
+            let message = format!("{error:#}");
+            assert!(message.contains("changed after it was hashed"), "{message}");
             assert!(versions(&there).await.is_empty());
             assert!(unfinished(&there).await.is_empty() && b2.unfinished().is_empty());
             // Two parts, and the third at most twice.

@@ -368,10 +368,10 @@ fn an_origin_that_strips_b2s_headers_is_reported_as_such() {
         let there = world.bucket(BucketType::AllPrivate, &content(10)).await;
         let error = at(&b2, &there).download("f").stream().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Protocol);
-        let told = error.to_string();
+        let message = error.to_string();
         assert!(
-            told.contains("none of B2's x-bz- headers") && told.contains("CDN"),
-            "{told}"
+            message.contains("none of B2's x-bz- headers") && message.contains("CDN"),
+            "{message}"
         );
     });
 }

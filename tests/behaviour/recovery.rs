@@ -877,11 +877,11 @@ fn a_retry_after_for_one_call_pauses_all() {
     });
     let times = script.times("b2_list_buckets");
     assert_eq!(times.len(), 52);
-    let told = times[0];
+    let message = times[0];
     assert!(
         times[1..]
             .iter()
-            .all(|at| *at - told >= Duration::from_secs(7)),
+            .all(|at| *at - message >= Duration::from_secs(7)),
         "nobody went before its time"
     );
 }

@@ -46,13 +46,13 @@ fn assert_hidden(shown: &str) {
 }
 
 fn chain(error: &Error) -> String {
-    let mut told = format!("{error} {error:?}");
+    let mut message = format!("{error} {error:?}");
     let mut source = error.source();
     while let Some(error) = source {
-        told.push_str(&format!(" {error} {error:?}"));
+        message.push_str(&format!(" {error} {error:?}"));
         source = error.source();
     }
-    told
+    message
 }
 
 fn reply(text: String) -> Reply {
@@ -460,9 +460,12 @@ fn no_error_of_any_call_shows_a_secret_of_another_call_in_any_form() {
             for form in encodings(&secret) {
                 *said.lock().unwrap() = Some(form.clone());
                 let error = b2.call(ListBuckets::new()).await.unwrap_err();
-                let told = chain(&error);
-                assert!(told.contains("[redacted]"), "{told}");
-                assert!(!told.contains(&form) && !told.contains(&secret), "{told}");
+                let message = chain(&error);
+                assert!(message.contains("[redacted]"), "{message}");
+                assert!(
+                    !message.contains(&form) && !message.contains(&secret),
+                    "{message}"
+                );
                 assert_eq!(error.b2().unwrap().code, "bad_request");
             }
         }

@@ -650,9 +650,9 @@ fn an_invalid_exported_session_is_refused_and_not_shown() {
     for text in garbage {
         let error = Session::restore(&text).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);
-        let told = error.to_string();
-        assert!(told.contains("not an exported session"), "{told}");
-        assert!(!format!("{told} {error:?}").contains(TOKEN) && error.source().is_none());
+        let message = error.to_string();
+        assert!(message.contains("not an exported session"), "{message}");
+        assert!(!format!("{message} {error:?}").contains(TOKEN) && error.source().is_none());
     }
     let error = Session::restore(&with("\"b2kitSession\":1", "\"b2kitSession\":2")).unwrap_err();
     assert!(
@@ -765,14 +765,14 @@ fn a_call_without_its_capability_is_refused_before_anything_is_sent() {
                 (error.kind(), error.attempts()),
                 (ErrorKind::Unauthorized, 0)
             );
-            let told = error.to_string();
+            let message = error.to_string();
             for part in [
                 "nothing was sent",
                 &format!("the key lacks {capability}"),
                 "is restricted to the bucket [\"holiday-photos\"]",
                 "file names that begin with \"2026/\"",
             ] {
-                assert!(told.contains(part), "{told}");
+                assert!(message.contains(part), "{message}");
             }
         }
         assert_eq!(emulator.snapshot().calls, before);
@@ -808,14 +808,14 @@ fn b2s_refusal_is_reported_with_the_keys_capabilities() {
                 (ErrorKind::Unauthorized, 1)
             );
             assert_eq!(error.b2().unwrap().code, "unauthorized");
-            let told = error.to_string();
+            let message = error.to_string();
             for part in [
                 "b2_list_file_names: B2 answered 401 unauthorized",
                 "the key has listFiles",
                 "is restricted to the buckets [\"holiday-photos\", \"letters\"]",
                 "is restricted to file names that begin with \"2026/\"",
             ] {
-                assert!(told.contains(part), "{told}");
+                assert!(message.contains(part), "{message}");
             }
         }
     });

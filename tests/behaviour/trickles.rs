@@ -509,9 +509,9 @@ fn a_source_of_endless_empty_chunks_is_an_error_of_the_source() {
                 Source::ranges(350, move |_| Ok(nothing())),
                 Source::ranges(0, move |_| Ok(nothing())),
             ] {
-                let told = format!("{source:?}");
+                let message = format!("{source:?}");
                 let error = bucket.upload("f", source).await.unwrap_err();
-                assert_eq!(error.kind(), ErrorKind::Source, "{told}: {error:?}");
+                assert_eq!(error.kind(), ErrorKind::Source, "{message}: {error:?}");
             }
             assert!(b2.unfinished().is_empty());
         });

@@ -332,10 +332,10 @@ fn a_link_below_the_root_is_not_followed() {
         for path in ["a/planted/f", "a/planted/deep/f", "absent/f", "file/f"] {
             let error = below(path).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Destination, "{error}");
-            let told = format!("{error:#}");
+            let message = format!("{error:#}");
             assert!(
-                told.contains("is a symbolic link, not a directory"),
-                "{told}"
+                message.contains("is a symbolic link, not a directory"),
+                "{message}"
             );
         }
         for path in ["", "..", "../f", "a/../../f", "/f", "./f/.."] {

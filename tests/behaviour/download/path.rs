@@ -375,15 +375,15 @@ fn run_out_of_disk(dir: &Path) {
             let download = bucket.download("f").range_size(250_000);
             download.concurrency(concurrency)
         };
-        let told = |error: &Error| {
+        let assert_too_large = |error: &Error| {
             assert_eq!(error.kind(), ErrorKind::Destination, "{error}");
             assert!(format!("{error:#}").contains("too large"), "{error:#}");
         };
-        told(&net.run(download().to_path(&path)).unwrap_err());
+        assert_too_large(&net.run(download().to_path(&path)).unwrap_err());
         assert_eq!(files(dir), ["f"], "what was written is removed");
         // What is to be gone on with stays, and there is no more room the next time.
         for _ in 0..2 {
-            told(&net.run(download().resume().to_path(&path)).unwrap_err());
+            assert_too_large(&net.run(download().resume().to_path(&path)).unwrap_err());
             let left = files(dir);
             let [part, state, old] = &left[..] else {
                 panic!("{left:?}");
