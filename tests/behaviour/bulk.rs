@@ -66,12 +66,12 @@ fn upload_many_sends_up_to_its_concurrency_and_returns_in_order_of_completion() 
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;
-        let (asked, over) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let (requests, over) = (AtomicUsize::new(0), AtomicUsize::new(0));
         // The first has the most to do.
         let inputs = stream::iter([1_000, 50, 50, 50, 50, 50]);
         let mut outcomes = bucket.upload_many(inputs, 3, |bucket, len| {
-            asked.fetch_add(1, Ordering::Relaxed);
-            let under_way = asked.load(Ordering::Relaxed) - over.load(Ordering::Relaxed);
+            requests.fetch_add(1, Ordering::Relaxed);
+            let under_way = requests.load(Ordering::Relaxed) - over.load(Ordering::Relaxed);
             assert!(under_way <= 3);
             bucket
                 .upload(format!("f{len}"), content(*len))
