@@ -112,11 +112,11 @@ fn an_error_body_is_read_only_up_to_the_size_limit_of_errors() {
     let counted = Arc::clone(&read);
     let (b2, timer) = client_with_response(move || {
         let counted = Arc::clone(&counted);
-        let pieces = (0..1_000).map(move |_| {
+        let chunks = (0..1_000).map(move |_| {
             counted.fetch_add(1, Ordering::Relaxed);
             Ok(Bytes::from_static(&[b' '; 65_536]))
         });
-        let body = ResponseBody::new(None, stream::iter(pieces));
+        let body = ResponseBody::new(None, stream::iter(chunks));
         Ok(b2kit::http::Response::builder()
             .status(400)
             .body(body)
@@ -126,7 +126,7 @@ fn an_error_body_is_read_only_up_to_the_size_limit_of_errors() {
     assert_eq!(error.status(), Some(400));
     let read = read.load(Ordering::Relaxed);
     // There are three attempts.
-    assert!(read <= 3 * 4, "{read} pieces of 64 KiB");
+    assert!(read <= 3 * 4, "{read} chunks of 64 KiB");
 }
 
 #[test]

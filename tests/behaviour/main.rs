@@ -146,9 +146,9 @@ fn call_of(request: &Request) -> &str {
 
 /// The JSON of a request, which can still be sent.
 fn sent(request: &mut Request) -> Value {
-    let pieces = request.body().open().unwrap().try_collect().now_or_never();
-    let pieces: Vec<_> = pieces.unwrap().unwrap();
-    *request.body_mut() = pieces.concat().into();
+    let chunks = request.body().open().unwrap().try_collect().now_or_never();
+    let chunks: Vec<_> = chunks.unwrap().unwrap();
+    *request.body_mut() = chunks.concat().into();
     serde_json::from_slice(request.body().as_bytes().unwrap()).unwrap()
 }
 
@@ -184,8 +184,8 @@ fn document_in(version: ApiVersion, call: &impl Call) -> Value {
     let session = session(version);
     call.check().unwrap();
     let request = call.request(&target(&session)).unwrap();
-    let pieces: Vec<_> = block_on(request.body().open().unwrap().try_collect()).unwrap();
-    serde_json::from_slice(&pieces.concat()).unwrap()
+    let chunks: Vec<_> = block_on(request.body().open().unwrap().try_collect()).unwrap();
+    serde_json::from_slice(&chunks.concat()).unwrap()
 }
 
 fn document(call: &impl Call) -> Value {

@@ -64,15 +64,15 @@ fn reply(text: String) -> Reply {
 fn debug_output_of_types_with_secrets_hides_them() {
     let credentials = Credentials::new("id", secret()).unwrap();
     let session = Session::new(ApiVersion::V4, "a", Secret::new(secret()), ORIGIN, ORIGIN);
-    let place = format!(
+    let upload_url_fields = format!(
         r#""authorizationToken":"{0}","uploadUrl":"https://pod.backblaze.com/{0}""#,
         secret()
     );
     let url = GetUploadUrl::new("b")
-        .read(reply(format!(r#"{{"bucketId":"b",{place}}}"#)))
+        .read(reply(format!(r#"{{"bucketId":"b",{upload_url_fields}}}"#)))
         .unwrap();
     let part_url = GetUploadPartUrl::new("f")
-        .read(reply(format!(r#"{{"fileId":"f",{place}}}"#)))
+        .read(reply(format!(r#"{{"fileId":"f",{upload_url_fields}}}"#)))
         .unwrap();
     let name = || FileName::new("n").unwrap();
     let upload =
@@ -99,8 +99,8 @@ fn debug_output_of_types_with_secrets_hides_them() {
     assert_hidden(&format!("{target:?}"));
     let upload_url = format!("https://pod.backblaze.com/{}", secret());
     let token = Secret::new(secret());
-    let place = Target::upload(&session, &upload_url, &token);
-    assert_hidden(&format!("{place:?}"));
+    let upload_target = Target::upload(&session, &upload_url, &token);
+    assert_hidden(&format!("{upload_target:?}"));
     let realm = Target::realm(ORIGIN, ApiVersion::V4);
     let copy = CopyPart::new("s", "f", PartNumber::FIRST).source_customer_key(key());
     let start =
@@ -115,8 +115,8 @@ fn debug_output_of_types_with_secrets_hides_them() {
             .customer_key(key())
             .request(&target)
             .unwrap(),
-        part.request(&place).unwrap(),
-        upload.request(&place).unwrap(),
+        part.request(&upload_target).unwrap(),
+        upload.request(&upload_target).unwrap(),
     ] {
         let (head, body) = request.into_parts();
         assert_hidden(&format!("{:?} {body:?}", head.headers));
@@ -183,11 +183,11 @@ fn values_with_secrets() -> Vec<(&'static str, Box<dyn std::fmt::Debug>)> {
     // A target borrows; what it shows is taken now.
     let url = format!("https://pod.backblaze.com/{}", secret());
     let target = format!("{:?}", Target::upload(&session, &url, &token));
-    let place = json!({
+    let document = json!({
         "bucketId": "b", "fileId": "f", "authorizationToken": secret(), "uploadUrl": url,
     });
-    let upload_url = GetUploadUrl::new("b").read(read(place.clone())).unwrap();
-    let part_url = GetUploadPartUrl::new("f").read(read(place)).unwrap();
+    let upload_url = GetUploadUrl::new("b").read(read(document.clone())).unwrap();
+    let part_url = GetUploadPartUrl::new("f").read(read(document)).unwrap();
 
     let share = DownloadDuration::from_secs(60).unwrap();
     let share = GetDownloadAuthorization::new("b", "", share);

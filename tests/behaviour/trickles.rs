@@ -403,8 +403,8 @@ fn a_deadline_bounds_copies_compositions_and_listings() {
                 "copy" => bucket.copy(&file, "g").await.unwrap_err(),
                 "copy in parts" => bucket.copy(&file, "g").part_size(30).await.unwrap_err(),
                 "compose" => {
-                    let pieces = [b2kit::transfer::ComposeSource::file(&file)];
-                    bucket.compose("g", pieces).await.unwrap_err()
+                    let sources = [b2kit::transfer::ComposeSource::file(&file)];
+                    bucket.compose("g", sources).await.unwrap_err()
                 }
                 "compose in parts" => {
                     let piece = || b2kit::transfer::ComposeSource::file(&file);

@@ -486,7 +486,7 @@ fn a_reply_about_another_object_is_refused() {
         "accountId": "a", "applicationKeyId": "k1", "bucketIds": null, "capabilities": [],
         "expirationTimestamp": null, "keyName": "n", "namePrefix": null, "options": [],
     });
-    let place =
+    let upload_url =
         json!({"authorizationToken": "t", "bucketId": "b1", "fileId": "f1", "uploadUrl": "u"});
     let rules = json!({"bucketId": "b1", "eventNotificationRules": []});
     let canceled = json!({"accountId": "a", "bucketId": "b1", "fileId": "f1", "fileName": "n"});
@@ -509,8 +509,8 @@ fn a_reply_about_another_object_is_refused() {
     assert_not_taken(&UpdateBucket::new("b9"), bucket());
     assert_not_taken(&DeleteBucket::new("b9"), bucket());
     assert_not_taken(&DeleteKey::new("k9"), key);
-    assert_not_taken(&GetUploadUrl::new("b9"), place.clone());
-    assert_not_taken(&GetUploadPartUrl::new("f9"), place);
+    assert_not_taken(&GetUploadUrl::new("b9"), upload_url.clone());
+    assert_not_taken(&GetUploadPartUrl::new("f9"), upload_url);
     assert_not_taken(&GetBucketNotificationRules::new("b9"), rules.clone());
     let none = EventNotificationRules::default();
     assert_not_taken(&SetBucketNotificationRules::new("b9", none), rules);
@@ -921,10 +921,10 @@ fn an_upload_url_can_be_used_without_the_client() {
         let name = b2kit::types::BucketName::new("holiday-photos").unwrap();
         let create = b2kit::api::CreateBucket::new(name, b2kit::types::BucketType::AllPrivate);
         let bucket = b2.call(create).await.unwrap().bucket_id;
-        let place = b2.call(GetUploadUrl::new(&bucket)).await.unwrap();
-        assert!(!format!("{place:?}").contains(place.authorization_token().expose()));
-        let request = b2kit::http::Request::post(place.upload_url())
-            .header("authorization", place.authorization_token().expose())
+        let upload_url = b2.call(GetUploadUrl::new(&bucket)).await.unwrap();
+        assert!(!format!("{upload_url:?}").contains(upload_url.authorization_token().expose()));
+        let request = b2kit::http::Request::post(upload_url.upload_url())
+            .header("authorization", upload_url.authorization_token().expose())
             .header("x-bz-file-name", "cat.txt")
             .header("content-type", "text/plain")
             .header("content-length", "4")

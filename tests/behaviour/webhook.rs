@@ -204,7 +204,7 @@ fn an_invalid_notification_is_an_error_with_its_path_and_without_its_values() {
     let mut wrong = event();
     wrong["eventTimestamp"] = json!("canary");
     let wrong = json!({"events": [event(), wrong]}).to_string();
-    for (body, place) in [
+    for (body, location) in [
         ("", "."),
         ("canary", "."),
         (r#"{"events":{"canary":1}}"#, "events"),
@@ -220,7 +220,7 @@ fn an_invalid_notification_is_an_error_with_its_path_and_without_its_values() {
         );
         let message = error.to_string();
         assert!(
-            message.contains(place) && !message.contains("canary") && message.len() < 200,
+            message.contains(location) && !message.contains("canary") && message.len() < 200,
             "{message}"
         );
     }
