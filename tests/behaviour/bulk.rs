@@ -309,14 +309,14 @@ fn uploads_dropped_at_any_poll_block_no_other() {
         let mut chance = fastrand::Rng::with_seed(seed);
         let (_, chaos) = Chaos::calm();
         // Four connections, and memory for three parts.
-        let (network, room) = (chaos.clone(), Arc::new(futures::lock::Mutex::new(())));
-        let rooms = [room, Arc::default(), Arc::default(), Arc::default()];
+        let (network, connection) = (chaos.clone(), Arc::new(futures::lock::Mutex::new(())));
+        let connections = [connection, Arc::default(), Arc::default(), Arc::default()];
         let next = AtomicUsize::new(0);
         let four = move |request: Request| {
             let number = next.fetch_add(1, Ordering::Relaxed);
-            let (network, room) = (network.clone(), Arc::clone(&rooms[number % 4]));
+            let (network, connection) = (network.clone(), Arc::clone(&connections[number % 4]));
             async move {
-                let _connection = room.lock().await;
+                let _connection = connection.lock().await;
                 network.send(request).await
             }
         };

@@ -426,8 +426,8 @@ fn a_renewal_for_another_account_is_refused() {
 #[test]
 fn calls_use_the_hosts_of_the_renewed_session() {
     let timer = ManualTimer::new();
-    let (places, authorizations) = (Arc::new(Mutex::new(Vec::new())), Count::default());
-    let seen = Arc::clone(&places);
+    let (hosts_and_tokens, authorizations) = (Arc::new(Mutex::new(Vec::new())), Count::default());
+    let seen = Arc::clone(&hosts_and_tokens);
     let backend = move |request: Request| {
         let host = request.uri().host().unwrap().to_owned();
         let token = request.headers()[AUTHORIZATION]
@@ -462,14 +462,14 @@ fn calls_use_the_hosts_of_the_renewed_session() {
         assert_eq!(error.b2().unwrap().code, "expired_auth_token");
         b2.call(ListBuckets::new()).await.unwrap();
     });
-    let places = places.lock().unwrap();
-    let places: Vec<_> = places
+    let hosts_and_tokens = hosts_and_tokens.lock().unwrap();
+    let hosts_and_tokens: Vec<_> = hosts_and_tokens
         .iter()
         .filter(|(_, token)| !token.starts_with("Basic"))
         .map(|(host, token)| (host.split('.').next().unwrap(), &**token))
         .collect();
     assert_eq!(
-        places,
+        hosts_and_tokens,
         [
             ("f001", "t1"),
             ("f002", "t2"),

@@ -501,19 +501,22 @@ fn an_invalid_name_sends_no_request() {
 }
 
 /// Takes a few bytes at a time, and fails after this many.
-struct Narrow {
+struct LimitedWriter {
     taken: Vec<u8>,
-    room: usize,
+    capacity: usize,
     flushed: bool,
 }
 
-impl AsyncWrite for Narrow {
+impl AsyncWrite for LimitedWriter {
     fn poll_write(
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<std::io::Result<usize>> {
-        let most = bytes.len().min(40_000).min(self.room - self.taken.len());
+        let most = bytes
+            .len()
+            .min(40_000)
+            .min(self.capacity - self.taken.len());
         if most == 0 {
             return Poll::Ready(Err(std::io::ErrorKind::StorageFull.into()));
         }
@@ -536,9 +539,9 @@ fn to_writer_writes_all_bytes_in_order_and_flushes() {
     let (net, file) = (Net::new(0), bytes(500_000));
     let (bucket, _) = net.with_file(&file);
     net.nth(1, FaultKind::CutResponse { after: 123_456 });
-    let mut writer = Narrow {
+    let mut writer = LimitedWriter {
         taken: Vec::new(),
-        room: 500_000,
+        capacity: 500_000,
         flushed: false,
     };
     let done = net
@@ -552,10 +555,10 @@ fn to_writer_writes_all_bytes_in_order_and_flushes() {
 fn a_full_writer_is_a_destination_error() {
     let (net, file) = (Net::new(0), bytes(500_000));
     let (bucket, _) = net.with_file(&file);
-    for room in [0, 1, 250_000, 499_999] {
-        let mut writer = Narrow {
+    for capacity in [0, 1, 250_000, 499_999] {
+        let mut writer = LimitedWriter {
             taken: Vec::new(),
-            room,
+            capacity,
             flushed: false,
         };
         let error = net
@@ -563,7 +566,7 @@ fn a_full_writer_is_a_destination_error() {
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Destination);
         assert!(format!("{error:#}").starts_with("\"f\": "), "{error:#}");
-        assert!(writer.taken == file[..room] && !writer.flushed);
+        assert!(writer.taken == file[..capacity] && !writer.flushed);
     }
 }
 
