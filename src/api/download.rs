@@ -606,7 +606,7 @@ mod tests {
                 .is_ok(),
             "the range is the whole file"
         );
-        for (range, kind) in [
+        for (header, kind) in [
             ("bytes 3-5/10", ErrorKind::Integrity),
             ("bytes 2-3/10", ErrorKind::Integrity),
             ("bytes 5-4/10", ErrorKind::Protocol),
@@ -622,11 +622,11 @@ mod tests {
         ] {
             assert_eq!(
                 range(2, 4)
-                    .read("b2_download_file_by_id", partial(range))
+                    .read("b2_download_file_by_id", partial(header))
                     .unwrap_err()
                     .kind(),
                 kind,
-                "{range}"
+                "{header}"
             );
         }
         let whole = reply(200, &[("content-length", "10")], "0123456789");

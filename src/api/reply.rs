@@ -201,7 +201,7 @@ fn explain<T: DeserializeOwned>(text: &[u8]) -> Error {
     let mut json = serde_json::Deserializer::from_slice(text);
     let result = serde_path_to_error::deserialize::<_, T>(&mut json);
     let (path, error) = match result.map(|_| json.end()) {
-        Err(error) => (path(error.path()), error.into_inner()),
+        Err(error) => (path_text(error.path()), error.into_inner()),
         Ok(Err(error)) => (String::new(), error),
         Ok(Ok(())) => return wrong("the answer can't be read".to_owned()),
     };
@@ -218,24 +218,24 @@ fn explain<T: DeserializeOwned>(text: &[u8]) -> Error {
 
 /// A path in a document, as `files[0].fileName`. Keys that don't look like one of B2's own fields
 /// may be anything.
-fn path(path: &serde_path_to_error::Path) -> String {
-    let mut path = String::new();
+fn path_text(path: &serde_path_to_error::Path) -> String {
+    let mut text = String::new();
     for segment in path {
         match segment {
-            Segment::Seq { index } => path.push_str(&format!("[{index}]")),
+            Segment::Seq { index } => text.push_str(&format!("[{index}]")),
             Segment::Map { key } | Segment::Enum { variant: key } => {
-                let dot = if path.is_empty() { "" } else { "." };
+                let dot = if text.is_empty() { "" } else { "." };
                 let key = if is_field(key) { key } else { "…" };
-                path.push_str(&format!("{dot}{key}"));
+                text.push_str(&format!("{dot}{key}"));
             }
             Segment::Unknown => {}
         }
-        if path.len() > 200 {
-            path.push('…');
+        if text.len() > 200 {
+            text.push('…');
             break;
         }
     }
-    path
+    text
 }
 
 /// B2's fields are words in camel case, with the digits of `contentSha1` or

@@ -111,11 +111,11 @@ pub(super) fn not_a_file(actual: &FileVersion) -> Option<&'static str> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SettingsMatch {
     /// It does.
-    All,
+    Full,
     /// It does, as far as the key may read.
-    AllReadable,
+    Readable,
     /// It shows this setting otherwise.
-    Other(&'static str),
+    Differs(&'static str),
 }
 
 /// Where a bucket shows what a call sets, and under what it says whether the key may read that.

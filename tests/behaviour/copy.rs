@@ -57,10 +57,10 @@ fn copies_in_one_call_and_in_parts_make_no_unnecessary_calls() {
                 let copied = copy.await.unwrap();
                 assert_eq!(copied.parts, parts, "{len}");
                 // For the size of the parts the file's has to be known.
-                let requests = usize::from(!known && part_size.is_some());
-                assert_eq!(chaos.count("b2_get_file_info"), requests);
+                let lookups = usize::from(!known && part_size.is_some());
+                assert_eq!(chaos.count("b2_get_file_info"), lookups);
                 let calls = if parts == 0 { 1 } else { parts as usize + 2 };
-                assert_eq!(chaos.tally().0, asked + calls, "{len}");
+                assert_eq!(chaos.tally().0, lookups + calls, "{len}");
                 assert_eq!(copied.file.file_name.as_str(), "g");
                 assert_eq!(stored(&b2, &copied.file.file_id).await, content);
             }

@@ -191,7 +191,7 @@ fn every_call_has_a_span_with_its_name() {
 
 #[test]
 fn a_wrong_clock_is_logged_once_and_a_right_one_never() {
-    for (hours, message) in [(0, 0), (1, 1), (-1, 1)] {
+    for (hours, expected) in [(0, 0), (1, 1), (-1, 1)] {
         let (_, emulator, timer) = client();
         let hour = Duration::from_secs(3_600);
         let date = httpdate::fmt_http_date(match hours {
@@ -498,10 +498,10 @@ fn every_error_of_a_call_about_a_file_names_it() {
         (name == *meant.lock().unwrap()).then(|| Ok(http_refusal(400, "bad_request")))
     });
     let b2 = b2.build().unwrap();
-    let message = timer.run(async {
+    let errors = timer.run(async {
         let bucket = crate::uploading::bucket(&b2).await;
         let file = bucket.upload("cat", "meow").await.unwrap().file;
-        let mut message = Vec::new();
+        let mut errors = Vec::new();
         for call in [
             "b2_upload_file",
             "b2_get_upload_url",

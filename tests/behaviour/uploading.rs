@@ -426,7 +426,7 @@ fn a_file_whose_cancel_fails_stays_in_the_ledger_until_orphans_are_cancelled() {
 }
 
 /// If the response to the start is lost and the key may not list files, another file is started,
-/// and the first stays in the ledger.
+/// and the first stays recorded.
 #[test]
 fn a_lost_start_that_can_not_be_looked_up_stays_in_the_ledger_and_the_upload_succeeds() {
     let may_look = Arc::new(std::sync::atomic::AtomicBool::new(false));

@@ -311,17 +311,17 @@ mod tests {
         let mut first = Some(first);
         for impatient_until_woken in [false, true] {
             let first = first.take().or_else(|| permit(&limiter)).unwrap();
-            let (mut impatient, mut patient) = (Waiter::new(&limiter), Waiter::new(&limiter));
-            assert!(!impatient.is_ready() && !patient.is_ready());
+            let (mut dropped, mut waiting) = (Waiter::new(&limiter), Waiter::new(&limiter));
+            assert!(!dropped.is_ready() && !waiting.is_ready());
             if impatient_until_woken {
                 drop(first);
-                drop(impatient);
+                drop(dropped);
             } else {
-                drop(impatient);
+                drop(dropped);
                 drop(first);
             }
-            assert_eq!(patient.times_woken(), 1);
-            assert!(patient.is_ready());
+            assert_eq!(waiting.times_woken(), 1);
+            assert!(waiting.is_ready());
         }
     }
 

@@ -71,8 +71,8 @@ const MAX_REPORTED_MISMATCHES: usize = 3;
 /// What the loop does next.
 #[derive(Debug)]
 pub(in crate::client) enum RetryAction {
-    /// Waits, and makes another attempt. If `everyone`, all calls of the kind wait.
-    Retry { pause: Duration, everyone: bool },
+    /// Waits, and makes another attempt. If `is_shared`, all calls of the kind wait.
+    Retry { pause: Duration, is_shared: bool },
     /// Renews the token, and makes another attempt.
     Reauthorize,
     /// Asks B2 whether the call has taken effect.
@@ -455,7 +455,7 @@ impl<'a> RetryState<'a> {
         }
         RetryAction::Retry {
             pause: pause_for,
-            everyone: pause == Delay::Shared,
+            is_shared: pause == Delay::Shared,
         }
     }
 

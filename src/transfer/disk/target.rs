@@ -146,7 +146,7 @@ mod tests {
     fn target_path(target: &str, key: &str) -> TargetPath {
         TargetPath {
             dir: Dir::open(Path::new(".")).unwrap(),
-            target: target.into(),
+            name: target.into(),
             key: SigningKey::derived_from(&Secret::new(key)),
         }
     }

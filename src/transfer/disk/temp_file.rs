@@ -245,7 +245,7 @@ impl TempFile {
         if !claim::name_refers_to(dir, &self.name, self.status)? {
             return Err(io::Error::other("the partial file was replaced by another"));
         }
-        let renamed = commit.check().and_then(|()| dir.rename(&self.name, target));
+        let renamed = commit.check().and_then(|()| dir.rename(&self.name, name));
         if let Err(error) = renamed {
             mode::make_private(&self.file);
             return Err(error);

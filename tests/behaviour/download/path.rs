@@ -74,7 +74,7 @@ fn ranges_are_requested_side_by_side_and_each_byte_once() {
         assert!(fs::read(&path).unwrap() == file);
         assert_eq!(done.verified, Verified::Sha1);
         let requests = net.requests();
-        let ranges: Vec<_> = asked
+        let ranges: Vec<_> = requests
             .iter()
             .filter_map(|request| request.range.as_deref())
             .collect();

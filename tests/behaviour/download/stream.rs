@@ -57,7 +57,7 @@ fn an_interrupted_stream_requests_the_rest_of_the_same_version() {
         });
         assert!(read.unwrap() == file, "cut after {after}");
         let requests = net.requests();
-        let asked: Vec<_> = asked
+        let requests: Vec<_> = requests
             .iter()
             .map(|request| (request.call, request.range.as_deref()))
             .collect();

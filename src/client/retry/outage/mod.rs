@@ -391,8 +391,8 @@ mod tests {
             outages.endpoint(&uri("https://api004.backblazeb2.com:8443/"))
         );
         let pod = |host: &str| {
-            let health = uri(&format!("https://{host}/b2api/v4/b2_upload_file"));
-            outages.upload_endpoint(&there, "https://api004.backblazeb2.com/")
+            let upload_url = uri(&format!("https://{host}/b2api/v4/b2_upload_file"));
+            outages.upload_endpoint(&upload_url, "https://api004.backblazeb2.com/")
         };
         assert_eq!(pod("pod-1.backblaze.com"), pod("pod-2.backblaze.com"));
         assert!(pod("pod-1.backblaze.com").is_upload_host);
