@@ -318,11 +318,7 @@ mod tests {
         ] {
             assert_eq!(policy.check_download(&uri(text)).is_ok(), good, "{text}");
         }
-        assert!(
-            policy
-                .check(&uri("https://files.example:8443/x"))
-                .is_err()
-        );
+        assert!(policy.check(&uri("https://files.example:8443/x")).is_err());
         for bad in [
             "",
             "files.example",
