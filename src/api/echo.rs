@@ -143,8 +143,8 @@ const SHOWN_AT: [(&str, &str, &str); 8] = [
 
 /// Compares a bucket with the document of a call that sets it.
 pub(super) fn shows(bucket: &Bucket, document: &impl serde::Serialize) -> Shows {
-    let (Ok(wanted), Ok(shown)) = (serde_json::to_value(document), serde_json::to_value(bucket))
-    else {
+    let shown = serde_json::to_value(bucket.clone().in_full());
+    let (Ok(wanted), Ok(shown)) = (serde_json::to_value(document), shown) else {
         return Shows::Other("settings");
     };
     let mut all = Shows::All;
