@@ -4,8 +4,8 @@ use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::open_enum::open_enum;
-use super::rules::{Shown, at_most, open_rules, rule_name, rules, twice};
-use super::wording::{Wording, nullable};
+use super::rules::{Quoted, at_most, open_rules, rule_name, rules, twice};
+use super::wire_form::{WireForm, nullable};
 use crate::error::Error;
 
 open_enum! {
@@ -51,7 +51,7 @@ pub struct CorsRule {
     pub expose_headers: Vec<String>,
     /// How long a browser may cache the answer: 0 to 86,400 seconds.
     pub max_age_seconds: u32,
-    wording: Wording<Lists>,
+    wire_form: WireForm<Lists>,
 }
 
 /// How B2 wrote the lists that need not be set.
@@ -115,14 +115,14 @@ impl<'de> Deserialize<'de> for CorsRule {
             allowed_headers: wire.allowed_headers.flatten().unwrap_or_default(),
             expose_headers: wire.expose_headers.flatten().unwrap_or_default(),
             max_age_seconds: wire.max_age_seconds,
-            wording: Wording(lists),
+            wire_form: WireForm(lists),
         })
     }
 }
 
 impl Serialize for CorsRule {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Wording(lists) = self.wording;
+        let WireForm(lists) = self.wire_form;
         let mut json = serializer.serialize_map(None)?;
         json.serialize_entry("corsRuleName", &self.cors_rule_name)?;
         json.serialize_entry("allowedOrigins", &self.allowed_origins)?;
@@ -153,7 +153,7 @@ impl CorsRule {
             allowed_headers: Vec::new(),
             expose_headers: Vec::new(),
             max_age_seconds: 3_600,
-            wording: Wording::default(),
+            wire_form: WireForm::default(),
         }
     }
 
@@ -227,7 +227,7 @@ impl CorsRule {
                     .find(|header| header.is_empty() || header.contains('*'))?;
                 Some(format!(
                     "it exposes {}, which is not a complete header name",
-                    Shown(bad)
+                    Quoted(bad)
                 ))
             })
     }
@@ -245,7 +245,7 @@ fn origins(origins: &[String]) -> Option<String> {
         if all_of_tls && (origin == "https" || origin.starts_with("https:")) {
             return Some(format!(
                 "{} stands after \"https\", which has it already",
-                Shown(origin)
+                Quoted(origin)
             ));
         }
         all_of_tls |= origin == "https";
@@ -260,7 +260,7 @@ fn origins(origins: &[String]) -> Option<String> {
                 "{} is no origin: those are as \"https://example.com\", with at most one '*' in \
                  the domain, or \
                  \"https\", or \"*\"",
-                Shown(origin)
+                Quoted(origin)
             ));
         }
     }
@@ -279,7 +279,7 @@ fn headers(headers: &[String]) -> Option<String> {
     })?;
     Some(format!(
         "the header {} is neither a name nor the beginning of one and '*'",
-        Shown(bad)
+        Quoted(bad)
     ))
 }
 
@@ -293,7 +293,7 @@ impl CorsRules {
     /// The same with all fields, also those that B2 left out: as they go into a request.
     pub(crate) fn in_full(self) -> Self {
         let rules = self.0.into_iter().map(|rule| CorsRule {
-            wording: Wording::default(),
+            wire_form: WireForm::default(),
             ..rule
         });
         Self(rules.collect())
@@ -304,14 +304,14 @@ fn check(rules: &[CorsRule]) -> Result<(), Error> {
     at_most(100, rules.len(), "CORS rules")?;
     for rule in rules {
         if let Some(broken) = rule.broken() {
-            let name = Shown(&rule.cors_rule_name);
+            let name = Quoted(&rule.cors_rule_name);
             return Err(Error::invalid(format!("the CORS rule {name}: {broken}")));
         }
     }
     match twice(rules.iter().map(|rule| rule.cors_rule_name.as_str())) {
         Some(name) => Err(Error::invalid(format!(
             "two CORS rules have the name {}",
-            Shown(name)
+            Quoted(name)
         ))),
         None => Ok(()),
     }

@@ -17,7 +17,7 @@ use super::replication::ReplicationStatus;
 use super::restricted::Restricted;
 use super::retention::{FileRetention, LegalHold};
 use super::timestamp::Timestamp;
-use super::wording::Wording;
+use super::wire_form::WireForm;
 
 open_enum! {
     /// What a version is.
@@ -76,19 +76,19 @@ pub struct FileVersion {
     /// lost, and the client could not find out whether it had taken effect. Only set by calls that
     /// create a version, never in listings.
     pub possible_duplicate: bool,
-    wording: Wording<RowWording>,
+    wire_form: WireForm<RowForm>,
 }
 
 /// What B2 left out, and how it spelled the rest.
 #[derive(Debug, Clone, Copy, Default)]
-struct RowWording {
-    lacks_length: bool,
-    lacks_sha1: bool,
-    lacks_info: bool,
-    lacks_retention: bool,
-    lacks_legal_hold: bool,
-    lacks_encryption: bool,
-    lacks_timestamp: bool,
+struct RowForm {
+    absent_length: bool,
+    absent_sha1: bool,
+    absent_info: bool,
+    absent_retention: bool,
+    absent_legal_hold: bool,
+    absent_encryption: bool,
+    absent_timestamp: bool,
     status_in_capitals: bool,
 }
 
@@ -107,7 +107,7 @@ impl FileVersion {
 
     /// Puts a version of which B2 doesn't say the bucket into this one.
     pub(crate) fn place_in(&mut self, bucket_id: &BucketId) {
-        put_where_unsaid(&mut self.bucket_id, bucket_id);
+        set_if_absent(&mut self.bucket_id, bucket_id);
     }
 
     /// When the file was last modified before it was uploaded, from `src_last_modified_millis` in
@@ -120,8 +120,8 @@ impl FileVersion {
 }
 
 pub(crate) fn expected_sha1(content: &ContentSha1, info: &FileInfo) -> Option<Sha1> {
-    let noted = || info.get(LARGE_FILE_SHA1)?.parse().ok();
-    content.sha1().copied().or_else(noted)
+    let in_info = || info.get(LARGE_FILE_SHA1)?.parse().ok();
+    content.sha1().copied().or_else(in_info)
 }
 
 /// A folder: the common beginning of some names, up to a delimiter. B2 has no folders of its own.
@@ -173,7 +173,7 @@ impl ListedFile {
     pub(crate) fn place_in(&mut self, bucket_id: &BucketId) {
         match self {
             Self::Version(version) => version.place_in(bucket_id),
-            Self::Folder(folder) => put_where_unsaid(&mut folder.bucket_id, bucket_id),
+            Self::Folder(folder) => set_if_absent(&mut folder.bucket_id, bucket_id),
         }
     }
 
@@ -256,8 +256,8 @@ impl ContentSha1 {
 
 impl<'de> Deserialize<'de> for ContentSha1 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl<'de> Visitor<'de> for Text {
+        struct ContentSha1Visitor;
+        impl<'de> Visitor<'de> for ContentSha1Visitor {
             type Value = ContentSha1;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a SHA-1 or none")
@@ -275,7 +275,7 @@ impl<'de> Deserialize<'de> for ContentSha1 {
                 text.deserialize_str(self)
             }
         }
-        deserializer.deserialize_option(Text)
+        deserializer.deserialize_option(ContentSha1Visitor)
     }
 }
 
@@ -291,7 +291,7 @@ impl Serialize for ContentSha1 {
 
 impl Serialize for FileVersion {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Wording(wording) = self.wording;
+        let WireForm(wire_form) = self.wire_form;
         let mut json = serializer.serialize_map(None)?;
         if let Some(account_id) = &self.account_id {
             json.serialize_entry("accountId", account_id)?;
@@ -302,10 +302,10 @@ impl Serialize for FileVersion {
         if !self.bucket_id.as_str().is_empty() {
             json.serialize_entry("bucketId", &self.bucket_id)?;
         }
-        if !(wording.lacks_length && self.content_length == 0) {
+        if !(wire_form.absent_length && self.content_length == 0) {
             json.serialize_entry("contentLength", &self.content_length)?;
         }
-        if !(wording.lacks_sha1 && self.content_sha1 == ContentSha1::None) {
+        if !(wire_form.absent_sha1 && self.content_sha1 == ContentSha1::None) {
             json.serialize_entry("contentSha1", &self.content_sha1)?;
         }
         if let Some(md5) = &self.content_md5 {
@@ -315,14 +315,14 @@ impl Serialize for FileVersion {
             json.serialize_entry("contentType", content_type)?;
         }
         json.serialize_entry("fileId", &self.file_id)?;
-        if !(wording.lacks_info && self.file_info.is_empty()) {
+        if !(wire_form.absent_info && self.file_info.is_empty()) {
             json.serialize_entry("fileInfo", &self.file_info)?;
         }
         json.serialize_entry("fileName", &self.file_name)?;
-        if !(wording.lacks_retention && self.file_retention == none_set()) {
+        if !(wire_form.absent_retention && self.file_retention == none_set()) {
             json.serialize_entry("fileRetention", &self.file_retention)?;
         }
-        if !(wording.lacks_legal_hold && self.legal_hold == none_set()) {
+        if !(wire_form.absent_legal_hold && self.legal_hold == none_set()) {
             json.serialize_entry("legalHold", &self.legal_hold)?;
         }
         match &self.replication_status {
@@ -330,17 +330,17 @@ impl Serialize for FileVersion {
             Some(status @ ReplicationStatus::Other(_)) => {
                 json.serialize_entry("replicationStatus", status)?;
             }
-            Some(status) if wording.status_in_capitals => {
+            Some(status) if wire_form.status_in_capitals => {
                 let word = status.as_str().to_ascii_uppercase();
                 json.serialize_entry("replicationStatus", &word)?;
             }
             Some(status) => json.serialize_entry("replicationStatus", status)?,
             None => {}
         }
-        if !(wording.lacks_encryption && self.server_side_encryption == Encryption::none()) {
+        if !(wire_form.absent_encryption && self.server_side_encryption == Encryption::none()) {
             json.serialize_entry("serverSideEncryption", &self.server_side_encryption)?;
         }
-        if !(wording.lacks_timestamp && self.upload_timestamp == Timestamp::EPOCH) {
+        if !(wire_form.absent_timestamp && self.upload_timestamp == Timestamp::EPOCH) {
             json.serialize_entry("uploadTimestamp", &self.upload_timestamp)?;
         }
         json.end()
@@ -350,7 +350,7 @@ impl Serialize for FileVersion {
 /// How a row of either kind is read. A folder has no id.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Row {
+struct WireRow {
     account_id: Option<AccountId>,
     action: Option<Action>,
     bucket_id: Option<BucketId>,
@@ -367,16 +367,16 @@ struct Row {
     // B2 leaves these out where there can be none, as on hide markers.
     file_retention: Option<Restricted<FileRetention>>,
     legal_hold: Option<Restricted<Option<LegalHold>>>,
-    replication_status: Option<Status>,
+    replication_status: Option<WireReplicationStatus>,
     server_side_encryption: Option<Encryption>,
     // A folder has none.
     upload_timestamp: Option<Timestamp>,
 }
 
 /// A status, and whether it came in capitals, as B2's pages print it.
-struct Status(ReplicationStatus, bool);
+struct WireReplicationStatus(ReplicationStatus, bool);
 
-impl<'de> Deserialize<'de> for Status {
+impl<'de> Deserialize<'de> for WireReplicationStatus {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let word = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
         let is_capital = word.starts_with(|first: char| first.is_ascii_uppercase());
@@ -384,23 +384,26 @@ impl<'de> Deserialize<'de> for Status {
     }
 }
 
-impl Row {
+impl WireRow {
     #[inline]
     fn version(self) -> FileVersion {
-        let wording = RowWording {
-            lacks_length: self.content_length.is_none(),
-            lacks_sha1: self.content_sha1.is_none(),
-            lacks_info: self.file_info.is_none(),
-            lacks_retention: self.file_retention.is_none(),
-            lacks_legal_hold: self.legal_hold.is_none(),
-            lacks_encryption: self.server_side_encryption.is_none(),
-            lacks_timestamp: self.upload_timestamp.is_none(),
-            status_in_capitals: matches!(self.replication_status, Some(Status(_, true))),
+        let wire_form = RowForm {
+            absent_length: self.content_length.is_none(),
+            absent_sha1: self.content_sha1.is_none(),
+            absent_info: self.file_info.is_none(),
+            absent_retention: self.file_retention.is_none(),
+            absent_legal_hold: self.legal_hold.is_none(),
+            absent_encryption: self.server_side_encryption.is_none(),
+            absent_timestamp: self.upload_timestamp.is_none(),
+            status_in_capitals: matches!(
+                self.replication_status,
+                Some(WireReplicationStatus(_, true))
+            ),
         };
         FileVersion {
             account_id: self.account_id,
             action: self.action.unwrap_or_else(|| Action::from("")),
-            bucket_id: self.bucket_id.unwrap_or_else(unsaid_bucket),
+            bucket_id: self.bucket_id.unwrap_or_else(absent_bucket),
             content_length: self.content_length.unwrap_or_default(),
             content_sha1: self.content_sha1.unwrap_or_default(),
             content_md5: self.content_md5,
@@ -410,11 +413,13 @@ impl Row {
             file_name: self.file_name,
             file_retention: self.file_retention.unwrap_or_else(none_set),
             legal_hold: self.legal_hold.unwrap_or_else(none_set),
-            replication_status: self.replication_status.map(|Status(status, _)| status),
+            replication_status: self
+                .replication_status
+                .map(|WireReplicationStatus(status, _)| status),
             server_side_encryption: self.server_side_encryption.unwrap_or_default(),
             upload_timestamp: self.upload_timestamp.unwrap_or(Timestamp::EPOCH),
             possible_duplicate: false,
-            wording: Wording(wording),
+            wire_form: WireForm(wire_form),
         }
     }
 }
@@ -427,11 +432,11 @@ fn id_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<FileId, D::E
     Option::deserialize(deserializer).map(|id| id.unwrap_or_else(no_id))
 }
 
-fn unsaid_bucket() -> BucketId {
+fn absent_bucket() -> BucketId {
     BucketId::from("")
 }
 
-fn put_where_unsaid(its: &mut BucketId, bucket_id: &BucketId) {
+fn set_if_absent(its: &mut BucketId, bucket_id: &BucketId) {
     if its.as_str().is_empty() {
         its.clone_from(bucket_id);
     }
@@ -443,7 +448,7 @@ fn none_set<T: Default>() -> Restricted<T> {
 
 impl<'de> Deserialize<'de> for FileVersion {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let row = Row::deserialize(deserializer)?;
+        let row = WireRow::deserialize(deserializer)?;
         if row.file_id.as_str().is_empty() {
             return Err(serde::de::Error::missing_field("fileId"));
         }
@@ -456,39 +461,39 @@ impl<'de> Deserialize<'de> for FileVersion {
 pub(crate) fn rows<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<ListedFile>, D::Error> {
-    struct Rows;
-    struct Next<'a>(&'a mut Vec<ListedFile>);
+    struct RowsVisitor;
+    struct PushRow<'a>(&'a mut Vec<ListedFile>);
 
-    impl<'de> Visitor<'de> for Rows {
+    impl<'de> Visitor<'de> for RowsVisitor {
         type Value = Vec<ListedFile>;
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("rows")
         }
         fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<ListedFile>, A::Error> {
             let mut rows = Vec::new();
-            while seq.next_element_seed(Next(&mut rows))?.is_some() {}
+            while seq.next_element_seed(PushRow(&mut rows))?.is_some() {}
             Ok(rows)
         }
     }
 
-    impl<'de> DeserializeSeed<'de> for Next<'_> {
+    impl<'de> DeserializeSeed<'de> for PushRow<'_> {
         type Value = ();
         fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
             deserializer.deserialize_map(self)
         }
     }
 
-    impl<'de> Visitor<'de> for Next<'_> {
+    impl<'de> Visitor<'de> for PushRow<'_> {
         type Value = ();
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("a row")
         }
         fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
-            let row = Row::deserialize(MapAccessDeserializer::new(map))?;
+            let row = WireRow::deserialize(MapAccessDeserializer::new(map))?;
             self.0.push(if row.file_id.as_str().is_empty() {
                 ListedFile::Folder(Folder {
                     account_id: row.account_id,
-                    bucket_id: row.bucket_id.unwrap_or_else(unsaid_bucket),
+                    bucket_id: row.bucket_id.unwrap_or_else(absent_bucket),
                     file_name: row.file_name,
                 })
             } else {
@@ -498,7 +503,7 @@ pub(crate) fn rows<'de, D: Deserializer<'de>>(
         }
     }
 
-    deserializer.deserialize_seq(Rows)
+    deserializer.deserialize_seq(RowsVisitor)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::capability::Capability;
 use super::ids::{AccountId, ApplicationKeyId, BucketId};
 use super::names::{KeyName, unchecked};
 use super::timestamp::Timestamp;
-use super::wording::{Wording, nullable};
+use super::wire_form::{WireForm, nullable};
 
 /// An application key as B2 shows it: what it may do, and not the key itself.
 ///
@@ -33,16 +33,16 @@ pub struct ApplicationKey {
     pub name_prefix: Option<Box<str>>,
     /// Such as `s3`: the key can be used with the S3 API.
     pub options: Vec<String>,
-    wording: Wording<KeyWording>,
+    wire_form: WireForm<KeyForm>,
 }
 
 /// What B2 left out, and how it wrote the rest.
 #[derive(Debug, Clone, Copy)]
-struct KeyWording {
+struct KeyForm {
     buckets: BucketField,
-    lacks_expiration: bool,
-    lacks_prefix: bool,
-    lacks_options: bool,
+    absent_expiration: bool,
+    absent_prefix: bool,
+    absent_options: bool,
 }
 
 /// The field that holds the buckets.
@@ -78,15 +78,15 @@ impl<'de> Deserialize<'de> for ApplicationKey {
             options: Option<Vec<String>>,
         }
         let wire = Wire::deserialize(deserializer)?;
-        let wording = KeyWording {
+        let wire_form = KeyForm {
             buckets: match (&wire.bucket_ids, &wire.bucket_id) {
                 (Some(_), _) => BucketField::Several,
                 (None, Some(_)) => BucketField::One,
                 (None, None) => BucketField::Absent,
             },
-            lacks_expiration: wire.expiration_timestamp.is_none(),
-            lacks_prefix: wire.name_prefix.is_none(),
-            lacks_options: wire.options.is_none(),
+            absent_expiration: wire.expiration_timestamp.is_none(),
+            absent_prefix: wire.name_prefix.is_none(),
+            absent_options: wire.options.is_none(),
         };
         let single = wire.bucket_id.flatten().map(|id| vec![id]);
         Ok(Self {
@@ -98,32 +98,32 @@ impl<'de> Deserialize<'de> for ApplicationKey {
             key_name: wire.key_name,
             name_prefix: wire.name_prefix.flatten(),
             options: wire.options.unwrap_or_default(),
-            wording: Wording(wording),
+            wire_form: WireForm(wire_form),
         })
     }
 }
 
 impl Serialize for ApplicationKey {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Wording(wording) = self.wording;
+        let WireForm(wire_form) = self.wire_form;
         let mut json = serializer.serialize_map(None)?;
         json.serialize_entry("accountId", &self.account_id)?;
         json.serialize_entry("applicationKeyId", &self.application_key_id)?;
-        match (wording.buckets, self.bucket_ids.as_deref()) {
+        match (wire_form.buckets, self.bucket_ids.as_deref()) {
             (BucketField::Absent, None) => {}
             (BucketField::One, None) => json.serialize_entry("bucketId", &None::<BucketId>)?,
             (BucketField::One, Some([id])) => json.serialize_entry("bucketId", id)?,
             (_, ids) => json.serialize_entry("bucketIds", &ids)?,
         }
         json.serialize_entry("capabilities", &self.capabilities)?;
-        if !(wording.lacks_expiration && self.expiration_timestamp.is_none()) {
+        if !(wire_form.absent_expiration && self.expiration_timestamp.is_none()) {
             json.serialize_entry("expirationTimestamp", &self.expiration_timestamp)?;
         }
         json.serialize_entry("keyName", &self.key_name)?;
-        if !(wording.lacks_prefix && self.name_prefix.is_none()) {
+        if !(wire_form.absent_prefix && self.name_prefix.is_none()) {
             json.serialize_entry("namePrefix", &self.name_prefix)?;
         }
-        if !(wording.lacks_options && self.options.is_empty()) {
+        if !(wire_form.absent_options && self.options.is_empty()) {
             json.serialize_entry("options", &self.options)?;
         }
         json.end()

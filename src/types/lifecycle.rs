@@ -3,8 +3,8 @@
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::rules::{Shown, at_most, open_rules, overlap, rules};
-use super::wording::{Wording, nullable};
+use super::rules::{Quoted, at_most, open_rules, overlap, rules};
+use super::wire_form::{WireForm, nullable};
 use crate::error::Error;
 
 /// What B2 does with files whose names have a prefix as they grow old. Days count from 1; `None` is
@@ -22,12 +22,12 @@ pub struct LifecycleRule {
     pub days_from_hiding_to_deleting: Option<u32>,
     /// Cancels a large file that was started this many days ago and never finished.
     pub days_from_starting_to_canceling_unfinished_large_files: Option<u32>,
-    lacks: Wording<Lacks>,
+    absent: WireForm<AbsentFields>,
 }
 
 /// The fields that B2 left out: rules from before 2024 have no days for unfinished large files.
 #[derive(Debug, Clone, Copy, Default)]
-struct Lacks {
+struct AbsentFields {
     uploading: bool,
     hiding: bool,
     starting: bool,
@@ -55,7 +55,7 @@ impl<'de> Deserialize<'de> for LifecycleRule {
             days_from_uploading_to_hiding: uploading.flatten(),
             days_from_hiding_to_deleting: hiding.flatten(),
             days_from_starting_to_canceling_unfinished_large_files: starting.flatten(),
-            lacks: Wording(Lacks {
+            absent: WireForm(AbsentFields {
                 uploading: uploading.is_none(),
                 hiding: hiding.is_none(),
                 starting: starting.is_none(),
@@ -66,7 +66,7 @@ impl<'de> Deserialize<'de> for LifecycleRule {
 
 impl Serialize for LifecycleRule {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Wording(lacks) = self.lacks;
+        let WireForm(absent) = self.absent;
         let starting = self.days_from_starting_to_canceling_unfinished_large_files;
         let mut json = serializer.serialize_map(None)?;
         json.serialize_entry("fileNamePrefix", &self.file_name_prefix)?;
@@ -74,17 +74,17 @@ impl Serialize for LifecycleRule {
             (
                 "daysFromUploadingToHiding",
                 self.days_from_uploading_to_hiding,
-                lacks.uploading,
+                absent.uploading,
             ),
             (
                 "daysFromHidingToDeleting",
                 self.days_from_hiding_to_deleting,
-                lacks.hiding,
+                absent.hiding,
             ),
             (
                 "daysFromStartingToCancelingUnfinishedLargeFiles",
                 starting,
-                lacks.starting,
+                absent.starting,
             ),
         ] {
             if days.is_some() || !was_absent {
@@ -151,7 +151,7 @@ impl LifecycleRules {
     /// The same with all fields, also those that B2 left out: as they go into a request.
     pub(crate) fn in_full(self) -> Self {
         let rules = self.0.into_iter().map(|rule| LifecycleRule {
-            lacks: Wording::default(),
+            absent: WireForm::default(),
             ..rule
         });
         Self(rules.collect())
@@ -166,7 +166,7 @@ fn check(rules: &[LifecycleRule]) -> Result<(), Error> {
             (_, Some(_)) => "has 0 days, and days count from 1",
             _ => continue,
         };
-        let prefix = Shown(&rule.file_name_prefix);
+        let prefix = Quoted(&rule.file_name_prefix);
         return Err(Error::invalid(format!(
             "the lifecycle rule for {prefix} {broken}"
         )));
@@ -174,8 +174,8 @@ fn check(rules: &[LifecycleRule]) -> Result<(), Error> {
     match overlap(rules.iter().map(|rule| rule.file_name_prefix.as_str())) {
         Some((shorter, longer)) => Err(Error::invalid(format!(
             "the lifecycle rules for {} and {} overlap: one prefix begins with the other",
-            Shown(shorter),
-            Shown(longer)
+            Quoted(shorter),
+            Quoted(longer)
         ))),
         None => Ok(()),
     }

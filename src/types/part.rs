@@ -10,7 +10,7 @@ use super::encryption::Encryption;
 use super::file_version::ContentSha1;
 use super::ids::FileId;
 use super::timestamp::Timestamp;
-use super::wording::Wording;
+use super::wire_form::WireForm;
 use crate::error::Error;
 
 /// The bytes of the largest file that B2 can hold: 10 TB. What a server says of a larger one is not
@@ -78,12 +78,12 @@ pub struct Part {
     pub server_side_encryption: Encryption,
     /// When it was uploaded; [`ListParts`](crate::api::ListParts) gives whole seconds only. 1970 where B2 doesn't say.
     pub upload_timestamp: Timestamp,
-    lacks: Wording<Lacks>,
+    absent: WireForm<AbsentFields>,
 }
 
 /// The fields that B2 left out.
 #[derive(Debug, Clone, Copy)]
-struct Lacks {
+struct AbsentFields {
     sha1: bool,
     md5: bool,
     checksum: bool,
@@ -93,24 +93,24 @@ struct Lacks {
 
 impl Serialize for Part {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Wording(lacks) = self.lacks;
+        let WireForm(absent) = self.absent;
         let mut json = serializer.serialize_map(None)?;
         json.serialize_entry("fileId", &self.file_id)?;
         json.serialize_entry("partNumber", &self.part_number)?;
         json.serialize_entry("contentLength", &self.content_length)?;
-        if !(lacks.sha1 && self.content_sha1 == ContentSha1::None) {
+        if !(absent.sha1 && self.content_sha1 == ContentSha1::None) {
             json.serialize_entry("contentSha1", &self.content_sha1)?;
         }
-        if !(lacks.md5 && self.content_md5.is_none()) {
+        if !(absent.md5 && self.content_md5.is_none()) {
             json.serialize_entry("contentMd5", &self.content_md5)?;
         }
-        if !(lacks.checksum && self.b2_checksum.is_none()) {
+        if !(absent.checksum && self.b2_checksum.is_none()) {
             json.serialize_entry("b2Checksum", &self.b2_checksum)?;
         }
-        if !(lacks.encryption && self.server_side_encryption == Encryption::none()) {
+        if !(absent.encryption && self.server_side_encryption == Encryption::none()) {
             json.serialize_entry("serverSideEncryption", &self.server_side_encryption)?;
         }
-        if !(lacks.timestamp && self.upload_timestamp == Timestamp::EPOCH) {
+        if !(absent.timestamp && self.upload_timestamp == Timestamp::EPOCH) {
             json.serialize_entry("uploadTimestamp", &self.upload_timestamp)?;
         }
         json.end()
@@ -126,15 +126,15 @@ impl<'de> Deserialize<'de> for Part {
             part_number: u32,
             content_length: u64,
             content_sha1: Option<ContentSha1>,
-            #[serde(default, deserialize_with = "said_md5")]
+            #[serde(default, deserialize_with = "present_md5")]
             content_md5: Option<Option<Md5>>,
-            #[serde(default, deserialize_with = "said_text_or_json")]
+            #[serde(default, deserialize_with = "present_text_or_json")]
             b2_checksum: Option<Option<Box<str>>>,
             server_side_encryption: Option<Encryption>,
             upload_timestamp: Option<Timestamp>,
         }
         let wire = Wire::deserialize(deserializer)?;
-        let lacks = Lacks {
+        let absent = AbsentFields {
             sha1: wire.content_sha1.is_none(),
             md5: wire.content_md5.is_none(),
             checksum: wire.b2_checksum.is_none(),
@@ -150,16 +150,18 @@ impl<'de> Deserialize<'de> for Part {
             b2_checksum: wire.b2_checksum.flatten(),
             server_side_encryption: wire.server_side_encryption.unwrap_or_default(),
             upload_timestamp: wire.upload_timestamp.unwrap_or(Timestamp::EPOCH),
-            lacks: Wording(lacks),
+            absent: WireForm(absent),
         })
     }
 }
 
-fn said_md5<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Md5>>, D::Error> {
+fn present_md5<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<Md5>>, D::Error> {
     md5_or_none(deserializer).map(Some)
 }
 
-fn said_text_or_json<'de, D: Deserializer<'de>>(
+fn present_text_or_json<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<Box<str>>>, D::Error> {
     text_or_json(deserializer).map(Some)

@@ -6,8 +6,8 @@ use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::ids::{ApplicationKeyId, BucketId};
-use super::rules::{Shown, at_most, open_rules, rules};
-use super::wording::{Wording, null_is_default, nullable};
+use super::rules::{Quoted, at_most, open_rules, rules};
+use super::wire_form::{WireForm, null_is_default, nullable};
 use crate::error::Error;
 
 /// A bucket's replication settings, as source, destination or both.
@@ -18,12 +18,12 @@ pub struct ReplicationConfiguration {
     pub as_replication_source: Option<AsReplicationSource>,
     /// Files are copied to this bucket.
     pub as_replication_destination: Option<AsReplicationDestination>,
-    lacks: Wording<LacksHalf>,
+    absent: WireForm<AbsentHalves>,
 }
 
 /// The fields that B2 left out.
 #[derive(Debug, Clone, Copy, Default)]
-struct LacksHalf {
+struct AbsentHalves {
     source: bool,
     destination: bool,
 }
@@ -39,30 +39,30 @@ impl<'de> Deserialize<'de> for ReplicationConfiguration {
             as_replication_destination: Option<Option<AsReplicationDestination>>,
         }
         let wire = Wire::deserialize(deserializer)?;
-        let lacks = LacksHalf {
+        let absent = AbsentHalves {
             source: wire.as_replication_source.is_none(),
             destination: wire.as_replication_destination.is_none(),
         };
         Ok(Self {
             as_replication_source: wire.as_replication_source.flatten(),
             as_replication_destination: wire.as_replication_destination.flatten(),
-            lacks: Wording(lacks),
+            absent: WireForm(absent),
         })
     }
 }
 
 impl Serialize for ReplicationConfiguration {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Wording(lacks) = self.lacks;
+        let WireForm(absent) = self.absent;
         let (source, destination) = (
             &self.as_replication_source,
             &self.as_replication_destination,
         );
         let mut json = serializer.serialize_map(None)?;
-        if source.is_some() || !lacks.source {
+        if source.is_some() || !absent.source {
             json.serialize_entry("asReplicationSource", source)?;
         }
-        if destination.is_some() || !lacks.destination {
+        if destination.is_some() || !absent.destination {
             json.serialize_entry("asReplicationDestination", destination)?;
         }
         json.end()
@@ -76,7 +76,7 @@ impl ReplicationConfiguration {
         Self {
             as_replication_source: None,
             as_replication_destination: None,
-            lacks: Wording(LacksHalf {
+            absent: WireForm(AbsentHalves {
                 source: false,
                 destination: false,
             }),
@@ -115,11 +115,11 @@ impl ReplicationConfiguration {
 
     /// The same with all fields, also those that B2 left out: as it goes into a request.
     pub(crate) fn in_full(mut self) -> Self {
-        self.lacks = Wording::default();
+        self.absent = WireForm::default();
         if let Some(source) = &mut self.as_replication_source {
             let rules = std::mem::take(&mut source.replication_rules).into_iter();
             let rules = rules.map(|rule| ReplicationRule {
-                lacks: Wording::default(),
+                absent: WireForm::default(),
                 ..rule
             });
             source.replication_rules = ReplicationRules::unchecked(rules);
@@ -136,15 +136,15 @@ pub struct AsReplicationSource {
     #[serde(default)]
     pub replication_rules: ReplicationRules,
     /// The key that reads the files; an empty id where B2 doesn't say.
-    #[serde(default = "unsaid_key", skip_serializing_if = "is_unsaid")]
+    #[serde(default = "absent_key", skip_serializing_if = "is_absent")]
     pub source_application_key_id: ApplicationKeyId,
 }
 
-fn unsaid_key() -> ApplicationKeyId {
+fn absent_key() -> ApplicationKeyId {
     ApplicationKeyId::from("")
 }
 
-fn is_unsaid(key_id: &ApplicationKeyId) -> bool {
+fn is_absent(key_id: &ApplicationKeyId) -> bool {
     key_id.as_str().is_empty()
 }
 
@@ -167,12 +167,12 @@ pub struct ReplicationRule {
     pub priority: u32,
     /// 1 to 64 letters, digits, `-` and `_`.
     pub replication_rule_name: String,
-    lacks: Wording<LacksField>,
+    absent: WireForm<AbsentFields>,
 }
 
 /// The fields that B2 left out.
 #[derive(Debug, Clone, Copy, Default)]
-struct LacksField {
+struct AbsentFields {
     prefix: bool,
     existing: bool,
     enabled: bool,
@@ -193,7 +193,7 @@ impl<'de> Deserialize<'de> for ReplicationRule {
         }
         let wire = Wire::deserialize(deserializer)?;
         let default = Self::new(wire.replication_rule_name, wire.destination_bucket_id);
-        let lacks = LacksField {
+        let absent = AbsentFields {
             prefix: wire.file_name_prefix.is_none(),
             existing: wire.include_existing_files.is_none(),
             enabled: wire.is_enabled.is_none(),
@@ -204,7 +204,7 @@ impl<'de> Deserialize<'de> for ReplicationRule {
             include_existing_files: wire.include_existing_files.unwrap_or_default(),
             is_enabled: wire.is_enabled.unwrap_or(default.is_enabled),
             priority: wire.priority.unwrap_or(default.priority),
-            lacks: Wording(lacks),
+            absent: WireForm(absent),
             ..default
         })
     }
@@ -212,20 +212,20 @@ impl<'de> Deserialize<'de> for ReplicationRule {
 
 impl Serialize for ReplicationRule {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Wording(lacks) = self.lacks;
+        let WireForm(absent) = self.absent;
         let default = Self::new("", "");
         let mut json = serializer.serialize_map(None)?;
         json.serialize_entry("destinationBucketId", &self.destination_bucket_id)?;
-        if !(lacks.prefix && self.file_name_prefix.is_empty()) {
+        if !(absent.prefix && self.file_name_prefix.is_empty()) {
             json.serialize_entry("fileNamePrefix", &self.file_name_prefix)?;
         }
-        if self.include_existing_files || !lacks.existing {
+        if self.include_existing_files || !absent.existing {
             json.serialize_entry("includeExistingFiles", &self.include_existing_files)?;
         }
-        if !(lacks.enabled && self.is_enabled == default.is_enabled) {
+        if !(absent.enabled && self.is_enabled == default.is_enabled) {
             json.serialize_entry("isEnabled", &self.is_enabled)?;
         }
-        if !(lacks.priority && self.priority == default.priority) {
+        if !(absent.priority && self.priority == default.priority) {
             json.serialize_entry("priority", &self.priority)?;
         }
         json.serialize_entry("replicationRuleName", &self.replication_rule_name)?;
@@ -243,7 +243,7 @@ impl ReplicationRule {
             is_enabled: true,
             priority: 128,
             replication_rule_name: name.into(),
-            lacks: Wording::default(),
+            absent: WireForm::default(),
         }
     }
 
@@ -303,7 +303,7 @@ fn check(rules: &[ReplicationRule]) -> Result<(), Error> {
         };
         return Err(Error::invalid(format!(
             "the replication rule {}: {broken}",
-            Shown(name)
+            Quoted(name)
         )));
     }
     if let [one, other] = rules

@@ -1,19 +1,19 @@
-//! [`Wording`]: how B2 wrote a value, so that it can be written again in the same way.
+//! [`WireForm`]: how B2 wrote a value, so that it can be written again in the same way.
 
 use serde::{Deserialize, Deserializer};
 
 /// How B2 wrote a value, such as which fields it left out. It says nothing of the value's meaning, so any two are
 /// equal.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Wording<T>(pub(crate) T);
+pub(crate) struct WireForm<T>(pub(crate) T);
 
-impl<T> PartialEq for Wording<T> {
+impl<T> PartialEq for WireForm<T> {
     fn eq(&self, _: &Self) -> bool {
         true
     }
 }
 
-impl<T> Eq for Wording<T> {}
+impl<T> Eq for WireForm<T> {}
 
 /// Reads a field that may be null; with `#[serde(default)]`, `None` is a field that is absent.
 pub(crate) fn nullable<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
