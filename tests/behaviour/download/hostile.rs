@@ -627,7 +627,7 @@ fn fill_up(dir: &Path) {
             assert!(fs::metadata(&state).unwrap().len() > 0);
             // Somebody makes room.
             let grown = Command::new("mount")
-                .args(["-o", "remount,size=8m"])
+                .args(["-t", "tmpfs", "-o", "remount,size=8m", "none"])
                 .arg(dir)
                 .status();
             assert!(grown.unwrap().success());
@@ -641,7 +641,7 @@ fn fill_up(dir: &Path) {
             assert_eq!(files(dir), ["f"]);
             fs::remove_file(dir.join("f")).unwrap();
             let shrunk = Command::new("mount")
-                .args(["-o", "remount,size=1m"])
+                .args(["-t", "tmpfs", "-o", "remount,size=1m", "none"])
                 .arg(dir)
                 .status();
             assert!(shrunk.unwrap().success());
