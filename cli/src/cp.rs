@@ -12,8 +12,8 @@ use b2kit::{BucketHandle, Client, Error, ErrorKind};
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use walkdir::{DirEntry, WalkDir};
 
-use crate::Failure;
 use crate::args::{Cp, refuse};
+use crate::failure::Failure;
 use crate::location::{Location, is_prefix};
 use crate::terminal::Terminal;
 

@@ -10,9 +10,9 @@ use futures::future::ready;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 
-use crate::Failure;
 use crate::args::{Du, File, Hash, Link, Ls, Rm, Stat, Unfinished, refuse};
 use crate::escape::escape;
+use crate::failure::Failure;
 use crate::location::{Location, Remote, is_prefix};
 use crate::output::{Output, json};
 

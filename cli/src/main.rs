@@ -6,6 +6,7 @@ mod args;
 mod cp;
 mod environment;
 mod escape;
+mod failure;
 mod files;
 mod location;
 mod output;
@@ -23,11 +24,9 @@ use clap::{CommandFactory as _, Parser as _};
 use futures::future::{Either, select};
 
 use crate::args::{Command, Program};
+use crate::failure::Failure;
 use crate::location::Location;
 use crate::terminal::Terminal;
-
-/// Any error: the program only prints it.
-type Failure = Box<dyn StdError + Send + Sync>;
 
 /// Exit status after SIGINT, by convention 128 + 2.
 const STOPPED: u8 = 130;

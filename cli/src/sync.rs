@@ -8,8 +8,8 @@ use b2kit::sync::{Action, Cost, Outcome, Reason, Status, SyncProgress, Synchroni
 use futures::{StreamExt as _, TryStreamExt as _};
 use indicatif::DecimalBytes;
 
-use crate::Failure;
 use crate::args::{SyncArgs, refuse};
+use crate::failure::Failure;
 use crate::location::Location;
 use crate::output::{Output, json};
 use crate::terminal::{TICK, Terminal};

@@ -95,6 +95,7 @@
 
 mod bucket;
 mod config;
+mod config_error;
 mod failure;
 mod limit;
 mod list;
@@ -108,7 +109,8 @@ mod reserved;
 mod store;
 mod write;
 
-pub use config::{ConfigError, OPTIONS};
+pub use config::OPTIONS;
+pub use config_error::ConfigError;
 pub use limit::Limit;
 pub use store::{B2Store, B2StoreBuilder, Deletion, InvalidNames};
 

@@ -5,7 +5,7 @@ use b2kit::Client;
 
 use super::error::failed;
 use super::{Error, ObjectStore, Path, Result};
-use crate::config::ConfigError;
+use crate::config_error::ConfigError;
 use crate::failure::Failure;
 use crate::store::B2StoreBuilder;
 
