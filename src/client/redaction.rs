@@ -16,7 +16,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use zeroize::Zeroizing;
 
-use crate::types::Secret;
+use crate::types::{Secret, hex};
 
 /// What replaces a secret.
 const MASK: &str = "[redacted]";
@@ -276,19 +276,19 @@ impl DecodedText {
 
 /// An escape at the beginning of a text: the byte that it stands for, and how long it is.
 fn escape(text: &[u8]) -> Option<(u8, usize)> {
-    let hex = |digits: &[u8]| {
-        let digits = std::str::from_utf8(digits).ok()?;
-        let all = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-        all.then(|| u8::from_str_radix(digits, 16).ok())?
+    let byte_of = |digits: &[u8]| {
+        let mut byte = [0];
+        hex::decode(digits, &mut byte).then_some(byte[0])
     };
     match text {
-        [b'%', high, low, ..] => Some((hex(&[*high, *low])?, 3)),
-        [b'\\', b'u', b'0', b'0', high, low, ..] => Some((hex(&[*high, *low])?, 6)),
+        [b'%', high, low, ..] => Some((byte_of(&[*high, *low])?, 3)),
+        [b'\\', b'u', b'0', b'0', high, low, ..] => Some((byte_of(&[*high, *low])?, 6)),
         [b'\\', byte @ (b'/' | b'"' | b'\\'), ..] => Some((*byte, 2)),
         [b'&', b'#', rest @ ..] => {
             let end = rest.iter().take(6).position(|byte| *byte == b';')?;
             let byte = match &rest[..end] {
-                [b'x' | b'X', digits @ ..] if !digits.is_empty() => hex(digits)?,
+                [b'x' | b'X', digit] => byte_of(&[b'0', *digit])?,
+                [b'x' | b'X', digits @ ..] => byte_of(digits)?,
                 digits => std::str::from_utf8(digits).ok()?.parse().ok()?,
             };
             Some((byte, end + 3))
@@ -343,10 +343,6 @@ mod tests {
         known
     }
 
-    fn hex(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-
     fn percent(text: &str, all: bool) -> String {
         let letter = |byte: u8| match byte.is_ascii_alphanumeric() && !all {
             true => char::from(byte).to_string(),
@@ -363,9 +359,9 @@ mod tests {
             percent(secret, true),
             percent(secret, true).to_lowercase(),
             percent(&percent(secret, false), false),
-            hex(secret.as_bytes()),
-            hex(secret.as_bytes()).to_uppercase(),
-            format!("a{}", hex(secret.as_bytes())),
+            hex::to_string(secret.as_bytes()),
+            hex::to_string(secret.as_bytes()).to_uppercase(),
+            format!("a{}", hex::to_string(secret.as_bytes())),
             secret.replace('/', "\\/"),
             secret.replace('/', "\\u002F"),
             secret.replace('=', "&#61;").replace('/', "&#x2F;"),

@@ -13,6 +13,7 @@ mod encryption;
 mod file_info;
 mod file_version;
 mod header_grammar;
+pub(crate) mod hex;
 mod ids;
 mod key;
 mod lifecycle;
