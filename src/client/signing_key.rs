@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_signature_holds_for_its_key_and_message_alone() {
+    fn a_signature_verifies_for_its_key_and_message_only() {
         let [key, other] =
             ["K001abc", "K001abd"].map(|key| SigningKey::derived_from(&Secret::new(key)));
         let signature = key.sign(b"state");

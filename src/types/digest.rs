@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_digest_of_nothing_is_the_known_one() {
+    fn the_sha1_of_no_bytes_is_the_known_one() {
         assert_eq!(
             Sha1::of(b"").to_string(),
             "da39a3ee5e6b4b0d3255bfef95601890afd80709"
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn forty_hex_digits_of_either_case_are_read_and_nothing_else() {
+    fn a_sha1_is_parsed_from_40_hex_digits_of_either_case_only() {
         let upper: Sha1 = "DA39A3EE5E6B4B0D3255BFEF95601890AFD80709".parse().unwrap();
         assert_eq!(upper, Sha1::of(b""));
         let bad = [

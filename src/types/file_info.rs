@@ -341,7 +341,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_follow_b2s_rules_and_are_kept_in_lower_case() {
+    fn keys_are_checked_by_b2s_rules_and_stored_in_lower_case() {
         let info = FileInfo::new()
             .with("Src_Last_Modified_Millis", "1")
             .unwrap();
@@ -369,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn a_note_is_found_whatever_the_case_in_which_it_came_and_is_asked_for() {
+    fn entries_are_looked_up_case_insensitively() {
         let info: FileInfo = serde_json::from_str(r#"{"Colour":"red","size":"1"}"#).unwrap();
         for key in ["colour", "Colour", "COLOUR"] {
             assert_eq!(info.get(key), Some("red"));
@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_notes_and_no_more() {
+    fn an_eleventh_entry_is_refused() {
         let ten = (0..10)
             .try_fold(FileInfo::new(), |info, n| info.with(&format!("k{n}"), "v"))
             .unwrap();
@@ -396,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn the_excess_over_the_size_limit_is_named() {
+    fn an_error_about_the_size_limit_names_the_excess() {
         for (limit, bytes) in [
             (FileInfoLimit::Encrypted, 2_048),
             (FileInfoLimit::Unencrypted, 7_000),
@@ -444,7 +444,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_with_line_breaks_can_not_become_a_header_of_its_own() {
+    fn a_value_with_line_breaks_does_not_add_a_header() {
         let mut headers = HeaderMap::new();
         FileInfo::new()
             .with("note", "a\r\nx-evil: 1")

@@ -511,7 +511,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_form_of_a_sha1_is_read_and_what_is_none_is_none() {
+    fn every_form_of_content_sha1_is_parsed_and_anything_else_is_none() {
         let hex = "da39a3ee5e6b4b0d3255bfef95601890afd80709";
         assert_eq!(
             ContentSha1::parse(hex),

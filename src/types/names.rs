@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn bucket_names_that_differ_in_case_only_are_one_name_with_two_spellings() {
+    fn bucket_names_compare_case_insensitively() {
         let (a, b) = (
             BucketName::new("Photos-2026").unwrap(),
             BucketName::new("photos-2026").unwrap(),

@@ -407,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_of_events_overlaps_with_its_members_and_with_nothing_else() {
+    fn an_event_kind_overlaps_with_its_members_only() {
         use EventType as E;
         let unknown = E::from("b2:ObjectCreated:Summoned");
         assert!(E::ObjectCreatedAll.overlaps(&E::ObjectCreatedCopy));
@@ -419,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_rule_is_refused_by_name_and_reason_and_without_its_secrets() {
+    fn an_invalid_rule_is_refused_with_name_and_reason_but_without_secrets() {
         use EventType as E;
         let with = |target| EventNotificationRule::new("my-rule", [E::ObjectCreatedAll], target);
         let secret = |text: &str| target().hmac_sha256_signing_secret(Secret::new(text));

@@ -1,8 +1,8 @@
 //! Which modules of a crate depend on which others, read from its source files.
 //!
 //! A module depends on the modules that its paths lead to: `crate::a::B`, `super::a::B`, `self::a::B`, and `a::B` where
-//! `a` is a child module. A path that goes through another module's `use` leads to the module that declares the item, so a
-//! module may use a sibling through their common parent. Neither declaring a module (`mod a;`) nor re-exporting from it
+//! `a` is a child module. A path that goes through another module's `use` leads to the module that declares the item, so
+//! a module may use a sibling through their common parent. Neither declaring a module (`mod a;`) nor re-exporting from it
 //! (`pub use`, `pub(crate) use`) is a dependency. Unit tests, comments, imports for documentation only (`#[cfg(doc)]`)
 //! and `$crate` paths, which macros leave to their callers, don't count. Imports with `*` are not followed.
 
