@@ -78,7 +78,7 @@ pub(crate) struct RetentionJson {
 impl RetentionJson {
     pub(crate) fn of(retention: Option<Retention>) -> Self {
         Self {
-            mode: retention.map(|retention| retention.mode.word()),
+            mode: retention.map(|retention| retention.mode.as_str()),
             retain_until_timestamp: retention.map(|retention| retention.until),
         }
     }
@@ -93,7 +93,7 @@ impl RetentionMode {
         }
     }
 
-    pub(crate) const fn word(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Governance => "governance",
             Self::Compliance => "compliance",
@@ -124,7 +124,7 @@ impl DefaultRetention {
             };
             json!({"duration": this.duration, "unit": unit})
         });
-        json!({"mode": this.map(|this| this.mode.word()), "period": period})
+        json!({"mode": this.map(|this| this.mode.as_str()), "period": period})
     }
 }
 

@@ -1,4 +1,4 @@
-//! [`Subject`]: what a request is about, for rules to match.
+//! [`RequestInfo`]: what a request is about, for rules to match.
 
 use http::request::Parts;
 use http::{HeaderName, Method};
@@ -13,7 +13,7 @@ static TEST_MODE: HeaderName = HeaderName::from_static("x-bz-test-mode");
 
 /// What a request is about.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Subject {
+pub(crate) struct RequestInfo {
     /// The call, if B2 has it.
     pub(crate) call: Option<&'static str>,
     /// The id of the bucket.
@@ -31,42 +31,41 @@ pub(crate) struct Subject {
     pub(crate) is_complete: bool,
 }
 
-impl Subject {
+impl RequestInfo {
     /// From the head of a request. `bucket_id` finds buckets by name.
     pub(crate) fn of_head(head: &Parts, bucket_id: impl FnOnce(&str) -> Option<String>) -> Self {
-        let mut subject = Self {
+        let mut info = Self {
             test_mode: text_of(head, &TEST_MODE).and_then(TestMode::parse),
             is_complete: true,
             ..Self::default()
         };
         let path = head.uri.path();
         if let Some(path) = path.strip_prefix("/file/") {
-            subject.call = Some(calls::download::BY_NAME);
+            info.call = Some(calls::download::BY_NAME);
             let (bucket, name) = path.split_once('/').unwrap_or((path, ""));
-            subject.name = percent::decode(name.as_bytes());
+            info.name = percent::decode(name.as_bytes());
             let bucket = percent::decode(bucket.as_bytes());
-            subject.bucket = bucket.and_then(|name| bucket_id(&name));
-            return subject;
+            info.bucket = bucket.and_then(|name| bucket_id(&name));
+            return info;
         }
         let rest = path.strip_prefix("/b2api/");
         let rest = rest.and_then(|rest| rest.split_once('/'));
         let Some((_, rest)) = rest else {
-            return subject;
+            return info;
         };
         if let Some(call) = calls::upload::name_of(rest) {
-            subject.call = Some(call);
-            subject.of_upload(head, call, rest);
-            return subject;
+            info.call = Some(call);
+            info.of_upload(head, call, rest);
+            return info;
         }
         let call = calls::table::find(rest);
-        subject.call = call.map(|call| call.name);
-        subject.gives_tokens =
-            call.is_some_and(|call| matches!(call.auth, calls::table::Auth::Basic));
+        info.call = call.map(|call| call.name);
+        info.gives_tokens = call.is_some_and(|call| matches!(call.auth, calls::table::Auth::Basic));
         if let Ok(query) = Args::of_query(head.uri.query().unwrap_or("")) {
-            subject.read(&query);
+            info.read(&query);
         }
-        subject.is_complete = subject.call.is_none() || head.method != Method::POST;
-        subject
+        info.is_complete = info.call.is_none() || head.method != Method::POST;
+        info
     }
 
     fn of_upload(&mut self, head: &Parts, call: &str, path: &str) {
