@@ -20,7 +20,7 @@ use crate::drivers::receiver::{ReceiveError, Receiver, rehash};
 use crate::drivers::request_body::{collect, next};
 use crate::drivers::response_body::corrupted;
 use crate::faults::plan::{BodyFault, Plan, Stage, UploadEnd, Wait};
-use crate::faults::request_info::RequestInfo;
+use crate::faults::subject::Subject;
 use crate::machine::state_machine::{JSON_LIMIT, PendingJson, Step};
 use crate::model::token::TokenFault;
 use crate::protocol::api_error::ApiError;
@@ -79,15 +79,15 @@ pub(crate) async fn exchange(
     host: &dyn Host,
 ) -> Result<Exchanged, ExchangeError> {
     yield_if_needed(host).await;
-    let info = RequestInfo::of_head(head, |bucket| account.bucket_id(bucket));
-    if let Some(latency) = account.latency(info.call) {
+    let subject = Subject::of_head(head, |bucket| account.bucket_id(bucket));
+    if let Some(latency) = account.latency(subject.call) {
         account.sleep(latency).await;
     }
-    let plan = account.rules().plan(&info);
+    let plan = account.rules().plan(&subject);
     let mut exchange = Exchange {
         account,
         head,
-        info,
+        subject,
         plan,
         host,
     };
@@ -115,7 +115,7 @@ async fn yield_if_needed(host: &dyn Host) {
 struct Exchange<'a> {
     account: &'a Account,
     head: &'a Parts,
-    info: RequestInfo,
+    subject: Subject,
     plan: Plan,
     host: &'a dyn Host,
 }
@@ -130,7 +130,7 @@ impl Exchange<'_> {
         }
         let lost = self.plan.request_lost.take();
         let is_known = lost == Some(Phase::MaybeReceived) || stage.replacement.is_some();
-        if let Some(call) = self.info.call.filter(|_| is_first && is_known) {
+        if let Some(call) = self.subject.call.filter(|_| is_first && is_known) {
             self.account.state().count(call);
         }
         if let Some(phase) = lost {
@@ -139,7 +139,7 @@ impl Exchange<'_> {
         let Some(replacement) = stage.replacement else {
             return Ok(None);
         };
-        let is_upload = self.info.call.is_some_and(calls::upload::is_upload);
+        let is_upload = self.subject.call.is_some_and(calls::upload::is_upload);
         if is_upload && !replacement.keeps_upload_url() {
             self.apply_token_fault(TokenFault::Forget);
         }
@@ -184,16 +184,16 @@ impl Exchange<'_> {
         }
     }
 
-    /// Adds the fields of the body to the info; more rules may match then.
+    /// Adds the fields of the body to the subject; more rules may match then.
     fn read_fields(&mut self, json: &[u8]) {
         if !self.plan.awaits_fields {
             return;
         }
         if let Ok(args) = Args::of_json(json) {
-            self.info.read(&args);
+            self.subject.read(&args);
         }
         let mut rules = self.account.rules();
-        rules.plan_with_fields(&mut self.plan, &self.info);
+        rules.plan_with_fields(&mut self.plan, &self.subject);
     }
 
     async fn copy(&self, pending: Box<PendingCopy>) -> Result<Response, ExchangeError> {
@@ -273,7 +273,7 @@ impl Exchange<'_> {
     /// The response if the state can't be persisted. A download has changed nothing: it continues
     /// if the version that it returns is persisted.
     fn not_persisted_response(&self, response: Response, error: &io::Error) -> Response {
-        if !self.info.call.is_some_and(calls::table::is_download) {
+        if !self.subject.call.is_some_and(calls::table::is_download) {
             return Response::error(&undocumented::storage_failed(error));
         }
         let file_id = response.headers.get("x-bz-file-id");
@@ -294,7 +294,7 @@ impl Exchange<'_> {
                 Phase::MaybeReceived,
             ));
         }
-        if self.info.may_limit_token()
+        if self.subject.may_limit_token()
             && self.account.rules().limits_token()
             && response.status == StatusCode::OK
         {
@@ -344,7 +344,7 @@ impl Exchange<'_> {
     }
 }
 
-/// An upload in progress. Dropping it with its pending, after an error or because the client is
+/// An upload in progress. Dropping it while it is pending, after an error or because the client is
 /// gone, abandons the upload.
 struct Upload<'a> {
     account: &'a Account,

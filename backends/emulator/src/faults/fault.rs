@@ -1,7 +1,7 @@
 //! [`Fault`]: a rule that injects a [`FaultKind`] into some requests.
 
 use super::kind::FaultKind;
-use super::request_info::RequestInfo;
+use super::subject::Subject;
 use crate::calls::table;
 
 /// A rule that injects a [`FaultKind`] into the requests that match.
@@ -142,15 +142,15 @@ impl Fault {
         self.bucket.is_some() || self.file.is_some() || self.name.is_some() || self.part.is_some()
     }
 
-    pub(super) fn matches(&self, info: &RequestInfo) -> bool {
+    pub(super) fn matches(&self, subject: &Subject) -> bool {
         let is = |wanted: &Option<String>, given: Option<&str>| {
             wanted.as_deref().is_none_or(|wanted| Some(wanted) == given)
         };
-        is(&self.call, info.call)
-            && is(&self.bucket, info.bucket.as_deref())
-            && is(&self.file, info.file.as_deref())
-            && is(&self.name, info.name.as_deref())
-            && self.part.is_none_or(|part| Some(part) == info.part)
+        is(&self.call, subject.call)
+            && is(&self.bucket, subject.bucket.as_deref())
+            && is(&self.file, subject.file.as_deref())
+            && is(&self.name, subject.name.as_deref())
+            && self.part.is_none_or(|part| Some(part) == subject.part)
     }
 }
 

@@ -6,7 +6,7 @@ pub(crate) mod fault;
 pub(crate) mod kind;
 pub(crate) mod latch;
 pub(crate) mod plan;
-pub(crate) mod request_info;
 pub(crate) mod rules;
+pub(crate) mod subject;
 pub(crate) mod tampering;
 pub(crate) mod test_mode;

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::fault::{Fault, When};
 use super::plan::Plan;
-use super::request_info::RequestInfo;
+use super::subject::Subject;
 use super::test_mode;
 use crate::model::random::SplitMix64;
 
@@ -93,7 +93,7 @@ impl Rules {
         }
     }
 
-    /// Counts a token that [may](RequestInfo::may_limit_token) expire early; whether it does.
+    /// Counts a token that [may](Subject::may_limit_token) expire early; whether it does.
     pub(crate) const fn limits_token(&mut self) -> bool {
         self.test_mode.limits()
     }
@@ -113,28 +113,28 @@ impl Rules {
     }
 
     /// Plans a request by its head.
-    pub(crate) fn plan(&mut self, info: &RequestInfo) -> Plan {
+    pub(crate) fn plan(&mut self, subject: &Subject) -> Plan {
         let mut plan = Plan::default();
-        let asked = info.test_mode.zip(info.call);
+        let asked = subject.test_mode.zip(subject.call);
         if let Some(kind) = asked.and_then(|(mode, call)| self.test_mode.fault(mode, call)) {
             plan.add(&kind, false);
         }
-        self.apply(&mut plan, info, |fault| {
-            info.is_complete || !fault.needs_fields()
+        self.apply(&mut plan, subject, |fault| {
+            subject.is_complete || !fault.needs_fields()
         });
         plan.awaits_fields =
-            !info.is_complete && self.rules.iter().any(|rule| rule.fault.needs_fields());
+            !subject.is_complete && self.rules.iter().any(|rule| rule.fault.needs_fields());
         plan
     }
 
     /// Adds faults that match fields of the body.
-    pub(crate) fn plan_with_fields(&mut self, plan: &mut Plan, info: &RequestInfo) {
-        self.apply(plan, info, Fault::needs_fields);
+    pub(crate) fn plan_with_fields(&mut self, plan: &mut Plan, subject: &Subject) {
+        self.apply(plan, subject, Fault::needs_fields);
     }
 
-    fn apply(&mut self, plan: &mut Plan, info: &RequestInfo, applies: impl Fn(&Fault) -> bool) {
+    fn apply(&mut self, plan: &mut Plan, subject: &Subject, judged: impl Fn(&Fault) -> bool) {
         for rule in &mut self.rules {
-            if !applies(&rule.fault) || !rule.fault.matches(info) {
+            if !judged(&rule.fault) || !rule.fault.matches(subject) {
                 continue;
             }
             if rule.fault.times.is_some_and(|times| rule.hits >= times) {
@@ -170,11 +170,11 @@ mod tests {
     use super::*;
     use crate::faults::kind::FaultKind;
 
-    fn info(call: &'static str) -> RequestInfo {
-        RequestInfo {
+    fn subject(call: &'static str) -> Subject {
+        Subject {
             call: Some(call),
             is_complete: true,
-            ..RequestInfo::default()
+            ..Subject::default()
         }
     }
 
@@ -182,7 +182,7 @@ mod tests {
         let mut rules = Rules::new(7);
         rules.add(fault);
         (1..=requests)
-            .filter(|_| rules.plan(&info("b2_list_keys")).loses_response)
+            .filter(|_| rules.plan(&subject("b2_list_keys")).loses_response)
             .collect()
     }
 
@@ -207,7 +207,7 @@ mod tests {
         let mut rules = Rules::new(7);
         rules.add(Fault::new(FaultKind::WrongSha1).probability(0.5));
         rules.add(lose().probability(0.5).seed(1));
-        let both = (1..=1000).filter(|_| rules.plan(&info("b2_list_keys")).loses_response);
+        let both = (1..=1000).filter(|_| rules.plan(&subject("b2_list_keys")).loses_response);
         assert_eq!(
             both.collect::<Vec<_>>(),
             own,
@@ -219,7 +219,7 @@ mod tests {
     fn a_rule_about_fields_waits_until_they_are_known() {
         let mut rules = Rules::new(0);
         let id = rules.add(Fault::new(FaultKind::LoseResponse).file("id").nth(1));
-        let mut request = info("b2_get_file_info");
+        let mut request = subject("b2_get_file_info");
         request.is_complete = false;
         let mut plan = rules.plan(&request);
         assert!(!plan.loses_response);

@@ -1,4 +1,4 @@
-//! [`RequestInfo`]: what a request is about, for rules to match.
+//! [`Subject`]: what a request is about, for rules to match.
 
 use http::request::Parts;
 use http::{HeaderName, Method};
@@ -13,7 +13,7 @@ static TEST_MODE: HeaderName = HeaderName::from_static("x-bz-test-mode");
 
 /// What a request is about.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct RequestInfo {
+pub(crate) struct Subject {
     /// The call, if B2 has it.
     pub(crate) call: Option<&'static str>,
     /// The id of the bucket.
@@ -31,41 +31,42 @@ pub(crate) struct RequestInfo {
     pub(crate) is_complete: bool,
 }
 
-impl RequestInfo {
+impl Subject {
     /// From the head of a request. `bucket_id` finds buckets by name.
     pub(crate) fn of_head(head: &Parts, bucket_id: impl FnOnce(&str) -> Option<String>) -> Self {
-        let mut info = Self {
+        let mut subject = Self {
             test_mode: text_of(head, &TEST_MODE).and_then(TestMode::parse),
             is_complete: true,
             ..Self::default()
         };
         let path = head.uri.path();
         if let Some(path) = path.strip_prefix("/file/") {
-            info.call = Some(calls::download::BY_NAME);
+            subject.call = Some(calls::download::BY_NAME);
             let (bucket, name) = path.split_once('/').unwrap_or((path, ""));
-            info.name = percent::decode(name.as_bytes());
+            subject.name = percent::decode(name.as_bytes());
             let bucket = percent::decode(bucket.as_bytes());
-            info.bucket = bucket.and_then(|name| bucket_id(&name));
-            return info;
+            subject.bucket = bucket.and_then(|name| bucket_id(&name));
+            return subject;
         }
         let rest = path.strip_prefix("/b2api/");
         let rest = rest.and_then(|rest| rest.split_once('/'));
         let Some((_, rest)) = rest else {
-            return info;
+            return subject;
         };
         if let Some(call) = calls::upload::name_of(rest) {
-            info.call = Some(call);
-            info.of_upload(head, call, rest);
-            return info;
+            subject.call = Some(call);
+            subject.of_upload(head, call, rest);
+            return subject;
         }
         let call = calls::table::find(rest);
-        info.call = call.map(|call| call.name);
-        info.gives_tokens = call.is_some_and(|call| matches!(call.auth, calls::table::Auth::Basic));
+        subject.call = call.map(|call| call.name);
+        subject.gives_tokens =
+            call.is_some_and(|call| matches!(call.auth, calls::table::Auth::Basic));
         if let Ok(query) = Args::of_query(head.uri.query().unwrap_or("")) {
-            info.read(&query);
+            subject.read(&query);
         }
-        info.is_complete = info.call.is_none() || head.method != Method::POST;
-        info
+        subject.is_complete = subject.call.is_none() || head.method != Method::POST;
+        subject
     }
 
     fn of_upload(&mut self, head: &Parts, call: &str, path: &str) {
