@@ -8,8 +8,8 @@ use crate::payload::Payload;
 /// Maximum number of bytes kept, of all uploads together.
 const MAX_BYTES: u64 = 256 << 20;
 
-/// Keeps the only part of each upload until there is a second one. B2 refuses to finish a large file of one part, so such
-/// an upload is completed by uploading the bytes again as a small file.
+/// Keeps the only part of each upload until there is a second one. B2 refuses to finish a large file of one part, so
+/// such an upload is completed by uploading the bytes again as a small file.
 #[derive(Debug, Default)]
 pub(crate) struct FirstParts(Mutex<State>);
 

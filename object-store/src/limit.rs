@@ -38,8 +38,8 @@ pub enum Limit {
     SlashDelimiter,
     /// Files below `.b2kit-create/` in the bucket, which unfinished creates use, can't be read, written or listed.
     ReservedNames,
-    /// A rename is a copy and a delete: for a moment both names exist, and a new version of the old name that is written
-    /// in between is hidden.
+    /// A rename is a copy and a delete: for a moment both names exist, and a new version of the old name that is
+    /// written in between is hidden.
     RenameInTwoSteps,
 }
 

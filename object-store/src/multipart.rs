@@ -22,8 +22,8 @@ pub(crate) const UPLOAD_ID: &str = "b2kit-upload-id";
 
 /// A multipart upload.
 ///
-/// The large file is started at once, since B2 orders versions by their start. The first part is not sent until there is
-/// a second one: B2 refuses large files of one part.
+/// The large file is started at once, since B2 orders versions by their start. The first part is not sent until there
+/// is a second one: B2 refuses large files of one part.
 #[derive(Debug)]
 pub(crate) struct Multipart {
     store: B2Store,
@@ -120,8 +120,8 @@ impl B2Store {
             .map_err(|error| StoreError::b2(path, error))
     }
 
-    /// Uploads a small file in place of a large one, then cancels the large one. If only the cancellation fails, that is
-    /// logged.
+    /// Uploads a small file in place of a large one, then cancels the large one. If only the cancellation fails, that
+    /// is logged.
     pub(crate) async fn put_small_file(
         &self,
         path: &str,

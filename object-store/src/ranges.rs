@@ -7,8 +7,8 @@ use bytes::Bytes;
 /// Maximum distance of ranges that are merged: about as many bytes as arrive in the time that a request takes.
 const MAX_GAP: u64 = 1 << 20;
 
-/// Maximum length of merged ranges: several concurrent requests are faster than one, and the bytes are held in memory. A
-/// single range may be longer.
+/// Maximum length of merged ranges: several concurrent requests are faster than one, and the bytes are held in memory.
+/// A single range may be longer.
 const MAX_FETCH: u64 = 32 << 20;
 
 /// Merges ranges into fetches, sorted by their start. Each range lies within one of them.
@@ -31,8 +31,8 @@ pub(crate) fn coalesce(ranges: &[Range<u64>]) -> Vec<Range<u64>> {
     fetches
 }
 
-/// The bytes of a range, from those of the fetches. Ends at the end of the file; `None` for a range that begins there or
-/// was not fetched.
+/// The bytes of a range, from those of the fetches. Ends at the end of the file; `None` for a range that begins there
+/// or was not fetched.
 pub(crate) fn slice(
     range: &Range<u64>,
     fetches: &[Range<u64>],

@@ -143,8 +143,8 @@ impl B2StoreBuilder {
         }
     }
 
-    /// Restricts the store to the files below this prefix, such as `tables/sales`; locations are relative to it. Slashes
-    /// at either end are ignored. Defaults to the whole bucket.
+    /// Restricts the store to the files below this prefix, such as `tables/sales`; locations are relative to it.
+    /// Slashes at either end are ignored. Defaults to the whole bucket.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self

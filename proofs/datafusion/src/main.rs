@@ -1,5 +1,5 @@
-//! DataFusion on B2: writes a partitioned Parquet table to `b2://`, and gets the same results of queries over it as over
-//! the same table on the local disk.
+//! DataFusion on B2: writes a partitioned Parquet table to `b2://`, and gets the same results of queries over it as
+//! over the same table on the local disk.
 
 mod registry;
 

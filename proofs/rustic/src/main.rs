@@ -1,5 +1,5 @@
-//! rustic on B2: backs up, checks (with all data), restores, forgets and prunes 3,000 files, while the emulator fails one
-//! call in twenty, and is killed and restarted once.
+//! rustic on B2: backs up, checks (with all data), restores, forgets and prunes 3,000 files, while the emulator fails
+//! one call in twenty, and is killed and restarted once.
 
 mod backend;
 
