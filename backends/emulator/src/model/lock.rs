@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn governance_can_be_bypassed_and_nothing_else() {
+    fn only_governance_can_be_bypassed() {
         let lock = |mode, legal_hold| Lock {
             retention: Some(Retention { mode, until: 10 }),
             legal_hold,
