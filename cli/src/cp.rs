@@ -1,31 +1,25 @@
 //! `b2kit cp`.
 
-use std::cell::Cell;
 use std::fmt::Display;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use b2kit::sync::{Compare, Newer, SyncPolicy, Synchronizer};
 use b2kit::transfer::{FileDownload, Progress, Source, safe_local_path};
-use b2kit::{BucketHandle, Client, Error, ErrorKind};
-use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
-use walkdir::{DirEntry, WalkDir};
+use b2kit::{BucketHandle, Client};
 
 use crate::Failure;
 use crate::args::{Cp, refuse};
 use crate::place::{Place, is_prefix};
 use crate::shown::Shown;
 
-/// Files that are under way at once.
-const FILES: usize = 4;
-
 pub(crate) async fn run(args: &Cp, shown: &Shown, client: &Client) -> Result<ExitCode, Failure> {
     let job = Job {
         args,
         shown,
         client,
-        tally: Tally::default(),
     };
     job.run().await
 }
@@ -57,14 +51,6 @@ struct Job<'a> {
     args: &'a Cp,
     shown: &'a Shown,
     client: &'a Client,
-    tally: Tally,
-}
-
-/// What has become of the files.
-#[derive(Default)]
-struct Tally {
-    copied: Cell<u64>,
-    failed: Cell<u64>,
 }
 
 impl Job<'_> {
@@ -77,8 +63,16 @@ impl Job<'_> {
             }
             (Place::Here(path), Place::There { bucket, name }) => {
                 let found = fs::metadata(path).map_err(|error| at(path, "can't be read", error))?;
+                if found.is_dir() && !is_prefix(name) {
+                    let why = format!(
+                        "{} is a directory, and {name:?} would be one name for all its files; end it in /",
+                        path.display()
+                    );
+                    return Err(why.into());
+                }
                 if found.is_dir() {
-                    return self.all_up(path, bucket, name).await;
+                    let bucket = self.bucket(bucket).await?;
+                    return self.tree(Synchronizer::up(path, &bucket, name)).await;
                 }
                 let mut name = name.clone();
                 if is_prefix(&name) {
@@ -97,7 +91,7 @@ impl Job<'_> {
             (Place::There { bucket, name }, Place::Here(path)) => {
                 let bucket = self.bucket(bucket).await?;
                 if is_prefix(name) {
-                    return self.all_down(&bucket, name, path).await;
+                    return self.tree(Synchronizer::down(&bucket, name, path)).await;
                 }
                 let path = self.path_of(name, path)?;
                 let (down, progress) = self.download(&bucket, name);
@@ -163,150 +157,16 @@ impl Job<'_> {
         (download, progress)
     }
 
-    async fn all_up(
-        &self,
-        directory: &Path,
-        bucket: &str,
-        prefix: &str,
-    ) -> Result<ExitCode, Failure> {
-        if !is_prefix(prefix) {
-            return Err(format!(
-                "{} is a directory, and {prefix:?} would be one name for all its files; end it in /",
-                directory.display()
-            )
-            .into());
-        }
-        let bucket = &self.bucket(bucket).await?;
-        let found = stream::iter(WalkDir::new(directory).min_depth(1)).map(Ok);
-        self.each(found, async |entry: Result<DirEntry, _>| {
-            let entry = entry?;
-            let (path, kind) = (entry.path(), entry.file_type());
-            let why = if kind.is_dir() {
-                return Ok(false);
-            } else if kind.is_symlink() {
-                "it is a link"
-            } else if !kind.is_file() {
-                "it is no file, but a pipe, socket or device"
-            } else if is_partial(&entry.file_name().to_string_lossy()) {
-                "it is part of a download"
-            } else {
-                let inside = path.strip_prefix(directory)?.to_str();
-                let inside = inside.ok_or_else(|| {
-                    format!(
-                        "{}: its name is no text, which B2's names are",
-                        path.display()
-                    )
-                })?;
-                let name = inside.replace(std::path::MAIN_SEPARATOR, "/");
-                let (source, from) = (Source::path(path), path.display());
-                self.up(bucket, source, &format!("{prefix}{name}"), from)
-                    .await?;
-                return Ok(true);
-            };
-            let path = path.display();
-            self.shown.word(&format!("{path} is skipped: {why}"));
-            Ok(false)
-        })
-        .await?;
-        Ok(self.verdict(&format!("there is no file below {}", directory.display())))
+    /// A directory, or all files with a prefix: a sync to which all files differ.
+    async fn tree(&self, sync: Synchronizer) -> Result<ExitCode, Failure> {
+        let policy = SyncPolicy::new()
+            .compare(Compare::Always)
+            .newer(Newer::Replace)
+            .portable_names(true)
+            .resume(self.args.resume)
+            .hash_first(!self.args.no_hash_first);
+        crate::sync::execute(&sync.policy(policy), self.shown, false).await
     }
-
-    async fn all_down(
-        &self,
-        bucket: &BucketHandle,
-        prefix: &str,
-        directory: &Path,
-    ) -> Result<ExitCode, Failure> {
-        let names = bucket
-            .list(prefix)
-            .map_ok(|file| file.file_name.as_str().to_owned());
-        self.each(names.map_err(Failure::from), async |name: String| {
-            let inside = name.strip_prefix(prefix).unwrap_or(&name);
-            if is_prefix(inside) {
-                let why = "it stands for a directory";
-                self.shown.word(&format!("{name} is skipped: {why}"));
-                return Ok(false);
-            }
-            let safe = safe_local_path(inside).map_err(|error| about(&*name, error))?;
-            let path = directory.join(&safe);
-            fs::create_dir_all(directory).map_err(|error| at(directory, "can't be made", error))?;
-            let (down, progress) = self.download(bucket, &name);
-            let down = down.to_path_below(directory, safe);
-            let down = self.shown.transfer(&name, &progress, down);
-            down.await
-                .map_err(|error| about(format!("{name} to {}", path.display()), error))?;
-            Ok(true)
-        })
-        .await?;
-        Ok(self.verdict(&format!(
-            "no file in {} has a name that begins with {prefix:?}",
-            bucket.name()
-        )))
-    }
-
-    /// Copies each, several at once. One that fails doesn't stop the others, unless they would fail too.
-    async fn each<T>(
-        &self,
-        items: impl Stream<Item = Result<T, Failure>>,
-        copy: impl AsyncFn(T) -> Result<bool, Failure>,
-    ) -> Result<(), Failure> {
-        let copy = &copy;
-        items
-            .try_for_each_concurrent(FILES, |item| async move {
-                match copy(item).await {
-                    Ok(true) => self.tally.copied.set(self.tally.copied.get() + 1),
-                    Ok(false) => {}
-                    Err(error) if concerns_all(&*error) => return Err(error),
-                    Err(error) => {
-                        self.shown.error(&*error);
-                        self.tally.failed.set(self.tally.failed.get() + 1);
-                    }
-                }
-                Ok(())
-            })
-            .await
-    }
-
-    fn verdict(&self, nothing: &str) -> ExitCode {
-        let (copied, failed) = (self.tally.copied.get(), self.tally.failed.get());
-        if copied == 0 && failed == 0 {
-            self.shown.error(&*Failure::from(nothing));
-            return ExitCode::FAILURE;
-        }
-        if failed > 0 {
-            let all = copied + failed;
-            self.shown.error(&*Failure::from(format!(
-                "{failed} of {all} were not copied"
-            )));
-            return ExitCode::FAILURE;
-        }
-        ExitCode::SUCCESS
-    }
-}
-
-fn is_partial(name: &str) -> bool {
-    name.starts_with('.') && name.to_ascii_lowercase().contains(".b2part")
-}
-
-/// Whether the next file would fail as this one did.
-fn concerns_all(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut beneath = Some(error);
-    while let Some(error) = beneath {
-        if let Some(error) = error.downcast_ref::<Error>() {
-            return matches!(
-                error.kind(),
-                ErrorKind::Credentials
-                    | ErrorKind::Unauthorized
-                    | ErrorKind::CapExceeded
-                    | ErrorKind::TooManyRequests
-                    | ErrorKind::Unavailable
-                    | ErrorKind::Http
-                    | ErrorKind::Untrusted
-            );
-        }
-        beneath = error.source();
-    }
-    false
 }
 
 /// An error, and what it was about.

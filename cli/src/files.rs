@@ -5,15 +5,15 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use b2kit::types::{Action, FileVersion, ListedFile, Sha1Hasher, Timestamp};
-use b2kit::{BucketHandle, Client, DeleteMode, DeleteScope, Error, SystemTimer, Timer as _};
+use b2kit::{BucketHandle, Client, DeleteMode, DeleteScope, Error};
 use futures::future::ready;
 use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
 
-use crate::Failure;
 use crate::args::{Du, File, Hash, Link, Ls, Rm, Stat, Unfinished, refuse};
 use crate::output::{Output, json};
 use crate::place::{Place, Remote, is_prefix};
+use crate::{Failure, status};
 
 /// Calls that are under way at once.
 const CALLS: usize = 16;
@@ -105,7 +105,10 @@ pub(crate) async fn du(args: &Du, client: &Client) -> Result<ExitCode, Failure> 
         false => bucket.list(&args.at.name).boxed(),
     };
     let add = |(files, bytes), version: FileVersion| {
-        ready(Ok((files + 1, bytes + version.content_length)))
+        ready(Ok((
+            files + 1,
+            version.content_length.saturating_add(bytes),
+        )))
     };
     let (files, bytes): (u64, u64) = versions.try_fold((0, 0), add).await?;
     let mut out = Output::new();
@@ -130,10 +133,11 @@ pub(crate) async fn rm(args: &Rm, client: &Client) -> Result<ExitCode, Failure> 
             true => DeleteMode::DryRun,
             false => DeleteMode::Delete { concurrency: CALLS },
         };
-        return match name {
+        let code = match name {
             "" => over(bucket.delete_all_files(mode), args.dry_run, "deleted").await,
             name => over(bucket.delete_prefix(name, mode), args.dry_run, "deleted").await,
         };
+        return code?.ok_or_else(|| NOTHING.into());
     }
     let files = match args.recursive {
         true => bucket.list(name).boxed(),
@@ -170,25 +174,26 @@ pub(crate) async fn rm(args: &Rm, client: &Client) -> Result<ExitCode, Failure> 
         true => "deleted",
         false => "hidden",
     };
-    over(
-        Box::pin(done.try_buffer_unordered(CALLS)),
-        args.dry_run,
-        verb,
-    )
-    .await
+    let done = Box::pin(done.try_buffer_unordered(CALLS));
+    over(done, args.dry_run, verb)
+        .await?
+        .ok_or_else(|| NOTHING.into())
 }
+
+/// What can't be removed.
+const NOTHING: &str = "there is no such file";
 
 /// An error for people. Nobody may be there to read it.
 fn complain(what: &str) {
     let _ = writeln!(io::stderr(), "error: {what}");
 }
 
-/// Says of each file what happened to it.
+/// Says of each file what happened to it; `None` if there was no file.
 async fn over(
     mut outcomes: impl futures::Stream<Item = Result<(FileVersion, Result<(), Error>), Error>> + Unpin,
     is_dry: bool,
     verb: &str,
-) -> Result<ExitCode, Failure> {
+) -> Result<Option<ExitCode>, Failure> {
     let (mut out, mut found, mut failed) = (Output::new(), 0_u64, 0_u64);
     // Nobody may read what is written. The rest is done all the same, and the exit status tells.
     let mut unwritten = None;
@@ -211,14 +216,7 @@ async fn over(
             error,
         ));
     }
-    if found == 0 {
-        return Err("there is no such file".into());
-    }
-    Ok(if failed == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok((found > 0).then(|| status(failed == 0)))
 }
 
 pub(crate) async fn stat(args: &Stat, client: &Client) -> Result<ExitCode, Failure> {
@@ -291,11 +289,7 @@ pub(crate) async fn hash(args: &Hash, client: Option<&Client>) -> Result<ExitCod
         }
     }
     out.done()?;
-    Ok(if failed {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
+    Ok(status(!failed))
 }
 
 struct Hasher(Sha1Hasher);
@@ -327,18 +321,15 @@ pub(crate) async fn unfinished(args: &Unfinished, client: &Client) -> Result<Exi
             "--cancel-older-than needs a bucket or a prefix that ends in /",
         );
     }
-    let age = Duration::from_secs(hours.saturating_mul(3_600));
-    let before = SystemTimer
-        .wall_clock()
-        .checked_sub(age)
-        .ok_or("--cancel-older-than is too long")?;
+    let age = i64::try_from(hours.saturating_mul(3_600_000)).unwrap_or(i64::MAX);
+    // By the clock of those who say when a file was started.
+    let before = client.current_time().as_millis().saturating_sub(age);
     let mode = match args.dry_run {
         true => DeleteMode::DryRun,
         false => DeleteMode::Delete { concurrency: CALLS },
     };
-    let cancelled = bucket.cancel_unfinished(&args.at.name, Timestamp::try_from(before)?, mode);
-    match over(cancelled, args.dry_run, "cancelled").await {
-        Err(error) if error.to_string() == "there is no such file" => Ok(ExitCode::SUCCESS),
-        code => code,
-    }
+    let before = Timestamp::from_millis(before);
+    let cancelled = bucket.cancel_unfinished(&args.at.name, before, mode);
+    let code = over(cancelled, args.dry_run, "cancelled").await?;
+    Ok(code.unwrap_or(ExitCode::SUCCESS))
 }

@@ -21,15 +21,23 @@ use b2kit::{Client, UnfinishedState};
 use clap::{CommandFactory as _, Parser as _};
 use futures::future::{Either, select};
 
-use crate::args::{Command, Program};
+use crate::args::{Command, Cp, Program};
 use crate::place::Place;
 use crate::shown::Shown;
 
 /// Any error at all: the program only shows it.
 type Failure = Box<dyn StdError + Send + Sync>;
 
-/// As a program ends that Ctrl-C has stopped.
+/// The exit status after Ctrl-C.
 const STOPPED: u8 = 130;
+
+/// The exit status of a command that came to its end.
+const fn status(is_complete: bool) -> ExitCode {
+    match is_complete {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }
+}
 
 fn main() -> ExitCode {
     let program = Program::parse();
@@ -91,22 +99,16 @@ async fn stoppable(program: &Program, shown: &Shown, client: &Client) -> Result<
         Either::Left(_) => {}
         Either::Right(_) => shown.word("stopped immediately; unfinished uploads may remain at B2"),
     }
-    let goes_on = match &program.command {
-        Command::Cp(args) => args.resume,
-        Command::Sync(_) => true,
-        _ => false,
+    let word = match &program.command {
+        Command::Cp(Cp { resume: true, .. }) | Command::Sync(_) => {
+            "stopped; run the same command to resume"
+        }
+        _ => "stopped; unfinished transfers were removed",
     };
-    match ended {
-        Some(outcome) => outcome,
-        None if goes_on => {
-            shown.word("stopped; run the same command to resume");
-            Ok(ExitCode::from(STOPPED))
-        }
-        None => {
-            shown.word("stopped; unfinished transfers were removed");
-            Ok(ExitCode::from(STOPPED))
-        }
-    }
+    ended.unwrap_or_else(|| {
+        shown.word(word);
+        Ok(ExitCode::from(STOPPED))
+    })
 }
 
 async fn command(program: &Program, shown: &Shown, client: &Client) -> Result<ExitCode, Failure> {

@@ -195,6 +195,9 @@ impl fmt::Display for Action {
             }
         };
         write!(f, "{verb} ")?;
+        if self.path().is_empty() {
+            f.write_str("the whole tree")?;
+        }
         for c in self.path().chars() {
             match c.is_control() {
                 true => write!(f, "{}", c.escape_debug())?,

@@ -55,6 +55,7 @@ mod cost;
 mod decide;
 mod entry;
 mod filter;
+mod flush;
 mod listing;
 mod local;
 mod names;
@@ -202,10 +203,7 @@ impl Synchronizer {
         &self,
         plan: impl Stream<Item = Result<Action, Error>> + Send + 'static,
     ) -> SyncRun {
-        let performer = Performer {
-            sides: Arc::clone(&self.sides),
-            policy: Arc::clone(&self.policy),
-        };
+        let performer = Performer::new(&self.sides, &self.policy);
         let (sides, before) = (Arc::clone(&self.sides), self.calls_before);
         SyncRun::new(plan, performer, move || calls(&sides).since(before))
     }
@@ -262,7 +260,12 @@ impl Synchronizer {
         let policy = Arc::clone(&self.policy);
         let steps = plan::steps(source, destination, decider);
         let actions = plan::resolved(steps, move |step| {
-            resolve(step, direction, root.clone(), Arc::clone(&policy))
+            resolve(
+                step,
+                direction,
+                root.clone().unwrap_or_default(),
+                Arc::clone(&policy),
+            )
         });
         Ok(Plan(actions.boxed()))
     }
@@ -272,7 +275,7 @@ impl Synchronizer {
 async fn resolve(
     step: Step,
     direction: Direction,
-    root: Option<PathBuf>,
+    root: PathBuf,
     policy: Arc<SyncPolicy>,
 ) -> Action {
     let (path, sha1, source, destination) = match step {
@@ -284,8 +287,12 @@ async fn resolve(
             destination,
         } => (path, sha1, source, destination),
     };
-    let local = root.unwrap_or_default().join(&*path);
-    let verdict = match blocking::unblock(move || local::hash(&local)).await {
+    let follow_links = direction == Direction::Up && policy.links == Links::Follow;
+    let hashed = {
+        let path = path.clone();
+        blocking::unblock(move || local::hash(&root, &path, follow_links))
+    };
+    let verdict = match hashed.await {
         Ok(its) if its == sha1 => Verdict::SameSha1,
         Ok(_) => after_other_sha1(&policy, &source, &destination),
         Err(error) => {

@@ -134,7 +134,7 @@ pub struct Summary {
     pub bytes: u64,
     /// How often something had to be sent or fetched again.
     pub retries: u64,
-    /// Whether the plan broke off with an error.
+    /// Whether the plan broke off with an error, or the run with one that every other file would meet too.
     pub is_broken_off: bool,
     /// The requests that the client has made since the sync was planned, by billing class. Those of others who use the
     /// same client count too.
@@ -153,7 +153,7 @@ impl Summary {
         let counter = match (&outcome.status, &outcome.action) {
             (_, Action::End(_)) => return,
             (Status::Done, action) => {
-                self.bytes += action.bytes();
+                self.bytes = self.bytes.saturating_add(action.bytes());
                 match action {
                     Action::Upload { .. } => &mut self.uploaded,
                     Action::Download { .. } => &mut self.downloaded,

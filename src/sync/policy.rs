@@ -24,6 +24,8 @@ pub struct SyncPolicy {
     pub(super) portable_names: bool,
     pub(super) durability: Durability,
     pub(super) concurrency: usize,
+    pub(super) resume: bool,
+    pub(super) hash_first: bool,
     pub(super) encryption: Option<EncryptionSetting>,
     pub(super) source_key: Option<CustomerKey>,
     pub(super) file_retention: Option<(RetentionMode, Timestamp)>,
@@ -49,6 +51,8 @@ pub enum Compare {
     /// The size, or the SHA-1. Every local file is read and hashed whose size agrees. Where B2 has no SHA-1, as
     /// [`ModifiedTime`](Self::ModifiedTime).
     Sha1Always,
+    /// They always differ, so every file is transferred, again in each run.
+    Always,
 }
 
 /// What happens where the file at the destination was modified later than the one at the source. It matters only where
@@ -102,14 +106,17 @@ pub enum Links {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Durability {
-    /// Each before it gets its name: a crash leaves whole files only.
+    /// Each before it gets its name, and then the name: a crash leaves whole files only, and takes none back.
     #[default]
     EachFile,
-    /// All at the end of the run: after a crash before that, files may be empty or cut off, and as such differ in
-    /// size. On Linux only the file system of the destination is flushed, on other Unix systems all are, and on
-    /// Windows each file is flushed as with [`EachFile`](Self::EachFile).
+    /// Many at once, by flushes of the whole file system: a file gets its name after a flush that began when its bytes
+    /// were complete, and the names are flushed at the end of the run. So a crash leaves whole files only, as with
+    /// [`EachFile`](Self::EachFile), at a fraction of the flushes; but a crash before the end may take back names.
+    ///
+    /// Only on Linux and Android; elsewhere it is [`EachFile`](Self::EachFile).
     AtEnd,
-    /// Whenever the system does it.
+    /// Whenever the system does it: after a crash a file may be empty, cut off, or have holes with the right size, which
+    /// no comparison but that of SHA-1s would find.
     None,
 }
 
@@ -128,6 +135,8 @@ impl Default for SyncPolicy {
             portable_names: cfg!(windows),
             durability: Durability::default(),
             concurrency: 16,
+            resume: true,
+            hash_first: true,
             encryption: None,
             source_key: None,
             file_retention: None,
@@ -184,7 +193,8 @@ impl SyncPolicy {
         self
     }
 
-    /// Whether an empty source may empty the destination. Defaults to `false`: then nothing is deleted or hidden.
+    /// Whether the source may be empty. Defaults to `false`: then a source without a file, such as a mistyped prefix, is
+    /// [refused](super::Reason::SourceEmpty), and nothing is deleted or hidden.
     pub const fn allow_empty_source(mut self, allow: bool) -> Self {
         self.allow_empty_source = allow;
         self
@@ -215,6 +225,20 @@ impl SyncPolicy {
     /// How many files are worked on at once. Defaults to 16; 0 is taken as 1. The client's own limits hold besides.
     pub const fn concurrency(mut self, files: usize) -> Self {
         self.concurrency = if files == 0 { 1 } else { files };
+        self
+    }
+
+    /// Whether large files that an earlier run left unfinished are resumed, and what this one leaves is kept for the
+    /// next. Defaults to `true`. Otherwise see [`Client::cancel_orphaned_uploads`](crate::Client::cancel_orphaned_uploads).
+    pub const fn resume(mut self, resume: bool) -> Self {
+        self.resume = resume;
+        self
+    }
+
+    /// Whether large files are hashed before they are uploaded: see
+    /// [`Upload::hash_first`](crate::transfer::Upload::hash_first). Defaults to `true`.
+    pub const fn hash_first(mut self, hash_first: bool) -> Self {
+        self.hash_first = hash_first;
         self
     }
 
