@@ -6,9 +6,9 @@ use serde::Serialize;
 use super::call::{
     BillingClass, Call, CallExecutor, CallMetadata, LostResponse, Reconciliation, Subject,
 };
-use super::echo::{Shows, shows};
 use super::list_buckets::ListBuckets;
 use super::reply::Reply;
+use super::response_match::{SettingsMatch, match_settings};
 use super::target::Target;
 use crate::error::Error;
 use crate::types::{
@@ -136,9 +136,9 @@ impl Call for CreateBucket {
             if bucket.name() != self.bucket_name {
                 return Some("it has another name".to_owned());
             }
-            match shows(bucket, self) {
-                Shows::All | Shows::AllReadable => None,
-                Shows::Other(field) => Some(format!("it has another {field}")),
+            match match_settings(bucket, self) {
+                SettingsMatch::Full | SettingsMatch::Readable => None,
+                SettingsMatch::Differs(field) => Some(format!("it has another {field}")),
             }
         })
     }
@@ -169,10 +169,10 @@ impl Call for CreateBucket {
         let Some(bucket) = ours else {
             return Reconciliation::NotDone;
         };
-        match shows(&bucket, self) {
-            Shows::All => Reconciliation::Done(bucket),
-            Shows::AllReadable => Reconciliation::Unknown,
-            Shows::Other(_) => Reconciliation::NotDone,
+        match match_settings(&bucket, self) {
+            SettingsMatch::Full => Reconciliation::Done(bucket),
+            SettingsMatch::Readable => Reconciliation::Unknown,
+            SettingsMatch::Differs(_) => Reconciliation::NotDone,
         }
     }
 

@@ -6,9 +6,9 @@ use serde::Serialize;
 use super::call::{
     BillingClass, Call, CallExecutor, CallMetadata, LostResponse, Reconciliation, Subject,
 };
-use super::echo::{Shows, shows};
 use super::list_buckets::ListBuckets;
 use super::reply::Reply;
+use super::response_match::{SettingsMatch, match_settings};
 use super::target::Target;
 use crate::error::Error;
 use crate::types::{
@@ -191,9 +191,9 @@ impl Call for UpdateBucket {
             {
                 return Some("it has an older revision".to_owned());
             }
-            match shows(bucket, self) {
-                Shows::All | Shows::AllReadable => None,
-                Shows::Other(field) => Some(format!("it has another {field}")),
+            match match_settings(bucket, self) {
+                SettingsMatch::Full | SettingsMatch::Readable => None,
+                SettingsMatch::Differs(field) => Some(format!("it has another {field}")),
             }
         })
     }
@@ -221,11 +221,11 @@ impl Call for UpdateBucket {
         let Some(bucket) = next else {
             return Reconciliation::NotDone;
         };
-        match shows(&bucket, self) {
-            Shows::All => Reconciliation::Done(bucket),
+        match match_settings(&bucket, self) {
+            SettingsMatch::Full => Reconciliation::Done(bucket),
             // It may be somebody else's change to what the key may set and not read.
-            Shows::AllReadable => Reconciliation::Unknown,
-            Shows::Other(_) => Reconciliation::NotDone,
+            SettingsMatch::Readable => Reconciliation::Unknown,
+            SettingsMatch::Differs(_) => Reconciliation::NotDone,
         }
     }
 

@@ -8,9 +8,9 @@ use super::call::{
     Call, CallExecutor, CallMetadata, LostResponse, Reconciliation, Subject, UploadTarget,
 };
 use super::content::{Content, Digest};
-use super::echo::{Attributes, not_a_file};
 use super::lost_version::Newest;
 use super::reply::Reply;
+use super::response_match::{Attributes, not_a_file};
 use super::target::Target;
 use crate::error::{Error, ErrorKind};
 use crate::types::{
@@ -198,7 +198,7 @@ impl Call for UploadFile {
         if let Some(encryption) = &self.server_side_encryption {
             encryption.add_headers(headers);
         }
-        self.content.put_into(&mut request);
+        self.content.apply_to(&mut request);
         Ok(request)
     }
 
@@ -213,7 +213,7 @@ impl Call for UploadFile {
         }
         let held = self.content.check(file.content_length, &file.content_sha1);
         let held = held.and_then(|()| {
-            let Some(why) = not_a_file(&file).or_else(|| self.misses(&file)) else {
+            let Some(why) = not_a_file(&file).or_else(|| self.mismatch(&file)) else {
                 return Ok(());
             };
             let what = format!("B2 stored something else than what was sent: {why}");
@@ -242,7 +242,7 @@ impl Call for UploadFile {
         executor: &impl CallExecutor,
         lost: &LostResponse,
     ) -> Reconciliation<FileVersion> {
-        let Some(sha1) = self.content.sent_whole() else {
+        let Some(sha1) = self.content.sent_sha1() else {
             return if self.content.is_verified() {
                 Reconciliation::NotDone
             } else {
@@ -275,7 +275,7 @@ impl Call for UploadFile {
 }
 
 impl UploadFile {
-    fn misses(&self, file: &FileVersion) -> Option<&'static str> {
+    fn mismatch(&self, file: &FileVersion) -> Option<&'static str> {
         let retention = self.file_retention.as_ref();
         let wanted = Attributes {
             file_info: Some(&self.file_info),

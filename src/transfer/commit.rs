@@ -9,7 +9,7 @@ use futures_core::future::BoxFuture;
 
 use crate::types::Timestamp;
 
-type Check = Arc<dyn Fn(Option<EntryMetadata>) -> io::Result<()> + Send + Sync>;
+type PreCommitCheck = Arc<dyn Fn(Option<EntryMetadata>) -> io::Result<()> + Send + Sync>;
 type Barrier = Arc<dyn Fn() -> BoxFuture<'static, io::Result<()>> + Send + Sync>;
 
 /// What a directory says of one of its names. Links are not followed.
@@ -25,7 +25,7 @@ pub(crate) struct EntryMetadata {
 /// How a download that is whole takes the place of what is there.
 #[derive(Clone)]
 pub(crate) struct Commit {
-    check: Option<Check>,
+    check: Option<PreCommitCheck>,
     barrier: Option<Barrier>,
     modified: Option<Timestamp>,
     pub(in crate::transfer) flush: bool,

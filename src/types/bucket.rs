@@ -62,13 +62,13 @@ pub struct Bucket {
     pub file_lock_configuration: Restricted<FileLockConfiguration>,
     /// Replication.
     pub replication_configuration: Restricted<ReplicationConfiguration>,
-    lacks: Lacks,
+    absent: AbsentFields,
 }
 
 /// What B2 left out, so that it is left out when the bucket is written again. It says nothing of
 /// the bucket.
 #[derive(Debug, Clone, Copy)]
-struct Lacks {
+struct AbsentFields {
     info: bool,
     cors: bool,
     lifecycle: bool,
@@ -78,13 +78,13 @@ struct Lacks {
     replication: bool,
 }
 
-impl PartialEq for Lacks {
+impl PartialEq for AbsentFields {
     fn eq(&self, _: &Self) -> bool {
         true
     }
 }
 
-impl Eq for Lacks {}
+impl Eq for AbsentFields {}
 
 /// As B2 shows it. It is the one form in which a bucket is read and written.
 #[derive(Serialize, Deserialize)]
@@ -115,7 +115,7 @@ struct Wire<'a> {
 impl<'de> Deserialize<'de> for Bucket {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let wire = Wire::deserialize(deserializer)?;
-        let lacks = Lacks {
+        let absent = AbsentFields {
             info: wire.bucket_info.is_none(),
             cors: wire.cors_rules.is_none(),
             lifecycle: wire.lifecycle_rules.is_none(),
@@ -131,49 +131,49 @@ impl<'de> Deserialize<'de> for Bucket {
             bucket_type: wire
                 .bucket_type
                 .map_or_else(|| BucketType::from(""), Cow::into_owned),
-            bucket_info: said(wire.bucket_info),
-            cors_rules: said(wire.cors_rules),
-            lifecycle_rules: said(wire.lifecycle_rules),
+            bucket_info: or_default(wire.bucket_info),
+            cors_rules: or_default(wire.cors_rules),
+            lifecycle_rules: or_default(wire.lifecycle_rules),
             options: wire.options.map(Cow::into_owned).unwrap_or_default(),
             revision: wire.revision,
-            default_server_side_encryption: shown(wire.default_server_side_encryption),
-            file_lock_configuration: shown(wire.file_lock_configuration),
-            replication_configuration: shown(wire.replication_configuration),
-            lacks,
+            default_server_side_encryption: or_unauthorized(wire.default_server_side_encryption),
+            file_lock_configuration: or_unauthorized(wire.file_lock_configuration),
+            replication_configuration: or_unauthorized(wire.replication_configuration),
+            absent,
         })
     }
 }
 
 impl Serialize for Bucket {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let lacks = self.lacks;
-        let is_unsaid = self.bucket_type.as_str().is_empty();
+        let absent = self.absent;
+        let is_absent = self.bucket_type.as_str().is_empty();
         let wire = Wire {
             account_id: Cow::Borrowed(&self.account_id),
             bucket_id: Cow::Borrowed(&self.bucket_id),
             bucket_name: Cow::Borrowed(self.bucket_name.as_str()),
-            bucket_type: (!is_unsaid).then_some(Cow::Borrowed(&self.bucket_type)),
-            bucket_info: unless(lacks.info, &self.bucket_info, &BucketInfo::default()),
-            cors_rules: unless(lacks.cors, &self.cors_rules, &CorsRules::default()),
-            lifecycle_rules: unless(
-                lacks.lifecycle,
+            bucket_type: (!is_absent).then_some(Cow::Borrowed(&self.bucket_type)),
+            bucket_info: if_present(absent.info, &self.bucket_info, &BucketInfo::default()),
+            cors_rules: if_present(absent.cors, &self.cors_rules, &CorsRules::default()),
+            lifecycle_rules: if_present(
+                absent.lifecycle,
                 &self.lifecycle_rules,
                 &LifecycleRules::default(),
             ),
-            options: unless(lacks.options, self.options.as_slice(), &[]),
+            options: if_present(absent.options, self.options.as_slice(), &[]),
             revision: self.revision,
-            default_server_side_encryption: unless(
-                lacks.encryption,
+            default_server_side_encryption: if_present(
+                absent.encryption,
                 &self.default_server_side_encryption,
                 &Restricted::Unauthorized,
             ),
-            file_lock_configuration: unless(
-                lacks.lock,
+            file_lock_configuration: if_present(
+                absent.lock,
                 &self.file_lock_configuration,
                 &Restricted::Unauthorized,
             ),
-            replication_configuration: unless(
-                lacks.replication,
+            replication_configuration: if_present(
+                absent.replication,
                 &self.replication_configuration,
                 &Restricted::Unauthorized,
             ),
@@ -182,22 +182,22 @@ impl Serialize for Bucket {
     }
 }
 
-fn said<T: Clone + Default>(value: Option<Cow<'_, T>>) -> T {
+fn or_default<T: Clone + Default>(value: Option<Cow<'_, T>>) -> T {
     value.map(Cow::into_owned).unwrap_or_default()
 }
 
 /// A setting that B2 doesn't mention is one that it doesn't show.
-fn shown<T: Clone>(value: Option<Cow<'_, Restricted<T>>>) -> Restricted<T> {
+fn or_unauthorized<T: Clone>(value: Option<Cow<'_, Restricted<T>>>) -> Restricted<T> {
     value.map_or(Restricted::Unauthorized, Cow::into_owned)
 }
 
 /// The value, unless B2 left it out and it still is what was taken for it.
-fn unless<'a, T: ToOwned + PartialEq + ?Sized>(
+fn if_present<'a, T: ToOwned + PartialEq + ?Sized>(
     was_absent: bool,
     value: &'a T,
-    taken: &T,
+    default: &T,
 ) -> Option<Cow<'a, T>> {
-    (!was_absent || value != taken).then_some(Cow::Borrowed(value))
+    (!was_absent || value != default).then_some(Cow::Borrowed(value))
 }
 
 impl Bucket {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::open_enum::open_enum;
-use super::rules::{Shown, at_most, open_rules, rule_name, rules, twice};
+use super::rules::{Quoted, at_most, open_rules, rule_name, rules, twice};
 use crate::error::Error;
 
 open_enum! {
@@ -142,7 +142,7 @@ impl CorsRule {
                     .find(|header| header.is_empty() || header.contains('*'))?;
                 Some(format!(
                     "it exposes {}, which is not a complete header name",
-                    Shown(bad)
+                    Quoted(bad)
                 ))
             })
     }
@@ -160,7 +160,7 @@ fn origins(origins: &[String]) -> Option<String> {
         if all_of_tls && (origin == "https" || origin.starts_with("https:")) {
             return Some(format!(
                 "{} stands after \"https\", which has it already",
-                Shown(origin)
+                Quoted(origin)
             ));
         }
         all_of_tls |= origin == "https";
@@ -175,7 +175,7 @@ fn origins(origins: &[String]) -> Option<String> {
                 "{} is no origin: those are as \"https://example.com\", with at most one '*' in \
                  the domain, or \
                  \"https\", or \"*\"",
-                Shown(origin)
+                Quoted(origin)
             ));
         }
     }
@@ -194,7 +194,7 @@ fn headers(headers: &[String]) -> Option<String> {
     })?;
     Some(format!(
         "the header {} is neither a name nor the beginning of one and '*'",
-        Shown(bad)
+        Quoted(bad)
     ))
 }
 
@@ -208,14 +208,14 @@ fn check(rules: &[CorsRule]) -> Result<(), Error> {
     at_most(100, rules.len(), "CORS rules")?;
     for rule in rules {
         if let Some(broken) = rule.broken() {
-            let name = Shown(&rule.cors_rule_name);
+            let name = Quoted(&rule.cors_rule_name);
             return Err(Error::invalid(format!("the CORS rule {name}: {broken}")));
         }
     }
     match twice(rules.iter().map(|rule| rule.cors_rule_name.as_str())) {
         Some(name) => Err(Error::invalid(format!(
             "two CORS rules have the name {}",
-            Shown(name)
+            Quoted(name)
         ))),
         None => Ok(()),
     }

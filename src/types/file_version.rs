@@ -75,26 +75,26 @@ pub struct FileVersion {
     /// lost, and the client could not find out whether it had taken effect. Only set by calls that
     /// create a version, never in listings.
     pub possible_duplicate: bool,
-    wording: Wording,
+    wire_form: WireForm,
 }
 
 /// How B2 put what the fields mean, so that it can be written again in the same way. It says
 /// nothing of the version.
 #[derive(Debug, Clone, Copy, Default)]
-struct Wording {
-    lacks_retention: bool,
-    lacks_legal_hold: bool,
-    lacks_encryption: bool,
+struct WireForm {
+    absent_retention: bool,
+    absent_legal_hold: bool,
+    absent_encryption: bool,
     status_in_capitals: bool,
 }
 
-impl PartialEq for Wording {
+impl PartialEq for WireForm {
     fn eq(&self, _: &Self) -> bool {
         true
     }
 }
 
-impl Eq for Wording {}
+impl Eq for WireForm {}
 
 impl FileVersion {
     /// The SHA-1 of the whole file: B2's own, or for a large file the one in its file info.
@@ -119,8 +119,8 @@ impl FileVersion {
 }
 
 pub(crate) fn expected_sha1(content: &ContentSha1, info: &FileInfo) -> Option<Sha1> {
-    let noted = || info.get(LARGE_FILE_SHA1)?.parse().ok();
-    content.sha1().copied().or_else(noted)
+    let in_info = || info.get(LARGE_FILE_SHA1)?.parse().ok();
+    content.sha1().copied().or_else(in_info)
 }
 
 /// A folder: the common beginning of some names, up to a delimiter. B2 has no folders of its own.
@@ -247,8 +247,8 @@ impl ContentSha1 {
 
 impl<'de> Deserialize<'de> for ContentSha1 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl<'de> Visitor<'de> for Text {
+        struct ContentSha1Visitor;
+        impl<'de> Visitor<'de> for ContentSha1Visitor {
             type Value = ContentSha1;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a SHA-1 or none")
@@ -266,7 +266,7 @@ impl<'de> Deserialize<'de> for ContentSha1 {
                 text.deserialize_str(self)
             }
         }
-        deserializer.deserialize_option(Text)
+        deserializer.deserialize_option(ContentSha1Visitor)
     }
 }
 
@@ -299,11 +299,11 @@ impl Serialize for FileVersion {
         json.serialize_entry("fileId", &self.file_id)?;
         json.serialize_entry("fileInfo", &self.file_info)?;
         json.serialize_entry("fileName", &self.file_name)?;
-        let wording = self.wording;
-        if !(wording.lacks_retention && self.file_retention == none_set()) {
+        let wire_form = self.wire_form;
+        if !(wire_form.absent_retention && self.file_retention == none_set()) {
             json.serialize_entry("fileRetention", &self.file_retention)?;
         }
-        if !(wording.lacks_legal_hold && self.legal_hold == none_set()) {
+        if !(wire_form.absent_legal_hold && self.legal_hold == none_set()) {
             json.serialize_entry("legalHold", &self.legal_hold)?;
         }
         match &self.replication_status {
@@ -311,14 +311,14 @@ impl Serialize for FileVersion {
             Some(status @ ReplicationStatus::Other(_)) => {
                 json.serialize_entry("replicationStatus", status)?;
             }
-            Some(status) if wording.status_in_capitals => {
+            Some(status) if wire_form.status_in_capitals => {
                 let word = status.as_str().to_ascii_uppercase();
                 json.serialize_entry("replicationStatus", &word)?;
             }
             Some(status) => json.serialize_entry("replicationStatus", status)?,
             None => {}
         }
-        if !(wording.lacks_encryption && self.server_side_encryption == Encryption::none()) {
+        if !(wire_form.absent_encryption && self.server_side_encryption == Encryption::none()) {
             json.serialize_entry("serverSideEncryption", &self.server_side_encryption)?;
         }
         json.serialize_entry("uploadTimestamp", &self.upload_timestamp)?;
@@ -329,7 +329,7 @@ impl Serialize for FileVersion {
 /// How a row of either kind is read. A folder has no id.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Row {
+struct WireRow {
     account_id: Option<AccountId>,
     action: Action,
     bucket_id: BucketId,
@@ -349,17 +349,17 @@ struct Row {
     // B2 leaves these out where there can be none, as on hide markers.
     file_retention: Option<Restricted<FileRetention>>,
     legal_hold: Option<Restricted<Option<LegalHold>>>,
-    replication_status: Option<Status>,
+    replication_status: Option<WireReplicationStatus>,
     server_side_encryption: Option<Encryption>,
     // A folder has none.
-    #[serde(default = "the_beginning", deserialize_with = "moment_or_beginning")]
+    #[serde(default = "unix_epoch", deserialize_with = "timestamp_or_epoch")]
     upload_timestamp: Timestamp,
 }
 
 /// A status, and whether it came in capitals, as B2's pages print it.
-struct Status(ReplicationStatus, bool);
+struct WireReplicationStatus(ReplicationStatus, bool);
 
-impl<'de> Deserialize<'de> for Status {
+impl<'de> Deserialize<'de> for WireReplicationStatus {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let word = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
         let is_capital = word.starts_with(|first: char| first.is_ascii_uppercase());
@@ -367,14 +367,17 @@ impl<'de> Deserialize<'de> for Status {
     }
 }
 
-impl Row {
+impl WireRow {
     #[inline]
     fn version(self) -> FileVersion {
-        let wording = Wording {
-            lacks_retention: self.file_retention.is_none(),
-            lacks_legal_hold: self.legal_hold.is_none(),
-            lacks_encryption: self.server_side_encryption.is_none(),
-            status_in_capitals: matches!(self.replication_status, Some(Status(_, true))),
+        let wire_form = WireForm {
+            absent_retention: self.file_retention.is_none(),
+            absent_legal_hold: self.legal_hold.is_none(),
+            absent_encryption: self.server_side_encryption.is_none(),
+            status_in_capitals: matches!(
+                self.replication_status,
+                Some(WireReplicationStatus(_, true))
+            ),
         };
         FileVersion {
             account_id: self.account_id,
@@ -389,11 +392,13 @@ impl Row {
             file_name: self.file_name,
             file_retention: self.file_retention.unwrap_or_else(none_set),
             legal_hold: self.legal_hold.unwrap_or_else(none_set),
-            replication_status: self.replication_status.map(|Status(status, _)| status),
+            replication_status: self
+                .replication_status
+                .map(|WireReplicationStatus(status, _)| status),
             server_side_encryption: self.server_side_encryption.unwrap_or_default(),
             upload_timestamp: self.upload_timestamp,
             possible_duplicate: false,
-            wording,
+            wire_form,
         }
     }
 }
@@ -416,17 +421,17 @@ fn none_set<T: Default>() -> Restricted<T> {
     Restricted::Value(T::default())
 }
 
-const fn the_beginning() -> Timestamp {
+const fn unix_epoch() -> Timestamp {
     Timestamp::from_millis(0)
 }
 
-fn moment_or_beginning<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
-    Option::deserialize(deserializer).map(|moment| moment.unwrap_or_else(the_beginning))
+fn timestamp_or_epoch<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    Option::deserialize(deserializer).map(|timestamp| timestamp.unwrap_or_else(unix_epoch))
 }
 
 impl<'de> Deserialize<'de> for FileVersion {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let row = Row::deserialize(deserializer)?;
+        let row = WireRow::deserialize(deserializer)?;
         if row.file_id.as_str().is_empty() {
             return Err(serde::de::Error::missing_field("fileId"));
         }
@@ -439,35 +444,35 @@ impl<'de> Deserialize<'de> for FileVersion {
 pub(crate) fn rows<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<ListedFile>, D::Error> {
-    struct Rows;
-    struct Next<'a>(&'a mut Vec<ListedFile>);
+    struct RowsVisitor;
+    struct PushRow<'a>(&'a mut Vec<ListedFile>);
 
-    impl<'de> Visitor<'de> for Rows {
+    impl<'de> Visitor<'de> for RowsVisitor {
         type Value = Vec<ListedFile>;
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("rows")
         }
         fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<ListedFile>, A::Error> {
             let mut rows = Vec::new();
-            while seq.next_element_seed(Next(&mut rows))?.is_some() {}
+            while seq.next_element_seed(PushRow(&mut rows))?.is_some() {}
             Ok(rows)
         }
     }
 
-    impl<'de> DeserializeSeed<'de> for Next<'_> {
+    impl<'de> DeserializeSeed<'de> for PushRow<'_> {
         type Value = ();
         fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
             deserializer.deserialize_map(self)
         }
     }
 
-    impl<'de> Visitor<'de> for Next<'_> {
+    impl<'de> Visitor<'de> for PushRow<'_> {
         type Value = ();
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("a row")
         }
         fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
-            let row = Row::deserialize(MapAccessDeserializer::new(map))?;
+            let row = WireRow::deserialize(MapAccessDeserializer::new(map))?;
             self.0.push(if row.file_id.as_str().is_empty() {
                 ListedFile::Folder(Folder {
                     account_id: row.account_id,
@@ -481,7 +486,7 @@ pub(crate) fn rows<'de, D: Deserializer<'de>>(
         }
     }
 
-    deserializer.deserialize_seq(Rows)
+    deserializer.deserialize_seq(RowsVisitor)
 }
 
 #[cfg(test)]

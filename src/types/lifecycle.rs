@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::rules::{Shown, at_most, open_rules, overlap, rules};
+use super::rules::{Quoted, at_most, open_rules, overlap, rules};
 use crate::error::Error;
 
 /// What B2 does with files whose names have a prefix as they grow old. Days count from 1; `None` is
@@ -83,7 +83,7 @@ fn check(rules: &[LifecycleRule]) -> Result<(), Error> {
             (_, Some(_)) => "has 0 days, and days count from 1",
             _ => continue,
         };
-        let prefix = Shown(&rule.file_name_prefix);
+        let prefix = Quoted(&rule.file_name_prefix);
         return Err(Error::invalid(format!(
             "the lifecycle rule for {prefix} {broken}"
         )));
@@ -91,8 +91,8 @@ fn check(rules: &[LifecycleRule]) -> Result<(), Error> {
     match overlap(rules.iter().map(|rule| rule.file_name_prefix.as_str())) {
         Some((shorter, longer)) => Err(Error::invalid(format!(
             "the lifecycle rules for {} and {} overlap: one prefix begins with the other",
-            Shown(shorter),
-            Shown(longer)
+            Quoted(shorter),
+            Quoted(longer)
         ))),
         None => Ok(()),
     }

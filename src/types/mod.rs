@@ -67,6 +67,6 @@ pub use restricted::Restricted;
 pub use retention::{
     DefaultRetention, FileRetention, LegalHold, RetentionMode, RetentionPeriod, RetentionUnit,
 };
-pub(crate) use rules::{Shown, is_reserved};
+pub(crate) use rules::{Quoted, is_reserved};
 pub use secret::Secret;
 pub use timestamp::Timestamp;

@@ -77,25 +77,25 @@ pub struct Part {
     pub server_side_encryption: Encryption,
     /// When it was uploaded; [`ListParts`](crate::api::ListParts) gives whole seconds only.
     pub upload_timestamp: Timestamp,
-    lacks: Lacks,
+    absent: AbsentFields,
 }
 
 /// What B2 left out, so that it is left out when the part is written again. It says nothing of the
 /// part.
 #[derive(Debug, Clone, Copy)]
-struct Lacks {
+struct AbsentFields {
     md5: bool,
     checksum: bool,
     encryption: bool,
 }
 
-impl PartialEq for Lacks {
+impl PartialEq for AbsentFields {
     fn eq(&self, _: &Self) -> bool {
         true
     }
 }
 
-impl Eq for Lacks {}
+impl Eq for AbsentFields {}
 
 impl Serialize for Part {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -104,13 +104,13 @@ impl Serialize for Part {
         json.serialize_entry("partNumber", &self.part_number)?;
         json.serialize_entry("contentLength", &self.content_length)?;
         json.serialize_entry("contentSha1", &self.content_sha1)?;
-        if !(self.lacks.md5 && self.content_md5.is_none()) {
+        if !(self.absent.md5 && self.content_md5.is_none()) {
             json.serialize_entry("contentMd5", &self.content_md5)?;
         }
-        if !(self.lacks.checksum && self.b2_checksum.is_none()) {
+        if !(self.absent.checksum && self.b2_checksum.is_none()) {
             json.serialize_entry("b2Checksum", &self.b2_checksum)?;
         }
-        if !(self.lacks.encryption && self.server_side_encryption == Encryption::none()) {
+        if !(self.absent.encryption && self.server_side_encryption == Encryption::none()) {
             json.serialize_entry("serverSideEncryption", &self.server_side_encryption)?;
         }
         json.serialize_entry("uploadTimestamp", &self.upload_timestamp)?;
@@ -128,15 +128,15 @@ impl<'de> Deserialize<'de> for Part {
             content_length: u64,
             #[serde(default)]
             content_sha1: ContentSha1,
-            #[serde(default, deserialize_with = "said_md5")]
+            #[serde(default, deserialize_with = "present_md5")]
             content_md5: Option<Option<Md5>>,
-            #[serde(default, deserialize_with = "said_text_or_json")]
+            #[serde(default, deserialize_with = "present_text_or_json")]
             b2_checksum: Option<Option<Box<str>>>,
             server_side_encryption: Option<Encryption>,
             upload_timestamp: Timestamp,
         }
         let wire = Wire::deserialize(deserializer)?;
-        let lacks = Lacks {
+        let absent = AbsentFields {
             md5: wire.content_md5.is_none(),
             checksum: wire.b2_checksum.is_none(),
             encryption: wire.server_side_encryption.is_none(),
@@ -150,16 +150,18 @@ impl<'de> Deserialize<'de> for Part {
             b2_checksum: wire.b2_checksum.flatten(),
             server_side_encryption: wire.server_side_encryption.unwrap_or_default(),
             upload_timestamp: wire.upload_timestamp,
-            lacks,
+            absent,
         })
     }
 }
 
-fn said_md5<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Md5>>, D::Error> {
+fn present_md5<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<Md5>>, D::Error> {
     md5_or_none(deserializer).map(Some)
 }
 
-fn said_text_or_json<'de, D: Deserializer<'de>>(
+fn present_text_or_json<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<Box<str>>>, D::Error> {
     text_or_json(deserializer).map(Some)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{ApplicationKeyId, BucketId};
-use super::rules::{Shown, at_most, open_rules, rules};
+use super::rules::{Quoted, at_most, open_rules, rules};
 use crate::error::Error;
 
 /// A bucket's replication settings, as source, destination or both.
@@ -160,7 +160,7 @@ fn check(rules: &[ReplicationRule]) -> Result<(), Error> {
         };
         return Err(Error::invalid(format!(
             "the replication rule {}: {broken}",
-            Shown(name)
+            Quoted(name)
         )));
     }
     if let [one, other] = rules
