@@ -48,7 +48,9 @@ pub(crate) enum Command {
     Ls(Ls),
     Du(Du),
     Rm(Rm),
-    Stat(Stat),
+    /// Print what B2 says of a file, as JSON
+    Stat(File),
+    /// Write a file to standard output
     Cat(File),
     Link(Link),
     Hash(Hash),
@@ -349,17 +351,11 @@ pub(crate) struct Rm {
     pub(crate) dry_run: bool,
 }
 
-/// Print what B2 says of a file, as JSON
-#[derive(Debug, Args)]
-pub(crate) struct Stat {
-    /// b2://BUCKET/NAME
-    pub(crate) at: Remote,
-}
-
-/// Write a file to standard output
+/// One file at B2
 #[derive(Debug, Args)]
 pub(crate) struct File {
     /// b2://BUCKET/NAME
+    #[arg(value_parser = Remote::file)]
     pub(crate) at: Remote,
 }
 
@@ -367,6 +363,7 @@ pub(crate) struct File {
 #[derive(Debug, Args)]
 pub(crate) struct Link {
     /// b2://BUCKET/NAME
+    #[arg(value_parser = Remote::file)]
     pub(crate) at: Remote,
 
     /// For how many seconds, at most a week
@@ -378,7 +375,7 @@ pub(crate) struct Link {
 #[derive(Debug, Args)]
 pub(crate) struct Hash {
     /// Paths, and b2://BUCKET/NAME
-    #[arg(required = true, value_parser = OsStringValueParser::new().try_map(Place::parse))]
+    #[arg(required = true, value_parser = OsStringValueParser::new().try_map(Place::file))]
     pub(crate) at: Vec<Place>,
 }
 

@@ -1,18 +1,19 @@
 //! `ls`, `du`, `rm`, `stat`, `cat`, `link`, `hash`, `unfinished`: what is asked of files at B2, and done to them.
 
-use std::io::{self, Write as _};
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use b2kit::types::{Action, FileVersion, ListedFile, Sha1Hasher, Timestamp};
-use b2kit::{BucketHandle, Client, DeleteMode, DeleteScope, Error};
+use b2kit::types::{Action, FileVersion, ListedFile, Sha1, Sha1Hasher, Timestamp};
+use b2kit::{Client, DeleteMode, DeleteScope, Error};
 use futures::future::ready;
 use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
 
-use crate::args::{Du, File, Hash, Link, Ls, Rm, Stat, Unfinished, refuse};
+use crate::args::{Du, File, Hash, Link, Ls, Rm, Unfinished, refuse};
 use crate::output::{Output, json};
-use crate::place::{Place, Remote, is_prefix};
+use crate::place::{Place, Remote};
 use crate::{Failure, status};
 
 /// Calls that are under way at once.
@@ -21,16 +22,9 @@ const CALLS: usize = 16;
 /// Rows of a listing.
 type Rows = BoxStream<'static, Result<ListedFile, Error>>;
 
-async fn bucket(client: &Client, at: &Remote) -> Result<BucketHandle, Failure> {
-    Ok(client.bucket(&at.bucket).await?)
-}
-
 /// One file's current version.
-async fn one(client: &Client, at: &Remote, command: &str) -> Result<FileVersion, Failure> {
-    if is_prefix(&at.name) {
-        refuse(command, "it needs the name of a file: b2://BUCKET/NAME");
-    }
-    let found = bucket(client, at).await?.stat(at.name.as_str()).await?;
+async fn one(client: &Client, at: &Remote) -> Result<FileVersion, Failure> {
+    let found = at.bucket(client).await?.stat(at.name.as_str()).await?;
     found.ok_or_else(|| format!("{} has no file {:?}, or it is hidden", at.bucket, at.name).into())
 }
 
@@ -45,14 +39,15 @@ pub(crate) async fn ls(args: &Ls, client: &Client) -> Result<ExitCode, Failure> 
         }
         return Ok(out.done()?);
     };
-    let bucket = bucket(client, at).await?;
+    let bucket = at.bucket(client).await?;
     let mut rows: Rows = match (args.versions, args.recursive) {
         (true, _) => bucket
             .versions(&at.name)
             .map_ok(ListedFile::Version)
             .boxed(),
         (false, true) => bucket.list(&at.name).map_ok(ListedFile::Version).boxed(),
-        (false, false) => bucket.list_folder(&folder(&at.name)).boxed(),
+        (false, false) if at.is_prefix() => bucket.list_folder(&at.name).boxed(),
+        (false, false) => bucket.list_folder(&format!("{}/", at.name)).boxed(),
     };
     while let Some(row) = rows.try_next().await? {
         match &row {
@@ -70,14 +65,6 @@ pub(crate) async fn ls(args: &Ls, client: &Client) -> Result<ExitCode, Failure> 
         }
     }
     Ok(out.done()?)
-}
-
-/// A folder with or without its `/`.
-fn folder(name: &str) -> String {
-    match is_prefix(name) {
-        true => name.to_owned(),
-        false => format!("{name}/"),
-    }
 }
 
 fn long(out: &mut Output, version: &FileVersion) -> io::Result<()> {
@@ -99,7 +86,7 @@ fn escaped(name: &str) -> String {
 }
 
 pub(crate) async fn du(args: &Du, client: &Client) -> Result<ExitCode, Failure> {
-    let bucket = bucket(client, &args.at).await?;
+    let bucket = args.at.bucket(client).await?;
     let versions = match args.versions {
         true => bucket.versions(&args.at.name).boxed(),
         false => bucket.list(&args.at.name).boxed(),
@@ -120,13 +107,13 @@ pub(crate) async fn du(args: &Du, client: &Client) -> Result<ExitCode, Failure> 
 }
 
 pub(crate) async fn rm(args: &Rm, client: &Client) -> Result<ExitCode, Failure> {
-    match (is_prefix(&args.at.name), args.recursive) {
+    match (args.at.is_prefix(), args.recursive) {
         (true, false) => refuse("rm", "all files with a prefix: add --recursive"),
         // Or `a` would stand for `a.bak` as well.
         (false, true) => refuse("rm", "--recursive needs a prefix that ends in /"),
         _ => {}
     }
-    let bucket = &bucket(client, &args.at).await?;
+    let bucket = &args.at.bucket(client).await?;
     let name = &*args.at.name;
     if args.recursive && args.versions {
         let mode = match args.dry_run {
@@ -219,66 +206,43 @@ async fn over(
     Ok((found > 0).then(|| status(failed == 0)))
 }
 
-pub(crate) async fn stat(args: &Stat, client: &Client) -> Result<ExitCode, Failure> {
+pub(crate) async fn stat(args: &File, client: &Client) -> Result<ExitCode, Failure> {
     let mut out = Output::new();
-    json(&mut out, &one(client, &args.at, "stat").await?)?;
+    json(&mut out, &one(client, &args.at).await?)?;
     Ok(out.done()?)
 }
 
 pub(crate) async fn cat(args: &File, client: &Client) -> Result<ExitCode, Failure> {
-    if is_prefix(&args.at.name) {
-        refuse("cat", "it needs the name of a file: b2://BUCKET/NAME");
-    }
-    let bucket = bucket(client, &args.at).await?;
+    let download = args.at.bucket(client).await?.download(&*args.at.name);
     let out = blocking::Unblock::new(io::stdout());
-    bucket
-        .download(args.at.name.as_str())
-        .to_writer(out)
-        .await?;
+    download.to_writer(out).await?;
     Ok(ExitCode::SUCCESS)
 }
 
 pub(crate) async fn link(args: &Link, client: &Client) -> Result<ExitCode, Failure> {
-    if is_prefix(&args.at.name) {
-        refuse("link", "it needs the name of a file: b2://BUCKET/NAME");
-    }
-    let bucket = bucket(client, &args.at).await?;
+    let bucket = args.at.bucket(client).await?;
     let duration = Duration::from_secs(args.seconds);
-    let link = bucket
-        .presigned_url(args.at.name.as_str(), duration)
-        .await?;
+    let link = bucket.presigned_url(&*args.at.name, duration).await?;
     let mut out = Output::new();
     writeln!(out, "{}", link.url_with_token().expose())?;
     Ok(out.done()?)
 }
 
+/// Files at B2 need a client.
 pub(crate) async fn hash(args: &Hash, client: Option<&Client>) -> Result<ExitCode, Failure> {
     let (mut out, mut failed) = (Output::new(), false);
     for place in &args.at {
         let (sha1, name) = match (place, client) {
-            (Place::There { bucket, name }, Some(client)) => {
-                let at = Remote {
-                    bucket: bucket.clone(),
-                    name: name.clone(),
-                };
-                let version = one(client, &at, "hash").await?;
-                let sha1 = version.expected_sha1().map(|sha1| sha1.to_string());
-                (
-                    sha1.ok_or_else(|| "B2 has no SHA-1 of it".to_owned()),
-                    format!("b2://{bucket}/{name}"),
-                )
+            (Place::There(at), Some(client)) => {
+                let sha1 = one(client, at).await?.expected_sha1();
+                let sha1 = sha1.ok_or_else(|| "B2 has no SHA-1 of it".to_owned());
+                (sha1, format!("b2://{}/{}", at.bucket, at.name))
             }
             (Place::Here(path), _) => {
-                let file = std::fs::File::open(path).map(|mut file| {
-                    let mut hasher = Hasher(Sha1Hasher::default());
-                    io::copy(&mut file, &mut hasher).map(|_| hasher.0.finish().to_string())
-                });
-                let sha1 = file
-                    .and_then(|sha1| sha1)
-                    .map_err(|error| error.to_string());
+                let sha1 = sha1(path).map_err(|error| error.to_string());
                 (sha1, path.display().to_string())
             }
-            _ => refuse("hash", "it needs paths, and b2://BUCKET/NAME"),
+            _ => continue,
         };
         match sha1 {
             Ok(sha1) => writeln!(out, "{sha1}  {}", escaped(&name))?,
@@ -292,21 +256,22 @@ pub(crate) async fn hash(args: &Hash, client: Option<&Client>) -> Result<ExitCod
     Ok(status(!failed))
 }
 
-struct Hasher(Sha1Hasher);
-
-impl io::Write for Hasher {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+fn sha1(path: &Path) -> io::Result<Sha1> {
+    let mut hasher = Sha1Hasher::default();
+    let mut file = BufReader::with_capacity(1 << 20, std::fs::File::open(path)?);
+    loop {
+        let chunk = file.fill_buf()?;
+        if chunk.is_empty() {
+            return Ok(hasher.finish());
+        }
+        hasher.update(chunk);
+        let read = chunk.len();
+        file.consume(read);
     }
 }
 
 pub(crate) async fn unfinished(args: &Unfinished, client: &Client) -> Result<ExitCode, Failure> {
-    let bucket = bucket(client, &args.at).await?;
+    let bucket = args.at.bucket(client).await?;
     let Some(hours) = args.cancel_older_than else {
         let (mut files, mut out) = (bucket.unfinished(&args.at.name), Output::new());
         while let Some(file) = files.try_next().await? {
@@ -314,7 +279,7 @@ pub(crate) async fn unfinished(args: &Unfinished, client: &Client) -> Result<Exi
         }
         return Ok(out.done()?);
     };
-    if !is_prefix(&args.at.name) {
+    if !args.at.is_prefix() {
         // Or uploads of `a.bak` would be cancelled for `a`.
         refuse(
             "unfinished",

@@ -69,7 +69,7 @@ async fn run(program: &Program, shown: &Shown) -> Result<ExitCode, Failure> {
             clap_mangen::Man::new(Program::command()).render(&mut io::stdout())?;
             return Ok(ExitCode::SUCCESS);
         }
-        Command::Hash(args) => args.at.iter().all(|at| !matches!(at, Place::There { .. })),
+        Command::Hash(args) => args.at.iter().all(|at| !matches!(at, Place::There(_))),
         _ => false,
     };
     if let (true, Command::Hash(args)) = (needs_no_key, &program.command) {

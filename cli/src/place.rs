@@ -4,63 +4,80 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Place {
-    There {
-        bucket: String,
-        /// A name, or a prefix of names if it is empty or ends in `/`.
-        name: String,
-    },
-    Here(PathBuf),
-    Standard,
-}
-
-impl Place {
-    pub(crate) fn parse(text: OsString) -> Result<Self, String> {
-        let Some(word) = text.to_str() else {
-            // A path may be any bytes.
-            return Ok(Self::Here(text.into()));
-        };
-        if word.is_empty() {
-            return Err("it is empty".to_owned());
-        }
-        if word == "-" {
-            return Ok(Self::Standard);
-        }
-        let Some(there) = word.strip_prefix("b2://") else {
-            return Ok(Self::Here(text.into()));
-        };
-        let (bucket, name) = there.split_once('/').unwrap_or((there, ""));
-        if bucket.is_empty() {
-            return Err("there is no bucket in it; it is b2://BUCKET/NAME".to_owned());
-        }
-        Ok(Self::There {
-            bucket: bucket.to_owned(),
-            name: name.to_owned(),
-        })
-    }
-}
-
-/// Whether this stands for all files whose names begin with it.
-pub(crate) fn is_prefix(name: &str) -> bool {
-    name.is_empty() || name.ends_with('/')
-}
+use b2kit::{BucketHandle, Client, Error};
 
 /// What is at B2.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Remote {
     pub(crate) bucket: String,
-    /// A name, or a prefix of names.
+    /// A name, or a prefix of names if it is empty or ends in `/`.
     pub(crate) name: String,
+}
+
+impl Remote {
+    /// One file.
+    pub(crate) fn file(text: &str) -> Result<Self, String> {
+        let at: Self = text.parse()?;
+        match at.is_prefix() {
+            true => Err("it has to be the name of a file: b2://BUCKET/NAME".to_owned()),
+            false => Ok(at),
+        }
+    }
+
+    /// Whether this stands for all files whose names begin with it.
+    pub(crate) fn is_prefix(&self) -> bool {
+        self.name.is_empty() || self.name.ends_with('/')
+    }
+
+    pub(crate) async fn bucket(&self, client: &Client) -> Result<BucketHandle, Error> {
+        client.bucket(&self.bucket).await
+    }
 }
 
 impl FromStr for Remote {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match Place::parse(text.into())? {
-            Place::There { bucket, name } => Ok(Self { bucket, name }),
-            _ => Err("it is not b2://BUCKET/NAME".to_owned()),
+        let there = text
+            .strip_prefix("b2://")
+            .ok_or("it is not b2://BUCKET/NAME")?;
+        let (bucket, name) = there.split_once('/').unwrap_or((there, ""));
+        if bucket.is_empty() {
+            return Err("there is no bucket in it; it is b2://BUCKET/NAME".to_owned());
+        }
+        Ok(Self {
+            bucket: bucket.to_owned(),
+            name: name.to_owned(),
+        })
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    There(Remote),
+    Here(PathBuf),
+    Standard,
+}
+
+impl Place {
+    pub(crate) fn parse(text: OsString) -> Result<Self, String> {
+        match text.to_str() {
+            Some("") => Err("it is empty".to_owned()),
+            Some("-") => Ok(Self::Standard),
+            Some(word) if word.starts_with("b2://") => Ok(Self::There(word.parse()?)),
+            // A path may be any bytes.
+            _ => Ok(Self::Here(text.into())),
+        }
+    }
+
+    /// A file, here or at B2.
+    pub(crate) fn file(text: OsString) -> Result<Self, String> {
+        match Self::parse(text)? {
+            Self::Standard => Err("it has to be a path, or b2://BUCKET/NAME".to_owned()),
+            Self::There(at) if at.is_prefix() => {
+                Err("it has to be the name of a file: b2://BUCKET/NAME".to_owned())
+            }
+            place => Ok(place),
         }
     }
 }
@@ -71,9 +88,11 @@ mod tests {
 
     #[test]
     fn a_place_is_read_as_it_is_written() {
-        let there = |bucket: &str, name: &str| Place::There {
-            bucket: bucket.to_owned(),
-            name: name.to_owned(),
+        let there = |bucket: &str, name: &str| {
+            Place::There(Remote {
+                bucket: bucket.to_owned(),
+                name: name.to_owned(),
+            })
         };
         for (text, place) in [
             ("-", Place::Standard),
@@ -90,5 +109,8 @@ mod tests {
         assert!(Place::parse("b2:///name".into()).is_err());
         assert!(Place::parse("".into()).is_err());
         assert!("./a".parse::<Remote>().is_err());
+        for text in ["b2://photos", "b2://photos/2026/", "-"] {
+            assert!(Remote::file(text).is_err() && Place::file(text.into()).is_err());
+        }
     }
 }

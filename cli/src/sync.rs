@@ -30,21 +30,15 @@ pub(crate) async fn run(
 
 async fn synchronizer(args: &SyncArgs, client: &Client) -> Result<Synchronizer, Failure> {
     Ok(match (&args.from, &args.to) {
-        (Place::Here(root), Place::There { bucket, name }) => {
-            Synchronizer::up(root, &client.bucket(bucket).await?, name)
+        (Place::Here(root), Place::There(to)) => {
+            Synchronizer::up(root, &to.bucket(client).await?, &to.name)
         }
-        (Place::There { bucket, name }, Place::Here(root)) => {
-            Synchronizer::down(&client.bucket(bucket).await?, name, root)
+        (Place::There(from), Place::Here(root)) => {
+            Synchronizer::down(&from.bucket(client).await?, &from.name, root)
         }
-        (
-            Place::There { bucket, name },
-            Place::There {
-                bucket: other,
-                name: there,
-            },
-        ) => {
-            let (source, destination) = (client.bucket(bucket).await?, client.bucket(other).await?);
-            Synchronizer::copy(&source, name, &destination, there)
+        (Place::There(from), Place::There(to)) => {
+            let (source, destination) = (from.bucket(client).await?, to.bucket(client).await?);
+            Synchronizer::copy(&source, &from.name, &destination, &to.name)
         }
         _ => refuse(
             "sync",

@@ -153,7 +153,7 @@ fn what_is_wrong_is_told_in_a_line_and_leaves_nothing() {
         ),
         (
             &["/", "b2://holiday-photos/f"],
-            "/ is a directory, and \"f\" would be one name for all its files",
+            "/ is a directory, whose files need a prefix; end it in /",
         ),
         (
             &["Cargo.toml", "b2://no-such-bucket/f"],

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::filter::Filter;
 use crate::types::{CustomerKey, EncryptionSetting, LegalHold, RetentionMode, Timestamp};
 
-/// How a sync decides what differs, what happens to files that are only at the destination, and what is left alone.
+/// What a sync compares, what it does with files that exist only at the destination, and what it leaves alone.
 ///
 /// The default compares size and modification time, refuses to replace a file that is newer, keeps extra files, and
 /// skips symbolic links.
@@ -32,11 +32,11 @@ pub struct SyncPolicy {
     pub(super) legal_hold: Option<LegalHold>,
 }
 
-/// What makes two files of one path differ.
+/// When two files with the same path differ.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Compare {
-    /// Nothing: what is there is never replaced.
+    /// Never: what is there is not replaced.
     Existence,
     /// The size.
     Size,
@@ -55,8 +55,8 @@ pub enum Compare {
     Always,
 }
 
-/// What happens where the file at the destination was modified later than the one at the source. It matters only where
-/// the modification time is compared, and the files differ.
+/// What happens if the files differ and the one at the destination was modified later. It does not apply to
+/// [`Compare::Existence`] and [`Compare::Size`], which ignore modification times.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Newer {
@@ -69,7 +69,7 @@ pub enum Newer {
     Replace,
 }
 
-/// What happens to files that are only at the destination.
+/// What happens to files that exist only at the destination.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Extras {
@@ -80,8 +80,8 @@ pub enum Extras {
     Hide,
     /// They are deleted: in a bucket, all versions of them. Older versions of files that are at the source stay.
     Delete,
-    /// They are hidden, and versions that nobody could see for so many days are deleted, of all files. Only for a
-    /// bucket.
+    /// They are hidden, and versions of all synced files that have been invisible for this many days are deleted. Only
+    /// for a bucket.
     ///
     /// A version was visible until a newer one, or a hide marker, took its place. So of versions that were uploaded 5,
     /// 15 and 25 days ago, 10 days keep the first two.
@@ -157,7 +157,7 @@ impl SyncPolicy {
         self
     }
 
-    /// How far modification times may be apart and still be the same. Defaults to zero; 2 seconds suit FAT.
+    /// Sets how far apart modification times may be and still count as equal. Defaults to zero; FAT needs 2 seconds.
     pub const fn tolerance(mut self, tolerance: Duration) -> Self {
         self.tolerance = tolerance;
         self
@@ -187,7 +187,7 @@ impl SyncPolicy {
         self
     }
 
-    /// If more paths than this would be deleted or hidden, none is. Defaults to no limit.
+    /// Deletes and hides nothing if more paths than this would be. Defaults to no limit.
     pub const fn max_delete(mut self, paths: u64) -> Self {
         self.max_delete = Some(paths);
         self
@@ -222,7 +222,7 @@ impl SyncPolicy {
         self
     }
 
-    /// How many files are worked on at once. Defaults to 16; 0 is taken as 1. The client's own limits hold besides.
+    /// Sets how many files are transferred at once. Defaults to 16; 0 counts as 1. The client's own limits apply too.
     pub const fn concurrency(mut self, files: usize) -> Self {
         self.concurrency = if files == 0 { 1 } else { files };
         self

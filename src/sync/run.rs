@@ -24,15 +24,15 @@ use crate::client::CallCounts;
 use crate::error::{Error, ErrorKind};
 use crate::transfer::Progress;
 
-/// A plan that is being executed: a stream of what happened to each line of it, in the order in which they are over. It
-/// makes progress only while it is polled.
+/// A plan that is being executed: a stream of the result of each line, in the order of completion. It makes progress
+/// only while it is polled.
 ///
-/// Transfers go first, several at once. What is to be deleted or hidden waits in a temporary file until the plan has
-/// come to its end; then it is done, or [withheld](Withheld).
+/// Transfers come first, several at once. Deletes and hides are spooled to a temporary file until the plan has ended;
+/// then they are carried out, or [withheld](Withheld).
 ///
 /// # Errors
-/// An error of the plan, as from a listing, or of the temporary file, is an item. Transfers that are under way are then
-/// finished; nothing is deleted or hidden.
+/// An error of the plan, such as that of a listing, or of the temporary file, is an item. Transfers under way are then
+/// finished, and nothing is deleted or hidden.
 ///
 /// A file that fails stops no other, unless every other would fail too: if the server is gone, a cap is reached or the key
 /// is no longer valid, nothing more is begun.
@@ -40,8 +40,8 @@ use crate::transfer::Progress;
 /// It is `Send` and `Unpin`, and not `Sync`.
 ///
 /// # Cancellation
-/// Dropping it stops everything at once, as dropping each transfer does. A run that was stopped anywhere, or killed,
-/// can be repeated: the next one finds what is done, and resumes large files.
+/// Dropping it stops everything at once, as dropping each transfer does. A run that was dropped or killed can be
+/// repeated: the next one does what is left, and resumes large files.
 #[must_use = "a run does nothing unless it is polled"]
 pub struct SyncRun {
     outcomes: BoxStream<'static, Result<Outcome, Error>>,
@@ -79,7 +79,7 @@ impl SyncRun {
         }
     }
 
-    /// What has happened so far, in numbers.
+    /// The totals so far.
     #[must_use]
     pub fn summary(&self) -> Summary {
         self.tally.summary()
@@ -91,10 +91,10 @@ impl SyncRun {
         self.tally.progress()
     }
 
-    /// Runs to the end, and gives the numbers. What happened to single files is lost.
+    /// Runs to the end and returns the totals. The results of single files are discarded.
     ///
     /// # Errors
-    /// The first error that is about no single file.
+    /// The first error that is not about a single file.
     pub async fn finish(mut self) -> Result<Summary, Error> {
         let mut first = None;
         while let Some(outcome) = self.outcomes.next().await {
