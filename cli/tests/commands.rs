@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use b2kit::api::{CreateBucket, StartLargeFile};
-use b2kit::backend::emulator::{Emulator, ManualClock, Server};
+use b2kit::backend::emulator::{Emulator, Fault, FaultKind, Latch, ManualClock, Server};
 use b2kit::types::{BucketName, BucketType, FileName};
 use b2kit::{BucketHandle, Client, Credentials};
 use futures::TryStreamExt as _;
@@ -216,6 +216,42 @@ fn sync_refuses_a_source_in_which_there_is_nothing_unless_it_may_be_empty() {
     assert!(told.contains(line), "{told}");
     there.failed(1, &[&mistyped[..], &["--dry-run"]].concat());
     there.said(&[&mistyped[..], &["--allow-empty-source"]].concat());
+}
+
+#[cfg(unix)]
+#[test]
+fn sync_that_is_interrupted_says_what_is_kept_and_resumes_it() {
+    let emulator = Emulator::builder()
+        .absolute_minimum_part_size(1_000)
+        .recommended_part_size(1_000)
+        .build();
+    let there = There::of(emulator);
+    there.write("tree/large", &"x".repeat(3_000));
+    let gate = Latch::new();
+    let fault = Fault::new(FaultKind::Wait(gate.clone())).on("b2_finish_large_file");
+    there.emulator.faults().add(fault);
+    let sync = ["sync", "tree", "b2://holiday-photos"];
+    let process = there.program(&sync).stderr(Stdio::piped()).spawn().unwrap();
+    while gate.waiting() == 0 {
+        std::thread::yield_now();
+    }
+    let id = rustix::process::Pid::from_child(&process);
+    rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
+    let output = process.wait_with_output().unwrap();
+    gate.open();
+    there.emulator.faults().clear();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{told}");
+    for line in [
+        "large is kept at B2, to be resumed",
+        "stopped; run the same command to resume",
+    ] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+    there.said(&sync);
+    let snapshot = there.emulator.snapshot();
+    assert_eq!(snapshot.calls_of("b2_start_large_file"), 1);
+    assert_eq!((snapshot.unfinished_large_files, snapshot.versions), (0, 1));
 }
 
 #[test]

@@ -115,8 +115,8 @@ pub enum Durability {
     ///
     /// Only on Linux and Android; elsewhere it is [`EachFile`](Self::EachFile).
     AtEnd,
-    /// Whenever the system does it: after a crash a file may be empty, cut off, or have holes with the right size, which
-    /// no comparison but that of SHA-1s would find.
+    /// Whenever the system does it. After a crash a file may be empty or cut off, or have holes and the right size, which
+    /// only a comparison of SHA-1s would find.
     None,
 }
 
@@ -193,8 +193,8 @@ impl SyncPolicy {
         self
     }
 
-    /// Whether the source may be empty. Defaults to `false`: then a source without a file, such as a mistyped prefix, is
-    /// [refused](super::Reason::SourceEmpty), and nothing is deleted or hidden.
+    /// Whether the source may be empty. Defaults to `false`: then a source without a file, such as a mistyped prefix,
+    /// is [refused](super::Reason::SourceEmpty), and nothing is deleted or hidden.
     pub const fn allow_empty_source(mut self, allow: bool) -> Self {
         self.allow_empty_source = allow;
         self
@@ -228,8 +228,9 @@ impl SyncPolicy {
         self
     }
 
-    /// Whether large files that an earlier run left unfinished are resumed, and what this one leaves is kept for the
-    /// next. Defaults to `true`. Otherwise see [`Client::cancel_orphaned_uploads`](crate::Client::cancel_orphaned_uploads).
+    /// Whether large files that an earlier run left unfinished are resumed, and those that this run leaves are kept for
+    /// the next. Defaults to `true`. If not, call
+    /// [`cancel_orphaned_uploads`](crate::Client::cancel_orphaned_uploads) after a run that was interrupted.
     pub const fn resume(mut self, resume: bool) -> Self {
         self.resume = resume;
         self

@@ -34,8 +34,8 @@ use crate::transfer::Progress;
 /// An error of the plan, such as that of a listing, or of the temporary file, is an item. Transfers under way are then
 /// finished, and nothing is deleted or hidden.
 ///
-/// A file that fails stops no other, unless every other would fail too: if the server is gone, a cap is reached or the key
-/// is no longer valid, nothing more is begun.
+/// A file that fails stops no other, unless every other would fail too: if the server is gone, a cap is reached or the
+/// key is no longer valid, nothing more is begun.
 ///
 /// It is `Send` and `Unpin`, and not `Sync`.
 ///
