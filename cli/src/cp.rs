@@ -1,4 +1,4 @@
-//! `b2kit cp`.
+//! The command `cp`.
 
 use std::fs;
 use std::io;
@@ -11,23 +11,23 @@ use b2kit::{BucketHandle, Client};
 
 use crate::Failure;
 use crate::args::{Cp, refuse};
-use crate::place::{Place, Remote};
-use crate::shown::Shown;
+use crate::location::{Location, Remote};
+use crate::terminal::Terminal;
 
-/// What can be said of the arguments without looking.
+/// Refuses arguments that can't work, before the first call.
 pub(crate) fn check(args: &Cp) {
     let why = match (&args.from, &args.to) {
-        (Place::There(_), Place::There(_)) => "both are at B2; one has to be a path, or -",
-        (Place::Here(_) | Place::Standard, Place::Here(_) | Place::Standard) => {
-            "one of them has to be b2://BUCKET/NAME"
+        (Location::Remote(_), Location::Remote(_)) => "one of FROM and TO must be a path or -",
+        (Location::Local(_) | Location::Stdio, Location::Local(_) | Location::Stdio) => {
+            "one of FROM and TO must be b2://BUCKET/NAME"
         }
-        (Place::Standard, Place::There(at)) if at.is_prefix() => {
+        (Location::Stdio, Location::Remote(at)) if at.is_prefix() => {
             "standard input needs a name: b2://BUCKET/NAME"
         }
-        (Place::There(at), Place::Standard) if at.is_prefix() => {
+        (Location::Remote(at), Location::Stdio) if at.is_prefix() => {
             "only one file can go to standard output: b2://BUCKET/NAME"
         }
-        (Place::Standard, _) | (_, Place::Standard) if args.resume => {
+        (Location::Stdio, _) | (_, Location::Stdio) if args.resume => {
             "standard input and output can't be resumed"
         }
         _ => return,
@@ -35,39 +35,46 @@ pub(crate) fn check(args: &Cp) {
     refuse("cp", why)
 }
 
-pub(crate) async fn run(args: &Cp, shown: &Shown, client: &Client) -> Result<ExitCode, Failure> {
-    let job = Job { args, shown };
+pub(crate) async fn run(
+    args: &Cp,
+    terminal: &Terminal,
+    client: &Client,
+) -> Result<ExitCode, Failure> {
+    let job = Job { args, terminal };
     match (&args.from, &args.to) {
-        (from, Place::There(to)) => job.up(from, to, &to.bucket(client).await?).await,
-        (Place::There(from), to) => job.down(from, to, &from.bucket(client).await?).await,
+        (from, Location::Remote(to)) => job.up(from, to, &to.bucket(client).await?).await,
+        (Location::Remote(from), to) => job.down(from, to, &from.bucket(client).await?).await,
         _ => Ok(ExitCode::FAILURE), // it was checked
     }
 }
 
 struct Job<'a> {
     args: &'a Cp,
-    shown: &'a Shown,
+    terminal: &'a Terminal,
 }
 
 impl Job<'_> {
     async fn up(
         &self,
-        from: &Place,
+        from: &Location,
         to: &Remote,
         bucket: &BucketHandle,
     ) -> Result<ExitCode, Failure> {
         let (source, name, from) = match from {
-            Place::Here(path) => {
+            Location::Local(path) => {
                 let from = path.display().to_string();
                 let found = fs::metadata(path);
-                let found = found.map_err(|error| about(format!("{from} can't be read"), error))?;
+                let found =
+                    found.map_err(|error| context(format!("{from} can't be read"), error))?;
                 match (found.is_dir(), to.is_prefix()) {
                     (true, true) => {
                         return self.tree(Synchronizer::up(path, bucket, &to.name)).await;
                     }
                     (true, false) => {
-                        let why = "is a directory, whose files need a prefix; end it in /";
-                        return Err(format!("{from} {why}").into());
+                        let name = &to.name;
+                        return Err(
+                            format!("{from} is a directory, so {name:?} must end in /").into()
+                        );
                     }
                     _ => {}
                 }
@@ -84,15 +91,15 @@ impl Job<'_> {
         if self.args.resume {
             upload = upload.resume();
         }
-        let uploaded = self.shown.transfer(&name, &progress, upload).await;
-        uploaded.map_err(|error| about(format!("{from} to {name}"), error))?;
+        let uploaded = self.terminal.transfer(&name, &progress, upload).await;
+        uploaded.map_err(|error| context(format!("{from} to {name}"), error))?;
         Ok(ExitCode::SUCCESS)
     }
 
     async fn down(
         &self,
         from: &Remote,
-        to: &Place,
+        to: &Location,
         bucket: &BucketHandle,
     ) -> Result<ExitCode, Failure> {
         let (name, progress) = (&*from.name, Progress::new());
@@ -101,22 +108,22 @@ impl Job<'_> {
             download = download.resume();
         }
         let (downloaded, to) = match to {
-            Place::Here(path) if from.is_prefix() => {
+            Location::Local(path) if from.is_prefix() => {
                 return self.tree(Synchronizer::down(bucket, name, path)).await;
             }
-            Place::Here(path) => {
+            Location::Local(path) => {
                 let path = path_of(name, path)?;
                 let download = download.to_path(&path);
-                let downloaded = self.shown.transfer(name, &progress, download).await;
+                let downloaded = self.terminal.transfer(name, &progress, download).await;
                 (downloaded, path.display().to_string())
             }
             _ => {
                 let download = download.to_writer(blocking::Unblock::new(io::stdout()));
-                let downloaded = self.shown.transfer(name, &progress, download).await;
+                let downloaded = self.terminal.transfer(name, &progress, download).await;
                 (downloaded, "standard output".to_owned())
             }
         };
-        downloaded.map_err(|error| about(format!("{name} to {to}"), error))?;
+        downloaded.map_err(|error| context(format!("{name} to {to}"), error))?;
         Ok(ExitCode::SUCCESS)
     }
 
@@ -128,11 +135,11 @@ impl Job<'_> {
             .portable_names(true)
             .resume(self.args.resume)
             .hash_first(!self.args.no_hash_first);
-        crate::sync::execute(&sync.policy(policy), self.shown, false).await
+        crate::sync::execute(&sync.policy(policy), self.terminal, false).await
     }
 }
 
-/// The name that a local file gets: its own, below a prefix.
+/// The name at B2 of a local file: below a prefix, its own.
 fn name_of(path: &Path, to: &Remote) -> Result<String, Failure> {
     if !to.is_prefix() {
         return Ok(to.name.clone());
@@ -140,12 +147,12 @@ fn name_of(path: &Path, to: &Remote) -> Result<String, Failure> {
     let own = path.file_name().and_then(|own| own.to_str());
     let own = own.ok_or_else(|| {
         let path = path.display();
-        format!("the name of {path} is no text, which B2's names are; give it another")
+        format!("the name of {path} is not UTF-8; give a name at B2")
     })?;
     Ok(format!("{}{own}", to.name))
 }
 
-/// The path that a file gets: its own name, in a directory.
+/// Where to write the file `name`: `path`, or a file in it if it is a directory.
 fn path_of(name: &str, path: &Path) -> Result<PathBuf, Failure> {
     if !path.is_dir() {
         return Ok(path.to_owned());
@@ -154,27 +161,27 @@ fn path_of(name: &str, path: &Path) -> Result<PathBuf, Failure> {
     Ok(path.join(safe_local_path(own)?))
 }
 
-/// An error, and what it was about.
-pub(crate) fn about(what: impl Into<String>, error: impl Into<Failure>) -> Failure {
-    Box::new(About {
+/// Adds what failed to an error.
+pub(crate) fn context(what: impl Into<String>, error: impl Into<Failure>) -> Failure {
+    Box::new(WithContext {
         what: what.into(),
         error: error.into(),
     })
 }
 
 #[derive(Debug)]
-pub(crate) struct About {
+pub(crate) struct WithContext {
     pub(crate) what: String,
     pub(crate) error: Failure,
 }
 
-impl std::fmt::Display for About {
+impl std::fmt::Display for WithContext {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.what)
     }
 }
 
-impl std::error::Error for About {
+impl std::error::Error for WithContext {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(&*self.error)
     }

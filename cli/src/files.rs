@@ -1,4 +1,4 @@
-//! `ls`, `du`, `rm`, `stat`, `cat`, `link`, `hash`, `unfinished`: what is asked of files at B2, and done to them.
+//! The commands `ls`, `du`, `rm`, `stat`, `cat`, `link`, `hash` and `unfinished`.
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -9,21 +9,22 @@ use b2kit::types::{Action, FileVersion, ListedFile, Sha1, Sha1Hasher, Timestamp}
 use b2kit::{Client, DeleteMode, DeleteScope, Error};
 use futures::future::ready;
 use futures::stream::BoxStream;
-use futures::{StreamExt as _, TryStreamExt as _};
+use futures::{Stream, StreamExt as _, TryStreamExt as _};
 
 use crate::args::{Du, File, Hash, Link, Ls, Rm, Unfinished, refuse};
+use crate::escape::escape;
+use crate::location::{Location, Remote};
 use crate::output::{Output, json};
-use crate::place::{Place, Remote};
 use crate::{Failure, status};
 
-/// Calls that are under way at once.
+/// Maximum number of concurrent calls.
 const CALLS: usize = 16;
 
 /// Rows of a listing.
 type Rows = BoxStream<'static, Result<ListedFile, Error>>;
 
 /// One file's current version.
-async fn one(client: &Client, at: &Remote) -> Result<FileVersion, Failure> {
+async fn current_version(client: &Client, at: &Remote) -> Result<FileVersion, Failure> {
     let found = at.bucket(client).await?.stat(at.name.as_str()).await?;
     found.ok_or_else(|| format!("{} has no file {:?}, or it is hidden", at.bucket, at.name).into())
 }
@@ -52,37 +53,29 @@ pub(crate) async fn ls(args: &Ls, client: &Client) -> Result<ExitCode, Failure> 
     while let Some(row) = rows.try_next().await? {
         match &row {
             row if args.json => json(&mut out, row)?,
-            ListedFile::Version(version) if args.long => long(&mut out, version)?,
+            ListedFile::Version(version) if args.long => write_long(&mut out, version)?,
             row if args.long => writeln!(
                 out,
                 "{:>24} {:>15} {:<24} {}",
                 "-",
                 "-",
                 "-",
-                escaped(row.file_name())
+                escape(row.file_name())
             )?,
-            row => writeln!(out, "{}", escaped(row.file_name()))?,
+            row => writeln!(out, "{}", escape(row.file_name()))?,
         }
     }
     Ok(out.done()?)
 }
 
-fn long(out: &mut Output, version: &FileVersion) -> io::Result<()> {
+fn write_long(out: &mut Output, version: &FileVersion) -> io::Result<()> {
     let size = match version.action {
         Action::Hide => "hidden".to_owned(),
         Action::Start => "unfinished".to_owned(),
         _ => version.content_length.to_string(),
     };
-    let (time, name) = (
-        version.upload_timestamp,
-        escaped(version.file_name.as_str()),
-    );
+    let (time, name) = (version.upload_timestamp, escape(version.file_name.as_str()));
     writeln!(out, "{time} {size:>15} {} {name}", version.file_id)
-}
-
-/// A name may hold what a terminal would obey.
-fn escaped(name: &str) -> String {
-    crate::shown::harmless(name)
 }
 
 pub(crate) async fn du(args: &Du, client: &Client) -> Result<ExitCode, Failure> {
@@ -109,7 +102,7 @@ pub(crate) async fn du(args: &Du, client: &Client) -> Result<ExitCode, Failure> 
 pub(crate) async fn rm(args: &Rm, client: &Client) -> Result<ExitCode, Failure> {
     match (args.at.is_prefix(), args.recursive) {
         (true, false) => refuse("rm", "all files with a prefix: add --recursive"),
-        // Or `a` would stand for `a.bak` as well.
+        // `a` would also match `a.bak`.
         (false, true) => refuse("rm", "--recursive needs a prefix that ends in /"),
         _ => {}
     }
@@ -121,15 +114,17 @@ pub(crate) async fn rm(args: &Rm, client: &Client) -> Result<ExitCode, Failure> 
             false => DeleteMode::Delete { concurrency: CALLS },
         };
         let code = match name {
-            "" => over(bucket.delete_all_files(mode), args.dry_run, "deleted").await,
-            name => over(bucket.delete_prefix(name, mode), args.dry_run, "deleted").await,
+            "" => report_outcomes(bucket.delete_all_files(mode), args.dry_run, "deleted").await,
+            name => {
+                report_outcomes(bucket.delete_prefix(name, mode), args.dry_run, "deleted").await
+            }
         };
         return code?.ok_or_else(|| NOTHING.into());
     }
     let files = match args.recursive {
         true => bucket.list(name).boxed(),
         false => {
-            // A hidden file has versions, too.
+            // `versions` also finds hidden files.
             let is_it = move |version: &FileVersion, name: &str| version.file_name == *name;
             let own = name.to_owned();
             let all = match args.versions {
@@ -149,7 +144,7 @@ pub(crate) async fn rm(args: &Rm, client: &Client) -> Result<ExitCode, Failure> 
                 .await
                 .map(drop),
             (_, _, true) => bucket
-                // The one that was listed: a newer one may be there by now.
+                // The version that was listed: there may be a newer one by now.
                 .delete_version(&version)
                 .await
                 .map(drop),
@@ -162,7 +157,7 @@ pub(crate) async fn rm(args: &Rm, client: &Client) -> Result<ExitCode, Failure> 
         false => "hidden",
     };
     let done = Box::pin(done.try_buffer_unordered(CALLS));
-    over(done, args.dry_run, verb)
+    report_outcomes(done, args.dry_run, verb)
         .await?
         .ok_or_else(|| NOTHING.into())
 }
@@ -170,35 +165,35 @@ pub(crate) async fn rm(args: &Rm, client: &Client) -> Result<ExitCode, Failure> 
 /// What can't be removed.
 const NOTHING: &str = "there is no such file";
 
-/// An error for people. Nobody may be there to read it.
-fn complain(what: &str) {
+/// Prints an error. Standard error may be closed.
+fn print_error(what: &str) {
     let _ = writeln!(io::stderr(), "error: {what}");
 }
 
-/// Says of each file what happened to it; `None` if there was no file.
-async fn over(
-    mut outcomes: impl futures::Stream<Item = Result<(FileVersion, Result<(), Error>), Error>> + Unpin,
+/// Prints the outcome for each file; `None` if there was no file. If standard output fails, the remaining files are
+/// processed all the same.
+async fn report_outcomes(
+    mut outcomes: impl Stream<Item = Result<(FileVersion, Result<(), Error>), Error>> + Unpin,
     is_dry: bool,
     verb: &str,
 ) -> Result<Option<ExitCode>, Failure> {
     let (mut out, mut found, mut failed) = (Output::new(), 0_u64, 0_u64);
-    // Nobody may read what is written. The rest is done all the same, and the exit status tells.
     let mut unwritten = None;
     let would = if is_dry { "would be " } else { "" };
     while let Some((version, outcome)) = outcomes.try_next().await? {
         found += 1;
-        let (name, id) = (escaped(version.file_name.as_str()), &version.file_id);
+        let (name, id) = (escape(version.file_name.as_str()), &version.file_id);
         match outcome {
             Ok(()) if unwritten.is_some() => {}
             Ok(()) => unwritten = writeln!(out, "{would}{verb}: {name} ({id})").err(),
             Err(error) => {
                 failed += 1;
-                complain(&format!("{name} ({id}) is not {verb}: {error:#}"));
+                print_error(&format!("{name} ({id}) is not {verb}: {error:#}"));
             }
         }
     }
     if let Some(error) = unwritten.or(out.done().err()) {
-        return Err(crate::cp::about(
+        return Err(crate::cp::context(
             "the outcomes can't be written".to_owned(),
             error,
         ));
@@ -208,7 +203,7 @@ async fn over(
 
 pub(crate) async fn stat(args: &File, client: &Client) -> Result<ExitCode, Failure> {
     let mut out = Output::new();
-    json(&mut out, &one(client, &args.at).await?)?;
+    json(&mut out, &current_version(client, &args.at).await?)?;
     Ok(out.done()?)
 }
 
@@ -233,22 +228,22 @@ pub(crate) async fn hash(args: &Hash, client: Option<&Client>) -> Result<ExitCod
     let (mut out, mut failed) = (Output::new(), false);
     for place in &args.at {
         let (sha1, name) = match (place, client) {
-            (Place::There(at), Some(client)) => {
-                let sha1 = one(client, at).await?.expected_sha1();
+            (Location::Remote(at), Some(client)) => {
+                let sha1 = current_version(client, at).await?.expected_sha1();
                 let sha1 = sha1.ok_or_else(|| "B2 has no SHA-1 of it".to_owned());
                 (sha1, format!("b2://{}/{}", at.bucket, at.name))
             }
-            (Place::Here(path), _) => {
+            (Location::Local(path), _) => {
                 let sha1 = sha1(path).map_err(|error| error.to_string());
                 (sha1, path.display().to_string())
             }
             _ => continue,
         };
         match sha1 {
-            Ok(sha1) => writeln!(out, "{sha1}  {}", escaped(&name))?,
+            Ok(sha1) => writeln!(out, "{sha1}  {}", escape(&name))?,
             Err(why) => {
                 failed = true;
-                complain(&format!("{}: {why}", escaped(&name)));
+                print_error(&format!("{}: {why}", escape(&name)));
             }
         }
     }
@@ -275,7 +270,7 @@ pub(crate) async fn unfinished(args: &Unfinished, client: &Client) -> Result<Exi
     let Some(hours) = args.cancel_older_than else {
         let (mut files, mut out) = (bucket.unfinished(&args.at.name), Output::new());
         while let Some(file) = files.try_next().await? {
-            long(&mut out, &file)?;
+            write_long(&mut out, &file)?;
         }
         return Ok(out.done()?);
     };
@@ -295,6 +290,6 @@ pub(crate) async fn unfinished(args: &Unfinished, client: &Client) -> Result<Exi
     };
     let before = Timestamp::from_millis(before);
     let cancelled = bucket.cancel_unfinished(&args.at.name, before, mode);
-    let code = over(cancelled, args.dry_run, "cancelled").await?;
+    let code = report_outcomes(cancelled, args.dry_run, "cancelled").await?;
     Ok(code.unwrap_or(ExitCode::SUCCESS))
 }

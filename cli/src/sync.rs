@@ -1,4 +1,4 @@
-//! `b2kit sync`, and how a sync is shown.
+//! The command `sync`, and how any sync is shown.
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -10,39 +10,39 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use indicatif::DecimalBytes;
 
 use crate::args::{SyncArgs, refuse};
-use crate::cp::About;
+use crate::cp::WithContext;
+use crate::location::Location;
 use crate::output::{JsonLines, Output, json};
-use crate::place::Place;
-use crate::shown::{Shown, TICK};
+use crate::terminal::{TICK, Terminal};
 use crate::{Failure, status};
 
 pub(crate) async fn run(
     args: &SyncArgs,
-    shown: &Shown,
+    terminal: &Terminal,
     client: &Client,
 ) -> Result<ExitCode, Failure> {
     let sync = synchronizer(args, client).await?.policy(args.policy()?);
     match args.dry_run || args.check {
         true => plan(args, &sync).await,
-        false => execute(&sync, shown, args.json).await,
+        false => execute(&sync, terminal, args.json).await,
     }
 }
 
 async fn synchronizer(args: &SyncArgs, client: &Client) -> Result<Synchronizer, Failure> {
     Ok(match (&args.from, &args.to) {
-        (Place::Here(root), Place::There(to)) => {
+        (Location::Local(root), Location::Remote(to)) => {
             Synchronizer::up(root, &to.bucket(client).await?, &to.name)
         }
-        (Place::There(from), Place::Here(root)) => {
+        (Location::Remote(from), Location::Local(root)) => {
             Synchronizer::down(&from.bucket(client).await?, &from.name, root)
         }
-        (Place::There(from), Place::There(to)) => {
+        (Location::Remote(from), Location::Remote(to)) => {
             let (source, destination) = (from.bucket(client).await?, to.bucket(client).await?);
             Synchronizer::copy(&source, &from.name, &destination, &to.name)
         }
         _ => refuse(
             "sync",
-            "one of them has to be b2://BUCKET/PREFIX, and neither can be -",
+            "one of FROM and TO must be b2://BUCKET/PREFIX, and neither can be -",
         ),
     })
 }
@@ -50,22 +50,22 @@ async fn synchronizer(args: &SyncArgs, client: &Client) -> Result<Synchronizer, 
 /// Executes the plan, and shows what happens.
 pub(crate) async fn execute(
     sync: &Synchronizer,
-    shown: &Shown,
+    terminal: &Terminal,
     writes_json: bool,
 ) -> Result<ExitCode, Failure> {
-    let (mut run, bar) = (sync.execute(sync.plan()?), shown.bar());
+    let (mut run, bar) = (sync.execute(sync.plan()?), terminal.bar());
     let mut lines = writes_json.then(JsonLines::begin);
     let mut tick = tokio::time::interval(TICK);
     loop {
         tokio::select! {
             outcome = run.next() => match outcome {
                 Some(Ok(outcome)) => {
-                    report(shown, writes_json, &outcome);
+                    report(terminal, writes_json, &outcome);
                     if let Some(lines) = &mut lines {
                         lines.send(&outcome).await?;
                     }
                 }
-                Some(Err(error)) => shown.error(&error),
+                Some(Err(error)) => terminal.error(&error),
                 None => break,
             },
             _ = tick.tick() => bar.set_message(progress(run.progress(), bar.elapsed())),
@@ -75,32 +75,32 @@ pub(crate) async fn execute(
     let summary = run.summary();
     if let Some(mut lines) = lines {
         lines.send(&summary).await?;
-        // The sync went on without a reader, and the exit status tells.
+        // The sync has finished all the same.
         let written = lines.done().await;
-        written.map_err(|error| crate::cp::about("the outcomes can't be written", error))?;
+        written.map_err(|error| crate::cp::context("the outcomes can't be written", error))?;
     }
-    Ok(conclude(shown, &summary))
+    Ok(conclude(terminal, &summary))
 }
 
-/// Tells people what an outcome means for them.
-fn report(shown: &Shown, writes_json: bool, outcome: &Outcome) {
+/// Prints an outcome for people.
+fn report(terminal: &Terminal, writes_json: bool, outcome: &Outcome) {
     let action = &outcome.action;
     match &outcome.status {
-        Status::Done if !writes_json => shown.word(&action.to_string()),
-        Status::Refused => shown.error(&*Failure::from(action.to_string())),
-        Status::Changed => shown.error(&*Failure::from(format!(
+        Status::Done if !writes_json => terminal.info(&action.to_string()),
+        Status::Refused => terminal.error(&*Failure::from(action.to_string())),
+        Status::Changed => terminal.error(&*Failure::from(format!(
             "{action}: not done, since something else is at the destination by now"
         ))),
-        Status::Failed(error) => shown.error(&About {
+        Status::Failed(error) => terminal.error(&WithContext {
             what: action.to_string(),
             error: error.clone().into(),
         }),
-        Status::Skipped if !is_usual(action) => shown.word(&action.to_string()),
+        Status::Skipped if !is_usual(action) => terminal.info(&action.to_string()),
         _ => {}
     }
 }
 
-/// Whether nobody wonders why nothing is done.
+/// Whether it needs no explanation that nothing is done.
 const fn is_usual(action: &Action) -> bool {
     matches!(
         action,
@@ -111,8 +111,8 @@ const fn is_usual(action: &Action) -> bool {
     )
 }
 
-fn conclude(shown: &Shown, summary: &Summary) -> ExitCode {
-    shown.word(&format!(
+fn conclude(terminal: &Terminal, summary: &Summary) -> ExitCode {
+    terminal.info(&format!(
         "{} uploaded, {} downloaded, {} copied ({}), {} hidden, {} deleted, {} the same or skipped",
         summary.uploaded,
         summary.downloaded,
@@ -123,14 +123,14 @@ fn conclude(shown: &Shown, summary: &Summary) -> ExitCode {
         summary.skipped,
     ));
     if let Some(why) = summary.withheld_because {
-        shown.error(&*Failure::from(format!(
+        terminal.error(&*Failure::from(format!(
             "{} were not deleted or hidden: {why}",
             summary.withheld
         )));
     }
     if !summary.is_complete() {
         let undone = summary.refused + summary.changed + summary.failed + summary.withheld;
-        shown.error(&*Failure::from(format!("{undone} were not done")));
+        terminal.error(&*Failure::from(format!("{undone} were not done")));
     }
     status(summary.is_complete())
 }
@@ -161,7 +161,8 @@ async fn plan(args: &SyncArgs, sync: &Synchronizer) -> Result<ExitCode, Failure>
 fn price(cost: &Cost) -> String {
     let calls = cost.calls;
     format!(
-        "{} to upload ({}), {} to download ({}), {} to copy, {} to delete or hide, {} refused; about {} calls of class A, {} of B, {} of C",
+        "{} to upload ({}), {} to download ({}), {} to copy, {} to delete or hide, \
+         {} refused; about {} calls of class A, {} of B, {} of C",
         cost.uploads,
         DecimalBytes(cost.uploaded_bytes),
         cost.downloads,

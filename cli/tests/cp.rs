@@ -153,7 +153,7 @@ fn what_is_wrong_is_told_in_a_line_and_leaves_nothing() {
         ),
         (
             &["/", "b2://holiday-photos/f"],
-            "/ is a directory, whose files need a prefix; end it in /",
+            "/ is a directory, so \"f\" must end in /",
         ),
         (
             &["Cargo.toml", "b2://no-such-bucket/f"],
@@ -183,14 +183,14 @@ fn what_is_wrong_is_told_in_a_line_and_leaves_nothing() {
 fn wrong_arguments_are_told_with_the_usage_and_status_2() {
     let there = There::new();
     for (args, line) in [
-        (&["a", "b"][..], "one of them has to be b2://"),
-        (&["b2://a/b", "b2://c/d"], "both are at B2"),
+        (&["a", "b"][..], "must be b2://BUCKET/NAME"),
+        (&["b2://a/b", "b2://c/d"], "must be a path or -"),
         (&["b2:///name", "b"], "there is no bucket in it"),
         (&["-", "b2://holiday-photos/"], "needs a name"),
         (&["b2://holiday-photos/p/", "-"], "only one file"),
         (
             &["--resume", "-", "b2://holiday-photos/f"],
-            "can't be gone on",
+            "can't be resumed",
         ),
         (&["--wat"], "unexpected argument '--wat'"),
         (&[], "required arguments"),
@@ -390,16 +390,16 @@ mod stopped {
 
     /// What the program has come to when it is interrupted while `held` waits at the emulator.
     fn interrupted(there: &There, held: &str, args: &[&str]) -> Output {
-        let gate = Latch::new();
-        let fault = Fault::new(FaultKind::Wait(gate.clone())).on(held);
+        let latch = Latch::new();
+        let fault = Fault::new(FaultKind::Wait(latch.clone())).on(held);
         there.emulator.faults().add(fault);
         let process = there.program(args).spawn().unwrap();
-        while gate.waiting() == 0 {
+        while latch.waiting() == 0 {
             std::thread::yield_now();
         }
         interrupt(&process);
         let output = process.wait_with_output().unwrap();
-        gate.open();
+        latch.open();
         there.emulator.faults().clear();
         output
     }

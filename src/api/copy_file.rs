@@ -253,12 +253,16 @@ impl Call for CopyFile {
         let Some(newest) = Newest::of(executor, bucket_id, &self.file_name).await else {
             return Reconciliation::Unclear;
         };
+        let wanted = Attributes {
+            content_type,
+            ..Attributes::default()
+        };
         newest.made(lost, |version| {
             version.file_id != self.source_file_id
                 && version.content_length == source.content_length
                 && version.content_sha1.sha1() == Some(&sha1)
                 && version.file_info == *info
-                && content_type.is_none_or(|wanted| version.content_type.as_ref() == Some(wanted))
+                && wanted.difference(version).is_none()
         })
     }
 

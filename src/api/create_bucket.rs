@@ -74,7 +74,7 @@ impl CreateBucket {
     /// CORS rules.
     #[must_use]
     pub fn cors_rules(mut self, rules: CorsRules) -> Self {
-        self.cors_rules = Some(rules);
+        self.cors_rules = Some(rules.in_full());
         self
     }
 
@@ -96,14 +96,14 @@ impl CreateBucket {
     /// Lifecycle rules: when files are hidden and deleted by themselves.
     #[must_use]
     pub fn lifecycle_rules(mut self, rules: LifecycleRules) -> Self {
-        self.lifecycle_rules = Some(rules);
+        self.lifecycle_rules = Some(rules.in_full());
         self
     }
 
     /// The bucket's replication settings. Needs `writeBucketReplications`.
     #[must_use]
     pub fn replication_configuration(mut self, configuration: ReplicationConfiguration) -> Self {
-        self.replication_configuration = Some(configuration);
+        self.replication_configuration = Some(configuration.in_full());
         self
     }
 }

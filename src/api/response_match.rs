@@ -148,9 +148,8 @@ const SETTING_POINTERS: [(&str, &str, &str); 8] = [
 
 /// Compares a bucket with the document of a call that sets it.
 pub(super) fn match_settings(bucket: &Bucket, document: &impl serde::Serialize) -> SettingsMatch {
-    let (Ok(requested), Ok(actual)) =
-        (serde_json::to_value(document), serde_json::to_value(bucket))
-    else {
+    let actual = serde_json::to_value(bucket.clone().in_full());
+    let (Ok(requested), Ok(actual)) = (serde_json::to_value(document), actual) else {
         return SettingsMatch::Differs("settings");
     };
     let mut all = SettingsMatch::Full;

@@ -170,7 +170,8 @@ impl StartLargeFile {
         if file.bucket_id != self.bucket_id {
             return Some("it is in another bucket");
         }
-        if file.action != Action::Start {
+        // B2 need not say what it must be.
+        if file.action != Action::Start && !file.action.as_str().is_empty() {
             return Some("it is no unfinished large file");
         }
         let wanted = Attributes {

@@ -104,7 +104,7 @@ impl UpdateBucket {
     /// CORS rules; [`CorsRules::default`] removes all.
     #[must_use]
     pub fn cors_rules(mut self, rules: CorsRules) -> Self {
-        self.cors_rules = Some(rules);
+        self.cors_rules = Some(rules.in_full());
         self
     }
 
@@ -135,7 +135,7 @@ impl UpdateBucket {
     /// [`LifecycleRules::default`] removes all.
     #[must_use]
     pub fn lifecycle_rules(mut self, rules: LifecycleRules) -> Self {
-        self.lifecycle_rules = Some(rules);
+        self.lifecycle_rules = Some(rules.in_full());
         self
     }
 
@@ -143,7 +143,7 @@ impl UpdateBucket {
     /// Needs `writeBucketReplications`.
     #[must_use]
     pub fn replication_configuration(mut self, configuration: ReplicationConfiguration) -> Self {
-        self.replication_configuration = Some(configuration);
+        self.replication_configuration = Some(configuration.in_full());
         self
     }
 

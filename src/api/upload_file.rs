@@ -15,7 +15,7 @@ use super::target::Target;
 use crate::error::{Error, ErrorKind};
 use crate::types::{
     Action, BucketId, Capability, ContentType, EncryptionSetting, FileInfo, FileInfoLimit,
-    FileName, FileRetention, FileVersion, LegalHold, Restricted, RetentionMode, Sha1, Timestamp,
+    FileName, FileRetention, FileVersion, LegalHold, RetentionMode, Sha1, Timestamp,
 };
 
 /// Uploads a file in one request: `b2_upload_file`. It has 0 to 5,000,000,000 bytes.
@@ -288,29 +288,12 @@ impl UploadFile {
         wanted.difference(file)
     }
 
-    /// Whether a version with the right bytes has all that this upload gives it. What the bucket
-    /// gives by default is not asked about, and what the key may not read is not taken for right.
+    /// Whether a version with the right bytes has all that this upload gives it, and no other file info. What the
+    /// bucket gives by default is not asked about, and what the key may not read is not taken for right.
     fn describes(&self, version: &FileVersion) -> bool {
-        let retention = self.file_retention.as_ref().map(|(mode, until)| {
-            Restricted::Value(FileRetention {
-                mode: Some(mode.clone()),
-                retain_until_timestamp: Some(*until),
-            })
-        });
-        let hold = self
-            .legal_hold
-            .clone()
-            .map(|hold| Restricted::Value(Some(hold)));
-        let mode = self
-            .server_side_encryption
-            .as_ref()
-            .map(EncryptionSetting::mode);
-        version.file_info == self.file_info
-            && (self.content_type == ContentType::auto()
-                || version.content_type.as_ref() == Some(&self.content_type))
-            && retention.is_none_or(|retention| version.file_retention == retention)
-            && hold.is_none_or(|hold| version.legal_hold == hold)
-            && mode.is_none_or(|mode| version.server_side_encryption.mode == mode)
+        let is_hidden = self.file_retention.is_some() && version.file_retention.value().is_none()
+            || self.legal_hold.is_some() && version.legal_hold.value().is_none();
+        !is_hidden && version.file_info == self.file_info && self.mismatch(version).is_none()
     }
 }
 

@@ -14,6 +14,7 @@ use super::open_enum::open_enum;
 use super::replication::ReplicationConfiguration;
 use super::restricted::Restricted;
 use super::retention::DefaultRetention;
+use super::wire_form::WireForm;
 
 open_enum! {
     /// Who may download a bucket's files.
@@ -62,11 +63,10 @@ pub struct Bucket {
     pub file_lock_configuration: Restricted<FileLockConfiguration>,
     /// Replication.
     pub replication_configuration: Restricted<ReplicationConfiguration>,
-    absent: AbsentFields,
+    absent: WireForm<AbsentFields>,
 }
 
-/// What B2 left out, so that it is left out when the bucket is written again. It says nothing of
-/// the bucket.
+/// The fields that B2 left out.
 #[derive(Debug, Clone, Copy)]
 struct AbsentFields {
     info: bool,
@@ -76,15 +76,9 @@ struct AbsentFields {
     encryption: bool,
     lock: bool,
     replication: bool,
+    /// It wrote `null` for no replication, not two empty halves.
+    replication_value: bool,
 }
-
-impl PartialEq for AbsentFields {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for AbsentFields {}
 
 /// As B2 shows it. It is the one form in which a bucket is read and written.
 #[derive(Serialize, Deserialize)]
@@ -109,7 +103,7 @@ struct Wire<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     file_lock_configuration: Option<Cow<'a, Restricted<FileLockConfiguration>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    replication_configuration: Option<Cow<'a, Restricted<ReplicationConfiguration>>>,
+    replication_configuration: Option<Restricted<Option<ReplicationConfiguration>>>,
 }
 
 impl<'de> Deserialize<'de> for Bucket {
@@ -123,7 +117,10 @@ impl<'de> Deserialize<'de> for Bucket {
             encryption: wire.default_server_side_encryption.is_none(),
             lock: wire.file_lock_configuration.is_none(),
             replication: wire.replication_configuration.is_none(),
+            replication_value: wire.replication_configuration == Some(Restricted::Value(None)),
         };
+        let replication = wire.replication_configuration;
+        let replication = replication.unwrap_or(Restricted::Unauthorized);
         Ok(Self {
             account_id: wire.account_id.into_owned(),
             bucket_id: wire.bucket_id.into_owned(),
@@ -138,15 +135,15 @@ impl<'de> Deserialize<'de> for Bucket {
             revision: wire.revision,
             default_server_side_encryption: or_unauthorized(wire.default_server_side_encryption),
             file_lock_configuration: or_unauthorized(wire.file_lock_configuration),
-            replication_configuration: or_unauthorized(wire.replication_configuration),
-            absent,
+            replication_configuration: replication.map(Option::unwrap_or_default),
+            absent: WireForm(absent),
         })
     }
 }
 
 impl Serialize for Bucket {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let absent = self.absent;
+        let WireForm(absent) = self.absent;
         let is_absent = self.bucket_type.as_str().is_empty();
         let wire = Wire {
             account_id: Cow::Borrowed(&self.account_id),
@@ -172,13 +169,27 @@ impl Serialize for Bucket {
                 &self.file_lock_configuration,
                 &Restricted::Unauthorized,
             ),
-            replication_configuration: if_present(
-                absent.replication,
-                &self.replication_configuration,
-                &Restricted::Unauthorized,
-            ),
+            replication_configuration: self.replication(absent),
         };
         wire.serialize(serializer)
+    }
+}
+
+impl Bucket {
+    /// The replication settings, as B2 wrote them.
+    fn replication(
+        &self,
+        absent: AbsentFields,
+    ) -> Option<Restricted<Option<ReplicationConfiguration>>> {
+        let settings = &self.replication_configuration;
+        if absent.replication && *settings == Restricted::Unauthorized {
+            return None;
+        }
+        let is_null = |settings: &_| {
+            absent.replication_value && *settings == ReplicationConfiguration::none()
+        };
+        let settings = settings.clone();
+        Some(settings.map(|settings| (!is_null(&settings)).then_some(settings)))
     }
 }
 
@@ -205,6 +216,13 @@ impl Bucket {
     #[must_use]
     pub fn name(&self) -> BucketName {
         self.bucket_name.clone()
+    }
+
+    /// The same with the fields of replication rules that B2 left out, to be compared with what was asked for.
+    pub(crate) fn in_full(mut self) -> Self {
+        let replication = self.replication_configuration;
+        self.replication_configuration = replication.map(ReplicationConfiguration::in_full);
+        self
     }
 }
 

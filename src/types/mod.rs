@@ -29,6 +29,7 @@ mod rules;
 mod secret;
 mod text;
 mod timestamp;
+mod wire_form;
 
 pub use bucket::{Bucket, BucketType, FileLockConfiguration};
 pub use bucket_info::BucketInfo;

@@ -1,4 +1,4 @@
-//! [`Place`]: where something is copied from, or to.
+//! [`Location`]: a local path, standard input or output, or a file or prefix at B2.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -53,28 +53,28 @@ impl FromStr for Remote {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Place {
-    There(Remote),
-    Here(PathBuf),
-    Standard,
+pub(crate) enum Location {
+    Remote(Remote),
+    Local(PathBuf),
+    Stdio,
 }
 
-impl Place {
+impl Location {
     pub(crate) fn parse(text: OsString) -> Result<Self, String> {
         match text.to_str() {
             Some("") => Err("it is empty".to_owned()),
-            Some("-") => Ok(Self::Standard),
-            Some(word) if word.starts_with("b2://") => Ok(Self::There(word.parse()?)),
+            Some("-") => Ok(Self::Stdio),
+            Some(word) if word.starts_with("b2://") => Ok(Self::Remote(word.parse()?)),
             // A path may be any bytes.
-            _ => Ok(Self::Here(text.into())),
+            _ => Ok(Self::Local(text.into())),
         }
     }
 
     /// A file, here or at B2.
     pub(crate) fn file(text: OsString) -> Result<Self, String> {
         match Self::parse(text)? {
-            Self::Standard => Err("it has to be a path, or b2://BUCKET/NAME".to_owned()),
-            Self::There(at) if at.is_prefix() => {
+            Self::Stdio => Err("it has to be a path, or b2://BUCKET/NAME".to_owned()),
+            Self::Remote(at) if at.is_prefix() => {
                 Err("it has to be the name of a file: b2://BUCKET/NAME".to_owned())
             }
             place => Ok(place),
@@ -89,28 +89,28 @@ mod tests {
     #[test]
     fn a_place_is_read_as_it_is_written() {
         let there = |bucket: &str, name: &str| {
-            Place::There(Remote {
+            Location::Remote(Remote {
                 bucket: bucket.to_owned(),
                 name: name.to_owned(),
             })
         };
         for (text, place) in [
-            ("-", Place::Standard),
-            ("./-", Place::Here("./-".into())),
-            ("a/b", Place::Here("a/b".into())),
-            ("b2:/a", Place::Here("b2:/a".into())),
+            ("-", Location::Stdio),
+            ("./-", Location::Local("./-".into())),
+            ("a/b", Location::Local("a/b".into())),
+            ("b2:/a", Location::Local("b2:/a".into())),
             ("b2://photos", there("photos", "")),
             ("b2://photos/", there("photos", "")),
             ("b2://photos//a", there("photos", "/a")),
             ("b2://photos/2026/", there("photos", "2026/")),
         ] {
-            assert_eq!(Place::parse(text.into()), Ok(place), "{text}");
+            assert_eq!(Location::parse(text.into()), Ok(place), "{text}");
         }
-        assert!(Place::parse("b2:///name".into()).is_err());
-        assert!(Place::parse("".into()).is_err());
+        assert!(Location::parse("b2:///name".into()).is_err());
+        assert!(Location::parse("".into()).is_err());
         assert!("./a".parse::<Remote>().is_err());
         for text in ["b2://photos", "b2://photos/2026/", "-"] {
-            assert!(Remote::file(text).is_err() && Place::file(text.into()).is_err());
+            assert!(Remote::file(text).is_err() && Location::file(text.into()).is_err());
         }
     }
 }
