@@ -189,8 +189,8 @@ mod tests {
         use crate::sync::{Durability, SyncPolicy, SyncRun, Synchronizer};
 
         let emulator = crate::backend::emulator::Emulator::new();
-        let client = crate::Client::builder()
-            .credentials(crate::Credentials::new(emulator.key_id(), emulator.key()).unwrap())
+        let client = crate::client::Client::builder()
+            .credentials(crate::api::Credentials::new(emulator.key_id(), emulator.key()).unwrap())
             .endpoint(emulator.url())
             .backend(emulator)
             .build()
