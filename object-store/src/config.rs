@@ -197,7 +197,8 @@ impl B2StoreBuilder {
     /// As [`from_url`](Self::from_url), with further settings of the client, such as its backend or retry policy.
     ///
     /// # Errors
-    /// If the URL is not a `b2://` URL with a bucket, or an option is missing, unknown or invalid.
+    /// If the URL is not a `b2://` URL with a bucket, an option is missing, unknown or invalid, or the client can't be
+    /// built. [`ConfigError::unknown_option`] names an unknown option.
     pub fn from_url_with<K, V>(
         url: &Url,
         options: impl IntoIterator<Item = (K, V)>,

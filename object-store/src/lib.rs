@@ -76,7 +76,7 @@
 //! Nothing is spawned: work is done only while futures and streams are polled, and dropping them stops it. A multipart
 //! upload that is dropped without `complete` or `abort` leaves an unfinished large file, and B2 charges for its parts.
 //! The lifecycle rule `daysFromStartingToCancelingUnfinishedLargeFiles` removes it, or
-//! [`Client::cancel_unfinished_large_files`](b2kit::Client::cancel_unfinished_large_files).
+//! [`BucketHandle::cancel_unfinished`](b2kit::BucketHandle::cancel_unfinished).
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(

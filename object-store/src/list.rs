@@ -120,9 +120,11 @@ impl B2Store {
         }
         let page = bucket.client().call(list).await;
         let page = page.map_err(|error| StoreError::b2(&query.prefix, error))?;
-        // If a page ends with a folder, B2 may return the folder again in the next page: the token has its name.
-        let last = page.files.last().and_then(ListedFile::folder);
-        let last = last.map(|folder| folder.file_name.clone());
+        // B2 may return the folder at the end of a page again in the next page that has rows: the token has its name.
+        let last = match page.files.last() {
+            Some(row) => row.folder().map(|folder| folder.file_name.as_str()),
+            None => seen_folder,
+        };
         let token = page.next_file_name.map(|next| match last {
             Some(last) => format!("{next}\0{last}"),
             None => next,

@@ -109,7 +109,7 @@ impl B2Store {
             name => name?,
         };
         let bucket = self.open_bucket(path).await?;
-        let hidden = bucket.client().hide(bucket.id(), name.clone()).await;
+        let hidden = bucket.hide(name.clone()).await;
         hidden.map_err(|error| StoreError::b2(path, error))?;
         match self.shared.deletion {
             Deletion::Hide => Ok(()),

@@ -57,7 +57,7 @@ impl<C: Clone + Send + 'static> ClientPool<C> {
     /// The client that became idle last, or a new one from `make`.
     ///
     /// # Errors
-    /// Those of `make`.
+    /// The error of `make`, which is called only if a client has to be made.
     pub fn lease<E>(&self, make: impl FnOnce() -> Result<C, E>) -> Result<PooledClient<C>, E> {
         let now = SystemTimer.now();
         let mut state = self.0.state();
@@ -85,7 +85,7 @@ impl<C: Clone + Send + 'static> ClientPool<C> {
     /// A new client, for a request that the library might repeat on a reused connection.
     ///
     /// # Errors
-    /// Those of `make`.
+    /// The error of `make`, which is called only if a client has to be made.
     pub fn lease_new<E>(&self, make: impl FnOnce() -> Result<C, E>) -> Result<PooledClient<C>, E> {
         let client = make()?;
         let (id, client) = self.0.state().enter(client);
