@@ -29,7 +29,8 @@ pub(crate) struct Program {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Common {
     /// The B2 to use: a URL (such as the one that an emulator prints), production (the default) or staging
-    #[arg(long, global = true, env = "B2_ENVIRONMENT", value_name = "URL", value_parser = environment::parse)]
+    #[arg(long, global = true, env = "B2_ENVIRONMENT", value_name = "URL")]
+    #[arg(value_parser = environment::parse)]
     pub(crate) endpoint: Option<String>,
 
     /// No progress and no warnings, only errors
