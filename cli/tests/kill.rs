@@ -270,7 +270,7 @@ fn read(directory: &Path, prefix: &str) -> BTreeMap<String, Vec<u8>> {
     found
 }
 
-fn killed_anywhere_and_run_again(seed: u64) {
+fn kill_and_run_again(seed: u64) {
     let mut rng = Rng::with_seed(seed);
     let scenario = Scenario::new(&mut rng);
     let directory = tempfile::tempdir().unwrap();
@@ -315,7 +315,7 @@ fn for_seeds(seeds: std::ops::Range<u64>) {
         .ok()
         .map(|seed| seed.parse().unwrap());
     for seed in alone.map_or(seeds, |seed| seed..seed + 1) {
-        let scenario = AssertUnwindSafe(|| killed_anywhere_and_run_again(seed));
+        let scenario = AssertUnwindSafe(|| kill_and_run_again(seed));
         if let Err(panic) = catch_unwind(scenario) {
             eprintln!("it was seed {seed}: B2KIT_SEED={seed} repeats the scenario");
             resume_unwind(panic);
@@ -324,13 +324,13 @@ fn for_seeds(seeds: std::ops::Range<u64>) {
 }
 
 #[test]
-fn a_sync_killed_anywhere_and_run_again_ends_equal_with_nothing_undue_gone() {
+fn a_killed_sync_that_is_run_again_makes_both_equal_and_deletes_nothing_else() {
     for_seeds(0..50);
 }
 
 /// `cargo test --release -p b2kit-cli --test kill -- --ignored`
 #[test]
 #[ignore = "takes minutes"]
-fn a_sync_killed_anywhere_and_run_again_a_thousand_times() {
+fn a_killed_sync_that_is_run_again_makes_both_equal_for_a_thousand_seeds() {
     for_seeds(50..1_050);
 }
