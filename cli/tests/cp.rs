@@ -376,7 +376,7 @@ fn a_refused_connection_is_retried_then_reported_with_its_address() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let host = port.local_addr().unwrap().to_string();
     drop(port);
-    let output = there
+    let output = fixture
         .program(&["Cargo.toml", "b2://holiday-photos/"])
         .env("B2_ENVIRONMENT", format!("http://{host}"))
         .output()
