@@ -273,7 +273,7 @@ fn sync_continues_while_its_json_is_not_read_and_writes_all_of_it_later() {
         let name = format!("tree/{number}-{}", "x".repeat(200));
         fixture.write(&name, "meow");
     }
-    let mut child = there
+    let mut child = fixture
         .program(&["sync", "--json", "tree", "b2://holiday-photos"])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -356,7 +356,7 @@ fn rm_hides_or_deletes_and_a_dry_run_changes_nothing() {
 
 /// Runs with a reader that closes the pipe, as `head` does.
 fn without_a_reader(fixture: &Fixture, args: &[&str]) -> std::process::ExitStatus {
-    let mut child = there
+    let mut child = fixture
         .program(args)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -421,7 +421,7 @@ fn unfinished_lists_large_files_and_cancels_old_ones() {
     block_on(fixture.bucket.client().call(start)).unwrap();
     let at = "b2://holiday-photos";
     assert!(
-        there
+        fixture
             .said(&["unfinished", at])
             .trim_end()
             .ends_with("d/large")

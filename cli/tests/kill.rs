@@ -1,8 +1,9 @@
-//! `b2kit sync`, killed with `SIGKILL` at a random call and run again: nothing undue is ever gone, and at the end both
-//! sides are what the policy makes of them.
+//! `b2kit sync`, killed with `SIGKILL` at a random call and run again: no file is lost, and at the end both sides are as
+//! the policy requires.
 
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test may")]
+#![expect(clippy::disallowed_methods, reason = "it waits for another process")]
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -20,7 +21,7 @@ use fastrand::Rng;
 use futures::TryStreamExt as _;
 use futures::executor::block_on;
 
-/// A file by its size and modification time, which decide what is in it.
+/// The size and modification time of a file, from which its bytes follow.
 type Content = (usize, u64);
 type Tree = BTreeMap<String, Content>;
 
@@ -207,7 +208,7 @@ impl<'a> Sides<'a> {
         self.emulator.snapshot().calls.values().sum()
     }
 
-    /// Runs the program, and kills it once it has made so many calls.
+    /// Runs the program, and kills it after so many calls.
     fn killed_after(&self, calls: u64, scenario: &Scenario) {
         let limit = self.calls() + calls;
         let mut program = self.program(scenario).spawn().unwrap();
@@ -216,7 +217,7 @@ impl<'a> Sides<'a> {
         }
         program.kill().unwrap();
         program.wait().unwrap();
-        // What it has sent is carried out before the next one begins.
+        // Waits until the emulator has carried out what was sent.
         let mut before = 0;
         while before != self.calls() {
             before = self.calls();
