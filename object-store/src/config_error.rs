@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-/// Why a store could not be set up. Nothing was sent.
+/// The configuration of a store is invalid. Nothing was sent.
 #[derive(Debug)]
 pub struct ConfigError {
     what: String,
@@ -20,7 +20,7 @@ impl ConfigError {
         }
     }
 
-    pub(crate) fn of(what: impl Into<String>, source: b2kit::Error) -> Self {
+    pub(crate) fn with_source(what: impl Into<String>, source: b2kit::Error) -> Self {
         Self {
             source: Some(source),
             ..Self::new(what)
@@ -28,14 +28,17 @@ impl ConfigError {
     }
 
     pub(crate) fn unknown_key(key: &str, known: &[&str]) -> Self {
-        let what = format!("there is no option {key:?}; there are {}", known.join(", "));
+        let what = format!(
+            "unknown option {key:?}; the options are {}",
+            known.join(", ")
+        );
         Self {
             key: Some(key.to_owned()),
             ..Self::new(what)
         }
     }
 
-    /// The option that is unknown, where that is the reason.
+    /// The unknown option, if that is the problem.
     #[must_use]
     pub fn unknown_option(&self) -> Option<&str> {
         self.key.as_deref()

@@ -39,12 +39,14 @@ mod source_error;
 mod upload;
 
 #[cfg(feature = "sync")]
-pub(crate) use commit::Commit;
+pub(crate) use commit::{Commit, EntryMetadata};
 pub use copy::{
     Compose, ComposePlan, ComposeSource, Composed, ComposedPart, Copied, CopySource, FileCopy,
 };
 pub(crate) use create::discard_abandoned;
 pub use create::{CREATE_STAGES, Create, CreateSlot, Created, is_create_stage};
+#[cfg(feature = "sync")]
+pub(crate) use disk::PathBelow;
 #[cfg(feature = "sync")]
 pub(crate) use download::RANGE_SIZE;
 pub use download::{DownloadStream, Downloaded, FileDownload, Verified};

@@ -44,6 +44,8 @@ mod sessions; // sessions shared, renewed, exported and restored
 #[cfg(feature = "sync")] // as the program's package turns on: not in a plain `cargo test`
 mod sync; // a local tree and a bucket made equal
 #[cfg(feature = "sync")]
+mod sync_hostile; // plans, listings and links that a sync must not believe
+#[cfg(feature = "sync")]
 mod sync_safety; // random syncs, interrupted anywhere
 mod telemetry; // events, spans and counts
 mod tokens; // expiry of tokens
