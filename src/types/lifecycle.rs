@@ -10,7 +10,7 @@ use crate::error::Error;
 /// What B2 does with files whose names have a prefix as they grow old. Days count from 1; `None` is
 /// never.
 ///
-/// B2 looks once a day, and leaves versions alone that are locked.
+/// B2 applies rules once a day, and skips locked versions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LifecycleRule {

@@ -5,10 +5,10 @@ use std::borrow::Cow;
 
 use crate::error::Error;
 
-/// Encodes a text for a URL's path or query, or for a header, as B2 wants it.
+/// Encodes a text for a URL's path or query, or for a header, as B2 requires it.
 ///
 /// Letters, digits and `. _ - ~ /` stay as they are, every other byte of the UTF-8 form becomes
-/// `%XX`. B2 would let some more characters stand; escaping more than it asks for is allowed and
+/// `%XX`. B2 allows some more characters unescaped; escaping more than required is allowed and
 /// survives more proxies.
 ///
 /// ```
