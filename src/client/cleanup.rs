@@ -6,11 +6,15 @@ use futures_core::Stream;
 use futures_util::{StreamExt as _, TryStreamExt as _, future, stream};
 
 use super::handle::Client;
+use super::paginate::at_most;
 use crate::api::{
     CancelLargeFile, DeleteFileVersion, HideFile, ListFileVersions, ListUnfinishedLargeFiles,
 };
 use crate::error::{Error, ErrorKind};
 use crate::types::{Action, BucketId, FileName, FileVersion, Timestamp};
+
+/// Hide markers and unfinished large files above the newest version of a name that are gone through.
+const MAX_MARKERS: usize = 10_000;
 
 /// Whether a deletion is carried out, or only listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,8 +89,7 @@ impl Client {
             .prefix(name.as_str())
             .max_file_count(10);
         // Large files that are still being uploaded neither hide a name nor show it.
-        let versions = self
-            .paginate(versions)
+        let versions = at_most(MAX_MARKERS, self.paginate(versions))
             .try_filter_map(|row| future::ready(Ok(row.into_version())))
             .try_take_while(|version| future::ready(Ok(version.file_name == *name.as_str())))
             .try_filter(|version| future::ready(version.action != Action::Start));

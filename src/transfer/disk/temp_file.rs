@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
+use b2kit_core::adapter::is_exhaustion;
 use blocking::Task;
 
 use super::claim::{self, Claim};
@@ -89,7 +90,7 @@ impl TempFile {
             }
         };
         let state = StateFile::of(&name);
-        match state.read(place, &file, status) {
+        match state.read(place, &file, status)? {
             Some(left) => {
                 state.lock().is_on_disk = true;
                 let temp = Self::new(file, status, place, name, Some(state));
@@ -110,7 +111,7 @@ impl TempFile {
             return Ok(None);
         };
         let state = StateFile::of(&name);
-        Ok(state.read(place, &file, status).map(|left| {
+        Ok(state.read(place, &file, status)?.map(|left| {
             state.lock().is_on_disk = true;
             (Self::new(file, status, place, name, Some(state)), left)
         }))
@@ -127,6 +128,10 @@ impl TempFile {
         if state.remove(place).is_err() {
             place.dir.remove(&name)?;
             return Ok(ResumeOutcome::Unavailable);
+        }
+        if let Err(error) = state.reserve(place) {
+            place.dir.remove(&name)?;
+            return Err(error);
         }
         let temp = Self::new(file, status, place, name, Some(state));
         Ok(ResumeOutcome::Ready(Arc::new(temp), None))
@@ -170,9 +175,10 @@ impl TempFile {
     /// Discards all bytes.
     pub(crate) fn reset(&self) -> io::Result<()> {
         if let Some(state) = &self.state {
-            let mut kept = state.lock();
-            *kept = StateStatus::default();
+            *state.lock() = StateStatus::default();
             state.remove(&self.place)?;
+            // Without it the download continues, and may not be resumable.
+            let _ = state.reserve(&self.place);
         }
         self.file.set_len(0)
     }
@@ -189,7 +195,7 @@ impl TempFile {
     }
 
     /// Writes down which bytes are there, on the pool. If no SHA-1 will verify them, they are
-    /// flushed before that.
+    /// flushed before that. Without a free descriptor the earlier state stays.
     pub(crate) fn write_checkpoint(
         self: &Arc<Self>,
         partial: PartialDownload,
@@ -206,9 +212,10 @@ impl TempFile {
             }
             // One checkpoint at a time.
             let mut kept = state.lock();
-            state.write(&temp.place, temp.status, &partial)?;
-            kept.is_on_disk = true;
-            Ok(())
+            match state.write(&mut kept, &temp.place, temp.status, &partial) {
+                Err(error) if is_exhaustion(&error) => Ok(()),
+                written => written,
+            }
         })
     }
 
@@ -289,16 +296,16 @@ impl TempFile {
             return;
         }
         let dir = &self.place.dir;
-        if !claim::name_refers_to(dir, &self.name, self.status).unwrap_or(false) {
-            // Its name now refers to another file.
-            return;
+        // Otherwise its name now refers to another file.
+        if claim::name_refers_to(dir, &self.name, self.status).unwrap_or(false) {
+            let keep = |state: &StateFile| self.keep(state, &mut state.lock(), may_wait);
+            if !self.state.as_ref().is_some_and(keep) {
+                let _ = dir.remove(&self.name);
+            }
         }
-        if let Some(state) = &self.state
-            && self.keep(state, &mut state.lock(), may_wait)
-        {
-            return;
+        if let Some(state) = &self.state {
+            state.release(&self.place);
         }
-        let _ = dir.remove(&self.name);
     }
 
     /// Keeps it if possible: whether there is a state on disk by which it can be resumed.
@@ -312,7 +319,7 @@ impl TempFile {
             return kept.is_on_disk;
         }
         let mut partial = now.partial;
-        let mut written = state.write(&self.place, self.status, &partial);
+        let mut written = state.write(kept, &self.place, self.status, &partial);
         for bytes in TRUNCATIONS {
             match written {
                 Err(error) if is_full(&error) => {}
@@ -327,7 +334,7 @@ impl TempFile {
                 kept.is_on_disk = false;
             }
             let cut = self.file.set_len(partial.len_on_disk());
-            written = cut.and_then(|()| state.write(&self.place, self.status, &partial));
+            written = cut.and_then(|()| state.write(kept, &self.place, self.status, &partial));
         }
         written.is_ok() || kept.is_on_disk
     }
