@@ -10,7 +10,7 @@ use super::redaction::Redactor;
 use super::retry::classifier;
 use crate::api::{Call, CallKind};
 use crate::error::Error;
-use crate::types::{BucketName, Shown};
+use crate::types::{BucketName, Quoted};
 
 /// What all calls of a transfer are about.
 #[derive(Debug)]
@@ -89,16 +89,16 @@ impl<'a> CallLabel<'a> {
 
     /// An attempt failed and another follows. From the second failure on this is a warning, unless
     /// all calls wait together: then there is one warning for all.
-    pub(super) fn log_retry(&self, failure: &Error, (attempt, of): (u32, u32), wait: Wait) {
+    pub(super) fn log_retry(&self, failure: &Error, (attempt, of): (u32, u32), wait: RetryWait) {
         let (status, code) = (failure.status(), self.shown(code(failure)));
         let (bucket, file) = (self.shown(self.bucket), self.shown(self.file));
         let outcome = classifier::classify(failure).name();
-        let Wait { pause, everyone } = wait;
-        let told = format_args!(
+        let RetryWait { pause, is_shared } = wait;
+        let message = format_args!(
             "{self}: attempt {attempt} of {of} failed ({}); {wait}",
             Reason(self.redactor, failure),
         );
-        macro_rules! tell {
+        macro_rules! emit {
             ($level:ident) => {
                 $level!(
                     call = self.call,
@@ -112,14 +112,14 @@ impl<'a> CallLabel<'a> {
                     attempt,
                     of,
                     ?pause,
-                    "{told}"
+                    "{message}"
                 )
             };
         }
-        if attempt >= 2 && !everyone {
-            tell!(warn);
+        if attempt >= 2 && !is_shared {
+            emit!(warn);
         } else {
-            tell!(debug);
+            emit!(debug);
         }
     }
 
@@ -146,14 +146,14 @@ impl<'a> CallLabel<'a> {
 
 /// How long a call waits before its next attempt, and whether all of its kind do.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Wait {
+pub(super) struct RetryWait {
     pub(super) pause: Duration,
-    pub(super) everyone: bool,
+    pub(super) is_shared: bool,
 }
 
-impl fmt::Display for Wait {
+impl fmt::Display for RetryWait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.pause.is_zero(), self.everyone) {
+        match (self.pause.is_zero(), self.is_shared) {
             (false, _) => write!(f, "retrying in {:.1?}", self.pause),
             (true, false) => f.write_str("retrying at once"),
             (true, true) => {
@@ -236,6 +236,6 @@ struct Masked<'a>(&'a Redactor, &'a str);
 impl fmt::Display for Masked<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(redactor, text) = self;
-        Shown(&redactor.redacted_name(text)).fmt(f)
+        Quoted(&redactor.redacted_name(text)).fmt(f)
     }
 }

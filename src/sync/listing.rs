@@ -7,7 +7,8 @@ use super::entry::{Entry, History, OldVersion, RemoteFile, State};
 use super::filter::Filter;
 use crate::api::{ListFileNames, ListFileVersions};
 use crate::bucket::BucketHandle;
-use crate::error::Error;
+use crate::client::{MAX_VERSIONS, at_most};
+use crate::error::{Error, ErrorKind};
 use crate::transfer::is_create_stage;
 use crate::types::{Action, FileVersion};
 
@@ -56,7 +57,7 @@ pub(super) fn versions(
         |(mut rows, mut open): (_, Option<Entry>)| async move {
             while let Some((path, version)) = rows.try_next().await? {
                 match &mut open {
-                    Some(entry) if *entry.path == *path => add(entry, &version),
+                    Some(entry) if *entry.path == *path => add(entry, &version)?,
                     _ => {
                         let next = first(path, &version);
                         if let Some(whole) = open.replace(next) {
@@ -86,19 +87,33 @@ fn first(path: Box<str>, version: &FileVersion) -> Entry {
         _ => State::Hidden,
     };
     let mut entry = Entry::new(path, state);
-    add(&mut entry, version);
+    entry.history = Some(Box::new(History {
+        versions: vec![OldVersion::from(version)],
+    }));
     entry
 }
 
-fn add(entry: &mut Entry, version: &FileVersion) {
+/// A name that has no end of versions is refused: an entry is given when it is whole.
+fn add(entry: &mut Entry, version: &FileVersion) -> Result<(), Error> {
     let history = entry
         .history
         .get_or_insert_with(|| Box::new(History::default()));
-    history.versions.push(OldVersion {
-        file_id: version.file_id.clone(),
-        uploaded: version.upload_timestamp,
-        is_hide_marker: version.action == Action::Hide,
-    });
+    if history.versions.len() >= MAX_VERSIONS {
+        let what = format!("a file has more than {MAX_VERSIONS} versions");
+        return Err(Error::new(ErrorKind::Protocol, what));
+    }
+    history.versions.push(OldVersion::from(version));
+    Ok(())
+}
+
+impl From<&FileVersion> for OldVersion {
+    fn from(version: &FileVersion) -> Self {
+        Self {
+            file_id: version.file_id.clone(),
+            uploaded: version.upload_timestamp,
+            is_hide_marker: version.action == Action::Hide,
+        }
+    }
 }
 
 /// All versions of a name, the newest first. Large files that are not finished are none.
@@ -110,7 +125,7 @@ pub(super) async fn all_versions(
         .start_file_name(name)
         .prefix(name)
         .max_file_count(VERSIONS);
-    let rows = bucket.client().paginate(list);
+    let rows = at_most(MAX_VERSIONS, bucket.client().paginate(list));
     rows.try_filter_map(|row| future::ready(Ok(row.into_version())))
         .try_take_while(|version| future::ready(Ok(version.file_name == *name)))
         .try_filter(|version| future::ready(version.action != Action::Start))

@@ -60,21 +60,26 @@ impl StateFile {
     /// If there is a state of this user's that can't be read.
     pub(super) fn read(
         &self,
-        place: &TargetPath,
+        target: &TargetPath,
         part: &File,
         of: FileStatus,
     ) -> io::Result<Option<SavedState>> {
         if !of.is_private() {
             return Ok(None);
         }
-        let file = match claim::open_ours(&place.dir, &self.name)? {
+        let file = match claim::open_ours(&target.dir, &self.name)? {
             Opened::Ours(file, status) if status.is_private() => file,
             _ => return Ok(None),
         };
         let mut document = Vec::new();
         file.take(LIMIT).read_to_end(&mut document)?;
         let length = part.metadata()?.len();
-        Ok(SavedState::read(&document, length, of.identity, &place.key))
+        Ok(SavedState::read(
+            &document,
+            length,
+            of.identity,
+            &target.key,
+        ))
     }
 
     /// Opens the file for the first state in advance.
@@ -82,8 +87,8 @@ impl StateFile {
     /// # Errors
     /// If no descriptor is free. If anything else is in the way, the file is created when it is
     /// needed.
-    pub(super) fn reserve(&self, place: &TargetPath) -> io::Result<()> {
-        let reserved = match place.dir.create(&self.new_name) {
+    pub(super) fn reserve(&self, target: &TargetPath) -> io::Result<()> {
+        let reserved = match target.dir.create(&self.new_name) {
             Err(error) if is_exhaustion(&error) => return Err(error),
             created => created.ok(),
         };
@@ -92,9 +97,9 @@ impl StateFile {
     }
 
     /// Removes the file that was opened in advance, if it was not needed.
-    pub(super) fn release(&self, place: &TargetPath) {
+    pub(super) fn release(&self, target: &TargetPath) {
         if self.lock().reserved.take().is_some() {
-            let _ = place.dir.remove(&self.new_name);
+            let _ = target.dir.remove(&self.new_name);
         }
     }
 
@@ -102,11 +107,11 @@ impl StateFile {
     pub(super) fn write(
         &self,
         kept: &mut StateStatus,
-        place: &TargetPath,
+        target: &TargetPath,
         part: FileStatus,
         partial: &PartialDownload,
     ) -> io::Result<()> {
-        let dir = &place.dir;
+        let dir = &target.dir;
         let mut file = match kept.reserved.take() {
             Some(file) if claim::name_refers_to(dir, &self.new_name, Dir::file_status(&file)?)? => {
                 file
@@ -116,7 +121,7 @@ impl StateFile {
                 dir.create(&self.new_name)?
             }
         };
-        let written = file.write_all(&partial.write(part.identity, &place.key));
+        let written = file.write_all(&partial.write(part.identity, &target.key));
         drop(file);
         let written = written.and_then(|()| dir.rename(&self.new_name, &self.name));
         match &written {
@@ -127,8 +132,8 @@ impl StateFile {
         written
     }
 
-    pub(super) fn remove(&self, place: &TargetPath) -> io::Result<()> {
-        place.dir.remove(&self.new_name)?;
-        place.dir.remove(&self.name)
+    pub(super) fn remove(&self, target: &TargetPath) -> io::Result<()> {
+        target.dir.remove(&self.new_name)?;
+        target.dir.remove(&self.name)
     }
 }
