@@ -12,7 +12,7 @@ use b2kit_core::adapter::is_exhaustion;
 use blocking::Task;
 
 use super::claim::{self, Claim};
-use super::dir::FileStatus;
+use super::dir::{FileStatus, KNOWS_OWNERS_AND_LINKS};
 use super::jobs::{ActiveJobs, JobGuard, on_pool};
 use super::mode;
 use super::partial::{PartialDownload, SavedState};
@@ -91,12 +91,12 @@ impl TempFile {
         };
         let state = StateFile::of(&name);
         match state.read(target, &file, status)? {
-            Some(left) => {
+            Some(left) if is_surely_ours(&left) => {
                 state.lock().is_on_disk = true;
                 let temp = Self::new(file, status, target, name, Some(state));
                 Ok(ResumeOutcome::Ready(Arc::new(temp), Some(left)))
             }
-            None => {
+            _ => {
                 // Only this user's key leads to that name, so it may be removed.
                 target.dir.remove(&name)?;
                 Self::resumable(target, name)
@@ -106,6 +106,9 @@ impl TempFile {
 
     /// The file that a version without signatures left. Without a state it could be anything.
     fn unsigned(target: &Arc<TargetPath>) -> io::Result<Option<(Self, SavedState)>> {
+        if !KNOWS_OWNERS_AND_LINKS {
+            return Ok(None);
+        }
         let name = target.unsigned_name();
         let Claim::Claimed(file, status) = claim::claim(&target.dir, &name)? else {
             return Ok(None);
@@ -338,6 +341,12 @@ impl TempFile {
         }
         written.is_ok() || kept.is_on_disk
     }
+}
+
+/// Whether the file that this state is about may be written to. Where nothing else shows that it is
+/// not another file of this user, under another name, the state has to be about this very file.
+const fn is_surely_ours(left: &SavedState) -> bool {
+    KNOWS_OWNERS_AND_LINKS || left.is_authenticated
 }
 
 /// Whether the disk is full.

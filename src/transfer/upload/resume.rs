@@ -13,7 +13,7 @@ use super::resume_token::ResumeToken;
 use crate::api::{ListParts, ListUnfinishedLargeFiles, StartLargeFile};
 use crate::error::{Error, ErrorKind};
 use crate::transfer::bucket::BucketHandle;
-use crate::transfer::large_file::{MAX_PARTS, PartLayout, is_ours};
+use crate::transfer::large_file::{PartLayout, is_ours};
 use crate::transfer::progress::Progress;
 use crate::transfer::source::RandomAccess;
 use crate::types::{FileId, FileName, FileVersion, LARGE_FILE_SHA1, PartNumber, Sha1};
@@ -147,16 +147,19 @@ impl ResumeSearch<'_> {
         layout: PartLayout,
         file: FileVersion,
     ) -> Result<Result<Candidate, (FileId, String)>, Error> {
-        let mut existing = ExistingParts::new();
-        let mut parts = self.bucket.client().paginate(ListParts::new(&file.file_id));
-        while let Some(part) = parts.try_next().await? {
+        // A listing of parts ends: their numbers ascend, up to 10,000.
+        let parts = self.bucket.client().paginate(ListParts::new(&file.file_id));
+        let existing = parts.map_ok(|part| {
             let sha1 = part.content_sha1.sha1().copied();
-            existing.insert(part.part_number, (part.content_length, sha1));
-            if existing.len() as u64 > MAX_PARTS {
-                let why = "it has more than 10,000 parts".to_owned();
+            (part.part_number, (part.content_length, sha1))
+        });
+        let existing: ExistingParts = match existing.try_collect().await {
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Rejected) => {
+                let why = "it was finished or cancelled since it was listed".to_owned();
                 return Ok(Err((file.file_id, why)));
             }
-        }
+            existing => existing?,
+        };
         Ok(match existing_layout(layout, &existing) {
             Ok(layout) => Ok(Candidate {
                 file,

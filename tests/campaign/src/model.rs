@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use b2kit::api::ListFileVersions;
-use b2kit::transfer::Verified;
+use b2kit::transfer::{CREATE_STAGES, Verified};
 use b2kit::types::{Action, FileVersion};
 use b2kit::{BucketHandle, Bytes, Error};
 use futures::TryStreamExt as _;
@@ -69,6 +69,17 @@ impl Model {
                 version.file_id
             );
         }
+    }
+
+    /// Records that a version with these bytes may exist, whatever the client was told.
+    pub fn may_exist(&mut self, name: &str, content: &Bytes) {
+        self.possible.insert((name.to_owned(), content.clone()));
+    }
+
+    /// Records that this version may exist or not, whatever the client was told.
+    pub fn may_be_deleted(&mut self, version: &FileVersion) {
+        let known = self.known.get_mut(version.file_id.as_str()).unwrap();
+        known.state = State::Either;
     }
 
     /// Records the result of deleting this version.
@@ -153,7 +164,8 @@ impl Model {
             .collect();
         let mut missing: BTreeSet<&str> = self.known.keys().map(String::as_str).collect();
         for version in &versions {
-            if version.action != Action::Upload && version.action != Action::Copy {
+            let is_stage = version.file_name.as_str().starts_with(CREATE_STAGES);
+            if is_stage || version.action != Action::Upload && version.action != Action::Copy {
                 continue;
             }
             missing.remove(version.file_id.as_str());
