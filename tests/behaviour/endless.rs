@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use b2kit::types::{FileName, Sha1};
+use b2kit::types::Sha1;
 use b2kit::{Client, ErrorKind, HttpClient as _, ManualTimer, Request, RetryPolicy, Timer as _};
 use serde_json::{Value, json};
 
@@ -154,8 +154,7 @@ fn unhiding_ends_although_the_hide_markers_do_not() {
     let (b2, timer, _) = endless("b2_list_file_versions", 10, Duration::ZERO, marker);
     timer.run(async {
         let bucket = bucket(&b2).await;
-        let name = FileName::new("f").unwrap();
-        let error = b2.unhide(bucket.id(), &name).await.unwrap_err();
+        let error = bucket.unhide("f").await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
     });
 }

@@ -449,6 +449,20 @@ fn the_spans_of_a_transfer_name_its_bucket_file_and_part() {
 }
 
 #[test]
+fn a_call_that_waits_for_a_new_authorization_says_so() {
+    let (b2, emulator, timer) = client();
+    timer.run(b2.call(ListBuckets::new())).unwrap();
+    emulator.expire_account_tokens();
+    let (listed, notes) = RecordingSubscriber::watch(|| timer.run(b2.call(ListBuckets::new())));
+    listed.unwrap();
+    let waits = notes
+        .iter()
+        .filter(|note| note.text.contains("waiting for a new authorization"));
+    let levels: Vec<_> = waits.map(|note| note.level).collect();
+    assert_eq!(levels, [Level::DEBUG]);
+}
+
+#[test]
 fn a_shared_pause_of_a_thousand_calls_is_one_warning() {
     let (_, emulator, timer) = client();
     let listings = AtomicUsize::new(0);
@@ -841,13 +855,6 @@ fn no_span_or_event_shows_a_secret_that_the_server_sends_as_a_name_or_an_id() {
                     *name.lock().unwrap() = form.clone();
                     let delete = b2kit::DeleteMode::Delete { concurrency: 1 };
                     drop(bucket.delete_prefix("", delete).collect::<Vec<_>>().await);
-                    drop(
-                        bucket
-                            .client()
-                            .delete_all_versions(bucket.id(), "", delete)
-                            .collect::<Vec<_>>()
-                            .await,
-                    );
                     drop(b2.call(GetFileInfo::new(&*form)).await);
                     drop(
                         b2.download(b2kit::types::FileId::from(&*form))
