@@ -18,7 +18,7 @@ pub use self::on_failure::OnFailure;
 pub(crate) use self::options::{
     CONCURRENCY, FileOptions, account_part_sizes, add_info_if_it_fits, file_options, is_ours,
 };
-pub(crate) use self::part_sizes::{MAX_PART, PartLayout, PartSizes};
+pub(crate) use self::part_sizes::{MAX_PART, MAX_PARTS, PartLayout, PartSizes};
 pub(crate) use self::parts::{PartOrigin, PartTask, task_stream};
 pub(crate) use self::upload_counter::UploadCounter;
 pub(crate) use self::upload_parts::LargeFile;

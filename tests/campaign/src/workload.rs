@@ -87,6 +87,7 @@ pub fn run(backend: Arc<dyn HttpClient>, seed: u64, percent: u64, steps: usize) 
 }
 
 /// A client of an emulator behind a proxy, and what it was told.
+#[derive(Debug)]
 pub struct Run {
     pub(crate) rng: Rng,
     pub(crate) model: Model,
