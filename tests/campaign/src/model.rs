@@ -92,14 +92,6 @@ impl Model {
         };
     }
 
-    /// The versions that must exist, with their bytes.
-    pub fn present(&self) -> Vec<(FileVersion, Bytes)> {
-        let present = self.known.values().filter(|it| it.state == State::Present);
-        present
-            .map(|it| (it.version.clone(), it.content.clone()))
-            .collect()
-    }
-
     /// Whether a download of the current version may return these bytes.
     pub fn may_read(&self, name: &str, bytes: &[u8], verified: Verified) -> bool {
         let same = |content: &Bytes| match verified {

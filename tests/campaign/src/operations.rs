@@ -273,10 +273,9 @@ impl Run {
     }
 
     fn copy(&mut self) -> Result<(), Error> {
-        let name = self.existing();
-        let Some((version, content)) = self.rng.choice(self.model.present()) else {
-            return Ok(());
-        };
+        // Bytes that nothing else has: of two equal copies to one name, a lost one is taken for the other.
+        let (name, source) = (self.existing(), self.fresh_name("source"));
+        let (version, content) = self.put(&source, 10_000);
         let copied = block_on(self.bucket.copy(&version, name).into_future());
         self.model
             .stored(name, &content, copied.as_ref().map(|it| &it.file));
