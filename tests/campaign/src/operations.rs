@@ -208,6 +208,8 @@ impl Run {
             let first = self.direct.download(name).range_size(range).concurrency(1);
             drop(block_on(first.resume().to_path(&path)));
             self.emulator.faults().remove(refusal);
+            // A short file was complete before that.
+            let _ = fs::remove_file(&path);
         }
         let download = self.bucket.download(name).range_size(range);
         let download = if resumes { download.resume() } else { download };

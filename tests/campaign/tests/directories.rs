@@ -156,7 +156,8 @@ fn names(bucket: &BucketHandle, emulator: &Emulator) -> (Vec<String>, Vec<Vec<u8
     let state = fs::read(dir.path().join(format!("{part}.json"))).unwrap();
     let unsigned = ".f.4a0a19218e082a34.b2part".to_owned();
     let old = format!(
-        r#"{{"b2kit_partial_download":1,"file_id":"4_z","content_length":{LEN},"wanted":[0,{LEN}],"done":[[0,{LEN}]]}}"#
+        r#"{{"b2kit_partial_download":1,"file_id":"4_z","content_length":{LEN},
+        "wanted":[0,{LEN}],"done":[[0,{LEN}]]}}"#
     );
     let mut names = vec!["f".to_owned()];
     for part in [part, unsigned] {

@@ -27,7 +27,7 @@ use futures::executor::block_on;
 use tempfile::tempdir;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_b2kit-campaign");
-/// A run of a program that is not killed makes at most sixty calls of a few milliseconds; the rest is for a busy machine.
+/// A program that is not killed makes at most sixty calls of a few milliseconds; the rest is for a busy machine.
 const HANG_TIMEOUT: Duration = Duration::from_secs(100);
 /// What a program may need that transfers a file of three megabytes.
 const MAX_MIB: u64 = 100;
