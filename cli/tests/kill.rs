@@ -1,5 +1,5 @@
-//! `b2kit sync`, killed with `SIGKILL` at a random call and run again: no file is lost, and at the end both sides are as
-//! the policy requires.
+//! `b2kit sync`, killed with `SIGKILL` at a random call and run again: no file is lost, and at the end both sides are
+//! as the policy requires.
 
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test may")]
