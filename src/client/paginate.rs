@@ -64,14 +64,14 @@ impl Client {
     }
 }
 
-/// The items of the page that is there, and the page that comes.
+/// The items of the current page, and the request for the next page.
 struct ItemStream<C: Paged> {
     client: Client,
     page: vec::IntoIter<C::Item>,
     next: Option<BoxFuture<'static, NextPage<C>>>,
-    /// The folder that was given last. Pages are in order, so no other can come again.
+    /// The last folder that was yielded. Pages are in order, so only this one can be repeated.
     folder: Option<Box<str>>,
-    /// Ends when the next item has to be there: there may be any number of empty pages before it.
+    /// The deadline of the next item, before which there may be any number of empty pages.
     late: Option<Sleep>,
 }
 
@@ -81,7 +81,7 @@ type NextPage<C> = Result<Option<(Vec<<C as Paged>::Item>, Pager<C>)>, Error>;
 impl<C: Paged> Unpin for ItemStream<C> {}
 
 impl<C: Paged> ItemStream<C> {
-    /// Whether the next item has kept somebody waiting for as long as the user's deadline allows.
+    /// Whether the deadline of the next item has passed.
     fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(deadline) = self.client.policy.deadline else {
             return false;
@@ -139,8 +139,8 @@ struct Pager<C: Paged> {
     client: Client,
     next: NextCall<C>,
     last: Option<C::Cursor>,
-    /// A cursor that was passed. It moves on at every power of two, so that any circle comes back
-    /// to it.
+    /// A cursor that was passed. It moves on at every power of two, so that any cycle returns to
+    /// it.
     checkpoint: Option<C::Cursor>,
     pages_requested: u64,
 }
