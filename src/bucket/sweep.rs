@@ -43,14 +43,14 @@ pub(super) enum RemovalCall {
 
 /// A stream of what is deleted.
 ///
-/// If the listing fails, the deletions in progress are completed first, and the newest version of the
-/// name at which the listing stopped is kept: it may have older versions that were not listed.
+/// If the listing fails, the deletions under way come to their end first, and the newest version of
+/// the name that the listing was at stays: there may be older ones that nobody has seen.
 pub(super) struct Sweep {
     bucket: BucketHandle,
     call: RemovalCall,
     is_dry_run: bool,
     concurrency: usize,
-    /// `None` after the end of the listing.
+    /// `None` behind its end.
     rows: Option<BoxStream<'static, Result<Row, Error>>>,
     order: DeleteOrder,
     ready: VecDeque<DeleteStep>,
@@ -97,13 +97,13 @@ impl Sweep {
         }
     }
 
-    /// A stream that deletes nothing and yields this error.
+    /// Nothing is deleted, for this reason.
     pub(super) fn refused(bucket: &BucketHandle, error: Error) -> Self {
         let rows = futures_util::stream::once(std::future::ready(Err(error)));
         Self::of_rows(bucket, rows, DeleteMode::DryRun, RemovalCall::Cancel)
     }
 
-    /// The deleted versions, after all were processed; or the first failure.
+    /// Those that were deleted, once all are dealt with; or the first failure.
     pub(super) async fn finish(mut self) -> Result<Vec<FileVersion>, Error> {
         let (mut deleted, mut failure) = (Vec::new(), None);
         while let Some((version, outcome)) = self.try_next().await? {
@@ -115,7 +115,7 @@ impl Sweep {
         failure.map_or(Ok(deleted), Err)
     }
 
-    /// Reads rows and starts deletions, up to the concurrency.
+    /// Takes rows and begins deletions, up to as many as may be under way.
     fn fill(&mut self, cx: &mut Context<'_>) {
         while self.running.len() < self.concurrency {
             match self.ready.pop_front() {
@@ -157,16 +157,12 @@ impl Sweep {
         if self.is_dry_run {
             return Box::pin(std::future::ready((number, (version, Ok(())))));
         }
-        // The name comes from the server, and may be logged.
-        let shown = self
-            .bucket
-            .client()
-            .redacted_name(version.file_name.as_str());
-        let client = self.bucket.about(&shown).client().clone();
+        let about = self.bucket.about(version.file_name.as_str());
+        let client = about.client().clone();
         let call = self.call;
         Box::pin(async move {
             let outcome = match call.apply(&client, &version).await {
-                // It was deleted by somebody else since it was listed.
+                // Somebody else has deleted it since it was listed.
                 Err(error) if error.is_not_found() => Ok(()),
                 outcome => outcome,
             };

@@ -66,7 +66,7 @@ impl CallExecutor for Client {
 
 /// Makes a call.
 async fn run<C: Call>(client: &Client, call: &C) -> Result<C::Output, Error> {
-    let label = CallLabel::new(client.transfer.as_deref(), call);
+    let label = CallLabel::new(&client.shared.redactor, client.transfer.as_deref(), call);
     let call_loop = CallLoop {
         client,
         call,

@@ -7,6 +7,7 @@ use std::vec;
 use b2kit_core::{HttpError, HttpErrorKind, Phase, Sleep};
 use futures_core::Stream;
 use futures_core::future::BoxFuture;
+use futures_util::StreamExt as _;
 
 use super::handle::Client;
 use crate::api::Paged;
@@ -64,14 +65,32 @@ impl Client {
     }
 }
 
-/// The items of the current page, and the request for the next page.
+/// More versions than one name has.
+pub(crate) const MAX_VERSIONS: usize = 500_000;
+
+/// A listing for an operation that returns nothing before it has gone through all rows: after so
+/// many rows it fails, since a server can make a listing endless.
+pub(crate) fn at_most<T>(
+    rows: usize,
+    listing: impl Stream<Item = Result<T, Error>> + Unpin,
+) -> impl Stream<Item = Result<T, Error>> + Unpin {
+    listing.enumerate().map(move |(number, row)| {
+        if number < rows {
+            return row;
+        }
+        let what = format!("the listing has more than {rows} rows, which is taken for endless");
+        Err(Error::new(ErrorKind::Protocol, what))
+    })
+}
+
+/// The items of the page that is there, and the page that comes.
 struct ItemStream<C: Paged> {
     client: Client,
     page: vec::IntoIter<C::Item>,
     next: Option<BoxFuture<'static, NextPage<C>>>,
-    /// The last folder that was yielded. Pages are in order, so only this one can be repeated.
+    /// The folder that was given last. Pages are in order, so no other can come again.
     folder: Option<Box<str>>,
-    /// The deadline of the next item, before which there may be any number of empty pages.
+    /// Ends when the next item has to be there: there may be any number of empty pages before it.
     late: Option<Sleep>,
 }
 
@@ -81,7 +100,7 @@ type NextPage<C> = Result<Option<(Vec<<C as Paged>::Item>, Pager<C>)>, Error>;
 impl<C: Paged> Unpin for ItemStream<C> {}
 
 impl<C: Paged> ItemStream<C> {
-    /// Whether the deadline of the next item has passed.
+    /// Whether the next item has kept somebody waiting for as long as the user's deadline allows.
     fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(deadline) = self.client.policy.deadline else {
             return false;
@@ -139,8 +158,8 @@ struct Pager<C: Paged> {
     client: Client,
     next: NextCall<C>,
     last: Option<C::Cursor>,
-    /// A cursor that was passed. It moves on at every power of two, so that any cycle returns to
-    /// it.
+    /// A cursor that was passed. It moves on at every power of two, so that any circle comes back
+    /// to it.
     checkpoint: Option<C::Cursor>,
     pages_requested: u64,
 }

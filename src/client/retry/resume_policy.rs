@@ -84,7 +84,8 @@ impl ResumePolicy {
             .on_failure(&failure, false, now, &shared.quota, shared.jitter());
         let why = match step {
             RetryAction::Retry { pause, .. } => {
-                let label = CallLabel::of_transfer(self.client.transfer.as_deref(), METADATA.name);
+                let (redactor, transfer) = (&shared.redactor, self.client.transfer.as_deref());
+                let label = CallLabel::of_transfer(redactor, transfer, METADATA.name);
                 let is_shared = self.state.is_in_outage();
                 label.log_retry(
                     &failure,

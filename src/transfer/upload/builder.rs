@@ -169,8 +169,13 @@ impl Upload {
     ///
     /// The source is read once to compare it with all candidates; and once more if it was
     /// [hashed](Self::hash_first) first and the existing parts have another size. An upload that
-    /// fails is kept by default, see [`on_failure`](Self::on_failure). Two programs that resume the
-    /// same file at once share its parts.
+    /// fails is kept by default, see [`on_failure`](Self::on_failure). The first 10,000 unfinished
+    /// large files of this name are gone through.
+    ///
+    /// What another upload of this client is sending is never resumed. What another program is
+    /// sending can't be told from what it has left behind. If both send the same large file, they
+    /// share its parts; once one of them has finished or cancelled it, this upload starts anew,
+    /// while one that was not resumed fails. So don't resume what may still be uploaded elsewhere.
     ///
     /// Awaiting it fails with [`Invalid`](crate::ErrorKind::Invalid) for a non-replayable stream.
     pub fn resume(mut self) -> Self {
