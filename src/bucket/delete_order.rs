@@ -19,16 +19,16 @@ pub(super) struct Row {
     pub(super) delete: bool,
 }
 
-/// What comes next for a version.
+/// The next step for a version.
 #[derive(Debug)]
 pub(super) enum DeleteStep {
     /// It can be deleted. The number goes to [`DeleteOrder::deleted`].
     Delete(u64, FileVersion),
-    /// It stays, because it is on top of one that could not be deleted.
+    /// It is kept, because an older version could not be deleted.
     Skip(FileVersion, Error),
 }
 
-/// Which version may be deleted when. Holds one version of each name that has deletions under way.
+/// Decides when each version may be deleted. Holds one version of each name with deletions in progress.
 #[derive(Debug, Default)]
 pub(super) struct DeleteOrder {
     names: HashMap<u64, Versions>,
@@ -37,7 +37,7 @@ pub(super) struct DeleteOrder {
     current_name: Box<str>,
 }
 
-/// What is known of the versions of one name.
+/// The state of one name.
 #[derive(Debug, Default)]
 struct Versions {
     top: Newest,
@@ -45,21 +45,21 @@ struct Versions {
     running: usize,
     /// The listing has passed the name.
     is_complete: bool,
-    /// One beneath the top stays, as it should.
+    /// An older version is kept on purpose.
     keeps_one: bool,
-    /// One beneath the top could not be deleted.
+    /// Why an older version could not be deleted.
     failure: Option<Error>,
 }
 
-/// The newest version, which decides what the name shows.
+/// The newest version, which decides whether the file is visible.
 #[derive(Debug, Default)]
 enum Newest {
-    /// No row was one.
+    /// It was not listed yet.
     #[default]
     Unseen,
     /// It is to be deleted, after the others.
     Held(Box<FileVersion>),
-    /// It stays, or is being deleted.
+    /// It is kept, or is being deleted.
     Passed,
 }
 
@@ -81,7 +81,7 @@ impl DeleteOrder {
     fn placed(&mut self, Row { version, delete }: Row) -> Option<DeleteStep> {
         let number = self.current;
         let versions = self.names.entry(number).or_default();
-        // An unfinished upload shows nothing, and hides nothing.
+        // An unfinished upload neither shows nor hides the file.
         let is_unfinished = version.action == Action::Start;
         if matches!(versions.top, Newest::Unseen) && !is_unfinished {
             versions.top = if delete {
@@ -119,7 +119,7 @@ impl DeleteOrder {
         self.released(number)
     }
 
-    /// What happens to the top of a name, once all others have been dealt with.
+    /// The step for the newest version, once all others of its name are done.
     fn released(&mut self, number: u64) -> Option<DeleteStep> {
         let versions = self.names.get_mut(&number)?;
         if !versions.is_complete || versions.running > 0 {

@@ -10,7 +10,6 @@ use b2kit::{api, transfer};
 use crate::names::has_all_auto_traits;
 
 const fn send<T: Send>() {}
-const fn sync<T: Sync>() {}
 const fn unpin<T: Unpin>() {}
 const fn forever<T: 'static>() {}
 

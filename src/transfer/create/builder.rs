@@ -73,6 +73,8 @@ use crate::types::{FileInfo, FileName, FileVersion};
 /// A hidden name is free. Existing files are looked up through B2's API, never through a download
 /// origin of your own.
 ///
+/// It is `Send` and `Unpin`, but not `Sync`, since the source may be a reader or a stream.
+///
 /// # Cost
 /// Without contention, besides the upload of the stage: two `b2_update_bucket`, two
 /// `b2_list_buckets` (one for the retention, one for the slot), three `b2_list_file_names` and one

@@ -46,7 +46,7 @@ use crate::types::{Sha1, Timestamp};
 /// [`concurrency`](super::Upload::concurrency) says.
 ///
 /// A source that panics fails its upload with [`Source`](crate::ErrorKind::Source), as one that
-/// can't be read does.
+/// can't be read does. A `Source` is `Send` and `Unpin`, but not `Sync`.
 ///
 /// ```
 /// # use b2kit::{Client, Credentials, Error, backend::emulator::Emulator};

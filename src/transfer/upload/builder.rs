@@ -26,7 +26,8 @@ use crate::types::{FileName, FileVersion, Sha1, Timestamp};
 /// # Ok(()) }
 /// ```
 ///
-/// To spawn it on a runtime, turn it into a future: `tokio::spawn(upload.into_future())`.
+/// To spawn it on a runtime, turn it into a future: `tokio::spawn(upload.into_future())`. Both are
+/// `Send` and `Unpin`; neither is `Sync`, since the source may be a reader or a stream.
 ///
 /// # Errors
 /// - [`Invalid`](crate::ErrorKind::Invalid), before anything is sent: the file name, the part size,

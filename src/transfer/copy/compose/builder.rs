@@ -32,6 +32,8 @@ use crate::types::{FileInfo, FileName, FileVersion, LARGE_FILE_SHA1};
 /// file as a whole has no SHA-1, unless the caller sets `large_file_sha1` in its [file
 /// info](Self::file_info).
 ///
+/// It is `Send` and `Unpin`, but not `Sync`, since a source may be a reader or a stream.
+///
 /// # Errors
 /// - [`Invalid`](ErrorKind::Invalid), before anything is sent: the file name, the part size, file
 ///   info that is too long, a range that ends before it starts, a stream of unknown length, or more
@@ -98,8 +100,8 @@ content_options!(
     file_info:
     /// Sets the file info, at most ten entries.
     ///
-    /// `large_file_sha1` is not added, since nobody has all bytes. If you know the SHA-1 of the
-    /// whole, set it here, and downloads can be verified by it.
+    /// `large_file_sha1` is not added, since the client does not see all bytes. If you know the
+    /// SHA-1 of the whole file, set it here, so that downloads can be verified.
     ;
     part_size:
     /// Sets the size of the parts that are sent, in bytes. Parts that are copied have up to 5 GB.
