@@ -2,6 +2,8 @@
 
 pub(crate) mod account;
 pub(crate) mod buckets;
+#[cfg(feature = "server")]
+pub(crate) mod billing;
 pub(crate) mod caller;
 pub(crate) mod copy;
 pub(crate) mod cors;

@@ -3,6 +3,8 @@
 
 mod account;
 pub(crate) mod builder;
+#[cfg(feature = "server")]
+mod call_log;
 pub(crate) mod clock;
 #[cfg(feature = "server")]
 mod control;
@@ -10,6 +12,7 @@ pub(crate) mod exchange;
 pub(crate) mod host;
 pub(crate) mod in_process;
 pub(crate) mod receiver;
+mod observer;
 mod request_body;
 pub(crate) mod response_body;
 #[cfg(feature = "server")]

@@ -107,6 +107,32 @@ pub struct ErrorReply {
 }
 
 impl FaultKind {
+    /// Its name in the control API.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Error(_) => "error",
+            Self::Respond { .. } => "answer",
+            Self::Delay(_) => "delay",
+            Self::Wait(_) => "wait",
+            Self::ExpireToken => "expire_token",
+            Self::ForgetToken => "forget_token",
+            Self::LoseRequest(_) => "lose_request",
+            Self::LoseReply => "lose_reply",
+            Self::CutResponse { .. } => "cut_response",
+            Self::ResetResponse { .. } => "reset_response",
+            Self::StallResponse { .. } => "stall_response",
+            Self::CutUpload { .. } => "cut_upload",
+            Self::ResetUpload { .. } => "reset_upload",
+            Self::StallUpload { .. } => "stall_upload",
+            Self::CorruptUpload { .. } => "corrupt_upload",
+            Self::CorruptByte { .. } => "corrupt_response",
+            Self::WrongSha1 => "wrong_sha1",
+            Self::WrongLength => "wrong_length",
+            Self::SetHeader(..) => "set_header",
+            Self::RemoveHeader(_) => "remove_header",
+        }
+    }
+
     /// An error response of B2.
     pub fn error(status: StatusCode, code: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Error(ErrorReply {

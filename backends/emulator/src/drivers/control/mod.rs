@@ -22,7 +22,7 @@ use crate::drivers::in_process::{Emulator, Saved};
 use crate::drivers::request_body::collect;
 use crate::drivers::webhook_sender::{Delivery, WebhookSender};
 use crate::faults::latch::Latch;
-use crate::faults::rules::FaultId;
+use crate::faults::plan::FaultId;
 use crate::machine::state_machine::JSON_LIMIT;
 use crate::protocol::headers::text_of;
 use crate::protocol::json::{self, Sorted};
