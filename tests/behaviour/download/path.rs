@@ -171,7 +171,7 @@ fn a_corrupted_bit_is_downloaded_again_before_the_target_is_replaced() {
     let (bucket, _) = net.with_file(&file);
     let path = dir.path().join("f");
     fs::write(&path, "old").unwrap();
-    net.nth(3, FaultKind::CorruptByte { at: 7 });
+    net.nth(3, FaultKind::CorruptResponse { at: 7 });
     let seen = path.clone();
     net.meddle(move |_, _| assert_eq!(fs::read(&seen).unwrap(), b"old"));
     let progress = Progress::new();
@@ -188,7 +188,7 @@ fn bytes_that_are_wrong_each_time_fail_after_three_downloads() {
     let (net, file) = (Net::new(0), bytes(100_000));
     let (bucket, _) = net.with_file(&file);
     for round in 0..3 {
-        net.nth(2 + 5 * round, FaultKind::CorruptByte { at: round });
+        net.nth(2 + 5 * round, FaultKind::CorruptResponse { at: round });
     }
     let error = fails(&net, &bucket);
     assert_eq!(error.kind(), ErrorKind::Integrity, "{error}");

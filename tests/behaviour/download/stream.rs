@@ -352,7 +352,7 @@ fn a_corrupted_bit_makes_the_last_item_an_integrity_error() {
     for (len, at) in [(1_000, 999), (700_000, 0), (3_000_000, 1_234_567)] {
         let (net, file) = (Net::new(0), bytes(len));
         let (bucket, _) = net.with_file(&file);
-        net.nth(1, FaultKind::CorruptByte { at });
+        net.nth(1, FaultKind::CorruptResponse { at });
         net.run(async {
             let mut stream = bucket.download("f").stream().await.unwrap();
             let (mut read, mut error) = (0, None);
