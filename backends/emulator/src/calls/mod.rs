@@ -1,9 +1,9 @@
 //! What each call does. Start at [`table`].
 
 pub(crate) mod account;
-pub(crate) mod buckets;
 #[cfg(feature = "server")]
 pub(crate) mod billing;
+pub(crate) mod buckets;
 pub(crate) mod caller;
 pub(crate) mod copy;
 pub(crate) mod cors;

@@ -11,8 +11,8 @@ mod control;
 pub(crate) mod exchange;
 pub(crate) mod host;
 pub(crate) mod in_process;
-pub(crate) mod receiver;
 mod observer;
+pub(crate) mod receiver;
 mod request_body;
 pub(crate) mod response_body;
 #[cfg(feature = "server")]

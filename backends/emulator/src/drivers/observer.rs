@@ -8,7 +8,7 @@ use crate::faults::plan::Hit;
 use crate::faults::subject::Subject;
 
 /// Sees what happens in an exchange. It changes nothing.
-pub(crate) trait Observer: Send {
+pub(crate) trait Observer: Send + Sync {
     /// A request is about to be answered.
     fn begun(&mut self, _account: &Account, _head: &Parts, _subject: &Subject) {}
 

@@ -31,7 +31,10 @@ impl CallLog {
             (dropped, "were no longer in the log"),
         ] {
             if count > 0 {
-                write(&mut text, format_args!("# Left out: {count} calls that {why}.\n"));
+                write(
+                    &mut text,
+                    format_args!("# Left out: {count} calls that {why}.\n"),
+                );
             }
         }
         text
@@ -45,7 +48,11 @@ fn interaction(text: &mut String, scheme: &str, entry: &Entry, recorded: &Record
     line(text, "method", &quoted(entry.method.as_str()));
     line(text, "url", &quoted(&format!("{scheme}://{host}{target}")));
     headers(text, &recorded.request);
-    body(text, &recorded.request, claimed_sha1(entry, &recorded.request));
+    body(
+        text,
+        &recorded.request,
+        claimed_sha1(entry, &recorded.request),
+    );
     text.push_str("- Response:\n");
     line(text, "status", &status.to_string());
     line(text, "version", "\"HTTP/1.1\"");
@@ -144,6 +151,9 @@ mod tests {
     #[test]
     fn everything_but_letters_and_ascii_is_escaped() {
         assert_eq!(quoted("a\"\\\n\r\t~ü自"), "\"a\\\"\\\\\\n\\r\\t~ü自\"");
-        assert_eq!(quoted("\u{0}\u{202e}\u{feff}"), "\"\\U00000000\\U0000202E\\U0000FEFF\"");
+        assert_eq!(
+            quoted("\u{0}\u{202e}\u{feff}"),
+            "\"\\U00000000\\U0000202E\\U0000FEFF\""
+        );
     }
 }

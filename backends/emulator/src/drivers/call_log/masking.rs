@@ -181,7 +181,10 @@ mod tests {
                 r#"{"customerKey": null, "hmacSha256SigningSecret": "s"}"#,
                 r#"{"customerKey": null, "hmacSha256SigningSecret": "hidden-signing-secret"}"#,
             ),
-            (r#"{"authorizationToken": "cut of"#, r#"{"authorizationToken": "hidden-authorization-token"#),
+            (
+                r#"{"authorizationToken": "cut of"#,
+                r#"{"authorizationToken": "hidden-authorization-token"#,
+            ),
             (r#"["ü", "\"]"#, r#"["ü", "\"]"#),
             ("", ""),
             ("\"", "\""),
@@ -206,8 +209,14 @@ mod tests {
             String::from_utf8(header(name, value.as_bytes()).into_owned()).unwrap()
         };
         assert_eq!(shown("authorization", "4_abc"), TOKEN);
-        assert_eq!(shown("authorization", "Basic abc"), "Basic hidden-credentials");
-        assert_eq!(shown("authorization", "Bearer abc"), format!("Bearer {TOKEN}"));
+        assert_eq!(
+            shown("authorization", "Basic abc"),
+            "Basic hidden-credentials"
+        );
+        assert_eq!(
+            shown("authorization", "Bearer abc"),
+            format!("Bearer {TOKEN}")
+        );
         assert_eq!(
             shown("x-bz-server-side-encryption-customer-key", "k"),
             "hidden-customer-key"
@@ -215,10 +224,14 @@ mod tests {
         assert_eq!(shown("x-bz-info-token", "t"), "t");
         assert_eq!(shown("x-auth-token", "t"), "hidden-secret");
         assert_eq!(shown("range", "bytes=0-"), "bytes=0-");
-        assert_eq!(target("/file/a/b?Authorization=x&a=b&"),
-            "/file/a/b?Authorization=hidden-authorization-token&a=b&");
+        assert_eq!(
+            target("/file/a/b?Authorization=x&a=b&"),
+            "/file/a/b?Authorization=hidden-authorization-token&a=b&"
+        );
         assert_eq!(target("/a"), "/a");
-        assert_eq!(target("/a?%61uthorization=x"),
-            "/a?%61uthorization=hidden-authorization-token");
+        assert_eq!(
+            target("/a?%61uthorization=x"),
+            "/a?%61uthorization=hidden-authorization-token"
+        );
     }
 }
