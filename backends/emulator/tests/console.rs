@@ -234,8 +234,8 @@ fn a_call_appears_a_fault_hits_it_and_the_exported_cassette_replays_it() {
     browser.wait_for_text("Uploaded new.txt");
 
     browser.press("Calls");
-    browser.wait_for_text("⚡ error");
-    browser.click("//tr[contains(., '⚡')]");
+    browser.wait_for("!!document.querySelector('main .chip.hit')");
+    browser.click("//tr[.//span[contains(@class, 'hit')]]");
     browser.wait_for_text("error (fault 0)");
     browser.screenshot("calls.png");
     browser.press("Faults");
@@ -285,6 +285,7 @@ fn the_clock_states_and_usage_work_by_keyboard_and_in_the_dark() {
     assert_eq!(browser.value_of(background), "rgb(17, 21, 28)");
     browser.click(BUCKET);
     browser.wait_for_text("notes.txt");
+    browser.key("j");
     browser.key("j");
     browser.key("j");
     browser.key("j");

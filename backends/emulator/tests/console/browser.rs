@@ -1,6 +1,6 @@
 //! A browser: Chromium, driven by its WebDriver.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -103,13 +103,8 @@ impl Browser {
             ],
         );
         line.write(body.as_bytes());
-        let answer = line.answer();
-        let mut json = answer.json();
-        assert_eq!(
-            answer.status, 200,
-            "{method} {path}: {}",
-            json["value"]["message"]
-        );
+        let (status, mut json) = answer(line);
+        assert_eq!(status, 200, "{method} {path}: {}", json["value"]["message"]);
         json["value"].take()
     }
 
@@ -225,6 +220,26 @@ impl Browser {
             std::fs::write(Path::new(&directory).join(name), png).unwrap();
         }
     }
+}
+
+/// The status and JSON of a response. The driver puts no space after the colon of a header.
+fn answer(mut line: Line) -> (u16, Value) {
+    let (mut status, mut length) = (0, 0);
+    loop {
+        let mut text = String::new();
+        line.stream.read_line(&mut text).unwrap();
+        let text = text.trim_end().to_ascii_lowercase();
+        if let Some(rest) = text.strip_prefix("http/1.1 ") {
+            status = rest[..3].parse().unwrap();
+        } else if let Some(value) = text.strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        } else if text.is_empty() {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    line.stream.read_exact(&mut body).unwrap();
+    (status, serde_json::from_slice(&body).unwrap())
 }
 
 impl Drop for Browser {

@@ -86,7 +86,7 @@ function save(blob, name) {
 function detail(title, ...children) {
   const close = button("Close", closeDetail, "", "Esc");
   $("detail").replaceChildren(el("div", { className: "bar" }, el("h2", {}, title), el("span", { className: "gap" }), close),
-    ...children);
+    el("div", {}, children));
   $("detail").hidden = false;
   $("detail").scrollTop = 0;
 }

@@ -103,10 +103,10 @@ calls.draw = () => {
 calls.row = (it) => {
   const open = (event) => { select(event.currentTarget); attempt(() => calls.details(it)); };
   const subject = it.fileName ?? (it.call ? "" : it.path);
-  const node = row(open, "", td(clockTime(it.time), "mono"),
+  const node = row(open, "", td(clockTime(it.time), "mono when"),
     td([it.call ? it.call.replace("b2_", "") : it.method, subject && el("span", { className: "dim" }, "  " + subject)]),
     td([it.status ?? "—", it.isComplete ? "" : it.status ? " cut" : " lost", it.faults.length ? " " : "",
-      it.faults.map((hit) => chip("⚡ " + hit.kind, "hit"))], "s" + Math.floor((it.status || 0) / 100)),
+      it.faults.map((hit) => chip(hit.kind, "hit"))], "s" + Math.floor((it.status || 0) / 100)),
     td(it.class || ""), td(size(it.bytesReceived), "num"), td(size(it.bytesSent), "num"), td(micros(it.durationMicros), "num"),
     td(it.keyId || "", "mono dim"));
   node.dataset.call = it.id;

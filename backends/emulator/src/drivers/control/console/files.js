@@ -101,7 +101,7 @@ files.row = (file, isOlder) => {
   const name = file.fileName.slice(files.prefix.length);
   if (file.action === "folder") {
     return row(() => attempt(() => files.enter(files.bucket, file.fileName)), "",
-      td(["📁 ", name]), td("", "num"), td(""), td(""));
+      td(name, "folder"), td("", "num"), td(""), td(""));
   }
   const mode = file.serverSideEncryption?.mode;
   const until = file.fileRetention?.value?.retainUntilTimestamp;
@@ -110,7 +110,7 @@ files.row = (file, isOlder) => {
     file.legalHold?.value === "on" && chip("legal hold")];
   const open = (event) => { select(event.currentTarget); attempt(() => files.details(file)); };
   return row(open, isOlder ? "older" : "", td(name),
-    td(file.action === "upload" ? size(file.contentLength) : "", "num"), td(moment(file.uploadTimestamp), "mono"), td(chips));
+    td(file.action === "upload" ? size(file.contentLength) : "", "num"), td(moment(file.uploadTimestamp), "mono when"), td(chips));
 };
 
 files.details = async (file) => {
@@ -152,7 +152,7 @@ files.parts = async (file, into) => {
   while (next) {
     const page = await look("b2_list_parts", { fileId: file.fileId, startPartNumber: next, maxPartCount: 1000 });
     rows.push(...page.parts.map((it) => el("tr", {}, td(it.partNumber, "num"), td(size(it.contentLength), "num"),
-      td(it.contentSha1, "mono"), td(moment(it.uploadTimestamp), "mono"))));
+      td(it.contentSha1, "mono"), td(moment(it.uploadTimestamp), "mono when"))));
     next = page.nextPartNumber;
   }
   into.replaceChildren(el("h3", {}, `Parts: ${rows.length}`), rows.length ? panel(table([th("Part", "num"), th("Size", "num"),
