@@ -104,7 +104,7 @@ fn each_fault_at_each_request_of_a_download_is_survived_or_reported() {
                 assert_eq!(net.emulator.faults().hits(fault), 1, "{what}");
                 assert_eq!(files(dir.path()), ["f"], "{what}");
                 let now = fs::read(&path).unwrap();
-                let asked = net.asked().len();
+                let requests = net.requests().len();
                 match (done, kind) {
                     (Ok(_), None) => assert!(now == file, "{what}"),
                     (Err(error), Some(kind)) => {
@@ -119,7 +119,7 @@ fn each_fault_at_each_request_of_a_download_is_survived_or_reported() {
                     FaultKind::ExpireToken | FaultKind::ForgetToken => 12,
                     _ => 7,
                 };
-                assert!(asked <= most, "{what}: {asked} requests");
+                assert!(requests <= most, "{what}: {requests} requests");
             }
         }
     }
@@ -194,17 +194,17 @@ fn a_path_gets_the_same_bytes_under_random_faults() {
         net.run(download.clone().to_path(&path)).unwrap();
         assert!(fs::read(&path).unwrap() == file);
         assert_eq!(files(dir.path()), ["f"]);
-        let asked = net.asked();
+        let requests = net.requests();
         // Without faults, for comparison.
         net.emulator.faults().clear();
         net.run(download.to_path(&path)).unwrap();
-        let ideal = net.asked().len();
+        let ideal = net.requests().len();
         // A lost token is lost for up to eight.
         let most = ideal * (1 + corrupt) + 2 * faults + 8;
         assert!(
-            asked.len() <= most,
+            requests.len() <= most,
             "{} requests, ideal are {ideal}",
-            asked.len()
+            requests.len()
         );
     });
 }
@@ -222,7 +222,7 @@ fn a_stream_returns_the_same_bytes_in_order_under_random_faults() {
             stream.collect(file.len()).await
         });
         assert!(read.unwrap() == file);
-        assert!(net.asked().len() <= 2 + 2 * faults);
+        assert!(net.requests().len() <= 2 + 2 * faults);
     });
 }
 
