@@ -86,6 +86,12 @@ impl Browser {
     }
 
     fn command(&self, method: &str, path: &str, body: &Value) -> Value {
+        let (status, mut answer) = self.exchange(method, path, body);
+        assert_eq!(status, 200, "{method} {path}: {answer}");
+        answer["value"].take()
+    }
+
+    fn exchange(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
         let target = format!("/session{}{path}", self.session);
         let body = if method == "POST" {
             body.to_string()
@@ -103,9 +109,7 @@ impl Browser {
             ],
         );
         line.write(body.as_bytes());
-        let (status, mut json) = answer(line);
-        assert_eq!(status, 200, "{method} {path}: {}", json["value"]["message"]);
-        json["value"].take()
+        answer(line)
     }
 
     pub(crate) fn open(&self, url: &str) {
@@ -163,10 +167,23 @@ impl Browser {
         );
     }
 
+    /// Does something with an element. Finds it again if the page was redrawn in between.
+    #[track_caller]
+    fn act(&self, xpath: &str, action: &str, body: &Value) {
+        loop {
+            let id = self.find(xpath);
+            let path = format!("/element/{id}/{action}");
+            let (status, answer) = self.exchange("POST", &path, body);
+            if answer["value"]["error"] != "stale element reference" {
+                assert_eq!(status, 200, "{xpath}: {answer}");
+                return;
+            }
+        }
+    }
+
     #[track_caller]
     pub(crate) fn click(&self, xpath: &str) {
-        let id = self.find(xpath);
-        self.command("POST", &format!("/element/{id}/click"), &json!({}));
+        self.act(xpath, "click", &json!({}));
     }
 
     /// Clicks the button with this label.
@@ -178,12 +195,7 @@ impl Browser {
     /// Types into an element; into a file input, the path of a file.
     #[track_caller]
     pub(crate) fn type_into(&self, xpath: &str, text: &str) {
-        let id = self.find(xpath);
-        self.command(
-            "POST",
-            &format!("/element/{id}/value"),
-            &json!({"text": text}),
-        );
+        self.act(xpath, "value", &json!({"text": text}));
     }
 
     /// Presses a key where the focus is.

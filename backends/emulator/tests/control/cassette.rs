@@ -131,6 +131,37 @@ fn an_exported_recording_replays_every_call() {
 }
 
 #[test]
+fn requests_whose_bodies_were_not_read_or_had_secrets_are_replayed() {
+    let wire = Wire::new();
+    let server = serve(&wire);
+    let bucket = wire.create_bucket("a-bucket", "allPrivate");
+    let busy = json!({"fault": {"kind": "too_many_requests"}, "on": {"call": "b2_upload_file"}});
+    add(&server, &busy);
+    let (url, token) = wire.upload_url(&bucket);
+    let upload = Sent::new("POST", line::path(&url), &token, b"content")
+        .with("X-Bz-File-Name", "f")
+        .with("Content-Type", "text/plain")
+        .with("X-Bz-Content-Sha1", &wire::sha1(b"content"));
+    let rules = json!({"bucketId": bucket, "eventNotificationRules": [{
+        "eventTypes": ["b2:ObjectCreated:*"], "isEnabled": true, "name": "a-rule",
+        "objectNamePrefix": "", "targetConfiguration": {"targetType": "webhook",
+        "hmacSha256SigningSecret": "0123456789abcdef0123456789abcdef",
+        "customHeaders": [{"name": "x", "value": "a-secret-value"}],
+        "url": "https://example.com/"}}]});
+    let set = "/b2api/v4/b2_set_bucket_notification_rules";
+    let set = Sent::new("POST", set, &wire.token, rules.to_string().as_bytes());
+    assert_eq!(upload.to_server(&server).status, 429);
+    assert_eq!(set.to_server(&server).status, 200);
+    let text = ask(&server, "GET", "/cassette", &Value::Null).body;
+    let shown = String::from_utf8_lossy(&text);
+    assert!(!shown.contains("0123456789abcdef") && !shown.contains("a-secret-value"));
+    let player = Player::parse(&text).unwrap();
+    assert_eq!(upload.to_player(&player).unwrap().0, 429);
+    assert_eq!(set.to_player(&player).unwrap().0, 200);
+    player.finish().unwrap();
+}
+
+#[test]
 fn a_recording_has_no_secret_and_counts_what_it_leaves_out() {
     let wire = Wire::new();
     let server = serve(&wire);

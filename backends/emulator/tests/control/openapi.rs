@@ -181,7 +181,8 @@ fn example(document: &Value, schema: &Value) -> Value {
         return schema["const"].clone();
     }
     match schema["type"].as_str().unwrap() {
-        "integer" | "number" => json!(200),
+        "integer" => json!(200),
+        "number" => json!(0.5),
         "string" => json!("an-example"),
         "boolean" => json!(true),
         "object" => {

@@ -47,8 +47,7 @@ fn interaction(text: &mut String, scheme: &str, entry: &Entry, recorded: &Record
     text.push_str("---\n- Request:\n");
     line(text, "method", &quoted(entry.method.as_str()));
     line(text, "url", &quoted(&format!("{scheme}://{host}{target}")));
-    headers(text, &recorded.request);
-    body(
+    message(
         text,
         &recorded.request,
         claimed_sha1(entry, &recorded.request),
@@ -59,8 +58,7 @@ fn interaction(text: &mut String, scheme: &str, entry: &Entry, recorded: &Record
     if !entry.is_complete {
         line(text, "cut", "true");
     }
-    headers(text, &recorded.response);
-    body(text, &recorded.response, None);
+    message(text, &recorded.response, None);
 }
 
 /// The SHA-1 of an upload that was compared with its bytes.
@@ -70,7 +68,66 @@ fn claimed_sha1<'a>(entry: &Entry, request: &'a Message) -> Option<&'a str> {
     (is_hex && entry.status == Some(200)).then_some(sha1)
 }
 
-fn headers(text: &mut String, message: &Message) {
+/// Writes the headers and the body of a message.
+fn message(text: &mut String, message: &Message, sha1: Option<&str>) {
+    let body = Body::of(message);
+    headers(text, message, &body);
+    match body {
+        Body::Text(body) => line(text, "body", &quoted(&body)),
+        Body::Bytes(bytes) => {
+            text.push_str("    body:\n");
+            line(text, "  base64", &format!("\"{}\"", STANDARD.encode(bytes)));
+        }
+        Body::Omitted(length) => {
+            text.push_str("    body:\n      omitted:\n");
+            line(text, "    length", &length.to_string());
+            if let Some(sha1) = sha1 {
+                line(text, "    sha1", &quoted(&sha1.to_ascii_lowercase()));
+            }
+        }
+    }
+}
+
+/// A body as it is written.
+enum Body<'a> {
+    Text(String),
+    Bytes(&'a [u8]),
+    /// Its length, if the log does not have all of it.
+    Omitted(u64),
+}
+
+impl<'a> Body<'a> {
+    fn of(message: &'a Message) -> Self {
+        match message.masked_body() {
+            // a fault may have answered before a request's body was read
+            _ if message.is_request && message.announced() > Some(message.body.len()) => {
+                Self::Omitted(message.announced().unwrap_or_default())
+            }
+            Some(Ok(text)) => Self::Text(text),
+            Some(Err(bytes)) => Self::Bytes(bytes),
+            None => Self::Omitted(message.body.len()),
+        }
+    }
+}
+
+impl Message {
+    /// The value of `Content-Length`.
+    fn announced(&self) -> Option<u64> {
+        self.headers.text("content-length")?.parse().ok()
+    }
+
+    /// The value of `Content-Length` once secrets are masked.
+    fn masked_length(&self, body: &Body<'_>) -> Option<u64> {
+        let Body::Text(text) = body else {
+            return None;
+        };
+        let announced = self.announced()?;
+        let left = announced.checked_sub(self.body.len())?;
+        Some(left + text.len() as u64)
+    }
+}
+
+fn headers(text: &mut String, message: &Message, body: &Body<'_>) {
     let mut all: Vec<_> = message.headers.iter().collect();
     if all.is_empty() {
         return line(text, "headers", "~");
@@ -87,29 +144,15 @@ fn headers(text: &mut String, message: &Message) {
                 _ => write(text, format_args!("      ? {}\n      :\n", quoted(name))),
             }
         }
-        let value = masking::header(name, value);
+        let value = match message.masked_length(body) {
+            Some(length) if name == "content-length" => length.to_string().into_bytes().into(),
+            _ => masking::header(name, value),
+        };
         match std::str::from_utf8(&value) {
             Ok(value) => write(text, format_args!("        - {}\n", quoted(value))),
             Err(_) => {
                 let value = STANDARD.encode(&value);
                 write(text, format_args!("        - base64: \"{value}\"\n"));
-            }
-        }
-    }
-}
-
-fn body(text: &mut String, message: &Message, sha1: Option<&str>) {
-    match message.masked_body() {
-        Some(Ok(body)) => line(text, "body", &quoted(&body)),
-        Some(Err(bytes)) => {
-            text.push_str("    body:\n");
-            line(text, "  base64", &format!("\"{}\"", STANDARD.encode(bytes)));
-        }
-        None => {
-            text.push_str("    body:\n      omitted:\n");
-            line(text, "    length", &message.body.len().to_string());
-            if let Some(sha1) = sha1 {
-                line(text, "    sha1", &quoted(&sha1.to_ascii_lowercase()));
             }
         }
     }

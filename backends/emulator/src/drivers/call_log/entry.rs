@@ -47,6 +47,7 @@ pub(in crate::drivers) struct Recorded {
 pub(super) struct Message {
     pub(super) headers: Headers,
     pub(super) body: Capture,
+    pub(super) is_request: bool,
     /// Whether the body is the content of a file.
     pub(super) is_content: bool,
 }

@@ -55,6 +55,7 @@ impl Trace {
                 target: target.map_or("", |it| it.as_str()).into(),
                 request: Message {
                     headers: Headers::of(&head.headers),
+                    is_request: true,
                     ..Message::default()
                 },
                 response: Message::default(),
@@ -63,13 +64,12 @@ impl Trace {
     }
 
     /// The head of the response is sent now.
-    pub(in crate::drivers) fn answered(&mut self, response: &Response) {
+    pub(in crate::drivers) fn answered(&mut self, answer: &Response) {
         if let Some(open) = &mut self.0 {
-            open.entry.status = Some(response.status.as_u16());
-            open.recorded.response = Message::to_fill(
-                Headers::of(&response.headers),
-                matches!(response.payload, Payload::Content(_)),
-            );
+            open.entry.status = Some(answer.status.as_u16());
+            let response = &mut open.recorded.response;
+            response.headers = Headers::of(&answer.headers);
+            response.expect(matches!(answer.payload, Payload::Content(_)));
         }
     }
 
@@ -111,12 +111,10 @@ impl Drop for Trace {
 }
 
 impl Message {
-    fn to_fill(headers: Headers, is_content: bool) -> Self {
-        Self {
-            headers,
-            body: Capture::up_to(if is_content { MAX_CONTENT } else { JSON_LIMIT }),
-            is_content,
-        }
+    /// Gets ready for the body.
+    fn expect(&mut self, is_content: bool) {
+        self.is_content = is_content;
+        self.body = Capture::up_to(if is_content { MAX_CONTENT } else { JSON_LIMIT });
     }
 }
 
@@ -128,9 +126,8 @@ impl Observer for Trace {
         open.entry.call = subject.call;
         open.entry.file_name.clone_from(&subject.name);
         open.entry.key_id = account.state().key_id_of(head);
-        let request = &mut open.recorded.request;
-        let headers = std::mem::take(&mut request.headers);
-        *request = Message::to_fill(headers, subject.call.is_some_and(upload::is_upload));
+        let is_content = subject.call.is_some_and(upload::is_upload);
+        open.recorded.request.expect(is_content);
     }
 
     fn hit_by(&mut self, faults: &[Hit]) {

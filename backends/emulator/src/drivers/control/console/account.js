@@ -74,7 +74,7 @@ faults.open = (main) => {
     el("button", { type: "submit", className: "main" }, "Add fault"));
   faults.table = panel();
   faults.latches = el("div", {});
-  main.append(el("div", { className: "split" }, el("div", { className: "panel pad" }, form), el("div", {}, el("div", { className:
+  main.append(el("div", { className: "split wide" }, el("div", { className: "panel pad" }, form), el("div", {}, el("div", { className:
     "bar" }, el("strong", {}, "Faults"), el("span", { className: "gap" }), button("Refresh", faults.refresh),
   button("Remove all", async () => { await api("DELETE", "/faults"); await faults.refresh(); }, "bad")), faults.table,
   faults.latches)));

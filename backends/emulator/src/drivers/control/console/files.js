@@ -79,7 +79,12 @@ files.draw = () => {
   folders.forEach((folder, at) => steps.push(" / ", button(folder || "(empty)", () =>
     files.enter(bucket.bucketId, folders.slice(0, at + 1).join("/") + "/"), "plain")));
   const choose = el("input", { type: "file", multiple: true, hidden: true, id: "choose",
-    onchange: () => attempt(() => files.upload([...choose.files])) });
+    onchange: () => {
+      const chosen = [...choose.files];
+      // so that the same file can be chosen again
+      choose.value = "";
+      attempt(() => files.upload(chosen));
+    } });
   files.path.replaceChildren(el("span", {}, steps), el("span", { className: "gap" }), choose,
     button("Settings", () => files.settings(bucket)), button("Upload", () => choose.click(), "main"));
   if (!files.rows.length) {
