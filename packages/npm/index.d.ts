@@ -122,6 +122,8 @@ export class Emulator {
   openLatch(name: string): Promise<number>;
   now(): Promise<Date>;
   advanceClock(seconds: number): Promise<void>;
+  /** Returns the clock to the time of the system. */
+  resetClock(): Promise<void>;
   runLifecycle(): Promise<void>;
   expireTokens(which?: { account?: boolean; upload?: boolean }): Promise<void>;
   /** Saves everything but the clock and the faults. */

@@ -133,6 +133,8 @@ export class Emulator {
   async openLatch(name) { return (await this.control("POST", `/latches/${name}/open`)).waited; }
   async now() { return new Date((await this.control("GET", "/clock")).now); }
   async advanceClock(seconds) { await this.control("POST", "/clock", { advanceSeconds: seconds }); }
+  /** Returns the clock to the time of the system. */
+  async resetClock() { await this.control("DELETE", "/clock"); }
   async runLifecycle() { await this.control("POST", "/lifecycle"); }
   async expireTokens({ account = true, upload = true } = {}) {
     await this.control("POST", "/tokens/expire", { account, upload });

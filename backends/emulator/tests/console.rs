@@ -82,7 +82,9 @@ impl Scene {
                 .value_of("document.querySelectorAll('img[src=x]').length"),
             0
         );
-        let complaints: Vec<_> = self.browser.complaints();
+        let mut complaints = self.browser.complaints();
+        // the browser reports every status of an error; this one is a fault's
+        complaints.retain(|it| !it.contains("status of 503"));
         assert!(complaints.is_empty(), "{complaints:#?}");
     }
 }

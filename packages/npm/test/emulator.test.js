@@ -63,6 +63,8 @@ test("the clock is advanced, and tokens expire", async () => {
   await emulator.advanceClock(2 * 86400);
   assert.ok(await emulator.now() - before >= 2 * 86400e3);
   await assert.rejects(names(b2, bucketId), (error) => error.response.data.code === "expired_auth_token");
+  await emulator.resetClock();
+  assert.ok(await emulator.now() - before < 86400e3);
 });
 
 test("a state is restored, and calls are exported", async () => {

@@ -214,6 +214,10 @@ class Emulator:
         seconds = by.total_seconds() if isinstance(by, timedelta) else by
         self.control("POST", "/clock", {"advanceSeconds": seconds})
 
+    def reset_clock(self) -> None:
+        """Returns the clock to the time of the system."""
+        self.control("DELETE", "/clock")
+
     def run_lifecycle(self) -> None:
         """Applies lifecycle rules now."""
         self.control("POST", "/lifecycle")

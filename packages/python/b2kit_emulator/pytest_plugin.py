@@ -23,7 +23,8 @@ def _b2_emulator_process(b2_emulator_args: Sequence[str]) -> Iterator[Emulator]:
 
 @pytest.fixture
 def b2_emulator(_b2_emulator_process: Emulator) -> Iterator[Emulator]:
-    """An emulator with nothing in it. One program serves all tests; it is reset after each, except for its clock."""
+    """An emulator with nothing in it. One program serves all tests; it is reset after each."""
     yield _b2_emulator_process
+    _b2_emulator_process.reset_clock()
     _b2_emulator_process.reset()
     _b2_emulator_process.clear_calls()

@@ -54,13 +54,23 @@ def test_a_fault_hits_and_the_client_retries(b2_emulator: Emulator, bucket: Any)
 
 
 def test_an_expired_token_is_renewed(b2_emulator: Emulator, bucket: Any) -> None:
+    b2_emulator.expire_tokens()
+    assert names(bucket) == []
+    assert b2_emulator.usage()["calls"]["b2_authorize_account"]["count"] == 2
+
+
+def test_lifecycle_rules_act_when_the_clock_is_advanced(b2_emulator: Emulator) -> None:
+    rule = {"fileNamePrefix": "", "daysFromUploadingToHiding": 1, "daysFromHidingToDeleting": None}
+    bucket_id = b2_emulator.create_bucket("holiday-photos", lifecycleRules=[rule])
+    client(b2_emulator).get_bucket_by_name("holiday-photos").upload_bytes(b"meow", "cat.txt")
     before = b2_emulator.now
     b2_emulator.advance_clock(timedelta(days=2))
     assert b2_emulator.now - before >= timedelta(days=2)
-    assert names(bucket) == []
-    assert b2_emulator.usage()["calls"]["b2_authorize_account"]["count"] == 2
-    b2_emulator.expire_tokens()
-    assert names(bucket) == []
+    b2_emulator.run_lifecycle()
+    versions = b2_emulator.call("b2_list_file_versions", bucketId=bucket_id)["files"]
+    assert [it["action"] for it in versions] == ["hide", "upload"]
+    b2_emulator.reset_clock()
+    assert b2_emulator.now - before < timedelta(days=1)
 
 
 def test_changes_are_undone(b2_emulator: Emulator, bucket: Any) -> None:

@@ -127,6 +127,7 @@ fn every_response_has_the_fields_that_are_described_and_no_others() {
         ("DELETE", "/faults", "/faults", &nothing),
         ("GET", "/clock", "/clock", &nothing),
         ("POST", "/clock", "/clock", &json!({"advanceSeconds": 1.5})),
+        ("DELETE", "/clock", "/clock", &nothing),
         ("POST", "/lifecycle", "/lifecycle", &nothing),
         (
             "POST",

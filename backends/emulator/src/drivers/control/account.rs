@@ -49,6 +49,14 @@ impl Control {
         json!({"now": self.emulator.account().now()})
     }
 
+    pub(super) fn reset_clock(&self) -> Result<Value, ControlError> {
+        if self.emulator.account().reset_clock() {
+            return Ok(self.clock());
+        }
+        let message = "the emulator's clock can't be reset";
+        Err(ControlError(StatusCode::CONFLICT, message.to_owned()))
+    }
+
     pub(super) fn advance_clock(&self, body: &[u8]) -> Result<(), ControlError> {
         let advance: AdvanceClock = parse(body)?;
         let by = Duration::try_from_secs_f64(advance.advance_seconds)

@@ -121,6 +121,7 @@ impl Control {
                 self.advance_clock(body)?;
                 self.clock()
             }
+            Endpoint::ResetClock => self.reset_clock()?,
             Endpoint::RunLifecycle => {
                 self.emulator.run_lifecycle();
                 self.persist()?

@@ -80,8 +80,13 @@ faults.open = (main) => {
   faults.latches)));
 };
 
+faults.live = true;
 faults.refresh = async () => {
   const all = await json("GET", "/faults");
+  // what has not changed keeps the focus
+  const shown = JSON.stringify(all);
+  if (faults.shown === shown && faults.table.firstChild) return;
+  faults.shown = shown;
   const said = (rule) => [Object.entries(rule.fault).filter(([name]) => name !== "kind").map(([name, value]) => `${name} ${value}`),
     Object.entries(rule.on).map(([name, value]) => `${name} ${value}`), Object.entries(rule.when).map(([name, value]) =>
       `${name} ${value}`), rule.afterCommit ? "after the effect" : []].flat().join(" · ");
@@ -143,7 +148,8 @@ account.open = (main) => {
   account.keys = panel();
   main.append(el("div", { className: "cards" }, card("Account", account.facts), card("Clock", el("p", { className: "dim" },
     "Lifecycle rules are applied before the first request of each day (UTC), or now."), el("div", { className: "bar" }, seconds, unit,
-    button("Advance", advance, "main")), el("div", { className: "bar" }, button("Apply lifecycle rules now", async () => {
+    button("Advance", advance, "main"), button("Reset", async () => { await api("DELETE", "/clock"); await tick(); }, "",
+      "To the time of the system")), el("div", { className: "bar" }, button("Apply lifecycle rules now", async () => {
     await api("POST", "/lifecycle");
     toast("Lifecycle rules were applied.");
   })), el("div", { className: "bar" }, expire("account"), expire("upload"))), card("Saved states", el("p", { className: "dim" },

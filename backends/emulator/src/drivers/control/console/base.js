@@ -118,6 +118,7 @@ async function tick() {
     const { now } = await json("GET", "/clock");
     $("now").textContent = moment(now) + " UTC";
     connected(true);
+    if (current?.live) await current.refresh();
   } catch (error) { connected(false, error.message); }
 }
 function connected(is, why) {

@@ -155,17 +155,19 @@ usage.refresh = async () => {
   usage.data = await json("GET", "/usage");
   usage.draw();
 };
+usage.live = true;
+const money = (cost) => cost.toFixed(cost > 0 && cost < 0.01 ? 6 : 4);
 usage.draw = () => {
   let total = 0;
   for (const [name, count] of Object.entries(usage.data.classes)) {
     const cost = count * usage.prices[name] / 1000;
     total += cost;
     usage.counts[name].textContent = count.toLocaleString("en");
-    usage.cost[name].textContent = cost.toFixed(4);
+    usage.cost[name].textContent = money(cost);
   }
-  usage.total.textContent = total.toFixed(4);
+  usage.total.textContent = money(total);
   const rows = Object.entries(usage.data.calls).map(([name, it]) => el("tr", {}, td(name), td(it.class),
-    td(it.count.toLocaleString("en"), "num"), td((it.count * usage.prices[it.class] / 1000).toFixed(4), "num")));
+    td(it.count.toLocaleString("en"), "num"), td(money(it.count * usage.prices[it.class] / 1000), "num")));
   usage.table.replaceChildren(rows.length ? table([th("Call"), th("Class"), th("Count", "num"), th("Cost", "num")], rows) :
     el("div", { className: "empty" }, "No calls yet."));
 };
