@@ -82,6 +82,9 @@ impl Scene {
                 .value_of("document.querySelectorAll('img[src=x]').length"),
             0
         );
+        let elsewhere = "performance.getEntriesByType('resource').map((it) => it.name)\
+            .filter((it) => !it.replace('blob:', '').startsWith(location.origin + '/'))";
+        assert_eq!(self.browser.value_of(elsewhere), json!([]));
         let mut complaints = self.browser.complaints();
         // the browser reports every status of an error; this one is a fault's
         complaints.retain(|it| !it.contains("status of 503"));
@@ -235,10 +238,21 @@ fn a_call_appears_a_fault_hits_it_and_the_exported_cassette_replays_it() {
     browser.type_into("//input[@id='choose']", local.to_str().unwrap());
     browser.wait_for_text("Uploaded new.txt");
 
+    for target in [
+        "/file/holiday-photos/2026/cat.txt",
+        "/file/holiday-photos/2026/bird.txt",
+    ] {
+        let headers = [
+            ("Authorization", scene.wire.token.as_str()),
+            ("Range", "bytes=0-3"),
+        ];
+        Line::to(&scene.server).ask("GET", target, &headers, b"");
+    }
     browser.press("Calls");
     browser.wait_for("!!document.querySelector('main .chip.hit')");
     browser.click("//tr[.//span[contains(@class, 'hit')]]");
-    browser.wait_for_text("error (fault 0)");
+    browser.wait_for_text("service_unavailable (fault 0)");
+    browser.value_of("document.getElementById('toasts').replaceChildren()");
     browser.screenshot("calls.png");
     browser.press("Faults");
     browser.wait_for(
@@ -260,7 +274,7 @@ fn a_call_appears_a_fault_hits_it_and_the_exported_cassette_replays_it() {
     assert_eq!(replayed, first.json());
     let text = String::from_utf8(cassette).unwrap();
     assert!(!text.contains(&scene.wire.token));
-    assert_eq!(text.matches("- Request:").count(), 3);
+    assert_eq!(text.matches("- Request:").count(), 5);
     scene.check();
 }
 

@@ -1,5 +1,6 @@
 //! [`FaultKind`]: what goes wrong with a request.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use b2kit_core::Phase;
@@ -107,10 +108,10 @@ pub struct ErrorResponse {
 }
 
 impl FaultKind {
-    /// Its name in the control API.
-    pub(crate) const fn name(&self) -> &'static str {
-        match self {
-            Self::Error(_) => "error",
+    /// Its name in the control API; the code of an error.
+    pub(crate) fn name(&self) -> Cow<'static, str> {
+        let name = match self {
+            Self::Error(error) => return error.code.clone().into(),
             Self::Respond { .. } => "respond",
             Self::Delay(_) => "delay",
             Self::Wait(_) => "wait",
@@ -130,7 +131,8 @@ impl FaultKind {
             Self::WrongLength => "wrong_length",
             Self::SetHeader(..) => "set_header",
             Self::RemoveHeader(_) => "remove_header",
-        }
+        };
+        name.into()
     }
 
     /// An error response of B2.

@@ -1,5 +1,6 @@
 //! [`Plan`]: everything that goes wrong with one request.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use b2kit_core::Phase;
@@ -33,12 +34,12 @@ pub(crate) struct Plan {
 }
 
 /// A fault that hit a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Hit {
     /// `None` for `X-Bz-Test-Mode`.
     pub(crate) fault: Option<FaultId>,
-    /// The name of its [`FaultKind`].
-    pub(crate) kind: &'static str,
+    /// The name of its [`FaultKind`]; the code of an error.
+    pub(crate) kind: Cow<'static, str>,
 }
 
 /// Identifies a fault that was added.

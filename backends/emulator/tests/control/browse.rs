@@ -250,6 +250,10 @@ fn the_console_needs_its_token_and_an_allowed_host() {
         assert_eq!(refused.status, 401, "{target}");
         assert!(!refused.body.starts_with(b"<"), "{target}");
     }
+    let mut line = Line::to(&server);
+    let target = "/b2kit-emulator/?token=open-sesame";
+    line.head("DELETE", target, &[("Host", "localhost")]);
+    assert_eq!(line.answer().status, 405);
     assert_eq!(
         get("/b2kit-emulator/?token=open-sesame", "evil.example").status,
         421

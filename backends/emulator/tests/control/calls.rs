@@ -96,7 +96,7 @@ fn calls_are_filtered_and_paged() {
     let hit = calls(&server, "?faults=true");
     assert_eq!(
         hit["calls"][0]["faults"],
-        json!([{"id": id, "kind": "error"}])
+        json!([{"id": id, "kind": "service_unavailable"}])
     );
     assert_eq!(hit["calls"].as_array().unwrap().len(), 1);
     let page = calls(&server, "?limit=1");

@@ -28,7 +28,7 @@ pub(in crate::drivers) struct CallJson<'a> {
     bytes_received: u64,
     bytes_sent: u64,
     is_complete: bool,
-    faults: Vec<HitJson>,
+    faults: Vec<HitJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     request: Option<RequestJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -36,9 +36,9 @@ pub(in crate::drivers) struct CallJson<'a> {
 }
 
 #[derive(Serialize)]
-struct HitJson {
+struct HitJson<'a> {
     id: Option<u64>,
-    kind: &'static str,
+    kind: &'a str,
 }
 
 #[derive(Serialize)]
@@ -104,11 +104,11 @@ impl<'a> CallJson<'a> {
     }
 }
 
-impl HitJson {
-    fn of(hit: &Hit) -> Self {
+impl<'a> HitJson<'a> {
+    fn of(hit: &'a Hit) -> Self {
         Self {
             id: hit.fault.map(|FaultId(id)| id),
-            kind: hit.kind,
+            kind: &hit.kind,
         }
     }
 }

@@ -6,7 +6,7 @@ use b2kit_core::BodyStream;
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 use serde_json::Value;
 use subtle::ConstantTimeEq as _;
 
@@ -63,7 +63,13 @@ impl Control {
         let rest = path.strip_prefix(PATH).ok_or_else(unknown)?;
         if rest.is_empty() {
             self.authenticate(console::token(head).as_deref())?;
-            return Ok(Target::Console);
+            return match head.method {
+                Method::GET => Ok(Target::Console),
+                _ => Err(ControlError(
+                    StatusCode::METHOD_NOT_ALLOWED,
+                    "GET".to_owned(),
+                )),
+            };
         }
         let given = text_of(head, AUTHORIZATION);
         self.authenticate(given.and_then(|given| given.strip_prefix("Bearer ")))?;

@@ -1,6 +1,6 @@
 // The calls as they come, and what they would cost.
 
-const calls = { id: "calls", title: "Calls", all: [], last: 0, missed: 0, paused: false, names: new Set(), drawn: 0 };
+const calls = { id: "calls", title: "Calls", all: [], last: 0, missed: 0, total: 0, paused: false, names: new Set() };
 const MAX_KEPT = 10000;
 const MAX_SHOWN = 300;
 
@@ -27,10 +27,11 @@ calls.open = (main) => {
 };
 calls.refresh = async () => calls.draw();
 
+calls.forget = () => Object.assign(calls, { all: [], last: 0, missed: 0, total: 0 });
+
 calls.clear = async () => {
   await api("DELETE", "/calls");
-  calls.all = [];
-  calls.missed = 0;
+  calls.forget();
   closeDetail();
   calls.draw();
 };
@@ -48,8 +49,13 @@ calls.follow = async () => {
   for (;;) {
     try {
       const page = await json("GET", `/calls?after=${calls.last}&limit=10000&waitSeconds=25`);
-      // after a restart the numbers begin again
-      if (page.totals.calls < calls.all.length && !page.calls.length) calls.all = [];
+      // the log was cleared, or the emulator was started again
+      if (page.totals.calls < calls.total) {
+        calls.forget();
+        if (current === calls) calls.draw();
+        continue;
+      }
+      calls.total = page.totals.calls;
       calls.last = page.last;
       calls.missed += page.missed;
       calls.all.push(...page.calls);
@@ -67,8 +73,7 @@ calls.follow = async () => {
       // many calls a second come in batches
       await new Promise((done) => setTimeout(done, document.hidden ? 1000 : 250));
     } catch {
-      calls.last = 0;
-      calls.all = [];
+      calls.forget();
       await new Promise((done) => setTimeout(done, 2000));
     }
   }
