@@ -54,13 +54,34 @@ impl SourceFile {
                     "was replaced by something that is not a regular file",
                 ));
             }
-            Ok(Self {
-                file,
-                len: now.len(),
-                modified: now.modified().ok(),
+            Ok(Self::new(file, &now))
+        })
+        .await
+    }
+
+    /// Opens a file below `root`. A link on the way, or in its place, is refused.
+    #[cfg(feature = "sync")]
+    pub(crate) async fn open_below(root: PathBuf, path: PathBuf) -> Result<Self, Error> {
+        use super::below::PathBelow;
+        unblock(move || {
+            let file = PathBelow::find(&root, &path).and_then(|there| {
+                let file = there.ok_or(io::ErrorKind::NotFound)?.open()?;
+                let now = file.metadata()?;
+                Ok(Self::new(file, &now))
+            });
+            file.map_err(|error| {
+                unreadable(&format!("{:?} can't be read", root.join(&path)), error)
             })
         })
         .await
+    }
+
+    fn new(file: File, now: &Metadata) -> Self {
+        Self {
+            file,
+            len: now.len(),
+            modified: now.modified().ok(),
+        }
     }
 
     pub(crate) const fn len(&self) -> u64 {

@@ -86,6 +86,9 @@ enum Kind {
     Seekable(Pin<Box<dyn Seekable>>),
     #[cfg(feature = "fs")]
     Path(std::path::PathBuf),
+    /// A path below a directory, in which no link is followed.
+    #[cfg(feature = "sync")]
+    PathBelow(std::path::PathBuf, std::path::PathBuf),
     Stream(Option<u64>, BodyStream),
     /// A source that was opened before.
     Opened(RandomAccess),
@@ -127,6 +130,15 @@ impl Source {
     #[cfg(feature = "fs")]
     pub fn path(path: impl Into<std::path::PathBuf>) -> Self {
         Self::new(Kind::Path(path.into()))
+    }
+
+    /// A file at a path below `root`, as [`path`](Self::path), but no link below `root` is followed.
+    #[cfg(feature = "sync")]
+    pub(crate) fn path_below(
+        root: impl Into<std::path::PathBuf>,
+        path: impl Into<std::path::PathBuf>,
+    ) -> Self {
+        Self::new(Kind::PathBelow(root.into(), path.into()))
     }
 
     /// `len` bytes of which any range can be read.
@@ -201,7 +213,12 @@ impl Source {
     /// Whether it holds a file open while it is sent.
     #[cfg(feature = "fs")]
     pub(crate) const fn is_file(&self) -> bool {
-        matches!(self.kind, Kind::Path(_))
+        match self.kind {
+            Kind::Path(_) => true,
+            #[cfg(feature = "sync")]
+            Kind::PathBelow(..) => true,
+            _ => false,
+        }
     }
 
     #[cfg_attr(
@@ -240,6 +257,13 @@ impl Source {
                 let modified = modified.or(file.modified());
                 random_access(file.len(), modified, RangeReader::File(Arc::new(file)))
             }
+            #[cfg(feature = "sync")]
+            Kind::PathBelow(root, path) => {
+                let open = || disk::SourceFile::open_below(root.clone(), path.clone());
+                let file = client.retry_when_exhausted(open).await?;
+                let modified = modified.or(file.modified());
+                random_access(file.len(), modified, RangeReader::File(Arc::new(file)))
+            }
             Kind::Stream(len, stream) => {
                 Opened::Sequential(len, Box::pin(CatchPanics::new(stream)))
             }
@@ -258,6 +282,8 @@ impl fmt::Debug for Source {
             Kind::Seekable(_) => "seekable".to_owned(),
             #[cfg(feature = "fs")]
             Kind::Path(path) => format!("{path:?}"),
+            #[cfg(feature = "sync")]
+            Kind::PathBelow(root, path) => format!("{:?}", root.join(path)),
             Kind::Stream(Some(len), _) => format!("a stream of {len} bytes"),
             Kind::Stream(None, _) => "a stream".to_owned(),
             Kind::Opened(opened) => format!("{} bytes", opened.len),
