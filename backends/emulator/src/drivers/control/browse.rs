@@ -48,15 +48,17 @@ impl Control {
         let (origins, now) = (self.origins(), account.now());
         let step = {
             let mut state = account.state();
-            let ticket = state.begin_as_owner(call, &origins, now);
-            state.finish_json(ticket, body, now)
+            let pending = state.begin_as_owner(call, &origins, now);
+            state.finish_json(pending, body, now)
         };
         match step {
             Step::Response(response) => Ok(response),
-            Step::Rehash(ticket) => Ok(match rehash(ticket.content(), account.checksums()).await {
-                Ok(received) => account.state().complete_copy(ticket, received),
-                Err(error) => Response::error(&undocumented::storage_failed(&error)),
-            }),
+            Step::Rehash(pending) => {
+                Ok(match rehash(pending.content(), account.checksums()).await {
+                    Ok(received) => account.state().complete_copy(pending, received),
+                    Err(error) => Response::error(&undocumented::storage_failed(&error)),
+                })
+            }
             Step::ReadJson(_) | Step::Receive(_) => Err(ControlError(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "the call asked for a second body".to_owned(),

@@ -104,8 +104,8 @@ impl Control {
         let account = self.emulator.account();
         let (origins, now) = (self.origins(), account.now());
         let mut state = account.state();
-        let ticket = state.begin_as_owner(call, &origins, now);
-        match state.finish_json(ticket, body.to_string().as_bytes(), now) {
+        let pending = state.begin_as_owner(call, &origins, now);
+        match state.finish_json(pending, body.to_string().as_bytes(), now) {
             Step::Response(response) => Ok(response.as_json().unwrap_or_default()),
             _ => Err(bad("the call has no response")),
         }

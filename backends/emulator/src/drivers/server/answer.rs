@@ -197,7 +197,7 @@ async fn call(
 fn end_exchange(broken: ExchangeError, reset: &Reset) -> io::Error {
     match broken {
         ExchangeError::Source(error) => error,
-        ExchangeError::Lost(kind, _) => {
+        ExchangeError::Disconnected(kind, _) => {
             if kind == HttpErrorKind::Reset {
                 reset.ask();
             }
