@@ -103,6 +103,7 @@ pub use drivers::server::{Server, ServerBuilder};
 pub use faults::fault::Fault;
 pub use faults::kind::{ErrorResponse, FaultKind};
 pub use faults::latch::Latch;
-pub use faults::rules::{FaultId, Faults};
+pub use faults::plan::FaultId;
+pub use faults::rules::Faults;
 pub use machine::events::Webhook;
 pub use model::checksums::Checksums;

@@ -3,9 +3,17 @@
 #![cfg(feature = "server")]
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 
+#[path = "control/browse.rs"]
+mod browse;
+#[path = "control/calls.rs"]
+mod calls;
+#[path = "control/cassette.rs"]
+mod cassette;
 #[path = "control/faults.rs"]
 mod faults;
 mod line;
+#[path = "control/openapi.rs"]
+mod openapi;
 #[path = "control/state.rs"]
 mod state;
 mod wire;

@@ -171,6 +171,35 @@ fn legacy_encryption_applies_to_single_buckets_or_the_account() {
 }
 
 #[test]
+fn the_printed_link_opens_the_console_and_help_names_the_control_api() {
+    for token in [None, Some("a&b=%ü c")] {
+        let arguments: Vec<_> = token
+            .iter()
+            .flat_map(|it| ["--control-token", it])
+            .collect();
+        let running = Running::start(&arguments);
+        let link = running
+            .said
+            .lines()
+            .find(|it| it.contains("?token="))
+            .unwrap();
+        let target = link.split_once("/b2kit-emulator/").unwrap().1;
+        let target = format!("/b2kit-emulator/{target}");
+        let page = running.get(&target, &[("Host", "localhost")]);
+        assert!(page.starts_with("HTTP/1.1 200 "), "{page}");
+        assert!(page.contains("<title>b2kit-emulator</title>"));
+    }
+    let running = Running::start(&["--no-control"]);
+    assert!(!running.said.contains("?token="), "{}", running.said);
+    let help = Command::new(PROGRAM).arg("--help").output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    assert!(
+        help.contains("console in a browser") && help.contains("openapi.json"),
+        "{help}"
+    );
+}
+
+#[test]
 fn the_program_prints_the_clients_settings_and_stops_on_a_signal() {
     for signal in [Signal::INT, Signal::TERM] {
         let running = Running::start(&[

@@ -1,6 +1,8 @@
 //! What each call does. Start at [`table`].
 
 pub(crate) mod account;
+#[cfg(feature = "server")]
+pub(crate) mod billing;
 pub(crate) mod buckets;
 pub(crate) mod caller;
 pub(crate) mod copy;

@@ -100,6 +100,11 @@ impl Account {
     pub(crate) fn advance_clock(&self, by: Duration) -> bool {
         self.clock.try_advance(by)
     }
+
+    #[cfg(feature = "server")]
+    pub(crate) fn reset_clock(&self) -> bool {
+        self.clock.try_reset()
+    }
 }
 
 impl Drop for Account {

@@ -28,11 +28,21 @@ pub trait Clock: Send + Sync + 'static {
         let _ = by;
         false
     }
+
+    /// Undoes all advances for the control API. Returns false if that is not possible, which is the
+    /// default.
+    fn try_reset(&self) -> bool {
+        false
+    }
 }
 
 impl<T: Clock + ?Sized> Clock for Arc<T> {
     fn try_advance(&self, by: Duration) -> bool {
         self.as_ref().try_advance(by)
+    }
+
+    fn try_reset(&self) -> bool {
+        self.as_ref().try_reset()
     }
 
     fn now_millis(&self) -> u64 {
@@ -85,6 +95,11 @@ impl Clock for OffsetClock {
 
     fn try_advance(&self, by: Duration) -> bool {
         self.advance(by);
+        true
+    }
+
+    fn try_reset(&self) -> bool {
+        self.0.store(0, Ordering::SeqCst);
         true
     }
 }

@@ -16,6 +16,7 @@ use crate::calls::pending_copy::PendingCopy;
 use crate::calls::upload::PendingUpload;
 use crate::drivers::account::Account;
 use crate::drivers::host::{Host, yield_now};
+use crate::drivers::observer::Observer;
 use crate::drivers::receiver::{ReceiveError, Receiver, rehash};
 use crate::drivers::request_body::{collect, next};
 use crate::drivers::response_body::corrupted;
@@ -68,6 +69,7 @@ impl From<Response> for Exchanged {
 }
 
 /// Answers a request. `origins` are the URLs for the response. Reads `body` only as far as needed.
+/// `observer` sees what happens.
 ///
 /// # Errors
 /// If the body can't be read, or a fault ends the connection.
@@ -77,19 +79,23 @@ pub(crate) async fn exchange(
     head: &Parts,
     body: &mut BodyStream,
     host: &dyn Host,
+    observer: &mut dyn Observer,
 ) -> Result<Exchanged, ExchangeError> {
     yield_if_needed(host).await;
     let subject = Subject::of_head(head, |bucket| account.bucket_id(bucket));
+    observer.begun(account, head, &subject);
     if let Some(latency) = account.latency(subject.call) {
         account.sleep(latency).await;
     }
     let plan = account.rules().plan(&subject);
+    observer.hit_by(&plan.hits);
     let mut exchange = Exchange {
         account,
         head,
         subject,
         plan,
         host,
+        observer,
     };
     let response = match exchange.before(true).await? {
         Some(response) => response,
@@ -118,6 +124,7 @@ struct Exchange<'a> {
     subject: Subject,
     plan: Plan,
     host: &'a dyn Host,
+    observer: &'a mut dyn Observer,
 }
 
 impl Exchange<'_> {
@@ -169,6 +176,7 @@ impl Exchange<'_> {
         let Some(json) = collect(body, JSON_LIMIT).await? else {
             return Ok(Response::error(&undocumented::body_too_large()));
         };
+        self.observer.received(&json);
         self.read_fields(&json);
         if let Some(response) = self.before(false).await? {
             return Ok(response);
@@ -194,6 +202,8 @@ impl Exchange<'_> {
         }
         let mut rules = self.account.rules();
         rules.plan_with_fields(&mut self.plan, &self.subject);
+        drop(rules);
+        self.observer.hit_by(&self.plan.hits);
     }
 
     async fn copy(&self, pending: Box<PendingCopy>) -> Result<Response, ExchangeError> {
@@ -205,7 +215,7 @@ impl Exchange<'_> {
     }
 
     async fn receive(
-        &self,
+        &mut self,
         pending: PendingUpload,
         body: &mut BodyStream,
     ) -> Result<Response, ExchangeError> {
@@ -255,7 +265,9 @@ impl Exchange<'_> {
             let Some(chunk) = next(body).await else {
                 break;
             };
-            let chunk = corrupted(chunk?, taken, &self.plan.corrupt_upload);
+            let chunk = chunk?;
+            self.observer.received(&chunk);
+            let chunk = corrupted(chunk, taken, &self.plan.corrupt_upload);
             if let Err(fail) = receiver.push(&chunk).await {
                 return upload.fail(fail);
             }

@@ -275,6 +275,7 @@ impl HttpClient for Emulator {
             &head,
             &mut stream,
             &InProcessHost,
+            &mut (),
         )
         .await
         .map_err(|broken| match broken {

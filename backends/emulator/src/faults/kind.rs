@@ -1,5 +1,6 @@
 //! [`FaultKind`]: what goes wrong with a request.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use b2kit_core::Phase;
@@ -107,6 +108,33 @@ pub struct ErrorResponse {
 }
 
 impl FaultKind {
+    /// Its name in the control API; the code of an error.
+    pub(crate) fn name(&self) -> Cow<'static, str> {
+        let name = match self {
+            Self::Error(error) => return error.code.clone().into(),
+            Self::Respond { .. } => "respond",
+            Self::Delay(_) => "delay",
+            Self::Wait(_) => "wait",
+            Self::ExpireToken => "expire_token",
+            Self::ForgetToken => "forget_token",
+            Self::LoseRequest(_) => "lose_request",
+            Self::LoseResponse => "lose_response",
+            Self::CutResponse { .. } => "cut_response",
+            Self::ResetResponse { .. } => "reset_response",
+            Self::StallResponse { .. } => "stall_response",
+            Self::CutUpload { .. } => "cut_upload",
+            Self::ResetUpload { .. } => "reset_upload",
+            Self::StallUpload { .. } => "stall_upload",
+            Self::CorruptUpload { .. } => "corrupt_upload",
+            Self::CorruptResponse { .. } => "corrupt_response",
+            Self::WrongSha1 => "wrong_sha1",
+            Self::WrongLength => "wrong_length",
+            Self::SetHeader(..) => "set_header",
+            Self::RemoveHeader(_) => "remove_header",
+        };
+        name.into()
+    }
+
     /// An error response of B2.
     pub fn error(status: StatusCode, code: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Error(ErrorResponse {

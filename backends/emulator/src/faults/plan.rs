@@ -1,5 +1,6 @@
 //! [`Plan`]: everything that goes wrong with one request.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use b2kit_core::Phase;
@@ -16,6 +17,8 @@ use crate::protocol::response::Response;
 /// Everything that goes wrong with one request.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
+    /// The faults that hit it, in order.
+    pub(crate) hits: Vec<Hit>,
     pub(crate) before: Stage,
     pub(crate) after: Stage,
     pub(crate) token: Option<TokenFault>,
@@ -29,6 +32,19 @@ pub(crate) struct Plan {
     /// Whether rules may match once the body is read.
     pub(crate) awaits_fields: bool,
 }
+
+/// A fault that hit a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Hit {
+    /// `None` for `X-Bz-Test-Mode`.
+    pub(crate) fault: Option<FaultId>,
+    /// The name of its [`FaultKind`]; the code of an error.
+    pub(crate) kind: Cow<'static, str>,
+}
+
+/// Identifies a fault that was added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FaultId(pub(crate) u64);
 
 /// What goes wrong before or after the effect.
 #[derive(Debug, Default)]

@@ -4,14 +4,10 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::fault::{Fault, When};
-use super::plan::Plan;
+use super::plan::{FaultId, Hit, Plan};
 use super::subject::Subject;
 use super::test_mode;
 use crate::model::random::SplitMix64;
-
-/// Identifies a fault that was added.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct FaultId(pub(crate) u64);
 
 /// The faults of an emulator: [`Emulator::faults`](crate::Emulator::faults).
 pub struct Faults<'a>(&'a Mutex<Rules>);
@@ -118,6 +114,10 @@ impl Rules {
         let asked = subject.test_mode.zip(subject.call);
         if let Some(kind) = asked.and_then(|(mode, call)| self.test_mode.fault(mode, call)) {
             plan.add(&kind, false);
+            plan.hits.push(Hit {
+                fault: None,
+                kind: kind.name(),
+            });
         }
         self.apply(&mut plan, subject, |fault| {
             subject.is_complete || !fault.needs_fields()
@@ -152,6 +152,10 @@ impl Rules {
             if hits {
                 rule.hits += 1;
                 plan.add(&rule.fault.kind, rule.fault.is_after);
+                plan.hits.push(Hit {
+                    fault: Some(rule.id),
+                    kind: rule.fault.kind.name(),
+                });
             }
         }
     }

@@ -220,6 +220,50 @@ impl State {
         calls::download::by_name(self, &caller, path, &query)
     }
 
+    /// Starts a call with all capabilities that no client makes: it is not counted.
+    #[cfg(feature = "server")]
+    pub(crate) fn begin_as_owner(
+        &self,
+        call: &'static Call,
+        origins: &Origins,
+        now: u64,
+    ) -> PendingJson {
+        PendingJson {
+            call,
+            caller: Caller {
+                key: self.owner_key(),
+                version: ApiVersion::V4,
+                origins: origins.clone(),
+                download_headers: DownloadHeaders::default(),
+                now,
+            },
+            query: Args::default(),
+        }
+    }
+
+    /// The master key; an equal one if it was deleted.
+    #[cfg(feature = "server")]
+    fn owner_key(&self) -> Arc<Key> {
+        let mut keys = self.keys.values();
+        let master = keys.find(|key| key.is_master);
+        master.map_or_else(|| Arc::new(Key::with_all_capabilities()), Arc::clone)
+    }
+
+    /// The id of the key that a request presents or whose token it has, if there is such a key or
+    /// token.
+    #[cfg(feature = "server")]
+    pub(crate) fn key_id_of(&self, head: &Parts) -> Option<String> {
+        let given = text_of(head, AUTHORIZATION)?;
+        if let Some((scheme, pair)) = given.split_once(' ') {
+            let is_basic = scheme.eq_ignore_ascii_case("basic");
+            let pair = STANDARD.decode(pair.trim()).ok().filter(|_| is_basic)?;
+            let pair = String::from_utf8(pair).ok()?;
+            let (id, _) = pair.split_once(':')?;
+            return self.keys.get(id).map(|key| key.id.clone());
+        }
+        self.tokens.key_id(given).map(str::to_owned)
+    }
+
     /// Counts a request.
     pub(crate) fn count(&mut self, call: &'static str) {
         *self.calls.entry(call).or_default() += 1;

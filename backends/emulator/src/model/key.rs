@@ -96,6 +96,15 @@ impl Key {
         }
     }
 
+    /// A key that may do everything.
+    #[cfg(feature = "server")]
+    pub(crate) fn with_all_capabilities() -> Self {
+        Self {
+            capabilities: CAPABILITIES.map(str::to_owned).to_vec(),
+            ..Self::empty()
+        }
+    }
+
     /// A key with the access of a download authorization.
     pub(crate) fn for_download_authorization(authorization: &DownloadToken) -> Self {
         Self {

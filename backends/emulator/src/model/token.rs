@@ -158,6 +158,20 @@ impl Tokens {
         Ok(found)
     }
 
+    /// The id of the key that a token was made for, valid or expired.
+    #[cfg(feature = "server")]
+    pub(crate) fn key_id(&self, token: &str) -> Option<&str> {
+        let (public, secret) = split_token(token)?;
+        let account = self.account.get(public).and_then(|it| it.verified(secret));
+        let upload = self.upload.get(public).and_then(|it| it.verified(secret));
+        let download = self.download.get(public).and_then(|it| it.verified(secret));
+        account
+            .map(|it| &it.key_id)
+            .or_else(|| upload.map(|it| &it.key_id))
+            .or_else(|| download.map(|it| &it.key_id))
+            .map(String::as_str)
+    }
+
     /// The upload token, if it is valid. The caller checks whether it is in use.
     pub(crate) fn upload(&mut self, token: &str, now: u64) -> Result<&mut UploadToken, ApiError> {
         let found = find(&mut self.upload, token).ok_or_else(ApiError::bad_auth_token)?;

@@ -25,6 +25,30 @@ fn advancing_the_clock_expires_tokens() {
 }
 
 #[test]
+fn the_clock_returns_to_the_time_of_the_system() {
+    for (emulator, status) in [
+        (Emulator::new(), 409),
+        (
+            Emulator::builder().clock(OffsetClock::default()).build(),
+            200,
+        ),
+    ] {
+        let wire = Wire::with(emulator, b2kit_emulator::ManualClock::default());
+        let server = serve(&wire);
+        let now = |method: &str, body: &Value| {
+            let answer = ask(&server, method, "/clock", body);
+            (answer.status, answer.json()["now"].as_u64())
+        };
+        let before = now("GET", &Value::Null).1.unwrap();
+        let day = json!({"advanceSeconds": 24 * 60 * 60});
+        assert_eq!(now("POST", &day).0, status);
+        let (reset, after) = now("DELETE", &Value::Null);
+        assert_eq!(reset, status);
+        assert!(after.is_none_or(|after| after < before + 24 * 60 * 60 * 1000));
+    }
+}
+
+#[test]
 fn states_are_saved_restored_and_reset() {
     let wire = Wire::new();
     wire.create_bucket("from-before", "allPrivate");

@@ -28,7 +28,10 @@ const MAX_LATENCY: u64 = 60 * 60 * 1000;
     name = "b2kit-emulator",
     version,
     args_override_self = true,
-    after_help = "SIZE is a number of bytes, optionally with KB, MB, GB, KiB, MiB or GiB."
+    after_help = "SIZE is a number of bytes, optionally with KB, MB, GB, KiB, MiB or GiB.\n\n\
+        At its start it prints the settings of clients, a link to its console in a browser, and\n\
+        URL and token of its control API: faults, the clock, the log of calls, saved states.\n\
+        GET /openapi.json below that URL describes it."
 )]
 pub(crate) struct Arguments {
     /// Port to listen on; 0 lets the system choose.

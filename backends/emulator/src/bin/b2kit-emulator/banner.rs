@@ -109,12 +109,18 @@ fn write(
         "#   Client::builder().credentials(Credentials::from_env()?).endpoint({url:?})"
     )?;
     if let Some(token) = &options.control_token {
-        writeln!(text, "\n# Faults, the clock, webhooks, reset:")?;
+        let control = format!("{url}/b2kit-emulator/v1");
+        writeln!(text, "\n# The console, to be opened in a browser:")?;
         writeln!(
             text,
-            "export B2KIT_EMULATOR_CONTROL={}",
-            quoted(&format!("{url}/b2kit-emulator/v1"))
+            "#   {url}/b2kit-emulator/?token={}",
+            percent_encoded(token)
         )?;
+        writeln!(
+            text,
+            "\n# The control API: faults, the clock, the log of calls, reset:"
+        )?;
+        writeln!(text, "export B2KIT_EMULATOR_CONTROL={}", quoted(&control))?;
         writeln!(
             text,
             "export B2KIT_EMULATOR_CONTROL_TOKEN={}",
@@ -127,6 +133,20 @@ fn write(
         )?;
     }
     writeln!(text, "\n# Ctrl-C stops it.")
+}
+
+/// Encodes a value in a query.
+fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                encoded.push(char::from(byte));
+            }
+            _ => write!(encoded, "%{byte:02X}").expect("a string takes everything"),
+        }
+    }
+    encoded
 }
 
 /// Quotes a word for a shell.

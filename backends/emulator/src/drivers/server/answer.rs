@@ -21,7 +21,10 @@ use super::host_names::AllowedHosts;
 use super::idle::Busy;
 use super::ports::{Ports, Role};
 use super::socket::Reset;
-use crate::drivers::control::{self, Control};
+use crate::drivers::call_log::CallLog;
+use crate::drivers::call_log::trace::Trace;
+use crate::drivers::control;
+use crate::drivers::control::context::{Answer, Control};
 use crate::drivers::exchange::{ExchangeError, Exchanged, exchange};
 use crate::drivers::in_process::Emulator;
 use crate::drivers::response_body::ResponseStream;
@@ -43,6 +46,8 @@ pub(super) struct RequestHandler {
     /// If uploads and downloads have ports of their own.
     pub(super) ports: Option<Ports>,
     pub(super) control: Option<Control>,
+    /// Only with the control API, which shows it.
+    pub(super) log: Option<Arc<CallLog>>,
     pub(super) sender: Option<WebhookSender>,
     pub(super) hash_pool: HashPool,
     pub(super) stall: Duration,
@@ -57,7 +62,9 @@ pub(super) async fn answer(
 ) -> io::Result<http::Response<ResponseBody>> {
     let (head, body) = request.into_parts();
     let mut body: BodyStream = Box::pin(RequestBytes::new(body, handler.stall));
-    let replied = catch_panic(respond(&handler, role, &head, &mut body)).await;
+    let mut trace = None;
+    let responding = respond(&handler, role, &head, &mut body, &mut trace);
+    let replied = catch_panic(responding).await;
     if let Some(sender) = &handler.sender {
         sender.notify();
     }
@@ -95,7 +102,7 @@ pub(super) async fn answer(
     } else if !status.is_success() && is_worth_draining(&head) {
         tokio::spawn(drain(body, busy.clone()));
     }
-    Ok(into_http(exchanged, reset, busy))
+    Ok(into_http(exchanged, reset, busy, trace))
 }
 
 /// Answers 503 on a connection beyond the limit, so that the client retries.
@@ -108,7 +115,7 @@ pub(super) fn reject(
         Response::error(&undocumented::full()).with_date(handler.emulator.account().now());
     let soon = HeaderValue::from_static("1");
     response.headers.insert(RETRY_AFTER, soon);
-    into_http(close_after(response).into(), reset, busy)
+    into_http(close_after(response).into(), reset, busy, None)
 }
 
 /// Closes the connection after the response.
@@ -123,14 +130,32 @@ async fn respond(
     role: Role,
     head: &Parts,
     body: &mut BodyStream,
+    trace: &mut Option<Trace>,
 ) -> Result<Exchanged, ExchangeError> {
     let is_control = head.uri.path().starts_with(control::PATH);
     if let Some(control) = handler.control.as_ref().filter(|_| is_control) {
         if !handler.hosts.allows_control(head) {
             return Ok(Response::error(&undocumented::other_host()).into());
         }
-        let answered = control.answer(head, body).await;
-        return answered.map(Exchanged::from).map_err(ExchangeError::Source);
+        return match control.answer(head, body).await {
+            Ok(Answer::Response(response)) => Ok(response.into()),
+            Ok(Answer::Forward(head)) => call(handler, Role::of(&head), &head, body, trace).await,
+            Err(error) => Err(ExchangeError::Source(error)),
+        };
+    }
+    call(handler, role, head, body, trace).await
+}
+
+/// Answers a request to B2.
+async fn call(
+    handler: &RequestHandler,
+    role: Role,
+    head: &Parts,
+    body: &mut BodyStream,
+    trace: &mut Option<Trace>,
+) -> Result<Exchanged, ExchangeError> {
+    if let Some(log) = &handler.log {
+        *trace = Some(Trace::begin(log, head, handler.emulator.account().now()));
     }
     if !handler.hosts.allows_b2(head) {
         return Ok(Response::error(&undocumented::other_host())
@@ -155,6 +180,7 @@ async fn respond(
         head,
         body,
         &handler.hash_pool,
+        trace,
     )
     .await
     {
@@ -219,14 +245,22 @@ async fn drain(mut body: BodyStream, _busy: Busy) {
     }
 }
 
-fn into_http(exchanged: Exchanged, reset: Reset, busy: Busy) -> http::Response<ResponseBody> {
+fn into_http(
+    exchanged: Exchanged,
+    reset: Reset,
+    busy: Busy,
+    mut trace: Option<Trace>,
+) -> http::Response<ResponseBody> {
+    if let Some(trace) = &mut trace {
+        trace.answered(&exchanged.response);
+    }
     let Response {
         status,
         headers,
         payload,
     } = exchanged.response;
     let body = ResponseStream::new(payload, exchanged.body_fault);
-    let mut response = http::Response::new(ResponseBody::new(body, reset, busy));
+    let mut response = http::Response::new(ResponseBody::new(body, reset, busy, trace));
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response

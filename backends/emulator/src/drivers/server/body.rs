@@ -12,6 +12,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::idle::Busy;
 use super::socket::Reset;
+use crate::drivers::call_log::trace::Trace;
 use crate::drivers::response_body::ResponseStream;
 
 /// The body of a request. Fails with `TimedOut` if it stalls.
@@ -93,15 +94,35 @@ fn failed(error: hyper::Error) -> io::Error {
 pub(super) struct ResponseBody {
     body: ResponseStream,
     reset: Reset,
+    /// If the call is logged.
+    trace: Option<Trace>,
     _busy: Busy,
 }
 
 impl ResponseBody {
-    pub(super) const fn new(body: ResponseStream, reset: Reset, busy: Busy) -> Self {
-        Self {
+    pub(super) fn new(
+        body: ResponseStream,
+        reset: Reset,
+        busy: Busy,
+        trace: Option<Trace>,
+    ) -> Self {
+        let mut this = Self {
             body,
             reset,
+            trace,
             _busy: busy,
+        };
+        this.log_if_complete();
+        this
+    }
+
+    /// Logs the call before its last bytes leave, so that a client that has its response finds the
+    /// call in the log.
+    fn log_if_complete(&mut self) {
+        if let Some(trace) = &mut self.trace
+            && self.body.left() == 0
+        {
+            trace.complete();
         }
     }
 }
@@ -120,6 +141,10 @@ impl Body for ResponseBody {
         {
             self.reset.ask();
         }
+        if let (Some(trace), Poll::Ready(Some(Ok(chunk)))) = (&mut self.trace, &chunk) {
+            trace.sent(chunk);
+        }
+        self.log_if_complete();
         chunk.map(|chunk| chunk.map(|chunk| chunk.map(Frame::data)))
     }
 

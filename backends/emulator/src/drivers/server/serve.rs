@@ -16,7 +16,8 @@ use super::connection::{Acceptor, MAX_REJECTED, accept};
 use super::hash_pool::HashPool;
 use super::host_names::AllowedHosts;
 use super::ports::{Ports, Role};
-use crate::drivers::control::Control;
+use crate::drivers::call_log::CallLog;
+use crate::drivers::control::context::Control;
 use crate::drivers::webhook_sender::WebhookSender;
 
 use super::settings::Settings;
@@ -47,6 +48,8 @@ pub struct Server {
     url: Arc<str>,
     #[cfg(feature = "tls")]
     root: Option<tls::Root>,
+    /// Closed when the server stops, since requests may wait for it to grow.
+    log: Option<Arc<CallLog>>,
     /// One for each port.
     accepting: Vec<JoinHandle<()>>,
     connections: Option<Arc<GracefulShutdown>>,
@@ -95,9 +98,11 @@ impl Server {
             .build()?;
         let connections = Arc::new(GracefulShutdown::new());
         let sender = settings.webhooks.then(WebhookSender::default);
-        let control = settings.control.map(|token| {
+        let log = settings.control.is_some().then(|| CallLog::new(scheme));
+        let log = log.map(Arc::new);
+        let control = settings.control.zip(log.clone()).map(|(token, log)| {
             let sender = sender.clone();
-            Control::new(emulator.clone(), token, sender, Arc::clone(&url))
+            Control::new(emulator.clone(), token, sender, log, Arc::clone(&url))
         });
         let handler = RequestHandler {
             emulator: emulator.clone(),
@@ -105,6 +110,7 @@ impl Server {
             hosts: AllowedHosts::new(scheme, address.ip(), settings.hosts, fixed),
             ports,
             control,
+            log: log.clone(),
             sender: sender.clone(),
             hash_pool: HashPool::new(),
             stall: settings.limits.stall,
@@ -135,6 +141,7 @@ impl Server {
             url,
             #[cfg(feature = "tls")]
             root: identity.map(|it| it.root),
+            log,
             accepting,
             connections: Some(connections),
             runtime: Some(runtime),
@@ -179,6 +186,9 @@ impl Server {
         for accepting in &mut self.accepting {
             // the task was aborted, so it returns an error
             accepting.await.ok();
+        }
+        if let Some(log) = &self.log {
+            log.close();
         }
         // the tasks, and with them the other owners, are gone
         if let Some(connections) = self.connections.take().and_then(Arc::into_inner) {

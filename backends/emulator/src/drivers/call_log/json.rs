@@ -1,0 +1,159 @@
+//! Calls of the log in the JSON of the control endpoint. No secret is in it.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+
+use super::entry::{Message, Recorded};
+use super::masking;
+use super::ring::Slot;
+use crate::calls::billing::BillingClass;
+use crate::faults::plan::{FaultId, Hit};
+
+/// A call without its request and response.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::drivers) struct CallJson<'a> {
+    id: u64,
+    /// When it began, in milliseconds.
+    time: u64,
+    duration_micros: u64,
+    method: &'a str,
+    path: &'a str,
+    call: Option<&'static str>,
+    class: Option<&'static str>,
+    key_id: Option<&'a str>,
+    file_name: Option<&'a str>,
+    status: Option<u16>,
+    bytes_received: u64,
+    bytes_sent: u64,
+    is_complete: bool,
+    faults: Vec<HitJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<RequestJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response: Option<MessageJson>,
+}
+
+#[derive(Serialize)]
+struct HitJson<'a> {
+    id: Option<u64>,
+    kind: &'a str,
+}
+
+#[derive(Serialize)]
+struct RequestJson<'a> {
+    target: std::borrow::Cow<'a, str>,
+    #[serde(flatten)]
+    message: MessageJson,
+}
+
+#[derive(Serialize)]
+struct MessageJson {
+    headers: Vec<HeaderJson>,
+    body: BodyJson,
+}
+
+#[derive(Serialize)]
+struct HeaderJson {
+    name: String,
+    value: String,
+}
+
+/// A body as text, or else in base64; without either it was too long.
+#[derive(Serialize)]
+struct BodyJson {
+    length: u64,
+    text: Option<String>,
+    base64: Option<String>,
+}
+
+impl<'a> CallJson<'a> {
+    pub(in crate::drivers) fn of(slot: &'a Slot) -> Self {
+        let entry = &*slot.entry;
+        let faults = entry.faults.iter();
+        Self {
+            id: slot.id,
+            time: entry.at,
+            duration_micros: u64::try_from(entry.duration.as_micros()).unwrap_or(u64::MAX),
+            method: entry.method.as_str(),
+            path: &entry.path,
+            call: entry.call,
+            class: entry.call.map(|call| BillingClass::of(call).name()),
+            key_id: entry.key_id.as_deref(),
+            file_name: entry.file_name.as_deref(),
+            status: entry.status,
+            bytes_received: entry.received,
+            bytes_sent: entry.sent,
+            is_complete: entry.is_complete,
+            faults: faults.map(HitJson::of).collect(),
+            request: None,
+            response: None,
+        }
+    }
+
+    /// With request and response, if the log still has them.
+    pub(in crate::drivers) fn with_messages(slot: &'a Slot) -> Self {
+        let recorded = slot.recorded.as_deref();
+        let answered = recorded.filter(|_| slot.entry.status.is_some());
+        Self {
+            request: recorded.map(RequestJson::of),
+            response: answered.map(|recorded| MessageJson::of(&recorded.response)),
+            ..Self::of(slot)
+        }
+    }
+}
+
+impl<'a> HitJson<'a> {
+    fn of(hit: &'a Hit) -> Self {
+        Self {
+            id: hit.fault.map(|FaultId(id)| id),
+            kind: &hit.kind,
+        }
+    }
+}
+
+impl<'a> RequestJson<'a> {
+    fn of(recorded: &'a Recorded) -> Self {
+        Self {
+            target: masking::target(&recorded.target),
+            message: MessageJson::of(&recorded.request),
+        }
+    }
+}
+
+impl MessageJson {
+    fn of(message: &Message) -> Self {
+        let headers = message.headers.iter().map(|(name, value)| HeaderJson {
+            name: name.to_owned(),
+            value: String::from_utf8_lossy(&masking::header(name, value)).into_owned(),
+        });
+        let length = message.body.len();
+        let (text, base64) = match message.masked_body() {
+            None => (None, None),
+            Some(Ok(text)) => (Some(text), None),
+            Some(Err(bytes)) => (None, Some(STANDARD.encode(bytes))),
+        };
+        Self {
+            headers: headers.collect(),
+            body: BodyJson {
+                length,
+                text,
+                base64,
+            },
+        }
+    }
+}
+
+impl Message {
+    /// The body as text, or else its bytes; `None` if it was too long. The content of a file is
+    /// kept as it is, everything else has its secrets masked.
+    pub(super) fn masked_body(&self) -> Option<Result<String, &[u8]>> {
+        let bytes = self.body.bytes()?;
+        let text = std::str::from_utf8(bytes).map_err(|_| bytes);
+        Some(text.map(|text| match self.is_content {
+            true => text.to_owned(),
+            false => masking::json(text),
+        }))
+    }
+}

@@ -1,0 +1,110 @@
+// The package with backblaze-b2.
+import assert from "node:assert/strict";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, afterEach, before, test } from "node:test";
+
+import B2 from "backblaze-b2";
+import { ControlError, Emulator } from "b2kit-emulator";
+
+let emulator;
+before(async () => { emulator = await Emulator.start(); });
+afterEach(async () => {
+  await emulator.reset();
+  await emulator.clearCalls();
+});
+after(() => emulator.stop());
+
+/** A client of this emulator, or another one. */
+async function client({ keyId, key, url } = emulator) {
+  const b2 = new B2({ applicationKeyId: keyId, applicationKey: key, retry: { retries: 2, retryDelay: () => 1 } });
+  await b2.authorize({ axiosOverride: { url: url + "/b2api/v2/b2_authorize_account" } });
+  return b2;
+}
+
+async function upload(b2, bucketId, fileName, text) {
+  const { data: target } = await b2.getUploadUrl({ bucketId });
+  const { uploadUrl, authorizationToken: uploadAuthToken } = target;
+  return (await b2.uploadFile({ uploadUrl, uploadAuthToken, fileName, data: Buffer.from(text) })).data;
+}
+
+async function names(b2, bucketId) {
+  const { data } = await b2.listFileNames({ bucketId, maxFileCount: 100, startFileName: "", delimiter: "", prefix: "" });
+  return data.files.map((it) => it.fileName);
+}
+
+for (const turn of [1, 2]) {
+  test(`each test starts with an empty account (${turn})`, async () => {
+    const bucketId = await emulator.createBucket("holiday-photos");
+    const b2 = await client();
+    assert.deepEqual(await names(b2, bucketId), []);
+    const { fileId } = await upload(b2, bucketId, "cat.txt", "meow");
+    assert.deepEqual(await names(b2, bucketId), ["cat.txt"]);
+    assert.equal((await b2.downloadFileById({ fileId, responseType: "text" })).data, "meow");
+    const calls = await emulator.calls({ call: "b2_upload_file" });
+    assert.deepEqual(calls.map((it) => [it.fileName, it.status]), [["cat.txt", 200]]);
+  });
+}
+
+test("a fault hits, and the client retries", async () => {
+  const fault = await emulator.fault("service_unavailable", { on: { call: "b2_authorize_account" }, when: { times: 1 } });
+  await client();
+  assert.equal(await fault.hits(), 1);
+  await fault.remove();
+  assert.equal(await fault.hits(), 0);
+  await assert.rejects(emulator.fault("none"), (error) => error instanceof ControlError && error.status === 400);
+});
+
+test("the clock is advanced, and tokens expire", async () => {
+  const bucketId = await emulator.createBucket("holiday-photos");
+  const b2 = await client();
+  const before = await emulator.now();
+  await emulator.advanceClock(2 * 86400);
+  assert.ok(await emulator.now() - before >= 2 * 86400e3);
+  await assert.rejects(names(b2, bucketId), (error) => error.response.data.code === "expired_auth_token");
+  await emulator.resetClock();
+  assert.ok(await emulator.now() - before < 86400e3);
+});
+
+test("a state is restored, and calls are exported", async () => {
+  const bucketId = await emulator.createBucket("holiday-photos", { public: true });
+  const b2 = await client();
+  await emulator.save("a b");
+  await upload(b2, bucketId, "cat.txt", "meow");
+  await emulator.restore("a b");
+  assert.deepEqual(await names(b2, bucketId), []);
+  const directory = await mkdtemp(join(tmpdir(), "b2kit-"));
+  try {
+    await emulator.exportCassette(join(directory, "calls.yaml"), { call: "b2_upload_file" });
+    const text = await readFile(join(directory, "calls.yaml"), "utf8");
+    assert.ok(text.startsWith("b2kit-cassette: 1\n---\n") && text.includes("meow") && !text.includes(emulator.key));
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
+
+test("an emulator on disk is stopped and started again", async () => {
+  const data = await mkdtemp(join(tmpdir(), "b2kit-"));
+  try {
+    for (const expected of [[], ["cat.txt"]]) {
+      const other = await Emulator.start({ data, buckets: ["a-bucket"] });
+      try {
+        assert.ok(other.consoleUrl.startsWith(other.url + "/b2kit-emulator/?token="));
+        const b2 = await client(other);
+        const bucketId = (await other.control("GET", "/buckets")).buckets[0].bucketId;
+        assert.deepEqual(await names(b2, bucketId), expected);
+        await upload(b2, bucketId, "cat.txt", "meow");
+      } finally {
+        await other.stop();
+      }
+    }
+  } finally {
+    await rm(data, { recursive: true });
+  }
+});
+
+test("a program that can't be started is an error", async () => {
+  await assert.rejects(Emulator.start({ args: ["--nothing"] }));
+  await assert.rejects(Emulator.start({ binary: "/nowhere/b2kit-emulator" }));
+});

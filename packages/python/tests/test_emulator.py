@@ -1,0 +1,106 @@
+"""The package with b2sdk."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from b2sdk.v3 import B2Api, Bucket, InMemoryAccountInfo
+from b2sdk.v3.exception import FileNotPresent
+
+from b2kit_emulator import ControlError, Emulator, find_binary
+
+
+@pytest.fixture
+def bucket(b2_emulator: Emulator) -> Any:
+    """A bucket, as b2sdk sees it."""
+    b2_emulator.create_bucket("holiday-photos")
+    return client(b2_emulator).get_bucket_by_name("holiday-photos")
+
+
+def client(emulator: Emulator) -> B2Api:
+    b2 = B2Api(InMemoryAccountInfo())
+    b2.authorize_account(emulator.key_id, emulator.key, realm=emulator.url)
+    return b2
+
+
+def names(bucket: Bucket) -> list[str]:
+    return [version.file_name for version, _ in bucket.ls(recursive=True)]
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+def test_each_test_starts_with_an_empty_account(b2_emulator: Emulator, bucket: Any, turn: int) -> None:
+    assert names(bucket) == []
+    bucket.upload_bytes(b"meow", "cat.txt")
+    assert names(bucket) == ["cat.txt"]
+    assert [it["fileName"] for it in b2_emulator.calls(call="b2_upload_file")] == ["cat.txt"]
+
+
+def test_a_fault_hits_and_the_client_retries(b2_emulator: Emulator, bucket: Any) -> None:
+    fault = b2_emulator.fault("service_unavailable", on={"call": "b2_upload_file"}, when={"times": 1})
+    bucket.upload_bytes(b"meow", "cat.txt")
+    assert (fault.hits, fault.matched) == (1, 1)
+    statuses = [it["status"] for it in b2_emulator.calls(call="b2_upload_file")]
+    assert statuses == [503, 200]
+    fault.remove()
+    assert fault.hits == 0
+    with pytest.raises(ControlError) as refused:
+        b2_emulator.fault("none")
+    assert refused.value.status == 400
+
+
+def test_an_expired_token_is_renewed(b2_emulator: Emulator, bucket: Any) -> None:
+    b2_emulator.expire_tokens()
+    assert names(bucket) == []
+    assert b2_emulator.usage()["calls"]["b2_authorize_account"]["count"] == 2
+
+
+def test_lifecycle_rules_act_when_the_clock_is_advanced(b2_emulator: Emulator) -> None:
+    rule = {"fileNamePrefix": "", "daysFromUploadingToHiding": 1, "daysFromHidingToDeleting": None}
+    bucket_id = b2_emulator.create_bucket("holiday-photos", lifecycleRules=[rule])
+    client(b2_emulator).get_bucket_by_name("holiday-photos").upload_bytes(b"meow", "cat.txt")
+    before = b2_emulator.now
+    b2_emulator.advance_clock(timedelta(days=2))
+    assert b2_emulator.now - before >= timedelta(days=2)
+    b2_emulator.run_lifecycle()
+    versions = b2_emulator.call("b2_list_file_versions", bucketId=bucket_id)["files"]
+    assert [it["action"] for it in versions] == ["hide", "upload"]
+    b2_emulator.reset_clock()
+    assert b2_emulator.now - before < timedelta(days=1)
+
+
+def test_changes_are_undone(b2_emulator: Emulator, bucket: Any) -> None:
+    with b2_emulator.restored():
+        bucket.upload_bytes(b"meow", "cat.txt")
+        b2_emulator.fault("internal_error")
+    assert names(bucket) == []
+    b2_emulator.save("a b")
+    bucket.upload_bytes(b"meow", "cat.txt")
+    b2_emulator.restore("a b")
+    with pytest.raises(FileNotPresent):
+        bucket.get_file_info_by_name("cat.txt")
+
+
+def test_calls_are_exported_as_a_recording(b2_emulator: Emulator, bucket: Any, tmp_path: Path) -> None:
+    bucket.upload_bytes(b"meow", "cat.txt")
+    b2_emulator.export_cassette(tmp_path / "calls.yaml", call="b2_upload_file")
+    text = (tmp_path / "calls.yaml").read_text(encoding="utf-8")
+    assert text.startswith("b2kit-cassette: 1\n---\n") and "meow" in text
+    assert b2_emulator.key not in text
+
+
+def test_the_program_runs_as_a_module_and_as_a_context(tmp_path: Path) -> None:
+    said = subprocess.run([sys.executable, "-m", "b2kit_emulator", "--version"], capture_output=True, text=True)
+    assert said.stdout.startswith("b2kit-emulator ")
+    assert Path(find_binary()).name.startswith("b2kit-emulator")
+    with Emulator(buckets=["a-bucket"], data=tmp_path / "data") as emulator:
+        assert emulator.console_url.startswith(emulator.url + "/b2kit-emulator/?token=")
+        client(emulator).get_bucket_by_name("a-bucket").upload_bytes(b"meow", "cat.txt")
+    with Emulator(data=tmp_path / "data") as emulator:
+        assert names(client(emulator).get_bucket_by_name("a-bucket")) == ["cat.txt"]
+    with pytest.raises(RuntimeError):
+        Emulator(args=["--nothing"]).start()
