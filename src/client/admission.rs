@@ -1,5 +1,5 @@
-//! Admission: when an attempt may leave. Not while its endpoint is down, while all calls of its
-//! kind are paused, or while as many of them are in flight as B2 takes.
+//! Admission: when an attempt may be sent. Not while its endpoint is down, while all calls of its
+//! kind are paused, or while the limit of concurrent calls is reached.
 
 use std::time::{Duration, Instant};
 

@@ -159,7 +159,10 @@ impl UploadJob {
 
     /// The file info, completed with what is known of the source.
     fn file_info(&self, large_file_sha1: Option<Sha1>) -> FileInfo {
-        let (mut info, limit) = (self.settings.file_info.clone(), self.options.info_limit());
+        let (mut info, limit) = (
+            self.settings.content.file_info.clone(),
+            self.options.info_limit(),
+        );
         // The SHA-1 goes first: if only one entry fits, verification is worth more than the time.
         if let Some(sha1) = large_file_sha1 {
             add_info_if_it_fits(
@@ -188,7 +191,7 @@ impl UploadJob {
         if self.settings.read_once || self.settings.sha1.is_some() {
             return false;
         }
-        let mut info = self.settings.file_info.clone();
+        let mut info = self.settings.content.file_info.clone();
         let is_given = info.get(LARGE_FILE_SHA1).is_some();
         add_info_if_it_fits(
             &mut info,
@@ -261,7 +264,7 @@ impl UploadJob {
         len: Option<u64>,
         stream: BodyStream,
     ) -> Result<Uploaded, Error> {
-        let (sizes, asked) = (self.part_sizes().await?, self.settings.part_size);
+        let (sizes, asked) = (self.part_sizes().await?, self.settings.content.part_size);
         if let Some(len) = len {
             // Fails early on a wrong length or part size.
             sizes.layout(len, asked)?;
@@ -315,7 +318,7 @@ impl UploadJob {
         let layout = self
             .part_sizes()
             .await?
-            .layout(source.len, self.settings.part_size)?;
+            .layout(source.len, self.settings.content.part_size)?;
         let is_large = layout.parts() > 1;
         // Sending a small file takes less time than looking for what is left of it.
         let resume = self.settings.resume.as_ref();
@@ -366,7 +369,7 @@ impl UploadJob {
     fn start(&self, sha1: Option<Sha1>) -> StartLargeFile {
         let info = self.file_info(sha1.or(self.settings.sha1));
         let mut start = StartLargeFile::new(self.bucket.id(), self.name.clone())
-            .content_type(self.settings.content_type.clone())
+            .content_type(self.settings.content.content_type.clone())
             .file_info(info);
         if let Some(timestamp) = self.settings.custom_upload_timestamp {
             start = start.custom_upload_timestamp(timestamp);
@@ -390,7 +393,7 @@ impl UploadJob {
         let info = self.file_info(None);
         let mut upload = UploadFile::new(self.bucket.id(), self.name, body)
             .hashed_by_source(content.digest)
-            .content_type(self.settings.content_type)
+            .content_type(self.settings.content.content_type)
             .file_info(info);
         if let Some(sha1) = self.settings.sha1 {
             upload = upload.content_sha1(sha1);

@@ -1,6 +1,6 @@
 //! Downloads to a local path: ranges side by side, verified, and renamed when they are complete.
 //!
-//! - `builder`: what a caller says
+//! - `builder`: the arguments
 //! - `job`: one download, from its first request to the rename
 //! - `writer`: writes ranges; `hash` and `flush` follow it; `shared_state` is what these three
 //!   share
