@@ -105,7 +105,7 @@ fn plant(path: &Path, outside: &Path, states: &[Vec<u8>], rng: &mut Rng) -> &'st
             for _ in 0..rng.u8(..3) {
                 let at = rng.usize(..state.len().max(1));
                 if let Some(byte) = state.get_mut(at) {
-                    *byte = rng.u8(b'0'..b'9');
+                    *byte = rng.u8(b'0'..=b'9');
                 }
             }
             fs::write(path, state).unwrap();
