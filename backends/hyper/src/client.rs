@@ -35,7 +35,8 @@ impl Inner {
     async fn connect(&self, uri: http::Uri, many_headers: bool) -> Result<Pooled, HttpError> {
         let io = self.connector.connect(uri).await.map_err(connect_error)?;
         let (switch, is_proxied) = (io.switch(), io.is_proxied());
-        let shaken = self.http1.of_connection(many_headers).handshake(io).await;
+        let (http1, many_headers) = self.http1.of_connection(many_headers);
+        let shaken = http1.handshake(io).await;
         let (sender, connection) = shaken.map_err(|error| connect_error(error.into()))?;
         self.runtime.handle().spawn(async move {
             // Whoever uses the connection is told the same.

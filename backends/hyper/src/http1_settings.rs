@@ -33,10 +33,11 @@ impl Http1Settings {
         &mut self.many_headers
     }
 
-    pub(crate) const fn of_connection(&self, many_headers: bool) -> &http1::Builder {
+    /// The settings of a connection that needs the larger limit or not, and whether they have it.
+    pub(crate) const fn of_connection(&self, many_headers: bool) -> (&http1::Builder, bool) {
         match &self.few_headers {
-            Some(few_headers) if !many_headers => few_headers,
-            _ => &self.many_headers,
+            Some(few_headers) if !many_headers => (few_headers, false),
+            _ => (&self.many_headers, true),
         }
     }
 }
