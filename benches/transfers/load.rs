@@ -63,6 +63,11 @@ impl Task {
         )
     }
 
+    /// Whether it can be done with bare sockets, in a simple way.
+    pub(crate) const fn has_socket_client(self) -> bool {
+        matches!(self, Self::Up | Self::UpFromDisk | Self::Down | Self::Fetch)
+    }
+
     /// Whether it is an upload.
     pub(crate) const fn is_up(self) -> bool {
         matches!(

@@ -1,4 +1,4 @@
-//! Transfers with b2kit, bare hyper and curl: many concurrent small files, with and without latency, and a large one
+//! Transfers with b2kit, bare hyper, bare sockets and curl: many concurrent small files, with and without latency, and a large one
 //! from and to the disk; their number of calls and their memory. Also a comparison with other programs.
 //!
 //! ```sh
@@ -27,6 +27,7 @@ mod programs;
 #[path = "../throughput/sample.rs"]
 mod sample;
 mod server;
+mod socket;
 #[path = "../throughput/wire.rs"]
 mod wire;
 
@@ -138,19 +139,26 @@ impl<'a> Plan<'a> {
     }
 
     fn compare_all(&self, disk: Disk<'_>, loads: Vec<Load>) -> Result<(), Failure> {
-        let arms = if contender::has_curl() {
-            vec![Contender::B2kit, Contender::Bare, Contender::Curl]
-        } else {
+        let has_curl = contender::has_curl();
+        if !has_curl {
             println!("curl is not installed, and left out.\n");
-            vec![Contender::B2kit, Contender::Bare]
-        };
+        }
         println!(
-            "| | b2kit | bare hyper | ÷ bare: min, median, max | ÷ curl | ÷ latency | calls, at \
-             least |"
+            "| | b2kit | bare hyper | ÷ bare: min, median, max | ÷ sockets | ÷ curl | ÷ latency | \
+             calls, at least |"
         );
-        println!("|---|---|---|---|---|---|---|");
+        println!("|---|---|---|---|---|---|---|---|");
         for load in loads {
             let load = if self.in_earnest { load } else { load.shrunk() };
+            let arms: Vec<_> = [
+                Some(Contender::B2kit),
+                Some(Contender::Bare),
+                load.task.has_socket_client().then_some(Contender::Socket),
+                has_curl.then_some(Contender::Curl),
+            ]
+            .into_iter()
+            .flatten()
+            .collect();
             let server = Server::start(&[&load.latency.to_string(), "0"])?;
             if load.task.is_up() {
                 disk.put(load.size)?;
@@ -178,7 +186,7 @@ impl<'a> Plan<'a> {
                 }
                 samples.push(taken.into_iter().flatten().collect());
             }
-            print(load, &samples, calls);
+            print(load, &arms, &samples, calls);
         }
         Ok(())
     }
@@ -268,8 +276,8 @@ fn loads() -> impl Iterator<Item = Load> {
         .chain([Task::Send, Task::SendOnce, Task::Fetch].map(|task| Load::large(task, GIB)))
 }
 
-/// The samples of each round: b2kit, bare hyper, and curl if it is installed.
-fn print(load: Load, rounds: &[Vec<Sample>], calls: u64) {
+/// The samples of each round, one of each contender.
+fn print(load: Load, arms: &[Contender], rounds: &[Vec<Sample>], calls: u64) {
     let wall = |sample: &Sample| Some(sample.wall.as_secs_f64());
     let cpu = |sample: &Sample| sample.cpu.map(|cpu| cpu.as_secs_f64());
     let show = |seconds: f64| {
@@ -284,21 +292,26 @@ fn print(load: Load, rounds: &[Vec<Sample>], calls: u64) {
     };
     let or_unknown = |text: Option<String>| text.unwrap_or_else(|| UNKNOWN.to_owned());
     let row = |what: &str, of: &dyn Fn(&Sample) -> Option<f64>, last: &str| {
-        let own = |at: usize| {
-            of_all(&|samples| of(samples.get(at)?))
+        let of_arm = |samples: &[Sample], arm: Contender| {
+            let at = arms.iter().position(|&other| other == arm)?;
+            of(samples.get(at)?)
+        };
+        let own = |arm| {
+            of_all(&|samples| of_arm(samples, arm))
                 .map(median)
                 .map(show)
         };
-        let ratios =
-            |at: usize| of_all(&|samples| Some(of(samples.first()?)? / of(samples.get(at)?)?));
-        let to_bare = ratios(1).map(spread);
-        let to_curl = ratios(2).map(|ratios| format!("{:.2}", median(ratios)));
+        let ratios = |arm| {
+            of_all(&|samples| Some(of_arm(samples, Contender::B2kit)? / of_arm(samples, arm)?))
+        };
+        let to = |arm| ratios(arm).map(|ratios| format!("{:.2}", median(ratios)));
         println!(
-            "| {load}, {what} | {} | {} | {} | {} | {last} |",
-            or_unknown(own(0)),
-            or_unknown(own(1)),
-            or_unknown(to_bare),
-            or_unknown(to_curl),
+            "| {load}, {what} | {} | {} | {} | {} | {} | {last} |",
+            or_unknown(own(Contender::B2kit)),
+            or_unknown(own(Contender::Bare)),
+            or_unknown(ratios(Contender::Bare).map(spread)),
+            or_unknown(to(Contender::Socket)),
+            or_unknown(to(Contender::Curl)),
         );
     };
     let bound = load.latency_bound().as_secs_f64();

@@ -180,7 +180,7 @@ impl Client {
         self.sleep(share(most, self.shared.jitter())).await;
     }
 
-    pub(super) fn now(&self) -> Instant {
+    pub(crate) fn now(&self) -> Instant {
         self.shared.timer.now()
     }
 

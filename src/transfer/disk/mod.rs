@@ -22,6 +22,6 @@ mod temp_file;
 pub(super) use self::jobs::on_pool;
 pub(super) use self::partial::{PartialDownload, SavedState};
 pub(super) use self::positioned_io::{hash_at, write_at};
-pub(super) use self::read::{SourceFile, read};
+pub(super) use self::read::{OpenedFile, SourceFile, open, read};
 pub(super) use self::target::{TargetPath, is_reserved_path};
 pub(super) use self::temp_file::{ResumeOutcome, TempFile};

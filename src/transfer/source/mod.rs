@@ -121,7 +121,7 @@ impl Source {
     /// A file on the local disk. Its modification time is stored as `src_last_modified_millis`.
     ///
     /// The file is opened once, when the upload is awaited, so a file that replaces it is never
-    /// mixed in. If it changes while it is read, the upload fails with
+    /// mixed in. A file of at most 256 KiB is read at the same time, and then held in memory. If it changes while it is read, the upload fails with
     /// [`Source`](crate::ErrorKind::Source) and leaves nothing behind. A directory, a pipe or a
     /// device is refused with the same kind.
     #[cfg(feature = "fs")]
@@ -204,11 +204,21 @@ impl Source {
         matches!(self.kind, Kind::Path(_))
     }
 
+    pub(crate) async fn open(self, client: &Client) -> Result<Opened, Error> {
+        self.open_as(client, false).await
+    }
+
+    /// Opens it to be uploaded as one file: a small file is read at once. It must not be used for
+    /// an unknown number of sources, which would be in memory together.
+    pub(crate) async fn open_whole(self, client: &Client) -> Result<Opened, Error> {
+        self.open_as(client, true).await
+    }
+
     #[cfg_attr(
         not(feature = "fs"),
         expect(unused_variables, reason = "only files count against a limit")
     )]
-    pub(crate) async fn open(self, client: &Client) -> Result<Opened, Error> {
+    async fn open_as(self, client: &Client, read_small: bool) -> Result<Opened, Error> {
         let modified = self.modified;
         let random_access = |len, modified, reader| {
             Opened::RandomAccess(RandomAccess {
@@ -219,7 +229,8 @@ impl Source {
         };
         Ok(match self.kind {
             Kind::Bytes(bytes) => {
-                random_access(bytes.len() as u64, modified, RangeReader::Bytes(bytes))
+                let len = bytes.len() as u64;
+                random_access(len, modified, RangeReader::Bytes(bytes, None))
             }
             Kind::Ranges(len, open) => random_access(len, modified, RangeReader::Ranges(open)),
             Kind::Seekable(mut reader) => {
@@ -235,10 +246,19 @@ impl Source {
             }
             #[cfg(feature = "fs")]
             Kind::Path(path) => {
-                let open = || disk::SourceFile::open(path.clone());
-                let file = client.retry_when_exhausted(open).await?;
-                let modified = modified.or(file.modified());
-                random_access(file.len(), modified, RangeReader::File(Arc::new(file)))
+                let open = || disk::open(path.clone(), read_small);
+                match client.retry_when_exhausted(open).await? {
+                    disk::OpenedFile::Read(file) => random_access(
+                        file.bytes.len() as u64,
+                        modified.or(file.modified()),
+                        RangeReader::Bytes(file.bytes, Some(file.sha1)),
+                    ),
+                    disk::OpenedFile::Open(file) => random_access(
+                        file.len(),
+                        modified.or(file.modified()),
+                        RangeReader::File(Arc::new(file)),
+                    ),
+                }
             }
             Kind::Stream(len, stream) => {
                 Opened::Sequential(len, Box::pin(CatchPanics::new(stream)))

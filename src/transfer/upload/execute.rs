@@ -73,7 +73,7 @@ impl Upload {
             false => None,
         };
         let progress = job.options.progress.clone();
-        let uploaded = match self.source.open(&client).await? {
+        let uploaded = match self.source.open_whole(&client).await? {
             Opened::RandomAccess(source) => {
                 job.with_source_details(&source)
                     .upload_random_access(source)
@@ -352,7 +352,7 @@ impl UploadJob {
             .hashed_by_source(content.digest)
             .content_type(self.settings.content_type)
             .file_info(info);
-        if let Some(sha1) = self.settings.sha1 {
+        if let Some(sha1) = self.settings.sha1.or(content.sha1) {
             upload = upload.content_sha1(sha1);
         }
         if let Some(timestamp) = self.settings.custom_upload_timestamp {
