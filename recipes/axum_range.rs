@@ -7,7 +7,7 @@
 //! The bytes are streamed; no file is held in memory. If the client hangs up, axum drops the
 //! stream, and with it the download.
 
-mod there;
+mod in_memory;
 
 use axum::Router;
 use axum::body::Body;
@@ -20,7 +20,7 @@ use b2kit::types::ByteRange;
 use b2kit::{BucketHandle, Error, ErrorKind};
 use tower::ServiceExt as _;
 
-use there::Failure;
+use in_memory::Failure;
 
 fn app(bucket: BucketHandle) -> Router {
     Router::new()
@@ -90,7 +90,7 @@ async fn refusal(bucket: &BucketHandle, name: &str, error: &Error) -> Response {
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
-    let (_server, bucket) = there::bucket().await?;
+    let (_server, bucket) = in_memory::bucket().await?;
     bucket.upload("2026/cat.txt", "miaow").await?;
     let app = app(bucket);
     // axum::serve(tokio::net::TcpListener::bind("0.0.0.0:8080").await?, app).await?;

@@ -9,7 +9,7 @@
 //! bucket, where `Source::path` has stored both. Hidden files keep their versions, until the
 //! bucket's lifecycle rules or `prune_versions` delete them.
 
-mod there;
+mod in_memory;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,7 +20,7 @@ use b2kit::transfer::Source;
 use b2kit::types::{FileVersion, Timestamp};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
-use there::Failure;
+use in_memory::Failure;
 
 /// How many files were uploaded, and hidden.
 async fn mirror(
@@ -28,15 +28,15 @@ async fn mirror(
     bucket: &BucketHandle,
     prefix: &str,
 ) -> Result<(usize, usize), Failure> {
-    let mut there = BTreeMap::new();
+    let mut remote = BTreeMap::new();
     let mut files = bucket.list(prefix);
     while let Some(file) = files.try_next().await? {
-        there.insert(file.file_name.to_string(), file);
+        remote.insert(file.file_name.to_string(), file);
     }
 
     let mut changed = Vec::new();
     for (name, path) in files_below(directory, prefix)? {
-        let version = there.remove(&name);
+        let version = remote.remove(&name);
         if !version.is_some_and(|version| is_same(&path, &version)) {
             changed.push((name, path));
         }
@@ -50,8 +50,8 @@ async fn mirror(
     }
 
     // Last, so that nothing is missing at any time.
-    let hidden = there.len();
-    for file in there.values() {
+    let hidden = remote.len();
+    for file in remote.values() {
         bucket.hide(file.name()).await?;
     }
     Ok((uploaded, hidden))
@@ -89,7 +89,7 @@ fn files_below(directory: &Path, prefix: &str) -> Result<Vec<(String, PathBuf)>,
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
-    let (_server, bucket) = there::bucket().await?;
+    let (_server, bucket) = in_memory::bucket().await?;
     let folder = tempfile::tempdir()?;
     fs::create_dir(folder.path().join("2026"))?;
     fs::write(folder.path().join("2026/cat.txt"), "meow")?;

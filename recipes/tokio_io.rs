@@ -7,17 +7,17 @@
 //! The library takes the traits of `futures::io`. tokio has its own traits with the same names;
 //! `.compat()` and `.compat_write()` of the crate tokio-util convert between them.
 
-mod there;
+mod in_memory;
 
 use b2kit::transfer::Source;
 use tokio::io::AsyncReadExt as _;
 use tokio_util::compat::{TokioAsyncReadCompatExt as _, TokioAsyncWriteCompatExt as _};
 
-use there::Failure;
+use in_memory::Failure;
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
-    let (_server, bucket) = there::bucket().await?;
+    let (_server, bucket) = in_memory::bucket().await?;
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("cat.txt");
 

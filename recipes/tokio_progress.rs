@@ -7,17 +7,17 @@
 //! The library never spawns tasks, so a transfer makes progress only while it is polled:
 //! `tokio::spawn` takes care of that.
 
-mod there;
+mod in_memory;
 
 use b2kit::transfer::{Progress, ProgressNow};
 use futures::{Stream, StreamExt as _};
 use indicatif::{MultiProgress, ProgressBar};
 
-use there::Failure;
+use in_memory::Failure;
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
-    let (_server, bucket) = there::bucket().await?;
+    let (_server, bucket) = in_memory::bucket().await?;
     let bars = MultiProgress::new();
     let mut uploads = Vec::new();
     for day in ["monday", "tuesday", "wednesday"] {

@@ -561,7 +561,7 @@ impl fmt::Display for Error {
             write!(f, "{call}: ")?;
         }
         if let Some(file) = file {
-            write!(f, "{}: ", Shown(file))?;
+            write!(f, "{}: ", Quoted(file))?;
         }
         if let Some(part) = part {
             write!(f, "part {part}: ")?;
@@ -704,9 +704,9 @@ impl StdError for Error {
 }
 
 /// A text in an error: quoted, escaped, and not longer than a line.
-pub(crate) struct Shown<'a>(pub(crate) &'a str);
+pub(crate) struct Quoted<'a>(pub(crate) &'a str);
 
-impl fmt::Display for Shown<'_> {
+impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let short: String = self.0.chars().take(40).collect();
         let more = if short.len() < self.0.len() {

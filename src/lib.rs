@@ -94,7 +94,7 @@
 //! - **Transfer**: an upload, download or copy of one file of any size, made of as many calls as it
 //!   takes: [`transfer`].
 //! - **Source**: where the bytes of an upload come from: [`transfer::Source`].
-//! - **Part**: a piece of a large file. Files of more than 5 GB have to be sent in parts; smaller
+//! - **Part**: a section of a large file. Files of more than 5 GB have to be sent in parts; smaller
 //!   ones may be.
 //! - **Version**: what an upload makes. B2 keeps every version of a name until it is deleted, and
 //!   shows the newest: [`types::FileVersion`].

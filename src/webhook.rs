@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use crate::types::{
-    AccountId, BucketId, BucketName, EventType, FileId, FileName, Secret, Shown, Timestamp,
+    AccountId, BucketId, BucketName, EventType, FileId, FileName, Quoted, Secret, Timestamp,
 };
 
 /// The header in which B2 sends the signature. Where a server splits it into several, they are
@@ -228,7 +228,7 @@ fn read(raw_body: &[u8]) -> Result<Notification, WebhookError> {
     let wire: Wire = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let (path, inner) = (error.path().to_string(), error.inner());
         let (line, column) = (inner.line(), inner.column());
-        WebhookError::NotANotification(format!("{} at line {line} column {column}", Shown(&path)))
+        WebhookError::NotANotification(format!("{} at line {line} column {column}", Quoted(&path)))
     })?;
     json.end()
         .map_err(|_| WebhookError::NotANotification("something follows it".to_owned()))?;

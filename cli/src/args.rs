@@ -7,8 +7,8 @@ use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
-use crate::place::{Place, Remote};
-use crate::realm;
+use crate::environment;
+use crate::location::{Location, Remote};
 
 /// Backblaze B2 from the command line.
 ///
@@ -29,7 +29,8 @@ pub(crate) struct Program {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Common {
     /// The B2 to use: a URL (such as the one that an emulator prints), production (the default) or staging
-    #[arg(long, global = true, env = "B2_ENVIRONMENT", value_name = "URL", value_parser = realm::named)]
+    #[arg(long, global = true, env = "B2_ENVIRONMENT", value_name = "URL")]
+    #[arg(value_parser = environment::parse)]
     pub(crate) endpoint: Option<String>,
 
     /// No progress and no warnings, only errors
@@ -93,12 +94,12 @@ impl Command {
 )]
 pub(crate) struct Cp {
     /// A path, b2://BUCKET/NAME, or - for standard input
-    #[arg(value_parser = OsStringValueParser::new().try_map(Place::parse))]
-    pub(crate) from: Place,
+    #[arg(value_parser = OsStringValueParser::new().try_map(Location::parse))]
+    pub(crate) from: Location,
 
     /// b2://BUCKET/NAME, a path, or - for standard output
-    #[arg(value_parser = OsStringValueParser::new().try_map(Place::parse))]
-    pub(crate) to: Place,
+    #[arg(value_parser = OsStringValueParser::new().try_map(Location::parse))]
+    pub(crate) to: Location,
 
     /// Resume what an earlier run left unfinished, and keep what is unfinished if this one is stopped
     #[arg(long)]
@@ -126,12 +127,12 @@ pub(crate) struct Cp {
 )]
 pub(crate) struct SyncArgs {
     /// A directory, or b2://BUCKET/PREFIX
-    #[arg(value_parser = OsStringValueParser::new().try_map(Place::parse))]
-    pub(crate) from: Place,
+    #[arg(value_parser = OsStringValueParser::new().try_map(Location::parse))]
+    pub(crate) from: Location,
 
     /// b2://BUCKET/PREFIX, or a directory
-    #[arg(value_parser = OsStringValueParser::new().try_map(Place::parse))]
-    pub(crate) to: Place,
+    #[arg(value_parser = OsStringValueParser::new().try_map(Location::parse))]
+    pub(crate) to: Location,
 
     /// Print what would be done and what it would cost, and do nothing
     #[arg(long, short = 'n')]
@@ -381,8 +382,8 @@ pub(crate) struct Link {
 #[derive(Debug, Args)]
 pub(crate) struct Hash {
     /// Paths, and b2://BUCKET/NAME
-    #[arg(required = true, value_parser = OsStringValueParser::new().try_map(Place::parse))]
-    pub(crate) at: Vec<Place>,
+    #[arg(required = true, value_parser = OsStringValueParser::new().try_map(Location::parse))]
+    pub(crate) at: Vec<Location>,
 }
 
 /// List large files that were never finished, or cancel them

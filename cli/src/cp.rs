@@ -1,4 +1,4 @@
-//! `b2kit cp`.
+//! The command `cp`.
 
 use std::cell::Cell;
 use std::fmt::Display;
@@ -14,40 +14,44 @@ use walkdir::{DirEntry, WalkDir};
 
 use crate::Failure;
 use crate::args::{Cp, refuse};
-use crate::place::{Place, is_prefix};
-use crate::shown::Shown;
+use crate::location::{Location, is_prefix};
+use crate::terminal::Terminal;
 
-/// Files that are under way at once.
+/// Maximum number of files copied concurrently.
 const FILES: usize = 4;
 
-pub(crate) async fn run(args: &Cp, shown: &Shown, client: &Client) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(
+    args: &Cp,
+    terminal: &Terminal,
+    client: &Client,
+) -> Result<ExitCode, Failure> {
     let job = Job {
         args,
-        shown,
+        terminal,
         client,
         tally: Tally::default(),
     };
     job.run().await
 }
 
-/// What can be said of the arguments without looking.
+/// Refuses arguments that can't work, before the first call.
 pub(crate) fn check(args: &Cp) {
     match (&args.from, &args.to) {
-        (Place::There { .. }, Place::There { .. }) => {
-            refuse("cp", "both are at B2; one has to be a path, or -")
+        (Location::Remote { .. }, Location::Remote { .. }) => {
+            refuse("cp", "one of FROM and TO must be a path or -")
         }
-        (Place::Here(_) | Place::Standard, Place::Here(_) | Place::Standard) => {
-            refuse("cp", "one of them has to be b2://BUCKET/NAME")
+        (Location::Local(_) | Location::Stdio, Location::Local(_) | Location::Stdio) => {
+            refuse("cp", "one of FROM and TO must be b2://BUCKET/NAME")
         }
-        (Place::Standard, Place::There { name, .. }) if is_prefix(name) => {
+        (Location::Stdio, Location::Remote { name, .. }) if is_prefix(name) => {
             refuse("cp", "standard input needs a name: b2://BUCKET/NAME")
         }
-        (Place::There { name, .. }, Place::Standard) if is_prefix(name) => refuse(
+        (Location::Remote { name, .. }, Location::Stdio) if is_prefix(name) => refuse(
             "cp",
             "only one file can go to standard output: b2://BUCKET/NAME",
         ),
-        (Place::Standard, _) | (_, Place::Standard) if args.resume => {
-            refuse("cp", "standard input and output can't be gone on with")
+        (Location::Stdio, _) | (_, Location::Stdio) if args.resume => {
+            refuse("cp", "standard input and output can't be resumed")
         }
         _ => {}
     }
@@ -55,12 +59,12 @@ pub(crate) fn check(args: &Cp) {
 
 struct Job<'a> {
     args: &'a Cp,
-    shown: &'a Shown,
+    terminal: &'a Terminal,
     client: &'a Client,
     tally: Tally,
 }
 
-/// What has become of the files.
+/// How many files were copied, and how many failed.
 #[derive(Default)]
 struct Tally {
     copied: Cell<u64>,
@@ -70,53 +74,52 @@ struct Tally {
 impl Job<'_> {
     async fn run(&self) -> Result<ExitCode, Failure> {
         match (&self.args.from, &self.args.to) {
-            (Place::Standard, Place::There { bucket, name }) => {
+            (Location::Stdio, Location::Remote { bucket, name }) => {
                 let bucket = self.bucket(bucket).await?;
                 let input = Source::reader(blocking::Unblock::new(io::stdin()));
-                self.up(&bucket, input, name, "standard input").await?;
+                self.upload(&bucket, input, name, "standard input").await?;
             }
-            (Place::Here(path), Place::There { bucket, name }) => {
-                let found = fs::metadata(path).map_err(|error| at(path, "can't be read", error))?;
+            (Location::Local(path), Location::Remote { bucket, name }) => {
+                let found =
+                    fs::metadata(path).map_err(|error| path_error(path, "can't be read", error))?;
                 if found.is_dir() {
-                    return self.all_up(path, bucket, name).await;
+                    return self.upload_directory(path, bucket, name).await;
                 }
                 let mut name = name.clone();
                 if is_prefix(&name) {
                     let own = path.file_name().and_then(|own| own.to_str());
                     name += own.ok_or_else(|| {
                         let path = path.display();
-                        format!(
-                            "the name of {path} is no text, which B2's names are; give it another"
-                        )
+                        format!("the name of {path} is not UTF-8; give a name at B2")
                     })?;
                 }
                 let bucket = self.bucket(bucket).await?;
-                self.up(&bucket, Source::path(path), &name, path.display())
+                self.upload(&bucket, Source::path(path), &name, path.display())
                     .await?;
             }
-            (Place::There { bucket, name }, Place::Here(path)) => {
+            (Location::Remote { bucket, name }, Location::Local(path)) => {
                 let bucket = self.bucket(bucket).await?;
                 if is_prefix(name) {
-                    return self.all_down(&bucket, name, path).await;
+                    return self.download_prefix(&bucket, name, path).await;
                 }
-                let path = self.path_of(name, path)?;
+                let path = self.destination(name, path)?;
                 let (down, progress) = self.download(&bucket, name);
-                let down = self.shown.transfer(name, &progress, down.to_path(&path));
+                let down = self.terminal.transfer(name, &progress, down.to_path(&path));
                 down.await
-                    .map_err(|error| about(format!("{name} to {}", path.display()), error))?;
+                    .map_err(|error| context(format!("{name} to {}", path.display()), error))?;
             }
-            (Place::There { bucket, name }, Place::Standard) => {
+            (Location::Remote { bucket, name }, Location::Stdio) => {
                 let bucket = self.bucket(bucket).await?;
                 let progress = Progress::new();
                 let download = bucket.download(name.as_str()).progress(&progress);
                 let out = blocking::Unblock::new(io::stdout());
                 let down = self
-                    .shown
+                    .terminal
                     .transfer(name, &progress, download.to_writer(out));
                 down.await
-                    .map_err(|error| about(format!("{name} to standard output"), error))?;
+                    .map_err(|error| context(format!("{name} to standard output"), error))?;
             }
-            _ => unreachable!("it was checked"),
+            _ => unreachable!("refused by check"),
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -125,8 +128,8 @@ impl Job<'_> {
         Ok(self.client.bucket(name).await?)
     }
 
-    /// Where a file goes that is to be at `path`: into it, if that is a directory.
-    fn path_of(&self, name: &str, path: &Path) -> Result<PathBuf, Failure> {
+    /// Where to write the file `name`: `path`, or a file in it if it is a directory.
+    fn destination(&self, name: &str, path: &Path) -> Result<PathBuf, Failure> {
         if !path.is_dir() {
             return Ok(path.to_owned());
         }
@@ -134,7 +137,7 @@ impl Job<'_> {
         Ok(path.join(safe_local_path(own)?))
     }
 
-    async fn up(
+    async fn upload(
         &self,
         bucket: &BucketHandle,
         source: Source,
@@ -147,13 +150,13 @@ impl Job<'_> {
         if self.args.resume {
             upload = upload.resume();
         }
-        let up = self.shown.transfer(name, &progress, upload);
+        let up = self.terminal.transfer(name, &progress, upload);
         up.await
-            .map_err(|error| about(format!("{from} to {name}"), error))?;
+            .map_err(|error| context(format!("{from} to {name}"), error))?;
         Ok(())
     }
 
-    /// A file that goes to the disk, and how far it is.
+    /// A download to disk, and its progress.
     fn download(&self, bucket: &BucketHandle, name: &str) -> (FileDownload, Progress) {
         let progress = Progress::new();
         let mut download = bucket.download(name).progress(&progress).modified_time();
@@ -163,7 +166,7 @@ impl Job<'_> {
         (download, progress)
     }
 
-    async fn all_up(
+    async fn upload_directory(
         &self,
         directory: &Path,
         bucket: &str,
@@ -171,47 +174,43 @@ impl Job<'_> {
     ) -> Result<ExitCode, Failure> {
         if !is_prefix(prefix) {
             return Err(format!(
-                "{} is a directory, and {prefix:?} would be one name for all its files; end it in /",
+                "{} is a directory, so {prefix:?} must end in /",
                 directory.display()
             )
             .into());
         }
         let bucket = &self.bucket(bucket).await?;
         let found = stream::iter(WalkDir::new(directory).min_depth(1)).map(Ok);
-        self.each(found, async |entry: Result<DirEntry, _>| {
+        self.copy_each(found, async |entry: Result<DirEntry, _>| {
             let entry = entry?;
             let (path, kind) = (entry.path(), entry.file_type());
             let why = if kind.is_dir() {
                 return Ok(false);
             } else if kind.is_symlink() {
-                "it is a link"
+                "it is a symbolic link"
             } else if !kind.is_file() {
-                "it is no file, but a pipe, socket or device"
+                "it is a pipe, socket or device"
             } else if is_partial(&entry.file_name().to_string_lossy()) {
-                "it is part of a download"
+                "it is a partial download"
             } else {
                 let inside = path.strip_prefix(directory)?.to_str();
-                let inside = inside.ok_or_else(|| {
-                    format!(
-                        "{}: its name is no text, which B2's names are",
-                        path.display()
-                    )
-                })?;
+                let inside =
+                    inside.ok_or_else(|| format!("{}: its name is not UTF-8", path.display()))?;
                 let name = inside.replace(std::path::MAIN_SEPARATOR, "/");
                 let (source, from) = (Source::path(path), path.display());
-                self.up(bucket, source, &format!("{prefix}{name}"), from)
+                self.upload(bucket, source, &format!("{prefix}{name}"), from)
                     .await?;
                 return Ok(true);
             };
             let path = path.display();
-            self.shown.word(&format!("{path} is skipped: {why}"));
+            self.terminal.info(&format!("{path} is skipped: {why}"));
             Ok(false)
         })
         .await?;
-        Ok(self.verdict(&format!("there is no file below {}", directory.display())))
+        Ok(self.exit_code(&format!("there is no file below {}", directory.display())))
     }
 
-    async fn all_down(
+    async fn download_prefix(
         &self,
         bucket: &BucketHandle,
         prefix: &str,
@@ -220,32 +219,33 @@ impl Job<'_> {
         let names = bucket
             .list(prefix)
             .map_ok(|file| file.file_name.as_str().to_owned());
-        self.each(names.map_err(Failure::from), async |name: String| {
+        self.copy_each(names.map_err(Failure::from), async |name: String| {
             let inside = name.strip_prefix(prefix).unwrap_or(&name);
             if is_prefix(inside) {
-                let why = "it stands for a directory";
-                self.shown.word(&format!("{name} is skipped: {why}"));
+                let why = "it is a folder marker";
+                self.terminal.info(&format!("{name} is skipped: {why}"));
                 return Ok(false);
             }
-            let safe = safe_local_path(inside).map_err(|error| about(&*name, error))?;
+            let safe = safe_local_path(inside).map_err(|error| context(&*name, error))?;
             let path = directory.join(&safe);
-            fs::create_dir_all(directory).map_err(|error| at(directory, "can't be made", error))?;
+            fs::create_dir_all(directory)
+                .map_err(|error| path_error(directory, "can't be made", error))?;
             let (down, progress) = self.download(bucket, &name);
             let down = down.to_path_below(directory, safe);
-            let down = self.shown.transfer(&name, &progress, down);
+            let down = self.terminal.transfer(&name, &progress, down);
             down.await
-                .map_err(|error| about(format!("{name} to {}", path.display()), error))?;
+                .map_err(|error| context(format!("{name} to {}", path.display()), error))?;
             Ok(true)
         })
         .await?;
-        Ok(self.verdict(&format!(
+        Ok(self.exit_code(&format!(
             "no file in {} has a name that begins with {prefix:?}",
             bucket.name()
         )))
     }
 
-    /// Copies each, several at once. One that fails doesn't stop the others, unless they would fail too.
-    async fn each<T>(
+    /// Copies several files concurrently. A failure doesn't stop the others, unless it [would hit them too](stops_all).
+    async fn copy_each<T>(
         &self,
         items: impl Stream<Item = Result<T, Failure>>,
         copy: impl AsyncFn(T) -> Result<bool, Failure>,
@@ -256,9 +256,9 @@ impl Job<'_> {
                 match copy(item).await {
                     Ok(true) => self.tally.copied.set(self.tally.copied.get() + 1),
                     Ok(false) => {}
-                    Err(error) if concerns_all(&*error) => return Err(error),
+                    Err(error) if stops_all(&*error) => return Err(error),
                     Err(error) => {
-                        self.shown.error(&*error);
+                        self.terminal.error(&*error);
                         self.tally.failed.set(self.tally.failed.get() + 1);
                     }
                 }
@@ -267,15 +267,15 @@ impl Job<'_> {
             .await
     }
 
-    fn verdict(&self, nothing: &str) -> ExitCode {
+    fn exit_code(&self, nothing: &str) -> ExitCode {
         let (copied, failed) = (self.tally.copied.get(), self.tally.failed.get());
         if copied == 0 && failed == 0 {
-            self.shown.error(&*Failure::from(nothing));
+            self.terminal.error(&*Failure::from(nothing));
             return ExitCode::FAILURE;
         }
         if failed > 0 {
             let all = copied + failed;
-            self.shown.error(&*Failure::from(format!(
+            self.terminal.error(&*Failure::from(format!(
                 "{failed} of {all} were not copied"
             )));
             return ExitCode::FAILURE;
@@ -288,8 +288,8 @@ fn is_partial(name: &str) -> bool {
     name.starts_with('.') && name.to_ascii_lowercase().contains(".b2part")
 }
 
-/// Whether the next file would fail as this one did.
-fn concerns_all(error: &(dyn std::error::Error + 'static)) -> bool {
+/// Whether the next file would fail for the same reason.
+fn stops_all(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut beneath = Some(error);
     while let Some(error) = beneath {
         if let Some(error) = error.downcast_ref::<Error>() {
@@ -309,31 +309,31 @@ fn concerns_all(error: &(dyn std::error::Error + 'static)) -> bool {
     false
 }
 
-/// An error, and what it was about.
-pub(crate) fn about(what: impl Into<String>, error: impl Into<Failure>) -> Failure {
-    Box::new(About {
+/// Adds what failed to an error.
+pub(crate) fn context(what: impl Into<String>, error: impl Into<Failure>) -> Failure {
+    Box::new(WithContext {
         what: what.into(),
         error: error.into(),
     })
 }
 
-fn at(path: &Path, what: &str, error: io::Error) -> Failure {
-    about(format!("{} {what}", path.display()), error)
+fn path_error(path: &Path, what: &str, error: io::Error) -> Failure {
+    context(format!("{} {what}", path.display()), error)
 }
 
 #[derive(Debug)]
-pub(crate) struct About {
+pub(crate) struct WithContext {
     pub(crate) what: String,
     pub(crate) error: Failure,
 }
 
-impl std::fmt::Display for About {
+impl std::fmt::Display for WithContext {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.what)
     }
 }
 
-impl std::error::Error for About {
+impl std::error::Error for WithContext {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(&*self.error)
     }

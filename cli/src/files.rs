@@ -1,4 +1,4 @@
-//! `ls`, `du`, `rm`, `stat`, `cat`, `link`, `hash`, `unfinished`: what is asked of files at B2, and done to them.
+//! The commands `ls`, `du`, `rm`, `stat`, `cat`, `link`, `hash` and `unfinished`.
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -8,14 +8,15 @@ use b2kit::types::{Action, FileVersion, ListedFile, Sha1Hasher, Timestamp};
 use b2kit::{BucketHandle, Client, DeleteMode, DeleteScope, Error, SystemTimer, Timer as _};
 use futures::future::ready;
 use futures::stream::BoxStream;
-use futures::{StreamExt as _, TryStreamExt as _};
+use futures::{Stream, StreamExt as _, TryStreamExt as _};
 
 use crate::Failure;
 use crate::args::{Du, File, Hash, Link, Ls, Rm, Stat, Unfinished, refuse};
+use crate::escape::escape;
+use crate::location::{Location, Remote, is_prefix};
 use crate::output::{Output, json};
-use crate::place::{Place, Remote, is_prefix};
 
-/// Calls that are under way at once.
+/// Maximum number of concurrent calls.
 const CALLS: usize = 16;
 
 /// Rows of a listing.
@@ -25,8 +26,12 @@ async fn bucket(client: &Client, at: &Remote) -> Result<BucketHandle, Failure> {
     Ok(client.bucket(&at.bucket).await?)
 }
 
-/// One file's current version.
-async fn one(client: &Client, at: &Remote, command: &str) -> Result<FileVersion, Failure> {
+/// A file's current version. Exits with a usage error if the name is a prefix.
+async fn current_version(
+    client: &Client,
+    at: &Remote,
+    command: &str,
+) -> Result<FileVersion, Failure> {
     if is_prefix(&at.name) {
         refuse(command, "it needs the name of a file: b2://BUCKET/NAME");
     }
@@ -57,22 +62,22 @@ pub(crate) async fn ls(args: &Ls, client: &Client) -> Result<ExitCode, Failure> 
     while let Some(row) = rows.try_next().await? {
         match &row {
             row if args.json => json(&mut out, row)?,
-            ListedFile::Version(version) if args.long => long(&mut out, version)?,
+            ListedFile::Version(version) if args.long => write_long(&mut out, version)?,
             row if args.long => writeln!(
                 out,
                 "{:>24} {:>15} {:<24} {}",
                 "-",
                 "-",
                 "-",
-                escaped(row.file_name())
+                escape(row.file_name())
             )?,
-            row => writeln!(out, "{}", escaped(row.file_name()))?,
+            row => writeln!(out, "{}", escape(row.file_name()))?,
         }
     }
     Ok(out.done()?)
 }
 
-/// A folder with or without its `/`.
+/// The folder's name with a `/` at its end.
 fn folder(name: &str) -> String {
     match is_prefix(name) {
         true => name.to_owned(),
@@ -80,22 +85,14 @@ fn folder(name: &str) -> String {
     }
 }
 
-fn long(out: &mut Output, version: &FileVersion) -> io::Result<()> {
+fn write_long(out: &mut Output, version: &FileVersion) -> io::Result<()> {
     let size = match version.action {
         Action::Hide => "hidden".to_owned(),
         Action::Start => "unfinished".to_owned(),
         _ => version.content_length.to_string(),
     };
-    let (time, name) = (
-        version.upload_timestamp,
-        escaped(version.file_name.as_str()),
-    );
+    let (time, name) = (version.upload_timestamp, escape(version.file_name.as_str()));
     writeln!(out, "{time} {size:>15} {} {name}", version.file_id)
-}
-
-/// A name may hold what a terminal would obey.
-fn escaped(name: &str) -> String {
-    crate::shown::harmless(name)
 }
 
 pub(crate) async fn du(args: &Du, client: &Client) -> Result<ExitCode, Failure> {
@@ -119,7 +116,7 @@ pub(crate) async fn du(args: &Du, client: &Client) -> Result<ExitCode, Failure> 
 pub(crate) async fn rm(args: &Rm, client: &Client) -> Result<ExitCode, Failure> {
     match (is_prefix(&args.at.name), args.recursive) {
         (true, false) => refuse("rm", "all files with a prefix: add --recursive"),
-        // Or `a` would stand for `a.bak` as well.
+        // `a` would also match `a.bak`.
         (false, true) => refuse("rm", "--recursive needs a prefix that ends in /"),
         _ => {}
     }
@@ -131,14 +128,16 @@ pub(crate) async fn rm(args: &Rm, client: &Client) -> Result<ExitCode, Failure> 
             false => DeleteMode::Delete { concurrency: CALLS },
         };
         return match name {
-            "" => over(bucket.delete_all_files(mode), args.dry_run, "deleted").await,
-            name => over(bucket.delete_prefix(name, mode), args.dry_run, "deleted").await,
+            "" => report_outcomes(bucket.delete_all_files(mode), args.dry_run, "deleted").await,
+            name => {
+                report_outcomes(bucket.delete_prefix(name, mode), args.dry_run, "deleted").await
+            }
         };
     }
     let files = match args.recursive {
         true => bucket.list(name).boxed(),
         false => {
-            // A hidden file has versions, too.
+            // `versions` also finds hidden files.
             let is_it = move |version: &FileVersion, name: &str| version.file_name == *name;
             let own = name.to_owned();
             let all = match args.versions {
@@ -158,7 +157,7 @@ pub(crate) async fn rm(args: &Rm, client: &Client) -> Result<ExitCode, Failure> 
                 .await
                 .map(drop),
             (_, _, true) => bucket
-                // The one that was listed: a newer one may be there by now.
+                // The version that was listed: there may be a newer one by now.
                 .delete_version(&version)
                 .await
                 .map(drop),
@@ -170,7 +169,7 @@ pub(crate) async fn rm(args: &Rm, client: &Client) -> Result<ExitCode, Failure> 
         true => "deleted",
         false => "hidden",
     };
-    over(
+    report_outcomes(
         Box::pin(done.try_buffer_unordered(CALLS)),
         args.dry_run,
         verb,
@@ -178,35 +177,34 @@ pub(crate) async fn rm(args: &Rm, client: &Client) -> Result<ExitCode, Failure> 
     .await
 }
 
-/// An error for people. Nobody may be there to read it.
-fn complain(what: &str) {
+/// Prints an error. Standard error may be closed.
+fn print_error(what: &str) {
     let _ = writeln!(io::stderr(), "error: {what}");
 }
 
-/// Says of each file what happened to it.
-async fn over(
-    mut outcomes: impl futures::Stream<Item = Result<(FileVersion, Result<(), Error>), Error>> + Unpin,
+/// Prints the outcome for each file. If standard output fails, the remaining files are processed all the same.
+async fn report_outcomes(
+    mut outcomes: impl Stream<Item = Result<(FileVersion, Result<(), Error>), Error>> + Unpin,
     is_dry: bool,
     verb: &str,
 ) -> Result<ExitCode, Failure> {
     let (mut out, mut found, mut failed) = (Output::new(), 0_u64, 0_u64);
-    // Nobody may read what is written. The rest is done all the same, and the exit status tells.
     let mut unwritten = None;
     let would = if is_dry { "would be " } else { "" };
     while let Some((version, outcome)) = outcomes.try_next().await? {
         found += 1;
-        let (name, id) = (escaped(version.file_name.as_str()), &version.file_id);
+        let (name, id) = (escape(version.file_name.as_str()), &version.file_id);
         match outcome {
             Ok(()) if unwritten.is_some() => {}
             Ok(()) => unwritten = writeln!(out, "{would}{verb}: {name} ({id})").err(),
             Err(error) => {
                 failed += 1;
-                complain(&format!("{name} ({id}) is not {verb}: {error:#}"));
+                print_error(&format!("{name} ({id}) is not {verb}: {error:#}"));
             }
         }
     }
     if let Some(error) = unwritten.or(out.done().err()) {
-        return Err(crate::cp::about(
+        return Err(crate::cp::context(
             "the outcomes can't be written".to_owned(),
             error,
         ));
@@ -223,7 +221,7 @@ async fn over(
 
 pub(crate) async fn stat(args: &Stat, client: &Client) -> Result<ExitCode, Failure> {
     let mut out = Output::new();
-    json(&mut out, &one(client, &args.at, "stat").await?)?;
+    json(&mut out, &current_version(client, &args.at, "stat").await?)?;
     Ok(out.done()?)
 }
 
@@ -256,21 +254,21 @@ pub(crate) async fn link(args: &Link, client: &Client) -> Result<ExitCode, Failu
 
 pub(crate) async fn hash(args: &Hash, client: Option<&Client>) -> Result<ExitCode, Failure> {
     let (mut out, mut failed) = (Output::new(), false);
-    for place in &args.at {
-        let (sha1, name) = match (place, client) {
-            (Place::There { bucket, name }, Some(client)) => {
+    for location in &args.at {
+        let (sha1, name) = match (location, client) {
+            (Location::Remote { bucket, name }, Some(client)) => {
                 let at = Remote {
                     bucket: bucket.clone(),
                     name: name.clone(),
                 };
-                let version = one(client, &at, "hash").await?;
+                let version = current_version(client, &at, "hash").await?;
                 let sha1 = version.expected_sha1().map(|sha1| sha1.to_string());
                 (
                     sha1.ok_or_else(|| "B2 has no SHA-1 of it".to_owned()),
                     format!("b2://{bucket}/{name}"),
                 )
             }
-            (Place::Here(path), _) => {
+            (Location::Local(path), _) => {
                 let file = std::fs::File::open(path).map(|mut file| {
                     let mut hasher = Hasher(Sha1Hasher::default());
                     io::copy(&mut file, &mut hasher).map(|_| hasher.0.finish().to_string())
@@ -283,10 +281,10 @@ pub(crate) async fn hash(args: &Hash, client: Option<&Client>) -> Result<ExitCod
             _ => refuse("hash", "it needs paths, and b2://BUCKET/NAME"),
         };
         match sha1 {
-            Ok(sha1) => writeln!(out, "{sha1}  {}", escaped(&name))?,
+            Ok(sha1) => writeln!(out, "{sha1}  {}", escape(&name))?,
             Err(why) => {
                 failed = true;
-                complain(&format!("{}: {why}", escaped(&name)));
+                print_error(&format!("{}: {why}", escape(&name)));
             }
         }
     }
@@ -316,12 +314,12 @@ pub(crate) async fn unfinished(args: &Unfinished, client: &Client) -> Result<Exi
     let Some(hours) = args.cancel_older_than else {
         let (mut files, mut out) = (bucket.unfinished(&args.at.name), Output::new());
         while let Some(file) = files.try_next().await? {
-            long(&mut out, &file)?;
+            write_long(&mut out, &file)?;
         }
         return Ok(out.done()?);
     };
     if !is_prefix(&args.at.name) {
-        // Or uploads of `a.bak` would be cancelled for `a`.
+        // `a` would also match `a.bak`.
         refuse(
             "unfinished",
             "--cancel-older-than needs a bucket or a prefix that ends in /",
@@ -337,7 +335,7 @@ pub(crate) async fn unfinished(args: &Unfinished, client: &Client) -> Result<Exi
         false => DeleteMode::Delete { concurrency: CALLS },
     };
     let cancelled = bucket.cancel_unfinished(&args.at.name, Timestamp::try_from(before)?, mode);
-    match over(cancelled, args.dry_run, "cancelled").await {
+    match report_outcomes(cancelled, args.dry_run, "cancelled").await {
         Err(error) if error.to_string() == "there is no such file" => Ok(ExitCode::SUCCESS),
         code => code,
     }

@@ -1,16 +1,17 @@
-//! The program `b2kit`. What it does with B2 is the library's; here are its words, its arguments and its progress bars.
+//! The program `b2kit`: arguments, messages and progress bars. The library `b2kit` does the rest.
 
 #![expect(clippy::future_not_send, reason = "one thread does everything")]
 
 mod args;
 mod cp;
+mod environment;
+mod escape;
 mod files;
+mod location;
 mod output;
-mod place;
-mod realm;
-mod shown;
 mod stop;
 mod sync;
+mod terminal;
 
 use std::error::Error as StdError;
 use std::io;
@@ -22,36 +23,36 @@ use clap::{CommandFactory as _, Parser as _};
 use futures::future::{Either, select};
 
 use crate::args::{Command, Program};
-use crate::place::Place;
-use crate::shown::Shown;
+use crate::location::Location;
+use crate::terminal::Terminal;
 
-/// Any error at all: the program only shows it.
+/// Any error: the program only prints it.
 type Failure = Box<dyn StdError + Send + Sync>;
 
-/// As a program ends that Ctrl-C has stopped.
+/// Exit status after SIGINT, by convention 128 + 2.
 const STOPPED: u8 = 130;
 
 fn main() -> ExitCode {
     let program = Program::parse();
-    let shown = Shown::begin(program.common.quiet, program.common.verbose);
+    let terminal = Terminal::begin(program.common.quiet, program.common.verbose);
     let done = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(Failure::from)
-        .and_then(|runtime| runtime.block_on(run(&program, &shown)));
+        .and_then(|runtime| runtime.block_on(run(&program, &terminal)));
     match done {
         Ok(code) => code,
-        // Whoever reads has read enough. What changes something has to be done to its end, though.
-        Err(error) if is_hangup(&*error) && program.command.only_reads() => ExitCode::SUCCESS,
+        // The reader has read enough, as `head` does. A command that changes something has to finish, though.
+        Err(error) if is_broken_pipe(&*error) && program.command.only_reads() => ExitCode::SUCCESS,
         Err(error) => {
-            shown.error(&*error);
+            terminal.error(&*error);
             ExitCode::FAILURE
         }
     }
 }
 
-async fn run(program: &Program, shown: &Shown) -> Result<ExitCode, Failure> {
-    let needs_no_key = match &program.command {
+async fn run(program: &Program, terminal: &Terminal) -> Result<ExitCode, Failure> {
+    let is_local = match &program.command {
         Command::Completion { shell } => {
             let mut command = Program::command();
             clap_complete::generate(*shell, &mut command, "b2kit", &mut io::stdout());
@@ -61,58 +62,76 @@ async fn run(program: &Program, shown: &Shown) -> Result<ExitCode, Failure> {
             clap_mangen::Man::new(Program::command()).render(&mut io::stdout())?;
             return Ok(ExitCode::SUCCESS);
         }
-        Command::Hash(args) => args.at.iter().all(|at| !matches!(at, Place::There { .. })),
+        Command::Hash(args) => args
+            .at
+            .iter()
+            .all(|at| !matches!(at, Location::Remote { .. })),
         _ => false,
     };
-    if let (true, Command::Hash(args)) = (needs_no_key, &program.command) {
+    if let (true, Command::Hash(args)) = (is_local, &program.command) {
         return files::hash(args, None).await;
     }
     if let Command::Cp(args) = &program.command {
         cp::check(args);
     }
-    let client = realm::client(program.common.endpoint.as_deref())?;
-    stoppable(program, shown, &client).await
+    let client = environment::client(program.common.endpoint.as_deref())?;
+    run_until_stopped(program, terminal, &client).await
 }
 
 /// Runs the command until it is done or asked to stop. Either way everything left at B2 is reported.
-async fn stoppable(program: &Program, shown: &Shown, client: &Client) -> Result<ExitCode, Failure> {
+async fn run_until_stopped(
+    program: &Program,
+    terminal: &Terminal,
+    client: &Client,
+) -> Result<ExitCode, Failure> {
     let ended = {
-        let command = pin!(command(program, shown, client));
-        match select(command, Box::pin(stop::asked())).await {
+        let command = pin!(command(program, terminal, client));
+        match select(command, Box::pin(stop::requested())).await {
             Either::Left((outcome, _)) => Some(outcome),
-            // What is under way is dropped, and a partial file with it.
+            // The command is dropped, which removes partial files.
             Either::Right(_) => None,
         }
     };
     if ended.is_none() {
-        shown.word("stopping; press Ctrl-C again to stop immediately");
+        terminal.info("stopping; press Ctrl-C again to stop immediately");
     }
-    match select(Box::pin(tidy_up(client, shown)), Box::pin(stop::asked())).await {
+    match select(
+        Box::pin(cancel_orphaned_uploads(client, terminal)),
+        Box::pin(stop::requested()),
+    )
+    .await
+    {
         Either::Left(_) => {}
-        Either::Right(_) => shown.word("stopped immediately; unfinished uploads may remain at B2"),
+        Either::Right(_) => {
+            terminal.info("stopped immediately; unfinished uploads may remain at B2")
+        }
     }
-    let goes_on = match &program.command {
+    let can_resume = match &program.command {
         Command::Cp(args) => args.resume,
         Command::Sync(_) => true,
         _ => false,
     };
     match ended {
         Some(outcome) => outcome,
-        None if goes_on => {
-            shown.word("stopped; run the same command to resume");
+        None if can_resume => {
+            terminal.info("stopped; run the same command to resume");
             Ok(ExitCode::from(STOPPED))
         }
         None => {
-            shown.word("stopped; unfinished transfers were removed");
+            terminal.info("stopped; unfinished transfers were removed");
             Ok(ExitCode::from(STOPPED))
         }
     }
 }
 
-async fn command(program: &Program, shown: &Shown, client: &Client) -> Result<ExitCode, Failure> {
+async fn command(
+    program: &Program,
+    terminal: &Terminal,
+    client: &Client,
+) -> Result<ExitCode, Failure> {
     match &program.command {
-        Command::Cp(args) => cp::run(args, shown, client).await,
-        Command::Sync(args) => sync::run(args, shown, client).await,
+        Command::Cp(args) => cp::run(args, terminal, client).await,
+        Command::Sync(args) => sync::run(args, terminal, client).await,
         Command::Ls(args) => files::ls(args, client).await,
         Command::Du(args) => files::du(args, client).await,
         Command::Rm(args) => files::rm(args, client).await,
@@ -125,21 +144,21 @@ async fn command(program: &Program, shown: &Shown, client: &Client) -> Result<Ex
     }
 }
 
-/// Cancels the large files that were begun and are not to be resumed, and says what stays.
-async fn tidy_up(client: &Client, shown: &Shown) {
+/// Cancels unfinished large files that are not kept for a resume, and prints what remains.
+async fn cancel_orphaned_uploads(client: &Client, terminal: &Terminal) {
     for (file, error) in client.cancel_orphaned_uploads().await {
         let id = file.file_id.as_ref().map_or("unknown", |id| id.as_str());
         let what = format!("{} is left unfinished at B2 (id {id})", file.file_name);
-        shown.error(&*cp::about(what, error));
+        terminal.error(&*cp::context(what, error));
     }
     for file in client.unfinished() {
         if file.state == UnfinishedState::Kept {
-            shown.word(&format!("{} is kept at B2, to be resumed", file.file_name));
+            terminal.info(&format!("{} is kept at B2, to be resumed", file.file_name));
         }
     }
 }
 
-fn is_hangup(error: &(dyn StdError + 'static)) -> bool {
+fn is_broken_pipe(error: &(dyn StdError + 'static)) -> bool {
     let error = error.downcast_ref::<io::Error>();
     error.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }

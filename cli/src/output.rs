@@ -1,9 +1,9 @@
-//! [`Output`]: standard output, on which a reader may hang up.
+//! [`Output`]: buffered standard output, whose reader may close it.
 
 use std::io::{self, BufWriter, StdoutLock, Write};
 use std::process::ExitCode;
 
-/// Standard output, in one piece where it is no terminal.
+/// Buffered standard output.
 pub(crate) struct Output(BufWriter<StdoutLock<'static>>);
 
 impl Output {
@@ -11,7 +11,7 @@ impl Output {
         Self(BufWriter::new(io::stdout().lock()))
     }
 
-    /// All is written.
+    /// Flushes it.
     pub(crate) fn done(mut self) -> io::Result<ExitCode> {
         self.0.flush()?;
         Ok(ExitCode::SUCCESS)
@@ -28,7 +28,7 @@ impl Write for Output {
     }
 }
 
-/// One JSON object, on a line of its own.
+/// Writes a JSON object on a line of its own.
 pub(crate) fn json(out: &mut impl Write, value: &impl serde::Serialize) -> io::Result<()> {
     serde_json::to_writer(&mut *out, value)?;
     writeln!(out)

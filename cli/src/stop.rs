@@ -1,10 +1,10 @@
-//! Waits until somebody wants the program to stop.
+//! Waits for Ctrl-C or SIGTERM.
 
-/// Ends at Ctrl-C, and where the system asks it to end.
-pub(crate) async fn asked() {
+/// Completes at Ctrl-C, and on Unix at SIGTERM.
+pub(crate) async fn requested() {
     let interrupted = async {
         if tokio::signal::ctrl_c().await.is_err() {
-            // It can't be heard: then it ends the program as it does any other.
+            // Without a handler, Ctrl-C ends the program at once.
             std::future::pending::<()>().await;
         }
     };

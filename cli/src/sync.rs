@@ -1,4 +1,4 @@
-//! `b2kit sync`.
+//! The command `sync`.
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -10,31 +10,31 @@ use indicatif::DecimalBytes;
 
 use crate::Failure;
 use crate::args::{SyncArgs, refuse};
+use crate::location::Location;
 use crate::output::{Output, json};
-use crate::place::Place;
-use crate::shown::{Shown, TICK};
+use crate::terminal::{TICK, Terminal};
 
 pub(crate) async fn run(
     args: &SyncArgs,
-    shown: &Shown,
+    terminal: &Terminal,
     client: &Client,
 ) -> Result<ExitCode, Failure> {
     let sync = synchronizer(args, client).await?.policy(args.policy()?);
     if args.dry_run || args.check {
         return plan(args, &sync).await;
     }
-    let (mut run, bar) = (sync.execute(sync.plan()?), shown.bar());
+    let (mut run, bar) = (sync.execute(sync.plan()?), terminal.bar());
     let mut tick = tokio::time::interval(TICK);
-    // Nobody may read what is written. The sync goes on, and the exit status tells.
+    // The first error of standard output. The sync continues all the same.
     let mut unwritten = None;
     loop {
         tokio::select! {
             outcome = run.next() => match outcome {
                 Some(Ok(outcome)) => {
                     let prints = args.json && unwritten.is_none();
-                    unwritten = unwritten.or(report(prints, args, shown, &outcome).err());
+                    unwritten = unwritten.or(report(prints, args, terminal, &outcome).err());
                 }
-                Some(Err(error)) => shown.error(&error),
+                Some(Err(error)) => terminal.error(&error),
                 None => break,
             },
             _ = tick.tick() => bar.set_message(line(run.progress())),
@@ -45,7 +45,7 @@ pub(crate) async fn run(
     if args.json && unwritten.is_none() {
         unwritten = json(&mut std::io::stdout().lock(), &summary).err();
     }
-    shown.word(&format!(
+    terminal.info(&format!(
         "{} uploaded, {} downloaded, {} copied ({}), {} hidden, {} deleted, {} the same or skipped",
         summary.uploaded,
         summary.downloaded,
@@ -56,13 +56,13 @@ pub(crate) async fn run(
         summary.skipped,
     ));
     if let Some(why) = summary.withheld_because {
-        shown.error(&*Failure::from(format!(
+        terminal.error(&*Failure::from(format!(
             "{} were not deleted or hidden: {why}",
             summary.withheld
         )));
     }
     if let Some(error) = unwritten {
-        return Err(crate::cp::about(
+        return Err(crate::cp::context(
             "the outcomes can't be written".to_owned(),
             error,
         ));
@@ -71,21 +71,21 @@ pub(crate) async fn run(
         return Ok(ExitCode::SUCCESS);
     }
     let undone = summary.refused + summary.changed + summary.failed + summary.withheld;
-    shown.error(&*Failure::from(format!("{undone} were not synced")));
+    terminal.error(&*Failure::from(format!("{undone} were not synced")));
     Ok(ExitCode::FAILURE)
 }
 
 async fn synchronizer(args: &SyncArgs, client: &Client) -> Result<Synchronizer, Failure> {
     Ok(match (&args.from, &args.to) {
-        (Place::Here(root), Place::There { bucket, name }) => {
+        (Location::Local(root), Location::Remote { bucket, name }) => {
             Synchronizer::up(root, &client.bucket(bucket).await?, name)
         }
-        (Place::There { bucket, name }, Place::Here(root)) => {
+        (Location::Remote { bucket, name }, Location::Local(root)) => {
             Synchronizer::down(&client.bucket(bucket).await?, name, root)
         }
         (
-            Place::There { bucket, name },
-            Place::There {
+            Location::Remote { bucket, name },
+            Location::Remote {
                 bucket: other,
                 name: there,
             },
@@ -95,7 +95,7 @@ async fn synchronizer(args: &SyncArgs, client: &Client) -> Result<Synchronizer, 
         }
         _ => refuse(
             "sync",
-            "one of them has to be b2://BUCKET/PREFIX, and neither can be -",
+            "one of FROM and TO must be b2://BUCKET/PREFIX, and neither can be -",
         ),
     })
 }
@@ -131,7 +131,8 @@ async fn plan(args: &SyncArgs, sync: &Synchronizer) -> Result<ExitCode, Failure>
         let calls = cost.calls;
         writeln!(
             out,
-            "{} to upload ({up}), {} to download ({down}), {} to copy, {} to delete or hide, {} refused; about {} calls of class A, {} of B, {} of C",
+            "{} to upload ({up}), {} to download ({down}), {} to copy, {} to delete or hide, \
+             {} refused; about {} calls of class A, {} of B, {} of C",
             cost.uploads,
             cost.downloads,
             cost.copies,
@@ -150,20 +151,25 @@ async fn plan(args: &SyncArgs, sync: &Synchronizer) -> Result<ExitCode, Failure>
     })
 }
 
-/// Writes an outcome for programs, if one may read it, and what went wrong for people.
-fn report(prints: bool, args: &SyncArgs, shown: &Shown, outcome: &Outcome) -> std::io::Result<()> {
+/// Writes an outcome as JSON if `prints`, and errors for people.
+fn report(
+    prints: bool,
+    args: &SyncArgs,
+    terminal: &Terminal,
+    outcome: &Outcome,
+) -> std::io::Result<()> {
     let written = match prints {
         true => json(&mut std::io::stdout().lock(), outcome),
         false => Ok(()),
     };
     let action = &outcome.action;
     match &outcome.status {
-        Status::Done if !args.json => shown.word(&action.to_string()),
-        Status::Refused => shown.error(&*Failure::from(action.to_string())),
-        Status::Changed => shown.error(&*Failure::from(format!(
+        Status::Done if !args.json => terminal.info(&action.to_string()),
+        Status::Refused => terminal.error(&*Failure::from(action.to_string())),
+        Status::Changed => terminal.error(&*Failure::from(format!(
             "{action}: not done, for something else is at the destination by now"
         ))),
-        Status::Failed(error) => shown.error(&crate::cp::About {
+        Status::Failed(error) => terminal.error(&crate::cp::WithContext {
             what: action.to_string(),
             error: error.clone().into(),
         }),

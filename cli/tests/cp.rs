@@ -153,7 +153,7 @@ fn what_is_wrong_is_told_in_a_line_and_leaves_nothing() {
         ),
         (
             &["/", "b2://holiday-photos/f"],
-            "/ is a directory, and \"f\" would be one name for all its files",
+            "/ is a directory, so \"f\" must end in /",
         ),
         (
             &["Cargo.toml", "b2://no-such-bucket/f"],
@@ -183,14 +183,14 @@ fn what_is_wrong_is_told_in_a_line_and_leaves_nothing() {
 fn wrong_arguments_are_told_with_the_usage_and_status_2() {
     let there = There::new();
     for (args, line) in [
-        (&["a", "b"][..], "one of them has to be b2://"),
-        (&["b2://a/b", "b2://c/d"], "both are at B2"),
+        (&["a", "b"][..], "must be b2://BUCKET/NAME"),
+        (&["b2://a/b", "b2://c/d"], "must be a path or -"),
         (&["b2:///name", "b"], "there is no bucket in it"),
         (&["-", "b2://holiday-photos/"], "needs a name"),
         (&["b2://holiday-photos/p/", "-"], "only one file"),
         (
             &["--resume", "-", "b2://holiday-photos/f"],
-            "can't be gone on",
+            "can't be resumed",
         ),
         (&["--wat"], "unexpected argument '--wat'"),
         (&[], "required arguments"),
@@ -268,7 +268,7 @@ fn a_name_that_would_lead_out_of_the_directory_is_refused_and_the_others_come() 
     for line in [
         "error: p/../../out: ",
         "error: p//d: ",
-        "p/e/ is skipped: it stands for a directory",
+        "p/e/ is skipped: it is a folder marker",
         "error: 2 of 4 were not copied",
     ] {
         assert!(told.contains(line), "{line}: {told}");
@@ -331,8 +331,11 @@ fn links_pipes_and_names_that_are_no_text_are_told_of() {
 
     let up = there.cp(&[dir.path().to_str().unwrap(), "b2://holiday-photos/"]);
     assert_copied(&up);
-    let link = format!("{} is skipped: it is a link", at("link").display());
-    let socket = format!("{} is skipped: it is no file", at("socket").display());
+    let link = format!("{} is skipped: it is a symbolic link", at("link").display());
+    let socket = format!(
+        "{} is skipped: it is a pipe, socket or device",
+        at("socket").display()
+    );
     let line = told(&up);
     assert!(line.contains(&link) && line.contains(&socket), "{line}");
     assert_eq!(there.emulator.snapshot().versions, 1);
@@ -341,7 +344,7 @@ fn links_pipes_and_names_that_are_no_text_are_told_of() {
     if fs::write(dir.path().join(OsStr::from_bytes(b"caf\xe9")), "").is_ok() {
         let up = there.cp(&[dir.path().to_str().unwrap(), "b2://holiday-photos/"]);
         assert_failed(&up);
-        assert!(told(&up).contains("its name is no text"), "{}", told(&up));
+        assert!(told(&up).contains("its name is not UTF-8"), "{}", told(&up));
     }
 }
 
@@ -389,16 +392,16 @@ mod stopped {
 
     /// What the program has come to when it is interrupted while `held` waits at the emulator.
     fn interrupted(there: &There, held: &str, args: &[&str]) -> Output {
-        let gate = Latch::new();
-        let fault = Fault::new(FaultKind::Wait(gate.clone())).on(held);
+        let latch = Latch::new();
+        let fault = Fault::new(FaultKind::Wait(latch.clone())).on(held);
         there.emulator.faults().add(fault);
         let process = there.program(args).spawn().unwrap();
-        while gate.waiting() == 0 {
+        while latch.waiting() == 0 {
             std::thread::yield_now();
         }
         interrupt(&process);
         let output = process.wait_with_output().unwrap();
-        gate.open();
+        latch.open();
         there.emulator.faults().clear();
         output
     }

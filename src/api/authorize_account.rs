@@ -55,7 +55,7 @@ impl Credentials {
             if let Some(at) = text.chars().position(|c| !c.is_ascii_graphic()) {
                 let at = at + 1;
                 return Err(Error::invalid(format!(
-                    "the {name} has a space or another character at place {at} that no key has; \
+                    "the {name} has a space or another character at position {at} that no key has; \
                      was it copied whole?",
                 )));
             }
@@ -144,7 +144,7 @@ impl AuthorizeAccount {
 }
 
 impl Call for AuthorizeAccount {
-    const METADATA: CallMetadata = CallMetadata::login("b2_authorize_account");
+    const METADATA: CallMetadata = CallMetadata::authorization("b2_authorize_account");
     type Output = Session;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {

@@ -19,9 +19,9 @@ const CONTENT_SHA1: HeaderName = HeaderName::from_static("x-bz-content-sha1");
 /// The largest content that one request can carry.
 const MAX_LEN: u64 = 5_000_000_000;
 
-/// Bytes are sent in pieces of at most this size, and where they are hashed, while they are still
+/// Bytes are sent in chunks of at most this size, and where they are hashed, while they are still
 /// in the processor's cache.
-const PIECE: usize = 256 * 1024;
+const MAX_CHUNK: usize = 256 * 1024;
 
 /// What an upload sends: bytes, and their SHA-1.
 #[derive(Debug)]
@@ -93,7 +93,7 @@ impl Content {
     }
 
     /// The SHA-1 of what was sent, if all of it was.
-    pub(super) fn sent_whole(&self) -> Option<Sha1> {
+    pub(super) fn sent_sha1(&self) -> Option<Sha1> {
         match &self.check {
             Check::AtEnd(digest) => *digest.lock().unwrap_or_else(PoisonError::into_inner),
             Check::Known(sha1, sent) => sent.load(Ordering::Relaxed).then_some(*sha1),
@@ -118,19 +118,19 @@ impl Content {
     }
 
     /// Puts the bytes and what says how to check them into the request.
-    pub(super) fn put_into(&self, request: &mut Request) {
+    pub(super) fn apply_to(&self, request: &mut Request) {
         let (body, check) = match &self.check {
             Check::AtEnd(digest) => (
-                hashed_at_end(&self.body, digest, self.digest.as_ref()),
+                body_then_digest(&self.body, digest, self.digest.as_ref()),
                 HeaderValue::from_static("hex_digits_at_end"),
             ),
             Check::Known(sha1, sent) => {
                 let hex = HeaderValue::from_bytes(&sha1.hex())
                     .expect("hexadecimal digits are a header's value");
-                (noted_at_end(&self.body, sent), hex)
+                (tracked_body(&self.body, sent), hex)
             }
             Check::DoNotVerify => {
-                let body = noted_at_end(&self.body, &Arc::default());
+                let body = tracked_body(&self.body, &Arc::default());
                 (body, HeaderValue::from_static("do_not_verify"))
             }
         };
@@ -153,7 +153,7 @@ impl Content {
         }
         let sent = match &self.check {
             Check::Known(sha1, _) => Some(*sha1),
-            Check::AtEnd(_) | Check::DoNotVerify => self.sent_whole(),
+            Check::AtEnd(_) | Check::DoNotVerify => self.sent_sha1(),
         };
         match (sent, stored_sha1.sha1()) {
             (Some(sent), Some(stored)) if sent == *stored => Ok(()),
@@ -173,12 +173,12 @@ impl Content {
 }
 
 /// A one-shot body stays one: whether it was opened is known to the body that it wraps.
-fn hashed_at_end(body: &Body, digest: &Digest, by_source: Option<&Digest>) -> Body {
+fn body_then_digest(body: &Body, digest: &Digest, by_source: Option<&Digest>) -> Body {
     let len = body.len();
     let (body, digest, by_source) = (body.clone(), Arc::clone(digest), by_source.cloned());
     Body::replay(len + 40, move || {
         *digest.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        Ok(HashedAtEnd {
+        Ok(BodyThenDigest {
             source: CatchPanics::open(&body)?,
             digest: Arc::clone(&digest),
             len,
@@ -214,11 +214,11 @@ impl Hasher {
 }
 
 /// The same body, and a note of when its last byte was taken.
-fn noted_at_end(body: &Body, sent: &Arc<AtomicBool>) -> Body {
+fn tracked_body(body: &Body, sent: &Arc<AtomicBool>) -> Body {
     let (inner, sent, len) = (body.clone(), Arc::clone(sent), body.len());
     Body::replay(len, move || {
         sent.store(len == 0, Ordering::Relaxed);
-        Ok(NotedAtEnd {
+        Ok(TrackedBody {
             source: CatchPanics::open(&inner)?,
             left: len,
             held: Bytes::new(),
@@ -227,14 +227,14 @@ fn noted_at_end(body: &Body, sent: &Arc<AtomicBool>) -> Body {
     })
 }
 
-struct NotedAtEnd {
+struct TrackedBody {
     source: CatchPanics,
     left: u64,
     held: Bytes,
     sent: Arc<AtomicBool>,
 }
 
-impl Stream for NotedAtEnd {
+impl Stream for TrackedBody {
     type Item = io::Result<Bytes>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -246,17 +246,17 @@ impl Stream for NotedAtEnd {
             }
         }
         // Not all of a large chunk counts as sent when its first byte is taken.
-        let piece = this.held.split_to(this.held.len().min(PIECE));
-        this.left = this.left.saturating_sub(piece.len() as u64);
+        let chunk = this.held.split_to(this.held.len().min(MAX_CHUNK));
+        this.left = this.left.saturating_sub(chunk.len() as u64);
         if this.left == 0 {
             this.sent.store(true, Ordering::Relaxed);
         }
-        Poll::Ready(Some(Ok(piece)))
+        Poll::Ready(Some(Ok(chunk)))
     }
 }
 
 /// The source's bytes, and then the 40 hexadecimal digits of their SHA-1.
-struct HashedAtEnd {
+struct BodyThenDigest {
     source: CatchPanics,
     digest: Digest,
     len: u64,
@@ -266,7 +266,7 @@ struct HashedAtEnd {
     hasher: Option<Hasher>,
 }
 
-impl Stream for HashedAtEnd {
+impl Stream for BodyThenDigest {
     type Item = io::Result<Bytes>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -303,8 +303,8 @@ impl Stream for HashedAtEnd {
                 }
             }
         }
-        let piece = this.held.split_to(this.held.len().min(PIECE));
-        this.read = this.read.saturating_add(piece.len() as u64);
+        let chunk = this.held.split_to(this.held.len().min(MAX_CHUNK));
+        this.read = this.read.saturating_add(chunk.len() as u64);
         if this.read > this.len {
             let why = format!(
                 "the source has more than the {} bytes it promised",
@@ -312,8 +312,8 @@ impl Stream for HashedAtEnd {
             );
             return Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::InvalidData, why))));
         }
-        hasher.update(&piece);
-        Poll::Ready(Some(Ok(piece)))
+        hasher.update(&chunk);
+        Poll::Ready(Some(Ok(chunk)))
     }
 }
 
@@ -325,21 +325,21 @@ mod tests {
         let mut stream = body.open()?;
         let mut whole = Vec::new();
         let mut cx = Context::from_waker(std::task::Waker::noop());
-        while let Poll::Ready(Some(piece)) = stream.as_mut().poll_next(&mut cx) {
-            whole.extend_from_slice(&piece?);
+        while let Poll::Ready(Some(chunk)) = stream.as_mut().poll_next(&mut cx) {
+            whole.extend_from_slice(&chunk?);
         }
         Ok(whole)
     }
 
     fn sent(content: &Content) -> Body {
         let mut request = Request::new(Body::empty());
-        content.put_into(&mut request);
+        content.apply_to(&mut request);
         request.into_body()
     }
 
     #[test]
     fn the_digits_follow_the_bytes_and_each_opening_starts_anew() {
-        for bytes in [vec![], b"hello".to_vec(), vec![7; 3 * PIECE + 1]] {
+        for bytes in [vec![], b"hello".to_vec(), vec![7; 3 * MAX_CHUNK + 1]] {
             let content = Content::new(Body::from(bytes.clone()));
             let body = sent(&content);
             let sha1 = Sha1::of(&bytes);
@@ -379,8 +379,8 @@ mod tests {
     }
 
     #[test]
-    fn bytes_leave_in_pieces_whoever_hashes_them() {
-        let bytes = vec![7; 3 * PIECE + 1];
+    fn bytes_are_sent_in_chunks_whoever_hashes_them() {
+        let bytes = vec![7; 3 * MAX_CHUNK + 1];
         let mut contents = [(); 3].map(|()| Content::new(Body::from(bytes.clone())));
         contents[1].known(Sha1::of(&bytes));
         contents[2].do_not_verify();
@@ -388,11 +388,11 @@ mod tests {
             let mut stream = sent(&content).open().expect("it can be opened");
             let mut cx = Context::from_waker(std::task::Waker::noop());
             let (mut read, mut most) = (0, 0);
-            while let Poll::Ready(Some(piece)) = stream.as_mut().poll_next(&mut cx) {
-                let len = piece.expect("it can be read").len();
+            while let Poll::Ready(Some(chunk)) = stream.as_mut().poll_next(&mut cx) {
+                let len = chunk.expect("it can be read").len();
                 (read, most) = (read + len, most.max(len));
             }
-            assert!(read >= bytes.len() && most <= PIECE, "{read} {most}");
+            assert!(read >= bytes.len() && most <= MAX_CHUNK, "{read} {most}");
         }
     }
 
@@ -407,14 +407,14 @@ mod tests {
     fn a_known_digest_counts_as_sent_when_the_last_byte_was_taken() {
         let mut content = Content::new(Body::from("hello"));
         content.known(Sha1::of(b"hello"));
-        assert_eq!(content.sent_whole(), None);
+        assert_eq!(content.sent_sha1(), None);
         let body = sent(&content);
         let _opened = body.open().unwrap();
-        assert_eq!(content.sent_whole(), None);
+        assert_eq!(content.sent_sha1(), None);
         assert_eq!(read(&body).unwrap(), b"hello");
-        assert_eq!(content.sent_whole(), Some(Sha1::of(b"hello")));
+        assert_eq!(content.sent_sha1(), Some(Sha1::of(b"hello")));
         assert_eq!(
-            content.clone().sent_whole(),
+            content.clone().sent_sha1(),
             None,
             "another upload of the same bytes"
         );

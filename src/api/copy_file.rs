@@ -6,10 +6,10 @@ use serde::Serialize;
 use super::call::{
     BillingClass, Call, CallExecutor, CallMetadata, LostResponse, Reconciliation, Subject,
 };
-use super::echo::{Attributes, not_a_file};
 use super::get_file_info::GetFileInfo;
 use super::lost_version::Newest;
 use super::reply::Reply;
+use super::response_match::{Attributes, not_a_file};
 use super::target::Target;
 use crate::error::Error;
 use crate::types::{
@@ -151,7 +151,7 @@ impl CopyFile {
 
 impl CopyFile {
     /// In what the answer is about another copy.
-    fn misses(&self, file: &FileVersion) -> Option<&'static str> {
+    fn mismatch(&self, file: &FileVersion) -> Option<&'static str> {
         let bucket_id = self.destination_bucket_id.as_ref();
         if file.file_name != *self.file_name.as_str() {
             return Some("it has another name");
@@ -212,7 +212,7 @@ impl Call for CopyFile {
     }
 
     fn read(&self, reply: Reply) -> Result<FileVersion, Error> {
-        reply.json_like(|file: &FileVersion| self.misses(file))
+        reply.json_like(|file: &FileVersion| self.mismatch(file))
     }
 
     /// The newest file of this name is the copy if it has the right bytes and is not older than the
@@ -253,12 +253,16 @@ impl Call for CopyFile {
         let Some(newest) = Newest::of(executor, bucket_id, &self.file_name).await else {
             return Reconciliation::Unclear;
         };
+        let wanted = Attributes {
+            content_type,
+            ..Attributes::default()
+        };
         newest.made(lost, |version| {
             version.file_id != self.source_file_id
                 && version.content_length == source.content_length
                 && version.content_sha1.sha1() == Some(&sha1)
                 && version.file_info == *info
-                && content_type.is_none_or(|wanted| version.content_type.as_ref() == Some(wanted))
+                && wanted.difference(version).is_none()
         })
     }
 

@@ -6,9 +6,9 @@ use serde::Serialize;
 use super::call::{
     BillingClass, Call, CallExecutor, CallMetadata, LostResponse, Reconciliation, Subject,
 };
-use super::echo::{Shows, shows};
 use super::list_buckets::ListBuckets;
 use super::reply::Reply;
+use super::response_match::{SettingsMatch, match_settings};
 use super::target::Target;
 use crate::error::Error;
 use crate::types::{
@@ -74,7 +74,7 @@ impl CreateBucket {
     /// CORS rules.
     #[must_use]
     pub fn cors_rules(mut self, rules: CorsRules) -> Self {
-        self.cors_rules = Some(rules);
+        self.cors_rules = Some(rules.in_full());
         self
     }
 
@@ -96,14 +96,14 @@ impl CreateBucket {
     /// Lifecycle rules: when files are hidden and deleted by themselves.
     #[must_use]
     pub fn lifecycle_rules(mut self, rules: LifecycleRules) -> Self {
-        self.lifecycle_rules = Some(rules);
+        self.lifecycle_rules = Some(rules.in_full());
         self
     }
 
     /// The bucket's replication settings. Needs `writeBucketReplications`.
     #[must_use]
     pub fn replication_configuration(mut self, configuration: ReplicationConfiguration) -> Self {
-        self.replication_configuration = Some(configuration);
+        self.replication_configuration = Some(configuration.in_full());
         self
     }
 }
@@ -136,9 +136,9 @@ impl Call for CreateBucket {
             if bucket.name() != self.bucket_name {
                 return Some("it has another name".to_owned());
             }
-            match shows(bucket, self) {
-                Shows::All | Shows::AllReadable => None,
-                Shows::Other(field) => Some(format!("it has another {field}")),
+            match match_settings(bucket, self) {
+                SettingsMatch::Full | SettingsMatch::Readable => None,
+                SettingsMatch::Differs(field) => Some(format!("it has another {field}")),
             }
         })
     }
@@ -169,10 +169,10 @@ impl Call for CreateBucket {
         let Some(bucket) = ours else {
             return Reconciliation::NotDone;
         };
-        match shows(&bucket, self) {
-            Shows::All => Reconciliation::Done(bucket),
-            Shows::AllReadable => Reconciliation::Unknown,
-            Shows::Other(_) => Reconciliation::NotDone,
+        match match_settings(&bucket, self) {
+            SettingsMatch::Full => Reconciliation::Done(bucket),
+            SettingsMatch::Readable => Reconciliation::Unknown,
+            SettingsMatch::Differs(_) => Reconciliation::NotDone,
         }
     }
 

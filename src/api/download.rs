@@ -73,7 +73,7 @@ impl DownloadedFile {
 
 /// What a download asks for, beside the file.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Asked {
+pub(super) struct DownloadOptions {
     pub(super) range: Option<ByteRange>,
     pub(super) head: bool,
     /// The length that the whole file has to have, where it is known.
@@ -86,7 +86,7 @@ pub(super) struct Asked {
     pub(super) needs_token: bool,
 }
 
-impl Asked {
+impl DownloadOptions {
     const fn method(&self) -> http::Method {
         if self.head {
             http::Method::HEAD
@@ -178,14 +178,14 @@ impl Asked {
 }
 
 /// The methods that both downloads have.
-macro_rules! asked {
+macro_rules! download_setters {
     ($name:ident) => {
         impl $name {
             /// Downloads only this byte range. The SHA-1 is then not checked, since it is the whole
             /// file's.
             #[must_use]
             pub fn range(mut self, range: impl Into<$crate::types::ByteRange>) -> Self {
-                self.asked.range = Some(range.into());
+                self.options.range = Some(range.into());
                 self
             }
 
@@ -193,34 +193,34 @@ macro_rules! asked {
             #[must_use]
             #[doc(alias = "head_object")]
             pub const fn head(mut self) -> Self {
-                self.asked.head = true;
+                self.options.head = true;
                 self
             }
 
             /// The customer's key (SSE-C) that decrypts the file.
             #[must_use]
             pub fn customer_key(mut self, key: $crate::types::CustomerKey) -> Self {
-                self.asked.customer_key = Some(key);
+                self.options.customer_key = Some(key);
                 self
             }
 
             pub(crate) fn overrides(mut self, overrides: $crate::api::Overrides) -> Self {
-                self.asked.overrides = overrides;
+                self.options.overrides = overrides;
                 self
             }
 
             /// Goes with the token: to B2 itself, where an origin of one's own is not to get it.
             pub(crate) const fn with_token(mut self, needed: bool) -> Self {
-                self.asked.needs_token = needed;
+                self.options.needs_token = needed;
                 self
             }
         }
 
-        $crate::api::overrides::overrides!($name, asked.overrides);
+        $crate::api::overrides::overrides!($name, options.overrides);
     };
 }
 
-pub(super) use asked;
+pub(super) use download_setters;
 
 /// The bytes of a download, in order and never decompressed.
 ///
@@ -276,7 +276,7 @@ impl DownloadBody {
         self
     }
 
-    fn told(&self, error: Error) -> Error {
+    fn with_context(&self, error: Error) -> Error {
         let error = error.about(&self.file_name);
         error.in_call(self.call, 1, std::time::Duration::ZERO)
     }
@@ -305,7 +305,7 @@ impl Stream for DownloadBody {
                 let Some(left) = this.left.checked_sub(bytes.len() as u64) else {
                     this.body = None;
                     return Poll::Ready(Some(Err(
-                        this.told(integrity("B2 sends more bytes than the headers said"))
+                        this.with_context(integrity("B2 sends more bytes than the headers said"))
                     )));
                 };
                 this.left = left;
@@ -316,13 +316,15 @@ impl Stream for DownloadBody {
             }
             Some(Err(error)) => {
                 this.body = None;
-                Poll::Ready(Some(Err(this.told(Error::http(error).with_effect(false)))))
+                Poll::Ready(Some(Err(
+                    this.with_context(Error::http(error).with_effect(false))
+                )))
             }
             None => {
                 this.body = None;
                 if this.left > 0 {
                     let left = this.left;
-                    return Poll::Ready(Some(Err(this.told(integrity(&format!(
+                    return Poll::Ready(Some(Err(this.with_context(integrity(&format!(
                         "the bytes ended {left} before their end"
                     ))))));
                 }
@@ -331,7 +333,7 @@ impl Stream for DownloadBody {
                 };
                 let arrived = hasher.finish();
                 Poll::Ready((arrived != expected).then(|| {
-                    Err(this.told(integrity(&format!(
+                    Err(this.with_context(integrity(&format!(
                         "the file's SHA-1 is {expected}, and what arrived has {arrived}"
                     ))))
                 }))
@@ -529,7 +531,7 @@ mod tests {
             ("x-bz-info-odd", "100%"),
             ("x-bz-upload-timestamp", "1637249823000"),
         ];
-        let download = Asked::default()
+        let download = DownloadOptions::default()
             .read("b2_download_file_by_id", reply(200, &headers, "hello"))
             .unwrap();
         assert_eq!(download.file.file_name, "a b c+");
@@ -552,7 +554,7 @@ mod tests {
             ),
         ];
         let items = items(
-            Asked::default()
+            DownloadOptions::default()
                 .read("b2_download_file_by_id", reply(200, &headers, "hallo"))
                 .unwrap(),
         );
@@ -564,9 +566,9 @@ mod tests {
 
     #[test]
     fn only_the_range_asked_for_is_taken() {
-        let asked = |first, last| Asked {
+        let range = |first, last| DownloadOptions {
             range: Some(ByteRange::inclusive(first, last).unwrap()),
-            ..Asked::default()
+            ..DownloadOptions::default()
         };
         let partial = |range| {
             reply(
@@ -576,12 +578,12 @@ mod tests {
             )
         };
         assert!(
-            asked(2, 4)
+            range(2, 4)
                 .read("b2_download_file_by_id", partial("bytes 2-4/10"))
                 .is_ok()
         );
         assert!(
-            asked(2, 4)
+            range(2, 4)
                 .read(
                     "b2_download_file_by_id",
                     partial("bytes 2-4/10000000000000")
@@ -590,13 +592,13 @@ mod tests {
             "as large as a file can be"
         );
         assert!(
-            asked(7, 99)
+            range(7, 99)
                 .read("b2_download_file_by_id", partial("bytes 7-9/10"))
                 .is_ok(),
             "cut at the end of the file"
         );
         assert!(
-            asked(0, 99)
+            range(0, 99)
                 .read(
                     "b2_download_file_by_id",
                     reply(200, &[("content-length", "3")], "abc")
@@ -604,7 +606,7 @@ mod tests {
                 .is_ok(),
             "the range is the whole file"
         );
-        for (range, kind) in [
+        for (header, kind) in [
             ("bytes 3-5/10", ErrorKind::Integrity),
             ("bytes 2-3/10", ErrorKind::Integrity),
             ("bytes 5-4/10", ErrorKind::Protocol),
@@ -619,24 +621,24 @@ mod tests {
             ("bytes 2-4/10000000000001", ErrorKind::Protocol),
         ] {
             assert_eq!(
-                asked(2, 4)
-                    .read("b2_download_file_by_id", partial(range))
+                range(2, 4)
+                    .read("b2_download_file_by_id", partial(header))
                     .unwrap_err()
                     .kind(),
                 kind,
-                "{range}"
+                "{header}"
             );
         }
         let whole = reply(200, &[("content-length", "10")], "0123456789");
         assert_eq!(
-            asked(2, 4)
+            range(2, 4)
                 .read("b2_download_file_by_id", whole)
                 .unwrap_err()
                 .kind(),
             ErrorKind::Integrity
         );
         assert_eq!(
-            Asked::default()
+            DownloadOptions::default()
                 .read("b2_download_file_by_id", partial("bytes 0-2/3"))
                 .unwrap_err()
                 .kind(),
@@ -652,7 +654,7 @@ mod tests {
             reply(206, &[("content-length", "3")], "abc"),
         ] {
             assert_eq!(
-                Asked::default()
+                DownloadOptions::default()
                     .read("b2_download_file_by_id", missing)
                     .unwrap_err()
                     .kind(),

@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 
 use super::call::{Call, CallMetadata, Subject};
-use super::download::{Asked, Download, asked, integrity};
+use super::download::{Download, DownloadOptions, download_setters, integrity};
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
@@ -24,7 +24,7 @@ use crate::types::{FileId, percent_encode};
 #[derive(Debug, Clone)]
 pub struct DownloadFileById {
     file_id: FileId,
-    asked: Asked,
+    options: DownloadOptions,
 }
 
 impl DownloadFileById {
@@ -32,18 +32,18 @@ impl DownloadFileById {
     pub fn new(file_id: impl Into<FileId>) -> Self {
         Self {
             file_id: file_id.into(),
-            asked: Asked::default(),
+            options: DownloadOptions::default(),
         }
     }
 
     /// The whole file has this length, or the answer is not taken.
     pub(crate) const fn of_length(mut self, content_length: u64) -> Self {
-        self.asked.content_length = Some(content_length);
+        self.options.content_length = Some(content_length);
         self
     }
 }
 
-asked!(DownloadFileById);
+download_setters!(DownloadFileById);
 
 impl Call for DownloadFileById {
     const METADATA: CallMetadata = CallMetadata::download("b2_download_file_by_id");
@@ -54,22 +54,22 @@ impl Call for DownloadFileById {
     }
 
     fn check(&self) -> Result<(), Error> {
-        self.asked.overrides.check()
+        self.options.overrides.check()
     }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
-        let (origin, _) = self.asked.origin(target.account()?);
+        let (origin, _) = self.options.origin(target.account()?);
         let (version, name) = (target.version(), Self::METADATA.name);
         let (id, overrides) = (
             percent_encode(self.file_id.as_str()),
-            self.asked.overrides.query('&'),
+            self.options.overrides.query('&'),
         );
         let url = format!("{origin}/b2api/{version}/{name}?fileId={id}{overrides}");
-        self.asked.request(target, &url)
+        self.options.request(target, &url)
     }
 
     fn read(&self, reply: Reply) -> Result<Download, Error> {
-        let download = self.asked.read(Self::METADATA.name, reply)?;
+        let download = self.options.read(Self::METADATA.name, reply)?;
         if download.file.file_id != self.file_id {
             return Err(integrity("B2 sends another version than the one asked for"));
         }

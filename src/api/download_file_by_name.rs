@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 
 use super::call::{Call, CallMetadata, Subject};
-use super::download::{Asked, Download, asked, integrity};
+use super::download::{Download, DownloadOptions, download_setters, integrity};
 use super::file_url::file_url;
 use super::reply::Reply;
 use super::target::Target;
@@ -24,7 +24,7 @@ use crate::types::{BucketName, FileId, FileName};
 pub struct DownloadFileByName {
     bucket_name: BucketName,
     file_name: FileName,
-    asked: Asked,
+    options: DownloadOptions,
 }
 
 impl DownloadFileByName {
@@ -34,19 +34,19 @@ impl DownloadFileByName {
         Self {
             bucket_name,
             file_name,
-            asked: Asked::default(),
+            options: DownloadOptions::default(),
         }
     }
 
     /// The name still has this version, of this length, or the answer is not taken.
     pub(crate) fn of_version(mut self, file_id: FileId, content_length: u64) -> Self {
-        self.asked.file_id = Some(file_id);
-        self.asked.content_length = Some(content_length);
+        self.options.file_id = Some(file_id);
+        self.options.content_length = Some(content_length);
         self
     }
 }
 
-asked!(DownloadFileByName);
+download_setters!(DownloadFileByName);
 
 impl Call for DownloadFileByName {
     const METADATA: CallMetadata = CallMetadata::download("b2_download_file_by_name");
@@ -57,18 +57,18 @@ impl Call for DownloadFileByName {
     }
 
     fn check(&self) -> Result<(), Error> {
-        self.asked.overrides.check()
+        self.options.overrides.check()
     }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
-        let overrides = self.asked.overrides.query('?');
-        let (origin, _) = self.asked.origin(target.account()?);
+        let overrides = self.options.overrides.query('?');
+        let (origin, _) = self.options.origin(target.account()?);
         let url = file_url(origin, &self.bucket_name, &self.file_name) + &overrides;
-        self.asked.request(target, &url)
+        self.options.request(target, &url)
     }
 
     fn read(&self, reply: Reply) -> Result<Download, Error> {
-        let download = self.asked.read(Self::METADATA.name, reply)?;
+        let download = self.options.read(Self::METADATA.name, reply)?;
         // A proxy or a library that tidies `a/../b` up to `b` would fetch another file.
         if download.file.file_name != self.file_name.as_str() {
             return Err(integrity("B2 sends another file than the one asked for"));

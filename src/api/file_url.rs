@@ -13,7 +13,10 @@ pub(super) fn browser_url(
     file: &FileName,
 ) -> Result<String, Error> {
     let name = file.as_str();
-    if name.split('/').any(|piece| piece == "." || piece == "..") {
+    if name
+        .split('/')
+        .any(|segment| segment == "." || segment == "..")
+    {
         return Err(Error::invalid(format!(
             "browsers would turn the link to {name:?} into one to another file"
         )));

@@ -6,10 +6,10 @@ use serde::Serialize;
 use super::call::{
     BillingClass, Call, CallExecutor, CallMetadata, LostResponse, Reconciliation, Subject,
 };
-use super::echo::not_a_file;
 use super::get_file_info::GetFileInfo;
 use super::list_parts::ListParts;
 use super::reply::Reply;
+use super::response_match::not_a_file;
 use super::target::Target;
 use crate::error::{Error, ErrorKind};
 use crate::types::{Action, Capability, FileId, FileVersion, Sha1};

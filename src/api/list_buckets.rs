@@ -70,7 +70,7 @@ impl ListBuckets {
 }
 
 impl ListBuckets {
-    fn misplaced(&self, number: usize, bucket: &Bucket) -> Option<&'static str> {
+    fn mismatch(&self, number: usize, bucket: &Bucket) -> Option<&'static str> {
         let one = self.bucket_id.is_some() || self.bucket_name.is_some();
         let id = self.bucket_id.as_ref();
         // B2 finds a name whatever its case.
@@ -115,7 +115,7 @@ impl Call for ListBuckets {
     fn read(&self, reply: Reply) -> Result<Buckets, Error> {
         let buckets: Buckets = reply.json()?;
         for (number, bucket) in buckets.buckets.iter().enumerate() {
-            if let Some(why) = self.misplaced(number, bucket) {
+            if let Some(why) = self.mismatch(number, bucket) {
                 return Err(outside(number, bucket.bucket_name.as_str(), why));
             }
         }

@@ -109,7 +109,10 @@ impl Call for ListFileNames {
     }
 
     fn read(&self, reply: Reply) -> Result<FileNames, Error> {
-        let page: FileNames = reply.json()?;
+        let mut page: FileNames = reply.json()?;
+        page.files
+            .iter_mut()
+            .for_each(|row| row.place_in(&self.bucket_id));
         check_count(page.files.len(), self.max_file_count, MOST_ROWS)?;
         let query = NameQuery {
             bucket_id: &self.bucket_id,

@@ -125,7 +125,10 @@ impl Call for ListFileVersions {
     }
 
     fn read(&self, reply: Reply) -> Result<FileVersions, Error> {
-        let page: FileVersions = reply.json()?;
+        let mut page: FileVersions = reply.json()?;
+        page.files
+            .iter_mut()
+            .for_each(|row| row.place_in(&self.bucket_id));
         check_count(page.files.len(), self.max_file_count, MOST_ROWS)?;
         let next_name = page.next_file_name.as_deref();
         let query = NameQuery {

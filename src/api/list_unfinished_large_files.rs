@@ -95,7 +95,10 @@ impl Call for ListUnfinishedLargeFiles {
     }
 
     fn read(&self, reply: Reply) -> Result<UnfinishedLargeFiles, Error> {
-        let page: UnfinishedLargeFiles = reply.json()?;
+        let mut page: UnfinishedLargeFiles = reply.json()?;
+        for file in &mut page.files {
+            file.place_in(&self.bucket_id);
+        }
         check_count(page.files.len(), self.max_file_count, 100)?;
         for (number, file) in page.files.iter().enumerate() {
             check_unfinished(number, file, &self.bucket_id, self.name_prefix.as_deref())?;

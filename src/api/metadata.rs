@@ -65,9 +65,9 @@ impl CallMetadata {
     /// The metadata of a call that changes something.
     #[must_use]
     pub const fn write(name: &'static str, capability: Capability, class: BillingClass) -> Self {
-        let mut facts = Self::read(name, capability, class);
-        facts.kind = CallKind::Write;
-        facts
+        let mut metadata = Self::read(name, capability, class);
+        metadata.kind = CallKind::Write;
+        metadata
     }
 
     /// The metadata of an upload.
@@ -94,8 +94,8 @@ impl CallMetadata {
         }
     }
 
-    /// The metadata of the login.
-    pub(crate) const fn login(name: &'static str) -> Self {
+    /// The metadata of `b2_authorize_account`.
+    pub(crate) const fn authorization(name: &'static str) -> Self {
         Self {
             name,
             kind: CallKind::Authorize,

@@ -1,6 +1,6 @@
 //! What B2 says: one value for each of its calls.
 //!
-//! A call knows its name and facts, how to become a request, and how to read the reply. It does no
+//! A call knows its name and metadata, how to become a request, and how to read the reply. It does no
 //! I/O, has no clock, and repeats nothing: that is the [client](crate::Client)'s part. All calls
 //! have this one shape, [`Call`], so the loop that sends them knows nothing of any single one; to
 //! add a call, copy the file of one that is like it.
@@ -58,7 +58,6 @@ mod delete_key;
 mod download;
 mod download_file_by_id;
 mod download_file_by_name;
-mod echo;
 mod file_url;
 mod finish_large_file;
 mod get_bucket_notification_rules;
@@ -81,6 +80,7 @@ mod paged;
 #[cfg(feature = "partner")]
 pub mod partner;
 mod reply;
+mod response_match;
 mod session;
 mod set_bucket_notification_rules;
 mod start_large_file;

@@ -32,7 +32,7 @@ impl NameQuery<'_> {
         let mut last: Option<&ListedFile> = None;
         for (number, row) in rows.iter().enumerate() {
             let why = self
-                .misplaced(row)
+                .mismatch(row)
                 .or_else(|| self.out_of_order(&mut order, last, row));
             if let Some(why) = why {
                 return Err(outside(number, row.file_name(), why));
@@ -60,7 +60,7 @@ impl NameQuery<'_> {
     }
 
     /// What is wrong with a row by itself.
-    fn misplaced(&self, row: &ListedFile) -> Option<&'static str> {
+    fn mismatch(&self, row: &ListedFile) -> Option<&'static str> {
         let (bucket_id, name) = match row {
             ListedFile::Version(version) => (&version.bucket_id, version.file_name.as_str()),
             ListedFile::Folder(folder) => (&folder.bucket_id, folder.file_name.as_str()),
@@ -166,8 +166,8 @@ fn compare(a: &str, b: &str) -> (Ordering, Ordering) {
 
 /// Holds how many rows there are against how many were asked for; where nothing was said, against
 /// the most that B2 gives.
-pub(super) fn check_count(rows: usize, asked: Option<u32>, most: u32) -> Result<(), Error> {
-    let limit = asked.filter(|&asked| asked > 0).unwrap_or(most);
+pub(super) fn check_count(rows: usize, requested: Option<u32>, most: u32) -> Result<(), Error> {
+    let limit = requested.filter(|&rows| rows > 0).unwrap_or(most);
     if u64::try_from(rows).is_ok_and(|rows| rows <= u64::from(limit)) {
         return Ok(());
     }
@@ -270,36 +270,36 @@ mod tests {
         })
     }
 
-    struct Asked {
+    struct Params {
         start: Option<&'static str>,
         prefix: Option<&'static str>,
         delimiter: Option<&'static str>,
         versions: bool,
     }
 
-    const NAMES: Asked = Asked {
+    const NAMES: Params = Params {
         start: None,
         prefix: None,
         delimiter: None,
         versions: false,
     };
-    const VERSIONS: Asked = Asked {
+    const VERSIONS: Params = Params {
         versions: true,
         ..NAMES
     };
-    const FOLDERS: Asked = Asked {
+    const FOLDERS: Params = Params {
         delimiter: Some("/"),
         ..NAMES
     };
 
-    fn verdict(asked: &Asked, rows: &[ListedFile], next: Option<&str>) -> Result<(), String> {
+    fn check_page(params: &Params, rows: &[ListedFile], next: Option<&str>) -> Result<(), String> {
         let bucket_id = BucketId::from("b");
         let query = NameQuery {
             bucket_id: &bucket_id,
-            start_name: asked.start,
-            prefix: asked.prefix,
-            delimiter: asked.delimiter,
-            versions: asked.versions,
+            start_name: params.start,
+            prefix: params.prefix,
+            delimiter: params.delimiter,
+            versions: params.versions,
         };
         query.check(rows, next).map_err(|error| {
             assert_eq!(error.kind(), ErrorKind::Protocol);
@@ -309,15 +309,15 @@ mod tests {
 
     #[test]
     fn every_page_that_b2_is_known_to_give_is_taken() {
-        let late = Asked {
+        let late = Params {
             start: Some("c"),
             ..NAMES
         };
-        let inside = Asked {
+        let inside = Params {
             start: Some("lib/113/545f "),
             ..FOLDERS
         };
-        let prefixed = Asked {
+        let prefixed = Params {
             prefix: Some("a/"),
             ..FOLDERS
         };
@@ -327,7 +327,7 @@ mod tests {
             version.upload_timestamp = Timestamp::from_millis(1);
             version.file_id = FileId::from("marker");
         }
-        let taken: [(&Asked, Vec<ListedFile>, Option<&str>); 21] = [
+        let taken: [(&Params, Vec<ListedFile>, Option<&str>); 21] = [
             (&NAMES, vec![], None),
             (&NAMES, vec![], Some("x")),
             (&NAMES, vec![file("a"), file("b")], None),
@@ -374,7 +374,7 @@ mod tests {
             ),
             (&prefixed, vec![], Some("b")),
             (
-                &Asked {
+                &Params {
                     delimiter: Some("//"),
                     ..NAMES
                 },
@@ -382,8 +382,8 @@ mod tests {
                 None,
             ),
         ];
-        for (asked, rows, next) in taken {
-            assert_eq!(verdict(asked, &rows, next), Ok(()), "{rows:?} {next:?}");
+        for (params, rows, next) in taken {
+            assert_eq!(check_page(params, &rows, next), Ok(()), "{rows:?} {next:?}");
         }
     }
 
@@ -397,15 +397,15 @@ mod tests {
         if let ListedFile::Version(version) = &mut folder_with_id {
             version.action = Action::Folder;
         }
-        let prefixed = Asked {
+        let prefixed = Params {
             prefix: Some("pre/"),
             ..NAMES
         };
-        let late = Asked {
+        let late = Params {
             start: Some("c"),
             ..FOLDERS
         };
-        for (asked, rows, told) in [
+        for (params, rows, reason) in [
             (&NAMES, vec![elsewhere], "another bucket"),
             (
                 &prefixed,
@@ -448,22 +448,22 @@ mod tests {
                 "out of order",
             ),
         ] {
-            let error = verdict(asked, &rows, None).unwrap_err();
-            assert!(error.contains(told), "{error}");
+            let error = check_page(params, &rows, None).unwrap_err();
+            assert!(error.contains(reason), "{error}");
         }
     }
 
     #[test]
     fn a_cursor_that_stands_still_or_goes_back_is_refused() {
-        let late = Asked {
+        let late = Params {
             start: Some("c"),
             ..NAMES
         };
-        let late_versions = Asked {
+        let late_versions = Params {
             start: Some("c"),
             ..VERSIONS
         };
-        for (asked, rows, next) in [
+        for (params, rows, next) in [
             (&NAMES, vec![file("a"), file("b")], "b"),
             (&NAMES, vec![file("a"), file("b")], "a"),
             (&FOLDERS, vec![file("a"), folder("b/")], "b"),
@@ -472,7 +472,7 @@ mod tests {
             (&late_versions, vec![], "b"),
             (&VERSIONS, vec![file("a"), file("b")], "a"),
         ] {
-            let error = verdict(asked, &rows, Some(next)).unwrap_err();
+            let error = check_page(params, &rows, Some(next)).unwrap_err();
             assert!(error.contains("does not lead on"), "{error}");
         }
         let ids = ["1", "2", "3"];
@@ -492,7 +492,7 @@ mod tests {
 
     #[test]
     fn a_page_with_more_rows_than_asked_for_is_refused() {
-        for (rows, asked, taken) in [
+        for (rows, requested, taken) in [
             (0, Some(1), true),
             (1, Some(1), true),
             (2, Some(1), false),
@@ -501,9 +501,9 @@ mod tests {
             (10_001, None, false),
         ] {
             assert_eq!(
-                check_count(rows, asked, 10_000).is_ok(),
+                check_count(rows, requested, 10_000).is_ok(),
                 taken,
-                "{rows} {asked:?}"
+                "{rows} {requested:?}"
             );
         }
     }

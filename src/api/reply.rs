@@ -200,42 +200,42 @@ fn explain<T: DeserializeOwned>(text: &[u8]) -> Error {
     }
     let mut json = serde_json::Deserializer::from_slice(text);
     let result = serde_path_to_error::deserialize::<_, T>(&mut json);
-    let (place, error) = match result.map(|_| json.end()) {
-        Err(error) => (place(error.path()), error.into_inner()),
+    let (path, error) = match result.map(|_| json.end()) {
+        Err(error) => (path_text(error.path()), error.into_inner()),
         Ok(Err(error)) => (String::new(), error),
         Ok(Ok(())) => return wrong("the answer can't be read".to_owned()),
     };
-    let place = if place.is_empty() {
+    let path = if path.is_empty() {
         "the answer".to_owned()
     } else {
-        format!("{place:?} in the answer")
+        format!("{path:?} in the answer")
     };
     wrong(format!(
-        "{place} is not what it should be: {}",
+        "{path} is not what it should be: {}",
         without_values(&error.to_string())
     ))
 }
 
-/// A place in a document, as `files[0].fileName`. Keys that don't look like one of B2's own fields
+/// A path in a document, as `files[0].fileName`. Keys that don't look like one of B2's own fields
 /// may be anything.
-fn place(path: &serde_path_to_error::Path) -> String {
-    let mut place = String::new();
+fn path_text(path: &serde_path_to_error::Path) -> String {
+    let mut text = String::new();
     for segment in path {
         match segment {
-            Segment::Seq { index } => place.push_str(&format!("[{index}]")),
+            Segment::Seq { index } => text.push_str(&format!("[{index}]")),
             Segment::Map { key } | Segment::Enum { variant: key } => {
-                let dot = if place.is_empty() { "" } else { "." };
+                let dot = if text.is_empty() { "" } else { "." };
                 let key = if is_field(key) { key } else { "…" };
-                place.push_str(&format!("{dot}{key}"));
+                text.push_str(&format!("{dot}{key}"));
             }
             Segment::Unknown => {}
         }
-        if place.len() > 200 {
-            place.push('…');
+        if text.len() > 200 {
+            text.push('…');
             break;
         }
     }
-    place
+    text
 }
 
 /// B2's fields are words in camel case, with the digits of `contentSha1` or
@@ -245,7 +245,7 @@ fn is_field(key: &str) -> bool {
     key.len() <= 60 && key.bytes().all(|byte| byte.is_ascii_alphanumeric()) && digits <= 3
 }
 
-/// serde quotes the strings that it finds in the wrong place, and they may be anything: a token,
+/// serde quotes the strings that it finds in the wrong path, and they may be anything: a token,
 /// for one.
 fn without_values(message: &str) -> String {
     let mut quoted = false;

@@ -6,9 +6,9 @@ use serde::Serialize;
 use super::call::{
     BillingClass, Call, CallExecutor, CallMetadata, LostResponse, Reconciliation, Subject,
 };
-use super::echo::Attributes;
 use super::list_unfinished_large_files::ListUnfinishedLargeFiles;
 use super::reply::Reply;
+use super::response_match::Attributes;
 use super::target::Target;
 use crate::error::Error;
 use crate::types::{
@@ -163,14 +163,15 @@ impl StartLargeFile {
     }
 
     /// In what the answer is about another file than this starts.
-    fn misses(&self, file: &FileVersion) -> Option<&'static str> {
+    fn mismatch(&self, file: &FileVersion) -> Option<&'static str> {
         if file.file_name != *self.file_name.as_str() {
             return Some("it has another name");
         }
         if file.bucket_id != self.bucket_id {
             return Some("it is in another bucket");
         }
-        if file.action != Action::Start {
+        // B2 need not say what it must be.
+        if file.action != Action::Start && !file.action.as_str().is_empty() {
             return Some("it is no unfinished large file");
         }
         let wanted = Attributes {
@@ -255,7 +256,7 @@ impl Call for StartLargeFile {
     }
 
     fn read(&self, reply: Reply) -> Result<FileVersion, Error> {
-        reply.json_like(|file: &FileVersion| self.misses(file))
+        reply.json_like(|file: &FileVersion| self.mismatch(file))
     }
 
     /// Only a file with our own id is surely ours: another program may have started one of the same
@@ -280,7 +281,7 @@ impl Call for StartLargeFile {
                 file.file_name == *self.file_name.as_str() && its.is_some_and(|its| its == id)
             }) {
                 // One that was started otherwise than asked for can't be taken up.
-                return match self.misses(&ours) {
+                return match self.mismatch(&ours) {
                     None => Reconciliation::Done(ours),
                     Some(_) => Reconciliation::Unclear,
                 };

@@ -69,7 +69,7 @@ impl<'a> Target<'a> {
     /// The session.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) if the target is that of a login.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the target is that of an authorization.
     pub fn account(&self) -> Result<&'a Session, Error> {
         self.session
             .ok_or_else(|| Error::invalid("the call needs an authorized session"))
@@ -120,7 +120,7 @@ impl<'a> Target<'a> {
     ) -> Result<Request, Error> {
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
-        struct ForAccount<'a, T> {
+        struct WithAccountId<'a, T> {
             account_id: &'a AccountId,
             #[serde(flatten)]
             document: &'a T,
@@ -128,7 +128,7 @@ impl<'a> Target<'a> {
         let account_id = self.account()?.account_id();
         self.post(
             metadata,
-            &ForAccount {
+            &WithAccountId {
                 account_id,
                 document,
             },

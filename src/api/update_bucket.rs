@@ -6,9 +6,9 @@ use serde::Serialize;
 use super::call::{
     BillingClass, Call, CallExecutor, CallMetadata, LostResponse, Reconciliation, Subject,
 };
-use super::echo::{Shows, shows};
 use super::list_buckets::ListBuckets;
 use super::reply::Reply;
+use super::response_match::{SettingsMatch, match_settings};
 use super::target::Target;
 use crate::error::Error;
 use crate::types::{
@@ -104,7 +104,7 @@ impl UpdateBucket {
     /// CORS rules; [`CorsRules::default`] removes all.
     #[must_use]
     pub fn cors_rules(mut self, rules: CorsRules) -> Self {
-        self.cors_rules = Some(rules);
+        self.cors_rules = Some(rules.in_full());
         self
     }
 
@@ -135,7 +135,7 @@ impl UpdateBucket {
     /// [`LifecycleRules::default`] removes all.
     #[must_use]
     pub fn lifecycle_rules(mut self, rules: LifecycleRules) -> Self {
-        self.lifecycle_rules = Some(rules);
+        self.lifecycle_rules = Some(rules.in_full());
         self
     }
 
@@ -143,7 +143,7 @@ impl UpdateBucket {
     /// Needs `writeBucketReplications`.
     #[must_use]
     pub fn replication_configuration(mut self, configuration: ReplicationConfiguration) -> Self {
-        self.replication_configuration = Some(configuration);
+        self.replication_configuration = Some(configuration.in_full());
         self
     }
 
@@ -191,9 +191,9 @@ impl Call for UpdateBucket {
             {
                 return Some("it has an older revision".to_owned());
             }
-            match shows(bucket, self) {
-                Shows::All | Shows::AllReadable => None,
-                Shows::Other(field) => Some(format!("it has another {field}")),
+            match match_settings(bucket, self) {
+                SettingsMatch::Full | SettingsMatch::Readable => None,
+                SettingsMatch::Differs(field) => Some(format!("it has another {field}")),
             }
         })
     }
@@ -221,11 +221,11 @@ impl Call for UpdateBucket {
         let Some(bucket) = next else {
             return Reconciliation::NotDone;
         };
-        match shows(&bucket, self) {
-            Shows::All => Reconciliation::Done(bucket),
+        match match_settings(&bucket, self) {
+            SettingsMatch::Full => Reconciliation::Done(bucket),
             // It may be somebody else's change to what the key may set and not read.
-            Shows::AllReadable => Reconciliation::Unknown,
-            Shows::Other(_) => Reconciliation::NotDone,
+            SettingsMatch::Readable => Reconciliation::Unknown,
+            SettingsMatch::Differs(_) => Reconciliation::NotDone,
         }
     }
 

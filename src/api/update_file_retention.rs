@@ -4,8 +4,8 @@ use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
 use super::call::{BillingClass, Call, CallMetadata, Subject};
-use super::echo::same_retention;
 use super::reply::Reply;
+use super::response_match::same_retention;
 use super::target::Target;
 use crate::error::Error;
 use crate::types::{Capability, FileId, FileName, FileRetention, unchecked};

@@ -8,14 +8,14 @@ use super::call::{
     Call, CallExecutor, CallMetadata, LostResponse, Reconciliation, Subject, UploadTarget,
 };
 use super::content::{Content, Digest};
-use super::echo::{Attributes, not_a_file};
 use super::lost_version::Newest;
 use super::reply::Reply;
+use super::response_match::{Attributes, not_a_file};
 use super::target::Target;
 use crate::error::{Error, ErrorKind};
 use crate::types::{
     Action, BucketId, Capability, ContentType, EncryptionSetting, FileInfo, FileInfoLimit,
-    FileName, FileRetention, FileVersion, LegalHold, Restricted, RetentionMode, Sha1, Timestamp,
+    FileName, FileRetention, FileVersion, LegalHold, RetentionMode, Sha1, Timestamp,
 };
 
 /// Uploads a file in one request: `b2_upload_file`. It has 0 to 5,000,000,000 bytes.
@@ -198,7 +198,7 @@ impl Call for UploadFile {
         if let Some(encryption) = &self.server_side_encryption {
             encryption.add_headers(headers);
         }
-        self.content.put_into(&mut request);
+        self.content.apply_to(&mut request);
         Ok(request)
     }
 
@@ -213,7 +213,7 @@ impl Call for UploadFile {
         }
         let held = self.content.check(file.content_length, &file.content_sha1);
         let held = held.and_then(|()| {
-            let Some(why) = not_a_file(&file).or_else(|| self.misses(&file)) else {
+            let Some(why) = not_a_file(&file).or_else(|| self.mismatch(&file)) else {
                 return Ok(());
             };
             let what = format!("B2 stored something else than what was sent: {why}");
@@ -242,7 +242,7 @@ impl Call for UploadFile {
         executor: &impl CallExecutor,
         lost: &LostResponse,
     ) -> Reconciliation<FileVersion> {
-        let Some(sha1) = self.content.sent_whole() else {
+        let Some(sha1) = self.content.sent_sha1() else {
             return if self.content.is_verified() {
                 Reconciliation::NotDone
             } else {
@@ -275,7 +275,7 @@ impl Call for UploadFile {
 }
 
 impl UploadFile {
-    fn misses(&self, file: &FileVersion) -> Option<&'static str> {
+    fn mismatch(&self, file: &FileVersion) -> Option<&'static str> {
         let retention = self.file_retention.as_ref();
         let wanted = Attributes {
             file_info: Some(&self.file_info),
@@ -288,29 +288,12 @@ impl UploadFile {
         wanted.difference(file)
     }
 
-    /// Whether a version with the right bytes has all that this upload gives it. What the bucket
-    /// gives by default is not asked about, and what the key may not read is not taken for right.
+    /// Whether a version with the right bytes has all that this upload gives it, and no other file info. What the
+    /// bucket gives by default is not asked about, and what the key may not read is not taken for right.
     fn describes(&self, version: &FileVersion) -> bool {
-        let retention = self.file_retention.as_ref().map(|(mode, until)| {
-            Restricted::Value(FileRetention {
-                mode: Some(mode.clone()),
-                retain_until_timestamp: Some(*until),
-            })
-        });
-        let hold = self
-            .legal_hold
-            .clone()
-            .map(|hold| Restricted::Value(Some(hold)));
-        let mode = self
-            .server_side_encryption
-            .as_ref()
-            .map(EncryptionSetting::mode);
-        version.file_info == self.file_info
-            && (self.content_type == ContentType::auto()
-                || version.content_type.as_ref() == Some(&self.content_type))
-            && retention.is_none_or(|retention| version.file_retention == retention)
-            && hold.is_none_or(|hold| version.legal_hold == hold)
-            && mode.is_none_or(|mode| version.server_side_encryption.mode == mode)
+        let is_hidden = self.file_retention.is_some() && version.file_retention.value().is_none()
+            || self.legal_hold.is_some() && version.legal_hold.value().is_none();
+        !is_hidden && version.file_info == self.file_info && self.mismatch(version).is_none()
     }
 }
 

@@ -107,7 +107,7 @@ impl Call for UploadPart {
         if let Some(key) = &self.customer_key {
             key.add_headers(headers);
         }
-        self.content.put_into(&mut request);
+        self.content.apply_to(&mut request);
         Ok(request)
     }
 

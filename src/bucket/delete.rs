@@ -7,7 +7,7 @@ use futures_core::future::BoxFuture;
 use futures_util::stream;
 
 use super::refuse_stage;
-use super::sweep::{Sweep, Work};
+use super::sweep::{RemovalCall, Sweep};
 use crate::client::DeleteMode;
 use crate::error::Error;
 use crate::transfer::bucket::BucketHandle;
@@ -41,18 +41,18 @@ pub enum DeleteScope {
 /// become visible. Deleting again is safe: a version that is gone already is no error.
 ///
 /// # Cancellation
-/// Dropping the future stops it. What has been deleted stays so, and B2 may still carry out the
+/// Dropping the future stops it. DeleteTarget has been deleted stays so, and B2 may still carry out the
 /// calls under way.
 #[derive(Debug, Clone)]
 #[must_use = "nothing is deleted until it is awaited"]
 pub struct Delete {
     bucket: BucketHandle,
-    what: Result<What, Error>,
+    target: Result<DeleteTarget, Error>,
     bypass: bool,
 }
 
 #[derive(Debug, Clone)]
-enum What {
+enum DeleteTarget {
     Name(FileName, DeleteScope),
     Version(Box<FileVersion>),
 }
@@ -91,7 +91,7 @@ impl BucketHandle {
         let name = name.and_then(|name| refuse_stage(&name).map(|()| name));
         Delete {
             bucket: self.clone(),
-            what: name.map(|name| What::Name(name, scope)),
+            target: name.map(|name| DeleteTarget::Name(name, scope)),
             bypass: false,
         }
     }
@@ -106,7 +106,7 @@ impl BucketHandle {
     pub fn delete_version(&self, version: &FileVersion) -> Delete {
         Delete {
             bucket: self.clone(),
-            what: Ok(What::Version(Box::new(version.clone()))),
+            target: Ok(DeleteTarget::Version(Box::new(version.clone()))),
             bypass: false,
         }
     }
@@ -121,23 +121,25 @@ impl Delete {
     }
 
     async fn run(self) -> Result<Vec<FileVersion>, Error> {
-        let work = Work::Delete {
+        let call = RemovalCall::Delete {
             bypass: self.bypass,
         };
         let mode = DeleteMode::Delete {
             concurrency: CONCURRENCY,
         };
         let bucket = &self.bucket;
-        let one = |version| Sweep::new(bucket, stream::iter([Ok(version)]), mode, work).finish();
-        match self.what? {
-            What::Version(version) => one(*version).await,
-            What::Name(name, DeleteScope::NewestVersion) => match bucket.newest(&name).await? {
-                Some(newest) => one(newest).await,
-                None => Ok(Vec::new()),
-            },
-            What::Name(name, DeleteScope::AllVersions) => {
+        let one = |version| Sweep::new(bucket, stream::iter([Ok(version)]), mode, call).finish();
+        match self.target? {
+            DeleteTarget::Version(version) => one(*version).await,
+            DeleteTarget::Name(name, DeleteScope::NewestVersion) => {
+                match bucket.newest(&name).await? {
+                    Some(newest) => one(newest).await,
+                    None => Ok(Vec::new()),
+                }
+            }
+            DeleteTarget::Name(name, DeleteScope::AllVersions) => {
                 let about = bucket.about(name.as_str());
-                Sweep::new(bucket, about.versions_of(&name), mode, work)
+                Sweep::new(bucket, about.versions_of(&name), mode, call)
                     .finish()
                     .await
             }

@@ -21,7 +21,7 @@ pub(super) struct Row {
 
 /// What comes next for a version.
 #[derive(Debug)]
-pub(super) enum Next {
+pub(super) enum DeleteStep {
     /// It can be deleted. The number goes to [`DeleteOrder::deleted`].
     Delete(u64, FileVersion),
     /// It stays, because it is on top of one that could not be deleted.
@@ -40,7 +40,7 @@ pub(super) struct DeleteOrder {
 /// What is known of the versions of one name.
 #[derive(Debug, Default)]
 struct Versions {
-    top: Top,
+    top: Newest,
     /// How many are being deleted.
     running: usize,
     /// The listing has passed the name.
@@ -53,7 +53,7 @@ struct Versions {
 
 /// The newest version, which decides what the name shows.
 #[derive(Debug, Default)]
-enum Top {
+enum Newest {
     /// No row was one.
     #[default]
     Unseen,
@@ -66,7 +66,7 @@ enum Top {
 impl DeleteOrder {
     /// Takes the listing's next row. Returns what can be done now: with the row, and with the name
     /// before.
-    pub(super) fn listed(&mut self, row: Row) -> [Option<Next>; 2] {
+    pub(super) fn listed(&mut self, row: Row) -> [Option<DeleteStep>; 2] {
         let passed = if *self.current_name == *row.version.file_name.as_str() {
             None
         } else {
@@ -78,16 +78,16 @@ impl DeleteOrder {
         [passed, self.placed(row)]
     }
 
-    fn placed(&mut self, Row { version, delete }: Row) -> Option<Next> {
+    fn placed(&mut self, Row { version, delete }: Row) -> Option<DeleteStep> {
         let number = self.current;
         let versions = self.names.entry(number).or_default();
         // An unfinished upload shows nothing, and hides nothing.
         let is_unfinished = version.action == Action::Start;
-        if matches!(versions.top, Top::Unseen) && !is_unfinished {
+        if matches!(versions.top, Newest::Unseen) && !is_unfinished {
             versions.top = if delete {
-                Top::Held(Box::new(version))
+                Newest::Held(Box::new(version))
             } else {
-                Top::Passed
+                Newest::Passed
             };
             return None;
         }
@@ -96,17 +96,21 @@ impl DeleteOrder {
             return None;
         }
         versions.running += 1;
-        Some(Next::Delete(number, version))
+        Some(DeleteStep::Delete(number, version))
     }
 
     /// The listing is at its end, or at the next name.
-    pub(super) fn ended(&mut self) -> Option<Next> {
+    pub(super) fn ended(&mut self) -> Option<DeleteStep> {
         self.names.get_mut(&self.current)?.is_complete = true;
         self.released(self.current)
     }
 
     /// A version was deleted, or could not be.
-    pub(super) fn deleted(&mut self, number: u64, outcome: &Result<(), Error>) -> Option<Next> {
+    pub(super) fn deleted(
+        &mut self,
+        number: u64,
+        outcome: &Result<(), Error>,
+    ) -> Option<DeleteStep> {
         let versions = self.names.get_mut(&number)?;
         versions.running = versions.running.saturating_sub(1);
         if let Err(error) = outcome {
@@ -116,12 +120,12 @@ impl DeleteOrder {
     }
 
     /// What happens to the top of a name, once all others have been dealt with.
-    fn released(&mut self, number: u64) -> Option<Next> {
+    fn released(&mut self, number: u64) -> Option<DeleteStep> {
         let versions = self.names.get_mut(&number)?;
         if !versions.is_complete || versions.running > 0 {
             return None;
         }
-        let Top::Held(top) = mem::replace(&mut versions.top, Top::Passed) else {
+        let Newest::Held(top) = mem::replace(&mut versions.top, Newest::Passed) else {
             self.names.remove(&number);
             return None;
         };
@@ -131,10 +135,10 @@ impl DeleteOrder {
         }
         if let Some(failure) = versions.failure.take() {
             self.names.remove(&number);
-            return Some(Next::Skip(*top, stays(failure)));
+            return Some(DeleteStep::Skip(*top, stays(failure)));
         }
         versions.running = 1;
-        Some(Next::Delete(number, *top))
+        Some(DeleteStep::Delete(number, *top))
     }
 }
 
@@ -159,11 +163,11 @@ mod tests {
     }
 
     /// The ids that may be deleted now; one that stays has an exclamation mark.
-    fn ids(next: impl IntoIterator<Item = Option<Next>>) -> Vec<String> {
+    fn ids(next: impl IntoIterator<Item = Option<DeleteStep>>) -> Vec<String> {
         let next = next.into_iter().flatten();
         next.map(|next| match next {
-            Next::Delete(_, version) => version.file_id.to_string(),
-            Next::Skip(version, _) => format!("{}!", version.file_id),
+            DeleteStep::Delete(_, version) => version.file_id.to_string(),
+            DeleteStep::Skip(version, _) => format!("{}!", version.file_id),
         })
         .collect()
     }

@@ -4,14 +4,14 @@
 use futures_core::Stream;
 
 use super::stage_refused;
-use super::sweep::{Sweep, Work};
+use super::sweep::{RemovalCall, Sweep};
 use crate::client::DeleteMode;
 use crate::error::Error;
 use crate::transfer::bucket::BucketHandle;
 use crate::transfer::is_create_stage;
 use crate::types::FileVersion;
 
-const DELETE: Work = Work::Delete { bypass: false };
+const DELETE: RemovalCall = RemovalCall::Delete { bypass: false };
 
 impl BucketHandle {
     /// Deletes all versions of all files whose names begin with `prefix`, hide markers too. A

@@ -6,7 +6,7 @@ use futures_core::Stream;
 use futures_util::TryStreamExt as _;
 
 use super::delete_order::Row;
-use super::sweep::{Sweep, Work};
+use super::sweep::{RemovalCall, Sweep};
 use crate::client::DeleteMode;
 use crate::error::Error;
 use crate::transfer::bucket::BucketHandle;
@@ -79,7 +79,7 @@ impl BucketHandle {
             let delete = pruning.deletes(&version);
             ready(Ok(Row { version, delete }))
         });
-        Sweep::of_rows(self, rows, mode, Work::Delete { bypass: false })
+        Sweep::of_rows(self, rows, mode, RemovalCall::Delete { bypass: false })
     }
 }
 

@@ -6,7 +6,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::delete::DeleteScope;
 use super::refuse_stage;
-use super::sweep::{Sweep, Work};
+use super::sweep::{RemovalCall, Sweep};
 use crate::client::DeleteMode;
 use crate::error::{Error, ErrorKind};
 use crate::transfer::bucket::BucketHandle;
@@ -124,10 +124,10 @@ impl BucketHandle {
         let mode = DeleteMode::Delete {
             concurrency: CONCURRENCY,
         };
-        let work = Work::Delete { bypass: false };
+        let call = RemovalCall::Delete { bypass: false };
         if scope == DeleteScope::NewestVersion {
             let one = stream::iter([Ok(copied)]);
-            return Sweep::new(self, one, mode, work).finish().await;
+            return Sweep::new(self, one, mode, call).finish().await;
         }
         let mut versions = self.about(name.as_str()).versions_of(name);
         let Some(newest) = versions.try_next().await? else {
@@ -139,7 +139,7 @@ impl BucketHandle {
             return Err(Error::new(ErrorKind::Conflict, what));
         }
         let all = stream::once(ready(Ok(newest))).chain(versions);
-        Sweep::new(self, all, mode, work).finish().await
+        Sweep::new(self, all, mode, call).finish().await
     }
 }
 

@@ -11,7 +11,7 @@ use futures_core::stream::BoxStream;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
-use super::delete_order::{DeleteOrder, Next, Row};
+use super::delete_order::{DeleteOrder, DeleteStep, Row};
 use crate::api::{CancelLargeFile, DeleteFileVersion};
 use crate::client::{Client, DeleteMode};
 use crate::error::Error;
@@ -19,11 +19,11 @@ use crate::transfer::bucket::BucketHandle;
 use crate::types::FileVersion;
 
 /// A version, and whether it was deleted. In a dry run all would be.
-pub(super) type Swept = (FileVersion, Result<(), Error>);
+pub(super) type SweepItem = (FileVersion, Result<(), Error>);
 
 /// The call that removes a version.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Work {
+pub(super) enum RemovalCall {
     /// Deletes it, whatever it is. `bypass` lifts a retention in governance mode.
     Delete { bypass: bool },
     /// Cancels an unfinished large file, and no file that has been finished since.
@@ -36,14 +36,14 @@ pub(super) enum Work {
 /// the name that the listing was at stays: there may be older ones that nobody has seen.
 pub(super) struct Sweep {
     bucket: BucketHandle,
-    work: Work,
+    call: RemovalCall,
     is_dry_run: bool,
     concurrency: usize,
     /// `None` behind its end.
     rows: Option<BoxStream<'static, Result<Row, Error>>>,
     order: DeleteOrder,
-    ready: VecDeque<Next>,
-    running: FuturesUnordered<BoxFuture<'static, (u64, Swept)>>,
+    ready: VecDeque<DeleteStep>,
+    running: FuturesUnordered<BoxFuture<'static, (u64, SweepItem)>>,
     failure: Option<Error>,
 }
 
@@ -53,13 +53,13 @@ impl Sweep {
         bucket: &BucketHandle,
         versions: impl Stream<Item = Result<FileVersion, Error>> + Send + 'static,
         mode: DeleteMode,
-        work: Work,
+        call: RemovalCall,
     ) -> Self {
         let rows = versions.map_ok(|version| Row {
             version,
             delete: true,
         });
-        Self::of_rows(bucket, rows, mode, work)
+        Self::of_rows(bucket, rows, mode, call)
     }
 
     /// Deletes those of these versions that are marked.
@@ -67,7 +67,7 @@ impl Sweep {
         bucket: &BucketHandle,
         rows: impl Stream<Item = Result<Row, Error>> + Send + 'static,
         mode: DeleteMode,
-        work: Work,
+        call: RemovalCall,
     ) -> Self {
         let (is_dry_run, concurrency) = match mode {
             DeleteMode::DryRun => (true, 1),
@@ -75,7 +75,7 @@ impl Sweep {
         };
         Self {
             bucket: bucket.clone(),
-            work,
+            call,
             is_dry_run,
             concurrency,
             rows: Some(rows.boxed()),
@@ -89,7 +89,7 @@ impl Sweep {
     /// Nothing is deleted, for this reason.
     pub(super) fn refused(bucket: &BucketHandle, error: Error) -> Self {
         let rows = futures_util::stream::once(std::future::ready(Err(error)));
-        Self::of_rows(bucket, rows, DeleteMode::DryRun, Work::Cancel)
+        Self::of_rows(bucket, rows, DeleteMode::DryRun, RemovalCall::Cancel)
     }
 
     /// Those that were deleted, once all are dealt with; or the first failure.
@@ -108,7 +108,7 @@ impl Sweep {
     fn fill(&mut self, cx: &mut Context<'_>) {
         while self.running.len() < self.concurrency {
             match self.ready.pop_front() {
-                Some(Next::Delete(number, version)) => {
+                Some(DeleteStep::Delete(number, version)) => {
                     self.running.push(self.removal(number, version));
                     continue;
                 }
@@ -142,7 +142,7 @@ impl Sweep {
         }
     }
 
-    fn removal(&self, number: u64, version: FileVersion) -> BoxFuture<'static, (u64, Swept)> {
+    fn removal(&self, number: u64, version: FileVersion) -> BoxFuture<'static, (u64, SweepItem)> {
         if self.is_dry_run {
             return Box::pin(std::future::ready((number, (version, Ok(())))));
         }
@@ -152,9 +152,9 @@ impl Sweep {
             .client()
             .redacted_name(version.file_name.as_str());
         let client = self.bucket.about(&shown).client().clone();
-        let work = self.work;
+        let call = self.call;
         Box::pin(async move {
-            let outcome = match work.apply(&client, &version).await {
+            let outcome = match call.apply(&client, &version).await {
                 // Somebody else has deleted it since it was listed.
                 Err(error) if error.is_not_found() => Ok(()),
                 outcome => outcome,
@@ -164,7 +164,7 @@ impl Sweep {
     }
 }
 
-impl Work {
+impl RemovalCall {
     async fn apply(self, client: &Client, version: &FileVersion) -> Result<(), Error> {
         match self {
             Self::Delete { bypass } => {
@@ -183,7 +183,7 @@ impl Work {
 }
 
 impl Stream for Sweep {
-    type Item = Result<Swept, Error>;
+    type Item = Result<SweepItem, Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
@@ -192,8 +192,8 @@ impl Stream for Sweep {
             this.ready.extend(this.order.deleted(number, &swept.1));
             return Poll::Ready(Some(Ok(swept)));
         }
-        if matches!(this.ready.front(), Some(Next::Skip(..)))
-            && let Some(Next::Skip(version, error)) = this.ready.pop_front()
+        if matches!(this.ready.front(), Some(DeleteStep::Skip(..)))
+            && let Some(DeleteStep::Skip(version, error)) = this.ready.pop_front()
         {
             return Poll::Ready(Some(Ok((version, Err(error)))));
         }

@@ -6,7 +6,7 @@ use std::future::ready;
 use futures_core::Stream;
 use futures_util::TryStreamExt as _;
 
-use super::sweep::{Sweep, Work};
+use super::sweep::{RemovalCall, Sweep};
 use crate::api::ListUnfinishedLargeFiles;
 use crate::client::DeleteMode;
 use crate::error::Error;
@@ -62,6 +62,6 @@ impl BucketHandle {
     {
         let files = self.unfinished(prefix);
         let old = files.try_filter(move |file| ready(file.upload_timestamp < before));
-        Sweep::new(self, old, mode, Work::Cancel)
+        Sweep::new(self, old, mode, RemovalCall::Cancel)
     }
 }

@@ -10,13 +10,13 @@ use http::{HeaderValue, Uri};
 use tracing::debug;
 
 use super::auth::authorization::Generation;
-use super::auth::login::session;
-use super::auth::permissions::{explain_login, refuse_known_missing, with_key_permissions};
+use super::auth::permissions::{explain_rejection, refuse_known_missing, with_key_permissions};
+use super::auth::session::session;
 use super::handle::Client;
 use super::retry::outage::EndpointId;
 use super::retry::policy::PROGRESS_BYTES;
 use super::retry::state::RetryState;
-use super::upload_urls::Lease;
+use super::upload_urls::PooledUrl;
 use crate::api::{
     ApiVersion, Call, CallExecutor as _, CallKind, CallMetadata, GetUploadPartUrl, GetUploadUrl,
     Target, UploadTarget,
@@ -31,12 +31,12 @@ const UPLOAD_HEAD_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// In whose name an attempt is made, and where an upload goes.
 pub(super) enum AttemptContext {
-    /// A login, with the application key.
-    Login,
+    /// An authorization, with the application key.
+    Authorize,
     /// With the session's token.
     Session(Generation),
     /// To an upload URL, with the token of that URL.
-    Upload(Generation, UploadTarget, Lease),
+    Upload(Generation, UploadTarget, PooledUrl),
 }
 
 impl AttemptContext {
@@ -49,14 +49,14 @@ impl AttemptContext {
         if C::METADATA.kind == CallKind::Authorize {
             let mut pause = client.shared.authorization.pause(client.now());
             if !client.shared.outages.ever_answered() {
-                // Logins of calls before this one may have failed again and again.
+                // Authorizations for calls before this one may have failed again and again.
                 pause = pause.min(client.policy.first_connection_timeout);
             }
             if !pause.is_zero() {
-                debug!(?pause, "waiting until the next login may be tried");
+                debug!(?pause, "waiting before the next authorization");
             }
             client.sleep(pause).await;
-            return Ok(Self::Login);
+            return Ok(Self::Authorize);
         }
         let generation = session(client, true).await?;
         refuse_known_missing(
@@ -72,19 +72,19 @@ impl AttemptContext {
         } else {
             None
         };
-        let lease = match free {
-            Some(lease) => lease,
+        let pooled = match free {
+            Some(pooled) => pooled,
             None => upload_url(client, &target).await?,
         };
-        Ok(Self::Upload(generation, target, lease))
+        Ok(Self::Upload(generation, target, pooled))
     }
 
     pub(super) fn target<'a>(&'a self, client: &'a Client) -> Target<'a> {
         match self {
-            Self::Login => client.shared.authorization.login_target(),
+            Self::Authorize => client.shared.authorization.authorize_target(),
             Self::Session(generation) => Target::session(&generation.session),
-            Self::Upload(generation, _, lease) => {
-                Target::upload(&generation.session, &lease.url, &lease.token)
+            Self::Upload(generation, _, pooled) => {
+                Target::upload(&generation.session, &pooled.url, &pooled.token)
             }
         }
     }
@@ -96,14 +96,14 @@ impl AttemptContext {
             Self::Upload(generation, ..) => {
                 outages.upload_endpoint(uri, generation.session.api_url())
             }
-            Self::Login | Self::Session(_) => outages.endpoint(uri),
+            Self::Authorize | Self::Session(_) => outages.endpoint(uri),
         }
     }
 
     /// The version of the API that the attempt spoke.
     pub(super) fn version(&self, client: &Client) -> ApiVersion {
         match self {
-            Self::Login => client.shared.authorization.version(),
+            Self::Authorize => client.shared.authorization.version(),
             Self::Session(generation) | Self::Upload(generation, ..) => {
                 generation.session.version()
             }
@@ -113,12 +113,12 @@ impl AttemptContext {
     /// Returns an upload URL that is good for another upload.
     pub(super) fn give_back(self, client: &Client) {
         match self {
-            Self::Login | Self::Session(_) => {}
-            Self::Upload(_, target, lease) => {
+            Self::Authorize | Self::Session(_) => {}
+            Self::Upload(_, target, pooled) => {
                 client
                     .shared
                     .upload_urls
-                    .give_back(target, lease, client.now())
+                    .give_back(target, pooled, client.now())
             }
         }
     }
@@ -127,7 +127,7 @@ impl AttemptContext {
     pub(super) fn expired(&self, client: &Client) -> bool {
         match self {
             Self::Session(generation) => client.shared.authorization.expired(generation),
-            Self::Login | Self::Upload(..) => true,
+            Self::Authorize | Self::Upload(..) => true,
         }
     }
 
@@ -139,7 +139,7 @@ impl AttemptContext {
         failure: Error,
     ) -> Error {
         match self {
-            Self::Login => explain_login(failure, client.shared.authorization.version()),
+            Self::Authorize => explain_rejection(failure, client.shared.authorization.version()),
             Self::Session(generation) | Self::Upload(generation, ..) => {
                 with_key_permissions(failure, metadata, &generation.session)
             }
@@ -204,13 +204,13 @@ pub(super) fn apply_common_headers(
 fn upload_url<'a>(
     client: &'a Client,
     target: &'a UploadTarget,
-) -> BoxFuture<'a, Result<Lease, Error>> {
+) -> BoxFuture<'a, Result<PooledUrl, Error>> {
     Box::pin(async move {
         Ok(match target {
             UploadTarget::Bucket(id) => {
-                Lease::of_file(client.execute(GetUploadUrl::new(id)).await?, client.now())
+                PooledUrl::of_file(client.execute(GetUploadUrl::new(id)).await?, client.now())
             }
-            UploadTarget::LargeFile(id) => Lease::of_part(
+            UploadTarget::LargeFile(id) => PooledUrl::of_part(
                 client.execute(GetUploadPartUrl::new(id)).await?,
                 client.now(),
             ),

@@ -46,7 +46,7 @@ impl Client {
                 )
             });
         }
-        self.call(Find {
+        self.call(FindBucket {
             list: ListBuckets::new().bucket_name(name.clone()),
             name,
         })
@@ -55,12 +55,12 @@ impl Client {
 }
 
 /// Asks for one bucket. That there is none is an error of the call, with its name and attempts.
-struct Find<'a> {
+struct FindBucket<'a> {
     list: ListBuckets,
     name: &'a BucketName,
 }
 
-impl Call for Find<'_> {
+impl Call for FindBucket<'_> {
     const METADATA: CallMetadata = ListBuckets::METADATA;
     type Output = (BucketId, BucketName);
 

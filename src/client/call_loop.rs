@@ -18,7 +18,7 @@ use super::handle::Client;
 use super::retry::classifier::is_local_exhaustion;
 use super::retry::limiter::Permit;
 use super::retry::state::{RetryAction, RetryState};
-use super::telemetry::{CallLabel, Wait};
+use super::telemetry::{CallLabel, RetryWait};
 use crate::api::{Call, CallExecutor, CallKind, LostResponse, Reconciliation};
 use crate::error::{Error, RetryStopReason};
 
@@ -84,7 +84,7 @@ struct CallLoop<'a, C> {
 }
 
 /// An attempt that has failed.
-struct Failed {
+struct FailedAttempt {
     context: AttemptContext,
     failure: Error,
     elapsed: Duration,
@@ -143,7 +143,7 @@ impl<C: Call> CallLoop<'_, C> {
     async fn attempt(
         &self,
         state: &mut RetryState<'_>,
-    ) -> Result<Result<C::Output, Failed>, Error> {
+    ) -> Result<Result<C::Output, FailedAttempt>, Error> {
         let (client, metadata) = (self.client, &C::METADATA);
         let context = AttemptContext::obtain(client, self.call, state)
             .await
@@ -180,7 +180,7 @@ impl<C: Call> CallLoop<'_, C> {
             let hint = "no token was sent there, since download_origin() was told to withhold it";
             return Err(self.error(state, failure.with_hint(hint.to_owned()), None));
         }
-        Ok(Err(Failed {
+        Ok(Err(FailedAttempt {
             context,
             failure,
             elapsed,
@@ -207,7 +207,7 @@ impl<C: Call> CallLoop<'_, C> {
         }
     }
 
-    fn next_action(&self, state: &mut RetryState<'_>, failed: &Failed) -> RetryAction {
+    fn next_action(&self, state: &mut RetryState<'_>, failed: &FailedAttempt) -> RetryAction {
         let (consumed, now) = (self.call.is_body_consumed(), self.client.now());
         let quota = &self.client.shared.quota;
         state.on_failure(&failed.failure, consumed, now, quota, failed.jitter)
@@ -217,7 +217,7 @@ impl<C: Call> CallLoop<'_, C> {
     async fn reconcile(
         &self,
         state: &mut RetryState<'_>,
-        failed: &Failed,
+        failed: &FailedAttempt,
         mut lost: LostResponse,
     ) -> Result<Reconciled<C::Output>, Error> {
         let (client, failure) = (self.client, &failed.failure);
@@ -244,18 +244,18 @@ impl<C: Call> CallLoop<'_, C> {
     async fn act(
         &self,
         state: &mut RetryState<'_>,
-        failed: Failed,
+        failed: FailedAttempt,
         action: RetryAction,
     ) -> Result<(), Error> {
         match action {
-            RetryAction::Retry { pause, everyone } => {
-                self.wait(state, failed, pause, everyone).await;
+            RetryAction::Retry { pause, is_shared } => {
+                self.wait(state, failed, pause, is_shared).await;
                 Ok(())
             }
             RetryAction::Reauthorize => {
                 self.label
                     .log_failure(&failed.failure, state.attempts(), failed.elapsed);
-                debug!("waiting for a new login");
+                debug!("waiting for a new authorization");
                 state.remember_failure(failed.failure);
                 // A late word about an old token renews nothing, so it doesn't count.
                 if failed.context.expired(self.client) {
@@ -278,23 +278,23 @@ impl<C: Call> CallLoop<'_, C> {
     async fn wait(
         &self,
         state: &mut RetryState<'_>,
-        failed: Failed,
+        failed: FailedAttempt,
         pause: Duration,
-        everyone: bool,
+        is_shared: bool,
     ) {
         let (client, kind) = (self.client, C::METADATA.kind);
-        // The next login may have to wait for longer than the call itself would.
-        let login_pause = match kind {
+        // The next authorization may have to wait for longer than the call itself would.
+        let authorization_pause = match kind {
             CallKind::Authorize => client.shared.authorization.pause(client.now()),
             _ => Duration::ZERO,
         };
-        let wait = Wait {
-            pause: pause.max(login_pause),
-            everyone: everyone || state.is_in_outage(),
+        let wait = RetryWait {
+            pause: pause.max(authorization_pause),
+            is_shared: is_shared || state.is_in_outage(),
         };
         self.label
             .log_retry(&failed.failure, state.attempts_and_limit(), wait);
-        if everyone {
+        if is_shared {
             let until = later(client.now(), pause);
             pause_kind(client, kind, until, &failed.failure);
         }

@@ -17,7 +17,7 @@ impl Client {
     /// the one before are used up.
     ///
     /// Empty pages are skipped, and a folder that B2 repeats at the beginning of a page is left
-    /// out. Pages have a thousand results, which B2 bills as one call, unless the call sets another
+    /// out. Pager have a thousand results, which B2 bills as one call, unless the call sets another
     /// size.
     ///
     /// ```
@@ -42,14 +42,14 @@ impl Client {
         &self,
         call: C,
     ) -> impl Stream<Item = Result<C::Item, Error>> + Send + Unpin + use<C> {
-        let pages = Pages {
+        let pages = Pager {
             client: self.clone(),
-            next: Next::Call(call.in_full_pages()),
+            next: NextCall::Call(call.in_full_pages()),
             last: None,
-            landmark: None,
-            asked: 0,
+            checkpoint: None,
+            pages_requested: 0,
         };
-        Items {
+        ItemStream {
             client: self.clone(),
             page: Vec::new().into_iter(),
             next: Some(Box::pin(pages.page())),
@@ -60,22 +60,22 @@ impl Client {
 }
 
 /// The items of the page that is there, and the page that comes.
-struct Items<C: Paged> {
+struct ItemStream<C: Paged> {
     client: Client,
     page: vec::IntoIter<C::Item>,
-    next: Option<BoxFuture<'static, Turned<C>>>,
-    /// The folder that was given last. Pages are in order, so no other can come again.
+    next: Option<BoxFuture<'static, NextPage<C>>>,
+    /// The folder that was given last. Pager are in order, so no other can come again.
     folder: Option<Box<str>>,
     /// Ends when the next item has to be there: there may be any number of empty pages before it.
     late: Option<Sleep>,
 }
 
 /// A page's items and what follows it; `None` behind the last.
-type Turned<C> = Result<Option<(Vec<<C as Paged>::Item>, Pages<C>)>, Error>;
+type NextPage<C> = Result<Option<(Vec<<C as Paged>::Item>, Pager<C>)>, Error>;
 
-impl<C: Paged> Unpin for Items<C> {}
+impl<C: Paged> Unpin for ItemStream<C> {}
 
-impl<C: Paged> Items<C> {
+impl<C: Paged> ItemStream<C> {
     /// Whether the next item has kept somebody waiting for as long as the user's deadline allows.
     fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(deadline) = self.client.policy.deadline else {
@@ -87,7 +87,7 @@ impl<C: Paged> Items<C> {
     }
 }
 
-impl<C: Paged + 'static> Stream for Items<C> {
+impl<C: Paged + 'static> Stream for ItemStream<C> {
     type Item = Result<C::Item, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -130,33 +130,33 @@ impl<C: Paged + 'static> Stream for Items<C> {
     }
 }
 
-struct Pages<C: Paged> {
+struct Pager<C: Paged> {
     client: Client,
-    next: Next<C>,
+    next: NextCall<C>,
     last: Option<C::Cursor>,
     /// A cursor that was passed. It moves on at every power of two, so that any circle comes back
     /// to it.
-    landmark: Option<C::Cursor>,
-    asked: u64,
+    checkpoint: Option<C::Cursor>,
+    pages_requested: u64,
 }
 
-enum Next<C> {
+enum NextCall<C> {
     Call(C),
-    Circle,
+    Cycle,
     End,
 }
 
-impl<C: Paged> Pages<C> {
-    async fn page(mut self) -> Turned<C> {
-        let call = match std::mem::replace(&mut self.next, Next::End) {
-            Next::Call(call) => call,
-            Next::End => return Ok(None),
-            Next::Circle => {
-                let circle = Error::new(
+impl<C: Paged> Pager<C> {
+    async fn page(mut self) -> NextPage<C> {
+        let call = match std::mem::replace(&mut self.next, NextCall::End) {
+            NextCall::Call(call) => call,
+            NextCall::End => return Ok(None),
+            NextCall::Cycle => {
+                let cycle = Error::new(
                     ErrorKind::Protocol,
                     "B2 leads in a circle: a page starts where one did before",
                 );
-                return Err(circle.in_call(C::METADATA.name, 1, std::time::Duration::ZERO));
+                return Err(cycle.in_call(C::METADATA.name, 1, std::time::Duration::ZERO));
             }
         };
         let output = self.client.call(call.clone()).await?;
@@ -167,19 +167,19 @@ impl<C: Paged> Pages<C> {
         Ok(Some((items, self)))
     }
 
-    fn from(&mut self, call: C, cursor: C::Cursor) -> Next<C> {
-        if [&self.last, &self.landmark]
+    fn from(&mut self, call: C, cursor: C::Cursor) -> NextCall<C> {
+        if [&self.last, &self.checkpoint]
             .into_iter()
             .any(|passed| passed.as_ref() == Some(&cursor))
         {
-            return Next::Circle;
+            return NextCall::Cycle;
         }
-        self.asked += 1;
-        if self.asked.is_power_of_two() {
-            self.landmark = Some(cursor.clone());
+        self.pages_requested += 1;
+        if self.pages_requested.is_power_of_two() {
+            self.checkpoint = Some(cursor.clone());
         }
         let next = call.starting_at(&cursor);
         self.last = Some(cursor);
-        Next::Call(next)
+        NextCall::Call(next)
     }
 }

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 
 use crate::types::Secret;
 
-/// What stands in a secret's place.
+/// What replaces a secret.
 const MASK: &str = "[redacted]";
 
 /// A secret is found by its last bytes: the first ones are the same in all tokens of an account.
@@ -38,10 +38,10 @@ pub(super) const MAX_TEXT: usize = 8 << 10;
 
 /// The secrets of a client.
 #[derive(Default)]
-pub(super) struct Redactor(Mutex<Known>);
+pub(super) struct Redactor(Mutex<SecretIndex>);
 
 #[derive(Default)]
-struct Known {
+struct SecretIndex {
     by_tail: HashMap<[u8; TAIL], Vec<Entry>>,
     /// Those that may go, the oldest first.
     recent: VecDeque<Entry>,
@@ -98,7 +98,7 @@ impl Redactor {
         hidden.contains(&true)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, SecretIndex> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -123,7 +123,7 @@ fn forms(secret: &Secret) -> Vec<Zeroizing<Vec<u8>>> {
     forms
 }
 
-impl Known {
+impl SecretIndex {
     /// `None` if it is there already, or too short to be looked for.
     fn add(&mut self, bytes: Zeroizing<Vec<u8>>) -> Option<Entry> {
         let tail = *bytes.last_chunk::<TAIL>()?;
@@ -154,7 +154,7 @@ impl Known {
         if self.by_tail.is_empty() {
             return hidden;
         }
-        let plain = View::plain(text);
+        let plain = DecodedText::plain(text);
         let open = plain.unescaped().unescaped();
         let hexadecimal = (0..2).map(|at| open.hexadecimal(at));
         let base64 = (0..4).map(|at| open.base64(at));
@@ -165,14 +165,14 @@ impl Known {
         hidden
     }
 
-    fn find_in(&self, view: &View, hidden: &mut [bool], counts: impl Fn(&Entry) -> bool) {
+    fn find_in(&self, view: &DecodedText, hidden: &mut [bool], counts: impl Fn(&Entry) -> bool) {
         for end in TAIL..=view.bytes.len() {
             let before = &view.bytes[..end];
             let candidates = before.last_chunk().and_then(|tail| self.by_tail.get(tail));
             for entry in candidates.into_iter().flatten() {
                 if counts(entry) && before.ends_with(entry) {
-                    let (first, _) = view.places[end - entry.len()];
-                    let (_, last) = view.places[end - 1];
+                    let (first, _) = view.spans[end - entry.len()];
+                    let (_, last) = view.spans[end - 1];
                     hidden[first..last].fill(true);
                 }
             }
@@ -181,29 +181,29 @@ impl Known {
 }
 
 /// A text, decoded, and which bytes of the text each decoded byte stands for.
-struct View {
+struct DecodedText {
     bytes: Zeroizing<Vec<u8>>,
-    places: Vec<(usize, usize)>,
+    spans: Vec<(usize, usize)>,
 }
 
-impl View {
+impl DecodedText {
     fn plain(text: &[u8]) -> Self {
         Self {
             bytes: Zeroizing::new(text.to_vec()),
-            places: (0..text.len()).map(|at| (at, at + 1)).collect(),
+            spans: (0..text.len()).map(|at| (at, at + 1)).collect(),
         }
     }
 
     fn empty(room: usize) -> Self {
         Self {
             bytes: Zeroizing::new(Vec::with_capacity(room)),
-            places: Vec::with_capacity(room),
+            spans: Vec::with_capacity(room),
         }
     }
 
-    fn push(&mut self, byte: u8, place: (usize, usize)) {
+    fn push(&mut self, byte: u8, span: (usize, usize)) {
         self.bytes.push(byte);
-        self.places.push(place);
+        self.spans.push(span);
     }
 
     /// Escapes undone once.
@@ -212,7 +212,7 @@ impl View {
         let mut at = 0;
         while at < self.bytes.len() {
             let (byte, len) = escape(&self.bytes[at..]).unwrap_or((self.bytes[at], 1));
-            view.push(byte, (self.places[at].0, self.places[at + len - 1].1));
+            view.push(byte, (self.spans[at].0, self.spans[at + len - 1].1));
             at += len;
         }
         view
@@ -247,9 +247,9 @@ impl View {
         // Where the byte begins that is being put together.
         let mut first = 0;
         for (at, byte) in self.bytes.iter().enumerate() {
-            let place = self.places[at];
+            let span = self.spans[at];
             let Some(digit) = digit(*byte) else {
-                view.push(0, place);
+                view.push(0, span);
                 (skipped, held) = (0, 0);
                 continue;
             };
@@ -258,16 +258,16 @@ impl View {
                 continue;
             }
             if held == 0 {
-                first = place.0;
+                first = span.0;
             }
             buffer = (buffer << bits | u32::from(digit)) & 0xffff;
             held += bits;
             if held >= 8 {
                 held -= 8;
                 #[expect(clippy::cast_possible_truncation, reason = "it is the lowest byte")]
-                view.push((buffer >> held) as u8, (first, place.1));
+                view.push((buffer >> held) as u8, (first, span.1));
                 // The next byte may begin in the same digit.
-                first = place.0;
+                first = span.0;
             }
         }
         view
@@ -433,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn of_the_credentials_of_a_login_neither_half_of_the_header_nor_the_key_is_shown() {
+    fn of_the_credentials_of_an_authorization_neither_half_of_the_header_nor_the_key_is_shown() {
         let known = Redactor::default();
         let basic = BASE64_STANDARD.encode(format!("keyid:{KEY}"));
         known.keep(&Secret::new(KEY));

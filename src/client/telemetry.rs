@@ -9,7 +9,7 @@ use tracing::{Span, debug, debug_span, warn};
 use super::retry::classifier;
 use crate::api::{Call, CallKind};
 use crate::error::Error;
-use crate::types::{BucketName, Shown};
+use crate::types::{BucketName, Quoted};
 
 /// What all calls of a transfer are about.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl<'a> CallLabel<'a> {
     }
 
     pub(super) fn span(&self) -> Span {
-        let (bucket, file) = (shown(self.bucket), shown(self.file));
+        let (bucket, file) = (quoted(self.bucket), quoted(self.file));
         debug_span!("b2", call = self.call, bucket, file, part = self.part)
     }
 
@@ -79,17 +79,17 @@ impl<'a> CallLabel<'a> {
 
     /// An attempt failed and another follows. From the second failure on this is a warning, unless
     /// all calls wait together: then there is one warning for all.
-    pub(super) fn log_retry(&self, failure: &Error, (attempt, of): (u32, u32), wait: Wait) {
+    pub(super) fn log_retry(&self, failure: &Error, (attempt, of): (u32, u32), wait: RetryWait) {
         let b2 = failure.b2();
-        let (status, code) = (failure.status(), b2.map(|b2| display(Shown(&b2.code))));
-        let (bucket, file) = (shown(self.bucket), shown(self.file));
+        let (status, code) = (failure.status(), b2.map(|b2| display(Quoted(&b2.code))));
+        let (bucket, file) = (quoted(self.bucket), quoted(self.file));
         let outcome = classifier::classify(failure).name();
-        let Wait { pause, everyone } = wait;
-        let told = format_args!(
+        let RetryWait { pause, is_shared } = wait;
+        let message = format_args!(
             "{self}: attempt {attempt} of {of} failed ({}); {wait}",
             Reason(failure),
         );
-        macro_rules! tell {
+        macro_rules! emit {
             ($level:ident) => {
                 $level!(
                     call = self.call,
@@ -103,14 +103,14 @@ impl<'a> CallLabel<'a> {
                     attempt,
                     of,
                     ?pause,
-                    "{told}"
+                    "{message}"
                 )
             };
         }
-        if attempt >= 2 && !everyone {
-            tell!(warn);
+        if attempt >= 2 && !is_shared {
+            emit!(warn);
         } else {
-            tell!(debug);
+            emit!(debug);
         }
     }
 
@@ -123,7 +123,7 @@ impl<'a> CallLabel<'a> {
             outcome = classifier::classify(failure).name(),
             kind = ?failure.kind(),
             status = failure.status(),
-            code = b2.map(|b2| display(Shown(&b2.code))),
+            code = b2.map(|b2| display(Quoted(&b2.code))),
             "an attempt failed"
         );
     }
@@ -131,14 +131,14 @@ impl<'a> CallLabel<'a> {
 
 /// How long a call waits before its next attempt, and whether all of its kind do.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Wait {
+pub(super) struct RetryWait {
     pub(super) pause: Duration,
-    pub(super) everyone: bool,
+    pub(super) is_shared: bool,
 }
 
-impl fmt::Display for Wait {
+impl fmt::Display for RetryWait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.pause.is_zero(), self.everyone) {
+        match (self.pause.is_zero(), self.is_shared) {
             (false, _) => write!(f, "retrying in {:.1?}", self.pause),
             (true, false) => f.write_str("retrying at once"),
             (true, true) => {
@@ -158,7 +158,7 @@ pub(super) fn log_shared_pause(kind: CallKind, pause: Duration, failure: &Error)
     let b2 = failure.b2();
     warn!(
         status = b2.map(|b2| b2.status),
-        code = b2.map(|b2| display(Shown(&b2.code))),
+        code = b2.map(|b2| display(Quoted(&b2.code))),
         ?pause,
         "B2 asks for fewer requests: all {what} wait for {pause:.1?}"
     );
@@ -169,10 +169,10 @@ impl fmt::Display for CallLabel<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.call)?;
         if let Some(file) = self.file {
-            write!(f, " of {}", Shown(file))?;
+            write!(f, " of {}", Quoted(file))?;
         }
         if let Some(bucket) = self.bucket {
-            write!(f, " in {}", Shown(bucket))?;
+            write!(f, " in {}", Quoted(bucket))?;
         }
         match self.part {
             Some(part) => write!(f, ", part {part}"),
@@ -188,7 +188,7 @@ impl fmt::Display for Reason<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.0.b2(), self.0.http_error()) {
             (Some(b2), _) if b2.code.is_empty() => write!(f, "B2 answered {}", b2.status),
-            (Some(b2), _) => write!(f, "B2 answered {} {}", b2.status, Shown(&b2.code)),
+            (Some(b2), _) => write!(f, "B2 answered {} {}", b2.status, Quoted(&b2.code)),
             (None, Some(error)) => error.fmt(f),
             (None, None) if let Some(response) = self.0.non_b2_response() => {
                 write!(f, "somebody else answered {}", response.status)
@@ -198,6 +198,6 @@ impl fmt::Display for Reason<'_> {
     }
 }
 
-fn shown(text: Option<&str>) -> Option<DisplayValue<Shown<'_>>> {
-    text.map(|text| display(Shown(text)))
+fn quoted(text: Option<&str>) -> Option<DisplayValue<Quoted<'_>>> {
+    text.map(|text| display(Quoted(text)))
 }

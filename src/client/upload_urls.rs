@@ -17,30 +17,30 @@ use crate::types::Secret;
 const MAX_AGE: Duration = Duration::from_secs(23 * 3_600);
 
 /// Targets that have pooled URLs; the least recently used is evicted.
-const MAX_PLACES: usize = 100;
+const MAX_TARGETS: usize = 100;
 
 /// The pool.
 #[derive(Default)]
-pub(super) struct UploadUrls(Mutex<HashMap<UploadTarget, Free>>);
+pub(super) struct UploadUrls(Mutex<HashMap<UploadTarget, TargetUrls>>);
 
-struct Free {
-    urls: Vec<Lease>,
+struct TargetUrls {
+    urls: Vec<PooledUrl>,
     used: Instant,
 }
 
 /// An upload URL that is taken out for one upload. Dropping it discards it.
-pub(super) struct Lease {
+pub(super) struct PooledUrl {
     pub(super) url: String,
     pub(super) token: Secret,
-    born: Instant,
+    obtained: Instant,
 }
 
-impl Lease {
+impl PooledUrl {
     pub(super) fn of_file(url: UploadUrl, now: Instant) -> Self {
         Self {
             url: url.upload_url,
             token: url.authorization_token,
-            born: now,
+            obtained: now,
         }
     }
 
@@ -48,41 +48,41 @@ impl Lease {
         Self {
             url: url.upload_url,
             token: url.authorization_token,
-            born: now,
+            obtained: now,
         }
     }
 }
 
 impl UploadUrls {
     /// Takes out a URL for this target, if there is one.
-    pub(super) fn take(&self, place: &UploadTarget, now: Instant) -> Option<Lease> {
-        let mut places = self.lock();
-        let free = places.get_mut(place)?;
-        free.used = now;
+    pub(super) fn take(&self, target: &UploadTarget, now: Instant) -> Option<PooledUrl> {
+        let mut targets = self.lock();
+        let idle = targets.get_mut(target)?;
+        idle.used = now;
         // The one that was used last is the most likely to have a connection still.
-        std::iter::from_fn(|| free.urls.pop())
-            .find(|lease| now.saturating_duration_since(lease.born) < MAX_AGE)
+        std::iter::from_fn(|| idle.urls.pop())
+            .find(|pooled| now.saturating_duration_since(pooled.obtained) < MAX_AGE)
     }
 
     /// Returns a URL after a successful upload.
-    pub(super) fn give_back(&self, place: UploadTarget, lease: Lease, now: Instant) {
-        let mut places = self.lock();
-        if places.len() >= MAX_PLACES && !places.contains_key(&place) {
-            let oldest = places
+    pub(super) fn give_back(&self, target: UploadTarget, pooled: PooledUrl, now: Instant) {
+        let mut targets = self.lock();
+        if targets.len() >= MAX_TARGETS && !targets.contains_key(&target) {
+            let oldest = targets
                 .iter()
-                .min_by_key(|(_, free)| free.used)
-                .map(|(place, _)| place.clone());
-            oldest.and_then(|oldest| places.remove(&oldest));
+                .min_by_key(|(_, idle)| idle.used)
+                .map(|(target, _)| target.clone());
+            oldest.and_then(|oldest| targets.remove(&oldest));
         }
-        let free = places.entry(place).or_insert_with(|| Free {
+        let idle = targets.entry(target).or_insert_with(|| TargetUrls {
             urls: Vec::new(),
             used: now,
         });
-        free.used = now;
-        free.urls.push(lease);
+        idle.used = now;
+        idle.urls.push(pooled);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<UploadTarget, Free>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<UploadTarget, TargetUrls>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -90,7 +90,7 @@ impl UploadUrls {
 impl fmt::Debug for UploadUrls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UploadUrls")
-            .field("places", &self.lock().len())
+            .field("targets", &self.lock().len())
             .finish_non_exhaustive()
     }
 }
@@ -101,11 +101,11 @@ mod tests {
 
     use super::*;
 
-    fn lease(url: &str, born: Instant) -> Lease {
-        Lease {
+    fn pooled(url: &str, obtained: Instant) -> PooledUrl {
+        PooledUrl {
             url: url.to_owned(),
             token: Secret::new("t"),
-            born,
+            obtained,
         }
     }
 
@@ -117,7 +117,7 @@ mod tests {
     fn a_url_is_out_while_it_is_used_and_back_when_it_is_given_back() {
         let (urls, now) = (UploadUrls::default(), SystemTimer.now());
         assert!(urls.take(&bucket("a"), now).is_none());
-        urls.give_back(bucket("a"), lease("1", now), now);
+        urls.give_back(bucket("a"), pooled("1", now), now);
         assert!(urls.take(&bucket("b"), now).is_none());
         let out = urls.take(&bucket("a"), now).unwrap();
         assert_eq!(out.url, "1");
@@ -127,8 +127,8 @@ mod tests {
     #[test]
     fn a_url_that_is_too_old_is_thrown_away() {
         let (urls, now) = (UploadUrls::default(), SystemTimer.now());
-        urls.give_back(bucket("a"), lease("young", now + MAX_AGE / 2), now);
-        urls.give_back(bucket("a"), lease("old", now), now);
+        urls.give_back(bucket("a"), pooled("young", now + MAX_AGE / 2), now);
+        urls.give_back(bucket("a"), pooled("old", now), now);
         assert_eq!(urls.take(&bucket("a"), now + MAX_AGE).unwrap().url, "young");
         assert!(urls.take(&bucket("a"), now + MAX_AGE).is_none());
     }
@@ -136,9 +136,9 @@ mod tests {
     #[test]
     fn only_so_many_places_are_remembered() {
         let (urls, now) = (UploadUrls::default(), SystemTimer.now());
-        for n in 0..=MAX_PLACES {
+        for n in 0..=MAX_TARGETS {
             let at = now + Duration::from_secs(n as u64);
-            urls.give_back(bucket(&n.to_string()), lease("x", at), at);
+            urls.give_back(bucket(&n.to_string()), pooled("x", at), at);
         }
         assert!(urls.take(&bucket("0"), now).is_none());
         assert!(urls.take(&bucket("1"), now).is_some());

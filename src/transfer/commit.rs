@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use crate::types::Timestamp;
 
-type Check = Arc<dyn Fn() -> io::Result<()> + Send + Sync>;
+type PreCommitCheck = Arc<dyn Fn() -> io::Result<()> + Send + Sync>;
 
 /// How a download that is whole takes the place of what is there.
 #[derive(Clone)]
 pub(crate) struct Commit {
-    check: Option<Check>,
+    check: Option<PreCommitCheck>,
     modified: Option<Timestamp>,
     pub(in crate::transfer) flush: bool,
 }

@@ -1,7 +1,7 @@
 //! Operations larger than one call: files of any size from any source, up, down and across.
 //!
 //! A transfer is one future. Nothing is spawned, so dropping it stops everything that belongs to it
-//! within that drop. What a dropped or failed upload leaves at B2 is in the client's ledger of
+//! within that drop. What a dropped or failed upload leaves at B2 is in the client's record of
 //! unfinished uploads.
 //!
 //! - `bucket`: the handle that each transfer holds; what a program calls is in the layer above

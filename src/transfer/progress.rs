@@ -29,7 +29,7 @@ struct Shared(Arc<Counters>);
 
 #[derive(Debug, Default)]
 struct Counters {
-    watch: Watch,
+    listeners: Listeners,
     stage: AtomicU8,
     bytes: AtomicU64,
     /// One more than the number; 0 while it is unknown.
@@ -125,7 +125,7 @@ impl Progress {
 
     fn change(&self, change: impl FnOnce(&Counters)) {
         change(&self.0.0);
-        self.0.0.watch.notify();
+        self.0.0.listeners.notify();
     }
 
     pub(super) fn enter(&self, stage: Stage) {
@@ -226,8 +226,8 @@ impl Counters {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        self.0.watch.is_over.store(true, SeqCst);
-        self.0.watch.notify();
+        self.0.listeners.is_over.store(true, SeqCst);
+        self.0.listeners.notify();
     }
 }
 
@@ -236,27 +236,27 @@ impl Drop for Shared {
 /// All operations here and on the counters are sequentially consistent: either the one who changes
 /// something sees the watcher, or the watcher sees the change.
 #[derive(Debug, Default)]
-struct Watch {
+struct Listeners {
     is_over: AtomicBool,
-    is_watched: AtomicBool,
+    has_listeners: AtomicBool,
     wakers: Mutex<Vec<Waker>>,
 }
 
-impl Watch {
+impl Listeners {
     fn listen(&self, waker: &Waker) {
         let mut wakers = self.wakers.lock().unwrap_or_else(PoisonError::into_inner);
         if !wakers.iter().any(|other| other.will_wake(waker)) {
             wakers.push(waker.clone());
         }
-        self.is_watched.store(true, SeqCst);
+        self.has_listeners.store(true, SeqCst);
     }
 
     fn notify(&self) {
-        if !self.is_watched.load(SeqCst) {
+        if !self.has_listeners.load(SeqCst) {
             return;
         }
         let mut wakers = self.wakers.lock().unwrap_or_else(PoisonError::into_inner);
-        self.is_watched.store(false, SeqCst);
+        self.has_listeners.store(false, SeqCst);
         let wakers_to_wake = std::mem::take(&mut *wakers);
         drop(wakers);
         wakers_to_wake.into_iter().for_each(Waker::wake);
@@ -275,9 +275,9 @@ impl Stream for Changes {
         if self.last.is_some_and(|last| last.stage == Stage::Done) {
             return Poll::Ready(None);
         }
-        self.counters.watch.listen(cx.waker());
+        self.counters.listeners.listen(cx.waker());
         // In this order: after the end nothing changes.
-        let is_over = self.counters.watch.is_over.load(SeqCst);
+        let is_over = self.counters.listeners.is_over.load(SeqCst);
         let now = self.counters.now();
         if self.last != Some(now) {
             self.last = Some(now);

@@ -10,19 +10,19 @@ pub(crate) const CHANGED_SINCE_HASHED: &str = "the source was changed after it w
 
 /// The source has other bytes than before.
 #[derive(Debug)]
-struct Changed(&'static str);
+struct SourceChanged(&'static str);
 
-impl fmt::Display for Changed {
+impl fmt::Display for SourceChanged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0)
     }
 }
 
-impl std::error::Error for Changed {}
+impl std::error::Error for SourceChanged {}
 
 /// The source has other bytes than before.
 pub(crate) fn changed(how: &'static str) -> io::Error {
-    io::Error::other(Changed(how))
+    io::Error::other(SourceChanged(how))
 }
 
 /// Whether the cause is a source that [changed], as far as the HTTP library passed the cause on.
@@ -30,7 +30,7 @@ pub(crate) fn is_changed(error: &Error) -> bool {
     let mut next = std::error::Error::source(error);
     while let Some(error) = next {
         let inner = error.downcast_ref().and_then(io::Error::get_ref);
-        if inner.is_some_and(|inner| inner.is::<Changed>()) {
+        if inner.is_some_and(|inner| inner.is::<SourceChanged>()) {
             return true;
         }
         next = error.source();

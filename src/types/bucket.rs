@@ -14,6 +14,7 @@ use super::open_enum::open_enum;
 use super::replication::ReplicationConfiguration;
 use super::restricted::Restricted;
 use super::retention::DefaultRetention;
+use super::wire_form::WireForm;
 
 open_enum! {
     /// Who may download a bucket's files.
@@ -62,13 +63,12 @@ pub struct Bucket {
     pub file_lock_configuration: Restricted<FileLockConfiguration>,
     /// Replication.
     pub replication_configuration: Restricted<ReplicationConfiguration>,
-    lacks: Lacks,
+    absent: WireForm<AbsentFields>,
 }
 
-/// What B2 left out, so that it is left out when the bucket is written again. It says nothing of
-/// the bucket.
+/// The fields that B2 left out.
 #[derive(Debug, Clone, Copy)]
-struct Lacks {
+struct AbsentFields {
     info: bool,
     cors: bool,
     lifecycle: bool,
@@ -76,15 +76,9 @@ struct Lacks {
     encryption: bool,
     lock: bool,
     replication: bool,
+    /// It wrote `null` for no replication, not two empty halves.
+    replication_value: bool,
 }
-
-impl PartialEq for Lacks {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for Lacks {}
 
 /// As B2 shows it. It is the one form in which a bucket is read and written.
 #[derive(Serialize, Deserialize)]
@@ -109,13 +103,13 @@ struct Wire<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     file_lock_configuration: Option<Cow<'a, Restricted<FileLockConfiguration>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    replication_configuration: Option<Cow<'a, Restricted<ReplicationConfiguration>>>,
+    replication_configuration: Option<Restricted<Option<ReplicationConfiguration>>>,
 }
 
 impl<'de> Deserialize<'de> for Bucket {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let wire = Wire::deserialize(deserializer)?;
-        let lacks = Lacks {
+        let absent = AbsentFields {
             info: wire.bucket_info.is_none(),
             cors: wire.cors_rules.is_none(),
             lifecycle: wire.lifecycle_rules.is_none(),
@@ -123,7 +117,10 @@ impl<'de> Deserialize<'de> for Bucket {
             encryption: wire.default_server_side_encryption.is_none(),
             lock: wire.file_lock_configuration.is_none(),
             replication: wire.replication_configuration.is_none(),
+            replication_value: wire.replication_configuration == Some(Restricted::Value(None)),
         };
+        let replication = wire.replication_configuration;
+        let replication = replication.unwrap_or(Restricted::Unauthorized);
         Ok(Self {
             account_id: wire.account_id.into_owned(),
             bucket_id: wire.bucket_id.into_owned(),
@@ -131,73 +128,87 @@ impl<'de> Deserialize<'de> for Bucket {
             bucket_type: wire
                 .bucket_type
                 .map_or_else(|| BucketType::from(""), Cow::into_owned),
-            bucket_info: said(wire.bucket_info),
-            cors_rules: said(wire.cors_rules),
-            lifecycle_rules: said(wire.lifecycle_rules),
+            bucket_info: or_default(wire.bucket_info),
+            cors_rules: or_default(wire.cors_rules),
+            lifecycle_rules: or_default(wire.lifecycle_rules),
             options: wire.options.map(Cow::into_owned).unwrap_or_default(),
             revision: wire.revision,
-            default_server_side_encryption: shown(wire.default_server_side_encryption),
-            file_lock_configuration: shown(wire.file_lock_configuration),
-            replication_configuration: shown(wire.replication_configuration),
-            lacks,
+            default_server_side_encryption: or_unauthorized(wire.default_server_side_encryption),
+            file_lock_configuration: or_unauthorized(wire.file_lock_configuration),
+            replication_configuration: replication.map(Option::unwrap_or_default),
+            absent: WireForm(absent),
         })
     }
 }
 
 impl Serialize for Bucket {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let lacks = self.lacks;
-        let is_unsaid = self.bucket_type.as_str().is_empty();
+        let WireForm(absent) = self.absent;
+        let is_absent = self.bucket_type.as_str().is_empty();
         let wire = Wire {
             account_id: Cow::Borrowed(&self.account_id),
             bucket_id: Cow::Borrowed(&self.bucket_id),
             bucket_name: Cow::Borrowed(self.bucket_name.as_str()),
-            bucket_type: (!is_unsaid).then_some(Cow::Borrowed(&self.bucket_type)),
-            bucket_info: unless(lacks.info, &self.bucket_info, &BucketInfo::default()),
-            cors_rules: unless(lacks.cors, &self.cors_rules, &CorsRules::default()),
-            lifecycle_rules: unless(
-                lacks.lifecycle,
+            bucket_type: (!is_absent).then_some(Cow::Borrowed(&self.bucket_type)),
+            bucket_info: if_present(absent.info, &self.bucket_info, &BucketInfo::default()),
+            cors_rules: if_present(absent.cors, &self.cors_rules, &CorsRules::default()),
+            lifecycle_rules: if_present(
+                absent.lifecycle,
                 &self.lifecycle_rules,
                 &LifecycleRules::default(),
             ),
-            options: unless(lacks.options, self.options.as_slice(), &[]),
+            options: if_present(absent.options, self.options.as_slice(), &[]),
             revision: self.revision,
-            default_server_side_encryption: unless(
-                lacks.encryption,
+            default_server_side_encryption: if_present(
+                absent.encryption,
                 &self.default_server_side_encryption,
                 &Restricted::Unauthorized,
             ),
-            file_lock_configuration: unless(
-                lacks.lock,
+            file_lock_configuration: if_present(
+                absent.lock,
                 &self.file_lock_configuration,
                 &Restricted::Unauthorized,
             ),
-            replication_configuration: unless(
-                lacks.replication,
-                &self.replication_configuration,
-                &Restricted::Unauthorized,
-            ),
+            replication_configuration: self.replication(absent),
         };
         wire.serialize(serializer)
     }
 }
 
-fn said<T: Clone + Default>(value: Option<Cow<'_, T>>) -> T {
+impl Bucket {
+    /// The replication settings, as B2 wrote them.
+    fn replication(
+        &self,
+        absent: AbsentFields,
+    ) -> Option<Restricted<Option<ReplicationConfiguration>>> {
+        let settings = &self.replication_configuration;
+        if absent.replication && *settings == Restricted::Unauthorized {
+            return None;
+        }
+        let is_null = |settings: &_| {
+            absent.replication_value && *settings == ReplicationConfiguration::none()
+        };
+        let settings = settings.clone();
+        Some(settings.map(|settings| (!is_null(&settings)).then_some(settings)))
+    }
+}
+
+fn or_default<T: Clone + Default>(value: Option<Cow<'_, T>>) -> T {
     value.map(Cow::into_owned).unwrap_or_default()
 }
 
 /// A setting that B2 doesn't mention is one that it doesn't show.
-fn shown<T: Clone>(value: Option<Cow<'_, Restricted<T>>>) -> Restricted<T> {
+fn or_unauthorized<T: Clone>(value: Option<Cow<'_, Restricted<T>>>) -> Restricted<T> {
     value.map_or(Restricted::Unauthorized, Cow::into_owned)
 }
 
 /// The value, unless B2 left it out and it still is what was taken for it.
-fn unless<'a, T: ToOwned + PartialEq + ?Sized>(
+fn if_present<'a, T: ToOwned + PartialEq + ?Sized>(
     was_absent: bool,
     value: &'a T,
-    taken: &T,
+    default: &T,
 ) -> Option<Cow<'a, T>> {
-    (!was_absent || value != taken).then_some(Cow::Borrowed(value))
+    (!was_absent || value != default).then_some(Cow::Borrowed(value))
 }
 
 impl Bucket {
@@ -205,6 +216,13 @@ impl Bucket {
     #[must_use]
     pub fn name(&self) -> BucketName {
         self.bucket_name.clone()
+    }
+
+    /// The same with the fields of replication rules that B2 left out, to be compared with what was asked for.
+    pub(crate) fn in_full(mut self) -> Self {
+        let replication = self.replication_configuration;
+        self.replication_configuration = replication.map(ReplicationConfiguration::in_full);
+        self
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::Index;
 
 use serde::{Deserialize, Serialize};
 
-use super::rules::{Shown, is_reserved};
+use super::rules::{Quoted, is_reserved};
 use crate::error::Error;
 
 /// Bucket info: custom metadata of a bucket. At most ten entries, with keys of up to 50 and values
@@ -48,7 +48,7 @@ impl BucketInfo {
             self.0.insert(key, value);
             return Ok(self);
         };
-        let key = Shown(&key);
+        let key = Quoted(&key);
         Err(Error::invalid(format!(
             "the bucket info key {key} {broken}"
         )))

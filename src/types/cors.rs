@@ -1,9 +1,11 @@
 //! [`CorsRule`]: what scripts from other origins may do with a bucket's files.
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeMap as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::open_enum::open_enum;
-use super::rules::{Shown, at_most, open_rules, rule_name, rules, twice};
+use super::rules::{Quoted, at_most, open_rules, rule_name, rules, twice};
+use super::wire_form::{WireForm, nullable};
 use crate::error::Error;
 
 open_enum! {
@@ -33,8 +35,7 @@ open_enum! {
 /// A CORS rule: what scripts from other origins may do with a bucket's files in a browser.
 ///
 /// The first of a bucket's rules that matches a request decides.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CorsRule {
     /// The rule's name: 6 to 50 letters, digits and `-`, unique in the bucket.
@@ -45,13 +46,96 @@ pub struct CorsRule {
     /// The operations it allows.
     pub allowed_operations: Vec<CorsOperation>,
     /// The request headers it allows: names, prefixes such as `x-bz-info-*`, or `*` for all.
-    #[serde(default, deserialize_with = "null_is_empty")]
     pub allowed_headers: Vec<String>,
     /// The response headers that scripts may see.
-    #[serde(default, deserialize_with = "null_is_empty")]
     pub expose_headers: Vec<String>,
     /// How long a browser may cache the answer: 0 to 86,400 seconds.
     pub max_age_seconds: u32,
+    wire_form: WireForm<Lists>,
+}
+
+/// How B2 wrote the lists that need not be set.
+#[derive(Debug, Clone, Copy, Default)]
+struct Lists {
+    allowed_headers: EmptyList,
+    expose_headers: EmptyList,
+}
+
+/// How B2 wrote an empty list.
+#[derive(Debug, Clone, Copy, Default)]
+enum EmptyList {
+    #[default]
+    Brackets,
+    Null,
+    Absent,
+}
+
+impl EmptyList {
+    const fn of(list: Option<&Option<Vec<String>>>) -> Self {
+        match list {
+            Some(Some(_)) => Self::Brackets,
+            Some(None) => Self::Null,
+            None => Self::Absent,
+        }
+    }
+
+    /// What to write for this list, if anything.
+    fn write(self, list: &[String]) -> Option<Option<&[String]>> {
+        match self {
+            Self::Absent if list.is_empty() => None,
+            Self::Null if list.is_empty() => Some(None),
+            _ => Some(Some(list)),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for CorsRule {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Wire {
+            cors_rule_name: String,
+            allowed_origins: Vec<String>,
+            allowed_operations: Vec<CorsOperation>,
+            #[serde(default, deserialize_with = "nullable")]
+            allowed_headers: Option<Option<Vec<String>>>,
+            #[serde(default, deserialize_with = "nullable")]
+            expose_headers: Option<Option<Vec<String>>>,
+            max_age_seconds: u32,
+        }
+        let wire = Wire::deserialize(deserializer)?;
+        let lists = Lists {
+            allowed_headers: EmptyList::of(wire.allowed_headers.as_ref()),
+            expose_headers: EmptyList::of(wire.expose_headers.as_ref()),
+        };
+        Ok(Self {
+            cors_rule_name: wire.cors_rule_name,
+            allowed_origins: wire.allowed_origins,
+            allowed_operations: wire.allowed_operations,
+            allowed_headers: wire.allowed_headers.flatten().unwrap_or_default(),
+            expose_headers: wire.expose_headers.flatten().unwrap_or_default(),
+            max_age_seconds: wire.max_age_seconds,
+            wire_form: WireForm(lists),
+        })
+    }
+}
+
+impl Serialize for CorsRule {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let WireForm(lists) = self.wire_form;
+        let mut json = serializer.serialize_map(None)?;
+        json.serialize_entry("corsRuleName", &self.cors_rule_name)?;
+        json.serialize_entry("allowedOrigins", &self.allowed_origins)?;
+        json.serialize_entry("allowedOperations", &self.allowed_operations)?;
+        if let Some(headers) = lists.allowed_headers.write(&self.allowed_headers) {
+            json.serialize_entry("allowedHeaders", &headers)?;
+        }
+        if let Some(headers) = lists.expose_headers.write(&self.expose_headers) {
+            json.serialize_entry("exposeHeaders", &headers)?;
+        }
+        json.serialize_entry("maxAgeSeconds", &self.max_age_seconds)?;
+        json.end()
+    }
 }
 
 impl CorsRule {
@@ -69,6 +153,7 @@ impl CorsRule {
             allowed_headers: Vec::new(),
             expose_headers: Vec::new(),
             max_age_seconds: 3_600,
+            wire_form: WireForm::default(),
         }
     }
 
@@ -142,7 +227,7 @@ impl CorsRule {
                     .find(|header| header.is_empty() || header.contains('*'))?;
                 Some(format!(
                     "it exposes {}, which is not a complete header name",
-                    Shown(bad)
+                    Quoted(bad)
                 ))
             })
     }
@@ -160,7 +245,7 @@ fn origins(origins: &[String]) -> Option<String> {
         if all_of_tls && (origin == "https" || origin.starts_with("https:")) {
             return Some(format!(
                 "{} stands after \"https\", which has it already",
-                Shown(origin)
+                Quoted(origin)
             ));
         }
         all_of_tls |= origin == "https";
@@ -175,7 +260,7 @@ fn origins(origins: &[String]) -> Option<String> {
                 "{} is no origin: those are as \"https://example.com\", with at most one '*' in \
                  the domain, or \
                  \"https\", or \"*\"",
-                Shown(origin)
+                Quoted(origin)
             ));
         }
     }
@@ -194,7 +279,7 @@ fn headers(headers: &[String]) -> Option<String> {
     })?;
     Some(format!(
         "the header {} is neither a name nor the beginning of one and '*'",
-        Shown(bad)
+        Quoted(bad)
     ))
 }
 
@@ -204,28 +289,32 @@ rules! {
 }
 open_rules!(CorsRules);
 
+impl CorsRules {
+    /// The same with all fields, also those that B2 left out: as they go into a request.
+    pub(crate) fn in_full(self) -> Self {
+        let rules = self.0.into_iter().map(|rule| CorsRule {
+            wire_form: WireForm::default(),
+            ..rule
+        });
+        Self(rules.collect())
+    }
+}
+
 fn check(rules: &[CorsRule]) -> Result<(), Error> {
     at_most(100, rules.len(), "CORS rules")?;
     for rule in rules {
         if let Some(broken) = rule.broken() {
-            let name = Shown(&rule.cors_rule_name);
+            let name = Quoted(&rule.cors_rule_name);
             return Err(Error::invalid(format!("the CORS rule {name}: {broken}")));
         }
     }
     match twice(rules.iter().map(|rule| rule.cors_rule_name.as_str())) {
         Some(name) => Err(Error::invalid(format!(
             "two CORS rules have the name {}",
-            Shown(name)
+            Quoted(name)
         ))),
         None => Ok(()),
     }
-}
-
-/// B2 shows `null` for a list that was not set.
-fn null_is_empty<'de, D: serde::Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Vec<String>, D::Error> {
-    Option::<Vec<String>>::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 #[cfg(test)]

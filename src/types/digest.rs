@@ -72,8 +72,8 @@ macro_rules! digest {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                struct Hex;
-                impl Visitor<'_> for Hex {
+                struct HexVisitor;
+                impl Visitor<'_> for HexVisitor {
                     type Value = $name;
                     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                         f.write_str(concat!($what, " hexadecimal digits"))
@@ -82,7 +82,7 @@ macro_rules! digest {
                         hex.parse().map_err(E::custom)
                     }
                 }
-                deserializer.deserialize_str(Hex)
+                deserializer.deserialize_str(HexVisitor)
             }
         }
     };
@@ -166,8 +166,8 @@ const VALUES: [u8; 256] = {
 pub(super) fn md5_or_none<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Md5>, D::Error> {
-    struct Hex;
-    impl<'de> Visitor<'de> for Hex {
+    struct HexVisitor;
+    impl<'de> Visitor<'de> for HexVisitor {
         type Value = Option<Md5>;
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("an MD5 or none")
@@ -186,7 +186,7 @@ pub(super) fn md5_or_none<'de, D: Deserializer<'de>>(
             text.deserialize_str(self)
         }
     }
-    deserializer.deserialize_option(Hex)
+    deserializer.deserialize_option(HexVisitor)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::encryption::EncryptionSetting;
 use super::header_grammar::broken;
 use super::percent::percent_encode;
-use super::rules::Shown;
+use super::rules::Quoted;
 use super::text::Text;
 use super::timestamp::Timestamp;
 use crate::error::Error;
@@ -237,7 +237,7 @@ impl FileInfo {
 
 fn header_name(key: &str) -> Result<HeaderName, Error> {
     HeaderName::try_from(format!("x-bz-info-{key}")).map_err(|_| {
-        let key = Shown(key);
+        let key = Quoted(key);
         Error::invalid(format!("the file info key {key} can't stand in a header"))
     })
 }
@@ -257,8 +257,8 @@ impl Serialize for FileInfo {
 /// Nothing is checked; B2 gives keys in lower case, and others could not be found.
 impl<'de> Deserialize<'de> for FileInfo {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Notes;
-        impl<'de> Visitor<'de> for Notes {
+        struct FileInfoVisitor;
+        impl<'de> Visitor<'de> for FileInfoVisitor {
             type Value = FileInfo;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("keys with their values")
@@ -271,7 +271,7 @@ impl<'de> Deserialize<'de> for FileInfo {
                 Ok(info)
             }
         }
-        deserializer.deserialize_map(Notes)
+        deserializer.deserialize_map(FileInfoVisitor)
     }
 }
 

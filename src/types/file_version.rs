@@ -17,6 +17,7 @@ use super::replication::ReplicationStatus;
 use super::restricted::Restricted;
 use super::retention::{FileRetention, LegalHold};
 use super::timestamp::Timestamp;
+use super::wire_form::WireForm;
 
 open_enum! {
     /// What a version is.
@@ -36,14 +37,14 @@ open_enum! {
 
 /// One version of a file. Its bytes never change.
 ///
-/// It serializes to B2's own JSON. Fields that B2 left out are left out again, unless they were set
+/// It serializes to B2's own JSON. Fields that B2 left out or gave as `null` are left out, unless they were set
 /// since: hide markers have neither lock nor encryption, and most files no replication status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FileVersion {
     /// The account that owns it.
     pub account_id: Option<AccountId>,
-    /// What it is.
+    /// What it is; an empty word where B2 doesn't say.
     pub action: Action,
     /// The bucket it is in.
     pub bucket_id: BucketId,
@@ -75,26 +76,21 @@ pub struct FileVersion {
     /// lost, and the client could not find out whether it had taken effect. Only set by calls that
     /// create a version, never in listings.
     pub possible_duplicate: bool,
-    wording: Wording,
+    wire_form: WireForm<RowForm>,
 }
 
-/// How B2 put what the fields mean, so that it can be written again in the same way. It says
-/// nothing of the version.
+/// What B2 left out, and how it spelled the rest.
 #[derive(Debug, Clone, Copy, Default)]
-struct Wording {
-    lacks_retention: bool,
-    lacks_legal_hold: bool,
-    lacks_encryption: bool,
+struct RowForm {
+    absent_length: bool,
+    absent_sha1: bool,
+    absent_info: bool,
+    absent_retention: bool,
+    absent_legal_hold: bool,
+    absent_encryption: bool,
+    absent_timestamp: bool,
     status_in_capitals: bool,
 }
-
-impl PartialEq for Wording {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for Wording {}
 
 impl FileVersion {
     /// The SHA-1 of the whole file: B2's own, or for a large file the one in its file info.
@@ -109,6 +105,11 @@ impl FileVersion {
         self.file_name.clone()
     }
 
+    /// Puts a version of which B2 doesn't say the bucket into this one.
+    pub(crate) fn place_in(&mut self, bucket_id: &BucketId) {
+        set_if_absent(&mut self.bucket_id, bucket_id);
+    }
+
     /// When the file was last modified before it was uploaded, from `src_last_modified_millis` in
     /// its file info.
     #[must_use]
@@ -119,8 +120,8 @@ impl FileVersion {
 }
 
 pub(crate) fn expected_sha1(content: &ContentSha1, info: &FileInfo) -> Option<Sha1> {
-    let noted = || info.get(LARGE_FILE_SHA1)?.parse().ok();
-    content.sha1().copied().or_else(noted)
+    let in_info = || info.get(LARGE_FILE_SHA1)?.parse().ok();
+    content.sha1().copied().or_else(in_info)
 }
 
 /// A folder: the common beginning of some names, up to a delimiter. B2 has no folders of its own.
@@ -165,6 +166,14 @@ impl ListedFile {
         match self {
             Self::Version(version) => Some(version),
             Self::Folder(_) => None,
+        }
+    }
+
+    /// Puts a row of which B2 doesn't say the bucket into this one.
+    pub(crate) fn place_in(&mut self, bucket_id: &BucketId) {
+        match self {
+            Self::Version(version) => version.place_in(bucket_id),
+            Self::Folder(folder) => set_if_absent(&mut folder.bucket_id, bucket_id),
         }
     }
 
@@ -247,8 +256,8 @@ impl ContentSha1 {
 
 impl<'de> Deserialize<'de> for ContentSha1 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl<'de> Visitor<'de> for Text {
+        struct ContentSha1Visitor;
+        impl<'de> Visitor<'de> for ContentSha1Visitor {
             type Value = ContentSha1;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a SHA-1 or none")
@@ -266,7 +275,7 @@ impl<'de> Deserialize<'de> for ContentSha1 {
                 text.deserialize_str(self)
             }
         }
-        deserializer.deserialize_option(Text)
+        deserializer.deserialize_option(ContentSha1Visitor)
     }
 }
 
@@ -282,14 +291,23 @@ impl Serialize for ContentSha1 {
 
 impl Serialize for FileVersion {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let WireForm(wire_form) = self.wire_form;
         let mut json = serializer.serialize_map(None)?;
         if let Some(account_id) = &self.account_id {
             json.serialize_entry("accountId", account_id)?;
         }
-        json.serialize_entry("action", &self.action)?;
-        json.serialize_entry("bucketId", &self.bucket_id)?;
-        json.serialize_entry("contentLength", &self.content_length)?;
-        json.serialize_entry("contentSha1", &self.content_sha1)?;
+        if !self.action.as_str().is_empty() {
+            json.serialize_entry("action", &self.action)?;
+        }
+        if !self.bucket_id.as_str().is_empty() {
+            json.serialize_entry("bucketId", &self.bucket_id)?;
+        }
+        if !(wire_form.absent_length && self.content_length == 0) {
+            json.serialize_entry("contentLength", &self.content_length)?;
+        }
+        if !(wire_form.absent_sha1 && self.content_sha1 == ContentSha1::None) {
+            json.serialize_entry("contentSha1", &self.content_sha1)?;
+        }
         if let Some(md5) = &self.content_md5 {
             json.serialize_entry("contentMd5", md5)?;
         }
@@ -297,13 +315,14 @@ impl Serialize for FileVersion {
             json.serialize_entry("contentType", content_type)?;
         }
         json.serialize_entry("fileId", &self.file_id)?;
-        json.serialize_entry("fileInfo", &self.file_info)?;
+        if !(wire_form.absent_info && self.file_info.is_empty()) {
+            json.serialize_entry("fileInfo", &self.file_info)?;
+        }
         json.serialize_entry("fileName", &self.file_name)?;
-        let wording = self.wording;
-        if !(wording.lacks_retention && self.file_retention == none_set()) {
+        if !(wire_form.absent_retention && self.file_retention == none_set()) {
             json.serialize_entry("fileRetention", &self.file_retention)?;
         }
-        if !(wording.lacks_legal_hold && self.legal_hold == none_set()) {
+        if !(wire_form.absent_legal_hold && self.legal_hold == none_set()) {
             json.serialize_entry("legalHold", &self.legal_hold)?;
         }
         match &self.replication_status {
@@ -311,17 +330,19 @@ impl Serialize for FileVersion {
             Some(status @ ReplicationStatus::Other(_)) => {
                 json.serialize_entry("replicationStatus", status)?;
             }
-            Some(status) if wording.status_in_capitals => {
+            Some(status) if wire_form.status_in_capitals => {
                 let word = status.as_str().to_ascii_uppercase();
                 json.serialize_entry("replicationStatus", &word)?;
             }
             Some(status) => json.serialize_entry("replicationStatus", status)?,
             None => {}
         }
-        if !(wording.lacks_encryption && self.server_side_encryption == Encryption::none()) {
+        if !(wire_form.absent_encryption && self.server_side_encryption == Encryption::none()) {
             json.serialize_entry("serverSideEncryption", &self.server_side_encryption)?;
         }
-        json.serialize_entry("uploadTimestamp", &self.upload_timestamp)?;
+        if !(wire_form.absent_timestamp && self.upload_timestamp == Timestamp::EPOCH) {
+            json.serialize_entry("uploadTimestamp", &self.upload_timestamp)?;
+        }
         json.end()
     }
 }
@@ -329,37 +350,33 @@ impl Serialize for FileVersion {
 /// How a row of either kind is read. A folder has no id.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Row {
+struct WireRow {
     account_id: Option<AccountId>,
-    action: Action,
-    bucket_id: BucketId,
-    #[serde(default)]
-    content_length: u64,
-    #[serde(default)]
-    content_sha1: ContentSha1,
+    action: Option<Action>,
+    bucket_id: Option<BucketId>,
+    content_length: Option<u64>,
+    content_sha1: Option<ContentSha1>,
     #[serde(default, deserialize_with = "md5_or_none")]
     content_md5: Option<Md5>,
     content_type: Option<ContentType>,
     #[serde(default = "no_id", deserialize_with = "id_or_none")]
     file_id: FileId,
-    #[serde(default, deserialize_with = "null_is_default")]
-    file_info: FileInfo,
+    file_info: Option<FileInfo>,
     #[serde(deserialize_with = "unchecked")]
     file_name: FileName,
     // B2 leaves these out where there can be none, as on hide markers.
     file_retention: Option<Restricted<FileRetention>>,
     legal_hold: Option<Restricted<Option<LegalHold>>>,
-    replication_status: Option<Status>,
+    replication_status: Option<WireReplicationStatus>,
     server_side_encryption: Option<Encryption>,
     // A folder has none.
-    #[serde(default = "the_beginning", deserialize_with = "moment_or_beginning")]
-    upload_timestamp: Timestamp,
+    upload_timestamp: Option<Timestamp>,
 }
 
 /// A status, and whether it came in capitals, as B2's pages print it.
-struct Status(ReplicationStatus, bool);
+struct WireReplicationStatus(ReplicationStatus, bool);
 
-impl<'de> Deserialize<'de> for Status {
+impl<'de> Deserialize<'de> for WireReplicationStatus {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let word = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
         let is_capital = word.starts_with(|first: char| first.is_ascii_uppercase());
@@ -367,33 +384,42 @@ impl<'de> Deserialize<'de> for Status {
     }
 }
 
-impl Row {
+impl WireRow {
     #[inline]
     fn version(self) -> FileVersion {
-        let wording = Wording {
-            lacks_retention: self.file_retention.is_none(),
-            lacks_legal_hold: self.legal_hold.is_none(),
-            lacks_encryption: self.server_side_encryption.is_none(),
-            status_in_capitals: matches!(self.replication_status, Some(Status(_, true))),
+        let wire_form = RowForm {
+            absent_length: self.content_length.is_none(),
+            absent_sha1: self.content_sha1.is_none(),
+            absent_info: self.file_info.is_none(),
+            absent_retention: self.file_retention.is_none(),
+            absent_legal_hold: self.legal_hold.is_none(),
+            absent_encryption: self.server_side_encryption.is_none(),
+            absent_timestamp: self.upload_timestamp.is_none(),
+            status_in_capitals: matches!(
+                self.replication_status,
+                Some(WireReplicationStatus(_, true))
+            ),
         };
         FileVersion {
             account_id: self.account_id,
-            action: self.action,
-            bucket_id: self.bucket_id,
-            content_length: self.content_length,
-            content_sha1: self.content_sha1,
+            action: self.action.unwrap_or_else(|| Action::from("")),
+            bucket_id: self.bucket_id.unwrap_or_else(absent_bucket),
+            content_length: self.content_length.unwrap_or_default(),
+            content_sha1: self.content_sha1.unwrap_or_default(),
             content_md5: self.content_md5,
             content_type: self.content_type,
             file_id: self.file_id,
-            file_info: self.file_info,
+            file_info: self.file_info.unwrap_or_default(),
             file_name: self.file_name,
             file_retention: self.file_retention.unwrap_or_else(none_set),
             legal_hold: self.legal_hold.unwrap_or_else(none_set),
-            replication_status: self.replication_status.map(|Status(status, _)| status),
+            replication_status: self
+                .replication_status
+                .map(|WireReplicationStatus(status, _)| status),
             server_side_encryption: self.server_side_encryption.unwrap_or_default(),
-            upload_timestamp: self.upload_timestamp,
+            upload_timestamp: self.upload_timestamp.unwrap_or(Timestamp::EPOCH),
             possible_duplicate: false,
-            wording,
+            wire_form: WireForm(wire_form),
         }
     }
 }
@@ -406,27 +432,23 @@ fn id_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<FileId, D::E
     Option::deserialize(deserializer).map(|id| id.unwrap_or_else(no_id))
 }
 
-fn null_is_default<'de, T: Deserialize<'de> + Default, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<T, D::Error> {
-    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+fn absent_bucket() -> BucketId {
+    BucketId::from("")
+}
+
+fn set_if_absent(its: &mut BucketId, bucket_id: &BucketId) {
+    if its.as_str().is_empty() {
+        its.clone_from(bucket_id);
+    }
 }
 
 fn none_set<T: Default>() -> Restricted<T> {
     Restricted::Value(T::default())
 }
 
-const fn the_beginning() -> Timestamp {
-    Timestamp::from_millis(0)
-}
-
-fn moment_or_beginning<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
-    Option::deserialize(deserializer).map(|moment| moment.unwrap_or_else(the_beginning))
-}
-
 impl<'de> Deserialize<'de> for FileVersion {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let row = Row::deserialize(deserializer)?;
+        let row = WireRow::deserialize(deserializer)?;
         if row.file_id.as_str().is_empty() {
             return Err(serde::de::Error::missing_field("fileId"));
         }
@@ -439,39 +461,39 @@ impl<'de> Deserialize<'de> for FileVersion {
 pub(crate) fn rows<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<ListedFile>, D::Error> {
-    struct Rows;
-    struct Next<'a>(&'a mut Vec<ListedFile>);
+    struct RowsVisitor;
+    struct PushRow<'a>(&'a mut Vec<ListedFile>);
 
-    impl<'de> Visitor<'de> for Rows {
+    impl<'de> Visitor<'de> for RowsVisitor {
         type Value = Vec<ListedFile>;
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("rows")
         }
         fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<ListedFile>, A::Error> {
             let mut rows = Vec::new();
-            while seq.next_element_seed(Next(&mut rows))?.is_some() {}
+            while seq.next_element_seed(PushRow(&mut rows))?.is_some() {}
             Ok(rows)
         }
     }
 
-    impl<'de> DeserializeSeed<'de> for Next<'_> {
+    impl<'de> DeserializeSeed<'de> for PushRow<'_> {
         type Value = ();
         fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
             deserializer.deserialize_map(self)
         }
     }
 
-    impl<'de> Visitor<'de> for Next<'_> {
+    impl<'de> Visitor<'de> for PushRow<'_> {
         type Value = ();
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("a row")
         }
         fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
-            let row = Row::deserialize(MapAccessDeserializer::new(map))?;
+            let row = WireRow::deserialize(MapAccessDeserializer::new(map))?;
             self.0.push(if row.file_id.as_str().is_empty() {
                 ListedFile::Folder(Folder {
                     account_id: row.account_id,
-                    bucket_id: row.bucket_id,
+                    bucket_id: row.bucket_id.unwrap_or_else(absent_bucket),
                     file_name: row.file_name,
                 })
             } else {
@@ -481,7 +503,7 @@ pub(crate) fn rows<'de, D: Deserializer<'de>>(
         }
     }
 
-    deserializer.deserialize_seq(Rows)
+    deserializer.deserialize_seq(RowsVisitor)
 }
 
 #[cfg(test)]

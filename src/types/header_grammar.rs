@@ -48,13 +48,14 @@ fn is_content_disposition(value: &str) -> bool {
 /// Tags, one at least, with commas between them; each has letters and digits, and dashes between.
 fn is_content_language(value: &str) -> bool {
     value.split(',').all(|tag| {
-        let mut pieces = tag.trim_matches(is_blank).split('-');
-        let short = |piece: &str| (1..=8).contains(&piece.len());
-        let first = pieces.next().unwrap_or_default();
+        let mut subtags = tag.trim_matches(is_blank).split('-');
+        let short = |subtag: &str| (1..=8).contains(&subtag.len());
+        let first = subtags.next().unwrap_or_default();
         short(first)
             && first.bytes().all(|byte| byte.is_ascii_alphabetic())
-            && pieces
-                .all(|piece| short(piece) && piece.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+            && subtags.all(|subtag| {
+                short(subtag) && subtag.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            })
     })
 }
 

@@ -1,15 +1,19 @@
 //! [`ApplicationKey`]: a key as B2 shows it, without its secret half.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::ser::SerializeMap as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::capability::Capability;
 use super::ids::{AccountId, ApplicationKeyId, BucketId};
 use super::names::{KeyName, unchecked};
 use super::timestamp::Timestamp;
+use super::wire_form::{WireForm, nullable};
 
 /// An application key as B2 shows it: what it may do, and not the key itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+///
+/// It serializes to B2's own JSON, of the version of the API that it came from. Fields that B2 left out are left out
+/// again, unless they were set since.
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ApplicationKey {
     /// The account it is for.
@@ -29,6 +33,26 @@ pub struct ApplicationKey {
     pub name_prefix: Option<Box<str>>,
     /// Such as `s3`: the key can be used with the S3 API.
     pub options: Vec<String>,
+    wire_form: WireForm<KeyForm>,
+}
+
+/// What B2 left out, and how it wrote the rest.
+#[derive(Debug, Clone, Copy)]
+struct KeyForm {
+    buckets: BucketField,
+    absent_expiration: bool,
+    absent_prefix: bool,
+    absent_options: bool,
+}
+
+/// The field that holds the buckets.
+#[derive(Debug, Clone, Copy)]
+enum BucketField {
+    /// `bucketIds`, in v4.
+    Several,
+    /// `bucketId`, in v2 and v3.
+    One,
+    Absent,
 }
 
 impl<'de> Deserialize<'de> for ApplicationKey {
@@ -39,26 +63,69 @@ impl<'de> Deserialize<'de> for ApplicationKey {
             account_id: AccountId,
             application_key_id: ApplicationKeyId,
             /// v4.
-            bucket_ids: Option<Vec<BucketId>>,
+            #[serde(default, deserialize_with = "nullable")]
+            bucket_ids: Option<Option<Vec<BucketId>>>,
             /// v2 and v3.
-            bucket_id: Option<BucketId>,
+            #[serde(default, deserialize_with = "nullable")]
+            bucket_id: Option<Option<BucketId>>,
             capabilities: Vec<Capability>,
-            expiration_timestamp: Option<Timestamp>,
+            #[serde(default, deserialize_with = "nullable")]
+            expiration_timestamp: Option<Option<Timestamp>>,
             #[serde(deserialize_with = "unchecked")]
             key_name: KeyName,
-            name_prefix: Option<Box<str>>,
+            #[serde(default, deserialize_with = "nullable")]
+            name_prefix: Option<Option<Box<str>>>,
             options: Option<Vec<String>>,
         }
         let wire = Wire::deserialize(deserializer)?;
+        let wire_form = KeyForm {
+            buckets: match (&wire.bucket_ids, &wire.bucket_id) {
+                (Some(_), _) => BucketField::Several,
+                (None, Some(_)) => BucketField::One,
+                (None, None) => BucketField::Absent,
+            },
+            absent_expiration: wire.expiration_timestamp.is_none(),
+            absent_prefix: wire.name_prefix.is_none(),
+            absent_options: wire.options.is_none(),
+        };
+        let single = wire.bucket_id.flatten().map(|id| vec![id]);
         Ok(Self {
             account_id: wire.account_id,
             application_key_id: wire.application_key_id,
-            bucket_ids: wire.bucket_ids.or(wire.bucket_id.map(|id| vec![id])),
+            bucket_ids: wire.bucket_ids.flatten().or(single),
             capabilities: wire.capabilities,
-            expiration_timestamp: wire.expiration_timestamp,
+            expiration_timestamp: wire.expiration_timestamp.flatten(),
             key_name: wire.key_name,
-            name_prefix: wire.name_prefix,
+            name_prefix: wire.name_prefix.flatten(),
             options: wire.options.unwrap_or_default(),
+            wire_form: WireForm(wire_form),
         })
+    }
+}
+
+impl Serialize for ApplicationKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let WireForm(wire_form) = self.wire_form;
+        let mut json = serializer.serialize_map(None)?;
+        json.serialize_entry("accountId", &self.account_id)?;
+        json.serialize_entry("applicationKeyId", &self.application_key_id)?;
+        match (wire_form.buckets, self.bucket_ids.as_deref()) {
+            (BucketField::Absent, None) => {}
+            (BucketField::One, None) => json.serialize_entry("bucketId", &None::<BucketId>)?,
+            (BucketField::One, Some([id])) => json.serialize_entry("bucketId", id)?,
+            (_, ids) => json.serialize_entry("bucketIds", &ids)?,
+        }
+        json.serialize_entry("capabilities", &self.capabilities)?;
+        if !(wire_form.absent_expiration && self.expiration_timestamp.is_none()) {
+            json.serialize_entry("expirationTimestamp", &self.expiration_timestamp)?;
+        }
+        json.serialize_entry("keyName", &self.key_name)?;
+        if !(wire_form.absent_prefix && self.name_prefix.is_none()) {
+            json.serialize_entry("namePrefix", &self.name_prefix)?;
+        }
+        if !(wire_form.absent_options && self.options.is_empty()) {
+            json.serialize_entry("options", &self.options)?;
+        }
+        json.end()
     }
 }

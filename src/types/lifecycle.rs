@@ -1,16 +1,17 @@
 //! [`LifecycleRule`]: what happens to files with time.
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeMap as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::rules::{Shown, at_most, open_rules, overlap, rules};
+use super::rules::{Quoted, at_most, open_rules, overlap, rules};
+use super::wire_form::{WireForm, nullable};
 use crate::error::Error;
 
 /// What B2 does with files whose names have a prefix as they grow old. Days count from 1; `None` is
 /// never.
 ///
 /// B2 looks once a day, and leaves versions alone that are locked.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LifecycleRule {
     /// The prefix of the names; empty is all files.
@@ -21,6 +22,77 @@ pub struct LifecycleRule {
     pub days_from_hiding_to_deleting: Option<u32>,
     /// Cancels a large file that was started this many days ago and never finished.
     pub days_from_starting_to_canceling_unfinished_large_files: Option<u32>,
+    absent: WireForm<AbsentFields>,
+}
+
+/// The fields that B2 left out: rules from before 2024 have no days for unfinished large files.
+#[derive(Debug, Clone, Copy, Default)]
+struct AbsentFields {
+    uploading: bool,
+    hiding: bool,
+    starting: bool,
+}
+
+impl<'de> Deserialize<'de> for LifecycleRule {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Wire {
+            file_name_prefix: String,
+            #[serde(default, deserialize_with = "nullable")]
+            days_from_uploading_to_hiding: Option<Option<u32>>,
+            #[serde(default, deserialize_with = "nullable")]
+            days_from_hiding_to_deleting: Option<Option<u32>>,
+            #[serde(default, deserialize_with = "nullable")]
+            days_from_starting_to_canceling_unfinished_large_files: Option<Option<u32>>,
+        }
+        let wire = Wire::deserialize(deserializer)?;
+        let uploading = wire.days_from_uploading_to_hiding;
+        let hiding = wire.days_from_hiding_to_deleting;
+        let starting = wire.days_from_starting_to_canceling_unfinished_large_files;
+        Ok(Self {
+            file_name_prefix: wire.file_name_prefix,
+            days_from_uploading_to_hiding: uploading.flatten(),
+            days_from_hiding_to_deleting: hiding.flatten(),
+            days_from_starting_to_canceling_unfinished_large_files: starting.flatten(),
+            absent: WireForm(AbsentFields {
+                uploading: uploading.is_none(),
+                hiding: hiding.is_none(),
+                starting: starting.is_none(),
+            }),
+        })
+    }
+}
+
+impl Serialize for LifecycleRule {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let WireForm(absent) = self.absent;
+        let starting = self.days_from_starting_to_canceling_unfinished_large_files;
+        let mut json = serializer.serialize_map(None)?;
+        json.serialize_entry("fileNamePrefix", &self.file_name_prefix)?;
+        for (name, days, was_absent) in [
+            (
+                "daysFromUploadingToHiding",
+                self.days_from_uploading_to_hiding,
+                absent.uploading,
+            ),
+            (
+                "daysFromHidingToDeleting",
+                self.days_from_hiding_to_deleting,
+                absent.hiding,
+            ),
+            (
+                "daysFromStartingToCancelingUnfinishedLargeFiles",
+                starting,
+                absent.starting,
+            ),
+        ] {
+            if days.is_some() || !was_absent {
+                json.serialize_entry(name, &days)?;
+            }
+        }
+        json.end()
+    }
 }
 
 impl LifecycleRule {
@@ -75,6 +147,17 @@ rules! {
 }
 open_rules!(LifecycleRules);
 
+impl LifecycleRules {
+    /// The same with all fields, also those that B2 left out: as they go into a request.
+    pub(crate) fn in_full(self) -> Self {
+        let rules = self.0.into_iter().map(|rule| LifecycleRule {
+            absent: WireForm::default(),
+            ..rule
+        });
+        Self(rules.collect())
+    }
+}
+
 fn check(rules: &[LifecycleRule]) -> Result<(), Error> {
     at_most(100, rules.len(), "lifecycle rules")?;
     for rule in rules {
@@ -83,7 +166,7 @@ fn check(rules: &[LifecycleRule]) -> Result<(), Error> {
             (_, Some(_)) => "has 0 days, and days count from 1",
             _ => continue,
         };
-        let prefix = Shown(&rule.file_name_prefix);
+        let prefix = Quoted(&rule.file_name_prefix);
         return Err(Error::invalid(format!(
             "the lifecycle rule for {prefix} {broken}"
         )));
@@ -91,8 +174,8 @@ fn check(rules: &[LifecycleRule]) -> Result<(), Error> {
     match overlap(rules.iter().map(|rule| rule.file_name_prefix.as_str())) {
         Some((shorter, longer)) => Err(Error::invalid(format!(
             "the lifecycle rules for {} and {} overlap: one prefix begins with the other",
-            Shown(shorter),
-            Shown(longer)
+            Quoted(shorter),
+            Quoted(longer)
         ))),
         None => Ok(()),
     }

@@ -29,6 +29,7 @@ mod rules;
 mod secret;
 mod text;
 mod timestamp;
+mod wire_form;
 
 pub use bucket::{Bucket, BucketType, FileLockConfiguration};
 pub use bucket_info::BucketInfo;
@@ -67,6 +68,6 @@ pub use restricted::Restricted;
 pub use retention::{
     DefaultRetention, FileRetention, LegalHold, RetentionMode, RetentionPeriod, RetentionUnit,
 };
-pub(crate) use rules::{Shown, is_reserved};
+pub(crate) use rules::{Quoted, is_reserved};
 pub use secret::Secret;
 pub use timestamp::Timestamp;

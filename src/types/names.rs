@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::Error;
 use crate::types::percent::percent_encode;
-use crate::types::rules::{Shown, is_reserved};
+use crate::types::rules::{Quoted, is_reserved};
 
 /// The name of a bucket: 6 to 63 letters, digits and `-`, not beginning with `b2-`.
 ///
@@ -79,7 +79,7 @@ impl BucketName {
         };
         Err(Error::invalid(format!(
             "the bucket name {} {broken}",
-            Shown(&name)
+            Quoted(&name)
         )))
     }
 
@@ -123,7 +123,7 @@ impl FileName {
         };
         Err(Error::invalid(format!(
             "the file name {} {broken}",
-            Shown(&name)
+            Quoted(&name)
         )))
     }
 
@@ -175,7 +175,7 @@ impl KeyName {
         };
         Err(Error::invalid(format!(
             "the key name {} {broken}",
-            Shown(&name)
+            Quoted(&name)
         )))
     }
 

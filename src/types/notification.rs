@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::open_enum::open_enum;
-use super::rules::{Shown, at_most, overlap, rule_name, rules, twice};
+use super::rules::{Quoted, at_most, overlap, rule_name, rules, twice};
 use super::secret::Secret;
 use crate::error::Error;
 
@@ -224,7 +224,7 @@ impl TargetConfiguration {
                 .is_some_and(|start| start.eq_ignore_ascii_case("x-bz-"))
         };
         if let Some(header) = self.custom_headers.iter().find(|header| own(&header.name)) {
-            let name = Shown(&header.name);
+            let name = Quoted(&header.name);
             return Some(format!(
                 "its header {name} begins with \"X-Bz-\", which B2 keeps for itself"
             ));
@@ -250,14 +250,14 @@ fn check(rules: &[EventNotificationRule]) -> Result<(), Error> {
     at_most(25, rules.len(), "event notification rules")?;
     for rule in rules {
         if let Some(broken) = rule.broken() {
-            let name = Shown(&rule.name);
+            let name = Quoted(&rule.name);
             return Err(Error::invalid(format!(
                 "the event notification rule {name}: {broken}"
             )));
         }
     }
     if let Some(name) = twice(rules.iter().map(|rule| rule.name.as_str())) {
-        let name = Shown(name);
+        let name = Quoted(name);
         return Err(Error::invalid(format!(
             "two event notification rules have the name {name}"
         )));
@@ -272,7 +272,7 @@ fn check(rules: &[EventNotificationRule]) -> Result<(), Error> {
             if let Some(same) = same
                 && overlap(prefixes.into_iter()).is_some()
             {
-                let (one, other) = (Shown(&one.name), Shown(&other.name));
+                let (one, other) = (Quoted(&one.name), Quoted(&other.name));
                 return Err(Error::invalid(format!(
                     "the event notification rules {other} and {one} are both for {same} of the \
                      same files"

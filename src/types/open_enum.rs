@@ -60,8 +60,8 @@ macro_rules! open_enum {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                struct Word;
-                impl serde::de::Visitor<'_> for Word {
+                struct WordVisitor;
+                impl serde::de::Visitor<'_> for WordVisitor {
                     type Value = $name;
                     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                         f.write_str("a word")
@@ -70,7 +70,7 @@ macro_rules! open_enum {
                         Ok(word.into())
                     }
                 }
-                deserializer.deserialize_str(Word)
+                deserializer.deserialize_str(WordVisitor)
             }
         }
     };

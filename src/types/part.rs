@@ -10,6 +10,7 @@ use super::encryption::Encryption;
 use super::file_version::ContentSha1;
 use super::ids::FileId;
 use super::timestamp::Timestamp;
+use super::wire_form::WireForm;
 use crate::error::Error;
 
 /// The bytes of the largest file that B2 can hold: 10 TB. What a server says of a larger one is not
@@ -75,45 +76,43 @@ pub struct Part {
     pub b2_checksum: Option<Box<str>>,
     /// How it is encrypted.
     pub server_side_encryption: Encryption,
-    /// When it was uploaded; [`ListParts`](crate::api::ListParts) gives whole seconds only.
+    /// When it was uploaded; [`ListParts`](crate::api::ListParts) gives whole seconds only. 1970 where B2 doesn't say.
     pub upload_timestamp: Timestamp,
-    lacks: Lacks,
+    absent: WireForm<AbsentFields>,
 }
 
-/// What B2 left out, so that it is left out when the part is written again. It says nothing of the
-/// part.
+/// The fields that B2 left out.
 #[derive(Debug, Clone, Copy)]
-struct Lacks {
+struct AbsentFields {
+    sha1: bool,
     md5: bool,
     checksum: bool,
     encryption: bool,
+    timestamp: bool,
 }
-
-impl PartialEq for Lacks {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for Lacks {}
 
 impl Serialize for Part {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let WireForm(absent) = self.absent;
         let mut json = serializer.serialize_map(None)?;
         json.serialize_entry("fileId", &self.file_id)?;
         json.serialize_entry("partNumber", &self.part_number)?;
         json.serialize_entry("contentLength", &self.content_length)?;
-        json.serialize_entry("contentSha1", &self.content_sha1)?;
-        if !(self.lacks.md5 && self.content_md5.is_none()) {
+        if !(absent.sha1 && self.content_sha1 == ContentSha1::None) {
+            json.serialize_entry("contentSha1", &self.content_sha1)?;
+        }
+        if !(absent.md5 && self.content_md5.is_none()) {
             json.serialize_entry("contentMd5", &self.content_md5)?;
         }
-        if !(self.lacks.checksum && self.b2_checksum.is_none()) {
+        if !(absent.checksum && self.b2_checksum.is_none()) {
             json.serialize_entry("b2Checksum", &self.b2_checksum)?;
         }
-        if !(self.lacks.encryption && self.server_side_encryption == Encryption::none()) {
+        if !(absent.encryption && self.server_side_encryption == Encryption::none()) {
             json.serialize_entry("serverSideEncryption", &self.server_side_encryption)?;
         }
-        json.serialize_entry("uploadTimestamp", &self.upload_timestamp)?;
+        if !(absent.timestamp && self.upload_timestamp == Timestamp::EPOCH) {
+            json.serialize_entry("uploadTimestamp", &self.upload_timestamp)?;
+        }
         json.end()
     }
 }
@@ -126,40 +125,43 @@ impl<'de> Deserialize<'de> for Part {
             file_id: FileId,
             part_number: u32,
             content_length: u64,
-            #[serde(default)]
-            content_sha1: ContentSha1,
-            #[serde(default, deserialize_with = "said_md5")]
+            content_sha1: Option<ContentSha1>,
+            #[serde(default, deserialize_with = "present_md5")]
             content_md5: Option<Option<Md5>>,
-            #[serde(default, deserialize_with = "said_text_or_json")]
+            #[serde(default, deserialize_with = "present_text_or_json")]
             b2_checksum: Option<Option<Box<str>>>,
             server_side_encryption: Option<Encryption>,
-            upload_timestamp: Timestamp,
+            upload_timestamp: Option<Timestamp>,
         }
         let wire = Wire::deserialize(deserializer)?;
-        let lacks = Lacks {
+        let absent = AbsentFields {
+            sha1: wire.content_sha1.is_none(),
             md5: wire.content_md5.is_none(),
             checksum: wire.b2_checksum.is_none(),
             encryption: wire.server_side_encryption.is_none(),
+            timestamp: wire.upload_timestamp.is_none(),
         };
         Ok(Self {
             file_id: wire.file_id,
             part_number: wire.part_number,
             content_length: wire.content_length,
-            content_sha1: wire.content_sha1,
+            content_sha1: wire.content_sha1.unwrap_or_default(),
             content_md5: wire.content_md5.flatten(),
             b2_checksum: wire.b2_checksum.flatten(),
             server_side_encryption: wire.server_side_encryption.unwrap_or_default(),
-            upload_timestamp: wire.upload_timestamp,
-            lacks,
+            upload_timestamp: wire.upload_timestamp.unwrap_or(Timestamp::EPOCH),
+            absent: WireForm(absent),
         })
     }
 }
 
-fn said_md5<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Md5>>, D::Error> {
+fn present_md5<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<Md5>>, D::Error> {
     md5_or_none(deserializer).map(Some)
 }
 
-fn said_text_or_json<'de, D: Deserializer<'de>>(
+fn present_text_or_json<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<Box<str>>>, D::Error> {
     text_or_json(deserializer).map(Some)

@@ -8,7 +8,7 @@ use http::HeaderValue;
 use serde::{Serialize, Serializer};
 
 use crate::error::Error;
-use crate::types::rules::Shown;
+use crate::types::rules::Quoted;
 
 /// A range of a file's bytes, as HTTP's `Range` header has it. The first byte is byte 0.
 ///
@@ -155,7 +155,7 @@ impl FromStr for ByteRange {
         let wrong = || {
             Error::invalid(format!(
                 "{} is no range of bytes, such as bytes=0-99, bytes=100- or bytes=-5",
-                Shown(text)
+                Quoted(text)
             ))
         };
         let number = |digits: &str| {

@@ -2,21 +2,71 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeMap as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::ids::{ApplicationKeyId, BucketId};
-use super::rules::{Shown, at_most, open_rules, rules};
+use super::rules::{Quoted, at_most, open_rules, rules};
+use super::wire_form::{WireForm, null_is_default, nullable};
 use crate::error::Error;
 
 /// A bucket's replication settings, as source, destination or both.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReplicationConfiguration {
     /// Files are copied from this bucket.
     pub as_replication_source: Option<AsReplicationSource>,
     /// Files are copied to this bucket.
     pub as_replication_destination: Option<AsReplicationDestination>,
+    absent: WireForm<AbsentHalves>,
+}
+
+/// The fields that B2 left out.
+#[derive(Debug, Clone, Copy, Default)]
+struct AbsentHalves {
+    source: bool,
+    destination: bool,
+}
+
+impl<'de> Deserialize<'de> for ReplicationConfiguration {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Wire {
+            #[serde(default, deserialize_with = "nullable")]
+            as_replication_source: Option<Option<AsReplicationSource>>,
+            #[serde(default, deserialize_with = "nullable")]
+            as_replication_destination: Option<Option<AsReplicationDestination>>,
+        }
+        let wire = Wire::deserialize(deserializer)?;
+        let absent = AbsentHalves {
+            source: wire.as_replication_source.is_none(),
+            destination: wire.as_replication_destination.is_none(),
+        };
+        Ok(Self {
+            as_replication_source: wire.as_replication_source.flatten(),
+            as_replication_destination: wire.as_replication_destination.flatten(),
+            absent: WireForm(absent),
+        })
+    }
+}
+
+impl Serialize for ReplicationConfiguration {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let WireForm(absent) = self.absent;
+        let (source, destination) = (
+            &self.as_replication_source,
+            &self.as_replication_destination,
+        );
+        let mut json = serializer.serialize_map(None)?;
+        if source.is_some() || !absent.source {
+            json.serialize_entry("asReplicationSource", source)?;
+        }
+        if destination.is_some() || !absent.destination {
+            json.serialize_entry("asReplicationDestination", destination)?;
+        }
+        json.end()
+    }
 }
 
 impl ReplicationConfiguration {
@@ -26,6 +76,10 @@ impl ReplicationConfiguration {
         Self {
             as_replication_source: None,
             as_replication_destination: None,
+            absent: WireForm(AbsentHalves {
+                source: false,
+                destination: false,
+            }),
         }
     }
 
@@ -58,6 +112,20 @@ impl ReplicationConfiguration {
         });
         self
     }
+
+    /// The same with all fields, also those that B2 left out: as it goes into a request.
+    pub(crate) fn in_full(mut self) -> Self {
+        self.absent = WireForm::default();
+        if let Some(source) = &mut self.as_replication_source {
+            let rules = std::mem::take(&mut source.replication_rules).into_iter();
+            let rules = rules.map(|rule| ReplicationRule {
+                absent: WireForm::default(),
+                ..rule
+            });
+            source.replication_rules = ReplicationRules::unchecked(rules);
+        }
+        self
+    }
 }
 
 /// A bucket's settings as a source of replication.
@@ -65,23 +133,33 @@ impl ReplicationConfiguration {
 #[serde(rename_all = "camelCase")]
 pub struct AsReplicationSource {
     /// The rules.
+    #[serde(default)]
     pub replication_rules: ReplicationRules,
-    /// The key that reads the files.
+    /// The key that reads the files; an empty id where B2 doesn't say.
+    #[serde(default = "absent_key", skip_serializing_if = "is_absent")]
     pub source_application_key_id: ApplicationKeyId,
 }
 
+fn absent_key() -> ApplicationKeyId {
+    ApplicationKeyId::from("")
+}
+
+fn is_absent(key_id: &ApplicationKeyId) -> bool {
+    key_id.as_str().is_empty()
+}
+
 /// Which files are copied where.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+///
+/// It serializes to B2's own JSON. Fields that B2 left out or gave as `null` have the values that B2's own SDK takes
+/// for them, those of [`new`](Self::new), and are left out again, unless they were set since.
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReplicationRule {
     /// The bucket they go to.
     pub destination_bucket_id: BucketId,
     /// The prefix of the names; empty is all files.
-    #[serde(default)]
     pub file_name_prefix: String,
     /// Whether files that existed before the rule are copied too.
-    #[serde(default)]
     pub include_existing_files: bool,
     /// Whether the rule is enabled.
     pub is_enabled: bool,
@@ -89,6 +167,70 @@ pub struct ReplicationRule {
     pub priority: u32,
     /// 1 to 64 letters, digits, `-` and `_`.
     pub replication_rule_name: String,
+    absent: WireForm<AbsentFields>,
+}
+
+/// The fields that B2 left out.
+#[derive(Debug, Clone, Copy, Default)]
+struct AbsentFields {
+    prefix: bool,
+    existing: bool,
+    enabled: bool,
+    priority: bool,
+}
+
+impl<'de> Deserialize<'de> for ReplicationRule {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Wire {
+            destination_bucket_id: BucketId,
+            file_name_prefix: Option<String>,
+            include_existing_files: Option<bool>,
+            is_enabled: Option<bool>,
+            priority: Option<u32>,
+            replication_rule_name: String,
+        }
+        let wire = Wire::deserialize(deserializer)?;
+        let default = Self::new(wire.replication_rule_name, wire.destination_bucket_id);
+        let absent = AbsentFields {
+            prefix: wire.file_name_prefix.is_none(),
+            existing: wire.include_existing_files.is_none(),
+            enabled: wire.is_enabled.is_none(),
+            priority: wire.priority.is_none(),
+        };
+        Ok(Self {
+            file_name_prefix: wire.file_name_prefix.unwrap_or_default(),
+            include_existing_files: wire.include_existing_files.unwrap_or_default(),
+            is_enabled: wire.is_enabled.unwrap_or(default.is_enabled),
+            priority: wire.priority.unwrap_or(default.priority),
+            absent: WireForm(absent),
+            ..default
+        })
+    }
+}
+
+impl Serialize for ReplicationRule {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let WireForm(absent) = self.absent;
+        let default = Self::new("", "");
+        let mut json = serializer.serialize_map(None)?;
+        json.serialize_entry("destinationBucketId", &self.destination_bucket_id)?;
+        if !(absent.prefix && self.file_name_prefix.is_empty()) {
+            json.serialize_entry("fileNamePrefix", &self.file_name_prefix)?;
+        }
+        if self.include_existing_files || !absent.existing {
+            json.serialize_entry("includeExistingFiles", &self.include_existing_files)?;
+        }
+        if !(absent.enabled && self.is_enabled == default.is_enabled) {
+            json.serialize_entry("isEnabled", &self.is_enabled)?;
+        }
+        if !(absent.priority && self.priority == default.priority) {
+            json.serialize_entry("priority", &self.priority)?;
+        }
+        json.serialize_entry("replicationRuleName", &self.replication_rule_name)?;
+        json.end()
+    }
 }
 
 impl ReplicationRule {
@@ -101,6 +243,7 @@ impl ReplicationRule {
             is_enabled: true,
             priority: 128,
             replication_rule_name: name.into(),
+            absent: WireForm::default(),
         }
     }
 
@@ -160,7 +303,7 @@ fn check(rules: &[ReplicationRule]) -> Result<(), Error> {
         };
         return Err(Error::invalid(format!(
             "the replication rule {}: {broken}",
-            Shown(name)
+            Quoted(name)
         )));
     }
     if let [one, other] = rules
@@ -179,6 +322,7 @@ fn check(rules: &[ReplicationRule]) -> Result<(), Error> {
 #[serde(rename_all = "camelCase")]
 pub struct AsReplicationDestination {
     /// From the key that reads the source to the key that writes here.
+    #[serde(default, deserialize_with = "null_is_default")]
     pub source_to_destination_key_mapping: BTreeMap<ApplicationKeyId, ApplicationKeyId>,
 }
 

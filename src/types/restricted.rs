@@ -20,6 +20,13 @@ impl<T> Restricted<T> {
             Self::Unauthorized => None,
         }
     }
+
+    pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Restricted<U> {
+        match self {
+            Self::Value(value) => Restricted::Value(change(value)),
+            Self::Unauthorized => Restricted::Unauthorized,
+        }
+    }
 }
 
 impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Restricted<T> {
@@ -27,12 +34,13 @@ impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Restricted<T> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Wire<T> {
-            #[serde(default)]
-            is_client_authorized_to_read: bool,
+            is_client_authorized_to_read: Option<bool>,
             value: Option<T>,
         }
         let wire = Wire::<T>::deserialize(deserializer)?;
-        Ok(if wire.is_client_authorized_to_read {
+        // A value that is shown may be read.
+        let authorized = wire.is_client_authorized_to_read;
+        Ok(if authorized.unwrap_or(wire.value.is_some()) {
             Self::Value(wire.value.unwrap_or_default())
         } else {
             Self::Unauthorized

@@ -2,7 +2,7 @@
 //! held.
 
 use crate::error::Error;
-pub(crate) use crate::error::Shown;
+pub(crate) use crate::error::Quoted;
 
 /// Makes a list type: checked by `new`, taken as it comes by `unchecked` and from B2.
 macro_rules! rules {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Clone)]
 pub(super) enum Text {
     /// Its length, and its bytes up to there.
-    Short(u8, [u8; SHORT]),
+    TextVisitor(u8, [u8; SHORT]),
     Long(Box<str>),
 }
 
@@ -25,7 +25,7 @@ impl Text {
         match (bytes.get_mut(..text.len()), u8::try_from(text.len())) {
             (Some(there), Ok(len)) => {
                 there.copy_from_slice(text.as_bytes());
-                Self::Short(len, bytes)
+                Self::TextVisitor(len, bytes)
             }
             _ => Self::Long(text.into()),
         }
@@ -34,7 +34,7 @@ impl Text {
     pub(super) fn as_str(&self) -> &str {
         match self {
             // They are a str's, so there is nothing else that it could be.
-            Self::Short(len, bytes) => bytes
+            Self::TextVisitor(len, bytes) => bytes
                 .get(..usize::from(*len))
                 .and_then(|bytes| std::str::from_utf8(bytes).ok())
                 .unwrap_or_default(),
@@ -83,8 +83,8 @@ impl Serialize for Text {
 
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Short;
-        impl Visitor<'_> for Short {
+        struct TextVisitor;
+        impl Visitor<'_> for TextVisitor {
             type Value = Text;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a text")
@@ -93,7 +93,7 @@ impl<'de> Deserialize<'de> for Text {
                 Ok(Text::new(text))
             }
         }
-        deserializer.deserialize_str(Short)
+        deserializer.deserialize_str(TextVisitor)
     }
 }
 

@@ -17,6 +17,9 @@ use crate::error::Error;
 pub struct Timestamp(i64);
 
 impl Timestamp {
+    /// 1970-01-01 UTC, for a time that B2 doesn't say.
+    pub(crate) const EPOCH: Self = Self(0);
+
     /// The time this many milliseconds after 1970-01-01 UTC.
     #[must_use]
     pub const fn from_millis(millis: i64) -> Self {

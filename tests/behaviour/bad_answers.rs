@@ -112,11 +112,11 @@ fn an_error_body_is_read_only_up_to_the_size_limit_of_errors() {
     let counted = Arc::clone(&read);
     let (b2, timer) = client_with_response(move || {
         let counted = Arc::clone(&counted);
-        let pieces = (0..1_000).map(move |_| {
+        let chunks = (0..1_000).map(move |_| {
             counted.fetch_add(1, Ordering::Relaxed);
             Ok(Bytes::from_static(&[b' '; 65_536]))
         });
-        let body = ResponseBody::new(None, stream::iter(pieces));
+        let body = ResponseBody::new(None, stream::iter(chunks));
         Ok(b2kit::http::Response::builder()
             .status(400)
             .body(body)
@@ -126,7 +126,7 @@ fn an_error_body_is_read_only_up_to_the_size_limit_of_errors() {
     assert_eq!(error.status(), Some(400));
     let read = read.load(Ordering::Relaxed);
     // There are three attempts.
-    assert!(read <= 3 * 4, "{read} pieces of 64 KiB");
+    assert!(read <= 3 * 4, "{read} chunks of 64 KiB");
 }
 
 #[test]
@@ -193,11 +193,14 @@ fn a_foreign_error_names_its_sender_and_shows_no_secret() {
         Some("text/html; charset=utf-8")
     );
     assert_eq!(response.body_start.len(), 200);
-    let told = error.to_string();
+    let message = error.to_string();
     let start = "b2_list_file_names: an intermediary, not B2, answered 403, \
                  server \"cloudflare\", content type \"text/html; charset=utf-8\", body \
                  \"<html>\\u{1b}[31m<p>[redacted]</p><p>[redacted]==</p>xxx";
-    assert!(told.starts_with(start) && told.len() < 500, "{told}");
+    assert!(
+        message.starts_with(start) && message.len() < 500,
+        "{message}"
+    );
     assert!(!format!("{error:?}").contains("canary"), "{error:?}");
 }
 
@@ -379,12 +382,12 @@ fn a_silent_download_ends_at_the_callers_deadline_and_the_error_names_the_file()
         std::time::Duration::from_secs(3)
     );
     assert_eq!(error.call(), Some("b2_download_file_by_id"));
-    let told = format!("{error:#}");
+    let message = format!("{error:#}");
     assert!(
-        told.starts_with("b2_download_file_by_id: \"cat.jpg\": nothing moved for too long"),
-        "{told}"
+        message.starts_with("b2_download_file_by_id: \"cat.jpg\": nothing moved for too long"),
+        "{message}"
     );
-    assert!(told.ends_with("the server stopped sending"), "{told}");
+    assert!(message.ends_with("the server stopped sending"), "{message}");
 }
 
 #[test]

@@ -13,33 +13,33 @@ use futures::executor::block_on;
 
 #[test]
 fn a_truncated_key_is_reported_without_showing_it() {
-    for (id, key, place) in [
+    for (id, key, reason) in [
         ("", "K002secret", "application key id is empty"),
         ("002id", "", "application key is empty"),
         (
             "002id\n",
             "K002secret",
-            "application key id has a space or another character at place 6",
+            "application key id has a space or another character at position 6",
         ),
         (
             "002id",
             "K002 secret",
-            "application key has a space or another character at place 5",
+            "application key has a space or another character at position 5",
         ),
         (
             "002id",
             "K002secret\u{200b}",
-            "application key has a space or another character at place 11",
+            "application key has a space or another character at position 11",
         ),
         ("002:id", "K002secret", "has a ':'"),
     ] {
         let error = Credentials::new(id, key).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);
-        let told = format!("{error} {error:?}");
-        assert!(told.contains(place), "{told}");
+        let message = format!("{error} {error:?}");
+        assert!(message.contains(reason), "{message}");
         assert!(
-            !told.contains("secret") && !told.contains("002id"),
-            "{told}"
+            !message.contains("secret") && !message.contains("002id"),
+            "{message}"
         );
     }
 }

@@ -66,12 +66,12 @@ fn upload_many_sends_up_to_its_concurrency_and_returns_in_order_of_completion() 
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;
-        let (asked, over) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let (requests, over) = (AtomicUsize::new(0), AtomicUsize::new(0));
         // The first has the most to do.
         let inputs = stream::iter([1_000, 50, 50, 50, 50, 50]);
         let mut outcomes = bucket.upload_many(inputs, 3, |bucket, len| {
-            asked.fetch_add(1, Ordering::Relaxed);
-            let under_way = asked.load(Ordering::Relaxed) - over.load(Ordering::Relaxed);
+            requests.fetch_add(1, Ordering::Relaxed);
+            let under_way = requests.load(Ordering::Relaxed) - over.load(Ordering::Relaxed);
             assert!(under_way <= 3);
             bucket
                 .upload(format!("f{len}"), content(*len))
@@ -309,14 +309,14 @@ fn uploads_dropped_at_any_poll_block_no_other() {
         let mut chance = fastrand::Rng::with_seed(seed);
         let (_, chaos) = Chaos::calm();
         // Four connections, and memory for three parts.
-        let (network, room) = (chaos.clone(), Arc::new(futures::lock::Mutex::new(())));
-        let rooms = [room, Arc::default(), Arc::default(), Arc::default()];
+        let (network, connection) = (chaos.clone(), Arc::new(futures::lock::Mutex::new(())));
+        let connections = [connection, Arc::default(), Arc::default(), Arc::default()];
         let next = AtomicUsize::new(0);
         let four = move |request: Request| {
             let number = next.fetch_add(1, Ordering::Relaxed);
-            let (network, room) = (network.clone(), Arc::clone(&rooms[number % 4]));
+            let (network, connection) = (network.clone(), Arc::clone(&connections[number % 4]));
             async move {
-                let _connection = room.lock().await;
+                let _connection = connection.lock().await;
                 network.send(request).await
             }
         };

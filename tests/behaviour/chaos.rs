@@ -105,10 +105,10 @@ impl Chaos {
                 .into_iter()
                 .filter(|t| t.passes())
                 .collect();
-            let trouble = passing[chance.usize(..passing.len())];
-            // A login that is refused is final.
-            let strikes = chance.u32(..100) < percent && call != "b2_authorize_account";
-            strikes.then_some(trouble)
+            let fault = passing[chance.usize(..passing.len())];
+            // An authorization that is refused is final.
+            let fails = chance.u32(..100) < percent && call != "b2_authorize_account";
+            fails.then_some(fault)
         })
     }
 
@@ -134,8 +134,8 @@ impl Chaos {
     /// The number of requests, and of those with a fault.
     pub(crate) fn tally(&self) -> (usize, usize) {
         let log = self.log.lock().unwrap();
-        let troubled = log.iter().filter(|(_, trouble)| trouble.is_some());
-        (log.len(), troubled.count())
+        let faulty = log.iter().filter(|(_, fault)| fault.is_some());
+        (log.len(), faulty.count())
     }
 
     pub(crate) fn forget(&self) {
@@ -149,15 +149,15 @@ impl HttpClient for Chaos {
     async fn send(&self, request: Request) -> Result<Response, HttpError> {
         let name = call_of(&request);
         let number = self.requests.fetch_add(1, Ordering::Relaxed);
-        let trouble = (self.choose)(number, name);
-        self.log.lock().unwrap().push((name.to_owned(), trouble));
+        let fault = (self.choose)(number, name);
+        self.log.lock().unwrap().push((name.to_owned(), fault));
         // Every request takes its time, so that things are under way side by side.
         self.timer.sleep(Duration::from_millis(10)).await;
-        let Some(trouble) = trouble else {
+        let Some(fault) = fault else {
             return self.emulator.send(request).await;
         };
         let lost = |kind| HttpError::new(kind, Phase::MaybeReceived);
-        match trouble {
+        match fault {
             NetworkFault::Refused => Err(HttpError::new(HttpErrorKind::Connect, Phase::NotSent)),
             NetworkFault::Cut => {
                 let len = request.body().len();

@@ -198,8 +198,8 @@ fn a_lookup_by_name_never_returns_the_id_of_another_bucket() {
         for name in ["letters", "accounts"] {
             let error = b2.bucket_id(&bucket_name(name)).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Protocol);
-            let told = "\"holiday-photos\", is not what was asked for: it has another name";
-            assert!(error.to_string().contains(told), "{error}");
+            let message = "\"holiday-photos\", is not what was asked for: it has another name";
+            assert!(error.to_string().contains(message), "{error}");
         }
         let error = owner.bucket_id(&bucket_name("accounts")).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
@@ -318,13 +318,14 @@ fn a_dry_run_lists_what_it_would_delete_and_deletes_nothing() {
     timer.run(async {
         let bucket = fill(&b2).await;
         let before = emulator.snapshot();
-        let told = outcomes(b2.delete_all_versions(&bucket, "a/", DeleteMode::DryRun)).await;
+        let reported = outcomes(b2.delete_all_versions(&bucket, "a/", DeleteMode::DryRun)).await;
         let later = Timestamp::from_millis(i64::MAX);
         let files = b2.cancel_unfinished_large_files(&bucket, later, DeleteMode::DryRun);
         let files = outcomes(files).await;
-        assert_eq!((told.len(), files.len()), (6, 3));
+        assert_eq!((reported.len(), files.len()), (6, 3));
         assert!(
-            told.iter()
+            reported
+                .iter()
                 .chain(&files)
                 .all(|(_, outcome)| outcome.is_ok())
         );
@@ -336,7 +337,7 @@ fn a_dry_run_lists_what_it_would_delete_and_deletes_nothing() {
         for call in ["b2_delete_file_version", "b2_cancel_large_file"] {
             assert_eq!(after.calls_of(call), 0, "{call}");
         }
-        let would: BTreeSet<_> = told
+        let would: BTreeSet<_> = reported
             .into_iter()
             .map(|(version, _)| version.file_id)
             .collect();
@@ -495,8 +496,8 @@ fn unfinished_files_are_cancelled_if_they_are_old_enough() {
             ids.push(b2.call(start).await.unwrap().file_id);
         }
         let before = Timestamp::from_millis(1_003_000);
-        let told = b2.cancel_unfinished_large_files(&bucket, before, DeleteMode::DryRun);
-        assert_eq!(outcomes(told).await.len(), 2);
+        let reported = b2.cancel_unfinished_large_files(&bucket, before, DeleteMode::DryRun);
+        assert_eq!(outcomes(reported).await.len(), 2);
         let cancelled = b2.cancel_unfinished_large_files(&bucket, before, DELETE);
         let mut cancelled: Vec<_> = outcomes(cancelled)
             .await
@@ -588,7 +589,7 @@ fn rows_outside_of_the_bucket_or_prefix_are_never_deleted_or_cancelled() {
         })
     };
     let strange: BucketId = "other-bucket".into();
-    for (elsewhere, name, told) in [
+    for (elsewhere, name, message) in [
         (
             true,
             "pre/x",
@@ -619,9 +620,9 @@ fn rows_outside_of_the_bucket_or_prefix_are_never_deleted_or_cancelled() {
                 }
                 _ => return None,
             };
-            let asked: BucketId = sent(request)["bucketId"].as_str().unwrap().into();
-            let bucket = if elsewhere { &strange } else { &asked };
-            let rows = [row(&asked, "pre/m", action), row(bucket, name, action)];
+            let requested: BucketId = sent(request)["bucketId"].as_str().unwrap().into();
+            let bucket = if elsewhere { &strange } else { &requested };
+            let rows = [row(&requested, "pre/m", action), row(bucket, name, action)];
             let page = serde_json::json!({"files": rows, "nextFileName": null, "nextFileId": null});
             Some(Ok(crate::http_answer(200, &page)))
         });
@@ -634,7 +635,7 @@ fn rows_outside_of_the_bucket_or_prefix_are_never_deleted_or_cancelled() {
                 panic!("{name:?}: {deleted:?}");
             };
             assert_eq!(error.kind(), ErrorKind::Protocol);
-            assert!(error.to_string().contains(told), "{error}");
+            assert!(error.to_string().contains(message), "{error}");
             if elsewhere {
                 let later = Timestamp::from_millis(i64::MAX);
                 let cancelled = b2.cancel_unfinished_large_files(&bucket, later, DELETE);

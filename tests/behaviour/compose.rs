@@ -34,8 +34,8 @@ fn appending_sends_only_the_appended_bytes_and_copies_the_rest() {
         let bucket = bucket(&b2).await;
         let (log, before) = file(&bucket, 950).await;
         chaos.forget();
-        let pieces = [ComposeSource::file(&log), ComposeSource::local("more")];
-        let composed = bucket.compose("log", pieces).await.unwrap();
+        let sources = [ComposeSource::file(&log), ComposeSource::local("more")];
+        let composed = bucket.compose("log", sources).await.unwrap();
         assert_eq!(composed.plan.copied_bytes(), 950);
         assert_eq!(composed.plan.uploaded_bytes(), 4);
         assert_eq!(composed.plan.downloaded_bytes(), 0);
@@ -60,12 +60,12 @@ fn a_patch_in_the_middle_downloads_only_what_its_part_lacks() {
         let bucket = bucket(&b2).await;
         let (old, before) = file(&bucket, 950).await;
         chaos.forget();
-        let pieces = [
+        let sources = [
             ComposeSource::copy(&old.file_id, 0..400),
             ComposeSource::local("new"),
             ComposeSource::copy(&old.file_id, 403..950),
         ];
-        let composed = bucket.compose("new", pieces).await.unwrap();
+        let composed = bucket.compose("new", sources).await.unwrap();
         // A part has at least 10 bytes here.
         assert_eq!(composed.plan.uploaded_bytes(), 10);
         assert_eq!(composed.plan.downloaded_bytes(), 7);
@@ -84,7 +84,7 @@ fn a_composition_of_one_part_takes_one_call() {
         let (old, before) = file(&bucket, 950).await;
         bucket.upload("for its URL", "").await.unwrap();
         let copy = |range| ComposeSource::copy(&old.file_id, range);
-        for (pieces, expected, calls) in [
+        for (sources, expected, calls) in [
             (vec![], vec![], &["b2_upload_file"][..]),
             (
                 vec![copy(5..5), ComposeSource::local("")],
@@ -112,7 +112,7 @@ fn a_composition_of_one_part_takes_one_call() {
             ),
         ] {
             chaos.forget();
-            let composed = bucket.compose("f", pieces).await.unwrap();
+            let composed = bucket.compose("f", sources).await.unwrap();
             assert!(calls.iter().all(|call| chaos.count(call) == 1), "{calls:?}");
             assert_eq!(chaos.tally().0, calls.len(), "{calls:?}");
             assert!(composed.plan.parts.len() <= 1);
@@ -136,11 +136,11 @@ fn local(kind: usize, bytes: Bytes) -> ComposeSource {
 }
 
 /// Random sources, and the bytes that they compose to.
-fn any_pieces(
+fn any_sources(
     chance: &mut fastrand::Rng,
     files: &[(FileVersion, Bytes)],
 ) -> (Vec<ComposeSource>, Vec<u8>) {
-    let (mut pieces, mut model) = (Vec::new(), Vec::new());
+    let (mut sources, mut model) = (Vec::new(), Vec::new());
     for _ in 0..chance.usize(0..12) {
         let len = match chance.u8(0..4) {
             0 => chance.usize(0..4),
@@ -150,19 +150,19 @@ fn any_pieces(
         if chance.u8(0..3) == 0 {
             let bytes: Bytes = (0..len).map(|_| chance.u8(..)).collect();
             model.extend_from_slice(&bytes);
-            pieces.push(local(chance.usize(0..5), bytes));
+            sources.push(local(chance.usize(0..5), bytes));
         } else {
             let (version, content) = &files[chance.usize(0..files.len())];
             let start = chance.usize(0..=content.len());
             let end = (start + len).min(content.len());
             model.extend_from_slice(&content[start..end]);
-            pieces.push(ComposeSource::copy(
+            sources.push(ComposeSource::copy(
                 &version.file_id,
                 start as u64..end as u64,
             ));
         }
     }
-    (pieces, model)
+    (sources, model)
 }
 
 /// Two files to take ranges of: one uploaded in one call, one in parts.
@@ -178,10 +178,10 @@ fn random_sources_compose_to_their_concatenation() {
         chaos.timer.run(async {
             let bucket = bucket(&b2).await;
             let files = two_files(&bucket).await;
-            let (pieces, model) = any_pieces(&mut chance, &files);
+            let (sources, model) = any_sources(&mut chance, &files);
             let progress = Progress::new();
             let compose = bucket
-                .compose("f", pieces)
+                .compose("f", sources)
                 .part_size(chance.u64(10..120))
                 .concurrency(chance.usize(1..6))
                 .progress(&progress);
@@ -220,14 +220,14 @@ fn compositions_survive_many_faults() {
         chaos.timer.run(async {
             let calm = bucket(&calm).await;
             let files = two_files(&calm).await;
-            let (pieces, model) = any_pieces(&mut chance, &files);
+            let (sources, model) = any_sources(&mut chance, &files);
             // Downloads break off too.
             let cut = Fault::new(Emulated::CutResponse { after: 3 })
                 .on("b2_download_file_by_id")
                 .every(3);
             let cut = chaos.emulator.faults().add(cut);
             let bucket = BucketHandle::new(b2.clone(), calm.id().clone(), calm.name().clone());
-            let composed = bucket.compose("f", pieces).await;
+            let composed = bucket.compose("f", sources).await;
             let composed = composed.unwrap_or_else(|error| panic!("seed {seed}: {error:?}"));
             chaos.emulator.faults().remove(cut);
             assert!(
@@ -251,8 +251,8 @@ fn the_plan_of_a_composition_reads_no_source() {
         let unreadable = Source::ranges(20, |_| -> io::Result<stream::Empty<_>> {
             Err(io::Error::other("read"))
         });
-        let pieces = [ComposeSource::file(&old), ComposeSource::local(unreadable)];
-        let plan = bucket.compose("f", pieces).plan().await.unwrap();
+        let sources = [ComposeSource::file(&old), ComposeSource::local(unreadable)];
+        let plan = bucket.compose("f", sources).plan().await.unwrap();
         let parts: Vec<_> = plan.parts.iter().map(|part| part.range.clone()).collect();
         assert_eq!(parts, [0..950, 950..970]);
         assert_eq!(chaos.tally().0, 0);
@@ -281,10 +281,10 @@ fn a_composition_has_the_encryption_file_info_and_type_that_were_set() {
                 .file;
             assert!(old.file_info.get("large_file_sha1").is_some());
             let copied = || ComposeSource::copy(&old.file_id, from..to).customer_key(key(1));
-            let mut pieces = vec![copied()];
+            let mut sources = vec![copied()];
             if to != 20 {
-                pieces.push(ComposeSource::local("ab"));
-                pieces.push(copied());
+                sources.push(ComposeSource::local("ab"));
+                sources.push(copied());
             }
             let stretch = &before[from as usize..to as usize];
             let all = if to == 20 {
@@ -292,7 +292,7 @@ fn a_composition_has_the_encryption_file_info_and_type_that_were_set() {
             } else {
                 [stretch, b"ab", stretch].concat()
             };
-            let compose = bucket.compose("new", pieces).like(&old);
+            let compose = bucket.compose("new", sources).like(&old);
             let compose = compose.server_side_encryption(EncryptionSetting::SseC(key(2)));
             let file = compose.await.unwrap().file;
             assert_eq!(
@@ -321,7 +321,7 @@ fn invalid_sources_are_refused_before_anything_is_sent() {
         chaos.forget();
         #[expect(clippy::reversed_empty_ranges, reason = "it is what is refused")]
         let reversed = 5..4;
-        for (pieces, told) in [
+        for (sources, message) in [
             (
                 vec![
                     ComposeSource::local("x"),
@@ -345,9 +345,9 @@ fn invalid_sources_are_refused_before_anything_is_sent() {
                 "10000000000000 bytes",
             ),
         ] {
-            let error = bucket.compose("f", pieces).await.unwrap_err();
+            let error = bucket.compose("f", sources).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Invalid);
-            assert!(error.to_string().contains(told), "{error}");
+            assert!(error.to_string().contains(message), "{error}");
         }
         let small = bucket
             .compose("f", [ComposeSource::local("x")])
@@ -411,8 +411,8 @@ fn sources_that_differ_from_their_description_fail_the_composition_and_leave_not
             chaos.timer.run(async {
                 let bucket = bucket(&b2).await;
                 let (old, content) = file(&bucket, 950).await;
-                let (pieces, kind) = broken(&old, &content, len).swap_remove(case);
-                let error = bucket.compose("f", pieces).await.unwrap_err();
+                let (sources, kind) = broken(&old, &content, len).swap_remove(case);
+                let error = bucket.compose("f", sources).await.unwrap_err();
                 assert_eq!(error.kind(), kind, "{len} {case}: {error:?}");
                 assert!(unfinished(&bucket).await.is_empty() && b2.unfinished().is_empty());
                 let names: Vec<_> = versions(&bucket).await;
@@ -433,8 +433,8 @@ fn a_permanently_failing_part_is_named_and_the_file_cancelled_or_kept() {
         chaos.timer.run(async {
             let bucket = bucket(&b2).await;
             let (old, _) = file(&bucket, 90).await;
-            let pieces = [ComposeSource::file(&old), ComposeSource::local(content(50))];
-            let mut compose = bucket.compose("f", pieces);
+            let sources = [ComposeSource::file(&old), ComposeSource::local(content(50))];
+            let mut compose = bucket.compose("f", sources);
             if keep {
                 compose = compose.on_failure(OnFailure::Keep);
             }
@@ -459,8 +459,8 @@ fn a_deleted_source_file_fails_the_composition_and_leaves_nothing() {
             let (old, _) = file(&bucket, 950).await;
             let call = DeleteFileVersion::new(old.file_name.as_str(), &old.file_id);
             b2.call(call).await.unwrap();
-            let pieces = [ComposeSource::file(&old), ComposeSource::local(local)];
-            let error = bucket.compose("f", pieces).await.unwrap_err();
+            let sources = [ComposeSource::file(&old), ComposeSource::local(local)];
+            let error = bucket.compose("f", sources).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::NotFound, "{error:?}");
             assert!(unfinished(&bucket).await.is_empty() && b2.unfinished().is_empty());
         });
@@ -477,9 +477,9 @@ fn a_part_that_was_replaced_at_b2_is_recreated_if_its_sources_are_replayable() {
             let bucket = bucket(&b2).await;
             let (old, before) = file(&bucket, 950).await;
             let more = content(50);
-            let pieces = [ComposeSource::file(&old), local(kind, more.clone())];
+            let sources = [ComposeSource::file(&old), local(kind, more.clone())];
             chaos.forget();
-            let mut compose = Box::pin(bucket.compose("f", pieces).into_future());
+            let mut compose = Box::pin(bucket.compose("f", sources).into_future());
             // As late as can be.
             std::future::poll_fn(|cx| {
                 assert!(compose.as_mut().poll(cx).is_pending());
@@ -521,7 +521,7 @@ fn a_composition_dropped_at_any_poll_leaves_only_what_orphan_cleanup_cancels() {
             let finished = chaos.timer.run(async {
                 let bucket = bucket(&b2).await;
                 let (old, before) = file(&bucket, 950).await;
-                let (pieces, all) = if short {
+                let (sources, all) = if short {
                     let all = [&before[..3], b"x"].concat();
                     (
                         vec![
@@ -531,15 +531,15 @@ fn a_composition_dropped_at_any_poll_leaves_only_what_orphan_cleanup_cancels() {
                         all,
                     )
                 } else {
-                    let pieces = vec![
+                    let sources = vec![
                         ComposeSource::file(&old),
                         ComposeSource::local("xyz"),
                         ComposeSource::file(&old),
                         ComposeSource::local("x"),
                     ];
-                    (pieces, [&before[..], b"xyz", &before, b"x"].concat())
+                    (sources, [&before[..], b"xyz", &before, b"x"].concat())
                 };
-                let compose = bucket.compose("new", pieces).concurrency(2);
+                let compose = bucket.compose("new", sources).concurrency(2);
                 let finished = polled(compose, polls).await.is_some();
                 assert!(
                     b2.cancel_orphaned_uploads().await.is_empty(),

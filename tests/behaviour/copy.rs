@@ -57,10 +57,10 @@ fn copies_in_one_call_and_in_parts_make_no_unnecessary_calls() {
                 let copied = copy.await.unwrap();
                 assert_eq!(copied.parts, parts, "{len}");
                 // For the size of the parts the file's has to be known.
-                let asked = usize::from(!known && part_size.is_some());
-                assert_eq!(chaos.count("b2_get_file_info"), asked);
+                let lookups = usize::from(!known && part_size.is_some());
+                assert_eq!(chaos.count("b2_get_file_info"), lookups);
                 let calls = if parts == 0 { 1 } else { parts as usize + 2 };
-                assert_eq!(chaos.tally().0, asked + calls, "{len}");
+                assert_eq!(chaos.tally().0, lookups + calls, "{len}");
                 assert_eq!(copied.file.file_name.as_str(), "g");
                 assert_eq!(stored(&b2, &copied.file.file_id).await, content);
             }
@@ -213,8 +213,8 @@ fn a_copy_with_a_wrong_customer_key_is_refused_and_leaves_nothing() {
 /// The metadata of a 12 GB file that the emulator pretends to have, and the copy calls it receives.
 fn of_12_gb(emulator: &Emulator) -> (Client, ManualTimer, Arc<Mutex<Vec<Value>>>) {
     const LEN: u64 = 12_000_000_000;
-    let (timer, asked) = (ManualTimer::new(), Arc::new(Mutex::new(Vec::new())));
-    let copies = Arc::clone(&asked);
+    let (timer, requests) = (ManualTimer::new(), Arc::new(Mutex::new(Vec::new())));
+    let copies = Arc::clone(&requests);
     let finished: Mutex<Option<Value>> = Mutex::default();
     let b2 = wired(emulator, &timer, move |request: &mut Request| {
         let answer: Value = match call_of(request) {
@@ -258,7 +258,7 @@ fn of_12_gb(emulator: &Emulator) -> (Client, ManualTimer, Arc<Mutex<Vec<Value>>>
         };
         Some(Ok::<Response, _>(http_answer(200, &answer)))
     });
-    (b2.build().unwrap(), timer, asked)
+    (b2.build().unwrap(), timer, requests)
 }
 
 fn large_file() -> Value {
@@ -271,7 +271,7 @@ fn large_file() -> Value {
 fn a_copy_above_5_gb_uses_the_fewest_even_parts_whether_or_not_the_size_is_known() {
     for known in [true, false] {
         let emulator = Emulator::new();
-        let (b2, timer, asked) = of_12_gb(&emulator);
+        let (b2, timer, requests) = of_12_gb(&emulator);
         timer.run(async {
             let name = BucketName::new("holiday-photos").unwrap();
             let bucket = BucketHandle::new(b2.clone(), "b".into(), name);
@@ -286,8 +286,8 @@ fn a_copy_above_5_gb_uses_the_fewest_even_parts_whether_or_not_the_size_is_known
             assert_eq!(copied.file.content_length, 12_000_000_000);
             assert_eq!(copied.file.file_info.get("k"), Some("v"));
         });
-        let asked = asked.lock().unwrap();
-        let ranges: Vec<_> = asked.iter().map(|copy| copy["range"].clone()).collect();
+        let requests = requests.lock().unwrap();
+        let ranges: Vec<_> = requests.iter().map(|copy| copy["range"].clone()).collect();
         assert_eq!(
             ranges,
             [
@@ -296,7 +296,7 @@ fn a_copy_above_5_gb_uses_the_fewest_even_parts_whether_or_not_the_size_is_known
                 "bytes=8000000000-11999999999"
             ]
         );
-        assert!(asked.iter().all(|copy| copy["sourceFileId"] == "4_z1"));
+        assert!(requests.iter().all(|copy| copy["sourceFileId"] == "4_z1"));
     }
 }
 

@@ -31,8 +31,8 @@ fn table() -> BTreeMap<String, [String; 3]> {
 
 #[test]
 fn every_call_of_b2s_native_api_is_there_under_its_name() {
-    for (call, facts) in calls() {
-        let camel: String = facts.name["b2_".len()..]
+    for (call, metadata) in calls() {
+        let camel: String = metadata.name["b2_".len()..]
             .split('_')
             .map(|word| word[..1].to_uppercase() + &word[1..])
             .collect();
@@ -60,12 +60,12 @@ fn the_list_of_calls_is_that_of_the_files() {
 #[test]
 fn the_documented_table_agrees_with_the_metadata_of_the_calls() {
     let mut table = table();
-    for (call, facts) in calls() {
+    for (call, metadata) in calls() {
         let [capability, class, _] = table
             .remove(call)
             .unwrap_or_else(|| panic!("{call} has no row"));
         let first = capability.split(", and ").next().unwrap();
-        let expected = match (&facts.capability, facts.kind) {
+        let expected = match (&metadata.capability, metadata.kind) {
             (Some(capability), _) => format!("`{capability}`"),
             (None, kind) => {
                 assert_eq!(kind, CallKind::Authorize);
@@ -73,7 +73,11 @@ fn the_documented_table_agrees_with_the_metadata_of_the_calls() {
             }
         };
         assert_eq!(first, expected, "the capability of {call}");
-        assert_eq!(class, format!("{:?}", facts.class), "the class of {call}");
+        assert_eq!(
+            class,
+            format!("{:?}", metadata.class),
+            "the class of {call}"
+        );
     }
     assert!(table.is_empty(), "rows without a call: {table:?}");
 }
@@ -160,8 +164,8 @@ fn the_documented_table_names_every_additional_capability() {
         );
     }
     // A call that needs more has a method that says so.
-    for (call, facts) in calls() {
-        let file = format!("src/api/{}.rs", &facts.name["b2_".len()..]);
+    for (call, metadata) in calls() {
+        let file = format!("src/api/{}.rs", &metadata.name["b2_".len()..]);
         let has = std::fs::read_to_string(&file)
             .unwrap()
             .contains("fn extra_capabilities");

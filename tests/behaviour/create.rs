@@ -118,7 +118,7 @@ fn bytes(writer: usize, name: usize) -> Bytes {
 
 /// Asserts that every outcome that a writer got is true. `bucket` and `slot` are accessed without
 /// faults.
-async fn assert_told_true(seed: u64, outcomes: &[Outcome], bucket: &BucketHandle) {
+async fn assert_outcomes_are_true(seed: u64, outcomes: &[Outcome], bucket: &BucketHandle) {
     let files = files(bucket).await;
     for name in 0..20 {
         let of_this = || outcomes.iter().filter(|outcome| outcome.1 == name);
@@ -167,7 +167,7 @@ fn eight_writers_of_20_names_some_dropped_are_all_told_the_truth() {
                 chaos.client(seed * 100 + writer as u64)
             })
             .await;
-            assert_told_true(seed, &outcomes, &bucket).await;
+            assert_outcomes_are_true(seed, &outcomes, &bucket).await;
             let mut won = 0;
             for (_, _, outcome) in &outcomes {
                 match outcome {
@@ -186,7 +186,7 @@ fn eight_writers_of_20_names_some_dropped_are_all_told_the_truth() {
                 .unwrap();
             assert_slot_is_empty(slot.bucket()).await;
             assert_eq!(stages(&bucket).await, [], "seed {seed}");
-            assert_told_true(seed, &outcomes, &bucket).await;
+            assert_outcomes_are_true(seed, &outcomes, &bucket).await;
         });
     });
 }
@@ -207,11 +207,11 @@ fn eight_writers_over_a_failing_network_are_all_told_the_truth() {
                 .iter()
                 .filter(|outcome| matches!(outcome.2, Some(Ok(_))));
             assert!(won.count() >= 5, "seed {seed}");
-            assert_told_true(seed, &outcomes, &bucket).await;
+            assert_outcomes_are_true(seed, &outcomes, &bucket).await;
             let slot = CreateSlot::new(slot);
             bucket.create("after", "x", &slot).await.unwrap();
             assert_slot_is_empty(slot.bucket()).await;
-            assert_told_true(seed, &outcomes, &bucket).await;
+            assert_outcomes_are_true(seed, &outcomes, &bucket).await;
         });
     });
 }
@@ -295,7 +295,7 @@ fn an_invalid_create_is_refused_before_a_byte_is_sent() {
         let x = || Source::bytes("x");
         let stage = format!("{CREATE_STAGES}f");
         chaos.forget();
-        for (create, told) in [
+        for (create, message) in [
             (
                 bucket.create("f", endless(), &slot),
                 "at most 5000000000 bytes",
@@ -319,7 +319,7 @@ fn an_invalid_create_is_refused_before_a_byte_is_sent() {
         ] {
             let error = create.await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
-            assert!(error.to_string().contains(told), "{error}");
+            assert!(error.to_string().contains(message), "{error}");
             assert!(!error.may_have_taken_effect());
         }
         assert_eq!(chaos.tally().0, 0);

@@ -15,10 +15,10 @@ fn request_for_prefix(prefix: &str) -> GetDownloadAuthorization {
     GetDownloadAuthorization::new("b1", prefix, DownloadDuration::from_secs(3_600).unwrap())
 }
 
-fn authorization_for(ask: &GetDownloadAuthorization, prefix: &str) -> DownloadAuthorization {
+fn authorization_for(call: &GetDownloadAuthorization, prefix: &str) -> DownloadAuthorization {
     let answer =
         json!({"authorizationToken": "3_canary+/=", "bucketId": "b1", "fileNamePrefix": prefix});
-    answered(ask, answer)
+    answered(call, answer)
 }
 
 fn link(
@@ -59,13 +59,13 @@ fn a_download_authorization_is_requested_with_all_its_headers() {
             "b2ContentEncoding": "gzip", "b2ContentType": "text/plain",
         })
     );
-    let told = refused(
+    let message = refused(
         ApiVersion::V4,
         &request_for_prefix("").b2_content_disposition("a\r\nx-evil: 1"),
     );
     assert!(
-        told.contains("b2ContentDisposition has the control character"),
-        "{told}"
+        message.contains("b2ContentDisposition has the control character"),
+        "{message}"
     );
 }
 
@@ -84,10 +84,10 @@ fn a_link_has_the_token_only_on_request_and_is_fully_encoded() {
 #[test]
 fn a_link_repeats_exactly_the_headers_that_were_authorized() {
     let disposition = "attachment; filename=\"x & y=z.txt\"";
-    let ask = request_for_prefix("")
+    let call = request_for_prefix("")
         .b2_content_disposition(disposition)
         .b2_cache_control("max-age=0");
-    let (plain, whole) = link(&authorization_for(&ask, ""), "f").unwrap();
+    let (plain, whole) = link(&authorization_for(&call, ""), "f").unwrap();
     let (path, query) = plain.split_once('?').unwrap();
     assert_eq!(path, "https://f004.backblazeb2.com/file/my-bucket/f");
     let pairs: Vec<_> = query
@@ -143,8 +143,8 @@ pub(crate) async fn fetch(
     }
     let response = emulator.send(request).await.unwrap();
     let (head, body) = response.into_parts();
-    let pieces: Vec<_> = body.try_collect().await.unwrap();
-    (head.status.as_u16(), head.headers, pieces.concat())
+    let chunks: Vec<_> = body.try_collect().await.unwrap();
+    (head.status.as_u16(), head.headers, chunks.concat())
 }
 
 #[test]
@@ -161,9 +161,9 @@ fn a_link_opens_only_files_under_its_prefix() {
             b2.call(upload).await.unwrap();
         }
         let hour = DownloadDuration::from_secs(3_600).unwrap();
-        let ask = || GetDownloadAuthorization::new(&bucket.bucket_id, "albums/", hour);
+        let call = || GetDownloadAuthorization::new(&bucket.bucket_id, "albums/", hour);
         let session = b2.session().await.unwrap();
-        let authorization = b2.call(ask()).await.unwrap();
+        let authorization = b2.call(call()).await.unwrap();
         let link = authorization.link(&session, &bucket_name, &shared).unwrap();
         let with_token = link.url_with_token();
         let (status, _, body) = fetch(&emulator, with_token.expose(), None).await;
@@ -176,7 +176,7 @@ fn a_link_opens_only_files_under_its_prefix() {
 
         let disposition = "attachment; filename=\"x & y=z+.txt\"";
         let fixed = b2
-            .call(ask().b2_content_disposition(disposition))
+            .call(call().b2_content_disposition(disposition))
             .await
             .unwrap();
         let link = fixed.link(&session, &bucket_name, &shared).unwrap();
@@ -190,7 +190,7 @@ fn a_link_opens_only_files_under_its_prefix() {
         assert_ne!(
             fetch(&emulator, bare, Some(token)).await.0,
             200,
-            "it has to ask for the header"
+            "it has to call for the header"
         );
     });
 }

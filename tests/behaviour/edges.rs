@@ -186,13 +186,13 @@ fn an_upload_whose_clone_starts_before_its_reply_is_not_corrupt() {
 }
 
 fn chain(error: &b2kit::Error) -> String {
-    let mut told = format!("{error} {error:?}");
+    let mut message = format!("{error} {error:?}");
     let mut source = error.source();
     while let Some(error) = source {
-        told.push_str(&format!(" {error} {error:?}"));
+        message.push_str(&format!(" {error} {error:?}"));
         source = error.source();
     }
-    told
+    message
 }
 
 #[test]

@@ -30,13 +30,12 @@ fn client_with_response(answer: &'static str) -> (Client, Arc<AtomicUsize>) {
 
 #[test]
 fn an_upload_url_on_a_foreign_host_gets_neither_token_nor_file() {
-    for place in [
+    for url in [
         "https://evil.test/upload",
         "http://pod-000.backblaze.com/upload",
         "https://backblaze.com.evil.test/",
     ] {
-        let answer =
-            format!(r#"{{"bucketId":"b","uploadUrl":"{place}","authorizationToken":"t"}}"#);
+        let answer = format!(r#"{{"bucketId":"b","uploadUrl":"{url}","authorizationToken":"t"}}"#);
         let (b2, count) = client_with_response(answer.leak());
         let error = block_on(async {
             b2.call(UploadFile::new("b", FileName::new("f").unwrap(), "x"))
@@ -46,9 +45,9 @@ fn an_upload_url_on_a_foreign_host_gets_neither_token_nor_file() {
         assert_eq!(
             (error.kind(), error.attempts()),
             (ErrorKind::Untrusted, 0),
-            "{place}"
+            "{url}"
         );
-        assert_eq!(count.load(Ordering::Relaxed), 1, "{place}");
+        assert_eq!(count.load(Ordering::Relaxed), 1, "{url}");
     }
 }
 
@@ -78,7 +77,7 @@ fn an_authorization_with_foreign_hosts_makes_no_session() {
         (HOME, "https://evil.test"),
         (DOWNLOADS, "https://evil.test"),
         (DOWNLOADS, "http://f004.backblazeb2.com"),
-        (DOWNLOADS, "no place"),
+        (DOWNLOADS, "no host"),
     ] {
         let answer = serde_json::json!({
             "accountId": "a", "authorizationToken": "t", "applicationKeyExpirationTimestamp": null,

@@ -84,14 +84,14 @@ fn policies() -> Vec<RetryPolicy> {
 }
 
 /// How an operation of a client ends: successfully, or with an error that gives the reason.
-fn assert_ends<T>(told: &str, outcome: Result<T, Error>) {
+fn assert_ends<T>(case: &str, outcome: Result<T, Error>) {
     if let Err(error) = outcome {
         let kind = error.kind();
         assert!(
             !matches!(kind, ErrorKind::Credentials | ErrorKind::Unauthorized),
-            "{told}: {error:?}"
+            "{case}: {error:?}"
         );
-        assert!(error.to_string().len() < 1_000, "{told}");
+        assert!(error.to_string().len() < 1_000, "{case}");
     }
 }
 
@@ -101,8 +101,8 @@ fn failing(
     date: &'static str,
 ) -> (ClientBuilder, ManualTimer, Arc<AtomicUsize>) {
     let (_, emulator, timer) = client();
-    let asked = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&asked);
+    let requests = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&requests);
     let builder = wired(&emulator, &timer, move |request| {
         let number = count.fetch_add(1, Ordering::Relaxed);
         assert!(number < 20_000, "{} goes on for ever", call_of(request));
@@ -123,11 +123,11 @@ fn failing(
             _ => None,
         }
     });
-    (builder, timer, asked)
+    (builder, timer, requests)
 }
 
-async fn run_operations(b2: &Client, told: &str) {
-    assert_ends(told, b2.call(ListBuckets::new()).await);
+async fn run_operations(b2: &Client, case: &str) {
+    assert_ends(case, b2.call(ListBuckets::new()).await);
     let bucket = match b2.bucket("holiday-photos").await {
         Ok(bucket) => bucket,
         Err(_) => BucketHandle::new(
@@ -136,12 +136,12 @@ async fn run_operations(b2: &Client, told: &str) {
             b2kit::types::BucketName::new("holiday-photos").unwrap(),
         ),
     };
-    assert_ends(told, bucket.upload("f", content(250)).part_size(100).await);
+    assert_ends(case, bucket.upload("f", content(250)).part_size(100).await);
     let read = async { bucket.download("f").stream().await?.collect(1_000).await };
-    assert_ends(told, read.await);
+    assert_ends(case, read.await);
     let mut versions = b2.paginate(ListFileVersions::new(bucket.id()));
     while let Some(version) = versions.next().await {
-        assert_ends(told, version);
+        assert_ends(case, version);
     }
 }
 
@@ -150,9 +150,9 @@ fn extreme_settings_of_a_retry_policy_do_not_panic() {
     for policy in policies() {
         for (at, wish) in [WISHES[0], WISHES[5], WISHES[10]].into_iter().enumerate() {
             let (builder, timer, _) = failing(wish, DATES[1 + at % 2]);
-            let told = format!("{policy:?}, {wish}");
+            let case = format!("{policy:?}, {wish}");
             let b2 = builder.retry_policy(policy.clone()).build().unwrap();
-            timer.run(run_operations(&b2, &told));
+            timer.run(run_operations(&b2, &case));
         }
     }
 }
@@ -195,14 +195,14 @@ fn extreme_settings_of_a_client_do_not_panic() {
         let usual = wired(&emulator, &timer, |_| None).build().unwrap();
         let b2 = set(wired(&emulator, &timer, |_| None)).build().unwrap();
         timer.run(async {
-            let told = format!("setting {number}");
+            let case = format!("setting {number}");
             let bucket = bucket(&usual).await;
             let bucket = BucketHandle::new(b2.clone(), bucket.id().clone(), bucket.name().clone());
-            assert_ends(&told, bucket.upload("f", content(250)).part_size(100).await);
+            assert_ends(&case, bucket.upload("f", content(250)).part_size(100).await);
             let once = Source::stream(stream::iter([Ok(content(250))]));
-            assert_ends(&told, bucket.upload("g", once).part_size(100).await);
+            assert_ends(&case, bucket.upload("g", once).part_size(100).await);
             let read = async { bucket.download("f").stream().await?.collect(1_000).await };
-            assert_ends(&told, read.await);
+            assert_ends(&case, read.await);
         });
     }
 }
@@ -213,20 +213,20 @@ fn extreme_settings_of_a_transfer_do_not_panic() {
     let (bucket, version) = net.with_file(&bytes(1_000));
     for (number, concurrency) in [0, 1, 3, usize::MAX].into_iter().enumerate() {
         for (at, size) in [0, 1, 7, u64::MAX / 2, u64::MAX].into_iter().enumerate() {
-            let told = format!("{concurrency} at once, of {size}");
+            let case = format!("{concurrency} at once, of {size}");
             let path = dir.path().join(format!("{number}-{at}"));
             let download = bucket.download("f").concurrency(concurrency);
             net.run(download.range_size(size).to_path(&path)).unwrap();
-            assert!(std::fs::read(&path).unwrap() == bytes(1_000), "{told}");
+            assert!(std::fs::read(&path).unwrap() == bytes(1_000), "{case}");
             net.run(async {
                 let upload = bucket.upload("g", content(350)).concurrency(concurrency);
-                assert_ends(&told, upload.part_size(size).await);
+                assert_ends(&case, upload.part_size(size).await);
                 let copy = bucket.copy(&version, "h").concurrency(concurrency);
-                assert_ends(&told, copy.part_size(size).await);
+                assert_ends(&case, copy.part_size(size).await);
                 let piece = || ComposeSource::file(&version);
                 let compose = bucket.compose("i", [piece(), piece()]);
                 assert_ends(
-                    &told,
+                    &case,
                     compose.concurrency(concurrency).part_size(size).await,
                 );
             });
@@ -248,7 +248,7 @@ fn extreme_settings_of_a_transfer_do_not_panic() {
         ByteRange::inclusive(u64::MAX, u64::MAX).unwrap(),
         ByteRange::suffix(u64::MAX).unwrap(),
     ] {
-        let told = range.to_string();
+        let case = range.to_string();
         let read = async {
             bucket
                 .download("f")
@@ -258,11 +258,11 @@ fn extreme_settings_of_a_transfer_do_not_panic() {
                 .collect(usize::MAX)
                 .await
         };
-        assert_ends(&told, net.run(read));
+        assert_ends(&case, net.run(read));
         let path = dir.path().join("range");
         for size in [1, u64::MAX] {
             let download = bucket.download("f").range(range).range_size(size);
-            assert_ends(&told, net.run(download.to_path(&path)));
+            assert_ends(&case, net.run(download.to_path(&path)));
         }
     }
 }
@@ -286,26 +286,26 @@ fn extreme_lengths_of_a_version_do_not_panic() {
         u64::MAX / 2,
         u64::MAX,
     ] {
-        let (told, version) = (format!("{len} bytes"), of_length(&version, len));
+        let (case, version) = (format!("{len} bytes"), of_length(&version, len));
         net.run(async {
-            assert_ends(&told, bucket.copy(&version, "g").await);
-            assert_ends(&told, bucket.copy(&version, "g").part_size(u64::MAX).await);
+            assert_ends(&case, bucket.copy(&version, "g").await);
+            assert_ends(&case, bucket.copy(&version, "g").part_size(u64::MAX).await);
             let piece = || ComposeSource::file(&version);
             assert_ends(
-                &told,
+                &case,
                 bucket
                     .compose("h", [piece(), piece(), ComposeSource::local("x")])
                     .await,
             );
             let piece = || ComposeSource::copy(&version.file_id, len / 2..len);
-            assert_ends(&told, bucket.compose("h", [piece(), piece()]).plan().await);
+            assert_ends(&case, bucket.compose("h", [piece(), piece()]).plan().await);
         });
         let sources = [
             Source::ranges(len, |_| Ok(stream::empty())),
             Source::sized_stream(len, stream::empty()),
         ];
         for source in sources {
-            assert_ends(&told, net.run(async { bucket.upload("i", source).await }));
+            assert_ends(&case, net.run(async { bucket.upload("i", source).await }));
         }
     }
 }
@@ -357,7 +357,7 @@ fn extreme_numbers_in_headers_do_not_panic() {
     let client = net.builder().retry_policy(policy).build().unwrap();
     let bucket = BucketHandle::new(client, bucket.id().clone(), bucket.name().clone());
     for (name, value) in cases {
-        let told = format!("{name}: {value}");
+        let case = format!("{name}: {value}");
         let value = HeaderValue::try_from(value).unwrap();
         net.spoil(move |_, mut response| {
             response.headers_mut().insert(name.clone(), value.clone());
@@ -366,10 +366,10 @@ fn extreme_numbers_in_headers_do_not_panic() {
         let path = dir.path().join("f");
         let download = || bucket.download("f").modified_time();
         let read = async { download().stream().await?.collect(10_000).await };
-        assert_ends(&told, net.run(read));
+        assert_ends(&case, net.run(read));
         for size in [1, 500, u64::MAX] {
             let to_path = download().range_size(size).to_path(&path);
-            assert_ends(&told, net.run(to_path));
+            assert_ends(&case, net.run(to_path));
         }
         let _ = std::fs::remove_file(&path);
     }

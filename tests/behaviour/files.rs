@@ -377,13 +377,13 @@ fn an_empty_file_round_trips() {
 #[test]
 fn bodies_of_every_kind_arrive_complete_and_verified() {
     let (b2, _) = client();
-    let pieces = || stream::iter(["a", "", "bc", "d"].map(|piece| Ok(Bytes::from(piece))));
+    let chunks = || stream::iter(["a", "", "bc", "d"].map(|chunk| Ok(Bytes::from(chunk))));
     block_on(async {
         let bucket = bucket(&b2).await;
         for body in [
             Body::from("abcd"),
-            Body::replay(4, move || Ok(pieces())),
-            Body::once(4, pieces()),
+            Body::replay(4, move || Ok(chunks())),
+            Body::once(4, chunks()),
         ] {
             let call = UploadFile::new(&bucket.bucket_id, FileName::new("f").unwrap(), body);
             let stored = b2.call(call).await.unwrap();

@@ -165,7 +165,7 @@ fn a_finish_error_lists_every_attempt_whose_reply_was_about_another_file() {
     let error = timer.run(b2.call(finish)).unwrap_err();
     assert_eq!(error.b2().unwrap().code, "bad_request");
     assert!(error.may_have_taken_effect());
-    let told = error.to_string();
+    let message = error.to_string();
     for number in [0, 1] {
         let attempt = number + 1;
         let one = format!(
@@ -173,7 +173,7 @@ fn a_finish_error_lists_every_attempt_whose_reply_was_about_another_file() {
              \"4_asked\" was to be finished, and \"4_other_{number}\" is what B2 says it has \
              finished"
         );
-        assert!(told.contains(&one), "{told}");
+        assert!(message.contains(&one), "{message}");
     }
 }
 

@@ -129,8 +129,8 @@ fn a_part_that_changed_after_hashing_is_a_source_error_and_leaves_nothing() {
             let error = upload.await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Source, "{error:?}");
             assert_eq!(error.part(), Some(3));
-            let told = format!("{error:#}");
-            assert!(told.contains("changed after it was hashed"), "{told}");
+            let message = format!("{error:#}");
+            assert!(message.contains("changed after it was hashed"), "{message}");
             assert!(versions(&there).await.is_empty());
             assert!(unfinished(&there).await.is_empty() && b2.unfinished().is_empty());
             // Two parts, and the third at most twice.
@@ -160,12 +160,12 @@ fn a_part_that_changed_after_hashing_is_a_source_error_and_leaves_nothing() {
 fn bytes_corrupted_in_transit_are_resent_and_not_taken_for_a_changed_source() {
     for always in [false, true] {
         let (_, chaos) = Chaos::calm();
-        let (wire, struck) = (chaos.clone(), Arc::new(AtomicBool::new(false)));
+        let (wire, has_failed) = (chaos.clone(), Arc::new(AtomicBool::new(false)));
         let backend = move |request: b2kit::Request| {
-            let (wire, struck) = (wire.clone(), Arc::clone(&struck));
+            let (wire, has_failed) = (wire.clone(), Arc::clone(&has_failed));
             async move {
                 let is_part = crate::call_of(&request) == "b2_upload_part";
-                if is_part && (always || !struck.swap(true, Ordering::Relaxed)) {
+                if is_part && (always || !has_failed.swap(true, Ordering::Relaxed)) {
                     let text = r#"{"status":400,"code":"bad_request",
                         "message":"Sha1 did not match data received"}"#;
                     return Ok(Response::builder().status(400).body(text.into()).unwrap());

@@ -92,10 +92,10 @@ fn a_v4_key_in_a_v3_session_is_a_credentials_error_that_suggests_v4() {
         .unwrap();
     let error = block_on(b2.session()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Credentials);
-    let told = error.to_string();
+    let message = error.to_string();
     assert!(
-        told.contains("speaks v3") && told.contains("ApiVersion::V4"),
-        "{told}"
+        message.contains("speaks v3") && message.contains("ApiVersion::V4"),
+        "{message}"
     );
 }
 
@@ -104,11 +104,11 @@ fn a_key_for_several_buckets_needs_v4() {
     let create = create().bucket_ids(["b1", "b2"]);
     assert_eq!(document(&create)["bucketIds"], json!(["b1", "b2"]));
     for version in [ApiVersion::V2, ApiVersion::V3] {
-        let told = refused(version, &create);
+        let message = refused(version, &create);
         let expected = format!(
             "for 2 buckets needs version v4 of the API, and this is made through {version}"
         );
-        assert!(told.contains(&expected), "{told}");
+        assert!(message.contains(&expected), "{message}");
     }
 }
 
@@ -116,8 +116,8 @@ fn a_key_for_several_buckets_needs_v4() {
 fn a_key_without_buckets_or_capabilities_is_refused() {
     let nothing = CreateKey::new(KeyName::new("x").unwrap(), []);
     for version in ALL {
-        let told = refused(version, &create().bucket_ids(Vec::<BucketId>::new()));
-        assert!(told.contains("no bucket"), "{told}");
+        let message = refused(version, &create().bucket_ids(Vec::<BucketId>::new()));
+        assert!(message.contains("no bucket"), "{message}");
         assert!(refused(version, &nothing).contains("no capability"));
     }
 }
@@ -127,7 +127,7 @@ fn key_names_follow_b2s_rules() {
     for good in ["a", "Reader-7", &"n".repeat(100), "b2-is-not-reserved-here"] {
         assert_eq!(KeyName::new(good).unwrap().as_str(), good);
     }
-    for (bad, told) in [
+    for (bad, message) in [
         ("", "has 0 characters; a key name has 1 to 100"),
         (&*"n".repeat(101), "has 101 characters"),
         (
@@ -138,7 +138,7 @@ fn key_names_follow_b2s_rules() {
     ] {
         let error = KeyName::new(bad).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);
-        assert!(error.to_string().contains(told), "{error}");
+        assert!(error.to_string().contains(message), "{error}");
     }
 }
 
@@ -282,11 +282,11 @@ fn a_key_is_created_used_listed_and_deleted_in_every_version() {
                 (error.kind(), error.attempts()),
                 (ErrorKind::Unauthorized, 0)
             );
-            let told = format!(
+            let message = format!(
                 "nothing was sent: the key lacks writeKeys, is restricted to the bucket \
                  [\"{name}\"]"
             );
-            assert!(error.to_string().contains(&told), "{error}");
+            assert!(error.to_string().contains(&message), "{error}");
 
             let page = b2.call(ListKeys::new()).await.unwrap();
             assert!(page.keys.contains(&created.key), "{page:?}");

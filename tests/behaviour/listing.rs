@@ -342,8 +342,8 @@ fn a_failed_page_is_retried_without_duplicate_or_missing_items() {
     };
     let broken = |text: &'static str| -> Response {
         let reset = HttpError::new(HttpErrorKind::Reset, Phase::ResponseBegun);
-        let pieces = stream::iter([Ok(text.into()), Err(reset)]);
-        b2kit::http::Response::new(ResponseBody::new(None, pieces))
+        let chunks = stream::iter([Ok(text.into()), Err(reset)]);
+        b2kit::http::Response::new(ResponseBody::new(None, chunks))
     };
     let account = Account::new();
     let smooth = account.client(|_| None);
@@ -406,9 +406,9 @@ fn a_page_is_requested_only_when_the_previous_one_is_consumed() {
     account.timer.run(async {
         let mut stream = b2.paginate(account.names().max_file_count(4));
         assert_eq!(requests(), 0, "nothing is asked for, not even a session");
-        for (item, asked) in [2, 2, 2, 2, 3, 3, 3, 3, 4].into_iter().enumerate() {
+        for (item, expected) in [2, 2, 2, 2, 3, 3, 3, 3, 4].into_iter().enumerate() {
             stream.try_next().await.unwrap().unwrap();
-            assert_eq!(requests(), asked, "after item {item}");
+            assert_eq!(requests(), expected, "after item {item}");
         }
         assert!(stream.try_next().await.unwrap().is_none());
         assert_eq!(requests(), 4, "the last page said that it was the last");
@@ -429,11 +429,11 @@ fn dropping_a_list_cancels_the_request_in_flight() {
         }
     }
     let (stopped, timer) = (Arc::new(AtomicBool::new(false)), ManualTimer::new());
-    let told = Arc::clone(&stopped);
+    let counter = Arc::clone(&stopped);
     let b2 = Client::builder()
         .session(session(ApiVersion::V4))
         .backend(move |_: Request| {
-            let under_way = OnDrop(Arc::clone(&told));
+            let under_way = OnDrop(Arc::clone(&counter));
             async move {
                 let _under_way = under_way;
                 futures::future::pending().await
@@ -452,7 +452,7 @@ fn dropping_a_list_cancels_the_request_in_flight() {
 
 #[test]
 fn pages_have_the_size_of_one_billed_transaction_by_default() {
-    fn asked<C: Paged + 'static>(call: C, field: &str, page: Value) -> Value {
+    fn page_size_in<C: Paged + 'static>(call: C, field: &str, page: Value) -> Value {
         let last = Arc::new(Mutex::new(Value::Null));
         let seen = Arc::clone(&last);
         let field = field.to_owned();
@@ -466,31 +466,43 @@ fn pages_have_the_size_of_one_billed_transaction_by_default() {
     }
     let files = || json!({"files": [], "nextFileName": null, "nextFileId": null});
     let (names, versions) = (ListFileNames::new("b"), ListFileVersions::new("b"));
-    assert_eq!(asked(names.clone(), "maxFileCount", files()), json!(1_000));
     assert_eq!(
-        asked(versions.clone(), "maxFileCount", files()),
+        page_size_in(names.clone(), "maxFileCount", files()),
+        json!(1_000)
+    );
+    assert_eq!(
+        page_size_in(versions.clone(), "maxFileCount", files()),
         json!(1_000)
     );
     let parts = || json!({"parts": [], "nextPartNumber": null});
     assert_eq!(
-        asked(ListParts::new("f"), "maxPartCount", parts()),
+        page_size_in(ListParts::new("f"), "maxPartCount", parts()),
         json!(1_000)
     );
     let keys = || json!({"keys": [], "nextApplicationKeyId": null});
-    assert_eq!(asked(ListKeys::new(), "maxKeyCount", keys()), json!(1_000));
+    assert_eq!(
+        page_size_in(ListKeys::new(), "maxKeyCount", keys()),
+        json!(1_000)
+    );
     // B2 gives 100 of these by default, and never more.
     let unfinished = ListUnfinishedLargeFiles::new("b");
-    assert_eq!(asked(unfinished, "maxFileCount", files()), Value::Null);
+    assert_eq!(
+        page_size_in(unfinished, "maxFileCount", files()),
+        Value::Null
+    );
 
     for count in [1, 10_000] {
         let names = names.clone().max_file_count(count);
-        assert_eq!(asked(names, "maxFileCount", files()), json!(count));
+        assert_eq!(page_size_in(names, "maxFileCount", files()), json!(count));
         let versions = versions.clone().max_file_count(count);
-        assert_eq!(asked(versions, "maxFileCount", files()), json!(count));
+        assert_eq!(
+            page_size_in(versions, "maxFileCount", files()),
+            json!(count)
+        );
         let few = ListParts::new("f").max_part_count(count);
-        assert_eq!(asked(few, "maxPartCount", parts()), json!(count));
+        assert_eq!(page_size_in(few, "maxPartCount", parts()), json!(count));
         let few = ListKeys::new().max_key_count(count);
-        assert_eq!(asked(few, "maxKeyCount", keys()), json!(count));
+        assert_eq!(page_size_in(few, "maxKeyCount", keys()), json!(count));
     }
 }
 
@@ -551,17 +563,17 @@ fn a_folder_repeated_on_the_next_pages_is_listed_once() {
 /// For each listing: a request, a page that does not match it, and the error.
 #[test]
 fn every_listing_refuses_a_page_that_does_not_match_its_request() {
-    fn refused<C: Paged + 'static>(call: C, page: Value, told: &str) {
+    fn refused<C: Paged + 'static>(call: C, page: Value, message: &str) {
         let (b2, _) = scripted(move |_| page.clone());
         let error = futures::executor::block_on(b2.paginate(call).try_collect::<Vec<_>>());
         let Err(error) = error else {
             panic!(
-                "{} took a page that should have been told as {told}",
+                "{} took a page that should have been refused with {message:?}",
                 C::METADATA.name
             )
         };
         assert_eq!((error.kind(), error.attempts()), (ErrorKind::Protocol, 3));
-        assert!(error.to_string().contains(told), "{error}");
+        assert!(error.to_string().contains(message), "{error}");
     }
     let elsewhere = |mut row: Value| {
         row["bucketId"] = json!("other");
@@ -573,55 +585,55 @@ fn every_listing_refuses_a_page_that_does_not_match_its_request() {
         row
     };
     let names = |rows: &[Value]| json!({"files": rows, "nextFileName": null});
-    let ask = || ListFileNames::new("b");
-    refused(ask(), names(&[elsewhere(file("a"))]), "another bucket");
-    refused(ask().prefix("p/"), names(&[file("q")]), "the prefix");
+    let query = || ListFileNames::new("b");
+    refused(query(), names(&[elsewhere(file("a"))]), "another bucket");
+    refused(query().prefix("p/"), names(&[file("q")]), "the prefix");
     refused(
-        ask(),
+        query(),
         names(&[file("b"), file("a")]),
         "row 2 of the page, \"a\"",
     );
-    refused(ask(), names(&[folder("a/")]), "no delimiter");
+    refused(query(), names(&[folder("a/")]), "no delimiter");
     refused(
-        ask().delimiter("/"),
+        query().delimiter("/"),
         names(&[file("a/b")]),
         "inside a folder",
     );
     refused(
-        ask().max_file_count(1),
+        query().max_file_count(1),
         names(&[file("a"), file("b")]),
         "2 rows",
     );
     refused(
-        ask().start_file_name("m"),
+        query().start_file_name("m"),
         names(&[file("a")]),
         "before the start",
     );
 
-    let ask = || ListFileVersions::new("b");
-    refused(ask(), names(&[elsewhere(file("a"))]), "another bucket");
-    refused(ask(), names(&[file("a"), file("a")]), "twice");
+    let query = || ListFileVersions::new("b");
+    refused(query(), names(&[elsewhere(file("a"))]), "another bucket");
+    refused(query(), names(&[file("a"), file("a")]), "twice");
     let no_name = json!({"files": [file("a")], "nextFileName": null, "nextFileId": "4_z"});
-    refused(ask(), no_name, "does not lead on");
+    refused(query(), no_name, "does not lead on");
     let again = json!({"files": [file("a")], "nextFileName": "a", "nextFileId": null});
-    refused(ask(), again, "does not lead on");
+    refused(query(), again, "does not lead on");
     let again = json!({"files": [file("a")], "nextFileName": "a", "nextFileId": "4_za"});
-    refused(ask(), again, "does not lead on");
+    refused(query(), again, "does not lead on");
 
-    let ask = || ListUnfinishedLargeFiles::new("b");
+    let query = || ListUnfinishedLargeFiles::new("b");
     refused(
-        ask(),
+        query(),
         names(&[elsewhere(unfinished("a"))]),
         "another bucket",
     );
-    refused(ask(), names(&[file("a")]), "no unfinished large file");
+    refused(query(), names(&[file("a")]), "no unfinished large file");
     refused(
-        ask().name_prefix("p"),
+        query().name_prefix("p"),
         names(&[unfinished("a")]),
         "the prefix",
     );
     let again = json!({"files": [unfinished("a")], "nextFileId": "4_za"});
-    refused(ask(), again, "does not lead on");
+    refused(query(), again, "does not lead on");
 
     let part = |file: &str, number: u32| {
         json!({
@@ -629,17 +641,21 @@ fn every_listing_refuses_a_page_that_does_not_match_its_request() {
         })
     };
     let parts = |parts: &[Value], next: Value| json!({"parts": parts, "nextPartNumber": next});
-    let ask = || ListParts::new("f");
-    refused(ask(), parts(&[part("g", 1)], Value::Null), "another file");
+    let query = || ListParts::new("f");
+    refused(query(), parts(&[part("g", 1)], Value::Null), "another file");
     refused(
-        ask(),
+        query(),
         parts(&[part("f", 2), part("f", 2)], Value::Null),
         "out of order",
     );
-    refused(ask(), parts(&[part("f", 10_001)], Value::Null), "higher");
-    refused(ask(), parts(&[part("f", 0)], Value::Null), "out of order");
-    refused(ask(), parts(&[part("f", 7)], json!(7)), "does not lead on");
-    let late = ask().start_part_number(PartNumber::new(5).unwrap());
+    refused(query(), parts(&[part("f", 10_001)], Value::Null), "higher");
+    refused(query(), parts(&[part("f", 0)], Value::Null), "out of order");
+    refused(
+        query(),
+        parts(&[part("f", 7)], json!(7)),
+        "does not lead on",
+    );
+    let late = query().start_part_number(PartNumber::new(5).unwrap());
     refused(late, parts(&[part("f", 4)], Value::Null), "out of order");
 
     let key = |id: &str| {

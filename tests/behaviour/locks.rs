@@ -68,7 +68,7 @@ fn a_retention_is_set_and_removed() {
 fn a_retention_with_only_a_mode_or_a_time_is_refused() {
     let mut half = FileRetention::until(RetentionMode::Compliance, UNTIL);
     half.retain_until_timestamp = None;
-    for told in [
+    for message in [
         refused(
             ApiVersion::V4,
             &UpdateFileRetention::new("f", "4_z1", half.clone()),
@@ -78,15 +78,15 @@ fn a_retention_with_only_a_mode_or_a_time_is_refused() {
             &CopyFile::new("4_z1", FileName::new("g").unwrap()).file_retention(half),
         ),
     ] {
-        assert!(told.contains("both a mode and a time"), "{told}");
+        assert!(message.contains("both a mode and a time"), "{message}");
     }
     let mut half = DefaultRetention::days(RetentionMode::Compliance, 1);
     half.mode = None;
-    let told = refused(
+    let message = refused(
         ApiVersion::V4,
         &UpdateBucket::new("b1").default_retention(half),
     );
-    assert!(told.contains("both a mode and a period"), "{told}");
+    assert!(message.contains("both a mode and a period"), "{message}");
 }
 
 #[test]

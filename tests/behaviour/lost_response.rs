@@ -973,6 +973,56 @@ fn reconciling_an_update_accepts_b2s_notation_and_ignores_unreadable_settings() 
 }
 
 /// A reply about another bucket, file or key than the requested one must be refused.
+/// What B2 shows in its own notation is what was asked for, not another file.
+#[test]
+fn reconciling_an_upload_or_a_copy_accepts_b2s_notation() {
+    let emulator = Emulator::new();
+    let (timer, wire) = (ManualTimer::new(), emulator.clone());
+    let backend = move |request: Request| {
+        let (wire, call) = (wire.clone(), call_of(&request).to_owned());
+        async move {
+            let first = wire.snapshot().calls_of(&call) == 0;
+            let response = wire.send(request).await?;
+            if first && ["b2_upload_file", "b2_copy_file"].contains(&&*call) {
+                return Err(HttpError::new(HttpErrorKind::Closed, Phase::MaybeReceived));
+            }
+            if call != "b2_list_file_versions" {
+                return Ok(response);
+            }
+            let page = response.into_body().collect(100_000).await?;
+            let mut page: Value = serde_json::from_slice(&page).unwrap();
+            for file in page["files"].as_array_mut().unwrap() {
+                file["contentType"] = json!("text/html;charset=utf-8");
+                file["legalHold"]["value"] = Value::Null;
+                file["fileRetention"]["value"]["retainUntilTimestamp"] =
+                    json!(4_000_000_000_000_i64);
+            }
+            Ok(http_answer(200, &page))
+        }
+    };
+    let b2 = client_over(&emulator, &timer, backend);
+    timer.run(async {
+        let create = BucketName::new("locked-photos").unwrap();
+        let create = CreateBucket::new(create, BucketType::AllPrivate).file_lock_enabled(true);
+        let bucket = b2.call(create).await.unwrap();
+        let html = ContentType::new("Text/HTML; charset=UTF-8").unwrap();
+        let until = Timestamp::from_millis(4_000_000_000_123);
+        let upload = hello_upload(&bucket)
+            .content_type(html.clone())
+            .file_retention(RetentionMode::Governance, until)
+            .legal_hold(LegalHold::Off);
+        let file = b2.call(upload).await.unwrap();
+        assert!(!file.possible_duplicate);
+        let copy = CopyFile::new(&file.file_id, name("g")).replace_metadata(html, FileInfo::new());
+        assert!(!b2.call(copy).await.unwrap().possible_duplicate);
+    });
+    let snapshot = emulator.snapshot();
+    assert_eq!(
+        (snapshot.versions, snapshot.calls_of("b2_upload_file")),
+        (2, 1)
+    );
+}
+
 #[test]
 fn every_call_refuses_a_reply_about_another_object() {
     use crate::assert_not_taken;

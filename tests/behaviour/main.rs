@@ -9,7 +9,7 @@ mod bucket; // the methods of a bucket
 mod bulk; // many files at once, and the limits of a client
 mod chaos; // an emulator behind a network with random faults
 mod cleanup; // hiding, bulk deleting and cancelling, and buckets by name
-mod client_rooms; // dependencies of the modules of `client`
+mod client_modules; // dependencies of the modules of `client`
 mod compose; // files composed of ranges and new bytes
 mod copy; // copies of any size
 mod coverage; // every call is implemented and documented
@@ -48,7 +48,7 @@ mod sync; // a local tree and a bucket made equal
 mod sync_safety; // random syncs, interrupted anywhere
 mod telemetry; // events, spans and counts
 mod tokens; // expiry of tokens
-mod transfer_rooms; // dependencies of the modules of `transfer`
+mod transfer_modules; // dependencies of the modules of `transfer`
 mod trickles; // peers that send byte by byte
 mod upload_hosts; // upload hosts that misbehave
 mod uploading; // uploads of any size, from any source, over any network
@@ -146,9 +146,9 @@ fn call_of(request: &Request) -> &str {
 
 /// The JSON of a request, which can still be sent.
 fn sent(request: &mut Request) -> Value {
-    let pieces = request.body().open().unwrap().try_collect().now_or_never();
-    let pieces: Vec<_> = pieces.unwrap().unwrap();
-    *request.body_mut() = pieces.concat().into();
+    let chunks = request.body().open().unwrap().try_collect().now_or_never();
+    let chunks: Vec<_> = chunks.unwrap().unwrap();
+    *request.body_mut() = chunks.concat().into();
     serde_json::from_slice(request.body().as_bytes().unwrap()).unwrap()
 }
 
@@ -184,8 +184,8 @@ fn document_in(version: ApiVersion, call: &impl Call) -> Value {
     let session = session(version);
     call.check().unwrap();
     let request = call.request(&target(&session)).unwrap();
-    let pieces: Vec<_> = block_on(request.body().open().unwrap().try_collect()).unwrap();
-    serde_json::from_slice(&pieces.concat()).unwrap()
+    let chunks: Vec<_> = block_on(request.body().open().unwrap().try_collect()).unwrap();
+    serde_json::from_slice(&chunks.concat()).unwrap()
 }
 
 fn document(call: &impl Call) -> Value {

@@ -177,8 +177,8 @@ fn only_downloads_go_to_a_custom_origin_and_the_token_only_if_allowed() {
             assert_eq!(url, "https://files.example/file/holiday-photos/a%20b");
             assert!(session.public_url(bucket.name(), &name("a/../b")).is_err());
             let hour = DownloadDuration::from_secs(3_600).unwrap();
-            let ask = GetDownloadAuthorization::new(bucket.id(), "", hour);
-            let link = b2.call(ask).await.unwrap();
+            let call = GetDownloadAuthorization::new(bucket.id(), "", hour);
+            let link = b2.call(call).await.unwrap();
             let link = link.link(&session, bucket.name(), &name("f")).unwrap();
             assert_eq!(link.url(), "https://files.example/file/holiday-photos/f");
             // What is exported is B2's own.
@@ -296,9 +296,9 @@ fn compositions_download_from_b2_if_the_origin_does_not_get_the_token() {
             // The token is dead when it is needed: a refusal by B2 itself leads to a new one.
             world.clock.advance(Duration::from_secs(25 * 3_600));
             world.forget();
-            // Both pieces are less than a part may have, so they are downloaded and sent.
-            let pieces = [ComposeSource::file(file), ComposeSource::local("and more")];
-            let composed = bucket.compose("g", pieces).await.unwrap();
+            // Both sources are less than a part may have, so they are downloaded and sent.
+            let sources = [ComposeSource::file(file), ComposeSource::local("and more")];
+            let composed = bucket.compose("g", sources).await.unwrap();
             assert_eq!(composed.file.content_length, 1_008);
             let downloads = world.downloads();
             assert!(!downloads.is_empty());
@@ -319,9 +319,9 @@ fn a_download_sends_the_authorized_headers_also_when_it_resumes() {
     world.timer.run(async {
         let there = world.bucket(BucketType::AllPrivate, &content).await;
         let hour = DownloadDuration::from_secs(3_600).unwrap();
-        let ask = GetDownloadAuthorization::new(there.id(), "f", hour)
+        let call = GetDownloadAuthorization::new(there.id(), "f", hour)
             .b2_content_disposition("attachment; filename=\"cat.jpg\"");
-        let given = there.client().call(ask).await.unwrap();
+        let given = there.client().call(call).await.unwrap();
         let session = there.client().session().await.unwrap();
         let friend = world
             .builder()
@@ -368,10 +368,10 @@ fn an_origin_that_strips_b2s_headers_is_reported_as_such() {
         let there = world.bucket(BucketType::AllPrivate, &content(10)).await;
         let error = at(&b2, &there).download("f").stream().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Protocol);
-        let told = error.to_string();
+        let message = error.to_string();
         assert!(
-            told.contains("none of B2's x-bz- headers") && told.contains("CDN"),
-            "{told}"
+            message.contains("none of B2's x-bz- headers") && message.contains("CDN"),
+            "{message}"
         );
     });
 }
@@ -443,8 +443,8 @@ fn a_download_by_name_from_a_custom_origin_resumes_by_name_and_only_with_the_sam
 /// A download authorization for names with this prefix, made by the owner of the account.
 async fn download_authorization(bucket: &BucketHandle, prefix: &str) -> (String, Secret) {
     let hour = DownloadDuration::from_secs(3_600).unwrap();
-    let ask = GetDownloadAuthorization::new(bucket.id(), prefix, hour);
-    let given = bucket.client().call(ask).await.unwrap();
+    let call = GetDownloadAuthorization::new(bucket.id(), prefix, hour);
+    let given = bucket.client().call(call).await.unwrap();
     let session = bucket.client().session().await.unwrap();
     (session.download_url().to_owned(), given.authorization_token)
 }

@@ -40,7 +40,7 @@ struct State {
     /// The upload hosts that are unreachable.
     bad_pods: fn(u32) -> bool,
     urls: u32,
-    room: usize,
+    capacity: usize,
     under_way: usize,
     most: usize,
     refusals: usize,
@@ -64,7 +64,7 @@ impl SimulatedNetwork {
             pods: None,
             bad_pods: |_| false,
             urls: 0,
-            room: usize::MAX,
+            capacity: usize::MAX,
             under_way: 0,
             most: 0,
             refusals: 0,
@@ -227,14 +227,14 @@ impl Drop for OpenConnection {
 #[async_trait]
 impl HttpClient for SimulatedNetwork {
     async fn send(&self, mut request: Request) -> Result<Response, HttpError> {
-        let mut has_room = true;
+        let mut accepts = true;
         self.set(|state| {
-            has_room = state.under_way < state.room;
-            state.refusals += usize::from(!has_room);
-            state.under_way += usize::from(has_room);
+            accepts = state.under_way < state.capacity;
+            state.refusals += usize::from(!accepts);
+            state.under_way += usize::from(accepts);
             state.most = state.most.max(state.under_way);
         });
-        if !has_room {
+        if !accepts {
             return Err(HttpError::new(HttpErrorKind::Exhausted, Phase::NotSent));
         }
         let _connected = OpenConnection(self.clone());
@@ -446,8 +446,8 @@ fn another_call_probes_when_the_probing_one_is_dropped() {
         b2.session().await.unwrap();
         network.set(|state| state.away = true);
         let first = Box::pin(b2.call(ListBuckets::new()));
-        let patience = network.timer.sleep(2 * SECOND);
-        let Either::Right(((), first)) = select(first, patience).await else {
+        let timeout = network.timer.sleep(2 * SECOND);
+        let Either::Right(((), first)) = select(first, timeout).await else {
             panic!("it waits")
         };
         // It makes its attempt, and hears nothing.
@@ -502,15 +502,15 @@ fn a_deadline_ends_a_call_during_an_outage_and_the_error_names_the_outage() {
         b2.session().await.unwrap();
         network.set(|state| state.away = true);
         let hurried = b2.with_retry_policy(RetryPolicy::default().with_deadline(30 * SECOND));
-        let mut patient = Box::pin(b2.call(ListBuckets::new()));
+        let mut default_call = Box::pin(b2.call(ListBuckets::new()));
         let begins = network.timer.sleep(10 * SECOND);
         assert!(matches!(
-            select(&mut patient, begins).await,
+            select(&mut default_call, begins).await,
             Either::Right(_)
         ));
         let began = network.timer.now();
         let late = hurried.call(ListBuckets::new());
-        let Either::Right((outcome, _)) = select(patient, Box::pin(late)).await else {
+        let Either::Right((outcome, _)) = select(default_call, Box::pin(late)).await else {
             panic!("it is in no hurry")
         };
         let error = outcome.unwrap_err();
@@ -531,7 +531,7 @@ fn a_call_limited_to_one_attempt_makes_one_attempt_during_an_outage() {
     network.timer.run(async {
         b2.session().await.unwrap();
         let outage = network.start_outage(Duration::ZERO, 30 * SECOND);
-        let patient = b2.call(ListBuckets::new());
+        let default_call = b2.call(ListBuckets::new());
         let hasty = async {
             network.timer.sleep(10 * SECOND).await;
             let before = network.count("b2_list_buckets");
@@ -545,8 +545,8 @@ fn a_call_limited_to_one_attempt_makes_one_attempt_during_an_outage() {
             assert_eq!(network.timer.now(), began);
             assert_eq!(network.count("b2_list_buckets"), before + 1);
         };
-        let (_, patient, ()) = futures::join!(outage, patient, hasty);
-        patient.unwrap();
+        let (_, default_call, ()) = futures::join!(outage, default_call, hasty);
+        default_call.unwrap();
     });
 }
 
@@ -670,12 +670,12 @@ fn a_thousand_uploads_with_descriptors_for_a_hundred_all_arrive() {
     let (b2, network) = SimulatedNetwork::new();
     network.timer.run(async {
         let bucket = bucket(&b2).await;
-        network.set(|state| state.room = 100);
+        network.set(|state| state.capacity = 100);
         assert_eq!(upload_many(&b2, &bucket, 1_000).await.unwrap(), 0);
     });
     assert_eq!(network.emulator.snapshot().versions, 1_000);
     assert_eq!(network.count("b2_upload_file"), 1_000);
-    // Nothing is wrong with a URL for which there was no room.
+    // Nothing is wrong with a URL for which there was no capacity.
     assert!(network.count("b2_get_upload_url") <= 1_000);
     let refusals = network.get(|state| state.refusals);
     assert!(refusals <= 4_000, "{refusals}");
@@ -686,7 +686,7 @@ fn exhausted_descriptors_are_no_outage_and_end_a_call_after_two_minutes_without_
     let (b2, network) = SimulatedNetwork::new();
     network.timer.run(async {
         b2.session().await.unwrap();
-        network.set(|state| state.room = 0);
+        network.set(|state| state.capacity = 0);
         let calls = join_all((0..200).map(|_| b2.call(GetUploadUrl::new("b")))).await;
         for outcome in calls {
             let error = outcome.unwrap_err();
@@ -699,7 +699,7 @@ fn exhausted_descriptors_are_no_outage_and_end_a_call_after_two_minutes_without_
             assert_eq!(unreachable(&error), expected, "{error:?}");
             assert!(error.elapsed() >= 120 * SECOND);
         }
-        network.set(|state| state.room = 10);
+        network.set(|state| state.capacity = 10);
         let began = network.timer.now();
         b2.call(ListBuckets::new()).await.unwrap();
         assert_eq!(network.timer.now() - began, TRIP, "at once");

@@ -36,9 +36,9 @@ fn a_call_that_is_not_polled_does_not_block_other_calls() {
         assert!((&mut first).now_or_never().is_none());
         // The first one is kept for later.
         for _ in 0..3 {
-            let patience = script.timer.sleep(Duration::from_secs(120));
+            let timeout = script.timer.sleep(Duration::from_secs(120));
             let next = Box::pin(b2.call(ListKeys::new()));
-            match select(next, patience).await {
+            match select(next, timeout).await {
                 Either::Left((keys, _)) => keys.unwrap(),
                 Either::Right(_) => panic!("two minutes, and the second call was not sent"),
             };

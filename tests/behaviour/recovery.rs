@@ -877,11 +877,11 @@ fn a_retry_after_for_one_call_pauses_all() {
     });
     let times = script.times("b2_list_buckets");
     assert_eq!(times.len(), 52);
-    let told = times[0];
+    let message = times[0];
     assert!(
         times[1..]
             .iter()
-            .all(|at| *at - told >= Duration::from_secs(7)),
+            .all(|at| *at - message >= Duration::from_secs(7)),
         "nobody went before its time"
     );
 }
@@ -945,12 +945,12 @@ fn the_deadline_bounds_every_wait_of_a_call() {
         .build()
         .unwrap();
     let hurried = b2.with_retry_policy(RetryPolicy::default().with_deadline(second));
-    let patient = b2.with_retry_policy(RetryPolicy::default().with_deadline(5 * second));
+    let within_deadline = b2.with_retry_policy(RetryPolicy::default().with_deadline(5 * second));
     let began = b2kit::Timer::now(&timer);
     let (error, outcome) = timer.run(async {
         futures::join!(
             async { hurried.call(DeleteBucket::new("b")).await.unwrap_err() },
-            patient.call(ListBuckets::new()),
+            within_deadline.call(ListBuckets::new()),
         )
     });
     assert_eq!(
@@ -962,12 +962,12 @@ fn the_deadline_bounds_every_wait_of_a_call() {
     );
     assert!(
         !error.may_have_taken_effect(),
-        "nothing but a login was sent"
+        "nothing but an authorization was sent"
     );
     assert_eq!(
         outcome.unwrap_err().elapsed(),
         5 * second,
-        "who waited for the hurried one's login made one of its own"
+        "who waited for the hurried one's authorization made one of its own"
     );
     assert_eq!(b2kit::Timer::now(&timer) - began, 5 * second);
 }
@@ -983,9 +983,9 @@ fn a_deadline_between_attempts_reports_why_the_last_one_failed() {
         script.push("b2_list_buckets", limited.clone());
         let later = Status(429, "too_many_requests", &[("retry-after", "60")]);
         script.push("b2_delete_bucket", Fault::Slow(1, Box::new(later)));
-        let patient = b2.with_retry_policy(RetryPolicy::default());
+        let within_deadline = b2.with_retry_policy(RetryPolicy::default());
         let (_, error) = futures::join!(
-            patient.call(DeleteBucket::new("b")),
+            within_deadline.call(DeleteBucket::new("b")),
             b2.call(ListBuckets::new())
         );
         error.unwrap_err()

@@ -1,11 +1,18 @@
 //! B2's documented samples.
 
-use b2kit::api::ListBuckets;
-use b2kit::api::{Call, ListFileVersions, Reply};
-use b2kit::types::{
-    Action, Bucket, ContentSha1, ContentType, FileRetention, FileVersion, ListedFile, Restricted,
+use b2kit::api::{
+    Call, ListBuckets, ListFileNames, ListFileVersions, ListKeys, ListParts,
+    ListUnfinishedLargeFiles, Reply, UpdateBucket,
 };
+use b2kit::types::{
+    Action, Bucket, ContentSha1, ContentType, FileRetention, FileVersion, ListedFile,
+    ReplicationConfiguration, ReplicationRule, ReplicationRules, Restricted,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+
+use crate::{answered, document};
 
 fn reply(text: &'static [u8]) -> Reply {
     let (head, ()) = b2kit::http::Response::new(()).into_parts();
@@ -148,7 +155,6 @@ fn a_folder_row_is_a_folder() {
     assert_eq!(page.next_file_name.as_deref(), Some("photos/dogs/"));
 }
 
-/// Absent and null fields are kept apart when a version is serialized.
 #[test]
 fn absent_fields_stay_absent_when_a_version_is_serialized() {
     let hide = json!({
@@ -209,4 +215,180 @@ fn a_folder_row_with_only_a_name_decodes() {
         .read(page)
         .unwrap();
     assert_eq!(page.files[0].file_name(), "photos/");
+}
+
+/// The official Java SDK requires only a name and a timestamp.
+#[test]
+fn a_page_of_files_decodes_without_optional_fields() {
+    let row = |more: Value| {
+        let mut row = json!({"fileName": "a", "fileId": "4_z1", "uploadTimestamp": 1});
+        row.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        row
+    };
+    let page = json!({"files": [row(json!({}))], "nextFileName": null});
+    let names = answered(&ListFileNames::new("b"), page.clone()).files;
+    let versions = answered(&ListFileVersions::new("b"), page).files;
+    let start = row(json!({"action": "start", "contentSha1": null, "fileInfo": null}));
+    let page = json!({"files": [start], "nextFileId": null});
+    let unfinished = answered(&ListUnfinishedLargeFiles::new("b"), page).files;
+    assert_eq!(names, versions);
+    for version in [names[0].version().unwrap(), &unfinished[0]] {
+        // They are in the bucket that was asked about.
+        assert_eq!(version.bucket_id.as_str(), "b");
+        assert_eq!(
+            (version.content_length, version.content_sha1),
+            (0, ContentSha1::None)
+        );
+        assert!(version.file_info.is_empty() && version.account_id.is_none());
+    }
+    let written = serde_json::to_value(&names[0]).unwrap();
+    assert_eq!(written, row(json!({"bucketId": "b"})));
+
+    let part = json!({"fileId": "f", "partNumber": 1, "contentLength": 7});
+    let parts = json!({"parts": [part], "nextPartNumber": null});
+    let parts = answered(&ListParts::new("f"), parts).parts;
+    assert_eq!(serde_json::to_value(&parts[0]).unwrap(), part);
+}
+
+fn replicating(rule: &Value) -> Value {
+    json!({
+        "accountId": "a", "bucketId": "b", "bucketName": "holiday-photos", "revision": 3,
+        "replicationConfiguration": {"isClientAuthorizedToRead": true, "value": {
+            "asReplicationSource": {"replicationRules": [rule], "sourceApplicationKeyId": "k"},
+        }},
+    })
+}
+
+/// The official Python SDK requires only these two.
+#[test]
+fn a_replication_rule_needs_only_its_name_and_destination() {
+    let least = json!({"destinationBucketId": "c", "replicationRuleName": "r"});
+    let mut nulls = least.clone();
+    for field in [
+        "fileNamePrefix",
+        "includeExistingFiles",
+        "isEnabled",
+        "priority",
+    ] {
+        nulls[field] = Value::Null;
+    }
+    for rule in [&least, &nulls] {
+        let buckets = answered(&ListBuckets::new(), json!({"buckets": [replicating(rule)]}));
+        let replication = buckets.buckets[0]
+            .replication_configuration
+            .value()
+            .unwrap();
+        let source = replication.as_replication_source.as_ref().unwrap();
+        let rule = ReplicationRule::new("r", "c");
+        assert_eq!(source.replication_rules.as_slice(), [rule]);
+    }
+    // Its defaults are what was asked for, whether B2 says them or not.
+    let rules = ReplicationRules::new([ReplicationRule::new("r", "c")]).unwrap();
+    let source = ReplicationConfiguration::none().source("k", rules);
+    let update = UpdateBucket::new("b").replication_configuration(source);
+    answered(&update, replicating(&least));
+    // Neither half has to be there, nor what says that it may be read.
+    for value in [
+        json!({}),
+        json!({"asReplicationSource": {}}),
+        json!({"asReplicationDestination": {"sourceToDestinationKeyMapping": null}}),
+    ] {
+        let mut bucket = replicating(&least);
+        bucket["replicationConfiguration"] = json!({"value": value});
+        let bucket: Bucket = serde_json::from_value(bucket).unwrap();
+        assert!(
+            bucket.replication_configuration.value().is_some(),
+            "{value}"
+        );
+    }
+}
+
+fn stays_as_it_is<T: DeserializeOwned + Serialize>(value: &Value) {
+    let read: T = serde_json::from_value(value.clone()).unwrap();
+    assert_eq!(serde_json::to_value(&read).unwrap(), *value);
+}
+
+#[test]
+fn absent_fields_stay_absent_in_all_that_serializes() {
+    let lifecycle = json!({
+        "fileNamePrefix": "", "daysFromHidingToDeleting": 1, "daysFromUploadingToHiding": null,
+    });
+    let cors = json!({
+        "corsRuleName": "my-rule", "allowedOrigins": ["*"], "allowedOperations": ["s3_get"],
+        "maxAgeSeconds": 60,
+    });
+    let mut shown = cors.clone();
+    shown["allowedHeaders"] = json!([]);
+    shown["exposeHeaders"] = Value::Null;
+    let rule = json!({"destinationBucketId": "c", "replicationRuleName": "r"});
+    let mut said = rule.clone();
+    said["includeExistingFiles"] = json!(false);
+    said["isEnabled"] = json!(true);
+    for rule in [&rule, &said] {
+        let mut bucket = replicating(rule);
+        bucket["lifecycleRules"] = json!([lifecycle]);
+        bucket["corsRules"] = json!([cors, shown]);
+        stays_as_it_is::<Bucket>(&bucket);
+    }
+    let file = json!({"fileId": "f", "fileName": "n", "uploadTimestamp": 1});
+    stays_as_it_is::<FileVersion>(&file);
+    // A key of v3 has one bucket, and one of v4 several.
+    let key = json!({
+        "accountId": "a", "applicationKeyId": "k", "capabilities": [], "keyName": "reader",
+    });
+    let mut of_v3 = key.clone();
+    of_v3["bucketId"] = json!("b");
+    let mut of_all = of_v3.clone();
+    of_all["bucketId"] = Value::Null;
+    let mut of_v4 = key.clone();
+    of_v4["bucketIds"] = json!(["b"]);
+    of_v4["namePrefix"] = Value::Null;
+    of_v4["options"] = json!([]);
+    for key in [key, of_v3, of_all, of_v4] {
+        let page = json!({"keys": [key], "nextApplicationKeyId": null});
+        let page = answered(&ListKeys::new(), page);
+        assert_eq!(serde_json::to_value(&page.keys[0]).unwrap(), key);
+    }
+}
+
+/// A field that is left out of a request could mean something else than one that B2 leaves out.
+#[test]
+fn what_was_read_goes_into_a_request_in_full() {
+    let rule = json!({"destinationBucketId": "c", "replicationRuleName": "r"});
+    let mut bucket = replicating(&rule);
+    bucket["lifecycleRules"] = json!([{"fileNamePrefix": "", "daysFromHidingToDeleting": 1}]);
+    bucket["corsRules"] = json!([{
+        "corsRuleName": "my-rule", "allowedOrigins": ["*"], "allowedOperations": ["s3_get"],
+        "maxAgeSeconds": 60,
+    }]);
+    let bucket: Bucket = serde_json::from_value(bucket).unwrap();
+    let replication = bucket.replication_configuration.value().unwrap();
+    let update = UpdateBucket::new("b")
+        .cors_rules(bucket.cors_rules)
+        .lifecycle_rules(bucket.lifecycle_rules)
+        .replication_configuration(replication.clone());
+    let sent = document(&update);
+    assert_eq!(sent["corsRules"][0]["allowedHeaders"], json!([]));
+    let expected = json!({
+        "fileNamePrefix": "", "daysFromHidingToDeleting": 1, "daysFromUploadingToHiding": null,
+        "daysFromStartingToCancelingUnfinishedLargeFiles": null,
+    });
+    assert_eq!(sent["lifecycleRules"][0], expected);
+    let expected = json!({
+        "asReplicationDestination": null,
+        "asReplicationSource": {"sourceApplicationKeyId": "k", "replicationRules": [{
+            "destinationBucketId": "c", "fileNamePrefix": "", "includeExistingFiles": false,
+            "isEnabled": true, "priority": 128, "replicationRuleName": "r",
+        }]},
+    });
+    assert_eq!(sent["replicationConfiguration"], expected);
+
+    // None that was read as `null` is still a setting when it is set.
+    let none: Bucket = serde_json::from_value(crate::values::bucket()).unwrap();
+    let none = none.replication_configuration.value().unwrap().clone();
+    let update = UpdateBucket::new("b").replication_configuration(none);
+    let expected = json!({"asReplicationSource": null, "asReplicationDestination": null});
+    assert_eq!(document(&update)["replicationConfiguration"], expected);
 }

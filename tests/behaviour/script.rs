@@ -236,8 +236,8 @@ fn foreign(status: u16) -> Response {
 
 /// The request with its body in memory. Reading it ends when the client drops the request.
 pub(crate) async fn read_whole(mut request: Request) -> Request {
-    let pieces: Vec<_> = request.body().open().unwrap().try_collect().await.unwrap();
-    *request.body_mut() = pieces.concat().into();
+    let chunks: Vec<_> = request.body().open().unwrap().try_collect().await.unwrap();
+    *request.body_mut() = chunks.concat().into();
     request
 }
 

@@ -46,13 +46,13 @@ fn assert_hidden(shown: &str) {
 }
 
 fn chain(error: &Error) -> String {
-    let mut told = format!("{error} {error:?}");
+    let mut message = format!("{error} {error:?}");
     let mut source = error.source();
     while let Some(error) = source {
-        told.push_str(&format!(" {error} {error:?}"));
+        message.push_str(&format!(" {error} {error:?}"));
         source = error.source();
     }
-    told
+    message
 }
 
 fn reply(text: String) -> Reply {
@@ -64,15 +64,15 @@ fn reply(text: String) -> Reply {
 fn debug_output_of_types_with_secrets_hides_them() {
     let credentials = Credentials::new("id", secret()).unwrap();
     let session = Session::new(ApiVersion::V4, "a", Secret::new(secret()), ORIGIN, ORIGIN);
-    let place = format!(
+    let upload_url_fields = format!(
         r#""authorizationToken":"{0}","uploadUrl":"https://pod.backblaze.com/{0}""#,
         secret()
     );
     let url = GetUploadUrl::new("b")
-        .read(reply(format!(r#"{{"bucketId":"b",{place}}}"#)))
+        .read(reply(format!(r#"{{"bucketId":"b",{upload_url_fields}}}"#)))
         .unwrap();
     let part_url = GetUploadPartUrl::new("f")
-        .read(reply(format!(r#"{{"fileId":"f",{place}}}"#)))
+        .read(reply(format!(r#"{{"fileId":"f",{upload_url_fields}}}"#)))
         .unwrap();
     let name = || FileName::new("n").unwrap();
     let upload =
@@ -99,8 +99,8 @@ fn debug_output_of_types_with_secrets_hides_them() {
     assert_hidden(&format!("{target:?}"));
     let upload_url = format!("https://pod.backblaze.com/{}", secret());
     let token = Secret::new(secret());
-    let place = Target::upload(&session, &upload_url, &token);
-    assert_hidden(&format!("{place:?}"));
+    let upload_target = Target::upload(&session, &upload_url, &token);
+    assert_hidden(&format!("{upload_target:?}"));
     let realm = Target::realm(ORIGIN, ApiVersion::V4);
     let copy = CopyPart::new("s", "f", PartNumber::FIRST).source_customer_key(key());
     let start =
@@ -115,8 +115,8 @@ fn debug_output_of_types_with_secrets_hides_them() {
             .customer_key(key())
             .request(&target)
             .unwrap(),
-        part.request(&place).unwrap(),
-        upload.request(&place).unwrap(),
+        part.request(&upload_target).unwrap(),
+        upload.request(&upload_target).unwrap(),
     ] {
         let (head, body) = request.into_parts();
         assert_hidden(&format!("{:?} {body:?}", head.headers));
@@ -183,11 +183,11 @@ fn values_with_secrets() -> Vec<(&'static str, Box<dyn std::fmt::Debug>)> {
     // A target borrows; what it shows is taken now.
     let url = format!("https://pod.backblaze.com/{}", secret());
     let target = format!("{:?}", Target::upload(&session, &url, &token));
-    let place = json!({
+    let document = json!({
         "bucketId": "b", "fileId": "f", "authorizationToken": secret(), "uploadUrl": url,
     });
-    let upload_url = GetUploadUrl::new("b").read(read(place.clone())).unwrap();
-    let part_url = GetUploadPartUrl::new("f").read(read(place)).unwrap();
+    let upload_url = GetUploadUrl::new("b").read(read(document.clone())).unwrap();
+    let part_url = GetUploadPartUrl::new("f").read(read(document)).unwrap();
 
     let share = DownloadDuration::from_secs(60).unwrap();
     let share = GetDownloadAuthorization::new("b", "", share);
@@ -355,8 +355,8 @@ fn every_public_type_with_a_secret_is_tested() {
     let holds = |name: &str| name != "Client" && known(name);
     let mut missing = Vec::new();
     // What a transfer holds is of these types, and shows as they do.
-    let rooms = ["src/types", "src/webhook", "src/api", "src/client"];
-    let sources = rooms.map(|room| crate::layers::sources(std::path::Path::new(room)));
+    let modules = ["src/types", "src/webhook", "src/api", "src/client"];
+    let sources = modules.map(|module| crate::layers::sources(std::path::Path::new(module)));
     for (file, text) in sources.into_iter().flatten() {
         let items = text
             .match_indices("\npub struct ")
@@ -454,15 +454,18 @@ fn no_error_of_any_call_shows_a_secret_of_another_call_in_any_form() {
         secrets.push(emulator.key().to_owned());
         secrets.sort();
         secrets.dedup();
-        // The login's header, two tokens of the account, one of an upload at least, and the key.
+        // The authorization's header, two tokens of the account, one of an upload at least, and the key.
         assert!(secrets.len() >= 5, "{}", secrets.len());
         for secret in secrets {
             for form in encodings(&secret) {
                 *said.lock().unwrap() = Some(form.clone());
                 let error = b2.call(ListBuckets::new()).await.unwrap_err();
-                let told = chain(&error);
-                assert!(told.contains("[redacted]"), "{told}");
-                assert!(!told.contains(&form) && !told.contains(&secret), "{told}");
+                let message = chain(&error);
+                assert!(message.contains("[redacted]"), "{message}");
+                assert!(
+                    !message.contains(&form) && !message.contains(&secret),
+                    "{message}"
+                );
                 assert_eq!(error.b2().unwrap().code, "bad_request");
             }
         }

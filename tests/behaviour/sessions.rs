@@ -25,7 +25,7 @@ use crate::{
     answered, call_of, client, client_of, client_over, http_answer, http_refusal, session, wired,
 };
 
-const LOGIN: &str = "b2_authorize_account";
+const AUTHORIZE: &str = "b2_authorize_account";
 
 /// B2's reply to `b2_authorize_account` in v4.
 fn account(id: &str, token: &str, api: &str, downloads: &str) -> Value {
@@ -55,22 +55,22 @@ impl Count {
     }
 }
 
-/// A client whose authorizations get the reply of `login`, which receives the number of previous ones.
+/// A client whose authorizations get the reply of `authorize`, which receives the number of previous ones.
 fn with_authorizations(
     emulator: &Emulator,
     timer: &ManualTimer,
-    login: impl Fn(usize) -> Option<Result<Response, HttpError>> + Send + Sync + 'static,
+    authorize: impl Fn(usize) -> Option<Result<Response, HttpError>> + Send + Sync + 'static,
 ) -> (Client, Count) {
-    let logins = Count::default();
-    let counted = logins.clone();
+    let authorizations = Count::default();
+    let counted = authorizations.clone();
     let b2 = wired(emulator, timer, move |request| {
-        (call_of(request) == LOGIN).then(|| login(counted.up()))?
+        (call_of(request) == AUTHORIZE).then(|| authorize(counted.up()))?
     });
-    (b2.build().unwrap(), logins)
+    (b2.build().unwrap(), authorizations)
 }
 
-fn logins(emulator: &Emulator) -> u64 {
-    emulator.snapshot().calls_of(LOGIN)
+fn authorizations(emulator: &Emulator) -> u64 {
+    emulator.snapshot().calls_of(AUTHORIZE)
 }
 
 fn refused_connection() -> HttpError {
@@ -107,7 +107,7 @@ fn a_thousand_calls_whose_token_expires_at_once_authorize_once() {
         assert!(join_all(calls).await.iter().all(Result::is_ok));
     });
     assert_eq!(arrived.get(), 2 * CALLS);
-    assert_eq!(logins(&emulator), 2);
+    assert_eq!(authorizations(&emulator), 2);
     assert_eq!(timer.now(), began, "nobody had to wait");
 }
 
@@ -136,13 +136,13 @@ fn a_late_401_for_an_old_token_does_not_discard_the_new_one() {
         let late = b2.call(ListBuckets::new());
         let prompt = async {
             b2.call(ListBuckets::new()).await.unwrap();
-            assert_eq!(logins(&emulator), 2);
+            assert_eq!(authorizations(&emulator), 2);
             release.send(()).unwrap();
         };
         let (late, ()) = join(late, prompt).await;
         late.unwrap();
     });
-    assert_eq!(logins(&emulator), 2);
+    assert_eq!(authorizations(&emulator), 2);
     assert_eq!(emulator.snapshot().calls_of("b2_list_buckets"), 4);
 }
 
@@ -174,9 +174,12 @@ fn another_call_authorizes_when_the_authorizing_one_is_dropped() {
             assert!(outcomes.await.iter().all(Result::is_ok), "{polls}");
             finished
         });
-        let logins = logins(&emulator);
-        assert!((2..=3).contains(&logins), "{logins} logins after {polls}");
-        taken_over += u32::from(logins == 3);
+        let authorizations = authorizations(&emulator);
+        assert!(
+            (2..=3).contains(&authorizations),
+            "{authorizations} authorizations after {polls}"
+        );
+        taken_over += u32::from(authorizations == 3);
         if finished {
             break;
         }
@@ -192,7 +195,7 @@ fn a_failed_authorization_is_retried_with_backoff_and_all_calls_wait_for_it() {
             .contains(&n)
             .then(|| Ok(http_refusal(503, "service_unavailable")))
     };
-    let (b2, logins) = with_authorizations(&emulator, &timer, busy);
+    let (b2, authorizations) = with_authorizations(&emulator, &timer, busy);
     timer.run(async {
         b2.session().await.unwrap();
         timer.sleep(Duration::from_secs(1)).await;
@@ -204,7 +207,7 @@ fn a_failed_authorization_is_retried_with_backoff_and_all_calls_wait_for_it() {
         let took = (timer.now() - began).as_secs_f64();
         assert!((7.0..14.0).contains(&took), "{took}");
     });
-    assert_eq!(logins.get(), 1 + 4);
+    assert_eq!(authorizations.get(), 1 + 4);
 }
 
 #[test]
@@ -219,14 +222,14 @@ fn an_immediately_refused_token_leads_to_at_most_one_authorization_per_second() 
             assert_eq!(timer.now() - began, Duration::from_secs(seconds));
         }
     });
-    assert_eq!(logins(&emulator), 6);
+    assert_eq!(authorizations(&emulator), 6);
 }
 
 #[test]
 fn a_refused_key_fails_all_waiting_calls_and_is_not_retried_for_5_seconds() {
     let (_, emulator, timer) = client();
     let refused = |n| (n > 0).then(|| Ok(http_refusal(401, "bad_auth_token")));
-    let (b2, logins) = with_authorizations(&emulator, &timer, refused);
+    let (b2, authorizations) = with_authorizations(&emulator, &timer, refused);
     timer.run(async {
         b2.session().await.unwrap();
         emulator.expire_account_tokens();
@@ -235,17 +238,23 @@ fn a_refused_key_fails_all_waiting_calls_and_is_not_retried_for_5_seconds() {
             let error = outcome.unwrap_err();
             assert_eq!(
                 (error.kind(), error.call(), error.attempts()),
-                (ErrorKind::Credentials, Some(LOGIN), 1)
+                (ErrorKind::Credentials, Some(AUTHORIZE), 1)
             );
             assert_eq!(error.b2().unwrap().code, "bad_auth_token");
         }
-        assert_eq!(logins.get(), 2);
+        assert_eq!(authorizations.get(), 2);
         timer.advance(Duration::from_millis(4_999));
         let error = b2.call(ListBuckets::new()).await.unwrap_err();
-        assert_eq!((error.kind(), logins.get()), (ErrorKind::Credentials, 2));
+        assert_eq!(
+            (error.kind(), authorizations.get()),
+            (ErrorKind::Credentials, 2)
+        );
         timer.advance(Duration::from_millis(1));
         let error = b2.call(ListBuckets::new()).await.unwrap_err();
-        assert_eq!((error.kind(), logins.get()), (ErrorKind::Credentials, 3));
+        assert_eq!(
+            (error.kind(), authorizations.get()),
+            (ErrorKind::Credentials, 3)
+        );
     });
 }
 
@@ -277,8 +286,12 @@ fn ten_minutes_of_failing_authorizations_make_few_requests_for_any_number_of_cal
             join_all(calls).await.pop().unwrap()
         });
         assert!(last.is_ok(), "{last:?}");
-        assert!((10..=25).contains(&during.get()), "{} logins", during.get());
-        assert_eq!(logins(&emulator), 1);
+        assert!(
+            (10..=25).contains(&during.get()),
+            "{} authorizations",
+            during.get()
+        );
+        assert_eq!(authorizations(&emulator), 1);
     }
 }
 
@@ -307,14 +320,14 @@ fn a_call_does_not_wait_for_an_authorization_beyond_its_deadline() {
         };
         let (long_deadline, waited) = join(b2.call(ListBuckets::new()), short_deadline).await;
         let long_deadline = long_deadline.unwrap_err();
-        assert_eq!(long_deadline.call(), Some(LOGIN));
+        assert_eq!(long_deadline.call(), Some(AUTHORIZE));
         assert_eq!(
             long_deadline.retry_stop_reason(),
             Some(RetryStopReason::Attempts)
         );
         assert!(waited <= Duration::from_secs(3), "{waited:?}");
     });
-    // The logins that failed have left a long pause before the next one, which is not used up.
+    // The authorizations that failed have left a long pause before the next one, which is not used up.
     let began = timer.now();
     let error = timer
         .run(short_deadline.call(ListBuckets::new()))
@@ -329,7 +342,7 @@ fn a_call_whose_deadline_ends_an_authorization_early_does_not_fail_others() {
     let deadline = RetryPolicy::default().with_deadline(Duration::from_millis(1_500));
     for short_deadline in [RetryPolicy::disabled(), deadline] {
         let (_, emulator, timer) = client();
-        let (b2, logins) = with_authorizations(&emulator, &timer, |n| {
+        let (b2, authorizations) = with_authorizations(&emulator, &timer, |n| {
             (n < 4).then(|| Ok(http_refusal(503, "service_unavailable")))
         });
         let short_deadline = b2.with_retry_policy(short_deadline);
@@ -343,14 +356,15 @@ fn a_call_whose_deadline_ends_an_authorization_early_does_not_fail_others() {
             );
             assert!(long_deadline.iter().all(Result::is_ok), "{long_deadline:?}");
         });
-        assert_eq!(logins.get(), 5);
+        assert_eq!(authorizations.get(), 5);
     }
 }
 
 #[test]
 fn a_failed_authorization_fails_all_calls_that_waited_as_long() {
     let (_, emulator, timer) = client();
-    let (b2, logins) = with_authorizations(&emulator, &timer, |_| Some(Err(refused_connection())));
+    let (b2, authorizations) =
+        with_authorizations(&emulator, &timer, |_| Some(Err(refused_connection())));
     let b2 = b2.with_retry_policy(unlimited_authorization_retries());
     let short_deadline = b2.with_retry_policy(RetryPolicy::disabled());
     timer.run(async {
@@ -359,11 +373,11 @@ fn a_failed_authorization_fails_all_calls_that_waited_as_long() {
         let (long_deadline, short_deadline) = join(long_deadline, short_deadline).await;
         for outcome in long_deadline.into_iter().chain(short_deadline) {
             let error = outcome.unwrap_err();
-            assert_eq!((error.call(), error.attempts()), (Some(LOGIN), 9));
+            assert_eq!((error.call(), error.attempts()), (Some(AUTHORIZE), 9));
         }
     });
     // After 0, 1, 3, 7, 15, 31, 63, 95 and 127 seconds.
-    assert_eq!(logins.get(), 9);
+    assert_eq!(authorizations.get(), 9);
 }
 
 #[test]
@@ -376,10 +390,10 @@ fn a_renewal_for_another_account_is_refused() {
             let url = emulator.url();
             account("another", "another-token", url, url)
         };
-        let (turned, logins) = (AtomicBool::new(restored), Count::default());
-        let counted = logins.clone();
+        let (turned, authorizations) = (AtomicBool::new(restored), Count::default());
+        let counted = authorizations.clone();
         let b2 = wired(&emulator, &timer, move |request| {
-            if call_of(request) != LOGIN {
+            if call_of(request) != AUTHORIZE {
                 let token = request.headers()[AUTHORIZATION].to_str().unwrap();
                 seen.lock().unwrap().push(token.to_owned());
                 return None;
@@ -403,7 +417,7 @@ fn a_renewal_for_another_account_is_refused() {
                 assert!(error.to_string().contains("another account's"), "{error}");
             }
         });
-        assert_eq!(logins.get(), if restored { 1 } else { 2 });
+        assert_eq!(authorizations.get(), if restored { 1 } else { 2 });
         let tokens = tokens.lock().unwrap();
         assert!(!tokens.is_empty() && !tokens.contains(&"another-token".to_owned()));
     }
@@ -412,16 +426,16 @@ fn a_renewal_for_another_account_is_refused() {
 #[test]
 fn calls_use_the_hosts_of_the_renewed_session() {
     let timer = ManualTimer::new();
-    let (places, logins) = (Arc::new(Mutex::new(Vec::new())), Count::default());
-    let seen = Arc::clone(&places);
+    let (hosts_and_tokens, authorizations) = (Arc::new(Mutex::new(Vec::new())), Count::default());
+    let seen = Arc::clone(&hosts_and_tokens);
     let backend = move |request: Request| {
         let host = request.uri().host().unwrap().to_owned();
         let token = request.headers()[AUTHORIZATION]
             .to_str()
             .unwrap()
             .to_owned();
-        let answer = if call_of(&request) == LOGIN {
-            let n = logins.up() + 1;
+        let answer = if call_of(&request) == AUTHORIZE {
+            let n = authorizations.up() + 1;
             let (api, downloads) = (
                 format!("https://api00{n}.backblazeb2.com"),
                 format!("https://f00{n}.backblazeb2.com"),
@@ -448,14 +462,14 @@ fn calls_use_the_hosts_of_the_renewed_session() {
         assert_eq!(error.b2().unwrap().code, "expired_auth_token");
         b2.call(ListBuckets::new()).await.unwrap();
     });
-    let places = places.lock().unwrap();
-    let places: Vec<_> = places
+    let hosts_and_tokens = hosts_and_tokens.lock().unwrap();
+    let hosts_and_tokens: Vec<_> = hosts_and_tokens
         .iter()
         .filter(|(_, token)| !token.starts_with("Basic"))
         .map(|(host, token)| (host.split('.').next().unwrap(), &**token))
         .collect();
     assert_eq!(
-        places,
+        hosts_and_tokens,
         [
             ("f001", "t1"),
             ("f002", "t2"),
@@ -505,7 +519,11 @@ fn the_servers_clock_does_not_matter_for_tokens() {
             let back = b2.call(DownloadFileByName::new(name, file)).await.unwrap();
             assert_eq!(back.body.collect(100).await.unwrap(), b"meow");
         });
-        assert_eq!((logins(&emulator), timer.now()), (2, began), "{date:?}");
+        assert_eq!(
+            (authorizations(&emulator), timer.now()),
+            (2, began),
+            "{date:?}"
+        );
     }
 }
 
@@ -588,13 +606,13 @@ fn a_restored_session_works_with_and_without_credentials_in_its_own_version() {
         timer.run(async {
             with_key.call(ListBuckets::new()).await.unwrap();
             without_key.call(ListBuckets::new()).await.unwrap();
-            assert_eq!(logins(&emulator), 1);
+            assert_eq!(authorizations(&emulator), 1);
             emulator.expire_account_tokens();
             with_key.call(ListBuckets::new()).await.unwrap();
             let error = without_key.call(ListBuckets::new()).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Credentials);
         });
-        assert_eq!(logins(&emulator), 2);
+        assert_eq!(authorizations(&emulator), 2);
         let first = &paths.lock().unwrap()[0];
         assert_eq!(*first, format!("/b2api/{version}/b2_list_buckets"));
     }
@@ -632,9 +650,9 @@ fn an_invalid_exported_session_is_refused_and_not_shown() {
     for text in garbage {
         let error = Session::restore(&text).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);
-        let told = error.to_string();
-        assert!(told.contains("not an exported session"), "{told}");
-        assert!(!format!("{told} {error:?}").contains(TOKEN) && error.source().is_none());
+        let message = error.to_string();
+        assert!(message.contains("not an exported session"), "{message}");
+        assert!(!format!("{message} {error:?}").contains(TOKEN) && error.source().is_none());
     }
     let error = Session::restore(&with("\"b2kitSession\":1", "\"b2kitSession\":2")).unwrap_err();
     assert!(
@@ -747,14 +765,14 @@ fn a_call_without_its_capability_is_refused_before_anything_is_sent() {
                 (error.kind(), error.attempts()),
                 (ErrorKind::Unauthorized, 0)
             );
-            let told = error.to_string();
+            let message = error.to_string();
             for part in [
                 "nothing was sent",
                 &format!("the key lacks {capability}"),
                 "is restricted to the bucket [\"holiday-photos\"]",
                 "file names that begin with \"2026/\"",
             ] {
-                assert!(told.contains(part), "{told}");
+                assert!(message.contains(part), "{message}");
             }
         }
         assert_eq!(emulator.snapshot().calls, before);
@@ -790,18 +808,18 @@ fn b2s_refusal_is_reported_with_the_keys_capabilities() {
                 (ErrorKind::Unauthorized, 1)
             );
             assert_eq!(error.b2().unwrap().code, "unauthorized");
-            let told = error.to_string();
+            let message = error.to_string();
             for part in [
                 "b2_list_file_names: B2 answered 401 unauthorized",
                 "the key has listFiles",
                 "is restricted to the buckets [\"holiday-photos\", \"letters\"]",
                 "is restricted to file names that begin with \"2026/\"",
             ] {
-                assert!(told.contains(part), "{told}");
+                assert!(message.contains(part), "{message}");
             }
         }
     });
-    assert_eq!(logins(&emulator), 2, "no token was to blame");
+    assert_eq!(authorizations(&emulator), 2, "no token was to blame");
 }
 
 type Bucket = (&'static str, Option<&'static str>);
@@ -948,10 +966,10 @@ fn clones_of_a_client_share_its_session() {
         emulator.expire_account_tokens();
         short_deadline.call(ListBuckets::new()).await.unwrap();
     });
-    assert_eq!(logins(&emulator), 2);
+    assert_eq!(authorizations(&emulator), 2);
     let other = client_of(&emulator, &timer);
     timer.run(other.session()).unwrap();
-    assert_eq!(logins(&emulator), 3);
+    assert_eq!(authorizations(&emulator), 3);
 }
 
 #[test]
@@ -973,7 +991,11 @@ fn a_session_decides_the_version_and_a_contradiction_is_refused() {
     emulator.expire_account_tokens();
     timer.run(b2.call(ListBuckets::new())).unwrap();
     let renewed = timer.run(b2.session()).unwrap();
-    assert_eq!(renewed.version(), ApiVersion::V2, "after a new login too");
+    assert_eq!(
+        renewed.version(),
+        ApiVersion::V2,
+        "after a new authorization too"
+    );
 
     assert!(restored().api_version(ApiVersion::V2).build().is_ok());
     let error = restored().api_version(ApiVersion::V4).build().unwrap_err();
@@ -997,7 +1019,7 @@ fn a_call_waiting_for_an_authorization_that_is_not_polled_ends_at_its_deadline()
         Some(RetryStopReason::Deadline),
         "{error:?}"
     );
-    assert_eq!(error.call(), Some(LOGIN));
+    assert_eq!(error.call(), Some(AUTHORIZE));
     assert!(timer.now() - began <= second(5));
     // Nor does a download, which has no deadline of its own, wait for ever.
     let began = timer.now();

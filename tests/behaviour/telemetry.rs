@@ -191,7 +191,7 @@ fn every_call_has_a_span_with_its_name() {
 
 #[test]
 fn a_wrong_clock_is_logged_once_and_a_right_one_never() {
-    for (hours, told) in [(0, 0), (1, 1), (-1, 1)] {
+    for (hours, expected) in [(0, 0), (1, 1), (-1, 1)] {
         let (_, emulator, timer) = client();
         let hour = Duration::from_secs(3_600);
         let date = httpdate::fmt_http_date(match hours {
@@ -220,7 +220,7 @@ fn a_wrong_clock_is_logged_once_and_a_right_one_never() {
         let of_the_clock = notes
             .iter()
             .filter(|note| note.level == Level::WARN && note.text.contains("this machine's clock"));
-        assert_eq!(of_the_clock.count(), told, "{hours}");
+        assert_eq!(of_the_clock.count(), expected, "{hours}");
     }
 }
 
@@ -267,12 +267,12 @@ fn every_failed_attempt_has_an_event_in_the_span_of_its_call() {
         ),
     ];
     assert_eq!(failures.len(), expected.len(), "{failures:#?}");
-    for ((span, event), (attempt, told)) in failures.iter().zip(expected) {
+    for ((span, event), (attempt, message)) in failures.iter().zip(expected) {
         assert!(span.contains("call=\"b2_list_buckets\""), "{span}");
         assert!(event.contains(&format!(" attempt={attempt} ")), "{event}");
-        assert!(event.contains(told), "{event}");
+        assert!(event.contains(message), "{event}");
     }
-    // The attempts that succeeded: two logins and a list.
+    // The attempts that succeeded: two authorizations and a list.
     let succeeded = |note: &&LogEntry| note.is_event && note.text.contains("an attempt succeeded");
     let succeeded: Vec<_> = notes.iter().filter(succeeded).collect();
     assert_eq!(succeeded.len(), 3, "{notes:#?}");
@@ -289,8 +289,8 @@ fn every_failed_attempt_has_an_event_in_the_span_of_its_call() {
         "only the second retry is worth a word"
     );
     let waits = |what: &str| notes.iter().filter(|note| note.text.contains(what)).count();
-    assert_eq!(waits("waiting for a new login"), 1);
-    assert_eq!(waits("waiting for a login"), 2);
+    assert_eq!(waits("waiting for a new authorization"), 1);
+    assert_eq!(waits("waiting for an authorization"), 2);
 }
 
 /// The events of retries: level and message, without the random backoff.
@@ -298,8 +298,8 @@ fn retries(notes: &[LogEntry]) -> Vec<(Level, String)> {
     let events = notes.iter().filter(|note| note.is_event);
     let message = |note: &LogEntry| {
         let (_, rest) = note.text.split_once("message=")?;
-        let (told, _) = rest.split_once("; retrying ")?;
-        Some((note.level, told.to_owned()))
+        let (message, _) = rest.split_once("; retrying ")?;
+        Some((note.level, message.to_owned()))
     };
     events.filter_map(message).collect()
 }
@@ -358,16 +358,16 @@ fn a_retry_is_one_event_with_the_failure_its_cause_and_the_attempt() {
     ] {
         assert!(event.text.contains(field), "{field}: {}", event.text);
     }
-    assert_eq!(failures(&notes).len(), 3, "each is told once");
+    assert_eq!(failures(&notes).len(), 3, "each is message once");
 }
 
 #[test]
 fn a_failed_authorization_is_logged_with_its_actual_backoff() {
     let (_, emulator, timer) = client();
-    let logins = AtomicUsize::new(0);
+    let authorizations = AtomicUsize::new(0);
     let b2 = wired(&emulator, &timer, move |request| {
         let fails = call_of(request) == "b2_authorize_account"
-            && logins.fetch_add(1, Ordering::Relaxed) < 2;
+            && authorizations.fetch_add(1, Ordering::Relaxed) < 2;
         fails.then(|| Err(HttpError::new(HttpErrorKind::Connect, Phase::NotSent)))
     });
     let b2 = b2.build().unwrap();
@@ -498,10 +498,10 @@ fn every_error_of_a_call_about_a_file_names_it() {
         (name == *meant.lock().unwrap()).then(|| Ok(http_refusal(400, "bad_request")))
     });
     let b2 = b2.build().unwrap();
-    let told = timer.run(async {
+    let errors = timer.run(async {
         let bucket = crate::uploading::bucket(&b2).await;
         let file = bucket.upload("cat", "meow").await.unwrap().file;
-        let mut told = Vec::new();
+        let mut errors = Vec::new();
         for call in [
             "b2_upload_file",
             "b2_get_upload_url",
@@ -520,19 +520,19 @@ fn every_error_of_a_call_about_a_file_names_it() {
             if call == "b2_get_upload_url" {
                 emulator.expire_upload_tokens();
             }
-            told.push((call, upload.await.unwrap_err()));
+            errors.push((call, upload.await.unwrap_err()));
         }
         *failing.lock().unwrap() = "b2_download_file_by_name";
         let download = bucket.download("cat").stream().await;
-        told.push(("b2_download_file_by_name", download.unwrap_err()));
+        errors.push(("b2_download_file_by_name", download.unwrap_err()));
         *failing.lock().unwrap() = "b2_copy_file";
-        told.push(("b2_copy_file", bucket.copy(&file, "cat").await.unwrap_err()));
+        errors.push(("b2_copy_file", bucket.copy(&file, "cat").await.unwrap_err()));
         *failing.lock().unwrap() = "b2_delete_file_version";
         let delete = DeleteFileVersion::new("cat", &file.file_id);
-        told.push(("b2_delete_file_version", b2.call(delete).await.unwrap_err()));
-        told
+        errors.push(("b2_delete_file_version", b2.call(delete).await.unwrap_err()));
+        errors
     });
-    for (call, error) in told {
+    for (call, error) in errors {
         assert_eq!(error.file(), Some("cat"), "{call}: {error:?}");
         let names = format!("{call}: \"cat\": ");
         assert!(error.to_string().starts_with(&names), "{error}");
@@ -546,9 +546,9 @@ fn every_error_of_a_call_about_a_file_names_it() {
         let gone = b2kit::transfer::Source::stream(gone);
         let error = bucket.upload(name.clone(), gone).await.unwrap_err();
         assert_eq!(error.file(), Some(&*name));
-        let told = error.to_string();
-        assert!(told.starts_with("\"cat\\u{202e}xx"), "{told}");
-        assert!(told.len() < 200, "{told}");
+        let message = error.to_string();
+        assert!(message.starts_with("\"cat\\u{202e}xx"), "{message}");
+        assert!(message.len() < 200, "{message}");
     });
 }
 
@@ -726,7 +726,7 @@ fn calls_are_counted_by_billing_class() {
     assert_eq!(counted(&b2), [0, 0, 0]);
     timer.run(async {
         b2.session().await.unwrap();
-        assert_eq!(counted(&b2), [0, 0, 1], "the login");
+        assert_eq!(counted(&b2), [0, 0, 1], "the authorization");
         let bucket = bucket(&b2).await;
         assert_eq!(counted(&b2), [0, 0, 2], "creating a bucket");
         let file = b2.call(upload(&bucket, "f")).await.unwrap();
@@ -754,7 +754,7 @@ fn calls_are_counted_by_billing_class() {
         assert_eq!(
             counted(&b2),
             [4, 2, 6],
-            "a list with an old token, a login, a list"
+            "a list with an old token, an authorization, a list"
         );
     });
     assert_eq!(counted(&b2), received(&emulator));

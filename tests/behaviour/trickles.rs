@@ -47,8 +47,8 @@ fn trickling(
     retry: RetryPolicy,
 ) -> (Client, ManualTimer, Arc<AtomicUsize>) {
     let (_, emulator, timer) = client();
-    let (clock, asked) = (timer.clone(), Arc::new(AtomicUsize::new(0)));
-    let counted = Arc::clone(&asked);
+    let (clock, requests) = (timer.clone(), Arc::new(AtomicUsize::new(0)));
+    let counted = Arc::clone(&requests);
     let b2 = emulator.clone();
     let backend = move |request: Request| {
         let (b2, clock, counted) = (b2.clone(), clock.clone(), Arc::clone(&counted));
@@ -69,7 +69,7 @@ fn trickling(
         .rng_seed(1)
         .build()
         .unwrap();
-    (client, timer, asked)
+    (client, timer, requests)
 }
 
 fn name_of(request: &Request) -> &str {
@@ -174,8 +174,8 @@ fn trickling_file(
     retry: RetryPolicy,
 ) -> (BucketHandle, ManualTimer, Arc<AtomicUsize>) {
     let (_, emulator, timer) = client();
-    let (clock, asked) = (timer.clone(), Arc::new(AtomicUsize::new(0)));
-    let counted = Arc::clone(&asked);
+    let (clock, requests) = (timer.clone(), Arc::new(AtomicUsize::new(0)));
+    let counted = Arc::clone(&requests);
     let wire = emulator.clone();
     let backend = move |request: Request| {
         let (wire, clock, counted) = (wire.clone(), clock.clone(), Arc::clone(&counted));
@@ -208,7 +208,7 @@ fn trickling_file(
         b2.call(upload).await.unwrap();
         bucket
     });
-    (bucket, timer, asked)
+    (bucket, timer, requests)
 }
 
 /// Runs a future that also waits for threads of the pool.
@@ -234,7 +234,7 @@ fn a_deadline_ends_every_kind_of_trickling_download() {
     ] {
         // Fast enough for the least throughput, and for no stall.
         let pause = Duration::from_millis(2);
-        let (bucket, timer, asked) = trickling_file(pause, within(5 * SECOND));
+        let (bucket, timer, requests) = trickling_file(pause, within(5 * SECOND));
         let (began, path) = (timer.now(), dir.path().join(end));
         let download = bucket.download("f");
         let error = run(&timer, async {
@@ -264,11 +264,14 @@ fn a_deadline_ends_every_kind_of_trickling_download() {
         // While a thread of the pool works the clock may be turned, but nobody waits for bytes then.
         let is_local = matches!(end, "to_path" | "ranges" | "resume");
         assert!(is_local || took <= 6 * SECOND, "{end}: {took:?}");
-        let (asked, bytes) = (
-            asked.load(Ordering::Relaxed) % A_BYTE,
-            asked.load(Ordering::Relaxed) / A_BYTE,
+        let (requests, bytes) = (
+            requests.load(Ordering::Relaxed) % A_BYTE,
+            requests.load(Ordering::Relaxed) / A_BYTE,
         );
-        assert!(bytes <= asked * 2_500, "{end}: {bytes} bytes, one in 2 ms");
+        assert!(
+            bytes <= requests * 2_500,
+            "{end}: {bytes} bytes, one in 2 ms"
+        );
         assert_eq!(error.kind(), ErrorKind::Http, "{end}: {error:?}");
         assert_eq!(
             error.retry_stop_reason(),
@@ -276,7 +279,7 @@ fn a_deadline_ends_every_kind_of_trickling_download() {
             "{end}: {error:?}"
         );
         assert!(timed_out(&error), "{end}: {error:?}");
-        assert!(asked <= 4, "{end}");
+        assert!(requests <= 4, "{end}");
     }
     // What may be gone on with is kept, and nothing has the target's name.
     assert!(!dir.path().join("to_path").exists() && !dir.path().join("resume").exists());
@@ -286,13 +289,13 @@ fn a_deadline_ends_every_kind_of_trickling_download() {
 #[test]
 fn a_download_that_makes_progress_may_take_longer_than_the_deadline() {
     let retry = within(5 * SECOND);
-    let (bucket, timer, asked) = trickling_file(Duration::from_micros(15), retry);
+    let (bucket, timer, requests) = trickling_file(Duration::from_micros(15), retry);
     let began = timer.now();
     let stream = timer.run(bucket.download("f").stream()).unwrap();
     let back = timer.run(stream.collect(1 << 20)).unwrap();
     assert!(back == bytes(400_000));
     assert!(timer.now() - began >= 6 * SECOND);
-    assert_eq!(asked.load(Ordering::Relaxed) % A_BYTE, 1);
+    assert_eq!(requests.load(Ordering::Relaxed) % A_BYTE, 1);
 }
 
 #[test]
@@ -323,7 +326,7 @@ fn a_pausing_reader_and_a_bandwidth_limit_do_not_count_as_trickling() {
 
 #[test]
 fn a_trickling_download_without_a_deadline_is_aborted_and_resumed() {
-    let (bucket, timer, asked) = trickling_file(5 * SECOND, RetryPolicy::default());
+    let (bucket, timer, requests) = trickling_file(5 * SECOND, RetryPolicy::default());
     let began = timer.now();
     let mut stream = timer.run(bucket.download("f").stream()).unwrap();
     let error = timer.run(async {
@@ -335,7 +338,7 @@ fn a_trickling_download_without_a_deadline_is_aborted_and_resumed() {
         }
     });
     assert!(timed_out(&error), "{error:?}");
-    let attempts = asked.load(Ordering::Relaxed) % A_BYTE;
+    let attempts = requests.load(Ordering::Relaxed) % A_BYTE;
     assert!((2..=10).contains(&attempts), "{attempts}");
     // Each has a minute, and the pauses between them.
     let took = timer.now() - began;
@@ -391,7 +394,7 @@ fn a_deadline_bounds_copies_compositions_and_listings() {
         ("b2_finish_large_file", "upload in parts"),
         ("b2_start_large_file", "upload in parts"),
     ] {
-        let (b2, timer, asked) = trickling(call, SECOND, within(5 * SECOND));
+        let (b2, timer, requests) = trickling(call, SECOND, within(5 * SECOND));
         timer.run(async {
             let bucket = bucket(&b2).await;
             let file = bucket.upload("f", content(90)).await.unwrap().file;
@@ -400,8 +403,8 @@ fn a_deadline_bounds_copies_compositions_and_listings() {
                 "copy" => bucket.copy(&file, "g").await.unwrap_err(),
                 "copy in parts" => bucket.copy(&file, "g").part_size(30).await.unwrap_err(),
                 "compose" => {
-                    let pieces = [b2kit::transfer::ComposeSource::file(&file)];
-                    bucket.compose("g", pieces).await.unwrap_err()
+                    let sources = [b2kit::transfer::ComposeSource::file(&file)];
+                    bucket.compose("g", sources).await.unwrap_err()
                 }
                 "compose in parts" => {
                     let piece = || b2kit::transfer::ComposeSource::file(&file);
@@ -424,7 +427,7 @@ fn a_deadline_bounds_copies_compositions_and_listings() {
             );
             let took = timer.now() - began;
             assert!(took <= 6 * SECOND, "{what}: {took:?}");
-            assert!(asked.load(Ordering::Relaxed) > 0);
+            assert!(requests.load(Ordering::Relaxed) > 0);
         });
     }
 }
@@ -509,9 +512,9 @@ fn a_source_of_endless_empty_chunks_is_an_error_of_the_source() {
                 Source::ranges(350, move |_| Ok(nothing())),
                 Source::ranges(0, move |_| Ok(nothing())),
             ] {
-                let told = format!("{source:?}");
+                let message = format!("{source:?}");
                 let error = bucket.upload("f", source).await.unwrap_err();
-                assert_eq!(error.kind(), ErrorKind::Source, "{told}: {error:?}");
+                assert_eq!(error.kind(), ErrorKind::Source, "{message}: {error:?}");
             }
             assert!(b2.unfinished().is_empty());
         });
@@ -567,13 +570,13 @@ fn a_response_without_a_length_is_bounded_too() {
 #[test]
 fn a_connection_timed_out_by_the_system_is_not_a_passed_deadline() {
     let (_, emulator, timer) = client();
-    let (b2, asked) = (emulator.clone(), Arc::new(AtomicUsize::new(0)));
+    let (b2, requests) = (emulator.clone(), Arc::new(AtomicUsize::new(0)));
     let backend = move |request: Request| {
-        let (b2, asked) = (b2.clone(), Arc::clone(&asked));
+        let (b2, requests) = (b2.clone(), Arc::clone(&requests));
         async move {
             let is_meant = name_of(&request) == "b2_download_file_by_name";
             let response = b2.send(request).await?;
-            if !is_meant || asked.fetch_add(1, Ordering::Relaxed) > 0 {
+            if !is_meant || requests.fetch_add(1, Ordering::Relaxed) > 0 {
                 return Ok(response);
             }
             let (head, body) = response.into_parts();

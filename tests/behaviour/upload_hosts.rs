@@ -52,7 +52,7 @@ fn an_upload_that_a_host_cuts_off_goes_to_another() {
     for len in [1, 50, 500] {
         // What one machine gets: the digits of its SHA-1 behind a file, and before a part that was hashed first.
         let sent = len.min(100) as u64 + if len == 500 { 0 } else { 40 };
-        let mut troubles = vec![
+        let mut fault_kinds = vec![
             refusal(
                 "auth_token_limit",
                 "more than one upload using auth token 4_x",
@@ -62,12 +62,12 @@ fn an_upload_that_a_host_cuts_off_goes_to_another() {
             FaultKind::CorruptUpload { at: 0 },
         ];
         for after in [0, 1, sent / 2, sent - 1] {
-            troubles.extend([
+            fault_kinds.extend([
                 FaultKind::CutUpload { after },
                 FaultKind::ResetUpload { after },
             ]);
         }
-        for trouble in troubles {
+        for fault_kind in fault_kinds {
             let (emulator, timer) = (emulator(), ManualTimer::new());
             let (upload, url) = match len {
                 500 => ("b2_upload_part", "b2_get_upload_part_url"),
@@ -75,10 +75,10 @@ fn an_upload_that_a_host_cuts_off_goes_to_another() {
             };
             let fault = emulator
                 .faults()
-                .add(Fault::new(trouble.clone()).on(upload).nth(1));
+                .add(Fault::new(fault_kind.clone()).on(upload).nth(1));
             let b2 = client_of(&emulator, &timer);
             let (took, twice) = assert_arrives(&emulator, &timer, &b2, len);
-            let what = format!("{len} bytes, {trouble:?}");
+            let what = format!("{len} bytes, {fault_kind:?}");
             assert_eq!(emulator.faults().hits(fault), 1, "{what}");
             assert!(took < Duration::from_secs(1) && !twice, "{what}: {took:?}");
             let snapshot = emulator.snapshot();
@@ -153,8 +153,8 @@ fn boundary_sizes_arrive_despite_many_faults() {
             for file in &files {
                 assert_eq!(stored(calm.client(), &file.file_id).await, content);
             }
-            let (_, troubles) = chaos.tally();
-            assert!(!files.is_empty() && files.len() <= 1 + troubles);
+            let (_, faults) = chaos.tally();
+            assert!(!files.is_empty() && files.len() <= 1 + faults);
             assert!(
                 uploaded.file.possible_duplicate || files.len() == 1,
                 "{files:?}"

@@ -235,9 +235,9 @@ fn a_source_is_read_once_and_again_only_for_hash_first_and_retried_parts() {
         (true, true, 2_100),
     ] {
         let (content, read) = (content(1_000), Arc::new(AtomicUsize::new(0)));
-        let struck = AtomicUsize::new(0);
+        let failing = AtomicUsize::new(0);
         let (b2, chaos) = Chaos::new(move |_, call| {
-            let third = call == "b2_upload_part" && struck.fetch_add(1, Ordering::Relaxed) == 2;
+            let third = call == "b2_upload_part" && failing.fetch_add(1, Ordering::Relaxed) == 2;
             (lost && third).then_some(NetworkFault::LostResponse)
         });
         let (bytes, counted) = (content.clone(), Arc::clone(&read));
@@ -408,7 +408,7 @@ fn a_file_whose_cancel_fails_stays_in_the_ledger_until_orphans_are_cancelled() {
         assert_eq!(
             error.kind(),
             ErrorKind::CapExceeded,
-            "the first failure is told"
+            "the first failure is reported"
         );
         let left = b2.unfinished();
         assert_eq!((left.len(), left[0].state), (1, UnfinishedState::Orphaned));
@@ -426,7 +426,7 @@ fn a_file_whose_cancel_fails_stays_in_the_ledger_until_orphans_are_cancelled() {
 }
 
 /// If the response to the start is lost and the key may not list files, another file is started,
-/// and the first stays in the ledger.
+/// and the first stays recorded.
 #[test]
 fn a_lost_start_that_can_not_be_looked_up_stays_in_the_ledger_and_the_upload_succeeds() {
     let may_look = Arc::new(std::sync::atomic::AtomicBool::new(false));
@@ -517,8 +517,8 @@ fn a_lost_start_without_room_for_an_upload_id_is_reported_as_unknown() {
 fn each_fault_at_each_request_of_an_upload_is_survived_or_reported() {
     let content = content(555);
     for fault in NetworkFault::ALL {
-        for struck in 0.. {
-            let (b2, chaos) = Chaos::new(move |number, _| (number == struck).then_some(fault));
+        for failing in 0.. {
+            let (b2, chaos) = Chaos::new(move |number, _| (number == failing).then_some(fault));
             let (outcome, requests) = chaos.timer.run(async {
                 let calm = client_of(&chaos.emulator, &chaos.timer);
                 let there = bucket(&calm).await;
@@ -526,7 +526,7 @@ fn each_fault_at_each_request_of_an_upload_is_survived_or_reported() {
                     BucketHandle::new(b2.clone(), there.id().clone(), there.name().clone());
                 let outcome = bucket.upload("f", content.clone()).concurrency(2).await;
                 let requests = chaos.tally().0;
-                let case = format!("{fault:?} at request {struck}");
+                let case = format!("{fault:?} at request {failing}");
                 let files = versions(&there).await;
                 match &outcome {
                     Ok(uploaded) => {
@@ -539,9 +539,11 @@ fn each_fault_at_each_request_of_an_upload_is_survived_or_reported() {
                         assert!(b2.unfinished().is_empty(), "{case}");
                     }
                     Err(error) => {
-                        let login = chaos.log.lock().unwrap()[struck].0 == "b2_authorize_account";
+                        let is_authorization =
+                            chaos.log.lock().unwrap()[failing].0 == "b2_authorize_account";
                         let final_for_all = !fault.passes()
-                            || (login && fault == NetworkFault::Status(401, "expired_auth_token"));
+                            || (is_authorization
+                                && fault == NetworkFault::Status(401, "expired_auth_token"));
                         assert!(final_for_all, "{case}: {error:?}");
                         assert!(files.is_empty(), "{case}");
                         b2.cancel_orphaned_uploads().await;
@@ -551,7 +553,7 @@ fn each_fault_at_each_request_of_an_upload_is_survived_or_reported() {
                 assert!(unfinished(&there).await.is_empty(), "{case}");
                 (outcome, requests)
             });
-            if requests <= struck {
+            if requests <= failing {
                 assert!(outcome.is_ok() && requests > 10);
                 break;
             }
@@ -722,8 +724,11 @@ fn a_panicking_source_fails_its_upload_with_a_source_error_and_leaves_nothing() 
                     let error = upload.await.unwrap_err();
                     let case = format!("{len} {hash_first} {at}");
                     assert_eq!(error.kind(), ErrorKind::Source, "{case}: {error:?}");
-                    let told = format!("{error:#}");
-                    assert!(told.contains("panicked: a bug of the program's"), "{told}");
+                    let message = format!("{error:#}");
+                    assert!(
+                        message.contains("panicked: a bug of the program's"),
+                        "{message}"
+                    );
                     assert!(b2.unfinished().is_empty(), "{case}");
                     assert!(versions(&bucket).await.is_empty(), "{case}");
                     assert!(unfinished(&bucket).await.is_empty(), "{case}");
@@ -1076,7 +1081,7 @@ fn a_dropped_upload_that_is_to_be_kept_survives_orphan_cleanup() {
             drop(upload);
             assert!(b2.cancel_orphaned_uploads().await.is_empty());
             let left = unfinished(&bucket).await;
-            assert_eq!(left.len(), 1, "what was asked to be kept is there");
+            assert_eq!(left.len(), 1, "what should be kept is there");
             let parts = b2.call(ListParts::new(&left[0].file_id)).await.unwrap();
             assert_eq!(parts.parts.len(), kept);
             assert!(
@@ -1176,16 +1181,16 @@ fn progress_changes_are_streamed_until_the_transfer_succeeds_or_fails() {
             };
             let upload = bucket.upload("f", source).progress(&progress);
             drop(progress);
-            let (uploaded, told, others) = futures::join!(
+            let (uploaded, seen, others) = futures::join!(
                 upload.into_future(),
                 changes.collect::<Vec<_>>(),
                 others.count()
             );
             assert!(others > 0);
-            assert_eq!(told[0].bytes, 0);
-            assert!(matches!(told[0].stage, Stage::Planning | Stage::Hashing));
-            assert!(told.windows(2).all(|pair| pair[0] != pair[1]), "{told:?}");
-            let last = told.last().unwrap();
+            assert_eq!(seen[0].bytes, 0);
+            assert!(matches!(seen[0].stage, Stage::Planning | Stage::Hashing));
+            assert!(seen.windows(2).all(|pair| pair[0] != pair[1]), "{seen:?}");
+            let last = seen.last().unwrap();
             assert!(uploaded.is_err() || seed % 4 > 0);
             assert_eq!(uploaded.is_ok(), last.stage == Stage::Done, "{last:?}");
             if uploaded.is_ok() {
@@ -1246,7 +1251,11 @@ fn an_upload_over_a_dead_network_fails_with_the_last_failure_and_stays_in_the_le
         let bucket = BucketHandle::new(hurried, bucket.id().clone(), bucket.name().clone());
         let error: Error = bucket.upload("f", content(500)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable);
-        assert_eq!(b2.unfinished().len(), 1, "clones share the ledger");
+        assert_eq!(
+            b2.unfinished().len(),
+            1,
+            "clones share the record of unfinished uploads"
+        );
     });
 }
 

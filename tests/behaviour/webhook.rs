@@ -204,7 +204,7 @@ fn an_invalid_notification_is_an_error_with_its_path_and_without_its_values() {
     let mut wrong = event();
     wrong["eventTimestamp"] = json!("canary");
     let wrong = json!({"events": [event(), wrong]}).to_string();
-    for (body, place) in [
+    for (body, location) in [
         ("", "."),
         ("canary", "."),
         (r#"{"events":{"canary":1}}"#, "events"),
@@ -218,10 +218,10 @@ fn an_invalid_notification_is_an_error_with_its_path_and_without_its_values() {
             matches!(error, WebhookError::NotANotification(_)),
             "{error:?}"
         );
-        let told = error.to_string();
+        let message = error.to_string();
         assert!(
-            told.contains(place) && !told.contains("canary") && told.len() < 200,
-            "{told}"
+            message.contains(location) && !message.contains("canary") && message.len() < 200,
+            "{message}"
         );
     }
 }

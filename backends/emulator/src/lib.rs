@@ -101,7 +101,7 @@ pub use drivers::server::TlsAuthority;
 #[cfg(feature = "server")]
 pub use drivers::server::{Server, ServerBuilder};
 pub use faults::fault::Fault;
-pub use faults::kind::{ErrorReply, FaultKind};
+pub use faults::kind::{ErrorResponse, FaultKind};
 pub use faults::latch::Latch;
 pub use faults::rules::{FaultId, Faults};
 pub use machine::events::Webhook;

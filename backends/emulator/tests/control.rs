@@ -115,12 +115,12 @@ fn control_errors_say_what_is_wrong() {
         assert_eq!(answer.status, status, "{method} {path}: {error}");
         assert!(error.contains(message), "{error}");
     };
-    let rule = |trouble: Value| json!({"trouble": trouble});
-    let lose = || json!({"kind": "lose_reply"});
+    let rule = |fault: Value| json!({"fault": fault});
+    let lose = || json!({"kind": "lose_response"});
     fails("GET", "/nothing", Value::Null, 404, "there is nothing at");
     fails("PUT", "/faults", Value::Null, 405, "GET, POST, DELETE");
     fails("POST", "/faults", Value::Null, 400, "EOF");
-    fails("POST", "/faults", json!({}), 400, "missing field `trouble`");
+    fails("POST", "/faults", json!({}), 400, "missing field `fault`");
     fails(
         "POST",
         "/faults",
@@ -138,18 +138,18 @@ fn control_errors_say_what_is_wrong() {
     fails(
         "POST",
         "/faults",
-        rule(json!({"kind": "lose_reply", "x": 1})),
+        rule(json!({"kind": "lose_response", "x": 1})),
         400,
         "unknown field `x`",
     );
     fails(
         "POST",
         "/faults",
-        json!({"trouble": lose(), "nth": 1}),
+        json!({"fault": lose(), "nth": 1}),
         400,
         "unknown field `nth`",
     );
-    let on = |on: Value| json!({"trouble": lose(), "on": on});
+    let on = |on: Value| json!({"fault": lose(), "on": on});
     fails(
         "POST",
         "/faults",
@@ -164,7 +164,7 @@ fn control_errors_say_what_is_wrong() {
         400,
         "no bucket named none",
     );
-    let when = |when: Value| json!({"trouble": lose(), "when": when});
+    let when = |when: Value| json!({"fault": lose(), "when": when});
     fails(
         "POST",
         "/faults",
@@ -177,7 +177,7 @@ fn control_errors_say_what_is_wrong() {
         "/faults",
         when(json!({"nth": 1, "every": 2})),
         400,
-        "only one",
+        "only one of",
     );
     fails(
         "POST",
@@ -191,16 +191,16 @@ fn control_errors_say_what_is_wrong() {
         "/faults",
         when(json!({"seed": 1})),
         400,
-        "a seed is for a probability",
+        "seed needs a probability",
     );
     let header = json!({"kind": "set_header", "name": "a b", "value": "x"});
-    fails("POST", "/faults", rule(header), 400, "no header's name");
+    fails("POST", "/faults", rule(header), 400, "not a header name");
     fails(
         "POST",
         "/faults",
         rule(json!({"kind": "html", "status": 99})),
         400,
-        "99 is no status",
+        "99 is not a final HTTP status",
     );
     fails(
         "DELETE",
@@ -211,17 +211,17 @@ fn control_errors_say_what_is_wrong() {
     );
     fails(
         "POST",
-        "/gates/x/open",
+        "/latches/x/open",
         Value::Null,
         404,
-        "no fault has named a gate x",
+        "there is no latch x",
     );
     fails(
         "POST",
         "/clock",
         json!({"advanceSeconds": -1}),
         400,
-        "from 0 on",
+        "0 or more",
     );
     fails(
         "POST",
@@ -230,7 +230,7 @@ fn control_errors_say_what_is_wrong() {
         404,
         "no state was saved as x",
     );
-    fails("POST", "/tokens/expire", json!({}), 400, "say which");
+    fails("POST", "/tokens/expire", json!({}), 400, "must be true");
     assert_eq!(
         ok(&ask(&server, "GET", "/faults", &Value::Null))["faults"],
         json!([])
@@ -251,7 +251,7 @@ fn control_errors_say_what_is_wrong() {
 fn control_requests_are_not_counted_and_no_fault_hits_them() {
     let wire = Wire::new();
     let server = serve(&wire);
-    add(&server, &json!({"trouble": {"kind": "internal_error"}}));
+    add(&server, &json!({"fault": {"kind": "internal_error"}}));
     let status = ok(&ask(&server, "GET", "", &Value::Null));
     assert_eq!(status["emulator"], "b2kit-emulator");
     assert_eq!(status["url"], server.url());

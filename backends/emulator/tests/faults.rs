@@ -87,7 +87,7 @@ fn an_injected_error_has_the_format_of_b2_and_ends_after_its_times() {
         3,
         "refused ones count"
     );
-    for (trouble, status, code) in [
+    for (kind, status, code) in [
         (FaultKind::internal_error(), 500, "internal_error"),
         (FaultKind::service_unavailable(), 503, "service_unavailable"),
         (FaultKind::request_timeout(), 408, "request_timeout"),
@@ -112,7 +112,7 @@ fn an_injected_error_has_the_format_of_b2_and_ends_after_its_times() {
             "teapot",
         ),
     ] {
-        let fault = wire.emulator.faults().add(Fault::new(trouble));
+        let fault = wire.emulator.faults().add(Fault::new(kind));
         wire.post("b2_list_buckets", &list_buckets(&wire))
             .has_code(status, code);
         wire.emulator.faults().remove(fault);
@@ -212,7 +212,7 @@ fn a_lost_response_leaves_the_effect_and_a_lost_request_does_not() {
     let snapshot = wire.emulator.snapshot();
     assert_eq!(snapshot.versions, 1);
     assert_eq!(snapshot.calls_of("b2_hide_file"), 1, "one of them arrived");
-    add(&wire, Fault::new(FaultKind::LoseReply).times(1));
+    add(&wire, Fault::new(FaultKind::LoseResponse).times(1));
     let error = send(&wire, call(&wire, "b2_hide_file", &hide)).unwrap_err();
     assert_eq!(
         (error.kind(), error.phase()),
@@ -265,31 +265,31 @@ fn a_delay_ends_by_the_clock_and_a_wait_when_its_latch_opens() {
     wire.clock.advance(Duration::from_millis(1));
     turns(true);
 
-    let gate = Latch::new();
-    let fault = Fault::new(FaultKind::Wait(gate.clone())).after_commit();
+    let latch = Latch::new();
+    let fault = Fault::new(FaultKind::Wait(latch.clone())).after_commit();
     add(&wire, fault.on("b2_upload_file"));
     let url = wire.upload_url(&bucket);
     let mut sent = wire.emulator.send(upload_request(&url, "g", b"x", &[]));
     assert!((0..20).all(|_| (&mut sent).now_or_never().is_none()));
-    assert_eq!(gate.waiting(), 1);
+    assert_eq!(latch.waiting(), 1);
     assert_eq!(wire.emulator.snapshot().versions, 3, "after the effect");
-    gate.open();
+    latch.open();
     let done = (0..20).find_map(|_| (&mut sent).now_or_never());
     assert_eq!(done.unwrap().unwrap().status(), 200);
-    assert_eq!(gate.waiting(), 0);
+    assert_eq!(latch.waiting(), 0);
 }
 
 #[test]
 fn several_faults_of_one_request_add_up() {
     let (wire, bucket) = with_bucket();
-    let gate = Latch::new();
-    add(&wire, Fault::new(FaultKind::Wait(gate.clone())));
+    let latch = Latch::new();
+    add(&wire, Fault::new(FaultKind::Wait(latch.clone())));
     add(&wire, Fault::new(FaultKind::internal_error()));
     add(&wire, Fault::new(FaultKind::service_unavailable()));
     let request = call(&wire, "b2_list_file_names", &json!({"bucketId": bucket}));
     let mut sent = pin!(wire.emulator.send(request));
     assert!((0..20).all(|_| (&mut sent).now_or_never().is_none()));
-    gate.open();
+    latch.open();
     let done = (0..20).find_map(|_| (&mut sent).now_or_never());
     assert_eq!(done.unwrap().unwrap().status(), 500, "the first of the two");
 }

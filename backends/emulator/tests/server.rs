@@ -219,7 +219,11 @@ fn faults_work_over_http() {
     let missing = line.ask("HEAD", "/file/over-http/none", &auth, b"");
     assert_eq!(missing.status, 404);
 
-    faults.add(Fault::new(FaultKind::LoseReply).times(1).on("b2_hide_file"));
+    faults.add(
+        Fault::new(FaultKind::LoseResponse)
+            .times(1)
+            .on("b2_hide_file"),
+    );
     let body = json!({"bucketId": bucket, "fileName": "f"}).to_string();
     line.write(
         format!(

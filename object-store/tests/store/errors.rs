@@ -128,7 +128,7 @@ fn a_lost_answer_of_a_create_is_never_told_as_already_exists() {
         let world = World::in_process().await;
         // The intent is written and nobody hears of it, nor can anybody look.
         let faults = world.emulator.faults();
-        faults.add(Fault::new(FaultKind::LoseReply).on("b2_update_bucket"));
+        faults.add(Fault::new(FaultKind::LoseResponse).on("b2_update_bucket"));
         for nth in 3..30 {
             faults.add(
                 Fault::new(FaultKind::storage_cap_exceeded())

@@ -191,7 +191,7 @@ fn a_start_whose_answer_is_lost_leaves_no_second_large_file() {
         let world = world().await;
         let (store, path) = (world.uncoordinated(), Path::from("f"));
         world.emulator.faults().add(
-            Fault::new(FaultKind::LoseReply)
+            Fault::new(FaultKind::LoseResponse)
                 .on("b2_start_large_file")
                 .times(1),
         );

@@ -200,7 +200,7 @@ fn bytes_that_are_not_those_that_were_stored_end_in_an_error() {
         let (store, path) = (world.uncoordinated(), Path::from("f"));
         store.put(&path, vec![7; 100_000].into()).await.unwrap();
         let flipped =
-            Fault::new(FaultKind::CorruptByte { at: 50_000 }).on("b2_download_file_by_name");
+            Fault::new(FaultKind::CorruptResponse { at: 50_000 }).on("b2_download_file_by_name");
         world.emulator.faults().add(flipped);
         let error = store.get(&path).await.unwrap().bytes().await.unwrap_err();
         let source = std::error::Error::source(&error)

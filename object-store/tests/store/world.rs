@@ -77,7 +77,7 @@ impl World {
         let faults = [
             ("503", FaultKind::service_unavailable()),
             ("lost request", FaultKind::LoseRequest(Phase::MaybeReceived)),
-            ("lost reply", FaultKind::LoseReply),
+            ("lost reply", FaultKind::LoseResponse),
             ("reset response", FaultKind::ResetResponse { after: 40 }),
             ("reset upload", FaultKind::ResetUpload { after: 2 }),
         ];

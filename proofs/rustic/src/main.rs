@@ -52,7 +52,7 @@ impl Service {
     fn inject_faults(&self) {
         let kinds = [
             FaultKind::service_unavailable(),
-            FaultKind::LoseReply,
+            FaultKind::LoseResponse,
             FaultKind::LoseRequest(Phase::MaybeReceived),
             FaultKind::ResetResponse { after: 1_000 },
             FaultKind::ResetUpload { after: 1_000 },

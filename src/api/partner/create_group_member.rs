@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::{GroupMember, Region, facts, post_to_groups};
+use super::{GroupMember, Region, metadata, post_to_groups};
 use crate::api::{
     Call, CallExecutor, CallKind, CallMetadata, LostResponse, Reconciliation, Reply, Target,
 };
@@ -54,7 +54,7 @@ impl CreateGroupMember {
 }
 
 impl Call for CreateGroupMember {
-    const METADATA: CallMetadata = facts("b2_create_group_member", CallKind::Write);
+    const METADATA: CallMetadata = metadata("b2_create_group_member", CallKind::Write);
     type Output = CreatedGroupMember;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {

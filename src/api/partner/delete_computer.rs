@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::{Computer, facts, post_to_computers};
+use super::{Computer, metadata, post_to_computers};
 use crate::api::{Call, CallKind, CallMetadata, Reply, Target};
 use crate::error::Error;
 use crate::types::AccountId;
@@ -29,7 +29,7 @@ impl DeleteComputer {
 }
 
 impl Call for DeleteComputer {
-    const METADATA: CallMetadata = facts("bz_delete_computer", CallKind::Write);
+    const METADATA: CallMetadata = metadata("bz_delete_computer", CallKind::Write);
     type Output = Computer;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {

@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::{Region, facts, id, post_to_groups};
+use super::{Region, id, metadata, post_to_groups};
 use crate::api::{Call, CallKind, CallMetadata, Reply, Target};
 use crate::error::Error;
 use crate::types::AccountId;
@@ -57,7 +57,7 @@ impl EjectGroupMember {
 }
 
 impl Call for EjectGroupMember {
-    const METADATA: CallMetadata = facts("b2_eject_group_member", CallKind::Write);
+    const METADATA: CallMetadata = metadata("b2_eject_group_member", CallKind::Write);
     type Output = EjectedGroupMember;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {

@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::{facts, moment, post_to_computers};
+use super::{metadata, post_to_computers, timestamp};
 use crate::api::page_check::{check_count, check_ids};
 use crate::api::{Call, CallKind, CallMetadata, Reply, Target};
 use crate::error::Error;
@@ -45,7 +45,7 @@ pub struct Computer {
     /// When its last file was uploaded.
     #[serde(
         default,
-        deserialize_with = "moment",
+        deserialize_with = "timestamp",
         skip_serializing_if = "Option::is_none"
     )]
     pub last_file_uploaded_timestamp: Option<Timestamp>,
@@ -77,7 +77,7 @@ impl ListComputers {
 }
 
 impl Call for ListComputers {
-    const METADATA: CallMetadata = facts("bz_list_computers", CallKind::Read);
+    const METADATA: CallMetadata = metadata("bz_list_computers", CallKind::Read);
     type Output = Computers;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {

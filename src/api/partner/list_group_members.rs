@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::{Region, count, facts, id, moment, post_to_groups};
+use super::{Region, count, id, metadata, post_to_groups, timestamp};
 use crate::api::page_check::{check_count, check_ids, outside};
 use crate::api::{Call, CallKind, CallMetadata, Reply, Target};
 use crate::error::Error;
@@ -92,7 +92,7 @@ pub struct MemberStats {
     /// When that was counted.
     #[serde(
         default,
-        deserialize_with = "moment",
+        deserialize_with = "timestamp",
         skip_serializing_if = "Option::is_none"
     )]
     pub b2_stats_as_of_timestamp: Option<Timestamp>,
@@ -131,7 +131,7 @@ impl ListGroupMembers {
 }
 
 impl Call for ListGroupMembers {
-    const METADATA: CallMetadata = facts("b2_list_group_members", CallKind::Read);
+    const METADATA: CallMetadata = metadata("b2_list_group_members", CallKind::Read);
     type Output = GroupMembers;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {

@@ -4,7 +4,7 @@ use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
 use super::list_group_members::MemberStats;
-use super::{count, facts, id, id_or_none, moment, post_to_groups};
+use super::{count, id, id_or_none, metadata, post_to_groups, timestamp};
 use crate::api::page_check::{check_count, check_ids, outside};
 use crate::api::{Call, CallKind, CallMetadata, Reply, Target};
 use crate::error::Error;
@@ -79,14 +79,14 @@ pub struct GroupStats {
     /// When the group was made.
     #[serde(
         default,
-        deserialize_with = "moment",
+        deserialize_with = "timestamp",
         skip_serializing_if = "Option::is_none"
     )]
     pub created_timestamp: Option<Timestamp>,
     /// When the accounts were counted.
     #[serde(
         default,
-        deserialize_with = "moment",
+        deserialize_with = "timestamp",
         skip_serializing_if = "Option::is_none"
     )]
     pub group_stats_as_of_timestamp: Option<Timestamp>,
@@ -129,7 +129,7 @@ impl ListGroups {
 }
 
 impl Call for ListGroups {
-    const METADATA: CallMetadata = facts("b2_list_groups", CallKind::Read);
+    const METADATA: CallMetadata = metadata("b2_list_groups", CallKind::Read);
     type Output = Groups;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {

@@ -52,7 +52,7 @@ open_enum! {
 
 /// What the storage API lists of a key's capabilities says nothing about these calls, so none is
 /// named.
-const fn facts(name: &'static str, kind: CallKind) -> CallMetadata {
+const fn metadata(name: &'static str, kind: CallKind) -> CallMetadata {
     CallMetadata {
         name,
         kind,
@@ -69,12 +69,12 @@ const NOT_A_PARTNER: &str = "the session knows no Partner API: its key is not th
 /// A call of the groups' API, with the administrator's account added to the document.
 fn post_to_groups(
     target: &Target<'_>,
-    facts: &CallMetadata,
+    metadata: &CallMetadata,
     document: &impl Serialize,
 ) -> Result<Request, Error> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
-    struct ForAdmin<'a, T> {
+    struct WithAdminAccountId<'a, T> {
         admin_account_id: &'a AccountId,
         #[serde(flatten)]
         document: &'a T,
@@ -82,11 +82,11 @@ fn post_to_groups(
     let session = target.account()?;
     let origin = session.groups_api_url();
     let origin = origin.ok_or_else(|| Error::invalid(NOT_A_PARTNER))?;
-    let url = format!("{origin}/b2api/{}/{}", target.version(), facts.name);
+    let url = format!("{origin}/b2api/{}/{}", target.version(), metadata.name);
     let admin_account_id = session.account_id();
     target.post_to(
         &url,
-        &ForAdmin {
+        &WithAdminAccountId {
             admin_account_id,
             document,
         },
@@ -96,30 +96,33 @@ fn post_to_groups(
 /// A call of the computers' API, which has versions of its own.
 fn post_to_computers(
     target: &Target<'_>,
-    facts: &CallMetadata,
+    metadata: &CallMetadata,
     document: &impl Serialize,
 ) -> Result<Request, Error> {
     let origin = target.account()?.backup_api_url();
     let origin = origin.ok_or_else(|| Error::invalid(NOT_A_PARTNER))?;
-    target.post_to(&format!("{origin}/api/backup/v1/{}", facts.name), document)
+    target.post_to(
+        &format!("{origin}/api/backup/v1/{}", metadata.name),
+        document,
+    )
 }
 
-/// Reads a moment, which the groups' API writes as `d20240512_m010709`, a day and a time in UTC.
+/// Reads a timestamp, which the groups' API writes as `d20240512_m010709`, a day and a time in UTC.
 /// Numbers are milliseconds. What is neither is none: a page is not to fail for it.
-fn moment<'de, D: serde::Deserializer<'de>>(
+fn timestamp<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Timestamp>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum Moment {
+    enum WireTimestamp {
         Number(i64),
         Text(String),
         Other(serde::de::IgnoredAny),
     }
     Ok(match Option::deserialize(deserializer)? {
-        Some(Moment::Number(millis)) => Some(Timestamp::from_millis(millis)),
-        Some(Moment::Text(text)) => day_and_time(&text),
-        Some(Moment::Other(_)) | None => None,
+        Some(WireTimestamp::Number(millis)) => Some(Timestamp::from_millis(millis)),
+        Some(WireTimestamp::Text(text)) => day_and_time(&text),
+        Some(WireTimestamp::Other(_)) | None => None,
     })
 }
 
@@ -162,13 +165,13 @@ fn day_and_time(text: &str) -> Option<Timestamp> {
 fn id<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Box<str>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum Id {
+    enum WireId {
         Text(Box<str>),
         Number(u64),
     }
-    Ok(match Id::deserialize(deserializer)? {
-        Id::Text(text) => text,
-        Id::Number(number) => number.to_string().into(),
+    Ok(match WireId::deserialize(deserializer)? {
+        WireId::Text(text) => text,
+        WireId::Number(number) => number.to_string().into(),
     })
 }
 
@@ -176,22 +179,22 @@ fn id_or_none<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Box<str>>, D::Error> {
     #[derive(Deserialize)]
-    struct One(#[serde(deserialize_with = "id")] Box<str>);
-    let one: Option<One> = Option::deserialize(deserializer)?;
-    Ok(one.map(|One(id)| id))
+    struct Present(#[serde(deserialize_with = "id")] Box<str>);
+    let id: Option<Present> = Option::deserialize(deserializer)?;
+    Ok(id.map(|Present(id)| id))
 }
 
 /// Reads a count, which B2's samples write as a number and its SDK as a text.
 fn count<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum Count {
+    enum WireCount {
         Number(u64),
         Text(String),
     }
     Ok(match Option::deserialize(deserializer)? {
-        Some(Count::Number(count)) => Some(count),
-        Some(Count::Text(text)) => Some(text.parse().map_err(serde::de::Error::custom)?),
+        Some(WireCount::Number(count)) => Some(count),
+        Some(WireCount::Text(text)) => Some(text.parse().map_err(serde::de::Error::custom)?),
         None => None,
     })
 }
@@ -217,10 +220,10 @@ mod tests {
         let session = session();
         let request = call.request(&Target::session(&session)).unwrap();
         let body = request.body().open().unwrap();
-        let pieces: Vec<_> =
+        let chunks: Vec<_> =
             futures::executor::block_on(futures::TryStreamExt::try_collect(body)).unwrap();
-        let pieces: Vec<b2kit_core::Bytes> = pieces;
-        let document = serde_json::from_slice(&pieces.concat()).unwrap();
+        let chunks: Vec<b2kit_core::Bytes> = chunks;
+        let document = serde_json::from_slice(&chunks.concat()).unwrap();
         (request.uri().to_string(), document)
     }
 
@@ -416,7 +419,7 @@ mod tests {
     fn a_moment_is_read_in_every_form_and_is_none_where_it_is_no_moment() {
         #[derive(Deserialize)]
         struct Answer {
-            #[serde(default, deserialize_with = "moment")]
+            #[serde(default, deserialize_with = "timestamp")]
             at: Option<Timestamp>,
         }
         for (at, millis) in [

@@ -20,7 +20,7 @@ use crate::types::AccountId;
 /// How long a rejected key is not tried again: calls get the same error.
 const REFUSED_FOR: Duration = Duration::from_secs(5);
 
-/// The minimum pause between two logins. While they fail it grows to the maximum; half of it is
+/// The minimum pause between two authorizations. While they fail it grows to the maximum; half of it is
 /// jitter.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(64);
@@ -29,7 +29,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(64);
 ///
 /// Each session has a generation. A call whose token has expired says which generation it was, so
 /// that late errors about an old token don't discard a new one, and a thousand of them cause one
-/// login. All that wait for a login share its outcome; a failure is not shared with those whose own
+/// authorization. All that wait for an authorization share its outcome; a failure is not shared with those whose own
 /// policy would have retried longer.
 pub(in crate::client) struct Authorization {
     realm: String,
@@ -38,7 +38,7 @@ pub(in crate::client) struct Authorization {
     /// The download origin that replaces B2's in each session.
     download_origin: Option<DownloadOrigin>,
     state: Mutex<State>,
-    /// Held during a login. If its future is dropped, the next in line takes over.
+    /// Held during an authorization. If its future is dropped, the next in line takes over.
     turn: AsyncMutex<()>,
 }
 
@@ -48,8 +48,8 @@ struct State {
     session: Option<Arc<Session>>,
     /// The account of the first session: a key never changes accounts.
     account_id: Option<AccountId>,
-    /// Completed logins, successful or not.
-    logins: u64,
+    /// Completed authorizations, successful or not.
+    authorizations: u64,
     /// How the last one failed.
     failure: Option<Failure>,
     /// Attempts that failed since one has succeeded.
@@ -57,7 +57,7 @@ struct State {
     not_before: Option<Instant>,
 }
 
-/// A failed login, and the policy that it was tried with.
+/// A failed authorization, and the policy that it was tried with.
 struct Failure {
     error: Error,
     at: Instant,
@@ -116,7 +116,7 @@ impl Authorization {
     }
 
     /// Where to authorize.
-    pub(in crate::client) fn login_target(&self) -> Target<'_> {
+    pub(in crate::client) fn authorize_target(&self) -> Target<'_> {
         Target::realm(&self.realm, self.version)
     }
 
@@ -130,26 +130,26 @@ impl Authorization {
         })
     }
 
-    /// The session, made by `login` if there is none, with the retries of `policy`.
+    /// The session, made by `authorize` if there is none, with the retries of `policy`.
     ///
-    /// Waits for another call's login until `enough`: that one may have more time than this, or
+    /// Waits for another call's authorization until `enough`: that one may have more time than this, or
     /// never be polled again.
     pub(in crate::client) async fn session<F>(
         &self,
         policy: &Arc<RetryPolicy>,
         now: impl Fn() -> Instant + Send,
         enough: impl Future<Output = ()> + Unpin + Send,
-        login: impl FnOnce(AuthorizeAccount) -> F + Send,
+        authorize: impl FnOnce(AuthorizeAccount) -> F + Send,
     ) -> Result<Generation, Error>
     where
         F: Future<Output = Result<Session, Error>> + Send,
     {
-        let logins = self.lock().logins;
+        let authorizations = self.lock().authorizations;
         let _turn = match select(self.turn.lock(), enough).await {
             Either::Left((turn, _)) => turn,
             Either::Right(_) => {
                 let late = HttpError::new(HttpErrorKind::Timeout, Phase::NotSent)
-                    .with_source("another call's login took too long");
+                    .with_source("another call's authorization took too long");
                 return Err(
                     Error::http(late).with_retry_stop_reason(Some(RetryStopReason::Deadline))
                 );
@@ -158,7 +158,7 @@ impl Authorization {
         if let Some(current) = self.current() {
             return Ok(current);
         }
-        if let Some(failure) = self.shared_failure(logins, policy, now()) {
+        if let Some(failure) = self.shared_failure(authorizations, policy, now()) {
             return Err(failure);
         }
         let Some(credentials) = &self.credentials else {
@@ -167,7 +167,7 @@ impl Authorization {
                 "the session has expired, and the client has no credentials to make another",
             ));
         };
-        let outcome = login(AuthorizeAccount::new(credentials.clone())).await;
+        let outcome = authorize(AuthorizeAccount::new(credentials.clone())).await;
         self.reconcile(outcome, policy, now())
     }
 
@@ -181,14 +181,14 @@ impl Authorization {
         current
     }
 
-    /// How long the next login attempt has to wait: the longer, the more have failed.
+    /// How long the next authorization attempt has to wait: the longer, the more have failed.
     pub(in crate::client) fn pause(&self, now: Instant) -> Duration {
         self.lock()
             .not_before
             .map_or(Duration::ZERO, |at| at.saturating_duration_since(now))
     }
 
-    /// A login attempt has ended.
+    /// An authorization attempt has ended.
     pub(in crate::client) fn attempted(&self, failed: bool, now: Instant, jitter: f64) {
         let mut state = self.lock();
         state.failed_attempts = if failed { state.failed_attempts + 1 } else { 0 };
@@ -202,9 +202,14 @@ impl Authorization {
         state.not_before = Some(later(now, pause));
     }
 
-    /// The failure of a login that ended while we waited for our turn, or of one that need not be
+    /// The failure of an authorization that ended while we waited for our turn, or of one that need not be
     /// repeated yet.
-    fn shared_failure(&self, logins: u64, policy: &RetryPolicy, now: Instant) -> Option<Error> {
+    fn shared_failure(
+        &self,
+        authorizations: u64,
+        policy: &RetryPolicy,
+        now: Instant,
+    ) -> Option<Error> {
         let state = self.lock();
         let failure = state.failure.as_ref()?;
         let refused = failure.error.kind() == ErrorKind::Credentials;
@@ -215,7 +220,8 @@ impl Authorization {
             Some(RetryStopReason::Deadline) => false,
             Some(_) => failure.policy.outlasts(policy),
         };
-        (state.logins > logins && final_for_us || just_now).then(|| failure.error.clone())
+        (state.authorizations > authorizations && final_for_us || just_now)
+            .then(|| failure.error.clone())
     }
 
     fn reconcile(
@@ -225,7 +231,7 @@ impl Authorization {
         now: Instant,
     ) -> Result<Generation, Error> {
         let mut state = self.lock();
-        state.logins += 1;
+        state.authorizations += 1;
         let outcome = outcome.and_then(|session| match &state.account_id {
             Some(first) if first != session.account_id() => Err(Error::new(
                 ErrorKind::Credentials,

@@ -217,10 +217,10 @@ mod tests {
 
     const STAGING: &str = "https://api.backblaze.net";
 
-    fn verdict(realm: &str, place: &str) -> Result<(), Error> {
+    fn check(realm: &str, url: &str) -> Result<(), Error> {
         EndpointPolicy::new(realm, false, vec!["cdn.example".to_owned()])
             .unwrap()
-            .check(&place.parse().unwrap())
+            .check(&url.parse().unwrap())
     }
 
     #[test]
@@ -231,7 +231,7 @@ mod tests {
             "https://F002.BackblazeB2.com:443/file/b/f",
             "https://cdn.example/file/b/f",
         ] {
-            assert!(verdict(REALM, good).is_ok(), "{good}");
+            assert!(check(REALM, good).is_ok(), "{good}");
         }
         for bad in [
             "http://api002.backblazeb2.com/",
@@ -254,7 +254,7 @@ mod tests {
             "/relative",
         ] {
             assert_eq!(
-                verdict(REALM, bad).unwrap_err().kind(),
+                check(REALM, bad).unwrap_err().kind(),
                 ErrorKind::Untrusted,
                 "{bad}"
             );
@@ -308,7 +308,7 @@ mod tests {
         let policy = policy
             .with_download_origin("https://Files.example:8443/")
             .unwrap();
-        let place = |text: &str| text.parse().unwrap();
+        let uri = |text: &str| text.parse().unwrap();
         for (text, good) in [
             ("https://files.example:8443/file/b/f", true),
             ("https://f002.backblazeb2.com/file/b/f", true),
@@ -316,13 +316,9 @@ mod tests {
             ("http://files.example:8443/file/b/f", false),
             ("https://other.example:8443/file/b/f", false),
         ] {
-            assert_eq!(policy.check_download(&place(text)).is_ok(), good, "{text}");
+            assert_eq!(policy.check_download(&uri(text)).is_ok(), good, "{text}");
         }
-        assert!(
-            policy
-                .check(&place("https://files.example:8443/x"))
-                .is_err()
-        );
+        assert!(policy.check(&uri("https://files.example:8443/x")).is_err());
         for bad in [
             "",
             "files.example",
@@ -338,7 +334,7 @@ mod tests {
 
     #[test]
     fn another_realms_tokens_stay_on_its_host() {
-        for (realm, place, good) in [
+        for (realm, url, good) in [
             ("http://127.0.0.1:9000", "http://127.0.0.1:9001/x", true),
             ("http://localhost:9000", "http://[::1]:9001/x", true),
             (
@@ -356,7 +352,7 @@ mod tests {
             (STAGING, "https://api001.backblaze.net:8443/x", false),
             (REALM, "https://api001.backblaze.net/x", false),
         ] {
-            assert_eq!(verdict(realm, place).is_ok(), good, "{realm} -> {place}");
+            assert_eq!(check(realm, url).is_ok(), good, "{realm} -> {url}");
         }
     }
 

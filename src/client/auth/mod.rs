@@ -3,6 +3,6 @@
 
 pub(super) mod authorization;
 pub(super) mod endpoint_policy;
-pub(super) mod login;
 pub(super) mod permissions;
 pub(super) mod server_clock;
+pub(super) mod session;

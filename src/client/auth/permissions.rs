@@ -7,12 +7,12 @@ use crate::types::Capability;
 /// Refuses a call for which the key is known to lack a capability: B2 would refuse it too, after a
 /// round trip.
 pub(in crate::client) fn refuse_known_missing(
-    facts: &CallMetadata,
+    metadata: &CallMetadata,
     also: &[Capability],
     session: &Session,
 ) -> Result<(), Error> {
     let allowed = session.allowed();
-    if session.is_for_downloads_only && facts.kind != CallKind::Download {
+    if session.is_for_downloads_only && metadata.kind != CallKind::Download {
         return Err(Error::new(
             ErrorKind::Unauthorized,
             "nothing was sent: the client holds a download authorization, which is for downloads \
@@ -20,10 +20,10 @@ pub(in crate::client) fn refuse_known_missing(
         ));
     }
     // Files in public buckets can be downloaded by any key.
-    if facts.kind == CallKind::Download || allowed.capabilities.is_empty() {
+    if metadata.kind == CallKind::Download || allowed.capabilities.is_empty() {
         return Ok(());
     }
-    match facts
+    match metadata
         .capability
         .iter()
         .chain(also)
@@ -43,13 +43,13 @@ pub(in crate::client) fn refuse_known_missing(
 /// Adds to B2's refusal what the key may do.
 pub(in crate::client) fn with_key_permissions(
     failure: Error,
-    facts: &CallMetadata,
+    metadata: &CallMetadata,
     session: &Session,
 ) -> Error {
     let unauthorized = failure
         .b2()
         .is_some_and(|b2| b2.status == 401 && b2.code == "unauthorized");
-    match &facts.capability {
+    match &metadata.capability {
         Some(_) if unauthorized && session.is_for_downloads_only => failure.with_hint(
             "the download authorization is for names with another prefix, for other headers, or \
              not for downloads by id"
@@ -62,9 +62,9 @@ pub(in crate::client) fn with_key_permissions(
     }
 }
 
-/// Explains a rejected login, also if the key is right and the version of the API is not: older
+/// Explains a rejected authorization, also if the key is right and the version of the API is not: older
 /// versions reject a key of v4 as an unsupported request.
-pub(in crate::client) fn explain_login(failure: Error, version: ApiVersion) -> Error {
+pub(in crate::client) fn explain_rejection(failure: Error, version: ApiVersion) -> Error {
     let Some(b2) = failure.b2() else {
         return failure;
     };

@@ -25,7 +25,7 @@ struct State {
     /// Whether the last answer contradicts the one before: then neither is believed until a third
     /// one decides.
     doubtful: bool,
-    skew_told: bool,
+    skew_logged: bool,
 }
 
 impl ServerClock {
@@ -57,10 +57,10 @@ impl ServerClock {
         let there = at_now(state.heard?, now);
         let here = timestamp(here).map_or(0, Timestamp::as_millis);
         let ahead = here.saturating_sub(there.as_millis());
-        if ahead.unsigned_abs() <= millis(SKEW).unsigned_abs() || state.skew_told {
+        if ahead.unsigned_abs() <= millis(SKEW).unsigned_abs() || state.skew_logged {
             return None;
         }
-        state.skew_told = true;
+        state.skew_logged = true;
         Some(ahead / 1_000)
     }
 

@@ -55,7 +55,7 @@ impl Bandwidth {
             pace: Arc::clone(self),
             source,
             held: Bytes::new(),
-            turn: None,
+            paused: None,
         }
     }
 
@@ -71,7 +71,7 @@ impl Bandwidth {
     }
 
     /// The most that moves at once: a hundredth of a second's.
-    fn piece(&self) -> usize {
+    fn max_chunk(&self) -> usize {
         (self.bytes_per_second / 100).clamp(1, 256 << 10) as usize
     }
 }
@@ -82,7 +82,7 @@ struct Paced<S> {
     source: S,
     held: Bytes,
     /// The next bytes wait for this: how many they are.
-    turn: Option<(Sleep, usize)>,
+    paused: Option<(Sleep, usize)>,
 }
 
 impl<S, E> Stream for Paced<S>
@@ -94,11 +94,11 @@ where
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
         loop {
-            if let Some((sleep, bytes)) = &mut this.turn {
+            if let Some((sleep, bytes)) = &mut this.paused {
                 ready!(sleep.as_mut().poll(cx));
-                let piece = this.held.split_to(*bytes);
-                this.turn = None;
-                return Poll::Ready(Some(Ok(piece)));
+                let chunk = this.held.split_to(*bytes);
+                this.paused = None;
+                return Poll::Ready(Some(Ok(chunk)));
             }
             if this.held.is_empty() {
                 match ready!(Pin::new(&mut this.source).poll_next(cx)) {
@@ -107,12 +107,12 @@ where
                 }
                 continue;
             }
-            let bytes = this.held.len().min(this.pace.piece());
+            let bytes = this.held.len().min(this.pace.max_chunk());
             let wait = this.pace.wait(bytes);
             if wait.is_zero() {
                 return Poll::Ready(Some(Ok(this.held.split_to(bytes))));
             }
-            this.turn = Some((this.pace.timer.sleep(wait), bytes));
+            this.paused = Some((this.pace.timer.sleep(wait), bytes));
         }
     }
 }

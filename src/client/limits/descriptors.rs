@@ -61,7 +61,7 @@ impl Client {
         let files = self.shared.files.get_or_init(files).as_ref()?;
         let enough = self.shared.timer.sleep(FILE_WAIT);
         match select(Semaphore::acquire(files, wanted), enough).await {
-            Either::Left((place, _)) => Some(place),
+            Either::Left((files, _)) => Some(files),
             Either::Right(_) => None,
         }
     }

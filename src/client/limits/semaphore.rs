@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use super::waiters::{Ticket, Waiters};
+use super::waiters::{WaiterId, Waiters};
 
 /// What may be held.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl Semaphore {
         Acquire {
             semaphore: Arc::clone(self),
             amount: amount.min(self.capacity),
-            ticket: Ticket::new(),
+            waiter: WaiterId::new(),
         }
     }
 
@@ -91,7 +91,7 @@ impl Drop for Reservation {
 pub(in crate::client) struct Acquire {
     semaphore: Arc<Semaphore>,
     amount: u64,
-    ticket: Ticket,
+    waiter: WaiterId,
 }
 
 impl Future for Acquire {
@@ -100,16 +100,16 @@ impl Future for Acquire {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Reservation> {
         let semaphore = Arc::clone(&self.semaphore);
         let mut state = semaphore.lock();
-        if state.waiters.is_next(&self.ticket) && self.amount <= state.free {
+        if state.waiters.is_next(&self.waiter) && self.amount <= state.free {
             state.free -= self.amount;
-            let own = state.waiters.leave(&mut self.ticket);
+            let own = state.waiters.leave(&mut self.waiter);
             // There may be enough for the next one too.
             wake_first(state);
             drop(own);
             let amount = self.amount;
             return Poll::Ready(Reservation { semaphore, amount });
         }
-        let before = state.waiters.wait(&mut self.ticket, cx.waker().clone());
+        let before = state.waiters.wait(&mut self.waiter, cx.waker().clone());
         drop(state);
         drop(before);
         Poll::Pending
@@ -118,9 +118,9 @@ impl Future for Acquire {
 
 impl Drop for Acquire {
     fn drop(&mut self) {
-        if self.ticket.is_waiting() {
+        if self.waiter.is_waiting() {
             let mut state = self.semaphore.lock();
-            let own = state.waiters.leave(&mut self.ticket);
+            let own = state.waiters.leave(&mut self.waiter);
             // It may have been the one for which there was not enough.
             wake_first(state);
             drop(own);

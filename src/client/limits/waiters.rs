@@ -20,11 +20,11 @@ struct Waiter {
     notified: bool,
 }
 
-/// A place in the queue, which a future has from its first wait on.
+/// A position in the queue, which a future gets when it first waits.
 #[derive(Debug, Default)]
-pub(in crate::client) struct Ticket(Option<u64>);
+pub(in crate::client) struct WaiterId(Option<u64>);
 
-impl Ticket {
+impl WaiterId {
     pub(in crate::client) const fn new() -> Self {
         Self(None)
     }
@@ -35,8 +35,8 @@ impl Ticket {
 }
 
 impl Waiters {
-    /// A queue whose first ticket has this number, so that tickets of an earlier queue are none of
-    /// this one's.
+    /// A queue whose first waiter gets this number, so that a `WaiterId` of an earlier queue
+    /// is not in this one.
     pub(in crate::client) const fn starting_at(next: u64) -> Self {
         Self {
             next,
@@ -52,11 +52,11 @@ impl Waiters {
         self.waiting.len()
     }
 
-    /// Waits, at the place that the ticket has or at the end of the queue. Returns the waker of an
+    /// Waits, at the position of `id` or at the end of the queue. Returns the waker of an
     /// earlier wait, to be dropped without the lock.
     #[must_use]
-    pub(in crate::client) fn wait(&mut self, ticket: &mut Ticket, waker: Waker) -> Option<Waker> {
-        let number = *ticket.0.get_or_insert(self.next);
+    pub(in crate::client) fn wait(&mut self, waiter: &mut WaiterId, waker: Waker) -> Option<Waker> {
+        let number = *waiter.0.get_or_insert(self.next);
         self.next = self.next.max(number.saturating_add(1));
         let waiter = Waiter {
             waker,
@@ -68,19 +68,19 @@ impl Waiters {
 
     /// Leaves the queue. Returns the waker, to be dropped without the lock.
     #[must_use]
-    pub(in crate::client) fn leave(&mut self, ticket: &mut Ticket) -> Option<Waker> {
-        let own = self.waiting.remove(&ticket.0.take()?);
+    pub(in crate::client) fn leave(&mut self, waiter: &mut WaiterId) -> Option<Waker> {
+        let own = self.waiting.remove(&waiter.0.take()?);
         own.map(|own| own.waker)
     }
 
     /// Whether it is this one's turn: nobody waits in front of it.
-    pub(in crate::client) fn is_next(&self, ticket: &Ticket) -> bool {
-        self.waiting.keys().next() == ticket.0.as_ref()
+    pub(in crate::client) fn is_next(&self, waiter: &WaiterId) -> bool {
+        self.waiting.keys().next() == waiter.0.as_ref()
     }
 
     /// Whether this one has been notified since it last waited, or is no longer in the queue.
-    pub(in crate::client) fn is_notified(&self, ticket: &Ticket) -> bool {
-        let own = ticket.0.and_then(|number| self.waiting.get(&number));
+    pub(in crate::client) fn is_notified(&self, waiter: &WaiterId) -> bool {
+        let own = waiter.0.and_then(|number| self.waiting.get(&number));
         own.is_none_or(|own| own.notified)
     }
 
@@ -128,10 +128,10 @@ impl Waiters {
 mod tests {
     use super::*;
 
-    fn waiting(waiters: &mut Waiters) -> Ticket {
-        let mut ticket = Ticket::new();
-        assert!(waiters.wait(&mut ticket, Waker::noop().clone()).is_none());
-        ticket
+    fn waiting(waiters: &mut Waiters) -> WaiterId {
+        let mut waiter = WaiterId::new();
+        assert!(waiters.wait(&mut waiter, Waker::noop().clone()).is_none());
+        waiter
     }
 
     #[test]
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_notified_waiter_that_waits_again_keeps_its_place() {
+    fn a_notified_waiter_that_waits_again_keeps_its_position() {
         let mut waiters = Waiters::default();
         let mut first = waiting(&mut waiters);
         let mut second = waiting(&mut waiters);
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ticket_of_an_earlier_queue_takes_no_place_in_a_later_one() {
+    fn a_waiter_of_an_earlier_queue_takes_no_position_in_a_later_one() {
         let mut earlier = Waiters::default();
         let mut old = waiting(&mut earlier);
         let mut later = Waiters::starting_at(1 << 32);

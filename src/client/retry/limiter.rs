@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use crate::api::CallKind;
-use crate::client::limits::waiters::{Ticket, Waiters};
+use crate::client::limits::waiters::{WaiterId, Waiters};
 use crate::error::Error;
 
 /// How many calls have to succeed before the limit grows by one.
@@ -27,7 +27,7 @@ struct Lane(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    paused: Option<Paused>,
+    paused: Option<Pause>,
     in_flight: u32,
     limit: Option<Limit>,
     /// How often the limit was lowered: requests sent before the last time say nothing new.
@@ -39,7 +39,7 @@ struct State {
 
 /// A pause, and the error that caused it.
 #[derive(Debug, Clone)]
-struct Paused {
+struct Pause {
     until: Instant,
     why: Error,
 }
@@ -80,7 +80,7 @@ impl Limiter {
             .is_none_or(|paused| paused.until < until)
         {
             let why = why.clone();
-            state.paused = Some(Paused { until, why });
+            state.paused = Some(Pause { until, why });
         }
         was_open && until > now
     }
@@ -107,7 +107,7 @@ impl Limiter {
     pub(in crate::client) fn try_acquire(&self, kind: CallKind) -> Option<Permit<'_>> {
         let lane = self.lane(kind);
         let mut state = lane.lock();
-        (state.room() > 0).then(|| lane.enter(&mut state))
+        (state.available() > 0).then(|| lane.enter(&mut state))
     }
 
     /// Waits for a permit.
@@ -115,7 +115,7 @@ impl Limiter {
         let lane = self.lane(kind);
         Acquire {
             lane,
-            ticket: Ticket::new(),
+            waiter: WaiterId::new(),
         }
     }
 
@@ -156,15 +156,15 @@ impl Lane {
     /// Wakes as many as there is room for.
     fn wake(&self) {
         let mut state = self.lock();
-        let room = state.room();
-        let woken = state.waiters.notify(room);
+        let available = state.available();
+        let woken = state.waiters.notify(available);
         drop(state);
         woken.into_iter().for_each(Waker::wake);
     }
 }
 
 impl State {
-    fn room(&self) -> usize {
+    fn available(&self) -> usize {
         self.limit.as_ref().map_or(usize::MAX, |limit| {
             limit.max_in_flight.saturating_sub(self.in_flight) as usize
         })
@@ -175,7 +175,7 @@ impl State {
 #[derive(Debug)]
 pub(in crate::client) struct Acquire<'a> {
     lane: &'a Lane,
-    ticket: Ticket,
+    waiter: WaiterId,
 }
 
 impl<'a> Future for Acquire<'a> {
@@ -184,14 +184,14 @@ impl<'a> Future for Acquire<'a> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Permit<'a>> {
         let lane = self.lane;
         let mut state = lane.lock();
-        if state.room() > 0 {
-            let own = state.waiters.leave(&mut self.ticket);
+        if state.available() > 0 {
+            let own = state.waiters.leave(&mut self.waiter);
             let permit = lane.enter(&mut state);
             drop(state);
             drop(own);
             return Poll::Ready(permit);
         }
-        let before = state.waiters.wait(&mut self.ticket, cx.waker().clone());
+        let before = state.waiters.wait(&mut self.waiter, cx.waker().clone());
         drop(state);
         drop(before);
         Poll::Pending
@@ -200,8 +200,8 @@ impl<'a> Future for Acquire<'a> {
 
 impl Drop for Acquire<'_> {
     fn drop(&mut self) {
-        if self.ticket.is_waiting() {
-            let own = self.lane.lock().waiters.leave(&mut self.ticket);
+        if self.waiter.is_waiting() {
+            let own = self.lane.lock().waiters.leave(&mut self.waiter);
             drop(own);
             // It may have been woken, and has no use for it.
             self.lane.wake();
@@ -311,17 +311,17 @@ mod tests {
         let mut first = Some(first);
         for impatient_until_woken in [false, true] {
             let first = first.take().or_else(|| permit(&limiter)).unwrap();
-            let (mut impatient, mut patient) = (Waiter::new(&limiter), Waiter::new(&limiter));
-            assert!(!impatient.is_ready() && !patient.is_ready());
+            let (mut dropped, mut waiting) = (Waiter::new(&limiter), Waiter::new(&limiter));
+            assert!(!dropped.is_ready() && !waiting.is_ready());
             if impatient_until_woken {
                 drop(first);
-                drop(impatient);
+                drop(dropped);
             } else {
-                drop(impatient);
+                drop(dropped);
                 drop(first);
             }
-            assert_eq!(patient.times_woken(), 1);
-            assert!(patient.is_ready());
+            assert_eq!(waiting.times_woken(), 1);
+            assert!(waiting.is_ready());
         }
     }
 

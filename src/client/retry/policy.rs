@@ -60,7 +60,7 @@ pub struct RetryPolicy {
     /// minute or two. Defaults to 2 minutes.
     pub min_retry_duration: Duration,
     /// The time for a call with all its attempts, whatever it waits for: a response, a slow body, a
-    /// new login. The call fails as soon as the next pause would not fit in, which can be well
+    /// new authorization. The call fails as soon as the next pause would not fit in, which can be well
     /// before. With `None`, the default, calls of the API have 5 minutes (40 where B2 copies or
     /// moves files), and uploads and downloads have no limit.
     ///
@@ -213,10 +213,10 @@ impl RetryPolicy {
         }
     }
 
-    pub(in crate::client) fn deadline_of(&self, facts: &CallMetadata) -> Option<Duration> {
-        self.deadline.or(match facts.kind {
+    pub(in crate::client) fn deadline_of(&self, metadata: &CallMetadata) -> Option<Duration> {
+        self.deadline.or(match metadata.kind {
             CallKind::Upload | CallKind::Download => None,
-            _ if facts.long_running => Some(Duration::from_secs(40 * 60)),
+            _ if metadata.long_running => Some(Duration::from_secs(40 * 60)),
             _ => Some(Duration::from_secs(5 * 60)),
         })
     }

@@ -13,7 +13,7 @@ use super::quota::cost;
 use super::state::{RetryAction, RetryState};
 use crate::api::{Call as _, CallMetadata, DownloadFileById};
 use crate::client::handle::Client;
-use crate::client::telemetry::{CallLabel, Wait};
+use crate::client::telemetry::{CallLabel, RetryWait};
 use crate::error::{Error, RetryStopReason};
 
 const METADATA: &CallMetadata = &DownloadFileById::METADATA;
@@ -86,11 +86,11 @@ impl ResumePolicy {
         let why = match step {
             RetryAction::Retry { pause, .. } => {
                 let label = CallLabel::of_transfer(self.client.transfer.as_deref(), METADATA.name);
-                let everyone = self.state.is_in_outage();
+                let is_shared = self.state.is_in_outage();
                 label.log_retry(
                     &failure,
                     self.state.attempts_and_limit(),
-                    Wait { pause, everyone },
+                    RetryWait { pause, is_shared },
                 );
                 if self.state.draws_on_quota() {
                     self.withdrawn = self.withdrawn.saturating_add(cost(METADATA.kind, &failure));

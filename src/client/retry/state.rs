@@ -23,7 +23,7 @@ const MIN_UNCHARGED_PAUSE: Duration = Duration::from_millis(100);
 /// parameters.
 #[derive(Debug)]
 pub(in crate::client) struct RetryState<'a> {
-    facts: &'a CallMetadata,
+    metadata: &'a CallMetadata,
     policy: Arc<RetryPolicy>,
     began: Instant,
     first_failure: Option<Instant>,
@@ -71,8 +71,8 @@ const MAX_REPORTED_MISMATCHES: usize = 3;
 /// What the loop does next.
 #[derive(Debug)]
 pub(in crate::client) enum RetryAction {
-    /// Waits, and makes another attempt. If `everyone`, all calls of the kind wait.
-    Retry { pause: Duration, everyone: bool },
+    /// Waits, and makes another attempt. If `is_shared`, all calls of the kind wait.
+    Retry { pause: Duration, is_shared: bool },
     /// Renews the token, and makes another attempt.
     Reauthorize,
     /// Asks B2 whether the call has taken effect.
@@ -84,16 +84,16 @@ pub(in crate::client) enum RetryAction {
 impl<'a> RetryState<'a> {
     /// A call begins.
     pub(in crate::client) fn new(
-        facts: &'a CallMetadata,
+        metadata: &'a CallMetadata,
         policy: &Arc<RetryPolicy>,
         now: Instant,
     ) -> Self {
         let history = History {
-            reconcile_on_first_error: facts.reconcile_on_first_error,
+            reconcile_on_first_error: metadata.reconcile_on_first_error,
             ..History::default()
         };
         Self {
-            facts,
+            metadata,
             policy: Arc::clone(policy),
             began: now,
             first_failure: None,
@@ -113,7 +113,7 @@ impl<'a> RetryState<'a> {
         }
     }
 
-    /// An attempt begins. `since` is the server's time, as last heard: of the login or the upload
+    /// An attempt begins. `since` is the server's time, as last heard: of the authorization or the upload
     /// URL, for a first call.
     pub(in crate::client) fn start_attempt(&mut self, since: Option<Timestamp>) {
         if self.attempts == 0 {
@@ -152,7 +152,7 @@ impl<'a> RetryState<'a> {
 
     /// The attempts so far, and how many the policy allows.
     pub(in crate::client) fn attempts_and_limit(&self) -> (u32, u32) {
-        (self.attempts, self.policy.attempts(self.facts.kind))
+        (self.attempts, self.policy.attempts(self.metadata.kind))
     }
 
     /// The attempts so far.
@@ -172,7 +172,7 @@ impl<'a> RetryState<'a> {
 
     /// The time that is left to a call that has a deadline.
     pub(in crate::client) fn time_left(&self, now: Instant) -> Option<Duration> {
-        let deadline = self.policy.deadline_of(self.facts)?;
+        let deadline = self.policy.deadline_of(self.metadata)?;
         Some(deadline.saturating_sub(now.saturating_duration_since(self.began)))
     }
 
@@ -211,7 +211,7 @@ impl<'a> RetryState<'a> {
         };
     }
 
-    /// Logins have a pace of their own, by which the next has to wait this long.
+    /// Authorizations have a pace of their own, by which the next has to wait this long.
     pub(in crate::client) const fn set_min_pause(&mut self, pause: Duration) {
         self.min_pause = pause;
     }
@@ -265,7 +265,7 @@ impl<'a> RetryState<'a> {
             .first_failure
             .map_or(Duration::ZERO, |first| now.saturating_duration_since(first));
         let attempts = self.attempts.saturating_add(self.observed_failures);
-        attempts >= self.policy.attempts(self.facts.kind)
+        attempts >= self.policy.attempts(self.metadata.kind)
             && since_first >= self.policy.min_retry_duration
     }
 
@@ -289,7 +289,7 @@ impl<'a> RetryState<'a> {
     ) -> RetryAction {
         self.first_failure.get_or_insert(now);
         let class = classify(failure);
-        let next = decide(self.facts.kind, class, self.history);
+        let next = decide(self.metadata.kind, class, self.history);
         self.record(class, next);
         if matches!(class, FailureClass::Mismatch)
             && self.mismatches.len() < MAX_REPORTED_MISMATCHES
@@ -336,7 +336,7 @@ impl<'a> RetryState<'a> {
             }
             _ => {}
         }
-        let kind = self.facts.kind;
+        let kind = self.metadata.kind;
         let pause = if kind == CallKind::Upload && self.history.failures <= 2 {
             Delay::None
         } else {
@@ -357,11 +357,11 @@ impl<'a> RetryState<'a> {
         retry_stop_reason: Option<RetryStopReason>,
         now: Instant,
     ) -> Error {
-        let changes = matches!(self.facts.kind, CallKind::Write | CallKind::Upload);
+        let changes = matches!(self.metadata.kind, CallKind::Write | CallKind::Upload);
         let class = classify(&failure);
         // What B2 has not read to its end it does not store.
         let unread =
-            self.facts.kind == CallKind::Upload && matches!(class, FailureClass::RequestTimeout);
+            self.metadata.kind == CallKind::Upload && matches!(class, FailureClass::RequestTimeout);
         let maybe = failure.may_have_taken_effect() && !unread;
         let effect = changes && (maybe || self.history.ambiguous);
         // The last attempt's answer is the error itself.
@@ -383,14 +383,14 @@ impl<'a> RetryState<'a> {
         failure
             .with_effect(effect)
             .with_retry_stop_reason(retry_stop_reason)
-            .in_call(self.facts.name, attempts, elapsed)
+            .in_call(self.metadata.name, attempts, elapsed)
     }
 
     fn record(&mut self, class: FailureClass<'_>, next: Decision) {
         match class {
             FailureClass::Ambiguous | FailureClass::ConnectionLost => self.history.ambiguous = true,
             FailureClass::RequestTimeout => {
-                self.history.ambiguous |= self.facts.kind != CallKind::Upload
+                self.history.ambiguous |= self.metadata.kind != CallKind::Upload
             }
             FailureClass::NonB2(_) => {
                 self.history.ambiguous = true;
@@ -404,8 +404,8 @@ impl<'a> RetryState<'a> {
                 self.history.invalid_responses += 1;
                 self.history.ambiguous = true;
                 // An upload that is wrong where it arrived is there all the same.
-                self.possible_duplicate |=
-                    self.facts.kind == CallKind::Upload && matches!(class, FailureClass::Mismatch);
+                self.possible_duplicate |= self.metadata.kind == CallKind::Upload
+                    && matches!(class, FailureClass::Mismatch);
             }
             FailureClass::Rejected(b2)
                 if b2.status == 400
@@ -450,12 +450,12 @@ impl<'a> RetryState<'a> {
         {
             return RetryAction::Stop(Some(RetryStopReason::NeverConnected));
         }
-        if self.draws_on_quota() && !quota.withdraw(cost(self.facts.kind, failure)) {
+        if self.draws_on_quota() && !quota.withdraw(cost(self.metadata.kind, failure)) {
             return RetryAction::Stop(Some(RetryStopReason::RetryQuotaExhausted));
         }
         RetryAction::Retry {
             pause: pause_for,
-            everyone: pause == Delay::Shared,
+            is_shared: pause == Delay::Shared,
         }
     }
 
@@ -513,13 +513,13 @@ mod tests {
 
     /// Fails with `failure` until it is given up; the pauses, and why.
     fn state(
-        facts: &CallMetadata,
+        metadata: &CallMetadata,
         policy: RetryPolicy,
         failure: &Error,
         jitter: f64,
     ) -> (Vec<Duration>, Option<RetryStopReason>) {
         let (mut now, quota) = (SystemTimer.now(), RetryQuota::default());
-        let mut state = RetryState::new(facts, &Arc::new(policy), now);
+        let mut state = RetryState::new(metadata, &Arc::new(policy), now);
         let mut pauses = Vec::new();
         loop {
             state.start_attempt(None);
@@ -599,13 +599,13 @@ mod tests {
 
     #[test]
     fn a_body_that_was_read_once_is_not_sent_again() {
-        let facts = UploadFile::METADATA;
+        let metadata = UploadFile::METADATA;
         let (now, quota, policy) = (
             SystemTimer.now(),
             RetryQuota::default(),
             RetryPolicy::default(),
         );
-        let mut state = RetryState::new(&facts, &Arc::new(policy), now);
+        let mut state = RetryState::new(&metadata, &Arc::new(policy), now);
         state.start_attempt(None);
         let step = state.on_failure(&busy(), true, now, &quota, 0.0);
         assert!(
@@ -619,9 +619,9 @@ mod tests {
 
     #[test]
     fn a_deadline_in_the_middle_of_an_attempt_does_not_tell_of_the_one_before() {
-        let facts = ListBuckets::METADATA;
+        let metadata = ListBuckets::METADATA;
         let (now, policy) = (SystemTimer.now(), RetryPolicy::default());
-        let mut state = RetryState::new(&facts, &Arc::new(policy), now);
+        let mut state = RetryState::new(&metadata, &Arc::new(policy), now);
         state.start_attempt(None);
         state.remember_failure(busy());
         state.start_attempt(None);
@@ -639,10 +639,10 @@ mod tests {
         policy: RetryPolicy,
         context: impl Fn(&mut RetryState<'_>, Instant),
     ) -> (Duration, Option<RetryStopReason>) {
-        let facts = ListBuckets::METADATA;
+        let metadata = ListBuckets::METADATA;
         let began = SystemTimer.now();
         let mut now = began;
-        let mut state = RetryState::new(&facts, &Arc::new(policy), now);
+        let mut state = RetryState::new(&metadata, &Arc::new(policy), now);
         loop {
             state.start_attempt(None);
             context(&mut state, now);
@@ -722,8 +722,8 @@ mod tests {
             RetryPolicy::default(),
         );
         assert!(quota.withdraw(500));
-        let facts = ListBuckets::METADATA;
-        let mut state = RetryState::new(&facts, &Arc::new(policy), now);
+        let metadata = ListBuckets::METADATA;
+        let mut state = RetryState::new(&metadata, &Arc::new(policy), now);
         state.start_attempt(None);
         let step = state.on_failure(&busy(), false, now, &quota, 0.0);
         assert!(

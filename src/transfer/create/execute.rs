@@ -54,7 +54,7 @@ impl Create {
             }
         };
         #[cfg(feature = "fs")]
-        let _place = match source.is_file() {
+        let _reservation = match source.is_file() {
             true => client.reserve_files(1).await,
             false => None,
         };

@@ -51,14 +51,14 @@ impl StateFile {
     /// Reads the state of this file. Neither file may be accessible to anybody but this user.
     pub(super) fn read(
         &self,
-        place: &TargetPath,
+        target: &TargetPath,
         part: &File,
         of: FileStatus,
     ) -> Option<SavedState> {
         if !of.is_private() {
             return None;
         }
-        let file = place.dir.open_file(&self.name).ok()?;
+        let file = target.dir.open_file(&self.name).ok()?;
         let status = Dir::file_status(&file).ok()?;
         if !status.is_exclusively_ours() || !status.is_private() {
             return None;
@@ -66,20 +66,20 @@ impl StateFile {
         let mut document = Vec::new();
         file.take(LIMIT).read_to_end(&mut document).ok()?;
         let length = part.metadata().ok()?.len();
-        SavedState::read(&document, length, of.identity, &place.key)
+        SavedState::read(&document, length, of.identity, &target.key)
     }
 
     /// Writes the whole state or nothing.
     pub(super) fn write(
         &self,
-        place: &TargetPath,
+        target: &TargetPath,
         part: FileStatus,
         partial: &PartialDownload,
     ) -> io::Result<()> {
-        let dir = &place.dir;
+        let dir = &target.dir;
         dir.remove(&self.new_name)?;
         let mut file = dir.create(&self.new_name)?;
-        let written = file.write_all(&partial.write(part.identity, &place.key));
+        let written = file.write_all(&partial.write(part.identity, &target.key));
         drop(file);
         let written = written.and_then(|()| dir.rename(&self.new_name, &self.name));
         if written.is_err() {
@@ -89,8 +89,8 @@ impl StateFile {
         written
     }
 
-    pub(super) fn remove(&self, place: &TargetPath) -> io::Result<()> {
-        place.dir.remove(&self.new_name)?;
-        place.dir.remove(&self.name)
+    pub(super) fn remove(&self, target: &TargetPath) -> io::Result<()> {
+        target.dir.remove(&self.new_name)?;
+        target.dir.remove(&self.name)
     }
 }

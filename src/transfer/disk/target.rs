@@ -13,19 +13,19 @@ use crate::types::Sha1;
 #[derive(Debug)]
 pub(crate) struct TargetPath {
     pub(super) dir: Dir,
-    pub(super) target: OsString,
+    pub(super) name: OsString,
     pub(super) key: SigningKey,
 }
 
 impl TargetPath {
     /// A path of the caller's: links in it are followed, except for the last name.
     pub(crate) fn at(path: &Path, key: SigningKey) -> io::Result<Self> {
-        let target = path.file_name().ok_or_else(no_file_name)?.to_owned();
+        let name = path.file_name().ok_or_else(no_file_name)?.to_owned();
         let dir = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => Dir::open(parent)?,
             _ => Dir::open(Path::new("."))?,
         };
-        Self { dir, target, key }.checked()
+        Self { dir, name, key }.checked()
     }
 
     /// A path below a directory of the caller's. Below it no link is followed, and missing
@@ -44,22 +44,22 @@ impl TargetPath {
                 "the path does not stay below the directory",
             )
         })?;
-        let (target, directories) = names.split_last().ok_or_else(no_file_name)?;
+        let (name, directories) = names.split_last().ok_or_else(no_file_name)?;
         let mut dir = Dir::open(root)?;
-        for name in directories {
-            dir = dir.open_or_create_dir(name).map_err(|error| {
+        for directory in directories {
+            dir = dir.open_or_create_dir(directory).map_err(|error| {
                 let what =
                     "can't be entered: it is a symbolic link, not a directory, or not accessible";
-                io::Error::new(error.kind(), format!("{name:?} {what}: {error}"))
+                io::Error::new(error.kind(), format!("{directory:?} {what}: {error}"))
             })?;
         }
-        let target = (*target).to_owned();
-        Self { dir, target, key }.checked()
+        let name = (*name).to_owned();
+        Self { dir, name, key }.checked()
     }
 
     /// Allows a file or a link to be replaced; a directory, a pipe or a device may not be.
     fn checked(self) -> io::Result<Self> {
-        match self.dir.status_of(&self.target)?.map(|status| status.kind) {
+        match self.dir.status_of(&self.name)?.map(|status| status.kind) {
             None | Some(FileKind::File | FileKind::Link) => Ok(self),
             Some(FileKind::Directory | FileKind::Other) => Err(io::Error::new(
                 io::ErrorKind::AlreadyExists,
@@ -85,20 +85,20 @@ impl TargetPath {
 
     /// The name that versions before signed names used.
     pub(super) fn unsigned_name(&self) -> OsString {
-        let sha1 = Sha1::of(self.target.as_encoded_bytes()).to_string();
+        let sha1 = Sha1::of(self.name.as_encoded_bytes()).to_string();
         self.hidden_name(&sha1[..TAG])
     }
 
     /// A name derived from the target's name, which nobody without the key can make.
     fn signed(&self, what: &str) -> OsString {
         let mut message = format!("name\n{what}\n").into_bytes();
-        message.extend_from_slice(self.target.as_encoded_bytes());
+        message.extend_from_slice(self.name.as_encoded_bytes());
         self.hidden_name(&self.key.sign(&message)[..TAG])
     }
 
     /// A hidden name made of the target's name, as far as there is room, and a tag.
     fn hidden_name(&self, tag: &str) -> OsString {
-        let name = self.target.to_string_lossy();
+        let name = self.name.to_string_lossy();
         // Most file systems allow 255 bytes, and the name of a state is longer.
         let mut end = name.len().min(180);
         while !name.is_char_boundary(end) {
@@ -143,10 +143,10 @@ mod tests {
     use crate::transfer::safe_local_path;
     use crate::types::Secret;
 
-    fn place(target: &str, key: &str) -> TargetPath {
+    fn target_path(target: &str, key: &str) -> TargetPath {
         TargetPath {
             dir: Dir::open(Path::new(".")).unwrap(),
-            target: target.into(),
+            name: target.into(),
             key: SigningKey::derived_from(&Secret::new(key)),
         }
     }
@@ -154,12 +154,12 @@ mod tests {
     #[test]
     fn names_of_partial_files_are_reserved() {
         for target in ["f", ".f", "ü", "F.TXT", &"🦀".repeat(63)] {
-            let place = place(target, "key");
+            let target = target_path(target, "key");
             let parts = [
-                place.resumable_name(),
-                place.temporary_name(0),
-                place.mode_probe_name(),
-                place.unsigned_name(),
+                target.resumable_name(),
+                target.temporary_name(0),
+                target.mode_probe_name(),
+                target.unsigned_name(),
             ];
             for part in parts {
                 for name in [state_name(&part), new_state_name(&part), part] {
@@ -177,12 +177,12 @@ mod tests {
         let mut names = Vec::new();
         for target in ["f", "g"] {
             for key in ["key", "other"] {
-                let place = place(target, key);
+                let target = target_path(target, key);
                 names.extend([
-                    place.resumable_name(),
-                    place.temporary_name(0),
-                    place.temporary_name(1),
-                    place.mode_probe_name(),
+                    target.resumable_name(),
+                    target.temporary_name(0),
+                    target.temporary_name(1),
+                    target.mode_probe_name(),
                 ]);
             }
         }
@@ -191,7 +191,7 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), count);
         assert_eq!(
-            place("f", "key").unsigned_name(),
+            target_path("f", "key").unsigned_name(),
             ".f.4a0a19218e082a34.b2part",
             "what older versions left is found"
         );

@@ -36,7 +36,7 @@ pub(crate) struct TempFile {
     file: Arc<File>,
     /// Its status when it was created or found.
     status: FileStatus,
-    place: Arc<TargetPath>,
+    target: Arc<TargetPath>,
     name: OsString,
     /// Where its state is written, if it may be resumed.
     state: Option<StateFile>,
@@ -58,91 +58,91 @@ pub(crate) enum ResumeOutcome {
 
 impl TempFile {
     /// Creates a file that no later download resumes.
-    pub(crate) fn create(place: &Arc<TargetPath>) -> io::Result<Self> {
+    pub(crate) fn create(target: &Arc<TargetPath>) -> io::Result<Self> {
         for number in 0..TEMPORARY_NAMES {
-            let name = place.temporary_name(number);
-            if let Some((file, status)) = claim::recreate_locked(&place.dir, &name)? {
-                return Ok(Self::new(file, status, place, name, None));
+            let name = target.temporary_name(number);
+            if let Some((file, status)) = claim::recreate_locked(&target.dir, &name)? {
+                return Ok(Self::new(file, status, target, name, None));
             }
         }
         loop {
-            let name = place.temporary_name(fastrand::u64(TEMPORARY_NAMES..));
-            if let Some((file, status)) = claim::create_locked(&place.dir, &name)? {
-                return Ok(Self::new(file, status, place, name, None));
+            let name = target.temporary_name(fastrand::u64(TEMPORARY_NAMES..));
+            if let Some((file, status)) = claim::create_locked(&target.dir, &name)? {
+                return Ok(Self::new(file, status, target, name, None));
             }
         }
     }
 
     /// The file that an earlier download to this target left, or a new one that a later download
     /// finds.
-    pub(crate) fn resume(place: &Arc<TargetPath>) -> io::Result<ResumeOutcome> {
-        let name = place.resumable_name();
-        let (file, status) = match claim::claim(&place.dir, &name)? {
+    pub(crate) fn resume(target: &Arc<TargetPath>) -> io::Result<ResumeOutcome> {
+        let name = target.resumable_name();
+        let (file, status) = match claim::claim(&target.dir, &name)? {
             Claim::Claimed(file, status) => (file, status),
             Claim::Locked => return Ok(ResumeOutcome::Locked),
             Claim::NotOurs => return Ok(ResumeOutcome::Unavailable),
             Claim::Missing => {
-                if let Some((temp, left)) = Self::unsigned(place)? {
+                if let Some((temp, left)) = Self::unsigned(target)? {
                     return Ok(ResumeOutcome::Ready(Arc::new(temp), Some(left)));
                 }
-                return Self::resumable(place, name);
+                return Self::resumable(target, name);
             }
         };
         let state = StateFile::of(&name);
-        match state.read(place, &file, status) {
+        match state.read(target, &file, status) {
             Some(left) => {
                 state.lock().is_on_disk = true;
-                let temp = Self::new(file, status, place, name, Some(state));
+                let temp = Self::new(file, status, target, name, Some(state));
                 Ok(ResumeOutcome::Ready(Arc::new(temp), Some(left)))
             }
             None => {
                 // Only this user's key leads to that name, so it may be removed.
-                place.dir.remove(&name)?;
-                Self::resumable(place, name)
+                target.dir.remove(&name)?;
+                Self::resumable(target, name)
             }
         }
     }
 
     /// The file that a version without signatures left. Without a state it could be anything.
-    fn unsigned(place: &Arc<TargetPath>) -> io::Result<Option<(Self, SavedState)>> {
-        let name = place.unsigned_name();
-        let Claim::Claimed(file, status) = claim::claim(&place.dir, &name)? else {
+    fn unsigned(target: &Arc<TargetPath>) -> io::Result<Option<(Self, SavedState)>> {
+        let name = target.unsigned_name();
+        let Claim::Claimed(file, status) = claim::claim(&target.dir, &name)? else {
             return Ok(None);
         };
         let state = StateFile::of(&name);
-        Ok(state.read(place, &file, status).map(|left| {
+        Ok(state.read(target, &file, status).map(|left| {
             state.lock().is_on_disk = true;
-            (Self::new(file, status, place, name, Some(state)), left)
+            (Self::new(file, status, target, name, Some(state)), left)
         }))
     }
 
     /// Creates a file that a later download finds.
-    fn resumable(place: &Arc<TargetPath>, name: OsString) -> io::Result<ResumeOutcome> {
+    fn resumable(target: &Arc<TargetPath>, name: OsString) -> io::Result<ResumeOutcome> {
         // Another process may have been faster.
-        let Some((file, status)) = claim::create_locked(&place.dir, &name)? else {
+        let Some((file, status)) = claim::create_locked(&target.dir, &name)? else {
             return Ok(ResumeOutcome::Locked);
         };
         let state = StateFile::of(&name);
         // There may be a state of another file; or something else, which is left alone.
-        if state.remove(place).is_err() {
-            place.dir.remove(&name)?;
+        if state.remove(target).is_err() {
+            target.dir.remove(&name)?;
             return Ok(ResumeOutcome::Unavailable);
         }
-        let temp = Self::new(file, status, place, name, Some(state));
+        let temp = Self::new(file, status, target, name, Some(state));
         Ok(ResumeOutcome::Ready(Arc::new(temp), None))
     }
 
     fn new(
         file: File,
         status: FileStatus,
-        place: &Arc<TargetPath>,
+        target: &Arc<TargetPath>,
         name: OsString,
         state: Option<StateFile>,
     ) -> Self {
         Self {
             file: Arc::new(file),
             status,
-            place: Arc::clone(place),
+            target: Arc::clone(target),
             name,
             state,
             is_done: AtomicBool::new(false),
@@ -172,7 +172,7 @@ impl TempFile {
         if let Some(state) = &self.state {
             let mut kept = state.lock();
             *kept = StateStatus::default();
-            state.remove(&self.place)?;
+            state.remove(&self.target)?;
         }
         self.file.set_len(0)
     }
@@ -206,7 +206,7 @@ impl TempFile {
             }
             // One checkpoint at a time.
             let mut kept = state.lock();
-            state.write(&temp.place, temp.status, &partial)?;
+            state.write(&temp.target, temp.status, &partial)?;
             kept.is_on_disk = true;
             Ok(())
         })
@@ -221,7 +221,7 @@ impl TempFile {
         commit: &Commit,
     ) -> io::Result<()> {
         let flush_directory = || match commit.flush {
-            true => self.place.dir.sync(),
+            true => self.target.dir.sync(),
             false => Ok(()),
         };
         if self.is_done.load(Ordering::Relaxed) {
@@ -239,13 +239,13 @@ impl TempFile {
         if commit.flush {
             self.file.sync_all()?;
         }
-        let (dir, target) = (&self.place.dir, &self.place.target);
+        let (dir, name) = (&self.target.dir, &self.target.name);
         // From here on it is no longer private.
-        mode::apply_final_mode(dir, &self.file, target, &self.place.mode_probe_name())?;
+        mode::apply_final_mode(dir, &self.file, name, &self.target.mode_probe_name())?;
         if !claim::name_refers_to(dir, &self.name, self.status)? {
             return Err(io::Error::other("the partial file was replaced by another"));
         }
-        let renamed = commit.check().and_then(|()| dir.rename(&self.name, target));
+        let renamed = commit.check().and_then(|()| dir.rename(&self.name, name));
         if let Err(error) = renamed {
             mode::make_private(&self.file);
             return Err(error);
@@ -259,20 +259,20 @@ impl TempFile {
     /// Removes what earlier downloads left, unless it is locked. What can't be removed does no
     /// harm: the target is complete.
     fn remove_leftovers(&self) {
-        let place = &self.place;
+        let target = &self.target;
         if let Some(state) = &self.state {
-            let _ = state.remove(place);
+            let _ = state.remove(target);
         } else {
-            let name = place.resumable_name();
-            if let Ok(Claim::Claimed(_locked, _)) = claim::claim(&place.dir, &name) {
-                let _ = StateFile::of(&name).remove(place);
-                let _ = place.dir.remove(&name);
+            let name = target.resumable_name();
+            if let Ok(Claim::Claimed(_locked, _)) = claim::claim(&target.dir, &name) {
+                let _ = StateFile::of(&name).remove(target);
+                let _ = target.dir.remove(&name);
             }
         }
         for number in 0..TEMPORARY_NAMES {
-            let _ = claim::remove_abandoned(&place.dir, &place.temporary_name(number));
+            let _ = claim::remove_abandoned(&target.dir, &target.temporary_name(number));
         }
-        if let Ok(Some((unsigned, _))) = Self::unsigned(place) {
+        if let Ok(Some((unsigned, _))) = Self::unsigned(target) {
             let _ = unsigned.reset();
             unsigned.discard_or_keep(false);
         }
@@ -288,7 +288,7 @@ impl TempFile {
         if self.is_done.swap(true, Ordering::Relaxed) {
             return;
         }
-        let dir = &self.place.dir;
+        let dir = &self.target.dir;
         if !claim::name_refers_to(dir, &self.name, self.status).unwrap_or(false) {
             // Its name now refers to another file.
             return;
@@ -312,7 +312,7 @@ impl TempFile {
             return kept.is_on_disk;
         }
         let mut partial = now.partial;
-        let mut written = state.write(&self.place, self.status, &partial);
+        let mut written = state.write(&self.target, self.status, &partial);
         for bytes in TRUNCATIONS {
             match written {
                 Err(error) if is_full(&error) => {}
@@ -321,13 +321,13 @@ impl TempFile {
             if bytes > 0 {
                 partial = partial.without_last(bytes);
                 // An older state may cover what is cut off.
-                if state.remove(&self.place).is_err() || partial.done.total_bytes() == 0 {
+                if state.remove(&self.target).is_err() || partial.done.total_bytes() == 0 {
                     return false;
                 }
                 kept.is_on_disk = false;
             }
             let cut = self.file.set_len(partial.len_on_disk());
-            written = cut.and_then(|()| state.write(&self.place, self.status, &partial));
+            written = cut.and_then(|()| state.write(&self.target, self.status, &partial));
         }
         written.is_ok() || kept.is_on_disk
     }

@@ -63,7 +63,7 @@ impl<'a> LargeFile<'a> {
                 })
             }
             Err(error) => {
-                // A file that may have been started stays in the ledger, to be looked for.
+                // A file that may have been started stays in the record of unfinished uploads, to be looked for.
                 if !error.may_have_taken_effect() {
                     entry.remove();
                 }
@@ -234,7 +234,7 @@ impl<'a> LargeFile<'a> {
 
     /// Cancels or keeps the file, and returns the first failure.
     async fn abort(mut self, error: Error) -> Error {
-        // It may have been finished: the ledger says that this is unknown.
+        // It may have been finished: the record of unfinished uploads says that this is unknown.
         if self.entry.is_finishing() {
             return error;
         }
@@ -249,7 +249,7 @@ impl<'a> LargeFile<'a> {
                 let gone = |error: &Error| {
                     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Rejected)
                 };
-                // Otherwise it stays in the ledger, to be cancelled later.
+                // Otherwise it stays recorded, to be cancelled later.
                 if cancelled.is_ok() || cancelled.is_err_and(|error| gone(&error)) {
                     self.entry.remove();
                 }

@@ -68,7 +68,7 @@ impl Upload {
         let client = job.bucket.client().clone();
         client.check_open()?;
         #[cfg(feature = "fs")]
-        let _place = match self.source.is_file() {
+        let _reservation = match self.source.is_file() {
             true => client.reserve_files(1).await,
             false => None,
         };

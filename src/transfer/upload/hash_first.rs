@@ -24,7 +24,7 @@ use crate::transfer::source::RandomAccess;
 use crate::transfer::source_error::{CHANGED_SINCE_HASHED, changed, unreadable};
 use crate::types::{Sha1, Sha1Hasher};
 
-/// The largest piece that is hashed in one job, so that a drop takes effect soon.
+/// The largest chunk that is hashed in one job, so that a drop takes effect soon.
 const MAX_JOB: u64 = 1 << 20;
 
 /// Chunks below this size are hashed inline: waking another thread would take longer.

@@ -7,7 +7,7 @@ use std::task::Poll;
 use b2kit::backend::emulator::FaultKind;
 use tempfile::tempdir;
 
-use super::{Net, bytes, settles};
+use super::{Net, bytes, wait_for_files};
 
 /// Drops a download at its `k`th poll, for each `k`, until it completes first.
 fn at_each_poll(mut body: impl FnMut(u64) -> bool) {
@@ -47,7 +47,7 @@ fn a_dropped_download_leaves_the_target_unchanged_and_no_other_file() {
         fs::write(&path, "old").unwrap();
         let download = bucket.download("f").range_size(10_000).concurrency(3);
         let done = polled(&net, k, download.to_path(&path));
-        settles(dir.path(), |left| left == ["f"]);
+        wait_for_files(dir.path(), |left| left == ["f"]);
         let now = fs::read(&path).unwrap();
         assert!(
             if done {
@@ -79,7 +79,7 @@ fn a_download_dropped_at_any_poll_can_be_resumed() {
         };
         let done = polled(&net, k, download().to_path(&path));
         // Either it is there, or what is left of it, or nothing yet.
-        settles(dir.path(), |left| {
+        wait_for_files(dir.path(), |left| {
             let parts = left.iter().filter(|name| name.ends_with(".b2part")).count();
             let states = left.iter().filter(|name| name.ends_with(".json")).count();
             parts == states && parts <= 1 && left.len() <= 2
@@ -88,7 +88,7 @@ fn a_download_dropped_at_any_poll_can_be_resumed() {
         net.emulator.faults().clear();
         net.run(download().to_path(&path)).unwrap();
         assert!(fs::read(&path).unwrap() == file, "at {k}");
-        settles(dir.path(), |left| left == ["f"]);
+        wait_for_files(dir.path(), |left| left == ["f"]);
         done
     });
 }
@@ -106,10 +106,10 @@ fn a_dropped_stream_stops_at_once() {
             assert!(stream.collect(400_000).await.unwrap() == file);
         });
         assert_eq!(net.timer.sleepers(), 0, "at {k}");
-        let asked = net.asked().len();
+        let requests = net.requests().len();
         while net.timer.advance_to_next() {}
-        assert_eq!(net.asked().len(), 0, "at {k}");
-        assert!(asked <= 3);
+        assert_eq!(net.requests().len(), 0, "at {k}");
+        assert!(requests <= 3);
         done
     });
 }

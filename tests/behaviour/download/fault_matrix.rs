@@ -25,7 +25,7 @@ fn transient_faults(at: u64) -> Vec<FaultKind> {
         FaultKind::html(status(504)),
         FaultKind::LoseRequest(Phase::NotSent),
         FaultKind::LoseRequest(Phase::MaybeReceived),
-        FaultKind::LoseReply,
+        FaultKind::LoseResponse,
         FaultKind::ExpireToken,
         FaultKind::ForgetToken,
         FaultKind::CutResponse { after: 0 },
@@ -51,7 +51,7 @@ fn intermediary_errors() -> Vec<FaultKind> {
 /// Responses that don't fit the request; each is survived once.
 fn invalid_responses() -> Vec<FaultKind> {
     vec![
-        FaultKind::garbage(),
+        FaultKind::truncated_json(),
         set("content-range", "bytes 1-2/3"),
         set("x-bz-file-name", "another"),
         FaultKind::RemoveHeader(HeaderName::from_static("x-bz-file-id")),
@@ -87,7 +87,7 @@ fn each_fault_at_each_request_of_a_download_is_survived_or_reported() {
         .map(|(fault_kind, kind)| (fault_kind, Some(kind)));
     let more = [
         set("content-length", "3"),
-        FaultKind::CorruptByte { at: 77 },
+        FaultKind::CorruptResponse { at: 77 },
     ];
     let more = more.map(|fault_kind| (fault_kind, None));
     for (fault_kind, kind) in transient_faults.chain(permanent_faults).chain(more) {
@@ -104,7 +104,7 @@ fn each_fault_at_each_request_of_a_download_is_survived_or_reported() {
                 assert_eq!(net.emulator.faults().hits(fault), 1, "{what}");
                 assert_eq!(files(dir.path()), ["f"], "{what}");
                 let now = fs::read(&path).unwrap();
-                let asked = net.asked().len();
+                let requests = net.requests().len();
                 match (done, kind) {
                     (Ok(_), None) => assert!(now == file, "{what}"),
                     (Err(error), Some(kind)) => {
@@ -114,12 +114,12 @@ fn each_fault_at_each_request_of_a_download_is_survived_or_reported() {
                     (done, _) => panic!("{what}: {done:?}"),
                 }
                 let most = match fault_kind {
-                    FaultKind::CorruptByte { .. } => 12,
+                    FaultKind::CorruptResponse { .. } => 12,
                     // A lost token is lost for all that were under way with it.
                     FaultKind::ExpireToken | FaultKind::ForgetToken => 12,
                     _ => 7,
                 };
-                assert!(asked <= most, "{what}: {asked} requests");
+                assert!(requests <= most, "{what}: {requests} requests");
             }
         }
     }
@@ -185,7 +185,7 @@ fn a_path_gets_the_same_bytes_under_random_faults() {
         let corrupt = if rng.u8(..4) == 0 { 1 } else { 0 };
         if corrupt == 1 {
             // Of the bytes of the file: a token with a byte changed is another token.
-            let corrupt = FaultKind::CorruptByte {
+            let corrupt = FaultKind::CorruptResponse {
                 at: rng.u64(..2_000),
             };
             let call = ["b2_download_file_by_name", "b2_download_file_by_id"][rng.usize(..2)];
@@ -194,17 +194,17 @@ fn a_path_gets_the_same_bytes_under_random_faults() {
         net.run(download.clone().to_path(&path)).unwrap();
         assert!(fs::read(&path).unwrap() == file);
         assert_eq!(files(dir.path()), ["f"]);
-        let asked = net.asked();
+        let requests = net.requests();
         // Without faults, for comparison.
         net.emulator.faults().clear();
         net.run(download.to_path(&path)).unwrap();
-        let ideal = net.asked().len();
+        let ideal = net.requests().len();
         // A lost token is lost for up to eight.
         let most = ideal * (1 + corrupt) + 2 * faults + 8;
         assert!(
-            asked.len() <= most,
+            requests.len() <= most,
             "{} requests, ideal are {ideal}",
-            asked.len()
+            requests.len()
         );
     });
 }
@@ -222,7 +222,7 @@ fn a_stream_returns_the_same_bytes_in_order_under_random_faults() {
             stream.collect(file.len()).await
         });
         assert!(read.unwrap() == file);
-        assert!(net.asked().len() <= 2 + 2 * faults);
+        assert!(net.requests().len() <= 2 + 2 * faults);
     });
 }
 
@@ -243,7 +243,7 @@ fn under_many_faults_a_target_is_old_or_new_and_never_mixed() {
                 .into_iter()
                 .map(|(fault_kind, _)| fault_kind),
         );
-        let all = all.chain([FaultKind::CorruptByte {
+        let all = all.chain([FaultKind::CorruptResponse {
             at: rng.u64(..2_000),
         }]);
         for fault_kind in all {
@@ -287,7 +287,7 @@ fn a_repeatedly_failing_download_is_resumed_until_it_is_complete() {
             if rng.u8(..8) == 0 {
                 net.nth(
                     rng.u64(1..6),
-                    FaultKind::CorruptByte {
+                    FaultKind::CorruptResponse {
                         at: rng.u64(..2_000),
                     },
                 );

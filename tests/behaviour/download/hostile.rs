@@ -328,21 +328,21 @@ fn a_link_below_the_root_is_not_followed() {
         symlink(elsewhere.path(), dir.path().join("a/planted")).unwrap();
         symlink(elsewhere.path().join("absent"), dir.path().join("absent")).unwrap();
         fs::write(dir.path().join("file"), "").unwrap();
-        net.asked();
+        net.requests();
         for path in ["a/planted/f", "a/planted/deep/f", "absent/f", "file/f"] {
             let error = below(path).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Destination, "{error}");
-            let told = format!("{error:#}");
+            let message = format!("{error:#}");
             assert!(
-                told.contains("is a symbolic link, not a directory"),
-                "{told}"
+                message.contains("is a symbolic link, not a directory"),
+                "{message}"
             );
         }
         for path in ["", "..", "../f", "a/../../f", "/f", "./f/.."] {
             let error = below(path).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Destination, "{path}: {error}");
         }
-        assert!(net.asked().is_empty() && files(elsewhere.path()).is_empty());
+        assert!(net.requests().is_empty() && files(elsewhere.path()).is_empty());
         assert_eq!(files(dir.path()), ["a", "absent", "file"]);
         // The caller's own link is the caller's own.
         let own = elsewhere.path().join("own");
@@ -363,7 +363,7 @@ fn in_the_middle(
     let (bucket, _) = net.with_file(&file);
     let d = dir.join("d");
     fs::create_dir(&d).unwrap();
-    net.asked();
+    net.requests();
     let there = d.clone();
     net.meddle(move |number, _| {
         if number == 3 {
@@ -627,7 +627,7 @@ fn fill_up(dir: &Path) {
             assert!(fs::metadata(&state).unwrap().len() > 0);
             // Somebody makes room.
             let grown = Command::new("mount")
-                .args(["-o", "remount,size=8m"])
+                .args(["-t", "tmpfs", "-o", "remount,size=8m", "none"])
                 .arg(dir)
                 .status();
             assert!(grown.unwrap().success());
@@ -641,7 +641,7 @@ fn fill_up(dir: &Path) {
             assert_eq!(files(dir), ["f"]);
             fs::remove_file(dir.join("f")).unwrap();
             let shrunk = Command::new("mount")
-                .args(["-o", "remount,size=1m"])
+                .args(["-t", "tmpfs", "-o", "remount,size=1m", "none"])
                 .arg(dir)
                 .status();
             assert!(shrunk.unwrap().success());

@@ -33,15 +33,15 @@ pub(crate) const BY_ID: &str = "b2_download_file_by_id";
 
 /// A request for bytes, as it was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Asked {
+pub(crate) struct RecordedRequest {
     pub(crate) call: &'static str,
     pub(crate) range: Option<String>,
     pub(crate) at: Duration,
     pub(crate) head: bool,
 }
 
-type Meddle = dyn Fn(usize, &mut Request) + Send + Sync;
-type Spoil = dyn Fn(usize, Response) -> Response + Send + Sync;
+type RequestHook = dyn Fn(usize, &mut Request) + Send + Sync;
+type ResponseHook = dyn Fn(usize, Response) -> Response + Send + Sync;
 
 /// An emulator, and a network that records what is requested.
 #[derive(Clone)]
@@ -49,9 +49,9 @@ pub(crate) struct Net {
     pub(crate) emulator: Emulator,
     pub(crate) timer: ManualTimer,
     began: Instant,
-    log: Arc<Mutex<Vec<Asked>>>,
-    meddle: Arc<Mutex<Option<Box<Meddle>>>>,
-    spoil: Arc<Mutex<Option<Box<Spoil>>>>,
+    log: Arc<Mutex<Vec<RecordedRequest>>>,
+    meddle: Arc<Mutex<Option<Box<RequestHook>>>>,
+    spoil: Arc<Mutex<Option<Box<ResponseHook>>>>,
 }
 
 impl Net {
@@ -121,7 +121,7 @@ impl Net {
     }
 
     /// The requests since the last call.
-    pub(crate) fn asked(&self) -> Vec<Asked> {
+    pub(crate) fn requests(&self) -> Vec<RecordedRequest> {
         std::mem::take(&mut self.log.lock().unwrap())
     }
 
@@ -150,7 +150,7 @@ impl HttpClient for Net {
         let number = {
             let mut log = self.log.lock().unwrap();
             let range = request.headers().get("range");
-            log.push(Asked {
+            log.push(RecordedRequest {
                 call,
                 range: range.map(|range| range.to_str().unwrap().to_owned()),
                 at: self.timer.now() - self.began,
@@ -207,7 +207,7 @@ pub(crate) fn left_in(directory: &Path, besides: &[&str]) -> (PathBuf, PathBuf) 
 
 /// Waits until the directory is as expected: a job that had started when the future was dropped
 /// runs to its end.
-pub(crate) fn settles(dir: &Path, is_right: impl Fn(&[String]) -> bool) {
+pub(crate) fn wait_for_files(dir: &Path, is_right: impl Fn(&[String]) -> bool) {
     for _ in 0..2_000 {
         if is_right(&files(dir)) {
             return;
@@ -246,12 +246,12 @@ impl Run {
         &mut self,
         future: &mut std::pin::Pin<&mut F>,
     ) -> Poll<F::Output> {
-        let mut patience = 0;
+        let mut parked = 0;
         while !self.woken.0.swap(false, Ordering::AcqRel) {
             if !self.timer.advance_to_next() {
                 thread::park_timeout(Duration::from_millis(100));
-                patience += 1;
-                assert!(patience < 600, "nobody wakes the future");
+                parked += 1;
+                assert!(parked < 600, "nobody wakes the future");
             }
         }
         let waker = Waker::from(Arc::clone(&self.woken));

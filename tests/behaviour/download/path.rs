@@ -43,7 +43,7 @@ fn a_file_that_fits_in_one_range_takes_one_call() {
         assert_eq!((done.bytes, done.verified), (len as u64, Verified::Sha1));
         assert!(fs::read(&path).unwrap() == file);
         assert_eq!(files(dir.path()), ["f"]);
-        assert_eq!(net.asked().len(), 1);
+        assert_eq!(net.requests().len(), 1);
     }
 }
 
@@ -57,7 +57,7 @@ fn an_empty_file_is_requested_without_a_range() {
         let done = net.run(download.require_verified().to_path(&path)).unwrap();
         assert_eq!((done.bytes, done.verified), (0, Verified::Sha1));
         assert_eq!(fs::read(&path).unwrap(), b"");
-        assert_eq!(net.asked().len(), calls);
+        assert_eq!(net.requests().len(), calls);
     }
 }
 
@@ -73,19 +73,19 @@ fn ranges_are_requested_side_by_side_and_each_byte_once() {
             .unwrap();
         assert!(fs::read(&path).unwrap() == file);
         assert_eq!(done.verified, Verified::Sha1);
-        let asked = net.asked();
-        let ranges: Vec<_> = asked
+        let requests = net.requests();
+        let ranges: Vec<_> = requests
             .iter()
-            .filter_map(|ask| ask.range.as_deref())
+            .filter_map(|request| request.range.as_deref())
             .collect();
         let now = progress.now();
         assert_eq!((now.bytes, now.stage), (1_000_001, Stage::Done));
         if concurrency == 1 {
-            assert_eq!((asked.len(), ranges.len(), now.total_parts), (1, 0, 0));
+            assert_eq!((requests.len(), ranges.len(), now.total_parts), (1, 0, 0));
             continue;
         }
-        assert_eq!(asked[0].call, BY_NAME);
-        assert!(asked[1..].iter().all(|ask| ask.call == BY_ID));
+        assert_eq!(requests[0].call, BY_NAME);
+        assert!(requests[1..].iter().all(|request| request.call == BY_ID));
         let expected = [
             "bytes=0-199999",
             "bytes=200000-399999",
@@ -115,7 +115,7 @@ fn a_byte_range_is_written_to_its_own_file() {
         let done = net.run(download.to_path(&path)).unwrap();
         assert_eq!(done.verified, Verified::Range);
         assert!(fs::read(&path).unwrap() == file[expected], "{range}");
-        assert_eq!(net.asked().len(), calls, "{range}");
+        assert_eq!(net.requests().len(), calls, "{range}");
     }
 }
 
@@ -171,7 +171,7 @@ fn a_corrupted_bit_is_downloaded_again_before_the_target_is_replaced() {
     let (bucket, _) = net.with_file(&file);
     let path = dir.path().join("f");
     fs::write(&path, "old").unwrap();
-    net.nth(3, FaultKind::CorruptByte { at: 7 });
+    net.nth(3, FaultKind::CorruptResponse { at: 7 });
     let seen = path.clone();
     net.meddle(move |_, _| assert_eq!(fs::read(&seen).unwrap(), b"old"));
     let progress = Progress::new();
@@ -179,7 +179,7 @@ fn a_corrupted_bit_is_downloaded_again_before_the_target_is_replaced() {
     net.run(download.to_path(&path)).unwrap();
     assert!(fs::read(&path).unwrap() == file);
     assert_eq!(files(dir.path()), ["f"]);
-    assert_eq!(net.asked().len(), 10);
+    assert_eq!(net.requests().len(), 10);
     assert_eq!((progress.now().bytes, progress.now().retries), (100_000, 1));
 }
 
@@ -188,7 +188,7 @@ fn bytes_that_are_wrong_each_time_fail_after_three_downloads() {
     let (net, file) = (Net::new(0), bytes(100_000));
     let (bucket, _) = net.with_file(&file);
     for round in 0..3 {
-        net.nth(2 + 5 * round, FaultKind::CorruptByte { at: round });
+        net.nth(2 + 5 * round, FaultKind::CorruptResponse { at: round });
     }
     let error = fails(&net, &bucket);
     assert_eq!(error.kind(), ErrorKind::Integrity, "{error}");
@@ -196,7 +196,7 @@ fn bytes_that_are_wrong_each_time_fail_after_three_downloads() {
         error.to_string().starts_with("\"f\": the file's SHA-1 is "),
         "{error}"
     );
-    assert_eq!(net.asked().len(), 15);
+    assert_eq!(net.requests().len(), 15);
 }
 
 #[test]
@@ -207,7 +207,7 @@ fn a_wrong_stored_sha1_costs_two_downloads_and_no_third() {
     let name = HeaderName::from_static("x-bz-content-sha1");
     net.fault(Fault::new(FaultKind::SetHeader(name, wrong)));
     assert_eq!(fails(&net, &bucket).kind(), ErrorKind::Integrity);
-    assert_eq!(net.asked().len(), 10);
+    assert_eq!(net.requests().len(), 10);
 }
 
 #[test]
@@ -277,7 +277,7 @@ fn an_unusable_target_is_refused_before_anything_is_requested() {
             );
         }
     }
-    assert!(net.asked().is_empty());
+    assert!(net.requests().is_empty());
     assert_eq!(files(dir.path()), ["file"]);
 }
 
@@ -325,7 +325,7 @@ fn in_the_middle(
     if resume {
         download = download.resume();
     }
-    net.asked();
+    net.requests();
     net.meddle(move |number, _| {
         if number == 3 {
             meddle();
@@ -375,15 +375,15 @@ fn run_out_of_disk(dir: &Path) {
             let download = bucket.download("f").range_size(250_000);
             download.concurrency(concurrency)
         };
-        let told = |error: &Error| {
+        let assert_too_large = |error: &Error| {
             assert_eq!(error.kind(), ErrorKind::Destination, "{error}");
             assert!(format!("{error:#}").contains("too large"), "{error:#}");
         };
-        told(&net.run(download().to_path(&path)).unwrap_err());
+        assert_too_large(&net.run(download().to_path(&path)).unwrap_err());
         assert_eq!(files(dir), ["f"], "what was written is removed");
         // What is to be gone on with stays, and there is no more room the next time.
         for _ in 0..2 {
-            told(&net.run(download().resume().to_path(&path)).unwrap_err());
+            assert_too_large(&net.run(download().resume().to_path(&path)).unwrap_err());
             let left = files(dir);
             let [part, state, old] = &left[..] else {
                 panic!("{left:?}");
@@ -442,15 +442,15 @@ fn two_hundred_ranges_share_one_pause_when_b2_throttles() {
     net.run(download.to_path(&path)).unwrap();
     assert!(fs::read(&path).unwrap() == file);
     assert_eq!(net.emulator.faults().hits(busy), 20);
-    let asked = net.asked();
-    let first = asked[1].at;
+    let requests = net.requests();
+    let first = requests[1].at;
     let early = |at: &Duration| (first..first + Duration::from_secs(7)).contains(at);
-    let at: Vec<_> = asked[1..].iter().map(|ask| ask.at).collect();
+    let at: Vec<_> = requests[1..].iter().map(|request| request.at).collect();
     assert!(
         at.iter().filter(|at| early(at)).all(|at| *at == first),
         "{at:?}"
     );
-    assert_eq!(asked.len(), 220);
+    assert_eq!(requests.len(), 220);
 }
 
 #[test]

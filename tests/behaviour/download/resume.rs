@@ -11,7 +11,7 @@ use b2kit::types::{ByteRange, CustomerKey, EncryptionSetting, FileInfo, FileName
 use b2kit::{BucketHandle, ErrorKind};
 use tempfile::{TempDir, tempdir};
 
-use super::{BY_NAME, Net, Run, bytes, files, left_in, put, settles};
+use super::{BY_NAME, Net, Run, bytes, files, left_in, put, wait_for_files};
 use crate::seeds::for_seeds;
 
 /// A download in ranges of 10,000 bytes, one after the other.
@@ -39,7 +39,7 @@ pub(super) fn break_off(net: &Net, bucket: &BucketHandle, dir: &Path) {
     assert_eq!(error.unwrap_err().kind(), ErrorKind::CapExceeded);
     left_in(dir, &[]);
     net.emulator.faults().clear();
-    net.asked();
+    net.requests();
 }
 
 pub(super) fn finish(net: &Net, download: FileDownload, dir: &Path) -> (Downloaded, Vec<u8>) {
@@ -56,13 +56,13 @@ fn a_resumed_download_requests_only_missing_ranges() {
     assert!(now == file);
     assert_eq!(done.verified, Verified::Sha1);
     assert!(done.resumed_bytes >= 30_000, "{}", done.resumed_bytes);
-    let asked = net.asked();
-    assert_eq!(asked.len() as u64, 10 - done.resumed_bytes / 10_000);
-    assert_eq!(asked[0].call, BY_NAME);
+    let requests = net.requests();
+    assert_eq!(requests.len() as u64, 10 - done.resumed_bytes / 10_000);
+    assert_eq!(requests[0].call, BY_NAME);
     let first = format!("bytes={}-", done.resumed_bytes);
     assert!(
-        asked[0].range.as_deref().unwrap().starts_with(&first),
-        "{asked:?}"
+        requests[0].range.as_deref().unwrap().starts_with(&first),
+        "{requests:?}"
     );
 }
 
@@ -71,7 +71,7 @@ fn a_resumed_download_with_concurrency_1_gets_the_rest_in_one_request() {
     let (net, bucket, file, dir) = left_behind();
     let (_, now) = finish(&net, resumable(&bucket).concurrency(1), dir.path());
     assert!(now == file);
-    assert_eq!(net.asked().len(), 1);
+    assert_eq!(net.requests().len(), 1);
 }
 
 #[test]
@@ -82,12 +82,12 @@ fn a_dropped_download_can_be_resumed() {
     {
         let mut download = pin!(resumable(&bucket).to_path(path));
         let mut run = Run::new(&net.timer);
-        while net.asked().is_empty() || !has(dir.path(), 20_000) {
+        while net.requests().is_empty() || !has(dir.path(), 20_000) {
             assert!(run.step(&mut download).is_pending());
             net.meddle(|_, _| {});
         }
     }
-    settles(dir.path(), |left| left.len() == 2);
+    wait_for_files(dir.path(), |left| left.len() == 2);
     left_in(dir.path(), &[]);
     let (done, now) = finish(&net, resumable(&bucket), dir.path());
     assert!(now == file && done.resumed_bytes > 0);
@@ -128,7 +128,7 @@ fn a_download_by_id_resumes_whatever_version_its_name_has_now() {
         put(&bucket, b"new", FileInfo::new()).await;
         id
     });
-    net.asked();
+    net.requests();
     let download = bucket.client().download(id).range_size(10_000).resume();
     let (done, now) = finish(&net, download, dir.path());
     assert!(now == file && done.resumed_bytes >= 30_000);
@@ -201,11 +201,11 @@ fn a_complete_partial_file_costs_one_head_request() {
     let error = net.run(resumable(&bucket).to_path(&path)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Destination, "{error}");
     fs::remove_dir(&path).unwrap();
-    net.asked();
+    net.requests();
     let (done, now) = finish(&net, resumable(&bucket), dir.path());
     assert!(now == file && done.resumed_bytes == 100_000);
-    let asked = net.asked();
-    assert!(asked.len() == 1 && asked[0].head, "{asked:?}");
+    let requests = net.requests();
+    assert!(requests.len() == 1 && requests[0].head, "{requests:?}");
 }
 
 /// B2 has no SHA-1 of the file.

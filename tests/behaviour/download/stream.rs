@@ -36,7 +36,7 @@ fn any_file_even_an_empty_one_takes_one_call() {
             assert_eq!(stream.verified(), Verified::Sha1);
             assert_eq!(stream.collect(len).await.unwrap(), file);
         });
-        assert_eq!(net.asked().len(), 1);
+        assert_eq!(net.requests().len(), 1);
         let now = progress.now();
         assert_eq!((now.bytes, now.stage), (len as u64, Stage::Done));
         assert_eq!(now.total_bytes, Some(len as u64));
@@ -56,13 +56,13 @@ fn an_interrupted_stream_requests_the_rest_of_the_same_version() {
             stream.collect(700_000).await
         });
         assert!(read.unwrap() == file, "cut after {after}");
-        let asked = net.asked();
-        let asked: Vec<_> = asked
+        let requests = net.requests();
+        let requests: Vec<_> = requests
             .iter()
-            .map(|ask| (ask.call, ask.range.as_deref()))
+            .map(|request| (request.call, request.range.as_deref()))
             .collect();
         let rest = format!("bytes={after}-699999");
-        assert_eq!(asked, [(BY_NAME, None), (BY_ID, Some(&*rest))]);
+        assert_eq!(requests, [(BY_NAME, None), (BY_ID, Some(&*rest))]);
         assert_eq!((progress.now().retries, progress.now().bytes), (1, 700_000));
     }
 }
@@ -74,14 +74,14 @@ fn a_silent_server_is_asked_again_after_20_seconds() {
     net.nth(1, FaultKind::StallResponse { after: 77_777 });
     let read = net.run(async { bucket.download("f").stream().await?.collect(200_000).await });
     assert!(read.unwrap() == file);
-    let asked = net.asked();
-    let waited = asked[1].at - asked[0].at;
+    let requests = net.requests();
+    let waited = requests[1].at - requests[0].at;
     assert!((20..=21).contains(&waited.as_secs()), "{waited:?}");
 }
 
 #[test]
 fn a_trickle_above_the_stall_limit_continues_and_one_below_is_requested_again() {
-    for (pause, asked) in [(19, 1), (21, 2)] {
+    for (pause, requests) in [(19, 1), (21, 2)] {
         let (net, file) = (Net::new(0), bytes(30));
         let (bucket, _) = net.with_file(&file);
         let timer = net.timer.clone();
@@ -107,7 +107,7 @@ fn a_trickle_above_the_stall_limit_continues_and_one_below_is_requested_again() 
         let bucket = BucketHandle::new(client, bucket.id().clone(), bucket.name().clone());
         let read = net.run(async { bucket.download("f").stream().await?.collect(30).await });
         assert_eq!(read.unwrap(), file);
-        assert_eq!(net.asked().len(), asked);
+        assert_eq!(net.requests().len(), requests);
     }
 }
 
@@ -123,7 +123,7 @@ fn a_reader_that_pauses_for_ten_minutes_gets_the_rest() {
         read
     });
     assert!(read == file);
-    assert_eq!(net.asked().len(), 1);
+    assert_eq!(net.requests().len(), 1);
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn twenty_interruptions_with_progress_between_are_survived() {
             .await
     });
     assert!(read.unwrap() == file);
-    assert_eq!(net.asked().len(), 21);
+    assert_eq!(net.requests().len(), 21);
 }
 
 #[test]
@@ -160,13 +160,13 @@ fn ten_failures_in_a_row_over_two_minutes_end_the_stream() {
     let error = items.pop().unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Http, "{error}");
     assert_eq!(error.retry_stop_reason(), Some(RetryStopReason::Attempts));
-    let asked = net.asked();
-    assert_eq!(error.attempts() as usize, asked.len());
+    let requests = net.requests();
+    assert_eq!(error.attempts() as usize, requests.len());
     assert!(
-        asked.len() >= 10 && error.elapsed() >= Duration::from_secs(120),
+        requests.len() >= 10 && error.elapsed() >= Duration::from_secs(120),
         "{error:?}"
     );
-    let pauses = asked.windows(2).map(|pair| pair[1].at - pair[0].at);
+    let pauses = requests.windows(2).map(|pair| pair[1].at - pair[0].at);
     assert!(pauses.max().unwrap() <= Duration::from_secs(65));
     let read: Vec<_> = items.into_iter().flat_map(|item| item.unwrap()).collect();
     assert!(file.starts_with(&read));
@@ -181,7 +181,7 @@ fn a_disabled_retry_policy_applies_in_the_middle_of_a_body() {
     let bucket = BucketHandle::new(client, bucket.id().clone(), bucket.name().clone());
     let read = net.run(async { bucket.download("f").stream().await?.collect(1_000).await });
     assert_eq!(read.unwrap_err().kind(), ErrorKind::Http);
-    assert_eq!(net.asked().len(), 1);
+    assert_eq!(net.requests().len(), 1);
 }
 
 #[test]
@@ -259,7 +259,7 @@ fn a_response_about_other_bytes_than_the_rest_is_rejected() {
                 Err(error) => {
                     assert!(!succeeds);
                     assert_eq!(error.kind(), ErrorKind::Integrity, "{error}");
-                    assert_eq!(net.asked().len(), 4);
+                    assert_eq!(net.requests().len(), 4);
                 }
             }
         }
@@ -344,7 +344,7 @@ fn a_connection_that_breaks_after_the_last_byte_is_no_error() {
     });
     let read = net.run(async { bucket.download("f").stream().await?.collect(1_000).await });
     assert_eq!(read.unwrap(), file);
-    assert_eq!(net.asked().len(), 1);
+    assert_eq!(net.requests().len(), 1);
 }
 
 #[test]
@@ -352,7 +352,7 @@ fn a_corrupted_bit_makes_the_last_item_an_integrity_error() {
     for (len, at) in [(1_000, 999), (700_000, 0), (3_000_000, 1_234_567)] {
         let (net, file) = (Net::new(0), bytes(len));
         let (bucket, _) = net.with_file(&file);
-        net.nth(1, FaultKind::CorruptByte { at });
+        net.nth(1, FaultKind::CorruptResponse { at });
         net.run(async {
             let mut stream = bucket.download("f").stream().await.unwrap();
             let (mut read, mut error) = (0, None);
@@ -475,7 +475,7 @@ fn the_customer_key_is_sent_with_each_request() {
             .unwrap();
         assert_eq!(stream.collect(10_000).await.unwrap(), file);
     });
-    assert_eq!(net.asked().len(), 2);
+    assert_eq!(net.requests().len(), 2);
 }
 
 #[test]
@@ -497,23 +497,26 @@ fn an_invalid_name_sends_no_request() {
     assert_eq!(error.kind(), ErrorKind::Invalid);
     let missing = net.run(bucket.download("g").stream()).unwrap_err();
     assert_eq!(missing.kind(), ErrorKind::NotFound);
-    assert_eq!(net.asked().len(), 1);
+    assert_eq!(net.requests().len(), 1);
 }
 
 /// Takes a few bytes at a time, and fails after this many.
-struct Narrow {
+struct LimitedWriter {
     taken: Vec<u8>,
-    room: usize,
+    capacity: usize,
     flushed: bool,
 }
 
-impl AsyncWrite for Narrow {
+impl AsyncWrite for LimitedWriter {
     fn poll_write(
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<std::io::Result<usize>> {
-        let most = bytes.len().min(40_000).min(self.room - self.taken.len());
+        let most = bytes
+            .len()
+            .min(40_000)
+            .min(self.capacity - self.taken.len());
         if most == 0 {
             return Poll::Ready(Err(std::io::ErrorKind::StorageFull.into()));
         }
@@ -536,9 +539,9 @@ fn to_writer_writes_all_bytes_in_order_and_flushes() {
     let (net, file) = (Net::new(0), bytes(500_000));
     let (bucket, _) = net.with_file(&file);
     net.nth(1, FaultKind::CutResponse { after: 123_456 });
-    let mut writer = Narrow {
+    let mut writer = LimitedWriter {
         taken: Vec::new(),
-        room: 500_000,
+        capacity: 500_000,
         flushed: false,
     };
     let done = net
@@ -552,10 +555,10 @@ fn to_writer_writes_all_bytes_in_order_and_flushes() {
 fn a_full_writer_is_a_destination_error() {
     let (net, file) = (Net::new(0), bytes(500_000));
     let (bucket, _) = net.with_file(&file);
-    for room in [0, 1, 250_000, 499_999] {
-        let mut writer = Narrow {
+    for capacity in [0, 1, 250_000, 499_999] {
+        let mut writer = LimitedWriter {
             taken: Vec::new(),
-            room,
+            capacity,
             flushed: false,
         };
         let error = net
@@ -563,7 +566,7 @@ fn a_full_writer_is_a_destination_error() {
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Destination);
         assert!(format!("{error:#}").starts_with("\"f\": "), "{error:#}");
-        assert!(writer.taken == file[..room] && !writer.flushed);
+        assert!(writer.taken == file[..capacity] && !writer.flushed);
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use b2kit::api::{DeleteFileVersion, ListFileNames};
 use b2kit::backend::emulator::{Builder, Emulator, Server};
-use b2kit::transfer::Source;
+use b2kit::transfer::{Source, Verified};
 use b2kit::types::ListedFile;
 use b2kit::{BucketHandle, Bytes, Client, Credentials, Error, ErrorKind, HttpClient, RetryPolicy};
 use fastrand::Rng;
@@ -215,9 +215,10 @@ impl Run {
     fn download(&mut self, bucket: &BucketHandle, name: &str) -> Result<(), Error> {
         let read = block_on(async {
             let stream = bucket.download(name).stream().await?;
-            stream.collect(1 << 20).await
+            let verified = stream.verified();
+            Ok((stream.collect(1 << 20).await?.to_vec(), verified))
         });
-        self.check_read(name, read.map(|bytes| bytes.to_vec()))
+        self.check_read(name, read)
     }
 
     fn download_to_path(&mut self, bucket: &BucketHandle, name: &str) -> Result<(), Error> {
@@ -234,16 +235,20 @@ impl Run {
             .collect();
         let expected = if done.is_ok() { vec!["file"] } else { vec![] };
         assert_eq!(left, expected, "{done:?}");
-        let read = done.map(|_| fs::read(&path).unwrap());
+        let read = done.map(|done| (fs::read(&path).unwrap(), done.verified));
         fs::remove_dir_all(&directory).unwrap();
         self.check_read(name, read)
     }
 
-    fn check_read(&self, name: &str, read: Result<Vec<u8>, Error>) -> Result<(), Error> {
+    fn check_read(
+        &self,
+        name: &str,
+        read: Result<(Vec<u8>, Verified), Error>,
+    ) -> Result<(), Error> {
         match read {
-            Ok(bytes) => assert!(
-                self.model.may_read(name, &bytes),
-                "{name}: {} bytes of upload {:?}; stored there were {:?}",
+            Ok((bytes, verified)) => assert!(
+                self.model.may_read(name, &bytes, verified),
+                "{name}: {} bytes of upload {:?}, {verified:?}; stored there were {:?}",
                 bytes.len(),
                 bytes.first(),
                 self.model.of_name(name)

@@ -15,7 +15,7 @@ use crate::calls::table;
 ///
 /// let emulator = Emulator::new();
 /// // the third part is stored, but its response is lost, once
-/// let lost = Fault::new(FaultKind::LoseReply).on("b2_upload_part").part(3).times(1);
+/// let lost = Fault::new(FaultKind::LoseResponse).on("b2_upload_part").part(3).times(1);
 /// let lost = emulator.faults().add(lost);
 /// // every fifth upload gets a 503
 /// let full = Fault::new(FaultKind::service_unavailable()).on("b2_upload_file").every(5);
@@ -161,6 +161,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "B2 has no call \"b2_list_bucket\"")]
     fn a_fault_on_an_unknown_call_panics() {
-        let _ = Fault::new(FaultKind::LoseReply).on("b2_list_bucket");
+        let _ = Fault::new(FaultKind::LoseResponse).on("b2_list_bucket");
     }
 }

@@ -16,7 +16,7 @@ use super::latch::Latch;
 #[non_exhaustive]
 pub enum FaultKind {
     /// An error of B2. For an upload it also invalidates the upload URL, unless it is a 429.
-    Error(ErrorReply),
+    Error(ErrorResponse),
     /// A response that is not B2's: a load balancer's page, truncated JSON.
     Respond {
         /// The status.
@@ -39,7 +39,7 @@ pub enum FaultKind {
     /// server, the phase is for the client to determine.
     LoseRequest(Phase),
     /// Closes the connection after the effect, before the first byte of the response.
-    LoseReply,
+    LoseResponse,
     /// Closes the connection within the response's body.
     CutResponse {
         /// Number of bytes sent. No effect if the body has no more.
@@ -78,7 +78,7 @@ pub enum FaultKind {
         at: u64,
     },
     /// Flips one bit of the response's body.
-    CorruptByte {
+    CorruptResponse {
         /// The offset of the byte, from 0. No effect beyond the body.
         at: u64,
     },
@@ -95,7 +95,7 @@ pub enum FaultKind {
 /// An error response of B2.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct ErrorReply {
+pub struct ErrorResponse {
     /// The HTTP status, repeated in the JSON.
     pub status: StatusCode,
     /// The code, for programs.
@@ -109,7 +109,7 @@ pub struct ErrorReply {
 impl FaultKind {
     /// An error response of B2.
     pub fn error(status: StatusCode, code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::Error(ErrorReply {
+        Self::Error(ErrorResponse {
             status,
             code: code.into(),
             message: message.into(),
@@ -199,7 +199,7 @@ impl FaultKind {
 
     /// 200 with truncated JSON.
     #[must_use]
-    pub fn garbage() -> Self {
+    pub fn truncated_json() -> Self {
         Self::Respond {
             status: StatusCode::OK,
             content_type: HeaderValue::from_static("application/json;charset=UTF-8"),

@@ -6,7 +6,7 @@ use b2kit_core::Phase;
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
 
-use super::kind::{ErrorReply, FaultKind};
+use super::kind::{ErrorResponse, FaultKind};
 use super::latch::Latch;
 use super::tampering::Tampering;
 use crate::model::token::TokenFault;
@@ -46,7 +46,7 @@ pub(crate) enum Wait {
 /// The response that is sent instead.
 #[derive(Debug, Clone)]
 pub(crate) enum Replacement {
-    Error(ErrorReply),
+    Error(ErrorResponse),
     Other {
         status: StatusCode,
         content_type: HeaderValue,
@@ -115,7 +115,7 @@ impl Plan {
             FaultKind::LoseRequest(phase) => {
                 set_once(&mut self.request_lost, phase.min(Phase::MaybeReceived));
             }
-            FaultKind::LoseReply => self.loses_response = true,
+            FaultKind::LoseResponse => self.loses_response = true,
             FaultKind::CutResponse { after } => {
                 set_once(&mut self.body.cut, (after, ResponseEnd::Close))
             }
@@ -131,7 +131,7 @@ impl Plan {
             FaultKind::StallUpload { after } => {
                 set_once(&mut self.upload, (after, UploadEnd::Stall))
             }
-            FaultKind::CorruptByte { at } => self.body.corrupt.push(at),
+            FaultKind::CorruptResponse { at } => self.body.corrupt.push(at),
             FaultKind::WrongSha1 => self.changes.push(Tampering::Sha1),
             FaultKind::WrongLength => self.changes.push(Tampering::Length),
             FaultKind::SetHeader(name, value) => {

@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn rules_count_the_requests_that_match() {
-        let lose = || Fault::new(FaultKind::LoseReply);
+        let lose = || Fault::new(FaultKind::LoseResponse);
         assert_eq!(hits_of(lose(), 3), [1, 2, 3]);
         assert_eq!(hits_of(lose().nth(2), 5), [2]);
         assert_eq!(hits_of(lose().every(2), 5), [2, 4]);
@@ -218,7 +218,7 @@ mod tests {
     #[test]
     fn a_rule_about_fields_waits_until_they_are_known() {
         let mut rules = Rules::new(0);
-        let id = rules.add(Fault::new(FaultKind::LoseReply).file("id").nth(1));
+        let id = rules.add(Fault::new(FaultKind::LoseResponse).file("id").nth(1));
         let mut request = subject("b2_get_file_info");
         request.is_complete = false;
         let mut plan = rules.plan(&request);

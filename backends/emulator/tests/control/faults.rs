@@ -6,7 +6,7 @@ use super::*;
 fn a_fault_hits_is_counted_and_can_be_removed() {
     let wire = Wire::new();
     let server = serve(&wire);
-    let busy = json!({"trouble": {"kind": "too_many_requests", "retryAfter": 7},
+    let busy = json!({"fault": {"kind": "too_many_requests", "retryAfter": 7},
         "on": {"call": "b2_list_buckets"}, "when": {"every": 2}});
     let id = add(&server, &busy);
     let statuses: Vec<u16> = (0..4).map(|_| list(&server, &wire).status).collect();
@@ -14,9 +14,11 @@ fn a_fault_hits_is_counted_and_can_be_removed() {
     list(&server, &wire);
     assert_eq!(list(&server, &wire).header("retry-after"), "7");
     let listed = ok(&ask(&server, "GET", "/faults", &Value::Null));
+    let mut rule = busy;
+    rule["afterCommit"] = json!(false);
     assert_eq!(
         listed["faults"],
-        json!([{"id": id, "matched": 6, "hits": 3, "strikes": 3, "rule": busy}])
+        json!([{"id": id, "matched": 6, "hits": 3, "strikes": 3, "rule": rule}])
     );
     ok(&ask(
         &server,
@@ -26,10 +28,10 @@ fn a_fault_hits_is_counted_and_can_be_removed() {
     ));
     list(&server, &wire);
     assert_eq!(list(&server, &wire).status, 200);
-    add(&server, &json!({"trouble": {"kind": "internal_error"}}));
+    add(&server, &json!({"fault": {"kind": "internal_error"}}));
     add(
         &server,
-        &json!({"trouble": {"kind": "garbage"}, "afterEffect": true}),
+        &json!({"fault": {"kind": "truncated_json"}, "afterCommit": true}),
     );
     ok(&ask(&server, "DELETE", "/faults", &Value::Null));
     assert_eq!(list(&server, &wire).status, 200);
@@ -55,11 +57,11 @@ fn every_kind_of_fault_can_be_added() {
         (json!({"kind": "download_cap_exceeded"}), 403),
         (json!({"kind": "transaction_cap_exceeded"}), 403),
         (
-            json!({"kind": "answer", "status": 204, "contentType": "x/y", "body": ""}),
+            json!({"kind": "respond", "status": 204, "contentType": "x/y", "body": ""}),
             204,
         ),
         (json!({"kind": "html", "status": 502}), 502),
-        (json!({"kind": "garbage"}), 200),
+        (json!({"kind": "truncated_json"}), 200),
         (json!({"kind": "delay", "seconds": 0}), 200),
         (json!({"kind": "wrong_sha1"}), 200),
         (json!({"kind": "wrong_length"}), 200),
@@ -73,23 +75,23 @@ fn every_kind_of_fault_can_be_added() {
             200,
         ),
     ];
-    for (trouble, status) in statuses {
-        add(&server, &json!({"trouble": trouble, "when": {"times": 1}}));
+    for (fault, status) in statuses {
+        add(&server, &json!({"fault": fault, "when": {"times": 1}}));
         let answer = Line::to(&server).ask("GET", "/file/a-bucket/f", &[], b"");
-        assert_eq!(answer.status, status, "{trouble}");
+        assert_eq!(answer.status, status, "{fault}");
         let is_as_ever = answer.body == b"0123456789"
             && answer.header("x-a").is_empty()
             && answer.header("accept-ranges") == "bytes"
             && answer.header("x-bz-content-sha1") == wire::sha1(b"0123456789");
         let changes_nothing = ["delay", "wrong_length"]
             .iter()
-            .any(|kind| trouble["kind"] == *kind);
-        assert_eq!(is_as_ever, changes_nothing, "{trouble}");
+            .any(|kind| fault["kind"] == *kind);
+        assert_eq!(is_as_ever, changes_nothing, "{fault}");
     }
-    for kind in ["lose_request", "lose_reply"] {
+    for kind in ["lose_request", "lose_response"] {
         add(
             &server,
-            &json!({"trouble": {"kind": kind}, "when": {"times": 1}}),
+            &json!({"fault": {"kind": kind}, "when": {"times": 1}}),
         );
         let mut line = Line::to(&server);
         line.head("GET", "/file/a-bucket/f", &[("Host", "x")]);
@@ -98,7 +100,7 @@ fn every_kind_of_fault_can_be_added() {
     for kind in ["cut_response", "reset_response"] {
         add(
             &server,
-            &json!({"trouble": {"kind": kind, "after": 4}, "when": {"times": 1}}),
+            &json!({"fault": {"kind": kind, "after": 4}, "when": {"times": 1}}),
         );
         let mut line = Line::to(&server);
         line.head("GET", "/file/a-bucket/f", &[("Host", "x")]);
@@ -113,7 +115,7 @@ fn every_kind_of_fault_can_be_added() {
         let wire = Wire::with(wire.emulator.clone(), wire.clock.clone());
         add(
             &server,
-            &json!({"trouble": {"kind": kind}, "when": {"times": 1}}),
+            &json!({"fault": {"kind": kind}, "when": {"times": 1}}),
         );
         assert_eq!(list(&server, &wire).json()["code"], code);
     }
@@ -122,10 +124,10 @@ fn every_kind_of_fault_can_be_added() {
         (json!({"kind": "cut_upload", "after": 4}), None),
         (json!({"kind": "reset_upload", "after": 4}), None),
     ];
-    for (trouble, status) in uploads {
+    for (fault, status) in uploads {
         add(
             &server,
-            &json!({"trouble": trouble, "on": {"bucketName": "a-bucket",
+            &json!({"fault": fault, "on": {"bucketName": "a-bucket",
             "fileName": "g", "call": "b2_upload_file"}, "when": {"times": 1}}),
         );
         let (url, token) = wire.upload_url(&bucket);
@@ -144,38 +146,84 @@ fn every_kind_of_fault_can_be_added() {
         );
         line.write(b"0123456789");
         match status {
-            Some(status) => assert_eq!(line.answer().status, status, "{trouble}"),
-            None => assert!(line.is_at_end(), "{trouble}"),
+            Some(status) => assert_eq!(line.answer().status, status, "{fault}"),
+            None => assert!(line.is_at_end(), "{fault}"),
         }
     }
     // what never ends: that it hangs is tested where time can be turned
-    for trouble in [
+    for fault in [
         json!({"kind": "stall_response", "after": 1}),
         json!({"kind": "stall_upload", "after": 1}),
     ] {
         add(
             &server,
-            &json!({"trouble": trouble, "on": {"part": 3, "fileId": "none", "bucketId": "none"}}),
+            &json!({"fault": fault, "on": {"part": 3, "fileId": "none", "bucketId": "none"}}),
         );
     }
 }
 
 #[test]
-fn requests_wait_at_a_gate_until_it_is_opened() {
+fn requests_wait_at_a_latch_until_it_is_opened() {
     let wire = Wire::new();
     let server = serve(&wire);
     add(
         &server,
-        &json!({"trouble": {"kind": "wait", "gate": "one"}, "on": {"call": "b2_list_buckets"}}),
+        &json!({"fault": {"kind": "wait", "latch": "one"}, "on": {"call": "b2_list_buckets"}}),
     );
     std::thread::scope(|scope| {
         let held = scope.spawn(|| list(&server, &wire).status);
-        while ok(&ask(&server, "GET", "/faults", &Value::Null))["waitingAtGates"]["one"] != 1 {
+        while ok(&ask(&server, "GET", "/faults", &Value::Null))["waitingAtLatches"]["one"] != 1 {
             std::thread::yield_now();
         }
         assert!(!held.is_finished());
-        let opened = ok(&ask(&server, "POST", "/gates/one/open", &Value::Null));
+        let opened = ok(&ask(&server, "POST", "/latches/one/open", &Value::Null));
         assert_eq!(opened["waited"], 1);
         assert_eq!(held.join().unwrap(), 200);
     });
+}
+
+/// Requests as programs send them that were written for an earlier release.
+#[test]
+fn old_spellings_of_version_1_are_accepted_and_answered_with_the_current_ones() {
+    let wire = Wire::new();
+    let server = serve(&wire);
+    let requests = [
+        (
+            r#"{"trouble":{"kind":"lose_reply"},"on":{"call":"b2_list_keys"},"when":{"nth":2},"afterEffect":true}"#,
+            json!({"fault": {"kind": "lose_response"}, "on": {"call": "b2_list_keys"},
+                "when": {"nth": 2}, "afterCommit": true}),
+        ),
+        (
+            r#"{"trouble":{"kind":"wait","gate":"one"},"on":{"call":"b2_list_keys"}}"#,
+            json!({"fault": {"kind": "wait", "latch": "one"}, "on": {"call": "b2_list_keys"},
+                "when": {}, "afterCommit": false}),
+        ),
+        (
+            r#"{"trouble":{"kind":"garbage"},"when":{"probability":0.0,"seed":3}}"#,
+            json!({"fault": {"kind": "truncated_json"}, "on": {},
+                "when": {"probability": 0.0, "seed": 3}, "afterCommit": false}),
+        ),
+        (
+            r#"{"trouble":{"kind":"answer","status":204,"contentType":"x/y","body":""},"when":{"times":1}}"#,
+            json!({"fault": {"kind": "respond", "status": 204, "contentType": "x/y", "body": ""},
+                "on": {}, "when": {"times": 1}, "afterCommit": false}),
+        ),
+    ];
+    for (old, _) in &requests {
+        add(&server, &serde_json::from_str(old).unwrap());
+    }
+    assert_eq!(list(&server, &wire).status, 204);
+    let listed = ok(&ask(&server, "GET", "/faults", &Value::Null));
+    for (index, (_, rule)) in requests.iter().enumerate() {
+        assert_eq!(listed["faults"][index]["rule"], *rule);
+        assert_eq!(
+            listed["faults"][index]["strikes"],
+            listed["faults"][index]["hits"]
+        );
+    }
+    assert_eq!(listed["faults"][3]["hits"], 1);
+    assert_eq!(listed["waitingAtLatches"], json!({"one": 0}));
+    assert_eq!(listed["waitingAtGates"], listed["waitingAtLatches"]);
+    let opened = ok(&ask(&server, "POST", "/gates/one/open", &Value::Null));
+    assert_eq!(opened, json!({"waited": 0}));
 }

@@ -34,7 +34,7 @@ fn states_are_saved_restored_and_reset() {
     wire.create_bucket("and-after", "allPrivate");
     add(
         &server,
-        &json!({"trouble": {"kind": "internal_error"}, "on": {"call": "b2_list_keys"}}),
+        &json!({"fault": {"kind": "internal_error"}, "on": {"call": "b2_list_keys"}}),
     );
     let buckets = || ok(&ask(&server, "GET", "", &Value::Null))["buckets"].clone();
     assert_eq!(buckets(), 3);

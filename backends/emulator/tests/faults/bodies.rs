@@ -8,7 +8,7 @@ fn a_response_is_cut_stalled_or_corrupted() {
     let content: Vec<u8> = (0..300_000_u32).map(|at| (at % 251) as u8).collect();
     wire.upload(&bucket, "f", &content);
     let path = "the-bucket/f";
-    let once = |trouble| Fault::new(trouble).on("b2_download_file_by_name").times(1);
+    let once = |kind| Fault::new(kind).on("b2_download_file_by_name").times(1);
 
     add(&wire, once(FaultKind::CutResponse { after: 200_000 }));
     let response = send(&wire, get(&wire, path)).unwrap();
@@ -40,7 +40,7 @@ fn a_response_is_cut_stalled_or_corrupted() {
     assert_eq!(first, content[..1]);
     assert!(futures::StreamExt::next(&mut body).now_or_never().is_none());
 
-    add(&wire, once(FaultKind::CorruptByte { at: 131_072 }));
+    add(&wire, once(FaultKind::CorruptResponse { at: 131_072 }));
     let (bytes, error) = read(send(&wire, get(&wire, path)).unwrap());
     let wrong: Vec<usize> = (0..300_000)
         .filter(|&at| bytes[at] != content[at])
@@ -181,7 +181,7 @@ fn a_replaced_response_has_its_own_content_type() {
         (502, "text/html")
     );
     assert!(answer.body.starts_with(b"<html>"));
-    add(&wire, Fault::new(FaultKind::garbage()).times(1));
+    add(&wire, Fault::new(FaultKind::truncated_json()).times(1));
     let answer = wire.post("b2_list_buckets", &list_buckets(&wire));
     assert_eq!(answer.status, 200);
     assert!(serde_json::from_slice::<Value>(&answer.body).is_err());

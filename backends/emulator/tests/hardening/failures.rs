@@ -45,9 +45,9 @@ fn over_a_socket_a_reset_and_a_close_can_be_told_apart() {
     let server = Server::start(&wire.emulator).unwrap();
     let bucket = wire.create_bucket("a-bucket", "allPublic");
     wire.upload(&bucket, "f", &vec![7; 1 << 20]);
-    let ends = |trouble: FaultKind| {
+    let ends = |fault_kind: FaultKind| {
         let faults = wire.emulator.faults();
-        let fault = faults.add(Fault::new(trouble).times(1));
+        let fault = faults.add(Fault::new(fault_kind).times(1));
         let mut line = Line::to(&server);
         line.head("GET", "/file/a-bucket/f", &[("Host", "x")]);
         let mut read = Vec::new();
@@ -64,10 +64,10 @@ fn over_a_socket_a_reset_and_a_close_can_be_told_apart() {
         ends(FaultKind::ResetResponse { after: 500_000 }),
         Err(ErrorKind::ConnectionReset)
     );
-    assert_eq!(ends(FaultKind::LoseReply), Ok(false));
+    assert_eq!(ends(FaultKind::LoseResponse), Ok(false));
     assert_eq!(ends(FaultKind::CutResponse { after: 500_000 }), Ok(true));
     // an upload, in its middle
-    for (trouble, kind) in [
+    for (fault_kind, kind) in [
         (
             FaultKind::ResetUpload { after: 3 },
             Some(ErrorKind::ConnectionReset),
@@ -76,7 +76,7 @@ fn over_a_socket_a_reset_and_a_close_can_be_told_apart() {
     ] {
         wire.emulator
             .faults()
-            .add(Fault::new(trouble).on("b2_upload_file").times(1));
+            .add(Fault::new(fault_kind).on("b2_upload_file").times(1));
         let url = wire.upload_url(&bucket);
         let mut line = Line::to(&server);
         line.head("POST", path(&url.0), &upload_headers(&url, "10"));

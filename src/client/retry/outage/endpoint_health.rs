@@ -350,7 +350,7 @@ impl Recovering {
 mod tests {
     use b2kit_core::{SystemTimer, Timer as _};
 
-    use crate::client::limits::waiters::Ticket;
+    use crate::client::limits::waiters::WaiterId;
 
     use super::*;
 
@@ -472,8 +472,8 @@ mod tests {
 
     /// One that waits.
     fn wait(endpoint: &mut EndpointHealth) {
-        let mut ticket = Ticket::new();
-        let before = endpoint.waiters.wait(&mut ticket, Waker::noop().clone());
+        let mut waiter = WaiterId::new();
+        let before = endpoint.waiters.wait(&mut waiter, Waker::noop().clone());
         assert!(before.is_none());
     }
 
@@ -571,7 +571,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_attempt_shows_of_its_place() {
+    fn an_attempt_signals_the_health_of_its_endpoint() {
         use HttpErrorKind as K;
         use Phase::{MaybeReceived, NotSent, ResponseBegun};
         for (kind, phase, sign) in [

@@ -37,12 +37,12 @@ use tracing::{info, warn};
 pub(in crate::client) use self::endpoint_health::{Blocked, FailureScope};
 
 use self::endpoint_health::{Admission, EndpointHealth, Signal, Transition};
-use crate::client::limits::waiters::Ticket;
+use crate::client::limits::waiters::WaiterId;
 use crate::client::retry::policy::RetryPolicy;
 use crate::error::Error;
-use crate::types::Shown;
+use crate::types::Quoted;
 
-/// Places that are remembered, at most, for failures that were no outage.
+/// Endpoints that are remembered, at most, for failures that were no outage.
 const MAX_ENDPOINTS: usize = 64;
 
 /// Which endpoint a request goes to.
@@ -78,7 +78,7 @@ impl Outages {
         }
     }
 
-    /// The endpoint of an origin, which may be any URI there.
+    /// The endpoint of an origin, which may be any URI health.
     pub(in crate::client) fn endpoint(&self, uri: &Uri) -> EndpointId {
         EndpointId {
             hash: self.hashing.hash_one((uri.scheme(), uri.authority())),
@@ -114,8 +114,8 @@ impl Outages {
         let mut admission = Admission::Freely;
         if !must && self.unhealthy.load(Ordering::Acquire) > 0 {
             let mut endpoints = self.lock();
-            if let Some(there) = endpoints.get_mut(&endpoint.hash) {
-                admission = there.enter(now)?;
+            if let Some(health) = endpoints.get_mut(&endpoint.hash) {
+                admission = health.enter(now)?;
             }
         }
         Ok(AttemptGuard {
@@ -150,7 +150,7 @@ impl Outages {
             outages: self,
             endpoint,
             epoch: blocked.epoch,
-            ticket: Ticket::new(),
+            waiter: WaiterId::new(),
         }
     }
 
@@ -175,13 +175,13 @@ impl Outages {
             endpoints.retain(|_, one| !one.is_up());
         }
         let new = || EndpointHealth::new(self.ever.fetch_add(1, Ordering::Relaxed));
-        let there = endpoints.entry(endpoint.hash).or_insert_with(new);
-        let epoch = there.epoch;
-        let (scope, change) = there.failed(admission, now, kind, pause);
+        let health = endpoints.entry(endpoint.hash).or_insert_with(new);
+        let epoch = health.epoch;
+        let (scope, change) = health.failed(admission, now, kind, pause);
         self.update(endpoints, endpoint, epoch);
         if change == Transition::Began {
             warn!(
-                host = host.map(|host| display(Shown(host.as_str()))),
+                host = host.map(|host| display(Quoted(host.as_str()))),
                 ?kind,
                 "an outage has begun ({why}): calls to this host wait, and one at a time is retried"
             );
@@ -191,11 +191,11 @@ impl Outages {
 
     fn with(&self, endpoint: EndpointId, act: impl FnOnce(&mut EndpointHealth) -> Transition) {
         let mut endpoints = self.lock();
-        let Some(there) = endpoints.get_mut(&endpoint.hash) else {
+        let Some(health) = endpoints.get_mut(&endpoint.hash) else {
             return;
         };
-        let (epoch, waiting) = (there.epoch, there.waiters.len());
-        let change = act(there);
+        let (epoch, waiting) = (health.epoch, health.waiters.len());
+        let change = act(health);
         self.update(endpoints, endpoint, epoch);
         if change == Transition::Ended {
             info!(waiting, "an outage is over");
@@ -211,9 +211,9 @@ impl Outages {
         epoch: u64,
     ) {
         let (mut woken, mut forgotten) = (Vec::new(), None);
-        if let Some(there) = endpoints.get_mut(&endpoint.hash) {
-            woken = there.wakers(epoch);
-            if there.is_healthy() {
+        if let Some(health) = endpoints.get_mut(&endpoint.hash) {
+            woken = health.wakers(epoch);
+            if health.is_healthy() {
                 forgotten = endpoints.remove(&endpoint.hash);
             }
         }
@@ -264,7 +264,7 @@ impl AttemptGuard<'_> {
             Signal::Answered => {
                 outages.ever_answered.store(true, Ordering::Relaxed);
                 if outages.unhealthy.load(Ordering::Acquire) > 0 {
-                    outages.with(self.endpoint, |there| there.answered(now));
+                    outages.with(self.endpoint, |health| health.answered(now));
                 }
                 FailureScope::Isolated
             }
@@ -295,8 +295,8 @@ impl Drop for AttemptGuard<'_> {
     fn drop(&mut self) {
         if self.admission != Admission::Freely {
             let (admission, now) = (self.admission, self.now);
-            self.outages.with(self.endpoint, |there| {
-                there.leave(admission, now);
+            self.outages.with(self.endpoint, |health| {
+                health.leave(admission, now);
                 Transition::Nothing
             });
         }
@@ -309,7 +309,7 @@ pub(in crate::client) struct RecoveryWait<'a> {
     outages: &'a Outages,
     endpoint: EndpointId,
     epoch: u64,
-    ticket: Ticket,
+    waiter: WaiterId,
 }
 
 impl Future for RecoveryWait<'_> {
@@ -318,16 +318,16 @@ impl Future for RecoveryWait<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let outages = self.outages;
         let mut endpoints = outages.lock();
-        let Some(there) = endpoints.get_mut(&self.endpoint.hash) else {
+        let Some(health) = endpoints.get_mut(&self.endpoint.hash) else {
             return Poll::Ready(());
         };
-        if there.epoch != self.epoch || there.is_up() {
+        if health.epoch != self.epoch || health.is_up() {
             return Poll::Ready(());
         }
-        if self.ticket.is_waiting() && there.waiters.is_notified(&self.ticket) {
+        if self.waiter.is_waiting() && health.waiters.is_notified(&self.waiter) {
             return Poll::Ready(());
         }
-        let before = there.waiters.wait(&mut self.ticket, cx.waker().clone());
+        let before = health.waiters.wait(&mut self.waiter, cx.waker().clone());
         drop(endpoints);
         drop(before);
         Poll::Pending
@@ -336,11 +336,11 @@ impl Future for RecoveryWait<'_> {
 
 impl Drop for RecoveryWait<'_> {
     fn drop(&mut self) {
-        if self.ticket.is_waiting() {
+        if self.waiter.is_waiting() {
             let (outages, endpoint) = (self.outages, self.endpoint);
             let mut own = None;
-            outages.with(endpoint, |there| {
-                own = there.waiters.leave(&mut self.ticket);
+            outages.with(endpoint, |health| {
+                own = health.waiters.leave(&mut self.waiter);
                 Transition::Nothing
             });
         }
@@ -391,8 +391,8 @@ mod tests {
             outages.endpoint(&uri("https://api004.backblazeb2.com:8443/"))
         );
         let pod = |host: &str| {
-            let there = uri(&format!("https://{host}/b2api/v4/b2_upload_file"));
-            outages.upload_endpoint(&there, "https://api004.backblazeb2.com/")
+            let upload_url = uri(&format!("https://{host}/b2api/v4/b2_upload_file"));
+            outages.upload_endpoint(&upload_url, "https://api004.backblazeb2.com/")
         };
         assert_eq!(pod("pod-1.backblaze.com"), pod("pod-2.backblaze.com"));
         assert!(pod("pod-1.backblaze.com").is_upload_host);

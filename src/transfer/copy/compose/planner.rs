@@ -112,7 +112,7 @@ mod tests {
         for (sources, expected) in [
             ("", ""),
             ("L0 A0", ""),
-            // In one piece.
+            // As a single part.
             ("L5", "U5"),
             ("A5", "C5"),
             ("A500", "C500"),
@@ -204,7 +204,7 @@ mod tests {
             .collect();
         let plan = plan(&sources, limits).unwrap();
         assert!(plan.parts.len() <= 10_000);
-        let len: u64 = sources.iter().map(|piece| piece.len).sum();
+        let len: u64 = sources.iter().map(|source| source.len).sum();
         assert_eq!(plan.copied_bytes() + plan.uploaded_bytes(), len);
     }
 

@@ -48,8 +48,8 @@ impl FileDownload {
         let find = Arc::new(find);
         let open = || async {
             let find = Arc::clone(&find);
-            let place = on_pool(move || find()).await?;
-            self.open_temp_file(place).await
+            let target = on_pool(move || find()).await?;
+            self.open_temp_file(target).await
         };
         let (temp, saved) = self
             .client
@@ -111,21 +111,21 @@ impl FileDownload {
     /// The file to write to, and what an earlier download left in it.
     async fn open_temp_file(
         &self,
-        place: TargetPath,
+        target: TargetPath,
     ) -> io::Result<(Arc<TempFile>, Option<SavedState>)> {
-        let place = Arc::new(place);
+        let target = Arc::new(target);
         // A download that was just dropped may still be writing its last bytes.
         let tries = if self.path_options.resume { 10 } else { 0 };
         for again in 0..tries {
-            let there = Arc::clone(&place);
-            match on_pool(move || TempFile::resume(&there)).await? {
+            let resumed = Arc::clone(&target);
+            match on_pool(move || TempFile::resume(&resumed)).await? {
                 ResumeOutcome::Ready(temp, saved) => return Ok((temp, saved)),
                 ResumeOutcome::Unavailable => break,
                 ResumeOutcome::Locked => {}
             }
             self.client.sleep(Duration::from_millis(10 * again)).await;
         }
-        let temp = on_pool(move || TempFile::create(&place)).await?;
+        let temp = on_pool(move || TempFile::create(&target)).await?;
         Ok((Arc::new(temp), None))
     }
 

@@ -171,7 +171,9 @@ impl Control {
                 }
             }
             ["faults", id] => allow(&[delete]).and_then(|()| self.remove_fault(id)),
-            ["gates", name, "open"] => allow(&[post]).and_then(|()| self.open_gate(name)),
+            ["latches" | "gates", name, "open"] => {
+                allow(&[post]).and_then(|()| self.open_latch(name))
+            }
             ["clock"] => {
                 allow(&[get, post])?;
                 if method == post {
@@ -218,14 +220,14 @@ impl Control {
     }
 
     fn add_fault(&self, body: &[u8]) -> Result<Value, ControlError> {
-        let said: Value = parse(body)?;
-        let rule: Rule = serde_json::from_value(said.clone()).map_err(bad)?;
+        let rule: Rule = parse(body)?;
+        let json = rule.json();
         let mut state = self.state();
         let fault = rule
             .into_fault(&self.emulator, &mut state.latches)
             .map_err(bad)?;
         let FaultId(id) = self.emulator.faults().add(fault);
-        state.rules.insert(id, said);
+        state.rules.insert(id, json);
         Ok(json!({"id": id}))
     }
 
@@ -235,24 +237,16 @@ impl Control {
         let listed: Vec<Value> = listed
             .into_iter()
             .map(|(FaultId(id), matched, hits)| {
-                // unknown for faults added from Rust
+                // null for faults added from Rust
                 let rule = state.rules.get(&id);
-                json!({
-                    "id": id,
-                    "matched": matched,
-                    "hits": hits,
-                    // the name in earlier releases of version 1
-                    "strikes": hits,
-                    "rule": rule,
-                })
+                // `strikes` is the name of `hits` in earlier releases of version 1
+                json!({"id": id, "matched": matched, "hits": hits, "strikes": hits, "rule": rule})
             })
             .collect();
-        let latches: BTreeMap<&String, usize> = state
-            .latches
-            .iter()
-            .map(|(name, latch)| (name, latch.waiting()))
-            .collect();
-        json!({"faults": listed, "waitingAtGates": latches})
+        let waiting = state.latches.iter().map(|(name, it)| (name, it.waiting()));
+        let waiting: BTreeMap<&String, usize> = waiting.collect();
+        // likewise `waitingAtGates`
+        json!({"faults": listed, "waitingAtLatches": waiting, "waitingAtGates": waiting})
     }
 
     fn clear_faults(&self) -> Value {
@@ -278,10 +272,10 @@ impl Control {
         Ok(json!({}))
     }
 
-    fn open_gate(&self, name: &str) -> Result<Value, ControlError> {
+    fn open_latch(&self, name: &str) -> Result<Value, ControlError> {
         let state = self.state();
         let latch = state.latches.get(name).ok_or_else(|| {
-            let message = format!("no fault has named a gate {name}");
+            let message = format!("there is no latch {name}");
             ControlError(StatusCode::NOT_FOUND, message)
         })?;
         let waited = latch.waiting();
@@ -290,22 +284,20 @@ impl Control {
     }
 
     fn advance_clock(&self, body: &[u8]) -> Result<(), ControlError> {
-        let turn: AdvanceClock = parse(body)?;
-        let by = Duration::try_from_secs_f64(turn.advance_seconds)
-            .map_err(|_| bad("advanceSeconds must be a number of seconds from 0 on"))?;
+        let advance: AdvanceClock = parse(body)?;
+        let by = Duration::try_from_secs_f64(advance.advance_seconds)
+            .map_err(|_| bad("advanceSeconds must be 0 or more"))?;
         if self.emulator.account().advance_clock(by) {
             return Ok(());
         }
-        let message = "the emulator's clock can't be turned";
+        let message = "the emulator's clock can't be advanced";
         Err(ControlError(StatusCode::CONFLICT, message.to_owned()))
     }
 
     fn expire(&self, body: &[u8]) -> Result<Value, ControlError> {
         let expiry: Expiry = parse(body)?;
         if !(expiry.account || expiry.upload) {
-            return Err(bad(
-                "say which: {\"account\": true}, {\"upload\": true}, or both",
-            ));
+            return Err(bad("one of account and upload must be true"));
         }
         if expiry.account {
             self.emulator.expire_account_tokens();
@@ -316,11 +308,11 @@ impl Control {
         self.persist()
     }
 
-    fn webhooks(&self, forget: bool) -> Value {
+    fn webhooks(&self, clear: bool) -> Value {
         let deliveries = match &self.sender {
             Some(sender) => {
                 let log = sender.log();
-                if forget {
+                if clear {
                     sender.clear_log();
                 }
                 log

@@ -1,11 +1,12 @@
-//! [`Rule`]: a fault in JSON.
+//! [`Rule`]: a fault in JSON. The aliases are the spellings of earlier releases of version 1.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use b2kit_core::Phase;
 use http::{HeaderName, HeaderValue, StatusCode};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::drivers::in_process::Emulator;
 use crate::faults::fault::Fault;
@@ -13,21 +14,21 @@ use crate::faults::kind::FaultKind;
 use crate::faults::latch::Latch;
 
 /// A fault in JSON.
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct Rule {
-    #[serde(rename = "trouble")]
-    kind: Kind,
+    #[serde(alias = "trouble")]
+    fault: Kind,
     #[serde(default)]
     on: On,
     #[serde(default)]
     when: When,
-    #[serde(default)]
-    after_effect: bool,
+    #[serde(default, alias = "afterEffect")]
+    after_commit: bool,
 }
 
 /// Conditions on requests, which all must hold.
-#[derive(Default, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct On {
     call: Option<String>,
@@ -39,7 +40,7 @@ struct On {
 }
 
 /// Which of the matching requests are hit.
-#[derive(Default, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct When {
     nth: Option<u64>,
@@ -50,7 +51,7 @@ struct When {
 }
 
 /// What goes wrong.
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(
     deny_unknown_fields,
     tag = "kind",
@@ -76,7 +77,8 @@ enum Kind {
     StorageCapExceeded {},
     DownloadCapExceeded {},
     TransactionCapExceeded {},
-    Answer {
+    #[serde(alias = "answer")]
+    Respond {
         status: u16,
         content_type: String,
         body: String,
@@ -84,17 +86,20 @@ enum Kind {
     Html {
         status: u16,
     },
-    Garbage {},
+    #[serde(alias = "garbage")]
+    TruncatedJson {},
     Delay {
         seconds: f64,
     },
     Wait {
-        gate: String,
+        #[serde(alias = "gate")]
+        latch: String,
     },
     ExpireToken {},
     ForgetToken {},
     LoseRequest {},
-    LoseReply {},
+    #[serde(alias = "lose_reply")]
+    LoseResponse {},
     CutResponse {
         after: u64,
     },
@@ -131,13 +136,28 @@ enum Kind {
 }
 
 impl Rule {
+    /// In the current spelling, without the fields that were left out.
+    pub(super) fn json(&self) -> Value {
+        let mut json = json!(self);
+        for part in json
+            .as_object_mut()
+            .into_iter()
+            .flat_map(|it| it.values_mut())
+        {
+            if let Some(fields) = part.as_object_mut() {
+                fields.retain(|_, value| !value.is_null());
+            }
+        }
+        json
+    }
+
     /// The fault. Creates the latches that it names.
     pub(super) fn into_fault(
         self,
         emulator: &Emulator,
         latches: &mut BTreeMap<String, Latch>,
     ) -> Result<Fault, String> {
-        let mut fault = Fault::new(self.kind.into_kind(latches)?);
+        let mut fault = Fault::new(self.fault.into_kind(latches)?);
         if let Some(call) = self.on.call {
             if !crate::calls::table::is_call(&call) {
                 return Err(format!("there is no call {call}"));
@@ -161,7 +181,7 @@ impl Rule {
         if let Some(number) = self.on.part {
             fault = fault.part(number);
         }
-        if self.after_effect {
+        if self.after_commit {
             fault = fault.after_commit();
         }
         self.when.apply(fault)
@@ -175,13 +195,15 @@ impl When {
             (Some(n), None, None) if n > 0 => fault.nth(n),
             (None, Some(k), None) if k > 0 => fault.every(k),
             (None, None, Some(p)) if (0.0..=1.0).contains(&p) => fault.probability(p),
-            (Some(0), ..) | (_, Some(0), _) => return Err("requests are counted from 1".into()),
-            (None, None, Some(_)) => return Err("a probability is from 0 to 1".into()),
-            _ => return Err("of nth, every and probability only one can be said".into()),
+            (Some(0), ..) | (_, Some(0), _) => {
+                return Err("requests are counted from 1: nth and every can't be 0".into());
+            }
+            (None, None, Some(_)) => return Err("probability must be from 0 to 1".into()),
+            _ => return Err("only one of nth, every and probability can be given".into()),
         };
         if let Some(seed) = self.seed {
             if self.probability.is_none() {
-                return Err("a seed is for a probability".into());
+                return Err("seed needs a probability".into());
             }
             fault = fault.seed(seed);
         }
@@ -219,7 +241,7 @@ impl Kind {
             Self::StorageCapExceeded {} => FaultKind::storage_cap_exceeded(),
             Self::DownloadCapExceeded {} => FaultKind::download_cap_exceeded(),
             Self::TransactionCapExceeded {} => FaultKind::transaction_cap_exceeded(),
-            Self::Answer {
+            Self::Respond {
                 status: number,
                 content_type,
                 body,
@@ -229,32 +251,29 @@ impl Kind {
                 body: body.into(),
             },
             Self::Html { status: number } => FaultKind::html(status(number)?),
-            Self::Garbage {} => FaultKind::garbage(),
+            Self::TruncatedJson {} => FaultKind::truncated_json(),
             Self::Delay { seconds } => {
                 let delay = Duration::try_from_secs_f64(seconds);
-                FaultKind::Delay(delay.map_err(|_| "a delay is some seconds from 0 on")?)
+                FaultKind::Delay(delay.map_err(|_| "seconds must be 0 or more")?)
             }
-            Self::Wait { gate } => {
-                if gate.is_empty()
-                    || !gate
-                        .bytes()
-                        .all(|it| it.is_ascii_alphanumeric() || it == b'-')
-                {
-                    return Err("a gate's name has letters, digits and '-'".into());
+            Self::Wait { latch: name } => {
+                let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+                if name.is_empty() || !name.bytes().all(is_allowed) {
+                    return Err("a latch's name consists of letters, digits and '-'".into());
                 }
-                FaultKind::Wait(latches.entry(gate).or_default().clone())
+                FaultKind::Wait(latches.entry(name).or_default().clone())
             }
             Self::ExpireToken {} => FaultKind::ExpireToken,
             Self::ForgetToken {} => FaultKind::ForgetToken,
             Self::LoseRequest {} => FaultKind::LoseRequest(Phase::MaybeReceived),
-            Self::LoseReply {} => FaultKind::LoseReply,
+            Self::LoseResponse {} => FaultKind::LoseResponse,
             Self::CutResponse { after } => FaultKind::CutResponse { after },
             Self::ResetResponse { after } => FaultKind::ResetResponse { after },
             Self::StallResponse { after } => FaultKind::StallResponse { after },
             Self::CutUpload { after } => FaultKind::CutUpload { after },
             Self::ResetUpload { after } => FaultKind::ResetUpload { after },
             Self::StallUpload { after } => FaultKind::StallUpload { after },
-            Self::CorruptResponse { at } => FaultKind::CorruptByte { at },
+            Self::CorruptResponse { at } => FaultKind::CorruptResponse { at },
             Self::CorruptUpload { at } => FaultKind::CorruptUpload { at },
             Self::WrongSha1 {} => FaultKind::WrongSha1,
             Self::WrongLength {} => FaultKind::WrongLength,
@@ -271,13 +290,13 @@ fn status(number: u16) -> Result<StatusCode, String> {
     StatusCode::from_u16(number)
         .ok()
         .filter(|status| !status.is_informational())
-        .ok_or_else(|| format!("{number} is no status"))
+        .ok_or_else(|| format!("{number} is not a final HTTP status"))
 }
 
 fn header(name: &str) -> Result<HeaderName, String> {
-    HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("{name:?} is no header's name"))
+    HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("{name:?} is not a header name"))
 }
 
 fn value(content: String) -> Result<HeaderValue, String> {
-    HeaderValue::try_from(content).map_err(|_| "a header can't have that value".to_owned())
+    HeaderValue::try_from(content).map_err(|_| "that is not a valid header value".to_owned())
 }

@@ -25,8 +25,8 @@ pub(super) struct Attributes<'a> {
 
 impl Attributes<'_> {
     /// In what the version in an answer is another than was asked for.
-    pub(super) fn difference(&self, shown: &FileVersion) -> Option<&'static str> {
-        let has = |(key, value): (&str, &str)| shown.file_info.get(key) == Some(value);
+    pub(super) fn difference(&self, actual: &FileVersion) -> Option<&'static str> {
+        let has = |(key, value): (&str, &str)| actual.file_info.get(key) == Some(value);
         // B2 may write the parameters in another way.
         let essence = |content_type: &ContentType| {
             let (essence, _) = content_type
@@ -35,35 +35,38 @@ impl Attributes<'_> {
                 .unwrap_or((content_type.as_str(), ""));
             essence.trim().to_ascii_lowercase()
         };
-        let named = |wanted: &ContentType| {
-            let shown = shown.content_type.as_ref();
-            *wanted == ContentType::auto()
-                || shown.is_some_and(|shown| essence(shown) == essence(wanted))
+        let named = |requested: &ContentType| {
+            let actual = actual.content_type.as_ref();
+            *requested == ContentType::auto()
+                || actual.is_some_and(|actual| essence(actual) == essence(requested))
         };
-        if self.file_info.is_some_and(|wanted| !wanted.iter().all(has)) {
+        if self
+            .file_info
+            .is_some_and(|requested| !requested.iter().all(has))
+        {
             Some("it has other file info")
         } else if !self.content_type.is_none_or(named) {
             Some("it has another content type")
-        } else if !self.is_encrypted_so(shown) {
+        } else if !self.encryption_matches(actual) {
             Some("it is encrypted in another way")
-        } else if !self.retention.as_ref().is_none_or(|wanted| {
-            let shown = shown.file_retention.value();
-            shown.is_none_or(|shown| same_retention(wanted, shown))
+        } else if !self.retention.as_ref().is_none_or(|requested| {
+            let actual = actual.file_retention.value();
+            actual.is_none_or(|actual| same_retention(requested, actual))
         }) {
             Some("it has another retention")
         } else if !self
             .legal_hold
-            .is_none_or(|wanted| match &shown.legal_hold {
+            .is_none_or(|requested| match &actual.legal_hold {
                 Restricted::Unauthorized => true,
                 // What was never held is not held.
-                Restricted::Value(None) => *wanted == LegalHold::Off,
-                Restricted::Value(Some(shown)) => shown == wanted,
+                Restricted::Value(None) => *requested == LegalHold::Off,
+                Restricted::Value(Some(actual)) => actual == requested,
             })
         {
             Some("it has another legal hold")
         } else if self
             .upload_timestamp
-            .is_some_and(|wanted| wanted != shown.upload_timestamp)
+            .is_some_and(|requested| requested != actual.upload_timestamp)
         {
             Some("it has another time of upload")
         } else {
@@ -71,16 +74,16 @@ impl Attributes<'_> {
         }
     }
 
-    fn is_encrypted_so(&self, shown: &FileVersion) -> bool {
-        let shown = &shown.server_side_encryption;
+    fn encryption_matches(&self, actual: &FileVersion) -> bool {
+        let actual = &actual.server_side_encryption;
         match self.encryption {
             // Without a key of the customer's nobody could read it. All else is B2's or the
             // bucket's choice; B2 encrypts new files even where it was asked not to.
-            None | Some(EncryptionSetting::None) => shown.mode != Some(EncryptionMode::SseC),
-            Some(EncryptionSetting::SseB2) => shown.mode == Some(EncryptionMode::SseB2),
+            None | Some(EncryptionSetting::None) => actual.mode != Some(EncryptionMode::SseC),
+            Some(EncryptionSetting::SseB2) => actual.mode == Some(EncryptionMode::SseB2),
             Some(EncryptionSetting::SseC(key)) => {
-                let md5 = shown.customer_key_md5.as_deref();
-                shown.mode == Some(EncryptionMode::SseC)
+                let md5 = actual.customer_key_md5.as_deref();
+                actual.mode == Some(EncryptionMode::SseC)
                     && md5.is_none_or(|md5| md5 == key.md5_base64())
             }
         }
@@ -88,33 +91,35 @@ impl Attributes<'_> {
 }
 
 /// Whether two retentions are the same, to the second.
-pub(super) fn same_retention(wanted: &FileRetention, shown: &FileRetention) -> bool {
+pub(super) fn same_retention(requested: &FileRetention, actual: &FileRetention) -> bool {
     let seconds = |retention: &FileRetention| {
         let until = retention.retain_until_timestamp;
         until.map(|until| until.as_millis().div_euclid(1_000))
     };
-    wanted.mode == shown.mode && (wanted.mode.is_none() || seconds(wanted) == seconds(shown))
+    requested.mode == actual.mode
+        && (requested.mode.is_none() || seconds(requested) == seconds(actual))
 }
 
 /// Whether a version is a file, as a call that makes one has to answer: no marker, no unfinished
 /// large file.
-pub(super) fn not_a_file(shown: &FileVersion) -> Option<&'static str> {
-    matches!(shown.action, Action::Start | Action::Hide | Action::Folder).then_some("it is no file")
+pub(super) fn not_a_file(actual: &FileVersion) -> Option<&'static str> {
+    matches!(actual.action, Action::Start | Action::Hide | Action::Folder)
+        .then_some("it is no file")
 }
 
 /// Whether a bucket shows every setting that a document gives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shows {
+pub(super) enum SettingsMatch {
     /// It does.
-    All,
+    Full,
     /// It does, as far as the key may read.
-    AllReadable,
+    Readable,
     /// It shows this setting otherwise.
-    Other(&'static str),
+    Differs(&'static str),
 }
 
 /// Where a bucket shows what a call sets, and under what it says whether the key may read that.
-const SHOWN_AT: [(&str, &str, &str); 8] = [
+const SETTING_POINTERS: [(&str, &str, &str); 8] = [
     ("bucketType", "/bucketType", ""),
     ("bucketInfo", "/bucketInfo", ""),
     ("corsRules", "/corsRules", ""),
@@ -142,90 +147,94 @@ const SHOWN_AT: [(&str, &str, &str); 8] = [
 ];
 
 /// Compares a bucket with the document of a call that sets it.
-pub(super) fn shows(bucket: &Bucket, document: &impl serde::Serialize) -> Shows {
-    let (Ok(wanted), Ok(shown)) = (serde_json::to_value(document), serde_json::to_value(bucket))
-    else {
-        return Shows::Other("settings");
+pub(super) fn match_settings(bucket: &Bucket, document: &impl serde::Serialize) -> SettingsMatch {
+    let actual = serde_json::to_value(bucket.clone().in_full());
+    let (Ok(requested), Ok(actual)) = (serde_json::to_value(document), actual) else {
+        return SettingsMatch::Differs("settings");
     };
-    let mut all = Shows::All;
-    for (field, place, reader) in SHOWN_AT {
-        let Some(wanted) = wanted.get(field) else {
+    let mut all = SettingsMatch::Full;
+    for (field, pointer, reader) in SETTING_POINTERS {
+        let Some(requested) = requested.get(field) else {
             continue;
         };
-        let readable = shown.pointer(&format!("{reader}/isClientAuthorizedToRead"));
+        let readable = actual.pointer(&format!("{reader}/isClientAuthorizedToRead"));
         if !reader.is_empty() && readable != Some(&Value::Bool(true)) {
-            all = Shows::AllReadable;
+            all = SettingsMatch::Readable;
             continue;
         }
-        let shown = shown.pointer(place).unwrap_or(&Value::Null);
+        let actual = actual.pointer(pointer).unwrap_or(&Value::Null);
         let same = match field {
-            "bucketInfo" => same_info(wanted, shown),
+            "bucketInfo" => same_info(requested, actual),
             // The first rule that fits a request decides, so their order has a meaning.
-            "corsRules" => in_order(wanted, shown),
+            "corsRules" => in_order(requested, actual),
             "defaultServerSideEncryption" => {
-                is_empty(wanted) && shown["mode"] != "SSE-C" || means(wanted, shown)
+                is_empty(requested) && actual["mode"] != "SSE-C" || is_equivalent(requested, actual)
             }
-            _ => means(wanted, shown),
+            _ => is_equivalent(requested, actual),
         };
         if !same {
-            return Shows::Other(field);
+            return SettingsMatch::Differs(field);
         }
     }
     all
 }
 
 /// All entries and no others but B2's own; keys are the same whatever their case.
-fn same_info(wanted: &Value, shown: &Value) -> bool {
+fn same_info(requested: &Value, actual: &Value) -> bool {
     let read = |value: &Value| {
         let info: Option<BucketInfo> = serde_json::from_value(value.clone()).ok();
         info.unwrap_or_default()
     };
-    let (wanted, shown) = (read(wanted), read(shown));
-    let has = |(key, value): (&str, &str)| shown.get(key) == Some(value);
-    let is_known = |(key, _): (&str, &str)| wanted.get(key).is_some() || is_reserved(key);
-    wanted.iter().all(has) && shown.iter().all(is_known)
+    let (requested, actual) = (read(requested), read(actual));
+    let has = |(key, value): (&str, &str)| actual.get(key) == Some(value);
+    let is_known = |(key, _): (&str, &str)| requested.get(key).is_some() || is_reserved(key);
+    requested.iter().all(has) && actual.iter().all(is_known)
 }
 
-fn in_order(wanted: &Value, shown: &Value) -> bool {
-    let (wanted, shown) = (list(wanted), list(shown));
-    wanted.len() == shown.len()
-        && wanted
+fn in_order(requested: &Value, actual: &Value) -> bool {
+    let (requested, actual) = (list(requested), list(actual));
+    requested.len() == actual.len()
+        && requested
             .iter()
-            .zip(shown)
-            .all(|(wanted, shown)| means(wanted, shown))
+            .zip(actual)
+            .all(|(requested, actual)| is_equivalent(requested, actual))
 }
 
 fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
-/// Whether `shown` says all that `wanted` does. It may have fields of its own, lists may be in
+/// Whether `actual` says all that `requested` does. It may have fields of its own, lists may be in
 /// another order, and what is empty may be left out. The texts here are words of B2's, origins,
 /// names of headers and of rules: none has a case that means something.
-fn means(wanted: &Value, shown: &Value) -> bool {
-    match (wanted, shown) {
-        _ if is_empty(wanted) => is_empty(shown),
-        (Value::Object(wanted), Value::Object(shown)) => wanted.iter().all(|(key, wanted)| {
-            let shown = shown.get(key).unwrap_or(&Value::Null);
-            let exact = matches!(key.as_str(), "fileNamePrefix" | "destinationBucketId");
-            match exact || key.ends_with("Id") || key.ends_with("KeyMapping") {
-                true => wanted == shown,
-                false => means(wanted, shown),
-            }
-        }),
-        (Value::Array(wanted), Value::Array(shown)) => {
-            let mut left: Vec<_> = shown.iter().collect();
-            wanted.len() == shown.len()
-                && wanted.iter().all(|wanted| {
-                    let found = left.iter().position(|shown| means(wanted, shown));
+fn is_equivalent(requested: &Value, actual: &Value) -> bool {
+    match (requested, actual) {
+        _ if is_empty(requested) => is_empty(actual),
+        (Value::Object(requested), Value::Object(actual)) => {
+            requested.iter().all(|(key, requested)| {
+                let actual = actual.get(key).unwrap_or(&Value::Null);
+                let exact = matches!(key.as_str(), "fileNamePrefix" | "destinationBucketId");
+                match exact || key.ends_with("Id") || key.ends_with("KeyMapping") {
+                    true => requested == actual,
+                    false => is_equivalent(requested, actual),
+                }
+            })
+        }
+        (Value::Array(requested), Value::Array(actual)) => {
+            let mut left: Vec<_> = actual.iter().collect();
+            requested.len() == actual.len()
+                && requested.iter().all(|requested| {
+                    let found = left
+                        .iter()
+                        .position(|actual| is_equivalent(requested, actual));
                     found.is_some_and(|at| {
                         left.swap_remove(at);
                         true
                     })
                 })
         }
-        (Value::String(wanted), Value::String(shown)) => wanted.eq_ignore_ascii_case(shown),
-        (wanted, shown) => wanted == shown,
+        (Value::String(requested), Value::String(actual)) => requested.eq_ignore_ascii_case(actual),
+        (requested, actual) => requested == actual,
     }
 }
 
@@ -275,7 +284,7 @@ mod tests {
         let until = FileRetention::until(RetentionMode::Governance, Timestamp::from_millis(5_999));
         let none = Attributes::default;
         let hidden = json!({"isClientAuthorizedToRead": false, "value": null});
-        for (wanted, shown) in [
+        for (requested, actual) in [
             (
                 Attributes {
                     file_info: Some(&info),
@@ -356,12 +365,16 @@ mod tests {
             ),
             (none(), json!({"legalHold": readable(json!("on"))})),
         ] {
-            assert_eq!(wanted.difference(&version(shown.clone())), None, "{shown}");
+            assert_eq!(
+                requested.difference(&version(actual.clone())),
+                None,
+                "{actual}"
+            );
         }
     }
 
     #[test]
-    fn what_was_asked_for_and_is_not_there_is_a_difference() {
+    fn what_was_requested_and_is_missing_is_a_difference() {
         let info = FileInfo::new().with("colour", "blue").unwrap();
         let more = FileInfo::new().with("size", "1").unwrap();
         let html = ContentType::new("text/html").unwrap();
@@ -369,14 +382,14 @@ mod tests {
         let until = FileRetention::until(RetentionMode::Compliance, Timestamp::from_millis(5_000));
         let none = Attributes::default;
         let sse = |mode: &str, md5: &str| {
-            let shown = json!({"mode": mode, "algorithm": "AES256", "customerKeyMd5": md5});
-            json!({"serverSideEncryption": shown})
+            let actual = json!({"mode": mode, "algorithm": "AES256", "customerKeyMd5": md5});
+            json!({"serverSideEncryption": actual})
         };
         let held = |mode: &str, until: u64| {
-            let shown = json!({"mode": mode, "retainUntilTimestamp": until});
-            json!({"fileRetention": readable(shown)})
+            let actual = json!({"mode": mode, "retainUntilTimestamp": until});
+            json!({"fileRetention": readable(actual)})
         };
-        for (wanted, shown, told) in [
+        for (requested, actual, reason) in [
             (
                 Attributes {
                     file_info: Some(&info),
@@ -475,10 +488,10 @@ mod tests {
                 "time",
             ),
         ] {
-            let difference = wanted.difference(&version(shown.clone()));
+            let difference = requested.difference(&version(actual.clone()));
             assert!(
-                difference.is_some_and(|it| it.contains(told)),
-                "{shown} {difference:?}"
+                difference.is_some_and(|it| it.contains(reason)),
+                "{actual} {difference:?}"
             );
         }
     }
@@ -532,7 +545,7 @@ mod tests {
         for document in [serde_json::to_value(create), serde_json::to_value(update)] {
             for field in document.unwrap().as_object().unwrap().keys() {
                 let named = matches!(field.as_str(), "bucketId" | "bucketName" | "ifRevisionIs");
-                let looked_at = SHOWN_AT.iter().any(|(shown, ..)| shown == field);
+                let looked_at = SETTING_POINTERS.iter().any(|(actual, ..)| actual == field);
                 assert!(named || looked_at, "{field}");
             }
         }
@@ -557,7 +570,7 @@ mod tests {
             {"destinationBucketId": "d", "fileNamePrefix": "", "includeExistingFiles": false,
              "isEnabled": true, "priority": 1, "replicationRuleName": "rule-1"},
         ], "sourceApplicationKeyId": "k"});
-        for (wanted, shown) in [
+        for (requested, actual) in [
             (
                 json!({"bucketInfo": {"Owner": "us"}}),
                 json!({"bucketInfo": {"owner": "us", "b2-own": "x"}}),
@@ -603,15 +616,15 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                shows(&bucket(shown.clone()), &wanted),
-                Shows::All,
-                "{wanted} {shown}"
+                match_settings(&bucket(actual.clone()), &requested),
+                SettingsMatch::Full,
+                "{requested} {actual}"
             );
         }
         let hidden = json!({"isClientAuthorizedToRead": false, "value": null});
-        let wanted = json!({"bucketType": "allPrivate", "fileLockEnabled": true});
-        let shown = bucket(json!({"fileLockConfiguration": hidden}));
-        assert_eq!(shows(&shown, &wanted), Shows::AllReadable);
+        let requested = json!({"bucketType": "allPrivate", "fileLockEnabled": true});
+        let actual = bucket(json!({"fileLockConfiguration": hidden}));
+        assert_eq!(match_settings(&actual, &requested), SettingsMatch::Readable);
     }
 
     #[test]
@@ -624,7 +637,7 @@ mod tests {
                 "allowedHeaders": [], "exposeHeaders": [], "maxAgeSeconds": 60,
             })
         };
-        for (wanted, shown, field) in [
+        for (requested, actual, field) in [
             (json!({"bucketType": "allPublic"}), json!({}), "bucketType"),
             (json!({"bucketInfo": {"a": "1"}}), json!({}), "bucketInfo"),
             (
@@ -680,9 +693,9 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                shows(&bucket(shown.clone()), &wanted),
-                Shows::Other(field),
-                "{wanted} {shown}"
+                match_settings(&bucket(actual.clone()), &requested),
+                SettingsMatch::Differs(field),
+                "{requested} {actual}"
             );
         }
     }

@@ -1,19 +1,19 @@
 //! No module of `src` depends on another in a circle, through re-exports or not: each can be read, and tested, before
-//! those that are built on it. And the rooms of the client depend only on those below them.
+//! those that are built on it. And the groups of the client depend only on those below them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::layers::sources;
 
-/// The rooms of `src` that are held.
-const ROOMS: [&str; 8] = [
+/// The groups of `src` that are held.
+const MODULES: [&str; 8] = [
     "error", "types", "webhook", "api", "client", "transfer", "bucket", "sync",
 ];
 
 #[test]
 fn no_file_names_another_in_a_circle() {
-    let graph = Graph::of(&ROOMS);
+    let graph = Graph::of(&MODULES);
     assert!(graph.edges.len() > 100, "{} files", graph.edges.len());
     let circle = graph.circle();
     assert!(circle.is_none(), "{}", circle.unwrap().join(" -> "));
@@ -21,21 +21,21 @@ fn no_file_names_another_in_a_circle() {
 
 #[test]
 fn rooms_of_the_client_name_only_those_below_them() {
-    // Each room, and what of the client it may name beside itself and what stands alone.
-    let graph = Graph::of(&ROOMS);
+    // Each group, and what of the client it may name beside itself and what stands alone.
+    let graph = Graph::of(&MODULES);
     let made_of_calls = ["admission", "attempt", "call_loop", "exchange", "paginate"];
     for (file, named) in &graph.edges {
         let Some(inside) = file.strip_prefix("client::") else {
             continue;
         };
-        let is_room = ["auth::", "limits::", "retry::"]
+        let is_group = ["auth::", "limits::", "retry::"]
             .iter()
-            .any(|room| inside.starts_with(room));
+            .any(|group| inside.starts_with(group));
         for name in named
             .iter()
             .filter_map(|name| name.strip_prefix("client::"))
         {
-            let above = is_room && made_of_calls.contains(&name);
+            let above = is_group && made_of_calls.contains(&name);
             assert!(!above, "{file} names client::{name}");
         }
     }
@@ -63,10 +63,10 @@ struct Graph {
 }
 
 impl Graph {
-    fn of(rooms: &[&str]) -> Self {
+    fn of(groups: &[&str]) -> Self {
         let mut files = BTreeMap::new();
-        for room in rooms {
-            for (path, code) in sources(&Path::new("src").join(room)) {
+        for group in groups {
+            for (path, code) in sources(&Path::new("src").join(group)) {
                 let module = path.trim_start_matches("src/").trim_end_matches(".rs");
                 let module = module.trim_end_matches("/mod").replace('/', "::");
                 files.insert(module, code);

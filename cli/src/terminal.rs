@@ -1,5 +1,4 @@
-//! [`Shown`]: what there is to see, all of it on standard error: bars where that is a terminal, a line for each file,
-//! warnings, errors.
+//! [`Terminal`]: progress, warnings and errors, all on standard error. Progress bars appear only if that is a terminal.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -14,18 +13,19 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
 
 use crate::Failure;
+use crate::escape::escape;
 
-/// How often a bar is brought up to date.
+/// How often progress bars are updated.
 pub(crate) const TICK: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Clone)]
-pub(crate) struct Shown {
+pub(crate) struct Terminal {
     bars: MultiProgress,
     quiet: bool,
 }
 
-impl Shown {
-    /// From here on, what the library warns of is shown too: that it tries again, and why.
+impl Terminal {
+    /// Also installs a `tracing` subscriber, which prints the library's warnings: retries and their reasons.
     pub(crate) fn begin(quiet: bool, verbose: bool) -> Self {
         let live = !quiet && io::stderr().is_terminal();
         let target = if live {
@@ -33,7 +33,7 @@ impl Shown {
         } else {
             ProgressDrawTarget::hidden()
         };
-        let shown = Self {
+        let terminal = Self {
             bars: MultiProgress::with_draw_target(target),
             quiet,
         };
@@ -42,29 +42,31 @@ impl Shown {
             (_, true) => Level::DEBUG,
             _ => Level::WARN,
         };
-        // Nobody else in this program sets one.
+        // It fails only if there is one already, which this program never sets.
         let _ = tracing_subscriber::fmt()
             .with_max_level(level)
             .with_ansi(false)
             .with_target(false)
             .without_time()
             .fmt_fields(debug_fn(message_only))
-            .with_writer(shown.clone())
+            .with_writer(terminal.clone())
             .try_init();
-        shown
+        terminal
     }
 
-    /// What is only good to know.
-    pub(crate) fn word(&self, text: &str) {
+    /// Prints a line, unless `--quiet` is given.
+    pub(crate) fn info(&self, text: &str) {
         if !self.quiet {
             self.line(text);
         }
     }
 
-    /// A line that changes, for as long as a command runs.
+    /// A status line for as long as a command runs.
     pub(crate) fn bar(&self) -> ProgressBar {
         let bar = self.bars.add(ProgressBar::no_length());
-        bar.set_style(ProgressStyle::with_template("{spinner} {msg}").expect("it is ours"));
+        bar.set_style(
+            ProgressStyle::with_template("{spinner} {msg}").expect("a constant template"),
+        );
         bar
     }
 
@@ -72,14 +74,14 @@ impl Shown {
         self.line(&format!("error: {}", with_sources(error)));
     }
 
-    /// Above the bars.
+    /// Prints a line above the progress bars.
     fn line(&self, text: &str) {
-        let text = harmless(text);
-        // Nobody may be there to read it.
+        let text = escape(text);
+        // Standard error may be closed.
         self.bars.suspend(|| drop(writeln!(io::stderr(), "{text}")));
     }
 
-    /// Awaits a transfer and shows how far it is, and a line when it is over.
+    /// Awaits a transfer, shows its progress, and prints a summary at the end.
     pub(crate) async fn transfer<T, E>(
         &self,
         name: &str,
@@ -90,9 +92,9 @@ impl Shown {
         E: Into<Failure>,
     {
         let bar = self.bars.add(ProgressBar::no_length());
-        let cleared = Cleared(&bar);
+        let cleared = ClearOnDrop(&bar);
         bar.set_style(style(false));
-        bar.set_message(harmless(name));
+        bar.set_message(escape(name));
         let mut transfer = Box::pin(transfer.into_future());
         let outcome = loop {
             if let Ok(outcome) = tokio::time::timeout(TICK, &mut transfer).await {
@@ -103,15 +105,15 @@ impl Shown {
         let elapsed = bar.elapsed();
         drop(cleared);
         let done = outcome.map_err(Into::into)?;
-        self.word(&summary(name, progress.now(), elapsed));
+        self.info(&summary(name, progress.now(), elapsed));
         Ok(done)
     }
 }
 
-/// Takes the bar away however the transfer ends.
-struct Cleared<'a>(&'a ProgressBar);
+/// Removes a progress bar, also if the transfer fails or is dropped.
+struct ClearOnDrop<'a>(&'a ProgressBar);
 
-impl Drop for Cleared<'_> {
+impl Drop for ClearOnDrop<'_> {
     fn drop(&mut self) {
         self.0.finish_and_clear();
     }
@@ -134,11 +136,12 @@ fn advance(bar: &ProgressBar, now: ProgressNow) {
 
 fn style(length_is_known: bool) -> ProgressStyle {
     let template = if length_is_known {
-        "{prefix}{wide_msg} {bar:20} {decimal_bytes:>10} of {decimal_total_bytes:<10} {decimal_bytes_per_sec:>12} {eta:>4}"
+        "{prefix}{wide_msg} {bar:20} {decimal_bytes:>10} of {decimal_total_bytes:<10} \
+         {decimal_bytes_per_sec:>12} {eta:>4}"
     } else {
         "{wide_msg} {spinner} {decimal_bytes:>10} {decimal_bytes_per_sec:>12}"
     };
-    ProgressStyle::with_template(template).expect("the template is ours")
+    ProgressStyle::with_template(template).expect("a constant template")
 }
 
 fn summary(name: &str, now: ProgressNow, elapsed: Duration) -> String {
@@ -157,28 +160,19 @@ fn summary(name: &str, now: ProgressNow, elapsed: Duration) -> String {
     format!("{name}  {size}  {speed}/s{retries}")
 }
 
-/// An error and all that lies beneath it, in one line.
+/// An error and its chain of sources, in one line.
 fn with_sources(error: &(dyn StdError + 'static)) -> String {
     let mut line = error.to_string();
     let mut source = error.source();
-    while let Some(beneath) = source {
+    while let Some(error) = source {
         line.push_str(": ");
-        line.push_str(&beneath.to_string());
-        source = beneath.source();
+        line.push_str(&error.to_string());
+        source = error.source();
     }
     line
 }
 
-/// A name may hold what a terminal would obey.
-pub(crate) fn harmless(text: &str) -> String {
-    let escaped = |c: char| match c.is_control() {
-        true => c.escape_debug().to_string(),
-        false => c.to_string(),
-    };
-    text.chars().map(escaped).collect()
-}
-
-/// An event's message says all that its fields say.
+/// Prints only an event's message, which contains what its fields say.
 fn message_only(to: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fmt::Result {
     match field.name() {
         "message" => write!(to, "{value:?}"),
@@ -186,19 +180,19 @@ fn message_only(to: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> f
     }
 }
 
-/// Takes the lines of what the library tells.
-impl<'a> MakeWriter<'a> for Shown {
-    type Writer = Told<'a>;
+/// The library's log goes through [`Terminal::line`].
+impl<'a> MakeWriter<'a> for Terminal {
+    type Writer = LogWriter<'a>;
 
-    fn make_writer(&'a self) -> Told<'a> {
-        Told(self)
+    fn make_writer(&'a self) -> LogWriter<'a> {
+        LogWriter(self)
     }
 }
 
-pub(crate) struct Told<'a>(&'a Shown);
+pub(crate) struct LogWriter<'a>(&'a Terminal);
 
-impl Write for Told<'_> {
-    /// An event is written at once, with its end of line.
+impl Write for LogWriter<'_> {
+    /// `tracing_subscriber` writes each event in one call, with a line feed.
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         self.0.line(String::from_utf8_lossy(event).trim());
         Ok(event.len())
@@ -214,25 +208,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_of_a_name_reaches_the_terminal_that_it_would_obey() {
-        assert_eq!(harmless("a\x1b[2Jb\nc\u{9b}ü"), "a\\u{1b}[2Jb\\nc\\u{9b}ü");
-    }
-
-    #[test]
-    fn an_error_is_told_with_what_lies_beneath_it() {
+    fn an_error_is_printed_with_its_chain_of_sources() {
         #[derive(Debug)]
-        struct Above(io::Error);
-        impl std::fmt::Display for Above {
+        struct Outer(io::Error);
+        impl std::fmt::Display for Outer {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str("it failed")
             }
         }
-        impl StdError for Above {
+        impl StdError for Outer {
             fn source(&self) -> Option<&(dyn StdError + 'static)> {
                 Some(&self.0)
             }
         }
-        let error = Above(io::Error::other("no disk"));
+        let error = Outer(io::Error::other("no disk"));
         assert_eq!(with_sources(&error), "it failed: no disk");
     }
 }

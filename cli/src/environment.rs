@@ -1,32 +1,33 @@
-//! Which B2 it is: `--endpoint`, or `B2_ENVIRONMENT`, as B2's official tools read it.
+//! The B2 to use: `--endpoint`, or `B2_ENVIRONMENT` as B2's official tools read it.
 
 use b2kit::{Client, Credentials};
 
 use crate::Failure;
 
-pub(crate) fn client(named: Option<&str>) -> Result<Client, Failure> {
+pub(crate) fn client(environment: Option<&str>) -> Result<Client, Failure> {
     let mut client = Client::builder()
         .credentials(Credentials::from_env()?)
         .user_agent(concat!("b2kit-cli/", env!("CARGO_PKG_VERSION")));
-    if let Some(origin) = origin(named.unwrap_or_default())? {
+    if let Some(origin) = origin(environment.unwrap_or_default())? {
         client = client.endpoint(origin);
     }
     Ok(client.build()?)
 }
 
-/// A name that [`client`] takes.
-pub(crate) fn named(text: &str) -> Result<String, String> {
+/// Checks an argument of [`client`].
+pub(crate) fn parse(text: &str) -> Result<String, String> {
     origin(text).map(|_| text.to_owned())
 }
 
-/// Where to authorize; `None` for the real service.
-fn origin(named: &str) -> Result<Option<&str>, String> {
-    match named {
+/// The URL for `b2_authorize_account`; `None` for the default.
+fn origin(environment: &str) -> Result<Option<&str>, String> {
+    match environment {
         "" | "production" => Ok(None),
         "staging" => Ok(Some("https://api.backblaze.net")),
         url if url.contains("://") => Ok(Some(url)),
         other => Err(format!(
-            "{other:?} is neither a URL nor production or staging (the environment variable B2_ENVIRONMENT sets it, too)"
+            "{other:?} is neither a URL nor production or staging \
+             (the environment variable B2_ENVIRONMENT sets it, too)"
         )),
     }
 }

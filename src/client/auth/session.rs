@@ -1,4 +1,4 @@
-//! The login: the session that a call needs, made by `b2_authorize_account` if there is none.
+//! The authorization: the session that a call needs, made by `b2_authorize_account` if there is none.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ impl Client {
     /// It names the account, the API's and the downloads' origins, the recommended part size and
     /// what the key may do. A session can be exported and given to
     /// [`ClientBuilder::session`](crate::ClientBuilder::session), so that another process starts
-    /// without a login.
+    /// without an authorization.
     ///
     /// # Errors
     /// [`Credentials`](crate::ErrorKind::Credentials) if B2 does not accept the key,
@@ -34,7 +34,7 @@ impl Client {
     }
 }
 
-/// The session, for a call that has a deadline of its own, or for itself. Boxed, since a login is a
+/// The session, for a call that has a deadline of its own, or for itself. Boxed, since an authorization is a
 /// call too, and its future would contain itself.
 pub(in crate::client) fn session(
     client: &Client,
@@ -44,13 +44,13 @@ pub(in crate::client) fn session(
         return Box::pin(std::future::ready(Ok(current)));
     }
     Box::pin(async move {
-        debug!("waiting for a login");
+        debug!("waiting for an authorization");
         let (metadata, began) = (&AuthorizeAccount::METADATA, client.now());
         let deadline = client.policy.deadline_of(metadata).unwrap_or(FOREVER);
-        let login = async |call| {
+        let authorize = async |call| {
             let mut in_time = client.clone();
             if !is_for_a_call {
-                // The time that was spent on waiting for another call's login is gone.
+                // The time that was spent on waiting for another call's authorization is gone.
                 let waited = client.now().saturating_duration_since(began);
                 let policy = client.policy.as_ref().clone();
                 in_time = in_time
@@ -66,7 +66,7 @@ pub(in crate::client) fn session(
             &client.policy,
             || client.now(),
             client.shared.timer.sleep(deadline),
-            login,
+            authorize,
         );
         let outcome = session.await;
         outcome.map_err(|error| {
