@@ -138,6 +138,7 @@ async fn b2kit(client: Client, disk: Disk<'_>, load: Load, file: &File) -> Resul
         }
         Task::Fetch => {
             let download = client.download(file.id()).require_verified();
+            let download = download.concurrency(load.at_once);
             is_all(download.to_path(disk.target()).await?.bytes, load)
         }
         Task::FetchUnverified => {

@@ -49,14 +49,15 @@ const GIB: u64 = 1 << 30;
 const UNKNOWN: &str = "";
 
 const USAGE: &str = "cargo bench -p b2kit-benches --bench transfers -- \
-    [up|down|send|fetch|verify|memory|programs] [--rounds N]";
+    [up|down|send|fetch|verify|limit|memory|programs] [--rounds N]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments[..] {
-        [process::ARGUMENT, latency, line] => {
-            server::be_told(latency, line).and_then(|()| process::serve(server::converse))
+        [process::ARGUMENT, latency, line, connection] => {
+            server::be_told(latency, line, connection)
+                .and_then(|()| process::serve(server::converse))
         }
         [sample::ARGUMENT, programs::ARGUMENT, ref what @ ..] => programs::be_taken(what),
         [sample::ARGUMENT, ref what @ ..] => contender::be_taken(what),
@@ -129,6 +130,9 @@ impl<'a> Plan<'a> {
         if self.wants("verify") {
             self.measure_verification(disk)?;
         }
+        if self.wants("limit") {
+            self.measure_connection_limit(disk)?;
+        }
         if self.wants("memory") {
             self.measure_memory(disk)?;
         }
@@ -159,7 +163,7 @@ impl<'a> Plan<'a> {
             .into_iter()
             .flatten()
             .collect();
-            let server = Server::start(&[&load.latency.to_string(), "0"])?;
+            let server = Server::start(&[&load.latency.to_string(), "0", "0"])?;
             if load.task.is_up() {
                 disk.put(load.size)?;
             }
@@ -196,7 +200,7 @@ impl<'a> Plan<'a> {
         println!("\n| fetch | verified | not verified | verified ÷ not: min, median, max |");
         println!("|---|---|---|---|");
         for line in [0, 1000, 500, 250] {
-            let server = Server::start(&["0", &line.to_string()])?;
+            let server = Server::start(&["0", &line.to_string(), "0"])?;
             let take = |task| -> Result<f64, Failure> {
                 let load = Load::large(task, GIB);
                 let load = if self.in_earnest { load } else { load.shrunk() };
@@ -224,11 +228,38 @@ impl<'a> Plan<'a> {
         Ok(())
     }
 
+    /// Measures downloads from a server that limits each connection.
+    fn measure_connection_limit(&self, disk: Disk<'_>) -> Result<(), Failure> {
+        const BANDWIDTH: u64 = 25;
+        println!("\n| fetch, {BANDWIDTH} MB/s a connection | MB/s | ÷ limit | calls |");
+        println!("|---|---|---|---|");
+        for latency in [0, 100] {
+            let args = [latency, 0, BANDWIDTH].map(|number: u64| number.to_string());
+            let server = Server::start(&[&args[0], &args[1], &args[2]])?;
+            for at_once in [1, 2, 4, 8] {
+                let mut load = Load::large(Task::Fetch, 2 * GIB);
+                if !self.in_earnest {
+                    load = load.shrunk();
+                }
+                load.at_once = at_once;
+                server::calls(&server)?;
+                let wall = Contender::B2kit.take(&server, disk, load)?.wall;
+                let rate = load.size as f64 / 1e6 / wall.as_secs_f64();
+                let ratio = rate / (BANDWIDTH * at_once as u64) as f64;
+                let calls = server::calls(&server)?;
+                println!(
+                    "| {at_once} at once, {latency} ms | {rate:.0} | **{ratio:.2}** | {calls} |"
+                );
+            }
+        }
+        Ok(())
+    }
+
     /// Measures peak memory, which should not depend on the size.
     fn measure_memory(&self, disk: Disk<'_>) -> Result<(), Failure> {
         println!("\n| peak resident memory | b2kit | bare hyper |");
         println!("|---|---|---|");
-        let server = Server::start(&["0", "0"])?;
+        let server = Server::start(&["0", "0", "0"])?;
         for task in [Task::Send, Task::Fetch] {
             for gib in [1, 2, 4, 8] {
                 let mut load = Load::large(task, gib * GIB);

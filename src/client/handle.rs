@@ -133,6 +133,12 @@ impl Client {
         self.shared.redactor.redacted_name(name)
     }
 
+    /// Whether the client limits its own bandwidth.
+    #[cfg(feature = "fs")]
+    pub(crate) fn has_bandwidth_limit(&self) -> bool {
+        self.shared.bandwidth.is_some()
+    }
+
     /// Whether a download that was begun by name continues by name.
     pub(crate) fn downloads_by_name(&self) -> bool {
         self.shared.downloads_by_name

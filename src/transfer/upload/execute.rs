@@ -82,7 +82,7 @@ impl Upload {
             Opened::Sequential(..) if job.settings.resume.is_some() => Err(Error::invalid(
                 "an upload of a non-replayable stream can't be resumed: its first bytes are lost",
             )),
-            Opened::Sequential(len, stream) => job.upload_sequential(len, stream).await,
+            Opened::Sequential(len, stream) => Box::pin(job.upload_sequential(len, stream)).await,
         }?;
         progress.enter(Stage::Done);
         Ok(uploaded)
@@ -192,6 +192,16 @@ impl UploadJob {
     }
 
     async fn upload_random_access(self, source: RandomAccess) -> Result<Uploaded, Error> {
+        let sizes = self.part_sizes().await?;
+        let layout = sizes.layout(source.len, self.settings.part_size)?;
+        if self.settings.resume.is_none() && layout.parts() <= 1 {
+            return self.upload_whole(source.segment(0..source.len)).await;
+        }
+        // Boxed, so that small files don't make room for it.
+        Box::pin(self.upload_planned(source)).await
+    }
+
+    async fn upload_planned(self, source: RandomAccess) -> Result<Uploaded, Error> {
         let (plan, found) = self.plan(&source, false).await?;
         if found.is_none() && plan.parts.len() <= 1 {
             return self.upload_whole(source.segment(0..source.len)).await;

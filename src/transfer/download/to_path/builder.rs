@@ -18,7 +18,8 @@ impl FileDownload {
     /// each, as long as it mostly waits for the network, and not for the disk or for the SHA-1 that
     /// verifies it: then the first response is read up to where the ranges begin, and its connection
     /// closed. B2 may have sent, and count as downloaded, what the buffers of that connection hold
-    /// beyond that, at most a few MiB. With 1 there is no other call.
+    /// beyond that, at most a few MiB. With 1, or with a
+    /// [bandwidth limit](crate::ClientBuilder::bandwidth_limit), there is no other call.
     ///
     /// Each range takes up to 1 MiB of memory, or twice what the backend reads at once if that is
     /// more.

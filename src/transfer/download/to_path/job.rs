@@ -155,6 +155,7 @@ impl FileDownload {
         begun_or_done.insert(first.sent.clone());
         let plan = StreamPlan::new(
             &self.path_options,
+            self.client.has_bandwidth_limit(),
             &first.sent,
             begun_or_done.missing(wanted.clone(), self.path_options.max_range_size()),
             done.iter().count() as u64,

@@ -48,13 +48,18 @@ impl PathOptions {
 
 impl StreamPlan {
     /// The first stream brings `first`; `ahead` is missing besides, and so many ranges are there.
+    /// A download that waits for the client's own bandwidth limit gains nothing by another stream.
     pub(super) fn new(
         options: &PathOptions,
+        is_limited: bool,
         first: &Range<u64>,
         ahead: MissingRanges,
         done: u64,
     ) -> Self {
-        let max_streams = options.concurrency;
+        let max_streams = match options.range_size {
+            None if is_limited => 1,
+            _ => options.concurrency,
+        };
         let is_adaptive = options.range_size.is_none() && max_streams > 1;
         Self {
             max_streams,
