@@ -1,5 +1,5 @@
-//! Transfers with b2kit, bare hyper, bare sockets and curl: many concurrent small files, with and without latency, and a large one
-//! from and to the disk; their number of calls and their memory. Also a comparison with other programs.
+//! Transfers with b2kit, bare hyper, bare sockets and curl: many concurrent small files, with and without latency, and
+//! a large one from and to the disk; their number of calls and their memory. Also a comparison with other programs.
 //!
 //! ```sh
 //! cargo bench -p b2kit-benches --bench transfers                         # everything

@@ -1,7 +1,8 @@
 //! [`transfer`]: the floor. Blocking sockets, a thread and a connection for each concurrent transfer, hashed in place.
 //!
-//! It does what no client can do without: reads the file once into a buffer that it reuses, hashes it, sends head, bytes
-//! and SHA-1 with one system call, and compares the SHA-1 in the response. It checks nothing else and can't retry.
+//! It does what no client can do without: reads the file once into a buffer that it reuses, hashes it, sends head,
+//! bytes and SHA-1 with one system call, and compares the SHA-1 in the response. It checks nothing else, and does not
+//! retry.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
@@ -91,8 +92,8 @@ impl Connection {
         self.request.clear();
         write!(
             self.request,
-            "POST /upload HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: t\r\nX-Bz-File-Name: file\r\n\
-             X-Bz-Content-Sha1: hex_digits_at_end\r\nContent-Type: b2/x-auto\r\n\
+            "POST /upload HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: t\r\n\
+             X-Bz-File-Name: file\r\nX-Bz-Content-Sha1: hex_digits_at_end\r\nContent-Type: b2/x-auto\r\n\
              Content-Length: {}\r\n\r\n",
             file.len + 40
         )?;

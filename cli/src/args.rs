@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use b2kit::sync;
-use clap::builder::{OsStringValueParser, TypedValueParser as _};
+use b2kit::sync::{Compare, Durability, Extras, Filter, Links, Newer, SyncPolicy};
+use clap::builder::{OsStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::environment;
 use crate::location::{Location, Remote};
@@ -29,8 +29,7 @@ pub(crate) struct Program {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Common {
     /// The B2 to use: a URL (such as the one that an emulator prints), production (the default) or staging
-    #[arg(long, global = true, env = "B2_ENVIRONMENT", value_name = "URL")]
-    #[arg(value_parser = environment::parse)]
+    #[arg(long, global = true, env = "B2_ENVIRONMENT", value_name = "URL", value_parser = environment::parse)]
     pub(crate) endpoint: Option<String>,
 
     /// No progress and no warnings, only errors
@@ -49,7 +48,9 @@ pub(crate) enum Command {
     Ls(Ls),
     Du(Du),
     Rm(Rm),
-    Stat(Stat),
+    /// Print what B2 says of a file, as JSON
+    Stat(File),
+    /// Write a file to standard output
     Cat(File),
     Link(Link),
     Hash(Hash),
@@ -154,8 +155,12 @@ pub(crate) struct SyncArgs {
     #[arg(long, group = "extras", value_name = "DAYS")]
     keep_days: Option<u32>,
 
-    /// What makes two files differ
-    #[arg(long, value_enum, default_value_t = Compare::Mtime)]
+    /// What makes two files of one path differ
+    ///
+    /// none: nothing does, so what is there is never replaced. size: the size. mtime: the size or the modification
+    /// time. sha1: the size or the SHA-1; local files are read where sizes agree and modification times do not.
+    /// sha1-always: the same, but all local files are read whose sizes agree. always: they always differ.
+    #[arg(long, value_parser = one_of(COMPARES), default_value = "mtime")]
     compare: Compare,
 
     /// How many milliseconds modification times may be apart and still be the same
@@ -163,11 +168,15 @@ pub(crate) struct SyncArgs {
     tolerance: u64,
 
     /// What happens where the file at the destination was modified later
-    #[arg(long, value_enum, default_value_t = Newer::Refuse)]
+    ///
+    /// With refuse and skip it stays; with refuse the exit status is 1.
+    #[arg(long, value_parser = one_of(NEWER), default_value = "refuse")]
     newer: Newer,
 
     /// What happens to symbolic links of a source directory
-    #[arg(long, value_enum, default_value_t = Links::Skip)]
+    ///
+    /// follow syncs what they point to, but never a directory that contains the link. With refuse the exit status is 1.
+    #[arg(long, value_parser = one_of(LINKS), default_value = "skip")]
     links: Links,
 
     /// Sync only paths that this glob matches; a pattern that ends in / matches all below a directory
@@ -182,7 +191,7 @@ pub(crate) struct SyncArgs {
     #[arg(long, value_name = "PATHS")]
     max_delete: Option<u64>,
 
-    /// Let an empty source empty the destination
+    /// Let the source be empty, and with --delete, --hide or --keep-days empty the destination
     #[arg(long)]
     allow_empty_source: bool,
 
@@ -191,7 +200,11 @@ pub(crate) struct SyncArgs {
     refuse_collisions: bool,
 
     /// When downloaded files are flushed to the disk
-    #[arg(long, value_enum, default_value_t = Durability::Each)]
+    ///
+    /// each: each before it gets its name, and then the name. end: many at once before they get their names, and the
+    /// names at the end (on Linux; elsewhere as each). none: when the system does it; a crash may leave files with the
+    /// right size and time but without their bytes.
+    #[arg(long, value_parser = one_of(DURABILITIES), default_value = "each")]
     durability: Durability,
 
     /// How many files are worked on at once
@@ -203,81 +216,66 @@ pub(crate) struct SyncArgs {
     pub(crate) json: bool,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Compare {
-    /// Nothing: what is there is never replaced
-    None,
-    /// The size
-    Size,
-    /// The size or the modification time
-    Mtime,
-    /// The size or the SHA-1; files of the same modification time are not read
-    Sha1,
-    /// The size or the SHA-1; all local files of the same size are read
-    Sha1Always,
-}
+/// Words of the command line, and what they stand for.
+type Words<T> = &'static [(&'static str, T)];
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Newer {
-    Refuse,
-    Skip,
-    Replace,
-}
+const COMPARES: Words<Compare> = &[
+    ("none", Compare::Existence),
+    ("size", Compare::Size),
+    ("mtime", Compare::ModifiedTime),
+    ("sha1", Compare::Sha1),
+    ("sha1-always", Compare::Sha1Always),
+    ("always", Compare::Always),
+];
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Links {
-    Skip,
-    Follow,
-    Refuse,
-}
+const NEWER: Words<Newer> = &[
+    ("refuse", Newer::Refuse),
+    ("skip", Newer::Skip),
+    ("replace", Newer::Replace),
+];
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Durability {
-    /// Each before it gets its name
-    Each,
-    /// All at the end
-    End,
-    /// When the system does it
-    None,
+const LINKS: Words<Links> = &[
+    ("skip", Links::Skip),
+    ("follow", Links::Follow),
+    ("refuse", Links::Refuse),
+];
+
+const DURABILITIES: Words<Durability> = &[
+    ("each", Durability::EachFile),
+    ("end", Durability::AtEnd),
+    ("none", Durability::None),
+];
+
+fn one_of<T: Copy + Send + Sync + 'static>(
+    words: Words<T>,
+) -> impl TypedValueParser<Value = T> + use<T> {
+    let meaning = move |said: String| {
+        let mut all = words.iter();
+        all.find_map(|(word, value)| (*word == said).then_some(*value))
+            .ok_or("it is none of them")
+    };
+    PossibleValuesParser::new(words.iter().map(|(word, _)| *word)).try_map(meaning)
 }
 
 impl SyncArgs {
-    pub(crate) fn policy(&self) -> Result<sync::SyncPolicy, b2kit::Error> {
-        let add = |filter: Result<sync::Filter, _>, pattern: &String| filter?.include(pattern);
-        let filter = self.include.iter().fold(Ok(sync::Filter::new()), add);
-        let add = |filter: Result<sync::Filter, _>, pattern: &String| filter?.exclude(pattern);
+    pub(crate) fn policy(&self) -> Result<SyncPolicy, b2kit::Error> {
+        let add = |filter: Result<Filter, _>, pattern: &String| filter?.include(pattern);
+        let filter = self.include.iter().fold(Ok(Filter::new()), add);
+        let add = |filter: Result<Filter, _>, pattern: &String| filter?.exclude(pattern);
         let filter = self.exclude.iter().fold(filter, add)?;
-        let mut policy = sync::SyncPolicy::new()
+        let mut policy = SyncPolicy::new()
             .filter(filter)
             .extras(match self.keep_days {
-                Some(days) => sync::Extras::KeepDays(days),
-                None if self.delete => sync::Extras::Delete,
-                None if self.hide => sync::Extras::Hide,
-                None => sync::Extras::Keep,
+                Some(days) => Extras::KeepDays(days),
+                None if self.delete => Extras::Delete,
+                None if self.hide => Extras::Hide,
+                None => Extras::Keep,
             })
-            .compare(match self.compare {
-                Compare::None => sync::Compare::Existence,
-                Compare::Size => sync::Compare::Size,
-                Compare::Mtime => sync::Compare::ModifiedTime,
-                Compare::Sha1 => sync::Compare::Sha1,
-                Compare::Sha1Always => sync::Compare::Sha1Always,
-            })
+            .compare(self.compare)
             .tolerance(Duration::from_millis(self.tolerance))
-            .newer(match self.newer {
-                Newer::Refuse => sync::Newer::Refuse,
-                Newer::Skip => sync::Newer::Skip,
-                Newer::Replace => sync::Newer::Replace,
-            })
-            .links(match self.links {
-                Links::Skip => sync::Links::Skip,
-                Links::Follow => sync::Links::Follow,
-                Links::Refuse => sync::Links::Refuse,
-            })
-            .durability(match self.durability {
-                Durability::Each => sync::Durability::EachFile,
-                Durability::End => sync::Durability::AtEnd,
-                Durability::None => sync::Durability::None,
-            })
+            .newer(self.newer)
+            .links(self.links)
+            .durability(self.durability)
             .allow_empty_source(self.allow_empty_source)
             .concurrency(self.threads);
         if let Some(paths) = self.max_delete {
@@ -353,17 +351,11 @@ pub(crate) struct Rm {
     pub(crate) dry_run: bool,
 }
 
-/// Print what B2 says of a file, as JSON
-#[derive(Debug, Args)]
-pub(crate) struct Stat {
-    /// b2://BUCKET/NAME
-    pub(crate) at: Remote,
-}
-
-/// Write a file to standard output
+/// One file at B2
 #[derive(Debug, Args)]
 pub(crate) struct File {
     /// b2://BUCKET/NAME
+    #[arg(value_parser = Remote::file)]
     pub(crate) at: Remote,
 }
 
@@ -371,6 +363,7 @@ pub(crate) struct File {
 #[derive(Debug, Args)]
 pub(crate) struct Link {
     /// b2://BUCKET/NAME
+    #[arg(value_parser = Remote::file)]
     pub(crate) at: Remote,
 
     /// For how many seconds, at most a week
@@ -382,7 +375,7 @@ pub(crate) struct Link {
 #[derive(Debug, Args)]
 pub(crate) struct Hash {
     /// Paths, and b2://BUCKET/NAME
-    #[arg(required = true, value_parser = OsStringValueParser::new().try_map(Location::parse))]
+    #[arg(required = true, value_parser = OsStringValueParser::new().try_map(Location::file))]
     pub(crate) at: Vec<Location>,
 }
 

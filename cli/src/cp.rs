@@ -1,312 +1,164 @@
 //! The command `cp`.
 
-use std::cell::Cell;
-use std::fmt::Display;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use b2kit::transfer::{FileDownload, Progress, Source, safe_local_path};
-use b2kit::{BucketHandle, Client, Error, ErrorKind};
-use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
-use walkdir::{DirEntry, WalkDir};
+use b2kit::sync::{Compare, Newer, SyncPolicy, Synchronizer};
+use b2kit::transfer::{Progress, Source, safe_local_path};
+use b2kit::{BucketHandle, Client};
 
 use crate::Failure;
 use crate::args::{Cp, refuse};
-use crate::location::{Location, is_prefix};
+use crate::location::{Location, Remote};
 use crate::terminal::Terminal;
 
-/// Maximum number of files copied concurrently.
-const FILES: usize = 4;
+/// Refuses arguments that can't work, before the first call.
+pub(crate) fn check(args: &Cp) {
+    let why = match (&args.from, &args.to) {
+        (Location::Remote(_), Location::Remote(_)) => "one of FROM and TO must be a path or -",
+        (Location::Local(_) | Location::Stdio, Location::Local(_) | Location::Stdio) => {
+            "one of FROM and TO must be b2://BUCKET/NAME"
+        }
+        (Location::Stdio, Location::Remote(at)) if at.is_prefix() => {
+            "standard input needs a name: b2://BUCKET/NAME"
+        }
+        (Location::Remote(at), Location::Stdio) if at.is_prefix() => {
+            "only one file can go to standard output: b2://BUCKET/NAME"
+        }
+        (Location::Stdio, _) | (_, Location::Stdio) if args.resume => {
+            "standard input and output can't be resumed"
+        }
+        _ => return,
+    };
+    refuse("cp", why)
+}
 
 pub(crate) async fn run(
     args: &Cp,
     terminal: &Terminal,
     client: &Client,
 ) -> Result<ExitCode, Failure> {
-    let job = Job {
-        args,
-        terminal,
-        client,
-        tally: Tally::default(),
-    };
-    job.run().await
-}
-
-/// Refuses arguments that can't work, before the first call.
-pub(crate) fn check(args: &Cp) {
+    let job = Job { args, terminal };
     match (&args.from, &args.to) {
-        (Location::Remote { .. }, Location::Remote { .. }) => {
-            refuse("cp", "one of FROM and TO must be a path or -")
-        }
-        (Location::Local(_) | Location::Stdio, Location::Local(_) | Location::Stdio) => {
-            refuse("cp", "one of FROM and TO must be b2://BUCKET/NAME")
-        }
-        (Location::Stdio, Location::Remote { name, .. }) if is_prefix(name) => {
-            refuse("cp", "standard input needs a name: b2://BUCKET/NAME")
-        }
-        (Location::Remote { name, .. }, Location::Stdio) if is_prefix(name) => refuse(
-            "cp",
-            "only one file can go to standard output: b2://BUCKET/NAME",
-        ),
-        (Location::Stdio, _) | (_, Location::Stdio) if args.resume => {
-            refuse("cp", "standard input and output can't be resumed")
-        }
-        _ => {}
+        (from, Location::Remote(to)) => job.up(from, to, &to.bucket(client).await?).await,
+        (Location::Remote(from), to) => job.down(from, to, &from.bucket(client).await?).await,
+        _ => Ok(ExitCode::FAILURE), // it was checked
     }
 }
 
 struct Job<'a> {
     args: &'a Cp,
     terminal: &'a Terminal,
-    client: &'a Client,
-    tally: Tally,
-}
-
-/// How many files were copied, and how many failed.
-#[derive(Default)]
-struct Tally {
-    copied: Cell<u64>,
-    failed: Cell<u64>,
 }
 
 impl Job<'_> {
-    async fn run(&self) -> Result<ExitCode, Failure> {
-        match (&self.args.from, &self.args.to) {
-            (Location::Stdio, Location::Remote { bucket, name }) => {
-                let bucket = self.bucket(bucket).await?;
-                let input = Source::reader(blocking::Unblock::new(io::stdin()));
-                self.upload(&bucket, input, name, "standard input").await?;
-            }
-            (Location::Local(path), Location::Remote { bucket, name }) => {
-                let found =
-                    fs::metadata(path).map_err(|error| path_error(path, "can't be read", error))?;
-                if found.is_dir() {
-                    return self.upload_directory(path, bucket, name).await;
-                }
-                let mut name = name.clone();
-                if is_prefix(&name) {
-                    let own = path.file_name().and_then(|own| own.to_str());
-                    name += own.ok_or_else(|| {
-                        let path = path.display();
-                        format!("the name of {path} is not UTF-8; give a name at B2")
-                    })?;
-                }
-                let bucket = self.bucket(bucket).await?;
-                self.upload(&bucket, Source::path(path), &name, path.display())
-                    .await?;
-            }
-            (Location::Remote { bucket, name }, Location::Local(path)) => {
-                let bucket = self.bucket(bucket).await?;
-                if is_prefix(name) {
-                    return self.download_prefix(&bucket, name, path).await;
-                }
-                let path = self.destination(name, path)?;
-                let (down, progress) = self.download(&bucket, name);
-                let down = self.terminal.transfer(name, &progress, down.to_path(&path));
-                down.await
-                    .map_err(|error| context(format!("{name} to {}", path.display()), error))?;
-            }
-            (Location::Remote { bucket, name }, Location::Stdio) => {
-                let bucket = self.bucket(bucket).await?;
-                let progress = Progress::new();
-                let download = bucket.download(name.as_str()).progress(&progress);
-                let out = blocking::Unblock::new(io::stdout());
-                let down = self
-                    .terminal
-                    .transfer(name, &progress, download.to_writer(out));
-                down.await
-                    .map_err(|error| context(format!("{name} to standard output"), error))?;
-            }
-            _ => unreachable!("refused by check"),
-        }
-        Ok(ExitCode::SUCCESS)
-    }
-
-    async fn bucket(&self, name: &str) -> Result<BucketHandle, Failure> {
-        Ok(self.client.bucket(name).await?)
-    }
-
-    /// Where to write the file `name`: `path`, or a file in it if it is a directory.
-    fn destination(&self, name: &str, path: &Path) -> Result<PathBuf, Failure> {
-        if !path.is_dir() {
-            return Ok(path.to_owned());
-        }
-        let (_, own) = name.rsplit_once('/').unwrap_or(("", name));
-        Ok(path.join(safe_local_path(own)?))
-    }
-
-    async fn upload(
+    async fn up(
         &self,
+        from: &Location,
+        to: &Remote,
         bucket: &BucketHandle,
-        source: Source,
-        name: &str,
-        from: impl Display,
-    ) -> Result<(), Failure> {
+    ) -> Result<ExitCode, Failure> {
+        let (source, name, from) = match from {
+            Location::Local(path) => {
+                let from = path.display().to_string();
+                let found = fs::metadata(path);
+                let found =
+                    found.map_err(|error| context(format!("{from} can't be read"), error))?;
+                match (found.is_dir(), to.is_prefix()) {
+                    (true, true) => {
+                        return self.tree(Synchronizer::up(path, bucket, &to.name)).await;
+                    }
+                    (true, false) => {
+                        let name = &to.name;
+                        return Err(
+                            format!("{from} is a directory, so {name:?} must end in /").into()
+                        );
+                    }
+                    _ => {}
+                }
+                (Source::path(path), name_of(path, to)?, from)
+            }
+            _ => {
+                let input = Source::reader(blocking::Unblock::new(io::stdin()));
+                (input, to.name.clone(), "standard input".to_owned())
+            }
+        };
         let progress = Progress::new();
-        let mut upload = bucket.upload(name, source).progress(&progress);
+        let mut upload = bucket.upload(&*name, source).progress(&progress);
         upload = upload.hash_first(!self.args.no_hash_first);
         if self.args.resume {
             upload = upload.resume();
         }
-        let up = self.terminal.transfer(name, &progress, upload);
-        up.await
-            .map_err(|error| context(format!("{from} to {name}"), error))?;
-        Ok(())
+        let uploaded = self.terminal.transfer(&name, &progress, upload).await;
+        uploaded.map_err(|error| context(format!("{from} to {name}"), error))?;
+        Ok(ExitCode::SUCCESS)
     }
 
-    /// A download to disk, and its progress.
-    fn download(&self, bucket: &BucketHandle, name: &str) -> (FileDownload, Progress) {
-        let progress = Progress::new();
+    async fn down(
+        &self,
+        from: &Remote,
+        to: &Location,
+        bucket: &BucketHandle,
+    ) -> Result<ExitCode, Failure> {
+        let (name, progress) = (&*from.name, Progress::new());
         let mut download = bucket.download(name).progress(&progress).modified_time();
         if self.args.resume {
             download = download.resume();
         }
-        (download, progress)
-    }
-
-    async fn upload_directory(
-        &self,
-        directory: &Path,
-        bucket: &str,
-        prefix: &str,
-    ) -> Result<ExitCode, Failure> {
-        if !is_prefix(prefix) {
-            return Err(format!(
-                "{} is a directory, so {prefix:?} must end in /",
-                directory.display()
-            )
-            .into());
-        }
-        let bucket = &self.bucket(bucket).await?;
-        let found = stream::iter(WalkDir::new(directory).min_depth(1)).map(Ok);
-        self.copy_each(found, async |entry: Result<DirEntry, _>| {
-            let entry = entry?;
-            let (path, kind) = (entry.path(), entry.file_type());
-            let why = if kind.is_dir() {
-                return Ok(false);
-            } else if kind.is_symlink() {
-                "it is a symbolic link"
-            } else if !kind.is_file() {
-                "it is a pipe, socket or device"
-            } else if is_partial(&entry.file_name().to_string_lossy()) {
-                "it is a partial download"
-            } else {
-                let inside = path.strip_prefix(directory)?.to_str();
-                let inside =
-                    inside.ok_or_else(|| format!("{}: its name is not UTF-8", path.display()))?;
-                let name = inside.replace(std::path::MAIN_SEPARATOR, "/");
-                let (source, from) = (Source::path(path), path.display());
-                self.upload(bucket, source, &format!("{prefix}{name}"), from)
-                    .await?;
-                return Ok(true);
-            };
-            let path = path.display();
-            self.terminal.info(&format!("{path} is skipped: {why}"));
-            Ok(false)
-        })
-        .await?;
-        Ok(self.exit_code(&format!("there is no file below {}", directory.display())))
-    }
-
-    async fn download_prefix(
-        &self,
-        bucket: &BucketHandle,
-        prefix: &str,
-        directory: &Path,
-    ) -> Result<ExitCode, Failure> {
-        let names = bucket
-            .list(prefix)
-            .map_ok(|file| file.file_name.as_str().to_owned());
-        self.copy_each(names.map_err(Failure::from), async |name: String| {
-            let inside = name.strip_prefix(prefix).unwrap_or(&name);
-            if is_prefix(inside) {
-                let why = "it is a folder marker";
-                self.terminal.info(&format!("{name} is skipped: {why}"));
-                return Ok(false);
+        let (downloaded, to) = match to {
+            Location::Local(path) if from.is_prefix() => {
+                return self.tree(Synchronizer::down(bucket, name, path)).await;
             }
-            let safe = safe_local_path(inside).map_err(|error| context(&*name, error))?;
-            let path = directory.join(&safe);
-            fs::create_dir_all(directory)
-                .map_err(|error| path_error(directory, "can't be made", error))?;
-            let (down, progress) = self.download(bucket, &name);
-            let down = down.to_path_below(directory, safe);
-            let down = self.terminal.transfer(&name, &progress, down);
-            down.await
-                .map_err(|error| context(format!("{name} to {}", path.display()), error))?;
-            Ok(true)
-        })
-        .await?;
-        Ok(self.exit_code(&format!(
-            "no file in {} has a name that begins with {prefix:?}",
-            bucket.name()
-        )))
+            Location::Local(path) => {
+                let path = path_of(name, path)?;
+                let download = download.to_path(&path);
+                let downloaded = self.terminal.transfer(name, &progress, download).await;
+                (downloaded, path.display().to_string())
+            }
+            _ => {
+                let download = download.to_writer(blocking::Unblock::new(io::stdout()));
+                let downloaded = self.terminal.transfer(name, &progress, download).await;
+                (downloaded, "standard output".to_owned())
+            }
+        };
+        downloaded.map_err(|error| context(format!("{name} to {to}"), error))?;
+        Ok(ExitCode::SUCCESS)
     }
 
-    /// Copies several files concurrently. A failure doesn't stop the others, unless it [would hit them too](stops_all).
-    async fn copy_each<T>(
-        &self,
-        items: impl Stream<Item = Result<T, Failure>>,
-        copy: impl AsyncFn(T) -> Result<bool, Failure>,
-    ) -> Result<(), Failure> {
-        let copy = &copy;
-        items
-            .try_for_each_concurrent(FILES, |item| async move {
-                match copy(item).await {
-                    Ok(true) => self.tally.copied.set(self.tally.copied.get() + 1),
-                    Ok(false) => {}
-                    Err(error) if stops_all(&*error) => return Err(error),
-                    Err(error) => {
-                        self.terminal.error(&*error);
-                        self.tally.failed.set(self.tally.failed.get() + 1);
-                    }
-                }
-                Ok(())
-            })
-            .await
-    }
-
-    fn exit_code(&self, nothing: &str) -> ExitCode {
-        let (copied, failed) = (self.tally.copied.get(), self.tally.failed.get());
-        if copied == 0 && failed == 0 {
-            self.terminal.error(&*Failure::from(nothing));
-            return ExitCode::FAILURE;
-        }
-        if failed > 0 {
-            let all = copied + failed;
-            self.terminal.error(&*Failure::from(format!(
-                "{failed} of {all} were not copied"
-            )));
-            return ExitCode::FAILURE;
-        }
-        ExitCode::SUCCESS
+    /// A directory, or all files with a prefix: a sync to which all files differ.
+    async fn tree(&self, sync: Synchronizer) -> Result<ExitCode, Failure> {
+        let policy = SyncPolicy::new()
+            .compare(Compare::Always)
+            .newer(Newer::Replace)
+            .portable_names(true)
+            .resume(self.args.resume)
+            .hash_first(!self.args.no_hash_first);
+        crate::sync::execute(&sync.policy(policy), self.terminal, false).await
     }
 }
 
-fn is_partial(name: &str) -> bool {
-    name.starts_with('.') && name.to_ascii_lowercase().contains(".b2part")
+/// The name at B2 of a local file: below a prefix, its own.
+fn name_of(path: &Path, to: &Remote) -> Result<String, Failure> {
+    if !to.is_prefix() {
+        return Ok(to.name.clone());
+    }
+    let own = path.file_name().and_then(|own| own.to_str());
+    let own = own.ok_or_else(|| {
+        let path = path.display();
+        format!("the name of {path} is not UTF-8; give a name at B2")
+    })?;
+    Ok(format!("{}{own}", to.name))
 }
 
-/// Whether the next file would fail for the same reason.
-fn stops_all(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut beneath = Some(error);
-    while let Some(error) = beneath {
-        if let Some(error) = error.downcast_ref::<Error>() {
-            return matches!(
-                error.kind(),
-                ErrorKind::Credentials
-                    | ErrorKind::Unauthorized
-                    | ErrorKind::CapExceeded
-                    | ErrorKind::TooManyRequests
-                    | ErrorKind::Unavailable
-                    | ErrorKind::Http
-                    | ErrorKind::Untrusted
-            );
-        }
-        beneath = error.source();
+/// Where to write the file `name`: `path`, or a file in it if it is a directory.
+fn path_of(name: &str, path: &Path) -> Result<PathBuf, Failure> {
+    if !path.is_dir() {
+        return Ok(path.to_owned());
     }
-    false
+    let (_, own) = name.rsplit_once('/').unwrap_or(("", name));
+    Ok(path.join(safe_local_path(own)?))
 }
 
 /// Adds what failed to an error.
@@ -315,10 +167,6 @@ pub(crate) fn context(what: impl Into<String>, error: impl Into<Failure>) -> Fai
         what: what.into(),
         error: error.into(),
     })
-}
-
-fn path_error(path: &Path, what: &str, error: io::Error) -> Failure {
-    context(format!("{} {what}", path.display()), error)
 }
 
 #[derive(Debug)]

@@ -1,20 +1,21 @@
 //! The commands `ls`, `du`, `rm`, `stat`, `cat`, `link`, `hash` and `unfinished`.
 
-use std::io::{self, Write as _};
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use b2kit::types::{Action, FileVersion, ListedFile, Sha1Hasher, Timestamp};
-use b2kit::{BucketHandle, Client, DeleteMode, DeleteScope, Error, SystemTimer, Timer as _};
+use b2kit::types::{Action, FileVersion, ListedFile, Sha1, Sha1Hasher, Timestamp};
+use b2kit::{Client, DeleteMode, DeleteScope, Error};
 use futures::future::ready;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 
-use crate::Failure;
-use crate::args::{Du, File, Hash, Link, Ls, Rm, Stat, Unfinished, refuse};
+use crate::args::{Du, File, Hash, Link, Ls, Rm, Unfinished, refuse};
 use crate::escape::escape;
-use crate::location::{Location, Remote, is_prefix};
+use crate::location::{Location, Remote};
 use crate::output::{Output, json};
+use crate::{Failure, status};
 
 /// Maximum number of concurrent calls.
 const CALLS: usize = 16;
@@ -22,20 +23,9 @@ const CALLS: usize = 16;
 /// Rows of a listing.
 type Rows = BoxStream<'static, Result<ListedFile, Error>>;
 
-async fn bucket(client: &Client, at: &Remote) -> Result<BucketHandle, Failure> {
-    Ok(client.bucket(&at.bucket).await?)
-}
-
-/// A file's current version. Exits with a usage error if the name is a prefix.
-async fn current_version(
-    client: &Client,
-    at: &Remote,
-    command: &str,
-) -> Result<FileVersion, Failure> {
-    if is_prefix(&at.name) {
-        refuse(command, "it needs the name of a file: b2://BUCKET/NAME");
-    }
-    let found = bucket(client, at).await?.stat(at.name.as_str()).await?;
+/// One file's current version.
+async fn current_version(client: &Client, at: &Remote) -> Result<FileVersion, Failure> {
+    let found = at.bucket(client).await?.stat(at.name.as_str()).await?;
     found.ok_or_else(|| format!("{} has no file {:?}, or it is hidden", at.bucket, at.name).into())
 }
 
@@ -50,14 +40,15 @@ pub(crate) async fn ls(args: &Ls, client: &Client) -> Result<ExitCode, Failure> 
         }
         return Ok(out.done()?);
     };
-    let bucket = bucket(client, at).await?;
+    let bucket = at.bucket(client).await?;
     let mut rows: Rows = match (args.versions, args.recursive) {
         (true, _) => bucket
             .versions(&at.name)
             .map_ok(ListedFile::Version)
             .boxed(),
         (false, true) => bucket.list(&at.name).map_ok(ListedFile::Version).boxed(),
-        (false, false) => bucket.list_folder(&folder(&at.name)).boxed(),
+        (false, false) if at.is_prefix() => bucket.list_folder(&at.name).boxed(),
+        (false, false) => bucket.list_folder(&format!("{}/", at.name)).boxed(),
     };
     while let Some(row) = rows.try_next().await? {
         match &row {
@@ -77,14 +68,6 @@ pub(crate) async fn ls(args: &Ls, client: &Client) -> Result<ExitCode, Failure> 
     Ok(out.done()?)
 }
 
-/// The folder's name with a `/` at its end.
-fn folder(name: &str) -> String {
-    match is_prefix(name) {
-        true => name.to_owned(),
-        false => format!("{name}/"),
-    }
-}
-
 fn write_long(out: &mut Output, version: &FileVersion) -> io::Result<()> {
     let size = match version.action {
         Action::Hide => "hidden".to_owned(),
@@ -96,13 +79,16 @@ fn write_long(out: &mut Output, version: &FileVersion) -> io::Result<()> {
 }
 
 pub(crate) async fn du(args: &Du, client: &Client) -> Result<ExitCode, Failure> {
-    let bucket = bucket(client, &args.at).await?;
+    let bucket = args.at.bucket(client).await?;
     let versions = match args.versions {
         true => bucket.versions(&args.at.name).boxed(),
         false => bucket.list(&args.at.name).boxed(),
     };
     let add = |(files, bytes), version: FileVersion| {
-        ready(Ok((files + 1, bytes + version.content_length)))
+        ready(Ok((
+            files + 1,
+            version.content_length.saturating_add(bytes),
+        )))
     };
     let (files, bytes): (u64, u64) = versions.try_fold((0, 0), add).await?;
     let mut out = Output::new();
@@ -114,25 +100,26 @@ pub(crate) async fn du(args: &Du, client: &Client) -> Result<ExitCode, Failure> 
 }
 
 pub(crate) async fn rm(args: &Rm, client: &Client) -> Result<ExitCode, Failure> {
-    match (is_prefix(&args.at.name), args.recursive) {
+    match (args.at.is_prefix(), args.recursive) {
         (true, false) => refuse("rm", "all files with a prefix: add --recursive"),
         // `a` would also match `a.bak`.
         (false, true) => refuse("rm", "--recursive needs a prefix that ends in /"),
         _ => {}
     }
-    let bucket = &bucket(client, &args.at).await?;
+    let bucket = &args.at.bucket(client).await?;
     let name = &*args.at.name;
     if args.recursive && args.versions {
         let mode = match args.dry_run {
             true => DeleteMode::DryRun,
             false => DeleteMode::Delete { concurrency: CALLS },
         };
-        return match name {
+        let code = match name {
             "" => report_outcomes(bucket.delete_all_files(mode), args.dry_run, "deleted").await,
             name => {
                 report_outcomes(bucket.delete_prefix(name, mode), args.dry_run, "deleted").await
             }
         };
+        return code?.ok_or_else(|| NOTHING.into());
     }
     let files = match args.recursive {
         true => bucket.list(name).boxed(),
@@ -169,25 +156,27 @@ pub(crate) async fn rm(args: &Rm, client: &Client) -> Result<ExitCode, Failure> 
         true => "deleted",
         false => "hidden",
     };
-    report_outcomes(
-        Box::pin(done.try_buffer_unordered(CALLS)),
-        args.dry_run,
-        verb,
-    )
-    .await
+    let done = Box::pin(done.try_buffer_unordered(CALLS));
+    report_outcomes(done, args.dry_run, verb)
+        .await?
+        .ok_or_else(|| NOTHING.into())
 }
+
+/// What can't be removed.
+const NOTHING: &str = "there is no such file";
 
 /// Prints an error. Standard error may be closed.
 fn print_error(what: &str) {
     let _ = writeln!(io::stderr(), "error: {what}");
 }
 
-/// Prints the outcome for each file. If standard output fails, the remaining files are processed all the same.
+/// Prints the outcome for each file; `None` if there was no file. If standard output fails, the remaining files are
+/// processed all the same.
 async fn report_outcomes(
     mut outcomes: impl Stream<Item = Result<(FileVersion, Result<(), Error>), Error>> + Unpin,
     is_dry: bool,
     verb: &str,
-) -> Result<ExitCode, Failure> {
+) -> Result<Option<ExitCode>, Failure> {
     let (mut out, mut found, mut failed) = (Output::new(), 0_u64, 0_u64);
     let mut unwritten = None;
     let would = if is_dry { "would be " } else { "" };
@@ -209,76 +198,46 @@ async fn report_outcomes(
             error,
         ));
     }
-    if found == 0 {
-        return Err("there is no such file".into());
-    }
-    Ok(if failed == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok((found > 0).then(|| status(failed == 0)))
 }
 
-pub(crate) async fn stat(args: &Stat, client: &Client) -> Result<ExitCode, Failure> {
+pub(crate) async fn stat(args: &File, client: &Client) -> Result<ExitCode, Failure> {
     let mut out = Output::new();
-    json(&mut out, &current_version(client, &args.at, "stat").await?)?;
+    json(&mut out, &current_version(client, &args.at).await?)?;
     Ok(out.done()?)
 }
 
 pub(crate) async fn cat(args: &File, client: &Client) -> Result<ExitCode, Failure> {
-    if is_prefix(&args.at.name) {
-        refuse("cat", "it needs the name of a file: b2://BUCKET/NAME");
-    }
-    let bucket = bucket(client, &args.at).await?;
+    let download = args.at.bucket(client).await?.download(&*args.at.name);
     let out = blocking::Unblock::new(io::stdout());
-    bucket
-        .download(args.at.name.as_str())
-        .to_writer(out)
-        .await?;
+    download.to_writer(out).await?;
     Ok(ExitCode::SUCCESS)
 }
 
 pub(crate) async fn link(args: &Link, client: &Client) -> Result<ExitCode, Failure> {
-    if is_prefix(&args.at.name) {
-        refuse("link", "it needs the name of a file: b2://BUCKET/NAME");
-    }
-    let bucket = bucket(client, &args.at).await?;
+    let bucket = args.at.bucket(client).await?;
     let duration = Duration::from_secs(args.seconds);
-    let link = bucket
-        .presigned_url(args.at.name.as_str(), duration)
-        .await?;
+    let link = bucket.presigned_url(&*args.at.name, duration).await?;
     let mut out = Output::new();
     writeln!(out, "{}", link.url_with_token().expose())?;
     Ok(out.done()?)
 }
 
+/// Files at B2 need a client.
 pub(crate) async fn hash(args: &Hash, client: Option<&Client>) -> Result<ExitCode, Failure> {
     let (mut out, mut failed) = (Output::new(), false);
-    for location in &args.at {
-        let (sha1, name) = match (location, client) {
-            (Location::Remote { bucket, name }, Some(client)) => {
-                let at = Remote {
-                    bucket: bucket.clone(),
-                    name: name.clone(),
-                };
-                let version = current_version(client, &at, "hash").await?;
-                let sha1 = version.expected_sha1().map(|sha1| sha1.to_string());
-                (
-                    sha1.ok_or_else(|| "B2 has no SHA-1 of it".to_owned()),
-                    format!("b2://{bucket}/{name}"),
-                )
+    for place in &args.at {
+        let (sha1, name) = match (place, client) {
+            (Location::Remote(at), Some(client)) => {
+                let sha1 = current_version(client, at).await?.expected_sha1();
+                let sha1 = sha1.ok_or_else(|| "B2 has no SHA-1 of it".to_owned());
+                (sha1, format!("b2://{}/{}", at.bucket, at.name))
             }
             (Location::Local(path), _) => {
-                let file = std::fs::File::open(path).map(|mut file| {
-                    let mut hasher = Hasher(Sha1Hasher::default());
-                    io::copy(&mut file, &mut hasher).map(|_| hasher.0.finish().to_string())
-                });
-                let sha1 = file
-                    .and_then(|sha1| sha1)
-                    .map_err(|error| error.to_string());
+                let sha1 = sha1(path).map_err(|error| error.to_string());
                 (sha1, path.display().to_string())
             }
-            _ => refuse("hash", "it needs paths, and b2://BUCKET/NAME"),
+            _ => continue,
         };
         match sha1 {
             Ok(sha1) => writeln!(out, "{sha1}  {}", escape(&name))?,
@@ -289,28 +248,25 @@ pub(crate) async fn hash(args: &Hash, client: Option<&Client>) -> Result<ExitCod
         }
     }
     out.done()?;
-    Ok(if failed {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
+    Ok(status(!failed))
 }
 
-struct Hasher(Sha1Hasher);
-
-impl io::Write for Hasher {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+fn sha1(path: &Path) -> io::Result<Sha1> {
+    let mut hasher = Sha1Hasher::default();
+    let mut file = BufReader::with_capacity(1 << 20, std::fs::File::open(path)?);
+    loop {
+        let chunk = file.fill_buf()?;
+        if chunk.is_empty() {
+            return Ok(hasher.finish());
+        }
+        hasher.update(chunk);
+        let read = chunk.len();
+        file.consume(read);
     }
 }
 
 pub(crate) async fn unfinished(args: &Unfinished, client: &Client) -> Result<ExitCode, Failure> {
-    let bucket = bucket(client, &args.at).await?;
+    let bucket = args.at.bucket(client).await?;
     let Some(hours) = args.cancel_older_than else {
         let (mut files, mut out) = (bucket.unfinished(&args.at.name), Output::new());
         while let Some(file) = files.try_next().await? {
@@ -318,25 +274,22 @@ pub(crate) async fn unfinished(args: &Unfinished, client: &Client) -> Result<Exi
         }
         return Ok(out.done()?);
     };
-    if !is_prefix(&args.at.name) {
-        // `a` would also match `a.bak`.
+    if !args.at.is_prefix() {
+        // Or uploads of `a.bak` would be cancelled for `a`.
         refuse(
             "unfinished",
             "--cancel-older-than needs a bucket or a prefix that ends in /",
         );
     }
-    let age = Duration::from_secs(hours.saturating_mul(3_600));
-    let before = SystemTimer
-        .wall_clock()
-        .checked_sub(age)
-        .ok_or("--cancel-older-than is too long")?;
+    let age = i64::try_from(hours.saturating_mul(3_600_000)).unwrap_or(i64::MAX);
+    // By the clock of those who say when a file was started.
+    let before = client.current_time().as_millis().saturating_sub(age);
     let mode = match args.dry_run {
         true => DeleteMode::DryRun,
         false => DeleteMode::Delete { concurrency: CALLS },
     };
-    let cancelled = bucket.cancel_unfinished(&args.at.name, Timestamp::try_from(before)?, mode);
-    match report_outcomes(cancelled, args.dry_run, "cancelled").await {
-        Err(error) if error.to_string() == "there is no such file" => Ok(ExitCode::SUCCESS),
-        code => code,
-    }
+    let before = Timestamp::from_millis(before);
+    let cancelled = bucket.cancel_unfinished(&args.at.name, before, mode);
+    let code = report_outcomes(cancelled, args.dry_run, "cancelled").await?;
+    Ok(code.unwrap_or(ExitCode::SUCCESS))
 }

@@ -1,68 +1,83 @@
-//! [`Location`]: a source or destination on the command line.
+//! [`Location`]: a local path, standard input or output, or a file or prefix at B2.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Location {
-    /// `b2://BUCKET/NAME`.
-    Remote {
-        bucket: String,
-        /// A file name, or a prefix if it is empty or ends in `/`.
-        name: String,
-    },
-    Local(PathBuf),
-    /// `-`: standard input or output.
-    Stdio,
-}
+use b2kit::{BucketHandle, Client, Error};
 
-impl Location {
-    pub(crate) fn parse(text: OsString) -> Result<Self, String> {
-        let Some(word) = text.to_str() else {
-            // Paths need not be UTF-8.
-            return Ok(Self::Local(text.into()));
-        };
-        if word.is_empty() {
-            return Err("it is empty".to_owned());
-        }
-        if word == "-" {
-            return Ok(Self::Stdio);
-        }
-        let Some(remote) = word.strip_prefix("b2://") else {
-            return Ok(Self::Local(text.into()));
-        };
-        let (bucket, name) = remote.split_once('/').unwrap_or((remote, ""));
-        if bucket.is_empty() {
-            return Err("there is no bucket in it; it is b2://BUCKET/NAME".to_owned());
-        }
-        Ok(Self::Remote {
-            bucket: bucket.to_owned(),
-            name: name.to_owned(),
-        })
-    }
-}
-
-/// Whether a name is a prefix, which selects all files whose names begin with it.
-pub(crate) fn is_prefix(name: &str) -> bool {
-    name.is_empty() || name.ends_with('/')
-}
-
-/// `b2://BUCKET/NAME`.
+/// What is at B2.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Remote {
     pub(crate) bucket: String,
-    /// A file name, or a prefix.
+    /// A name, or a prefix of names if it is empty or ends in `/`.
     pub(crate) name: String,
+}
+
+impl Remote {
+    /// One file.
+    pub(crate) fn file(text: &str) -> Result<Self, String> {
+        let at: Self = text.parse()?;
+        match at.is_prefix() {
+            true => Err("it has to be the name of a file: b2://BUCKET/NAME".to_owned()),
+            false => Ok(at),
+        }
+    }
+
+    /// Whether this stands for all files whose names begin with it.
+    pub(crate) fn is_prefix(&self) -> bool {
+        self.name.is_empty() || self.name.ends_with('/')
+    }
+
+    pub(crate) async fn bucket(&self, client: &Client) -> Result<BucketHandle, Error> {
+        client.bucket(&self.bucket).await
+    }
 }
 
 impl FromStr for Remote {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match Location::parse(text.into())? {
-            Location::Remote { bucket, name } => Ok(Self { bucket, name }),
-            _ => Err("it is not b2://BUCKET/NAME".to_owned()),
+        let there = text
+            .strip_prefix("b2://")
+            .ok_or("it is not b2://BUCKET/NAME")?;
+        let (bucket, name) = there.split_once('/').unwrap_or((there, ""));
+        if bucket.is_empty() {
+            return Err("there is no bucket in it; it is b2://BUCKET/NAME".to_owned());
+        }
+        Ok(Self {
+            bucket: bucket.to_owned(),
+            name: name.to_owned(),
+        })
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Location {
+    Remote(Remote),
+    Local(PathBuf),
+    Stdio,
+}
+
+impl Location {
+    pub(crate) fn parse(text: OsString) -> Result<Self, String> {
+        match text.to_str() {
+            Some("") => Err("it is empty".to_owned()),
+            Some("-") => Ok(Self::Stdio),
+            Some(word) if word.starts_with("b2://") => Ok(Self::Remote(word.parse()?)),
+            // A path may be any bytes.
+            _ => Ok(Self::Local(text.into())),
+        }
+    }
+
+    /// A file, here or at B2.
+    pub(crate) fn file(text: OsString) -> Result<Self, String> {
+        match Self::parse(text)? {
+            Self::Stdio => Err("it has to be a path, or b2://BUCKET/NAME".to_owned()),
+            Self::Remote(at) if at.is_prefix() => {
+                Err("it has to be the name of a file: b2://BUCKET/NAME".to_owned())
+            }
+            place => Ok(place),
         }
     }
 }
@@ -72,25 +87,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_location_is_a_b2_url_a_path_or_standard_input() {
-        let remote = |bucket: &str, name: &str| Location::Remote {
-            bucket: bucket.to_owned(),
-            name: name.to_owned(),
+    fn a_place_is_read_as_it_is_written() {
+        let there = |bucket: &str, name: &str| {
+            Location::Remote(Remote {
+                bucket: bucket.to_owned(),
+                name: name.to_owned(),
+            })
         };
-        for (text, location) in [
+        for (text, place) in [
             ("-", Location::Stdio),
             ("./-", Location::Local("./-".into())),
             ("a/b", Location::Local("a/b".into())),
             ("b2:/a", Location::Local("b2:/a".into())),
-            ("b2://photos", remote("photos", "")),
-            ("b2://photos/", remote("photos", "")),
-            ("b2://photos//a", remote("photos", "/a")),
-            ("b2://photos/2026/", remote("photos", "2026/")),
+            ("b2://photos", there("photos", "")),
+            ("b2://photos/", there("photos", "")),
+            ("b2://photos//a", there("photos", "/a")),
+            ("b2://photos/2026/", there("photos", "2026/")),
         ] {
-            assert_eq!(Location::parse(text.into()), Ok(location), "{text}");
+            assert_eq!(Location::parse(text.into()), Ok(place), "{text}");
         }
         assert!(Location::parse("b2:///name".into()).is_err());
         assert!(Location::parse("".into()).is_err());
         assert!("./a".parse::<Remote>().is_err());
+        for text in ["b2://photos", "b2://photos/2026/", "-"] {
+            assert!(Remote::file(text).is_err() && Location::file(text.into()).is_err());
+        }
     }
 }

@@ -22,15 +22,23 @@ use b2kit::{Client, UnfinishedState};
 use clap::{CommandFactory as _, Parser as _};
 use futures::future::{Either, select};
 
-use crate::args::{Command, Program};
+use crate::args::{Command, Cp, Program};
 use crate::location::Location;
 use crate::terminal::Terminal;
 
 /// Any error: the program only prints it.
 type Failure = Box<dyn StdError + Send + Sync>;
 
-/// Exit status after SIGINT, by convention 128 + 2.
+/// The exit status after Ctrl-C.
 const STOPPED: u8 = 130;
+
+/// The exit status of a command that came to its end.
+const fn status(is_complete: bool) -> ExitCode {
+    match is_complete {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }
+}
 
 fn main() -> ExitCode {
     let program = Program::parse();
@@ -62,10 +70,7 @@ async fn run(program: &Program, terminal: &Terminal) -> Result<ExitCode, Failure
             clap_mangen::Man::new(Program::command()).render(&mut io::stdout())?;
             return Ok(ExitCode::SUCCESS);
         }
-        Command::Hash(args) => args
-            .at
-            .iter()
-            .all(|at| !matches!(at, Location::Remote { .. })),
+        Command::Hash(args) => args.at.iter().all(|at| !matches!(at, Location::Remote(_))),
         _ => false,
     };
     if let (true, Command::Hash(args)) = (is_local, &program.command) {
@@ -106,22 +111,16 @@ async fn run_until_stopped(
             terminal.info("stopped immediately; unfinished uploads may remain at B2")
         }
     }
-    let can_resume = match &program.command {
-        Command::Cp(args) => args.resume,
-        Command::Sync(_) => true,
-        _ => false,
+    let word = match &program.command {
+        Command::Cp(Cp { resume: true, .. }) | Command::Sync(_) => {
+            "stopped; run the same command to resume"
+        }
+        _ => "stopped; unfinished transfers were removed",
     };
-    match ended {
-        Some(outcome) => outcome,
-        None if can_resume => {
-            terminal.info("stopped; run the same command to resume");
-            Ok(ExitCode::from(STOPPED))
-        }
-        None => {
-            terminal.info("stopped; unfinished transfers were removed");
-            Ok(ExitCode::from(STOPPED))
-        }
-    }
+    ended.unwrap_or_else(|| {
+        terminal.info(word);
+        Ok(ExitCode::from(STOPPED))
+    })
 }
 
 async fn command(

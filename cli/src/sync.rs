@@ -1,18 +1,20 @@
-//! The command `sync`.
+//! The command `sync`, and how any sync is shown.
 
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use b2kit::Client;
-use b2kit::sync::{Action, Cost, Outcome, Reason, Status, SyncProgress, Synchronizer};
+use b2kit::sync::{Action, Cost, Outcome, Reason, Status, Summary, SyncProgress, Synchronizer};
 use futures::{StreamExt as _, TryStreamExt as _};
 use indicatif::DecimalBytes;
 
-use crate::Failure;
 use crate::args::{SyncArgs, refuse};
+use crate::cp::WithContext;
 use crate::location::Location;
-use crate::output::{Output, json};
+use crate::output::{JsonLines, Output, json};
 use crate::terminal::{TICK, Terminal};
+use crate::{Failure, status};
 
 pub(crate) async fn run(
     args: &SyncArgs,
@@ -20,31 +22,96 @@ pub(crate) async fn run(
     client: &Client,
 ) -> Result<ExitCode, Failure> {
     let sync = synchronizer(args, client).await?.policy(args.policy()?);
-    if args.dry_run || args.check {
-        return plan(args, &sync).await;
+    match args.dry_run || args.check {
+        true => plan(args, &sync).await,
+        false => execute(&sync, terminal, args.json).await,
     }
+}
+
+async fn synchronizer(args: &SyncArgs, client: &Client) -> Result<Synchronizer, Failure> {
+    Ok(match (&args.from, &args.to) {
+        (Location::Local(root), Location::Remote(to)) => {
+            Synchronizer::up(root, &to.bucket(client).await?, &to.name)
+        }
+        (Location::Remote(from), Location::Local(root)) => {
+            Synchronizer::down(&from.bucket(client).await?, &from.name, root)
+        }
+        (Location::Remote(from), Location::Remote(to)) => {
+            let (source, destination) = (from.bucket(client).await?, to.bucket(client).await?);
+            Synchronizer::copy(&source, &from.name, &destination, &to.name)
+        }
+        _ => refuse(
+            "sync",
+            "one of FROM and TO must be b2://BUCKET/PREFIX, and neither can be -",
+        ),
+    })
+}
+
+/// Executes the plan, and shows what happens.
+pub(crate) async fn execute(
+    sync: &Synchronizer,
+    terminal: &Terminal,
+    writes_json: bool,
+) -> Result<ExitCode, Failure> {
     let (mut run, bar) = (sync.execute(sync.plan()?), terminal.bar());
+    let mut lines = writes_json.then(JsonLines::begin);
     let mut tick = tokio::time::interval(TICK);
-    // The first error of standard output. The sync continues all the same.
-    let mut unwritten = None;
     loop {
         tokio::select! {
             outcome = run.next() => match outcome {
                 Some(Ok(outcome)) => {
-                    let prints = args.json && unwritten.is_none();
-                    unwritten = unwritten.or(report(prints, args, terminal, &outcome).err());
+                    report(terminal, writes_json, &outcome);
+                    if let Some(lines) = &mut lines {
+                        lines.send(&outcome).await?;
+                    }
                 }
                 Some(Err(error)) => terminal.error(&error),
                 None => break,
             },
-            _ = tick.tick() => bar.set_message(line(run.progress())),
+            _ = tick.tick() => bar.set_message(progress(run.progress(), bar.elapsed())),
         }
     }
     bar.finish_and_clear();
     let summary = run.summary();
-    if args.json && unwritten.is_none() {
-        unwritten = json(&mut std::io::stdout().lock(), &summary).err();
+    if let Some(mut lines) = lines {
+        lines.send(&summary).await?;
+        // The sync has finished all the same.
+        let written = lines.done().await;
+        written.map_err(|error| crate::cp::context("the outcomes can't be written", error))?;
     }
+    Ok(conclude(terminal, &summary))
+}
+
+/// Prints an outcome for people.
+fn report(terminal: &Terminal, writes_json: bool, outcome: &Outcome) {
+    let action = &outcome.action;
+    match &outcome.status {
+        Status::Done if !writes_json => terminal.info(&action.to_string()),
+        Status::Refused => terminal.error(&*Failure::from(action.to_string())),
+        Status::Changed => terminal.error(&*Failure::from(format!(
+            "{action}: not done, since something else is at the destination by now"
+        ))),
+        Status::Failed(error) => terminal.error(&WithContext {
+            what: action.to_string(),
+            error: error.clone().into(),
+        }),
+        Status::Skipped if !is_usual(action) => terminal.info(&action.to_string()),
+        _ => {}
+    }
+}
+
+/// Whether it needs no explanation that nothing is done.
+const fn is_usual(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::Skip {
+            reason: Reason::Same | Reason::SameSha1 | Reason::Extra,
+            ..
+        }
+    )
+}
+
+fn conclude(terminal: &Terminal, summary: &Summary) -> ExitCode {
     terminal.info(&format!(
         "{} uploaded, {} downloaded, {} copied ({}), {} hidden, {} deleted, {} the same or skipped",
         summary.uploaded,
@@ -61,43 +128,11 @@ pub(crate) async fn run(
             summary.withheld
         )));
     }
-    if let Some(error) = unwritten {
-        return Err(crate::cp::context(
-            "the outcomes can't be written".to_owned(),
-            error,
-        ));
+    if !summary.is_complete() {
+        let undone = summary.refused + summary.changed + summary.failed + summary.withheld;
+        terminal.error(&*Failure::from(format!("{undone} were not done")));
     }
-    if summary.is_complete() {
-        return Ok(ExitCode::SUCCESS);
-    }
-    let undone = summary.refused + summary.changed + summary.failed + summary.withheld;
-    terminal.error(&*Failure::from(format!("{undone} were not synced")));
-    Ok(ExitCode::FAILURE)
-}
-
-async fn synchronizer(args: &SyncArgs, client: &Client) -> Result<Synchronizer, Failure> {
-    Ok(match (&args.from, &args.to) {
-        (Location::Local(root), Location::Remote { bucket, name }) => {
-            Synchronizer::up(root, &client.bucket(bucket).await?, name)
-        }
-        (Location::Remote { bucket, name }, Location::Local(root)) => {
-            Synchronizer::down(&client.bucket(bucket).await?, name, root)
-        }
-        (
-            Location::Remote { bucket, name },
-            Location::Remote {
-                bucket: other,
-                name: there,
-            },
-        ) => {
-            let (source, destination) = (client.bucket(bucket).await?, client.bucket(other).await?);
-            Synchronizer::copy(&source, name, &destination, there)
-        }
-        _ => refuse(
-            "sync",
-            "one of FROM and TO must be b2://BUCKET/PREFIX, and neither can be -",
-        ),
-    })
+    status(summary.is_complete())
 }
 
 /// Prints the plan, or what is refused in it.
@@ -106,14 +141,7 @@ async fn plan(args: &SyncArgs, sync: &Synchronizer) -> Result<ExitCode, Failure>
     while let Some(action) = plan.try_next().await? {
         cost = cost.with(&action);
         let is_refused = matches!(action, Action::Refuse { .. });
-        let is_quiet = matches!(
-            &action,
-            Action::End(_)
-                | Action::Skip {
-                    reason: Reason::Same | Reason::SameSha1 | Reason::Extra,
-                    ..
-                }
-        );
+        let is_quiet = is_usual(&action) || matches!(action, Action::End(_));
         match args.json {
             _ if args.check && !is_refused => {}
             true => json(&mut out, &action)?,
@@ -121,71 +149,45 @@ async fn plan(args: &SyncArgs, sync: &Synchronizer) -> Result<ExitCode, Failure>
             false => writeln!(out, "{action}")?,
         }
     }
-    if args.json && !args.check {
-        json(&mut out, &cost)?;
-    } else if !args.check {
-        let (up, down) = (
-            DecimalBytes(cost.uploaded_bytes),
-            DecimalBytes(cost.downloaded_bytes),
-        );
-        let calls = cost.calls;
-        writeln!(
-            out,
-            "{} to upload ({up}), {} to download ({down}), {} to copy, {} to delete or hide, \
-             {} refused; about {} calls of class A, {} of B, {} of C",
-            cost.uploads,
-            cost.downloads,
-            cost.copies,
-            cost.removals,
-            cost.refusals,
-            calls.class_a,
-            calls.class_b,
-            calls.class_c,
-        )?;
+    match (args.check, args.json) {
+        (true, _) => {}
+        (false, true) => json(&mut out, &cost)?,
+        (false, false) => writeln!(out, "{}", price(&cost))?,
     }
-    let code = out.done()?;
-    Ok(if cost.refusals == 0 {
-        code
-    } else {
-        ExitCode::FAILURE
-    })
+    out.done()?;
+    Ok(status(cost.refusals == 0))
 }
 
-/// Writes an outcome as JSON if `prints`, and errors for people.
-fn report(
-    prints: bool,
-    args: &SyncArgs,
-    terminal: &Terminal,
-    outcome: &Outcome,
-) -> std::io::Result<()> {
-    let written = match prints {
-        true => json(&mut std::io::stdout().lock(), outcome),
-        false => Ok(()),
-    };
-    let action = &outcome.action;
-    match &outcome.status {
-        Status::Done if !args.json => terminal.info(&action.to_string()),
-        Status::Refused => terminal.error(&*Failure::from(action.to_string())),
-        Status::Changed => terminal.error(&*Failure::from(format!(
-            "{action}: not done, for something else is at the destination by now"
-        ))),
-        Status::Failed(error) => terminal.error(&crate::cp::WithContext {
-            what: action.to_string(),
-            error: error.clone().into(),
-        }),
-        _ => {}
-    }
-    written
-}
-
-fn line(now: SyncProgress) -> String {
-    let more = if now.is_scanned { "" } else { " or more" };
+fn price(cost: &Cost) -> String {
+    let calls = cost.calls;
     format!(
-        "{} of {}{more} files, {} of {}, {} looked at",
+        "{} to upload ({}), {} to download ({}), {} to copy, {} to delete or hide, \
+         {} refused; about {} calls of class A, {} of B, {} of C",
+        cost.uploads,
+        DecimalBytes(cost.uploaded_bytes),
+        cost.downloads,
+        DecimalBytes(cost.downloaded_bytes),
+        cost.copies,
+        cost.removals,
+        cost.refusals,
+        calls.class_a,
+        calls.class_b,
+        calls.class_c,
+    )
+}
+
+fn progress(now: SyncProgress, elapsed: Duration) -> String {
+    let more = if now.is_scanned { "" } else { " or more" };
+    let rate = now.bytes / elapsed.as_secs().max(1);
+    let left = now.total_bytes.saturating_sub(now.bytes) / rate.max(1);
+    format!(
+        "{} of {}{more} files, {} of {}, {}/s, {left} s{more} left, {} retries, {} looked at",
         now.transfers_over,
         now.transfers,
         DecimalBytes(now.bytes),
         DecimalBytes(now.total_bytes),
+        DecimalBytes(rate),
+        now.retries,
         now.scanned,
     )
 }

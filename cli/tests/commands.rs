@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use b2kit::api::{CreateBucket, StartLargeFile};
-use b2kit::backend::emulator::{Emulator, Server};
+use b2kit::backend::emulator::{Emulator, Fault, FaultKind, Latch, ManualClock, Server};
 use b2kit::types::{BucketName, BucketType, FileName};
 use b2kit::{BucketHandle, Client, Credentials};
 use futures::TryStreamExt as _;
@@ -23,7 +23,10 @@ struct There {
 
 impl There {
     fn new() -> Self {
-        let emulator = Emulator::new();
+        Self::of(Emulator::new())
+    }
+
+    fn of(emulator: Emulator) -> Self {
         let server = Server::start(&emulator).unwrap();
         let b2 = Client::builder()
             .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
@@ -204,6 +207,81 @@ fn sync_check_lists_what_can_not_be_synced_and_does_nothing() {
 }
 
 #[test]
+fn sync_refuses_a_source_in_which_there_is_nothing_unless_it_may_be_empty() {
+    let there = There::new();
+    there.put("photos/a", "a");
+    let mistyped = ["sync", "b2://holiday-photos/fotos", "down"];
+    let told = there.failed(1, &mistyped);
+    let line = "error: refuse the whole tree: there is no file at the source";
+    assert!(told.contains(line), "{told}");
+    there.failed(1, &[&mistyped[..], &["--dry-run"]].concat());
+    there.said(&[&mistyped[..], &["--allow-empty-source"]].concat());
+}
+
+#[cfg(unix)]
+#[test]
+fn sync_that_is_interrupted_says_what_is_kept_and_resumes_it() {
+    let emulator = Emulator::builder()
+        .absolute_minimum_part_size(1_000)
+        .recommended_part_size(1_000)
+        .build();
+    let there = There::of(emulator);
+    there.write("tree/large", &"x".repeat(3_000));
+    let gate = Latch::new();
+    let fault = Fault::new(FaultKind::Wait(gate.clone())).on("b2_finish_large_file");
+    there.emulator.faults().add(fault);
+    let sync = ["sync", "tree", "b2://holiday-photos"];
+    let process = there.program(&sync).stderr(Stdio::piped()).spawn().unwrap();
+    while gate.waiting() == 0 {
+        std::thread::yield_now();
+    }
+    let id = rustix::process::Pid::from_child(&process);
+    rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
+    let output = process.wait_with_output().unwrap();
+    gate.open();
+    there.emulator.faults().clear();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{told}");
+    for line in [
+        "large is kept at B2, to be resumed",
+        "stopped; run the same command to resume",
+    ] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+    there.said(&sync);
+    let snapshot = there.emulator.snapshot();
+    assert_eq!(snapshot.calls_of("b2_start_large_file"), 1);
+    assert_eq!((snapshot.unfinished_large_files, snapshot.versions), (0, 1));
+}
+
+#[test]
+fn sync_goes_on_while_nobody_reads_its_json_and_writes_all_of_it_later() {
+    let there = There::new();
+    let files = 300;
+    for number in 0..files {
+        // Together more than a pipe holds.
+        let name = format!("tree/{number}-{}", "x".repeat(200));
+        there.write(&name, "meow");
+    }
+    let mut child = there
+        .program(&["sync", "--json", "tree", "b2://holiday-photos"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut tries = 0;
+    while there.emulator.snapshot().versions < files {
+        tries += 1;
+        assert!(tries < 60_000, "the sync waits for its reader");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    let output = child.stdout.take().unwrap();
+    let lines = std::io::BufRead::lines(std::io::BufReader::new(output));
+    assert_eq!(lines.count(), files + 1);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
 fn ls_shows_a_folder_all_files_all_versions_and_the_buckets() {
     let there = There::new();
     for name in ["a.txt", "d/b", "d/e/c"] {
@@ -346,6 +424,24 @@ fn unfinished_large_files_are_listed_and_cancelled_once_they_are_old_enough() {
     assert!(dry.starts_with("would be cancelled: d/large"), "{dry}");
     there.said(&["unfinished", "--cancel-older-than", "0", at]);
     assert_eq!(there.said(&["unfinished", at]), "");
+}
+
+#[test]
+fn the_age_of_an_unfinished_large_file_is_judged_by_the_clock_of_b2() {
+    const HOUR: u64 = 3_600_000;
+    let start = 1_600_000_000_000;
+    let clock = ManualClock::at(start);
+    let there = There::of(Emulator::builder().clock(clock.clone()).build());
+    let started = StartLargeFile::new(there.bucket.id(), FileName::new("large").unwrap());
+    block_on(there.bucket.client().call(started)).unwrap();
+    let at = "b2://holiday-photos";
+    // Years ago by this machine's clock.
+    clock.set(start + HOUR);
+    there.said(&["unfinished", "--cancel-older-than", "2", at]);
+    assert_eq!(there.emulator.snapshot().unfinished_large_files, 1);
+    clock.set(start + 3 * HOUR);
+    there.said(&["unfinished", "--cancel-older-than", "2", at]);
+    assert_eq!(there.emulator.snapshot().unfinished_large_files, 0);
 }
 
 #[test]

@@ -266,10 +266,10 @@ fn a_name_that_would_lead_out_of_the_directory_is_refused_and_the_others_come() 
     assert_failed(&down);
     let told = told(&down);
     for line in [
-        "error: p/../../out: ",
-        "error: p//d: ",
-        "p/e/ is skipped: it is a folder marker",
-        "error: 2 of 4 were not copied",
+        "error: refuse ../../out: no local path can have this name",
+        "error: refuse /d: no local path can have this name",
+        "error: refuse e/: no local path can have this name",
+        "error: 3 were not done",
     ] {
         assert!(told.contains(line), "{line}: {told}");
     }
@@ -284,17 +284,13 @@ fn a_prefix_that_matches_nothing_and_an_empty_directory_are_told_and_fail() {
     let target = dir.path().join("in");
     let down = there.cp(&["b2://holiday-photos/no/", target.to_str().unwrap()]);
     assert_failed(&down);
-    let line = "error: no file in holiday-photos has a name that begins with \"no/\"\n";
-    assert_eq!(told(&down), line);
+    let line = "error: refuse the whole tree: there is no file at the source";
+    assert!(told(&down).contains(line), "{}", told(&down));
     assert!(names(dir.path()).is_empty());
 
     let up = there.cp(&[dir.path().to_str().unwrap(), "b2://holiday-photos/"]);
     assert_failed(&up);
-    assert!(
-        told(&up).starts_with("error: there is no file below "),
-        "{}",
-        told(&up)
-    );
+    assert!(told(&up).contains(line), "{}", told(&up));
 }
 
 #[test]
@@ -307,11 +303,9 @@ fn a_file_that_can_not_be_copied_does_not_stop_the_others() {
     fs::create_dir(dir.path().join("b")).unwrap();
     let down = there.cp(&["b2://holiday-photos", dir.path().to_str().unwrap()]);
     assert_failed(&down);
-    let path = dir.path().join("b");
-    let line = format!("error: b to {}: ", path.display());
     let told = told(&down);
     assert!(
-        told.contains(&line) && told.contains("1 of 3 were not copied"),
+        told.contains("error: download b (1 bytes): not done") && told.contains("1 were not done"),
         "{told}"
     );
     assert_eq!(names(dir.path()), ["a", "b", "c"]);
@@ -331,20 +325,24 @@ fn links_pipes_and_names_that_are_no_text_are_told_of() {
 
     let up = there.cp(&[dir.path().to_str().unwrap(), "b2://holiday-photos/"]);
     assert_copied(&up);
-    let link = format!("{} is skipped: it is a symbolic link", at("link").display());
-    let socket = format!(
-        "{} is skipped: it is a pipe, socket or device",
-        at("socket").display()
-    );
-    let line = told(&up);
-    assert!(line.contains(&link) && line.contains(&socket), "{line}");
+    let told_of = told(&up);
+    for line in [
+        "skip link: it is a symbolic link",
+        "skip socket: it is a pipe, a socket or a device",
+    ] {
+        assert!(told_of.contains(line), "{line}: {told_of}");
+    }
     assert_eq!(there.emulator.snapshot().versions, 1);
 
     // Where the file system takes such a name.
     if fs::write(dir.path().join(OsStr::from_bytes(b"caf\xe9")), "").is_ok() {
         let up = there.cp(&[dir.path().to_str().unwrap(), "b2://holiday-photos/"]);
         assert_failed(&up);
-        assert!(told(&up).contains("its name is not UTF-8"), "{}", told(&up));
+        assert!(
+            told(&up).contains("it is not valid Unicode"),
+            "{}",
+            told(&up)
+        );
     }
 }
 

@@ -181,7 +181,7 @@ impl B2StoreBuilder {
     /// `std::env::vars()` can be given.
     ///
     /// # Errors
-    /// If the URL is none of B2's, or an option is missing, unknown or wrong.
+    /// The URL is not one of a B2 bucket, or an option is missing, unknown or has an invalid value.
     pub fn from_url<K, V>(
         url: &Url,
         options: impl IntoIterator<Item = (K, V)>,
@@ -196,7 +196,8 @@ impl B2StoreBuilder {
     /// The same, with a client that is set up otherwise as well: another backend, another retry policy.
     ///
     /// # Errors
-    /// As [`from_url`](Self::from_url).
+    /// The URL is not one of a B2 bucket; an option is missing, unknown or has an invalid value; or the client can't be
+    /// built. [`ConfigError`] names the option.
     pub fn from_url_with<K, V>(
         url: &Url,
         options: impl IntoIterator<Item = (K, V)>,

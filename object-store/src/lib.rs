@@ -75,7 +75,7 @@
 //! Nothing is spawned: work goes on only while futures and streams are polled, and dropping them ends it. A multipart
 //! upload that is dropped without `complete` or `abort` leaves an unfinished large file, for whose parts B2 charges;
 //! the lifecycle rule `daysFromStartingToCancelingUnfinishedLargeFiles` or
-//! [`Client::cancel_unfinished_large_files`](b2kit::Client::cancel_unfinished_large_files) clears it up.
+//! [`BucketHandle::cancel_unfinished`](b2kit::BucketHandle::cancel_unfinished) clears it up.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(

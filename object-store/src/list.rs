@@ -123,9 +123,11 @@ impl B2Store {
         }
         let page = bucket.client().call(list).await;
         let page = page.map_err(|error| Failure::b2(&query.prefix, error))?;
-        // B2 gives a folder again at the beginning of the next page.
-        let last = page.files.last().and_then(ListedFile::folder);
-        let last = last.map(|folder| folder.file_name.clone());
+        // B2 gives a folder again at the beginning of the next page that has rows.
+        let last = match page.files.last() {
+            Some(row) => row.folder().map(|folder| folder.file_name.as_str()),
+            None => given,
+        };
         let token = page.next_file_name.map(|next| match last {
             Some(last) => format!("{next}\0{last}"),
             None => next,

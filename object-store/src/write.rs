@@ -103,7 +103,7 @@ impl B2Store {
             name => name?,
         };
         let bucket = self.opened(path).await?;
-        let hidden = bucket.client().hide(bucket.id(), name.clone()).await;
+        let hidden = bucket.hide(name.clone()).await;
         hidden.map_err(|error| Failure::b2(path, error))?;
         match self.shared.deletion {
             Deletion::Hide => Ok(()),

@@ -172,9 +172,10 @@ impl Client {
         self.shared.server_clock.not_later_than(self.now())
     }
 
-    /// What time it is: by B2's clock, if B2 has said that lately, else by this machine's.
-    #[cfg(feature = "sync")]
-    pub(crate) fn current_time(&self) -> Timestamp {
+    /// The current time by B2's clock, a minute behind it at most, for comparison with timestamps that B2 has made; by
+    /// this machine's clock if no response has told B2's lately.
+    #[must_use]
+    pub fn current_time(&self) -> Timestamp {
         let here = || Timestamp::from_system_time(self.shared.timer.wall_clock());
         self.server_time()
             .or_else(here)

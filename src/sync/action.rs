@@ -10,7 +10,7 @@ use crate::types::FileId;
 
 /// One line of a plan: what is to be done with one path, or why nothing is.
 ///
-/// It is printed by `Display`, and serialized as one JSON object, so a plan can be written down and executed later.
+/// It implements `Display` and serializes to a JSON object, so a plan can be printed, stored and executed later.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     tag = "action",
@@ -23,9 +23,9 @@ pub enum Action {
     Upload {
         /// Relative to both sides.
         path: Box<str>,
-        /// What was found locally. What is there when it is executed is uploaded.
+        /// The local file when the plan was made. What is there at execution is uploaded.
         source: LocalFile,
-        /// The version that becomes an older one. If another is the current one by then, nothing is done.
+        /// The current version at the destination. If another is current at execution, nothing is done.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         replaces: Option<Box<RemoteFile>>,
     },
@@ -35,10 +35,10 @@ pub enum Action {
         path: Box<str>,
         /// The version.
         source: Box<RemoteFile>,
-        /// The local file that it replaces. If something else is there by then, nothing is done.
+        /// The local file that it replaces. If something else is there at execution, nothing is done.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         replaces: Option<LocalFile>,
-        /// A file that is to be deleted is in the way of one of its directories: it is downloaded after that.
+        /// One of its directories is still a file that this plan deletes, so it is downloaded after the deletions.
         #[serde(default, skip_serializing_if = "is_false")]
         after_removals: bool,
     },
@@ -48,7 +48,7 @@ pub enum Action {
         path: Box<str>,
         /// The version.
         source: Box<RemoteFile>,
-        /// The version that becomes an older one. If another is the current one by then, nothing is done.
+        /// The current version at the destination. If another is current at execution, nothing is done.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         replaces: Option<Box<RemoteFile>>,
     },
@@ -56,17 +56,17 @@ pub enum Action {
     Hide {
         /// Relative to the destination.
         path: Box<str>,
-        /// The current version. If another is the current one by then, nothing is done.
+        /// The current version. If another is current at execution, nothing is done.
         current: Box<RemoteFile>,
     },
     /// Delete a file that is not at the source, in all its versions, the oldest first.
     Delete {
         /// Relative to the destination.
         path: Box<str>,
-        /// The current version. If another is the current one by then, nothing is done.
+        /// The current version. If another is current at execution, nothing is done.
         current: Box<RemoteFile>,
     },
-    /// Delete versions that nobody has seen for as long as [`Extras::KeepDays`](super::Extras::KeepDays) keeps them.
+    /// Delete versions that have been invisible for longer than [`Extras::KeepDays`](super::Extras::KeepDays).
     DeleteVersions {
         /// Relative to the destination.
         path: Box<str>,
@@ -79,7 +79,7 @@ pub enum Action {
     DeleteLocal {
         /// Relative to the destination.
         path: Box<str>,
-        /// What was found. If something else is there by then, nothing is done.
+        /// The file when the plan was made. If something else is there at execution, nothing is done.
         file: LocalFile,
     },
     /// Nothing is to be done.
@@ -89,7 +89,7 @@ pub enum Action {
         /// Why.
         reason: Reason,
     },
-    /// The path can't be synced, which leaves the sync incomplete.
+    /// The path can't be synced, so the sync is incomplete.
     Refuse {
         /// Relative to both sides.
         path: Box<str>,
@@ -120,7 +120,7 @@ const fn is_false(value: &bool) -> bool {
 }
 
 impl Action {
-    /// The path that it is about, relative to both sides; empty for the end of a plan.
+    /// The path, relative to both sides; empty for the end of a plan and for what is about the whole tree.
     #[must_use]
     pub fn path(&self) -> &str {
         match self {
@@ -195,6 +195,9 @@ impl fmt::Display for Action {
             }
         };
         write!(f, "{verb} ")?;
+        if self.path().is_empty() {
+            f.write_str("the whole tree")?;
+        }
         for c in self.path().chars() {
             match c.is_control() {
                 true => write!(f, "{}", c.escape_debug())?,

@@ -73,6 +73,7 @@ pub(super) fn compare(policy: &SyncPolicy, source: &State, destination: &State) 
         Compare::Size if source.bytes == destination.bytes => Verdict::Same,
         Compare::Size => Verdict::Different,
         Compare::ModifiedTime => by_time(policy, source, destination),
+        Compare::Always => different(policy, source, destination),
         Compare::Sha1 | Compare::Sha1Always => by_sha1(policy, source, destination),
     }
 }
@@ -175,6 +176,15 @@ mod tests {
         let same_size = remote(1, Some(20), 20, None);
         let by_size = SyncPolicy::new().compare(Compare::Size);
         assert_eq!(compare(&by_size, &old, &same_size), Verdict::Same);
+    }
+
+    #[test]
+    fn equal_files_differ_where_all_do_and_a_newer_one_is_still_the_newer_one() {
+        let always = SyncPolicy::new().compare(Compare::Always);
+        let compare = |source, there| compare(&always, &local(1, source), &there);
+        let there = remote(1, Some(10), 10, None);
+        assert_eq!(compare(10, there.clone()), Verdict::Different);
+        assert_eq!(compare(5, there), Verdict::Newer { refuse: true });
     }
 
     #[test]

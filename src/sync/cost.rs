@@ -54,20 +54,20 @@ impl Cost {
                 source, replaces, ..
             } => {
                 self.uploads += 1;
-                self.uploaded_bytes += source.bytes;
+                add(&mut self.uploaded_bytes, source.bytes);
                 self.count::<UploadFile>(1);
                 self.count::<ListFileNames>(u64::from(replaces.is_some()));
             }
             Action::Download { source, .. } => {
                 self.downloads += 1;
-                self.downloaded_bytes += source.bytes;
+                add(&mut self.downloaded_bytes, source.bytes);
                 self.count::<DownloadFileById>(source.bytes.div_ceil(RANGE_SIZE).max(1));
             }
             Action::Copy {
                 source, replaces, ..
             } => {
                 self.copies += 1;
-                self.copied_bytes += source.bytes;
+                add(&mut self.copied_bytes, source.bytes);
                 self.count::<CopyFile>(1);
                 self.count::<ListFileNames>(u64::from(replaces.is_some()));
             }
@@ -97,4 +97,9 @@ impl Cost {
     fn count<C: Call>(&mut self, calls: u64) {
         self.calls.add(C::METADATA.class, calls);
     }
+}
+
+/// A plan may come from elsewhere, with any numbers in it.
+const fn add(sum: &mut u64, bytes: u64) {
+    *sum = sum.saturating_add(bytes);
 }

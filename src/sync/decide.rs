@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::action::Action;
+use super::action::{Action, Scan};
 use super::compare::{Verdict, compare};
 use super::entry::{Entry, History, RemoteFile, State};
 use super::names::{Collisions, Parent, Parents, local_path};
@@ -76,15 +76,28 @@ impl Decider {
                 .filter(|state| *state != State::Hidden),
         );
         let (parent, source, destination) = self.place(&path, source, destination);
-        if source.is_some() || destination.is_some() {
-            steps.push_back(match source {
-                Some(source) => self.wanted(&path, parent, source, destination),
-                None => self.extra(&path, parent, destination),
-            });
-        }
-        if let (Extras::KeepDays(days), Some(history)) = (self.policy.extras, history) {
+        let below_opaque = matches!(parent, Some((_, Parent::Opaque)));
+        let step = match (source, destination) {
+            (None, None) => None,
+            (Some(source), there) => Some(self.wanted(&path, parent, source, there)),
+            (None, Some(there)) => Some(self.extra(&path, parent, there)),
+        };
+        let is_synced = match &step {
+            Some(step) => is_synced(step),
+            None => !below_opaque && self.no_local_path(&path).is_none(),
+        };
+        steps.extend(step);
+        if let (Extras::KeepDays(days), Some(history)) = (self.policy.extras, history)
+            && is_synced
+        {
             steps.extend(expired(&path, &history, days, (self.now)()).map(Step::Ready));
         }
+    }
+
+    /// What an empty source means, once everything was read.
+    pub(super) fn source_empty(&self, scan: Scan) -> Option<Step> {
+        let refuse = scan.is_complete && scan.source_files == 0 && !self.policy.allow_empty_source;
+        refuse.then(|| Step::Ready(refused("", Reason::SourceEmpty)))
     }
 
     /// What the path is below, and what is noted of it for those below it.
@@ -130,7 +143,7 @@ impl Decider {
     ) -> Step {
         if let State::Opaque(reason) = source {
             let refuse = self.policy.links == Links::Refuse && reason == Reason::Symlink
-                || matches!(reason, Reason::Unreadable(_));
+                || reason.hides_files();
             return Step::Ready(match refuse {
                 true => refused(path, reason),
                 false => skipped(path, reason),
@@ -152,8 +165,12 @@ impl Decider {
         let Some(destination) = destination else {
             return Step::Ready(transfer(self.direction, path, source, None, after_removals));
         };
-        if matches!(destination, State::Opaque(_)) {
-            return Step::Ready(refused(path, Reason::DestinationNotAFile));
+        match destination {
+            State::Opaque(reason @ Reason::UnknownAction(_)) => {
+                return Step::Ready(refused(path, reason));
+            }
+            State::Opaque(_) => return Step::Ready(refused(path, Reason::DestinationNotAFile)),
+            _ => {}
         }
         let verdict = compare(&self.policy, &source, &destination);
         conclude(self.direction, verdict, path.into(), source, destination)
@@ -191,29 +208,27 @@ impl Decider {
         }
     }
 
+    /// Why no local source could ever have had this path, so that none is missing there.
+    fn no_local_path(&self, path: &str) -> Option<Reason> {
+        if self.direction != Direction::Up {
+            return None;
+        }
+        let unsafe_name = local_path(path, self.policy.portable_names).err()?;
+        Some(Reason::NotAPath(unsafe_name.why().to_owned()))
+    }
+
     /// A path that only the destination has.
-    fn extra(
-        &self,
-        path: &str,
-        parent: Option<(Box<str>, Parent)>,
-        destination: Option<State>,
-    ) -> Step {
-        let current = match destination {
-            Some(State::Opaque(reason @ Reason::Unreadable(_))) => {
-                return Step::Ready(refused(path, reason));
-            }
-            Some(State::Opaque(reason)) => return Step::Ready(skipped(path, reason)),
-            None | Some(State::Hidden) => return Step::Ready(skipped(path, Reason::Extra)),
-            Some(current) => current,
-        };
+    fn extra(&self, path: &str, parent: Option<(Box<str>, Parent)>, current: State) -> Step {
+        if let State::Opaque(reason) = current {
+            return Step::Ready(match reason.hides_files() {
+                true => refused(path, reason),
+                false => skipped(path, reason),
+            });
+        }
         if matches!(parent, Some((_, Parent::Opaque))) {
             return Step::Ready(skipped(path, Reason::BelowSkipped));
         }
-        // No local file could ever have had this name, so none is missing.
-        if self.direction == Direction::Up
-            && let Err(unsafe_name) = local_path(path, self.policy.portable_names)
-        {
-            let why = Reason::NotAPath(unsafe_name.why().to_owned());
+        if let Some(why) = self.no_local_path(path) {
             return Step::Ready(skipped(path, why));
         }
         let path = path.into();
@@ -306,8 +321,23 @@ fn refused(path: &str, reason: Reason) -> Action {
     }
 }
 
-/// The versions that nobody could see for so many days. Below the first of them all are.
+/// Whether the path is one that both sides can have, so that its old versions are the policy's to delete.
+const fn is_synced(step: &Step) -> bool {
+    match step {
+        Step::Ready(Action::Refuse { .. }) => false,
+        Step::Ready(Action::Skip { reason, .. }) => matches!(
+            reason,
+            Reason::Same | Reason::SameSha1 | Reason::DestinationNewer
+        ),
+        _ => true,
+    }
+}
+
+/// Deletes the versions that nobody could see for so many days: from the first such version on, all of them.
 fn expired(path: &str, history: &History, days: u32, now: Timestamp) -> Option<Action> {
+    if history.has_unknown_actions {
+        return None;
+    }
     const DAY: i64 = 86_400_000;
     let limit = now
         .as_millis()
@@ -348,6 +378,7 @@ mod tests {
         });
         let history = History {
             versions: versions.collect(),
+            has_unknown_actions: false,
         };
         match expired("a", &history, 10, Timestamp::from_millis(now)) {
             Some(Action::DeleteVersions { versions, .. }) => versions

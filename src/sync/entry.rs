@@ -33,6 +33,8 @@ pub(super) enum State {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct History {
     pub(super) versions: Vec<OldVersion>,
+    /// Then nothing is known of which versions can be seen.
+    pub(super) has_unknown_actions: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,20 +1,21 @@
-//! The side of a bucket: its listing, without the beginning that all names have.
+//! The side that is a bucket: its listing, with paths relative to the prefix.
 
 use futures_core::Stream;
 use futures_util::{StreamExt as _, TryStreamExt as _, future, stream};
 
-use super::entry::{Entry, History, OldVersion, RemoteFile, State};
+use super::entry::{Entry, History, OldVersion, State};
 use super::filter::Filter;
+use super::reason::Reason;
 use crate::api::{ListFileNames, ListFileVersions};
 use crate::bucket::BucketHandle;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::transfer::is_create_stage;
 use crate::types::{Action, FileVersion};
 
 /// Few names have more versions, and longer names with the same beginning are of no use.
 const VERSIONS: u32 = 100;
 
-/// The files that can be seen, in the order of their names.
+/// The visible files, in the order of their names.
 pub(super) fn names(
     bucket: &BucketHandle,
     prefix: &str,
@@ -24,13 +25,11 @@ pub(super) fn names(
     let rows = bucket.client().paginate(list);
     let prefix = prefix.to_owned();
     rows.try_filter_map(move |row| {
-        let version = row
-            .into_version()
-            .filter(|row| row.action == Action::Upload);
-        future::ready(Ok(version.and_then(|version| {
+        let entry = row.into_version().and_then(|version| {
             let path = seen(&version, &prefix, &filter)?;
-            Some(Entry::remote(path, RemoteFile::from(&version)))
-        })))
+            Some(Entry::new(path, state(&version)?))
+        });
+        future::ready(Ok(entry))
     })
 }
 
@@ -44,21 +43,22 @@ pub(super) fn versions(
     let rows = bucket.client().paginate(list);
     let prefix = prefix.to_owned();
     let rows = rows.try_filter_map(move |row| {
-        let version = row
-            .into_version()
-            .filter(|row| matches!(row.action, Action::Upload | Action::Hide));
-        future::ready(Ok(version.and_then(|version| {
-            Some((seen(&version, &prefix, &filter)?, version))
-        })))
+        let version = row.into_version().and_then(|version| {
+            let path = seen(&version, &prefix, &filter)?;
+            Some((path, state(&version)?, version))
+        });
+        future::ready(Ok(version))
     });
     Box::pin(stream::try_unfold(
         (rows.fuse(), None),
         |(mut rows, mut open): (_, Option<Entry>)| async move {
-            while let Some((path, version)) = rows.try_next().await? {
+            while let Some((path, state, version)) = rows.try_next().await? {
                 match &mut open {
                     Some(entry) if *entry.path == *path => add(entry, &version),
                     _ => {
-                        let next = first(path, &version);
+                        // The first version of a name is its newest.
+                        let mut next = Entry::new(path, state);
+                        add(&mut next, &version);
                         if let Some(whole) = open.replace(next) {
                             return Ok(Some((whole, (rows, open))));
                         }
@@ -70,6 +70,17 @@ pub(super) fn versions(
     ))
 }
 
+/// What a version is to a sync; `None` for a large file that is not finished. An action that this crate does not know
+/// is never taken for a missing file.
+fn state(version: &FileVersion) -> Option<State> {
+    match &version.action {
+        Action::Upload | Action::Copy => Some(State::Remote(Box::new(version.into()))),
+        Action::Hide => Some(State::Hidden),
+        Action::Start => None,
+        other => Some(State::Opaque(Reason::UnknownAction(other.to_string()))),
+    }
+}
+
 /// The path of a version that the sync sees.
 fn seen(version: &FileVersion, prefix: &str, filter: &Filter) -> Option<Box<str>> {
     if is_create_stage(version.file_name.as_str()) {
@@ -77,17 +88,6 @@ fn seen(version: &FileVersion, prefix: &str, filter: &Filter) -> Option<Box<str>
     }
     let path = version.file_name.as_str().strip_prefix(prefix)?;
     filter.sees(path).then(|| path.into())
-}
-
-/// The first version of a name is its newest.
-fn first(path: Box<str>, version: &FileVersion) -> Entry {
-    let state = match version.action {
-        Action::Upload => State::Remote(Box::new(RemoteFile::from(version))),
-        _ => State::Hidden,
-    };
-    let mut entry = Entry::new(path, state);
-    add(&mut entry, version);
-    entry
 }
 
 fn add(entry: &mut Entry, version: &FileVersion) {
@@ -99,9 +99,17 @@ fn add(entry: &mut Entry, version: &FileVersion) {
         uploaded: version.upload_timestamp,
         is_hide_marker: version.action == Action::Hide,
     });
+    history.has_unknown_actions |= is_unknown(version);
 }
 
-/// All versions of a name, the newest first. Large files that are not finished are none.
+fn is_unknown(version: &FileVersion) -> bool {
+    matches!(state(version), Some(State::Opaque(_)))
+}
+
+/// All versions of a name, the newest first, without large files that are not finished.
+///
+/// Fails if one has an action that this crate does not know, since nobody can say what deleting it, or the versions
+/// around it, would do.
 pub(super) async fn all_versions(
     bucket: &BucketHandle,
     name: &str,
@@ -111,9 +119,20 @@ pub(super) async fn all_versions(
         .prefix(name)
         .max_file_count(VERSIONS);
     let rows = bucket.client().paginate(list);
-    rows.try_filter_map(|row| future::ready(Ok(row.into_version())))
+    let versions: Vec<_> = rows
+        .try_filter_map(|row| future::ready(Ok(row.into_version())))
         .try_take_while(|version| future::ready(Ok(version.file_name == *name)))
         .try_filter(|version| future::ready(version.action != Action::Start))
         .try_collect()
-        .await
+        .await?;
+    match versions.iter().find(|version| is_unknown(version)) {
+        None => Ok(versions),
+        Some(version) => Err(Error::new(
+            ErrorKind::Protocol,
+            format!(
+                "a version of {name:?} has the unknown action {:?}, so none is deleted",
+                version.action.as_str()
+            ),
+        )),
+    }
 }

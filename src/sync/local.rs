@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use futures_core::Stream;
 use walkdir::{DirEntry, WalkDir};
@@ -12,7 +13,7 @@ use super::entry::{Entry, LocalFile, State};
 use super::filter::Filter;
 use super::policy::Links;
 use super::reason::Reason;
-use crate::transfer::is_reserved;
+use crate::transfer::{EntryMetadata, PathBelow, is_reserved};
 use crate::types::{Sha1, Sha1Hasher, Timestamp};
 
 /// So many entries are walked ahead of the plan.
@@ -113,7 +114,7 @@ impl Walk {
             State::Opaque(Reason::SpecialFile)
         } else {
             match entry.metadata() {
-                Ok(metadata) => match local_file(&metadata) {
+                Ok(metadata) => match found_file(&metadata) {
                     Ok(file) => State::Local(file),
                     Err(error) => State::Opaque(Reason::Unreadable(error.to_string())),
                 },
@@ -214,8 +215,11 @@ fn unreadable(error: &walkdir::Error) -> Reason {
     })
 }
 
-pub(super) fn local_file(metadata: &Metadata) -> io::Result<LocalFile> {
-    let modified = metadata.modified()?;
+fn found_file(metadata: &Metadata) -> io::Result<LocalFile> {
+    local_file(metadata.len(), metadata.modified()?)
+}
+
+fn local_file(bytes: u64, modified: SystemTime) -> io::Result<LocalFile> {
     let too_far = || io::Error::other("its modification time is too far from 1970");
     let millis = Timestamp::from_system_time(modified).ok_or_else(too_far)?;
     let cut = millis.to_system_time().ok_or_else(too_far)?;
@@ -223,60 +227,71 @@ pub(super) fn local_file(metadata: &Metadata) -> io::Result<LocalFile> {
         .duration_since(cut)
         .or_else(|_| cut.duration_since(modified));
     Ok(LocalFile {
-        bytes: metadata.len(),
+        bytes,
         modified: millis,
         nanos: rest.map_or(0, |rest| rest.subsec_nanos()),
     })
 }
 
-/// Whether the path has what a plan has found there. Links are not followed, neither there nor on the way below the
-/// root.
+/// Whether the path has what a plan has found there. No link is followed below the root.
 pub(super) fn is_unchanged(
     root: &Path,
     path: &Path,
     planned: Option<LocalFile>,
 ) -> io::Result<bool> {
-    let mut on_the_way = root.to_owned();
-    let mut parts = path.components().peekable();
-    while let Some(part) = parts.next() {
-        on_the_way.push(part);
-        let there = match fs::symlink_metadata(&on_the_way) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(planned.is_none()),
-            there => there?,
-        };
-        if parts.peek().is_some() {
-            if !there.is_dir() {
-                return Ok(false);
-            }
-        } else {
-            let is_as_planned =
-                |planned| Ok::<_, io::Error>(there.is_file() && local_file(&there)? == planned);
-            return planned.map_or(Ok(false), is_as_planned);
-        }
-    }
-    Ok(false)
+    let there = match PathBelow::find(root, path) {
+        Ok(Some(there)) => there.metadata()?,
+        Ok(None) => None,
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    is_as_planned(there, planned)
 }
 
-/// Removes the directories below this one, and itself, if there is nothing else in them.
-pub(super) fn remove_empty_directories(directory: &Path) -> io::Result<()> {
-    let directories = WalkDir::new(directory).contents_first(true).into_iter();
-    let directories: Result<Vec<_>, _> = directories.collect();
-    let directories = directories.map_err(io::Error::from)?;
-    if directories.iter().any(|entry| !entry.file_type().is_dir()) {
-        return Err(io::ErrorKind::DirectoryNotEmpty.into());
+/// Whether this is what a plan has found.
+pub(super) fn is_as_planned(
+    there: Option<EntryMetadata>,
+    planned: Option<LocalFile>,
+) -> io::Result<bool> {
+    let (there, planned) = match (there, planned) {
+        (None, planned) => return Ok(planned.is_none()),
+        (Some(_), None) => return Ok(false),
+        (Some(there), Some(planned)) => (there, planned),
+    };
+    match there.modified.filter(|_| there.is_file) {
+        Some(modified) => Ok(local_file(there.len, modified)? == planned),
+        None => Ok(false),
     }
-    directories
-        .iter()
-        .try_for_each(|entry| fs::remove_dir(entry.path()))
 }
 
-/// The SHA-1 of a file.
-pub(super) fn hash(path: &Path) -> io::Result<Sha1> {
-    // A pipe would wait for a writer.
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("it is no regular file by now"));
+/// Deletes a file if it is still the one that a plan has found; whether it was.
+pub(super) fn delete_unchanged(root: &Path, path: &Path, planned: LocalFile) -> io::Result<bool> {
+    let there = match PathBelow::find(root, path) {
+        Ok(Some(there)) => there,
+        Ok(None) => return Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    let found = there.metadata()?;
+    if found.is_none() || !is_as_planned(found, Some(planned))? {
+        return Ok(false);
     }
-    let mut file = File::open(path)?;
+    there.remove()?;
+    Ok(true)
+}
+
+/// Whether a directory has the path of a file. If `may_remove`, one that holds nothing but directories is removed.
+pub(super) fn is_directory_in_the_way(root: &Path, path: &Path, may_remove: bool) -> bool {
+    let Ok(Some(there)) = PathBelow::find(root, path) else {
+        return false;
+    };
+    let is_directory = matches!(there.metadata(), Ok(Some(there)) if there.is_directory);
+    is_directory && !(may_remove && there.remove_empty_directories().is_ok())
+}
+
+/// The SHA-1 of a file below the root.
+pub(super) fn hash(root: &Path, path: &str, follow_links: bool) -> io::Result<Sha1> {
+    let mut file = open(root, Path::new(path), follow_links)?;
     let mut hasher = Sha1Hasher::default();
     let mut buffer = vec![0; 256 << 10];
     loop {
@@ -287,6 +302,19 @@ pub(super) fn hash(path: &Path) -> io::Result<Sha1> {
             Err(error) => return Err(error),
         }
     }
+}
+
+fn open(root: &Path, path: &Path, follow_links: bool) -> io::Result<File> {
+    if !follow_links {
+        let there = PathBelow::find(root, path)?;
+        return there.ok_or(io::ErrorKind::NotFound)?.open();
+    }
+    let path = root.join(path);
+    // A pipe would wait for a writer.
+    if !fs::metadata(&path)?.is_file() {
+        return Err(io::Error::other("it is no regular file by now"));
+    }
+    File::open(path)
 }
 
 #[cfg(test)]
@@ -429,7 +457,7 @@ mod tests {
         let is_unchanged = |planned| is_unchanged(root.path(), Path::new("d/x"), planned).unwrap();
         assert!(is_unchanged(None));
         fs::write(&path, "x").unwrap();
-        let planned = local_file(&fs::metadata(&path).unwrap()).unwrap();
+        let planned = found_file(&fs::metadata(&path).unwrap()).unwrap();
         assert!(is_unchanged(Some(planned)) && !is_unchanged(None));
         fs::write(&path, "xy").unwrap();
         assert!(!is_unchanged(Some(planned)));

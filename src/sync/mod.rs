@@ -1,8 +1,8 @@
-//! A local tree and a bucket, or two buckets, made equal.
+//! Synchronizes a local tree with a bucket, in either direction, or one bucket with another.
 //!
-//! A [`Synchronizer`] makes a [plan](Synchronizer::plan) of what differs, which can be printed, serialized and looked
-//! at before anything happens, and [executes](Synchronizer::execute) it. Both sides are read as sorted streams and
-//! merged, so memory does not grow with the number of files, only with the largest directory.
+//! A [`Synchronizer`] makes a [plan](Synchronizer::plan) of the differences, which can be printed, serialized and
+//! inspected before anything happens, and [executes](Synchronizer::execute) it. Both sides are read as sorted streams
+//! and merged, so memory does not grow with the number of files, only with the largest directory.
 //!
 //! ```
 //! # use b2kit::{BucketHandle, Error};
@@ -32,19 +32,22 @@
 //! ```
 //!
 //! # Guarantees
-//! - Files are deleted or hidden last: after both sides were read to their ends without an error, everything was
-//!   transferred, and the number is one that the policy allows. An empty source deletes nothing unless that is
+//! - Deletes and hides come last: after both sides were read completely, everything was transferred, and their number
+//!   is within the policy's limit. A source without a file is refused and deletes nothing, unless that is
 //!   [allowed](SyncPolicy::allow_empty_source).
-//! - Right before something is replaced, deleted or hidden, it is checked that it is still what the plan was made for:
-//!   in a bucket by the id of the current version, locally by size and modification time. B2 has no conditional
-//!   upload, so another writer can come between the check and the upload; then that writer's version lies beneath the
-//!   new one. So it does where the plan found no file of the name, since nothing is asked then.
-//! - An upload of a file that changes while it is read fails. A download has its name only when it is whole and
+//! - Immediately before a file is replaced, deleted or hidden, it is checked to be the one that the plan was made for:
+//!   in a bucket by the id of the current version, locally by size and modification time. B2 has no conditional upload,
+//!   so another writer can come between the check and the upload; then that writer's version stays beneath the new one.
+//!   The same holds where the plan found no file of the name, which is not checked again.
+//! - No symbolic link in a local tree is followed, unless the policy [says so](Links::Follow) for a source. That also
+//!   holds for links that are created while the sync runs.
+//! - An upload of a file that changes while it is read fails. A download gets its name only when it is complete and
 //!   verified.
 //! - A run that was interrupted anywhere can be repeated, and does what is left. Large files are resumed.
-//! - What the [filter](Filter) does not see, symbolic links that are skipped, files below them, pipes and devices,
-//!   names that one side can't have, and the stages of [`create`](crate::BucketHandle::create) are left alone on both
-//!   sides.
+//! - What a listing gives that this version of the crate does not know is refused, and never taken for a missing file.
+//! - Left alone on both sides is what the [filter](Filter) does not match, skipped symbolic links and files below them,
+//!   pipes and devices, names that the other side can't have, and the stages of
+//!   [`create`](crate::BucketHandle::create).
 //!
 //! # What is not synced
 //! Empty directories, modes, owners and other attributes of local files. Local directories that become empty stay.
@@ -55,6 +58,7 @@ mod cost;
 mod decide;
 mod entry;
 mod filter;
+mod flush;
 mod listing;
 mod local;
 mod names;
@@ -100,7 +104,7 @@ use crate::client::{CallCounts, Client};
 use crate::error::Error;
 use crate::types::Timestamp;
 
-/// A sync between a local tree and a bucket, or between two buckets: from where to where, and how.
+/// A sync between a local tree and a bucket, or between two buckets: source, destination and policy.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Synchronizer {
@@ -109,7 +113,7 @@ pub struct Synchronizer {
     calls_before: CallCounts,
 }
 
-/// A plan, line by line. Nothing is read before it is polled. It is `Send` and `Unpin`, and not `Sync`.
+/// A plan, as a stream of [`Action`]s. Nothing is read before it is polled. It is `Send` and `Unpin`, but not `Sync`.
 #[must_use = "a plan does nothing unless it is polled"]
 pub struct Plan(BoxStream<'static, Result<Action, Error>>);
 
@@ -165,14 +169,14 @@ impl Synchronizer {
         }
     }
 
-    /// How it decides. Without this, as [`SyncPolicy::default`] does.
+    /// Sets the policy. Defaults to [`SyncPolicy::default`].
     pub fn policy(mut self, policy: SyncPolicy) -> Self {
         self.policy = Arc::new(policy);
         self
     }
 
-    /// Reads both sides and gives, path by path in ascending order, what is to be done, and why nothing is where
-    /// nothing is. The last item is [`Action::End`]. Nothing is changed anywhere.
+    /// Reads both sides and yields for each path, in ascending order, what is to be done, or why nothing is. The last
+    /// item is [`Action::End`]. Nothing is changed.
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) if the two sides overlap, and for [`Extras::Hide`] and
@@ -184,11 +188,13 @@ impl Synchronizer {
         self.plan_sides(source, destination)
     }
 
-    /// A plan of these entries, instead of those that the two sides have: for a side that is known from elsewhere, as
-    /// from a database.
+    /// Makes a plan of these entries instead of those that the two sides have: for a side that is known otherwise, such
+    /// as from a database.
     ///
     /// # Errors
-    /// As [`plan`](Self::plan), and in the stream [`Source`](crate::ErrorKind::Source) if a side is not sorted.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the two sides overlap, and for [`Extras::Hide`] and
+    /// [`Extras::KeepDays`] where the destination is local. In the stream, as its last item: the error of a side, or
+    /// [`Source`](crate::ErrorKind::Source) if a side is not sorted.
     pub fn plan_entries(
         &self,
         source: impl Stream<Item = Result<Entry, Error>> + Send + 'static,
@@ -202,10 +208,7 @@ impl Synchronizer {
         &self,
         plan: impl Stream<Item = Result<Action, Error>> + Send + 'static,
     ) -> SyncRun {
-        let performer = Performer {
-            sides: Arc::clone(&self.sides),
-            policy: Arc::clone(&self.policy),
-        };
+        let performer = Performer::new(&self.sides, &self.policy);
         let (sides, before) = (Arc::clone(&self.sides), self.calls_before);
         SyncRun::new(plan, performer, move || calls(&sides).since(before))
     }
@@ -262,7 +265,12 @@ impl Synchronizer {
         let policy = Arc::clone(&self.policy);
         let steps = plan::steps(source, destination, decider);
         let actions = plan::resolved(steps, move |step| {
-            resolve(step, direction, root.clone(), Arc::clone(&policy))
+            resolve(
+                step,
+                direction,
+                root.clone().unwrap_or_default(),
+                Arc::clone(&policy),
+            )
         });
         Ok(Plan(actions.boxed()))
     }
@@ -272,7 +280,7 @@ impl Synchronizer {
 async fn resolve(
     step: Step,
     direction: Direction,
-    root: Option<PathBuf>,
+    root: PathBuf,
     policy: Arc<SyncPolicy>,
 ) -> Action {
     let (path, sha1, source, destination) = match step {
@@ -284,8 +292,12 @@ async fn resolve(
             destination,
         } => (path, sha1, source, destination),
     };
-    let local = root.unwrap_or_default().join(&*path);
-    let verdict = match blocking::unblock(move || local::hash(&local)).await {
+    let follow_links = direction == Direction::Up && policy.links == Links::Follow;
+    let hashed = {
+        let path = path.clone();
+        blocking::unblock(move || local::hash(&root, &path, follow_links))
+    };
+    let verdict = match hashed.await {
         Ok(its) if its == sha1 => Verdict::SameSha1,
         Ok(_) => after_other_sha1(&policy, &source, &destination),
         Err(error) => {

@@ -1,4 +1,4 @@
-//! [`Outcome`] and [`Summary`]: what happened, file by file and in all.
+//! [`Outcome`] and [`Summary`]: the result for each path, and the totals.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use super::action::{Action, Scan};
 use crate::client::CallCounts;
 use crate::error::Error;
 
-/// What happened to one line of a plan.
+/// The result of one line of a plan.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Outcome {
@@ -28,7 +28,7 @@ pub enum Status {
     Skipped,
     /// The plan refuses it.
     Refused,
-    /// Nothing was done, for the destination is not what it was when the plan was made.
+    /// Nothing was done, because the destination has changed since the plan was made.
     Changed,
     /// It failed. What it would have replaced is still there.
     Failed(Error),
@@ -36,7 +36,7 @@ pub enum Status {
     Withheld(Withheld),
 }
 
-/// One JSON object: the line of the plan, with `status`, and `why` where it was not done.
+/// Serializes to a JSON object: the line of the plan, with `status`, and `why` if it was not done.
 impl Serialize for Outcome {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
@@ -83,7 +83,7 @@ pub enum Withheld {
         /// How many the policy allows.
         allowed: u64,
     },
-    /// Something was not transferred: what it replaces under another name must not go before it.
+    /// Something was not transferred. It may be a file under a new name, whose old name must not be deleted before.
     TransferFailed,
 }
 
@@ -134,7 +134,7 @@ pub struct Summary {
     pub bytes: u64,
     /// How often something had to be sent or fetched again.
     pub retries: u64,
-    /// Whether the plan broke off with an error.
+    /// Whether the plan broke off with an error, or the run with one that every other file would meet too.
     pub is_broken_off: bool,
     /// The requests that the client has made since the sync was planned, by billing class. Those of others who use the
     /// same client count too.
@@ -153,7 +153,7 @@ impl Summary {
         let counter = match (&outcome.status, &outcome.action) {
             (_, Action::End(_)) => return,
             (Status::Done, action) => {
-                self.bytes += action.bytes();
+                self.bytes = self.bytes.saturating_add(action.bytes());
                 match action {
                     Action::Upload { .. } => &mut self.uploaded,
                     Action::Download { .. } => &mut self.downloaded,

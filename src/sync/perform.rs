@@ -6,10 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use futures_core::future::BoxFuture;
+
 use super::action::Action;
 use super::entry::{LocalFile, RemoteFile};
+use super::flush::GroupFlush;
 use super::listing::all_versions;
-use super::local::{is_unchanged, remove_empty_directories};
+use super::local::{delete_unchanged, is_as_planned, is_directory_in_the_way, is_unchanged};
 use super::names::local_path;
 use super::outcome::Status;
 use super::policy::{Durability, Links, SyncPolicy};
@@ -42,9 +45,20 @@ impl From<Status> for Performed {
 pub(super) struct Performer {
     pub(super) sides: Arc<Sides>,
     pub(super) policy: Arc<SyncPolicy>,
+    /// For [`Durability::AtEnd`], where it can be had.
+    pub(super) flush: Option<Arc<GroupFlush>>,
 }
 
 impl Performer {
+    pub(super) fn new(sides: &Arc<Sides>, policy: &Arc<SyncPolicy>) -> Self {
+        let is_group = policy.durability == Durability::AtEnd;
+        Self {
+            sides: Arc::clone(sides),
+            policy: Arc::clone(policy),
+            flush: is_group.then(GroupFlush::of_file_system).flatten(),
+        }
+    }
+
     pub(super) async fn perform(
         &self,
         action: &Action,
@@ -112,16 +126,16 @@ impl Performer {
         if !is_current(bucket, &name, replaces).await? {
             return Ok(Status::Changed);
         }
-        let here = root.join(relative(path)?);
-        if self.policy.links != Links::Follow && is_link(&here).await {
-            return Err(Error::new(
-                ErrorKind::Source,
-                format!("{here:?} has become a symbolic link"),
-            ));
-        }
-        let source = Source::path(here);
+        let relative = relative(path)?;
+        let source = match self.policy.links {
+            Links::Follow => Source::path(root.join(relative)),
+            Links::Skip | Links::Refuse => Source::path_below(root, relative),
+        };
         let mut upload = bucket.upload(FileName::new(&*name)?, source);
-        upload = upload.progress(progress).resume();
+        upload = upload.progress(progress).hash_first(self.policy.hash_first);
+        if self.policy.resume {
+            upload = upload.resume();
+        }
         if let Some(encryption) = &self.policy.encryption {
             upload = upload.server_side_encryption(encryption.clone());
         }
@@ -183,26 +197,22 @@ impl Performer {
         }
         let has_changed = Arc::new(AtomicBool::new(false));
         let check = {
-            let (root, relative) = (root.clone(), relative.clone());
             let has_changed = Arc::clone(&has_changed);
-            move || {
-                if is_unchanged(&root, &relative, replaces)? {
+            move |there| {
+                if is_as_planned(there, replaces)? {
                     return Ok(());
                 }
                 has_changed.store(true, Ordering::Relaxed);
                 Err(io::Error::other("the destination has changed meanwhile"))
             }
         };
-        let commit = Commit::new(check).modified(source.modified()).flush(
-            self.policy.durability == Durability::EachFile
-                || cfg!(not(unix)) && self.policy.durability == Durability::AtEnd,
-        );
+        let commit = self.durable(&root, Commit::new(check).modified(source.modified()))?;
         let mut download = bucket.client().download(&source.file_id);
         download = download.progress(progress).commit(commit);
         if let Some(key) = &self.policy.source_key {
             download = download.customer_key(key.clone());
         }
-        if source.bytes >= RESUMED {
+        if self.policy.resume && source.bytes >= RESUMED {
             download = download.resume();
         }
         match download.to_path_below(root, relative).await {
@@ -214,12 +224,25 @@ impl Performer {
 
     /// Whether a download would have to replace a directory. At the last chance one that holds nothing is removed.
     async fn directory_in_the_way(&self, path: &str, is_last_chance: bool) -> Result<bool, Error> {
-        let there = self.local_root()?.join(relative(path)?);
-        let is_there = move || {
-            let is_directory = fs::symlink_metadata(&there).is_ok_and(|there| there.is_dir());
-            is_directory && !(is_last_chance && remove_empty_directories(&there).is_ok())
-        };
+        let (root, relative) = (self.local_root()?.to_owned(), relative(path)?);
+        let is_there = move || is_directory_in_the_way(&root, &relative, is_last_chance);
         Ok(blocking::unblock(is_there).await)
+    }
+
+    /// How a download that is complete gets its name.
+    fn durable(&self, root: &Path, commit: Commit) -> Result<Commit, Error> {
+        let Some(flush) = &self.flush else {
+            return Ok(commit.flush(self.policy.durability != Durability::None));
+        };
+        flush.watch(root).map_err(|error| {
+            Error::destination(format!("{root:?} can't be opened to be flushed"), error)
+        })?;
+        let flush = Arc::clone(flush);
+        let barrier = move || -> BoxFuture<'static, io::Result<()>> {
+            let flush = Arc::clone(&flush);
+            Box::pin(async move { flush.flushed().await })
+        };
+        Ok(commit.flush(false).barrier(barrier))
     }
 
     async fn hide(&self, path: &str, planned: &RemoteFile) -> Result<Status, Error> {
@@ -271,16 +294,15 @@ impl Performer {
         let root = self.local_root()?.to_owned();
         let relative = relative(path)?;
         let there = root.join(&relative);
-        let removed = blocking::unblock(move || {
-            if !is_unchanged(&root, &relative, Some(planned))? {
-                return Ok(Status::Changed);
-            }
-            fs::remove_file(root.join(&relative))?;
-            Ok(Status::Done)
-        });
-        removed.await.map_err(|error: io::Error| {
-            Error::destination(format!("{there:?} could not be deleted"), error)
-        })
+        let deleted = blocking::unblock(move || delete_unchanged(&root, &relative, planned)).await;
+        match deleted {
+            Ok(true) => Ok(Status::Done),
+            Ok(false) => Ok(Status::Changed),
+            Err(error) => Err(Error::destination(
+                format!("{there:?} could not be deleted"),
+                error,
+            )),
+        }
     }
 }
 
@@ -311,12 +333,6 @@ async fn delete_version(bucket: &BucketHandle, name: &str, id: &FileId) -> Resul
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         deleted => deleted.map(drop),
     }
-}
-
-async fn is_link(path: &Path) -> bool {
-    let path = path.to_owned();
-    blocking::unblock(move || fs::symlink_metadata(path).is_ok_and(|there| there.is_symlink()))
-        .await
 }
 
 async fn make_root(root: &Path) -> Result<(), Error> {

@@ -68,7 +68,8 @@ impl Merge {
             match pair {
                 Pair::Neither => {
                     self.is_over = true;
-                    return Ok(Some(Step::Ready(Action::End(self.scan))));
+                    self.ready.extend(self.decider.source_empty(self.scan));
+                    self.ready.push_back(Step::Ready(Action::End(self.scan)));
                 }
                 pair => {
                     self.count(&pair);
@@ -82,7 +83,7 @@ impl Merge {
     async fn pair(&mut self) -> Result<Option<Pair>, Error> {
         for side in [&mut self.source, &mut self.destination] {
             if let Some(refused) = side.next_refused().await? {
-                self.scan.is_complete &= !is_unreadable(&refused);
+                self.scan.is_complete &= !hides_files(&refused);
                 self.ready.push_back(Step::Ready(refused));
                 return Ok(None);
             }
@@ -119,23 +120,20 @@ impl Merge {
         self.scan.source_files += u64::from(source.is_some_and(Entry::is_content));
         self.scan.destination_files += u64::from(destination.is_some_and(Entry::is_file));
         for entry in [source, destination].into_iter().flatten() {
-            let is_listed = matches!(entry.state, State::Remote(_) | State::Hidden);
+            let is_listed = matches!(
+                entry.state,
+                State::Remote(_) | State::Hidden | State::Opaque(Reason::UnknownAction(_))
+            );
             self.scan.listed += u64::from(is_listed);
-            if matches!(entry.state, State::Opaque(Reason::Unreadable(_))) {
-                self.scan.is_complete = false;
+            if let State::Opaque(reason) = &entry.state {
+                self.scan.is_complete &= !reason.hides_files();
             }
         }
     }
 }
 
-fn is_unreadable(action: &Action) -> bool {
-    matches!(
-        action,
-        Action::Refuse {
-            reason: Reason::Unreadable(_),
-            ..
-        }
-    )
+fn hides_files(action: &Action) -> bool {
+    matches!(action, Action::Refuse { reason, .. } if reason.hides_files())
 }
 
 /// A side that is held to its order, for without that a merge would take for missing what is there.

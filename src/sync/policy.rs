@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::filter::Filter;
 use crate::types::{CustomerKey, EncryptionSetting, LegalHold, RetentionMode, Timestamp};
 
-/// How a sync decides what differs, what happens to files that are only at the destination, and what is left alone.
+/// What a sync compares, what it does with files that exist only at the destination, and what it leaves alone.
 ///
 /// The default compares size and modification time, refuses to replace a file that is newer, keeps extra files, and
 /// skips symbolic links.
@@ -24,17 +24,19 @@ pub struct SyncPolicy {
     pub(super) portable_names: bool,
     pub(super) durability: Durability,
     pub(super) concurrency: usize,
+    pub(super) resume: bool,
+    pub(super) hash_first: bool,
     pub(super) encryption: Option<EncryptionSetting>,
     pub(super) source_key: Option<CustomerKey>,
     pub(super) file_retention: Option<(RetentionMode, Timestamp)>,
     pub(super) legal_hold: Option<LegalHold>,
 }
 
-/// What makes two files of one path differ.
+/// When two files with the same path differ.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Compare {
-    /// Nothing: what is there is never replaced.
+    /// Never: what is there is not replaced.
     Existence,
     /// The size.
     Size,
@@ -49,10 +51,12 @@ pub enum Compare {
     /// The size, or the SHA-1. Every local file is read and hashed whose size agrees. Where B2 has no SHA-1, as
     /// [`ModifiedTime`](Self::ModifiedTime).
     Sha1Always,
+    /// They always differ, so every file is transferred, again in each run.
+    Always,
 }
 
-/// What happens where the file at the destination was modified later than the one at the source. It matters only where
-/// the modification time is compared, and the files differ.
+/// What happens if the files differ and the one at the destination was modified later. It does not apply to
+/// [`Compare::Existence`] and [`Compare::Size`], which ignore modification times.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Newer {
@@ -65,7 +69,7 @@ pub enum Newer {
     Replace,
 }
 
-/// What happens to files that are only at the destination.
+/// What happens to files that exist only at the destination.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Extras {
@@ -76,8 +80,8 @@ pub enum Extras {
     Hide,
     /// They are deleted: in a bucket, all versions of them. Older versions of files that are at the source stay.
     Delete,
-    /// They are hidden, and versions that nobody could see for so many days are deleted, of all files. Only for a
-    /// bucket.
+    /// They are hidden, and versions of all synced files that have been invisible for this many days are deleted. Only
+    /// for a bucket.
     ///
     /// A version was visible until a newer one, or a hide marker, took its place. So of versions that were uploaded 5,
     /// 15 and 25 days ago, 10 days keep the first two.
@@ -102,14 +106,17 @@ pub enum Links {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Durability {
-    /// Each before it gets its name: a crash leaves whole files only.
+    /// Each before it gets its name, and then the name: a crash leaves whole files only, and takes none back.
     #[default]
     EachFile,
-    /// All at the end of the run: after a crash before that, files may be empty or cut off, and as such differ in
-    /// size. On Linux only the file system of the destination is flushed, on other Unix systems all are, and on
-    /// Windows each file is flushed as with [`EachFile`](Self::EachFile).
+    /// Many at once, by flushes of the whole file system: a file gets its name after a flush that began when its bytes
+    /// were complete, and the names are flushed at the end of the run. So a crash leaves whole files only, as with
+    /// [`EachFile`](Self::EachFile), at a fraction of the flushes; but a crash before the end may take back names.
+    ///
+    /// Only on Linux and Android; elsewhere it is [`EachFile`](Self::EachFile).
     AtEnd,
-    /// Whenever the system does it.
+    /// Whenever the system does it. After a crash a file may be empty or cut off, or have holes and the right size, which
+    /// only a comparison of SHA-1s would find.
     None,
 }
 
@@ -128,6 +135,8 @@ impl Default for SyncPolicy {
             portable_names: cfg!(windows),
             durability: Durability::default(),
             concurrency: 16,
+            resume: true,
+            hash_first: true,
             encryption: None,
             source_key: None,
             file_retention: None,
@@ -148,7 +157,7 @@ impl SyncPolicy {
         self
     }
 
-    /// How far modification times may be apart and still be the same. Defaults to zero; 2 seconds suit FAT.
+    /// Sets how far apart modification times may be and still count as equal. Defaults to zero; FAT needs 2 seconds.
     pub const fn tolerance(mut self, tolerance: Duration) -> Self {
         self.tolerance = tolerance;
         self
@@ -178,13 +187,14 @@ impl SyncPolicy {
         self
     }
 
-    /// If more paths than this would be deleted or hidden, none is. Defaults to no limit.
+    /// Deletes and hides nothing if more paths than this would be. Defaults to no limit.
     pub const fn max_delete(mut self, paths: u64) -> Self {
         self.max_delete = Some(paths);
         self
     }
 
-    /// Whether an empty source may empty the destination. Defaults to `false`: then nothing is deleted or hidden.
+    /// Whether the source may be empty. Defaults to `false`: then a source without a file, such as a mistyped prefix,
+    /// is [refused](super::Reason::SourceEmpty), and nothing is deleted or hidden.
     pub const fn allow_empty_source(mut self, allow: bool) -> Self {
         self.allow_empty_source = allow;
         self
@@ -212,9 +222,24 @@ impl SyncPolicy {
         self
     }
 
-    /// How many files are worked on at once. Defaults to 16; 0 is taken as 1. The client's own limits hold besides.
+    /// Sets how many files are transferred at once. Defaults to 16; 0 counts as 1. The client's own limits apply too.
     pub const fn concurrency(mut self, files: usize) -> Self {
         self.concurrency = if files == 0 { 1 } else { files };
+        self
+    }
+
+    /// Whether large files that an earlier run left unfinished are resumed, and those that this run leaves are kept for
+    /// the next. Defaults to `true`. If not, call
+    /// [`cancel_orphaned_uploads`](crate::Client::cancel_orphaned_uploads) after a run that was interrupted.
+    pub const fn resume(mut self, resume: bool) -> Self {
+        self.resume = resume;
+        self
+    }
+
+    /// Whether large files are hashed before they are uploaded: see
+    /// [`Upload::hash_first`](crate::transfer::Upload::hash_first). Defaults to `true`.
+    pub const fn hash_first(mut self, hash_first: bool) -> Self {
+        self.hash_first = hash_first;
         self
     }
 

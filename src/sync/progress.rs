@@ -85,9 +85,11 @@ impl Tally {
         if let Performed::Status(status) = performed {
             counted.progress.transfers_over += 1;
             if matches!(status, Status::Done) {
-                counted.progress.bytes += action.bytes();
+                let bytes = &mut counted.progress.bytes;
+                *bytes = bytes.saturating_add(action.bytes());
             } else {
-                counted.progress.total_bytes -= action.bytes();
+                let total = &mut counted.progress.total_bytes;
+                *total = total.saturating_sub(action.bytes());
             }
         }
     }
@@ -99,7 +101,7 @@ impl Counted {
         let mut progress = self.progress;
         for (_, transfer) in &self.under_way {
             let now = transfer.now();
-            progress.bytes += now.bytes;
+            progress.bytes = progress.bytes.saturating_add(now.bytes);
             progress.retries += u64::from(now.retries);
         }
         progress

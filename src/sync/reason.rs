@@ -41,6 +41,17 @@ pub enum Reason {
     DestinationNotAFile,
     /// It can't be read.
     Unreadable(String),
+    /// B2 lists it with this action, which this version of the crate does not know.
+    UnknownAction(String),
+    /// The source has no file, which [the policy](super::SyncPolicy::allow_empty_source) does not allow.
+    SourceEmpty,
+}
+
+impl Reason {
+    /// Whether there may be files that are not known of, so that none may be taken for missing.
+    pub(super) const fn hides_files(&self) -> bool {
+        matches!(self, Self::Unreadable(_) | Self::UnknownAction(_))
+    }
 }
 
 impl fmt::Display for Reason {
@@ -64,6 +75,10 @@ impl fmt::Display for Reason {
             }
             Self::ParentIsFile(parent) => return write!(f, "{parent:?} is a file"),
             Self::Unreadable(why) => return write!(f, "it can't be read: {why}"),
+            Self::UnknownAction(action) => {
+                return write!(f, "B2 lists it with the unknown action {action:?}");
+            }
+            Self::SourceEmpty => "there is no file at the source",
         })
     }
 }

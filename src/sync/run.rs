@@ -1,6 +1,7 @@
 //! [`SyncRun`]: a plan that is being executed.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -15,30 +16,32 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use super::action::{Action, Scan};
 use super::outcome::{Outcome, Status, Summary, Withheld};
 use super::perform::{Performed, Performer};
-use super::policy::{Durability, Extras};
+use super::policy::Extras;
 use super::progress::{SyncProgress, Tally};
 use super::reason::Reason;
-use super::sides::Place;
 use super::spool::Spool;
 use crate::client::CallCounts;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::transfer::Progress;
 
-/// A plan that is being executed: a stream of what happened to each line of it, in the order in which they are over. It
-/// makes progress only while it is polled.
+/// A plan that is being executed: a stream of the result of each line, in the order of completion. It makes progress
+/// only while it is polled.
 ///
-/// Transfers go first, several at once. What is to be deleted or hidden waits in a temporary file until the plan has
-/// come to its end; then it is done, or [withheld](Withheld).
+/// Transfers come first, several at once. Deletes and hides are spooled to a temporary file until the plan has ended;
+/// then they are carried out, or [withheld](Withheld).
 ///
 /// # Errors
-/// An error of the plan, as from a listing, or of the temporary file, is an item. Transfers that are under way are then
-/// finished; nothing is deleted or hidden.
+/// An error of the plan, such as that of a listing, or of the temporary file, is an item. Transfers under way are then
+/// finished, and nothing is deleted or hidden.
+///
+/// A file that fails stops no other, unless every other would fail too: if the server is gone, a cap is reached or the
+/// key is no longer valid, nothing more is begun.
 ///
 /// It is `Send` and `Unpin`, and not `Sync`.
 ///
 /// # Cancellation
-/// Dropping it stops everything at once, as dropping each transfer does. A run that was stopped anywhere, or killed,
-/// can be repeated: the next one finds what is done, and resumes large files.
+/// Dropping it stops everything at once, as dropping each transfer does. A run that was dropped or killed can be
+/// repeated: the next one does what is left, and resumes large files.
 #[must_use = "a run does nothing unless it is polled"]
 pub struct SyncRun {
     outcomes: BoxStream<'static, Result<Outcome, Error>>,
@@ -76,7 +79,7 @@ impl SyncRun {
         }
     }
 
-    /// What has happened so far, in numbers.
+    /// The totals so far.
     #[must_use]
     pub fn summary(&self) -> Summary {
         self.tally.summary()
@@ -88,10 +91,10 @@ impl SyncRun {
         self.tally.progress()
     }
 
-    /// Runs to the end, and gives the numbers. What happened to single files is lost.
+    /// Runs to the end and returns the totals. The results of single files are discarded.
     ///
     /// # Errors
-    /// The first error that is about no single file.
+    /// The first error that is not about a single file.
     pub async fn finish(mut self) -> Result<Summary, Error> {
         let mut first = None;
         while let Some(outcome) = self.outcomes.next().await {
@@ -152,6 +155,8 @@ enum Event {
     Action(Action),
     Broken(Error),
     Performed(u64, Action, Performed),
+    /// More can be begun.
+    Room,
     End,
 }
 
@@ -174,13 +179,14 @@ impl Run {
                 Event::Performed(number, action, performed) => {
                     self.performed(number, action, performed).await;
                 }
+                Event::Room => {}
                 Event::End => self.next_phase().await,
             }
         }
     }
 
     async fn event(&mut self) -> Event {
-        let is_full = self.under_way.len() >= self.performer.policy.concurrency;
+        let is_full = self.is_full();
         let source: BoxFuture<'_, Option<Result<Action, Error>>> = match &mut self.waiting {
             Some((spooled, _)) => spooled
                 .next()
@@ -190,7 +196,7 @@ impl Run {
         };
         if is_full {
             drop(source);
-            return performed(self.under_way.next().await);
+            return self.performed_or_room().await;
         }
         if self.under_way.is_empty() {
             return planned(source.await);
@@ -201,6 +207,24 @@ impl Run {
             Either::Right((None, over)) => performed(over.await),
             Either::Right((action, _)) => planned(action),
         }
+    }
+
+    /// Whether no more files may be worked on. Those that only wait for a flush take no place.
+    fn is_full(&self) -> bool {
+        /// Each holds three descriptors, of the third of all that files may have.
+        const WAITING: usize = 256;
+        let flush = self.performer.flush.as_ref();
+        let waiting = flush.map_or(0, |flush| flush.waiting()).min(WAITING);
+        self.under_way.len().saturating_sub(waiting) >= self.performer.policy.concurrency
+    }
+
+    async fn performed_or_room(&mut self) -> Event {
+        poll_fn(|cx| match self.under_way.poll_next_unpin(cx) {
+            Poll::Ready(over) => Poll::Ready(performed(over)),
+            Poll::Pending if self.is_full() => Poll::Pending,
+            Poll::Pending => Poll::Ready(Event::Room),
+        })
+        .await
     }
 
     /// Takes up an action of the plan or of a spool.
@@ -219,7 +243,8 @@ impl Run {
             if action.is_transfer() {
                 let mut tally = self.tally.lock();
                 tally.progress.transfers += 1;
-                tally.progress.total_bytes += action.bytes();
+                let total = &mut tally.progress.total_bytes;
+                *total = total.saturating_add(action.bytes());
             }
             let is_for_later = matches!(
                 action,
@@ -274,6 +299,9 @@ impl Run {
         self.tally.ended(number, &action, &performed);
         match performed {
             Performed::Status(status) => {
+                if matches!(&status, Status::Failed(error) if concerns_all(error)) {
+                    self.stop();
+                }
                 // A removal that fails keeps no other from being done.
                 self.has_failed |= action.is_transfer() && !matches!(status, Status::Done);
                 self.over(action, status);
@@ -289,6 +317,15 @@ impl Run {
                     self.over(action, Status::Changed);
                 }
             }
+        }
+    }
+
+    /// Begins nothing more of the plan.
+    fn stop(&mut self) {
+        if self.phase == Phase::Plan {
+            self.plan = stream::empty().boxed().fuse();
+            self.scan = None;
+            self.tally.lock().summary.is_broken_off = true;
         }
     }
 
@@ -348,20 +385,31 @@ impl Run {
         }
     }
 
+    /// Flushes the names of what was downloaded, and what was deleted.
     async fn flush(&mut self) {
-        let Place::Local(root) = &self.performer.sides.destination else {
+        let has_downloads = self.tally.lock().summary.downloaded > 0;
+        let Some(flush) = self.performer.flush.clone().filter(|_| has_downloads) else {
             return;
         };
-        let has_downloads = self.tally.lock().summary.downloaded > 0;
-        if self.performer.policy.durability != Durability::AtEnd || !has_downloads {
-            return;
-        }
-        let root = root.clone();
-        if let Err(error) = blocking::unblock(move || flush_all(&root)).await {
+        if let Err(error) = flush.flushed().await {
             let error = Error::destination("what was downloaded could not be flushed", error);
             self.broken(error);
         }
     }
+}
+
+/// Whether the next file would fail as this one did.
+fn concerns_all(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Credentials
+            | ErrorKind::CapExceeded
+            | ErrorKind::TooManyRequests
+            | ErrorKind::Unavailable
+            | ErrorKind::Http
+            | ErrorKind::Untrusted
+            | ErrorKind::ShutDown
+    )
 }
 
 fn planned(action: Option<Result<Action, Error>>) -> Event {
@@ -381,22 +429,4 @@ fn performed(over: Option<(u64, Action, Performed)>) -> Event {
 
 fn spool_failed(error: io::Error) -> Error {
     Error::destination("the temporary file for what is to be deleted failed", error)
-}
-
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn flush_all(root: &std::path::Path) -> io::Result<()> {
-    let root = std::fs::File::open(root)?;
-    Ok(rustix::fs::syncfs(root)?)
-}
-
-#[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
-fn flush_all(_: &std::path::Path) -> io::Result<()> {
-    rustix::fs::sync();
-    Ok(())
-}
-
-/// Each file was flushed by itself.
-#[cfg(not(unix))]
-fn flush_all(_: &std::path::Path) -> io::Result<()> {
-    Ok(())
 }

@@ -3,15 +3,30 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::time::SystemTime;
+
+use futures_core::future::BoxFuture;
 
 use crate::types::Timestamp;
 
-type PreCommitCheck = Arc<dyn Fn() -> io::Result<()> + Send + Sync>;
+type PreCommitCheck = Arc<dyn Fn(Option<EntryMetadata>) -> io::Result<()> + Send + Sync>;
+type Barrier = Arc<dyn Fn() -> BoxFuture<'static, io::Result<()>> + Send + Sync>;
+
+/// What a directory says of one of its names. Links are not followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct EntryMetadata {
+    pub(crate) is_file: bool,
+    pub(crate) is_directory: bool,
+    pub(crate) len: u64,
+    /// `None` if the system can't represent it.
+    pub(crate) modified: Option<SystemTime>,
+}
 
 /// How a download that is whole takes the place of what is there.
 #[derive(Clone)]
 pub(crate) struct Commit {
     check: Option<PreCommitCheck>,
+    barrier: Option<Barrier>,
     modified: Option<Timestamp>,
     pub(in crate::transfer) flush: bool,
 }
@@ -20,6 +35,7 @@ impl Default for Commit {
     fn default() -> Self {
         Self {
             check: None,
+            barrier: None,
             modified: None,
             flush: true,
         }
@@ -27,13 +43,26 @@ impl Default for Commit {
 }
 
 impl Commit {
-    /// Only if this agrees. It is asked on a thread that may block, right before the file gets its name.
+    /// Renames the file only if `check` accepts what has its name. It is called on a thread that may block, right
+    /// before the rename.
     #[cfg(feature = "sync")]
-    pub(crate) fn new(check: impl Fn() -> io::Result<()> + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(
+        check: impl Fn(Option<EntryMetadata>) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
         Self {
             check: Some(Arc::new(check)),
             ..Self::default()
         }
+    }
+
+    /// Awaited when all bytes are written, before the rename; an error fails the download.
+    #[cfg(feature = "sync")]
+    pub(crate) fn barrier(
+        mut self,
+        barrier: impl Fn() -> BoxFuture<'static, io::Result<()>> + Send + Sync + 'static,
+    ) -> Self {
+        self.barrier = Some(Arc::new(barrier));
+        self
     }
 
     /// The modification time that the file gets.
@@ -54,8 +83,23 @@ impl Commit {
         self.modified
     }
 
-    pub(in crate::transfer) fn check(&self) -> io::Result<()> {
-        self.check.as_ref().map_or(Ok(()), |check| check())
+    pub(in crate::transfer) const fn has_barrier(&self) -> bool {
+        self.barrier.is_some()
+    }
+
+    pub(in crate::transfer) async fn pass_barrier(&self) -> io::Result<()> {
+        match &self.barrier {
+            Some(barrier) => barrier().await,
+            None => Ok(()),
+        }
+    }
+
+    /// `there` looks up what has the name by now.
+    pub(in crate::transfer) fn check(
+        &self,
+        there: impl FnOnce() -> io::Result<Option<EntryMetadata>>,
+    ) -> io::Result<()> {
+        self.check.as_ref().map_or(Ok(()), |check| check(there()?))
     }
 }
 

@@ -8,7 +8,6 @@ mod bad_input; // input that B2 would refuse
 mod bucket; // the methods of a bucket
 mod bulk; // many files at once, and the limits of a client
 mod chaos; // an emulator behind a network with random faults
-mod cleanup; // hiding, bulk deleting and cancelling, and buckets by name
 mod client_modules; // dependencies of the modules of `client`
 mod compose; // files composed of ranges and new bytes
 mod copy; // copies of any size
@@ -44,6 +43,8 @@ mod seeds; // random scenarios, reproducible by seed
 mod sessions; // sessions shared, renewed, exported and restored
 #[cfg(feature = "sync")] // as the program's package turns on: not in a plain `cargo test`
 mod sync; // a local tree and a bucket made equal
+#[cfg(feature = "sync")]
+mod sync_hostile; // plans, listings and links that a sync must not believe
 #[cfg(feature = "sync")]
 mod sync_safety; // random syncs, interrupted anywhere
 mod telemetry; // events, spans and counts

@@ -308,7 +308,7 @@ fn each_policy_does_in_each_state_what_the_table_says() {
                     Way::Down => Synchronizer::down(bucket, "source", root),
                     Way::Copy => Synchronizer::copy(bucket, "source", bucket, "destination"),
                 };
-                let sync = sync.policy(policy.clone());
+                let sync = sync.policy(policy.clone().allow_empty_source(true));
                 if let Err(error) = sync.plan() {
                     // A local tree can hide nothing.
                     assert!(

@@ -101,8 +101,8 @@ def actions_left(b2, source, destination, compare, newer, delete):
 
 
 def ours(source, destination, compare, newer, delete):
-    options = ["--quiet", "--compare", compare, "--newer", newer]
-    options += ["--delete", "--allow-empty-source"] if delete else []
+    options = ["--quiet", "--compare", compare, "--newer", newer, "--allow-empty-source"]
+    options += ["--delete"] if delete else []
     run(B2KIT, "sync", *options, source, destination)
 
 
@@ -167,8 +167,8 @@ def main():
                 left = actions_left(b2, f"b2://{name}/{seed}", str(root), *how)
                 same(f"tree {seed}: what b2sdk would still do", left, [])
                 again = (f"b2://{name}/{seed}", str(root))
-            plan = run(B2KIT, "sync", "--dry-run", "--compare", how[0], "--newer", how[1], *again,
-                       *(["--delete"] if how[2] else []))
+            plan = run(B2KIT, "sync", "--dry-run", "--compare", how[0], "--newer", how[1], "--allow-empty-source",
+                       *again, *(["--delete"] if how[2] else []))
             skips = [line for line in plan.splitlines() if line.startswith("skip ")]
             same(f"tree {seed}: what we would still do", nothing_in(plan) or len(skips) == len(plan.splitlines()) - 1, True)
         (scratch / "rclone").mkdir()

@@ -1,5 +1,6 @@
 //! Listings: order, pages, names that are no paths.
 
+use b2kit::backend::emulator::{Emulator, UndocumentedBehavior};
 use b2kit_object_store::v0_14::object_store::list::{
     PaginatedListOptions, PaginatedListStore as _,
 };
@@ -8,7 +9,7 @@ use b2kit_object_store::v0_14::object_store::{ObjectStore as _, ObjectStoreExt a
 use b2kit_object_store::{B2Store, InvalidNames};
 use futures::{StreamExt as _, TryStreamExt as _};
 
-use crate::world::{World, run};
+use crate::world::{Transport, World, run};
 
 #[test]
 fn a_listing_with_an_offset_begins_there_and_asks_for_nothing_before() {
@@ -152,6 +153,44 @@ fn pages_follow_each_other_without_a_gap_and_without_a_directory_twice() {
                 .result
                 .objects
                 .is_empty()
+        );
+    });
+}
+
+/// B2 ends pages within a large directory; a page of hidden files has nothing to show.
+#[test]
+fn a_directory_is_listed_once_although_a_page_in_the_middle_of_it_is_empty() {
+    run(async {
+        let mut behavior = UndocumentedBehavior::default();
+        behavior.names_scanned_per_page = Some(2);
+        let emulator = Emulator::builder().undocumented(behavior).build();
+        let world = World::of(emulator, Transport::InProcess).await;
+        for name in ["a/1", "a/2", "a/3", "a/4", "a/5", "b"] {
+            world.bucket.upload(name, "x").await.unwrap();
+        }
+        for name in ["a/3", "a/4"] {
+            world.bucket.hide(name).await.unwrap();
+        }
+        let store = world.uncoordinated();
+        let (mut pages, mut objects, mut directories) = (0, Vec::new(), Vec::new());
+        let mut options = PaginatedListOptions {
+            delimiter: Some("/".into()),
+            ..Default::default()
+        };
+        loop {
+            let page = store.list_paginated(None, options.clone()).await.unwrap();
+            pages += 1;
+            let found = page.result.objects.into_iter();
+            objects.extend(found.map(|meta| meta.location.to_string()));
+            directories.extend(page.result.common_prefixes.iter().map(ToString::to_string));
+            options.page_token = page.page_token;
+            if options.page_token.is_none() {
+                break;
+            }
+        }
+        assert_eq!(
+            (pages, objects, directories),
+            (3, vec!["b".into()], vec!["a".into()])
         );
     });
 }

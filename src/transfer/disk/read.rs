@@ -55,17 +55,29 @@ impl SmallFile {
 /// Opens a file. If it fits in one chunk and `read_small` is set, it is read and hashed too, since
 /// another job on another thread costs more than reading it.
 pub(crate) async fn open(path: PathBuf, read_small: bool) -> Result<OpenedFile, Error> {
-    unblock(move || {
-        let file = SourceFile::open(&path)?;
+    unblock(move || OpenedFile::new(SourceFile::open(&path)?, read_small, &path)).await
+}
+
+/// The same for a file below `root`. A link on the way, or in its place, is refused.
+#[cfg(feature = "sync")]
+pub(crate) async fn open_below(
+    root: PathBuf,
+    path: PathBuf,
+    read_small: bool,
+) -> Result<OpenedFile, Error> {
+    unblock(move || OpenedFile::new(SourceFile::open_below(&root, &path)?, read_small, &path)).await
+}
+
+impl OpenedFile {
+    fn new(file: SourceFile, read_small: bool, path: &Path) -> Result<Self, Error> {
         match usize::try_from(file.len) {
             Ok(len) if read_small && len <= CHUNK => file
                 .read_whole(len)
-                .map(OpenedFile::Read)
-                .map_err(|error| cannot_read(&path, error)),
-            _ => Ok(OpenedFile::Open(file)),
+                .map(Self::Read)
+                .map_err(|error| cannot_read(path, error)),
+            _ => Ok(Self::Open(file)),
         }
-    })
-    .await
+    }
 }
 
 impl SourceFile {
@@ -85,11 +97,18 @@ impl SourceFile {
             }
         };
         check_type(path, &now)?;
-        Ok(Self {
-            file,
-            len: now.len(),
-            modified: now.modified().ok(),
-        })
+        Ok(Self::new(file, &now))
+    }
+
+    /// Opens a file below `root`. A link on the way, or in its place, is refused.
+    #[cfg(feature = "sync")]
+    fn open_below(root: &Path, path: &Path) -> Result<Self, Error> {
+        let file = super::below::PathBelow::find(root, path).and_then(|there| {
+            let file = there.ok_or(io::ErrorKind::NotFound)?.open()?;
+            let now = file.metadata()?;
+            Ok(Self::new(file, &now))
+        });
+        file.map_err(|error| cannot_read(&root.join(path), error))
     }
 
     /// Reads and hashes all of it. Fails if the file has changed.
@@ -101,6 +120,14 @@ impl SourceFile {
             bytes: bytes.into(),
             modified: self.modified,
         })
+    }
+
+    fn new(file: File, now: &Metadata) -> Self {
+        Self {
+            file,
+            len: now.len(),
+            modified: now.modified().ok(),
+        }
     }
 
     pub(crate) const fn len(&self) -> u64 {

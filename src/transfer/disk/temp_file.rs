@@ -212,6 +212,20 @@ impl TempFile {
         })
     }
 
+    /// Sets the length and the modification time that the file has under its target's name.
+    pub(crate) fn complete(&self, len: u64, modified: Option<SystemTime>) -> io::Result<()> {
+        if self.file.metadata()?.len() < len {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        // An earlier download may have been longer.
+        self.file.set_len(len)?;
+        if let Some(modified) = modified {
+            // A time that the file system can't represent is ignored.
+            let _ = self.file.set_modified(modified);
+        }
+        Ok(())
+    }
+
     /// Renames the file, of `len` bytes, to its target, durably. If the machine lacks descriptors
     /// for that, it can be tried again.
     pub(crate) fn put_in_place(
@@ -227,15 +241,7 @@ impl TempFile {
         if self.is_done.load(Ordering::Relaxed) {
             return flush_directory();
         }
-        if self.file.metadata()?.len() < len {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        // An earlier download may have been longer.
-        self.file.set_len(len)?;
-        if let Some(modified) = modified {
-            // A time that the file system can't represent is ignored.
-            let _ = self.file.set_modified(modified);
-        }
+        self.complete(len, modified)?;
         if commit.flush {
             self.file.sync_all()?;
         }
@@ -245,7 +251,8 @@ impl TempFile {
         if !claim::name_refers_to(dir, &self.name, self.status)? {
             return Err(io::Error::other("the partial file was replaced by another"));
         }
-        let renamed = commit.check().and_then(|()| dir.rename(&self.name, name));
+        let checked = commit.check(|| dir.metadata_of(name));
+        let renamed = checked.and_then(|()| dir.rename(&self.name, name));
         if let Err(error) = renamed {
             mode::make_private(&self.file);
             return Err(error);

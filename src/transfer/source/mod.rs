@@ -86,6 +86,9 @@ enum Kind {
     Seekable(Pin<Box<dyn Seekable>>),
     #[cfg(feature = "fs")]
     Path(std::path::PathBuf),
+    /// A path below a directory, in which no link is followed.
+    #[cfg(feature = "sync")]
+    PathBelow(std::path::PathBuf, std::path::PathBuf),
     Stream(Option<u64>, BodyStream),
     /// A source that was opened before.
     Opened(RandomAccess),
@@ -121,12 +124,22 @@ impl Source {
     /// A file on the local disk. Its modification time is stored as `src_last_modified_millis`.
     ///
     /// The file is opened once, when the upload is awaited, so a file that replaces it is never
-    /// mixed in. A file of at most 256 KiB is read at the same time, and then held in memory. If it changes while it is read, the upload fails with
+    /// mixed in. A file of at most 256 KiB is read at the same time, and then held in memory. If
+    /// the file changes while it is read, the upload fails with
     /// [`Source`](crate::ErrorKind::Source) and leaves nothing behind. A directory, a pipe or a
     /// device is refused with the same kind.
     #[cfg(feature = "fs")]
     pub fn path(path: impl Into<std::path::PathBuf>) -> Self {
         Self::new(Kind::Path(path.into()))
+    }
+
+    /// A file at a path below `root`, as [`path`](Self::path), but no link below `root` is followed.
+    #[cfg(feature = "sync")]
+    pub(crate) fn path_below(
+        root: impl Into<std::path::PathBuf>,
+        path: impl Into<std::path::PathBuf>,
+    ) -> Self {
+        Self::new(Kind::PathBelow(root.into(), path.into()))
     }
 
     /// `len` bytes of which any range can be read.
@@ -201,7 +214,12 @@ impl Source {
     /// Whether it holds a file open while it is sent.
     #[cfg(feature = "fs")]
     pub(crate) const fn is_file(&self) -> bool {
-        matches!(self.kind, Kind::Path(_))
+        match self.kind {
+            Kind::Path(_) => true,
+            #[cfg(feature = "sync")]
+            Kind::PathBelow(..) => true,
+            _ => false,
+        }
     }
 
     pub(crate) async fn open(self, client: &Client) -> Result<Opened, Error> {
@@ -247,18 +265,12 @@ impl Source {
             #[cfg(feature = "fs")]
             Kind::Path(path) => {
                 let open = || disk::open(path.clone(), read_small);
-                match client.retry_when_exhausted(open).await? {
-                    disk::OpenedFile::Read(file) => random_access(
-                        file.bytes.len() as u64,
-                        modified.or(file.modified()),
-                        RangeReader::Bytes(file.bytes, Some(file.sha1)),
-                    ),
-                    disk::OpenedFile::Open(file) => random_access(
-                        file.len(),
-                        modified.or(file.modified()),
-                        RangeReader::File(Arc::new(file)),
-                    ),
-                }
+                from_file(client.retry_when_exhausted(open).await?, modified)
+            }
+            #[cfg(feature = "sync")]
+            Kind::PathBelow(root, path) => {
+                let open = || disk::open_below(root.clone(), path.clone(), read_small);
+                from_file(client.retry_when_exhausted(open).await?, modified)
             }
             Kind::Stream(len, stream) => {
                 Opened::Sequential(len, Box::pin(CatchPanics::new(stream)))
@@ -270,6 +282,23 @@ impl Source {
     }
 }
 
+/// The file, with this modification time or its own.
+#[cfg(feature = "fs")]
+fn from_file(file: disk::OpenedFile, modified: Option<Timestamp>) -> Opened {
+    Opened::RandomAccess(match file {
+        disk::OpenedFile::Read(file) => RandomAccess {
+            len: file.bytes.len() as u64,
+            modified: modified.or(file.modified()),
+            reader: RangeReader::Bytes(file.bytes, Some(file.sha1)),
+        },
+        disk::OpenedFile::Open(file) => RandomAccess {
+            len: file.len(),
+            modified: modified.or(file.modified()),
+            reader: RangeReader::File(Arc::new(file)),
+        },
+    })
+}
+
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match &self.kind {
@@ -278,6 +307,8 @@ impl fmt::Debug for Source {
             Kind::Seekable(_) => "seekable".to_owned(),
             #[cfg(feature = "fs")]
             Kind::Path(path) => format!("{path:?}"),
+            #[cfg(feature = "sync")]
+            Kind::PathBelow(root, path) => format!("{:?}", root.join(path)),
             Kind::Stream(Some(len), _) => format!("a stream of {len} bytes"),
             Kind::Stream(None, _) => "a stream".to_owned(),
             Kind::Opened(opened) => format!("{} bytes", opened.len),

@@ -156,8 +156,7 @@ fn everything(b2: &Client, shown: &CapturedOutput) {
         }
         Ok(())
     }));
-    let deleted =
-        b2.delete_all_versions(bucket.id(), "pre/", DeleteMode::Delete { concurrency: 2 });
+    let deleted = bucket.delete_prefix("pre/", DeleteMode::Delete { concurrency: 2 });
     tell(block_on(
         deleted.try_for_each(|(_, outcome)| std::future::ready(outcome)),
     ));

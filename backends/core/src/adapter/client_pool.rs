@@ -58,7 +58,7 @@ impl<C: Clone + Send + 'static> ClientPool<C> {
     /// The client that was idle for the shortest time, or what `make` makes where there is none.
     ///
     /// # Errors
-    /// Those of `make`.
+    /// The error of `make`, which is called only if a client has to be made.
     pub fn lease<E>(&self, make: impl FnOnce() -> Result<C, E>) -> Result<PooledClient<C>, E> {
         let now = SystemTimer.now();
         let mut state = self.0.state();
@@ -86,7 +86,7 @@ impl<C: Clone + Send + 'static> ClientPool<C> {
     /// A client that was never used, for a request that the library might repeat on a used connection.
     ///
     /// # Errors
-    /// Those of `make`.
+    /// The error of `make`, which is called only if a client has to be made.
     pub fn lease_new<E>(&self, make: impl FnOnce() -> Result<C, E>) -> Result<PooledClient<C>, E> {
         let client = make()?;
         let (id, client) = self.0.state().enter(client);

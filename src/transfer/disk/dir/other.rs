@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::status::{FileIdentity, FileKind, FileStatus};
+use crate::transfer::commit::EntryMetadata;
 
 /// See [the module](super).
 #[derive(Debug)]
@@ -29,17 +30,56 @@ impl Dir {
 
     /// A directory in this one, created if there is none. A link to a directory is refused.
     pub(crate) fn open_or_create_dir(&self, name: &OsStr) -> io::Result<Self> {
-        let path = self.path.join(name);
-        match fs::create_dir(&path) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
+        match fs::create_dir(self.path.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            _ => self.open_dir(name),
         }
+    }
+
+    /// A directory in this one. What is no directory, such as a link to one, is refused as
+    /// [`NotADirectory`](io::ErrorKind::NotADirectory).
+    pub(crate) fn open_dir(&self, name: &OsStr) -> io::Result<Self> {
+        let path = self.path.join(name);
         let mut held = self.held.clone();
         held.extend(hold(&path));
         // Checked once it is held.
         match fs::symlink_metadata(&path)? {
             there if kind(&there) == FileKind::Directory => Ok(Self { path, held }),
             _ => Err(io::ErrorKind::NotADirectory.into()),
+        }
+    }
+
+    /// The names in this directory.
+    #[cfg(feature = "sync")]
+    pub(crate) fn names(&self) -> io::Result<Vec<std::ffi::OsString>> {
+        fs::read_dir(&self.path)?
+            .map(|entry| Ok(entry?.file_name()))
+            .collect()
+    }
+
+    /// Opens what is at this name for reading.
+    #[cfg(feature = "sync")]
+    pub(crate) fn open_to_read(&self, name: &OsStr) -> io::Result<File> {
+        options().write(false).open(self.path.join(name))
+    }
+
+    /// Removes an empty directory.
+    #[cfg(feature = "sync")]
+    pub(crate) fn remove_dir(&self, name: &OsStr) -> io::Result<()> {
+        fs::remove_dir(self.path.join(name))
+    }
+
+    /// The size and modification time of what is at this name; links are not followed.
+    pub(crate) fn metadata_of(&self, name: &OsStr) -> io::Result<Option<EntryMetadata>> {
+        match fs::symlink_metadata(self.path.join(name)) {
+            Ok(there) => Ok(Some(EntryMetadata {
+                is_file: kind(&there) == FileKind::File,
+                is_directory: kind(&there) == FileKind::Directory,
+                len: there.len(),
+                modified: there.modified().ok(),
+            })),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
         }
     }
 

@@ -5,11 +5,13 @@ use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
 
 use rustix::fs::{self, AtFlags, CWD, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use super::status::{FileIdentity, FileKind, FileStatus};
+use crate::transfer::commit::EntryMetadata;
 
 /// 600.
 const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
@@ -66,6 +68,55 @@ impl Dir {
             directory: opened?,
             is_readable: true,
         })
+    }
+
+    /// A directory in this one. What is no directory, such as a link to one, is refused as
+    /// [`NotADirectory`](io::ErrorKind::NotADirectory).
+    #[cfg(feature = "sync")]
+    pub(crate) fn open_dir(&self, name: &OsStr) -> io::Result<Self> {
+        self.enter(name).map_err(|error| {
+            let is_link = error.raw_os_error() == Some(Errno::LOOP.raw_os_error());
+            match is_link {
+                true => io::ErrorKind::NotADirectory.into(),
+                false => error,
+            }
+        })
+    }
+
+    /// The names in this directory.
+    #[cfg(feature = "sync")]
+    pub(crate) fn names(&self) -> io::Result<Vec<std::ffi::OsString>> {
+        use std::os::unix::ffi::OsStrExt as _;
+        let mut names = Vec::new();
+        for entry in fs::Dir::read_from(&self.directory)? {
+            let entry = entry?;
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            if name != "." && name != ".." {
+                names.push(name.to_owned());
+            }
+        }
+        Ok(names)
+    }
+
+    /// Opens what is at this name for reading.
+    #[cfg(feature = "sync")]
+    pub(crate) fn open_to_read(&self, name: &OsStr) -> io::Result<File> {
+        self.file(name, OFlags::RDONLY, Mode::empty())
+    }
+
+    /// Removes an empty directory.
+    #[cfg(feature = "sync")]
+    pub(crate) fn remove_dir(&self, name: &OsStr) -> io::Result<()> {
+        Ok(fs::unlinkat(&self.directory, name, AtFlags::REMOVEDIR)?)
+    }
+
+    /// The size and modification time of what is at this name; links are not followed.
+    pub(crate) fn metadata_of(&self, name: &OsStr) -> io::Result<Option<EntryMetadata>> {
+        match fs::statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(metadata_from(&stat))),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// The status of what is at this name; links are not followed.
@@ -147,6 +198,29 @@ impl Dir {
             Ok(()) | Err(Errno::INVAL | Errno::ACCESS | Errno::PERM | Errno::NOTSUP) => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+#[allow(
+    clippy::unnecessary_cast,
+    clippy::cast_sign_loss,
+    clippy::cast_possible_truncation,
+    reason = "these numbers have other sizes on other systems"
+)]
+fn metadata_from(stat: &Stat) -> EntryMetadata {
+    let kind = FileType::from_raw_mode(stat.st_mode);
+    let (seconds, nanos) = (stat.st_mtime as i64, stat.st_mtime_nsec as u32);
+    let whole = Duration::from_secs(seconds.unsigned_abs());
+    let modified = match seconds {
+        0.. => UNIX_EPOCH.checked_add(whole),
+        _ => UNIX_EPOCH.checked_sub(whole),
+    };
+    EntryMetadata {
+        is_file: kind == FileType::RegularFile,
+        is_directory: kind == FileType::Directory,
+        len: stat.st_size as u64,
+        modified: modified
+            .and_then(|modified| modified.checked_add(Duration::from_nanos(nanos.into()))),
     }
 }
 

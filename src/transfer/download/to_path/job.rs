@@ -4,7 +4,7 @@ use std::io;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use futures_util::future::try_join3;
 
@@ -72,6 +72,10 @@ impl FileDownload {
         let modified = commit.modification_time().or(modified);
         let modified = modified.and_then(Timestamp::to_system_time);
         let len = outcome.bytes;
+        if let Err(error) = self.pass_barrier(&temp, len, modified).await {
+            on_pool(move || temp.abandon()).await;
+            return Err(write_error(error));
+        }
         let put = || {
             let (temp, commit) = (Arc::clone(&temp), commit.clone());
             on_pool(move || temp.put_in_place(len, modified, &commit))
@@ -82,6 +86,22 @@ impl FileDownload {
         }
         self.progress.enter(Stage::Done);
         Ok(outcome)
+    }
+
+    /// Waits until the file, which is complete, may get its name.
+    async fn pass_barrier(
+        &self,
+        temp: &Arc<TempFile>,
+        len: u64,
+        modified: Option<SystemTime>,
+    ) -> io::Result<()> {
+        let commit = &self.path_options.commit;
+        if !commit.has_barrier() {
+            return Ok(());
+        }
+        let file = Arc::clone(temp);
+        on_pool(move || file.complete(len, modified)).await?;
+        commit.pass_barrier().await
     }
 
     /// Downloads the file, and again if its SHA-1 is wrong.

@@ -1,0 +1,232 @@
+//! [`GroupFlush`]: one flush for all files that wait for one.
+
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use futures_util::lock::Mutex;
+
+/// Flushes what is written, blocking.
+type Flush = Arc<dyn Fn(&File) -> io::Result<()> + Send + Sync>;
+
+/// Flushes of the file system that a directory is on. A file that is complete waits for a flush that begins after that;
+/// while one flush is made, the files that become complete gather for the next. So the number of flushes does not grow
+/// with the number of files, but with the time that they take.
+pub(super) struct GroupFlush {
+    flush: Flush,
+    /// Open from the first download on, since the system reports a failed write only to those who had a file open.
+    root: OnceLock<Arc<File>>,
+    arrived: AtomicU64,
+    waiting: AtomicUsize,
+    /// So many of those that arrived are flushed. An error stays: which files it was about is not known.
+    flushed: Mutex<Result<u64, Arc<io::Error>>>,
+}
+
+impl GroupFlush {
+    /// `None` where only single files can be flushed.
+    pub(super) fn of_file_system() -> Option<Arc<Self>> {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        return Some(Arc::new(Self::new(|root: &File| {
+            Ok(rustix::fs::syncfs(root)?)
+        })));
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        return None;
+    }
+
+    #[cfg_attr(
+        not(any(target_os = "linux", target_os = "android", test)),
+        expect(dead_code, reason = "there is nothing that it could call")
+    )]
+    fn new(flush: impl Fn(&File) -> io::Result<()> + Send + Sync + 'static) -> Self {
+        Self {
+            flush: Arc::new(flush),
+            root: OnceLock::new(),
+            arrived: AtomicU64::new(0),
+            waiting: AtomicUsize::new(0),
+            flushed: Mutex::new(Ok(0)),
+        }
+    }
+
+    /// To be called before anything is written below this directory.
+    pub(super) fn watch(&self, root: &Path) -> io::Result<()> {
+        if self.root.get().is_none() {
+            let _ = self.root.set(Arc::new(File::open(root)?));
+        }
+        Ok(())
+    }
+
+    /// How many wait for a flush.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Waits for a flush that begins after this call.
+    pub(super) async fn flushed(&self) -> io::Result<()> {
+        let ticket = self.arrived.fetch_add(1, Ordering::SeqCst) + 1;
+        let _waiting = Waiting::new(&self.waiting);
+        let mut flushed = self.flushed.lock().await;
+        match &*flushed {
+            Err(error) => return Err(again(error)),
+            Ok(flushed) if *flushed >= ticket => return Ok(()),
+            Ok(_) => {}
+        }
+        let root = self.root.get().ok_or(io::ErrorKind::NotFound)?;
+        let (root, flush) = (Arc::clone(root), Arc::clone(&self.flush));
+        let covered = self.arrived.load(Ordering::SeqCst);
+        let outcome = blocking::unblock(move || flush(&root)).await;
+        *flushed = outcome.map(|()| covered).map_err(Arc::new);
+        flushed.as_ref().map(drop).map_err(again)
+    }
+}
+
+impl fmt::Debug for GroupFlush {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GroupFlush").finish_non_exhaustive()
+    }
+}
+
+/// The same error for another file.
+fn again(error: &Arc<io::Error>) -> io::Error {
+    io::Error::new(error.kind(), Arc::clone(error))
+}
+
+/// Counts for as long as it is there, also where a future is dropped.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    use futures::executor::block_on;
+    use futures::future::{join, join_all};
+    use futures::poll;
+
+    fn watched(flush: impl Fn(&File) -> io::Result<()> + Send + Sync + 'static) -> GroupFlush {
+        let group = GroupFlush::new(flush);
+        group.watch(Path::new(".")).unwrap();
+        group
+    }
+
+    #[test]
+    fn files_that_become_complete_during_a_flush_share_the_next_one() {
+        let (begun, has_begun) = mpsc::channel();
+        let (go_on, may_go_on) = mpsc::channel();
+        let may_go_on = std::sync::Mutex::new(may_go_on);
+        let group = watched(move |_| {
+            begun.send(()).unwrap();
+            may_go_on.lock().unwrap().recv().unwrap();
+            Ok(())
+        });
+        block_on(async {
+            let mut first = Box::pin(group.flushed());
+            assert!(poll!(&mut first).is_pending());
+            has_begun.recv().unwrap();
+            let mut others = join_all((0..10).map(|_| group.flushed()));
+            assert!(poll!(&mut others).is_pending());
+            assert_eq!(group.waiting(), 11);
+            go_on.send(()).unwrap();
+            go_on.send(()).unwrap();
+            let (first, others) = join(first, others).await;
+            assert!(first.is_ok() && others.iter().all(Result::is_ok));
+        });
+        assert_eq!((has_begun.try_iter().count(), group.waiting()), (1, 0));
+    }
+
+    #[test]
+    fn a_flush_that_fails_fails_all_files_that_waited_and_all_later_ones() {
+        let group = watched(|_| Err(io::ErrorKind::StorageFull.into()));
+        let outcomes = block_on(join_all((0..3).map(|_| group.flushed())));
+        for outcome in outcomes {
+            assert_eq!(outcome.unwrap_err().kind(), io::ErrorKind::StorageFull);
+        }
+    }
+
+    #[test]
+    fn a_flush_that_is_dropped_counts_for_nobody() {
+        let group = watched(|_| Ok(()));
+        block_on(async {
+            let mut dropped = Box::pin(group.flushed());
+            let _ = poll!(&mut dropped);
+            drop(dropped);
+            assert_eq!(group.waiting(), 0);
+            group.flushed().await.unwrap();
+        });
+    }
+
+    /// The names in a directory but for those of partial files.
+    #[cfg(feature = "emulator")]
+    fn named(root: &Path) -> Vec<String> {
+        let names = std::fs::read_dir(root).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<_> = names.filter(|name| !name.contains(".b2part")).collect();
+        names.sort();
+        names
+    }
+
+    /// After a crash a file may have its size and its time, but not its bytes, unless they are flushed before it has
+    /// its name.
+    #[cfg(feature = "emulator")]
+    #[test]
+    fn downloads_get_their_names_after_a_flush_and_are_flushed_once_more_at_the_end() {
+        use crate::sync::perform::Performer;
+        use crate::sync::{Durability, SyncPolicy, SyncRun, Synchronizer};
+
+        let emulator = crate::backend::emulator::Emulator::new();
+        let client = crate::client::Client::builder()
+            .credentials(crate::api::Credentials::new(emulator.key_id(), emulator.key()).unwrap())
+            .endpoint(emulator.url())
+            .backend(emulator)
+            .build()
+            .unwrap();
+        let root = tempfile::tempdir().unwrap();
+        let seen: Arc<std::sync::Mutex<Vec<Vec<String>>>> = Arc::default();
+        let group = GroupFlush::new({
+            let (seen, root) = (Arc::clone(&seen), root.path().to_owned());
+            move |_| {
+                seen.lock().unwrap().push(named(&root));
+                Ok(())
+            }
+        });
+        let summary = block_on(async {
+            let private = crate::types::BucketType::AllPrivate;
+            let bucket = client
+                .create_bucket("holiday-photos", private)
+                .await
+                .unwrap();
+            for name in ["a", "b"] {
+                bucket.upload(name, "meow").await.unwrap();
+            }
+            let policy = SyncPolicy::new()
+                .durability(Durability::AtEnd)
+                .concurrency(1);
+            let sync = Synchronizer::down(&bucket, "", root.path()).policy(policy);
+            let performer = Performer {
+                flush: Some(Arc::new(group)),
+                ..Performer::new(&sync.sides, &sync.policy)
+            };
+            let run = SyncRun::new(sync.plan().unwrap(), performer, Default::default);
+            run.finish().await.unwrap()
+        });
+        assert_eq!(summary.downloaded, 2);
+        let seen = seen.lock().unwrap();
+        assert!(seen.first().unwrap().is_empty(), "{seen:?}");
+        assert_eq!(*seen.last().unwrap(), ["a", "b"], "{seen:?}");
+    }
+}
