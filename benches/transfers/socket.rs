@@ -93,8 +93,8 @@ impl Connection {
         write!(
             self.request,
             "POST /upload HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: t\r\n\
-             X-Bz-File-Name: file\r\nX-Bz-Content-Sha1: hex_digits_at_end\r\nContent-Type: b2/x-auto\r\n\
-             Content-Length: {}\r\n\r\n",
+             X-Bz-File-Name: file\r\nX-Bz-Content-Sha1: hex_digits_at_end\r\n\
+             Content-Type: b2/x-auto\r\nContent-Length: {}\r\n\r\n",
             file.len + 40
         )?;
         let head = self.request.len();

@@ -1,10 +1,11 @@
 //! Which modules of a crate depend on which others, read from its source files.
 //!
 //! A module depends on the modules that its paths lead to: `crate::a::B`, `super::a::B`, `self::a::B`, and `a::B` where
-//! `a` is a child module. A path that goes through another module's `use` leads to the module that declares the item, so a
-//! module may use a sibling through their common parent. Neither declaring a module (`mod a;`) nor re-exporting from it
-//! (`pub use`, `pub(crate) use`) is a dependency. Unit tests, comments, imports for documentation only (`#[cfg(doc)]`)
-//! and `$crate` paths, which macros leave to their callers, don't count. Imports with `*` are not followed.
+//! `a` is a child module. A path that goes through another module's `use` leads to the module that declares the item,
+//! so a module may use a sibling through their common parent. Neither declaring a module (`mod a;`) nor re-exporting
+//! from it (`pub use`, `pub(crate) use`) is a dependency. Unit tests, comments, imports for documentation only
+//! (`#[cfg(doc)]`) and `$crate` paths, which macros leave to their callers, don't count. Imports with `*` are not
+//! followed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -323,7 +324,8 @@ fn leading_word(text: &str) -> &str {
 
 #[test]
 fn paths_are_found_in_imports_groups_and_expressions() {
-    let code = "use crate::{a::{self, B, c::D}, e as f};\npub(in crate::x) use g::*;\npub use g::{y as z};\n\
+    let code = "use crate::{a::{self, B, c::D}, e as f};\n\
+        pub(in crate::x) use g::*;\npub use g::{y as z};\n\
         let x = super::h::i(&'a j::K::<L>::m());";
     let found = paths(code);
     let segments: Vec<_> = found.iter().map(|path| &path.segments[..]).collect();
@@ -367,7 +369,8 @@ fn modules_that_depend_on_each_other_are_a_circle() {
         ("b::inner", "use super::super::a;"),
         (
             "c",
-            "use crate::a::A;\n// use crate::C;\n#[cfg(doc)]\nuse crate::d::D;\n#[cfg(test)]\nmod tests \
+            "use crate::a::A;\n// use crate::C;\n#[cfg(doc)]\nuse crate::d::D;\n\
+             #[cfg(test)]\nmod tests \
              {\n    use crate::C;\n}",
         ),
         ("d", "use crate::C as Renamed;"),

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_fault_hits_is_counted_and_can_be_removed() {
+fn a_fault_is_injected_counted_and_removed() {
     let wire = Wire::new();
     let server = serve(&wire);
     let busy = json!({"fault": {"kind": "too_many_requests", "retryAfter": 7},
