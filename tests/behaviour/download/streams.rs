@@ -46,7 +46,8 @@ impl Stream for Slow {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let is_joined = self.is_joined.load(Ordering::SeqCst);
-        if !is_joined && !(self.is_written() && self.was_pending) {
+        let is_idle = self.is_written() && self.was_pending;
+        if !(is_joined || is_idle) {
             self.was_pending = self.is_written();
             thread::yield_now();
             cx.waker().wake_by_ref();
