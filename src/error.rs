@@ -48,7 +48,7 @@ struct Inner {
     b2: Option<B2Error>,
     file: Option<Box<str>>,
     non_b2: Option<NonB2Response>,
-    /// What earlier attempts of the call were answered, where that was about something else.
+    /// The responses to earlier attempts that were about something else.
     earlier: Vec<String>,
     part: Option<u16>,
     attempts: u32,
@@ -149,7 +149,7 @@ pub struct NonB2Response {
     pub body_start: String,
 }
 
-/// No text of an error is longer, in bytes, before and after secrets are redacted in it.
+/// The maximum length of each text in bytes, before and after redaction.
 const LONGEST_RAW: usize = 4 << 10;
 const LONGEST: usize = 1_000;
 const LONGEST_BODY_START: usize = 200;
@@ -192,7 +192,7 @@ impl Error {
             _ => ErrorKind::Http,
         };
         let what = error.to_string();
-        // A body that failed was never whole, and what can't be sent was not.
+        // A body that failed was never sent completely, and an invalid request not at all.
         let whole = !matches!(kind, ErrorKind::Source | ErrorKind::Invalid);
         let reached = whole && error.phase() > Phase::NotSent;
         Self::new(kind, what)
@@ -200,7 +200,7 @@ impl Error {
             .with_source(error)
     }
 
-    /// What arrived has no place to go.
+    /// Received bytes could not be written.
     pub(crate) fn destination(what: impl Into<String>, error: io::Error) -> Self {
         Self::new(ErrorKind::Destination, what).with_source(error)
     }
@@ -208,14 +208,14 @@ impl Error {
     /// An error that B2 itself reports.
     pub(crate) fn from_b2(mut b2: B2Error) -> Self {
         let mut error = Self::new(b2.kind(), "");
-        // 408 and the 5xx but 503 leave open whether the server went on.
+        // After 408 and any 5xx except 503, the server may have carried out the request.
         error.0.effect = matches!(b2.status, 408 | 500..=502 | 504..);
         cut(&mut b2.message, LONGEST_RAW);
         error.0.b2 = Some(b2);
         error
     }
 
-    /// An error that somebody on the way reports, who can't know what B2 has done.
+    /// An error that an intermediary reports, which can't know what B2 has done.
     pub(crate) fn from_non_b2(response: NonB2Response) -> Self {
         let kind = match response.status {
             429 => ErrorKind::TooManyRequests,
@@ -227,8 +227,8 @@ impl Error {
         error
     }
 
-    /// Masks what is secret in all texts but B2's codes, and cuts them to what can be read. A
-    /// file's name may be a server's.
+    /// Masks secrets in all texts but B2's codes, and cuts the texts to a readable length. A file's name
+    /// may come from a server.
     pub(crate) fn redacted(
         mut self,
         mask: impl Fn(&str) -> String,
@@ -288,32 +288,32 @@ impl Error {
         self
     }
 
-    /// Says which file it is about, unless it does.
+    /// Adds the file that the error is about, unless it has one.
     pub(crate) fn about(mut self, file: &str) -> Self {
         self.0.file.get_or_insert_with(|| file.into());
         self
     }
 
-    /// Says that it is about this file, whatever it said.
+    /// Replaces the file that the error is about.
     pub(crate) fn about_instead(mut self, file: &str) -> Self {
         self.0.file = Some(file.into());
         self
     }
 
-    /// Says something before what it says.
+    /// Prepends a note to the message.
     pub(crate) fn with_note(mut self, note: &str) -> Self {
         self.0.what = format!("{note:?}: {}", self.0.what);
         cut(&mut self.0.what, LONGEST_RAW);
         self
     }
 
-    /// Tells what earlier attempts were answered.
+    /// Adds the responses to earlier attempts.
     pub(crate) fn with_earlier(mut self, earlier: Vec<String>) -> Self {
         self.0.earlier = earlier;
         self
     }
 
-    /// Says which host did not answer, or not in full.
+    /// Adds the host that did not answer, or not completely.
     pub(crate) fn at_host(mut self, host: Option<&Authority>) -> Self {
         if let (ErrorKind::Http, Some(host)) = (self.0.kind, host) {
             self.0.what = format!("{host}: {}", self.0.what);
@@ -321,18 +321,18 @@ impl Error {
         self
     }
 
-    /// What it says of itself, without the call.
+    /// The message, without the call.
     pub(crate) fn what(&self) -> &str {
         &self.0.what
     }
 
-    /// Adds what is true of the key to what B2 says.
+    /// Adds an explanation to B2's error.
     pub(crate) fn with_hint(mut self, hint: String) -> Self {
         self.0.what = hint;
         self
     }
 
-    /// Says which part of a large file it is about.
+    /// Adds the part of the large file that the error is about.
     pub(crate) fn with_part(mut self, number: u16) -> Self {
         self.0.part = Some(number);
         self
@@ -348,7 +348,7 @@ impl Error {
         self
     }
 
-    /// Counts the calls that were made for the same bytes.
+    /// Sets the totals over all calls that were made for the same bytes.
     pub(crate) fn in_all(mut self, attempts: u32, elapsed: Duration) -> Self {
         self.0.attempts = attempts;
         self.0.elapsed = elapsed;
@@ -388,7 +388,7 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         let transient = match self.0.kind {
             ErrorKind::TooManyRequests | ErrorKind::Unavailable => true,
-            // A certificate that is refused, or a library that can't start, stays as it is.
+            // A rejected certificate, or a library that can't start, will not recover.
             ErrorKind::Http => self.http_error().is_some_and(|error| {
                 let unsent = error.phase() == Phase::NotSent;
                 error.kind() != HttpErrorKind::Tls
@@ -474,7 +474,7 @@ impl Error {
     }
 }
 
-/// For names that need no check any more.
+/// For names that are checked already.
 impl From<std::convert::Infallible> for Error {
     fn from(never: std::convert::Infallible) -> Self {
         match never {}
@@ -514,7 +514,7 @@ fn of_http(error: &HttpError) -> io::ErrorKind {
     }
 }
 
-/// That of the first `io::Error` beneath.
+/// The kind of the first `io::Error` among the sources.
 fn of_io(error: &Error) -> io::ErrorKind {
     let mut beneath = error.source();
     while let Some(error) = beneath {
@@ -576,7 +576,7 @@ impl fmt::Display for Error {
             write!(f, " ({})", earlier.join("; "))?;
         }
         match retry_stop_reason {
-            // After a single attempt there is nothing to tell.
+            // After a single attempt this adds nothing.
             Some(RetryStopReason::Attempts) if *attempts > 1 => write!(
                 f,
                 " (after {attempts} \
@@ -690,8 +690,8 @@ impl fmt::Debug for Error {
 }
 
 impl StdError for Error {
-    /// What lies beneath. An [`HttpError`] is not shown again, since this error says what it says:
-    /// that is [`http_error`](Error::http_error), and here is what lies beneath it.
+    /// The cause. The message of an [`HttpError`] is part of this error's, so its own source follows
+    /// here; the error itself is [`http_error`](Error::http_error).
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         if let Some(error) = self.http_error() {
             return error.source();
@@ -703,7 +703,7 @@ impl StdError for Error {
     }
 }
 
-/// A text in an error: quoted, escaped, and not longer than a line.
+/// A text in an error message: quoted, escaped and cut to 40 characters.
 pub(crate) struct Quoted<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Quoted<'_> {
@@ -779,7 +779,7 @@ mod tests {
     }
 
     #[test]
-    fn no_text_of_an_error_is_longer_than_can_be_read() {
+    fn long_texts_in_errors_are_cut() {
         let long = "é\u{1b}".repeat(20_000);
         let b2 = B2Error {
             status: 400,
@@ -809,7 +809,7 @@ mod tests {
     }
 
     #[test]
-    fn masking_reaches_every_text_but_the_code() {
+    fn redaction_masks_every_text_but_the_code() {
         let b2 = B2Error {
             status: 400,
             code: "secret".to_owned(),

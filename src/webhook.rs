@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use crate::types::{
-    AccountId, BucketId, BucketName, EventType, FileId, FileName, Quoted, Secret, Timestamp,
+    AccountId, BucketId, BucketName, EventType, FileId, FileName, Quoted, Secret, Timestamp, hex,
 };
 
 /// The header in which B2 sends the signature. Where a server splits it into several, they are
@@ -179,29 +179,19 @@ fn signatures(header: &str) -> Vec<[u8; 32]> {
     }
     let entries = header.split(',');
     entries
-        .filter_map(|entry| from_hex(entry.trim().strip_prefix("v1=")?))
+        .filter_map(|entry| signature(entry.trim().strip_prefix("v1=")?))
         .collect()
 }
 
-/// Exactly 64 digits in small letters, as B2 writes them.
-fn from_hex(text: &str) -> Option<[u8; 32]> {
-    let digit = |byte: u8| match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
-    };
-    if text.len() != 64 {
-        return None;
-    }
+/// A signature of 64 digits in lower case, as B2 writes them.
+fn signature(digits: &str) -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
-    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-    }
-    Some(bytes)
+    let is_lower = !digits.bytes().any(|byte| byte.is_ascii_uppercase());
+    (is_lower && hex::decode(digits.as_bytes(), &mut bytes)).then_some(bytes)
 }
 
-/// The document on the wire. The public types are not `Deserialize`, so that no road leads around
-/// the signature.
+/// The document on the wire. The public types are not `Deserialize`, so events can't be parsed
+/// without their signature.
 #[derive(Deserialize)]
 struct Wire {
     events: Vec<WireEvent>,

@@ -9,8 +9,8 @@ use b2kit::sync::{Compare, Newer, SyncPolicy, Synchronizer};
 use b2kit::transfer::{Progress, Source, safe_local_path};
 use b2kit::{BucketHandle, Client};
 
-use crate::Failure;
 use crate::args::{Cp, refuse};
+use crate::failure::{Failure, context};
 use crate::location::{Location, Remote};
 use crate::terminal::Terminal;
 
@@ -159,30 +159,4 @@ fn path_of(name: &str, path: &Path) -> Result<PathBuf, Failure> {
     }
     let (_, own) = name.rsplit_once('/').unwrap_or(("", name));
     Ok(path.join(safe_local_path(own)?))
-}
-
-/// Adds what failed to an error.
-pub(crate) fn context(what: impl Into<String>, error: impl Into<Failure>) -> Failure {
-    Box::new(WithContext {
-        what: what.into(),
-        error: error.into(),
-    })
-}
-
-#[derive(Debug)]
-pub(crate) struct WithContext {
-    pub(crate) what: String,
-    pub(crate) error: Failure,
-}
-
-impl std::fmt::Display for WithContext {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.what)
-    }
-}
-
-impl std::error::Error for WithContext {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&*self.error)
-    }
 }

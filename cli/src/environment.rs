@@ -2,7 +2,7 @@
 
 use b2kit::{Client, Credentials};
 
-use crate::Failure;
+use crate::failure::Failure;
 
 pub(crate) fn client(environment: Option<&str>) -> Result<Client, Failure> {
     let mut client = Client::builder()

@@ -13,9 +13,10 @@ use futures::{Stream, StreamExt as _, TryStreamExt as _};
 
 use crate::args::{Du, File, Hash, Link, Ls, Rm, Unfinished, refuse};
 use crate::escape::escape;
+use crate::exit_status::status;
+use crate::failure::{Failure, context};
 use crate::location::{Location, Remote};
 use crate::output::{Output, json};
-use crate::{Failure, status};
 
 /// Maximum number of concurrent calls.
 const CALLS: usize = 16;
@@ -193,10 +194,7 @@ async fn report_outcomes(
         }
     }
     if let Some(error) = unwritten.or(out.done().err()) {
-        return Err(crate::cp::context(
-            "the outcomes can't be written".to_owned(),
-            error,
-        ));
+        return Err(context("the outcomes can't be written".to_owned(), error));
     }
     Ok((found > 0).then(|| status(failed == 0)))
 }

@@ -6,6 +6,8 @@ mod args;
 mod cp;
 mod environment;
 mod escape;
+mod exit_status;
+mod failure;
 mod files;
 mod location;
 mod output;
@@ -23,22 +25,12 @@ use clap::{CommandFactory as _, Parser as _};
 use futures::future::{Either, select};
 
 use crate::args::{Command, Cp, Program};
+use crate::failure::Failure;
 use crate::location::Location;
 use crate::terminal::Terminal;
 
-/// Any error: the program only prints it.
-type Failure = Box<dyn StdError + Send + Sync>;
-
 /// The exit status after Ctrl-C.
 const STOPPED: u8 = 130;
-
-/// The exit status of a command that came to its end.
-const fn status(is_complete: bool) -> ExitCode {
-    match is_complete {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
-    }
-}
 
 fn main() -> ExitCode {
     let program = Program::parse();
@@ -148,7 +140,7 @@ async fn cancel_orphaned_uploads(client: &Client, terminal: &Terminal) {
     for (file, error) in client.cancel_orphaned_uploads().await {
         let id = file.file_id.as_ref().map_or("unknown", |id| id.as_str());
         let what = format!("{} is left unfinished at B2 (id {id})", file.file_name);
-        terminal.error(&*cp::context(what, error));
+        terminal.error(&*failure::context(what, error));
     }
     for file in client.unfinished() {
         if file.state == UnfinishedState::Kept {

@@ -10,11 +10,11 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use indicatif::DecimalBytes;
 
 use crate::args::{SyncArgs, refuse};
-use crate::cp::WithContext;
+use crate::exit_status::status;
+use crate::failure::{Failure, WithContext, context};
 use crate::location::Location;
 use crate::output::{JsonLines, Output, json};
 use crate::terminal::{TICK, Terminal};
-use crate::{Failure, status};
 
 pub(crate) async fn run(
     args: &SyncArgs,
@@ -77,7 +77,7 @@ pub(crate) async fn execute(
         lines.send(&summary).await?;
         // The sync has finished all the same.
         let written = lines.done().await;
-        written.map_err(|error| crate::cp::context("the outcomes can't be written", error))?;
+        written.map_err(|error| context("the outcomes can't be written", error))?;
     }
     Ok(conclude(terminal, &summary))
 }

@@ -12,8 +12,8 @@ use tracing::field::Field;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
 
-use crate::Failure;
 use crate::escape::escape;
+use crate::failure::Failure;
 
 /// How often progress bars are updated.
 pub(crate) const TICK: Duration = Duration::from_millis(100);

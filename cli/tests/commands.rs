@@ -1,6 +1,7 @@
 //! `b2kit sync`, `ls`, `du`, `rm`, `stat`, `cat`, `link`, `hash`, `unfinished`, run as programs.
 
 #![expect(clippy::unwrap_used, reason = "a test may")]
+#![expect(clippy::disallowed_methods, reason = "it waits for another process")]
 
 use std::fs;
 use std::path::Path;

@@ -354,6 +354,74 @@ fn links_pipes_and_names_that_are_not_utf_8_are_reported() {
 }
 
 #[test]
+fn a_large_file_has_a_sha1_at_b2_unless_no_hash_first_is_given() {
+    for (options, has_sha1) in [(&["--no-hash-first"][..], false), (&[], true)] {
+        let emulator = Emulator::builder()
+            .absolute_minimum_part_size(1_000)
+            .recommended_part_size(1_000)
+            .build();
+        let (fixture, dir) = (Fixture::of(emulator), tempfile::tempdir().unwrap());
+        let tree = dir.path().join("tree");
+        fs::create_dir(&tree).unwrap();
+        fs::write(tree.join("large"), vec![7; 3_000]).unwrap();
+        let file = tree.join("large");
+        for (from, to) in [
+            (&file, "b2://holiday-photos/f"),
+            (&tree, "b2://holiday-photos/t/"),
+        ] {
+            let args = [options, &[from.to_str().unwrap(), to]].concat();
+            assert_copied(&fixture.cp(&args));
+        }
+        for name in ["f", "t/large"] {
+            let file = block_on(fixture.bucket.stat(name)).unwrap().unwrap();
+            let sha1 = file.file_info.get("large_file_sha1");
+            assert_eq!(sha1.is_some(), has_sha1, "{name}: {options:?}");
+        }
+    }
+}
+
+/// A listing of another prefix, of another bucket, and of names that lead elsewhere.
+#[test]
+fn a_listing_that_is_not_what_was_asked_for_is_an_error_and_nothing_is_written() {
+    for (bucket, name) in [
+        (None, "precious"),
+        (None, "p"),
+        (None, "../p/x"),
+        (Some("other"), "p/x"),
+    ] {
+        let (fixture, dir) = (Fixture::new(), tempfile::tempdir().unwrap());
+        fixture.put("precious", "precious");
+        let id = bucket.unwrap_or(fixture.bucket.id().as_str());
+        let page = format!(
+            r#"{{"files":[{{"action":"upload","bucketId":"{id}","contentLength":1,"fileId":"4_z",
+            "fileName":"{name}","uploadTimestamp":1}}],"nextFileName":null}}"#
+        );
+        for call in ["b2_list_file_names", "b2_list_file_versions"] {
+            let lie = FaultKind::Respond {
+                status: 200.try_into().unwrap(),
+                content_type: "application/json".parse().unwrap(),
+                body: page.clone().into(),
+            };
+            fixture.emulator.faults().add(Fault::new(lie).on(call));
+        }
+        let inside = dir.path().join("in");
+        let down = fixture.cp(&["b2://holiday-photos/p/", inside.to_str().unwrap()]);
+        assert_failed(&down);
+        let stderr = stderr(&down);
+        assert!(stderr.contains("is not what was asked for"), "{stderr}");
+        assert!(
+            stderr.contains(name) && !stderr.contains("panicked"),
+            "{stderr}"
+        );
+        let written = names(dir.path());
+        assert!(
+            written.is_empty() || names(&inside).is_empty(),
+            "{written:?}"
+        );
+    }
+}
+
+#[test]
 fn a_retry_is_printed_with_its_reason() {
     let fixture = Fixture::new();
     let fault = Fault::new(FaultKind::service_unavailable()).on("b2_list_buckets");

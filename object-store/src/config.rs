@@ -1,69 +1,13 @@
 //! Stores from URLs and options.
 
-use std::error::Error as StdError;
-use std::fmt;
-
 use b2kit::types::BucketName;
 use b2kit::{Client, ClientBuilder, Credentials};
 use percent_encoding::percent_decode_str;
 use url::Url;
 
 use crate::bucket::LazyBucket;
+use crate::config_error::ConfigError;
 use crate::store::{B2StoreBuilder, Deletion, InvalidNames};
-
-/// The configuration of a store is invalid. Nothing was sent.
-#[derive(Debug)]
-pub struct ConfigError {
-    what: String,
-    key: Option<String>,
-    source: Option<b2kit::Error>,
-}
-
-impl ConfigError {
-    pub(crate) fn new(what: impl Into<String>) -> Self {
-        Self {
-            what: what.into(),
-            key: None,
-            source: None,
-        }
-    }
-
-    fn with_source(what: impl Into<String>, source: b2kit::Error) -> Self {
-        Self {
-            source: Some(source),
-            ..Self::new(what)
-        }
-    }
-
-    fn unknown_key(key: &str) -> Self {
-        let what = format!(
-            "unknown option {key:?}; the options are {}",
-            OPTIONS.join(", ")
-        );
-        Self {
-            key: Some(key.to_owned()),
-            ..Self::new(what)
-        }
-    }
-
-    /// The unknown option, if that is the problem.
-    #[must_use]
-    pub fn unknown_option(&self) -> Option<&str> {
-        self.key.as_deref()
-    }
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)
-    }
-}
-
-impl StdError for ConfigError {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source.as_ref().map(|source| source as _)
-    }
-}
 
 /// The options of [`from_url`](B2StoreBuilder::from_url). Case is ignored, so the first two can also be the environment
 /// variables of B2's own tools.
@@ -122,7 +66,7 @@ impl Settings {
                         ConfigError::new(format!("b2_concurrency must be a number, not {value:?}"))
                     })?);
                 }
-                _ if key.starts_with("b2_") => return Err(ConfigError::unknown_key(key)),
+                _ if key.starts_with("b2_") => return Err(ConfigError::unknown_key(key, &OPTIONS)),
                 _ => {}
             }
         }

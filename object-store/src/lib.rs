@@ -96,6 +96,7 @@
 
 mod bucket;
 mod config;
+mod config_error;
 mod first_parts;
 mod limit;
 mod list;
@@ -109,7 +110,8 @@ mod store;
 mod store_error;
 mod write;
 
-pub use config::{ConfigError, OPTIONS};
+pub use config::OPTIONS;
+pub use config_error::ConfigError;
 pub use limit::Limit;
 pub use store::{B2Store, B2StoreBuilder, Deletion, InvalidNames};
 

@@ -8,7 +8,7 @@ use b2kit::transfer::CreateSlot;
 use b2kit::types::{ContentType, FileInfo};
 
 use crate::bucket::LazyBucket;
-use crate::config::ConfigError;
+use crate::config_error::ConfigError;
 use crate::first_parts::FirstParts;
 use crate::names::Prefix;
 

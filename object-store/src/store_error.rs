@@ -2,7 +2,7 @@
 
 use b2kit::ErrorKind;
 
-use crate::config::ConfigError;
+use crate::config_error::ConfigError;
 
 /// Why an operation failed.
 #[derive(Debug)]

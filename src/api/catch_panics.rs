@@ -1,8 +1,7 @@
-//! [`CatchPanics`]: a source whose panic is an error of its own upload, and of nothing else.
+//! [`CatchPanics`]: turns a panic of a source into an error of its upload.
 //!
-//! A source is the program's code. Where its panic went on, it would take with it whatever polls
-//! it: the caller's task in one backend, a connection's task or the thread of all transfers in
-//! another.
+//! A source is the program's code. If its panic unwound further, it would end whatever polls it: the
+//! caller's task with one backend, a connection's task or the thread of all transfers with another.
 
 use std::any::Any;
 use std::io;
@@ -13,7 +12,7 @@ use std::task::{Context, Poll};
 use b2kit_core::{Body, BodyStream, Bytes};
 use futures_core::Stream;
 
-/// A stream that ends with an error where the source panics, and is never polled again after it.
+/// A stream that ends with an error if the source panics; the source is not polled again.
 pub(crate) struct CatchPanics(Option<BodyStream>);
 
 impl CatchPanics {
@@ -37,7 +36,7 @@ impl Stream for CatchPanics {
         match caught(|| stream.as_mut().poll_next(cx)) {
             Ok(next) => next,
             Err(panicked) => {
-                // What it was doing when it panicked may be half done.
+                // Its state may be inconsistent after the panic.
                 self.0 = None;
                 Poll::Ready(Some(Err(panicked)))
             }
@@ -45,9 +44,9 @@ impl Stream for CatchPanics {
     }
 }
 
-/// What the program's code gives, or an error that says that it panicked.
+/// Runs the program's code, and turns a panic into an error.
 fn caught<T>(code: impl FnOnce() -> T) -> io::Result<T> {
-    // Nothing that it could have left half done is used again.
+    // The source is dropped after a panic, so no inconsistent state is used.
     catch_unwind(AssertUnwindSafe(code)).map_err(|panic| panicked(&*panic))
 }
 

@@ -32,7 +32,7 @@ pub(super) struct Content {
     digest: Option<Digest>,
 }
 
-/// A digest that is there once the last byte was read.
+/// A digest that is known once the last byte was read.
 pub(crate) type Digest = Arc<Mutex<Option<Sha1>>>;
 
 #[derive(Debug)]
@@ -40,14 +40,14 @@ enum Check {
     /// The digest follows the bytes, computed while they are sent; it is kept for comparing it with
     /// the answer.
     AtEnd(Digest),
-    /// The digest was known before, and whether the bytes have all left is noted.
+    /// The digest is known in advance; the flag is set once all bytes were sent.
     Known(Sha1, Arc<AtomicBool>),
     DoNotVerify,
 }
 
 impl Clone for Content {
-    /// Two uploads of the same bytes each have a digest of their own: the second would take the
-    /// first one's away while that waits for its answer.
+    /// Each clone has its own digest: a second upload of the same bytes would reset the first one's
+    /// while that waits for its response.
     fn clone(&self) -> Self {
         let check = match &self.check {
             Check::AtEnd(_) => Check::AtEnd(Arc::default()),
@@ -71,7 +71,7 @@ impl Content {
         }
     }
 
-    /// The source computes the digest while it is read, and puts it there before it ends.
+    /// The source computes the digest while it is read, and sets it before it ends.
     pub(super) fn hashed_by_source(&mut self, digest: Digest) {
         self.digest = Some(digest);
     }
@@ -101,7 +101,7 @@ impl Content {
         }
     }
 
-    /// Whether B2 is told what to compare the bytes with.
+    /// Whether B2 gets a SHA-1 to verify the bytes with.
     pub(super) const fn is_verified(&self) -> bool {
         !matches!(self.check, Check::DoNotVerify)
     }
@@ -117,7 +117,7 @@ impl Content {
         Ok(())
     }
 
-    /// Puts the bytes and what says how to check them into the request.
+    /// Sets the request's body, and the header that says how B2 verifies it.
     pub(super) fn apply_to(&self, request: &mut Request) {
         let (body, check) = match &self.check {
             Check::AtEnd(digest) => (
@@ -138,7 +138,7 @@ impl Content {
         request.headers_mut().insert(CONTENT_SHA1, check);
     }
 
-    /// Holds what B2 says it stored against what was sent.
+    /// Compares what B2 says it stored with what was sent.
     pub(super) fn check(&self, stored_len: u64, stored_sha1: &ContentSha1) -> Result<(), Error> {
         let len = self.body.len();
         if stored_len != len {
@@ -172,7 +172,8 @@ impl Content {
     }
 }
 
-/// A one-shot body stays one: whether it was opened is known to the body that it wraps.
+/// The body followed by its digest. A one-shot body stays one: the inner body knows whether it was
+/// opened.
 fn body_then_digest(body: &Body, digest: &Digest, by_source: Option<&Digest>) -> Body {
     let len = body.len();
     let (body, digest, by_source) = (body.clone(), Arc::clone(digest), by_source.cloned());
@@ -192,7 +193,7 @@ fn body_then_digest(body: &Body, digest: &Digest, by_source: Option<&Digest>) ->
     })
 }
 
-/// Who hashes.
+/// Where the bytes are hashed.
 enum Hasher {
     Here(Sha1Hasher),
     Source(Digest),
@@ -213,7 +214,7 @@ impl Hasher {
     }
 }
 
-/// The same body, and a note of when its last byte was taken.
+/// The same body, which sets a flag when its last byte was read.
 fn tracked_body(body: &Body, sent: &Arc<AtomicBool>) -> Body {
     let (inner, sent, len) = (body.clone(), Arc::clone(sent), body.len());
     Body::replay(len, move || {
@@ -245,7 +246,7 @@ impl Stream for TrackedBody {
                 other => return other,
             }
         }
-        // Not all of a large chunk counts as sent when its first byte is taken.
+        // A large chunk is split, so that it does not count as sent when its first byte is read.
         let chunk = this.held.split_to(this.held.len().min(MAX_CHUNK));
         this.left = this.left.saturating_sub(chunk.len() as u64);
         if this.left == 0 {
@@ -262,7 +263,7 @@ struct BodyThenDigest {
     len: u64,
     read: u64,
     held: Bytes,
-    /// `None` once the digits were given.
+    /// `None` once the digits were returned.
     hasher: Option<Hasher>,
 }
 
@@ -282,7 +283,7 @@ impl Stream for BodyThenDigest {
             match next {
                 Some(Ok(chunk)) => this.held = chunk,
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                // The digits must not stand where bytes are missing or were too many.
+                // No digits after too few or too many bytes.
                 None if this.read != this.len => {
                     let why = format!(
                         "the source has {} bytes and promised {}",
@@ -338,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn the_digits_follow_the_bytes_and_each_opening_starts_anew() {
+    fn the_sha1_digits_follow_the_bytes_on_every_opening() {
         for bytes in [vec![], b"hello".to_vec(), vec![7; 3 * MAX_CHUNK + 1]] {
             let content = Content::new(Body::from(bytes.clone()));
             let body = sent(&content);
@@ -355,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_of_another_length_never_gets_its_digits() {
+    fn a_source_of_the_wrong_length_fails_before_the_sha1_digits() {
         for (promised, has) in [(5, 4), (4, 5)] {
             let body = Body::replay(promised, move || Ok(OneChunk(Some(vec![0; has].into()))));
             assert!(read(&sent(&Content::new(body))).is_err());
@@ -363,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_with_another_length_or_sha1_is_an_integrity_error() {
+    fn a_response_with_another_length_or_sha1_is_an_integrity_error() {
         let content = Content::new(Body::from("hello"));
         read(&sent(&content)).unwrap();
         let good = ContentSha1::Verified(Sha1::of(b"hello"));
@@ -379,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_sent_in_chunks_whoever_hashes_them() {
+    fn large_buffers_are_sent_in_chunks_with_either_hasher() {
         let bytes = vec![7; 3 * MAX_CHUNK + 1];
         let mut contents = [(); 3].map(|()| Content::new(Body::from(bytes.clone())));
         contents[1].known(Sha1::of(&bytes));
@@ -397,14 +398,14 @@ mod tests {
     }
 
     #[test]
-    fn more_than_one_upload_can_take_is_refused() {
+    fn content_larger_than_one_upload_is_refused() {
         let body = Body::replay(MAX_LEN + 1, || Ok(OneChunk(None)));
         let error = Content::new(body).check_len().unwrap_err();
         assert!(error.to_string().contains("5000000001 bytes"), "{error}");
     }
 
     #[test]
-    fn a_known_digest_counts_as_sent_when_the_last_byte_was_taken() {
+    fn a_known_sha1_counts_as_sent_once_the_last_byte_is_read() {
         let mut content = Content::new(Body::from("hello"));
         content.known(Sha1::of(b"hello"));
         assert_eq!(content.sent_sha1(), None);

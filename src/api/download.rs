@@ -1,4 +1,4 @@
-//! [`Download`]: a file on its way, checked against what was asked for and, at its end, against its
+//! [`Download`]: a response with a file, checked against the request and, at its end, against the
 //! SHA-1.
 
 use std::pin::Pin;
@@ -71,18 +71,18 @@ impl DownloadedFile {
     }
 }
 
-/// What a download asks for, beside the file.
+/// The options of a download, besides which file.
 #[derive(Debug, Clone, Default)]
 pub(super) struct DownloadOptions {
     pub(super) range: Option<ByteRange>,
     pub(super) head: bool,
-    /// The length that the whole file has to have, where it is known.
+    /// The expected length of the whole file, if it is known.
     pub(super) content_length: Option<u64>,
-    /// The version that it has to be, where a name is asked for.
+    /// The expected version, for a download by name.
     pub(super) file_id: Option<FileId>,
     pub(super) customer_key: Option<CustomerKey>,
     pub(super) overrides: Overrides,
-    /// It has to go with the token: to B2 itself, where an origin of one's own is not to get it.
+    /// The request needs the token, so it goes to B2 itself if a custom origin must not get the token.
     pub(super) needs_token: bool,
 }
 
@@ -95,7 +95,7 @@ impl DownloadOptions {
         }
     }
 
-    /// The origin to ask, and whether it gets the token.
+    /// The origin of the request, and whether it gets the token.
     pub(super) fn origin<'a>(&self, session: &'a Session) -> (&'a str, bool) {
         match session.withholds_token() {
             true if self.needs_token => (session.b2s_download_url(), true),
@@ -103,7 +103,7 @@ impl DownloadOptions {
         }
     }
 
-    /// A request for it, to this URL.
+    /// The request, to this URL.
     pub(super) fn request(&self, target: &Target<'_>, url: &str) -> Result<Request, Error> {
         let (_, gets_token) = self.origin(target.account()?);
         if self.customer_key.is_some() && !gets_token {
@@ -127,7 +127,7 @@ impl DownloadOptions {
         Ok(request)
     }
 
-    /// Reads the reply, and refuses one that is about other bytes than those asked for.
+    /// Reads the reply, and refuses one with other bytes than requested.
     pub(super) fn read(&self, call: &'static str, reply: Reply) -> Result<Download, Error> {
         let file = file(&reply)?;
         if self
@@ -157,8 +157,7 @@ impl DownloadOptions {
             None if !self.head => file.expected_sha1(),
             _ => None,
         };
-        // What the headers say of the range and of the body's length has to agree, whoever held the
-        // length on the way.
+        // The range and the length of the body have to agree.
         let len = sent.map_or(0, |(first, last)| last - first + 1);
         let said = reply.headers().get(CONTENT_LENGTH);
         if said.is_some_and(|said| said.to_str().ok().and_then(number) != Some(len)) {
@@ -177,7 +176,7 @@ impl DownloadOptions {
     }
 }
 
-/// The methods that both downloads have.
+/// The setters that both download calls share.
 macro_rules! download_setters {
     ($name:ident) => {
         impl $name {
@@ -209,7 +208,7 @@ macro_rules! download_setters {
                 self
             }
 
-            /// Goes with the token: to B2 itself, where an origin of one's own is not to get it.
+            /// Sends the token, and so goes to B2 itself if a custom origin must not get the token.
             pub(crate) const fn with_token(mut self, needed: bool) -> Self {
                 self.options.needs_token = needed;
                 self
@@ -236,9 +235,9 @@ pub(super) use download_setters;
 pub struct DownloadBody {
     /// `None` once it has ended, successfully or not.
     body: Option<ResponseBody>,
-    /// The bytes that are still to come: no more, and no less.
+    /// Exactly so many bytes are still to come.
     left: u64,
-    /// For the errors.
+    /// For errors.
     call: &'static str,
     file_name: Box<str>,
     check: Option<(Sha1Hasher, Sha1)>,
@@ -254,7 +253,7 @@ impl DownloadBody {
     /// does.
     ///
     /// # Errors
-    /// [`Protocol`](ErrorKind::Protocol) if there are more than `limit` bytes;
+    /// [`Invalid`](ErrorKind::Invalid) if there are more than `limit` bytes;
     /// [`Http`](ErrorKind::Http) if the connection breaks; [`Integrity`](ErrorKind::Integrity) if
     /// the SHA-1 differs.
     pub async fn collect(mut self, limit: usize) -> Result<Vec<u8>, Error> {
@@ -281,7 +280,7 @@ impl DownloadBody {
         error.in_call(self.call, 1, std::time::Duration::ZERO)
     }
 
-    /// The SHA-1 that the bytes are checked against; `None` where there is none to check them by.
+    /// The SHA-1 that the bytes are checked against; `None` if there is none.
     #[must_use]
     pub fn checked_against(&self) -> Option<Sha1> {
         self.check.as_ref().map(|(_, sha1)| *sha1)
@@ -469,12 +468,12 @@ fn encryption(headers: &HeaderMap) -> Encryption {
     encryption
 }
 
-/// What can't be decoded is left as it came.
+/// Text that can't be decoded is kept unchanged.
 fn decoded(text: &str) -> String {
     percent_decode(text).map_or_else(|_| text.to_owned(), std::borrow::Cow::into_owned)
 }
 
-/// Reads `bytes a-b/total`, and nothing that contradicts itself.
+/// Parses `bytes a-b/total`, and refuses contradictory numbers.
 fn content_range(text: &str) -> Option<(u64, u64, u64)> {
     let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
     let (first, last) = range.split_once('-')?;
@@ -482,7 +481,7 @@ fn content_range(text: &str) -> Option<(u64, u64, u64)> {
     (first <= last && last < total).then_some((first, last, total))
 }
 
-/// Digits only: `parse` alone would take a sign.
+/// Digits only: `parse` alone would accept a sign.
 fn number(text: &str) -> Option<u64> {
     text.bytes()
         .all(|byte| byte.is_ascii_digit())
@@ -545,7 +544,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_with_another_sha1_end_in_an_error_and_never_in_a_clean_end() {
+    fn bytes_with_a_wrong_sha1_end_in_an_error() {
         let headers = [
             ("content-length", "5"),
             (
@@ -565,7 +564,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_range_asked_for_is_taken() {
+    fn a_response_with_another_range_is_refused() {
         let range = |first, last| DownloadOptions {
             range: Some(ByteRange::inclusive(first, last).unwrap()),
             ..DownloadOptions::default()
@@ -647,7 +646,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_b2s_headers_is_not_b2s() {
+    fn a_response_without_b2s_headers_is_a_protocol_error() {
         for missing in [
             reply(200, &[("content-length", "10000000000001")], ""),
             reply(200, &[], ""),

@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn every_page_that_b2_is_known_to_give_is_taken() {
+    fn every_known_form_of_a_page_is_accepted() {
         let late = Params {
             start: Some("c"),
             ..NAMES
@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_outside_of_the_question_is_refused_by_name_and_reason() {
+    fn a_row_outside_of_the_query_is_refused_with_name_and_reason() {
         let mut elsewhere = file("a");
         let mut folder_with_id = file("a/");
         if let ListedFile::Version(version) = &mut elsewhere {
@@ -454,7 +454,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_that_stands_still_or_goes_back_is_refused() {
+    fn a_cursor_that_does_not_advance_is_refused() {
         let late = Params {
             start: Some("c"),
             ..NAMES
@@ -491,7 +491,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_with_more_rows_than_asked_for_is_refused() {
+    fn a_page_with_more_rows_than_requested_is_refused() {
         for (rows, requested, taken) in [
             (0, Some(1), true),
             (1, Some(1), true),

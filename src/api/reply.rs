@@ -1,4 +1,4 @@
-//! [`Reply`]: what came back, and how it becomes a value.
+//! [`Reply`]: a response, and how it is parsed.
 
 use b2kit_core::{Bytes, ResponseBody};
 use http::HeaderMap;
@@ -93,8 +93,8 @@ impl Reply {
             .ok_or_else(|| explain::<T>(text))
     }
 
-    /// The body as a document, which has to be about what the call was about: an answer that was
-    /// mixed up with another's would be believed otherwise.
+    /// Parses the body, and checks that it is about the subject of the call: a response that was mixed
+    /// up with another one would go unnoticed otherwise.
     pub(super) fn json_about<T: DeserializeOwned>(
         &self,
         same: impl FnOnce(&T) -> bool,
@@ -181,7 +181,7 @@ impl Reply {
     }
 }
 
-/// More than is shown of a body that is not B2's: a secret in it has to be seen whole to be masked.
+/// Longer than the part of a foreign body that is shown: a secret has to be complete to be masked.
 const BODY_START: usize = 8 << 10;
 
 /// B2's codes are words such as `bad_request`.
@@ -192,7 +192,7 @@ fn is_code(code: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 
-/// Reads the document once more, slowly, to find where it is wrong.
+/// Parses the document again, more slowly, to find the path of the error.
 fn explain<T: DeserializeOwned>(text: &[u8]) -> Error {
     let wrong = |what: String| Error::new(ErrorKind::Protocol, what);
     if text.iter().all(u8::is_ascii_whitespace) {
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_document_is_told_with_its_place_and_without_its_values() {
+    fn an_invalid_document_is_reported_with_the_path_but_without_values() {
         let misplaced = r#"{"files":[{"action":"upload","bucketId":"b",
             "uploadTimestamp":"4_secret_acct_xyz"}]}"#;
         let told = explained(misplaced);
@@ -310,13 +310,13 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_order_mark_is_passed_over() {
+    fn a_byte_order_mark_is_ignored() {
         let document = "\u{feff}{\"files\":[],\"nextFileName\":null}";
         assert!(reply(document).json::<FileNames>().is_ok());
     }
 
     #[test]
-    fn a_key_of_a_map_in_the_wrong_document_is_not_told() {
+    fn a_map_key_that_is_no_field_is_not_reported() {
         let secret = "4_00415f935cf4_secret_acct_x";
         let row = format!(
             r#"{{"files":[{{"action":"upload","bucketId":"b","fileId":"f","fileName":"n",
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_b2s_only_with_b2s_own_document() {
+    fn an_error_response_is_b2s_only_with_b2s_error_document() {
         let own = r#"{"code":"bad_request","message":"no","status":400,"new":1}"#;
         let error = reply(own).error(false).unwrap();
         assert_eq!(

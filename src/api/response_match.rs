@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn what_b2_adds_folds_or_hides_is_no_difference() {
+    fn fields_that_b2_adds_folds_or_hides_are_no_difference() {
         let info = FileInfo::new().with("Colour", "red").unwrap();
         let (plain, auto) = (
             ContentType::new("Text/Plain; charset=UTF-8").unwrap(),
@@ -518,7 +518,7 @@ mod tests {
     }
 
     #[test]
-    fn every_setting_that_a_call_can_make_is_looked_at() {
+    fn every_setting_of_a_call_is_compared() {
         use crate::api::{CreateBucket, UpdateBucket};
         use crate::types::{
             BucketName, BucketType, CorsRules, DefaultRetention, Encryption, LifecycleRules,
@@ -552,7 +552,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_are_the_same_in_another_order_or_case_or_with_fields_of_b2s_own() {
+    fn settings_match_in_another_order_or_case_or_with_added_fields() {
         let rule = |operations: &[&str], headers: &[&str]| {
             json!({
                 "corsRuleName": "downloads", "allowedOrigins": ["https://Example.com"],
@@ -628,7 +628,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_that_were_not_taken_are_told_by_name() {
+    fn a_setting_that_was_not_applied_is_named() {
         let lifecycle =
             |prefix: &str| json!({"fileNamePrefix": prefix, "daysFromHidingToDeleting": 1});
         let cors = |name: &str| {

@@ -6,9 +6,12 @@ use std::pin::pin;
 use futures_util::TryStreamExt as _;
 
 use crate::api::{DeleteFileVersion, HideFile, ListFileVersions};
-use crate::client::{BucketHandle, Client};
+use crate::client::{BucketHandle, Client, at_most};
 use crate::error::{Error, ErrorKind};
 use crate::types::{Action, FileName, FileVersion};
+
+/// Hide markers and unfinished large files above the newest version of a name that are gone through.
+const MAX_MARKERS: usize = 10_000;
 
 impl BucketHandle {
     /// Hides a file: a marker becomes its newest version, so that downloads and
@@ -83,8 +86,7 @@ impl BucketHandle {
             .prefix(name.as_str())
             .max_file_count(10);
         // An unfinished large file neither hides a name nor shows it.
-        let versions = client
-            .paginate(versions)
+        let versions = at_most(MAX_MARKERS, client.paginate(versions))
             .try_filter_map(|row| ready(Ok(row.into_version())))
             .try_take_while(|version| ready(Ok(version.file_name == *name.as_str())))
             .try_filter(|version| ready(version.action != Action::Start));

@@ -8,7 +8,7 @@ use futures_util::TryStreamExt as _;
 
 use super::is_unasked_stage;
 use crate::api::{ListFileNames, ListFileVersions};
-use crate::client::BucketHandle;
+use crate::client::{BucketHandle, MAX_VERSIONS, at_most};
 use crate::error::Error;
 use crate::types::{Action, FileName, FileVersion, ListedFile};
 
@@ -151,7 +151,7 @@ impl BucketHandle {
         let own = name.as_str().to_owned();
         // The name itself comes before all longer names with this prefix, so the listing can end
         // where it does.
-        self.all_versions(name.as_str())
+        at_most(MAX_VERSIONS, self.all_versions(name.as_str()))
             .try_take_while(move |version| ready(Ok(version.file_name == *own)))
             .try_filter(|version| ready(version.action != Action::Start))
     }

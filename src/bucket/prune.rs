@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_counts_is_when_a_version_was_hidden_and_not_when_it_was_uploaded() {
+    fn a_version_is_deleted_by_the_time_it_was_hidden_not_uploaded() {
         let before = |time| PruneRule::HiddenBefore(Timestamp::from_millis(time));
         let visible = [("upload", 50), ("upload", 30), ("upload", 10)];
         assert!(deleted(before(30), &visible).is_empty());

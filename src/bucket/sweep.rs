@@ -157,12 +157,8 @@ impl Sweep {
         if self.is_dry_run {
             return Box::pin(std::future::ready((number, (version, Ok(())))));
         }
-        // The name is a server's, and may stand in a log.
-        let shown = self
-            .bucket
-            .client()
-            .redacted_name(version.file_name.as_str());
-        let client = self.bucket.about(&shown).client().clone();
+        let about = self.bucket.about(version.file_name.as_str());
+        let client = about.client().clone();
         let call = self.call;
         Box::pin(async move {
             let outcome = match call.apply(&client, &version).await {

@@ -1,5 +1,5 @@
-//! Admission: when an attempt may leave. Not while its endpoint is down, while all calls of its
-//! kind are paused, or while as many of them are in flight as B2 takes.
+//! Admission: when an attempt may be sent. Not while its endpoint is down, while all calls of its
+//! kind are paused, or while the limit of concurrent calls is reached.
 
 use std::time::{Duration, Instant};
 
@@ -99,6 +99,7 @@ async fn acquire_permit<'a>(
 pub(super) fn pause_kind(client: &Client, kind: CallKind, until: Instant, failure: &Error) {
     let now = client.now();
     if client.shared.limiter.pause(kind, now, until, failure) {
-        log_shared_pause(kind, until.saturating_duration_since(now), failure);
+        let pause = until.saturating_duration_since(now);
+        log_shared_pause(&client.shared.redactor, kind, pause, failure);
     }
 }

@@ -23,13 +23,13 @@ use crate::api::{
 };
 use crate::error::Error;
 
-/// How long B2 may work before the head of its response: on an ordinary call, on one that moves
-/// files around, and on an upload once its last byte was sent.
+/// The maximum time to the head of the response: of an ordinary call, of one that copies or finishes
+/// files, and of an upload once its last byte was sent.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 const LONG_RUNNING_HEAD_TIMEOUT: Duration = Duration::from_secs(1_200);
 const UPLOAD_HEAD_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// In whose name an attempt is made, and where an upload goes.
+/// The credentials of an attempt, and the URL of an upload.
 pub(super) enum AttemptContext {
     /// An authorization, with the application key.
     Authorize,
@@ -123,7 +123,7 @@ impl AttemptContext {
         }
     }
 
-    /// Drops the session, whose token has expired. `false` if there is a newer one already.
+    /// Drops the session, whose token has expired. `false` if there is a newer session already.
     pub(super) fn expired(&self, client: &Client) -> bool {
         match self {
             Self::Session(generation) => client.shared.authorization.expired(generation),
@@ -131,7 +131,7 @@ impl AttemptContext {
         }
     }
 
-    /// Adds what is known of the key to B2's refusal.
+    /// Adds the key's permissions to B2's refusal.
     pub(super) fn explain(
         &self,
         client: &Client,
@@ -189,7 +189,7 @@ pub(super) fn apply_common_headers(
     }
     if let Some(left) = left {
         deadlines = match metadata.kind {
-            // A download's bytes are read at the caller's own pace.
+            // The caller may read a download's bytes slowly.
             CallKind::Download => deadlines.with_min_progress(Throughput::new(
                 PROGRESS_BYTES,
                 client.policy.deadline.unwrap_or(left),

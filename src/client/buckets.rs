@@ -136,13 +136,15 @@ impl Client {
                     .iter()
                     .filter_map(|bucket| bucket.name.as_deref())
                     .collect();
-                Error::new(
+                let error = Error::new(
                     ErrorKind::Unauthorized,
                     format!(
                         "the key is restricted to the buckets {names:?}, and \"{name}\" is \
                         none of them"
                     ),
-                )
+                );
+                // No call was made that would do it.
+                self.redacted(error)
             });
         }
         self.call(FindBucket {

@@ -1,5 +1,5 @@
-//! The loop through which every call goes: authorize, build, wait for admission, send, classify,
-//! and again.
+//! The loop of every call: authorize, build the request, wait for admission, send, classify the
+//! outcome, retry.
 
 use std::future::{Future, pending};
 use std::pin::pin;
@@ -25,8 +25,8 @@ use crate::error::{Error, RetryStopReason};
 impl Client {
     /// Makes one call.
     ///
-    /// The account is authorized first if it was not before, and again when B2 says that the token
-    /// has expired. Transient errors are retried with backoff, as the
+    /// The account is authorized first if necessary, and again when B2 says that the token has
+    /// expired. Transient errors are retried with backoff, as the
     /// [`RetryPolicy`](crate::RetryPolicy) says. Where the response was lost, the client asks B2
     /// whether the call has taken effect before it is made again, so that nothing is done twice
     /// that would do harm.
@@ -66,18 +66,18 @@ impl CallExecutor for Client {
 
 /// Makes a call.
 async fn run<C: Call>(client: &Client, call: &C) -> Result<C::Output, Error> {
-    let label = CallLabel::new(client.transfer.as_deref(), call);
+    let label = CallLabel::new(&client.shared.redactor, client.transfer.as_deref(), call);
     let call_loop = CallLoop {
         client,
         call,
         label,
     };
     let outcome = call_loop.run_in_time().instrument(label.span()).await;
-    // Not before: what is classified are B2's own words.
+    // Not earlier: the classifier needs B2's unredacted response.
     outcome.map_err(|error| client.redacted(label.add_to(error)))
 }
 
-/// A call in its loop.
+/// The state of the loop.
 struct CallLoop<'a, C> {
     client: &'a Client,
     call: &'a C,
@@ -94,7 +94,7 @@ struct FailedAttempt {
 }
 
 impl<C: Call> CallLoop<'_, C> {
-    /// Bounds the call by its deadline, whatever it is waiting for.
+    /// Enforces the deadline of the call, whatever it is waiting for.
     async fn run_in_time(&self) -> Result<C::Output, Error> {
         let (client, metadata) = (self.client, &C::METADATA);
         self.call
@@ -122,7 +122,7 @@ impl<C: Call> CallLoop<'_, C> {
         Err(self.error(&state, cause, Some(RetryStopReason::Deadline)))
     }
 
-    /// Attempt after attempt, until one succeeds or there is no use in another.
+    /// Makes attempts until one succeeds or no other attempt is allowed.
     async fn run(&self, state: &mut RetryState<'_>) -> Result<C::Output, Error> {
         loop {
             let failed = match self.attempt(state).await? {
@@ -152,7 +152,7 @@ impl<C: Call> CallLoop<'_, C> {
         self.act(state, failed, action).await.map(|()| None)
     }
 
-    /// Makes one attempt. The outer error is one that no other attempt would help against.
+    /// Makes one attempt. The outer error is one that is never retried.
     async fn attempt(
         &self,
         state: &mut RetryState<'_>,
@@ -188,7 +188,7 @@ impl<C: Call> CallLoop<'_, C> {
         };
         state.set_failure_scope(scope, client.shared.outages.ever_answered());
         self.adjust_limits(state, &permit, &failure);
-        // A refusal says nothing about the session's token where that was not sent.
+        // A refusal says nothing about the session's token if that was not sent.
         if !had_token && failure.b2().is_some_and(|b2| b2.status == 401) {
             let hint = "no token was sent there, since download_origin() was told to withhold it";
             return Err(self.error(state, failure.with_hint(hint.to_owned()), None));
@@ -201,7 +201,7 @@ impl<C: Call> CallLoop<'_, C> {
         }))
     }
 
-    /// What a failure means for the limits that all calls share, whatever happens to this one.
+    /// Applies a failure to the limits that all calls share, whatever happens to this call.
     fn adjust_limits(&self, state: &mut RetryState<'_>, permit: &Permit<'_>, failure: &Error) {
         let (client, kind) = (self.client, C::METADATA.kind);
         let now = client.now();
@@ -270,7 +270,7 @@ impl<C: Call> CallLoop<'_, C> {
                     .log_failure(&failed.failure, state.attempts(), failed.elapsed);
                 debug!("waiting for a new authorization");
                 state.remember_failure(failed.failure);
-                // A late word about an old token renews nothing, so it doesn't count.
+                // A late error about an old token renews nothing, so it doesn't count.
                 if failed.context.expired(self.client) {
                     state.reauthorized();
                 }
@@ -296,7 +296,7 @@ impl<C: Call> CallLoop<'_, C> {
         is_shared: bool,
     ) {
         let (client, kind) = (self.client, C::METADATA.kind);
-        // The next authorization may have to wait for longer than the call itself would.
+        // The next authorization may have to wait longer than the call itself.
         let authorization_pause = match kind {
             CallKind::Authorize => client.shared.authorization.pause(client.now()),
             _ => Duration::ZERO,
@@ -323,15 +323,15 @@ impl<C: Call> CallLoop<'_, C> {
     }
 }
 
-/// What asking B2 about a lost response has shown.
+/// The result of asking B2 about a lost response.
 enum Reconciled<T> {
     /// The call has taken effect.
     Done(T),
-    /// It has not, or nobody can tell; this is what follows.
+    /// It has not, or that is unknown: the next action.
     Then(RetryAction),
 }
 
-/// Marks a success that B2 may hold twice.
+/// Marks a result that B2 may have stored twice.
 fn complete<C: Call>(state: &RetryState<'_>, mut output: C::Output) -> C::Output {
     if state.is_possible_duplicate() {
         warn!("B2 may hold the result twice");

@@ -1,4 +1,4 @@
-//! The exchange: one request over the wire, and from its response to the call's output.
+//! One exchange: sends a request and turns the response into the call's output.
 
 use b2kit_core::{HttpClient as _, HttpError, HttpErrorKind, Phase, Request};
 use http::header::AUTHORIZATION;
@@ -61,7 +61,7 @@ async fn send<C: Call>(client: &Client, call: &C, request: Request) -> Result<C:
             .send(request)
             .await
             .map_err(|error| match error.kind() {
-                // Only names come to stand in a URI as somebody chose them.
+                // Of a URI, only a file name is chosen by somebody else.
                 HttpErrorKind::Invalid if is_download => Error::invalid(
                     "the HTTP library can't ask for this name as it is, and nothing was sent; \
                  DownloadFileById asks for the same file by its id",
@@ -71,7 +71,7 @@ async fn send<C: Call>(client: &Client, call: &C, request: Request) -> Result<C:
             })?;
     let (head, body) = response.into_parts();
     let date = server_time(&head.headers);
-    // A stranger on the way has its own idea of the time.
+    // An intermediary's `Date` is not B2's.
     let note_date = || {
         if let Some(date) = date {
             client.shared.server_clock.note(date, client.now());

@@ -118,6 +118,19 @@ impl Client {
         }
     }
 
+    /// Says whether as much time has passed from now on as the user gives one call; never, if that
+    /// is not limited.
+    pub(crate) fn is_late(&self) -> impl Fn() -> bool + Send + Sync + use<> {
+        let (client, began) = (self.clone(), self.now());
+        move || {
+            let elapsed = client.now().saturating_duration_since(began);
+            client
+                .policy
+                .deadline
+                .is_some_and(|deadline| elapsed >= deadline)
+        }
+    }
+
     /// An error as it may leave the client, without secrets. Not before: what is classified are
     /// B2's own words.
     pub(crate) fn redacted(&self, error: Error) -> Error {
@@ -126,11 +139,6 @@ impl Client {
             |text| redactor.redacted(text),
             |name| redactor.redacted_name(name),
         )
-    }
-
-    /// A name that a server sent, without secrets.
-    pub(crate) fn redacted_name(&self, name: &str) -> String {
-        self.shared.redactor.redacted_name(name)
     }
 
     /// Whether the client limits its own bandwidth.

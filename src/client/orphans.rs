@@ -7,16 +7,20 @@ use futures_util::future::{Either, select};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::handle::Client;
+use super::paginate::at_most;
 use super::unfinished::{Registered, Unfinished, UnfinishedState, UploadEntry};
-use crate::api::{CancelLargeFile, GetFileInfo, ListUnfinishedLargeFiles, UPLOAD_ID};
+use crate::api::{CancelLargeFile, GetFileInfo, ListParts, ListUnfinishedLargeFiles, UPLOAD_ID};
 use crate::error::{Error, ErrorKind};
-use crate::types::{Action, BucketId, FileId};
+use crate::types::{Action, BucketId, FileId, FileVersion};
 
 /// Orphans that are cancelled at a time.
 const CONCURRENCY: usize = 4;
 
 /// How often [`Client::shutdown`] looks whether transfers are still under way.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Unfinished large files of one name that are gone through.
+const MAX_LISTED: usize = 10_000;
 
 impl Client {
     /// The large files that uploads of this client and its clones have started and not finished,
@@ -34,7 +38,8 @@ impl Client {
     /// left, so that B2 doesn't charge for their parts.
     ///
     /// One that B2 may have finished is never cancelled: B2 is asked, and if it is not a file it is
-    /// kept for resuming. Uploads in progress and those that keep their parts are not touched.
+    /// kept for resuming. Uploads in progress, those that keep their parts, and large files that
+    /// another upload of this client has [resumed](crate::transfer::Upload::resume) are not touched.
     ///
     /// Returns those that could not be dealt with, each with the reason; they stay in
     /// [`unfinished`](Self::unfinished) for another attempt.
@@ -83,9 +88,8 @@ impl Client {
         }
     }
 
-    /// Registers a large file that is about to be started, or that is resumed. `upload_id` is what
-    /// its file info has, so that it is found even if its id is never known; empty if there was no
-    /// room for it.
+    /// Registers a large file that is about to be started. `upload_id` is what its file info has,
+    /// so that it is found even if its id is never known; empty if there was no room for it.
     pub(crate) fn register_upload(
         &self,
         bucket_id: &BucketId,
@@ -94,6 +98,36 @@ impl Client {
     ) -> UploadEntry {
         let registry = &self.shared.unfinished_uploads;
         registry.register(bucket_id, name, upload_id)
+    }
+
+    /// Registers an unfinished large file of B2's that is resumed; orphan cleanup leaves it alone
+    /// from then on. `None` if it is [in use](Self::is_upload_in_use).
+    pub(crate) fn adopt_upload(&self, file: &FileVersion) -> Option<UploadEntry> {
+        let registry = &self.shared.unfinished_uploads;
+        let upload_id = upload_id(file);
+        registry.adopt(
+            &file.bucket_id,
+            file.file_name.as_str(),
+            &file.file_id,
+            upload_id,
+        )
+    }
+
+    /// Whether an upload of this client sends this large file, or orphan cleanup is cancelling it.
+    pub(crate) fn is_upload_in_use(&self, file: &FileVersion) -> bool {
+        let registry = &self.shared.unfinished_uploads;
+        registry.is_in_use(&file.file_id, upload_id(file))
+    }
+
+    /// Whether B2 no longer has this large file as an unfinished one; then it is forgotten. Where
+    /// B2 can't be asked, it is taken to be there.
+    pub(crate) async fn is_upload_gone(&self, file_id: &FileId) -> bool {
+        let parts = ListParts::new(file_id).max_part_count(1);
+        let is_gone = self.call(parts).await.is_err_and(|error| is_gone(&error));
+        if is_gone {
+            self.shared.unfinished_uploads.forget(file_id);
+        }
+        is_gone
     }
 
     /// Refuses new transfers once the client is being shut down.
@@ -126,6 +160,10 @@ impl Client {
     }
 
     async fn cancel_orphan(&self, orphan: &Registered) -> Result<(), Error> {
+        let registry = &self.shared.unfinished_uploads;
+        let Some(_cancellation) = registry.begin_cancellation(orphan.number) else {
+            return Ok(());
+        };
         let file_ids = match &orphan.unfinished.file_id {
             Some(file_id) => vec![file_id.clone()],
             None if orphan.upload_id.is_empty() => {
@@ -144,7 +182,7 @@ impl Client {
                 _ => {}
             }
         }
-        self.shared.unfinished_uploads.remove(orphan.number);
+        registry.remove(orphan.number);
         Ok(())
     }
 
@@ -154,7 +192,7 @@ impl Client {
         let unfinished = &orphan.unfinished;
         let list =
             ListUnfinishedLargeFiles::new(&unfinished.bucket_id).name_prefix(&unfinished.file_name);
-        let mut files = self.paginate(list);
+        let mut files = at_most(MAX_LISTED, self.paginate(list));
         let mut found = Vec::new();
         while let Some(file) = files.try_next().await? {
             if file.file_name == *unfinished.file_name
@@ -166,6 +204,11 @@ impl Client {
         found.retain(|id| !self.shared.unfinished_uploads.is_known(id));
         Ok(found)
     }
+}
+
+/// The upload id in the file info; empty if there is none.
+fn upload_id(file: &FileVersion) -> &str {
+    file.file_info.get(UPLOAD_ID).unwrap_or_default()
 }
 
 /// B2 says that there is no such large file.

@@ -7,6 +7,7 @@ use std::vec;
 use b2kit_core::{HttpError, HttpErrorKind, Phase, Sleep};
 use futures_core::Stream;
 use futures_core::future::BoxFuture;
+use futures_util::StreamExt as _;
 
 use super::handle::Client;
 use crate::api::Paged;
@@ -62,6 +63,24 @@ impl Client {
             late: None,
         }
     }
+}
+
+/// More versions than one name has.
+pub(crate) const MAX_VERSIONS: usize = 500_000;
+
+/// A listing for an operation that returns nothing before it has gone through all rows: after so
+/// many rows it fails, since a server can make a listing endless.
+pub(crate) fn at_most<T>(
+    rows: usize,
+    listing: impl Stream<Item = Result<T, Error>> + Unpin,
+) -> impl Stream<Item = Result<T, Error>> + Unpin {
+    listing.enumerate().map(move |(number, row)| {
+        if number < rows {
+            return row;
+        }
+        let what = format!("the listing has more than {rows} rows, which is taken for endless");
+        Err(Error::new(ErrorKind::Protocol, what))
+    })
 }
 
 /// The items of the page that is there, and the page that comes.

@@ -16,7 +16,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use zeroize::Zeroizing;
 
-use crate::types::Secret;
+use crate::types::{Secret, hex};
 
 /// What replaces a secret.
 const MASK: &str = "[redacted]";
@@ -33,10 +33,10 @@ const MAX_LEARNED: usize = 4_096;
 /// word.
 const MIN_TOKEN_LEN: usize = 24;
 
-/// No more of a text is gone through; who shows it shows less than this.
+/// Only the beginning of a text is searched, which is longer than what is shown.
 pub(super) const MAX_TEXT: usize = 8 << 10;
 
-/// The secrets of a client.
+/// The secrets of a client, and how they are masked.
 #[derive(Default)]
 pub(super) struct Redactor(Mutex<SecretIndex>);
 
@@ -50,7 +50,7 @@ struct SecretIndex {
 type Entry = Arc<Zeroizing<Vec<u8>>>;
 
 impl Redactor {
-    /// What the client was built with, which it never forgets.
+    /// Adds a secret that the client was built with, which is never forgotten.
     pub(super) fn keep(&self, secret: &Secret) {
         let mut known = self.lock();
         for bytes in forms(secret) {
@@ -58,7 +58,7 @@ impl Redactor {
         }
     }
 
-    /// A secret that came later.
+    /// Adds a secret that was received later.
     pub(super) fn learn(&self, secret: &Secret) {
         let mut known = self.lock();
         for bytes in forms(secret) {
@@ -72,15 +72,15 @@ impl Redactor {
         }
     }
 
-    /// The text without the secrets, as far as it may be shown at all.
+    /// The beginning of the text, with secrets masked.
     pub(super) fn redacted(&self, text: &str) -> String {
         let text = beginning(text, MAX_TEXT);
         let hidden = self.lock().find(text.as_bytes(), |_| true);
         without(text, &hidden)
     }
 
-    /// The same for a name, which may have a user's word in it that is a secret elsewhere: tokens
-    /// and keys are no words.
+    /// The same for a name, in which only tokens and keys are masked: a user-chosen secret may be an
+    /// ordinary word.
     pub(super) fn redacted_name(&self, name: &str) -> String {
         let name = beginning(name, MAX_TEXT);
         let hidden = self
@@ -89,7 +89,7 @@ impl Redactor {
         without(name, &hidden)
     }
 
-    /// Whether a token or a key is in what should be a code of B2's.
+    /// Whether a token or a key is in a string that should be one of B2's error codes.
     pub(super) fn is_in_code(&self, code: &str) -> bool {
         let code = beginning(code, MAX_TEXT);
         let hidden = self
@@ -124,7 +124,7 @@ fn forms(secret: &Secret) -> Vec<Zeroizing<Vec<u8>>> {
 }
 
 impl SecretIndex {
-    /// `None` if it is there already, or too short to be looked for.
+    /// `None` if it is known already, or too short to be searched for.
     fn add(&mut self, bytes: Zeroizing<Vec<u8>>) -> Option<Entry> {
         let tail = *bytes.last_chunk::<TAIL>()?;
         let same = self.by_tail.entry(tail).or_default();
@@ -274,21 +274,21 @@ impl DecodedText {
     }
 }
 
-/// An escape at the beginning of a text: the byte that it stands for, and how long it is.
+/// An escape at the beginning of a text: its byte, and its length.
 fn escape(text: &[u8]) -> Option<(u8, usize)> {
-    let hex = |digits: &[u8]| {
-        let digits = std::str::from_utf8(digits).ok()?;
-        let all = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-        all.then(|| u8::from_str_radix(digits, 16).ok())?
+    let byte_of = |digits: &[u8]| {
+        let mut byte = [0];
+        hex::decode(digits, &mut byte).then_some(byte[0])
     };
     match text {
-        [b'%', high, low, ..] => Some((hex(&[*high, *low])?, 3)),
-        [b'\\', b'u', b'0', b'0', high, low, ..] => Some((hex(&[*high, *low])?, 6)),
+        [b'%', high, low, ..] => Some((byte_of(&[*high, *low])?, 3)),
+        [b'\\', b'u', b'0', b'0', high, low, ..] => Some((byte_of(&[*high, *low])?, 6)),
         [b'\\', byte @ (b'/' | b'"' | b'\\'), ..] => Some((*byte, 2)),
         [b'&', b'#', rest @ ..] => {
             let end = rest.iter().take(6).position(|byte| *byte == b';')?;
             let byte = match &rest[..end] {
-                [b'x' | b'X', digits @ ..] if !digits.is_empty() => hex(digits)?,
+                [b'x' | b'X', digit] => byte_of(&[b'0', *digit])?,
+                [b'x' | b'X', digits @ ..] => byte_of(digits)?,
                 digits => std::str::from_utf8(digits).ok()?.parse().ok()?,
             };
             Some((byte, end + 3))
@@ -297,7 +297,7 @@ fn escape(text: &[u8]) -> Option<(u8, usize)> {
     }
 }
 
-/// The beginning of a text, at most so many bytes.
+/// The beginning of a text, at most `most` bytes.
 pub(super) fn beginning(text: &str, most: usize) -> &str {
     let mut end = most.min(text.len());
     while !text.is_char_boundary(end) {
@@ -306,7 +306,7 @@ pub(super) fn beginning(text: &str, most: usize) -> &str {
     &text[..end]
 }
 
-/// The text with a mask for each stretch that is hidden. A character is hidden whole.
+/// The text with a mask for each hidden range of bytes. A character is hidden as a whole.
 fn without(text: &str, hidden: &[bool]) -> String {
     if !hidden.contains(&true) {
         return text.to_owned();
@@ -343,10 +343,6 @@ mod tests {
         known
     }
 
-    fn hex(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-
     fn percent(text: &str, all: bool) -> String {
         let letter = |byte: u8| match byte.is_ascii_alphanumeric() && !all {
             true => char::from(byte).to_string(),
@@ -363,9 +359,9 @@ mod tests {
             percent(secret, true),
             percent(secret, true).to_lowercase(),
             percent(&percent(secret, false), false),
-            hex(secret.as_bytes()),
-            hex(secret.as_bytes()).to_uppercase(),
-            format!("a{}", hex(secret.as_bytes())),
+            hex::to_string(secret.as_bytes()),
+            hex::to_string(secret.as_bytes()).to_uppercase(),
+            format!("a{}", hex::to_string(secret.as_bytes())),
             secret.replace('/', "\\/"),
             secret.replace('/', "\\u002F"),
             secret.replace('=', "&#61;").replace('/', "&#x2F;"),
@@ -383,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_masked_in_every_form_and_what_stands_around_it_stays() {
+    fn a_secret_is_masked_in_every_encoding_and_the_text_around_it_is_kept() {
         for secret in [TOKEN, KEY] {
             let known = knowing(&["another-secret", secret]);
             for form in forms_of(secret) {
@@ -400,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn what_holds_no_secret_is_left_as_it_is() {
+    fn a_text_without_secrets_is_unchanged() {
         let known = knowing(&[TOKEN, KEY]);
         for text in [
             "",
@@ -419,13 +415,13 @@ mod tests {
     }
 
     #[test]
-    fn a_customers_key_is_found_in_its_other_forms_too() {
+    fn a_customer_key_is_masked_in_its_other_forms() {
         let raw = [0xA7_u8; 32];
         let known = knowing(&[&BASE64_STANDARD.encode(raw)]);
         for form in [
             BASE64_STANDARD.encode(raw),
             BASE64_URL_SAFE.encode(raw),
-            hex(&raw),
+            hex::to_string(&raw),
         ] {
             let shown = known.redacted(&format!("<{form}>")).replace(MASK, "");
             assert!(matches!(&*shown, "<>" | "<=>"), "{form} became {shown}");
@@ -433,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn of_the_credentials_of_an_authorization_neither_half_of_the_header_nor_the_key_is_shown() {
+    fn basic_credentials_are_masked_as_a_whole_and_in_parts() {
         let known = Redactor::default();
         let basic = BASE64_STANDARD.encode(format!("keyid:{KEY}"));
         known.keep(&Secret::new(KEY));
@@ -449,7 +445,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_are_forgotten_and_what_the_client_was_built_with_never_is() {
+    fn the_oldest_learned_secrets_are_forgotten_and_configured_ones_never() {
         let known = Redactor::default();
         known.keep(&Secret::new(KEY));
         for n in 0..=MAX_LEARNED {
@@ -466,7 +462,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_token_or_key_makes_a_code_suspicious() {
+    fn only_a_token_or_key_in_a_code_is_recognised() {
         let known = knowing(&["auth", "k004secretk004secretk004"]);
         assert!(!known.is_in_code("expired_auth_token"));
         assert!(known.is_in_code("bad_k004secretk004secretk004"));
@@ -477,7 +473,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_gone_through_up_to_its_limit_only() {
+    fn only_the_beginning_of_a_long_text_is_kept() {
         let known = knowing(&[TOKEN]);
         let long = "%25".repeat(1 << 20);
         assert!(known.redacted(&long).len() <= MAX_TEXT);

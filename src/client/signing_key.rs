@@ -1,5 +1,4 @@
-//! [`SigningKey`]: a secret of this user's, by which a later process knows what an earlier one has
-//! left on the local disk.
+//! [`SigningKey`]: authenticates what an earlier process of this user left on the local disk.
 
 use std::fmt;
 
@@ -7,16 +6,16 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::types::Secret;
+use crate::types::{Secret, hex};
 
-/// What a key of this kind is derived for. Another format of what it signs takes another word.
+/// The context of the key derivation. It changes with the format of what is signed.
 const PURPOSE: &[u8] = b"b2kit: names and states of partial downloads, 1";
 
-/// A key that is derived from the application key, so that every process of this user has it, and
-/// no disk.
+/// A key derived from the application key: every process of this user can derive it, and it is never
+/// stored.
 ///
-/// Whoever can put files on the disk, by a name in a bucket or as another user of the machine,
-/// can't sign with it, and what is signed tells nothing of the application key.
+/// Somebody who can put files on the disk, through names in a bucket or as another user of the
+/// machine, can't sign with it. A signature reveals nothing about the application key.
 #[derive(Clone)]
 pub(crate) struct SigningKey(Zeroizing<[u8; 32]>);
 
@@ -27,19 +26,19 @@ impl SigningKey {
         Self(Zeroizing::new(mac.finalize().into_bytes().into()))
     }
 
-    /// The hexadecimal digits of the signature.
+    /// The signature, as hexadecimal digits.
     pub(crate) fn sign(&self, message: &[u8]) -> String {
         let mut mac = keyed(&*self.0);
         mac.update(message);
-        let signature = mac.finalize().into_bytes();
-        signature.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::to_string(&mac.finalize().into_bytes())
     }
 
-    /// Whether that is the signature, in a time that doesn't depend on where it differs.
+    /// Whether this is the signature. Compares in constant time.
     pub(crate) fn verify(&self, message: &[u8], signature: &str) -> bool {
         let mut mac = keyed(&*self.0);
         mac.update(message);
-        bytes(signature).is_some_and(|signature| mac.verify_slice(&signature).is_ok())
+        let mut bytes = [0; 32];
+        hex::decode(signature.as_bytes(), &mut bytes) && mac.verify_slice(&bytes).is_ok()
     }
 }
 
@@ -53,23 +52,12 @@ fn keyed(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
 }
 
-fn bytes(hex: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    if hex.len() != 2 * bytes.len() {
-        return None;
-    }
-    for (at, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(hex.get(2 * at..2 * at + 2)?, 16).ok()?;
-    }
-    Some(bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_signature_holds_for_its_key_and_message_alone() {
+    fn a_signature_verifies_for_its_key_and_message_only() {
         let [key, other] =
             ["K001abc", "K001abd"].map(|key| SigningKey::derived_from(&Secret::new(key)));
         let signature = key.sign(b"state");

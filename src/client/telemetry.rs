@@ -6,6 +6,7 @@ use std::time::Duration;
 use tracing::field::{DisplayValue, display};
 use tracing::{Span, debug, debug_span, warn};
 
+use super::redaction::Redactor;
 use super::retry::classifier;
 use crate::api::{Call, CallKind};
 use crate::error::Error;
@@ -18,9 +19,11 @@ pub(super) struct TransferLabel {
     file: Box<str>,
 }
 
-/// A call's name, and what it is about.
+/// A call's name, and what it is about. Names and ids may come from a server, so spans and events
+/// show them without secrets.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CallLabel<'a> {
+    redactor: &'a Redactor,
     call: &'static str,
     bucket: Option<&'a str>,
     file: Option<&'a str>,
@@ -35,11 +38,13 @@ impl TransferLabel {
 }
 
 impl<'a> CallLabel<'a> {
-    pub(super) fn new<C: Call>(transfer: Option<&'a TransferLabel>, call: &'a C) -> Self {
-        let (of_transfer, subject) = (
-            Self::of_transfer(transfer, C::METADATA.name),
-            call.subject(),
-        );
+    pub(super) fn new<C: Call>(
+        redactor: &'a Redactor,
+        transfer: Option<&'a TransferLabel>,
+        call: &'a C,
+    ) -> Self {
+        let of_transfer = Self::of_transfer(redactor, transfer, C::METADATA.name);
+        let subject = call.subject();
         Self {
             bucket: of_transfer.bucket.or(subject.bucket),
             file: subject.file.or(of_transfer.file).or(subject.file_id),
@@ -49,8 +54,13 @@ impl<'a> CallLabel<'a> {
     }
 
     /// The label of a call that is about what its transfer is about.
-    pub(super) fn of_transfer(transfer: Option<&'a TransferLabel>, call: &'static str) -> Self {
+    pub(super) fn of_transfer(
+        redactor: &'a Redactor,
+        transfer: Option<&'a TransferLabel>,
+        call: &'static str,
+    ) -> Self {
         Self {
+            redactor,
             call,
             bucket: transfer
                 .and_then(|transfer| transfer.bucket.as_ref())
@@ -61,7 +71,7 @@ impl<'a> CallLabel<'a> {
     }
 
     pub(super) fn span(&self) -> Span {
-        let (bucket, file) = (quoted(self.bucket), quoted(self.file));
+        let (bucket, file) = (self.shown(self.bucket), self.shown(self.file));
         debug_span!("b2", call = self.call, bucket, file, part = self.part)
     }
 
@@ -80,14 +90,13 @@ impl<'a> CallLabel<'a> {
     /// An attempt failed and another follows. From the second failure on this is a warning, unless
     /// all calls wait together: then there is one warning for all.
     pub(super) fn log_retry(&self, failure: &Error, (attempt, of): (u32, u32), wait: RetryWait) {
-        let b2 = failure.b2();
-        let (status, code) = (failure.status(), b2.map(|b2| display(Quoted(&b2.code))));
-        let (bucket, file) = (quoted(self.bucket), quoted(self.file));
+        let (status, code) = (failure.status(), self.shown(code(failure)));
+        let (bucket, file) = (self.shown(self.bucket), self.shown(self.file));
         let outcome = classifier::classify(failure).name();
         let RetryWait { pause, is_shared } = wait;
         let message = format_args!(
             "{self}: attempt {attempt} of {of} failed ({}); {wait}",
-            Reason(failure),
+            Reason(self.redactor, failure),
         );
         macro_rules! emit {
             ($level:ident) => {
@@ -116,16 +125,22 @@ impl<'a> CallLabel<'a> {
 
     /// An attempt failed, and something else than another attempt follows.
     pub(super) fn log_failure(&self, failure: &Error, attempt: u32, elapsed: Duration) {
-        let b2 = failure.b2();
         debug!(
             attempt,
             ?elapsed,
             outcome = classifier::classify(failure).name(),
             kind = ?failure.kind(),
             status = failure.status(),
-            code = b2.map(|b2| display(Quoted(&b2.code))),
+            code = self.shown(code(failure)),
             "an attempt failed"
         );
+    }
+
+    fn shown<'t>(&self, text: Option<&'t str>) -> Option<DisplayValue<Masked<'t>>>
+    where
+        'a: 't,
+    {
+        text.map(|text| display(Masked(self.redactor, text)))
     }
 }
 
@@ -149,16 +164,20 @@ impl fmt::Display for RetryWait {
 }
 
 /// All calls of a kind are paused.
-pub(super) fn log_shared_pause(kind: CallKind, pause: Duration, failure: &Error) {
+pub(super) fn log_shared_pause(
+    redactor: &Redactor,
+    kind: CallKind,
+    pause: Duration,
+    failure: &Error,
+) {
     let what = match kind {
         CallKind::Authorize | CallKind::Read | CallKind::Write => "calls of the API",
         CallKind::Upload => "uploads",
         CallKind::Download => "downloads",
     };
-    let b2 = failure.b2();
     warn!(
-        status = b2.map(|b2| b2.status),
-        code = b2.map(|b2| display(Quoted(&b2.code))),
+        status = failure.b2().map(|b2| b2.status),
+        code = code(failure).map(|code| display(Masked(redactor, code))),
         ?pause,
         "B2 asks for fewer requests: all {what} wait for {pause:.1?}"
     );
@@ -169,10 +188,10 @@ impl fmt::Display for CallLabel<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.call)?;
         if let Some(file) = self.file {
-            write!(f, " of {}", Quoted(file))?;
+            write!(f, " of {}", Masked(self.redactor, file))?;
         }
         if let Some(bucket) = self.bucket {
-            write!(f, " in {}", Quoted(bucket))?;
+            write!(f, " in {}", Masked(self.redactor, bucket))?;
         }
         match self.part {
             Some(part) => write!(f, ", part {part}"),
@@ -182,22 +201,41 @@ impl fmt::Display for CallLabel<'_> {
 }
 
 /// Why an attempt failed, in few words and none of B2's own: those are in the error.
-struct Reason<'a>(&'a Error);
+struct Reason<'a>(&'a Redactor, &'a Error);
 
 impl fmt::Display for Reason<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.0.b2(), self.0.http_error()) {
+        let Self(redactor, failure) = self;
+        match (failure.b2(), failure.http_error()) {
             (Some(b2), _) if b2.code.is_empty() => write!(f, "B2 answered {}", b2.status),
-            (Some(b2), _) => write!(f, "B2 answered {} {}", b2.status, Quoted(&b2.code)),
+            (Some(b2), _) => {
+                write!(
+                    f,
+                    "B2 answered {} {}",
+                    b2.status,
+                    Masked(redactor, &b2.code)
+                )
+            }
             (None, Some(error)) => error.fmt(f),
-            (None, None) if let Some(response) = self.0.non_b2_response() => {
+            (None, None) if let Some(response) = failure.non_b2_response() => {
                 write!(f, "somebody else answered {}", response.status)
             }
-            (None, None) => write!(f, "{:?}", self.0.kind()),
+            (None, None) => write!(f, "{:?}", failure.kind()),
         }
     }
 }
 
-fn quoted(text: Option<&str>) -> Option<DisplayValue<Quoted<'_>>> {
-    text.map(|text| display(Quoted(text)))
+fn code(failure: &Error) -> Option<&str> {
+    failure.b2().map(|b2| &*b2.code)
+}
+
+/// A text that a server may have sent, as it is shown: first without secrets, then shortened. Only
+/// a subscriber that shows it pays for that.
+struct Masked<'a>(&'a Redactor, &'a str);
+
+impl fmt::Display for Masked<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(redactor, text) = self;
+        Quoted(&redactor.redacted_name(text)).fmt(f)
+    }
 }

@@ -63,6 +63,15 @@ pub(super) struct Registered {
     /// The upload id in its file info, by which a large file is found whose id is not known. May be
     /// empty.
     pub(super) upload_id: String,
+    /// It is being cancelled: until that has ended, nobody may resume it.
+    is_being_cancelled: bool,
+}
+
+/// The permission to cancel a large file, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Cancellation {
+    registry: Arc<UnfinishedUploads>,
+    number: u64,
 }
 
 /// The registration of one upload. Dropping it leaves the large file registered, in the state that
@@ -78,34 +87,59 @@ pub(crate) struct UploadEntry {
 }
 
 impl UnfinishedUploads {
-    /// Registers a large file that is about to be started, or that is resumed.
+    /// Registers a large file that is about to be started.
     pub(super) fn register(
         self: &Arc<Self>,
         bucket_id: &BucketId,
         name: &str,
         upload_id: &str,
     ) -> UploadEntry {
+        let number = self.lock().add(bucket_id, name, None, upload_id);
+        UploadEntry::new(self, number)
+    }
+
+    /// Registers a large file that is resumed, in place of what is registered of it. `None` if it
+    /// is [in use](Self::is_in_use).
+    pub(super) fn adopt(
+        self: &Arc<Self>,
+        bucket_id: &BucketId,
+        name: &str,
+        file_id: &FileId,
+        upload_id: &str,
+    ) -> Option<UploadEntry> {
         let mut state = self.lock();
-        let number = state.next;
-        state.next += 1;
-        state.uploads.push(Registered {
-            number,
-            unfinished: Unfinished {
-                bucket_id: bucket_id.clone(),
-                file_name: name.to_owned(),
-                file_id: None,
-                state: UnfinishedState::UnderWay,
-            },
-            upload_id: upload_id.to_owned(),
-        });
+        if state.is_in_use(file_id, upload_id) {
+            return None;
+        }
+        // Whoever resumes it decides what happens to it.
+        let is_other = |one: &Registered| one.unfinished.file_id.as_ref() != Some(file_id);
+        state.uploads.retain(is_other);
+        let number = state.add(bucket_id, name, Some(file_id), upload_id);
         drop(state);
-        UploadEntry {
+        Some(UploadEntry::new(self, number))
+    }
+
+    /// Whether an upload of this client sends this large file or is starting it, or it is being
+    /// cancelled.
+    pub(super) fn is_in_use(&self, file_id: &FileId, upload_id: &str) -> bool {
+        self.lock().is_in_use(file_id, upload_id)
+    }
+
+    /// The permission to cancel an orphan. `None` if it is none any more: it was resumed, or is
+    /// being cancelled already.
+    pub(super) fn begin_cancellation(self: &Arc<Self>, number: u64) -> Option<Cancellation> {
+        let mut state = self.lock();
+        let one = state.uploads.iter_mut().find(|one| one.number == number)?;
+        let is_orphan = one.unfinished.state == UnfinishedState::Orphaned;
+        if !is_orphan || one.is_being_cancelled {
+            return None;
+        }
+        one.is_being_cancelled = true;
+        drop(state);
+        Some(Cancellation {
             registry: Arc::clone(self),
             number,
-            if_dropped: UnfinishedState::Orphaned,
-            finishing: false,
-            resolved: false,
-        }
+        })
     }
 
     /// No upload may begin any more.
@@ -126,6 +160,14 @@ impl UnfinishedUploads {
         let state = self.lock();
         let mut ids = state.uploads.iter().map(|one| &one.unfinished.file_id);
         ids.any(|known| known.as_ref() == Some(id))
+    }
+
+    /// Removes a large file that B2 no longer has, unless an upload is in progress.
+    pub(super) fn forget(&self, id: &FileId) {
+        self.lock().uploads.retain(|one| {
+            one.unfinished.state == UnfinishedState::UnderWay
+                || one.unfinished.file_id.as_ref() != Some(id)
+        });
     }
 
     pub(super) fn remove(&self, number: u64) {
@@ -149,7 +191,74 @@ impl UnfinishedUploads {
     }
 }
 
+impl State {
+    fn add(
+        &mut self,
+        bucket_id: &BucketId,
+        name: &str,
+        file_id: Option<&FileId>,
+        upload_id: &str,
+    ) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        self.uploads.push(Registered {
+            number,
+            unfinished: Unfinished {
+                bucket_id: bucket_id.clone(),
+                file_name: name.to_owned(),
+                file_id: file_id.cloned(),
+                state: UnfinishedState::UnderWay,
+            },
+            upload_id: upload_id.to_owned(),
+            is_being_cancelled: false,
+        });
+        number
+    }
+
+    fn is_in_use(&self, file_id: &FileId, upload_id: &str) -> bool {
+        self.uploads.iter().any(|one| {
+            let is_busy =
+                one.unfinished.state == UnfinishedState::UnderWay || one.is_being_cancelled;
+            is_busy && one.may_be(file_id, upload_id)
+        })
+    }
+}
+
+impl Registered {
+    /// Whether this large file of B2's is the registered one, or may be as long as the id of that
+    /// is not known.
+    fn may_be(&self, file_id: &FileId, upload_id: &str) -> bool {
+        match &self.unfinished.file_id {
+            Some(known) => known == file_id,
+            None => !upload_id.is_empty() && self.upload_id == upload_id,
+        }
+    }
+}
+
+impl Drop for Cancellation {
+    fn drop(&mut self) {
+        let mut state = self.registry.lock();
+        let one = state
+            .uploads
+            .iter_mut()
+            .find(|one| one.number == self.number);
+        if let Some(one) = one {
+            one.is_being_cancelled = false;
+        }
+    }
+}
+
 impl UploadEntry {
+    fn new(registry: &Arc<UnfinishedUploads>, number: u64) -> Self {
+        Self {
+            registry: Arc::clone(registry),
+            number,
+            if_dropped: UnfinishedState::Orphaned,
+            finishing: false,
+            resolved: false,
+        }
+    }
+
     /// B2 has started the large file, with this id.
     pub(crate) fn started(&self, file_id: &FileId) {
         let id = Some(file_id.clone());

@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_is_out_while_it_is_used_and_back_when_it_is_given_back() {
+    fn a_url_in_use_is_not_in_the_pool_until_it_is_returned() {
         let (urls, now) = (UploadUrls::default(), SystemTimer.now());
         assert!(urls.take(&bucket("a"), now).is_none());
         urls.give_back(bucket("a"), pooled("1", now), now);
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_that_is_too_old_is_thrown_away() {
+    fn a_url_older_than_the_maximum_age_is_discarded() {
         let (urls, now) = (UploadUrls::default(), SystemTimer.now());
         urls.give_back(bucket("a"), pooled("young", now + MAX_AGE / 2), now);
         urls.give_back(bucket("a"), pooled("old", now), now);
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn only_so_many_places_are_remembered() {
+    fn the_pool_evicts_the_least_recently_used_target() {
         let (urls, now) = (UploadUrls::default(), SystemTimer.now());
         for n in 0..=MAX_TARGETS {
             let at = now + Duration::from_secs(n as u64);

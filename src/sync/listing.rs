@@ -8,6 +8,7 @@ use super::filter::Filter;
 use super::reason::Reason;
 use crate::api::{ListFileNames, ListFileVersions};
 use crate::bucket::BucketHandle;
+use crate::client::{MAX_VERSIONS, at_most};
 use crate::error::{Error, ErrorKind};
 use crate::transfer::is_create_stage;
 use crate::types::{Action, FileVersion};
@@ -54,11 +55,11 @@ pub(super) fn versions(
         |(mut rows, mut open): (_, Option<Entry>)| async move {
             while let Some((path, state, version)) = rows.try_next().await? {
                 match &mut open {
-                    Some(entry) if *entry.path == *path => add(entry, &version),
+                    Some(entry) if *entry.path == *path => add(entry, &version)?,
                     _ => {
                         // The first version of a name is its newest.
                         let mut next = Entry::new(path, state);
-                        add(&mut next, &version);
+                        add(&mut next, &version)?;
                         if let Some(whole) = open.replace(next) {
                             return Ok(Some((whole, (rows, open))));
                         }
@@ -90,16 +91,22 @@ fn seen(version: &FileVersion, prefix: &str, filter: &Filter) -> Option<Box<str>
     filter.sees(path).then(|| path.into())
 }
 
-fn add(entry: &mut Entry, version: &FileVersion) {
+/// A name that has no end of versions is refused: an entry is given when it is whole.
+fn add(entry: &mut Entry, version: &FileVersion) -> Result<(), Error> {
     let history = entry
         .history
         .get_or_insert_with(|| Box::new(History::default()));
+    if history.versions.len() >= MAX_VERSIONS {
+        let what = format!("a file has more than {MAX_VERSIONS} versions");
+        return Err(Error::new(ErrorKind::Protocol, what));
+    }
     history.versions.push(OldVersion {
         file_id: version.file_id.clone(),
         uploaded: version.upload_timestamp,
         is_hide_marker: version.action == Action::Hide,
     });
     history.has_unknown_actions |= is_unknown(version);
+    Ok(())
 }
 
 fn is_unknown(version: &FileVersion) -> bool {
@@ -118,7 +125,7 @@ pub(super) async fn all_versions(
         .start_file_name(name)
         .prefix(name)
         .max_file_count(VERSIONS);
-    let rows = bucket.client().paginate(list);
+    let rows = at_most(MAX_VERSIONS, bucket.client().paginate(list));
     let versions: Vec<_> = rows
         .try_filter_map(|row| future::ready(Ok(row.into_version())))
         .try_take_while(|version| future::ready(Ok(version.file_name == *name)))

@@ -163,7 +163,6 @@ impl Progress {
     }
 
     /// Resets the counts, since everything has to be transferred again.
-    #[cfg(feature = "fs")]
     pub(super) fn start_over(&self) {
         self.change(|counters| {
             counters.bytes.store(0, SeqCst);

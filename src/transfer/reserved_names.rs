@@ -7,7 +7,7 @@ pub(super) const MARK: &str = ".b2part";
 /// contains [`MARK`].
 ///
 /// That is more than the names in use, so nothing depends on how those are made. Case is ignored,
-/// and so are the characters that Apple's file systems ignore.
+/// and so are the characters that file systems which ignore case ignore as well.
 pub(crate) fn is_reserved(name: &str) -> bool {
     let seen: String = name
         .chars()
@@ -17,10 +17,15 @@ pub(crate) fn is_reserved(name: &str) -> bool {
     seen.starts_with('.') && seen.contains(MARK)
 }
 
-/// What HFS+ ignores when it compares names.
+/// What ext4, f2fs and HFS+ ignore when they compare names: Unicode's `Default_Ignorable_Code_Point`,
+/// of which HFS+ ignores a part.
 const fn is_ignorable(c: char) -> bool {
     matches!(c,
-        '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}')
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+        | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]
@@ -36,6 +41,10 @@ mod tests {
             ".X.11F6AD8EC52A2984.B2Part",
             ".x.11f6ad8ec52a2984.b2\u{200c}part",
             "\u{feff}.x.11f6ad8ec52a2984.b2part",
+            ".x.11f6ad8ec52a2984.b2\u{ad}part",
+            ".x.11f6ad8ec52a2984.b2p\u{200b}a\u{fe00}r\u{fe0f}t.json",
+            "\u{2060}.x.\u{e0001}b2part",
+            ".x.\u{34f}b2\u{3164}part",
             ".b2part",
             ".ü.b2part.x",
         ] {

@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_one_key_whatever_their_case_and_those_of_b2_are_refused() {
+    fn keys_are_case_insensitive_and_reserved_ones_are_refused() {
         let info = BucketInfo::new().with("Cache-Control", "a").unwrap();
         let info = info.with("cache-CONTROL", "b").unwrap();
         assert_eq!(
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_buckets_notes_keep_within_b2s_limits() {
+    fn bucket_info_beyond_b2s_limits_is_refused() {
         let info = BucketInfo::new()
             .with("k".repeat(50), "v".repeat(10_000))
             .unwrap();

@@ -238,7 +238,7 @@ fn origins(origins: &[String]) -> Option<String> {
         return Some("it is for no origin".to_owned());
     }
     if origins.len() > 1 && origins.iter().any(|origin| origin == "*") {
-        return Some("it is for \"*\", and then no other origin may stand beside it".to_owned());
+        return Some("it is for \"*\", which allows no other origin beside it".to_owned());
     }
     let mut all_of_tls = false;
     for origin in origins {
@@ -270,7 +270,7 @@ fn origins(origins: &[String]) -> Option<String> {
 fn headers(headers: &[String]) -> Option<String> {
     if headers.len() > 1 && headers.iter().any(|header| header == "*") {
         return Some(
-            "it allows the header \"*\", and then no other may stand beside it".to_owned(),
+            "it allows the header \"*\", which allows no other header beside it".to_owned(),
         );
     }
     let bad = headers.iter().find(|header| {
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn every_documented_form_of_an_origin_is_taken() {
+    fn every_documented_form_of_an_origin_is_accepted() {
         for origins in [
             &["http://www.example.com:8180"][..],
             &["https://*.example.com", "https://*:8443", "https://*"],
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_rule_is_refused_by_name_and_reason() {
+    fn an_invalid_rule_is_refused_with_name_and_reason() {
         let origins = |origins: &[&str]| {
             CorsRule::new("my-rule", origins.iter().copied(), [CorsOperation::S3Get])
         };
@@ -369,7 +369,7 @@ mod tests {
             (origins(&["example.com"]), "is no origin"),
             (origins(&["https://*.*.example.com"]), "is no origin"),
             (origins(&["http*://example.com"]), "is no origin"),
-            (rule().allowed_headers(["*", "range"]), "no other may stand"),
+            (rule().allowed_headers(["*", "range"]), "no other header"),
             (rule().allowed_headers(["x-*-y"]), "neither a name nor"),
             (rule().allowed_headers(["x-**"]), "neither a name nor"),
             (rule().allowed_headers([""]), "neither a name nor"),

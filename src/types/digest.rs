@@ -7,6 +7,7 @@ use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha1::Digest as _;
 
+use super::hex;
 use crate::error::Error;
 
 macro_rules! digest {
@@ -31,9 +32,9 @@ macro_rules! digest {
             /// Its hexadecimal digits, in lower case.
             #[must_use]
             pub fn hex(&self) -> [u8; 2 * $bytes] {
-                let mut hex = [0; 2 * $bytes];
-                encode(&self.0, &mut hex);
-                hex
+                let mut digits = [0; 2 * $bytes];
+                hex::encode(&self.0, &mut digits);
+                digits
             }
         }
 
@@ -41,9 +42,9 @@ macro_rules! digest {
             type Err = Error;
 
             /// Reads hexadecimal digits of either case, as many as there have to be.
-            fn from_str(hex: &str) -> Result<Self, Error> {
+            fn from_str(digits: &str) -> Result<Self, Error> {
                 let mut bytes = [0; $bytes];
-                if !decode(hex.as_bytes(), &mut bytes) {
+                if !hex::decode(digits.as_bytes(), &mut bytes) {
                     return Err(Error::invalid(concat!($what, " hexadecimal digits")));
                 }
                 Ok(Self(bytes))
@@ -124,45 +125,7 @@ impl Sha1Hasher {
     }
 }
 
-fn encode(bytes: &[u8], hex: &mut [u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for (pair, byte) in hex.chunks_exact_mut(2).zip(bytes) {
-        pair.copy_from_slice(&[
-            DIGITS[usize::from(byte >> 4)],
-            DIGITS[usize::from(byte & 15)],
-        ]);
-    }
-}
-
-/// Whether these were digits, and just enough for the bytes.
-fn decode(hex: &[u8], bytes: &mut [u8]) -> bool {
-    if hex.len() != 2 * bytes.len() {
-        return false;
-    }
-    // Values are or-ed together and looked at once: what is no digit has bits that no digit has.
-    let mut seen = 0;
-    for (byte, pair) in bytes.iter_mut().zip(hex.chunks_exact(2)) {
-        let [high, low] = [pair[0], pair[1]].map(|digit| VALUES[usize::from(digit)]);
-        seen |= high | low;
-        *byte = high << 4 | low;
-    }
-    seen <= 15
-}
-
-/// What each byte is worth as a hexadecimal digit; 255 if it is none.
-const VALUES: [u8; 256] = {
-    let mut values = [255; 256];
-    let mut value = 0;
-    while value < 16 {
-        let digit = b"0123456789abcdef"[value as usize];
-        values[digit as usize] = value;
-        values[digit.to_ascii_uppercase() as usize] = value;
-        value += 1;
-    }
-    values
-};
-
-/// What B2 says of an MD5, where it says one: what is none is none.
+/// Reads an MD5. `null`, and a text that is not an MD5, is `None`.
 pub(super) fn md5_or_none<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Md5>, D::Error> {
@@ -172,9 +135,9 @@ pub(super) fn md5_or_none<'de, D: Deserializer<'de>>(
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("an MD5 or none")
         }
-        fn visit_str<E>(self, hex: &str) -> Result<Option<Md5>, E> {
+        fn visit_str<E>(self, digits: &str) -> Result<Option<Md5>, E> {
             let mut bytes = [0; 16];
-            Ok(decode(hex.as_bytes(), &mut bytes).then_some(Md5(bytes)))
+            Ok(hex::decode(digits.as_bytes(), &mut bytes).then_some(Md5(bytes)))
         }
         fn visit_none<E>(self) -> Result<Option<Md5>, E> {
             Ok(None)
@@ -194,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_digest_of_nothing_is_the_known_one() {
+    fn the_sha1_of_no_bytes_is_the_known_one() {
         assert_eq!(
             Sha1::of(b"").to_string(),
             "da39a3ee5e6b4b0d3255bfef95601890afd80709"
@@ -202,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn forty_hex_digits_of_either_case_are_read_and_nothing_else() {
+    fn a_sha1_is_parsed_from_40_hex_digits_of_either_case_only() {
         let upper: Sha1 = "DA39A3EE5E6B4B0D3255BFEF95601890AFD80709".parse().unwrap();
         assert_eq!(upper, Sha1::of(b""));
         let bad = [

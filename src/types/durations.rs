@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_keep_within_b2s_limits() {
+    fn durations_outside_of_b2s_limits_are_refused() {
         assert_eq!(
             KeyDuration::from_secs(86_399_999).unwrap(),
             KeyDuration::MAX

@@ -209,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_customers_key_goes_into_json_with_its_md5_and_into_debug_not_at_all() {
+    fn a_customer_key_serializes_with_its_md5_and_is_redacted_in_debug_output() {
         let setting =
             EncryptionSetting::SseC(CustomerKey::new(*b"0123456789abcdef0123456789abcdef"));
         let json = serde_json::to_value(&setting).unwrap();

@@ -40,7 +40,7 @@ pub enum FileInfoLimit {
 }
 
 impl FileInfoLimit {
-    /// What holds for a file that is to be encrypted so, and locked or not, where this was chosen.
+    /// The limit that applies to a file with this encryption, locked or not.
     pub(crate) const fn of_file(
         self,
         encryption: Option<&EncryptionSetting>,
@@ -127,11 +127,11 @@ impl FileInfo {
         info
     }
 
-    /// One key has one value: the last that it was given.
+    /// Each key has one value: the last one wins.
     fn insert(&mut self, key: Text, value: Text) {
         if self.0.is_empty() {
-            // Most files have one note, and listings have many files; left alone, a Vec begins with
-            // room for four.
+            // Most files have one entry, and listings have many files; by default a Vec starts with a
+            // capacity of four.
             self.0.reserve_exact(1);
         }
         match self.0.binary_search_by(|(other, _)| other.cmp(&key)) {
@@ -179,7 +179,7 @@ impl FileInfo {
             .map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
-    /// Holds B2's limit on a file's name and notes together. How B2 counts exactly is not
+    /// Checks B2's limit on a file's name and file info together. How B2 counts exactly is not
     /// documented, so this counts the least that it can mean: the bytes as they are, without
     /// encoding.
     pub(crate) fn check_size(&self, name: &str, limit: FileInfoLimit) -> Result<(), Error> {
@@ -208,8 +208,8 @@ impl FileInfo {
         Ok(())
     }
 
-    /// Whether B2 takes them however it counts: encoded, and with the names of the headers. So
-    /// nothing that is added on the client's own account is the cause of a refusal.
+    /// Whether B2 accepts them however it counts: encoded, and with the names of the headers. So an
+    /// entry that the client adds never causes a refusal.
     pub(crate) fn surely_fits(&self, name: &str, limit: FileInfoLimit) -> bool {
         let note = |(key, value): (&str, &str)| {
             "x-bz-info-".len() + key.len() + percent_encode(value).len()
@@ -218,7 +218,7 @@ impl FileInfo {
         percent_encode(name).len() + notes <= limit.bytes()
     }
 
-    /// Refuses keys that were not checked and can't stand in a header.
+    /// Refuses unchecked keys that are not valid in a header.
     pub(crate) fn check_headers(&self) -> Result<(), Error> {
         self.iter()
             .try_for_each(|(key, _)| header_name(key).map(drop))
@@ -312,7 +312,7 @@ impl ContentType {
         }
     }
 
-    /// As B2 gave it.
+    /// A content type from B2, unchecked.
     pub(crate) fn unchecked(content_type: &str) -> Self {
         Self(Text::new(content_type))
     }
@@ -324,7 +324,7 @@ impl ContentType {
     }
 
     pub(crate) fn header(&self) -> Result<HeaderValue, Error> {
-        // What B2 gave was not checked.
+        // A type from B2 was not checked.
         HeaderValue::try_from(self.as_str())
             .map_err(|_| Error::invalid("the content type can't stand in a header"))
     }
@@ -341,7 +341,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_follow_b2s_rules_and_are_kept_in_lower_case() {
+    fn keys_are_checked_by_b2s_rules_and_stored_in_lower_case() {
         let info = FileInfo::new()
             .with("Src_Last_Modified_Millis", "1")
             .unwrap();
@@ -369,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn a_note_is_found_whatever_the_case_in_which_it_came_and_is_asked_for() {
+    fn entries_are_looked_up_case_insensitively() {
         let info: FileInfo = serde_json::from_str(r#"{"Colour":"red","size":"1"}"#).unwrap();
         for key in ["colour", "Colour", "COLOUR"] {
             assert_eq!(info.get(key), Some("red"));
@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_notes_and_no_more() {
+    fn an_eleventh_entry_is_refused() {
         let ten = (0..10)
             .try_fold(FileInfo::new(), |info, n| info.with(&format!("k{n}"), "v"))
             .unwrap();
@@ -396,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn the_excess_over_the_size_limit_is_named() {
+    fn an_error_about_the_size_limit_names_the_excess() {
         for (limit, bytes) in [
             (FileInfoLimit::Encrypted, 2_048),
             (FileInfoLimit::Unencrypted, 7_000),
@@ -444,7 +444,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_with_line_breaks_can_not_become_a_header_of_its_own() {
+    fn a_value_with_line_breaks_does_not_add_a_header() {
         let mut headers = HeaderMap::new();
         FileInfo::new()
             .with("note", "a\r\nx-evil: 1")

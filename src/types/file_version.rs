@@ -326,7 +326,7 @@ impl Serialize for FileVersion {
             json.serialize_entry("legalHold", &self.legal_hold)?;
         }
         match &self.replication_status {
-            // A word that isn't known is kept as it came.
+            // An unknown word is kept unchanged.
             Some(status @ ReplicationStatus::Other(_)) => {
                 json.serialize_entry("replicationStatus", status)?;
             }
@@ -347,7 +347,7 @@ impl Serialize for FileVersion {
     }
 }
 
-/// How a row of either kind is read. A folder has no id.
+/// A row on the wire: a version or a folder, which has no id.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct WireRow {
@@ -369,7 +369,7 @@ struct WireRow {
     legal_hold: Option<Restricted<Option<LegalHold>>>,
     replication_status: Option<WireReplicationStatus>,
     server_side_encryption: Option<Encryption>,
-    // A folder has none.
+    // A folder has no timestamp.
     upload_timestamp: Option<Timestamp>,
 }
 
@@ -456,8 +456,8 @@ impl<'de> Deserialize<'de> for FileVersion {
     }
 }
 
-/// A page's rows. Each goes to its place as soon as it is read: a row is large, and it would be
-/// copied by each layer that hands it on.
+/// Reads the rows of a page. Each is pushed to the list as soon as it is read: a row is large, and
+/// every layer that returned it would copy it.
 pub(crate) fn rows<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<ListedFile>, D::Error> {
@@ -511,7 +511,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_form_of_a_sha1_is_read_and_what_is_none_is_none() {
+    fn every_form_of_content_sha1_is_parsed_and_anything_else_is_none() {
         let hex = "da39a3ee5e6b4b0d3255bfef95601890afd80709";
         assert_eq!(
             ContentSha1::parse(hex),

@@ -1,8 +1,7 @@
-//! What B2 takes as the value of a header that a download is to have: the grammars of RFC 6266 and
-//! RFC 2616 that its pages name.
+//! The values that B2 accepts for headers of downloads: the grammars of RFC 6266 and RFC 2616, which
+//! its documentation names.
 
-/// Why the value is none for this key of a file's info, if it isn't. Keys without a grammar take
-/// anything.
+/// Why the value is invalid for this key of a file's info. Keys without a grammar accept anything.
 pub(crate) fn broken(key: &str, value: &str) -> Option<&'static str> {
     let (is_right, rule) = match key {
         "b2-content-disposition" => (
@@ -22,7 +21,7 @@ pub(crate) fn broken(key: &str, value: &str) -> Option<&'static str> {
     (!is_right).then_some(rule)
 }
 
-/// A type, and then parameters, each behind a semicolon.
+/// A type, and parameters, each after a semicolon.
 fn is_content_disposition(value: &str) -> bool {
     let Some(mut rest) = token(value.trim_start_matches(is_blank)) else {
         return false;
@@ -63,7 +62,7 @@ const fn is_blank(c: char) -> bool {
     matches!(c, ' ' | '\t')
 }
 
-/// What follows a token; `None` where there is none.
+/// What follows a token; `None` if there is no token.
 fn token(text: &str) -> Option<&str> {
     let is_of_one = |byte: u8| byte.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?={}".contains(&byte);
     let len = text.bytes().take_while(|byte| is_of_one(*byte)).count();

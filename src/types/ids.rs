@@ -1,4 +1,4 @@
-//! Ids: what B2 calls things. Opaque, so they are taken as they come.
+//! Ids that B2 assigns. They are opaque, so they are not checked.
 
 use std::fmt;
 

@@ -23,11 +23,11 @@ pub struct ApplicationKey {
     /// The buckets it is restricted to; `None` is all. One at most where the API's version is below
     /// v4.
     pub bucket_ids: Option<Vec<BucketId>>,
-    /// What it may do.
+    /// Its capabilities.
     pub capabilities: Vec<Capability>,
     /// When it stops working; `None` is never.
     pub expiration_timestamp: Option<Timestamp>,
-    /// The name that its owner gave it. Not unique.
+    /// Its name, which need not be unique.
     pub key_name: KeyName,
     /// The prefix that file names must have; `None` is any name.
     pub name_prefix: Option<Box<str>>,

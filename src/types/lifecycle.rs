@@ -10,7 +10,7 @@ use crate::error::Error;
 /// What B2 does with files whose names have a prefix as they grow old. Days count from 1; `None` is
 /// never.
 ///
-/// B2 looks once a day, and leaves versions alone that are locked.
+/// B2 applies rules once a day, and skips locked versions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LifecycleRule {
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn prefixes_of_which_one_begins_with_the_other_overlap() {
+    fn rules_overlap_if_one_prefix_begins_with_the_other() {
         assert!(LifecycleRules::new([rule("logs/"), rule("log-"), rule("temp/")]).is_ok());
         // The two that overlap don't stand side by side once they are sorted.
         let overlapping = [rule("logs/b"), rule("logs/"), rule("logs/a")];
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_has_days_and_they_count_from_one() {
+    fn a_rule_without_days_or_with_0_days_is_refused() {
         assert!(told([LifecycleRule::new("x")]).contains("for \"x\" sets no days"));
         assert!(told([rule("x").days_from_uploading_to_hiding(0)]).contains("0 days"));
         let canceling =
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_has_at_most_100_rules() {
+    fn more_than_100_rules_are_refused() {
         let many = |count| (0..count).map(|number| rule(&format!("{number:03}/")));
         assert!(LifecycleRules::new(many(100)).is_ok());
         assert!(told(many(101)).contains("101 lifecycle rules, 1 more than the 100"));
@@ -225,7 +225,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn overlaps_are_found_wherever_they_stand(
+        fn overlaps_are_found_in_any_order_of_rules(
             prefixes in proptest::collection::vec("[ab]{0,3}", 0..6),
         ) {
             let naive = (0..prefixes.len()).any(|i| {

@@ -1,7 +1,7 @@
-//! Values: what B2's calls take and give. Checked once, where they are made, and trusted after.
+//! Values that B2's calls take and return. They are checked once, when they are made.
 //!
-//! What a program gives is checked against B2's documented rules and never more strictly; what B2
-//! gives is taken as it comes, unknown words and fields included.
+//! Values from a program are checked by B2's documented rules and never more strictly. Values from B2
+//! are not checked, and unknown words and fields are kept.
 
 mod bucket;
 mod bucket_info;
@@ -13,6 +13,7 @@ mod encryption;
 mod file_info;
 mod file_version;
 mod header_grammar;
+pub(crate) mod hex;
 mod ids;
 mod key;
 mod lifecycle;

@@ -32,7 +32,7 @@ impl PartialEq for BucketName {
 
 impl Eq for BucketName {}
 
-/// Whatever the case, as two names of buckets are compared.
+/// Compares case-insensitively, like two bucket names.
 impl PartialEq<str> for BucketName {
     fn eq(&self, other: &str) -> bool {
         self.0.eq_ignore_ascii_case(other)
@@ -139,7 +139,7 @@ impl FileName {
         Self(name.into().into())
     }
 
-    /// The name as it stands in URLs and headers.
+    /// The percent-encoded name, for URLs and headers.
     pub(crate) fn encoded(&self) -> std::borrow::Cow<'_, str> {
         percent_encode(&self.0)
     }
@@ -192,7 +192,7 @@ impl PartialEq<str> for KeyName {
     }
 }
 
-/// A name in one of B2's documents. It may be older than today's rules, so it is taken as it is.
+/// Reads a name in one of B2's documents. It may be older than today's rules, so it is not checked.
 pub(crate) fn unchecked<'de, D, N>(deserializer: D) -> Result<N, D::Error>
 where
     D: Deserializer<'de>,
@@ -201,7 +201,7 @@ where
     Box::<str>::deserialize(deserializer).map(N::from_b2)
 }
 
-/// A name that B2 says, which is not checked again.
+/// A name from B2, which is not checked again.
 pub(crate) trait FromB2 {
     fn from_b2(name: Box<str>) -> Self;
 }
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn bucket_names_that_differ_in_case_only_are_one_name_with_two_spellings() {
+    fn bucket_names_compare_case_insensitively() {
         let (a, b) = (
             BucketName::new("Photos-2026").unwrap(),
             BucketName::new("photos-2026").unwrap(),

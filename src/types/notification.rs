@@ -284,8 +284,8 @@ fn check(rules: &[EventNotificationRule]) -> Result<(), Error> {
 }
 
 impl EventNotificationRules {
-    /// As they go into a request, the one place where their secrets are written out. What B2 alone
-    /// sets is left out.
+    /// The rules of a request: only here are their secrets written out. Fields that only B2 sets are left
+    /// out.
     pub(crate) fn wire(&self) -> impl Serialize {
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
@@ -357,7 +357,7 @@ impl<'de> Deserialize<'de> for EventNotificationRule {
             object_name_prefix: String,
             suspension_reason: Option<String>,
             target_configuration: WireTarget,
-            /// Where B2's pages show it; B2 itself writes it into the target.
+            /// Where B2's documentation has it; B2 itself returns it in the target.
             max_events_per_batch: Option<u32>,
         }
         #[derive(Deserialize)]
@@ -407,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_of_events_overlaps_with_its_members_and_with_nothing_else() {
+    fn an_event_kind_overlaps_with_its_members_only() {
         use EventType as E;
         let unknown = E::from("b2:ObjectCreated:Summoned");
         assert!(E::ObjectCreatedAll.overlaps(&E::ObjectCreatedCopy));
@@ -419,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_rule_is_refused_by_name_and_reason_and_without_its_secrets() {
+    fn an_invalid_rule_is_refused_with_name_and_reason_but_without_secrets() {
         use EventType as E;
         let with = |target| EventNotificationRule::new("my-rule", [E::ObjectCreatedAll], target);
         let secret = |text: &str| target().hmac_sha256_signing_secret(Secret::new(text));

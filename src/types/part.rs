@@ -13,8 +13,7 @@ use super::timestamp::Timestamp;
 use super::wire_form::WireForm;
 use crate::error::Error;
 
-/// The bytes of the largest file that B2 can hold: 10 TB. What a server says of a larger one is not
-/// true.
+/// The maximum size of a file in B2: 10 TB. A response that claims more is invalid.
 pub(crate) const MAX_FILE: u64 = 10_000_000_000_000;
 
 /// The number of a part: 1 to 10,000.

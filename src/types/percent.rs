@@ -5,10 +5,10 @@ use std::borrow::Cow;
 
 use crate::error::Error;
 
-/// Encodes a text for a URL's path or query, or for a header, as B2 wants it.
+/// Encodes a text for a URL's path or query, or for a header, as B2 requires it.
 ///
 /// Letters, digits and `. _ - ~ /` stay as they are, every other byte of the UTF-8 form becomes
-/// `%XX`. B2 would let some more characters stand; escaping more than it asks for is allowed and
+/// `%XX`. B2 allows some more characters unescaped; escaping more than required is allowed and
 /// survives more proxies.
 ///
 /// ```
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_percent_encoding_is_an_error() {
+    fn malformed_percent_encoding_is_an_error() {
         for bad in ["%", "a%", "%G1", "%1", "%1G", "%FF%FE", "%C3", "%é"] {
             assert!(percent_decode(bad).is_err(), "{bad}");
         }
@@ -142,7 +142,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn decoding_undoes_encoding(text in ".*") {
+        fn encoded_texts_decode_to_themselves(text in ".*") {
             let encoded = percent_encode(&text).into_owned();
             proptest::prop_assert!(encoded.is_ascii());
             proptest::prop_assert!(!encoded.contains([' ', '+', '?', '#', '\r', '\n']));

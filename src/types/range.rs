@@ -190,7 +190,7 @@ mod tests {
     use crate::error::ErrorKind;
 
     #[test]
-    fn a_range_is_cut_at_the_end_of_the_file_and_none_begins_there() {
+    fn ranges_are_cut_at_the_end_of_the_file_and_may_not_start_there() {
         let between = ByteRange::inclusive(2, 5).unwrap();
         for (range, len, within) in [
             (between, 10, Some((2, 5))),
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_is_read_as_it_is_written_and_nothing_else_is() {
+    fn only_the_header_form_of_a_range_is_parsed() {
         for text in [
             "bytes=0-0",
             "bytes=2-5",
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_range_can_not_be_made() {
+    fn empty_ranges_are_refused() {
         assert!(ByteRange::inclusive(5, 4).is_err());
         assert!(ByteRange::suffix(0).is_err());
     }

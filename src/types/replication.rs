@@ -387,7 +387,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_broken_rule_is_refused_by_name_and_reason() {
+    fn an_invalid_rule_is_refused_with_name_and_reason() {
         let rule = |name: &str| ReplicationRule::new(name, "b");
         for (rules, told) in [
             (vec![rule("")], "its name has 0 bytes"),
@@ -418,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_is_known_in_either_case_and_kept_where_it_is_not() {
+    fn a_status_is_parsed_in_either_case_and_an_unknown_one_is_kept() {
         for (word, status) in [
             ("PENDING", ReplicationStatus::Pending),
             ("completed", ReplicationStatus::Completed),

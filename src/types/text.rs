@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_of_any_length_is_kept_as_it_came() {
+    fn a_text_of_any_length_round_trips() {
         for len in [0, 1, 24, SHORT - 1, SHORT, SHORT + 1, 200, 300] {
             let mut text = "ü".repeat(len / 2);
             text.push_str(&"x".repeat(len % 2));

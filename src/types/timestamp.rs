@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_is_written_as_rfc_3339_does() {
+    fn a_timestamp_displays_as_rfc_3339() {
         for (millis, text) in [
             (0, "1970-01-01T00:00:00.000Z"),
             (-1, "1969-12-31T23:59:59.999Z"),
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn the_systems_time_goes_there_and_back() {
+    fn system_time_round_trips() {
         let time = SystemTime::UNIX_EPOCH + Duration::from_micros(1_234_567);
         let timestamp = Timestamp::try_from(time).unwrap();
         assert_eq!(timestamp, Timestamp(1_234));
@@ -188,7 +188,7 @@ mod tests {
 
     #[cfg(feature = "chrono")]
     #[test]
-    fn chronos_time_goes_there_and_back_and_is_written_alike() {
+    fn chrono_times_round_trip_and_display_alike() {
         for millis in [0, -1, 1_509_134_400_123, 253_402_300_799_999] {
             let time: chrono::DateTime<chrono::Utc> = Timestamp(millis).try_into().unwrap();
             assert_eq!(Timestamp::from(time), Timestamp(millis));
@@ -201,7 +201,7 @@ mod tests {
 
     #[cfg(feature = "jiff")]
     #[test]
-    fn jiffs_time_goes_there_and_back() {
+    fn jiff_timestamps_round_trip() {
         for millis in [0, -1, 1_509_134_400_123] {
             let time: jiff::Timestamp = Timestamp(millis).try_into().unwrap();
             assert_eq!(Timestamp::from(time), Timestamp(millis));

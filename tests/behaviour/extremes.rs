@@ -58,12 +58,13 @@ const DATES: [&str; 4] = [
 /// The default policy with one setting at an extreme, and with all of them at one.
 fn policies() -> Vec<RetryPolicy> {
     type Set = fn(&mut RetryPolicy, Duration, u32);
-    let settings: [Set; 8] = [
+    let settings: [Set; 9] = [
         |policy, _, count| policy.max_api_attempts = count,
         |policy, _, count| policy.max_upload_attempts = count,
         |policy, _, count| policy.max_download_attempts = count,
         |policy, duration, _| policy.min_retry_duration = duration,
         |policy, duration, _| policy.deadline = Some(duration),
+        |policy, duration, _| policy.first_connection_timeout = duration,
         |policy, duration, _| policy.initial_backoff = duration,
         |policy, duration, _| policy.max_backoff = duration,
         |policy, duration, _| policy.max_retry_after = duration,
@@ -80,6 +81,9 @@ fn policies() -> Vec<RetryPolicy> {
         }
         policies.push(all);
     }
+    // A new setting has to be added above. `RetryPolicy` can't be matched, but it prints all fields.
+    let fields = format!("{:?}", RetryPolicy::default());
+    assert_eq!(fields.matches(": ").count(), settings.len(), "{fields}");
     policies
 }
 

@@ -146,6 +146,20 @@ fn a_part_that_changed_after_hashing_is_a_source_error_and_leaves_nothing() {
         assert_eq!(error.kind(), ErrorKind::Source, "{error:?}");
         assert!(unfinished(&bucket).await.is_empty() && b2.unfinished().is_empty());
     });
+    // Nor is one that an earlier run has begun.
+    for parts in 0..3 {
+        let (b2, chaos) = Chaos::calm();
+        chaos.timer.run(async {
+            let (bucket, content) = (bucket(&b2).await, content(1_000));
+            let ours = noted(&content).with("b2kit-upload-id", "x").unwrap();
+            begun(&bucket, &content, ours, 100, parts).await;
+            let upload = bucket.upload("f", changing(&content)).resume();
+            let error = upload.await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Source, "{error:?}");
+            assert_eq!(chaos.count("b2_start_large_file"), 1);
+            assert!(unfinished(&bucket).await.is_empty() && b2.unfinished().is_empty());
+        });
+    }
     // Read once there is nothing to compare it with.
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {

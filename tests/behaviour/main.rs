@@ -16,6 +16,7 @@ mod create; // files created only if they don't exist
 mod download; // downloads over any network
 mod download_authorization; // download authorizations and links
 mod edges; // edge cases
+mod endless; // listings without an end
 mod endpoint_trust; // where keys and tokens may go
 mod extremes; // extreme numbers
 mod files; // calls on files against the emulator
@@ -36,6 +37,7 @@ mod outages; // many calls during an outage, and exhausted file descriptors
 mod own_call; // a call that the crate does not have
 mod rate_limiting; // concurrency and shared pauses
 mod recovery; // retries after each kind of failure
+mod resume_conflicts; // uploads that resume what another upload sends, cancels or has left
 mod samples; // B2's documented samples
 mod script; // an emulator behind a network with scripted faults
 mod secrets; // no output shows a secret

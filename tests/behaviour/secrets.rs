@@ -546,3 +546,41 @@ fn no_transfer_shows_a_token_that_the_server_returns_as_a_file_name() {
         assert!(shown.contains("[redacted]"), "{shown}");
     });
 }
+
+#[test]
+fn an_error_about_the_buckets_of_a_key_hides_secrets_and_is_cut_to_what_can_be_read() {
+    for padding in ["", "x"] {
+        let (_, emulator, timer) = client();
+        let b2 = emulator.clone();
+        let token = Arc::new(Mutex::new(String::new()));
+        let spy = Arc::clone(&token);
+        let backend = move |request: Request| {
+            let (b2, spy) = (b2.clone(), Arc::clone(&spy));
+            async move {
+                let is_login = call_of(&request) == "b2_authorize_account";
+                let response = b2.send(request).await?;
+                if !is_login {
+                    return Ok(response);
+                }
+                let (head, body) = response.into_parts();
+                let body = body.collect(1 << 20).await?;
+                let mut document: serde_json::Value = serde_json::from_slice(&body).unwrap();
+                let token = document["authorizationToken"].as_str().unwrap().to_owned();
+                let name = format!("{token}{}", padding.repeat(20_000));
+                let storage = &mut document["apiInfo"]["storageApi"];
+                storage["allowed"]["buckets"] = json!([{"id": "b", "name": name}]);
+                *spy.lock().unwrap() = token;
+                let mut response = crate::http_answer(200, &document);
+                *response.status_mut() = head.status;
+                Ok(response)
+            }
+        };
+        let b2 = client_over(&emulator, &timer, backend);
+        let error = timer.run(b2.bucket("my-bucket")).unwrap_err();
+        assert_eq!(error.kind(), b2kit::ErrorKind::Unauthorized, "{error}");
+        let (told, token) = (chain(&error), token.lock().unwrap().clone());
+        assert!(token.len() > 20 && !told.contains(&token), "{told}");
+        assert!(told.contains("[redacted]"), "{told}");
+        assert!(error.to_string().len() < 2_000);
+    }
+}

@@ -618,6 +618,61 @@ fn a_restored_session_works_with_and_without_credentials_in_its_own_version() {
     }
 }
 
+/// An export of format 1 as it was first written, and one with all fields that were added since. Never change these
+/// texts: exports of earlier versions of the crate have to be restored.
+const FORMAT_1: [&str; 2] = [
+    r#"{"b2kitSession":1,"version":"v3","accountId":"a1","secretAuthorizationToken":"t1",
+        "apiUrl":"https://api004.backblazeb2.com","downloadUrl":"https://f004.backblazeb2.com",
+        "absoluteMinimumPartSize":5000000,"recommendedPartSize":100000000,
+        "allowed":{"capabilities":["listFiles"],"buckets":null,"namePrefix":null}}"#,
+    r#"{"b2kitSession":1,"version":"v4","accountId":"a1","secretAuthorizationToken":"t1",
+        "apiUrl":"https://api004.backblazeb2.com","downloadUrl":"https://f004.backblazeb2.com",
+        "s3ApiUrl":"https://s3.us-west-004.backblazeb2.com","infoType":"storageApi",
+        "groupsApiUrl":"https://api004.backblazeb2.com","groupsApiCapabilities":["all"],
+        "groupsApiInfoType":"groupsApi","backupApiUrl":"https://api004.backblazeb2.com",
+        "backupApiCapabilities":["all"],"backupApiInfoType":"backupApi",
+        "absoluteMinimumPartSize":5000000,"recommendedPartSize":100000000,
+        "allowed":{"capabilities":["listFiles","readFiles"],
+        "buckets":[{"id":"b1","name":"photos"},{"id":"b2","name":null}],"namePrefix":"2026/"},
+        "applicationKeyExpirationTimestamp":1800000000000}"#,
+];
+
+#[test]
+fn sessions_exported_in_format_1_are_restored() {
+    let [first, full] = FORMAT_1.map(|text| Session::restore(text).unwrap());
+    for session in [&first, &full] {
+        assert_eq!(session.account_id().as_str(), "a1");
+        assert_eq!(session.authorization_token().expose(), "t1");
+        assert_eq!(session.api_url(), "https://api004.backblazeb2.com");
+        assert_eq!(session.download_url(), "https://f004.backblazeb2.com");
+        assert_eq!(session.absolute_minimum_part_size(), 5_000_000);
+        assert_eq!(session.recommended_part_size(), 100_000_000);
+    }
+    assert_eq!(
+        (first.version(), full.version()),
+        (ApiVersion::V3, ApiVersion::V4)
+    );
+    assert_eq!(first.allowed().capabilities, [Capability::ListFiles]);
+    assert_eq!((first.s3_api_url(), first.groups_api_url()), (None, None));
+    assert_eq!(
+        full.s3_api_url(),
+        Some("https://s3.us-west-004.backblazeb2.com")
+    );
+    assert_eq!(full.allowed().name_prefix.as_deref(), Some("2026/"));
+    let buckets = full.allowed().buckets.as_ref().unwrap();
+    assert_eq!(
+        (buckets[0].id.as_str(), buckets[0].name.as_deref()),
+        ("b1", Some("photos"))
+    );
+    assert_eq!(buckets[1].name, None);
+    let expires = full.application_key_expiration_timestamp().unwrap();
+    assert_eq!(expires.as_millis(), 1_800_000_000_000);
+    // What is written today has the same fields under the same names.
+    let today: Value = serde_json::from_str(full.export().expose()).unwrap();
+    let then: Value = serde_json::from_str(FORMAT_1[1]).unwrap();
+    assert_eq!(today, then);
+}
+
 #[test]
 fn an_invalid_exported_session_is_refused_and_not_shown() {
     const TOKEN: &str = "canary7f3a";

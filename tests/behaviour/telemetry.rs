@@ -805,3 +805,77 @@ fn unsent_calls_are_not_counted_and_retries_are() {
         assert_eq!((error.attempts(), counted(&b2)), (0, [0, 0, 4]), "{error}");
     });
 }
+
+/// A server that learns secrets from requests and lists them as names and ids.
+#[test]
+fn no_span_or_event_shows_a_secret_that_the_server_sends_as_a_name_or_an_id() {
+    use base64::Engine as _;
+    use base64::prelude::BASE64_STANDARD;
+    use futures::StreamExt as _;
+
+    let (_, emulator, timer) = client();
+    let (name, token): (Arc<Mutex<String>>, Arc<Mutex<String>>) = Default::default();
+    let (listed, sent) = (Arc::clone(&name), Arc::clone(&token));
+    let attempts = AtomicUsize::new(0);
+    let b2 = wired(&emulator, &timer, move |request| {
+        let authorization = request.headers()[AUTHORIZATION].to_str().unwrap();
+        match call_of(request) {
+            "b2_list_file_versions" => {
+                *sent.lock().unwrap() = authorization.to_owned();
+                let bucket_id = crate::sent(request)["bucketId"].clone();
+                let row = serde_json::json!({
+                    "accountId": "a", "action": "upload", "bucketId": bucket_id,
+                    "contentLength": 0, "fileId": "4_z", "fileInfo": {}, "uploadTimestamp": 1,
+                    "fileName": *listed.lock().unwrap(),
+                });
+                let page = serde_json::json!({"files": [row], "nextFileName": null});
+                Some(Ok(crate::http_answer(200, &page)))
+            }
+            "b2_delete_file_version" | "b2_get_file_info" | "b2_hide_file"
+                if attempts.fetch_add(1, Ordering::Relaxed) % 4 < 3 =>
+            {
+                // The code is a server's text too.
+                Some(Ok(http_refusal(503, &listed.lock().unwrap())))
+            }
+            _ => None,
+        }
+    });
+    let b2 = b2.build().unwrap();
+    let mut shown = Vec::new();
+    let ((), notes) = RecordingSubscriber::watch(|| {
+        timer.run(async {
+            let bucket = crate::uploading::bucket(&b2).await;
+            drop(bucket.versions("").collect::<Vec<_>>().await);
+            let token = token.lock().unwrap().clone();
+            for secret in [emulator.key().to_owned(), token] {
+                assert!(secret.len() > 24, "{secret}");
+                let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+                for form in [secret.clone(), hex, BASE64_STANDARD.encode(&secret)] {
+                    shown.push(form.clone());
+                    *name.lock().unwrap() = form.clone();
+                    let delete = b2kit::DeleteMode::Delete { concurrency: 1 };
+                    drop(bucket.delete_prefix("", delete).collect::<Vec<_>>().await);
+                    drop(b2.call(GetFileInfo::new(&*form)).await);
+                    drop(
+                        b2.download(b2kit::types::FileId::from(&*form))
+                            .stream()
+                            .await,
+                    );
+                    drop(bucket.hide(FileName::new(form).unwrap()).await);
+                }
+            }
+        });
+    });
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.is_event && note.level == Level::WARN)
+    );
+    for form in shown {
+        // What is shown of a long text is its beginning.
+        let beginning = &form[..form.len().min(30)];
+        for note in &notes {
+            assert!(!note.text.contains(beginning), "{form} is in {}", note.text);
+        }
+    }
+}

@@ -2,8 +2,7 @@
 //! few file descriptors.
 //!
 //! The emulator is this program in another process, with a data directory, or the program in `B2KIT_EMULATOR`, such as
-//! `target/debug/b2kit-emulator` after `cargo build -p b2kit-emulator --features cli`. `B2KIT_LONG=1` also runs longer
-//! outages.
+//! `target/debug/b2kit-emulator` after `cargo build -p b2kit-emulator --features cli`.
 
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test may")]
@@ -220,10 +219,9 @@ fn a_thousand_uploads_in_flight_survive_an_outage_of_a_second() {
 }
 
 #[test]
+#[ignore = "the long form"]
 fn a_thousand_uploads_in_flight_survive_an_outage_of_ten_seconds() {
-    if env::var_os("B2KIT_LONG").is_some() {
-        survives_an_outage_of(Duration::from_secs(10));
-    }
+    survives_an_outage_of(Duration::from_secs(10));
 }
 
 /// Runs the test of this name, which uploads to an emulator given by the environment, in a process that is limited to

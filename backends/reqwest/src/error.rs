@@ -56,10 +56,26 @@ fn connect_kind(error: &reqwest::Error) -> HttpErrorKind {
         HttpErrorKind::Exhausted
     } else if successors(Some(first), |&error| error.source()).any(is_dns) {
         HttpErrorKind::Resolve
-    } else if find::<rustls::Error>(error).is_some() {
-        HttpErrorKind::Tls
+    } else if let Some(error) = find::<rustls::Error>(error) {
+        tls_kind(error)
     } else {
         // Includes a timeout, and a socket that closes during the handshake: a retry may succeed.
         HttpErrorKind::Connect
+    }
+}
+
+/// A peer that is stopping or overloaded says so in an alert, which is like a refused connection: a
+/// retry may succeed. Everything else, such as a certificate that isn't trusted, stays as it is.
+fn tls_kind(error: &rustls::Error) -> HttpErrorKind {
+    use rustls::AlertDescription as Alert;
+    match error {
+        rustls::Error::AlertReceived(
+            Alert::CloseNotify
+            | Alert::InternalError
+            | Alert::HandshakeFailure
+            | Alert::UserCanceled
+            | Alert::UnrecognisedName,
+        ) => HttpErrorKind::Connect,
+        _ => HttpErrorKind::Tls,
     }
 }

@@ -5,7 +5,7 @@ use b2kit::Client;
 
 use super::error::into_error;
 use super::{Error, ObjectStore, Path, Result};
-use crate::config::ConfigError;
+use crate::config_error::ConfigError;
 use crate::store::B2StoreBuilder;
 use crate::store_error::StoreError;
 

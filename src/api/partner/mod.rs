@@ -369,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_is_written_so_that_it_reads_the_same_and_what_was_absent_stays_absent() {
+    fn pages_round_trip_and_absent_fields_stay_absent() {
         let list = ListGroups::new();
         let least = json!({
             "accountId": "admin", "nextGroupId": null,
@@ -416,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_is_read_in_every_form_and_is_none_where_it_is_no_moment() {
+    fn timestamps_are_parsed_in_every_form_and_invalid_ones_are_none() {
         #[derive(Deserialize)]
         struct Answer {
             #[serde(default, deserialize_with = "timestamp")]
@@ -443,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn computers_are_listed_and_deleted_at_their_own_place() {
+    fn computers_are_listed_and_deleted_at_the_backup_api() {
         let list = ListComputers::new("a1")
             .start_computer_id("c1")
             .max_computer_count(5);
@@ -467,7 +467,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_that_is_no_partners_is_told() {
+    fn a_session_without_partner_api_is_refused() {
         let mut session = session();
         session.groups_api_url = None;
         session.backup_api_url = None;

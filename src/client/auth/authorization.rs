@@ -17,7 +17,7 @@ use crate::client::signing_key::SigningKey;
 use crate::error::{Error, ErrorKind, RetryStopReason};
 use crate::types::AccountId;
 
-/// How long a rejected key is not tried again: calls get the same error.
+/// How long a rejected key is not tried again; calls get the same error meanwhile.
 const REFUSED_FOR: Duration = Duration::from_secs(5);
 
 /// The minimum pause between two authorizations. While they fail it grows to the maximum; half of it is
@@ -214,7 +214,7 @@ impl Authorization {
         let failure = state.failure.as_ref()?;
         let refused = failure.error.kind() == ErrorKind::Credentials;
         let just_now = refused && now.saturating_duration_since(failure.at) < REFUSED_FOR;
-        // The one who logged in may have been in more of a hurry than those who waited.
+        // The call that authorized may have had less time than those that waited.
         let final_for_us = match failure.error.retry_stop_reason() {
             None => true,
             Some(RetryStopReason::Deadline) => false,
@@ -235,7 +235,7 @@ impl Authorization {
         let outcome = outcome.and_then(|session| match &state.account_id {
             Some(first) if first != session.account_id() => Err(Error::new(
                 ErrorKind::Credentials,
-                "the key is now another account's than when the client began; nothing was sent \
+                "the key now belongs to another account than before; nothing was sent \
                  with its token",
             )),
             _ => Ok(session),

@@ -190,14 +190,14 @@ fn is_origin(text: &str) -> bool {
         && bare.len() == scheme + "://".len() + authority
 }
 
-/// What stands behind the host is a port's number, or nothing. What isn't would be read as the
-/// scheme's own port.
+/// Whether the host is followed by nothing or by a valid port. Anything else would be taken for the
+/// scheme's default port.
 fn has_a_proper_port(authority: &str) -> bool {
     let behind = authority
         .rsplit_once(']')
         .map_or(authority, |(_, behind)| behind);
     behind.rsplit_once(':').is_none_or(|(_, port)| {
-        // Parsing alone would take a sign.
+        // Parsing alone would accept a sign.
         port.bytes().all(|digit| digit.is_ascii_digit())
             && port.parse::<u16>().is_ok_and(|port| port > 0)
     })
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn the_real_services_tokens_go_to_its_own_domains_over_tls_only() {
+    fn tokens_of_the_real_service_are_sent_to_its_domains_over_tls_only() {
         for good in [
             "https://api002.backblazeb2.com/b2api/v2/b2_copy_file",
             "https://pod-000-1129-18.backblaze.com/b2api/v2/b2_upload_part/x/0018",
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_leads_to_origins_and_to_nothing_below_them() {
+    fn a_session_with_a_path_in_an_origin_is_refused() {
         let policy = EndpointPolicy::new(REALM, false, vec![]).unwrap();
         let good = "https://api002.backblazeb2.com";
         let session = |api: &str, download: &str| {
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_of_downloads_that_the_program_names_gets_downloads_and_nothing_else() {
+    fn a_custom_download_origin_gets_downloads_only() {
         let policy = EndpointPolicy::new(REALM, false, vec![]).unwrap();
         let policy = policy
             .with_download_origin("https://Files.example:8443/")
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn another_realms_tokens_stay_on_its_host() {
+    fn tokens_of_another_endpoint_stay_on_its_host() {
         for (realm, url, good) in [
             ("http://127.0.0.1:9000", "http://127.0.0.1:9001/x", true),
             ("http://localhost:9000", "http://[::1]:9001/x", true),
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn a_realm_that_is_no_origin_or_not_safe_is_refused() {
+    fn an_endpoint_that_is_no_origin_or_insecure_is_refused() {
         for bad in [
             "",
             "b2",

@@ -1,4 +1,4 @@
-//! What a key may not do, in words that tell its owner what to change.
+//! Explains what a key may not do, and what its owner can change.
 
 use crate::api::{Allowed, ApiVersion, CallKind, CallMetadata, Session};
 use crate::error::{Error, ErrorKind};

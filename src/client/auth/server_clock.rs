@@ -11,7 +11,7 @@ use crate::types::Timestamp;
 /// By how much two clocks may differ before one of them is wrong.
 const SKEW: Duration = Duration::from_secs(600);
 
-/// How far back the time lies that is given for now. Clocks don't all run at the same pace.
+/// The safety margin of the current time: clocks don't run at the same speed.
 const SLACK: Duration = Duration::from_secs(60);
 
 /// B2's own time, from the `Date` of its responses.
@@ -50,8 +50,8 @@ impl ServerClock {
         Some(later(date, passed))
     }
 
-    /// By how many seconds this machine's clock is ahead of B2's, if that is worth a word and for
-    /// the first time.
+    /// By how many seconds this machine's clock is ahead of B2's, if that is significant and was not
+    /// reported yet.
     pub(in crate::client) fn skew(&self, here: SystemTime, now: Instant) -> Option<i64> {
         let mut state = self.lock();
         let there = at_now(state.heard?, now);
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_was_heard_long_ago_goes_on_but_for_a_minute() {
+    fn an_old_server_time_advances_less_a_margin_of_a_minute() {
         let (clock, now) = (ServerClock::default(), SystemTimer.now());
         assert_eq!(clock.not_later_than(now), None);
         clock.note(at(1_000), now);
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_contradicts_the_last_one_is_believed_when_the_next_one_agrees() {
+    fn a_contradicting_server_time_is_trusted_once_the_next_one_agrees() {
         let (clock, now) = (ServerClock::default(), SystemTimer.now());
         clock.note(at(10_000), now);
         clock.note(at(253_402_300_799), now);

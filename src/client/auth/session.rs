@@ -1,4 +1,4 @@
-//! The authorization: the session that a call needs, made by `b2_authorize_account` if there is none.
+//! Obtains the session of a call, with `b2_authorize_account` if there is none.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +13,8 @@ use crate::client::handle::Client;
 use crate::error::Error;
 
 impl Client {
-    /// The session: what B2 said when the account was authorized, which is done now if it was not
-    /// before.
+    /// The session, which is B2's response to `b2_authorize_account`. Authorizes the account if it is
+    /// not authorized yet.
     ///
     /// It names the account, the API's and the downloads' origins, the recommended part size and
     /// what the key may do. A session can be exported and given to
@@ -38,8 +38,8 @@ impl Client {
 type SessionFuture<'a> =
     Either<Ready<Result<Generation, Error>>, BoxFuture<'a, Result<Generation, Error>>>;
 
-/// The session, for a call that has a deadline of its own, or for itself. If there is none, the
-/// future is boxed, since an authorization is a call too, and its future would contain itself.
+/// The session, for a call with a deadline or on its own. If there is none, the future is boxed,
+/// since an authorization is a call too, and its future would contain itself.
 pub(in crate::client) fn session(client: &Client, is_for_a_call: bool) -> SessionFuture<'_> {
     if let Some(current) = client.shared.authorization.current() {
         return Either::Left(ready(Ok(current)));
@@ -51,7 +51,7 @@ pub(in crate::client) fn session(client: &Client, is_for_a_call: bool) -> Sessio
         let authorize = async |call| {
             let mut in_time = client.clone();
             if !is_for_a_call {
-                // The time that was spent on waiting for another call's authorization is gone.
+                // Subtract the time spent on waiting for another call's authorization.
                 let waited = client.now().saturating_duration_since(began);
                 let policy = client.policy.as_ref().clone();
                 in_time = in_time

@@ -1,7 +1,7 @@
 //! [`Bandwidth`]: limits how many bytes of files are sent and received per second.
 //!
-//! Bytes are paced above the `CheckedClient` that watches the backend, so that a pause of ours is
-//! never taken for a stalled server.
+//! Bytes are paced above the `CheckedClient` that supervises the backend, so that a pause of the
+//! client is never taken for a stalled server.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,15 +12,14 @@ use b2kit_core::time::later;
 use b2kit_core::{Body, Bytes, Request, ResponseBody, Sleep, Timer};
 use futures_core::Stream;
 
-/// What was not used for a while can be used later, up to this: it makes up for a sleep that ends
-/// late.
+/// Unused bandwidth can be used later, up to this: it makes up for a sleep that ends late.
 const SAVED: Duration = Duration::from_millis(100);
 
-/// The pace of all transfers of a client.
+/// The limit that all transfers of a client share.
 pub(in crate::client) struct Bandwidth {
     timer: Arc<dyn Timer>,
     bytes_per_second: u64,
-    /// When what was let through so far is over, at this pace.
+    /// When the bytes that were admitted so far are used up.
     over: Mutex<Instant>,
 }
 
@@ -34,7 +33,7 @@ impl Bandwidth {
         })
     }
 
-    /// The request, whose body leaves at this pace.
+    /// Limits the body of a request.
     pub(in crate::client) fn outgoing(self: &Arc<Self>, request: Request) -> Request {
         let pace = Arc::clone(self);
         request.map(|body| {
@@ -45,7 +44,7 @@ impl Bandwidth {
         })
     }
 
-    /// The response, whose body is read at this pace.
+    /// Limits the body of a response.
     pub(in crate::client) fn incoming(self: &Arc<Self>, body: ResponseBody) -> ResponseBody {
         ResponseBody::new(body.len(), self.paced(body))
     }
@@ -59,7 +58,7 @@ impl Bandwidth {
         }
     }
 
-    /// How long so many bytes have to wait; it is then their turn.
+    /// Admits so many bytes, and returns how long they have to wait.
     fn wait(&self, bytes: usize) -> Duration {
         let nanos = bytes as u128 * 1_000_000_000 / u128::from(self.bytes_per_second);
         let time = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
@@ -70,18 +69,18 @@ impl Bandwidth {
         over.saturating_duration_since(now)
     }
 
-    /// The most that moves at once: a hundredth of a second's.
+    /// The largest chunk: the bytes of 10 ms.
     fn max_chunk(&self) -> usize {
         (self.bytes_per_second / 100).clamp(1, 256 << 10) as usize
     }
 }
 
-/// Bytes at a pace.
+/// A stream whose bytes are limited.
 struct Paced<S> {
     pace: Arc<Bandwidth>,
     source: S,
     held: Bytes,
-    /// The next bytes wait for this: how many they are.
+    /// The sleep before the next bytes, and how many they are.
     paused: Option<(Sleep, usize)>,
 }
 

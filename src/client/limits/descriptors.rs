@@ -19,17 +19,16 @@ use futures_util::future::{Either, select};
 use super::semaphore::{Reservation, Semaphore};
 use crate::client::handle::Client;
 
-/// How long to wait for those who have files open. They may be transfers that nobody polls.
+/// How long to wait for files to be closed. Their transfers may never be polled again.
 const FILE_WAIT: Duration = Duration::from_secs(60);
 
-/// No two tries come closer together.
+/// The minimum pause between two attempts to open a file.
 const MIN_PAUSE: Duration = Duration::from_millis(100);
 
-/// Where the system doesn't say what a process may have open: what macOS gives it unless told
-/// otherwise.
+/// Assumed if the system doesn't report its limit: the default of macOS.
 const SMALLEST_LIMIT: u64 = 256;
 
-/// The files that may be open at once; `None` where a system has no such limit.
+/// The semaphore of open files; `None` on a system without a limit.
 pub(in crate::client) fn files() -> Option<Arc<Semaphore>> {
     if cfg!(windows) {
         return None;
@@ -39,8 +38,7 @@ pub(in crate::client) fn files() -> Option<Arc<Semaphore>> {
     Some(Semaphore::new((limit / 3).max(1)))
 }
 
-/// How many files a process may have open, from what Linux says of its limits. `None` is any
-/// number.
+/// The soft limit of open files in the text of `/proc/self/limits`; `None` is unlimited.
 fn soft_limit(limits: &str) -> Option<u64> {
     let line = limits
         .lines()
@@ -106,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_limit_is_what_linux_says() {
+    fn the_descriptor_limit_is_read_from_proc_self_limits() {
         let limits = |soft: &str| {
             format!(
                 "Limit                     Soft Limit           Hard Limit           Units     \n\

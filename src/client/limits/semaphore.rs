@@ -24,7 +24,7 @@ struct State {
     waiters: Waiters,
 }
 
-/// So much that is held. Dropping it releases it.
+/// A reservation of so many units. Dropping it releases them.
 #[derive(Debug)]
 pub(crate) struct Reservation {
     semaphore: Arc<Semaphore>,
@@ -43,7 +43,7 @@ impl Semaphore {
         })
     }
 
-    /// Waits for its turn, and until so much is free. More than the capacity counts as the
+    /// Waits in line until so much is free. More than the capacity counts as the
     /// capacity.
     pub(in crate::client) fn acquire(self: &Arc<Self>, amount: u64) -> Acquire {
         Acquire {
@@ -64,7 +64,7 @@ impl Semaphore {
     }
 }
 
-/// Wakes the first, once the lock is released: an executor may poll at once.
+/// Wakes the first waiter after releasing the lock: an executor may poll at once.
 fn wake_first(state: MutexGuard<'_, State>) {
     let first = state.waiters.first();
     drop(state);
@@ -72,7 +72,7 @@ fn wake_first(state: MutexGuard<'_, State>) {
 }
 
 impl Reservation {
-    /// Releases what is held beyond this.
+    /// Releases all but `amount`.
     pub(crate) fn shrink_to(&mut self, amount: u64) {
         if let Some(excess) = self.amount.checked_sub(amount) {
             self.amount = amount;
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_held_than_there_is_and_what_is_larger_passes_alone() {
+    fn reservations_never_exceed_the_capacity_unless_a_larger_one_is_alone() {
         let memory = Semaphore::new(10);
         let (six, four) = (ask(&memory, 6).unwrap(), ask(&memory, 4).unwrap());
         assert!(ask(&memory, 1).is_none());
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn who_came_first_is_served_first_and_who_leaves_holds_nobody_up() {
+    fn waiters_are_served_in_order_and_a_dropped_one_does_not_block() {
         let memory = Semaphore::new(10);
         let nine = ask(&memory, 9).unwrap();
         let (mut large, mut small) = (memory.acquire(10), memory.acquire(1));
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn room_that_was_not_needed_is_given_back_at_once() {
+    fn shrinking_a_reservation_releases_the_excess() {
         let memory = Semaphore::new(10);
         let mut room = ask(&memory, 10).unwrap();
         room.shrink_to(12);
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn those_who_wait_are_woken_each_in_turn() {
+    fn released_capacity_wakes_waiters_one_after_another() {
         let memory = Semaphore::new(2);
         let all = ask(&memory, 2).unwrap();
         let (served, pool) = (

@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn waiters_are_notified_once_each_in_the_order_in_which_they_came() {
+    fn waiters_are_notified_once_each_in_order_of_arrival() {
         let mut waiters = Waiters::default();
         let [first, second, third] = [(); 3].map(|()| waiting(&mut waiters));
         assert!(waiters.is_next(&first) && !waiters.is_next(&second));

@@ -513,7 +513,7 @@ mod tests {
     }
 
     #[test]
-    fn every_failure_of_every_kind_of_call_after_every_history() {
+    fn every_failure_is_classified_for_every_call_kind_and_history() {
         for (failure, class) in failures() {
             assert_eq!(
                 matches!(classify(&failure), FailureClass::MayStillExecute),
@@ -558,7 +558,7 @@ mod tests {
     }
 
     #[test]
-    fn corrupt_answers_are_asked_for_twice_more() {
+    fn corrupt_responses_are_retried_twice() {
         for failure in [
             Error::new(ErrorKind::Integrity, ""),
             Error::new(ErrorKind::Protocol, ""),
@@ -578,7 +578,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_breaks_a_second_time_is_no_matter_of_age() {
+    fn a_second_broken_connection_is_not_taken_for_an_idle_one() {
         let failure = http(HttpErrorKind::Reset, Phase::MaybeReceived);
         let history = History {
             failures: 1,
@@ -590,7 +590,7 @@ mod tests {
     }
 
     #[test]
-    fn uploads_go_to_two_other_machines_at_once_and_then_slow_down() {
+    fn failed_uploads_try_two_other_hosts_at_once_and_then_back_off() {
         let failure = b2(503, "service_unavailable", "");
         for (failures, expected) in [(0, AT_ONCE), (1, AT_ONCE), (2, BACKOFF), (9, BACKOFF)] {
             let history = History {
@@ -605,7 +605,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_after_a_lost_answer_is_looked_into() {
+    fn a_refusal_after_a_lost_response_is_reconciled() {
         let lost = History {
             ambiguous: true,
             ..History::default()

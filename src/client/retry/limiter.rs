@@ -33,7 +33,7 @@ struct State {
     /// How often the limit was lowered: requests sent before the last time say nothing new.
     decreases: u64,
     successes: u64,
-    /// Those who wait for a permit.
+    /// The calls that wait for a permit.
     waiters: Waiters,
 }
 
@@ -153,7 +153,7 @@ impl Lane {
         }
     }
 
-    /// Wakes as many as there is room for.
+    /// Wakes as many waiters as there are permits.
     fn wake(&self) {
         let mut state = self.lock();
         let available = state.available();
@@ -203,7 +203,7 @@ impl Drop for Acquire<'_> {
         if self.waiter.is_waiting() {
             let own = self.lane.lock().waiters.leave(&mut self.waiter);
             drop(own);
-            // It may have been woken, and has no use for it.
+            // It may have been notified of a permit that it no longer needs.
             self.lane.wake();
         }
     }
@@ -219,7 +219,7 @@ impl Permit<'_> {
         state.decreases += 1;
         let half = (state.in_flight / 2).max(1);
         let limit = state.limit.as_ref();
-        // There may be more than there is room for: those who did not wait any longer.
+        // More may be in flight than the limit allows: those that stopped waiting.
         let max_in_flight = limit.map_or(half, |limit| half.min(limit.max_in_flight));
         let original = limit.map_or(state.in_flight, |limit| limit.original);
         state.limit = Some(Limit {
@@ -270,12 +270,12 @@ mod tests {
     }
 
     #[test]
-    fn without_a_refusal_there_is_no_limit() {
+    fn a_lane_is_unlimited_until_the_first_throttling() {
         assert_eq!(permits(&Limiter::default()).len(), 1_000);
     }
 
     #[test]
-    fn a_refusal_halves_the_crowd_once_for_all_that_were_sent_before_it() {
+    fn throttling_halves_the_limit_once_for_all_requests_in_flight() {
         let limiter = Limiter::default();
         let permits: Vec<_> = (0..40).filter_map(|_| permit(&limiter)).collect();
         permits.iter().for_each(Permit::throttled);
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn successes_make_room_again_until_there_is_no_limit() {
+    fn successes_raise_the_limit_until_it_is_lifted() {
         let limiter = Limiter::default();
         let permits: Vec<_> = (0..4).filter_map(|_| permit(&limiter)).collect();
         permits[0].throttled();
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_waits_is_woken_when_one_leaves_even_if_another_gave_up_waiting() {
+    fn a_released_permit_wakes_a_waiter_even_if_another_was_dropped() {
         let limiter = Limiter::default();
         let first = permit(&limiter).unwrap();
         first.throttled();
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn as_many_are_woken_as_there_is_room_for_in_the_order_in_which_they_came() {
+    fn as_many_waiters_are_woken_in_order_as_there_are_permits() {
         let limiter = Limiter::default();
         let first = permit(&limiter).unwrap();
         first.throttled();
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn who_does_not_wait_any_longer_squeezes_in() {
+    fn acquire_unlimited_exceeds_the_limit() {
         let limiter = Limiter::default();
         let first = permit(&limiter).unwrap();
         first.throttled();

@@ -18,8 +18,7 @@ use crate::error::{Error, RetryStopReason};
 
 const METADATA: &CallMetadata = &DownloadFileById::METADATA;
 
-/// How one download is resumed. It has the policy and the quota of a call; its state is reset on
-/// progress.
+/// The retry state of one download. It uses the policy and quota of a call, and is reset on progress.
 #[derive(Debug)]
 pub(crate) struct ResumePolicy {
     client: Client,
@@ -65,7 +64,7 @@ impl ResumePolicy {
             .http_error()
             .is_some_and(|error| error.kind() == HttpErrorKind::Timeout && !is_os_timeout(error));
         if late && self.client.policy.deadline.is_some() {
-            // Too few bytes came in all the time that there was.
+            // Too few bytes arrived within the time limit.
             let (attempts, elapsed) = self.state.attempts_and_elapsed(now);
             let error = self
                 .state
@@ -73,7 +72,7 @@ impl ResumePolicy {
             return Err(error.in_all(attempts, elapsed));
         }
         if !self.failing {
-            // The time in which all went well does not count.
+            // The time without failures does not count.
             self.state = fresh_state(&self.client);
             self.failing = true;
         }
@@ -85,7 +84,8 @@ impl ResumePolicy {
             .on_failure(&failure, false, now, &shared.quota, shared.jitter());
         let why = match step {
             RetryAction::Retry { pause, .. } => {
-                let label = CallLabel::of_transfer(self.client.transfer.as_deref(), METADATA.name);
+                let (redactor, transfer) = (&shared.redactor, self.client.transfer.as_deref());
+                let label = CallLabel::of_transfer(redactor, transfer, METADATA.name);
                 let is_shared = self.state.is_in_outage();
                 label.log_retry(
                     &failure,

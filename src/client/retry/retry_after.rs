@@ -1,14 +1,14 @@
-//! `Retry-After`, in both of its forms.
+//! The header `Retry-After`, in seconds or as a date.
 
 use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
 use http::header::{DATE, RETRY_AFTER};
 
-/// How long the server asks to wait. What is neither seconds nor a date is passed over; of several,
-/// the longest counts.
+/// How long the server asks to wait. Values that are neither seconds nor a date are ignored; of
+/// several, the longest counts.
 ///
-/// A date is held against the answer's own `Date`, so that nobody's clock has to be right.
+/// A date is compared with the response's own `Date`, so that no clock has to be right.
 pub(in crate::client) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let now = server_time(headers);
     let wishes = headers
@@ -18,14 +18,14 @@ pub(in crate::client) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     wishes.filter_map(|wish| duration(wish.trim(), now)).max()
 }
 
-/// The server's own time, as its answer says.
+/// The server's time, from the response's `Date`.
 pub(in crate::client) fn server_time(headers: &HeaderMap) -> Option<SystemTime> {
     httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()
 }
 
 fn duration(wish: &str, now: Option<SystemTime>) -> Option<Duration> {
     if !wish.is_empty() && wish.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More digits than a number has are longer than anyone will wait.
+        // A number that overflows is longer than anyone will wait.
         return Some(Duration::from_secs(wish.parse().unwrap_or(u64::MAX)));
     }
     let until = httpdate::parse_http_date(wish).ok()?;
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn seconds_and_dates_are_read_and_anything_else_is_passed_over() {
+    fn retry_after_is_parsed_as_seconds_or_date_and_otherwise_ignored() {
         let noon = Some("Wed, 21 Oct 2015 12:00:00 GMT");
         for (values, date, expected) in [
             (&["7"][..], None, Some(7)),

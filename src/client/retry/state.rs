@@ -1,4 +1,4 @@
-//! [`RetryState`]: one call, from its first attempt to its last.
+//! [`RetryState`]: the retry state of one call.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,8 +19,7 @@ use crate::types::Timestamp;
 /// The minimum pause between attempts that don't draw on the quota, whatever the policy says.
 const MIN_UNCHARGED_PAUSE: Duration = Duration::from_millis(100);
 
-/// The retry state of one call. Pure but for the quota that all calls share: time and jitter are
-/// parameters.
+/// The retry state of one call. Pure except for the shared quota: time and jitter are parameters.
 #[derive(Debug)]
 pub(in crate::client) struct RetryState<'a> {
     metadata: &'a CallMetadata,
@@ -120,7 +119,7 @@ impl<'a> RetryState<'a> {
             self.since = since;
         }
         self.attempts += 1;
-        // Whether this attempt had an effect is unknown, whatever is known of the one before.
+        // It is unknown whether this attempt has an effect, whatever is known of the previous one.
         self.last = None;
     }
 
@@ -211,7 +210,7 @@ impl<'a> RetryState<'a> {
         };
     }
 
-    /// Authorizations have a pace of their own, by which the next has to wait this long.
+    /// The next authorization has to wait at least this long, since authorizations are rate-limited.
     pub(in crate::client) const fn set_min_pause(&mut self, pause: Duration) {
         self.min_pause = pause;
     }
@@ -359,12 +358,12 @@ impl<'a> RetryState<'a> {
     ) -> Error {
         let changes = matches!(self.metadata.kind, CallKind::Write | CallKind::Upload);
         let class = classify(&failure);
-        // What B2 has not read to its end it does not store.
+        // B2 stores nothing that it has not received completely.
         let unread =
             self.metadata.kind == CallKind::Upload && matches!(class, FailureClass::RequestTimeout);
         let maybe = failure.may_have_taken_effect() && !unread;
         let effect = changes && (maybe || self.history.ambiguous);
-        // The last attempt's answer is the error itself.
+        // The response of the last attempt is the error itself.
         let is_last =
             |attempt: u32| attempt == self.attempts && matches!(class, FailureClass::Mismatch);
         let earlier = self
@@ -403,7 +402,7 @@ impl<'a> RetryState<'a> {
             FailureClass::Mismatch | FailureClass::Unreadable => {
                 self.history.invalid_responses += 1;
                 self.history.ambiguous = true;
-                // An upload that is wrong where it arrived is there all the same.
+                // An upload that arrived corrupted is stored nevertheless.
                 self.possible_duplicate |= self.metadata.kind == CallKind::Upload
                     && matches!(class, FailureClass::Mismatch);
             }
@@ -470,7 +469,7 @@ impl<'a> RetryState<'a> {
         match self.context {
             // All wait together.
             FailureContext::Outage => {}
-            // It is waited for room, too.
+            // The pause also lets other calls release resources.
             FailureContext::LocalExhaustion => {
                 backoff = self.policy.pause(0, jitter).max(MIN_UNCHARGED_PAUSE)
             }
@@ -535,7 +534,7 @@ mod tests {
     }
 
     #[test]
-    fn pauses_double_up_to_the_longest_and_half_of_each_is_chance() {
+    fn backoff_doubles_up_to_the_maximum_with_jitter_of_half() {
         let policy = RetryPolicy {
             deadline: Some(Duration::from_secs(100_000)),
             max_api_attempts: 9,
@@ -551,7 +550,7 @@ mod tests {
     }
 
     #[test]
-    fn attempts_alone_do_not_end_a_call_before_it_has_persisted() {
+    fn a_call_is_retried_for_the_minimum_duration_whatever_the_attempts() {
         let (pauses, why) = state(&ListBuckets::METADATA, RetryPolicy::default(), &busy(), 0.0);
         assert!(
             pauses.len() >= 8 && pauses.iter().sum::<Duration>() >= Duration::from_secs(120),
@@ -570,7 +569,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_that_would_end_after_the_deadline_ends_the_call_at_once() {
+    fn a_call_fails_at_once_if_the_pause_exceeds_the_deadline() {
         let policy = RetryPolicy::default().with_deadline(Duration::from_secs(4));
         let (pauses, why) = state(&ListBuckets::METADATA, policy.clone(), &busy(), 0.99);
         assert_eq!(
@@ -581,7 +580,7 @@ mod tests {
     }
 
     #[test]
-    fn what_b2_asks_for_is_the_least_and_what_is_too_long_ends_the_call() {
+    fn retry_after_is_the_minimum_pause_and_too_long_a_one_ends_the_call() {
         let policy = RetryPolicy {
             max_api_attempts: 2,
             min_retry_duration: Duration::ZERO,
@@ -598,7 +597,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_was_read_once_is_not_sent_again() {
+    fn a_consumed_body_is_not_retried() {
         let metadata = UploadFile::METADATA;
         let (now, quota, policy) = (
             SystemTimer.now(),
@@ -618,7 +617,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deadline_in_the_middle_of_an_attempt_does_not_tell_of_the_one_before() {
+    fn a_deadline_during_an_attempt_is_not_reported_as_the_earlier_failure() {
         let metadata = ListBuckets::METADATA;
         let (now, policy) = (SystemTimer.now(), RetryPolicy::default());
         let mut state = RetryState::new(&metadata, &Arc::new(policy), now);
@@ -656,7 +655,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_everybodys_trouble_or_this_machines_costs_nothing_and_ends_as_the_policy_says() {
+    fn outages_and_local_exhaustion_cost_no_quota_and_end_by_policy() {
         let quota = RetryQuota::default();
         assert!(quota.withdraw(500));
         let policy = RetryPolicy::default;
@@ -682,7 +681,7 @@ mod tests {
     }
 
     #[test]
-    fn while_others_succeed_a_call_for_which_there_is_no_room_goes_on_up_to_its_deadline() {
+    fn a_throttled_call_is_retried_up_to_its_deadline_while_others_succeed() {
         let others = Cell::new(0);
         let full = |state: &mut RetryState<'_>, now| {
             others.set(others.get() + 1);
@@ -695,7 +694,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_of_a_client_that_was_never_answered_ends_before_its_first_connection_is_too_late() {
+    fn a_client_that_never_connected_fails_after_first_connection_timeout() {
         for scope in [
             FailureScope::Isolated,
             FailureScope::Shared,

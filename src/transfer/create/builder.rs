@@ -1,4 +1,4 @@
-//! [`Create`]: what a caller says of a file to be created.
+//! [`Create`]: the arguments of a create.
 
 use super::slot::CreateSlot;
 use super::stage::NONCE;
@@ -9,8 +9,9 @@ use crate::client::BucketHandle;
 use crate::error::Error;
 #[cfg(doc)]
 use crate::error::ErrorKind;
+use crate::transfer::large_file::{ContentOptions, content_options};
 use crate::transfer::source::Source;
-use crate::types::{ContentType, FileInfo, FileName, FileVersion};
+use crate::types::{FileInfo, FileName, FileVersion};
 
 /// A file to be created if there is none of its name, made by [`BucketHandle::create`]: await it.
 ///
@@ -124,9 +125,7 @@ pub(super) enum Origin {
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct CreateSettings {
-    pub(super) content_type: ContentType,
-    pub(super) file_info: FileInfo,
-    pub(super) part_size: Option<u64>,
+    pub(super) content: ContentOptions,
     pub(super) concurrency: Option<usize>,
 }
 
@@ -176,36 +175,30 @@ impl Create {
             name: name.try_into().map_err(Into::into),
             origin: Origin::Version(Box::new(version.clone())),
             settings: CreateSettings {
-                content_type: version.content_type.clone().unwrap_or_default(),
-                file_info: FileInfo::unchecked(info),
-                ..CreateSettings::default()
+                content: ContentOptions {
+                    content_type: version.content_type.clone().unwrap_or_default(),
+                    file_info: FileInfo::unchecked(info),
+                    part_size: None,
+                },
+                concurrency: None,
             },
         }
     }
 }
 
-impl Create {
-    /// Sets the MIME type. Defaults to [`ContentType::auto`]: B2 decides by the file name's
-    /// extension.
-    pub fn content_type(mut self, content_type: ContentType) -> Self {
-        self.settings.content_type = content_type;
-        self
-    }
-
+content_options!(
+    Create, settings.content,
+    file_info:
     /// Sets the file info, as for an [`Upload`](crate::transfer::Upload::file_info); one of its ten
     /// entries is taken.
-    pub fn file_info(mut self, info: FileInfo) -> Self {
-        self.settings.file_info = info;
-        self
-    }
-
+    ;
+    part_size:
     /// Sets the size of the parts in which the stage is uploaded, in bytes: see
     /// [`Upload::part_size`](crate::transfer::Upload::part_size).
-    pub const fn part_size(mut self, bytes: u64) -> Self {
-        self.settings.part_size = Some(bytes);
-        self
-    }
+    ;
+);
 
+impl Create {
     /// Sets how many parts of the stage are sent at once: see
     /// [`Upload::concurrency`](crate::transfer::Upload::concurrency).
     pub const fn concurrency(mut self, parts: usize) -> Self {

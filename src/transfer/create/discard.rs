@@ -9,7 +9,7 @@ use super::protocol::Intent;
 use super::slot::CreateSlot;
 use super::stage::{CREATE_STAGES, NONCE, Stage, is_stage_name};
 use crate::api::ListFileVersions;
-use crate::client::BucketHandle;
+use crate::client::{BucketHandle, MAX_VERSIONS, at_most};
 use crate::error::{Error, ErrorKind};
 use crate::types::Action;
 
@@ -21,7 +21,7 @@ pub(crate) async fn discard_abandoned(
 ) -> Result<u64, Error> {
     let mut gone = 0;
     let list = ListFileVersions::new(bucket.id()).prefix(CREATE_STAGES);
-    let mut rows = bucket.client().paginate(list);
+    let mut rows = at_most(MAX_VERSIONS, bucket.client().paginate(list));
     while let Some(row) = rows.try_next().await? {
         let Some(version) = row.into_version() else {
             continue;

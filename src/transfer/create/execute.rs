@@ -37,7 +37,7 @@ impl Create {
         let client = self.bucket.client().clone();
         client.check_open()?;
         let nonce = new_nonce(&client);
-        check_name(name, &self.settings.file_info, &nonce)?;
+        check_name(name, &self.settings.content.file_info, &nonce)?;
         let source = match self.origin {
             Origin::Source(source) => source,
             Origin::Version(version) => {
@@ -162,9 +162,9 @@ impl Job<'_> {
         let mut upload = self
             .bucket
             .upload(stage_name(nonce, self.name)?, source)
-            .content_type(self.settings.content_type.clone())
-            .file_info(self.settings.file_info.clone().with(NONCE, nonce)?);
-        if let Some(bytes) = self.settings.part_size {
+            .content_type(self.settings.content.content_type.clone())
+            .file_info(self.settings.content.file_info.clone().with(NONCE, nonce)?);
+        if let Some(bytes) = self.settings.content.part_size {
             upload = upload.part_size(bytes);
         }
         if let Some(parts) = self.settings.concurrency {
@@ -179,11 +179,11 @@ impl Job<'_> {
     }
 
     async fn stage_copy(&self, nonce: &str, version: &FileVersion) -> Result<Stage, Error> {
-        let info = self.settings.file_info.clone().with(NONCE, nonce)?;
+        let info = self.settings.content.file_info.clone().with(NONCE, nonce)?;
         let copy = self
             .bucket
             .copy(version, stage_name(nonce, self.name)?)
-            .replace_metadata(self.settings.content_type.clone(), info);
+            .replace_metadata(self.settings.content.content_type.clone(), info);
         let copied = copy.await;
         let file = copied
             .map_err(|error| without_conflict(error).with_effect(false))?

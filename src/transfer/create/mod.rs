@@ -1,6 +1,6 @@
 //! Files created only where there is none: of many writers, one succeeds.
 //!
-//! - `builder`: what a caller says; `execute`: checks and uploads the stage
+//! - `builder`: the arguments; `execute`: checks and uploads the stage
 //! - `protocol`: which request comes next; pure; `driver`: makes the requests
 //! - `stage`, `slot`: what the requests are about
 //! - `discard`: deletes the stages that writers left behind

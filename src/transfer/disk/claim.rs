@@ -21,17 +21,65 @@ pub(super) enum Claim {
     NotOurs,
 }
 
-/// Claims what is at this name, if it is this user's and not locked.
-pub(super) fn claim(dir: &Dir, name: &OsStr) -> io::Result<Claim> {
-    let file = match dir.open_file(name) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Claim::Missing),
-        // A link, a directory, or a file of another user.
-        Err(_) => return Ok(Claim::NotOurs),
+/// What is at a name, opened for reading and writing.
+#[derive(Debug)]
+pub(super) enum Opened {
+    /// Nothing.
+    Missing,
+    /// A regular file of this user with no other name.
+    Ours(File, FileStatus),
+    /// A file that another process has opened for itself alone, as on Windows.
+    InUse,
+    /// Something else, which is left alone.
+    NotOurs,
+}
+
+/// Opens what is at this name, if it is this user's.
+///
+/// # Errors
+/// If it is this user's and can't be opened all the same, say because no descriptor is free. That
+/// says nothing about the file, so nobody may discard it.
+pub(super) fn open_ours(dir: &Dir, name: &OsStr) -> io::Result<Opened> {
+    let error = match dir.open_file(name) {
+        Ok(file) => {
+            let status = Dir::file_status(&file)?;
+            return Ok(if status.is_exclusively_ours() {
+                Opened::Ours(file, status)
+            } else {
+                Opened::NotOurs
+            });
+        }
+        Err(error) => error,
     };
-    if !Dir::file_status(&file)?.is_exclusively_ours() {
-        return Ok(Claim::NotOurs);
+    match error.kind() {
+        io::ErrorKind::NotFound => Ok(Opened::Missing),
+        io::ErrorKind::PermissionDenied => Ok(Opened::NotOurs),
+        _ if is_in_use(&error) => Ok(Opened::InUse),
+        _ => Ok(match dir.status_of(name)? {
+            Some(there) if there.is_exclusively_ours() => return Err(error),
+            // A link, a directory or a socket.
+            Some(_) => Opened::NotOurs,
+            None => Opened::Missing,
+        }),
     }
+}
+
+/// `ERROR_SHARING_VIOLATION` or `ERROR_LOCK_VIOLATION`.
+fn is_in_use(error: &io::Error) -> bool {
+    cfg!(windows) && matches!(error.raw_os_error(), Some(32 | 33))
+}
+
+/// Claims what is at this name, if it is this user's and not locked.
+///
+/// # Errors
+/// Those of [`open_ours`].
+pub(super) fn claim(dir: &Dir, name: &OsStr) -> io::Result<Claim> {
+    let file = match open_ours(dir, name)? {
+        Opened::Ours(file, _) => file,
+        Opened::Missing => return Ok(Claim::Missing),
+        Opened::InUse => return Ok(Claim::Locked),
+        Opened::NotOurs => return Ok(Claim::NotOurs),
+    };
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Ok(Claim::Locked),

@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_own_file_keeps_its_mode_and_a_foreign_one_grants_no_more() {
+    fn a_replaced_file_of_this_user_keeps_its_mode_and_a_foreign_one_grants_no_more() {
         let there = |mode, is_ours, kind| {
             Some(FileStatus {
                 kind,

@@ -5,6 +5,9 @@ use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use b2kit_core::adapter::is_exhaustion;
+
+use super::claim::{self, Opened};
 use super::dir::{Dir, FileStatus};
 use super::partial::{LIMIT, PartialDownload, SavedState};
 use super::target::{TargetPath, new_state_name, state_name};
@@ -25,6 +28,9 @@ pub(super) struct StateStatus {
     pub(super) is_on_disk: bool,
     /// A flush has failed: the disk might not report it again.
     pub(super) is_doubtful: bool,
+    /// An empty file for the first state, opened in advance: when the state has to be written, no
+    /// descriptor may be free.
+    reserved: Option<File>,
 }
 
 /// Which bytes are in a partial file.
@@ -49,42 +55,79 @@ impl StateFile {
     }
 
     /// Reads the state of this file. Neither file may be accessible to anybody but this user.
+    ///
+    /// # Errors
+    /// If there is a state of this user's that can't be read.
     pub(super) fn read(
         &self,
         target: &TargetPath,
         part: &File,
         of: FileStatus,
-    ) -> Option<SavedState> {
+    ) -> io::Result<Option<SavedState>> {
         if !of.is_private() {
-            return None;
+            return Ok(None);
         }
-        let file = target.dir.open_file(&self.name).ok()?;
-        let status = Dir::file_status(&file).ok()?;
-        if !status.is_exclusively_ours() || !status.is_private() {
-            return None;
-        }
+        let file = match claim::open_ours(&target.dir, &self.name)? {
+            Opened::Ours(file, status) if status.is_private() => file,
+            _ => return Ok(None),
+        };
         let mut document = Vec::new();
-        file.take(LIMIT).read_to_end(&mut document).ok()?;
-        let length = part.metadata().ok()?.len();
-        SavedState::read(&document, length, of.identity, &target.key)
+        file.take(LIMIT).read_to_end(&mut document)?;
+        let length = part.metadata()?.len();
+        Ok(SavedState::read(
+            &document,
+            length,
+            of.identity,
+            &target.key,
+        ))
+    }
+
+    /// Opens the file for the first state in advance.
+    ///
+    /// # Errors
+    /// If no descriptor is free. If anything else is in the way, the file is created when it is
+    /// needed.
+    pub(super) fn reserve(&self, target: &TargetPath) -> io::Result<()> {
+        let reserved = match target.dir.create(&self.new_name) {
+            Err(error) if is_exhaustion(&error) => return Err(error),
+            created => created.ok(),
+        };
+        self.lock().reserved = reserved;
+        Ok(())
+    }
+
+    /// Removes the file that was opened in advance, if it was not needed.
+    pub(super) fn release(&self, target: &TargetPath) {
+        if self.lock().reserved.take().is_some() {
+            let _ = target.dir.remove(&self.new_name);
+        }
     }
 
     /// Writes the whole state or nothing.
     pub(super) fn write(
         &self,
+        kept: &mut StateStatus,
         target: &TargetPath,
         part: FileStatus,
         partial: &PartialDownload,
     ) -> io::Result<()> {
         let dir = &target.dir;
-        dir.remove(&self.new_name)?;
-        let mut file = dir.create(&self.new_name)?;
+        let mut file = match kept.reserved.take() {
+            Some(file) if claim::name_refers_to(dir, &self.new_name, Dir::file_status(&file)?)? => {
+                file
+            }
+            _ => {
+                dir.remove(&self.new_name)?;
+                dir.create(&self.new_name)?
+            }
+        };
         let written = file.write_all(&partial.write(part.identity, &target.key));
         drop(file);
         let written = written.and_then(|()| dir.rename(&self.new_name, &self.name));
-        if written.is_err() {
+        match &written {
+            Ok(()) => kept.is_on_disk = true,
             // It would only take up space.
-            let _ = dir.remove(&self.new_name);
+            Err(_) => drop(dir.remove(&self.new_name)),
         }
         written
     }

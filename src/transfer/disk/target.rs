@@ -4,6 +4,8 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Component, Path};
 
+use b2kit_core::adapter::is_exhaustion;
+
 use super::dir::{Dir, FileKind};
 use crate::client::SigningKey;
 use crate::transfer::reserved_names::{MARK, is_reserved};
@@ -48,6 +50,10 @@ impl TargetPath {
         let mut dir = Dir::open(root)?;
         for directory in directories {
             dir = dir.open_or_create_dir(directory).map_err(|error| {
+                // The caller retries.
+                if is_exhaustion(&error) {
+                    return error;
+                }
                 let what =
                     "can't be entered: it is a symbolic link, not a directory, or not accessible";
                 io::Error::new(error.kind(), format!("{directory:?} {what}: {error}"))

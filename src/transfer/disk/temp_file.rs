@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
+use b2kit_core::adapter::is_exhaustion;
 use blocking::Task;
 
 use super::claim::{self, Claim};
-use super::dir::FileStatus;
+use super::dir::{FileStatus, KNOWS_OWNERS_AND_LINKS};
 use super::jobs::{ActiveJobs, JobGuard, on_pool};
 use super::mode;
 use super::partial::{PartialDownload, SavedState};
@@ -89,13 +90,13 @@ impl TempFile {
             }
         };
         let state = StateFile::of(&name);
-        match state.read(target, &file, status) {
-            Some(left) => {
+        match state.read(target, &file, status)? {
+            Some(left) if is_surely_ours(&left) => {
                 state.lock().is_on_disk = true;
                 let temp = Self::new(file, status, target, name, Some(state));
                 Ok(ResumeOutcome::Ready(Arc::new(temp), Some(left)))
             }
-            None => {
+            _ => {
                 // Only this user's key leads to that name, so it may be removed.
                 target.dir.remove(&name)?;
                 Self::resumable(target, name)
@@ -105,12 +106,15 @@ impl TempFile {
 
     /// The file that a version without signatures left. Without a state it could be anything.
     fn unsigned(target: &Arc<TargetPath>) -> io::Result<Option<(Self, SavedState)>> {
+        if !KNOWS_OWNERS_AND_LINKS {
+            return Ok(None);
+        }
         let name = target.unsigned_name();
         let Claim::Claimed(file, status) = claim::claim(&target.dir, &name)? else {
             return Ok(None);
         };
         let state = StateFile::of(&name);
-        Ok(state.read(target, &file, status).map(|left| {
+        Ok(state.read(target, &file, status)?.map(|left| {
             state.lock().is_on_disk = true;
             (Self::new(file, status, target, name, Some(state)), left)
         }))
@@ -127,6 +131,10 @@ impl TempFile {
         if state.remove(target).is_err() {
             target.dir.remove(&name)?;
             return Ok(ResumeOutcome::Unavailable);
+        }
+        if let Err(error) = state.reserve(target) {
+            target.dir.remove(&name)?;
+            return Err(error);
         }
         let temp = Self::new(file, status, target, name, Some(state));
         Ok(ResumeOutcome::Ready(Arc::new(temp), None))
@@ -170,9 +178,10 @@ impl TempFile {
     /// Discards all bytes.
     pub(crate) fn reset(&self) -> io::Result<()> {
         if let Some(state) = &self.state {
-            let mut kept = state.lock();
-            *kept = StateStatus::default();
+            *state.lock() = StateStatus::default();
             state.remove(&self.target)?;
+            // Without it the download continues, and may not be resumable.
+            let _ = state.reserve(&self.target);
         }
         self.file.set_len(0)
     }
@@ -189,7 +198,7 @@ impl TempFile {
     }
 
     /// Writes down which bytes are there, on the pool. If no SHA-1 will verify them, they are
-    /// flushed before that.
+    /// flushed before that. Without a free descriptor the earlier state stays.
     pub(crate) fn write_checkpoint(
         self: &Arc<Self>,
         partial: PartialDownload,
@@ -206,9 +215,10 @@ impl TempFile {
             }
             // One checkpoint at a time.
             let mut kept = state.lock();
-            state.write(&temp.target, temp.status, &partial)?;
-            kept.is_on_disk = true;
-            Ok(())
+            match state.write(&mut kept, &temp.target, temp.status, &partial) {
+                Err(error) if is_exhaustion(&error) => Ok(()),
+                written => written,
+            }
         })
     }
 
@@ -296,16 +306,16 @@ impl TempFile {
             return;
         }
         let dir = &self.target.dir;
-        if !claim::name_refers_to(dir, &self.name, self.status).unwrap_or(false) {
-            // Its name now refers to another file.
-            return;
+        // Otherwise its name now refers to another file.
+        if claim::name_refers_to(dir, &self.name, self.status).unwrap_or(false) {
+            let keep = |state: &StateFile| self.keep(state, &mut state.lock(), may_wait);
+            if !self.state.as_ref().is_some_and(keep) {
+                let _ = dir.remove(&self.name);
+            }
         }
-        if let Some(state) = &self.state
-            && self.keep(state, &mut state.lock(), may_wait)
-        {
-            return;
+        if let Some(state) = &self.state {
+            state.release(&self.target);
         }
-        let _ = dir.remove(&self.name);
     }
 
     /// Keeps it if possible: whether there is a state on disk by which it can be resumed.
@@ -319,7 +329,7 @@ impl TempFile {
             return kept.is_on_disk;
         }
         let mut partial = now.partial;
-        let mut written = state.write(&self.target, self.status, &partial);
+        let mut written = state.write(kept, &self.target, self.status, &partial);
         for bytes in TRUNCATIONS {
             match written {
                 Err(error) if is_full(&error) => {}
@@ -334,10 +344,16 @@ impl TempFile {
                 kept.is_on_disk = false;
             }
             let cut = self.file.set_len(partial.len_on_disk());
-            written = cut.and_then(|()| state.write(&self.target, self.status, &partial));
+            written = cut.and_then(|()| state.write(kept, &self.target, self.status, &partial));
         }
         written.is_ok() || kept.is_on_disk
     }
+}
+
+/// Whether the file that this state is about may be written to. Where nothing else shows that it is
+/// not another file of this user, under another name, the state has to be about this very file.
+const fn is_surely_ours(left: &SavedState) -> bool {
+    KNOWS_OWNERS_AND_LINKS || left.is_authenticated
 }
 
 /// Whether the disk is full.

@@ -1,4 +1,4 @@
-//! [`FileDownload`]: what a caller says of a download, and downloads to streams and writers.
+//! [`FileDownload`]: the arguments of a download, and downloads to streams and writers.
 
 use std::future::poll_fn;
 use std::io;

@@ -37,13 +37,7 @@ impl FileDownload {
             Ok(Selector::Name(bucket, _)) => Some(bucket),
             _ => None,
         };
-        let client = match &self.selector {
-            // The name is whatever the server says, so it is redacted.
-            Ok(Selector::Id(_)) => self
-                .client
-                .for_file(bucket, &self.client.redacted_name(file.file_name.as_str())),
-            _ => self.client.for_file(bucket, file.file_name.as_str()),
-        };
+        let client = self.client.for_file(bucket, file.file_name.as_str());
         let version = PinnedVersion {
             client,
             file_id: file.file_id.clone(),

@@ -1,6 +1,6 @@
 //! Downloads of any size, in the order in which bytes pass them:
 //!
-//! - `builder`: what a caller says; `first_response`: decides the version
+//! - `builder`: the arguments; `first_response`: decides the version
 //! - `reader`: requests bytes, and again from where the connection broke
 //! - `background_hash`: hashes them; `verify`: says what was verified
 //! - `stream`: returns them in order

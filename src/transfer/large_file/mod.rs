@@ -1,7 +1,7 @@
 //! Large files: parts uploaded side by side, then finished, or cancelled. Uploads, copies and
 //! compositions share them.
 //!
-//! - `options`: what a caller says of the new file; `on_failure`: what happens if it fails
+//! - `options`: the options of the new file; `on_failure`: what happens if it fails
 //! - `part_sizes`: how a file is divided; pure
 //! - `parts`: what each part is made of, and which B2 has
 //! - `upload_parts`: uploads the parts and finishes the file
@@ -16,7 +16,8 @@ mod upload_parts;
 
 pub use self::on_failure::OnFailure;
 pub(crate) use self::options::{
-    CONCURRENCY, FileOptions, account_part_sizes, add_info_if_it_fits, file_options, is_ours,
+    CONCURRENCY, ContentOptions, FileOptions, account_part_sizes, add_info_if_it_fits,
+    content_options, file_options, is_ours,
 };
 pub(crate) use self::part_sizes::{MAX_PART, MAX_PARTS, PartLayout, PartSizes};
 pub(crate) use self::parts::{PartOrigin, PartTask, task_stream};

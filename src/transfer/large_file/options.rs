@@ -1,16 +1,16 @@
-//! [`FileOptions`]: what uploads, copies and compositions have in common.
+//! [`FileOptions`] and [`ContentOptions`]: the options that uploads, copies, compositions and creates
+//! share.
 
 use super::on_failure::OnFailure;
 use super::part_sizes::PartSizes;
 use super::upload_parts::LargeFile;
 use crate::api::{CopyFile, StartLargeFile, UPLOAD_ID, UploadFile};
-use crate::client::BucketHandle;
-use crate::client::Client;
+use crate::client::{BucketHandle, Client};
 use crate::error::Error;
 use crate::transfer::progress::Progress;
 use crate::types::{
-    EncryptionSetting, FileInfo, FileInfoLimit, FileName, FileRetention, FileVersion, LegalHold,
-    RetentionMode, Timestamp,
+    ContentType, EncryptionSetting, FileInfo, FileInfoLimit, FileName, FileRetention, FileVersion,
+    LegalHold, RetentionMode, Timestamp,
 };
 
 /// Parts sent at once, by default.
@@ -93,6 +93,48 @@ macro_rules! file_options {
 }
 
 pub(crate) use file_options;
+
+/// What a new file is, besides its name and bytes, and the size of its parts.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ContentOptions {
+    pub(crate) content_type: ContentType,
+    pub(crate) file_info: FileInfo,
+    pub(crate) part_size: Option<u64>,
+}
+
+/// The setters of [`ContentOptions`], for a type that has them in this field. The documentation of
+/// two of them differs from type to type.
+macro_rules! content_options {
+    (
+        $name:ident, $($field:ident).+,
+        file_info: $(#[$info:meta])+;
+        part_size: $(#[$size:meta])+;
+    ) => {
+        impl $name {
+            /// Sets the MIME type. Defaults to
+            /// [`ContentType::auto`](crate::types::ContentType::auto): B2 chooses it by the file
+            /// name's extension.
+            pub fn content_type(mut self, content_type: $crate::types::ContentType) -> Self {
+                self.$($field).+.content_type = content_type;
+                self
+            }
+
+            $(#[$info])+
+            pub fn file_info(mut self, info: $crate::types::FileInfo) -> Self {
+                self.$($field).+.file_info = info;
+                self
+            }
+
+            $(#[$size])+
+            pub const fn part_size(mut self, bytes: u64) -> Self {
+                self.$($field).+.part_size = Some(bytes);
+                self
+            }
+        }
+    };
+}
+
+pub(crate) use content_options;
 
 impl FileOptions {
     /// How many bytes the file name and info of the new file may have together.

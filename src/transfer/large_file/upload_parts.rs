@@ -63,7 +63,7 @@ impl<'a> LargeFile<'a> {
                 })
             }
             Err(error) => {
-                // A file that may have been started stays in the record of unfinished uploads, to be looked for.
+                // A file that may have been started stays in the record of unfinished uploads, so that it is searched for.
                 if !error.may_have_taken_effect() {
                     entry.remove();
                 }

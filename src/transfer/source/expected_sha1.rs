@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bodies_with_an_expected_sha1_are_hashed_from_the_second_opening_on() {
+    fn bodies_with_an_expected_sha1_are_hashed_from_the_second_opening() {
         for (bytes, good) in [("hello", true), ("hallo", false)] {
             let body = with_expected_sha1(&Body::from(bytes), Sha1::of(b"hello"));
             let read = || block_on(body.open().unwrap().collect::<Vec<_>>());

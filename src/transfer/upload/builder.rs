@@ -1,11 +1,11 @@
-//! [`Upload`]: what a caller says of an upload.
+//! [`Upload`]: the arguments of an upload.
 
 use super::resume_token::ResumeToken;
 use crate::client::BucketHandle;
 use crate::error::Error;
-use crate::transfer::large_file::{FileOptions, file_options};
+use crate::transfer::large_file::{ContentOptions, FileOptions, content_options, file_options};
 use crate::transfer::source::Source;
-use crate::types::{ContentType, FileInfo, FileName, FileVersion, Sha1, Timestamp};
+use crate::types::{FileName, FileVersion, Sha1, Timestamp};
 
 /// An upload of one file, made by [`BucketHandle::upload`]: await it.
 ///
@@ -68,12 +68,10 @@ pub struct Upload {
 /// The options that only uploads have.
 #[derive(Debug, Clone, Default)]
 pub(super) struct UploadSettings {
-    pub(super) content_type: ContentType,
-    pub(super) file_info: FileInfo,
+    pub(super) content: ContentOptions,
     /// The SHA-1 of the whole source, where the caller gave it.
     pub(super) sha1: Option<Sha1>,
     pub(super) custom_upload_timestamp: Option<Timestamp>,
-    pub(super) part_size: Option<u64>,
     pub(super) read_once: bool,
     pub(super) resume: Option<ResumeMode>,
 }
@@ -113,40 +111,31 @@ impl Upload {
     }
 }
 
-file_options!(Upload);
-
-impl Upload {
-    /// Sets the MIME type. Defaults to [`ContentType::auto`]: B2 decides by the file name's
-    /// extension.
-    pub fn content_type(mut self, content_type: ContentType) -> Self {
-        self.settings.content_type = content_type;
-        self
-    }
-
+content_options!(
+    Upload, settings.content,
+    file_info:
     /// Sets the file info: custom metadata, at most ten entries, which also hold response headers
     /// such as `b2-cache-control`.
     ///
     /// If there is room, the upload adds what it knows of `large_file_sha1` and
     /// `src_last_modified_millis`, in this order, and to a large file an id by which the client
     /// recognises its own upload.
-    pub fn file_info(mut self, info: FileInfo) -> Self {
-        self.settings.file_info = info;
-        self
-    }
-
-    /// Sets another upload time than now. B2 has to enable it for the account.
-    pub const fn custom_upload_timestamp(mut self, timestamp: Timestamp) -> Self {
-        self.settings.custom_upload_timestamp = Some(timestamp);
-        self
-    }
-
+    ;
+    part_size:
     /// Sets the size of the parts, in bytes. A file that fits in one part is sent in one call.
     ///
     /// Defaults to the size that B2 recommends for the account, divided evenly. Parts of a
     /// non-replayable stream are held in memory, so they start at 8 MB and double every 1,000
     /// parts. If there would be more than 10,000 parts, they are larger than asked for.
-    pub const fn part_size(mut self, bytes: u64) -> Self {
-        self.settings.part_size = Some(bytes);
+    ;
+);
+
+file_options!(Upload);
+
+impl Upload {
+    /// Sets another upload time than now. B2 has to enable it for the account.
+    pub const fn custom_upload_timestamp(mut self, timestamp: Timestamp) -> Self {
+        self.settings.custom_upload_timestamp = Some(timestamp);
         self
     }
 
@@ -179,8 +168,13 @@ impl Upload {
     ///
     /// The source is read once to compare it with all candidates; and once more if it was
     /// [hashed](Self::hash_first) first and the existing parts have another size. An upload that
-    /// fails is kept by default, see [`on_failure`](Self::on_failure). Two programs that resume the
-    /// same file at once share its parts.
+    /// fails is kept by default, see [`on_failure`](Self::on_failure). The first 10,000 unfinished
+    /// large files of this name are gone through.
+    ///
+    /// What another upload of this client is sending is never resumed. What another program is
+    /// sending can't be told from what it has left behind. If both send the same large file, they
+    /// share its parts; once one of them has finished or cancelled it, this upload starts anew,
+    /// while one that was not resumed fails. So don't resume what may still be uploaded elsewhere.
     ///
     /// Awaiting it fails with [`Invalid`](crate::ErrorKind::Invalid) for a non-replayable stream.
     pub fn resume(mut self) -> Self {

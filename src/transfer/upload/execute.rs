@@ -16,7 +16,7 @@ use super::resume::ResumeSearch;
 use super::sequential::SequentialParts;
 use crate::api::{Call as _, StartLargeFile, UploadFile};
 use crate::client::BucketHandle;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::transfer::large_file::{
     CONCURRENCY, FileOptions, LargeFile, OnFailure, PartOrigin, PartSizes, PartTask, UploadCounter,
     account_part_sizes, add_info_if_it_fits, task_stream,
@@ -24,6 +24,9 @@ use crate::transfer::large_file::{
 use crate::transfer::progress::Stage;
 use crate::transfer::source::{Opened, RandomAccess, Segment, Source};
 use crate::types::{FileInfo, FileName, FileVersion, LARGE_FILE_SHA1, PartNumber, Sha1, Timestamp};
+
+/// How many unfinished uploads are resumed in turn, if somebody else cancels each of them.
+const MAX_RESUMED: u32 = 3;
 
 /// A stand-in of the length that a SHA-1 has.
 const NO_SHA1: &str = "0000000000000000000000000000000000000000";
@@ -156,7 +159,10 @@ impl UploadJob {
 
     /// The file info, completed with what is known of the source.
     fn file_info(&self, large_file_sha1: Option<Sha1>) -> FileInfo {
-        let (mut info, limit) = (self.settings.file_info.clone(), self.options.info_limit());
+        let (mut info, limit) = (
+            self.settings.content.file_info.clone(),
+            self.options.info_limit(),
+        );
         // The SHA-1 goes first: if only one entry fits, verification is worth more than the time.
         if let Some(sha1) = large_file_sha1 {
             add_info_if_it_fits(
@@ -185,7 +191,7 @@ impl UploadJob {
         if self.settings.read_once || self.settings.sha1.is_some() {
             return false;
         }
-        let mut info = self.settings.file_info.clone();
+        let mut info = self.settings.content.file_info.clone();
         let is_given = info.get(LARGE_FILE_SHA1).is_some();
         add_info_if_it_fits(
             &mut info,
@@ -203,27 +209,54 @@ impl UploadJob {
 
     async fn upload_random_access(self, source: RandomAccess) -> Result<Uploaded, Error> {
         let sizes = self.part_sizes().await?;
-        let layout = sizes.layout(source.len, self.settings.part_size)?;
+        let layout = sizes.layout(source.len, self.settings.content.part_size)?;
         if self.settings.resume.is_none() && layout.parts() <= 1 {
             return self.upload_whole(source.segment(0..source.len)).await;
         }
         // Boxed, so that small files don't make room for it.
-        Box::pin(self.upload_planned(source)).await
+        Box::pin(self.upload_or_resume(source)).await
     }
 
-    async fn upload_planned(self, source: RandomAccess) -> Result<Uploaded, Error> {
-        let (plan, found) = self.plan(&source, false).await?;
-        if found.is_none() && plan.parts.len() <= 1 {
-            return self.upload_whole(source.segment(0..source.len)).await;
+    async fn upload_or_resume(self, source: RandomAccess) -> Result<Uploaded, Error> {
+        let mut resumed = 0;
+        loop {
+            let (plan, found) = self.plan(&source, false).await?;
+            if found.is_none() && plan.parts.len() <= 1 {
+                return self.upload_whole(source.segment(0..source.len)).await;
+            }
+            let Some(found) = found else {
+                let file = self.start_large(plan.large_file_sha1).await?;
+                return self.upload_planned(&source, &plan, file).await;
+            };
+            if let Some(file) = self.resume_large_file(&found, plan.large_file_sha1.is_some()) {
+                let outcome = self.upload_planned(&source, &plan, file).await;
+                resumed += 1;
+                let may_restart =
+                    resumed < MAX_RESUMED && matches!(self.settings.resume, Some(ResumeMode::Any));
+                let error = match outcome {
+                    Err(error) if may_restart && is_refused(&error) => error,
+                    outcome => return outcome,
+                };
+                if !self.bucket.client().is_upload_gone(&found.file_id).await {
+                    return Err(error);
+                }
+            }
+            // Another upload has it now, or has cancelled or finished it.
+            self.options.progress.start_over();
         }
-        let file = match found {
-            Some(found) => self.resume_large_file(&found),
-            None => self.start_large(plan.large_file_sha1).await?,
-        };
-        let tasks = plan.tasks(&source);
+    }
+
+    /// Sends the missing parts, and finishes the file.
+    async fn upload_planned(
+        &self,
+        source: &RandomAccess,
+        plan: &UploadPlan,
+        file: LargeFile<'_>,
+    ) -> Result<Uploaded, Error> {
+        let tasks = plan.tasks(source);
         let again = |number: PartNumber| {
             let part = plan.parts.iter().find(|part| part.number == number)?;
-            Some(part.task(&source))
+            Some(part.task(source))
         };
         self.options.progress.expect_parts(plan.parts.len() as u32);
         let file = file.upload_parts(task_stream(tasks), again).await?;
@@ -241,7 +274,7 @@ impl UploadJob {
         len: Option<u64>,
         stream: BodyStream,
     ) -> Result<Uploaded, Error> {
-        let (sizes, asked) = (self.part_sizes().await?, self.settings.part_size);
+        let (sizes, asked) = (self.part_sizes().await?, self.settings.content.part_size);
         if let Some(len) = len {
             // Fails early on a wrong length or part size.
             sizes.layout(len, asked)?;
@@ -295,7 +328,7 @@ impl UploadJob {
         let layout = self
             .part_sizes()
             .await?
-            .layout(source.len, self.settings.part_size)?;
+            .layout(source.len, self.settings.content.part_size)?;
         let is_large = layout.parts() > 1;
         // Sending a small file takes less time than looking for what is left of it.
         let resume = self.settings.resume.as_ref();
@@ -326,27 +359,27 @@ impl UploadJob {
         search.plan(layout, digests).await
     }
 
-    /// Continues a large file that exists at B2.
-    fn resume_large_file(&self, found: &FileVersion) -> LargeFile<'_> {
+    /// Continues a large file that exists at B2, unless another upload of this client has it.
+    fn resume_large_file(&self, found: &FileVersion, is_hashed: bool) -> Option<LargeFile<'_>> {
         let client = self.bucket.client();
-        let entry = client.register_upload(self.bucket.id(), self.name.as_str(), "");
-        entry.started(&found.file_id);
-        LargeFile {
+        let entry = client.adopt_upload(found)?;
+        Some(LargeFile {
             client,
             file_id: found.file_id.clone(),
             entry,
             customer_key: self.start(None).customer_key(),
             concurrency: self.options.concurrency.unwrap_or(CONCURRENCY),
             on_failure: self.options.on_failure.unwrap_or_default(),
-            requires_unchanged_source: false,
+            // Its info has the SHA-1 of what was hashed, which no other bytes can have.
+            requires_unchanged_source: is_hashed,
             progress: &self.options.progress,
-        }
+        })
     }
 
     fn start(&self, sha1: Option<Sha1>) -> StartLargeFile {
         let info = self.file_info(sha1.or(self.settings.sha1));
         let mut start = StartLargeFile::new(self.bucket.id(), self.name.clone())
-            .content_type(self.settings.content_type.clone())
+            .content_type(self.settings.content.content_type.clone())
             .file_info(info);
         if let Some(timestamp) = self.settings.custom_upload_timestamp {
             start = start.custom_upload_timestamp(timestamp);
@@ -370,7 +403,7 @@ impl UploadJob {
         let info = self.file_info(None);
         let mut upload = UploadFile::new(self.bucket.id(), self.name, body)
             .hashed_by_source(content.digest)
-            .content_type(self.settings.content_type)
+            .content_type(self.settings.content.content_type)
             .file_info(info);
         if let Some(sha1) = self.settings.sha1.or(content.sha1) {
             upload = upload.content_sha1(sha1);
@@ -387,4 +420,9 @@ impl UploadJob {
             reused_parts: 0,
         })
     }
+}
+
+/// B2 refuses a call, perhaps because its large file is gone.
+fn is_refused(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Rejected)
 }

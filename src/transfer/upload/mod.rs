@@ -1,6 +1,6 @@
 //! Uploads.
 //!
-//! - `builder`: what a caller says; `execute`: carries it out
+//! - `builder`: the arguments; `execute`: carries out the upload
 //! - `plan`: which parts are sent, and which are reused
 //! - `hash_first`: reads a replayable source before it is sent
 //! - `sequential`: reads a non-replayable stream part by part

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use futures_util::TryStreamExt as _;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use super::hash_first::Digests;
 use super::plan::{PlannedPart, UploadPlan};
@@ -13,7 +13,7 @@ use super::resume_token::ResumeToken;
 use crate::api::{ListParts, ListUnfinishedLargeFiles, StartLargeFile};
 use crate::client::BucketHandle;
 use crate::error::{Error, ErrorKind};
-use crate::transfer::large_file::{MAX_PARTS, PartLayout, is_ours};
+use crate::transfer::large_file::{PartLayout, is_ours};
 use crate::transfer::progress::Progress;
 use crate::transfer::source::RandomAccess;
 use crate::types::{FileId, FileName, FileVersion, LARGE_FILE_SHA1, PartNumber, Sha1};
@@ -24,6 +24,12 @@ type ExistingParts = BTreeMap<u32, (u64, Option<Sha1>)>;
 /// If more unfinished uploads qualify, those with the most bytes are compared: each may have 10,000
 /// parts.
 const MAX_CANDIDATES: usize = 20;
+
+/// Unfinished large files that are gone through.
+const MAX_LISTED: usize = 10_000;
+
+/// Of those, the ones whose parts are listed.
+const MAX_EXAMINED: usize = 100;
 
 /// Searches B2 for an unfinished upload of a file.
 pub(crate) struct ResumeSearch<'a> {
@@ -82,14 +88,27 @@ impl ResumeSearch<'_> {
     }
 
     /// The large files that may be resumed; and the others, with the reason.
+    ///
+    /// Since a listing can be endless, the search ends after [`MAX_LISTED`] files, after
+    /// [`MAX_EXAMINED`] that qualify, and when it has taken as long as one call may.
     async fn candidates(
         &self,
         layout: PartLayout,
     ) -> Result<(Vec<Candidate>, Vec<(FileId, String)>), Error> {
         let (mut candidates, mut rejected) = (Vec::new(), Vec::new());
-        let list = ListUnfinishedLargeFiles::new(self.bucket.id()).name_prefix(self.name.as_str());
-        let mut files = self.bucket.client().paginate(list);
+        let client = self.bucket.client();
+        let mut list =
+            ListUnfinishedLargeFiles::new(self.bucket.id()).name_prefix(self.name.as_str());
+        if let Some(token) = self.token {
+            list = list.start_file_id(&token.file_id).max_file_count(1);
+        }
+        let most = self.token.map_or(MAX_LISTED, |_| 1);
+        let mut files = client.paginate(list).take(most);
+        let (mut examined, is_late) = (0, client.is_late());
         while let Some(file) = files.try_next().await? {
+            if is_late() || examined == MAX_EXAMINED {
+                break;
+            }
             let meant = self.token.is_none_or(|token| token.file_id == file.file_id);
             if file.file_name != *self.name.as_str() || !meant {
                 continue;
@@ -97,7 +116,12 @@ impl ResumeSearch<'_> {
             let alike = self
                 .start
                 .differs_from(&file)
-                .map_or_else(|| check_origin(&file), Err);
+                .map_or_else(|| check_origin(&file), Err)
+                .and_then(|()| match client.is_upload_in_use(&file) {
+                    true => Err("an upload of this client is sending or cancelling it".to_owned()),
+                    false => Ok(()),
+                });
+            examined += usize::from(alike.is_ok());
             let candidate = match alike {
                 Ok(()) => self.candidate(layout, file).await?,
                 Err(why) => Err((file.file_id, why)),
@@ -123,16 +147,19 @@ impl ResumeSearch<'_> {
         layout: PartLayout,
         file: FileVersion,
     ) -> Result<Result<Candidate, (FileId, String)>, Error> {
-        let mut existing = ExistingParts::new();
-        let mut parts = self.bucket.client().paginate(ListParts::new(&file.file_id));
-        while let Some(part) = parts.try_next().await? {
+        // A listing of parts ends: their numbers ascend, up to 10,000.
+        let parts = self.bucket.client().paginate(ListParts::new(&file.file_id));
+        let existing = parts.map_ok(|part| {
             let sha1 = part.content_sha1.sha1().copied();
-            existing.insert(part.part_number, (part.content_length, sha1));
-            if existing.len() as u64 > MAX_PARTS {
-                let why = "it has more than 10,000 parts".to_owned();
+            (part.part_number, (part.content_length, sha1))
+        });
+        let existing: ExistingParts = match existing.try_collect().await {
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Rejected) => {
+                let why = "it was finished or cancelled since it was listed".to_owned();
                 return Ok(Err((file.file_id, why)));
             }
-        }
+            existing => existing?,
+        };
         Ok(match existing_layout(layout, &existing) {
             Ok(layout) => Ok(Candidate {
                 file,

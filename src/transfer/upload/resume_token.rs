@@ -85,3 +85,26 @@ impl FromStr for ResumeToken {
         Ok(Self::new(written.file_id))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_of_version_1_is_read_and_written_unchanged() {
+        let text = r#"{"b2kit-resume":1,"fileId":"4_z27c88f1d182b150646ff0b16_f200ec353a2184825"}"#;
+        let token: ResumeToken = text.parse().unwrap();
+        assert_eq!(
+            token.file_id.as_str(),
+            "4_z27c88f1d182b150646ff0b16_f200ec353a2184825"
+        );
+        assert_eq!(token.to_string(), text);
+    }
+
+    #[test]
+    fn a_token_of_a_later_version_is_refused() {
+        let later = r#"{"b2kit-resume":2,"fileId":"4_z1"}"#;
+        let error = later.parse::<ResumeToken>().unwrap_err();
+        assert!(error.to_string().contains("unknown version"), "{error}");
+    }
+}

@@ -54,7 +54,9 @@ const HARD_LINK: Plant = |path| fs::hard_link(treasure(path), path).unwrap();
 const FOREIGN: Plant = |path| {
     fs::write(path, "treasure").unwrap();
     fs::set_permissions(path, Permissions::from_mode(0o666)).unwrap();
-    let _ = std::os::unix::fs::chown(path, Some(12_345), Some(12_345));
+    if let Err(error) = std::os::unix::fs::chown(path, Some(12_345), Some(12_345)) {
+        eprintln!("left out: a file of another user, which only root can make: {error}");
+    }
 };
 
 fn treasure(beside: &Path) -> PathBuf {
@@ -427,7 +429,7 @@ fn a_replaced_partial_file_never_becomes_the_target() {
 const DIES: &str = "B2KIT_TESTS_DIES_IN";
 
 /// Runs this test in a child process, which a shell has `prepared`.
-fn again(variable: &str, dir: &Path, prepared: &[&str]) -> Output {
+pub(super) fn again(variable: &str, dir: &Path, prepared: &[&str]) -> Output {
     let test = thread::current().name().unwrap().to_owned();
     let mut command = prepared.to_vec();
     let this = env::current_exe().unwrap();
@@ -521,6 +523,7 @@ fn a_partial_file_with_another_name_or_owner_is_not_resumed() {
         let (net, bucket, file, dir) = left_behind();
         let (part, state) = left_in(dir.path(), &[]);
         if !meddle(&part) {
+            eprintln!("left out: a partial file of another user, which only root can make");
             continue;
         }
         let before = fs::read(&part).unwrap();

@@ -1,6 +1,8 @@
 //! Downloads on virtual time, against an emulator behind a faulty network.
 
 mod cancellation; // what is left when a download is dropped
+#[cfg(unix)]
+mod descriptors; // without free file descriptors
 mod fault_matrix; // each fault at each request, and random faults by seed
 #[cfg(unix)]
 mod hostile; // directories in which somebody else, or an earlier process, has put things

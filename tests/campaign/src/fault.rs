@@ -81,12 +81,21 @@ const GARBAGE: &[&[u8]] = &[
 ];
 
 impl Fault {
+    /// The number of kinds for [`of_kind`](Self::of_kind).
+    pub const KINDS: u8 = 18;
+
     /// A random fault. `len` is the approximate length of the request and its response.
     pub fn any(rng: &mut Rng, len: usize) -> Self {
+        let kind = rng.u8(..Self::KINDS);
+        Self::of_kind(kind, rng, len)
+    }
+
+    /// A fault of this kind, random in its details.
+    pub fn of_kind(kind: u8, rng: &mut Rng, len: usize) -> Self {
         let how = if rng.bool() { Close::Fin } else { Close::Reset };
         let at = rng.usize(..len.max(1));
         let short = Duration::from_millis(rng.u64(1..30));
-        match rng.u8(..18) {
+        match kind {
             0 => Self::Refuse(how),
             1 => Self::DelayRequest(short),
             2 => Self::DelayResponse(short),
@@ -115,6 +124,15 @@ impl Fault {
                 status: STRANGE_STATUSES[rng.usize(..STRANGE_STATUSES.len())],
             },
             _ => Self::Silence,
+        }
+    }
+
+    /// Whether it changes anything about this exchange.
+    pub const fn concerns(&self, is_upload: bool, is_download: bool) -> bool {
+        match self {
+            Self::FlipUpload { .. } => is_upload,
+            Self::FlipDownload { .. } => is_download,
+            _ => true,
         }
     }
 

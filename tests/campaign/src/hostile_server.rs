@@ -8,6 +8,8 @@ use b2kit::http::{HeaderName, HeaderValue};
 use b2kit::{HttpClient, HttpError, Request, Response, async_trait};
 use serde_json::{Value, json};
 
+use crate::process::Form;
+
 /// A value in the replies to a call, and its replacement.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Tampering {
@@ -25,12 +27,44 @@ pub enum Tampering {
     },
     /// The whole body.
     Body { call: String, body: Vec<u8> },
+    /// A secret of the client in place of the string at this JSON pointer.
+    Echo {
+        call: String,
+        pointer: String,
+        secret: Echoed,
+        form: Form,
+    },
+    /// B2's error document, with a secret of the client as its message and in its code.
+    Refusal {
+        call: String,
+        status: u16,
+        secret: Echoed,
+        form: Form,
+    },
+}
+
+/// A secret that the server knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Echoed {
+    /// The one that the request is authorized with.
+    OfRequest,
+    /// The token of the account.
+    AccountToken,
+    Key,
+}
+
+impl Echoed {
+    const ALL: [Self; 3] = [Self::OfRequest, Self::AccountToken, Self::Key];
 }
 
 impl Tampering {
     fn call(&self) -> &str {
         match self {
-            Self::Field { call, .. } | Self::Header { call, .. } | Self::Body { call, .. } => call,
+            Self::Field { call, .. }
+            | Self::Header { call, .. }
+            | Self::Body { call, .. }
+            | Self::Echo { call, .. }
+            | Self::Refusal { call, .. } => call,
         }
     }
 }
@@ -52,6 +86,10 @@ pub struct Seen {
     /// The hosts of the requests.
     pub hosts: BTreeSet<String>,
     pub secrets: BTreeSet<String>,
+    /// The last secret that came with a call of the account.
+    account_token: String,
+    /// How often something was tampered with.
+    pub strikes: u64,
     pub requests: u64,
 }
 
@@ -66,6 +104,15 @@ impl HostileServer {
 
     pub fn seen(&self) -> Arc<Mutex<Seen>> {
         Arc::clone(&self.seen)
+    }
+
+    fn secret(&self, which: Echoed, of_request: &str) -> String {
+        let account_token = self.seen.lock().unwrap().account_token.clone();
+        match which {
+            Echoed::AccountToken if !account_token.is_empty() => account_token,
+            Echoed::OfRequest | Echoed::AccountToken => of_request.to_owned(),
+            Echoed::Key => self.emulator.key().to_owned(),
+        }
     }
 }
 
@@ -84,15 +131,23 @@ fn call_of(request: &Request) -> String {
 impl HttpClient for HostileServer {
     async fn send(&self, request: Request) -> Result<Response, HttpError> {
         let call = call_of(&request);
+        let token = request.headers().get("authorization");
+        let token = token.map(|token| String::from_utf8_lossy(token.as_bytes()).into_owned());
+        let token = token.unwrap_or_default();
+        let token = token.trim_start_matches("Basic ").to_owned();
         {
             let mut seen = self.seen.lock().unwrap();
             seen.requests += 1;
             seen.hosts
                 .insert(request.uri().host().unwrap_or_default().to_owned());
-            if let Some(token) = request.headers().get("authorization") {
-                let token = String::from_utf8_lossy(token.as_bytes());
-                seen.secrets
-                    .insert(token.trim_start_matches("Basic ").to_owned());
+            if !token.is_empty() {
+                seen.secrets.insert(token.clone());
+            }
+            if call == "b2_list_buckets" {
+                seen.account_token = token.clone();
+            }
+            if self.tampering.as_ref().is_some_and(|it| it.call() == call) {
+                seen.strikes += 1;
             }
         }
         let mut response = self.emulator.send(request).await?;
@@ -117,6 +172,20 @@ impl HttpClient for HostileServer {
                 }
                 Ok(response)
             }
+            Some(Tampering::Refusal {
+                status,
+                secret,
+                form,
+                ..
+            }) => {
+                let echo = form.of(&self.secret(*secret, &token));
+                let document =
+                    json!({"status": status, "code": echo, "message": format!("no {echo}")});
+                let (mut head, _) = response.into_parts();
+                head.headers.remove("content-length");
+                head.status = b2kit::http::StatusCode::from_u16(*status).unwrap();
+                Ok(Response::from_parts(head, document.to_string().into()))
+            }
             Some(Tampering::Body { body, .. }) => {
                 let (mut head, _) = response.into_parts();
                 head.headers.remove("content-length");
@@ -130,6 +199,16 @@ impl HttpClient for HostileServer {
                     Some(Tampering::Field { pointer, value, .. }) => {
                         if let Some(place) = document.pointer_mut(pointer) {
                             *place = value.clone();
+                        }
+                    }
+                    Some(Tampering::Echo {
+                        pointer,
+                        secret,
+                        form,
+                        ..
+                    }) => {
+                        if let Some(place) = document.pointer_mut(pointer) {
+                            *place = form.of(&self.secret(*secret, &token)).into();
                         }
                     }
                     _ if head.status.is_success() => {
@@ -192,6 +271,35 @@ pub fn tamperings(seen: &Seen) -> impl Iterator<Item = Tampering> + '_ {
         })
     });
     in_replies.chain(in_headers)
+}
+
+/// Each secret in each form, in place of each string in the replies of an honest run, and in refusals of each call.
+pub fn echoes(seen: &Seen) -> impl Iterator<Item = Tampering> + '_ {
+    let secrets = || {
+        let of = |secret| Form::ALL.map(|form| (secret, form));
+        Echoed::ALL.into_iter().flat_map(of)
+    };
+    seen.replies.iter().flat_map(move |(call, reply)| {
+        let strings = values(reply, String::new());
+        let strings = strings.into_iter().filter(|(_, honest)| honest.is_string());
+        let in_fields = strings.flat_map(move |(pointer, _)| {
+            secrets().map(move |(secret, form)| Tampering::Echo {
+                call: call.clone(),
+                pointer: pointer.clone(),
+                secret,
+                form,
+            })
+        });
+        let refusals = [400, 401, 503].into_iter().flat_map(move |status| {
+            secrets().map(move |(secret, form)| Tampering::Refusal {
+                call: call.clone(),
+                status,
+                secret,
+                form,
+            })
+        });
+        in_fields.chain(refusals)
+    })
 }
 
 /// Each value in a document, with its JSON pointer.

@@ -23,6 +23,7 @@ pub mod fault;
 pub mod hostile_server;
 pub mod http_relay;
 pub mod model;
+pub mod operations;
 pub mod process;
 pub mod proxy;
 pub mod seeds;

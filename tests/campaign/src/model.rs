@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use b2kit::api::ListFileVersions;
-use b2kit::transfer::Verified;
+use b2kit::transfer::{CREATE_STAGES, Verified};
 use b2kit::types::{Action, FileVersion};
 use b2kit::{BucketHandle, Bytes, Error};
 use futures::TryStreamExt as _;
@@ -71,6 +71,17 @@ impl Model {
         }
     }
 
+    /// Records that a version with these bytes may exist, whatever the client was told.
+    pub fn may_exist(&mut self, name: &str, content: &Bytes) {
+        self.possible.insert((name.to_owned(), content.clone()));
+    }
+
+    /// Records that this version may exist or not, whatever the client was told.
+    pub fn may_be_deleted(&mut self, version: &FileVersion) {
+        let known = self.known.get_mut(version.file_id.as_str()).unwrap();
+        known.state = State::Either;
+    }
+
     /// Records the result of deleting this version.
     pub fn deleted(&mut self, version: &FileVersion, outcome: Result<(), &Error>) {
         let known = self.known.get_mut(version.file_id.as_str()).unwrap();
@@ -79,14 +90,6 @@ impl Model {
             Err(error) if error.may_have_taken_effect() => State::Either,
             Err(_) => known.state,
         };
-    }
-
-    /// The versions that must exist, with their bytes.
-    pub fn present(&self) -> Vec<(FileVersion, Bytes)> {
-        let present = self.known.values().filter(|it| it.state == State::Present);
-        present
-            .map(|it| (it.version.clone(), it.content.clone()))
-            .collect()
     }
 
     /// Whether a download of the current version may return these bytes.
@@ -153,7 +156,8 @@ impl Model {
             .collect();
         let mut missing: BTreeSet<&str> = self.known.keys().map(String::as_str).collect();
         for version in &versions {
-            if version.action != Action::Upload && version.action != Action::Copy {
+            let is_stage = version.file_name.as_str().starts_with(CREATE_STAGES);
+            if is_stage || version.action != Action::Upload && version.action != Action::Copy {
                 continue;
             }
             missing.remove(version.file_id.as_str());

@@ -6,6 +6,8 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use b2kit::Error;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// The peak memory of the process in MiB; `None` where the system doesn't report it.
@@ -49,23 +51,73 @@ impl CapturedOutput {
         self.0.lock().unwrap().extend_from_slice(text.as_bytes());
     }
 
+    /// Captures what another program has printed.
+    pub fn text(&self, text: &[u8]) {
+        self.0.lock().unwrap().extend_from_slice(text);
+    }
+
     /// The secrets that it contains, in any of the usual encodings.
     pub fn secrets(&self, secrets: &BTreeSet<String>) -> Vec<String> {
         let text = String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned();
-        let forms = |secret: &String| {
-            let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
-            let percent: String = secret.bytes().map(|byte| format!("%{byte:02X}")).collect();
-            let urlencoded = secret
-                .replace('=', "%3D")
-                .replace('/', "%2F")
-                .replace('+', "%2B");
-            [secret.clone(), hex.to_uppercase(), hex, percent, urlencoded]
-        };
         let long = secrets.iter().filter(|secret| secret.len() >= 8);
-        long.filter(|secret| forms(secret).iter().any(|form| text.contains(form)))
+        long.filter(|secret| traces(secret).iter().any(|trace| text.contains(trace)))
             .cloned()
             .collect()
     }
+}
+
+/// Encodings in which a text may repeat a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    Raw,
+    Percent,
+    Base64,
+    Hex,
+}
+
+impl Form {
+    pub const ALL: [Self; 4] = [Self::Raw, Self::Percent, Self::Base64, Self::Hex];
+
+    pub fn of(self, secret: &str) -> String {
+        match self {
+            Self::Raw => secret.to_owned(),
+            Self::Percent => secret.bytes().map(|byte| format!("%{byte:02X}")).collect(),
+            Self::Base64 => BASE64_STANDARD.encode(secret),
+            Self::Hex => secret.bytes().map(|byte| format!("{byte:02x}")).collect(),
+        }
+    }
+}
+
+/// What a text contains that shows a secret, or as much of its beginning or end as is left when the text is cut.
+fn traces(secret: &str) -> Vec<String> {
+    /// More than two texts have in common by chance, or two tokens of an account at their beginnings.
+    const SHORTEST: usize = 30;
+    let mut forms: Vec<String> = Form::ALL.map(|form| form.of(secret)).to_vec();
+    forms.push(Form::Hex.of(secret).to_uppercase());
+    let escaped = |c: char, code: &str| secret.replace(c, code);
+    forms.extend([
+        escaped('=', "%3D"),
+        escaped('/', "%2F"),
+        escaped('+', "%2B"),
+    ]);
+    for lead in ["", "x", "xx"] {
+        // Without the characters that depend on what stands around it.
+        let encoded = BASE64_STANDARD.encode(format!("{lead}{secret}"));
+        let whole = encoded.trim_end_matches('=');
+        let core = &whole[if lead.is_empty() { 0 } else { 4 }..whole.len() - 2];
+        forms.push(core.to_owned());
+        forms.push(core.replace('+', "-").replace('/', "_"));
+    }
+    let mut traces = Vec::new();
+    for form in forms {
+        if form.len() > SHORTEST {
+            traces.push(form[..SHORTEST].to_owned());
+            traces.push(form[form.len() - SHORTEST..].to_owned());
+        } else {
+            traces.push(form);
+        }
+    }
+    traces
 }
 
 impl io::Write for CapturedOutput {
@@ -84,5 +136,32 @@ impl MakeWriter<'_> for CapturedOutput {
 
     fn make_writer(&self) -> Self {
         self.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The check of the campaign's outputs would pass if it found nothing.
+    #[test]
+    fn a_secret_is_found_in_each_form_and_when_it_is_cut() {
+        let secret = "K004+zXy/qwErtY123uiOpAsD0123456789=";
+        let secrets = BTreeSet::from([secret.to_owned()]);
+        let mut texts: Vec<String> = Form::ALL.map(|form| form.of(secret)).to_vec();
+        for lead in ["a", "bc", "def", "key-id:"] {
+            texts.push(Form::Base64.of(&format!("{lead}{secret}:tail")));
+        }
+        for form in Form::ALL {
+            texts.push(form.of(secret)[..32].to_owned());
+        }
+        for text in texts {
+            let output = CapturedOutput::default();
+            output.text(format!("before {text} after").as_bytes());
+            assert_eq!(output.secrets(&secrets).len(), 1, "{text}");
+        }
+        let output = CapturedOutput::default();
+        output.text(b"before K004 after");
+        assert!(output.secrets(&secrets).is_empty());
     }
 }

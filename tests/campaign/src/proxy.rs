@@ -35,8 +35,18 @@ struct Shared {
     exchanges: AtomicU64,
     stopped: AtomicBool,
     fault_counts: Mutex<BTreeMap<&'static str, u64>>,
+    armed: Mutex<Option<Armed>>,
     /// Credentials and tokens that clients have sent.
     tokens: Mutex<BTreeSet<String>>,
+}
+
+/// A fault that strikes one exchange.
+#[derive(Debug, Clone, Copy)]
+struct Armed {
+    fault: Fault,
+    /// How many exchanges that it concerns it lets pass.
+    passes: u64,
+    has_struck: bool,
 }
 
 /// Whether a connection can be reused.
@@ -55,6 +65,7 @@ impl Proxy {
             exchanges: 0.into(),
             stopped: false.into(),
             fault_counts: Mutex::default(),
+            armed: Mutex::default(),
             tokens: Mutex::default(),
         });
         let its = Arc::clone(&shared);
@@ -86,6 +97,21 @@ impl Proxy {
         self.shared.percent.store(0, Ordering::Relaxed);
     }
 
+    /// Injects this fault into one exchange, after so many others that it concerns.
+    pub fn arm(&self, fault: Fault, passes: u64) {
+        *self.shared.armed.lock().unwrap() = Some(Armed {
+            fault,
+            passes,
+            has_struck: false,
+        });
+    }
+
+    /// Takes the armed fault back. Whether it has struck.
+    pub fn disarm(&self) -> bool {
+        let armed = self.shared.armed.lock().unwrap().take();
+        armed.is_some_and(|armed| armed.has_struck)
+    }
+
     /// How often each fault was injected.
     pub fn fault_counts(&self) -> BTreeMap<&'static str, u64> {
         self.shared.fault_counts.lock().unwrap().clone()
@@ -110,6 +136,27 @@ impl Drop for Proxy {
 }
 
 impl Shared {
+    /// The armed fault, if this exchange is its turn.
+    fn armed(&self, is_upload: bool, is_download: bool) -> Option<Fault> {
+        let mut armed = self.armed.lock().unwrap();
+        let armed = armed.as_mut().filter(|armed| !armed.has_struck)?;
+        if !armed.fault.concerns(is_upload, is_download) {
+            return None;
+        }
+        if armed.passes > 0 {
+            armed.passes -= 1;
+            return None;
+        }
+        armed.has_struck = true;
+        self.count(&armed.fault);
+        Some(armed.fault)
+    }
+
+    fn count(&self, fault: &Fault) {
+        let mut counts = self.fault_counts.lock().unwrap();
+        *counts.entry(fault.name()).or_default() += 1;
+    }
+
     fn choose(&self, head: &Head) -> Option<Fault> {
         let number = self.exchanges.fetch_add(1, Ordering::Relaxed);
         let mut rng = Rng::with_seed(self.seed.wrapping_mul(1_000_003).wrapping_add(number));
@@ -123,12 +170,7 @@ impl Shared {
             BodyEnd::Unknown => 0,
         };
         let fault = Fault::any(&mut rng, (body + head.0.len()).max(40_000));
-        *self
-            .fault_counts
-            .lock()
-            .unwrap()
-            .entry(fault.name())
-            .or_default() += 1;
+        self.count(&fault);
         Some(fault)
     }
 
@@ -143,7 +185,12 @@ impl Shared {
                 let token = token.strip_prefix("Basic ").unwrap_or(&token);
                 self.tokens.lock().unwrap().insert(token.to_owned());
             }
-            let fault = self.choose(&head);
+            let target = head.second_word();
+            let is_upload = target.contains("b2_upload");
+            let is_download = target.starts_with("/file/") || target.contains("b2_download");
+            let fault = self
+                .armed(is_upload, is_download && head.method() != "HEAD")
+                .or_else(|| self.choose(&head));
             if let Some(Fault::Refuse(how)) = fault {
                 return close(client, how);
             }
@@ -165,9 +212,8 @@ impl Shared {
                 client,
                 server: &upstream,
                 fault,
-                is_upload: head.second_word().contains("upload"),
-                is_download: head.second_word().starts_with("/file/")
-                    || head.second_word().contains("b2_download"),
+                is_upload,
+                is_download,
             };
             if !exchange.run(&mut requests, head)? {
                 return Ok(());

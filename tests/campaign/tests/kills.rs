@@ -8,8 +8,8 @@
 )]
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
-use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use b2kit::api::{ListFileVersions, ListUnfinishedLargeFiles};
 use b2kit::types::Action;
 use b2kit::{Client, Credentials};
+use b2kit_campaign::process::CapturedOutput;
 use b2kit_campaign::seeds::for_seeds;
 use b2kit_campaign::workload::{emulator, fast_retry_policy};
 use fastrand::Rng;
@@ -26,8 +27,10 @@ use futures::executor::block_on;
 use tempfile::tempdir;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_b2kit-campaign");
-/// Longer than a transfer that is never killed.
-const HANG_TIMEOUT: Duration = Duration::from_secs(300);
+/// A program that is not killed makes at most sixty calls of a few milliseconds; the rest is for a busy machine.
+const HANG_TIMEOUT: Duration = Duration::from_secs(100);
+/// What a program may need that transfers a file of three megabytes.
+const MAX_MIB: u64 = 100;
 
 struct Serving {
     child: Child,
@@ -83,6 +86,9 @@ impl Drop for Serving {
 struct Kills {
     programs: u32,
     servers: u32,
+    /// Transfers that took up what a killed program had left.
+    resumed: u32,
+    peak_mib: u64,
 }
 
 /// Runs the program until it succeeds; each time kills it, the server, or neither after a random time.
@@ -98,27 +104,57 @@ fn until_done(
     loop {
         assert!(begun.elapsed() < HANG_TIMEOUT, "{arguments:?} does not end");
         let [what, name, file] = arguments;
+        let output = tempfile::tempfile().unwrap();
         let mut program = Command::new(PROGRAM)
             .args([what, &serving.url, name, file])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stdout(output.try_clone().unwrap())
+            .stderr(output.try_clone().unwrap())
             .spawn()
             .unwrap();
         if left > 0 {
-            left -= 1;
             thread::sleep(Duration::from_millis(rng.u64(5..250)));
-            if rng.u8(..3) == 0 {
-                serving.kill_and_restart(directory);
-                kills.servers += 1;
-            } else {
-                program.kill().unwrap();
-                kills.programs += 1;
+            // One that has ended already was not struck.
+            if program.try_wait().unwrap().is_none() {
+                left -= 1;
+                if rng.u8(..3) == 0 {
+                    serving.kill_and_restart(directory);
+                    kills.servers += 1;
+                } else {
+                    program.kill().unwrap();
+                    kills.programs += 1;
+                }
             }
         }
-        if program.wait().unwrap().success() {
+        let is_done = program.wait().unwrap().success();
+        let text = printed(output);
+        if is_done {
+            let number = |lead: &str| -> u64 {
+                let line = text.lines().find_map(|line| line.strip_prefix(lead));
+                let line = line.unwrap_or_else(|| panic!("no {lead} in {text}"));
+                line.trim().parse().unwrap()
+            };
+            kills.resumed += u32::from(number("resumed:") > 0);
+            let peak = number("peak MiB:");
+            assert!(peak <= MAX_MIB, "{peak} MiB of memory");
+            kills.peak_mib = kills.peak_mib.max(peak);
             return;
         }
     }
+}
+
+/// What a program has printed, its events included, and no secret.
+fn printed(mut output: File) -> String {
+    let mut text = String::new();
+    output.seek(SeekFrom::Start(0)).unwrap();
+    output.read_to_string(&mut text).unwrap();
+    let captured = CapturedOutput::default();
+    captured.text(text.as_bytes());
+    let key = emulator().build().key().to_owned();
+    assert!(
+        captured.secrets(&[key].into()).is_empty(),
+        "a secret was shown"
+    );
+    text
 }
 
 fn killed_and_resumed(seed: u64, kills: &mut Kills) {
@@ -174,7 +210,14 @@ fn rounds(count: u64) {
     let ran = for_seeds(count, |seed| {
         killed_and_resumed(seed, &mut kills.borrow_mut())
     });
-    eprintln!("{ran} seeds, {:?}", kills.borrow());
+    let kills = kills.into_inner();
+    eprintln!("{ran} seeds, {kills:?}");
+    let least = u32::try_from(ran).unwrap();
+    assert!(
+        kills.programs >= least && kills.servers >= least / 4,
+        "{kills:?}"
+    );
+    assert!(kills.resumed >= least / 4, "{kills:?}");
 }
 
 #[test]

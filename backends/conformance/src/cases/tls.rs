@@ -24,6 +24,7 @@ cases![
     a_certificate_that_is_not_valid_yet_is_not_trusted,
     a_server_without_tls_gets_no_request,
     a_close_during_the_handshake_is_a_connect_error,
+    an_alert_of_a_stopping_server_is_a_connect_error,
     a_handshake_that_never_ends_is_a_connect_error,
     a_tls_connection_without_close_notify_does_not_end_a_body,
     bodies_are_sent_and_received_over_tls,
@@ -137,6 +138,23 @@ fn a_close_during_the_handshake_is_a_connect_error(s: &Subject<'_>) {
     let error = sending.error();
     assert_eq!(error.kind(), HttpErrorKind::Connect, "{}", chain(&error));
     assert_eq!(error.phase(), Phase::NotSent);
+}
+
+/// As a load balancer says it whose servers are away.
+fn an_alert_of_a_stopping_server_is_a_connect_error(s: &Subject<'_>) {
+    /// `internal_error` and `close_notify`.
+    const ALERTS: [[u8; 7]; 2] = [[0x15, 3, 3, 0, 2, 2, 80], [0x15, 3, 3, 0, 2, 1, 0]];
+    for alert in ALERTS {
+        let server = RawServer::start();
+        let sending = start_send(&s.client(), get(uri(&server)));
+        let mut peer = server.accept();
+        peer.body(1);
+        let _ = peer.try_say(alert);
+        drop(peer);
+        let error = sending.error();
+        assert_eq!(error.kind(), HttpErrorKind::Connect, "{}", chain(&error));
+        assert_eq!(error.phase(), Phase::NotSent);
+    }
 }
 
 /// The connect timeout is the backend's, since only the library sees when it connects.

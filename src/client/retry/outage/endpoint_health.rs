@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn a_few_failures_in_a_row_are_an_outage_and_with_an_answer_between_them_they_are_none() {
+    fn consecutive_failures_are_an_outage_and_a_response_resets_the_count() {
         let now = SystemTimer.now();
         let mut endpoint = EndpointHealth::new(0);
         for _ in 0..10 {
@@ -404,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn one_at_a_time_probes_and_the_pauses_between_probes_grow() {
+    fn one_probe_at_a_time_with_growing_pauses_between_them() {
         let mut now = SystemTimer.now();
         let mut endpoint = down(now);
         for failed in 0..5 {
@@ -427,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_that_is_dropped_makes_way_for_another_but_not_in_the_same_moment() {
+    fn a_dropped_probe_is_followed_by_another_after_a_pause() {
         let mut now = SystemTimer.now();
         let mut endpoint = down(now);
         now += SECOND;
@@ -447,7 +447,7 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_that_hangs_does_not_keep_others_from_probing_and_counts_as_failed() {
+    fn a_probe_that_hangs_counts_as_failed_and_lets_others_probe() {
         let mut now = SystemTimer.now();
         let mut endpoint = down(now);
         now += SECOND;
@@ -478,7 +478,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_return_in_a_ramp_that_grows_with_answers_and_with_time() {
+    fn the_ramp_after_an_outage_grows_with_responses_and_with_time() {
         let mut now = SystemTimer.now();
         let mut endpoint = down(now);
         wait(&mut endpoint);
@@ -512,7 +512,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ramp_is_over_when_nobody_waits_any_more() {
+    fn the_ramp_ends_when_no_call_waits() {
         let now = SystemTimer.now();
         let mut endpoint = down(now);
         assert_eq!(endpoint.answered(now), Transition::Ended);
@@ -520,7 +520,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outage_that_goes_on_after_an_answer_keeps_its_pauses() {
+    fn an_outage_that_resumes_after_a_response_keeps_its_backoff() {
         let mut now = SystemTimer.now();
         let mut endpoint = down(now);
         for failed in 0..3 {
@@ -556,7 +556,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_is_neither_nothing_nor_for_ever() {
+    fn probe_pauses_have_a_minimum_and_a_maximum() {
         let now = SystemTimer.now();
         for (pause, until) in [
             (Duration::ZERO, MIN_PROBE_INTERVAL),

@@ -78,7 +78,7 @@ impl Outages {
         }
     }
 
-    /// The endpoint of an origin, which may be any URI health.
+    /// The endpoint of an origin, given by any URI at it.
     pub(in crate::client) fn endpoint(&self, uri: &Uri) -> EndpointId {
         EndpointId {
             hash: self.hashing.hash_one((uri.scheme(), uri.authority())),
@@ -99,7 +99,7 @@ impl Outages {
         }
     }
 
-    /// Whether anybody has answered this client, ever.
+    /// Whether any server has ever answered this client.
     pub(in crate::client) fn ever_answered(&self) -> bool {
         self.ever_answered.load(Ordering::Relaxed)
     }
@@ -127,7 +127,7 @@ impl Outages {
         })
     }
 
-    /// A connection to there has broken whose answer had begun.
+    /// A connection to this URI broke after its response had begun.
     pub(in crate::client) fn broke(
         &self,
         uri: &Uri,
@@ -202,8 +202,8 @@ impl Outages {
         }
     }
 
-    /// Forgets an endpoint that is well, and wakes who can go on; not while the lock is held, since
-    /// an executor may poll at once.
+    /// Forgets a healthy endpoint and wakes the calls that can continue, after releasing the lock: an
+    /// executor may poll at once.
     fn update(
         &self,
         mut endpoints: MutexGuard<'_, HashMap<u64, EndpointHealth>>,
@@ -241,7 +241,7 @@ pub(in crate::client) struct AttemptGuard<'a> {
 }
 
 impl AttemptGuard<'_> {
-    /// The same, for an attempt that goes to this host: it is told where an outage begins.
+    /// Adds the host that the attempt goes to, for the warning that an outage has begun.
     pub(in crate::client) fn to(mut self, uri: &Uri) -> Self {
         self.host = uri.authority().cloned();
         self
@@ -369,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_an_origin_and_all_upload_hosts_are_one() {
+    fn endpoints_are_origins_and_all_upload_hosts_share_one() {
         let outages = Outages::new(fastrand::Rng::with_seed(7));
         let endpoint = outages.endpoint(&uri(
             "https://api004.backblazeb2.com/b2api/v4/b2_list_buckets",
@@ -409,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn an_upload_that_fails_for_the_first_time_is_no_sign_and_one_that_fails_again_is() {
+    fn the_first_failure_of_an_upload_is_not_counted_and_the_second_is() {
         let (outages, now) = (Outages::new(fastrand::Rng::with_seed(7)), SystemTimer.now());
         let endpoint = outages.upload_endpoint(&uri(POD), "https://api");
         for _ in 0..100 {
@@ -480,7 +480,7 @@ mod tests {
     }
 
     #[test]
-    fn all_who_wait_hear_of_a_probe_that_fails_or_is_dropped() {
+    fn a_failed_or_dropped_probe_wakes_all_waiters() {
         let now = SystemTimer.now();
         let (outages, endpoint) = outage(now);
         for (is_dropped, then) in [(true, now + 2 * SECOND), (false, now + 3 * SECOND)] {
@@ -504,7 +504,7 @@ mod tests {
     }
 
     #[test]
-    fn as_many_are_woken_as_the_ramp_has_room_for_in_the_order_in_which_they_came() {
+    fn as_many_waiters_are_woken_in_order_as_the_ramp_admits() {
         let now = SystemTimer.now();
         let (outages, endpoint) = outage(now);
         let mut waiters: Vec<_> = (0..100)
@@ -539,7 +539,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_for_a_place_that_was_forgotten() {
+    fn a_wait_for_a_forgotten_endpoint_ends_at_once() {
         let now = SystemTimer.now();
         let (outages, endpoint) = outage(now);
         let mut waiter = Waiter::new(&outages, endpoint, now);
@@ -557,7 +557,7 @@ mod tests {
     }
 
     #[test]
-    fn places_that_had_no_outage_are_not_remembered_for_ever() {
+    fn endpoints_without_an_outage_are_forgotten() {
         let (outages, now) = (Outages::new(fastrand::Rng::with_seed(7)), SystemTimer.now());
         for n in 0..1_000 {
             let endpoint = outages.endpoint(&uri(&format!("https://f{n}.backblazeb2.com/")));

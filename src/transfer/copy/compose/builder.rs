@@ -1,4 +1,4 @@
-//! [`Compose`]: what a caller says of a composition.
+//! [`Compose`]: the arguments of a composition.
 
 use super::compose_source::ComposeSource;
 use super::plan::ComposePlan;
@@ -7,8 +7,8 @@ use crate::client::BucketHandle;
 use crate::error::Error;
 #[cfg(doc)]
 use crate::error::ErrorKind;
-use crate::transfer::large_file::{FileOptions, file_options};
-use crate::types::{ContentType, FileInfo, FileName, FileVersion, LARGE_FILE_SHA1};
+use crate::transfer::large_file::{ContentOptions, FileOptions, content_options, file_options};
+use crate::types::{FileInfo, FileName, FileVersion, LARGE_FILE_SHA1};
 
 /// A file assembled from several sources, made by [`BucketHandle::compose`]: await it.
 ///
@@ -59,9 +59,7 @@ pub struct Compose {
     pub(super) bucket: BucketHandle,
     pub(super) name: Result<FileName, Error>,
     pub(super) sources: Vec<ComposeSource>,
-    pub(super) content_type: ContentType,
-    pub(super) file_info: FileInfo,
-    pub(super) part_size: Option<u64>,
+    pub(super) content: ContentOptions,
     pub(super) options: FileOptions,
 }
 
@@ -89,50 +87,40 @@ impl Compose {
             bucket,
             name: name.try_into().map_err(Into::into),
             sources: sources.into_iter().collect(),
-            content_type: ContentType::auto(),
-            file_info: FileInfo::new(),
-            part_size: None,
+            content: ContentOptions::default(),
             options: FileOptions::default(),
         }
     }
 }
 
-file_options!(Compose);
-
-impl Compose {
-    /// Sets the MIME type. Defaults to [`ContentType::auto`]: B2 decides by the file name's
-    /// extension.
-    pub fn content_type(mut self, content_type: ContentType) -> Self {
-        self.content_type = content_type;
-        self
-    }
-
+content_options!(
+    Compose, content,
+    file_info:
     /// Sets the file info, at most ten entries.
     ///
     /// `large_file_sha1` is not added, since nobody has all bytes. If you know the SHA-1 of the
     /// whole, set it here, and downloads can be verified by it.
-    pub fn file_info(mut self, info: FileInfo) -> Self {
-        self.file_info = info;
-        self
-    }
-
-    /// Takes the content type and file info from this version, except for entries that describe its
-    /// bytes: `large_file_sha1` and `src_last_modified_millis`.
-    pub fn like(mut self, version: &FileVersion) -> Self {
-        let of_its_bytes = [LARGE_FILE_SHA1, "src_last_modified_millis", UPLOAD_ID];
-        let notes = version.file_info.iter();
-        self.file_info = FileInfo::unchecked(notes.filter(|(key, _)| !of_its_bytes.contains(key)));
-        self.content_type = version.content_type.clone().unwrap_or_default();
-        self
-    }
-
+    ;
+    part_size:
     /// Sets the size of the parts that are sent, in bytes. Parts that are copied have up to 5 GB.
     ///
     /// Defaults to the size that B2 recommends for the account, or 8 MB if there is a
     /// non-replayable stream among the sources. If there would be more than 10,000 parts, they are
     /// larger than asked for.
-    pub const fn part_size(mut self, bytes: u64) -> Self {
-        self.part_size = Some(bytes);
+    ;
+);
+
+file_options!(Compose);
+
+impl Compose {
+    /// Takes the content type and file info from this version, except for entries that describe its
+    /// bytes: `large_file_sha1` and `src_last_modified_millis`.
+    pub fn like(mut self, version: &FileVersion) -> Self {
+        let of_its_bytes = [LARGE_FILE_SHA1, "src_last_modified_millis", UPLOAD_ID];
+        let entries = version.file_info.iter();
+        self.content.file_info =
+            FileInfo::unchecked(entries.filter(|(key, _)| !of_its_bytes.contains(key)));
+        self.content.content_type = version.content_type.clone().unwrap_or_default();
         self
     }
 }

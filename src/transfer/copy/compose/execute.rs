@@ -33,7 +33,7 @@ impl Compose {
     pub async fn plan(self) -> Result<ComposePlan, Error> {
         self.name?;
         let sources = OpenSources::open(self.bucket.client(), self.sources).await?;
-        sources.plan(self.part_size).await
+        sources.plan(self.content.part_size).await
     }
 
     async fn run(mut self) -> Result<Composed, Error> {
@@ -48,10 +48,10 @@ impl Compose {
         let bucket = self.bucket.about(name.as_str());
         bucket.client().check_open()?;
         let sources = OpenSources::open(bucket.client(), self.sources).await?;
-        let plan = sources.plan(self.part_size).await?;
+        let plan = sources.plan(self.content.part_size).await?;
         sources.check_empty_streams().await?;
         options.progress.expect_bytes(sources.len());
-        let metadata = (self.content_type, self.file_info);
+        let metadata = (self.content.content_type, self.content.file_info);
         let file = match &plan.parts[..] {
             [] => {
                 let nothing = Body::empty().into();

@@ -1,6 +1,6 @@
 //! Compositions: files assembled from byte ranges of files in B2 and from local data.
 //!
-//! - `builder`, `compose_source`: what a caller says
+//! - `builder`, `compose_source`: the arguments
 //! - `sources`: the open sources, and the bytes of each part
 //! - `planner`: decides what is copied and what is sent, over `extents`; pure; `plan` is its result
 //! - `execute`: carries the plan out; `bodies` are the request bodies

@@ -10,6 +10,10 @@ mod status;
 #[cfg(unix)]
 mod unix;
 
+/// Whether the owner of a file and the number of its names are known. Elsewhere every file is taken
+/// for this user's, with one name.
+pub(super) const KNOWS_OWNERS_AND_LINKS: bool = cfg!(unix);
+
 #[cfg(not(unix))]
 pub(super) use self::other::Dir;
 pub(super) use self::status::{FileIdentity, FileKind, FileStatus};

@@ -1,4 +1,9 @@
 //! A directory by its path, with what the standard library offers.
+//!
+//! It tells neither the owner of a file nor the number of its names, and what identifies a file is
+//! its creation time, which a program can set. So a file is resumed only if a signed state is about
+//! this very file (see `temp_file`), and a neighbour who may write to the directory is not held off
+//! as on Unix.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata, OpenOptions};

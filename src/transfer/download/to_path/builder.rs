@@ -77,6 +77,10 @@ impl FileDownload {
     /// removed. A file that arrives with the wrong SHA-1 is downloaded again, at most twice, and
     /// not again if the same wrong bytes arrive twice.
     ///
+    /// On systems other than Unix the standard library tells neither a file's owner nor how many
+    /// names it has. There a user who may write to the directory can put a file of yours in the
+    /// partial file's place while it is written; so don't download into such directories.
+    ///
     /// # Errors
     /// - [`Destination`](crate::ErrorKind::Destination): the disk failed, or something that is no
     ///   regular file is in the way.

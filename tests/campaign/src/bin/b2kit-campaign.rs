@@ -18,6 +18,7 @@ use std::time::Duration;
 use b2kit::backend::emulator::Server;
 use b2kit::transfer::Source;
 use b2kit::{Client, Credentials};
+use b2kit_campaign::process::peak_mib;
 use b2kit_campaign::workload::{PART, emulator, fast_retry_policy};
 use futures::executor::block_on;
 
@@ -26,8 +27,8 @@ fn main() {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["serve", directory, port] => serve(directory, port.parse().unwrap()),
-        ["up", url, name, file] => block_on(up(url, name, file)),
-        ["down", url, name, file] => block_on(down(url, name, file)),
+        ["up", url, name, file] => transfer(up(url, name, file)),
+        ["down", url, name, file] => transfer(down(url, name, file)),
         _ => panic!("{arguments:?}"),
     }
 }
@@ -43,6 +44,19 @@ fn serve(directory: &str, port: u16) {
     }
 }
 
+/// Prints its events as they happen, and at the end how many bytes were there before and what it took of memory.
+fn transfer(transferred: impl Future<Output = u64>) {
+    let events = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(std::io::stderr)
+        .with_ansi(false);
+    let resumed = tracing::subscriber::with_default(events.finish(), || block_on(transferred));
+    println!(
+        "\nresumed:{resumed}\npeak MiB:{}",
+        peak_mib().unwrap_or_default()
+    );
+}
+
 fn client(url: &str) -> Client {
     let emulator = emulator().build();
     Client::builder()
@@ -53,21 +67,19 @@ fn client(url: &str) -> Client {
         .unwrap()
 }
 
-async fn up(url: &str, name: &str, file: &str) {
+async fn up(url: &str, name: &str, file: &str) -> u64 {
     let bucket = client(url).bucket("campaign").await.unwrap();
     let upload = bucket.upload(name, Source::path(file)).part_size(PART);
     let uploaded = upload.resume().await.unwrap();
-    println!(
-        "{} parts, {} of them from before",
-        uploaded.parts, uploaded.reused_parts
-    );
+    uploaded.reused_parts.into()
 }
 
-async fn down(url: &str, name: &str, file: &str) {
+async fn down(url: &str, name: &str, file: &str) -> u64 {
     let client = client(url);
     let bucket = client.bucket("campaign").await.unwrap();
     let download = bucket.download(name).range_size(100_000).resume();
-    download.to_path(file).await.unwrap();
+    let done = download.to_path(file).await.unwrap();
     // So that there is time to be killed between the two renames of a download that ends and the end of the program.
     std::thread::sleep(Duration::from_millis(1));
+    done.resumed_bytes
 }

@@ -1,0 +1,252 @@
+//! Uploads that resume a large file which another upload sends, cancels or has left.
+
+use std::future::IntoFuture as _;
+use std::pin::Pin;
+use std::time::Duration;
+
+use b2kit::api::{CancelLargeFile, StartLargeFile, UploadPart};
+use b2kit::transfer::{ResumeToken, Uploaded};
+use b2kit::types::{FileId, FileInfo, FileName, PartNumber, Sha1};
+use b2kit::{BucketHandle, Bytes, Error, ErrorKind, Timer as _};
+use futures::future::{BoxFuture, select};
+
+use crate::chaos::Chaos;
+use crate::uploading::{bucket, content, stored, unfinished, versions};
+
+type Uploading = Pin<Box<dyn Future<Output = Result<Uploaded, Error>> + Send>>;
+
+fn upload(bucket: &BucketHandle, content: &Bytes, resume: bool) -> Uploading {
+    let upload = bucket.upload("f", content.clone()).concurrency(1);
+    let upload = if resume { upload.resume() } else { upload };
+    upload.into_future()
+}
+
+/// Polls an upload that does not end before, until so many parts of all uploads have been sent.
+async fn until_sent(
+    chaos: &Chaos,
+    parts: usize,
+    upload: &mut BoxFuture<'_, Result<Uploaded, Error>>,
+) {
+    while chaos.count("b2_upload_part") < parts {
+        let pause = chaos.timer.sleep(Duration::from_millis(1));
+        select(&mut *upload, pause).await;
+    }
+}
+
+/// A large file that another program has begun, with its first parts.
+async fn begun(bucket: &BucketHandle, content: &Bytes, parts: usize) -> FileId {
+    let b2 = bucket.client();
+    let info = FileInfo::new().with("large_file_sha1", Sha1::of(content).to_string());
+    let start = StartLargeFile::new(bucket.id(), FileName::new("f").unwrap())
+        .file_info(info.unwrap())
+        .upload_id("another program")
+        .unwrap();
+    let file = b2.call(start).await.unwrap();
+    for number in 1..=parts {
+        let bytes = content.slice((number - 1) * 100..number * 100);
+        let number = PartNumber::new(number as u64).unwrap();
+        b2.call(UploadPart::new(&file.file_id, number, bytes))
+            .await
+            .unwrap();
+    }
+    file.file_id
+}
+
+#[test]
+fn an_orphan_that_was_resumed_is_not_cancelled_by_orphan_cleanup() {
+    let content = content(1_000);
+    for dropped_after in 1..8 {
+        let (b2, chaos) = Chaos::calm();
+        chaos.timer.run(async {
+            let bucket = bucket(&b2).await;
+            let mut orphan = upload(&bucket, &content, false);
+            until_sent(&chaos, dropped_after, &mut orphan).await;
+            drop(orphan);
+            let mut resumed = upload(&bucket, &content, true);
+            until_sent(&chaos, dropped_after + 2, &mut resumed).await;
+            assert!(b2.cancel_orphaned_uploads().await.is_empty());
+            let uploaded = resumed.await.unwrap();
+            // The last one that was sent was dropped with its upload.
+            assert!(uploaded.reused_parts + 1 >= dropped_after as u32);
+            assert_eq!(stored(&b2, &uploaded.file.file_id).await, content);
+            assert_eq!(chaos.count("b2_cancel_large_file"), 0);
+            assert!(b2.unfinished().is_empty() && unfinished(&bucket).await.is_empty());
+        });
+    }
+}
+
+#[test]
+fn an_upload_of_the_same_client_in_progress_is_not_resumed() {
+    let content = content(1_000);
+    for resumed_after in 0..9 {
+        for is_other_resumed in [false, true] {
+            let (b2, chaos) = Chaos::calm();
+            chaos.timer.run(async {
+                let bucket = bucket(&b2).await;
+                let mut one = upload(&bucket, &content, is_other_resumed);
+                if resumed_after > 0 {
+                    until_sent(&chaos, resumed_after, &mut one).await;
+                } else {
+                    // It is just being started.
+                    while chaos.count("b2_start_large_file") == 0 {
+                        let pause = chaos.timer.sleep(Duration::from_millis(1));
+                        select(&mut one, pause).await;
+                    }
+                }
+                let other = upload(&bucket, &content, true);
+                let (one, other) = futures::join!(one, other);
+                let ids = [one.unwrap(), other.unwrap()].map(|uploaded| {
+                    assert_eq!(uploaded.reused_parts, 0);
+                    uploaded.file.file_id
+                });
+                assert_ne!(ids[0], ids[1]);
+                for id in &ids {
+                    assert_eq!(stored(&b2, id).await, content);
+                }
+                assert_eq!(chaos.count("b2_cancel_large_file"), 0);
+                assert!(unfinished(&bucket).await.is_empty());
+            });
+        }
+    }
+}
+
+#[test]
+fn an_upload_in_progress_that_is_resumed_by_its_token_is_refused_with_the_reason() {
+    let content = content(1_000);
+    let (b2, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let mut one = upload(&bucket, &content, false);
+        until_sent(&chaos, 3, &mut one).await;
+        let token = b2.unfinished()[0].resume_token().unwrap();
+        let other = bucket.upload("f", content.clone()).resume_from(token);
+        let error = other.await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert!(
+            error.to_string().contains("an upload of this client"),
+            "{error}"
+        );
+        one.await.unwrap();
+    });
+}
+
+#[test]
+fn of_two_uploads_that_resume_one_large_file_one_takes_it_and_the_other_starts_anew() {
+    let content = content(1_000);
+    let (b2, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let bucket = bucket(&b2).await;
+        begun(&bucket, &content, 4).await;
+        let (one, other) = futures::join!(
+            upload(&bucket, &content, true),
+            upload(&bucket, &content, true)
+        );
+        let (one, other) = (one.unwrap(), other.unwrap());
+        let mut reused = [one.reused_parts, other.reused_parts];
+        reused.sort_unstable();
+        assert_eq!(reused, [0, 4]);
+        assert_ne!(one.file.file_id, other.file.file_id);
+        assert_eq!(versions(&bucket).await.len(), 2);
+        assert!(unfinished(&bucket).await.is_empty());
+    });
+}
+
+#[test]
+fn an_orphan_that_is_being_cancelled_is_not_resumed() {
+    let content = content(1_000);
+    for head_start in 0..80 {
+        let (b2, chaos) = Chaos::calm();
+        chaos.timer.run(async {
+            let bucket = bucket(&b2).await;
+            let mut orphan = upload(&bucket, &content, false);
+            until_sent(&chaos, 3, &mut orphan).await;
+            drop(orphan);
+            let later = chaos.timer.sleep(Duration::from_millis(head_start));
+            let (uploaded, left) = futures::join!(upload(&bucket, &content, true), async {
+                later.await;
+                b2.cancel_orphaned_uploads().await
+            });
+            assert!(left.is_empty(), "{head_start}: {left:?}");
+            let uploaded = uploaded.unwrap();
+            assert_eq!(stored(&b2, &uploaded.file.file_id).await, content);
+            assert!(b2.unfinished().is_empty(), "{head_start}");
+            assert!(unfinished(&bucket).await.is_empty(), "{head_start}");
+            // It was not begun anew because it was cancelled under way.
+            assert!(chaos.count("b2_start_large_file") <= 2);
+            assert_eq!(versions(&bucket).await.len(), 1);
+        });
+    }
+}
+
+#[test]
+fn a_resumed_upload_whose_large_file_another_program_cancels_starts_anew() {
+    let content = content(1_000);
+    for cancelled_after in 0..6 {
+        let (b2, chaos) = Chaos::calm();
+        chaos.timer.run(async {
+            let bucket = bucket(&b2).await;
+            let id = begun(&bucket, &content, 4).await;
+            chaos.forget();
+            // This one knows nothing of the other.
+            let own = chaos.client(99);
+            let own = BucketHandle::new(own, bucket.id().clone(), bucket.name().clone());
+            let mut resumed = upload(&own, &content, true);
+            until_sent(&chaos, cancelled_after, &mut resumed).await;
+            b2.call(CancelLargeFile::new(&id)).await.unwrap();
+            let uploaded = resumed.await.unwrap();
+            assert_eq!(stored(&b2, &uploaded.file.file_id).await, content);
+            assert!(own.client().unfinished().is_empty(), "{cancelled_after}");
+            assert!(unfinished(&bucket).await.is_empty());
+            let progress = chaos.count("b2_start_large_file");
+            assert!(progress <= 1, "{progress}");
+        });
+    }
+}
+
+#[test]
+fn an_upload_that_was_told_which_large_file_to_resume_fails_if_that_is_cancelled() {
+    let content = content(1_000);
+    let (b2, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let id = begun(&bucket, &content, 4).await;
+        let own = chaos.client(99);
+        let own = BucketHandle::new(own, bucket.id().clone(), bucket.name().clone());
+        chaos.forget();
+        let resumed = own.upload("f", content.clone()).concurrency(1);
+        let resumed = resumed.resume_from(ResumeToken::new(&id));
+        let mut resumed: Uploading = Box::pin(resumed.into_future());
+        until_sent(&chaos, 2, &mut resumed).await;
+        b2.call(CancelLargeFile::new(&id)).await.unwrap();
+        let error = resumed.await.unwrap_err();
+        assert!(
+            matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Rejected),
+            "{error}"
+        );
+        assert_eq!(chaos.count("b2_start_large_file"), 0);
+        assert!(versions(&bucket).await.is_empty());
+    });
+}
+
+#[test]
+fn a_large_file_that_is_cancelled_while_a_resume_looks_at_it_is_passed_over() {
+    let content = content(1_000);
+    for cancelled_at in 0..60 {
+        let (b2, chaos) = Chaos::calm();
+        chaos.timer.run(async {
+            let bucket = bucket(&b2).await;
+            let id = begun(&bucket, &content, 4).await;
+            let own = chaos.client(99);
+            let own = BucketHandle::new(own, bucket.id().clone(), bucket.name().clone());
+            let later = chaos.timer.sleep(Duration::from_millis(cancelled_at));
+            let (uploaded, cancelled) = futures::join!(upload(&own, &content, true), async {
+                later.await;
+                b2.call(CancelLargeFile::new(&id)).await
+            });
+            let uploaded = uploaded.unwrap();
+            cancelled.unwrap();
+            assert_eq!(stored(&b2, &uploaded.file.file_id).await, content);
+            assert!(unfinished(&bucket).await.is_empty() && own.client().unfinished().is_empty());
+        });
+    }
+}
