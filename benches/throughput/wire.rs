@@ -3,6 +3,7 @@
 //! The servers validate and hash nothing.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::io::{self, Read as _};
 
 use crate::file::{File, chunk_at};
@@ -15,6 +16,8 @@ pub(crate) struct Head {
     pub(crate) path: String,
     pub(crate) content_length: u64,
     pub(crate) file_name: String,
+    /// The members of the JSON object of file info.
+    pub(crate) file_info: String,
     pub(crate) part_number: u32,
     pub(crate) range: Option<(u64, u64)>,
     /// The SHA-1, if it is in the head and not after the bytes.
@@ -55,7 +58,13 @@ impl Head {
                     head.content_sha1 = Some(value.to_owned());
                 }
                 "x-bz-file-name" => value.clone_into(&mut head.file_name),
-                _ => {}
+                name => {
+                    if let Some(key) = name.strip_prefix("x-bz-info-") {
+                        let comma = if head.file_info.is_empty() { "" } else { "," };
+                        write!(head.file_info, "{comma}\"{key}\":\"{value}\"")
+                            .map_err(io::Error::other)?;
+                    }
+                }
             }
         }
     }
@@ -91,11 +100,11 @@ pub(crate) fn content<'a>(request: &'a Head, tail: &'a [u8]) -> (u64, Cow<'a, st
 /// B2's reply to `b2_upload_file`.
 pub(crate) fn uploaded(request: &Head, tail: &[u8]) -> String {
     let (len, sha1) = content(request, tail);
-    let name = &request.file_name;
+    let (name, info) = (&request.file_name, &request.file_info);
     format!(
         "{{\"action\":\"upload\",\"bucketId\":\"b\",\"contentLength\":{len},\
-         \"contentSha1\":\"{sha1}\",\"fileId\":\"4_z\",\"fileName\":\"{name}\",\
-         \"uploadTimestamp\":0}}"
+         \"contentSha1\":\"{sha1}\",\"fileId\":\"4_z\",\"fileInfo\":{{{info}}},\
+         \"fileName\":\"{name}\",\"uploadTimestamp\":0}}"
     )
 }
 

@@ -1,4 +1,4 @@
-//! [`Contender`]: b2kit, bare hyper or curl.
+//! [`Contender`]: b2kit, bare hyper, bare sockets or curl.
 
 use std::io;
 use std::path::Path;
@@ -18,12 +18,14 @@ use crate::load::{Load, Task};
 use crate::meter::Meter;
 use crate::process::Server;
 use crate::sample::{self, Sample};
+use crate::socket;
 
 /// The contenders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Contender {
     B2kit,
     Bare,
+    Socket,
     Curl,
 }
 
@@ -32,6 +34,7 @@ impl Contender {
         match self {
             Self::B2kit => "b2kit",
             Self::Bare => "bare",
+            Self::Socket => "socket",
             Self::Curl => "curl",
         }
     }
@@ -84,6 +87,9 @@ pub(crate) fn run_sample(what: &[&str]) -> Result<(), Failure> {
                 .build()?;
             meter = Meter::start();
             b2kit(client, disk, load, &file).await?;
+        } else if contender == Contender::Socket.name() {
+            meter = Meter::start();
+            socket::transfer(port.parse()?, disk, load, &file)?;
         } else {
             let client = Bare::new(origin);
             meter = Meter::start();
@@ -132,6 +138,7 @@ async fn b2kit(client: Client, disk: Disk<'_>, load: Load, file: &File) -> Resul
         }
         Task::Fetch => {
             let download = client.download(file.id()).require_verified();
+            let download = download.concurrency(load.at_once);
             is_all(download.to_path(disk.target()).await?.bytes, load)
         }
         Task::FetchUnverified => {

@@ -10,9 +10,6 @@ const MIB: u64 = 1 << 20;
 /// The recommended part size, as B2's.
 const PART: u64 = 100_000_000;
 
-/// The size of the ranges of a download.
-const RANGE: u64 = 64 * MIB;
-
 /// The tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Task {
@@ -61,6 +58,11 @@ impl Task {
             self,
             Self::Send | Self::SendOnce | Self::Fetch | Self::FetchUnverified
         )
+    }
+
+    /// Whether it can be done with bare sockets, in a simple way.
+    pub(crate) const fn has_socket_client(self) -> bool {
+        matches!(self, Self::Up | Self::UpFromDisk | Self::Down | Self::Fetch)
     }
 
     /// Whether it is an upload.
@@ -136,7 +138,7 @@ impl Load {
                 let parts = self.size.div_ceil(PART);
                 2 + parts + at_once.min(parts)
             }
-            Task::Fetch | Task::FetchUnverified => self.size.div_ceil(RANGE),
+            Task::Fetch | Task::FetchUnverified => 1,
         }
     }
 

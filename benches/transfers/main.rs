@@ -1,5 +1,5 @@
-//! Transfers with b2kit, bare hyper and curl: many concurrent small files, with and without latency, and a large one
-//! from and to the disk; their number of calls and their memory. Also a comparison with other programs.
+//! Transfers with b2kit, bare hyper, bare sockets and curl: many concurrent small files, with and without latency, and
+//! a large one from and to the disk; their number of calls and their memory. Also a comparison with other programs.
 //!
 //! ```sh
 //! cargo bench -p b2kit-benches --bench transfers                         # everything
@@ -27,6 +27,7 @@ mod programs;
 #[path = "../throughput/sample.rs"]
 mod sample;
 mod server;
+mod socket;
 #[path = "../throughput/wire.rs"]
 mod wire;
 
@@ -48,14 +49,15 @@ const GIB: u64 = 1 << 30;
 const UNKNOWN: &str = "";
 
 const USAGE: &str = "cargo bench -p b2kit-benches --bench transfers -- \
-    [up|down|send|fetch|verify|memory|programs] [--rounds N]";
+    [up|down|send|fetch|verify|limit|memory|programs] [--rounds N]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments[..] {
-        [process::ARGUMENT, latency, line] => {
-            server::configure(latency, line).and_then(|()| process::serve(server::serve_connection))
+        [process::ARGUMENT, latency, line, connection] => {
+            server::configure(latency, line, connection)
+                .and_then(|()| process::serve(server::serve_connection))
         }
         [sample::ARGUMENT, programs::ARGUMENT, ref what @ ..] => programs::run_sample(what),
         [sample::ARGUMENT, ref what @ ..] => contender::run_sample(what),
@@ -128,6 +130,9 @@ impl<'a> Plan<'a> {
         if self.wants("verify") {
             self.measure_verification(disk)?;
         }
+        if self.wants("limit") {
+            self.measure_connection_limit(disk)?;
+        }
         if self.wants("memory") {
             self.measure_memory(disk)?;
         }
@@ -138,24 +143,31 @@ impl<'a> Plan<'a> {
     }
 
     fn compare_all(&self, disk: Disk<'_>, loads: Vec<Load>) -> Result<(), Failure> {
-        let arms = if contender::has_curl() {
-            vec![Contender::B2kit, Contender::Bare, Contender::Curl]
-        } else {
+        let has_curl = contender::has_curl();
+        if !has_curl {
             println!("curl is not installed, and left out.\n");
-            vec![Contender::B2kit, Contender::Bare]
-        };
+        }
         println!(
-            "| | b2kit | bare hyper | ÷ bare: min, median, max | ÷ curl | ÷ latency | calls, at \
-             least |"
+            "| | b2kit | bare hyper | ÷ bare: min, median, max | ÷ sockets | ÷ curl | ÷ latency | \
+             calls, at least |"
         );
-        println!("|---|---|---|---|---|---|---|");
+        println!("|---|---|---|---|---|---|---|---|");
         for load in loads {
             let load = if self.in_earnest {
                 load
             } else {
                 load.minimized()
             };
-            let server = Server::start(&[&load.latency.to_string(), "0"])?;
+            let arms: Vec<_> = [
+                Some(Contender::B2kit),
+                Some(Contender::Bare),
+                load.task.has_socket_client().then_some(Contender::Socket),
+                has_curl.then_some(Contender::Curl),
+            ]
+            .into_iter()
+            .flatten()
+            .collect();
+            let server = Server::start(&[&load.latency.to_string(), "0", "0"])?;
             if load.task.is_up() {
                 disk.put(load.size)?;
             }
@@ -182,7 +194,7 @@ impl<'a> Plan<'a> {
                 }
                 samples.push(taken.into_iter().flatten().collect());
             }
-            print(load, &samples, calls);
+            print(load, &arms, &samples, calls);
         }
         Ok(())
     }
@@ -192,7 +204,7 @@ impl<'a> Plan<'a> {
         println!("\n| fetch | verified | not verified | verified ÷ not: min, median, max |");
         println!("|---|---|---|---|");
         for line in [0, 1000, 500, 250] {
-            let server = Server::start(&["0", &line.to_string()])?;
+            let server = Server::start(&["0", &line.to_string(), "0"])?;
             let take = |task| -> Result<f64, Failure> {
                 let load = Load::large(task, GIB);
                 let load = if self.in_earnest {
@@ -224,11 +236,38 @@ impl<'a> Plan<'a> {
         Ok(())
     }
 
+    /// Measures downloads from a server that limits each connection.
+    fn measure_connection_limit(&self, disk: Disk<'_>) -> Result<(), Failure> {
+        const BANDWIDTH: u64 = 25;
+        println!("\n| fetch, {BANDWIDTH} MB/s a connection | MB/s | ÷ limit | calls |");
+        println!("|---|---|---|---|");
+        for latency in [0, 100] {
+            let args = [latency, 0, BANDWIDTH].map(|number: u64| number.to_string());
+            let server = Server::start(&[&args[0], &args[1], &args[2]])?;
+            for at_once in [1, 2, 4, 8] {
+                let mut load = Load::large(Task::Fetch, 2 * GIB);
+                if !self.in_earnest {
+                    load = load.minimized();
+                }
+                load.at_once = at_once;
+                server::calls(&server)?;
+                let wall = Contender::B2kit.take(&server, disk, load)?.wall;
+                let rate = load.size as f64 / 1e6 / wall.as_secs_f64();
+                let ratio = rate / (BANDWIDTH * at_once as u64) as f64;
+                let calls = server::calls(&server)?;
+                println!(
+                    "| {at_once} at once, {latency} ms | {rate:.0} | **{ratio:.2}** | {calls} |"
+                );
+            }
+        }
+        Ok(())
+    }
+
     /// Measures peak memory, which should not depend on the size.
     fn measure_memory(&self, disk: Disk<'_>) -> Result<(), Failure> {
         println!("\n| peak resident memory | b2kit | bare hyper |");
         println!("|---|---|---|");
-        let server = Server::start(&["0", "0"])?;
+        let server = Server::start(&["0", "0", "0"])?;
         for task in [Task::Send, Task::Fetch] {
             for gib in [1, 2, 4, 8] {
                 let mut load = Load::large(task, gib * GIB);
@@ -276,8 +315,8 @@ fn loads() -> impl Iterator<Item = Load> {
         .chain([Task::Send, Task::SendOnce, Task::Fetch].map(|task| Load::large(task, GIB)))
 }
 
-/// The samples of each round: b2kit, bare hyper, and curl if it is installed.
-fn print(load: Load, rounds: &[Vec<Sample>], calls: u64) {
+/// The samples of each round, one of each contender.
+fn print(load: Load, arms: &[Contender], rounds: &[Vec<Sample>], calls: u64) {
     let wall = |sample: &Sample| Some(sample.wall.as_secs_f64());
     let cpu = |sample: &Sample| sample.cpu.map(|cpu| cpu.as_secs_f64());
     let show = |seconds: f64| {
@@ -292,21 +331,26 @@ fn print(load: Load, rounds: &[Vec<Sample>], calls: u64) {
     };
     let or_unknown = |text: Option<String>| text.unwrap_or_else(|| UNKNOWN.to_owned());
     let row = |what: &str, of: &dyn Fn(&Sample) -> Option<f64>, last: &str| {
-        let own = |at: usize| {
-            of_all(&|samples| of(samples.get(at)?))
+        let of_arm = |samples: &[Sample], arm: Contender| {
+            let at = arms.iter().position(|&other| other == arm)?;
+            of(samples.get(at)?)
+        };
+        let own = |arm| {
+            of_all(&|samples| of_arm(samples, arm))
                 .map(median)
                 .map(show)
         };
-        let ratios =
-            |at: usize| of_all(&|samples| Some(of(samples.first()?)? / of(samples.get(at)?)?));
-        let to_bare = ratios(1).map(spread);
-        let to_curl = ratios(2).map(|ratios| format!("{:.2}", median(ratios)));
+        let ratios = |arm| {
+            of_all(&|samples| Some(of_arm(samples, Contender::B2kit)? / of_arm(samples, arm)?))
+        };
+        let to = |arm| ratios(arm).map(|ratios| format!("{:.2}", median(ratios)));
         println!(
-            "| {load}, {what} | {} | {} | {} | {} | {last} |",
-            or_unknown(own(0)),
-            or_unknown(own(1)),
-            or_unknown(to_bare),
-            or_unknown(to_curl),
+            "| {load}, {what} | {} | {} | {} | {} | {} | {last} |",
+            or_unknown(own(Contender::B2kit)),
+            or_unknown(own(Contender::Bare)),
+            or_unknown(ratios(Contender::Bare).map(spread)),
+            or_unknown(to(Contender::Socket)),
+            or_unknown(to(Contender::Curl)),
         );
     };
     let bound = load.latency_bound().as_secs_f64();

@@ -24,10 +24,14 @@ static LATENCY: AtomicU64 = AtomicU64::new(0);
 /// The bandwidth to all clients in bytes per microsecond; 0 is unlimited.
 static LINE: AtomicU64 = AtomicU64::new(0);
 
-/// The latency in milliseconds, and the bandwidth of downloads in MB/s.
-pub(crate) fn configure(latency: &str, line: &str) -> Result<(), Failure> {
+/// The bandwidth of each connection, in the same unit.
+static CONNECTION: AtomicU64 = AtomicU64::new(0);
+
+/// The latency in milliseconds, and the bandwidth of all downloads and of each connection in MB/s.
+pub(crate) fn configure(latency: &str, line: &str, connection: &str) -> Result<(), Failure> {
     LATENCY.store(latency.parse()?, Ordering::Relaxed);
     LINE.store(line.parse()?, Ordering::Relaxed);
+    CONNECTION.store(connection.parse()?, Ordering::Relaxed);
     Ok(())
 }
 
@@ -79,7 +83,12 @@ pub(crate) fn serve_connection(stream: TcpStream, port: u16) -> io::Result<()> {
             }
             "b2_finish_large_file" => large("upload", LARGE.load(Ordering::Relaxed)),
             _ => {
-                send(&mut Line(&mut output), &request)?;
+                let connection = Mutex::default();
+                let mut limited = Line {
+                    output: &mut output,
+                    connection: &connection,
+                };
+                send(&mut limited, &request)?;
                 continue;
             }
         };
@@ -98,36 +107,53 @@ fn wait(millis: u64) {
     }
 }
 
-/// The bandwidth limit, shared by all downloads.
-struct Line<W>(W);
+/// When so much as was sent is through.
+type Free = Mutex<Option<Instant>>;
 
-impl<W: io::Write> io::Write for Line<W> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "real time is what is measured here"
-    )]
+/// The bandwidth limits: the one that all downloads share, and that of each connection.
+struct Line<'a, W> {
+    output: W,
+    connection: &'a Free,
+}
+
+impl<W: io::Write> io::Write for Line<'_, W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        static FREE: Mutex<Option<Instant>> = Mutex::new(None);
-        let written = self.0.write(bytes)?;
-        if let Some(micros) = (written as u64).checked_div(LINE.load(Ordering::Relaxed)) {
-            let now = Instant::now();
-            let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
-            let then = free.map_or(now, |free| free.max(now)) + Duration::from_micros(micros);
-            *free = Some(then);
-            drop(free);
-            let ahead = then - now;
-            // A sleep is never shorter than a good part of this.
-            if ahead > Duration::from_millis(1) {
-                std::thread::sleep(ahead);
-            }
-        }
+        static ALL: Free = Mutex::new(None);
+        let written = self.output.write(bytes)?;
+        pace(written, &LINE, &ALL);
+        pace(written, &CONNECTION, self.connection);
         Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        self.output.flush()
     }
 }
+
+/// Waits until so many bytes are through.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "real time is what is measured here"
+)]
+fn pace(bytes: usize, bandwidth: &AtomicU64, free: &Free) {
+    if let Some(micros) = (bytes as u64).checked_div(bandwidth.load(Ordering::Relaxed)) {
+        let now = Instant::now();
+        let mut free = free.lock().unwrap_or_else(PoisonError::into_inner);
+        // What a late sleep has cost is made up for.
+        let begin = free.map_or(now, |free| free.max(now - MAX_LATE));
+        let then = begin + Duration::from_micros(micros);
+        *free = Some(then);
+        drop(free);
+        let ahead = then.saturating_duration_since(now);
+        // A sleep is never shorter than a good part of this.
+        if ahead > Duration::from_millis(1) {
+            std::thread::sleep(ahead);
+        }
+    }
+}
+
+/// How late a sleep may end.
+const MAX_LATE: Duration = Duration::from_millis(50);
 
 fn part(request: &Head, tail: &[u8]) -> String {
     let (len, sha1) = content(request, tail);

@@ -1,7 +1,7 @@
 //! The loop of every call: authorize, build the request, wait for admission, send, classify the
 //! outcome, retry.
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::pin::pin;
 use std::time::Duration;
 
@@ -101,13 +101,14 @@ impl<C: Call> CallLoop<'_, C> {
             .check()
             .map_err(|error| error.in_call(metadata.name, 0, Duration::ZERO))?;
         let mut state = RetryState::new(metadata, &client.policy, client.now());
-        let Some(deadline) = client.policy.deadline_of(metadata) else {
-            return self.run(&mut state).await;
+        // The attempts are in one place, with a deadline or without: their future is large.
+        let too_late = match client.policy.deadline_of(metadata) {
+            Some(deadline) => Either::Left(client.shared.timer.sleep(deadline)),
+            None => Either::Right(pending()),
         };
-        let sleep = client.shared.timer.sleep(deadline);
         {
             let attempts = pin!(self.run(&mut state));
-            if let Either::Left((outcome, _)) = select(attempts, sleep).await {
+            if let Either::Left((outcome, _)) = select(attempts, too_late).await {
                 return outcome;
             }
         }
@@ -128,16 +129,27 @@ impl<C: Call> CallLoop<'_, C> {
                 Ok(output) => return Ok(complete::<C>(state, output)),
                 Err(failed) => failed,
             };
-            let action = self.next_action(state, &failed);
-            let action = match action {
-                RetryAction::Reconcile(lost) => match self.reconcile(state, &failed, lost).await? {
-                    Reconciled::Done(output) => return Ok(complete::<C>(state, output)),
-                    Reconciled::Then(action) => action,
-                },
-                action => action,
-            };
-            self.act(state, failed, action).await?;
+            // Boxed, so that calls that succeed don't make room for it.
+            if let Some(output) = Box::pin(self.recover(state, failed)).await? {
+                return Ok(complete::<C>(state, output));
+            }
         }
+    }
+
+    /// Prepares another attempt, or finds out that the one that failed has taken effect.
+    async fn recover(
+        &self,
+        state: &mut RetryState<'_>,
+        failed: FailedAttempt,
+    ) -> Result<Option<C::Output>, Error> {
+        let action = match self.next_action(state, &failed) {
+            RetryAction::Reconcile(lost) => match self.reconcile(state, &failed, lost).await? {
+                Reconciled::Done(output) => return Ok(Some(output)),
+                Reconciled::Then(action) => action,
+            },
+            action => action,
+        };
+        self.act(state, failed, action).await.map(|()| None)
     }
 
     /// Makes one attempt. The outer error is one that is never retried.

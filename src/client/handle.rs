@@ -141,6 +141,12 @@ impl Client {
         )
     }
 
+    /// Whether the client limits its own bandwidth.
+    #[cfg(feature = "fs")]
+    pub(crate) fn has_bandwidth_limit(&self) -> bool {
+        self.shared.bandwidth.is_some()
+    }
+
     /// Whether a download that was begun by name continues by name.
     pub(crate) fn downloads_by_name(&self) -> bool {
         self.shared.downloads_by_name
@@ -189,7 +195,7 @@ impl Client {
         self.sleep(share(most, self.shared.jitter())).await;
     }
 
-    pub(super) fn now(&self) -> Instant {
+    pub(crate) fn now(&self) -> Instant {
         self.shared.timer.now()
     }
 

@@ -79,6 +79,11 @@ pub(crate) struct MissingRanges {
 }
 
 impl MissingRanges {
+    /// Adds a range behind the others.
+    pub(crate) fn push(&mut self, range: Range<u64>) {
+        self.gaps.push_back(range);
+    }
+
     /// How many ranges are still to come.
     pub(crate) fn count_ranges(&self) -> u64 {
         let ranges = |gap: &Range<u64>| (gap.end - gap.start).div_ceil(self.max_len);

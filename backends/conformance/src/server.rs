@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::{HandshakeKind, ServerConfig, ServerConnection, StreamOwned};
 
 /// The longest wait for anything that must happen.
 pub const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -225,6 +225,15 @@ impl Peer {
         socket.set_read_timeout(Some(WAIT_TIMEOUT)).unwrap();
         socket.set_write_timeout(Some(WAIT_TIMEOUT)).unwrap();
         Self { stream }
+    }
+
+    /// Whether the TLS handshake resumed the session of an earlier connection.
+    #[must_use]
+    pub fn is_resumed(&self) -> bool {
+        match &self.stream {
+            Stream::Plain(_) => false,
+            Stream::Tls(stream) => stream.conn.handshake_kind() == Some(HandshakeKind::Resumed),
+        }
     }
 
     /// The head of the next request, or `None` if the client closes the connection.

@@ -14,15 +14,13 @@ use tower_service::Service;
 use crate::build_error::BuildError;
 use crate::client::{HyperClient, Inner};
 use crate::connector::{Connect, Connector};
+use crate::http1_settings::Http1Settings;
 use crate::pool::{Pool, PoolLimits};
 use crate::runtime::Runtime;
 use crate::tls::RootCertificates;
 
 /// B2 closes an idle connection after about 4 s. The protocol's limit is 3 s; the difference allows for latency.
 const IDLE_TIMEOUT: Duration = Duration::from_millis(2500);
-
-/// hyper's default is 100.
-const MAX_RESPONSE_HEADERS: usize = 256;
 
 /// The settings of a [`HyperClient`].
 #[derive(Clone)]
@@ -33,7 +31,7 @@ pub struct Builder {
     connect_timeout: Duration,
     connector: Option<Connect>,
     limits: PoolLimits,
-    http1: http1::Builder,
+    http1: Http1Settings,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -70,11 +68,7 @@ impl Builder {
                 idle_timeout: IDLE_TIMEOUT,
                 max_idle_per_host: usize::MAX,
             },
-            http1: {
-                let mut http1 = http1::Builder::new();
-                http1.max_headers(MAX_RESPONSE_HEADERS);
-                http1
-            },
+            http1: Http1Settings::new(),
         }
     }
 
@@ -144,8 +138,10 @@ impl Builder {
     }
 
     /// Changes how hyper reads and writes HTTP/1.1: buffers, headers.
+    ///
+    /// The settings then hold for all connections, and begin with a limit of 256 headers.
     pub fn configure(mut self, change: impl FnOnce(&mut http1::Builder)) -> Self {
-        change(&mut self.http1);
+        change(self.http1.customize());
         self
     }
 

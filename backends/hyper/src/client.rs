@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use b2kit_core::adapter::{body_chunks, checked};
 use b2kit_core::{HttpClient, HttpError, Request, Response, async_trait};
-use hyper::client::conn::http1;
 
 use crate::connector::Connector;
 use crate::error::{connect_error, send_error};
 use crate::exchange::{Exchange, add_host};
+use crate::http1_settings::{Http1Settings, may_have_many_headers};
 use crate::pool::{Origin, Pool, Pooled};
+use crate::request_body::RequestBody;
 use crate::response::into_response;
 use crate::runtime::Runtime;
 
@@ -24,17 +25,18 @@ pub struct HyperClient {
 
 pub(crate) struct Inner {
     pub(crate) connector: Connector,
-    pub(crate) http1: http1::Builder,
+    pub(crate) http1: Http1Settings,
     pub(crate) pool: Pool,
     pub(crate) runtime: Arc<Runtime>,
 }
 
 impl Inner {
     /// Makes a connection, whose task lives on the runtime.
-    async fn connect(&self, uri: http::Uri) -> Result<Pooled, HttpError> {
+    async fn connect(&self, uri: http::Uri, many_headers: bool) -> Result<Pooled, HttpError> {
         let io = self.connector.connect(uri).await.map_err(connect_error)?;
         let (switch, is_proxied) = (io.switch(), io.is_proxied());
-        let shaken = self.http1.handshake(io).await;
+        let (http1, many_headers) = self.http1.of_connection(many_headers);
+        let shaken = http1.handshake(io).await;
         let (sender, connection) = shaken.map_err(|error| connect_error(error.into()))?;
         self.runtime.handle().spawn(async move {
             // Whoever uses the connection is told the same.
@@ -44,6 +46,7 @@ impl Inner {
             sender,
             switch,
             is_proxied,
+            many_headers,
         })
     }
 }
@@ -65,12 +68,14 @@ impl HttpClient for HyperClient {
         add_host(&mut head);
         let uri = head.uri.clone();
         let (body, upload) = body_chunks(body);
-        let mut request = http::Request::from_parts(head, body);
-        let mut exchange = Exchange::new(upload, origin, self.inner.pool.clone());
+        let is_large = may_have_many_headers(&head.method);
+        let many_headers = self.inner.pool.many_headers(&origin, is_large);
+        let mut request = http::Request::from_parts(head, RequestBody::new(body));
+        let mut exchange = Exchange::new(upload, origin, many_headers, self.inner.pool.clone());
         loop {
             let reused = exchange.reuse(self.inner.runtime.handle()).await;
             if !reused {
-                exchange.start(self.inner.connect(uri.clone()).await?);
+                exchange.start(self.inner.connect(uri.clone(), many_headers).await?);
             }
             match exchange.send(request).await {
                 Ok(response) => {

@@ -4,7 +4,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use atomic_waker::AtomicWaker;
 use hyper::rt::{Read, ReadBufCursor, Write};
@@ -77,8 +77,10 @@ impl Write for Connection {
         self.alive(cx)?.poll_write(cx, buf)
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.alive(cx)?.poll_flush(cx)
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.as_mut().alive(cx)?.poll_flush(cx))?;
+        self.switch.0.unflushed.store(false, Ordering::Release);
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -105,6 +107,8 @@ pub(crate) struct CloseSwitch(Arc<CloseSwitchState>);
 #[derive(Default)]
 struct CloseSwitchState {
     closed: AtomicBool,
+    /// Whether hyper has bytes of a body that it has not written yet. It flushes the stream once it has written all.
+    unflushed: AtomicBool,
     /// The task that drives the connection.
     task: AtomicWaker,
 }
@@ -113,5 +117,15 @@ impl CloseSwitch {
     pub(crate) fn close(&self) {
         self.0.closed.store(true, Ordering::Release);
         self.0.task.wake();
+    }
+
+    /// hyper has taken bytes of a body.
+    pub(crate) fn mark_unflushed(&self) {
+        self.0.unflushed.store(true, Ordering::Release);
+    }
+
+    /// Whether all bytes that hyper has taken are written.
+    pub(crate) fn is_flushed(&self) -> bool {
+        !self.0.unflushed.load(Ordering::Acquire)
     }
 }

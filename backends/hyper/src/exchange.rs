@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Duration;
 
-use b2kit_core::adapter::{BodyChunks, Upload};
+use b2kit_core::adapter::Upload;
 use futures_core::ready;
 use http::header::{HOST, HeaderValue};
 use http::uri::{PathAndQuery, Uri};
@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 use tokio::runtime::Handle;
 
 use crate::pool::{Origin, Pool, Pooled};
+use crate::request_body::RequestBody;
 
 /// How long a request waits for an idle connection whose task has not quite finished the last exchange. After that, it
 /// takes another one.
@@ -23,6 +24,7 @@ const FINISH_TIMEOUT: Duration = Duration::from_secs(1);
 pub(crate) struct Exchange {
     upload: Upload,
     origin: Origin,
+    many_headers: bool,
     pool: Pool,
     connection: Option<Pooled>,
 }
@@ -31,14 +33,20 @@ pub(crate) struct Exchange {
 pub(crate) struct Failed {
     pub(crate) error: hyper::Error,
     /// The request, if hyper has written nothing of it.
-    pub(crate) untouched: Option<Request<BodyChunks>>,
+    pub(crate) untouched: Option<Request<RequestBody>>,
 }
 
 impl Exchange {
-    pub(crate) const fn new(upload: Upload, origin: Origin, pool: Pool) -> Self {
+    pub(crate) const fn new(
+        upload: Upload,
+        origin: Origin,
+        many_headers: bool,
+        pool: Pool,
+    ) -> Self {
         Self {
             upload,
             origin,
+            many_headers,
             pool,
             connection: None,
         }
@@ -50,7 +58,7 @@ impl Exchange {
 
     /// Takes an idle connection. Returns whether there is one.
     pub(crate) async fn reuse(&mut self, runtime: &Handle) -> bool {
-        while let Some(pooled) = self.pool.take(&self.origin) {
+        while let Some(pooled) = self.pool.take(&self.origin, self.many_headers) {
             let pooled = self.connection.insert(pooled);
             if is_ready(pooled, runtime).await {
                 return true;
@@ -68,12 +76,13 @@ impl Exchange {
     /// Sends the request and waits for the head of the response.
     pub(crate) async fn send(
         &mut self,
-        mut request: Request<BodyChunks>,
+        mut request: Request<RequestBody>,
     ) -> Result<Response<Incoming>, Box<Failed>> {
         let connection = self.connection.as_mut().expect("start or reuse was called");
         if !connection.is_proxied {
             *request.uri_mut() = origin_form(request.uri());
         }
+        request.body_mut().send_on(connection.switch.clone());
         let sent = connection.sender.try_send_request(request).await;
         sent.map_err(|mut error| {
             let untouched = error.take_message();
@@ -82,10 +91,11 @@ impl Exchange {
         })
     }
 
-    /// Called when the response has ended: gives the connection back, unless the request is still being sent.
+    /// Called when the response has ended: gives the connection back, unless the request is still being sent, or hyper
+    /// has yet to write the end of its body: it would accept the next request before that.
     pub(crate) fn finish(&mut self) {
         if self.upload.is_sent()
-            && let Some(pooled) = self.connection.take()
+            && let Some(pooled) = self.connection.take_if(|pooled| pooled.switch.is_flushed())
         {
             self.pool.give_back(self.origin.clone(), pooled);
         }

@@ -36,7 +36,9 @@
 //! - Mozilla's root certificates (compiled in with `webpki-roots`) are trusted by default; TLS 1.2 or 1.3 with *ring*.
 //!   The process-wide default provider of rustls is neither used nor set.
 //! - No proxy is used and no environment variable is read.
-//! - The head of a response may have up to 256 headers and about 400 KiB.
+//! - The head of a response may have about 400 KiB, and up to 256 headers if the request was a `GET` or `HEAD`, whose
+//!   response may describe a file; otherwise up to 100. Each response with the larger limit costs two allocations of 8
+//!   KiB, so a connection gets it only if its host has been sent such a request.
 //!
 //! # Customizing the client
 //! [`Builder::connector`] takes any connector for clients of hyper-util, and [`Builder::configure`] changes hyper's
@@ -60,7 +62,9 @@ mod connection;
 mod connector;
 mod error;
 mod exchange;
+mod http1_settings;
 mod pool;
+mod request_body;
 mod response;
 mod runtime;
 mod tls;

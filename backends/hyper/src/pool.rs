@@ -5,12 +5,11 @@
 //! prefers one that is ready; otherwise it waits until a free one is, which usually takes one turn of its task, and at
 //! most a second. So there are never more connections than there were concurrent requests.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use b2kit_core::adapter::BodyChunks;
 use http::Uri;
 use http::uri::{Authority, Scheme};
 use hyper::client::conn::http1::SendRequest;
@@ -18,6 +17,7 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use crate::connection::CloseSwitch;
+use crate::request_body::RequestBody;
 
 /// Where a connection leads.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -38,10 +38,12 @@ impl Origin {
 
 /// A connection that takes one exchange at a time. Dropping it closes it.
 pub(crate) struct Pooled {
-    pub(crate) sender: SendRequest<BodyChunks>,
+    pub(crate) sender: SendRequest<RequestBody>,
     pub(crate) switch: CloseSwitch,
     /// Whether it leads to a proxy, which needs absolute URIs.
     pub(crate) is_proxied: bool,
+    /// Whether it accepts responses with many headers.
+    pub(crate) many_headers: bool,
 }
 
 /// At once: hyper would first flush what is still to be written, which never ends if the server has stopped reading.
@@ -72,6 +74,8 @@ pub(crate) struct PoolLimits {
 struct Idle {
     /// The one that became idle last is at the end of each list.
     connections: HashMap<Origin, Vec<IdleConnection>>,
+    /// The origins of files, whose responses may have many headers.
+    many_headers: HashSet<Origin>,
     /// Whether a [task](sweep) closes connections at their idle timeout. It ends with the last of them.
     is_swept: bool,
 }
@@ -90,11 +94,24 @@ impl Pool {
         }))
     }
 
-    /// The connection to `origin` that became idle last, of those that are ready if there are any.
-    pub(crate) fn take(&self, origin: &Origin) -> Option<Pooled> {
+    /// Whether a connection to `origin` has to accept responses with many headers: if this response may have them, or
+    /// an earlier one from there might. So an origin of both kinds of requests does not need connections of both kinds.
+    pub(crate) fn many_headers(&self, origin: &Origin, this_response: bool) -> bool {
+        let mut idle = self.0.lock();
+        let is_known = idle.many_headers.contains(origin);
+        if this_response && !is_known {
+            idle.many_headers.insert(origin.clone());
+        }
+        this_response || is_known
+    }
+
+    /// The connection to `origin` that became idle last, of those that are ready if there are any. Those that can't
+    /// accept many headers are closed if that is needed.
+    pub(crate) fn take(&self, origin: &Origin, many_headers: bool) -> Option<Pooled> {
         let mut idle = self.0.lock();
         let connections = idle.connections.get_mut(origin)?;
         self.0.prune(connections);
+        connections.retain(|it| it.pooled.many_headers || !many_headers);
         let ready = connections
             .iter()
             .rposition(|it| it.pooled.sender.is_ready());

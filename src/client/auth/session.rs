@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use b2kit_core::time::FOREVER;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, Either, Ready, ready};
 use tracing::debug;
 
 use super::authorization::Generation;
@@ -34,16 +34,17 @@ impl Client {
     }
 }
 
-/// The session, for a call with a deadline or on its own. Boxed, since an authorization is a call
-/// too, and its future would contain itself.
-pub(in crate::client) fn session(
-    client: &Client,
-    is_for_a_call: bool,
-) -> BoxFuture<'_, Result<Generation, Error>> {
+/// The session that there is, or one that is being made.
+type SessionFuture<'a> =
+    Either<Ready<Result<Generation, Error>>, BoxFuture<'a, Result<Generation, Error>>>;
+
+/// The session, for a call with a deadline or on its own. If there is none, the future is boxed,
+/// since an authorization is a call too, and its future would contain itself.
+pub(in crate::client) fn session(client: &Client, is_for_a_call: bool) -> SessionFuture<'_> {
     if let Some(current) = client.shared.authorization.current() {
-        return Box::pin(std::future::ready(Ok(current)));
+        return Either::Left(ready(Ok(current)));
     }
-    Box::pin(async move {
+    Either::Right(Box::pin(async move {
         debug!("waiting for an authorization");
         let (metadata, began) = (&AuthorizeAccount::METADATA, client.now());
         let deadline = client.policy.deadline_of(metadata).unwrap_or(FOREVER);
@@ -73,5 +74,5 @@ pub(in crate::client) fn session(
             let waited = client.now().saturating_duration_since(began);
             error.in_call(metadata.name, 0, waited)
         })
-    })
+    }))
 }

@@ -27,6 +27,8 @@ pub(crate) use self::below::PathBelow;
 pub(super) use self::jobs::on_pool;
 pub(super) use self::partial::{PartialDownload, SavedState};
 pub(super) use self::positioned_io::{hash_at, write_at};
-pub(super) use self::read::{SourceFile, read};
+#[cfg(feature = "sync")]
+pub(super) use self::read::open_below;
+pub(super) use self::read::{OpenedFile, SourceFile, open, read};
 pub(super) use self::target::{TargetPath, is_reserved_path};
 pub(super) use self::temp_file::{ResumeOutcome, TempFile};

@@ -32,48 +32,94 @@ pub(crate) struct SourceFile {
     modified: Option<SystemTime>,
 }
 
+/// A file that is about to be uploaded.
+pub(crate) enum OpenedFile {
+    Open(SourceFile),
+    /// A small file, closed again.
+    Read(SmallFile),
+}
+
+/// The content of a file that was read when it was opened.
+pub(crate) struct SmallFile {
+    pub(crate) bytes: Bytes,
+    pub(crate) sha1: Sha1,
+    modified: Option<SystemTime>,
+}
+
+impl SmallFile {
+    pub(crate) fn modified(&self) -> Option<Timestamp> {
+        Timestamp::from_system_time(self.modified?)
+    }
+}
+
+/// Opens a file. If it fits in one chunk and `read_small` is set, it is read and hashed too, since
+/// another job on another thread costs more than reading it.
+pub(crate) async fn open(path: PathBuf, read_small: bool) -> Result<OpenedFile, Error> {
+    unblock(move || OpenedFile::new(SourceFile::open(&path)?, read_small, &path)).await
+}
+
+/// The same for a file below `root`. A link on the way, or in its place, is refused.
+#[cfg(feature = "sync")]
+pub(crate) async fn open_below(
+    root: PathBuf,
+    path: PathBuf,
+    read_small: bool,
+) -> Result<OpenedFile, Error> {
+    unblock(move || OpenedFile::new(SourceFile::open_below(&root, &path)?, read_small, &path)).await
+}
+
+impl OpenedFile {
+    fn new(file: SourceFile, read_small: bool, path: &Path) -> Result<Self, Error> {
+        match usize::try_from(file.len) {
+            Ok(len) if read_small && len <= CHUNK => file
+                .read_whole(len)
+                .map(Self::Read)
+                .map_err(|error| cannot_read(path, error)),
+            _ => Ok(Self::Open(file)),
+        }
+    }
+}
+
 impl SourceFile {
-    pub(crate) async fn open(path: PathBuf) -> Result<Self, Error> {
-        unblock(move || {
-            let named = |error| unreadable(&format!("{path:?} can't be read"), error);
-            // Opening a pipe that nobody writes to would wait forever.
-            let kind = std::fs::metadata(&path).map_err(named)?.file_type();
-            let refused = |what: &str| Error::new(ErrorKind::Source, format!("{path:?} {what}"));
-            if kind.is_dir() {
-                return Err(refused("is a directory"));
+    fn open(path: &Path) -> Result<Self, Error> {
+        let opened = open_file(path).and_then(|file| {
+            let now = file.metadata()?;
+            Ok((file, now))
+        });
+        let (file, now) = match opened {
+            Ok(opened) => opened,
+            Err(error) => {
+                // Some systems don't open directories or sockets at all.
+                if let Ok(named) = std::fs::metadata(path) {
+                    check_type(path, &named)?;
+                }
+                return Err(cannot_read(path, error));
             }
-            if !kind.is_file() {
-                return Err(refused(
-                    "is not a regular file; read it as a stream, which needs no length",
-                ));
-            }
-            let file = open(&path).map_err(named)?;
-            let now = file.metadata().map_err(named)?;
-            if !now.is_file() {
-                return Err(refused(
-                    "was replaced by something that is not a regular file",
-                ));
-            }
-            Ok(Self::new(file, &now))
-        })
-        .await
+        };
+        check_type(path, &now)?;
+        Ok(Self::new(file, &now))
     }
 
     /// Opens a file below `root`. A link on the way, or in its place, is refused.
     #[cfg(feature = "sync")]
-    pub(crate) async fn open_below(root: PathBuf, path: PathBuf) -> Result<Self, Error> {
-        use super::below::PathBelow;
-        unblock(move || {
-            let file = PathBelow::find(&root, &path).and_then(|there| {
-                let file = there.ok_or(io::ErrorKind::NotFound)?.open()?;
-                let now = file.metadata()?;
-                Ok(Self::new(file, &now))
-            });
-            file.map_err(|error| {
-                unreadable(&format!("{:?} can't be read", root.join(&path)), error)
-            })
+    fn open_below(root: &Path, path: &Path) -> Result<Self, Error> {
+        let file = super::below::PathBelow::find(root, path).and_then(|there| {
+            let file = there.ok_or(io::ErrorKind::NotFound)?.open()?;
+            let now = file.metadata()?;
+            Ok(Self::new(file, &now))
+        });
+        file.map_err(|error| cannot_read(&root.join(path), error))
+    }
+
+    /// Reads and hashes all of it. Fails if the file has changed.
+    fn read_whole(self, len: usize) -> io::Result<SmallFile> {
+        let mut bytes = vec![0; len];
+        self.fill(&mut bytes, 0, true)?;
+        Ok(SmallFile {
+            sha1: Sha1::of(&bytes),
+            bytes: bytes.into(),
+            modified: self.modified,
         })
-        .await
     }
 
     fn new(file: File, now: &Metadata) -> Self {
@@ -116,8 +162,27 @@ impl SourceFile {
 
 const CHANGED: &str = "the file was changed while it was read";
 
-/// Opens a file, without waiting if it has become a pipe meanwhile.
-fn open(path: &Path) -> io::Result<File> {
+fn cannot_read(path: &Path, error: io::Error) -> Error {
+    unreadable(&format!("{path:?} can't be read"), error)
+}
+
+/// Refuses what has no length.
+fn check_type(path: &Path, metadata: &Metadata) -> Result<(), Error> {
+    let refused = |what: &str| Error::new(ErrorKind::Source, format!("{path:?} {what}"));
+    if metadata.is_dir() {
+        return Err(refused("is a directory"));
+    }
+    if !metadata.is_file() {
+        return Err(refused(
+            "is not a regular file; read it as a stream, which needs no length",
+        ));
+    }
+    Ok(())
+}
+
+/// Opens a file, without waiting for the other end of a pipe, and without becoming the terminal's
+/// process.
+fn open_file(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.read(true);
     #[cfg(unix)]

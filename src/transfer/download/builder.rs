@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::transfer::progress::{Progress, Stage};
 use crate::types::{BucketName, ByteRange, CustomerKey, FileId, FileName};
 
-/// Ranges downloaded side by side, by default.
+/// Ranges downloaded side by side at most, by default.
 #[cfg(feature = "fs")]
 const CONCURRENCY: usize = 4;
 
@@ -85,7 +85,8 @@ pub(super) enum Selector {
 #[cfg(feature = "fs")]
 pub(super) struct PathOptions {
     pub(super) concurrency: usize,
-    pub(super) range_size: u64,
+    /// The size of the ranges of a download that has several from its beginning.
+    pub(super) range_size: Option<u64>,
     pub(super) resume: bool,
     pub(super) modified_time: bool,
     pub(super) commit: crate::transfer::commit::Commit,
@@ -123,7 +124,7 @@ impl FileDownload {
             #[cfg(feature = "fs")]
             path_options: PathOptions {
                 concurrency: CONCURRENCY,
-                range_size: RANGE_SIZE,
+                range_size: None,
                 resume: false,
                 modified_time: false,
                 commit: crate::transfer::commit::Commit::default(),

@@ -38,6 +38,8 @@ pub(super) struct ResumingReader {
     left: Range<u64>,
     state: State,
     resume_policy: ResumePolicy,
+    /// Whether its range was shortened, so that the response has more bytes.
+    is_cut: bool,
 }
 
 enum State {
@@ -71,6 +73,7 @@ impl ResumingReader {
             version,
             left: range,
             state,
+            is_cut: false,
         }
     }
 
@@ -78,6 +81,16 @@ impl ResumingReader {
     #[cfg(feature = "fs")]
     pub(super) const fn at(&self) -> u64 {
         self.left.start
+    }
+
+    /// Ends the range here, if it has not got so far. The rest of the response is not read; the
+    /// server may have sent as much of it as the buffers of the connection hold.
+    #[cfg(feature = "fs")]
+    pub(super) fn cut_at(&mut self, end: u64) {
+        if end < self.left.end {
+            self.left.end = end.max(self.left.start);
+            self.is_cut = true;
+        }
     }
 
     /// The error without secrets.
@@ -111,8 +124,13 @@ impl Stream for ResumingReader {
         loop {
             let next = match &mut this.state {
                 State::Opening(opening) => ready!(opening.as_mut().poll(cx)).map(State::Body),
+                State::Body(_) if this.is_cut && this.left.is_empty() => Ok(State::Over),
                 State::Body(body) => match ready!(Pin::new(body).poll_next(cx)) {
-                    Some(Ok(bytes)) => {
+                    Some(Ok(mut bytes)) => {
+                        if this.is_cut {
+                            let left = this.left.end - this.left.start;
+                            bytes.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+                        }
                         this.received(&bytes);
                         return Poll::Ready(Some(Ok(bytes)));
                     }

@@ -124,7 +124,8 @@ impl Source {
     /// A file on the local disk. Its modification time is stored as `src_last_modified_millis`.
     ///
     /// The file is opened once, when the upload is awaited, so a file that replaces it is never
-    /// mixed in. If it changes while it is read, the upload fails with
+    /// mixed in. A file of at most 256 KiB is read at the same time, and then held in memory. If
+    /// the file changes while it is read, the upload fails with
     /// [`Source`](crate::ErrorKind::Source) and leaves nothing behind. A directory, a pipe or a
     /// device is refused with the same kind.
     #[cfg(feature = "fs")]
@@ -221,11 +222,21 @@ impl Source {
         }
     }
 
+    pub(crate) async fn open(self, client: &Client) -> Result<Opened, Error> {
+        self.open_as(client, false).await
+    }
+
+    /// Opens it to be uploaded as one file: a small file is read at once. It must not be used for
+    /// an unknown number of sources, which would be in memory together.
+    pub(crate) async fn open_whole(self, client: &Client) -> Result<Opened, Error> {
+        self.open_as(client, true).await
+    }
+
     #[cfg_attr(
         not(feature = "fs"),
         expect(unused_variables, reason = "only files count against a limit")
     )]
-    pub(crate) async fn open(self, client: &Client) -> Result<Opened, Error> {
+    async fn open_as(self, client: &Client, read_small: bool) -> Result<Opened, Error> {
         let modified = self.modified;
         let random_access = |len, modified, reader| {
             Opened::RandomAccess(RandomAccess {
@@ -236,7 +247,8 @@ impl Source {
         };
         Ok(match self.kind {
             Kind::Bytes(bytes) => {
-                random_access(bytes.len() as u64, modified, RangeReader::Bytes(bytes))
+                let len = bytes.len() as u64;
+                random_access(len, modified, RangeReader::Bytes(bytes, None))
             }
             Kind::Ranges(len, open) => random_access(len, modified, RangeReader::Ranges(open)),
             Kind::Seekable(mut reader) => {
@@ -252,17 +264,13 @@ impl Source {
             }
             #[cfg(feature = "fs")]
             Kind::Path(path) => {
-                let open = || disk::SourceFile::open(path.clone());
-                let file = client.retry_when_exhausted(open).await?;
-                let modified = modified.or(file.modified());
-                random_access(file.len(), modified, RangeReader::File(Arc::new(file)))
+                let open = || disk::open(path.clone(), read_small);
+                from_file(client.retry_when_exhausted(open).await?, modified)
             }
             #[cfg(feature = "sync")]
             Kind::PathBelow(root, path) => {
-                let open = || disk::SourceFile::open_below(root.clone(), path.clone());
-                let file = client.retry_when_exhausted(open).await?;
-                let modified = modified.or(file.modified());
-                random_access(file.len(), modified, RangeReader::File(Arc::new(file)))
+                let open = || disk::open_below(root.clone(), path.clone(), read_small);
+                from_file(client.retry_when_exhausted(open).await?, modified)
             }
             Kind::Stream(len, stream) => {
                 Opened::Sequential(len, Box::pin(CatchPanics::new(stream)))
@@ -272,6 +280,23 @@ impl Source {
             }
         })
     }
+}
+
+/// The file, with this modification time or its own.
+#[cfg(feature = "fs")]
+fn from_file(file: disk::OpenedFile, modified: Option<Timestamp>) -> Opened {
+    Opened::RandomAccess(match file {
+        disk::OpenedFile::Read(file) => RandomAccess {
+            len: file.bytes.len() as u64,
+            modified: modified.or(file.modified()),
+            reader: RangeReader::Bytes(file.bytes, Some(file.sha1)),
+        },
+        disk::OpenedFile::Open(file) => RandomAccess {
+            len: file.len(),
+            modified: modified.or(file.modified()),
+            reader: RangeReader::File(Arc::new(file)),
+        },
+    })
 }
 
 impl fmt::Debug for Source {

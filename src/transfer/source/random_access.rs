@@ -26,7 +26,8 @@ pub(crate) struct RandomAccess {
 
 #[derive(Clone)]
 pub(super) enum RangeReader {
-    Bytes(Bytes),
+    /// Bytes in memory, and their SHA-1 if it is known.
+    Bytes(Bytes, Option<Sha1>),
     Ranges(OpenRange),
     #[cfg(feature = "fs")]
     File(Arc<disk::SourceFile>),
@@ -35,7 +36,7 @@ pub(super) enum RangeReader {
 impl RandomAccess {
     /// Whether reading never waits.
     pub(crate) const fn is_in_memory(&self) -> bool {
-        matches!(self.reader, RangeReader::Bytes(_))
+        matches!(self.reader, RangeReader::Bytes(..))
     }
 
     /// A byte range to send. A file hashes it while it is read.
@@ -54,6 +55,9 @@ impl RandomAccess {
                     sha1: None,
                 }
             }
+            RangeReader::Bytes(_, Some(sha1)) if range == (0..self.len) => {
+                Segment::with_sha1(self.unhashed(range), *sha1)
+            }
             _ => self.unhashed(range).into(),
         }
     }
@@ -64,7 +68,7 @@ impl RandomAccess {
         Segment::with_sha1(
             match &self.reader {
                 // Bytes in memory can't change.
-                RangeReader::Bytes(_) => body,
+                RangeReader::Bytes(..) => body,
                 _ => with_expected_sha1(&body, sha1),
             },
             sha1,
@@ -74,7 +78,7 @@ impl RandomAccess {
     /// A byte range that is not hashed while it is read.
     pub(crate) fn unhashed(&self, range: Range<u64>) -> Body {
         match &self.reader {
-            RangeReader::Bytes(bytes) => {
+            RangeReader::Bytes(bytes, _) => {
                 let [start, end] = [range.start, range.end]
                     .map(|at| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len()));
                 Body::from(bytes.slice(start..end))

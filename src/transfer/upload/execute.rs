@@ -86,7 +86,7 @@ impl Upload {
             false => None,
         };
         let progress = job.options.progress.clone();
-        let uploaded = match self.source.open(&client).await? {
+        let uploaded = match self.source.open_whole(&client).await? {
             Opened::RandomAccess(source) => {
                 job.with_source_details(&source)
                     .upload_random_access(source)
@@ -95,7 +95,7 @@ impl Upload {
             Opened::Sequential(..) if job.settings.resume.is_some() => Err(Error::invalid(
                 "an upload of a non-replayable stream can't be resumed: its first bytes are lost",
             )),
-            Opened::Sequential(len, stream) => job.upload_sequential(len, stream).await,
+            Opened::Sequential(len, stream) => Box::pin(job.upload_sequential(len, stream)).await,
         }?;
         progress.enter(Stage::Done);
         Ok(uploaded)
@@ -208,6 +208,16 @@ impl UploadJob {
     }
 
     async fn upload_random_access(self, source: RandomAccess) -> Result<Uploaded, Error> {
+        let sizes = self.part_sizes().await?;
+        let layout = sizes.layout(source.len, self.settings.content.part_size)?;
+        if self.settings.resume.is_none() && layout.parts() <= 1 {
+            return self.upload_whole(source.segment(0..source.len)).await;
+        }
+        // Boxed, so that small files don't make room for it.
+        Box::pin(self.upload_or_resume(source)).await
+    }
+
+    async fn upload_or_resume(self, source: RandomAccess) -> Result<Uploaded, Error> {
         let mut resumed = 0;
         loop {
             let (plan, found) = self.plan(&source, false).await?;
@@ -395,7 +405,7 @@ impl UploadJob {
             .hashed_by_source(content.digest)
             .content_type(self.settings.content.content_type)
             .file_info(info);
-        if let Some(sha1) = self.settings.sha1 {
+        if let Some(sha1) = self.settings.sha1.or(content.sha1) {
             upload = upload.content_sha1(sha1);
         }
         if let Some(timestamp) = self.settings.custom_upload_timestamp {

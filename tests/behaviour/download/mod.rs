@@ -11,6 +11,7 @@ mod modes; // what others may do with what arrives
 mod path; // into a file of the local disk
 mod resume; // what a later process goes on with
 mod stream; // in order, through whatever happens
+mod streams; // how many requests a download to a path makes
 
 use std::future::Future;
 use std::path::{Path, PathBuf};

@@ -2,6 +2,7 @@
 //!
 //! - `conformance`: the suite
 //! - `connector`: connectors and settings of a user's own
+//! - `pool`: which connection a request takes
 //! - `tls`: what can be chosen about trust
 //! - `runtimes`: on which runtime it lives, and what happens when that is gone
 
@@ -9,6 +10,7 @@
 
 mod conformance;
 mod connector;
+mod pool;
 mod runtimes;
 mod tls;
 

@@ -9,6 +9,7 @@ use b2kit_conformance::server::RawServer;
 use b2kit_core::{HttpErrorKind, Phase};
 use b2kit_hyper::{Builder, HyperClient};
 use rustls::crypto::CryptoProvider;
+use rustls::version::{TLS12, TLS13};
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nsecret";
 
@@ -53,6 +54,25 @@ fn a_server_that_only_supports_http2_is_a_tls_error() {
     let error = sending.error();
     assert_eq!(error.kind(), HttpErrorKind::Tls, "{}", chain(&error));
     assert_eq!(error.phase(), Phase::NotSent);
+}
+
+#[test]
+fn a_second_connection_resumes_the_session_of_the_first() {
+    let authority = Authority::new();
+    for versions in [[&TLS12], [&TLS13]] {
+        let config = authority.server_of(&["localhost"], &versions);
+        let client = builder().root_certificates_pem(authority.pem());
+        let client = client.build().unwrap();
+        let server = RawServer::start();
+        for is_resumed in [false, true, true] {
+            let sending = start_send(&client, get(uri(&server)));
+            let mut peer = server.accept_tls(&config);
+            peer.head();
+            assert_eq!(peer.is_resumed(), is_resumed, "{versions:?}");
+            peer.say("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 6\r\n\r\nsecret");
+            assert_eq!(read(sending.response()).unwrap(), "secret");
+        }
+    }
 }
 
 #[test]

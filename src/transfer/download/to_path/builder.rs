@@ -11,19 +11,27 @@ use crate::transfer::download::verify::Downloaded;
 const MAX_CONCURRENCY: usize = 1_000;
 
 impl FileDownload {
-    /// Sets how many byte ranges are downloaded side by side into a path. Defaults to 4, at most
-    /// 1,000; with 1 the file comes in one stream.
+    /// Sets how many byte ranges are downloaded side by side into a path, at most. Defaults to 4;
+    /// no more than 1,000.
     ///
-    /// Each takes up to 1 MiB of memory, or twice what the backend reads at once if that is more.
+    /// A download begins with one call for the whole file. It requests ranges besides, of 64 MiB
+    /// each, as long as it mostly waits for the network, and not for the disk or for the SHA-1 that
+    /// verifies it: then the first response is read up to where the ranges begin, and its connection
+    /// closed. B2 may have sent, and count as downloaded, what the buffers of that connection hold
+    /// beyond that, at most a few MiB. With 1, or with a
+    /// [bandwidth limit](crate::ClientBuilder::bandwidth_limit), there is no other call.
+    ///
+    /// Each range takes up to 1 MiB of memory, or twice what the backend reads at once if that is
+    /// more.
     pub fn concurrency(mut self, ranges: usize) -> Self {
         self.path_options.concurrency = ranges.clamp(1, MAX_CONCURRENCY);
         self
     }
 
-    /// Sets the size of these ranges, in bytes. Defaults to 64 MiB; a file that is not larger takes
-    /// one call.
+    /// Downloads in ranges of so many bytes from the beginning, whether that is faster or not. A
+    /// file that is not larger takes one call.
     pub fn range_size(mut self, bytes: u64) -> Self {
-        self.path_options.range_size = bytes.max(1);
+        self.path_options.range_size = Some(bytes.max(1));
         self
     }
 

@@ -49,11 +49,13 @@ impl ActiveDownload<'_> {
     fn poll_next_to_hash(&self, cx: &Context<'_>) -> Poll<HashInput> {
         let mut state = self.lock();
         if let Some(bytes) = state.hash_input.take() {
+            self.set_hashing(&mut state, true);
             wake([state.writer_waker.take()], state);
             return Poll::Ready(HashInput::Bytes(bytes));
         }
         let at = state.hashed;
         if at == self.wanted.end {
+            self.set_hashing(&mut state, false);
             return Poll::Ready(HashInput::End);
         }
         let end = state
@@ -62,8 +64,10 @@ impl ActiveDownload<'_> {
             .min(at.saturating_add(READ_BACK));
         if end > at {
             state.hashed = end;
+            self.set_hashing(&mut state, true);
             return Poll::Ready(HashInput::ReadBack(at..end));
         }
+        self.set_hashing(&mut state, false);
         state.hash_waker = Some(cx.waker().clone());
         Poll::Pending
     }

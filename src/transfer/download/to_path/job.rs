@@ -6,11 +6,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use futures_util::StreamExt as _;
 use futures_util::future::try_join3;
-use futures_util::stream::FuturesUnordered;
 
 use super::shared_state::{ActiveDownload, SharedState, write_error};
+use super::streams::StreamPlan;
 use crate::api::{Download, DownloadedFile};
 use crate::error::Error;
 use crate::transfer::disk::{
@@ -23,7 +22,7 @@ use crate::transfer::download::verify::{
     Downloaded, require_verification, sha1_mismatch, verification_of,
 };
 use crate::transfer::progress::Stage;
-use crate::transfer::range_set::{MissingRanges, RangeSet};
+use crate::transfer::range_set::RangeSet;
 use crate::types::{ByteRange, Sha1, Timestamp};
 
 /// Descriptors that a download uses: the partial file, its directory, and its state.
@@ -174,15 +173,15 @@ impl FileDownload {
         let resumed_bytes = done.total_bytes();
         let mut begun_or_done = done.clone();
         begun_or_done.insert(first.sent.clone());
-        let ahead = begun_or_done.missing(wanted.clone(), self.max_range_size());
+        let plan = StreamPlan::new(
+            &self.path_options,
+            self.client.has_bandwidth_limit(),
+            &first.sent,
+            begun_or_done.missing(wanted.clone(), self.path_options.max_range_size()),
+            done.iter().count() as u64,
+        );
         self.progress.expect_bytes(wanted.end - wanted.start);
-        let ranges = ahead.count_ranges();
-        let is_multi_range = ranges > 0 || resumed_bytes > 0;
-        if is_multi_range {
-            let parts = ranges + 1 + done.iter().count() as u64;
-            let parts = u32::try_from(parts).unwrap_or(u32::MAX);
-            self.progress.expect_parts(parts);
-        }
+        plan.report(&self.progress);
         done.iter()
             .for_each(|range| self.progress.part_reused(range.end - range.start));
         self.progress.enter(Stage::Transferring);
@@ -192,10 +191,10 @@ impl FileDownload {
             wanted: wanted.clone(),
             is_checked: sha1.is_some(),
             version: first.version,
-            state: Mutex::new(SharedState::new(done, wanted.start)),
+            state: Mutex::new(SharedState::new(done, wanted.start, self.client.now())),
         };
         let first = ResumingReader::from_response(Arc::clone(&active.version), first.sent, body);
-        let moving = self.write_ranges(&active, first, ahead, is_multi_range);
+        let moving = active.write_ranges(first, plan, &self.progress);
         let hashing = async {
             match sha1 {
                 Some(expected) => {
@@ -231,7 +230,7 @@ impl FileDownload {
         {
             let mut missing = partial
                 .done
-                .missing(partial.wanted.clone(), self.max_range_size());
+                .missing(partial.wanted.clone(), self.path_options.first_range_size());
             let range = missing
                 .next()
                 .map(|range| ByteRange::inclusive(range.start, range.end - 1))
@@ -251,9 +250,11 @@ impl FileDownload {
             self.reset(temp, target).await?;
         }
         let mut range = self.range;
-        if self.path_options.concurrency > 1 {
+        if self.path_options.concurrency > 1
+            && let Some(size) = self.path_options.range_size
+        {
             let all = ByteRange::from_offset(0);
-            range = Some(range.unwrap_or(all).first(self.path_options.range_size));
+            range = Some(range.unwrap_or(all).first(size));
         }
         let first = match self.request_first(range, false).await {
             // An empty file has no range.
@@ -285,39 +286,6 @@ impl FileDownload {
             None => 0..file.content_length,
             Some(None) => 0..0,
             Some(Some((first, last))) => first..last + 1,
-        }
-    }
-
-    const fn max_range_size(&self) -> u64 {
-        if self.path_options.concurrency == 1 {
-            u64::MAX
-        } else {
-            self.path_options.range_size
-        }
-    }
-
-    async fn write_ranges(
-        &self,
-        active: &ActiveDownload<'_>,
-        first: ResumingReader,
-        mut ahead: MissingRanges,
-        is_multi_range: bool,
-    ) -> Result<(), Error> {
-        let mut under_way = FuturesUnordered::new();
-        under_way.push(active.write_range(first));
-        loop {
-            let room = self.path_options.concurrency - under_way.len();
-            for range in ahead.by_ref().take(room) {
-                let reader = ResumingReader::lazy(Arc::clone(&active.version), range);
-                under_way.push(active.write_range(reader));
-            }
-            match under_way.next().await {
-                Some(range) => range?,
-                None => return Ok(()),
-            }
-            if is_multi_range {
-                self.progress.part_done();
-            }
         }
     }
 }

@@ -5,9 +5,11 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
+use std::time::Instant;
 
 use b2kit_core::Bytes;
 
+use super::stream_controller::StreamController;
 use crate::error::Error;
 use crate::transfer::disk::{PartialDownload, TempFile};
 use crate::transfer::download::reader::PinnedVersion;
@@ -40,6 +42,13 @@ pub(super) struct SharedState {
     pub(super) unflushed: u64,
     pub(super) unsaved: u64,
     pub(super) is_saving: bool,
+    /// How far the first stream has got, and where it ends.
+    pub(super) first_stream_at: u64,
+    pub(super) first_stream_end: u64,
+    /// Jobs that write.
+    pub(super) writes: usize,
+    pub(super) is_hashing: bool,
+    pub(super) controller: StreamController,
 }
 
 impl ActiveDownload<'_> {
@@ -60,13 +69,48 @@ impl ActiveDownload<'_> {
         state.unflushed >= FLUSH || self.is_all_there(state)
     }
 
+    /// A job that writes begins or has ended.
+    pub(super) fn count_write(&self, begins: bool) {
+        let now = self.version.client.now();
+        let mut state = self.lock();
+        if begins {
+            state.writes += 1;
+        } else {
+            state.writes -= 1;
+        }
+        state.observe(now);
+    }
+
+    /// The hash has something to do, or waits.
+    pub(super) fn set_hashing(&self, state: &mut SharedState, is_hashing: bool) {
+        if state.is_hashing != is_hashing {
+            state.is_hashing = is_hashing;
+            state.observe(self.version.client.now());
+        }
+    }
+
+    /// These bytes have arrived.
+    pub(super) fn record_arrived(&self, by_first_stream: bool, range: Range<u64>) {
+        let mut state = self.lock();
+        if by_first_stream {
+            state.first_stream_at = range.end;
+        }
+        state.controller.record_bytes(range.end - range.start);
+    }
+
+    /// Whether another stream is worth a call, beside so many.
+    pub(super) fn wants_another_stream(&self, streams: usize) -> bool {
+        let now = self.version.client.now();
+        self.lock().controller.wants_another(streams, now)
+    }
+
     pub(super) fn is_all_there(&self, state: &SharedState) -> bool {
         state.written.contiguous_end(self.wanted.start) >= self.wanted.end
     }
 }
 
 impl SharedState {
-    pub(super) const fn new(written: RangeSet, start: u64) -> Self {
+    pub(super) const fn new(written: RangeSet, start: u64, now: Instant) -> Self {
         Self {
             written,
             hashed: start,
@@ -77,7 +121,18 @@ impl SharedState {
             unflushed: 0,
             unsaved: 0,
             is_saving: false,
+            first_stream_at: start,
+            first_stream_end: u64::MAX,
+            writes: 0,
+            is_hashing: false,
+            controller: StreamController::new(now),
         }
+    }
+
+    /// Tells the controller whether there is anything to do but wait for the network.
+    fn observe(&mut self, now: Instant) {
+        let is_waiting = self.writes == 0 && !self.is_hashing && self.hash_input.is_none();
+        self.controller.set_waiting(is_waiting, now);
     }
 }
 

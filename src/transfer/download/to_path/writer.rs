@@ -25,6 +25,8 @@ const BATCH_CHUNKS: usize = 4_096;
 /// A range of the file on its way to disk.
 struct RangeTask {
     reader: ResumingReader,
+    /// Whether it is the first stream, which others may cut off.
+    is_first: bool,
     /// Where the gathered bytes begin.
     start: u64,
     gathered: Vec<Bytes>,
@@ -33,10 +35,15 @@ struct RangeTask {
 
 impl ActiveDownload<'_> {
     /// Writes a range: while some bytes are written, the next are gathered.
-    pub(super) async fn write_range(&self, reader: ResumingReader) -> Result<(), Error> {
+    pub(super) async fn write_range(
+        &self,
+        reader: ResumingReader,
+        is_first: bool,
+    ) -> Result<(), Error> {
         let mut task = RangeTask {
             start: reader.at(),
             reader,
+            is_first,
             gathered: Vec::new(),
             writing: None,
         };
@@ -49,6 +56,7 @@ impl ActiveDownload<'_> {
             let range = mem::replace(&mut task.start, task.reader.at())..task.reader.at();
             let at = range.start - self.wanted.start;
             let mut next = self.is_checked.then(|| gathered.clone());
+            self.count_write(true);
             let job = self.temp.run_job(move |file| write_at(file, &gathered, at));
             task.writing = Some((range.clone(), job));
             poll_fn(|cx| self.poll_feed_hash(&range, &mut next, cx)).await;
@@ -65,9 +73,14 @@ impl ActiveDownload<'_> {
             && let Poll::Ready(written) = Pin::new(job).poll(cx)
         {
             written.map_err(|error| write_error(self.target, error))?;
+            self.count_write(false);
             self.record_written(range.clone());
             task.writing = None;
         }
+        if task.is_first {
+            task.reader.cut_at(self.lock().first_stream_end);
+        }
+        let before = task.reader.at();
         let mut is_over = false;
         while !is_over
             && task.reader.at() - task.start < BATCH
@@ -79,6 +92,7 @@ impl ActiveDownload<'_> {
                 Poll::Pending => break,
             }
         }
+        self.record_arrived(task.is_first, before..task.reader.at());
         if task.writing.is_some() || (task.gathered.is_empty() && !is_over) {
             return Poll::Pending;
         }

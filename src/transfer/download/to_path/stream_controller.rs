@@ -1,0 +1,125 @@
+//! [`StreamController`]: when a download to a path opens another stream. Pure: the time is a
+//! parameter.
+
+use std::time::{Duration, Instant};
+
+/// How long a download is observed before each decision.
+const WINDOW: Duration = Duration::from_millis(100);
+
+/// No line limits a connection that brings so many bytes a second: the processor does.
+const FAST: u64 = 400_000_000;
+
+/// Observes whether a download waits for the network, for the disk or for its hash.
+///
+/// Each stream is a call, and costs money. Another one only helps a download that waits for the
+/// network, as where each connection has a limited bandwidth.
+#[derive(Debug)]
+pub(super) struct StreamController {
+    window: Instant,
+    /// How long, in this window, there was nothing to do but wait for the network.
+    waited: Duration,
+    waiting_since: Option<Instant>,
+    /// How many bytes have arrived in this window.
+    bytes: u64,
+}
+
+impl StreamController {
+    /// A download that waits for the network from now on.
+    pub(super) const fn new(now: Instant) -> Self {
+        Self {
+            window: now,
+            waited: Duration::ZERO,
+            waiting_since: Some(now),
+            bytes: 0,
+        }
+    }
+
+    /// Whether there is nothing to do, from now on, but wait for the network.
+    pub(super) fn set_waiting(&mut self, is_waiting: bool, now: Instant) {
+        match (self.waiting_since, is_waiting) {
+            (Some(since), false) => {
+                let waited = now.saturating_duration_since(since);
+                self.waited = self.waited.saturating_add(waited);
+                self.waiting_since = None;
+            }
+            (None, true) => self.waiting_since = Some(now),
+            _ => {}
+        }
+    }
+
+    /// So many bytes have arrived.
+    pub(super) fn record_bytes(&mut self, bytes: u64) {
+        self.bytes += bytes;
+    }
+
+    /// Whether another stream is worth a call, beside so many. The answer is `false` until the
+    /// window is over.
+    pub(super) fn wants_another(&mut self, streams: usize, now: Instant) -> bool {
+        let window = now.saturating_duration_since(self.window);
+        if window < WINDOW {
+            return false;
+        }
+        let is_waiting = self.waiting_since.is_some();
+        self.set_waiting(false, now);
+        let waited = self.waited;
+        let per_second = u128::from(self.bytes) * 1_000_000 / window.as_micros().max(1);
+        *self = Self {
+            waiting_since: is_waiting.then_some(now),
+            ..Self::new(now)
+        };
+        waited.saturating_mul(2) >= window && per_second < u128::from(FAST) * streams.max(1) as u128
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use b2kit_core::{ManualTimer, Timer as _};
+
+    use super::*;
+
+    /// Chunks of so many bytes, for each of which the download waits and then works.
+    fn decisions(chunk: u64, waits: Duration, works: Duration, streams: usize) -> Vec<bool> {
+        let timer = ManualTimer::new();
+        let mut controller = StreamController::new(timer.now());
+        let step = |_| {
+            timer.advance(waits);
+            controller.record_bytes(chunk);
+            controller.set_waiting(false, timer.now());
+            timer.advance(works);
+            controller.set_waiting(true, timer.now());
+            controller.wants_another(streams, timer.now())
+        };
+        (0..100).map(step).collect()
+    }
+
+    #[test]
+    fn a_download_that_waits_for_the_network_wants_another_stream_once_a_window() {
+        let [one, nine] = [1, 9].map(Duration::from_millis);
+        let wanted = decisions(250_000, nine, one, 1);
+        assert_eq!(wanted.iter().filter(|&&wanted| wanted).count(), 10);
+        assert!(wanted.iter().take(9).all(|&wanted| !wanted), "{wanted:?}");
+    }
+
+    #[test]
+    fn a_download_that_waits_for_the_disk_or_the_hash_wants_no_other_stream() {
+        let [one, two] = [1, 2].map(Duration::from_millis);
+        assert!(!decisions(100_000, one, two, 1).contains(&true));
+        assert!(!decisions(0, Duration::ZERO, two, 1).contains(&true));
+    }
+
+    #[test]
+    fn a_download_whose_streams_are_fast_wants_no_other_stream() {
+        let one = Duration::from_millis(1);
+        assert!(!decisions(400_000, one, Duration::ZERO, 1).contains(&true));
+        assert!(decisions(400_000, one, Duration::ZERO, 2).contains(&true));
+    }
+
+    #[test]
+    fn a_wait_that_is_not_over_counts() {
+        let timer = ManualTimer::new();
+        let mut controller = StreamController::new(timer.now());
+        timer.advance(WINDOW);
+        assert!(controller.wants_another(1, timer.now()));
+        assert!(!controller.wants_another(2, timer.now()), "a new window");
+    }
+}
