@@ -1,7 +1,7 @@
 //! How long `b2kit ls` takes, from the start of the process to its end, with a listing in between.
 //!
-//! Takes the program from `B2KIT`, or from where `cargo build --release -p b2kit-cli` puts it. It prints the times of 200
-//! runs, and fails if the median is above 12 ms. See README.md beside this file.
+//! Takes the program from `B2KIT`, or from where `cargo build --release -p b2kit-cli` puts it. It prints the times of
+//! 200 runs, and fails if the median is above 12 ms. See README.md beside this file.
 
 use std::env::{self, consts::EXE_SUFFIX};
 use std::path::PathBuf;

@@ -33,15 +33,19 @@ async fn photo(
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    match served(&bucket, &name, &headers).await {
+    match respond(&bucket, &name, &headers).await {
         Ok(response) => response,
-        Err(error) => refusal(&bucket, &name, &error).await,
+        Err(error) => error_response(&bucket, &name, &error).await,
     }
 }
 
-async fn served(bucket: &BucketHandle, name: &str, headers: &HeaderMap) -> Result<Response, Error> {
+async fn respond(
+    bucket: &BucketHandle,
+    name: &str,
+    headers: &HeaderMap,
+) -> Result<Response, Error> {
     let mut download = bucket.download(name);
-    // Anything but a single byte range is ignored, as HTTP allows: the answer is then the whole
+    // Anything but a single byte range is ignored, as HTTP allows; the response is then the whole
     // file.
     let range = headers.get(RANGE).and_then(|range| range.to_str().ok());
     if let Some(range) = range.and_then(|range| range.parse::<ByteRange>().ok()) {
@@ -68,9 +72,9 @@ async fn served(bucket: &BucketHandle, name: &str, headers: &HeaderMap) -> Resul
     Ok(response.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response()))
 }
 
-async fn refusal(bucket: &BucketHandle, name: &str, error: &Error) -> Response {
+async fn error_response(bucket: &BucketHandle, name: &str, error: &Error) -> Response {
     match (error.kind(), error.b2().map(|b2| b2.status)) {
-        // No file can have such a name.
+        // Invalid: B2 can't have a file of this name.
         (ErrorKind::NotFound | ErrorKind::Invalid, _) => StatusCode::NOT_FOUND.into_response(),
         (_, Some(416)) => match bucket.stat(name).await {
             Ok(Some(file)) => {
@@ -121,8 +125,11 @@ async fn main() -> Result<(), Failure> {
         }
         let response = app.clone().oneshot(request.body(Body::empty())?).await?;
         assert_eq!(response.status(), status, "{name} {range:?}");
-        let told = response.headers().get(CONTENT_RANGE);
-        assert_eq!(told.map(|told| told.to_str()).transpose()?, content_range);
+        let actual = response.headers().get(CONTENT_RANGE);
+        assert_eq!(
+            actual.map(|value| value.to_str()).transpose()?,
+            content_range
+        );
         let bytes = axum::body::to_bytes(response.into_body(), 1_000).await?;
         assert_eq!(bytes, body, "{name} {range:?}");
         println!("{name} {range:?}: {status} {body:?}");

@@ -1,4 +1,4 @@
-//! Receives B2's event notifications with axum, and reads them only if B2 has signed them.
+//! Receives B2's event notifications with axum, and verifies their signature.
 //!
 //! ```text
 //! cargo run -p b2kit-recipes --example axum_webhook
@@ -39,7 +39,7 @@ async fn events(State(secret): State<Secret>, headers: HeaderMap, body: Bytes) -
             StatusCode::OK
         }
         Err(error) => {
-            eprintln!("refused: {error}");
+            eprintln!("rejected: {error}");
             StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST)
         }
     }

@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .backend(HyperClient::builder().dedicated_runtime().build()?)
         .build()?;
 
-    // Each call blocks this thread until it is done; nothing happens between them.
+    // Each call blocks this thread until it is done. Nothing runs in between.
     let bucket = block_on(b2.create_bucket("holiday-photos", BucketType::AllPrivate))?;
     let uploaded = block_on(bucket.upload("cat.txt", "meow").into_future())?;
     let text = block_on(bucket.download("cat.txt").text(1_000))?;

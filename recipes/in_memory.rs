@@ -1,13 +1,13 @@
-//! B2 in memory, for a recipe to run against.
+//! An emulator in memory, for the recipes.
 
 use b2kit::backend::emulator::{Emulator, Server};
 use b2kit::types::BucketType;
 use b2kit::{BucketHandle, Client, Credentials};
 
-/// Any error at all.
+/// Any error.
 pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// A bucket, and the server that it is on, which stops when it is dropped.
+/// A bucket, and its server, which stops when it is dropped.
 pub(crate) async fn bucket() -> Result<(Server, BucketHandle), Failure> {
     let emulator = Emulator::new();
     let server = Server::start(&emulator)?;

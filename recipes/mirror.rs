@@ -1,5 +1,5 @@
-//! Mirrors a directory to a prefix of a bucket: uploads files that are new or changed, and hides
-//! those that are gone.
+//! Mirrors a directory to a prefix of a bucket: uploads new and changed files, and hides files that
+//! no longer exist.
 //!
 //! ```text
 //! cargo run -p b2kit-recipes --example mirror
@@ -22,7 +22,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use in_memory::Failure;
 
-/// How many files were uploaded, and hidden.
+/// Returns the numbers of uploaded and of hidden files.
 async fn mirror(
     directory: &Path,
     bucket: &BucketHandle,
@@ -42,14 +42,14 @@ async fn mirror(
         }
     }
     let uploaded = changed.len();
-    let mut over = bucket.upload_many(stream::iter(changed), 4, |bucket, (name, path)| {
+    let mut outcomes = bucket.upload_many(stream::iter(changed), 4, |bucket, (name, path)| {
         bucket.upload(name.as_str(), Source::path(path))
     });
-    while let Some(((_, path), outcome)) = over.next().await {
+    while let Some(((_, path), outcome)) = outcomes.next().await {
         outcome.map_err(|error| format!("{}: {error}", path.display()))?;
     }
 
-    // Last, so that nothing is missing at any time.
+    // Files are hidden last, so that none is missing in between.
     let hidden = remote.len();
     for file in remote.values() {
         bucket.hide(file.name()).await?;
@@ -67,7 +67,7 @@ fn is_same(path: &Path, version: &FileVersion) -> bool {
         && modified == version.last_modified()
 }
 
-/// Each file's name at B2, and its path. Links and devices are left out.
+/// The file name at B2 and the path of each file. Skips links and devices.
 fn files_below(directory: &Path, prefix: &str) -> Result<Vec<(String, PathBuf)>, Failure> {
     let mut files = Vec::new();
     let mut directories = vec![(directory.to_owned(), prefix.to_owned())];
@@ -75,7 +75,7 @@ fn files_below(directory: &Path, prefix: &str) -> Result<Vec<(String, PathBuf)>,
         for entry in fs::read_dir(&directory)? {
             let entry = entry?;
             let own = entry.file_name();
-            let own = own.to_str().ok_or("a name that is no text")?;
+            let own = own.to_str().ok_or("a file name is not UTF-8")?;
             let kind = entry.file_type()?;
             if kind.is_dir() {
                 directories.push((entry.path(), format!("{prefix}{own}/")));
@@ -101,6 +101,6 @@ async fn main() -> Result<(), Failure> {
     fs::write(folder.path().join("2026/cat.txt"), "miaow")?;
     fs::remove_file(folder.path().join("2026/dog.txt"))?;
     assert_eq!(mirrored().await?, (1, 1));
-    println!("photos/ is as {} was", folder.path().display());
+    println!("photos/ has the files of {}", folder.path().display());
     Ok(())
 }

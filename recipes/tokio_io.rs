@@ -36,6 +36,6 @@ async fn main() -> Result<(), Failure> {
         .await?;
 
     assert_eq!(tokio::fs::read(&path).await?, [b'm'; 1_000]);
-    println!("{} bytes there and back", downloaded.bytes);
+    println!("{} bytes uploaded and downloaded", downloaded.bytes);
     Ok(())
 }

@@ -23,7 +23,7 @@ async fn main() -> Result<(), Failure> {
     for day in ["monday", "tuesday", "wednesday"] {
         let progress = Progress::new();
         let bar = bars.add(ProgressBar::no_length().with_message(day));
-        tokio::spawn(shown(bar, progress.changes()));
+        tokio::spawn(show(bar, progress.changes()));
 
         let video = vec![7; 3_000_000];
         let upload = bucket.upload(day, video).progress(&progress);
@@ -41,8 +41,8 @@ async fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Ends when the transfer does, whether it succeeds or not.
-async fn shown(bar: ProgressBar, mut changes: impl Stream<Item = ProgressNow> + Unpin) {
+/// Updates a progress bar until the transfer has ended, even if it failed.
+async fn show(bar: ProgressBar, mut changes: impl Stream<Item = ProgressNow> + Unpin) {
     while let Some(now) = changes.next().await {
         if let Some(total) = now.total_bytes {
             bar.set_length(total);

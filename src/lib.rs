@@ -155,9 +155,9 @@ pub mod api;
 
 // The documentation lists the methods of a type by the order of the modules that they are in; blank
 // lines keep it.
-mod client;
-
 mod bucket;
+
+mod client;
 
 mod error;
 
@@ -185,10 +185,9 @@ pub mod backend {
 }
 
 pub use api::{ApiVersion, Credentials, OriginToken, Session};
-pub use bucket::{BucketHandle, Delete, DeleteScope, PresignedUrl, PruneRule, Renamed};
+pub use bucket::{BucketHandle, Delete, DeleteMode, DeleteScope, PresignedUrl, PruneRule, Renamed};
 pub use client::{
-    CallCounts, Client, ClientBuilder, DeleteMode, RetryPolicy, TestMode, Unfinished,
-    UnfinishedState,
+    CallCounts, Client, ClientBuilder, RetryPolicy, TestMode, Unfinished, UnfinishedState,
 };
 pub use error::{B2Error, Error, ErrorKind, NonB2Response, RetryStopReason};
 

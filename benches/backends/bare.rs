@@ -18,7 +18,7 @@ use isahc::config::{Configurable as _, ExpectContinue, VersionNegotiation};
 use tokio::runtime;
 
 use crate::chunks::{DOCUMENT, Reader, chunks};
-use crate::{Failure, Library, Task, measured};
+use crate::{Failure, Library, Task, measure};
 
 pub(crate) fn run(library: Library, origin: &str, tasks: Vec<Task>) -> Result<(f64, f64), Failure> {
     let tokio = runtime::Builder::new_current_thread()
@@ -32,11 +32,11 @@ pub(crate) fn run(library: Library, origin: &str, tasks: Vec<Task>) -> Result<(f
                 .pool_timer(TokioTimer::new())
                 .pool_idle_timeout(Duration::from_millis(2500))
                 .build(connector);
-            measured(tasks, |task| by_hyper(&client, origin, task)).await
+            measure(tasks, |task| by_hyper(&client, origin, task)).await
         }),
         Library::Reqwest => tokio.block_on(async {
             let client = b2kit::backend::reqwest::ReqwestClient::defaults().build()?;
-            measured(tasks, |task| by_reqwest(&client, origin, task)).await
+            measure(tasks, |task| by_reqwest(&client, origin, task)).await
         }),
         Library::Isahc => {
             let client = isahc::HttpClient::builder()
@@ -45,12 +45,12 @@ pub(crate) fn run(library: Library, origin: &str, tasks: Vec<Task>) -> Result<(f
                 .automatic_decompression(false)
                 .expect_continue(ExpectContinue::disabled())
                 .build()?;
-            block_on(measured(tasks, |task| by_isahc(&client, origin, task)))
+            block_on(measure(tasks, |task| by_isahc(&client, origin, task)))
         }
         #[cfg(feature = "surf")]
         Library::Surf => {
             let client = surf::client()?;
-            block_on(measured(tasks, |task| surf::by_surf(&client, origin, task)))
+            block_on(measure(tasks, |task| surf::by_surf(&client, origin, task)))
         }
     }
 }

@@ -23,7 +23,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::process::{Command, ExitCode};
 
-use self::alternate::{in_turns, median, spread};
+use self::alternate::{alternate, median, spread};
 use self::meter::Meter;
 use self::process::Server;
 
@@ -35,8 +35,8 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments[..] {
-        [process::ARGUMENT] => process::serve(server::converse),
-        [SAMPLE, library, way, task, amount, port] => be_taken(library, way, task, amount, port),
+        [process::ARGUMENT] => process::serve(server::serve_connection),
+        [SAMPLE, library, way, task, amount, port] => run_sample(library, way, task, amount, port),
         _ => compare_all(&arguments),
     };
     match outcome {
@@ -147,7 +147,13 @@ impl Sample {
 const TIMES: usize = 5;
 
 /// Runs a little of the work to warm up, then all of it several times.
-fn be_taken(library: &str, way: &str, task: &str, amount: &str, port: &str) -> Result<(), Failure> {
+fn run_sample(
+    library: &str,
+    way: &str,
+    task: &str,
+    amount: &str,
+    port: &str,
+) -> Result<(), Failure> {
     let library = Library::ALL.iter().find(|it| it.name() == library);
     let library = *library.ok_or("no such library")?;
     let (amount, origin) = (amount.parse()?, format!("http://127.0.0.1:{port}"));
@@ -170,7 +176,7 @@ fn be_taken(library: &str, way: &str, task: &str, amount: &str, port: &str) -> R
 }
 
 /// Runs the task repeatedly, the same way with all clients. Returns the median without the first run.
-async fn measured<F>(
+async fn measure<F>(
     tasks: Vec<Task>,
     mut perform: impl FnMut(Task) -> F,
 ) -> Result<(f64, f64), Failure>
@@ -227,7 +233,7 @@ fn compare_all(arguments: &[&str]) -> Result<(), Failure> {
 
 fn compare(library: Library, task: Task, rounds: usize, port: u16) -> Result<(), Failure> {
     let take = |way| Sample::take(library, way, task, port);
-    let pairs = in_turns(rounds, || take("through"), || take("bare"))?;
+    let pairs = alternate(rounds, || take("through"), || take("bare"))?;
     let of =
         |value: fn(&(Sample, Sample)) -> f64| -> Vec<f64> { pairs.iter().map(value).collect() };
     let show = |wall: f64, cpu: f64| match task {

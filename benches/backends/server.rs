@@ -8,7 +8,7 @@ use crate::chunks::DOCUMENT;
 const BUFFER: usize = 256 << 10;
 
 /// Serves requests sequentially.
-pub(crate) fn converse(stream: TcpStream, _: u16) -> io::Result<()> {
+pub(crate) fn serve_connection(stream: TcpStream, _: u16) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut input = BufReader::with_capacity(BUFFER, &stream);
     let mut output = &stream;

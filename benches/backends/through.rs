@@ -8,7 +8,7 @@ use futures::executor::block_on;
 use tokio::runtime;
 
 use crate::chunks::{DOCUMENT, chunks};
-use crate::{Failure, Library, Task, measured};
+use crate::{Failure, Library, Task, measure};
 
 pub(crate) fn run(library: Library, origin: &str, tasks: Vec<Task>) -> Result<(f64, f64), Failure> {
     let tokio = runtime::Builder::new_current_thread()
@@ -17,14 +17,14 @@ pub(crate) fn run(library: Library, origin: &str, tasks: Vec<Task>) -> Result<(f
     let inside = tokio.enter();
     match library {
         Library::Hyper => {
-            let guard = CheckedClient::new(HyperClient::new()?, SystemTimer);
+            let backend = CheckedClient::new(HyperClient::new()?, SystemTimer);
             drop(inside);
-            tokio.block_on(all(&guard, origin, tasks))
+            tokio.block_on(all(&backend, origin, tasks))
         }
         Library::Reqwest => {
-            let guard = CheckedClient::new(ReqwestClient::new()?, SystemTimer);
+            let backend = CheckedClient::new(ReqwestClient::new()?, SystemTimer);
             drop(inside);
-            tokio.block_on(all(&guard, origin, tasks))
+            tokio.block_on(all(&backend, origin, tasks))
         }
         Library::Isahc => block_on(all(
             &CheckedClient::new(IsahcClient::new(), SystemTimer),
@@ -39,15 +39,19 @@ pub(crate) fn run(library: Library, origin: &str, tasks: Vec<Task>) -> Result<(f
     }
 }
 
-async fn all(guard: &CheckedClient, origin: &str, tasks: Vec<Task>) -> Result<(f64, f64), Failure> {
-    measured(tasks, |task| perform(guard, origin, task)).await
+async fn all(
+    backend: &CheckedClient,
+    origin: &str,
+    tasks: Vec<Task>,
+) -> Result<(f64, f64), Failure> {
+    measure(tasks, |task| perform(backend, origin, task)).await
 }
 
-async fn perform(guard: &CheckedClient, origin: &str, task: Task) -> Result<(), Failure> {
+async fn perform(backend: &CheckedClient, origin: &str, task: Task) -> Result<(), Failure> {
     match task {
         Task::Up(bytes) => {
             let request = post(origin, Body::replay(bytes, move || Ok(chunks(bytes))))?;
-            guard
+            backend
                 .send(request)
                 .await?
                 .into_body()
@@ -57,14 +61,14 @@ async fn perform(guard: &CheckedClient, origin: &str, task: Task) -> Result<(), 
         Task::Down(bytes) => {
             let uri = format!("{origin}/{bytes}");
             let request = b2kit::http::Request::get(uri).body(Body::empty())?;
-            let mut body = guard.send(request).await?.into_body();
+            let mut body = backend.send(request).await?.into_body();
             while let Some(chunk) = body.next().await {
                 std::hint::black_box(chunk?);
             }
         }
         Task::Calls(calls) => {
             for _ in 0..calls {
-                let answer = guard.send(post(origin, DOCUMENT.into())?).await?;
+                let answer = backend.send(post(origin, DOCUMENT.into())?).await?;
                 let document = answer.into_body().collect(1 << 20).await?;
                 let value: serde_json::Value = serde_json::from_slice(&document)?;
                 std::hint::black_box(value);

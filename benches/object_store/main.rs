@@ -1,10 +1,10 @@
-//! What `b2kit-object-store` costs beside `BucketHandle`: the same work through both, in turns, over HTTP to an
-//! emulator in this process. And what `object_store`'s in-memory store takes for it, which has no network.
+//! `b2kit-object-store` compared with `BucketHandle`: the same work through both, alternately, over HTTP to an emulator
+//! in this process; and with `object_store`'s in-memory store, which has no network.
 //!
-//! `cargo bench --package b2kit-benches --bench object_store [-- ROUNDS]`. Without `--bench` it is `cargo test` that
-//! asks: then everything runs once, and small.
+//! `cargo bench --package b2kit-benches --bench object_store [-- ROUNDS]`. Without `--bench`, as under `cargo test`,
+//! everything runs once with small sizes.
 
-#![expect(clippy::unwrap_used, reason = "what is measured has to work")]
+#![expect(clippy::unwrap_used, reason = "a benchmark may panic")]
 #![expect(clippy::future_not_send, reason = "everything runs on one thread")]
 
 use std::ops::Range;
@@ -24,13 +24,13 @@ use rustix::time::{ClockId, clock_gettime};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
-const AT_ONCE: usize = 10;
+const CONCURRENCY: usize = 10;
 
-/// So far apart that each is a request of its own.
+/// Distance of ranges, so large that each is a separate request.
 const STRIDE: u64 = MIB + 128 * KIB;
 const PART: usize = 16 << 20;
 
-/// How much of everything there is.
+/// The sizes of all tasks.
 #[derive(Debug, Clone, Copy)]
 struct Load {
     rounds: usize,
@@ -84,15 +84,15 @@ async fn compare(load: Load) {
     listing(load).await;
 }
 
-/// An emulator behind a port, which may forget what it is sent.
-struct Place {
+/// An emulator's server with a bucket. The emulator may discard contents.
+struct Setup {
     bucket: BucketHandle,
     store: B2Store,
     emulator: Emulator,
     _server: Server,
 }
 
-impl Place {
+impl Setup {
     async fn new(discard: bool) -> Self {
         let emulator = Emulator::builder()
             .discard_contents(discard)
@@ -118,9 +118,9 @@ impl Place {
 }
 
 async fn writing(load: Load) {
-    let place = Place::new(true).await;
+    let setup = Setup::new(true).await;
     let memory = InMemory::new();
-    let (bucket, store, memory) = (&place.bucket, &place.store, &memory);
+    let (bucket, store, memory) = (&setup.bucket, &setup.store, &memory);
     let bytes = Bytes::from(vec![7; MIB as usize]);
     let put = async |store: &dyn ObjectStore| {
         let puts = stream::iter(0..load.puts).map(|number| {
@@ -130,7 +130,7 @@ async fn writing(load: Load) {
             );
             async move { store.put(&path, payload).await }
         });
-        puts.buffer_unordered(AT_ONCE)
+        puts.buffer_unordered(CONCURRENCY)
             .try_for_each(async |_| Ok(()))
             .await
             .unwrap();
@@ -141,7 +141,7 @@ async fn writing(load: Load) {
                 .upload(format!("{number}"), bytes.clone())
                 .into_future()
         });
-        puts.buffer_unordered(AT_ONCE)
+        puts.buffer_unordered(CONCURRENCY)
             .try_for_each(async |_| Ok(()))
             .await
             .unwrap();
@@ -193,9 +193,9 @@ async fn writing(load: Load) {
 }
 
 async fn reading(load: Load) {
-    let place = Place::new(false).await;
+    let setup = Setup::new(false).await;
     let memory = InMemory::new();
-    let (bucket, store, memory) = (&place.bucket, &place.store, &memory);
+    let (bucket, store, memory) = (&setup.bucket, &setup.store, &memory);
     let path = Path::from("large");
     let content = vec![7; (STRIDE * load.ranges) as usize];
     memory.put(&path, content.clone().into()).await.unwrap();
@@ -255,7 +255,7 @@ async fn reading(load: Load) {
                 .collect(1 << 20)
                 .await
         });
-        let all: Vec<_> = downloads.buffered(AT_ONCE).try_collect().await.unwrap();
+        let all: Vec<_> = downloads.buffered(CONCURRENCY).try_collect().await.unwrap();
         assert_eq!(all.len(), load.ranges as usize);
     };
     row(
@@ -269,14 +269,14 @@ async fn reading(load: Load) {
 }
 
 async fn listing(load: Load) {
-    let place = Place::new(false).await;
+    let setup = Setup::new(false).await;
     let memory = InMemory::new();
-    // Straight into the emulator: what is measured is the listing.
-    let credentials = Credentials::new(place.emulator.key_id(), place.emulator.key()).unwrap();
+    // Uploaded in-process, since only the listing is measured.
+    let credentials = Credentials::new(setup.emulator.key_id(), setup.emulator.key()).unwrap();
     let within = Client::builder()
         .credentials(credentials)
-        .endpoint(place.emulator.url());
-    let within = within.backend(place.emulator.clone()).build().unwrap();
+        .endpoint(setup.emulator.url());
+    let within = within.backend(setup.emulator.clone()).build().unwrap();
     let filled = within.bucket("benchmarks").await.unwrap();
     for number in 0..load.listed {
         let name = format!("table/part={}/{number:06}.parquet", number % 100);
@@ -286,7 +286,7 @@ async fn listing(load: Load) {
             .unwrap();
         filled.upload(name, "x").await.unwrap();
     }
-    let (bucket, store, memory) = (&place.bucket, &place.store, &memory);
+    let (bucket, store, memory) = (&setup.bucket, &setup.store, &memory);
     let list = async |store: &dyn ObjectStore| {
         let count = store
             .list(None)
@@ -313,7 +313,7 @@ async fn listing(load: Load) {
     .await;
 }
 
-/// Measures two ways in turns, so that what else the machine does meets both, and prints how they compare.
+/// Measures alternately, so that other load on the machine affects all alike, and prints the comparison.
 async fn row(
     name: &str,
     rounds: usize,
@@ -322,12 +322,12 @@ async fn row(
     memory: impl AsyncFn(),
 ) {
     let (mut one, mut other, mut third) = (Vec::new(), Vec::new(), Vec::new());
-    direct().await; // connections, and the caches of this machine
+    direct().await; // warms up connections and caches
     adapter().await;
     for _ in 0..rounds {
-        one.push(measured(&direct).await);
-        other.push(measured(&adapter).await);
-        third.push(measured(&memory).await);
+        one.push(measure(&direct).await);
+        other.push(measure(&adapter).await);
+        third.push(measure(&memory).await);
     }
     let [one, other, third] = [one, other, third].map(Sample::median);
     let percent =
@@ -363,9 +363,9 @@ impl Sample {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "it is this machine's time that is measured"
+    reason = "real time is what is measured here"
 )]
-async fn measured(work: &impl AsyncFn()) -> Sample {
+async fn measure(work: &impl AsyncFn()) -> Sample {
     let (wall, cpu) = (Instant::now(), cpu_time());
     work().await;
     Sample {

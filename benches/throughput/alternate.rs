@@ -3,7 +3,7 @@
 use crate::Failure;
 
 /// Takes pairs of samples; the order changes with each round.
-pub(crate) fn in_turns<T>(
+pub(crate) fn alternate<T>(
     rounds: usize,
     mut one: impl FnMut() -> Result<T, Failure>,
     mut other: impl FnMut() -> Result<T, Failure>,

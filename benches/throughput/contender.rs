@@ -13,7 +13,7 @@ use http_body_util::{BodyExt as _, Either};
 use crate::Failure;
 use crate::bare::{Bare, same};
 use crate::file::File;
-use crate::listing::{Asked, LIST};
+use crate::listing::{LIST, PageRequest};
 use crate::page::Floor;
 
 /// The contenders.
@@ -85,9 +85,9 @@ pub(crate) enum Client {
 
 impl Client {
     /// Must be called within the runtime that both contenders run on.
-    pub(crate) fn new(arm: Contender, port: u16) -> Result<Self, Failure> {
+    pub(crate) fn new(contender: Contender, port: u16) -> Result<Self, Failure> {
         let origin = format!("http://127.0.0.1:{port}");
-        Ok(match arm {
+        Ok(match contender {
             Contender::Bare => Self::Bare(Bare::new(origin)),
             Contender::B2kit => {
                 let token = Secret::new("t");
@@ -102,7 +102,7 @@ impl Client {
     }
 
     /// Sends or receives the whole file and checks its SHA-1, or reads the whole listing and counts its rows.
-    pub(crate) async fn carry_out(&self, job: &Job) -> Result<(), Failure> {
+    pub(crate) async fn run(&self, job: &Job) -> Result<(), Failure> {
         match (self, job) {
             (Self::B2kit(client), Job::Upload(file)) => upload(client, file).await,
             (Self::B2kit(client), Job::Download(file)) => download(client, file).await,
@@ -145,7 +145,7 @@ async fn list(client: &b2kit::Client, rows: u64) -> Result<(), Failure> {
 }
 
 async fn list_bare(client: &Bare, rows: u64) -> Result<(), Failure> {
-    let mut asked = Asked {
+    let mut asked = PageRequest {
         bucket_id: rows.to_string(),
         start_file_name: None,
         max_file_count: 1_000,

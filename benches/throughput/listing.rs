@@ -8,14 +8,14 @@ pub(crate) const LIST: &str = "/b2api/v4/b2_list_file_names";
 /// The request.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Asked {
+pub(crate) struct PageRequest {
     pub(crate) bucket_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) start_file_name: Option<String>,
     pub(crate) max_file_count: u64,
 }
 
-impl Asked {
+impl PageRequest {
     /// The first row of the next page, or `None` if it is unknown.
     pub(crate) fn next(&self) -> Option<Option<u64>> {
         let rows: u64 = self.bucket_id.parse().ok()?;

@@ -19,7 +19,7 @@ pub(crate) struct Load {
 
 impl Load {
     /// The smallest load that shows whether it works.
-    pub(crate) fn shrunk(self) -> Self {
+    pub(crate) fn minimized(self) -> Self {
         Self {
             times: self.times.min(2),
             size: match self.task {
@@ -44,30 +44,30 @@ impl fmt::Display for Load {
 
 impl Load {
     /// Takes a sample in a new process, which runs the load once to warm up and once measured.
-    pub(crate) fn take(self, server: &Server, arm: Contender) -> Result<Sample, Failure> {
+    pub(crate) fn take(self, server: &Server, contender: Contender) -> Result<Sample, Failure> {
         let numbers = [u64::from(server.port()), u64::from(self.times), self.size];
         let [port, times, size] = numbers.map(|number| number.to_string());
-        Sample::take(&[&port, arm.name(), self.task.name(), &times, &size])
+        Sample::take(&[&port, contender.name(), self.task.name(), &times, &size])
     }
 }
 
 /// The main function of a sample's process.
-pub(crate) fn be_taken(what: &[&str]) -> Result<(), Failure> {
-    let &[port, arm, task, times, size] = what else {
+pub(crate) fn run_sample(what: &[&str]) -> Result<(), Failure> {
+    let &[port, contender, task, times, size] = what else {
         return Err("a sample is of PORT ARM TASK TIMES SIZE".into());
     };
-    let arm = Contender::BOTH
+    let contender = Contender::BOTH
         .into_iter()
-        .find(|known| known.name() == arm);
+        .find(|known| known.name() == contender);
     let task = Task::ALL.into_iter().find(|known| known.name() == task);
-    let (arm, task) = arm.zip(task).ok_or("what is to be done?")?;
+    let (contender, task) = contender.zip(task).ok_or("unknown contender or task")?;
     let (port, times) = (port.parse()?, times.parse::<u32>()?);
     let job = task.of_size(size.parse()?);
-    sample::be_taken(async {
-        let client = Client::new(arm, port)?;
+    sample::run_sample(async {
+        let client = Client::new(contender, port)?;
         let carry = async || {
             for _ in 0..times {
-                client.carry_out(&job).await?;
+                client.run(&job).await?;
             }
             Ok::<_, Failure>(())
         };

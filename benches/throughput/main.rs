@@ -24,7 +24,7 @@ mod wire;
 use std::error::Error as StdError;
 use std::process::ExitCode;
 
-use self::alternate::{in_turns, median, spread};
+use self::alternate::{alternate, median, spread};
 use self::contender::{Contender, Task};
 use self::load::Load;
 use self::process::Server;
@@ -44,10 +44,10 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments[..] {
-        [process::ARGUMENT] => process::serve(server::converse),
-        [sample::ARGUMENT, ref what @ ..] => load::be_taken(what),
+        [process::ARGUMENT] => process::serve(server::serve_connection),
+        [sample::ARGUMENT, ref what @ ..] => load::run_sample(what),
         _ => match Plan::from_arguments(&arguments) {
-            Ok(Some(plan)) => plan.carry_out(),
+            Ok(Some(plan)) => plan.run(),
             Ok(None) => Ok(()),
             Err(failure) => Err(failure),
         },
@@ -108,15 +108,21 @@ impl Plan {
             } else {
                 Self {
                     rounds: 1,
-                    loads: each(|task| loads(task).into_iter().map(Load::shrunk).collect()),
-                    peaks: each(|task| peaks(task).into_iter().take(1).map(Load::shrunk).collect()),
+                    loads: each(|task| loads(task).into_iter().map(Load::minimized).collect()),
+                    peaks: each(|task| {
+                        peaks(task)
+                            .into_iter()
+                            .take(1)
+                            .map(Load::minimized)
+                            .collect()
+                    }),
                     in_earnest: false,
                 }
             }
         }))
     }
 
-    fn carry_out(&self) -> Result<(), Failure> {
+    fn run(&self) -> Result<(), Failure> {
         let server = Server::start(&[])?;
         if !self.in_earnest {
             println!("A short run, to see that it works. Its numbers mean nothing.\n");
@@ -132,8 +138,8 @@ impl Plan {
         println!("\n| peak resident memory | b2kit | bare hyper |");
         println!("|---|---|---|");
         for &load in &self.peaks {
-            let peak = |arm| -> Result<String, Failure> {
-                let sample = load.take(&server, arm)?;
+            let peak = |contender| -> Result<String, Failure> {
+                let sample = load.take(&server, contender)?;
                 Ok(sample.peak.map_or_else(
                     || UNKNOWN.to_owned(),
                     |bytes| format!("{:.1} MiB", bytes as f64 / MIB as f64),
@@ -146,8 +152,8 @@ impl Plan {
     }
 
     fn compare(&self, server: &Server, load: Load) -> Result<(), Failure> {
-        let take = |arm| load.take(server, arm);
-        let rounds = in_turns(
+        let take = |contender| load.take(server, contender);
+        let rounds = alternate(
             self.rounds,
             || take(Contender::B2kit),
             || take(Contender::Bare),

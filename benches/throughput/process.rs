@@ -45,15 +45,15 @@ impl Drop for Server {
     }
 }
 
-/// Runs the server until its input ends; `converse` serves a connection, given the port.
-pub(crate) fn serve(converse: fn(TcpStream, u16) -> io::Result<()>) -> Result<(), Failure> {
+/// Runs the server until its input ends; `serve_connection` serves a connection, given the port.
+pub(crate) fn serve(serve_connection: fn(TcpStream, u16) -> io::Result<()>) -> Result<(), Failure> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let port = listener.local_addr()?.port();
     println!("{port}");
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             thread::spawn(move || {
-                if let Err(error) = converse(stream, port)
+                if let Err(error) = serve_connection(stream, port)
                     && error.kind() != io::ErrorKind::ConnectionReset
                 {
                     eprintln!("server: {error}");

@@ -47,10 +47,10 @@ impl Sample {
 }
 
 /// The main function of a sample's process: does the work, which measures its relevant part.
-pub(crate) fn be_taken(
+pub(crate) fn run_sample(
     work: impl Future<Output = Result<(Duration, Option<Duration>), Failure>>,
 ) -> Result<(), Failure> {
-    settle_the_allocator();
+    fix_allocator_threshold();
     // A thread for everything: the time it takes and the CPU time it takes are then nearly one, and with the server's
     // process there is no more to run than two cores can.
     let runtime = runtime::Builder::new_current_thread()
@@ -69,6 +69,6 @@ pub(crate) fn be_taken(
 
 /// Frees a large allocation. Until a program has done so, glibc returns the top of the heap to the system whenever 128
 /// KiB are free there, which chunks of that size trigger by chance: a larger effect than any measured here.
-fn settle_the_allocator() {
+fn fix_allocator_threshold() {
     drop(std::hint::black_box(vec![0_u8; 4 << 20]));
 }

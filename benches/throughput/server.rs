@@ -4,12 +4,12 @@ use std::io::{self, BufReader, Read};
 use std::net::TcpStream;
 use std::sync::LazyLock;
 
-use crate::listing::{Asked, LIST};
+use crate::listing::{LIST, PageRequest};
 use crate::page;
-use crate::wire::{BUFFER, Head, answer, send, swallow, upload_url, uploaded};
+use crate::wire::{BUFFER, Head, read_body, respond, send, upload_url, uploaded};
 
 /// Serves requests sequentially.
-pub(crate) fn converse(stream: TcpStream, port: u16) -> io::Result<()> {
+pub(crate) fn serve_connection(stream: TcpStream, port: u16) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut input = BufReader::with_capacity(BUFFER, &stream);
     let mut output = &stream;
@@ -18,11 +18,11 @@ pub(crate) fn converse(stream: TcpStream, port: u16) -> io::Result<()> {
             list(&mut input, &mut output, request.content_length)?;
             continue;
         }
-        let tail = swallow(&mut input, request.content_length)?;
+        let tail = read_body(&mut input, request.content_length)?;
         match request.path.as_str() {
-            "/upload" => answer(&mut output, &uploaded(&request, &tail))?,
+            "/upload" => respond(&mut output, &uploaded(&request, &tail))?,
             path if path.ends_with("/b2_get_upload_url") => {
-                answer(&mut output, &upload_url(port))?;
+                respond(&mut output, &upload_url(port))?;
             }
             _ => send(&mut output, &request)?,
         }
@@ -37,7 +37,7 @@ static ROWS: LazyLock<String> = LazyLock::new(|| page::beginning(1_000));
 fn list(input: &mut impl Read, output: &mut impl io::Write, len: u64) -> io::Result<()> {
     let mut document = Vec::new();
     input.take(len).read_to_end(&mut document)?;
-    let asked: Asked = serde_json::from_slice(&document)?;
+    let asked: PageRequest = serde_json::from_slice(&document)?;
     let next = asked.next().ok_or_else(|| {
         let document = String::from_utf8_lossy(&document);
         io::Error::other(format!("what is {document}?"))

@@ -62,7 +62,7 @@ impl Head {
 }
 
 /// Reads a body and returns its last 40 bytes, which are the SHA-1 of an upload.
-pub(crate) fn swallow(input: &mut impl io::BufRead, len: u64) -> io::Result<Vec<u8>> {
+pub(crate) fn read_body(input: &mut impl io::BufRead, len: u64) -> io::Result<Vec<u8>> {
     let digits = len.min(40);
     let mut before = len - digits;
     while before > 0 {
@@ -108,7 +108,7 @@ pub(crate) fn upload_url(port: u16) -> String {
 }
 
 /// Responds with this JSON.
-pub(crate) fn answer(output: &mut impl io::Write, document: &str) -> io::Result<()> {
+pub(crate) fn respond(output: &mut impl io::Write, document: &str) -> io::Result<()> {
     let len = document.len();
     let head = format!(
         "HTTP/1.1 200 OK\r\nContent-Length: {len}\r\nContent-Type: application/json\r\n\r\n"

@@ -47,7 +47,7 @@ impl Contender {
             return curl(server, disk, load);
         }
         let directory = disk.0.to_str().ok_or("the directory has no plain name")?;
-        let (port, words) = (server.port().to_string(), load.words());
+        let (port, words) = (server.port().to_string(), load.to_arguments());
         let mut what = vec![self.name(), &*port, directory];
         what.extend(words.iter().map(String::as_str));
         Sample::take(&what)
@@ -55,11 +55,11 @@ impl Contender {
 }
 
 /// The main function of a sample's process. There is no warm-up: setup counts.
-pub(crate) fn be_taken(what: &[&str]) -> Result<(), Failure> {
-    let &[arm, port, directory, task, files, size, at_once] = what else {
+pub(crate) fn run_sample(what: &[&str]) -> Result<(), Failure> {
+    let &[contender, port, directory, task, files, size, at_once] = what else {
         return Err("a sample is of ARM PORT DIRECTORY TASK FILES SIZE AT-ONCE".into());
     };
-    let load = Load::of_words([task, files, size, at_once])?;
+    let load = Load::from_arguments([task, files, size, at_once])?;
     let (disk, origin) = (
         Disk(Path::new(directory)),
         format!("http://127.0.0.1:{port}"),
@@ -74,9 +74,9 @@ pub(crate) fn be_taken(what: &[&str]) -> Result<(), Failure> {
         len: load.size,
         ..file
     };
-    sample::be_taken(async {
+    sample::run_sample(async {
         let meter;
-        if arm == Contender::B2kit.name() {
+        if contender == Contender::B2kit.name() {
             let session = Session::new(ApiVersion::V4, "a", Secret::new("t"), &*origin, &*origin);
             let client = Client::builder()
                 .session(session)

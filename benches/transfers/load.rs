@@ -97,7 +97,7 @@ impl Load {
     }
 
     /// The smallest load that shows whether it works.
-    pub(crate) fn shrunk(self) -> Self {
+    pub(crate) fn minimized(self) -> Self {
         Self {
             files: self.files.min(20),
             size: self.size.min(MIB),
@@ -107,13 +107,13 @@ impl Load {
     }
 
     /// As arguments of a sample.
-    pub(crate) fn words(self) -> [String; 4] {
+    pub(crate) fn to_arguments(self) -> [String; 4] {
         let numbers = [self.files, self.size, self.at_once as u64];
         let [files, size, at_once] = numbers.map(|number| number.to_string());
         [self.task.name().to_owned(), files, size, at_once]
     }
 
-    pub(crate) fn of_words(words: [&str; 4]) -> Result<Self, Failure> {
+    pub(crate) fn from_arguments(words: [&str; 4]) -> Result<Self, Failure> {
         let [task, files, size, at_once] = words;
         let task = Task::ALL.into_iter().find(|known| known.name() == task);
         Ok(Self {

@@ -33,7 +33,7 @@ mod wire;
 use std::error::Error as StdError;
 use std::process::ExitCode;
 
-use self::alternate::{in_turns, median, spread};
+use self::alternate::{alternate, median, spread};
 use self::contender::Contender;
 use self::disk::Disk;
 use self::load::{Load, Task};
@@ -55,10 +55,10 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments[..] {
         [process::ARGUMENT, latency, line] => {
-            server::be_told(latency, line).and_then(|()| process::serve(server::converse))
+            server::configure(latency, line).and_then(|()| process::serve(server::serve_connection))
         }
-        [sample::ARGUMENT, programs::ARGUMENT, ref what @ ..] => programs::be_taken(what),
-        [sample::ARGUMENT, ref what @ ..] => contender::be_taken(what),
+        [sample::ARGUMENT, programs::ARGUMENT, ref what @ ..] => programs::run_sample(what),
+        [sample::ARGUMENT, ref what @ ..] => contender::run_sample(what),
         _ => Plan::from_arguments(&arguments).and_then(|plan| plan.run()),
     };
     match outcome {
@@ -150,7 +150,11 @@ impl<'a> Plan<'a> {
         );
         println!("|---|---|---|---|---|---|---|");
         for load in loads {
-            let load = if self.in_earnest { load } else { load.shrunk() };
+            let load = if self.in_earnest {
+                load
+            } else {
+                load.minimized()
+            };
             let server = Server::start(&[&load.latency.to_string(), "0"])?;
             if load.task.is_up() {
                 disk.put(load.size)?;
@@ -191,11 +195,15 @@ impl<'a> Plan<'a> {
             let server = Server::start(&["0", &line.to_string()])?;
             let take = |task| -> Result<f64, Failure> {
                 let load = Load::large(task, GIB);
-                let load = if self.in_earnest { load } else { load.shrunk() };
+                let load = if self.in_earnest {
+                    load
+                } else {
+                    load.minimized()
+                };
                 let sample = Contender::B2kit.take(&server, disk, load)?;
                 Ok(sample.wall.as_secs_f64())
             };
-            let pairs = in_turns(
+            let pairs = alternate(
                 self.rounds,
                 || take(Task::Fetch),
                 || take(Task::FetchUnverified),
@@ -225,11 +233,11 @@ impl<'a> Plan<'a> {
             for gib in [1, 2, 4, 8] {
                 let mut load = Load::large(task, gib * GIB);
                 if !self.in_earnest {
-                    load = load.shrunk();
+                    load = load.minimized();
                 }
                 disk.put_hole(load.size)?;
-                let peak = |arm: Contender| -> Result<String, Failure> {
-                    let bytes = arm.take(&server, disk, load)?.peak;
+                let peak = |contender: Contender| -> Result<String, Failure> {
+                    let bytes = contender.take(&server, disk, load)?.peak;
                     let shown = |bytes| format!("{:.1} MiB", bytes as f64 / (1 << 20) as f64);
                     Ok(bytes.map_or_else(|| UNKNOWN.to_owned(), shown))
                 };

@@ -116,7 +116,7 @@ fn is_there(program: &Path, argument: &str) -> bool {
     status.is_ok_and(|status| status.success())
 }
 
-/// This program again, running [`be_taken`].
+/// This program again, running [`run_sample`].
 fn own(tree: Tree, disk: Disk<'_>, is_up: bool) -> Result<Command, Failure> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args([
@@ -130,12 +130,12 @@ fn own(tree: Tree, disk: Disk<'_>, is_up: bool) -> Result<Command, Failure> {
 }
 
 /// The main function of b2kit's process.
-pub(crate) fn be_taken(what: &[&str]) -> Result<(), Failure> {
+pub(crate) fn run_sample(what: &[&str]) -> Result<(), Failure> {
     let &[way, at_once, directory] = what else {
         return Err("a sample is of WAY AT-ONCE DIRECTORY".into());
     };
     let (at_once, directory) = (at_once.parse()?, Path::new(directory));
-    sample::be_taken(async {
+    sample::run_sample(async {
         let meter = Meter::start();
         let client = Client::builder()
             .credentials(Credentials::from_env()?)
@@ -182,7 +182,14 @@ impl Emulator {
     /// downloaded.
     fn start(program: &Path) -> Result<Self, Failure> {
         let mut process = Command::new(program)
-            .args(["--port", "0", "--bucket", BUCKET, "--checksums", "believed"])
+            .args([
+                "--port",
+                "0",
+                "--bucket",
+                BUCKET,
+                "--checksums",
+                "unverified",
+            ])
             .stdout(Stdio::piped())
             .spawn()?;
         let stdout = process.stdout.take().ok_or("the emulator has no output")?;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::Failure;
 use crate::process::Server;
-use crate::wire::{BUFFER, Head, answer, content, send, swallow, upload_url, uploaded};
+use crate::wire::{BUFFER, Head, content, read_body, respond, send, upload_url, uploaded};
 
 /// The path that returns the number of calls and resets it.
 const COUNT: &str = "/count";
@@ -25,7 +25,7 @@ static LATENCY: AtomicU64 = AtomicU64::new(0);
 static LINE: AtomicU64 = AtomicU64::new(0);
 
 /// The latency in milliseconds, and the bandwidth of downloads in MB/s.
-pub(crate) fn be_told(latency: &str, line: &str) -> Result<(), Failure> {
+pub(crate) fn configure(latency: &str, line: &str) -> Result<(), Failure> {
     LATENCY.store(latency.parse()?, Ordering::Relaxed);
     LINE.store(line.parse()?, Ordering::Relaxed);
     Ok(())
@@ -43,13 +43,13 @@ pub(crate) fn calls(server: &Server) -> Result<u64, Failure> {
 }
 
 /// Serves requests sequentially.
-pub(crate) fn converse(stream: TcpStream, port: u16) -> io::Result<()> {
+pub(crate) fn serve_connection(stream: TcpStream, port: u16) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut input = BufReader::with_capacity(BUFFER, &stream);
     let mut output = &stream;
     while let Some(request) = Head::read(&mut input)? {
         if request.path == COUNT {
-            answer(&mut output, &CALLS.swap(0, Ordering::Relaxed).to_string())?;
+            respond(&mut output, &CALLS.swap(0, Ordering::Relaxed).to_string())?;
             continue;
         }
         let is_start = request.path.contains("b2_start_large_file");
@@ -59,7 +59,7 @@ pub(crate) fn converse(stream: TcpStream, port: u16) -> io::Result<()> {
             input.by_ref().take(len).read_to_end(&mut document)?;
             document
         } else {
-            swallow(&mut input, request.content_length)?
+            read_body(&mut input, request.content_length)?
         };
         CALLS.fetch_add(1, Ordering::Relaxed);
         wait(LATENCY.load(Ordering::Relaxed));
@@ -83,7 +83,7 @@ pub(crate) fn converse(stream: TcpStream, port: u16) -> io::Result<()> {
                 continue;
             }
         };
-        answer(&mut output, &document)?;
+        respond(&mut output, &document)?;
     }
     Ok(())
 }

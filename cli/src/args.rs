@@ -12,8 +12,8 @@ use crate::location::{Location, Remote};
 
 /// Backblaze B2 from the command line.
 ///
-/// The application key is taken from B2_APPLICATION_KEY_ID and B2_APPLICATION_KEY, and stored nowhere. What is at B2 is
-/// written b2://BUCKET/NAME; a NAME that is empty or ends in / stands for all files whose names begin with it.
+/// The application key comes from B2_APPLICATION_KEY_ID and B2_APPLICATION_KEY, and is stored nowhere. Files at B2 are
+/// written b2://BUCKET/NAME; a NAME that is empty or ends in / is a prefix, for all files whose names begin with it.
 ///
 /// Exit status: 0 if everything was done, 1 if not, 2 for wrong arguments, 130 if it was stopped.
 #[derive(Debug, Parser)]
@@ -29,10 +29,11 @@ pub(crate) struct Program {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Common {
     /// The B2 to use: a URL (such as the one that an emulator prints), production (the default) or staging
-    #[arg(long, global = true, env = "B2_ENVIRONMENT", value_name = "URL", value_parser = environment::parse)]
+    #[arg(long, global = true, env = "B2_ENVIRONMENT", value_name = "URL")]
+    #[arg(value_parser = environment::parse)]
     pub(crate) endpoint: Option<String>,
 
-    /// No progress and no warnings, only errors
+    /// Print only errors, no progress and no warnings
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
 
@@ -48,14 +49,14 @@ pub(crate) enum Command {
     Ls(Ls),
     Du(Du),
     Rm(Rm),
-    /// Print what B2 says of a file, as JSON
+    /// Print a file's metadata as JSON
     Stat(File),
     /// Write a file to standard output
     Cat(File),
     Link(Link),
     Hash(Hash),
     Unfinished(Unfinished),
-    /// Print the completion script of a shell
+    /// Print a completion script for a shell
     Completion {
         /// The shell
         shell: clap_complete::Shell,
@@ -80,12 +81,12 @@ impl Command {
 
 /// Copy files, directories and standard input to B2 and back.
 ///
-///   b2kit cp FILE b2://BUCKET/NAME           a file up; a NAME that is empty or ends in / keeps the file's own
-///   b2kit cp DIRECTORY b2://BUCKET/PREFIX/   all files below a directory up
-///   b2kit cp - b2://BUCKET/NAME              standard input up, of any length
-///   b2kit cp b2://BUCKET/NAME FILE           a file down; a FILE that is a directory keeps the name
-///   b2kit cp b2://BUCKET/PREFIX/ DIRECTORY   all files with the prefix down
-///   b2kit cp b2://BUCKET/NAME -              a file to standard output
+///   b2kit cp FILE b2://BUCKET/NAME           upload a file; a NAME that is empty or ends in / keeps its own name
+///   b2kit cp DIRECTORY b2://BUCKET/PREFIX/   upload all files below a directory
+///   b2kit cp - b2://BUCKET/NAME              upload standard input, of any length
+///   b2kit cp b2://BUCKET/NAME FILE           download a file; if FILE is a directory, into it
+///   b2kit cp b2://BUCKET/PREFIX/ DIRECTORY   download all files with a prefix
+///   b2kit cp b2://BUCKET/NAME -              write a file to standard output
 ///
 /// Exit status: 0 if all was copied, 1 if not, 2 for wrong arguments, 130 if it was stopped.
 #[derive(Debug, Args)]
@@ -102,23 +103,23 @@ pub(crate) struct Cp {
     #[arg(value_parser = OsStringValueParser::new().try_map(Location::parse))]
     pub(crate) to: Location,
 
-    /// Resume what an earlier run left unfinished, and keep what is unfinished if this one is stopped
+    /// Resume an earlier run, and keep unfinished transfers if this one is stopped
     #[arg(long)]
     pub(crate) resume: bool,
 
-    /// Read large files only once, while sending: faster, but B2 then has no SHA-1 to verify downloads against
+    /// Read large files only once, while sending: faster, but B2 then has no SHA-1 to verify downloads with
     #[arg(long)]
     pub(crate) no_hash_first: bool,
 }
 
 /// Make a directory and a bucket, or two buckets, equal.
 ///
-///   b2kit sync DIRECTORY b2://BUCKET/PREFIX   up
-///   b2kit sync b2://BUCKET/PREFIX DIRECTORY   down
-///   b2kit sync b2://BUCKET/A b2://BUCKET/B    within B2; no bytes leave it
+///   b2kit sync DIRECTORY b2://BUCKET/PREFIX   upload
+///   b2kit sync b2://BUCKET/PREFIX DIRECTORY   download
+///   b2kit sync b2://BUCKET/A b2://BUCKET/B    copy within B2, without downloading
 ///
-/// Files that are only at the destination stay, unless --delete, --hide or --keep-days says otherwise; that is done
-/// last, and not at all if something could not be read or transferred. To resume a stopped sync, run it again.
+/// Files that exist only at the destination are kept, unless --delete, --hide or --keep-days is given; these come last,
+/// and not at all if something could not be read or transferred. To resume a stopped sync, run it again.
 ///
 /// Exit status: 0 if both are equal as far as the options say, 1 if not, 2 for wrong arguments, 130 if it was stopped.
 #[derive(Debug, Args)]
@@ -143,80 +144,80 @@ pub(crate) struct SyncArgs {
     #[arg(long, conflicts_with = "dry_run")]
     pub(crate) check: bool,
 
-    /// Delete files that are only at the destination: in a bucket, all versions of them
+    /// Delete files that exist only at the destination; in a bucket, with all their versions
     #[arg(long, group = "extras")]
     delete: bool,
 
-    /// Hide files that are only at the destination, which is a bucket
+    /// Hide files that exist only at the destination, which must be a bucket
     #[arg(long, group = "extras")]
     hide: bool,
 
-    /// As --hide, and delete versions that nobody could see for so many days
+    /// Like --hide, and delete versions that have been hidden or replaced for so many days
     #[arg(long, group = "extras", value_name = "DAYS")]
     keep_days: Option<u32>,
 
-    /// What makes two files of one path differ
+    /// When two files with the same path differ
     ///
-    /// none: nothing does, so what is there is never replaced. size: the size. mtime: the size or the modification
-    /// time. sha1: the size or the SHA-1; local files are read where sizes agree and modification times do not.
-    /// sha1-always: the same, but all local files are read whose sizes agree. always: they always differ.
+    /// none: never, so existing files are not replaced. size: if the sizes differ. mtime: if the sizes or modification
+    /// times differ. sha1: if the sizes or SHA-1s differ; local files are read if only the modification times differ.
+    /// sha1-always: the same, but local files are read whenever the sizes are equal. always: always.
     #[arg(long, value_parser = one_of(COMPARES), default_value = "mtime")]
     compare: Compare,
 
-    /// How many milliseconds modification times may be apart and still be the same
+    /// Maximum difference of modification times that count as equal
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 0)]
     tolerance: u64,
 
-    /// What happens where the file at the destination was modified later
+    /// What to do if the file at the destination is newer
     ///
-    /// With refuse and skip it stays; with refuse the exit status is 1.
+    /// refuse and skip keep it; with refuse the exit status is 1.
     #[arg(long, value_parser = one_of(NEWER), default_value = "refuse")]
     newer: Newer,
 
-    /// What happens to symbolic links of a source directory
+    /// What to do with symbolic links in a source directory
     ///
-    /// follow syncs what they point to, but never a directory that contains the link. With refuse the exit status is 1.
+    /// follow syncs their targets, except for a directory that contains the link. With refuse the exit status is 1.
     #[arg(long, value_parser = one_of(LINKS), default_value = "skip")]
     links: Links,
 
-    /// Sync only paths that this glob matches; a pattern that ends in / matches all below a directory
+    /// Sync only paths that match this glob; one that ends in / matches everything below a directory
     #[arg(long, value_name = "GLOB")]
     include: Vec<String>,
 
-    /// Leave alone what this glob matches, and all below it, on both sides
+    /// Ignore paths that match this glob, and everything below them, on both sides
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<String>,
 
-    /// Delete and hide nothing if it would be more paths than this
+    /// Delete and hide nothing if more paths than this would be affected
     #[arg(long, value_name = "PATHS")]
     max_delete: Option<u64>,
 
-    /// Let the source be empty, and with --delete, --hide or --keep-days empty the destination
+    /// Allow an empty source, which with --delete, --hide or --keep-days empties the destination
     #[arg(long)]
     allow_empty_source: bool,
 
-    /// Refuse names that a file system would take for one that ignores case or Unicode normalization
+    /// Refuse names that are equal if case or Unicode normalization is ignored, as some file systems do
     #[arg(long)]
     refuse_collisions: bool,
 
     /// When downloaded files are flushed to the disk
     ///
-    /// each: each before it gets its name, and then the name. end: many at once before they get their names, and the
-    /// names at the end (on Linux; elsewhere as each). none: when the system does it; a crash may leave files with the
-    /// right size and time but without their bytes.
+    /// each: each file before it gets its name, then the name. end: many at once before they get their names, and the
+    /// names at the end (on Linux; elsewhere like each). none: whenever the system does it; a crash may leave files
+    /// with the right size and time but without their bytes.
     #[arg(long, value_parser = one_of(DURABILITIES), default_value = "each")]
     durability: Durability,
 
-    /// How many files are worked on at once
+    /// Maximum number of concurrent files
     #[arg(long, value_name = "FILES", default_value_t = 16)]
     threads: usize,
 
-    /// Print a JSON object for each path, and at the end one with the numbers
+    /// Print a JSON object for each path, and one with the totals at the end
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-/// Words of the command line, and what they stand for.
+/// Converts values of options to those of the library.
 type Words<T> = &'static [(&'static str, T)];
 
 const COMPARES: Words<Compare> = &[
@@ -294,19 +295,19 @@ pub(crate) struct Ls {
     /// b2://BUCKET/PREFIX; without it, the buckets
     pub(crate) at: Option<Remote>,
 
-    /// Time, size and version id too
+    /// Print time, size and version id too
     #[arg(long, short)]
     pub(crate) long: bool,
 
-    /// All files, instead of those of one folder
+    /// List all files below the prefix, not only those of one folder
     #[arg(long, short)]
     pub(crate) recursive: bool,
 
-    /// All versions, hidden and older ones too
+    /// List all versions, including hidden and older ones
     #[arg(long)]
     pub(crate) versions: bool,
 
-    /// Print what B2 says of each, as a JSON object for each line
+    /// Print the metadata of each as a JSON object on a line
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -317,7 +318,7 @@ pub(crate) struct Du {
     /// b2://BUCKET/PREFIX
     pub(crate) at: Remote,
 
-    /// Of all versions, hidden and older ones too
+    /// Count all versions, including hidden and older ones
     #[arg(long)]
     pub(crate) versions: bool,
 
@@ -328,21 +329,21 @@ pub(crate) struct Du {
 
 /// Hide or delete files
 ///
-/// Without an option a file is hidden: its versions stay, until lifecycle rules or --versions delete them.
+/// Without an option, files are hidden: their versions are kept until lifecycle rules or --versions delete them.
 #[derive(Debug, Args)]
 pub(crate) struct Rm {
     /// b2://BUCKET/NAME, or b2://BUCKET/PREFIX/ with --recursive
     pub(crate) at: Remote,
 
-    /// All files whose names begin with the prefix
+    /// Apply to all files whose names begin with the prefix
     #[arg(long, short)]
     pub(crate) recursive: bool,
 
-    /// Delete all versions, for good
+    /// Delete all versions for good
     #[arg(long, conflicts_with = "current")]
     pub(crate) versions: bool,
 
-    /// Delete the current version for good, which shows the one before it
+    /// Delete the current version for good, which makes the previous one current
     #[arg(long)]
     pub(crate) current: bool,
 
@@ -359,14 +360,14 @@ pub(crate) struct File {
     pub(crate) at: Remote,
 }
 
-/// Print a link to a file that works without a key for a while
+/// Print a URL for a file that works without a key for a limited time
 #[derive(Debug, Args)]
 pub(crate) struct Link {
     /// b2://BUCKET/NAME
     #[arg(value_parser = Remote::file)]
     pub(crate) at: Remote,
 
-    /// For how many seconds, at most a week
+    /// For how many seconds the URL works, at most a week
     #[arg(long, default_value_t = 3_600)]
     pub(crate) seconds: u64,
 }
@@ -379,13 +380,13 @@ pub(crate) struct Hash {
     pub(crate) at: Vec<Location>,
 }
 
-/// List large files that were never finished, or cancel them
+/// List unfinished large files, or cancel them
 #[derive(Debug, Args)]
 pub(crate) struct Unfinished {
     /// b2://BUCKET/PREFIX
     pub(crate) at: Remote,
 
-    /// Cancel those that were started more than so many hours ago
+    /// Cancel those that were started more than this many hours ago
     #[arg(long, value_name = "HOURS")]
     pub(crate) cancel_older_than: Option<u64>,
 
@@ -394,7 +395,7 @@ pub(crate) struct Unfinished {
     pub(crate) dry_run: bool,
 }
 
-/// Ends the program as wrong arguments do, with the usage of the command.
+/// Exits with a usage error of a command.
 pub(crate) fn refuse(command: &str, why: &str) -> ! {
     Program::command()
         .find_subcommand_mut(command)

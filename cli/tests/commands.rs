@@ -1,4 +1,4 @@
-//! `b2kit sync`, `ls`, `du`, `rm`, `stat`, `cat`, `link`, `hash`, `unfinished`, as a user meets them.
+//! `b2kit sync`, `ls`, `du`, `rm`, `stat`, `cat`, `link`, `hash`, `unfinished`, run as programs.
 
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
@@ -14,14 +14,14 @@ use futures::TryStreamExt as _;
 use futures::executor::block_on;
 use tempfile::TempDir;
 
-struct There {
+struct Fixture {
     emulator: Emulator,
     server: Server,
     bucket: BucketHandle,
     root: TempDir,
 }
 
-impl There {
+impl Fixture {
     fn new() -> Self {
         Self::of(Emulator::new())
     }
@@ -61,22 +61,22 @@ impl There {
         self.program(args).output().unwrap()
     }
 
-    /// Its standard output. It has to end well.
+    /// Its standard output. Panics if it fails.
     #[track_caller]
     fn said(&self, args: &[&str]) -> String {
         let output = self.run(args);
-        let told = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(0), "{args:?}: {told}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {stderr}");
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// What it tells of a failure.
+    /// Its standard error. Panics if it succeeds.
     #[track_caller]
     fn failed(&self, code: i32, args: &[&str]) -> String {
         let output = self.run(args);
-        let told = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(code), "{args:?}: {told}");
-        told
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {stderr}");
+        stderr
     }
 
     fn put(&self, name: &str, content: &str) {
@@ -108,12 +108,12 @@ fn lines(text: &str) -> Vec<&str> {
 }
 
 #[test]
-fn sync_goes_up_and_down_and_within_b2_and_says_what_it_would_do() {
-    let there = There::new();
-    there.write("photos/a.jpg", "a");
-    there.write("photos/2026/b.jpg", "bb");
+fn sync_uploads_downloads_and_copies_and_a_dry_run_prints_the_plan() {
+    let fixture = Fixture::new();
+    fixture.write("photos/a.jpg", "a");
+    fixture.write("photos/2026/b.jpg", "bb");
     let up = ["sync", "photos", "b2://holiday-photos/backup"];
-    let plan = there.said(&[&up[..], &["--dry-run"]].concat());
+    let plan = fixture.said(&[&up[..], &["--dry-run"]].concat());
     assert_eq!(
         lines(&plan)[..2],
         ["upload 2026/b.jpg (2 bytes)", "upload a.jpg (1 bytes)"]
@@ -122,22 +122,22 @@ fn sync_goes_up_and_down_and_within_b2_and_says_what_it_would_do() {
         lines(&plan)[2].starts_with("2 to upload (3 B), 0 to download"),
         "{plan}"
     );
-    assert!(there.names().is_empty(), "nothing is done");
+    assert!(fixture.names().is_empty(), "nothing is done");
 
-    there.said(&up);
-    assert_eq!(there.names(), ["backup/2026/b.jpg", "backup/a.jpg"]);
-    there.said(&["sync", "b2://holiday-photos/backup", "restored"]);
+    fixture.said(&up);
+    assert_eq!(fixture.names(), ["backup/2026/b.jpg", "backup/a.jpg"]);
+    fixture.said(&["sync", "b2://holiday-photos/backup", "restored"]);
     assert_eq!(
-        fs::read(there.root.path().join("restored/2026/b.jpg")).unwrap(),
+        fs::read(fixture.root.path().join("restored/2026/b.jpg")).unwrap(),
         b"bb"
     );
-    there.said(&[
+    fixture.said(&[
         "sync",
         "b2://holiday-photos/backup/",
         "b2://holiday-photos/copy/",
     ]);
-    assert_eq!(there.names().len(), 4);
-    let json = there.said(&[&up[..], &["--json"]].concat());
+    assert_eq!(fixture.names().len(), 4);
+    let json = fixture.said(&[&up[..], &["--json"]].concat());
     let rows: Vec<serde_json::Value> = json
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
@@ -148,19 +148,19 @@ fn sync_goes_up_and_down_and_within_b2_and_says_what_it_would_do() {
 }
 
 #[test]
-fn sync_deletes_only_what_it_may_and_tells_what_it_left() {
-    let there = There::new();
-    there.put("a", "a");
-    there.put("b", "b");
-    fs::create_dir(there.root.path().join("empty")).unwrap();
+fn sync_deletes_only_as_configured_and_reports_what_it_keeps() {
+    let fixture = Fixture::new();
+    fixture.put("a", "a");
+    fixture.put("b", "b");
+    fs::create_dir(fixture.root.path().join("empty")).unwrap();
     let sync = ["sync", "empty", "b2://holiday-photos", "--delete"];
-    let told = there.failed(1, &sync);
+    let stderr = fixture.failed(1, &sync);
     assert!(
-        told.contains("2 were not deleted or hidden: there is no file at the source"),
-        "{told}"
+        stderr.contains("2 were not deleted or hidden: there is no file at the source"),
+        "{stderr}"
     );
-    there.write("full/c", "c");
-    let told = there.failed(
+    fixture.write("full/c", "c");
+    let stderr = fixture.failed(
         1,
         &[
             "sync",
@@ -171,23 +171,29 @@ fn sync_deletes_only_what_it_may_and_tells_what_it_left() {
             "1",
         ],
     );
-    assert!(told.contains("there are 2, and 1 are allowed"), "{told}");
-    assert_eq!(there.names(), ["a", "b", "c"]);
-    there.said(&["sync", "full", "b2://holiday-photos", "--hide"]);
-    assert_eq!((there.names(), there.versions()), (vec!["c".to_owned()], 5));
-    there.failed(
+    assert!(
+        stderr.contains("there are 2, and 1 are allowed"),
+        "{stderr}"
+    );
+    assert_eq!(fixture.names(), ["a", "b", "c"]);
+    fixture.said(&["sync", "full", "b2://holiday-photos", "--hide"]);
+    assert_eq!(
+        (fixture.names(), fixture.versions()),
+        (vec!["c".to_owned()], 5)
+    );
+    fixture.failed(
         2,
         &["sync", "full", "b2://holiday-photos", "--hide", "--delete"],
     );
-    there.failed(2, &["sync", "full", "elsewhere"]);
-    there.failed(1, &["sync", "b2://holiday-photos", "full", "--hide"]);
+    fixture.failed(2, &["sync", "full", "elsewhere"]);
+    fixture.failed(1, &["sync", "b2://holiday-photos", "full", "--hide"]);
 }
 
 #[test]
-fn sync_check_lists_what_can_not_be_synced_and_does_nothing() {
-    let there = There::new();
+fn sync_check_prints_what_can_not_be_synced_and_changes_nothing() {
+    let fixture = Fixture::new();
     for name in ["fine", "../bad", "A", "a"] {
-        there.put(name, "x");
+        fixture.put(name, "x");
     }
     let args = [
         "sync",
@@ -196,42 +202,46 @@ fn sync_check_lists_what_can_not_be_synced_and_does_nothing() {
         "--check",
         "--refuse-collisions",
     ];
-    let output = there.run(&args);
+    let output = fixture.run(&args);
     let said = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(
         lines(&said).len() == 2 && said.contains("../bad") && said.contains("\"A\""),
         "{said}"
     );
-    assert!(!there.root.path().join("down").exists());
+    assert!(!fixture.root.path().join("down").exists());
 }
 
 #[test]
-fn sync_refuses_a_source_in_which_there_is_nothing_unless_it_may_be_empty() {
-    let there = There::new();
-    there.put("photos/a", "a");
+fn sync_refuses_an_empty_source_unless_allowed() {
+    let fixture = Fixture::new();
+    fixture.put("photos/a", "a");
     let mistyped = ["sync", "b2://holiday-photos/fotos", "down"];
-    let told = there.failed(1, &mistyped);
+    let stderr = fixture.failed(1, &mistyped);
     let line = "error: refuse the whole tree: there is no file at the source";
-    assert!(told.contains(line), "{told}");
-    there.failed(1, &[&mistyped[..], &["--dry-run"]].concat());
-    there.said(&[&mistyped[..], &["--allow-empty-source"]].concat());
+    assert!(stderr.contains(line), "{stderr}");
+    fixture.failed(1, &[&mistyped[..], &["--dry-run"]].concat());
+    fixture.said(&[&mistyped[..], &["--allow-empty-source"]].concat());
 }
 
 #[cfg(unix)]
 #[test]
-fn sync_that_is_interrupted_says_what_is_kept_and_resumes_it() {
+fn an_interrupted_sync_prints_what_it_keeps_and_resumes_it() {
     let emulator = Emulator::builder()
         .absolute_minimum_part_size(1_000)
         .recommended_part_size(1_000)
         .build();
-    let there = There::of(emulator);
-    there.write("tree/large", &"x".repeat(3_000));
+    let fixture = Fixture::of(emulator);
+    fixture.write("tree/large", &"x".repeat(3_000));
     let gate = Latch::new();
     let fault = Fault::new(FaultKind::Wait(gate.clone())).on("b2_finish_large_file");
-    there.emulator.faults().add(fault);
+    fixture.emulator.faults().add(fault);
     let sync = ["sync", "tree", "b2://holiday-photos"];
-    let process = there.program(&sync).stderr(Stdio::piped()).spawn().unwrap();
+    let process = fixture
+        .program(&sync)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     while gate.waiting() == 0 {
         std::thread::yield_now();
     }
@@ -239,38 +249,38 @@ fn sync_that_is_interrupted_says_what_is_kept_and_resumes_it() {
     rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
     let output = process.wait_with_output().unwrap();
     gate.open();
-    there.emulator.faults().clear();
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(130), "{told}");
+    fixture.emulator.faults().clear();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{stderr}");
     for line in [
         "large is kept at B2, to be resumed",
         "stopped; run the same command to resume",
     ] {
-        assert!(told.contains(line), "{line}: {told}");
+        assert!(stderr.contains(line), "{line}: {stderr}");
     }
-    there.said(&sync);
-    let snapshot = there.emulator.snapshot();
+    fixture.said(&sync);
+    let snapshot = fixture.emulator.snapshot();
     assert_eq!(snapshot.calls_of("b2_start_large_file"), 1);
     assert_eq!((snapshot.unfinished_large_files, snapshot.versions), (0, 1));
 }
 
 #[test]
-fn sync_goes_on_while_nobody_reads_its_json_and_writes_all_of_it_later() {
-    let there = There::new();
+fn sync_continues_while_its_json_is_not_read_and_writes_all_of_it_later() {
+    let fixture = Fixture::new();
     let files = 300;
     for number in 0..files {
-        // Together more than a pipe holds.
+        // Together larger than a pipe's buffer.
         let name = format!("tree/{number}-{}", "x".repeat(200));
-        there.write(&name, "meow");
+        fixture.write(&name, "meow");
     }
-    let mut child = there
+    let mut child = fixture
         .program(&["sync", "--json", "tree", "b2://holiday-photos"])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
     let mut tries = 0;
-    while there.emulator.snapshot().versions < files {
+    while fixture.emulator.snapshot().versions < files {
         tries += 1;
         assert!(tries < 60_000, "the sync waits for its reader");
         std::thread::sleep(std::time::Duration::from_millis(1));
@@ -282,71 +292,71 @@ fn sync_goes_on_while_nobody_reads_its_json_and_writes_all_of_it_later() {
 }
 
 #[test]
-fn ls_shows_a_folder_all_files_all_versions_and_the_buckets() {
-    let there = There::new();
+fn ls_lists_a_folder_all_files_all_versions_and_the_buckets() {
+    let fixture = Fixture::new();
     for name in ["a.txt", "d/b", "d/e/c"] {
-        there.put(name, "xy");
+        fixture.put(name, "xy");
     }
-    there.put("a.txt", "newer");
-    assert_eq!(there.said(&["ls"]), "b2://holiday-photos/\n");
+    fixture.put("a.txt", "newer");
+    assert_eq!(fixture.said(&["ls"]), "b2://holiday-photos/\n");
     let at = "b2://holiday-photos";
-    assert_eq!(lines(&there.said(&["ls", at])), ["a.txt", "d/"]);
+    assert_eq!(lines(&fixture.said(&["ls", at])), ["a.txt", "d/"]);
     assert_eq!(
-        lines(&there.said(&["ls", "b2://holiday-photos/d"])),
+        lines(&fixture.said(&["ls", "b2://holiday-photos/d"])),
         ["d/b", "d/e/"]
     );
     assert_eq!(
-        lines(&there.said(&["ls", "-r", at])),
+        lines(&fixture.said(&["ls", "-r", at])),
         ["a.txt", "d/b", "d/e/c"]
     );
-    assert_eq!(lines(&there.said(&["ls", "--versions", at])).len(), 4);
-    let long = there.said(&["ls", "-lr", at]);
+    assert_eq!(lines(&fixture.said(&["ls", "--versions", at])).len(), 4);
+    let long = fixture.said(&["ls", "-lr", at]);
     assert!(
         lines(&long)[0].contains(" 5 ") && lines(&long)[0].ends_with(" a.txt"),
         "{long}"
     );
-    let json = there.said(&["ls", "-r", "--json", at]);
+    let json = fixture.said(&["ls", "-r", "--json", at]);
     let row: serde_json::Value = serde_json::from_str(lines(&json)[1]).unwrap();
     assert_eq!(
         (row["fileName"].as_str(), row["contentLength"].as_u64()),
         (Some("d/b"), Some(2))
     );
-    assert_eq!(there.said(&["du", at]), "9 bytes in 3 files\n");
+    assert_eq!(fixture.said(&["du", at]), "9 bytes in 3 files\n");
     assert_eq!(
-        there.said(&["du", "--versions", "--json", at]),
+        fixture.said(&["du", "--versions", "--json", at]),
         "{\"files\":4,\"bytes\":11}\n"
     );
 }
 
 #[test]
-fn rm_hides_or_deletes_and_a_dry_run_does_neither() {
-    let there = There::new();
+fn rm_hides_or_deletes_and_a_dry_run_changes_nothing() {
+    let fixture = Fixture::new();
     for name in ["a", "a", "ab", "d/b", "d/c"] {
-        there.put(name, name);
+        fixture.put(name, name);
     }
     let file = "b2://holiday-photos/a";
-    let said = there.said(&["rm", "-n", "--versions", file]);
+    let said = fixture.said(&["rm", "-n", "--versions", file]);
     assert!(said.starts_with("would be deleted: a ("), "{said}");
-    assert_eq!(there.versions(), 5);
-    there.said(&["rm", file]);
-    assert_eq!((there.names().len(), there.versions()), (3, 6));
-    there.failed(1, &["rm", file]);
-    there.said(&["rm", "--versions", file]);
-    assert_eq!((there.names().len(), there.versions()), (3, 3));
-    there.failed(2, &["rm", "b2://holiday-photos/d/"]);
-    // It would stand for all that begins with a.
-    there.failed(2, &["rm", "-r", "--versions", file]);
-    there.failed(2, &["unfinished", "--cancel-older-than", "0", file]);
-    assert_eq!(there.versions(), 3);
-    there.said(&["rm", "-r", "--current", "b2://holiday-photos/d/"]);
-    assert_eq!(there.names(), ["ab"]);
-    there.said(&["rm", "-r", "--versions", "b2://holiday-photos"]);
-    assert_eq!(there.versions(), 0);
+    assert_eq!(fixture.versions(), 5);
+    fixture.said(&["rm", file]);
+    assert_eq!((fixture.names().len(), fixture.versions()), (3, 6));
+    fixture.failed(1, &["rm", file]);
+    fixture.said(&["rm", "--versions", file]);
+    assert_eq!((fixture.names().len(), fixture.versions()), (3, 3));
+    fixture.failed(2, &["rm", "b2://holiday-photos/d/"]);
+    // It would also match other names that begin with a.
+    fixture.failed(2, &["rm", "-r", "--versions", file]);
+    fixture.failed(2, &["unfinished", "--cancel-older-than", "0", file]);
+    assert_eq!(fixture.versions(), 3);
+    fixture.said(&["rm", "-r", "--current", "b2://holiday-photos/d/"]);
+    assert_eq!(fixture.names(), ["ab"]);
+    fixture.said(&["rm", "-r", "--versions", "b2://holiday-photos"]);
+    assert_eq!(fixture.versions(), 0);
 }
 
-/// What `head` does, with a pipe that is smaller than what is written.
-fn without_a_reader(there: &There, args: &[&str]) -> std::process::ExitStatus {
-    let mut child = there
+/// Runs with a reader that closes the pipe, as `head` does.
+fn without_a_reader(fixture: &Fixture, args: &[&str]) -> std::process::ExitStatus {
+    let mut child = fixture
         .program(args)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -357,95 +367,95 @@ fn without_a_reader(there: &There, args: &[&str]) -> std::process::ExitStatus {
 }
 
 #[test]
-fn what_changes_something_is_done_to_its_end_without_a_reader_and_exits_1() {
-    let there = There::new();
+fn a_command_with_effects_finishes_without_a_reader_and_exits_with_1() {
+    let fixture = Fixture::new();
     for number in 0..20 {
-        there.write(&format!("tree/{number}"), "meow");
+        fixture.write(&format!("tree/{number}"), "meow");
     }
     let status = without_a_reader(
-        &there,
+        &fixture,
         &["sync", "--json", "tree", "b2://holiday-photos/t/"],
     );
     assert_eq!(status.code(), Some(1));
-    assert_eq!(there.names().len(), 20);
-    // The next one has nothing to do, and writes that.
-    there.said(&["sync", "--json", "tree", "b2://holiday-photos/t/"]);
-    let status = without_a_reader(&there, &["ls", "-r", "b2://holiday-photos"]);
+    assert_eq!(fixture.names().len(), 20);
+    // The next one has nothing to do, and prints that.
+    fixture.said(&["sync", "--json", "tree", "b2://holiday-photos/t/"]);
+    let status = without_a_reader(&fixture, &["ls", "-r", "b2://holiday-photos"]);
     assert!(status.success());
-    let status = without_a_reader(&there, &["rm", "-r", "b2://holiday-photos/t/"]);
+    let status = without_a_reader(&fixture, &["rm", "-r", "b2://holiday-photos/t/"]);
     assert_eq!(status.code(), Some(1));
-    assert_eq!(there.names().len(), 0);
+    assert_eq!(fixture.names().len(), 0);
 }
 
 #[test]
-fn stat_cat_link_and_hash_tell_of_one_file() {
-    let there = There::new();
-    there.put("d/a", "meow");
+fn stat_cat_link_and_hash_work_on_one_file() {
+    let fixture = Fixture::new();
+    fixture.put("d/a", "meow");
     let file = "b2://holiday-photos/d/a";
-    let stat: serde_json::Value = serde_json::from_str(&there.said(&["stat", file])).unwrap();
+    let stat: serde_json::Value = serde_json::from_str(&fixture.said(&["stat", file])).unwrap();
     assert_eq!(stat["contentLength"], 4);
-    assert_eq!(there.said(&["cat", file]), "meow");
-    there.write("a", "meow");
-    let sums = there.said(&["hash", "a", file]);
+    assert_eq!(fixture.said(&["cat", file]), "meow");
+    fixture.write("a", "meow");
+    let sums = fixture.said(&["hash", "a", file]);
     let sums: Vec<_> = sums
         .lines()
         .map(|line| line.split_once("  ").unwrap())
         .collect();
     assert_eq!(sums[0].0, sums[1].0);
     assert_eq!((sums[0].1, sums[1].1), ("a", file));
-    let link = there.said(&["link", file]);
+    let link = fixture.said(&["link", file]);
     assert!(
         link.contains("/file/holiday-photos/d/a?Authorization="),
         "{link}"
     );
     for command in ["stat", "cat", "hash"] {
-        there.failed(1, &[command, "b2://holiday-photos/none"]);
-        there.failed(2, &[command, "b2://holiday-photos/"]);
+        fixture.failed(1, &[command, "b2://holiday-photos/none"]);
+        fixture.failed(2, &[command, "b2://holiday-photos/"]);
     }
 }
 
 #[test]
-fn unfinished_large_files_are_listed_and_cancelled_once_they_are_old_enough() {
-    let there = There::new();
-    let start = StartLargeFile::new(there.bucket.id(), FileName::new("d/large").unwrap());
-    block_on(there.bucket.client().call(start)).unwrap();
+fn unfinished_lists_large_files_and_cancels_old_ones() {
+    let fixture = Fixture::new();
+    let start = StartLargeFile::new(fixture.bucket.id(), FileName::new("d/large").unwrap());
+    block_on(fixture.bucket.client().call(start)).unwrap();
     let at = "b2://holiday-photos";
     assert!(
-        there
+        fixture
             .said(&["unfinished", at])
             .trim_end()
             .ends_with("d/large")
     );
     assert_eq!(
-        there.said(&["unfinished", "--cancel-older-than", "1", at]),
+        fixture.said(&["unfinished", "--cancel-older-than", "1", at]),
         ""
     );
-    let dry = there.said(&["unfinished", "--cancel-older-than", "0", "-n", at]);
+    let dry = fixture.said(&["unfinished", "--cancel-older-than", "0", "-n", at]);
     assert!(dry.starts_with("would be cancelled: d/large"), "{dry}");
-    there.said(&["unfinished", "--cancel-older-than", "0", at]);
-    assert_eq!(there.said(&["unfinished", at]), "");
+    fixture.said(&["unfinished", "--cancel-older-than", "0", at]);
+    assert_eq!(fixture.said(&["unfinished", at]), "");
 }
 
 #[test]
-fn the_age_of_an_unfinished_large_file_is_judged_by_the_clock_of_b2() {
+fn the_age_of_an_unfinished_large_file_is_measured_by_b2s_clock() {
     const HOUR: u64 = 3_600_000;
     let start = 1_600_000_000_000;
     let clock = ManualClock::at(start);
-    let there = There::of(Emulator::builder().clock(clock.clone()).build());
-    let started = StartLargeFile::new(there.bucket.id(), FileName::new("large").unwrap());
-    block_on(there.bucket.client().call(started)).unwrap();
+    let fixture = Fixture::of(Emulator::builder().clock(clock.clone()).build());
+    let started = StartLargeFile::new(fixture.bucket.id(), FileName::new("large").unwrap());
+    block_on(fixture.bucket.client().call(started)).unwrap();
     let at = "b2://holiday-photos";
-    // Years ago by this machine's clock.
+    // Years ago by the local clock.
     clock.set(start + HOUR);
-    there.said(&["unfinished", "--cancel-older-than", "2", at]);
-    assert_eq!(there.emulator.snapshot().unfinished_large_files, 1);
+    fixture.said(&["unfinished", "--cancel-older-than", "2", at]);
+    assert_eq!(fixture.emulator.snapshot().unfinished_large_files, 1);
     clock.set(start + 3 * HOUR);
-    there.said(&["unfinished", "--cancel-older-than", "2", at]);
-    assert_eq!(there.emulator.snapshot().unfinished_large_files, 0);
+    fixture.said(&["unfinished", "--cancel-older-than", "2", at]);
+    assert_eq!(fixture.emulator.snapshot().unfinished_large_files, 0);
 }
 
 #[test]
-fn the_completion_the_man_page_and_local_hashes_need_no_key() {
+fn completion_man_and_hash_of_local_files_need_no_key() {
     let program = |args: &[&str]| {
         let output = Command::new(env!("CARGO_BIN_EXE_b2kit"))
             .args(args)

@@ -1,4 +1,4 @@
-//! `b2kit cp`: what goes up comes back, what is wrong is told, and who stops it finds nothing left.
+//! `b2kit cp`: copies in both directions, errors, and what an interruption leaves.
 
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
@@ -14,13 +14,13 @@ use b2kit::types::{BucketName, BucketType};
 use b2kit::{BucketHandle, Client, Credentials};
 use futures::executor::block_on;
 
-struct There {
+struct Fixture {
     emulator: Emulator,
     server: Server,
     bucket: BucketHandle,
 }
 
-impl There {
+impl Fixture {
     fn new() -> Self {
         Self::of(Emulator::new())
     }
@@ -43,7 +43,7 @@ impl There {
         }
     }
 
-    /// The program, which finds the emulator as the official tools do.
+    /// The program, configured by the environment variables of the official tools.
     fn program(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_b2kit"));
         command
@@ -62,7 +62,7 @@ impl There {
         let mut process = self.program(args).spawn().unwrap();
         let mut stdin = process.stdin.take().unwrap();
         let input = input.to_vec();
-        // It may end without having read it.
+        // The program may end without having read it.
         let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
         let output = process.wait_with_output().unwrap();
         writer.join().unwrap();
@@ -78,18 +78,18 @@ impl There {
     }
 }
 
-fn told(output: &Output) -> &str {
+fn stderr(output: &Output) -> &str {
     std::str::from_utf8(&output.stderr).unwrap()
 }
 
 #[track_caller]
 fn assert_copied(output: &Output) {
-    assert_eq!(output.status.code(), Some(0), "{}", told(output));
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(output));
 }
 
 #[track_caller]
 fn assert_failed(output: &Output) {
-    assert_eq!(output.status.code(), Some(1), "{}", told(output));
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(output));
 }
 
 fn names(directory: &Path) -> Vec<String> {
@@ -102,8 +102,8 @@ fn names(directory: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_file_a_tree_and_standard_input_go_up_and_come_back() {
-    let (there, dir) = (There::new(), tempfile::tempdir().unwrap());
+fn a_file_a_directory_and_standard_input_are_uploaded_and_downloaded() {
+    let (fixture, dir) = (Fixture::new(), tempfile::tempdir().unwrap());
     let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
     let content: Vec<u8> = (0..20_000_000_u32).map(|n| (n / 7) as u8).collect();
     fs::write(at("cat.jpg"), &content).unwrap();
@@ -111,12 +111,12 @@ fn a_file_a_tree_and_standard_input_go_up_and_come_back() {
     fs::write(at("tree/x"), "1").unwrap();
     fs::write(at("tree/a/b/y"), "").unwrap();
 
-    let up = there.cp(&[&at("cat.jpg"), "b2://holiday-photos/2026/"]);
+    let up = fixture.cp(&[&at("cat.jpg"), "b2://holiday-photos/2026/"]);
     assert_copied(&up);
-    let line = told(&up);
+    let line = stderr(&up);
     assert!(line.starts_with("2026/cat.jpg  20.00 MB  "), "{line}");
     let back = at("back.jpg");
-    let down = there.cp(&["b2://holiday-photos/2026/cat.jpg", &back]);
+    let down = fixture.cp(&["b2://holiday-photos/2026/cat.jpg", &back]);
     assert_copied(&down);
     assert!(fs::read(&back).unwrap() == content);
     let modified = |path: &str| fs::metadata(path).unwrap().modified().unwrap();
@@ -128,24 +128,24 @@ fn a_file_a_tree_and_standard_input_go_up_and_come_back() {
         "the time of modification went along: {apart:?}"
     );
 
-    let up = there.cp_from(&["--quiet", "-", "b2://holiday-photos/piped"], &content);
+    let up = fixture.cp_from(&["--quiet", "-", "b2://holiday-photos/piped"], &content);
     assert_copied(&up);
-    assert!(up.stderr.is_empty(), "{}", told(&up));
-    let down = there.cp(&["--quiet", "b2://holiday-photos/piped", "-"]);
-    assert!(down.stdout == content, "{}", told(&down));
+    assert!(up.stderr.is_empty(), "{}", stderr(&up));
+    let down = fixture.cp(&["--quiet", "b2://holiday-photos/piped", "-"]);
+    assert!(down.stdout == content, "{}", stderr(&down));
 
-    assert_copied(&there.cp(&[&at("tree"), "b2://holiday-photos/t/"]));
-    assert_copied(&there.cp(&["b2://holiday-photos/t/", &at("tree2")]));
+    assert_copied(&fixture.cp(&[&at("tree"), "b2://holiday-photos/t/"]));
+    assert_copied(&fixture.cp(&["b2://holiday-photos/t/", &at("tree2")]));
     assert_eq!(fs::read(at("tree2/x")).unwrap(), b"1");
     assert_eq!(fs::read(at("tree2/a/b/y")).unwrap(), b"");
 }
 
 #[test]
-fn what_is_wrong_is_told_in_a_line_and_leaves_nothing() {
-    let (there, dir) = (There::new(), tempfile::tempdir().unwrap());
+fn an_error_is_printed_in_one_line_and_leaves_no_file() {
+    let (fixture, dir) = (Fixture::new(), tempfile::tempdir().unwrap());
     let target = dir.path().join("t").to_str().unwrap().to_owned();
     let nowhere = dir.path().join("no/t").to_str().unwrap().to_owned();
-    there.put("there", "meow");
+    fixture.put("there", "meow");
     for (args, line) in [
         (
             &["/no/such/file", "b2://holiday-photos/f"][..],
@@ -169,19 +169,22 @@ fn what_is_wrong_is_told_in_a_line_and_leaves_nothing() {
         ),
         (&["b2://holiday-photos/absent", "-"], "404 not_found"),
     ] {
-        let output = there.cp(args);
+        let output = fixture.cp(args);
         assert_failed(&output);
-        let told = told(&output);
-        assert!(told.starts_with("error: ") && told.contains(line), "{told}");
-        assert_eq!(told.lines().count(), 1, "{told}");
+        let stderr = stderr(&output);
+        assert!(
+            stderr.starts_with("error: ") && stderr.contains(line),
+            "{stderr}"
+        );
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
     }
-    assert_eq!(there.emulator.snapshot().versions, 1);
+    assert_eq!(fixture.emulator.snapshot().versions, 1);
     assert!(names(dir.path()).is_empty());
 }
 
 #[test]
-fn wrong_arguments_are_told_with_the_usage_and_status_2() {
-    let there = There::new();
+fn invalid_arguments_print_the_usage_and_exit_with_2() {
+    let fixture = Fixture::new();
     for (args, line) in [
         (&["a", "b"][..], "must be b2://BUCKET/NAME"),
         (&["b2://a/b", "b2://c/d"], "must be a path or -"),
@@ -200,22 +203,25 @@ fn wrong_arguments_are_told_with_the_usage_and_status_2() {
             "neither a URL nor",
         ),
     ] {
-        let output = there.cp(args);
-        assert_eq!(output.status.code(), Some(2), "{}", told(&output));
-        let told = told(&output);
-        assert!(told.contains(line) && told.contains("--help"), "{told}");
-        if let Some((_, usage)) = told.split_once("Usage: ") {
+        let output = fixture.cp(args);
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        let stderr = stderr(&output);
+        assert!(
+            stderr.contains(line) && stderr.contains("--help"),
+            "{stderr}"
+        );
+        if let Some((_, usage)) = stderr.split_once("Usage: ") {
             assert!(
                 usage.starts_with("b2kit cp [OPTIONS] <FROM> <TO>\n"),
-                "{told}"
+                "{stderr}"
             );
         }
     }
 }
 
 #[test]
-fn help_says_all_that_can_be_said() {
-    let output = There::new().cp(&["--help"]);
+fn the_help_of_cp_has_its_usage_options_and_exit_status() {
+    let output = Fixture::new().cp(&["--help"]);
     assert_copied(&output);
     let help = String::from_utf8(output.stdout).unwrap();
     for word in [
@@ -231,47 +237,47 @@ fn help_says_all_that_can_be_said() {
 }
 
 #[test]
-fn an_endpoint_wins_over_the_environment_and_what_is_none_is_refused() {
-    let (there, other) = (There::new(), There::new());
+fn endpoint_takes_precedence_over_the_environment_and_invalid_ones_are_refused() {
+    let (fixture, other) = (Fixture::new(), Fixture::new());
     let up = |environment: &str, args: &[&str]| {
-        let mut program = there.program(args);
+        let mut program = fixture.program(args);
         let program = program.env("B2_ENVIRONMENT", environment);
         program
             .args(["Cargo.toml", "b2://holiday-photos/"])
             .output()
     };
-    let url = there.server.url();
+    let url = fixture.server.url();
     assert_copied(&up(other.server.url(), &["--endpoint", url]).unwrap());
-    assert_eq!(there.emulator.snapshot().versions, 1);
+    assert_eq!(fixture.emulator.snapshot().versions, 1);
     assert_eq!(other.emulator.snapshot().versions, 0);
 
     let refused = up("prod", &[]).unwrap();
-    assert_eq!(refused.status.code(), Some(2), "{}", told(&refused));
+    assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
     assert!(
-        told(&refused).contains("\"prod\" is neither a URL"),
+        stderr(&refused).contains("\"prod\" is neither a URL"),
         "{}",
-        told(&refused)
+        stderr(&refused)
     );
 }
 
 /// A name may be anything; as a path it must not leave the directory.
 #[test]
-fn a_name_that_would_lead_out_of_the_directory_is_refused_and_the_others_come() {
-    let (there, dir) = (There::new(), tempfile::tempdir().unwrap());
+fn a_name_outside_of_the_directory_is_refused_and_the_others_are_downloaded() {
+    let (fixture, dir) = (Fixture::new(), tempfile::tempdir().unwrap());
     for name in ["p/../../out", "p/a", "p/b/c", "p//d", "p/e/"] {
-        there.put(name, name);
+        fixture.put(name, name);
     }
     let inside = dir.path().join("in");
-    let down = there.cp(&["b2://holiday-photos/p/", inside.to_str().unwrap()]);
+    let down = fixture.cp(&["b2://holiday-photos/p/", inside.to_str().unwrap()]);
     assert_failed(&down);
-    let told = told(&down);
+    let stderr = stderr(&down);
     for line in [
         "error: refuse ../../out: no local path can have this name",
         "error: refuse /d: no local path can have this name",
         "error: refuse e/: no local path can have this name",
         "error: 3 were not done",
     ] {
-        assert!(told.contains(line), "{line}: {told}");
+        assert!(stderr.contains(line), "{line}: {stderr}");
     }
     assert_eq!(names(dir.path()), ["in"]);
     assert_eq!(names(&inside), ["a", "b"]);
@@ -279,108 +285,112 @@ fn a_name_that_would_lead_out_of_the_directory_is_refused_and_the_others_come() 
 }
 
 #[test]
-fn a_prefix_that_matches_nothing_and_an_empty_directory_are_told_and_fail() {
-    let (there, dir) = (There::new(), tempfile::tempdir().unwrap());
+fn a_prefix_without_files_and_an_empty_directory_are_errors() {
+    let (fixture, dir) = (Fixture::new(), tempfile::tempdir().unwrap());
     let target = dir.path().join("in");
-    let down = there.cp(&["b2://holiday-photos/no/", target.to_str().unwrap()]);
+    let down = fixture.cp(&["b2://holiday-photos/no/", target.to_str().unwrap()]);
     assert_failed(&down);
     let line = "error: refuse the whole tree: there is no file at the source";
-    assert!(told(&down).contains(line), "{}", told(&down));
+    assert!(stderr(&down).contains(line), "{}", stderr(&down));
     assert!(names(dir.path()).is_empty());
 
-    let up = there.cp(&[dir.path().to_str().unwrap(), "b2://holiday-photos/"]);
+    let up = fixture.cp(&[dir.path().to_str().unwrap(), "b2://holiday-photos/"]);
     assert_failed(&up);
-    assert!(told(&up).contains(line), "{}", told(&up));
+    assert!(stderr(&up).contains(line), "{}", stderr(&up));
 }
 
 #[test]
 fn a_file_that_can_not_be_copied_does_not_stop_the_others() {
-    let (there, dir) = (There::new(), tempfile::tempdir().unwrap());
+    let (fixture, dir) = (Fixture::new(), tempfile::tempdir().unwrap());
     for name in ["a", "b", "c"] {
-        there.put(name, name);
+        fixture.put(name, name);
     }
-    // A directory where a file should be.
+    // A directory at the path of a file.
     fs::create_dir(dir.path().join("b")).unwrap();
-    let down = there.cp(&["b2://holiday-photos", dir.path().to_str().unwrap()]);
+    let down = fixture.cp(&["b2://holiday-photos", dir.path().to_str().unwrap()]);
     assert_failed(&down);
-    let told = told(&down);
+    let stderr = stderr(&down);
     assert!(
-        told.contains("error: download b (1 bytes): not done") && told.contains("1 were not done"),
-        "{told}"
+        stderr.contains("error: download b (1 bytes): not done")
+            && stderr.contains("1 were not done"),
+        "{stderr}"
     );
     assert_eq!(names(dir.path()), ["a", "b", "c"]);
 }
 
 #[cfg(unix)]
 #[test]
-fn links_pipes_and_names_that_are_no_text_are_told_of() {
+fn links_pipes_and_names_that_are_not_utf_8_are_reported() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt as _;
-    let (there, dir) = (There::new(), tempfile::tempdir().unwrap());
+    let (fixture, dir) = (Fixture::new(), tempfile::tempdir().unwrap());
     let at = |name: &str| dir.path().join(name);
     fs::create_dir(at("sub")).unwrap();
     fs::write(at("sub/file"), "1").unwrap();
     std::os::unix::fs::symlink(at("sub"), at("link")).unwrap();
     let _socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
 
-    let up = there.cp(&[dir.path().to_str().unwrap(), "b2://holiday-photos/"]);
+    let up = fixture.cp(&[dir.path().to_str().unwrap(), "b2://holiday-photos/"]);
     assert_copied(&up);
-    let told_of = told(&up);
+    let told_of = stderr(&up);
     for line in [
         "skip link: it is a symbolic link",
         "skip socket: it is a pipe, a socket or a device",
     ] {
         assert!(told_of.contains(line), "{line}: {told_of}");
     }
-    assert_eq!(there.emulator.snapshot().versions, 1);
+    assert_eq!(fixture.emulator.snapshot().versions, 1);
 
-    // Where the file system takes such a name.
+    // If the file system allows such a name.
     if fs::write(dir.path().join(OsStr::from_bytes(b"caf\xe9")), "").is_ok() {
-        let up = there.cp(&[dir.path().to_str().unwrap(), "b2://holiday-photos/"]);
+        let up = fixture.cp(&[dir.path().to_str().unwrap(), "b2://holiday-photos/"]);
         assert_failed(&up);
         assert!(
-            told(&up).contains("it is not valid Unicode"),
+            stderr(&up).contains("it is not valid Unicode"),
             "{}",
-            told(&up)
+            stderr(&up)
         );
     }
 }
 
 #[test]
-fn it_says_that_it_tries_again_and_why() {
-    let there = There::new();
+fn a_retry_is_printed_with_its_reason() {
+    let fixture = Fixture::new();
     let fault = Fault::new(FaultKind::service_unavailable()).on("b2_list_buckets");
-    there.emulator.faults().add(fault.times(2));
-    let up = there.cp(&["Cargo.toml", "b2://holiday-photos/"]);
+    fixture.emulator.faults().add(fault.times(2));
+    let up = fixture.cp(&["Cargo.toml", "b2://holiday-photos/"]);
     assert_copied(&up);
-    let told = told(&up);
-    assert!(told.contains("b2_list_buckets: attempt 2 of "), "{told}");
-    assert!(told.contains("B2 answered 503"), "{told}");
-    assert!(told.contains("; retrying in "), "{told}");
+    let stderr = stderr(&up);
+    assert!(
+        stderr.contains("b2_list_buckets: attempt 2 of "),
+        "{stderr}"
+    );
+    assert!(stderr.contains("B2 answered 503"), "{stderr}");
+    assert!(stderr.contains("; retrying in "), "{stderr}");
 }
 
 #[test]
-fn where_nobody_listens_it_says_what_it_tries_and_ends_with_the_address_and_the_reason() {
-    let there = There::new();
-    // A port that was free a moment ago.
+fn a_refused_connection_is_retried_then_reported_with_its_address() {
+    let fixture = Fixture::new();
+    // A port that was just free.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let host = port.local_addr().unwrap().to_string();
     drop(port);
-    let output = there
+    let output = fixture
         .program(&["Cargo.toml", "b2://holiday-photos/"])
         .env("B2_ENVIRONMENT", format!("http://{host}"))
         .output()
         .unwrap();
     assert_failed(&output);
-    let told = told(&output);
+    let stderr = stderr(&output);
     assert!(
-        told.contains("b2_authorize_account: attempt 2 of "),
-        "{told}"
+        stderr.contains("b2_authorize_account: attempt 2 of "),
+        "{stderr}"
     );
-    assert!(told.contains("outage has begun"), "{told}");
-    let last = told.lines().last().unwrap();
+    assert!(stderr.contains("outage has begun"), "{stderr}");
+    let last = stderr.lines().last().unwrap();
     for word in ["error: ", &host, "is the address right", "refused"] {
-        assert!(last.contains(word), "{word}: {told}");
+        assert!(last.contains(word), "{word}: {stderr}");
     }
 }
 
@@ -388,19 +398,19 @@ fn where_nobody_listens_it_says_what_it_tries_and_ends_with_the_address_and_the_
 mod stopped {
     use super::*;
 
-    /// What the program has come to when it is interrupted while `held` waits at the emulator.
-    fn interrupted(there: &There, held: &str, args: &[&str]) -> Output {
+    /// The output of the program when it is interrupted while the call `held` waits in the emulator.
+    fn interrupted(fixture: &Fixture, held: &str, args: &[&str]) -> Output {
         let latch = Latch::new();
         let fault = Fault::new(FaultKind::Wait(latch.clone())).on(held);
-        there.emulator.faults().add(fault);
-        let process = there.program(args).spawn().unwrap();
+        fixture.emulator.faults().add(fault);
+        let process = fixture.program(args).spawn().unwrap();
         while latch.waiting() == 0 {
             std::thread::yield_now();
         }
         interrupt(&process);
         let output = process.wait_with_output().unwrap();
         latch.open();
-        there.emulator.faults().clear();
+        fixture.emulator.faults().clear();
         output
     }
 
@@ -409,55 +419,58 @@ mod stopped {
         rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
     }
 
-    fn there() -> There {
+    fn fixture() -> Fixture {
         let emulator = Emulator::builder()
             .absolute_minimum_part_size(1_000)
             .recommended_part_size(1_000)
             .build();
-        There::of(emulator)
+        Fixture::of(emulator)
     }
 
     #[test]
-    fn an_upload_that_is_interrupted_leaves_nothing_at_b2() {
-        let (there, dir) = (there(), tempfile::tempdir().unwrap());
+    fn an_interrupted_upload_leaves_nothing_at_b2() {
+        let (fixture, dir) = (fixture(), tempfile::tempdir().unwrap());
         let path = dir.path().join("large");
         fs::write(&path, vec![7; 3_000]).unwrap();
         let args = [path.to_str().unwrap(), "b2://holiday-photos/"];
-        let output = interrupted(&there, "b2_upload_part", &args);
-        assert_eq!(output.status.code(), Some(130), "{}", told(&output));
-        assert!(told(&output).contains("unfinished transfers were removed"));
-        let snapshot = there.emulator.snapshot();
+        let output = interrupted(&fixture, "b2_upload_part", &args);
+        assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
+        assert!(stderr(&output).contains("unfinished transfers were removed"));
+        let snapshot = fixture.emulator.snapshot();
         assert_eq!(snapshot.calls_of("b2_start_large_file"), 1);
         assert_eq!((snapshot.unfinished_large_files, snapshot.versions), (0, 0));
     }
 
     #[test]
-    fn an_upload_that_may_be_resumed_is_kept_and_says_so_and_goes_on() {
-        let (there, dir) = (there(), tempfile::tempdir().unwrap());
+    fn an_interrupted_upload_with_resume_is_kept_and_resumed() {
+        let (fixture, dir) = (fixture(), tempfile::tempdir().unwrap());
         let path = dir.path().join("large");
         fs::write(&path, vec![7; 3_000]).unwrap();
         let args = ["--resume", path.to_str().unwrap(), "b2://holiday-photos/"];
-        let output = interrupted(&there, "b2_finish_large_file", &args);
-        assert_eq!(output.status.code(), Some(130), "{}", told(&output));
-        let told = told(&output);
-        assert!(told.contains("run the same command to resume"), "{told}");
-        assert_eq!(there.emulator.snapshot().unfinished_large_files, 1);
+        let output = interrupted(&fixture, "b2_finish_large_file", &args);
+        assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
+        let stderr = stderr(&output);
+        assert!(
+            stderr.contains("run the same command to resume"),
+            "{stderr}"
+        );
+        assert_eq!(fixture.emulator.snapshot().unfinished_large_files, 1);
 
-        assert_copied(&there.cp(&args));
-        let snapshot = there.emulator.snapshot();
+        assert_copied(&fixture.cp(&args));
+        let snapshot = fixture.emulator.snapshot();
         assert_eq!(snapshot.unfinished_large_files, 0);
         assert_eq!(snapshot.calls_of("b2_start_large_file"), 1);
     }
 
     #[test]
-    fn a_download_that_is_interrupted_leaves_no_partial_file() {
-        let (there, dir) = (there(), tempfile::tempdir().unwrap());
+    fn an_interrupted_download_leaves_no_partial_file() {
+        let (fixture, dir) = (fixture(), tempfile::tempdir().unwrap());
         let large = Source::bytes(vec![7; 3_000]);
-        block_on(there.bucket.upload("large", large).into_future()).unwrap();
+        block_on(fixture.bucket.upload("large", large).into_future()).unwrap();
         let path = dir.path().join("large");
         let args = ["b2://holiday-photos/large", path.to_str().unwrap()];
-        let output = interrupted(&there, "b2_download_file_by_name", &args);
-        assert_eq!(output.status.code(), Some(130), "{}", told(&output));
+        let output = interrupted(&fixture, "b2_download_file_by_name", &args);
+        assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
         assert!(names(dir.path()).is_empty(), "{:?}", names(dir.path()));
     }
 }

@@ -1,8 +1,9 @@
-//! `b2kit sync`, killed with `SIGKILL` at a random call and run again: nothing undue is ever gone, and at the end both
-//! sides are what the policy makes of them.
+//! `b2kit sync`, killed with `SIGKILL` at a random call and run again: no file is lost, and at the end both sides are as
+//! the policy requires.
 
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test may")]
+#![expect(clippy::disallowed_methods, reason = "it waits for another process")]
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -20,7 +21,7 @@ use fastrand::Rng;
 use futures::TryStreamExt as _;
 use futures::executor::block_on;
 
-/// A file by its size and modification time, which decide what is in it.
+/// The size and modification time of a file, from which its bytes follow.
 type Content = (usize, u64);
 type Tree = BTreeMap<String, Content>;
 
@@ -207,7 +208,7 @@ impl<'a> Sides<'a> {
         self.emulator.snapshot().calls.values().sum()
     }
 
-    /// Runs the program, and kills it once it has made so many calls.
+    /// Runs the program, and kills it after so many calls.
     fn killed_after(&self, calls: u64, scenario: &Scenario) {
         let limit = self.calls() + calls;
         let mut program = self.program(scenario).spawn().unwrap();
@@ -216,7 +217,7 @@ impl<'a> Sides<'a> {
         }
         program.kill().unwrap();
         program.wait().unwrap();
-        // What it has sent is carried out before the next one begins.
+        // Waits until the emulator has carried out what was sent.
         let mut before = 0;
         while before != self.calls() {
             before = self.calls();
@@ -270,7 +271,7 @@ fn read(directory: &Path, prefix: &str) -> BTreeMap<String, Vec<u8>> {
     found
 }
 
-fn killed_anywhere_and_run_again(seed: u64) {
+fn kill_and_run_again(seed: u64) {
     let mut rng = Rng::with_seed(seed);
     let scenario = Scenario::new(&mut rng);
     let directory = tempfile::tempdir().unwrap();
@@ -315,7 +316,7 @@ fn for_seeds(seeds: std::ops::Range<u64>) {
         .ok()
         .map(|seed| seed.parse().unwrap());
     for seed in alone.map_or(seeds, |seed| seed..seed + 1) {
-        let scenario = AssertUnwindSafe(|| killed_anywhere_and_run_again(seed));
+        let scenario = AssertUnwindSafe(|| kill_and_run_again(seed));
         if let Err(panic) = catch_unwind(scenario) {
             eprintln!("it was seed {seed}: B2KIT_SEED={seed} repeats the scenario");
             resume_unwind(panic);
@@ -324,13 +325,13 @@ fn for_seeds(seeds: std::ops::Range<u64>) {
 }
 
 #[test]
-fn a_sync_killed_anywhere_and_run_again_ends_equal_with_nothing_undue_gone() {
+fn a_killed_sync_that_is_run_again_makes_both_equal_and_deletes_nothing_else() {
     for_seeds(0..50);
 }
 
 /// `cargo test --release -p b2kit-cli --test kill -- --ignored`
 #[test]
 #[ignore = "takes minutes"]
-fn a_sync_killed_anywhere_and_run_again_a_thousand_times() {
+fn a_killed_sync_that_is_run_again_makes_both_equal_for_a_thousand_seeds() {
     for_seeds(50..1_050);
 }

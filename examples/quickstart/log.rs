@@ -1,6 +1,5 @@
-//! Prints the client's warnings: above all, that it retries, and why. A program that logs has a
-//! subscriber already, such as the one in the crate `tracing-subscriber`; this one keeps the
-//! example small.
+//! Prints the client's warnings: mostly retries and their reasons. Most programs use the crate
+//! `tracing-subscriber` instead; this keeps the example small.
 
 use std::fmt;
 
@@ -8,9 +7,9 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-/// Prints warnings to standard error from here on, one line each.
+/// Starts to print warnings to standard error, one line each.
 pub(crate) fn warnings() {
-    // If another subscriber is set already, that one stays.
+    // It fails only if there is a subscriber already.
     let _ = tracing::subscriber::set_global_default(Warnings);
 }
 
@@ -37,7 +36,7 @@ impl Subscriber for Warnings {
     fn exit(&self, _: &Id) {}
 }
 
-/// An event's message; its fields say the same for programs.
+/// An event's message, which contains what its fields say.
 #[derive(Default)]
 struct Line {
     message: String,

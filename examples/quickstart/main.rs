@@ -1,8 +1,8 @@
-//! Uploads two files over real HTTP, lists them, downloads them again and compares them.
+//! Uploads two files over HTTP, lists and downloads them, compares their SHA-1, and deletes them.
 //!
 //! ```text
-//! cargo run --example quickstart                      an emulator, which it starts by itself
-//! cargo run --example quickstart -- FILE              your own file instead of generated ones
+//! cargo run --example quickstart                      an emulator, which it starts itself
+//! cargo run --example quickstart -- FILE              a file of yours instead of generated ones
 //! cargo run --example quickstart -- --real [FILE]     the real B2, with a key from the environment
 //! cargo run --example quickstart -- --endpoint URL    another B2, with a key from the environment
 //! ```
@@ -24,13 +24,13 @@ use b2kit::{BucketHandle, Bytes, Client, Credentials, DeleteMode, RetryPolicy};
 use futures_lite::StreamExt as _;
 use futures_lite::future::block_on;
 
-/// Any error: the program only shows it.
+/// Any error: the program only prints it.
 type Failure = Box<dyn StdError + Send + Sync>;
 
 const USAGE: &str = "usage: quickstart [--real | --endpoint URL] [FILE]";
 
 const HELP: &str = "\
-Uploads two files to B2, lists them, downloads them again, compares them and deletes them.
+Uploads two files to B2, lists and downloads them, compares their SHA-1, and deletes them.
 
   FILE              upload this file instead of two generated ones
   --real            use the real B2 instead of an emulator in memory
@@ -40,8 +40,8 @@ With --real and --endpoint the key comes from B2_APPLICATION_KEY_ID and B2_APPLI
 
 fn main() -> ExitCode {
     log::warnings();
-    let outcome =
-        Choice::from_args(env::args_os().skip(1)).and_then(|choice| block_on(quickstart(&choice)));
+    let outcome = Arguments::parse(env::args_os().skip(1))
+        .and_then(|arguments| block_on(quickstart(&arguments)));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -51,20 +51,19 @@ fn main() -> ExitCode {
     }
 }
 
-async fn quickstart(choice: &Choice) -> Result<(), Failure> {
-    let files = choice.files()?;
+async fn quickstart(arguments: &Arguments) -> Result<(), Failure> {
+    let files = arguments.files()?;
 
-    // B2 in memory, on a local port. It stops with the program.
+    // B2 in memory, served on a local port until the program ends.
     let emulator = Emulator::new();
-    let server = if choice.service == Service::Emulator {
+    let server = if arguments.service == Service::Emulator {
         Some(Server::start(&emulator)?)
     } else {
         None
     };
 
-    // This changes for the real service: `from_env` takes the key from the environment, and no
-    // endpoint is set.
-    let b2 = match (&choice.service, &server) {
+    // For the real service, this is `Client::from_env`, which reads the key from the environment.
+    let b2 = match (&arguments.service, &server) {
         (Service::Emulator, Some(server)) => Client::builder()
             .credentials(Credentials::new(emulator.key_id(), emulator.key())?)
             .endpoint(server.url())
@@ -76,12 +75,12 @@ async fn quickstart(choice: &Choice) -> Result<(), Failure> {
         _ => Client::from_env()?,
     };
 
-    // If nobody listens, fail at once. From here on, transient errors are retried with backoff.
+    // Fails at once if no server listens. All later calls retry transient errors with backoff.
     let session = b2
         .with_retry_policy(RetryPolicy::disabled())
         .session()
         .await?;
-    say(
+    print_step(
         "authorized",
         format_args!(
             "account {} at {}, API {}",
@@ -93,39 +92,36 @@ async fn quickstart(choice: &Choice) -> Result<(), Failure> {
 
     let name = format!("quickstart-{:016x}", random());
     let bucket = b2.create_bucket(&name, BucketType::AllPrivate).await?;
-    say("created", format_args!("bucket {}", bucket.name()));
+    print_step("created", format_args!("bucket {}", bucket.name()));
 
-    let outcome = there_and_back(&bucket, &files).await;
-    let tidied = tidy_up(&bucket).await;
+    let outcome = round_trip(&bucket, &files).await;
+    let cleaned = clean_up(&bucket).await;
     outcome?;
-    tidied?;
-    say(
-        "tidied up",
-        format_args!("bucket {} is gone again", bucket.name()),
+    cleaned?;
+    print_step(
+        "deleted",
+        format_args!("bucket {} and all files in it", bucket.name()),
     );
 
-    let farewell = match choice.service {
+    let farewell = match arguments.service {
         Service::Emulator => {
-            "That was B2 in memory. For the real service, examples/quickstart/main.rs makes its \
-             client so:\n\n    \
+            "This was an emulator in memory. For the real service, a program makes its client \
+             with\n\n    \
              Client::from_env()?\n\n\
-             Or just: cargo run --example quickstart -- --real\n\
-             with B2_APPLICATION_KEY_ID and B2_APPLICATION_KEY set."
+             To try it, set B2_APPLICATION_KEY_ID and B2_APPLICATION_KEY, and run\n\n    \
+             cargo run --example quickstart -- --real"
         }
-        Service::Real => "That was the real B2.",
+        Service::Real => "This was the real B2.",
         Service::Endpoint(_) => "",
     };
-    let _ = writeln!(
-        io::stdout(),
-        "\nEverything came back as it went.\n{farewell}"
-    );
+    let _ = writeln!(io::stdout(), "\nAll files came back unchanged.\n{farewell}");
     Ok(())
 }
 
-async fn there_and_back(bucket: &BucketHandle, files: &[Local]) -> Result<(), Failure> {
+async fn round_trip(bucket: &BucketHandle, files: &[LocalFile]) -> Result<(), Failure> {
     for file in files {
-        // Any size, in parts if it is large. The part size is set only to show parts with a small
-        // file.
+        // Files of any size; large ones are uploaded in parts. The small part size shows that with a
+        // small file.
         let mut upload = bucket.upload(&*file.name, file.source());
         if let Content::Memory(_) = file.content {
             upload = upload.part_size(5_000_000);
@@ -136,21 +132,21 @@ async fn there_and_back(bucket: &BucketHandle, files: &[Local]) -> Result<(), Fa
             parts => format!("in {parts} parts"),
         };
         let (name, size) = (&uploaded.file.file_name, uploaded.file.content_length);
-        say("uploaded", format_args!("{name} ({}, {how})", Size(size)));
+        print_step("uploaded", format_args!("{name} ({}, {how})", Size(size)));
     }
 
-    // One stream, however many pages there are.
+    // A stream of all files; it requests one page after another.
     let mut listed = bucket.list("");
     let mut count = 0;
     while let Some(file) = listed.try_next().await? {
         let name = file.file_name.as_str();
-        say("listed", format_args!("{name}"));
+        print_step("listed", format_args!("{name}"));
         let local = files
             .iter()
             .find(|local| local.name == *name)
             .ok_or("a file that was not uploaded")?;
 
-        // The stream ends in an error if the bytes don't have the SHA-1 that B2 has stored.
+        // The stream ends in an error if the bytes don't match the SHA-1 that B2 stores.
         let mut download = bucket.download(name).stream().await?;
         let mut hasher = Sha1Hasher::default();
         while let Some(bytes) = download.next().await.transpose()? {
@@ -158,22 +154,19 @@ async fn there_and_back(bucket: &BucketHandle, files: &[Local]) -> Result<(), Fa
         }
         let sha1 = hasher.finish();
         if sha1 != local.sha1()? {
-            return Err(format!("{name} came back with SHA-1 {sha1}").into());
+            return Err(format!("{name} was downloaded with SHA-1 {sha1}").into());
         }
-        say(
-            "downloaded",
-            format_args!("{name} SHA-1 {sha1}, as it went"),
-        );
+        print_step("downloaded", format_args!("{name} SHA-1 {sha1}, unchanged"));
         count += 1;
     }
     if count != files.len() {
-        return Err(format!("{} files were uploaded and {count} listed", files.len()).into());
+        return Err(format!("{} files were uploaded, but {count} listed", files.len()).into());
     }
     Ok(())
 }
 
 /// Deletes all files of the bucket, and the bucket.
-async fn tidy_up(bucket: &BucketHandle) -> Result<(), Failure> {
+async fn clean_up(bucket: &BucketHandle) -> Result<(), Failure> {
     let mut deleted = bucket.delete_all_files(DeleteMode::Delete { concurrency: 4 });
     while let Some((_, outcome)) = deleted.try_next().await? {
         outcome?;
@@ -189,26 +182,26 @@ enum Service {
     Endpoint(String),
 }
 
-struct Choice {
+struct Arguments {
     service: Service,
     file: Option<PathBuf>,
 }
 
-impl Choice {
-    fn from_args(mut args: impl Iterator<Item = OsString>) -> Result<Self, Failure> {
-        let mut choice = Self {
+impl Arguments {
+    fn parse(mut args: impl Iterator<Item = OsString>) -> Result<Self, Failure> {
+        let mut arguments = Self {
             service: Service::Emulator,
             file: None,
         };
         while let Some(arg) = args.next() {
             match arg.to_str() {
-                Some("--real") => choice.service = Service::Real,
+                Some("--real") => arguments.service = Service::Real,
                 Some("--endpoint") => {
                     let url = args
                         .next()
                         .and_then(|url| url.into_string().ok())
                         .ok_or(USAGE)?;
-                    choice.service = Service::Endpoint(url);
+                    arguments.service = Service::Endpoint(url);
                 }
                 Some("--help" | "-h") => {
                     println!("{USAGE}\n\n{HELP}");
@@ -217,26 +210,26 @@ impl Choice {
                 Some(option) if option.starts_with('-') || option.is_empty() => {
                     return Err(format!("unknown option {option:?}; {USAGE}").into());
                 }
-                _ if choice.file.is_some() => {
-                    return Err(format!("one file at a time; {USAGE}").into());
+                _ if arguments.file.is_some() => {
+                    return Err(format!("only one file; {USAGE}").into());
                 }
-                _ => choice.file = Some(arg.into()),
+                _ => arguments.file = Some(arg.into()),
             }
         }
-        Ok(choice)
+        Ok(arguments)
     }
 
-    /// The file that was named, or two generated ones: a small one, and one of 12 MB.
-    fn files(&self) -> Result<Vec<Local>, Failure> {
+    /// The given file, or two generated ones: a small one, and one of 12 MB.
+    fn files(&self) -> Result<Vec<LocalFile>, Failure> {
         let Some(path) = &self.file else {
             let line = "The quick brown fox jumps over the lazy dog.\n";
             let numbers = (0..3_000_000_u32).flat_map(u32::to_le_bytes);
             return Ok(vec![
-                Local {
+                LocalFile {
                     name: "hello/fox & dog ü.txt".to_owned(),
                     content: Content::Memory(line.repeat(26).into()),
                 },
-                Local {
+                LocalFile {
                     name: "twelve-megabytes.bin".to_owned(),
                     content: Content::Memory(numbers.collect()),
                 },
@@ -254,15 +247,15 @@ impl Choice {
             .file_name()
             .and_then(|name| name.to_str())
             .ok_or("the file's name is not UTF-8")?;
-        Ok(vec![Local {
+        Ok(vec![LocalFile {
             name: name.to_owned(),
             content: Content::Path(path.clone()),
         }])
     }
 }
 
-/// What is to be uploaded.
-struct Local {
+/// A file to upload.
+struct LocalFile {
     name: String,
     content: Content,
 }
@@ -272,7 +265,7 @@ enum Content {
     Path(PathBuf),
 }
 
-impl Local {
+impl LocalFile {
     fn source(&self) -> Source {
         match &self.content {
             Content::Memory(bytes) => Source::bytes(bytes.clone()),
@@ -297,18 +290,18 @@ impl Local {
     }
 }
 
-fn say(what: &str, about: fmt::Arguments<'_>) {
-    // If the reader has closed the pipe, the bucket is deleted all the same.
+fn print_step(what: &str, about: fmt::Arguments<'_>) {
+    // Errors are ignored: if standard output is closed, the bucket is still deleted.
     let _ = writeln!(io::stdout(), "  ✓ {what:<11} {about}");
 }
 
-/// Random enough for a name that nobody else has.
+/// A random number, for a bucket name that is not taken.
 fn random() -> u64 {
     use std::hash::{BuildHasher as _, Hasher as _};
     std::hash::RandomState::new().build_hasher().finish()
 }
 
-/// A number of bytes for people to read.
+/// A number of bytes, formatted for people.
 struct Size(u64);
 
 impl fmt::Display for Size {

@@ -1,4 +1,4 @@
-//! The program that the README shows first: what it prints when all is well, and when it is not.
+//! The program that the README starts with: its output, and its errors.
 
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
@@ -24,12 +24,12 @@ fn quickstart(args: &[&str], key: Option<(&str, &str)>) -> Output {
     command.output().unwrap()
 }
 
-fn told(output: &Output) -> String {
+fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-/// What a failure prints: one line, and nothing else.
-fn complaint(output: &Output) -> String {
+/// The only line of a failed program's standard error.
+fn error_line(output: &Output) -> String {
     assert!(!output.status.success());
     let text = String::from_utf8(output.stderr.clone()).unwrap();
     assert_eq!(text.lines().count(), 1, "{text}");
@@ -37,9 +37,9 @@ fn complaint(output: &Output) -> String {
 }
 
 #[test]
-fn two_files_go_up_and_come_back_and_nothing_is_left() {
+fn without_arguments_two_files_are_uploaded_downloaded_and_deleted() {
     let output = quickstart(&[], None);
-    let told = told(&output);
+    let stdout = stdout(&output);
     assert!(
         output.status.success() && output.stderr.is_empty(),
         "{output:?}"
@@ -48,23 +48,23 @@ fn two_files_go_up_and_come_back_and_nothing_is_left() {
         "authorized",
         "uploaded",
         "(12.0 MB, in 3 parts)",
-        "as it went",
-        "Everything came back",
+        "unchanged",
+        "All files came back unchanged",
         "from_env()?",
     ] {
-        assert!(told.contains(line), "{told}");
+        assert!(stdout.contains(line), "{stdout}");
     }
 }
 
 #[test]
-fn a_file_of_ones_own_goes_up_and_comes_back() {
+fn a_given_file_is_uploaded_and_downloaded() {
     let output = quickstart(&["Cargo.toml"], None);
     assert!(output.status.success(), "{output:?}");
-    assert!(told(&output).contains("Cargo.toml"), "{output:?}");
+    assert!(stdout(&output).contains("Cargo.toml"), "{output:?}");
 }
 
 #[test]
-fn it_runs_against_any_endpoint_with_the_key_from_the_environment() {
+fn with_an_endpoint_the_key_is_read_from_the_environment() {
     let emulator = Emulator::new();
     let server = Server::start(&emulator).unwrap();
     let output = quickstart(
@@ -85,7 +85,7 @@ fn it_runs_against_any_endpoint_with_the_key_from_the_environment() {
 }
 
 #[test]
-fn it_says_that_it_tries_again_and_why() {
+fn a_retry_is_printed_with_its_reason() {
     let emulator = Emulator::new();
     let server = Server::start(&emulator).unwrap();
     let fault = Fault::new(FaultKind::service_unavailable()).on("b2_list_file_names");
@@ -105,12 +105,12 @@ fn help_explains_every_option() {
     let output = quickstart(&["--help"], None);
     assert!(output.status.success(), "{output:?}");
     for word in ["FILE", "--real", "--endpoint URL", "B2_APPLICATION_KEY_ID"] {
-        assert!(told(&output).contains(word), "{word}: {output:?}");
+        assert!(stdout(&output).contains(word), "{word}: {output:?}");
     }
 }
 
 #[test]
-fn what_is_wrong_is_told_in_one_line() {
+fn an_error_is_printed_in_one_line_without_the_key() {
     let emulator = Emulator::new();
     let server = Server::start(&emulator).unwrap();
     let key = Some(("002id", "K002canary"));
@@ -132,19 +132,16 @@ fn what_is_wrong_is_told_in_one_line() {
         (refused, "Connection refused"),
         (plain, "plain http is trusted on loopback addresses only"),
     ] {
-        let complaint = complaint(&output);
-        assert!(
-            complaint.starts_with("error: ") && complaint.contains(why),
-            "{complaint}"
-        );
-        assert!(!complaint.contains("canary"), "{complaint}");
+        let line = error_line(&output);
+        assert!(line.starts_with("error: ") && line.contains(why), "{line}");
+        assert!(!line.contains("canary"), "{line}");
     }
 }
 
 #[cfg(unix)]
 #[test]
-fn an_argument_that_is_not_utf_8_is_answered_without_a_panic() {
+fn an_argument_that_is_not_utf_8_is_an_error() {
     use std::os::unix::ffi::OsStrExt as _;
     let name = std::ffi::OsStr::from_bytes(b"caf\xe9.txt");
-    complaint(&example("quickstart").arg(name).output().unwrap());
+    error_line(&example("quickstart").arg(name).output().unwrap());
 }

@@ -1,11 +1,11 @@
-//! [`LazyBucket`]: a bucket whose id may still have to be asked for.
+//! [`LazyBucket`]: a bucket that is looked up by name when it is first used.
 
 use std::sync::{Arc, OnceLock};
 
 use b2kit::types::BucketName;
 use b2kit::{BucketHandle, Client, Error};
 
-/// A bucket, known by its handle or by its name. Clones share what was found.
+/// A bucket by its handle, or by its name until it is looked up. Clones share the handle.
 #[derive(Debug, Clone)]
 pub(crate) struct LazyBucket {
     name: BucketName,
@@ -14,7 +14,7 @@ pub(crate) struct LazyBucket {
 }
 
 impl LazyBucket {
-    pub(crate) fn known(bucket: BucketHandle) -> Self {
+    pub(crate) fn from_handle(bucket: BucketHandle) -> Self {
         Self {
             name: bucket.name().clone(),
             client: bucket.client().clone(),
@@ -22,7 +22,7 @@ impl LazyBucket {
         }
     }
 
-    pub(crate) fn named(client: Client, name: BucketName) -> Self {
+    pub(crate) fn from_name(client: Client, name: BucketName) -> Self {
         Self {
             name,
             client,
@@ -38,7 +38,7 @@ impl LazyBucket {
         &self.client
     }
 
-    /// The handle. B2 is asked once, or a few times if several ask at the same moment.
+    /// The handle. Concurrent first calls may each look it up.
     pub(crate) async fn get(&self) -> Result<&BucketHandle, Error> {
         if let Some(found) = self.found.get() {
             return Ok(found);

@@ -1,4 +1,4 @@
-//! What is particular to `object_store` 0.13.
+//! Code that is specific to `object_store` 0.13.
 
 use std::ops::Range;
 

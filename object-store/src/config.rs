@@ -1,4 +1,4 @@
-//! Stores from URLs and options, as `object_store` makes its own.
+//! Stores from URLs and options.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -11,7 +11,7 @@ use url::Url;
 use crate::bucket::LazyBucket;
 use crate::store::{B2StoreBuilder, Deletion, InvalidNames};
 
-/// A store can't be set up like this. Nothing was sent.
+/// The configuration of a store is invalid. Nothing was sent.
 #[derive(Debug)]
 pub struct ConfigError {
     what: String,
@@ -28,7 +28,7 @@ impl ConfigError {
         }
     }
 
-    fn of(what: impl Into<String>, source: b2kit::Error) -> Self {
+    fn with_source(what: impl Into<String>, source: b2kit::Error) -> Self {
         Self {
             source: Some(source),
             ..Self::new(what)
@@ -37,7 +37,7 @@ impl ConfigError {
 
     fn unknown_key(key: &str) -> Self {
         let what = format!(
-            "there is no option {key:?}; there are {}",
+            "unknown option {key:?}; the options are {}",
             OPTIONS.join(", ")
         );
         Self {
@@ -46,7 +46,7 @@ impl ConfigError {
         }
     }
 
-    /// The option that is unknown, where that is the reason.
+    /// The unknown option, if that is the problem.
     #[must_use]
     pub fn unknown_option(&self) -> Option<&str> {
         self.key.as_deref()
@@ -65,14 +65,14 @@ impl StdError for ConfigError {
     }
 }
 
-/// The options that a URL can be accompanied by. Case doesn't matter, so the first two are also the environment
+/// The options of [`from_url`](B2StoreBuilder::from_url). Case is ignored, so the first two can also be the environment
 /// variables of B2's own tools.
 ///
 /// | | |
 /// |---|---|
 /// | `b2_application_key_id`, `b2_application_key` | the application key |
-/// | `b2_endpoint` | where to authorize, instead of B2 itself: an emulator |
-/// | `b2_coordinate_creates` | the name of the bucket whose slot [coordinates creates](B2StoreBuilder::coordinate_creates) |
+/// | `b2_endpoint` | the URL to authorize at, for an emulator |
+/// | `b2_coordinate_creates` | name of the bucket to [coordinate creates](B2StoreBuilder::coordinate_creates) with |
 /// | `b2_deletion` | `hide` or `all_versions`: [`Deletion`] |
 /// | `b2_invalid_names` | `skip` or `report`: [`InvalidNames`] |
 /// | `b2_concurrency` | see [`B2StoreBuilder::concurrency`] |
@@ -86,7 +86,7 @@ pub const OPTIONS: [&str; 7] = [
     "b2_concurrency",
 ];
 
-/// What the options say.
+/// The parsed options.
 #[derive(Default)]
 struct Settings {
     key_id: Option<String>,
@@ -99,8 +99,8 @@ struct Settings {
 }
 
 impl Settings {
-    /// A key in lower case is meant for us if it begins with `b2_`, and has to be known then. One in capitals may be
-    /// any variable of the environment.
+    /// Parses the options. An unknown `b2_…` in lower case is an error; in upper case it may be any environment
+    /// variable, and is ignored.
     fn read<K, V>(options: impl IntoIterator<Item = (K, V)>) -> Result<Self, ConfigError>
     where
         K: AsRef<str>,
@@ -119,7 +119,7 @@ impl Settings {
                 "b2_concurrency" => {
                     let number = value.parse();
                     settings.concurrency = Some(number.map_err(|_| {
-                        ConfigError::new(format!("the b2_concurrency {value:?} is no number"))
+                        ConfigError::new(format!("b2_concurrency must be a number, not {value:?}"))
                     })?);
                 }
                 _ if key.starts_with("b2_") => return Err(ConfigError::unknown_key(key)),
@@ -139,12 +139,12 @@ impl Settings {
             .key
             .clone()
             .ok_or_else(|| missing("b2_application_key"))?;
-        let refused = |error| ConfigError::of("the client can't be set up", error);
-        let mut builder = defaults.credentials(Credentials::new(key_id, key).map_err(refused)?);
+        let invalid = |error| ConfigError::with_source("the client can't be built", error);
+        let mut builder = defaults.credentials(Credentials::new(key_id, key).map_err(invalid)?);
         if let Some(endpoint) = &self.endpoint {
             builder = builder.endpoint(endpoint);
         }
-        builder.build().map_err(refused)
+        builder.build().map_err(invalid)
     }
 }
 
@@ -153,7 +153,7 @@ fn deletion(value: &str) -> Result<Deletion, ConfigError> {
         "hide" => Ok(Deletion::Hide),
         "all_versions" => Ok(Deletion::AllVersions),
         _ => Err(ConfigError::new(format!(
-            "b2_deletion is {value:?}; it can be hide or all_versions"
+            "b2_deletion must be hide or all_versions, not {value:?}"
         ))),
     }
 }
@@ -163,25 +163,26 @@ fn invalid_names(value: &str) -> Result<InvalidNames, ConfigError> {
         "skip" => Ok(InvalidNames::Skip),
         "report" => Ok(InvalidNames::Report),
         _ => Err(ConfigError::new(format!(
-            "b2_invalid_names is {value:?}; it can be skip or report"
+            "b2_invalid_names must be skip or report, not {value:?}"
         ))),
     }
 }
 
 fn bucket_name(name: &str) -> Result<BucketName, ConfigError> {
-    BucketName::new(name)
-        .map_err(|error| ConfigError::of(format!("{name:?} is no name of a bucket"), error))
+    BucketName::new(name).map_err(|error| {
+        ConfigError::with_source(format!("{name:?} is not a valid bucket name"), error)
+    })
 }
 
 impl B2StoreBuilder {
-    /// A store for `b2://bucket/prefix`, with these [options](OPTIONS). Nothing is sent: the bucket is looked up when
-    /// the store is first used.
+    /// Configures a store for `b2://bucket/prefix`, with these [options](OPTIONS). Nothing is sent: the first operation
+    /// looks the bucket up.
     ///
-    /// An option that begins with `b2_`, in lower case, has to be one that there is; all others are ignored, so that
-    /// `std::env::vars()` can be given.
+    /// An unknown option that begins with `b2_` (in lower case) is an error; all other options are ignored, so
+    /// `std::env::vars()` can be passed.
     ///
     /// # Errors
-    /// If the URL is none of B2's, or an option is missing, unknown or wrong.
+    /// If the URL is not a `b2://` URL with a bucket, or an option is missing, unknown or invalid.
     pub fn from_url<K, V>(
         url: &Url,
         options: impl IntoIterator<Item = (K, V)>,
@@ -193,10 +194,11 @@ impl B2StoreBuilder {
         Self::from_url_with(url, options, Client::builder())
     }
 
-    /// The same, with a client that is set up otherwise as well: another backend, another retry policy.
+    /// As [`from_url`](Self::from_url), with further settings of the client, such as its backend or retry policy.
     ///
     /// # Errors
-    /// As [`from_url`](Self::from_url).
+    /// If the URL is not a `b2://` URL with a bucket, an option is missing, unknown or invalid, or the client can't be
+    /// built. [`ConfigError::unknown_option`] names an unknown option.
     pub fn from_url_with<K, V>(
         url: &Url,
         options: impl IntoIterator<Item = (K, V)>,
@@ -209,9 +211,10 @@ impl B2StoreBuilder {
         let (bucket, prefix) = parts(url)?;
         let settings = Settings::read(options)?;
         let client = settings.client(client)?;
-        let mut builder = Self::of(LazyBucket::named(client.clone(), bucket)).prefix(prefix);
+        let mut builder =
+            Self::from_bucket(LazyBucket::from_name(client.clone(), bucket)).prefix(prefix);
         if let Some(slot) = &settings.coordinate_creates {
-            builder.slot = Some(LazyBucket::named(client, bucket_name(slot)?));
+            builder.slot = Some(LazyBucket::from_name(client, bucket_name(slot)?));
         }
         if let Some(requests) = settings.concurrency {
             builder = builder.concurrency(requests);
@@ -222,20 +225,20 @@ impl B2StoreBuilder {
     }
 }
 
-/// The bucket and the path that a URL names.
+/// The bucket and the path in a URL.
 fn parts(url: &Url) -> Result<(BucketName, String), ConfigError> {
     let bucket = match (url.scheme(), url.host_str()) {
         ("b2", Some(bucket)) => bucket_name(bucket)?,
         _ => {
             return Err(ConfigError::new(format!(
-                "{} is no URL of B2's, such as b2://bucket/prefix",
+                "the URL must be like b2://bucket/prefix, not {}:",
                 url.scheme()
             )));
         }
     };
     if !url.username().is_empty() || url.password().is_some() || url.port().is_some() {
         return Err(ConfigError::new(
-            "a URL of B2's has a bucket and a path only: keys are options",
+            "a b2:// URL has only a bucket and a path; keys are options",
         ));
     }
     let path = percent_decode_str(url.path()).decode_utf8();
@@ -255,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_names_a_bucket_and_a_path() {
+    fn a_url_has_a_bucket_and_a_path_and_nothing_else() {
         let is = |bucket: &str, path: &str| Ok((bucket.to_owned(), path.to_owned()));
         assert_eq!(read("b2://holiday-photos"), is("holiday-photos", ""));
         assert_eq!(read("b2://holiday-photos/"), is("holiday-photos", ""));
@@ -273,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn options_are_read_whatever_their_case_and_unknown_ones_of_ours_are_errors() {
+    fn options_ignore_case_and_unknown_b2_options_are_errors() {
         let settings = Settings::read([
             ("B2_APPLICATION_KEY_ID", "id"),
             ("b2_application_key", "key"),
@@ -301,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn no_error_shows_the_key() {
+    fn errors_do_not_contain_the_key() {
         let settings = Settings::read([
             ("b2_application_key", "K005secret"),
             ("b2_application_key_id", "a:b"),

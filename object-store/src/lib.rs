@@ -1,8 +1,8 @@
 //! Backblaze B2 as an [`object_store`](https://docs.rs/object_store), over B2's native API.
 //!
-//! The data engines of Rust reach their storage through that crate: DataFusion, Ballista, Delta Lake, Lance, Polars,
-//! SlateDB. [`B2Store`] lets each of them work on a bucket of B2, with what `b2kit` guarantees: uploads that B2 has
-//! checked, downloads that are checked, safe retries.
+//! Rust's data engines access storage through that crate: DataFusion, Ballista, Delta Lake, Lance, Polars, SlateDB.
+//! [`B2Store`] gives them a B2 bucket with the guarantees of `b2kit`: the SHA-1 of every upload and download is
+//! verified, and only calls that are safe to retry are retried.
 //!
 //! ```
 //! use b2kit_object_store::B2Store;
@@ -25,64 +25,65 @@
 //! # Ok(()) }) }
 //! ```
 //!
-//! # Which version
-//! Engines are split between two versions of `object_store`. The features `v0_14` (on by default) and `v0_13` make
-//! [`B2Store`] a store of either, or of both at once, from one source; the modules of these names have the version
-//! that they are for.
+//! # Versions of `object_store`
+//! Engines use two versions of `object_store`. With the feature `v0_14` (on by default), `v0_13` or both, [`B2Store`]
+//! implements the traits of these versions. The modules [`v0_14`] and `v0_13` re-export them.
 //!
 //! # From a URL
-//! [`B2StoreBuilder::from_url`] makes a store of `b2://bucket/prefix` and [`OPTIONS`], among them B2's own variables
-//! `B2_APPLICATION_KEY_ID` and `B2_APPLICATION_KEY`. `object_store`'s `parse_url_opts` knows a closed list of schemes,
-//! so there is one here, in [`v0_14`] and `v0_13`.
+//! [`B2StoreBuilder::from_url`] makes a store from a URL, `b2://bucket/prefix`, and [`OPTIONS`], which include
+//! `B2_APPLICATION_KEY_ID` and `B2_APPLICATION_KEY`. `object_store::parse_url_opts` only knows its own schemes; the
+//! modules [`v0_14`] and `v0_13` have a `parse_url_opts` for `b2://`.
 //!
-//! # What is what
+//! # How objects are stored
 //! | `object_store` | B2 |
 //! |---|---|
-//! | location | the file name, below the store's prefix |
-//! | `version` and `e_tag` | the file id: a version never changes |
+//! | location | the file name, without the store's prefix |
+//! | `version` and `e_tag` | the file id, since a version never changes |
 //! | `last_modified` | when the upload began |
-//! | `ContentType` | the content type; without one B2 goes by the name's ending |
-//! | `CacheControl`, `ContentDisposition`, `ContentEncoding`, `ContentLanguage` | file info: `b2-cache-control` and so on |
+//! | `ContentType` | the content type; if it is missing, B2 chooses one by the file extension |
+//! | `CacheControl`, `ContentDisposition`, … | file info: `b2-cache-control`, `b2-content-disposition`, … |
 //! | `Metadata` | file info |
-//! | delete | hide: see [`Deletion`] |
+//! | delete | hides the file; see [`Deletion`] |
 //! | `put_multipart` | a large file |
-//! | copy | within B2, of any size |
-//! | `list_with_offset` | begins there: nothing before it is asked for |
+//! | copy | a copy within B2, of any size |
+//! | `list_with_offset` | a listing that starts there, so earlier names cost nothing |
 //!
-//! Conditions of `get_opts` are evaluated on the version whose bytes come, in the same response. `get_ranges` fetches
-//! neighbours together, several ranges at once, and all of one version.
+//! The conditions of `get_opts` are evaluated against the response that has the bytes. `get_ranges` merges adjacent
+//! ranges into one request, makes several requests concurrently, and returns bytes of a single version.
 //!
-//! What B2 can't do stands in [`Limit`]. Names that are no paths are left out of listings, or reported:
-//! [`InvalidNames`].
+//! [`Limit`] lists what B2 can't do. Listings skip or report file names that are not valid paths: [`InvalidNames`].
 //!
-//! # If there is none yet
-//! B2 has no conditional upload. With [`coordinate_creates`](B2StoreBuilder::coordinate_creates) `PutMode::Create`,
-//! `copy_if_not_exists` and `rename_if_not_exists` work all the same, through one entry of a bucket's info on which
-//! writers agree; [`Create`](b2kit::transfer::Create) says how, on which properties of B2 it rests, and what it costs.
-//! Without, they are `NotImplemented` before anything is sent.
+//! # Conditional creates
+//! B2 has no conditional upload. With [`coordinate_creates`](B2StoreBuilder::coordinate_creates), `PutMode::Create`,
+//! `copy_if_not_exists` and `rename_if_not_exists` work through an entry of a bucket's info, which writers update
+//! conditionally; [`Create`](b2kit::transfer::Create) describes the protocol, its assumptions and its cost. Otherwise
+//! they fail with `NotImplemented` before anything is sent.
 //!
 //! # Errors
 //! | `object_store` | |
 //! |---|---|
-//! | `NotFound` | there is no such object. Never for a bucket that doesn't exist, which is `Generic` |
-//! | `AlreadyExists` | of creates: there is one, and nothing was changed |
-//! | `Precondition`, `NotModified` | conditions of `get_opts` |
-//! | `PermissionDenied`, `Unauthenticated` | the key may not do this, or is none |
+//! | `NotFound` | there is no such object. A missing bucket is `Generic` instead |
+//! | `AlreadyExists` | a create found an object of this name, and changed nothing |
+//! | `Precondition`, `NotModified` | a condition of `get_opts` is not met |
+//! | `PermissionDenied`, `Unauthenticated` | the key lacks a capability, or is not valid |
 //! | `NotImplemented`, `NotSupported` | see [`Limit`]; nothing was sent |
-//! | `Generic` | all else. Its source is a [`b2kit::Error`], which says whether the operation [may have taken effect](b2kit::Error::may_have_taken_effect) |
+//! | `Generic` | anything else |
+//!
+//! The source of an error that B2 or the network caused is a [`b2kit::Error`], which says whether the operation
+//! [may have taken effect](b2kit::Error::may_have_taken_effect).
 //!
 //! # Cancellation
-//! Nothing is spawned: work goes on only while futures and streams are polled, and dropping them ends it. A multipart
-//! upload that is dropped without `complete` or `abort` leaves an unfinished large file, for whose parts B2 charges;
-//! the lifecycle rule `daysFromStartingToCancelingUnfinishedLargeFiles` or
-//! [`Client::cancel_unfinished_large_files`](b2kit::Client::cancel_unfinished_large_files) clears it up.
+//! Nothing is spawned: work is done only while futures and streams are polled, and dropping them stops it. A multipart
+//! upload that is dropped without `complete` or `abort` leaves an unfinished large file, and B2 charges for its parts.
+//! The lifecycle rule `daysFromStartingToCancelingUnfinishedLargeFiles` removes it, or
+//! [`BucketHandle::cancel_unfinished`](b2kit::BucketHandle::cancel_unfinished).
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     not(any(feature = "v0_13", feature = "v0_14")),
     expect(
         dead_code,
-        reason = "without a version there is nobody to translate for"
+        reason = "without a version of object_store, nothing uses the rest"
     )
 )]
 #![cfg_attr(
@@ -95,10 +96,9 @@
 
 mod bucket;
 mod config;
-mod failure;
+mod first_parts;
 mod limit;
 mod list;
-mod lone_parts;
 mod multipart;
 mod names;
 mod payload;
@@ -106,6 +106,7 @@ mod ranges;
 mod read;
 mod reserved;
 mod store;
+mod store_error;
 mod write;
 
 pub use config::{ConfigError, OPTIONS};
@@ -142,7 +143,7 @@ pub mod v0_13 {
     pub use adapter::parse_url_opts;
 }
 
-/// The README's program runs as a test.
+/// Runs the README's example as a test.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,49 +1,50 @@
-//! [`Limit`]: what B2 can't do as `object_store` has it.
+//! [`Limit`]: what the store can't do, or does differently.
 
-/// What this store can't do, or does otherwise than `object_store` says. Each says what happens instead. A test shows
-/// each to be needed, so none outlives its reason.
+/// What this store can't do, or does differently than `object_store` documents, and what happens instead.
+///
+/// A test shows that each limit still exists. "Refused" means that the operation fails before anything is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Limit {
-    /// `PutMode::Update` is `NotImplemented`, before anything is sent: B2 has no conditional upload, and plain puts of
-    /// the same name would not take part in any coordination of ours.
+    /// `PutMode::Update` is refused with `NotImplemented`: B2 has no conditional upload, and coordination among writers
+    /// could not include plain puts of the same name.
     NoConditionalUpdate,
-    /// `PutMode::Create`, `copy_if_not_exists` and `rename_if_not_exists` are `NotImplemented`, before anything is
-    /// sent, unless the store [coordinates creates](crate::B2StoreBuilder::coordinate_creates).
+    /// `PutMode::Create`, `copy_if_not_exists` and `rename_if_not_exists` are refused with `NotImplemented`, unless the
+    /// store [coordinates creates](crate::B2StoreBuilder::coordinate_creates).
     NoCreateWithoutCoordination,
-    /// Tags are `NotSupported`, before anything is sent: B2 has none.
+    /// Tags are refused with `NotSupported`: B2 has none.
     NoTags,
-    /// The attribute `StorageClass` is `NotSupported`, before anything is sent: B2 has one class.
+    /// The attribute `StorageClass` is refused with `NotSupported`: B2 has only one class.
     NoStorageClass,
-    /// An object has at most ten entries of metadata, cache headers among them, and nine if it is written in parts or
-    /// created: one is b2kit's. More are an error, before anything is sent.
+    /// At most ten metadata entries, which include `CacheControl` and the like; nine for multipart uploads and creates,
+    /// for which b2kit needs one. More are refused.
     TenMetadataEntries,
-    /// Metadata keys are lower case; others are `NotSupported`, before anything is sent. B2 doesn't keep their case.
+    /// Metadata keys with upper-case letters are refused with `NotSupported`: B2 would make them lower-case.
     LowerCaseMetadataKeys,
-    /// Metadata keys that begin with `b2-` or that b2kit uses itself are `NotSupported`, before anything is sent.
+    /// Metadata keys that begin with `b2-` or that b2kit itself uses are refused with `NotSupported`.
     ReservedMetadataKeys,
-    /// Every part of a multipart upload but the last has 5,000,000 bytes at least (what the account says); the next
-    /// part fails otherwise.
+    /// All parts of a multipart upload except the last need at least 5,000,000 bytes (the account's minimum part size).
+    /// After a smaller part, the next one fails.
     LargeParts,
-    /// A multipart upload has 10,000 parts at most.
+    /// A multipart upload has at most 10,000 parts.
     TenThousandParts,
-    /// Of two overlapping writes of one name, the one that *started* later stays on top: B2 orders versions by that. A
-    /// multipart upload starts with `put_multipart`, or where it has but one part, when it is completed.
+    /// Of two concurrent writes of one name, the one that *started* later wins, since B2 orders versions by that. A
+    /// multipart upload starts with `put_multipart`, or if it has only one part, when it is completed.
     LaterStartWins,
-    /// A multipart upload through `MultipartStore` that has one part is completed by the store that took the part, or a
-    /// clone of it: B2 refuses large files of one part, so the part is sent again.
-    LonePartStaysWithItsStore,
-    /// `PaginatedListStore` groups by `/` and nothing else.
+    /// A multipart upload through `MultipartStore` with a single part must be completed by the store that uploaded the
+    /// part, or a clone: B2 refuses large files of one part, so the store uploads its bytes again as a small file.
+    SinglePartStaysWithItsStore,
+    /// `PaginatedListStore` supports only `/` as the delimiter.
     SlashDelimiter,
-    /// What is below `.b2kit-create/` in the bucket doesn't exist: it can't be read, written or listed.
+    /// Files below `.b2kit-create/` in the bucket, which unfinished creates use, can't be read, written or listed.
     ReservedNames,
-    /// A rename is a copy and a delete: both names exist for a moment, and a file that replaces the old one in between
-    /// is hidden with it.
+    /// A rename is a copy and a delete: for a moment both names exist, and a new version of the old name that is
+    /// written in between is hidden.
     RenameInTwoSteps,
 }
 
 impl Limit {
-    /// All there are.
+    /// All limits.
     pub const ALL: [Self; 14] = [
         Self::NoConditionalUpdate,
         Self::NoCreateWithoutCoordination,
@@ -55,7 +56,7 @@ impl Limit {
         Self::LargeParts,
         Self::TenThousandParts,
         Self::LaterStartWins,
-        Self::LonePartStaysWithItsStore,
+        Self::SinglePartStaysWithItsStore,
         Self::SlashDelimiter,
         Self::ReservedNames,
         Self::RenameInTwoSteps,

@@ -1,4 +1,4 @@
-//! Listing: everything below a directory, one level of it, or one page.
+//! Listings: all files below a directory, one level of it, or one page.
 
 use b2kit::api::ListFileNames;
 use b2kit::transfer::is_create_stage;
@@ -7,38 +7,38 @@ use futures_util::stream::BoxStream;
 use futures_util::{StreamExt as _, TryStreamExt as _, future, stream};
 use tracing::debug;
 
-use crate::failure::Failure;
 use crate::names::is_path;
 use crate::store::{B2Store, InvalidNames};
+use crate::store_error::StoreError;
 
-/// The rows that B2 bills as one call.
+/// Maximum number of rows that B2 bills as one call.
 const PAGE: u32 = 1_000;
 
-/// The rows that B2 gives at most.
-const LONGEST_PAGE: u32 = 10_000;
+/// Maximum number of rows of a page.
+const MAX_PAGE: u32 = 10_000;
 
 /// A row of a listing.
 #[derive(Debug)]
 pub(crate) enum Row {
-    /// An object, by its path, and the version that it is.
+    /// The path and current version of an object.
     Object(String, Box<FileVersion>),
-    /// A directory, by its path.
+    /// The path of a directory.
     Directory(String),
 }
 
-/// What a page is asked for.
+/// A request for a page.
 #[derive(Debug, Default)]
 pub(crate) struct PageQuery {
-    /// What the paths begin with: not only whole segments.
+    /// A prefix of paths, which need not end at a slash.
     pub(crate) prefix: String,
-    /// Only what comes after this path.
+    /// Only paths after this one.
     pub(crate) offset: Option<String>,
     pub(crate) directories: bool,
-    pub(crate) most: Option<usize>,
+    pub(crate) limit: Option<usize>,
     pub(crate) token: Option<String>,
 }
 
-/// A page, and where the next one begins.
+/// A page, and the token of the next one.
 #[derive(Debug)]
 pub(crate) struct Page {
     pub(crate) rows: Vec<Row>,
@@ -46,20 +46,19 @@ pub(crate) struct Page {
 }
 
 impl B2Store {
-    /// Everything below a directory, in B2's order, which is that of the names' bytes. With an offset only what comes
-    /// after it: B2 begins there.
+    /// All objects below a directory, ordered by the bytes of their names. With an offset, B2's listing starts there.
     pub(crate) fn objects(
         &self,
         directory: &str,
         offset: Option<&str>,
-    ) -> BoxStream<'static, Result<Row, Failure>> {
+    ) -> BoxStream<'static, Result<Row, StoreError>> {
         let prefix = self.shared.prefix.directory(directory);
         let start = offset.map(|offset| self.shared.prefix.join(offset));
         self.rows(prefix, start, false)
     }
 
-    /// The objects and directories right in a directory.
-    pub(crate) fn children(&self, directory: &str) -> BoxStream<'static, Result<Row, Failure>> {
+    /// The objects and directories immediately in a directory.
+    pub(crate) fn children(&self, directory: &str) -> BoxStream<'static, Result<Row, StoreError>> {
         self.rows(self.shared.prefix.directory(directory), None, true)
     }
 
@@ -68,10 +67,10 @@ impl B2Store {
         prefix: String,
         start: Option<String>,
         directories: bool,
-    ) -> BoxStream<'static, Result<Row, Failure>> {
+    ) -> BoxStream<'static, Result<Row, StoreError>> {
         let store = self.clone();
-        let opened = async move {
-            let bucket = store.opened(&prefix).await?.clone();
+        let listing = async move {
+            let bucket = store.open_bucket(&prefix).await?.clone();
             let mut list = ListFileNames::new(bucket.id()).prefix(&prefix);
             if directories {
                 list = list.delimiter("/");
@@ -80,41 +79,39 @@ impl B2Store {
                 list = list.start_file_name(start);
             }
             let rows = bucket.client().paginate(list);
-            let rows = rows.map_err(move |error| Failure::b2(&prefix, error));
+            let rows = rows.map_err(move |error| StoreError::b2(&prefix, error));
             Ok(rows.filter_map(move |row| {
                 let row = row.and_then(|row| store.row(row, start.as_deref()));
                 future::ready(row.transpose())
             }))
         };
-        stream::once(opened).try_flatten().boxed()
+        stream::once(listing).try_flatten().boxed()
     }
 
     /// One page.
-    pub(crate) async fn page(&self, query: PageQuery) -> Result<Page, Failure> {
-        if query.most == Some(0) {
+    pub(crate) async fn page(&self, query: PageQuery) -> Result<Page, StoreError> {
+        if query.limit == Some(0) {
             return Ok(Page {
                 rows: Vec::new(),
                 token: query.token,
             });
         }
-        let bucket = self.opened(&query.prefix).await?;
-        let most = query.most.map_or(PAGE, |most| {
-            u32::try_from(most)
-                .unwrap_or(LONGEST_PAGE)
-                .min(LONGEST_PAGE)
+        let bucket = self.open_bucket(&query.prefix).await?;
+        let limit = query.limit.map_or(PAGE, |limit| {
+            u32::try_from(limit).unwrap_or(MAX_PAGE).min(MAX_PAGE)
         });
         let offset = query.offset.map(|offset| self.shared.prefix.join(&offset));
-        let (start, given) = match query.token.as_deref() {
+        let (start, seen_folder) = match query.token.as_deref() {
             Some(token) => token
                 .split_once('\0')
-                .map_or((Some(token), None), |(start, given)| {
-                    (Some(start), Some(given))
+                .map_or((Some(token), None), |(start, folder)| {
+                    (Some(start), Some(folder))
                 }),
             None => (offset.as_deref(), None),
         };
         let mut list = ListFileNames::new(bucket.id())
             .prefix(self.shared.prefix.join(&query.prefix))
-            .max_file_count(most);
+            .max_file_count(limit);
         if query.directories {
             list = list.delimiter("/");
         }
@@ -122,10 +119,12 @@ impl B2Store {
             list = list.start_file_name(start);
         }
         let page = bucket.client().call(list).await;
-        let page = page.map_err(|error| Failure::b2(&query.prefix, error))?;
-        // B2 gives a folder again at the beginning of the next page.
-        let last = page.files.last().and_then(ListedFile::folder);
-        let last = last.map(|folder| folder.file_name.clone());
+        let page = page.map_err(|error| StoreError::b2(&query.prefix, error))?;
+        // B2 may return the folder at the end of a page again in the next page that has rows: the token has its name.
+        let last = match page.files.last() {
+            Some(row) => row.folder().map(|folder| folder.file_name.as_str()),
+            None => seen_folder,
+        };
         let token = page.next_file_name.map(|next| match last {
             Some(last) => format!("{next}\0{last}"),
             None => next,
@@ -133,7 +132,7 @@ impl B2Store {
         let rows = page.files.into_iter();
         let rows = rows.filter(|row| {
             row.folder()
-                .is_none_or(|its| Some(its.file_name.as_str()) != given)
+                .is_none_or(|its| Some(its.file_name.as_str()) != seen_folder)
         });
         let rows = rows.filter_map(|row| self.row(row, offset.as_deref()).transpose());
         Ok(Page {
@@ -142,8 +141,8 @@ impl B2Store {
         })
     }
 
-    /// What a row of B2's stands for; `None` for what no listing shows.
-    fn row(&self, row: ListedFile, offset: Option<&str>) -> Result<Option<Row>, Failure> {
+    /// Converts a row of B2's listing; `None` for names that are not listed.
+    fn row(&self, row: ListedFile, offset: Option<&str>) -> Result<Option<Row>, StoreError> {
         let name = row.file_name();
         if is_create_stage(name) || offset == Some(name) {
             return Ok(None);
@@ -166,13 +165,13 @@ impl B2Store {
                 }))
             }
             None if self.shared.invalid_names == InvalidNames::Report => {
-                let what = format!("the file name {name:?} is no path");
-                Err(Failure::other(name, what))
+                let what = format!("the file name {name:?} is not a valid path");
+                Err(StoreError::other(name, what))
             }
             None => {
                 debug!(
                     file_name = name,
-                    "left out of a listing: the name is no path"
+                    "skipped in a listing: the name is not a valid path"
                 );
                 Ok(None)
             }

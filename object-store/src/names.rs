@@ -1,16 +1,16 @@
-//! Paths of `object_store` and file names of B2: which are which, and below which prefix.
+//! Converts between paths of `object_store` and file names at B2.
 
 use b2kit::transfer::is_create_stage;
 use b2kit::types::FileName;
 
-use crate::failure::Failure;
+use crate::store_error::StoreError;
 
 /// The prefix of a store: empty, or a path without slashes at its ends.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Prefix(String);
 
 impl Prefix {
-    /// Slashes at its ends are dropped. `None` if the rest is no path.
+    /// Removes slashes at either end. `None` if the rest is not a valid path.
     pub(crate) fn parse(prefix: &str) -> Option<Self> {
         let prefix = prefix.trim_matches('/');
         (prefix.is_empty() || is_path(prefix)).then(|| Self(prefix.to_owned()))
@@ -20,12 +20,12 @@ impl Prefix {
         &self.0
     }
 
-    /// What the names of all files in this store begin with.
+    /// The common prefix of all file names in this store.
     pub(crate) fn root(&self) -> String {
         self.join("")
     }
 
-    /// The name, or the beginning of names, that this text stands for.
+    /// A file name, or a prefix of file names, with the store's prefix.
     pub(crate) fn join(&self, text: &str) -> String {
         match self.0.as_str() {
             "" => text.to_owned(),
@@ -33,7 +33,7 @@ impl Prefix {
         }
     }
 
-    /// What the names below this directory begin with.
+    /// The common prefix of all file names in a directory.
     pub(crate) fn directory(&self, path: &str) -> String {
         match path {
             "" => self.root(),
@@ -41,7 +41,7 @@ impl Prefix {
         }
     }
 
-    /// The name without the prefix; `None` for one that is not in this store.
+    /// The name without the prefix; `None` if it is outside of this store.
     pub(crate) fn strip<'a>(&self, name: &'a str) -> Option<&'a str> {
         match self.0.as_str() {
             "" => Some(name),
@@ -49,24 +49,26 @@ impl Prefix {
         }
     }
 
-    /// The file name of an object that is to be read or changed.
-    pub(crate) fn file_name(&self, path: &str) -> Result<FileName, Failure> {
+    /// The file name of an object.
+    ///
+    /// # Errors
+    /// For the root, names that B2 refuses, and those of unfinished creates.
+    pub(crate) fn file_name(&self, path: &str) -> Result<FileName, StoreError> {
         if path.is_empty() {
-            return Err(Failure::unsupported(
-                "the root of a store is no object".to_owned(),
+            return Err(StoreError::unsupported(
+                "the root of a store is not an object".to_owned(),
             ));
         }
         let name = FileName::new(self.join(path));
-        let name = name.map_err(|error| Failure::b2(path, error))?;
+        let name = name.map_err(|error| StoreError::b2(path, error))?;
         if is_create_stage(name.as_str()) {
-            return Err(Failure::Reserved { path: path.into() });
+            return Err(StoreError::Reserved { path: path.into() });
         }
         Ok(name)
     }
 }
 
-/// Whether a file of this name can be an object: both versions of `object_store` read the path as it is, without
-/// dropping or changing anything.
+/// Whether a file name is a valid path, which both versions of `object_store` parse without changing it.
 pub(crate) fn is_path(name: &str) -> bool {
     let is_segment = |segment: &str| !matches!(segment, "" | "." | "..");
     name.split('/').all(is_segment) && !name.chars().any(|c| c.is_ascii_control())
@@ -77,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_prefix_is_put_before_paths_and_taken_off_names() {
+    fn a_prefix_is_added_to_paths_and_removed_from_names() {
         let none = Prefix::parse("/").unwrap();
         let lake = Prefix::parse("/data/lake/").unwrap();
         assert_eq!(
@@ -99,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_no_path_can_have_are_no_objects() {
+    fn names_with_empty_or_dot_segments_or_control_characters_are_not_paths() {
         for name in ["a", "a/b", "a b/ü😀", "a%2Fb", ".a/..b/...", "a\\b"] {
             assert!(is_path(name), "{name:?}");
         }
@@ -111,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn stages_and_the_root_are_no_objects() {
+    fn the_root_and_unfinished_creates_are_not_objects() {
         let none = Prefix::default();
         assert!(none.file_name("").is_err());
         assert!(none.file_name(".b2kit-create/a").is_err());

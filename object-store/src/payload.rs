@@ -1,4 +1,4 @@
-//! [`Payload`]: bytes in memory, in the chunks in which they were given.
+//! [`Payload`]: bytes in memory, in chunks.
 
 use std::io;
 use std::ops::Range;
@@ -32,7 +32,7 @@ impl Payload {
         self.len
     }
 
-    /// As the source of an upload; nothing is copied.
+    /// An upload source, without copying.
     pub(crate) fn source(&self) -> Source {
         match &*self.chunks {
             [] => Source::bytes(Bytes::new()),
@@ -46,7 +46,7 @@ impl Payload {
         }
     }
 
-    /// As the body of a part; nothing is copied.
+    /// A request body, without copying.
     pub(crate) fn body(&self) -> Body {
         match &*self.chunks {
             [only] => only.clone().into(),
@@ -63,7 +63,7 @@ impl Payload {
         }
     }
 
-    /// The chunks of a range, which is within the payload.
+    /// The chunks of a range, which must be within the payload.
     fn slices(&self, range: Range<u64>) -> Vec<Bytes> {
         let mut start = 0;
         let mut slices = Vec::new();
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_range_is_cut_from_the_chunks_that_it_touches() {
+    fn a_range_is_sliced_from_the_chunks_that_it_overlaps() {
         let chunks = ["ab", "", "cde", "f"].map(|text| Bytes::from_static(text.as_bytes()));
         let payload: Payload = chunks.into_iter().collect();
         assert_eq!(payload.len(), 6);

@@ -1,4 +1,4 @@
-//! Reading: one version of an object, whole or in ranges.
+//! Downloads: a version of an object, or ranges of it.
 
 use std::ops::Range;
 
@@ -9,27 +9,27 @@ use b2kit::{BucketHandle, Error};
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-use crate::failure::Failure;
-use crate::ranges::{coalesced, cut};
+use crate::ranges::{coalesce, slice};
 use crate::store::B2Store;
+use crate::store_error::StoreError;
 
-/// Which bytes are wanted.
+/// The bytes to download.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Wanted {
+pub(crate) enum RequestedRange {
     All,
     Bounded(Range<u64>),
     Offset(u64),
     Suffix(u64),
-    /// None: only what is known of the file.
+    /// No bytes, only the file's metadata.
     Head,
 }
 
-/// A version of an object, and the bytes that were asked for.
+/// A version of an object, and the requested bytes.
 #[derive(Debug)]
 pub(crate) struct Fetched {
     pub(crate) file: DownloadedFile,
     pub(crate) range: Range<u64>,
-    /// `None` where no bytes were asked for, or there are none.
+    /// `None` if no bytes were requested, or the range is empty.
     pub(crate) stream: Option<DownloadStream>,
 }
 
@@ -43,7 +43,7 @@ impl Fetched {
     }
 }
 
-/// Which version of a name is read.
+/// A version of a file: the given one, or the current one.
 struct Object<'a> {
     bucket: &'a BucketHandle,
     path: &'a str,
@@ -59,7 +59,7 @@ impl Object<'_> {
         }
     }
 
-    async fn head(&self) -> Result<DownloadedFile, Failure> {
+    async fn head(&self) -> Result<DownloadedFile, StoreError> {
         let client = self.bucket.client();
         let head = match &self.version {
             Some(id) => client.call(DownloadFileById::new(id).head()).await,
@@ -81,26 +81,26 @@ impl Object<'_> {
         }
     }
 
-    /// An id is an id of any file; this one has to be a version of this name.
-    fn checked(&self, file: Result<DownloadedFile, Error>) -> Result<DownloadedFile, Failure> {
-        let file = file.map_err(|error| Failure::about_object(self.path, error))?;
+    /// Checks that the version is of this name: a file id may belong to another file.
+    fn checked(&self, file: Result<DownloadedFile, Error>) -> Result<DownloadedFile, StoreError> {
+        let file = file.map_err(|error| StoreError::from_object_call(self.path, error))?;
         if file.file_name != self.name.as_str() {
-            return Err(Failure::not_found(self.path));
+            return Err(StoreError::not_found(self.path));
         }
         Ok(file)
     }
 }
 
 impl B2Store {
-    /// Reads a version of an object: this one, or the current one.
+    /// Downloads a version of an object: the given one, or the current one.
     pub(crate) async fn fetch(
         &self,
         path: &str,
         version: Option<&str>,
-        wanted: Wanted,
-    ) -> Result<Fetched, Failure> {
-        let name = self.readable(path)?;
-        let bucket = self.opened(path).await?;
+        requested: RequestedRange,
+    ) -> Result<Fetched, StoreError> {
+        let name = self.read_name(path)?;
+        let bucket = self.open_bucket(path).await?;
         let version = version.map(FileId::from);
         let object = Object {
             bucket,
@@ -108,37 +108,39 @@ impl B2Store {
             name,
             version,
         };
-        let range = match wanted {
-            Wanted::All => None,
-            Wanted::Head => {
+        let range = match requested {
+            RequestedRange::All => None,
+            RequestedRange::Head => {
                 let file = object.head().await?;
                 let range = 0..file.content_length;
                 return Ok(Fetched::without_bytes(file, range));
             }
-            Wanted::Suffix(0) => {
+            RequestedRange::Suffix(0) => {
                 let file = object.head().await?;
                 let end = file.content_length;
                 return Ok(Fetched::without_bytes(file, end..end));
             }
-            Wanted::Suffix(count) => ByteRange::suffix(count).ok(),
-            Wanted::Offset(first) => Some(ByteRange::from_offset(first)),
-            Wanted::Bounded(Range { start, end }) if start < end => {
+            RequestedRange::Suffix(count) => ByteRange::suffix(count).ok(),
+            RequestedRange::Offset(first) => Some(ByteRange::from_offset(first)),
+            RequestedRange::Bounded(Range { start, end }) if start < end => {
                 ByteRange::inclusive(start, end - 1).ok()
             }
-            Wanted::Bounded(range) => {
-                return Err(Failure::other(
+            RequestedRange::Bounded(range) => {
+                return Err(StoreError::other(
                     path,
                     format!("the range {range:?} is empty"),
                 ));
             }
         };
         let stream = match object.stream(range).await {
-            // An empty file has no range that B2 would send, but it has a last byte and those before it: none.
-            Err(error) if is_unsatisfiable(&error) && matches!(wanted, Wanted::Suffix(_)) => {
+            // B2 refuses any range of an empty file, but a suffix of it is valid, and empty.
+            Err(error)
+                if is_unsatisfiable(&error) && matches!(requested, RequestedRange::Suffix(_)) =>
+            {
                 let file = object.head().await?;
                 return Ok(Fetched::without_bytes(file, 0..0));
             }
-            stream => stream.map_err(|error| Failure::about_object(path, error))?,
+            stream => stream.map_err(|error| StoreError::from_object_call(path, error))?,
         };
         let file = object.checked(Ok(stream.file().clone()))?;
         let range = file
@@ -151,52 +153,52 @@ impl B2Store {
         })
     }
 
-    /// Many ranges of one version: neighbours in one request, several requests at once.
+    /// Downloads ranges of a single version, in concurrent requests.
     ///
-    /// They are asked for by name, so that no request waits for another, and where the name has got a new version
-    /// meanwhile, those of the older one are asked for again.
+    /// The requests are by name, so that none has to wait for another's file id. If the file is replaced meanwhile, the
+    /// ranges that came from an older version are requested again.
     pub(crate) async fn fetch_ranges(
         &self,
         path: &str,
         ranges: &[Range<u64>],
-    ) -> Result<Vec<Bytes>, Failure> {
+    ) -> Result<Vec<Bytes>, StoreError> {
         if let Some(empty) = ranges.iter().find(|range| range.is_empty()) {
-            return Err(Failure::other(
+            return Err(StoreError::other(
                 path,
                 format!("the range {empty:?} is empty"),
             ));
         }
-        let fetches = coalesced(ranges);
+        let fetches = coalesce(ranges);
         let first = self.fetch_each(path, None, &fetches).await?;
-        let newest = first.iter().max_by_key(|piece| piece.file.upload_timestamp);
-        let Some(id) = newest.map(|piece| piece.file.file_id.clone()) else {
+        let newest = first.iter().max_by_key(|range| range.file.upload_timestamp);
+        let Some(id) = newest.map(|range| range.file.file_id.clone()) else {
             return Ok(Vec::new());
         };
-        let is_old = |piece: &Piece| piece.file.file_id != id;
+        let is_old = |range: &FetchedRange| range.file.file_id != id;
         let older = fetches
             .iter()
             .zip(&first)
-            .filter(|(_, piece)| is_old(piece));
+            .filter(|(_, range)| is_old(range));
         let again: Vec<_> = older.map(|(fetch, _)| fetch.clone()).collect();
         let mut again = self
             .fetch_each(path, Some(id.as_str()), &again)
             .await?
             .into_iter();
-        let fetched = first.into_iter().map(|piece| match is_old(&piece) {
-            true => again.next().map_or_else(Bytes::new, |piece| piece.bytes),
-            false => piece.bytes,
+        let fetched = first.into_iter().map(|range| match is_old(&range) {
+            true => again.next().map_or_else(Bytes::new, |range| range.bytes),
+            false => range.bytes,
         });
         let fetched: Vec<_> = fetched.collect();
-        let cut = |range| {
+        let slice_of = |range| {
             let beyond = || {
-                Failure::other(
+                StoreError::other(
                     path,
-                    format!("the range {range:?} is beyond the object's end"),
+                    format!("the range {range:?} begins after the object's end"),
                 )
             };
-            cut(range, &fetches, &fetched).ok_or_else(beyond)
+            slice(range, &fetches, &fetched).ok_or_else(beyond)
         };
-        ranges.iter().map(cut).collect()
+        ranges.iter().map(slice_of).collect()
     }
 
     async fn fetch_each(
@@ -204,16 +206,18 @@ impl B2Store {
         path: &str,
         version: Option<&str>,
         fetches: &[Range<u64>],
-    ) -> Result<Vec<Piece>, Failure> {
+    ) -> Result<Vec<FetchedRange>, StoreError> {
         let pieces = fetches.iter().cloned().map(|range| async move {
-            let fetched = self.fetch(path, version, Wanted::Bounded(range)).await?;
+            let fetched = self
+                .fetch(path, version, RequestedRange::Bounded(range))
+                .await?;
             let len = fetched.range.end - fetched.range.start;
             let bytes = match fetched.stream {
-                Some(stream) => gathered(stream, len).await,
+                Some(stream) => collect_bytes(stream, len).await,
                 None => Ok(Bytes::new()),
             };
-            let bytes = bytes.map_err(|error| Failure::about_object(path, error))?;
-            Ok(Piece {
+            let bytes = bytes.map_err(|error| StoreError::from_object_call(path, error))?;
+            Ok(FetchedRange {
                 file: fetched.file,
                 bytes,
             })
@@ -224,47 +228,47 @@ impl B2Store {
             .await
     }
 
-    /// The name of an object that is to be read. Where there can't be one, there is none.
-    pub(crate) fn readable(&self, path: &str) -> Result<FileName, Failure> {
+    /// The file name of an object to read. A name that B2 can't have is `NotFound`.
+    pub(crate) fn read_name(&self, path: &str) -> Result<FileName, StoreError> {
         self.shared
             .prefix
             .file_name(path)
-            .map_err(|failure| match failure {
-                Failure::Reserved { path } => Failure::NotFound { path, error: None },
-                Failure::Unsupported(_) => Failure::not_found(path),
-                failure => failure,
+            .map_err(|error| match error {
+                StoreError::Reserved { path } => StoreError::NotFound { path, error: None },
+                StoreError::Unsupported(_) => StoreError::not_found(path),
+                error => error,
             })
     }
 
-    /// The bucket. That it doesn't exist is never told as an object that doesn't.
-    pub(crate) async fn opened(&self, path: &str) -> Result<&BucketHandle, Failure> {
+    /// The bucket. That it is missing is never reported as a missing object.
+    pub(crate) async fn open_bucket(&self, path: &str) -> Result<&BucketHandle, StoreError> {
         self.bucket()
             .await
-            .map_err(|error| Failure::b2(path, error))
+            .map_err(|error| StoreError::b2(path, error))
     }
 }
 
-/// A range of a version.
+/// The bytes of a range, and the version that they are of.
 #[derive(Debug)]
-struct Piece {
+struct FetchedRange {
     file: DownloadedFile,
     bytes: Bytes,
 }
 
-/// B2's word for a range that begins behind the end of the file.
+/// Whether B2 refused a range that begins after the end of the file.
 pub(crate) fn is_unsatisfiable(error: &Error) -> bool {
     error.status() == Some(416)
 }
 
-/// All bytes of a stream, copied only where they come in several chunks.
-async fn gathered(mut stream: DownloadStream, len: u64) -> Result<Bytes, Error> {
+/// Reads a stream to its end. Copies bytes only if there are several chunks.
+async fn collect_bytes(mut stream: DownloadStream, len: u64) -> Result<Bytes, Error> {
     let first = stream.next().await.transpose()?.unwrap_or_default();
     let Some(second) = stream.next().await.transpose()? else {
         return Ok(first);
     };
-    // Not more is reserved than a response may claim to have; what arrives is checked by the stream.
-    let room = usize::try_from(len).unwrap_or_default().min(64 << 20);
-    let mut whole = BytesMut::with_capacity(room);
+    // Bounded, since a server states this length. The stream checks the actual one.
+    let capacity = usize::try_from(len).unwrap_or_default().min(64 << 20);
+    let mut whole = BytesMut::with_capacity(capacity);
     whole.extend_from_slice(&first);
     whole.extend_from_slice(&second);
     while let Some(bytes) = stream.next().await.transpose()? {

@@ -1,4 +1,4 @@
-//! [`B2Store`] and what it can be told.
+//! [`B2Store`] and its builder.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,16 +9,16 @@ use b2kit::types::{ContentType, FileInfo};
 
 use crate::bucket::LazyBucket;
 use crate::config::ConfigError;
-use crate::lone_parts::LoneParts;
+use crate::first_parts::FirstParts;
 use crate::names::Prefix;
 
-/// The requests that one operation on many objects or ranges has under way at once, unless the store is told otherwise.
+/// Default number of concurrent requests of an operation on many objects or ranges.
 const CONCURRENCY: usize = 10;
 
-/// A bucket of B2, or what is below a prefix in it, as an `object_store`. Clones are cheap and share everything.
+/// A B2 bucket, or the files below a prefix in it, as an `object_store`. Clones are cheap and share all state.
 ///
-/// It implements `ObjectStore`, `MultipartStore` and `PaginatedListStore` of each version whose feature is on. What it
-/// can't do stands in [`Limit`](crate::Limit).
+/// Implements `ObjectStore`, `MultipartStore` and `PaginatedListStore` of each version whose feature is enabled.
+/// [`Limit`](crate::Limit) lists what it can't do.
 #[derive(Clone)]
 pub struct B2Store {
     pub(crate) shared: Arc<Shared>,
@@ -31,10 +31,10 @@ pub(crate) struct Shared {
     pub(crate) deletion: Deletion,
     pub(crate) invalid_names: InvalidNames,
     pub(crate) concurrency: usize,
-    pub(crate) lone_parts: LoneParts,
+    pub(crate) first_parts: FirstParts,
 }
 
-/// Where creates are coordinated.
+/// The bucket through which creates are coordinated.
 #[derive(Debug, Clone)]
 pub(crate) struct Slot(LazyBucket);
 
@@ -44,7 +44,7 @@ impl Slot {
     }
 }
 
-/// What is kept beside an object's bytes.
+/// An object's metadata.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Metadata {
     pub(crate) content_type: Option<ContentType>,
@@ -55,30 +55,29 @@ pub(crate) struct Metadata {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Deletion {
-    /// The name is hidden; B2 keeps the versions, and charges for them. With the lifecycle rule
-    /// `daysFromHidingToDeleting: 1` B2 deletes them a day later.
+    /// Hides the file. B2 keeps its versions and charges for them; the lifecycle rule `daysFromHidingToDeleting: 1`
+    /// deletes them a day later.
     #[default]
     Hide,
-    /// The name is hidden first, so that no older version comes back, and then all its versions are deleted, the hide
-    /// marker last. No lifecycle rule is needed. It costs a call for each version, which is free (class A), and one
-    /// listing (class C). It is for keys that may `deleteFiles` and `listFiles`.
+    /// Hides the file, so that no older version reappears, then deletes all its versions and at last the hide marker.
+    /// No lifecycle rule is needed. Costs one call for each version, which is free (class A), and a listing (class C);
+    /// needs a key with `deleteFiles` and `listFiles`.
     AllVersions,
 }
 
-/// What a listing does with file names that no path of `object_store` can have: `a//b`, names with a slash at the
-/// beginning or the end, with a segment `.` or `..`, or with control characters.
+/// What a listing does with file names that are not valid paths of `object_store`: with an empty segment (`a//b`, or a
+/// slash at either end), a segment `.` or `..`, or control characters.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum InvalidNames {
-    /// They are left out; `tracing` hears of each, at the level `debug`. Tools that show folders make such names
-    /// (`photos/`), so a listing that failed for them would be of no use.
+    /// Skips them, with a `tracing` event at the level `debug`. Tools that show folders create such names (`photos/`).
     #[default]
     Skip,
-    /// Each is an error in the listing. The listing goes on after it.
+    /// Yields an error for each, then continues.
     Report,
 }
 
-/// Sets up a [`B2Store`].
+/// Configures a [`B2Store`]. Made by [`B2Store::builder`] or [`from_url`](Self::from_url).
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct B2StoreBuilder {
@@ -91,16 +90,16 @@ pub struct B2StoreBuilder {
 }
 
 impl B2Store {
-    /// The whole of this bucket, with the defaults.
+    /// A store of a whole bucket, with the default settings.
     #[must_use]
     pub fn new(bucket: BucketHandle) -> Self {
         let builder = Self::builder(bucket);
         Self::from_parts(builder, Prefix::default())
     }
 
-    /// Sets up a store in this bucket.
+    /// Configures a store of this bucket.
     pub fn builder(bucket: BucketHandle) -> B2StoreBuilder {
-        B2StoreBuilder::of(LazyBucket::known(bucket))
+        B2StoreBuilder::from_bucket(LazyBucket::from_handle(bucket))
     }
 
     pub(crate) fn from_parts(builder: B2StoreBuilder, prefix: Prefix) -> Self {
@@ -112,18 +111,18 @@ impl B2Store {
                 deletion: builder.deletion,
                 invalid_names: builder.invalid_names,
                 concurrency: builder.concurrency.max(1),
-                lone_parts: LoneParts::default(),
+                first_parts: FirstParts::default(),
             }),
         }
     }
 
-    /// The client that reaches the bucket.
+    /// The bucket's client.
     #[must_use]
     pub fn client(&self) -> &b2kit::Client {
         self.shared.bucket.client()
     }
 
-    /// The bucket. Its id is asked for where the store was made from a URL and has not needed it yet.
+    /// The bucket. If the store was made from a URL, the first call looks it up.
     ///
     /// # Errors
     /// [`NotFound`](b2kit::ErrorKind::NotFound) if there is no such bucket.
@@ -133,7 +132,7 @@ impl B2Store {
 }
 
 impl B2StoreBuilder {
-    pub(crate) const fn of(bucket: LazyBucket) -> Self {
+    pub(crate) const fn from_bucket(bucket: LazyBucket) -> Self {
         Self {
             bucket,
             prefix: String::new(),
@@ -144,19 +143,20 @@ impl B2StoreBuilder {
         }
     }
 
-    /// Only what is below this prefix, as if there were nothing else: `tables/sales`. Slashes at its ends don't matter.
+    /// Restricts the store to the files below this prefix, such as `tables/sales`; locations are relative to it.
+    /// Slashes at either end are ignored. Defaults to the whole bucket.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
     }
 
-    /// Turns on `PutMode::Create`, `copy_if_not_exists` and `rename_if_not_exists`, which B2 itself doesn't have:
-    /// writers agree through this slot on who creates a name. All who write the same names have to use the same slot;
-    /// see [`Create`](b2kit::transfer::Create) for the rules, for what it rests on and what it costs. The slot
-    /// serialises creates, so a small bucket for each table is the best place, reached by a client whose key may
-    /// `writeBuckets`.
+    /// Enables `PutMode::Create`, `copy_if_not_exists` and `rename_if_not_exists`, which B2 itself does not have.
+    ///
+    /// Through this slot, writers agree on who creates a file. All writers of the same names must use the same slot;
+    /// [`Create`](b2kit::transfer::Create) describes the protocol, its assumptions and its cost. The slot serializes
+    /// creates, so a small bucket for each table is best. The client of its bucket needs a key with `writeBuckets`.
     pub fn coordinate_creates(mut self, slot: &CreateSlot) -> Self {
-        self.slot = Some(LazyBucket::known(slot.bucket().clone()));
+        self.slot = Some(LazyBucket::from_handle(slot.bucket().clone()));
         self
     }
 
@@ -166,26 +166,26 @@ impl B2StoreBuilder {
         self
     }
 
-    /// What listings do with names that are no paths. Defaults to [`InvalidNames::Skip`].
+    /// What listings do with file names that are not valid paths. Defaults to [`InvalidNames::Skip`].
     pub const fn invalid_names(mut self, invalid_names: InvalidNames) -> Self {
         self.invalid_names = invalid_names;
         self
     }
 
-    /// The requests that one `get_ranges`, or one `delete_stream`, has under way at once. Defaults to 10; 0 is taken
-    /// as 1.
+    /// Maximum number of concurrent requests of one `get_ranges` or `delete_stream`. Defaults to 10, and is at least 1.
     pub const fn concurrency(mut self, requests: usize) -> Self {
         self.concurrency = requests;
         self
     }
 
-    /// Makes the store. Nothing is sent.
+    /// Builds the store. Nothing is sent.
     ///
     /// # Errors
-    /// If the prefix is none that a path can have.
+    /// If the prefix is not a valid path.
     pub fn build(self) -> Result<B2Store, ConfigError> {
-        let prefix = Prefix::parse(&self.prefix)
-            .ok_or_else(|| ConfigError::new(format!("the prefix {:?} is no path", self.prefix)))?;
+        let prefix = Prefix::parse(&self.prefix).ok_or_else(|| {
+            ConfigError::new(format!("the prefix {:?} is not a valid path", self.prefix))
+        })?;
         Ok(B2Store::from_parts(self, prefix))
     }
 }

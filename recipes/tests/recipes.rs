@@ -1,14 +1,14 @@
-//! Every recipe runs to its end, where it has held what it shows.
+//! Every recipe runs to its end; recipes assert what they show.
 
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
 use std::process::Command;
 
-/// The example, which `cargo test` has built beside the tests.
+/// Runs an example, which `cargo test` has built.
 fn run(name: &str) {
     let tests = std::env::current_exe().unwrap();
-    let there = tests.parent().unwrap().parent().unwrap();
-    let program = there.join("examples").join(name);
+    let target = tests.parent().unwrap().parent().unwrap();
+    let program = target.join("examples").join(name);
     let output = Command::new(program.with_extension(std::env::consts::EXE_EXTENSION))
         .output()
         .unwrap();
@@ -25,7 +25,7 @@ macro_rules! recipes {
         )+
 
         #[test]
-        fn all_are_run() {
+        fn every_recipe_is_run() {
             let manifest = include_str!("../Cargo.toml");
             let declared = manifest.matches("[[example]]").count();
             assert_eq!(declared, [$(stringify!($name)),+].len());

@@ -194,7 +194,8 @@ pub trait CallExecutor: Send + Sync {
     /// Makes a call, with retries.
     ///
     /// # Errors
-    /// Those of [`Client::call`](crate::Client::call).
+    /// Any [`ErrorKind`](crate::ErrorKind) except `Destination` and `ShutDown`, as from
+    /// [`Client::call`](crate::Client::call).
     fn execute<C: Call + 'static>(
         &self,
         call: C,

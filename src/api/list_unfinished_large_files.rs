@@ -8,7 +8,7 @@ use super::page_check::{check_count, check_ids, check_unfinished};
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
-use crate::types::{BucketId, Capability, FileId, FileVersion};
+use crate::types::{Action, BucketId, Capability, FileId, FileVersion};
 
 /// Lists the large files that were started and neither finished nor cancelled, the oldest first:
 /// `b2_list_unfinished_large_files`.
@@ -98,6 +98,10 @@ impl Call for ListUnfinishedLargeFiles {
         let mut page: UnfinishedLargeFiles = reply.json()?;
         for file in &mut page.files {
             file.place_in(&self.bucket_id);
+            // Nothing else is listed here, so B2 need not say what it is.
+            if file.action.as_str().is_empty() {
+                file.action = Action::Start;
+            }
         }
         check_count(page.files.len(), self.max_file_count, 100)?;
         for (number, file) in page.files.iter().enumerate() {

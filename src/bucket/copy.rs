@@ -1,7 +1,7 @@
 //! [`copy`](BucketHandle::copy) and [`compose`](BucketHandle::compose): carried out by `transfer`.
 
+use crate::client::BucketHandle;
 use crate::error::Error;
-use crate::transfer::bucket::BucketHandle;
 use crate::transfer::{Compose, ComposeSource, CopySource, FileCopy};
 use crate::types::FileName;
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use crate::client::BucketHandle;
 use crate::error::Error;
 #[cfg(doc)]
 use crate::error::ErrorKind;
-use crate::transfer::bucket::BucketHandle;
 use crate::transfer::{Create, CreateSlot, Source, discard_abandoned};
 use crate::types::{FileName, FileVersion};
 

@@ -7,10 +7,9 @@ use futures_core::future::BoxFuture;
 use futures_util::stream;
 
 use super::refuse_stage;
-use super::sweep::{RemovalCall, Sweep};
-use crate::client::DeleteMode;
+use super::sweep::{DeleteMode, RemovalCall, Sweep};
+use crate::client::BucketHandle;
 use crate::error::Error;
-use crate::transfer::bucket::BucketHandle;
 use crate::types::{FileName, FileVersion};
 
 /// So many versions of one name are deleted at once.
@@ -41,8 +40,8 @@ pub enum DeleteScope {
 /// become visible. Deleting again is safe: a version that is gone already is no error.
 ///
 /// # Cancellation
-/// Dropping the future stops it. DeleteTarget has been deleted stays so, and B2 may still carry out the
-/// calls under way.
+/// Dropping the future stops it. What has been deleted stays deleted, and B2 may still carry out
+/// the calls in progress.
 #[derive(Debug, Clone)]
 #[must_use = "nothing is deleted until it is awaited"]
 pub struct Delete {

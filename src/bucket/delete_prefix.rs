@@ -4,10 +4,9 @@
 use futures_core::Stream;
 
 use super::stage_refused;
-use super::sweep::{RemovalCall, Sweep};
-use crate::client::DeleteMode;
+use super::sweep::{DeleteMode, RemovalCall, Sweep};
+use crate::client::BucketHandle;
 use crate::error::Error;
-use crate::transfer::bucket::BucketHandle;
 use crate::transfer::is_create_stage;
 use crate::types::FileVersion;
 
@@ -49,10 +48,16 @@ impl BucketHandle {
     /// ```
     ///
     /// # Errors
-    /// An error that is not about one version is the last item: the listing's, or
-    /// [`Invalid`](crate::ErrorKind::Invalid) for an empty prefix or that of stages. A version's
-    /// own is [`Unauthorized`](crate::ErrorKind::Unauthorized) without `deleteFiles`, or with
-    /// `access_denied` where a retention or a legal hold protects it.
+    /// An error of the whole operation is the last item: [`Invalid`](crate::ErrorKind::Invalid) for
+    /// an empty prefix or that of stages, [`Unauthorized`](crate::ErrorKind::Unauthorized) without
+    /// `listFiles`, [`NotFound`](crate::ErrorKind::NotFound) if the bucket was deleted, or
+    /// [`Credentials`](crate::ErrorKind::Credentials),
+    /// [`CapExceeded`](crate::ErrorKind::CapExceeded),
+    /// [`TooManyRequests`](crate::ErrorKind::TooManyRequests),
+    /// [`Unavailable`](crate::ErrorKind::Unavailable), [`Http`](crate::ErrorKind::Http) or
+    /// [`Protocol`](crate::ErrorKind::Protocol) if the listing failed for good. The outcome of a
+    /// version is [`Unauthorized`](crate::ErrorKind::Unauthorized) without `deleteFiles`, and with
+    /// B2's code `access_denied` if a retention or a legal hold protects it.
     ///
     /// # Cancellation
     /// Dropping the stream drops the calls under way; B2 may still carry out those it has received.

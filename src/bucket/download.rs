@@ -1,9 +1,9 @@
 //! [`download`](BucketHandle::download), and a whole file in memory, up to a limit:
 //! [`FileDownload::bytes`] and [`FileDownload::text`].
 
+use crate::client::BucketHandle;
 use crate::error::Error;
 use crate::transfer::FileDownload;
-use crate::transfer::bucket::BucketHandle;
 use crate::types::FileName;
 
 impl BucketHandle {
@@ -40,8 +40,19 @@ impl FileDownload {
     /// ```
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) if there are more than `limit` bytes; the others as
-    /// for [`stream`](Self::stream) and its items.
+    /// - [`Invalid`](crate::ErrorKind::Invalid): there are more than `limit` bytes, or no file can
+    ///   have this name.
+    /// - [`NotFound`](crate::ErrorKind::NotFound): there is no such file, or it is hidden.
+    /// - [`Unauthorized`](crate::ErrorKind::Unauthorized): the key may not read it.
+    /// - [`CapExceeded`](crate::ErrorKind::CapExceeded): the account's download cap is reached.
+    /// - [`Integrity`](crate::ErrorKind::Integrity): the bytes have another SHA-1 than the file, or
+    ///   can't be [verified](Self::require_verified) but have to be.
+    /// - [`Credentials`](crate::ErrorKind::Credentials),
+    ///   [`TooManyRequests`](crate::ErrorKind::TooManyRequests),
+    ///   [`Rejected`](crate::ErrorKind::Rejected), [`Unavailable`](crate::ErrorKind::Unavailable),
+    ///   [`Http`](crate::ErrorKind::Http), [`Protocol`](crate::ErrorKind::Protocol): the call that
+    ///   failed for good, after its retries.
+    /// - [`ShutDown`](crate::ErrorKind::ShutDown): the client is shutting down.
     pub async fn bytes(self, limit: usize) -> Result<Vec<u8>, Error> {
         let stream = self.stream().await?;
         let file = stream.file();
@@ -68,8 +79,19 @@ impl FileDownload {
     /// ```
     ///
     /// # Errors
-    /// As [`bytes`](Self::bytes), and [`Invalid`](crate::ErrorKind::Invalid) if the bytes are not
-    /// UTF-8.
+    /// - [`Invalid`](crate::ErrorKind::Invalid): the bytes are not UTF-8 or more than `limit`, or no
+    ///   file can have this name.
+    /// - [`NotFound`](crate::ErrorKind::NotFound): there is no such file, or it is hidden.
+    /// - [`Unauthorized`](crate::ErrorKind::Unauthorized): the key may not read it.
+    /// - [`CapExceeded`](crate::ErrorKind::CapExceeded): the account's download cap is reached.
+    /// - [`Integrity`](crate::ErrorKind::Integrity): the bytes have another SHA-1 than the file, or
+    ///   can't be [verified](Self::require_verified) but have to be.
+    /// - [`Credentials`](crate::ErrorKind::Credentials),
+    ///   [`TooManyRequests`](crate::ErrorKind::TooManyRequests),
+    ///   [`Rejected`](crate::ErrorKind::Rejected), [`Unavailable`](crate::ErrorKind::Unavailable),
+    ///   [`Http`](crate::ErrorKind::Http), [`Protocol`](crate::ErrorKind::Protocol): the call that
+    ///   failed for good, after its retries.
+    /// - [`ShutDown`](crate::ErrorKind::ShutDown): the client is shutting down.
     pub async fn text(self, limit: usize) -> Result<String, Error> {
         let bytes = self.bytes(limit).await?;
         String::from_utf8(bytes).map_err(|error| {

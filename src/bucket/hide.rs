@@ -1,8 +1,14 @@
 //! [`hide`](BucketHandle::hide) and [`unhide`](BucketHandle::unhide).
 
-use crate::error::Error;
-use crate::transfer::bucket::BucketHandle;
-use crate::types::{FileName, FileVersion};
+use std::future::ready;
+use std::pin::pin;
+
+use futures_util::TryStreamExt as _;
+
+use crate::api::{DeleteFileVersion, HideFile, ListFileVersions};
+use crate::client::{BucketHandle, Client};
+use crate::error::{Error, ErrorKind};
+use crate::types::{Action, FileName, FileVersion};
 
 impl BucketHandle {
     /// Hides a file: a marker becomes its newest version, so that downloads and
@@ -26,8 +32,12 @@ impl BucketHandle {
         N::Error: Into<Error>,
     {
         let name = name.try_into().map_err(Into::into)?;
-        let bucket = self.about(name.as_str());
-        bucket.client().hide(self.id(), name).await
+        let client = self.about(name.as_str()).client().clone();
+        match client.call(HideFile::new(self.id(), name)).await {
+            Ok(marker) => Ok(Some(marker)),
+            Err(error) if is_nothing_to_hide(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Unhides a file, by deleting the markers on top of its newest version.
@@ -51,7 +61,48 @@ impl BucketHandle {
         N::Error: Into<Error>,
     {
         let name = name.try_into().map_err(Into::into)?;
-        let bucket = self.about(name.as_str());
-        bucket.client().unhide(self.id(), &name).await
+        let client = self.about(name.as_str()).client().clone();
+        let mut markers = self.markers_on_top(&client, &name).await?;
+        let newest = markers.first().cloned();
+        // The newest is deleted last: until then the file stays hidden.
+        while let Some(marker) = markers.pop() {
+            let call = DeleteFileVersion::new(marker.file_name.as_str(), &marker.file_id);
+            client.call(call).await?;
+        }
+        Ok(newest)
     }
+
+    /// The markers above the newest version of this name that has bytes, the newest first.
+    async fn markers_on_top(
+        &self,
+        client: &Client,
+        name: &FileName,
+    ) -> Result<Vec<FileVersion>, Error> {
+        let versions = ListFileVersions::new(self.id())
+            .start_file_name(name.as_str())
+            .prefix(name.as_str())
+            .max_file_count(10);
+        // An unfinished large file neither hides a name nor shows it.
+        let versions = client
+            .paginate(versions)
+            .try_filter_map(|row| ready(Ok(row.into_version())))
+            .try_take_while(|version| ready(Ok(version.file_name == *name.as_str())))
+            .try_filter(|version| ready(version.action != Action::Start));
+        let (mut versions, mut markers) = (pin!(versions), Vec::new());
+        while let Some(version) = versions.try_next().await? {
+            if version.action != Action::Hide {
+                return Ok(markers);
+            }
+            markers.push(version);
+        }
+        Err(Error::new(
+            ErrorKind::NotFound,
+            format!("the bucket has no version of {:?} to show", name.as_str()),
+        ))
+    }
+}
+
+fn is_nothing_to_hide(error: &Error) -> bool {
+    let code = error.b2().map(|b2| &*b2.code);
+    matches!(code, Some("already_hidden" | "no_such_file"))
 }

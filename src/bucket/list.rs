@@ -8,8 +8,8 @@ use futures_util::TryStreamExt as _;
 
 use super::is_unasked_stage;
 use crate::api::{ListFileNames, ListFileVersions};
+use crate::client::BucketHandle;
 use crate::error::Error;
-use crate::transfer::bucket::BucketHandle;
 use crate::types::{Action, FileName, FileVersion, ListedFile};
 
 impl BucketHandle {
@@ -33,8 +33,16 @@ impl BucketHandle {
     /// ```
     ///
     /// # Errors
-    /// The stream ends after an error. [`Unauthorized`](crate::ErrorKind::Unauthorized) if the key
-    /// is restricted to names that `prefix` doesn't begin with.
+    /// The stream ends after an error:
+    /// - [`Unauthorized`](crate::ErrorKind::Unauthorized): the key lacks `listFiles`, or is restricted
+    ///   to names that the prefix doesn't begin with.
+    /// - [`NotFound`](crate::ErrorKind::NotFound): the bucket was deleted.
+    /// - [`Protocol`](crate::ErrorKind::Protocol): a page doesn't fit the request.
+    /// - [`Credentials`](crate::ErrorKind::Credentials),
+    ///   [`CapExceeded`](crate::ErrorKind::CapExceeded),
+    ///   [`TooManyRequests`](crate::ErrorKind::TooManyRequests),
+    ///   [`Unavailable`](crate::ErrorKind::Unavailable), [`Http`](crate::ErrorKind::Http): a page
+    ///   failed for good, after its retries.
     #[doc(alias = "list_objects")]
     pub fn list(
         &self,
@@ -76,7 +84,16 @@ impl BucketHandle {
     /// ```
     ///
     /// # Errors
-    /// As [`list`](Self::list).
+    /// The stream ends after an error:
+    /// - [`Unauthorized`](crate::ErrorKind::Unauthorized): the key lacks `listFiles`, or is restricted
+    ///   to names that the prefix doesn't begin with.
+    /// - [`NotFound`](crate::ErrorKind::NotFound): the bucket was deleted.
+    /// - [`Protocol`](crate::ErrorKind::Protocol): a page doesn't fit the request.
+    /// - [`Credentials`](crate::ErrorKind::Credentials),
+    ///   [`CapExceeded`](crate::ErrorKind::CapExceeded),
+    ///   [`TooManyRequests`](crate::ErrorKind::TooManyRequests),
+    ///   [`Unavailable`](crate::ErrorKind::Unavailable), [`Http`](crate::ErrorKind::Http): a page
+    ///   failed for good, after its retries.
     pub fn list_folder(
         &self,
         folder: &str,
@@ -105,7 +122,16 @@ impl BucketHandle {
     /// Costs a `b2_list_file_versions` (class C) for each 1,000 versions.
     ///
     /// # Errors
-    /// As [`list`](Self::list).
+    /// The stream ends after an error:
+    /// - [`Unauthorized`](crate::ErrorKind::Unauthorized): the key lacks `listFiles`, or is restricted
+    ///   to names that the prefix doesn't begin with.
+    /// - [`NotFound`](crate::ErrorKind::NotFound): the bucket was deleted.
+    /// - [`Protocol`](crate::ErrorKind::Protocol): a page doesn't fit the request.
+    /// - [`Credentials`](crate::ErrorKind::Credentials),
+    ///   [`CapExceeded`](crate::ErrorKind::CapExceeded),
+    ///   [`TooManyRequests`](crate::ErrorKind::TooManyRequests),
+    ///   [`Unavailable`](crate::ErrorKind::Unavailable), [`Http`](crate::ErrorKind::Http): a page
+    ///   failed for good, after its retries.
     pub fn versions(
         &self,
         prefix: &str,

@@ -6,8 +6,8 @@ use std::future::IntoFuture;
 use futures_core::Stream;
 
 use super::delete::Delete;
+use crate::client::BucketHandle;
 use crate::error::Error;
-use crate::transfer::bucket::BucketHandle;
 use crate::transfer::bulk::run_each;
 use crate::transfer::{Downloaded, Upload, Uploaded};
 use crate::types::FileVersion;

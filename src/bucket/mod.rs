@@ -1,6 +1,5 @@
 //! What a program does with a bucket: the methods of [`BucketHandle`](crate::BucketHandle), one
-//! file for each verb. `account` has those of [`Client`](crate::Client) that find, create and list
-//! buckets.
+//! file for each verb.
 //!
 //! Transfers of bytes (upload, download, copy, compose, create) are carried out by
 //! [`transfer`](crate::transfer); single requests, retries and pages by [`client`](crate::client).
@@ -22,35 +21,35 @@ mod download;
 
 mod delete;
 
-mod hide;
+mod prune;
 
 mod delete_prefix;
 
-mod prune;
+mod hide;
 
 mod rename;
 
 mod copy;
 
-mod create;
-
 mod urls;
-
-mod many;
 
 mod unfinished;
 
 mod settings;
 
-mod account;
+mod many;
+
+mod create;
+
 mod delete_order;
 mod sweep;
 
-pub use crate::transfer::bucket::BucketHandle;
+pub use crate::client::BucketHandle;
 
 pub use self::delete::{Delete, DeleteScope};
 pub use self::prune::PruneRule;
 pub use self::rename::Renamed;
+pub use self::sweep::DeleteMode;
 pub use self::urls::PresignedUrl;
 
 use crate::error::Error;

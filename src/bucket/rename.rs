@@ -6,10 +6,9 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::delete::DeleteScope;
 use super::refuse_stage;
-use super::sweep::{RemovalCall, Sweep};
-use crate::client::DeleteMode;
+use super::sweep::{DeleteMode, RemovalCall, Sweep};
+use crate::client::BucketHandle;
 use crate::error::{Error, ErrorKind};
-use crate::transfer::bucket::BucketHandle;
 use crate::types::{FileName, FileVersion};
 
 /// So many versions of the old name are deleted at once.

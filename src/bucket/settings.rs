@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use crate::api::{Call as _, DeleteBucket, ListBuckets, UpdateBucket};
+use crate::client::BucketHandle;
 use crate::error::{Error, ErrorKind};
-use crate::transfer::bucket::BucketHandle;
 use crate::types::Bucket;
 
 impl BucketHandle {

@@ -1,8 +1,8 @@
 //! [`stat`](BucketHandle::stat) and [`exists`](BucketHandle::exists).
 
 use crate::api::ListFileNames;
+use crate::client::BucketHandle;
 use crate::error::Error;
-use crate::transfer::bucket::BucketHandle;
 use crate::types::{FileName, FileVersion};
 
 impl BucketHandle {
@@ -11,7 +11,7 @@ impl BucketHandle {
     ///
     /// Makes one `b2_list_file_names` (class C), which needs `listFiles`. It works for every name
     /// and shows every field. A `HEAD` request is class B and needs `readFiles` instead, but its
-    /// 404 doesn't tell a missing file from a missing bucket:
+    /// 404 doesn't distinguish a missing file from a missing bucket:
     /// [`DownloadFileByName::head`](crate::api::DownloadFileByName::head).
     ///
     /// ```
@@ -26,8 +26,13 @@ impl BucketHandle {
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) if no file can have this name,
-    /// [`NotFound`](crate::ErrorKind::NotFound) if the bucket is gone,
-    /// [`Unauthorized`](crate::ErrorKind::Unauthorized) if the key may not list this name.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if the bucket was deleted,
+    /// [`Unauthorized`](crate::ErrorKind::Unauthorized) if the key may not list this name,
+    /// [`Credentials`](crate::ErrorKind::Credentials),
+    /// [`CapExceeded`](crate::ErrorKind::CapExceeded),
+    /// [`TooManyRequests`](crate::ErrorKind::TooManyRequests),
+    /// [`Unavailable`](crate::ErrorKind::Unavailable), [`Http`](crate::ErrorKind::Http) or
+    /// [`Protocol`](crate::ErrorKind::Protocol) if the call failed for good.
     #[doc(alias = "head_object")]
     #[doc(alias = "metadata")]
     pub async fn stat<N>(&self, name: N) -> Result<Option<FileVersion>, Error>
@@ -46,7 +51,14 @@ impl BucketHandle {
     /// upload another writer may be faster.
     ///
     /// # Errors
-    /// As [`stat`](Self::stat).
+    /// [`Invalid`](crate::ErrorKind::Invalid) if no file can have this name,
+    /// [`NotFound`](crate::ErrorKind::NotFound) if the bucket was deleted,
+    /// [`Unauthorized`](crate::ErrorKind::Unauthorized) if the key may not list this name,
+    /// [`Credentials`](crate::ErrorKind::Credentials),
+    /// [`CapExceeded`](crate::ErrorKind::CapExceeded),
+    /// [`TooManyRequests`](crate::ErrorKind::TooManyRequests),
+    /// [`Unavailable`](crate::ErrorKind::Unavailable), [`Http`](crate::ErrorKind::Http) or
+    /// [`Protocol`](crate::ErrorKind::Protocol) if the call failed for good.
     pub async fn exists<N>(&self, name: N) -> Result<bool, Error>
     where
         N: TryInto<FileName>,

@@ -13,10 +13,21 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use super::delete_order::{DeleteOrder, DeleteStep, Row};
 use crate::api::{CancelLargeFile, DeleteFileVersion};
-use crate::client::{Client, DeleteMode};
+use crate::client::{BucketHandle, Client};
 use crate::error::Error;
-use crate::transfer::bucket::BucketHandle;
 use crate::types::FileVersion;
+
+/// Whether a deletion is carried out, or only listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeleteMode {
+    /// Lists what would be deleted.
+    DryRun,
+    /// Deletes, several versions at a time.
+    Delete {
+        /// How many calls are made at a time; 0 is taken as 1.
+        concurrency: usize,
+    },
+}
 
 /// A version, and whether it was deleted. In a dry run all would be.
 pub(super) type SweepItem = (FileVersion, Result<(), Error>);

@@ -6,11 +6,10 @@ use std::future::ready;
 use futures_core::Stream;
 use futures_util::TryStreamExt as _;
 
-use super::sweep::{RemovalCall, Sweep};
+use super::sweep::{DeleteMode, RemovalCall, Sweep};
 use crate::api::ListUnfinishedLargeFiles;
-use crate::client::DeleteMode;
+use crate::client::BucketHandle;
 use crate::error::Error;
-use crate::transfer::bucket::BucketHandle;
 use crate::types::{FileVersion, Timestamp};
 
 impl BucketHandle {
@@ -24,7 +23,16 @@ impl BucketHandle {
     /// Costs a `b2_list_unfinished_large_files` (class C) for each 100 files.
     ///
     /// # Errors
-    /// As [`list`](Self::list).
+    /// The stream ends after an error:
+    /// - [`Unauthorized`](crate::ErrorKind::Unauthorized): the key lacks `listFiles`, or is restricted
+    ///   to names that the prefix doesn't begin with.
+    /// - [`NotFound`](crate::ErrorKind::NotFound): the bucket was deleted.
+    /// - [`Protocol`](crate::ErrorKind::Protocol): a page doesn't fit the request.
+    /// - [`Credentials`](crate::ErrorKind::Credentials),
+    ///   [`CapExceeded`](crate::ErrorKind::CapExceeded),
+    ///   [`TooManyRequests`](crate::ErrorKind::TooManyRequests),
+    ///   [`Unavailable`](crate::ErrorKind::Unavailable), [`Http`](crate::ErrorKind::Http): a page
+    ///   failed for good, after its retries.
     pub fn unfinished(
         &self,
         prefix: &str,
@@ -49,7 +57,12 @@ impl BucketHandle {
     /// its outcome is [`Rejected`](crate::ErrorKind::Rejected).
     ///
     /// # Errors
-    /// An error that is not about one file, such as the listing's, is the last item.
+    /// A failed listing is the last item, with the kinds of [`unfinished`](Self::unfinished). The
+    /// outcome of a file is [`Unauthorized`](crate::ErrorKind::Unauthorized) without `writeFiles`,
+    /// [`Rejected`](crate::ErrorKind::Rejected) if the file was finished since, or
+    /// [`TooManyRequests`](crate::ErrorKind::TooManyRequests),
+    /// [`Unavailable`](crate::ErrorKind::Unavailable) or [`Http`](crate::ErrorKind::Http) if the
+    /// call failed for good.
     ///
     /// # Cancellation
     /// Dropping the stream drops the calls under way; B2 may still carry out those it has received.

@@ -1,7 +1,7 @@
 //! [`upload`](BucketHandle::upload): an upload is carried out by `transfer`.
 
+use crate::client::BucketHandle;
 use crate::error::Error;
-use crate::transfer::bucket::BucketHandle;
 use crate::transfer::{Source, Upload};
 use crate::types::FileName;
 

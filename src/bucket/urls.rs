@@ -7,8 +7,8 @@ use std::time::Duration;
 use futures_core::future::BoxFuture;
 
 use crate::api::{DownloadLink, GetDownloadAuthorization, Overrides, overrides};
+use crate::client::BucketHandle;
 use crate::error::Error;
-use crate::transfer::bucket::BucketHandle;
 use crate::types::{DownloadDuration, FileName};
 
 /// A URL of a private file, which is made when it is awaited. Made by
@@ -43,8 +43,11 @@ impl BucketHandle {
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) if no file can have this name, or if it has `.` or
-    /// `..` between its slashes, since browsers would ask for another file; those of the
-    /// authorization.
+    /// `..` between its slashes, since browsers would request another file. If the account has to be
+    /// authorized first: [`Credentials`](crate::ErrorKind::Credentials),
+    /// [`Untrusted`](crate::ErrorKind::Untrusted), [`Http`](crate::ErrorKind::Http),
+    /// [`Unavailable`](crate::ErrorKind::Unavailable) or
+    /// [`TooManyRequests`](crate::ErrorKind::TooManyRequests).
     pub async fn public_url<N>(&self, name: N) -> Result<String, Error>
     where
         N: TryInto<FileName>,

@@ -40,7 +40,8 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// Any [`ErrorKind`](crate::ErrorKind) but `Destination` and `ShutDown`.
+    /// Any [`ErrorKind`](crate::ErrorKind) except `Destination` and `ShutDown`, which are errors of
+    /// transfers. [`CallMetadata`](crate::api::CallMetadata) and the call's own page say more.
     /// [`Error::is_retryable`] says whether it makes sense to try later,
     /// [`Error::may_have_taken_effect`] whether B2 may have carried out the call all the same.
     ///

@@ -6,31 +6,30 @@
 //!
 //! In the order in which a call meets them: `call_loop` is the loop; `attempt` says in whose name
 //! an attempt is made, where it goes and which headers it has; `admission` lets it go; `exchange`
-//! sends it. Beneath them stand three rooms: `auth` (the session, what its key may do, where its
-//! token may be sent), `retry` (what a failure means, whether another attempt follows, and when all
-//! calls wait together) and `limits` (memory, bandwidth, open files). `paginate`, `buckets`,
-//! `cleanup` and `orphans` are made of calls. `handle` is the [`Client`] itself, which the others
-//! add their methods to.
+//! sends it. Below them are three groups: `auth` (the session, what its key may do, where its token
+//! may be sent), `retry` (what a failure means, whether another attempt follows, and when all calls
+//! wait together) and `limits` (memory, bandwidth, open files). `paginate`, `buckets` and `orphans`
+//! are made of calls. `handle` is the [`Client`] itself, to which the others add methods; `bucket`
+//! is a [`BucketHandle`], whose methods are in [`bucket`](crate::bucket).
 
-// In the order in which the documentation of `Client` lists their methods.
+// In the order in which the documentation of `Client` lists their methods; blank lines keep it.
 mod builder;
-
-mod call_loop;
 
 mod buckets;
 
-mod paginate;
+mod call_loop;
 
-mod cleanup;
+mod paginate;
 
 mod orphans;
 
-mod auth;
-
 mod handle;
+
+mod bucket;
 
 mod admission;
 mod attempt;
+mod auth;
 mod exchange;
 mod limits;
 mod metrics;
@@ -42,8 +41,8 @@ mod telemetry;
 mod unfinished;
 mod upload_urls;
 
+pub use self::bucket::BucketHandle;
 pub use self::builder::{ClientBuilder, TestMode};
-pub use self::cleanup::DeleteMode;
 pub use self::handle::Client;
 pub(crate) use self::limits::semaphore::Reservation;
 pub use self::metrics::CallCounts;

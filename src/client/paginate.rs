@@ -17,7 +17,7 @@ impl Client {
     /// the one before are used up.
     ///
     /// Empty pages are skipped, and a folder that B2 repeats at the beginning of a page is left
-    /// out. Pager have a thousand results, which B2 bills as one call, unless the call sets another
+    /// out. Pages have a thousand results, which B2 bills as one call, unless the call sets another
     /// size.
     ///
     /// ```
@@ -35,9 +35,14 @@ impl Client {
     /// result, however many empty pages precede it.
     ///
     /// # Errors
-    /// The stream ends after an error: those of the [call](Self::call), and
-    /// [`Protocol`](ErrorKind::Protocol) if a page does not fit the request or leads back to an
-    /// earlier page.
+    /// The stream ends after an error: [`Protocol`](ErrorKind::Protocol) if a page does not fit the
+    /// request or leads back to an earlier page, [`Invalid`](ErrorKind::Invalid) if the arguments
+    /// break one of B2's rules, [`Unauthorized`](ErrorKind::Unauthorized) if the key may not list
+    /// this, [`NotFound`](ErrorKind::NotFound) if what is listed doesn't exist, or
+    /// [`Credentials`](ErrorKind::Credentials), [`CapExceeded`](ErrorKind::CapExceeded),
+    /// [`TooManyRequests`](ErrorKind::TooManyRequests), [`Rejected`](ErrorKind::Rejected),
+    /// [`Unavailable`](ErrorKind::Unavailable) or [`Http`](ErrorKind::Http) if a page failed for
+    /// good.
     pub fn paginate<C: Paged + 'static>(
         &self,
         call: C,
@@ -64,7 +69,7 @@ struct ItemStream<C: Paged> {
     client: Client,
     page: vec::IntoIter<C::Item>,
     next: Option<BoxFuture<'static, NextPage<C>>>,
-    /// The folder that was given last. Pager are in order, so no other can come again.
+    /// The folder that was given last. Pages are in order, so no other can come again.
     folder: Option<Box<str>>,
     /// Ends when the next item has to be there: there may be any number of empty pages before it.
     late: Option<Sleep>,

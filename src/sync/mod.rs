@@ -192,7 +192,9 @@ impl Synchronizer {
     /// as from a database.
     ///
     /// # Errors
-    /// As [`plan`](Self::plan), and in the stream [`Source`](crate::ErrorKind::Source) if a side is not sorted.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the two sides overlap, and for [`Extras::Hide`] and
+    /// [`Extras::KeepDays`] where the destination is local. In the stream, as its last item: the error of a side, or
+    /// [`Source`](crate::ErrorKind::Source) if a side is not sorted.
     pub fn plan_entries(
         &self,
         source: impl Stream<Item = Result<Entry, Error>> + Send + 'static,

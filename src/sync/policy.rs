@@ -115,8 +115,8 @@ pub enum Durability {
     ///
     /// Only on Linux and Android; elsewhere it is [`EachFile`](Self::EachFile).
     AtEnd,
-    /// Whenever the system does it. After a crash a file may be empty or cut off, or have holes and the right size, which
-    /// only a comparison of SHA-1s would find.
+    /// Whenever the system does it. After a crash a file may be empty or cut off, or have holes and the right size,
+    /// which only a comparison of SHA-1s would find.
     None,
 }
 

@@ -12,7 +12,8 @@ impl Client {
     /// with its outcome, in the order of completion; one failure doesn't stop the others.
     ///
     /// `version` turns an input into the version to delete. A concurrency of 0 counts as 1. To
-    /// delete everything under a prefix, see [`delete_all_versions`](Self::delete_all_versions).
+    /// delete everything with a prefix, use
+    /// [`BucketHandle::delete_prefix`](crate::BucketHandle::delete_prefix).
     ///
     /// ```
     /// # use b2kit::{Client, api::DeleteFileVersion, types::FileVersion};

@@ -4,7 +4,6 @@
 //! within that drop. What a dropped or failed upload leaves at B2 is in the client's record of
 //! unfinished uploads.
 //!
-//! - `bucket`: the handle that each transfer holds; what a program calls is in the layer above
 //! - `upload`: planning, resuming, hashing first, non-replayable streams
 //! - `download`: to streams, writers and local paths; ranges side by side, verification
 //! - `copy`: what B2 copies: whole files, and files composed of byte ranges and local data
@@ -21,7 +20,6 @@
 //!
 //! No module imports one that imports it.
 
-pub(crate) mod bucket;
 pub(crate) mod bulk;
 #[cfg(feature = "fs")]
 mod commit;

@@ -384,7 +384,7 @@ fn a_silent_download_ends_at_the_callers_deadline_and_the_error_names_the_file()
     assert_eq!(error.call(), Some("b2_download_file_by_id"));
     let message = format!("{error:#}");
     assert!(
-        message.starts_with("b2_download_file_by_id: \"cat.jpg\": nothing moved for too long"),
+        message.starts_with("b2_download_file_by_id: \"cat.jpg\": no progress for too long"),
         "{message}"
     );
     assert!(message.ends_with("the server stopped sending"), "{message}");

@@ -236,8 +236,7 @@ fn extreme_settings_of_a_transfer_do_not_panic() {
             let over = bucket.upload_many(inputs, concurrency, |bucket, _| bucket.upload("j", "x"));
             assert_eq!(over.count().await, 5);
             let mode = DeleteMode::Delete { concurrency };
-            let client = bucket.client();
-            let deleted = client.delete_all_versions(bucket.id(), "j", mode);
+            let deleted = bucket.delete_prefix("j", mode);
             assert_eq!(deleted.count().await, 5);
         });
     }

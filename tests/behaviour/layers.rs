@@ -31,20 +31,27 @@ fn modules_depend_only_on_lower_layers() {
 }
 
 #[test]
-fn no_modules_of_a_backend_depend_on_each_other_in_a_circle() {
-    for backend in [
-        "core",
-        "cassette",
-        "conformance",
-        "hyper",
-        "isahc",
-        "reqwest",
-        "surf",
+fn no_modules_of_a_crate_depend_on_each_other_in_a_circle() {
+    let mut dependencies = 0;
+    for source in [
+        "src",
+        "cli/src",
+        "object-store/src",
+        "backends/core/src",
+        "backends/cassette/src",
+        "backends/conformance/src",
+        "backends/emulator/src",
+        "backends/hyper/src",
+        "backends/isahc/src",
+        "backends/reqwest/src",
+        "backends/surf/src",
     ] {
-        let graph = ModuleGraph::of_crate(&Path::new("backends").join(backend).join("src"));
+        let graph = ModuleGraph::of_crate(Path::new(source));
         let circles = graph.circles();
-        assert!(circles.is_empty(), "{backend}: {circles:#?}");
+        assert!(circles.is_empty(), "{source}: {circles:#?}");
+        dependencies += graph.dependencies().count();
     }
+    assert!(dependencies > 1_500, "{dependencies}");
 }
 
 #[test]
@@ -363,9 +370,8 @@ const EMULATOR_LAYERS: [&str; 9] = [
 ];
 
 #[test]
-fn modules_of_the_emulator_depend_only_on_lower_layers_and_not_on_each_other() {
+fn modules_of_the_emulator_depend_only_on_lower_layers() {
     let graph = ModuleGraph::of_crate(Path::new("backends/emulator/src"));
-    assert!(graph.circles().is_empty(), "{:#?}", graph.circles());
     let layer = |module: &str| {
         let top = module.split("::").next();
         EMULATOR_LAYERS.iter().position(|layer| Some(*layer) == top)

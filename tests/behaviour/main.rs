@@ -8,7 +8,6 @@ mod bad_input; // input that B2 would refuse
 mod bucket; // the methods of a bucket
 mod bulk; // many files at once, and the limits of a client
 mod chaos; // an emulator behind a network with random faults
-mod cleanup; // hiding, bulk deleting and cancelling, and buckets by name
 mod client_modules; // dependencies of the modules of `client`
 mod compose; // files composed of ranges and new bytes
 mod copy; // copies of any size

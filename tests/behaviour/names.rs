@@ -2,12 +2,17 @@
 
 use b2kit::api::{self, Call, CallMetadata};
 
+/// Whoever spawns a call needs these of its type.
+pub(crate) const fn has_all_auto_traits<T: Send + Sync + Unpin + 'static>() {}
+
 macro_rules! calls {
     ($($call:ident)+) => {
         /// Each call, by the name of its type.
         pub(crate) fn calls() -> Vec<(&'static str, CallMetadata)> {
             vec![$((stringify!($call), <api::$call as Call>::METADATA)),+]
         }
+
+        const _: () = { $(has_all_auto_traits::<api::$call>();)+ };
     };
 }
 

@@ -181,6 +181,16 @@ fn only_downloads_go_to_a_custom_origin_and_the_token_only_if_allowed() {
             let link = b2.call(call).await.unwrap();
             let link = link.link(&session, bucket.name(), &name("f")).unwrap();
             assert_eq!(link.url(), "https://files.example/file/holiday-photos/f");
+            let handle = [
+                bucket.public_url("f").await.unwrap(),
+                bucket
+                    .presigned_url("f", Duration::from_secs(60))
+                    .await
+                    .unwrap()
+                    .url()
+                    .to_owned(),
+            ];
+            assert_eq!(handle, [link.url(), link.url()]);
             // What is exported is B2's own.
             assert!(!session.export().expose().contains("files.example"));
         });

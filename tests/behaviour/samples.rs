@@ -230,7 +230,7 @@ fn a_page_of_files_decodes_without_optional_fields() {
     let page = json!({"files": [row(json!({}))], "nextFileName": null});
     let names = answered(&ListFileNames::new("b"), page.clone()).files;
     let versions = answered(&ListFileVersions::new("b"), page).files;
-    let start = row(json!({"action": "start", "contentSha1": null, "fileInfo": null}));
+    let start = row(json!({"contentSha1": null, "fileInfo": null}));
     let page = json!({"files": [start], "nextFileId": null});
     let unfinished = answered(&ListUnfinishedLargeFiles::new("b"), page).files;
     assert_eq!(names, versions);
@@ -243,6 +243,7 @@ fn a_page_of_files_decodes_without_optional_fields() {
         );
         assert!(version.file_info.is_empty() && version.account_id.is_none());
     }
+    assert_eq!(unfinished[0].action, Action::Start);
     let written = serde_json::to_value(&names[0]).unwrap();
     assert_eq!(written, row(json!({"bucketId": "b"})));
 

@@ -1,5 +1,5 @@
-//! What a sync must not believe: plans with any numbers, listings with unknown actions, links that were put in the place
-//! of directories since the plan was made, sources in which there is nothing.
+//! What a sync must not believe: plans with any numbers, listings with unknown actions, links that were put in the
+//! place of directories since the plan was made, sources in which there is nothing.
 
 use std::fs;
 use std::path::Path;

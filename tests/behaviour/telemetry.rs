@@ -449,6 +449,20 @@ fn the_spans_of_a_transfer_name_its_bucket_file_and_part() {
 }
 
 #[test]
+fn a_call_that_waits_for_a_new_authorization_says_so() {
+    let (b2, emulator, timer) = client();
+    timer.run(b2.call(ListBuckets::new())).unwrap();
+    emulator.expire_account_tokens();
+    let (listed, notes) = RecordingSubscriber::watch(|| timer.run(b2.call(ListBuckets::new())));
+    listed.unwrap();
+    let waits = notes
+        .iter()
+        .filter(|note| note.text.contains("waiting for a new authorization"));
+    let levels: Vec<_> = waits.map(|note| note.level).collect();
+    assert_eq!(levels, [Level::DEBUG]);
+}
+
+#[test]
 fn a_shared_pause_of_a_thousand_calls_is_one_warning() {
     let (_, emulator, timer) = client();
     let listings = AtomicUsize::new(0);

@@ -6,12 +6,11 @@ use std::path::Path;
 use crate::layers::sources;
 
 /// The modules of `src/transfer`, each allowed to name those before it.
-const ORDER: [&str; 15] = [
+const ORDER: [&str; 14] = [
     "progress",
     "range_set",
     "reserved_names",
     "source_error",
-    "bucket",
     "local_path",
     "commit",
     "disk",

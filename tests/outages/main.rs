@@ -28,10 +28,10 @@ use futures::future::join_all;
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 
 /// The number of concurrent uploads.
-const MANY: usize = 1_000;
+const UPLOADS: usize = 1_000;
 
 /// The size of each half of an upload.
-const PIECE: usize = 16 << 10;
+const HALF: usize = 16 << 10;
 
 const KEY: (&str, &str) = ("outage-key", "K004outageoutageoutageoutageout");
 
@@ -146,20 +146,20 @@ async fn bucket(b2: &Client) -> BucketHandle {
 
 /// The content of the nth upload.
 fn content(n: usize) -> Vec<u8> {
-    (0..2 * PIECE).map(|at| (at / 7 + n * 31) as u8).collect()
+    (0..2 * HALF).map(|at| (at / 7 + n * 31) as u8).collect()
 }
 
 /// Asserts that each upload was stored once.
-async fn assert_all_there(bucket: &BucketHandle, b2: &Client) {
+async fn assert_all_stored_once(bucket: &BucketHandle, b2: &Client) {
     let versions: Vec<_> = b2
         .paginate(ListFileVersions::new(bucket.id()))
         .try_collect()
         .await
         .unwrap();
-    assert_eq!(versions.len(), MANY);
-    for n in (0..MANY).step_by(97) {
+    assert_eq!(versions.len(), UPLOADS);
+    for n in (0..UPLOADS).step_by(97) {
         let stored = bucket.download(format!("f{n}")).stream().await.unwrap();
-        assert_eq!(stored.collect(2 * PIECE).await.unwrap(), content(n));
+        assert_eq!(stored.collect(2 * HALF).await.unwrap(), content(n));
     }
 }
 
@@ -172,12 +172,12 @@ fn survives_an_outage_of(length: Duration) {
     let under_way = Arc::new(AtomicUsize::new(0));
     let (away, is_away) = oneshot::channel::<()>();
     let is_away = is_away.shared();
-    let uploads = (0..MANY).map(|n| {
+    let uploads = (0..UPLOADS).map(|n| {
         let (under_way, is_away) = (Arc::clone(&under_way), is_away.clone());
         let content = Bytes::from(content(n));
         let source = Source::ranges(content.len() as u64, move |range| {
             let pieces = content.slice(range.start as usize..range.end as usize);
-            let (first, rest) = (pieces.slice(..PIECE), pieces.slice(PIECE..));
+            let (first, rest) = (pieces.slice(..HALF), pieces.slice(HALF..));
             let (under_way, is_away) = (Arc::clone(&under_way), is_away.clone());
             let first = stream::iter([Ok(first)]);
             let rest = stream::once(async move {
@@ -192,7 +192,7 @@ fn survives_an_outage_of(length: Duration) {
     let outage = thread::spawn({
         let (under_way, data) = (Arc::clone(&under_way), data.path().to_owned());
         move || {
-            while under_way.load(Ordering::SeqCst) < MANY {
+            while under_way.load(Ordering::SeqCst) < UPLOADS {
                 block_on(SystemTimer.sleep(Duration::from_millis(10)));
             }
             emulator.kill();
@@ -210,7 +210,7 @@ fn survives_an_outage_of(length: Duration) {
         failed.len(),
         failed[0]
     );
-    block_on(assert_all_there(&bucket, &b2));
+    block_on(assert_all_stored_once(&bucket, &b2));
     emulator.kill();
 }
 
@@ -253,7 +253,7 @@ fn upload_all_at_once(source: impl Fn(usize) -> Source) {
     let b2 = client(port.parse().unwrap());
     block_on(async {
         let bucket = bucket(&b2).await;
-        let uploads = (0..MANY).map(|n| bucket.upload(format!("f{n}"), source(n)).into_future());
+        let uploads = (0..UPLOADS).map(|n| bucket.upload(format!("f{n}"), source(n)).into_future());
         let outcomes = join_all(uploads).await;
         let failed: Vec<_> = outcomes.iter().filter_map(|it| it.as_ref().err()).collect();
         assert!(
@@ -262,7 +262,7 @@ fn upload_all_at_once(source: impl Fn(usize) -> Source) {
             failed.len(),
             failed[0]
         );
-        assert_all_there(&bucket, &b2).await;
+        assert_all_stored_once(&bucket, &b2).await;
     });
     println!("all are there");
 }
@@ -276,7 +276,7 @@ fn a_thousand_uploads_of_files_succeed_with_256_descriptors() {
 #[ignore = "the test above runs it"]
 fn a_thousand_uploads_of_files() {
     let files = tempfile::tempdir().unwrap();
-    for n in 0..MANY {
+    for n in 0..UPLOADS {
         fs::write(files.path().join(n.to_string()), content(n)).unwrap();
     }
     upload_all_at_once(|n| Source::path(files.path().join(n.to_string())));

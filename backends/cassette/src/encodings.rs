@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn the_work_is_bounded_by_the_length_whatever_the_text_is() {
+    fn the_work_is_linear_in_the_length_of_any_text() {
         for text in [
             "%25",
             "%",
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_found_where_their_digits_stand() {
+    fn decoded_bytes_have_the_positions_of_their_digits() {
         let secret = b"K0029r3/MfU+hncp";
         for before in 0..7 {
             for after in 0..4 {
@@ -327,12 +327,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn one_pass_undoes_what_any_number_of_rounds_does(text in r"[%25cu0\\/41]{0,40}") {
+        fn one_pass_removes_all_layers_of_escapes(text in r"[%25cu0\\/41]{0,40}") {
             prop_assert_eq!(unescaped_wholly(text.as_bytes()), by_rounds(text.as_bytes()));
         }
 
         #[test]
-        fn the_places_of_plain_bytes_cover_the_text(text in r"[%25cu0\\/41x]{0,40}") {
+        fn the_positions_of_plain_bytes_cover_the_text(text in r"[%25cu0\\/41x]{0,40}") {
             if let Some(plain) = Unescaped::of(text.as_bytes()) {
                 let whole = plain.written(0..plain.bytes.len());
                 prop_assert_eq!(whole, 0..text.len());

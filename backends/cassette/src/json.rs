@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn order_spacing_and_nulls_do_not_matter() {
+    fn order_spacing_and_nulls_are_ignored() {
         for (recorded, sent) in [
             (r#"{"a":1,"b":2}"#, "{ \"b\": 2,\n\"a\": 1 }"),
             (r#"{"a":1,"b":null}"#, r#"{"a":1}"#),

@@ -95,7 +95,8 @@ impl Player {
     /// Reads the recording at `path`, of at most `limit` bytes. Blocking.
     ///
     /// # Errors
-    /// Those of [`open`](Self::open), with `limit` as the limit of [`TooLarge`](CassetteError::TooLarge).
+    /// [`Io`](CassetteError::Io), [`TooLarge`](CassetteError::TooLarge) if the file has more than `limit` bytes,
+    /// [`UnknownVersion`](CassetteError::UnknownVersion) or [`Malformed`](CassetteError::Malformed).
     pub fn open_with_limit(path: impl AsRef<Path>, limit: u64) -> Result<Self, CassetteError> {
         read::from_file(path.as_ref(), limit).map(Self::new)
     }

@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_that_overlap_are_one() {
+    fn overlapping_matches_are_merged() {
         let search =
             SecretSearch::new([(&b"abcdef"[..], 0), (b"def", 1), (b"xyz1", 2)].into_iter());
         let secret_fields = search.secret_fields(b"-abcdef-def-xyz1-");
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn too_many_values_hide_everything() {
+    fn with_too_many_values_everything_is_a_secret() {
         let search = SecretSearch {
             long: Values::TooMany(3),
             short: Values::None,

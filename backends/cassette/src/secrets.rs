@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_hidden_however_it_is_written() {
+    fn a_secret_is_redacted_in_every_encoding() {
         let secrets = secrets();
         let base64 = STANDARD.encode(KEY);
         let hex = digest::to_hex(KEY);
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_found_anywhere_in_base64() {
+    fn a_secret_is_found_at_any_offset_in_base64() {
         let secrets = secrets();
         for before in ["", "a", "ab", "abc", "0012:"] {
             for after in ["", "z", "zz", "zzz"] {
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_values_have_one_placeholder_and_others_another() {
+    fn equal_values_have_the_same_placeholder() {
         let mut secrets = secrets();
         assert_eq!(secrets.learn("x", KEY), "hidden-application-key");
         assert_eq!(
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longer_of_two_secrets_is_hidden_first() {
+    fn the_longer_of_two_secrets_is_redacted_first() {
         let mut secrets = Secrets::default();
         secrets.learn("account-id", b"d2e6b27577ea");
         secrets.learn("token", b"4_002d2e6b27577ea0_acct");
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn short_values_and_media_types_are_not_looked_for() {
+    fn short_values_and_media_types_are_not_searched_for() {
         let mut secrets = Secrets::default();
         secrets.learn("token", b"short");
         secrets.learn("custom-header", b"application/json");

@@ -247,7 +247,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_what_is_read(session in vec(any_interaction(), 0..4)) {
+        fn a_written_recording_is_read_back(session in vec(any_interaction(), 0..4)) {
             let text = to_text(&session);
             let read = read::from_bytes(text.as_bytes()).unwrap();
             let read: Vec<_> = read.into_iter().map(|located| located.interaction).collect();
@@ -256,7 +256,7 @@ mod tests {
         }
 
         #[test]
-        fn damage_is_an_error_or_another_recording_but_no_panic(
+        fn a_damaged_recording_never_panics(
             session in vec(any_interaction(), 1..3),
             edits in vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
         ) {

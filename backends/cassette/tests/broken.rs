@@ -32,7 +32,7 @@ fn with(what: &str, by: &str) -> String {
 }
 
 #[test]
-fn each_flaw_is_named_with_its_line() {
+fn each_error_has_its_line() {
     let deep = "[".repeat(100) + &"]".repeat(100);
     let body = "    body: \"canary\"\n- Response";
     let bombs = "a: &a [x,x]\nb: &b [*a,*a]\nc: [*b,*b]\n";
@@ -237,7 +237,7 @@ fn text_that_is_not_utf_8_is_refused() {
 }
 
 #[test]
-fn a_recording_that_was_cut_off_anywhere_can_not_be_read_as_another() {
+fn a_truncated_recording_is_never_read_as_another() {
     let all = "no error, 1 interactions";
     for end in 0..GOOD.len() - 1 {
         match error_of(&GOOD[..end]).as_str() {
@@ -269,7 +269,7 @@ fn no_error_quotes_the_recording() {
 }
 
 #[test]
-fn line_ends_comments_and_spaces_do_not_matter() {
+fn line_endings_comments_and_spaces_are_ignored() {
     for text in [
         GOOD.replace('\n', "\r\n"),
         GOOD.replace("---\n", "--- \n"),
@@ -285,7 +285,7 @@ fn line_ends_comments_and_spaces_do_not_matter() {
 }
 
 #[test]
-fn a_text_stays_a_text_whatever_it_looks_like() {
+fn every_scalar_is_read_as_text() {
     for text in [
         "1e3",
         "yes",
@@ -359,7 +359,7 @@ fn files_that_can_not_be_read_are_errors() {
 }
 
 #[test]
-fn texts_that_are_made_to_hurt_are_refused_in_no_time() {
+fn malicious_documents_are_refused_quickly() {
     let many = |text: &str| text.repeat(200_000);
     for (text, error) in [
         (

@@ -101,7 +101,7 @@ fn every_recorded_request_sent_again_is_answered_as_recorded() {
 }
 
 #[test]
-fn the_stand_in_is_five_mebibytes_of_a() {
+fn the_omitted_body_is_five_mebibytes_of_a() {
     let player = Player::parse(FIXTURE).unwrap();
     let digest = Sha1::digest(vec![b'a'; PART]);
     assert_eq!(
@@ -120,7 +120,7 @@ fn the_stand_in_is_five_mebibytes_of_a() {
 }
 
 #[test]
-fn other_bytes_of_the_same_length_are_a_miss() {
+fn other_bytes_of_the_same_length_are_a_mismatch() {
     let player = Player::parse(FIXTURE).unwrap();
     let (method, url, headers, _) = &requests()[6];
     let error = block_on(player.send(request(method, url, headers, a_part(b'b')))).unwrap_err();

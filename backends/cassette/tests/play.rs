@@ -93,7 +93,7 @@ fn mismatch(player: &Player, request: Request) -> String {
 }
 
 #[test]
-fn equal_requests_are_answered_in_order_and_each_once() {
+fn equal_requests_play_in_order_and_each_once() {
     let player = player();
     let clone = player.clone();
     assert_eq!(play(&player, call(CALL)), "first");
@@ -174,7 +174,7 @@ fn a_mismatch_names_the_nearest_request_and_each_difference() {
 }
 
 #[test]
-fn a_mismatch_at_the_end_says_that_nothing_is_left() {
+fn a_mismatch_after_the_last_request_says_that_all_were_played() {
     let player = player();
     let range = || download("https://example.com/file/b/a%2Fb?x=1", "bytes=0-3");
     assert_eq!(play(&player, range()), "part");
@@ -191,7 +191,7 @@ fn a_mismatch_at_the_end_says_that_nothing_is_left() {
 }
 
 #[test]
-fn what_was_not_played_is_listed_at_the_end() {
+fn finish_lists_the_requests_that_were_not_played() {
     let player = player();
     play(&player, call(CALL));
     let unplayed = player.finish().unwrap_err();
@@ -206,7 +206,7 @@ fn what_was_not_played_is_listed_at_the_end() {
 }
 
 #[test]
-fn headers_are_compared_by_choice() {
+fn the_compared_headers_can_be_chosen() {
     let other = || download("https://example.com/file/b/a%2Fb?x=1", "bytes=4-7");
     assert!(
         mismatch(&player(), other())
@@ -223,7 +223,7 @@ fn headers_are_compared_by_choice() {
 }
 
 #[test]
-fn the_length_that_is_told_is_that_of_the_body() {
+fn content_length_is_corrected_to_the_length_of_the_body() {
     let player = player();
     play(&player, call(CALL));
     let response = block_on(player.send(call(CALL))).unwrap();
@@ -237,7 +237,7 @@ fn the_length_that_is_told_is_that_of_the_body() {
 }
 
 #[test]
-fn a_body_that_fails_or_has_another_length_is_the_sources_error_and_plays_nothing() {
+fn a_body_that_fails_or_has_another_length_is_a_source_error_and_plays_nothing() {
     let player = player();
     let chunk = || Ok(Bytes::from_static(CALL.as_bytes()));
     let length = CALL.len() as u64;
@@ -310,7 +310,7 @@ fn post(url: &str, body: &'static str) -> Request {
 }
 
 #[test]
-fn interactions_made_in_code_are_played_and_named_without_lines() {
+fn interactions_made_in_code_play_and_have_no_line_numbers() {
     let player = Player::from_interactions([
         listing("https://a.test/one", "{}"),
         listing("https://a.test/two", r#"{"n":1}"#),
@@ -333,7 +333,7 @@ fn interactions_made_in_code_are_played_and_named_without_lines() {
 }
 
 #[test]
-fn an_origin_counts_unless_it_is_ignored() {
+fn origins_are_compared_unless_ignored() {
     let player = || Player::from_interactions([listing("https://a.test/one?x=1", "")]);
     let elsewhere = || post("http://127.0.0.1:80/one?x=1", "");
     let strict = player();
@@ -361,7 +361,7 @@ fn an_empty_query_equals_none() {
 }
 
 #[test]
-fn a_hook_edits_both_requests_before_they_are_compared_and_sees_no_secret() {
+fn a_hook_edits_both_requests_before_the_comparison_and_sees_no_secret() {
     let recorded = listing(
         "https://a.test/1/one",
         r#"{"accountId":"hidden-account-id"}"#,

@@ -64,7 +64,7 @@ fn names_in(directory: &Path) -> Vec<String> {
 }
 
 #[test]
-fn text_binary_and_empty_bodies_are_played_as_they_were_recorded() {
+fn text_binary_and_empty_bodies_play_as_recorded() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("session.yaml");
     let bodies: Vec<Vec<u8>> = vec![
@@ -92,7 +92,7 @@ fn text_binary_and_empty_bodies_are_played_as_they_were_recorded() {
 
 #[cfg(unix)]
 #[test]
-fn a_recording_is_for_its_owner_only() {
+fn a_recording_is_readable_by_its_owner_only() {
     use std::os::unix::fs::PermissionsExt as _;
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("session.yaml");
@@ -104,7 +104,7 @@ fn a_recording_is_for_its_owner_only() {
 }
 
 #[test]
-fn the_text_of_a_recording_is_this() {
+fn a_recording_has_the_documented_text() {
     let recorder = Recorder::new(echo, NOWHERE).request_limit(8);
     let mut request = post("echo?a=%2F", "b\tc: \"d\"");
     request.headers_mut().insert("x-list", "~".parse().unwrap());
@@ -175,7 +175,7 @@ fn the_text_of_a_recording_is_this() {
 }
 
 #[test]
-fn a_large_request_is_recorded_by_its_digest_and_plays() {
+fn a_large_request_is_recorded_as_length_and_sha1_and_plays() {
     let recorder = Recorder::new(
         async |request: Request| {
             let length = read(request.body()).await.len();
@@ -196,7 +196,7 @@ fn a_large_request_is_recorded_by_its_digest_and_plays() {
 }
 
 #[test]
-fn a_body_stays_replayable_exactly_if_it_was() {
+fn a_recorded_body_is_replayable_if_the_original_is() {
     let seen = |body: Body| {
         let recorder = Recorder::new(
             async |request: Request| {
@@ -242,7 +242,7 @@ fn a_response_that_is_too_large_is_a_mismatch_that_says_so() {
 }
 
 #[test]
-fn a_response_that_is_dropped_half_way_is_played_to_there() {
+fn a_response_dropped_before_its_end_plays_up_to_there() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("session.yaml");
     let recorder = Recorder::new(echo, &path);
@@ -269,7 +269,7 @@ fn a_response_that_is_dropped_half_way_is_played_to_there() {
 }
 
 #[test]
-fn a_response_of_known_length_is_whole_when_its_bytes_were_read() {
+fn a_response_of_known_length_is_complete_when_its_bytes_are_read() {
     let recorder = Recorder::new(echo, NOWHERE);
     let mut body = block_on(recorder.send(post("echo", "abc")))
         .unwrap()
@@ -281,7 +281,7 @@ fn a_response_of_known_length_is_whole_when_its_bytes_were_read() {
 }
 
 #[test]
-fn a_response_that_breaks_off_is_played_to_there() {
+fn an_interrupted_response_plays_up_to_there() {
     let recorder = Recorder::new(
         async |_: Request| {
             let broken = HttpError::new(HttpErrorKind::Reset, Phase::ResponseBegun);
@@ -300,7 +300,7 @@ fn a_response_that_breaks_off_is_played_to_there() {
 }
 
 #[test]
-fn a_response_that_comes_before_the_body_was_sent_answers_any_body_of_the_length() {
+fn an_early_response_matches_any_body_of_the_length() {
     let recorder = Recorder::new(async |_: Request| Ok(Response::new("busy".into())), NOWHERE)
         .request_limit(0);
     exchange(&recorder, post("x", "abc"));
@@ -311,7 +311,7 @@ fn a_response_that_comes_before_the_body_was_sent_answers_any_body_of_the_length
 }
 
 #[test]
-fn requests_are_recorded_in_the_order_in_which_they_were_started() {
+fn requests_are_recorded_in_the_order_of_their_start() {
     let recorder = Recorder::new(echo, NOWHERE);
     let first = block_on(recorder.send(post("echo", "first"))).unwrap();
     exchange(&recorder, post("echo", "second"));
@@ -339,7 +339,7 @@ fn requests_without_a_response_are_not_recorded() {
 }
 
 #[test]
-fn a_head_keeps_the_length_that_it_told() {
+fn a_response_to_head_keeps_its_content_length() {
     let recorder = Recorder::new(
         async |_: Request| {
             let mut response = Response::new(ResponseBody::empty());
@@ -362,7 +362,7 @@ fn a_head_keeps_the_length_that_it_told() {
 }
 
 #[test]
-fn a_panic_leaves_the_good_file_alone() {
+fn a_panic_keeps_the_existing_file() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("session.yaml");
     std::fs::write(&path, "good").unwrap();
@@ -393,7 +393,7 @@ fn a_drop_saves_what_was_recorded_and_writes_nothing_otherwise() {
 }
 
 #[test]
-fn a_file_that_cannot_be_written_is_an_error_and_nothing_stays_behind() {
+fn a_failed_write_is_an_error_and_leaves_no_file() {
     let directory = tempfile::tempdir().unwrap();
     let occupied = directory.path().join("folder");
     std::fs::create_dir_all(occupied.join("not empty")).unwrap();
@@ -409,7 +409,7 @@ fn a_file_that_cannot_be_written_is_an_error_and_nothing_stays_behind() {
 }
 
 #[test]
-fn a_recording_that_could_not_be_read_is_not_written() {
+fn a_recording_over_the_limit_is_not_written() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("session.yaml");
     let recorder = Recorder::new(echo, &path).file_limit(1000);
@@ -421,7 +421,7 @@ fn a_recording_that_could_not_be_read_is_not_written() {
 }
 
 #[test]
-fn a_hook_may_change_anything_and_the_lengths_follow() {
+fn a_hook_can_change_anything_and_lengths_are_corrected() {
     let recorder = Recorder::new(echo, NOWHERE).redact(|interaction| {
         interaction.response.status = StatusCode::IM_A_TEAPOT;
         interaction.response.body = "short".into();

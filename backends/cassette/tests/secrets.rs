@@ -277,7 +277,7 @@ fn exchange(client: &impl HttpClient, request: Request) -> Vec<u8> {
 }
 
 #[test]
-fn no_canary_is_in_a_recording_in_any_form() {
+fn no_secret_is_in_a_recording_in_any_encoding() {
     let text = recorded();
     let bodies: Vec<u8> = Player::parse(&text)
         .map(|player| {
@@ -302,7 +302,7 @@ fn no_canary_is_in_a_recording_in_any_form() {
 }
 
 #[test]
-fn a_value_has_the_same_placeholder_wherever_it_stands() {
+fn a_value_has_the_same_placeholder_everywhere() {
     let text = recorded();
     for expected in [
         r#"- "Basic hidden-credentials""#,
@@ -326,7 +326,7 @@ fn a_value_has_the_same_placeholder_wherever_it_stands() {
 }
 
 #[test]
-fn a_session_without_its_secrets_replays_with_them() {
+fn a_redacted_session_replays_with_the_real_secrets() {
     let player = Player::parse(recorded())
         .unwrap()
         .secret("my secret", DECLARED)
@@ -372,7 +372,7 @@ fn a_mismatch_shows_no_secrets() {
 }
 
 #[test]
-fn what_a_response_only_echoes_is_echoed_in_the_replay() {
+fn a_secret_echoed_in_a_response_is_echoed_in_the_replay() {
     let player = Player::parse(recorded()).unwrap();
     let md5 = "x-bz-server-side-encryption-customer-key-md5";
     let key = "x-bz-server-side-encryption-customer-key";
@@ -383,7 +383,7 @@ fn what_a_response_only_echoes_is_echoed_in_the_replay() {
 }
 
 #[test]
-fn a_file_with_a_secret_in_it_is_recorded_by_its_digest() {
+fn a_file_that_contains_a_secret_is_recorded_as_length_and_sha1() {
     let player = Player::parse(recorded()).unwrap();
     let upload = &player.interactions()[3].request.body;
     assert!(matches!(
@@ -394,7 +394,7 @@ fn a_file_with_a_secret_in_it_is_recorded_by_its_digest() {
 }
 
 #[test]
-fn lengths_follow_the_placeholders() {
+fn lengths_are_those_of_bodies_with_placeholders() {
     let player = Player::parse(recorded()).unwrap();
     for interaction in player.interactions() {
         if let Some(length) = interaction.response.headers.get(CONTENT_LENGTH) {
@@ -406,7 +406,7 @@ fn lengths_follow_the_placeholders() {
 }
 
 #[test]
-fn recording_a_replay_gives_the_same_recording() {
+fn recording_a_replay_produces_the_same_recording() {
     let first = recorded();
     let recorder = Recorder::new(Player::parse(&first).unwrap(), NOWHERE);
     for interaction in Player::parse(&first).unwrap().interactions() {
@@ -430,7 +430,7 @@ fn recording_a_replay_gives_the_same_recording() {
 }
 
 #[test]
-fn a_secret_that_is_left_refuses_the_recording_and_is_not_named() {
+fn a_remaining_secret_prevents_the_recording_and_is_not_printed() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("session.yaml");
     let recorder = Recorder::new(server, &path)
@@ -455,7 +455,7 @@ fn a_secret_that_is_left_refuses_the_recording_and_is_not_named() {
 }
 
 #[test]
-fn a_compressed_answer_in_json_is_not_written() {
+fn a_compressed_json_response_is_not_written() {
     let recorder = Recorder::new(
         async |_: Request| {
             let mut response = Response::new("\u{1f}compressed".into());
@@ -478,7 +478,7 @@ fn a_compressed_answer_in_json_is_not_written() {
 }
 
 #[test]
-fn credentials_in_a_url_are_hidden() {
+fn credentials_in_a_url_are_redacted() {
     let recorder = Recorder::new(server, NOWHERE);
     let mut request = post("/x", &[], "");
     *request.uri_mut() = "https://me:canary21@example.com/x".parse().unwrap();
@@ -491,7 +491,7 @@ fn credentials_in_a_url_are_hidden() {
 }
 
 #[test]
-fn a_declared_secret_that_looks_like_a_placeholder_is_hidden_too() {
+fn a_declared_secret_that_looks_like_a_placeholder_is_redacted() {
     let directory = tempfile::tempdir().unwrap();
     let server = async |_: Request| Ok(Response::new("the word is hidden-treasure-4711".into()));
     let recorder = Recorder::new(server, directory.path().join("r.yaml"))

@@ -26,14 +26,14 @@ macro_rules! isolated_process_tests {
     ($make:expr, $limits:expr) => {
         #[test]
         #[ignore = "it takes time, and looks at the memory of the process"]
-        fn large_bodies_take_no_memory() {
+        fn large_bodies_are_not_buffered() {
             let size = std::env::var("B2KIT_LARGE_MIB").ok();
             let mebibytes: u64 = size.map_or(1024, |size| size.parse().expect("a number"));
             $crate::Suite::new($make).large_bodies(mebibytes << 20);
         }
 
         #[test]
-        fn no_proxy_is_taken_from_the_environment() {
+        fn proxies_in_the_environment_are_ignored() {
             $crate::Suite::behind_dead_proxies("a_request_goes_straight_to_its_server");
         }
 
@@ -46,7 +46,7 @@ macro_rules! isolated_process_tests {
 
         #[cfg(unix)]
         #[test]
-        fn a_process_without_descriptors_is_told_from_a_server_that_is_gone() {
+        fn a_lack_of_descriptors_is_not_reported_as_an_unreachable_server() {
             $crate::Suite::with_few_descriptors("a_request_without_a_descriptor_is_not_sent");
         }
 

@@ -369,14 +369,14 @@ mod tests {
     }
 
     #[test]
-    fn a_body_of_known_length_takes_the_memory_of_its_bytes() {
+    fn a_body_of_known_length_allocates_its_length() {
         for bytes in [2 * CHUNK, 10 * CHUNK, 11 * CHUNK, 100 * CHUNK] {
             assert_eq!(taken(Some(bytes as u64), bytes), bytes);
         }
     }
 
     #[test]
-    fn a_length_that_lies_takes_little() {
+    fn a_false_length_allocates_little_memory() {
         assert_eq!(taken(Some(1 << 30), 2 * CHUNK), 1 << 20);
         for length in [None, Some(3), Some(1 << 30)] {
             assert!(taken(length, 100 * CHUNK) <= 2 * 100 * CHUNK, "{length:?}");

@@ -3,7 +3,7 @@
 /// How many empty chunks are skipped within one poll.
 const MAX_PER_POLL: u32 = 32;
 
-/// A stream with so many empty chunks in a row is broken.
+/// Maximum number of empty chunks in a row; a stream with more fails.
 const MAX_IN_A_ROW: u32 = 10_000;
 
 /// Counts empty chunks in a row.
@@ -32,7 +32,7 @@ impl EmptyChunkCounter {
         }
     }
 
-    /// Restarts the count, after anything that is no empty chunk.
+    /// Restarts the count, after any other item.
     pub(crate) const fn reset(&mut self) {
         self.0 = 0;
     }

@@ -39,9 +39,8 @@ pub enum HttpErrorKind {
     Resolve,
     /// No connection could be made (refused, unreachable, connect timeout). Nothing was sent; a retry may succeed.
     Connect,
-    /// This machine has no room for another connection: no file descriptor, buffer or port is free (`EMFILE`, `ENFILE`,
-    /// `ENOBUFS`, `EADDRNOTAVAIL`). It says nothing about the server. A retry may succeed with fewer requests in
-    /// flight.
+    /// This machine has no file descriptor, buffer or port left for another connection (`EMFILE`, `ENFILE`, `ENOBUFS`,
+    /// `EADDRNOTAVAIL`). It says nothing about the server. A retry may succeed with fewer requests in flight.
     Exhausted,
     /// The TLS handshake failed: certificate or protocol. Nothing was sent; a retry will not help.
     Tls,
@@ -159,20 +158,20 @@ impl HttpErrorKind {
         }
     }
 
-    const fn words(self) -> &'static str {
+    const fn description(self) -> &'static str {
         match self {
             Self::Resolve => "the host name could not be resolved",
             Self::Connect => "no connection could be made",
-            Self::Exhausted => "this machine has no room for another connection",
+            Self::Exhausted => "this machine has no descriptors, buffers or ports left",
             Self::Tls => "the TLS handshake failed",
             Self::Timeout => "the deadline passed",
-            Self::Stalled => "nothing moved for too long",
+            Self::Stalled => "no progress for too long",
             Self::Reset => "the connection was reset",
             Self::Closed => "the connection ended early",
-            Self::Protocol => "the server did not speak proper HTTP",
+            Self::Protocol => "the response is not valid HTTP",
             Self::Source => "the request's body could not be read",
-            Self::Invalid => "the request can't be sent as it is",
-            Self::NoMatch => "there is no recorded answer to the request",
+            Self::Invalid => "the request can't be sent unchanged",
+            Self::NoMatch => "there is no recorded response to the request",
             Self::TooLarge => "the response is too large",
             Self::Other => "the HTTP library failed",
         }
@@ -180,7 +179,7 @@ impl HttpErrorKind {
 }
 
 impl Phase {
-    const fn words(self) -> &'static str {
+    const fn description(self) -> &'static str {
         match self {
             Self::NotSent => "nothing was sent",
             Self::MaybeReceived => "the server may have received the request",
@@ -191,7 +190,12 @@ impl Phase {
 
 impl fmt::Display for HttpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.kind.words(), self.phase.words())
+        write!(
+            f,
+            "{} ({})",
+            self.kind.description(),
+            self.phase.description()
+        )
     }
 }
 
@@ -219,7 +223,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn exhausted_descriptors_buffers_and_ports_are_exhaustion_and_a_refused_connection_is_not() {
+    fn errors_for_lack_of_descriptors_buffers_and_ports_are_exhausted() {
         let os = io::Error::from_raw_os_error;
         for code in EXHAUSTED {
             assert_eq!(HttpErrorKind::of_io(&os(code)), HttpErrorKind::Exhausted);

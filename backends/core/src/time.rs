@@ -11,7 +11,7 @@ pub const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
 /// `now + wait`, with `wait` capped at [`FOREVER`]. Never panics.
 #[must_use]
 pub fn later(now: Instant, wait: Duration) -> Instant {
-    // The clock is at the end of its range.
+    // `None` only at the end of the clock's range.
     now.checked_add(wait.min(FOREVER)).unwrap_or(now)
 }
 
@@ -28,7 +28,7 @@ mod tests {
     use crate::timer::{SystemTimer, Timer as _};
 
     #[test]
-    fn a_wait_of_any_length_has_an_end_that_can_be_compared() {
+    fn the_end_of_any_wait_is_a_valid_instant() {
         let now = SystemTimer.now();
         let waits =
             [0, 1, 1_000, 10_u64.pow(9), i64::MAX as u64, u64::MAX].map(Duration::from_secs);
@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_is_at_most_the_whole() {
+    fn a_fraction_is_at_most_the_whole() {
         for whole in [0, 1, u64::MAX / 2, u64::MAX].map(Duration::from_nanos) {
             assert_eq!(share(whole, 0.0), Duration::ZERO);
             assert!(share(whole, 0.5) <= whole);

@@ -165,7 +165,7 @@ impl Sleepers {
             if !due.is_empty() {
                 drop(state);
                 for waker in due.into_values() {
-                    // A waker is somebody else's code, and the others still want to be woken.
+                    // Wakers are foreign code; a panic must not prevent the others from being woken.
                     let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
                 }
                 state = self.lock();
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn no_time_is_over_at_once_and_all_time_never() {
+    fn a_sleep_of_zero_ends_at_once_and_the_longest_never() {
         assert_eq!(SystemTimer.sleep(Duration::ZERO).now_or_never(), Some(()));
         assert_eq!(SystemTimer.sleep(Duration::MAX).now_or_never(), None);
     }
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sleep_wakes_whoever_asked_last() {
+    fn a_sleep_wakes_the_task_that_polled_it_last() {
         let mut sleep = SystemTimer.sleep(Duration::from_millis(2));
         let first = Waker::from(Arc::new(NoopWaker));
         let _ = sleep.poll_unpin(&mut Context::from_waker(&first));
@@ -251,7 +251,7 @@ mod tests {
 
     /// It would not end if the thread were gone.
     #[test]
-    fn a_waker_that_panics_takes_nobody_with_it() {
+    fn a_waker_that_panics_does_not_stop_other_sleeps() {
         struct PanickingWaker;
         impl Wake for PanickingWaker {
             fn wake(self: Arc<Self>) {

@@ -76,7 +76,7 @@ fn chunks(body: ResponseBody) -> BoxStream<'static, Result<Bytes, HttpError>> {
 }
 
 #[test]
-fn a_body_of_the_promised_length_goes_through_whole() {
+fn a_body_of_the_declared_length_is_sent_completely() {
     let (checked, timer) = checked(echo);
     let request = post_stream(7, vec![Ok("abc"), Ok(""), Ok("def"), Ok("g"), Ok("")]);
     assert_eq!(
@@ -86,7 +86,7 @@ fn a_body_of_the_promised_length_goes_through_whole() {
 }
 
 #[test]
-fn a_large_chunk_is_split_and_arrives_whole() {
+fn a_large_chunk_is_split_and_arrives_completely() {
     let sizes = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&sizes);
     let (checked, timer) = checked(move |request: Request| {
@@ -399,7 +399,7 @@ fn a_server_that_stops_reading_is_a_stall() {
 }
 
 #[test]
-fn a_slow_source_is_no_stall() {
+fn a_slow_source_is_not_a_stall() {
     let timer = ManualTimer::new();
     let clock = timer.clone();
     let source = stream::unfold(0, move |n| {
@@ -418,7 +418,7 @@ fn a_slow_source_is_no_stall() {
 }
 
 #[test]
-fn a_silent_response_is_a_stall_and_a_pausing_reader_is_not() {
+fn a_silent_response_is_a_stall_and_a_reader_that_pauses_is_not() {
     let timer = ManualTimer::new();
     let body = || {
         let first = stream::iter([Ok(Bytes::from("ab")), Ok(Bytes::from("cd"))]);
@@ -614,7 +614,7 @@ fn shared_and_boxed_backends_are_backends() {
 }
 
 #[test]
-fn errors_show_their_level_only_and_no_url() {
+fn an_error_displays_its_own_level_and_no_url() {
     let error = HttpError::from_io(
         Phase::MaybeReceived,
         io::Error::from(io::ErrorKind::ConnectionReset),

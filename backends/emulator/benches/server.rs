@@ -62,25 +62,28 @@ fn main() {
     let directory = tempfile::tempdir().unwrap();
     let bare = Bare::start(directory.path());
     let subjects = [
-        Subject::new("memory, all checksums", Checksums::All, None, &sha1).like("/keep/sha1/md5"),
-        Subject::new("memory, SHA-1 only", Checksums::Sha1, None, &sha1).like("/keep/sha1"),
-        Subject::new("memory, believed", Checksums::Unverified, None, &sha1).like("/keep"),
-        Subject::discarding("discarded, SHA-1 only", Checksums::Sha1, &sha1).like("/sha1"),
-        Subject::discarding("discarded, believed", Checksums::Unverified, &sha1),
+        Subject::new("memory, all checksums", Checksums::All, None, &sha1)
+            .compared_with("/keep/sha1/md5"),
+        Subject::new("memory, SHA-1 only", Checksums::Sha1, None, &sha1)
+            .compared_with("/keep/sha1"),
+        Subject::new("memory, unverified", Checksums::Unverified, None, &sha1)
+            .compared_with("/keep"),
+        Subject::discarding("discarded, SHA-1 only", Checksums::Sha1, &sha1).compared_with("/sha1"),
+        Subject::discarding("discarded, unverified", Checksums::Unverified, &sha1),
         Subject::new(
             "disk, all checksums",
             Checksums::All,
             Some(&directory.path().join("all")),
             &sha1,
         )
-        .like("/write/sha1/md5"),
+        .compared_with("/write/sha1/md5"),
         Subject::new(
-            "disk, believed",
+            "disk, unverified",
             Checksums::Unverified,
-            Some(&directory.path().join("believed")),
+            Some(&directory.path().join("unverified")),
             &sha1,
         )
-        .like("/write"),
+        .compared_with("/write"),
     ];
 
     println!(
@@ -111,10 +114,10 @@ fn main() {
             rate,
         );
         for subject in &subjects {
-            let like = bare.upload(subject.like, &block);
+            let like = bare.upload(subject.bare_path, &block);
             let time = upload(subject.address, &subject.upload, &block);
             subject.clear();
-            if subject.like != "/" {
+            if subject.bare_path != "/" {
                 let name = format!("bare hyper that does the same as {}", subject.name);
                 table.add("upload", &name, like, [floor, like], rate);
             }
@@ -141,7 +144,7 @@ struct Subject {
     upload: String,
     download: String,
     /// What bare hyper does with a body for a fair comparison.
-    like: &'static str,
+    bare_path: &'static str,
 }
 
 impl Subject {
@@ -188,12 +191,12 @@ impl Subject {
             info,
             upload,
             download: "GET /file/a-bucket/served HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(),
-            like: "/",
+            bare_path: "/",
         }
     }
 
-    fn like(self, like: &'static str) -> Self {
-        Self { like, ..self }
+    fn compared_with(self, bare_path: &'static str) -> Self {
+        Self { bare_path, ..self }
     }
 
     /// Deletes what was uploaded and requests a new URL.

@@ -334,7 +334,7 @@ fn an_expiring_key_ends_its_tokens_and_then_itself() {
 }
 
 #[test]
-fn bad_keys_are_not_created() {
+fn invalid_keys_are_refused() {
     let wire = Wire::new();
     let account = wire.emulator.account_id();
     let bucket = wire.create_bucket("bucket-1", "allPrivate");

@@ -43,7 +43,7 @@ fn a_new_bucket_has_the_documented_json() {
 }
 
 #[test]
-fn settings_are_kept_and_lifecycle_rules_get_their_nulls() {
+fn settings_are_kept_and_lifecycle_rules_have_all_fields() {
     let wire = Wire::new();
     let bucket = create(
         &wire,
@@ -66,7 +66,7 @@ fn settings_are_kept_and_lifecycle_rules_get_their_nulls() {
 }
 
 #[test]
-fn bad_buckets_are_not_created() {
+fn invalid_buckets_are_refused() {
     let wire = Wire::new();
     create(&wire, &json!({})).ok();
     for name in ["the-bucket", "THE-bucket"] {

@@ -44,7 +44,7 @@ fn a_hide_marker_has_the_recorded_json() {
 }
 
 #[test]
-fn hiding_needs_a_visible_file_and_deleting_the_marker_shows_it_again() {
+fn hiding_needs_a_visible_file_and_deleting_the_marker_unhides_it() {
     let (wire, bucket) = with_bucket();
     let hide = || {
         wire.post(

@@ -28,7 +28,7 @@ fn finish(wire: &Wire, file: &str, parts: &[&[u8]]) -> wire::Answer {
 }
 
 #[test]
-fn parts_in_any_order_become_one_file_at_its_start() {
+fn parts_uploaded_in_any_order_become_one_file() {
     let (wire, bucket) = with_bucket();
     let started = wire
         .post(
@@ -85,7 +85,7 @@ fn parts_in_any_order_become_one_file_at_its_start() {
 }
 
 #[test]
-fn ranges_across_parts_come_out_right() {
+fn ranges_across_parts_have_the_right_bytes() {
     let (wire, bucket) = with_bucket();
     let file = wire.start(&bucket, "f");
     for (number, part) in [(1, "01234"), (2, "56789"), (3, "ab")] {
@@ -263,7 +263,7 @@ fn unfinished_files_are_listed_oldest_first() {
 }
 
 #[test]
-fn bad_large_files_are_not_started() {
+fn invalid_large_files_are_refused() {
     let (wire, bucket) = with_bucket();
     for (fields, status, code) in [
         (json!({"fileName": ""}), 400, "bad_request"),

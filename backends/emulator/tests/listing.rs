@@ -222,7 +222,7 @@ fn versions_page_by_name_and_id() {
 }
 
 #[test]
-fn bad_listings_are_refused_with_the_documented_messages() {
+fn invalid_listings_are_refused_with_the_documented_messages() {
     let (wire, bucket) = with_bucket();
     let names = |body: Value| wire.post("b2_list_file_names", &body);
     names(json!({"bucketId": "nonsense"})).is_error(

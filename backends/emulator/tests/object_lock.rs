@@ -229,7 +229,7 @@ fn governance_can_be_extended_by_all_and_shortened_with_bypass() {
 }
 
 #[test]
-fn compliance_is_only_ever_extended() {
+fn compliance_retention_can_only_be_extended() {
     let (wire, bucket) = with_bucket();
     let file = retained(&wire, &bucket, "governance", NOW + DAY);
     retain(&wire, &file, "compliance", NOW + 2 * DAY, false).ok();
@@ -246,7 +246,7 @@ fn compliance_is_only_ever_extended() {
 }
 
 #[test]
-fn wrong_retentions_are_refused_and_the_capability_is_asked_first() {
+fn invalid_retentions_are_refused_after_the_capability_is_checked() {
     let (wire, bucket) = with_bucket();
     let file = wire.upload(&bucket, "f", b"x");
     retain(&wire, &file, "governance", NOW, false).is_error(
@@ -282,7 +282,7 @@ fn wrong_retentions_are_refused_and_the_capability_is_asked_first() {
 }
 
 #[test]
-fn a_lock_that_may_not_be_read_is_marked_as_such() {
+fn a_lock_that_the_key_can_not_read_is_marked_as_restricted() {
     let (wire, bucket) = with_bucket();
     retained(&wire, &bucket, "governance", NOW + DAY);
     let reader = wire.with_key(

@@ -313,7 +313,7 @@ fn uploads_with_missing_or_invalid_headers_are_refused() {
 }
 
 #[test]
-fn the_storage_cap_holds_and_deleting_makes_room() {
+fn the_storage_cap_is_enforced_and_deleting_frees_space() {
     let wire = Wire::of(Emulator::builder().storage_cap(10));
     let bucket = wire.create_bucket("uploads", "allPrivate");
     let file = wire.upload(&bucket, "f", b"123456");

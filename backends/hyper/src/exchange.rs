@@ -14,12 +14,12 @@ use tokio::runtime::Handle;
 
 use crate::pool::{Origin, Pool, Pooled};
 
-/// How long a used connection may take to finish what it was about, which is the last turn of its task. After that
-/// another one is made.
+/// How long a request waits for an idle connection whose task has not quite finished the last exchange. After that, it
+/// takes another one.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A connection while it is one request's. Dropping it closes the connection, unless the exchange
-/// [is over](Self::finish).
+/// A request and the connection that it uses. Dropping it aborts the upload and closes the connection, unless the
+/// exchange has [finished](Self::finish).
 pub(crate) struct Exchange {
     upload: Upload,
     origin: Origin,
@@ -30,7 +30,7 @@ pub(crate) struct Exchange {
 /// Why there is no response.
 pub(crate) struct Failed {
     pub(crate) error: hyper::Error,
-    /// hyper has written nothing of it.
+    /// The request, if hyper has written nothing of it.
     pub(crate) untouched: Option<Request<BodyChunks>>,
 }
 
@@ -48,29 +48,29 @@ impl Exchange {
         &self.upload
     }
 
-    /// Takes an idle connection; whether there is one.
+    /// Takes an idle connection. Returns whether there is one.
     pub(crate) async fn reuse(&mut self, runtime: &Handle) -> bool {
         while let Some(pooled) = self.pool.take(&self.origin) {
             let pooled = self.connection.insert(pooled);
             if is_ready(pooled, runtime).await {
                 return true;
             }
-            self.close();
+            self.connection = None;
         }
         false
     }
 
-    /// Takes a connection that was made for it.
+    /// Takes a new connection.
     pub(crate) fn start(&mut self, pooled: Pooled) {
         self.connection = Some(pooled);
     }
 
-    /// Sends the request, to the head of its response.
+    /// Sends the request and waits for the head of the response.
     pub(crate) async fn send(
         &mut self,
         mut request: Request<BodyChunks>,
     ) -> Result<Response<Incoming>, Box<Failed>> {
-        let connection = self.connection.as_mut().expect("it has a connection");
+        let connection = self.connection.as_mut().expect("start or reuse was called");
         if !connection.is_proxied {
             *request.uri_mut() = origin_form(request.uri());
         }
@@ -82,7 +82,7 @@ impl Exchange {
         })
     }
 
-    /// The response has ended: the connection is free for the next request, unless this one is still being sent.
+    /// Called when the response has ended: gives the connection back, unless the request is still being sent.
     pub(crate) fn finish(&mut self) {
         if self.upload.is_sent()
             && let Some(pooled) = self.connection.take()
@@ -90,22 +90,15 @@ impl Exchange {
             self.pool.give_back(self.origin.clone(), pooled);
         }
     }
-
-    fn close(&mut self) {
-        if let Some(pooled) = self.connection.take() {
-            pooled.switch.close();
-        }
-    }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
         self.upload.abort();
-        self.close();
     }
 }
 
-/// Whether it can take a request. It can't once it is closed.
+/// Waits until the connection can take a request. False if it is closed or that takes too long.
 async fn is_ready(pooled: &mut Pooled, runtime: &Handle) -> bool {
     let mut timeout = None;
     poll_fn(|cx| {
@@ -122,26 +115,26 @@ async fn is_ready(pooled: &mut Pooled, runtime: &Handle) -> bool {
     .await
 }
 
-/// What stands in the first line of a request that goes to its server.
+/// The request target in origin form: path and query.
 fn origin_form(uri: &Uri) -> Uri {
     let path = uri.path_and_query().cloned();
     path.unwrap_or_else(|| PathAndQuery::from_static("/"))
         .into()
 }
 
-/// Adds `Host`, as HTTP wants it: without the port that the scheme has anyway.
+/// Adds `Host` if it is missing, without the scheme's default port.
 pub(crate) fn add_host(head: &mut http::request::Parts) {
     let Some(authority) = head.uri.authority() else {
         return;
     };
-    let is_usual = |port: u16| match head.uri.scheme_str() {
+    let is_default = |port: u16| match head.uri.scheme_str() {
         Some("https") => port == 443,
         Some("http") => port == 80,
         _ => false,
     };
     let host = authority.host();
     let value = match authority.port_u16() {
-        Some(port) if !is_usual(port) => HeaderValue::from_str(&format!("{host}:{port}")),
+        Some(port) if !is_default(port) => HeaderValue::from_str(&format!("{host}:{port}")),
         _ => HeaderValue::from_str(host),
     };
     if let (http::header::Entry::Vacant(entry), Ok(value)) = (head.headers.entry(HOST), value) {

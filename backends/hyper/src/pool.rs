@@ -36,20 +36,18 @@ impl Origin {
     }
 }
 
-/// A connection on which nothing is under way, or no more than the end of an exchange.
+/// A connection that takes one exchange at a time. Dropping it closes it.
 pub(crate) struct Pooled {
     pub(crate) sender: SendRequest<BodyChunks>,
     pub(crate) switch: CloseSwitch,
-    /// It ends at a proxy that wants whole URIs.
+    /// Whether it leads to a proxy, which needs absolute URIs.
     pub(crate) is_proxied: bool,
 }
 
-/// One that still has bytes to write is closed at once: hyper would wait until the server reads them.
+/// At once: hyper would first flush what is still to be written, which never ends if the server has stopped reading.
 impl Drop for Pooled {
     fn drop(&mut self) {
-        if !self.sender.is_ready() {
-            self.switch.close();
-        }
+        self.switch.close();
     }
 }
 
@@ -73,9 +71,14 @@ pub(crate) struct PoolLimits {
 #[derive(Default)]
 struct Idle {
     /// The one that became idle last is at the end of each list.
-    connections: HashMap<Origin, Vec<(Instant, Pooled)>>,
-    /// A task closes connections as they become too old. It ends with the last of them.
+    connections: HashMap<Origin, Vec<IdleConnection>>,
+    /// Whether a [task](sweep) closes connections at their idle timeout. It ends with the last of them.
     is_swept: bool,
+}
+
+struct IdleConnection {
+    since: Instant,
+    pooled: Pooled,
 }
 
 impl Pool {
@@ -91,30 +94,23 @@ impl Pool {
     pub(crate) fn take(&self, origin: &Origin) -> Option<Pooled> {
         let mut idle = self.0.lock();
         let connections = idle.connections.get_mut(origin)?;
-        // Within the runtime, for its clock may be a paused one.
-        let _context = self.0.runtime.enter();
-        let (now, timeout) = (Instant::now(), self.0.limits.idle_timeout);
-        connections.retain(|(since, pooled)| {
-            now.duration_since(*since) < timeout && !pooled.sender.is_closed()
-        });
+        self.0.prune(connections);
         let ready = connections
             .iter()
-            .rposition(|(_, pooled)| pooled.sender.is_ready());
+            .rposition(|it| it.pooled.sender.is_ready());
         let last = connections.len().checked_sub(1)?;
-        Some(connections.remove(ready.unwrap_or(last)).1)
+        Some(connections.remove(ready.unwrap_or(last)).pooled)
     }
 
     /// Keeps a connection for the next request to `origin`.
     pub(crate) fn give_back(&self, origin: Origin, pooled: Pooled) {
         let mut idle = self.0.lock();
         let connections = idle.connections.entry(origin).or_default();
-        connections.retain(|(_, pooled)| !pooled.sender.is_closed());
+        let since = self.0.prune(connections);
         if connections.len() >= self.0.limits.max_idle_per_host {
             return;
         }
-        // Within the runtime, for its clock may be a paused one.
-        let _context = self.0.runtime.enter();
-        connections.push((Instant::now(), pooled));
+        connections.push(IdleConnection { since, pooled });
         if !idle.is_swept {
             idle.is_swept = true;
             drop(idle);
@@ -128,18 +124,25 @@ impl Shared {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Closes what has been idle for too long. When to come again, if anything is left.
-    fn close_old(&self) -> Option<Instant> {
+    /// Removes connections that the server has closed or that have been idle for too long. Returns the time.
+    fn prune(&self, connections: &mut Vec<IdleConnection>) -> Instant {
+        // Within the runtime, whose clock may be paused.
+        let _context = self.runtime.enter();
+        let (now, timeout) = (Instant::now(), self.limits.idle_timeout);
+        connections
+            .retain(|it| !it.pooled.sender.is_closed() && now.duration_since(it.since) < timeout);
+        now
+    }
+
+    /// Prunes all connections. Returns when the next one expires, if any is left.
+    fn prune_all(&self) -> Option<Instant> {
         let mut idle = self.lock();
-        let now = Instant::now();
-        let timeout = self.limits.idle_timeout;
         idle.connections.retain(|_, connections| {
-            connections.retain(|(since, pooled)| {
-                now.duration_since(*since) < timeout && !pooled.sender.is_closed()
-            });
+            self.prune(connections);
             !connections.is_empty()
         });
-        let oldest = idle.connections.values().flatten().map(|(since, _)| *since);
+        let oldest = idle.connections.values().flatten().map(|it| it.since);
+        let timeout = self.limits.idle_timeout;
         let next = oldest.min().and_then(|since| since.checked_add(timeout));
         idle.is_swept = next.is_some();
         next
@@ -147,7 +150,7 @@ impl Shared {
 }
 
 async fn sweep(pool: Weak<Shared>) {
-    while let Some(next) = pool.upgrade().and_then(|pool| pool.close_old()) {
+    while let Some(next) = pool.upgrade().and_then(|pool| pool.prune_all()) {
         tokio::time::sleep_until(next).await;
     }
 }

@@ -20,7 +20,7 @@ fn trusting(pem: &str) -> IsahcClient {
 }
 
 #[test]
-fn it_conforms() {
+fn the_conformance_suite_passes() {
     Suite::new(IsahcClient::new)
         .trusting(trusting)
         .limits(Limit::OF_LIBCURL)
@@ -30,7 +30,7 @@ fn it_conforms() {
 
 /// A client of a user's own for all exchanges.
 #[test]
-fn one_client_for_all_conforms_less() {
+fn one_client_for_all_exchanges_passes_with_more_limits() {
     Suite::new(|| IsahcClient::from_client(IsahcClient::defaults().build().unwrap()))
         .trusting(|pem| {
             let store = TrustStore::builder().certificate_from_pem(pem).build();
@@ -45,7 +45,7 @@ fn one_client_for_all_conforms_less() {
 
 /// Whose settings say nothing of idle connections.
 #[test]
-fn clients_of_a_users_own_are_not_kept_too_long() {
+fn custom_clients_do_not_keep_connections_too_long() {
     Suite::new(|| IsahcClient::with_factory(|| isahc::HttpClient::builder().proxy(None).build()))
         .only("idle_for_three_seconds")
         .run()
@@ -53,7 +53,7 @@ fn clients_of_a_users_own_are_not_kept_too_long() {
 }
 
 #[test]
-fn a_timeout_of_the_clients_own_is_not_kept() {
+fn a_custom_clients_timeout_is_removed() {
     let soon = Duration::from_millis(100);
     let client = IsahcClient::with_factory(move || {
         let builder = IsahcClient::defaults().timeout(soon);

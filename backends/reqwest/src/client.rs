@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn roots_that_are_none_are_refused() {
+    fn a_pem_without_a_certificate_is_refused() {
         let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         for (pem, why) in [
             ("", "no root certificate"),

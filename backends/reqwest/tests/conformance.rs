@@ -29,7 +29,7 @@ fn trusting(pem: &str) -> ReqwestClient {
 }
 
 #[test]
-fn it_conforms() {
+fn the_conformance_suite_passes() {
     Suite::new(|| ReqwestClient::new().unwrap())
         .trusting(trusting)
         .limit(Limit::RefusesTargets)
@@ -42,7 +42,7 @@ fn it_conforms() {
 
 /// What comes from another place than was asked for is never taken for the answer.
 #[test]
-fn a_client_that_follows_a_redirect_is_an_error() {
+fn a_client_that_follows_a_redirect_returns_an_error() {
     let client = ReqwestClient::defaults().redirect(redirect::Policy::default());
     let client = ReqwestClient::from_client(client.build().unwrap()).unwrap();
     let server = RawServer::start();

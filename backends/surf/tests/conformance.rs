@@ -32,7 +32,7 @@ const LIMITS: [Limit; 6] = [
 ];
 
 #[test]
-fn it_conforms() {
+fn the_conformance_suite_passes() {
     Suite::new(SurfClient::new)
         .trusting(trusting)
         .limits(Limit::OF_LIBCURL)
@@ -43,7 +43,7 @@ fn it_conforms() {
 
 /// One client of surf for all exchanges.
 #[test]
-fn one_client_for_all_conforms_less() {
+fn one_client_for_all_exchanges_passes_with_more_limits() {
     let client = |builder: HttpClientBuilder| {
         let client = IsahcClient::from_client(builder.build().unwrap());
         SurfClient::from_client(surf::Client::with_http_client(client))

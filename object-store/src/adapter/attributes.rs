@@ -1,14 +1,14 @@
-//! Attributes of `object_store` as content type and file info, and back.
+//! Converts between `object_store`'s attributes and B2's content type and file info.
 
 use b2kit::api::DownloadedFile;
 use b2kit::types::{ContentType, FileInfo};
 
 use super::super::object_store::{Attribute, Attributes, TagSet};
-use crate::failure::Failure;
 use crate::reserved::is_reserved;
 use crate::store::Metadata;
+use crate::store_error::StoreError;
 
-/// The attributes that B2 makes headers of downloads of: their entry in the file info, and the header.
+/// Attributes that B2 returns as headers of downloads: the file info key, and the header.
 const HEADERS: [(Attribute, &str, &str); 4] = [
     (Attribute::CacheControl, "b2-cache-control", "cache-control"),
     (
@@ -28,46 +28,46 @@ const HEADERS: [(Attribute, &str, &str); 4] = [
     ),
 ];
 
-/// What B2 is to keep. What it has no place for is refused.
-pub(super) fn metadata(tags: &TagSet, attributes: &Attributes) -> Result<Metadata, Failure> {
+/// Converts attributes. Refuses those that B2 can't store.
+pub(super) fn metadata(tags: &TagSet, attributes: &Attributes) -> Result<Metadata, StoreError> {
     if !tags.encoded().is_empty() {
-        return Err(Failure::unsupported("B2 has no tags".into()));
+        return Err(StoreError::unsupported("B2 has no tags".into()));
     }
     let mut metadata = Metadata::default();
     for (attribute, value) in attributes {
         let header = HEADERS.iter().find(|(other, ..)| other == attribute);
-        let refused = |error| Failure::b2("", error);
+        let invalid = |error| StoreError::b2("", error);
         let key = match (attribute, header) {
             (Attribute::ContentType, _) => {
-                metadata.content_type = Some(ContentType::new(value).map_err(refused)?);
+                metadata.content_type = Some(ContentType::new(value).map_err(invalid)?);
                 continue;
             }
             (_, Some((_, key, _))) => key,
-            (Attribute::Metadata(key), _) => own_key(key)?,
+            (Attribute::Metadata(key), _) => user_key(key)?,
             _ => {
-                let what = format!("B2 has nothing like the attribute {attribute:?}");
-                return Err(Failure::unsupported(what));
+                let what = format!("B2 can't store the attribute {attribute:?}");
+                return Err(StoreError::unsupported(what));
             }
         };
-        metadata.info = metadata.info.with(key, value).map_err(refused)?;
+        metadata.info = metadata.info.with(key, value).map_err(invalid)?;
     }
     Ok(metadata)
 }
 
-fn own_key(key: &str) -> Result<&str, Failure> {
+fn user_key(key: &str) -> Result<&str, StoreError> {
     let why = if key.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        "is not in lower case, and B2 would not give it back as it is"
+        "has upper-case letters, which B2 would make lower-case"
     } else if is_reserved(key) {
-        "has a meaning of its own to B2 or b2kit"
+        "is reserved by B2 or b2kit"
     } else {
         return Ok(key);
     };
-    Err(Failure::unsupported(format!(
+    Err(StoreError::unsupported(format!(
         "the metadata key {key:?} {why}"
     )))
 }
 
-/// The attributes of a file that is downloaded: only what its owner has set.
+/// The attributes of a downloaded file, without those that b2kit added.
 pub(super) fn of_file(file: &DownloadedFile) -> Attributes {
     let mut attributes = Attributes::new();
     if let Some(content_type) = &file.content_type {
@@ -85,7 +85,7 @@ pub(super) fn of_file(file: &DownloadedFile) -> Attributes {
             attributes.insert(attribute, value.to_owned().into());
         }
     }
-    for (key, value) in own(&file.file_info) {
+    for (key, value) in user_info(&file.file_info) {
         attributes.insert(
             Attribute::Metadata(key.to_owned().into()),
             value.to_owned().into(),
@@ -94,6 +94,6 @@ pub(super) fn of_file(file: &DownloadedFile) -> Attributes {
     attributes
 }
 
-fn own(info: &FileInfo) -> impl Iterator<Item = (&str, &str)> {
+fn user_info(info: &FileInfo) -> impl Iterator<Item = (&str, &str)> {
     info.iter().filter(|(key, _)| !is_reserved(key))
 }

@@ -1,7 +1,7 @@
-//! [`B2Store`] as a store of one version of `object_store`.
+//! Implements the traits of one version of `object_store` for [`B2Store`].
 //!
-//! The module is compiled once for each version, with that version as `object_store`; the little in which they differ
-//! is in `compat`. What is done stands outside, and is compiled once: here it is only translated.
+//! This module is compiled once for each version, with that version as `object_store`; `compat` has the differences. It
+//! only converts arguments and results: the operations themselves are outside, compiled once.
 
 mod attributes;
 mod error;
@@ -17,7 +17,7 @@ use chrono::{DateTime, Utc};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt as _, TryStreamExt as _, future};
 
-use self::error::failed;
+use self::error::into_error;
 pub(super) use self::parts::{abort_parts, complete_parts, send_part, start_parts};
 pub use self::url::parse_url_opts;
 use super::compat::{get_result, list_result, put_result};
@@ -28,11 +28,11 @@ use super::object_store::{
     MultipartUpload, ObjectMeta, ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload,
     PutResult, RenameOptions, RenameTargetMode, Result,
 };
-use crate::failure::Failure;
 use crate::list::{PageQuery, Row};
 use crate::payload::Payload;
-use crate::read::{Wanted, is_unsatisfiable};
+use crate::read::{RequestedRange, is_unsatisfiable};
 use crate::store::B2Store;
+use crate::store_error::StoreError;
 
 #[async_trait::async_trait]
 impl ObjectStore for B2Store {
@@ -45,15 +45,15 @@ impl ObjectStore for B2Store {
         let path = location.as_ref();
         if let PutMode::Update(_) = opts.mode {
             let operation = "put_opts with PutMode::Update";
-            return Err(failed(Failure::NotImplemented { operation }));
+            return Err(into_error(StoreError::NotImplemented { operation }));
         }
-        let metadata = attributes::metadata(&opts.tags, &opts.attributes).map_err(failed)?;
+        let metadata = attributes::metadata(&opts.tags, &opts.attributes).map_err(into_error)?;
         let payload: Payload = payload.into_iter().collect();
         let put = match opts.mode {
             PutMode::Create => self.create(path, &payload, metadata).await,
             _ => self.put(path, &payload, metadata).await,
         };
-        put.map(|id| put_result(&id)).map_err(failed)
+        put.map(|id| put_result(&id)).map_err(into_error)
     }
 
     async fn put_multipart_opts(
@@ -61,43 +61,43 @@ impl ObjectStore for B2Store {
         location: &Path,
         opts: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
-        let metadata = attributes::metadata(&opts.tags, &opts.attributes).map_err(failed)?;
+        let metadata = attributes::metadata(&opts.tags, &opts.attributes).map_err(into_error)?;
         let upload = self.multipart(location.as_ref(), metadata).await;
-        Ok(Box::new(upload.map_err(failed)?))
+        Ok(Box::new(upload.map_err(into_error)?))
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
         let path = location.as_ref();
         let version = options.version.as_deref();
-        let wanted = match &options.range {
-            _ if options.head => Wanted::Head,
-            None => Wanted::All,
-            Some(GetRange::Bounded(range)) => Wanted::Bounded(range.clone()),
-            Some(GetRange::Offset(first)) => Wanted::Offset(*first),
-            Some(GetRange::Suffix(count)) => Wanted::Suffix(*count),
+        let requested = match &options.range {
+            _ if options.head => RequestedRange::Head,
+            None => RequestedRange::All,
+            Some(GetRange::Bounded(range)) => RequestedRange::Bounded(range.clone()),
+            Some(GetRange::Offset(first)) => RequestedRange::Offset(*first),
+            Some(GetRange::Suffix(count)) => RequestedRange::Suffix(*count),
         };
-        let fetched = match self.fetch(path, version, wanted).await {
-            // Whether there are such bytes matters only for a version that meets the conditions.
-            Err(Failure::B2 { error, path })
+        let fetched = match self.fetch(path, version, requested).await {
+            // The conditions come first: an unsatisfiable range matters only for a version that meets them.
+            Err(StoreError::B2 { error, path })
                 if is_unsatisfiable(&error) && is_conditional(&options) =>
             {
                 let head = self
-                    .fetch(&path, version, Wanted::Head)
+                    .fetch(&path, version, RequestedRange::Head)
                     .await
-                    .map_err(failed)?;
+                    .map_err(into_error)?;
                 options.check_preconditions(&downloaded(location, &head.file)?)?;
-                return Err(failed(Failure::B2 { path, error }));
+                return Err(into_error(StoreError::B2 { path, error }));
             }
-            fetched => fetched.map_err(failed)?,
+            fetched => fetched.map_err(into_error)?,
         };
         let meta = downloaded(location, &fetched.file)?;
-        // These are the version's whose bytes come with the same response.
+        // They are evaluated against the same response that has the bytes.
         options.check_preconditions(&meta)?;
         let attributes = attributes::of_file(&fetched.file);
         let about = path.to_owned();
         let payload: BoxStream<'static, Result<Bytes>> = match fetched.stream {
             Some(stream) => stream
-                .map_err(move |error| failed(Failure::b2(&about, error)))
+                .map_err(move |error| into_error(StoreError::b2(&about, error)))
                 .boxed(),
             None => stream::empty().boxed(),
         };
@@ -108,7 +108,7 @@ impl ObjectStore for B2Store {
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
         self.fetch_ranges(location.as_ref(), ranges)
             .await
-            .map_err(failed)
+            .map_err(into_error)
     }
 
     fn delete_stream(
@@ -120,7 +120,7 @@ impl ObjectStore for B2Store {
             let store = store.clone();
             async move {
                 let location = location?;
-                store.delete(location.as_ref()).await.map_err(failed)?;
+                store.delete(location.as_ref()).await.map_err(into_error)?;
                 Ok(location)
             }
         });
@@ -141,33 +141,35 @@ impl ObjectStore for B2Store {
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
         let rows = self.children(directory(prefix));
-        let rows: Vec<_> = rows.try_collect().await.map_err(failed)?;
+        let rows: Vec<_> = rows.try_collect().await.map_err(into_error)?;
         sorted(rows)
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
         let copied = match options.mode {
-            CopyMode::Overwrite => self.copy_over(from.as_ref(), to.as_ref()).await,
-            CopyMode::Create => self.copy_new(from.as_ref(), to.as_ref()).await,
+            CopyMode::Overwrite => self.copy_replacing(from.as_ref(), to.as_ref()).await,
+            CopyMode::Create => self.copy_if_absent(from.as_ref(), to.as_ref()).await,
         };
-        copied.map_err(failed)
+        copied.map_err(into_error)
     }
 
     async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
         let (from, to) = (from.as_ref(), to.as_ref());
         match options.target_mode {
-            RenameTargetMode::Create => self.copy_new(from, to).await.map_err(failed)?,
-            // The copy would be deleted with it.
+            RenameTargetMode::Create => self.copy_if_absent(from, to).await.map_err(into_error)?,
+            // Deleting the source would delete the copy.
             RenameTargetMode::Overwrite if from == to => {
                 return self
-                    .fetch(from, None, Wanted::Head)
+                    .fetch(from, None, RequestedRange::Head)
                     .await
                     .map(drop)
-                    .map_err(failed);
+                    .map_err(into_error);
             }
-            RenameTargetMode::Overwrite => self.copy_over(from, to).await.map_err(failed)?,
+            RenameTargetMode::Overwrite => {
+                self.copy_replacing(from, to).await.map_err(into_error)?
+            }
         }
-        self.delete(from).await.map_err(failed)
+        self.delete(from).await.map_err(into_error)
     }
 }
 
@@ -181,16 +183,16 @@ impl PaginatedListStore for B2Store {
         let delimiter = opts.delimiter.as_deref();
         if delimiter.is_some_and(|delimiter| delimiter != "/") {
             let what = format!("the delimiter {delimiter:?}: only / is one");
-            return Err(failed(Failure::unsupported(what)));
+            return Err(into_error(StoreError::unsupported(what)));
         }
         let query = PageQuery {
             prefix: prefix.unwrap_or_default().to_owned(),
             offset: opts.offset,
             directories: delimiter.is_some(),
-            most: opts.max_keys,
+            limit: opts.max_keys,
             token: opts.page_token,
         };
-        let page = self.page(query).await.map_err(failed)?;
+        let page = self.page(query).await.map_err(into_error)?;
         Ok(PaginatedListResult {
             result: sorted(page.rows)?,
             page_token: page.token,
@@ -209,11 +211,11 @@ const fn is_conditional(options: &GetOptions) -> bool {
         || options.if_unmodified_since.is_some()
 }
 
-/// The objects of a listing in which there are no directories.
+/// The objects of a listing without directories.
 fn metas(
-    rows: BoxStream<'static, std::result::Result<Row, Failure>>,
+    rows: BoxStream<'static, std::result::Result<Row, StoreError>>,
 ) -> BoxStream<'static, Result<ObjectMeta>> {
-    let metas = rows.map_err(failed).map(|row| match row? {
+    let metas = rows.map_err(into_error).map(|row| match row? {
         Row::Object(path, version) => Ok(Some(listed(&path, &version)?)),
         Row::Directory(_) => Ok(None),
     });
@@ -222,7 +224,7 @@ fn metas(
         .boxed()
 }
 
-/// The objects and the directories of a listing.
+/// The objects and directories of a listing.
 fn sorted(rows: Vec<Row>) -> Result<ListResult> {
     let (mut directories, mut objects) = (Vec::new(), Vec::new());
     for row in rows {
@@ -246,7 +248,7 @@ fn listed(path: &str, version: &FileVersion) -> Result<ObjectMeta> {
 
 fn downloaded(location: &Path, file: &DownloadedFile) -> Result<ObjectMeta> {
     let uploaded = file.upload_timestamp.ok_or_else(|| {
-        failed(Failure::other(
+        into_error(StoreError::other(
             location.as_ref(),
             "the response doesn't say when the file was uploaded",
         ))
@@ -259,11 +261,11 @@ fn downloaded(location: &Path, file: &DownloadedFile) -> Result<ObjectMeta> {
     )
 }
 
-/// The file id is both the version and the tag: a version never changes.
+/// The file id is both version and ETag, since a version never changes.
 fn meta(location: Path, uploaded: Timestamp, size: u64, id: &str) -> Result<ObjectMeta> {
     let last_modified = DateTime::<Utc>::from_timestamp_millis(uploaded.as_millis());
     let last_modified = last_modified.ok_or_else(|| -> Error {
-        failed(Failure::other(
+        into_error(StoreError::other(
             location.as_ref(),
             "the time of upload is out of range",
         ))

@@ -1,4 +1,4 @@
-//! Uploads in parts: `MultipartUpload`, and what `MultipartStore` is made of.
+//! Multipart uploads: `MultipartUpload`, and the functions behind `MultipartStore`.
 
 use b2kit::types::{FileId, PartNumber, Sha1};
 use futures_util::TryFutureExt as _;
@@ -10,25 +10,25 @@ use super::super::object_store::{
 };
 use super::Path;
 use super::attributes::metadata;
-use super::error::failed;
-use crate::failure::Failure;
+use super::error::into_error;
 use crate::multipart::Multipart;
 use crate::payload::Payload;
 use crate::store::B2Store;
+use crate::store_error::StoreError;
 
 #[async_trait::async_trait]
 impl MultipartUpload for Multipart {
     fn put_part(&mut self, data: PutPayload) -> UploadPart {
-        Box::pin(Self::put_part(self, data.into_iter().collect()).map_err(failed))
+        Box::pin(Self::put_part(self, data.into_iter().collect()).map_err(into_error))
     }
 
     async fn complete(&mut self) -> Result<PutResult> {
         let completed = Self::complete(self).await;
-        completed.map(|id| put_result(&id)).map_err(failed)
+        completed.map(|id| put_result(&id)).map_err(into_error)
     }
 
     async fn abort(&mut self) -> Result<()> {
-        Self::abort(self).await.map_err(failed)
+        Self::abort(self).await.map_err(into_error)
     }
 }
 
@@ -38,9 +38,9 @@ pub(in super::super) async fn start_parts(
     tags: &TagSet,
     attributes: &Attributes,
 ) -> Result<MultipartId> {
-    let metadata = metadata(tags, attributes).map_err(failed)?;
+    let metadata = metadata(tags, attributes).map_err(into_error)?;
     let started = store.start(path.as_ref(), &metadata).await;
-    Ok(started.map_err(failed)?.as_str().to_owned())
+    Ok(started.map_err(into_error)?.as_str().to_owned())
 }
 
 pub(in super::super) async fn send_part(
@@ -53,12 +53,12 @@ pub(in super::super) async fn send_part(
     let path = path.as_ref();
     let payload: Payload = data.into_iter().collect();
     let number = PartNumber::new((part_idx as u64).saturating_add(1));
-    let number = number.map_err(|error| failed(Failure::b2(path, error)))?;
-    store.shared.lone_parts.sent(id, part_idx, &payload);
+    let number = number.map_err(|error| into_error(StoreError::b2(path, error)))?;
+    store.shared.first_parts.record(id, part_idx, &payload);
     let sent = store
         .send_part(path, &id.as_str().into(), number, &payload)
         .await;
-    let content_id = sent.map_err(failed)?.to_string();
+    let content_id = sent.map_err(into_error)?.to_string();
     Ok(PartId { content_id })
 }
 
@@ -73,41 +73,48 @@ pub(in super::super) async fn complete_parts(
     let completed = if parts.len() > 1 {
         let digests = parts.iter().map(|part| part.content_id.parse::<Sha1>());
         let digests: Result<Vec<_>, _> = digests.collect();
-        let digests = digests.map_err(|error| failed(Failure::b2(path, error)))?;
+        let digests = digests.map_err(|error| into_error(StoreError::b2(path, error)))?;
         store.finish(path, &file_id, digests).await
     } else {
-        lone(store, path, &file_id, parts.first()).await
+        complete_small(store, path, &file_id, parts.first()).await
     };
-    let put = put_result(&completed.map_err(failed)?);
-    store.shared.lone_parts.take(id);
+    let put = put_result(&completed.map_err(into_error)?);
+    store.shared.first_parts.take(id);
     Ok(put)
 }
 
-/// Completes an upload that has one part, or none.
-async fn lone(
+/// Completes an upload of at most one part, as a small file.
+async fn complete_small(
     store: &B2Store,
     path: &str,
     file_id: &FileId,
     part: Option<&PartId>,
-) -> Result<FileId, Failure> {
+) -> Result<FileId, StoreError> {
     let payload = match part {
         None => std::iter::empty().collect(),
         Some(_) => {
-            let kept = store.shared.lone_parts.take(file_id.as_str());
+            let kept = store.shared.first_parts.take(file_id.as_str());
             kept.ok_or_else(|| {
                 let what =
-                    "B2 refuses large files of one part, and this store has not taken that part";
-                Failure::other(path, what)
+                    "B2 refuses large files of one part, and this store has not uploaded that part";
+                StoreError::other(path, what)
             })?
         }
     };
-    let metadata = store.started_with(path, file_id).await;
+    let metadata = store.start_metadata(path, file_id).await;
     let put = match metadata {
-        Ok(metadata) => store.put_instead(path, file_id, &payload, metadata).await,
-        Err(failure) => Err(failure),
+        Ok(metadata) => {
+            store
+                .put_small_file(path, file_id, &payload, metadata)
+                .await
+        }
+        Err(error) => Err(error),
     };
     if put.is_err() && part.is_some() {
-        store.shared.lone_parts.sent(file_id.as_str(), 0, &payload); // for another try
+        store
+            .shared
+            .first_parts
+            .record(file_id.as_str(), 0, &payload); // for another attempt
     }
     put
 }
@@ -117,9 +124,9 @@ pub(in super::super) async fn abort_parts(
     path: &Path,
     id: &MultipartId,
 ) -> Result<()> {
-    store.shared.lone_parts.take(id);
+    store.shared.first_parts.take(id);
     store
         .cancel(path.as_ref(), &id.as_str().into())
         .await
-        .map_err(failed)
+        .map_err(into_error)
 }

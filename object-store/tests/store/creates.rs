@@ -1,4 +1,4 @@
-//! Objects that are created only where there is none.
+//! Conditional creates.
 
 use b2kit::api::{HideFile, ListFileVersions};
 use b2kit::transfer::is_create_stage;
@@ -11,16 +11,16 @@ use b2kit_object_store::v0_14::object_store::{
 use futures::TryStreamExt as _;
 use futures::future::join_all;
 
-use crate::world::{Transport, World, run};
+use crate::fixture::{Fixture, Transport, run};
 
 fn create() -> PutOptions {
     PutMode::Create.into()
 }
 
-async fn stages(world: &World) -> usize {
-    let rows = world
+async fn unfinished_creates(fixture: &Fixture) -> usize {
+    let rows = fixture
         .client
-        .paginate(ListFileVersions::new(world.bucket.id()));
+        .paginate(ListFileVersions::new(fixture.bucket.id()));
     let rows: Vec<_> = rows.try_collect().await.unwrap();
     rows.iter()
         .filter(|row| is_create_stage(row.file_name()))
@@ -28,17 +28,17 @@ async fn stages(world: &World) -> usize {
 }
 
 #[test]
-fn of_many_writers_of_a_name_one_creates_it_and_its_bytes_are_there() {
+fn of_concurrent_creates_of_a_name_one_succeeds_and_its_bytes_are_stored() {
     run(async {
         for (transport, faulty) in [(Transport::InProcess, true), (Transport::Http, false)] {
-            let world = World::new(transport).await;
+            let fixture = Fixture::new(transport).await;
             if faulty {
-                world.inject_faults(9);
+                fixture.inject_faults(9);
             }
             for round in 0..3 {
                 let path = Path::from(format!("table/_log/{round:020}.json"));
                 let writers = (0..6).map(|writer| {
-                    let (store, path) = (world.coordinated(), path.clone());
+                    let (store, path) = (fixture.coordinated(), path.clone());
                     async move {
                         let bytes = format!("commit of writer {writer}");
                         store.put_opts(&path, bytes.into(), create()).await
@@ -54,22 +54,22 @@ fn of_many_writers_of_a_name_one_creates_it_and_its_bytes_are_there() {
                     .iter()
                     .filter(|outcome| matches!(outcome, Err(Error::AlreadyExists { .. })));
                 assert_eq!(losers.count(), 5, "{outcomes:?}");
-                let there = world.coordinated().get(&path).await.unwrap();
+                let there = fixture.coordinated().get(&path).await.unwrap();
                 assert_eq!(there.meta.version, winners[0].version);
                 let number = outcomes.iter().position(Result::is_ok).unwrap();
                 let expected = format!("commit of writer {number}");
                 assert_eq!(there.bytes().await.unwrap(), expected);
             }
-            assert_eq!(stages(&world).await, 0);
+            assert_eq!(unfinished_creates(&fixture).await, 0);
         }
     });
 }
 
 #[test]
-fn of_many_copies_to_a_name_one_is_made_and_no_bytes_pass_through_this_machine() {
+fn of_concurrent_copies_to_a_name_one_succeeds_without_a_download() {
     run(async {
-        let world = World::in_process().await;
-        let store = world.coordinated();
+        let fixture = Fixture::in_process().await;
+        let store = fixture.coordinated();
         let attributes = Attributes::from_iter([
             (Attribute::ContentType, "text/plain"),
             (Attribute::Metadata("table".into()), "sales"),
@@ -88,8 +88,8 @@ fn of_many_copies_to_a_name_one_is_made_and_no_bytes_pass_through_this_machine()
                 .unwrap();
         }
         let before = (
-            world.calls_of("b2_upload_file"),
-            world.calls_of("b2_download_file_by_name"),
+            fixture.calls_of("b2_upload_file"),
+            fixture.calls_of("b2_download_file_by_name"),
         );
         let to = Path::from("committed");
         let copies = from.iter().map(|path| store.copy_if_not_exists(path, &to));
@@ -102,21 +102,21 @@ fn of_many_copies_to_a_name_one_is_made_and_no_bytes_pass_through_this_machine()
         assert_eq!(
             before,
             (
-                world.calls_of("b2_upload_file"),
-                world.calls_of("b2_download_file_by_name")
+                fixture.calls_of("b2_upload_file"),
+                fixture.calls_of("b2_download_file_by_name")
             )
         );
         let there = store.get(&to).await.unwrap();
         assert_eq!(there.attributes, attributes);
         assert_eq!(there.bytes().await.unwrap(), from[won].as_ref().to_owned());
-        assert_eq!(stages(&world).await, 0);
+        assert_eq!(unfinished_creates(&fixture).await, 0);
     });
 }
 
 #[test]
-fn rename_if_not_exists_moves_an_object_or_leaves_both_as_they_were() {
+fn rename_if_not_exists_renames_an_object_or_changes_nothing() {
     run(async {
-        let store = World::in_process().await.coordinated();
+        let store = Fixture::in_process().await.coordinated();
         let (a, b) = (Path::from("a"), Path::from("b"));
         store.put(&a, "of a".into()).await.unwrap();
         store.put(&b, "of b".into()).await.unwrap();
@@ -135,16 +135,16 @@ fn rename_if_not_exists_moves_an_object_or_leaves_both_as_they_were() {
 }
 
 #[test]
-fn a_hidden_name_is_free_and_a_created_object_shows_only_its_owners_attributes() {
+fn a_hidden_name_can_be_created_and_the_object_has_only_the_users_attributes() {
     run(async {
-        let world = World::in_process().await;
-        let store = world.coordinated();
+        let fixture = Fixture::in_process().await;
+        let store = fixture.coordinated();
         let path = Path::from("a.bin");
         store.put(&path, "old".into()).await.unwrap();
-        world
+        fixture
             .client
             .call(HideFile::new(
-                world.bucket.id(),
+                fixture.bucket.id(),
                 FileName::new("a.bin").unwrap(),
             ))
             .await
@@ -163,12 +163,12 @@ fn a_hidden_name_is_free_and_a_created_object_shows_only_its_owners_attributes()
 }
 
 #[test]
-fn stages_can_not_be_seen_read_written_or_deleted() {
+fn unfinished_creates_can_not_be_listed_read_written_or_deleted() {
     run(async {
-        let world = World::in_process().await;
-        let store = world.coordinated();
+        let fixture = Fixture::in_process().await;
+        let store = fixture.coordinated();
         let stage = ".b2kit-create/0123456789abcdef0123456789abcdef";
-        world
+        fixture
             .bucket
             .upload(stage, "of a writer that died")
             .await
@@ -197,14 +197,14 @@ fn stages_can_not_be_seen_read_written_or_deleted() {
                 "{outcome:?}"
             );
         }
-        let requests = world.requests();
+        let requests = fixture.requests();
         let error = store.put(&path, "mine".into()).await.unwrap_err();
         assert!(matches!(error, Error::NotSupported { .. }), "{error}");
         store.delete(&path).await.unwrap();
-        assert_eq!(world.requests(), requests);
-        assert_eq!(stages(&world).await, 1);
-        // Below a prefix there is nothing to keep.
-        let prefixed = B2Store::builder(world.bucket.clone())
+        assert_eq!(fixture.requests(), requests);
+        assert_eq!(unfinished_creates(&fixture).await, 1);
+        // With a prefix, the reserved names are outside of the store.
+        let prefixed = B2Store::builder(fixture.bucket.clone())
             .prefix("p")
             .build()
             .unwrap();

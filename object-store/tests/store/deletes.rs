@@ -1,4 +1,4 @@
-//! Deleting: by hiding, or all versions.
+//! Deletes: hiding, or deleting all versions.
 
 use b2kit::api::{ListFileVersions, StartLargeFile};
 use b2kit::backend::emulator::{Fault, FaultKind};
@@ -8,30 +8,30 @@ use b2kit_object_store::v0_14::object_store::{Error, ObjectStore as _, ObjectSto
 use b2kit_object_store::{B2Store, Deletion};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
-use crate::world::{World, run};
+use crate::fixture::{Fixture, run};
 
-async fn actions(world: &World, name: &str) -> Vec<Action> {
-    let rows = world
+async fn actions(fixture: &Fixture, name: &str) -> Vec<Action> {
+    let rows = fixture
         .client
-        .paginate(ListFileVersions::new(world.bucket.id()).prefix(name));
+        .paginate(ListFileVersions::new(fixture.bucket.id()).prefix(name));
     let rows: Vec<_> = rows.try_collect().await.unwrap();
     rows.into_iter()
         .filter_map(|row| Some(row.into_version()?.action))
         .collect()
 }
 
-fn thorough(world: &World) -> B2Store {
-    B2Store::builder(world.bucket.clone())
+fn with_all_versions_deleted(fixture: &Fixture) -> B2Store {
+    B2Store::builder(fixture.bucket.clone())
         .deletion(Deletion::AllVersions)
         .build()
         .unwrap()
 }
 
 #[test]
-fn delete_hides_so_that_the_version_beneath_does_not_come_back() {
+fn a_delete_hides_so_that_no_older_version_reappears() {
     run(async {
-        let world = World::in_process().await;
-        let (store, path) = (world.uncoordinated(), Path::from("a"));
+        let fixture = Fixture::in_process().await;
+        let (store, path) = (fixture.uncoordinated(), Path::from("a"));
         for bytes in ["first", "second"] {
             store.put(&path, bytes.into()).await.unwrap();
         }
@@ -41,33 +41,33 @@ fn delete_hides_so_that_the_version_beneath_does_not_come_back() {
             Error::NotFound { .. }
         ));
         assert_eq!(
-            actions(&world, "a").await,
+            actions(&fixture, "a").await,
             [Action::Hide, Action::Upload, Action::Upload]
         );
-        // Once more is the same: one marker, no error.
+        // Repeating it is no error, and adds no second marker.
         store.delete(&path).await.unwrap();
         store.delete(&Path::from("never there")).await.unwrap();
-        assert_eq!(actions(&world, "a").await.len(), 3);
+        assert_eq!(actions(&fixture, "a").await.len(), 3);
     });
 }
 
 #[test]
-fn all_versions_are_deleted_where_that_is_asked_for_and_nothing_else_is() {
+fn deletion_all_versions_deletes_all_versions_of_a_file_and_of_no_other() {
     run(async {
-        let world = World::in_process().await;
-        let (store, path) = (thorough(&world), Path::from("a"));
+        let fixture = Fixture::in_process().await;
+        let (store, path) = (with_all_versions_deleted(&fixture), Path::from("a"));
         for name in ["a", "a", "a/b", "ab"] {
             store
                 .put(&Path::from(name), name.to_owned().into())
                 .await
                 .unwrap();
         }
-        // Somebody else's upload that is under way stays.
-        let start = StartLargeFile::new(world.bucket.id(), FileName::new("a").unwrap());
-        world.client.call(start).await.unwrap();
+        // Another writer's unfinished upload is kept.
+        let start = StartLargeFile::new(fixture.bucket.id(), FileName::new("a").unwrap());
+        fixture.client.call(start).await.unwrap();
         store.delete(&path).await.unwrap();
         assert_eq!(
-            actions(&world, "a").await,
+            actions(&fixture, "a").await,
             [Action::Start, Action::Upload, Action::Upload]
         );
         assert!(store.head(&Path::from("a/b")).await.is_ok());
@@ -75,33 +75,33 @@ fn all_versions_are_deleted_where_that_is_asked_for_and_nothing_else_is() {
 }
 
 #[test]
-fn an_interrupted_deletion_of_all_versions_brings_none_back_and_can_be_repeated() {
+fn an_interrupted_deletion_of_all_versions_can_be_repeated_and_no_version_reappears() {
     run(async {
         for nth in 1..=3 {
-            let world = World::in_process().await;
-            let (store, path) = (thorough(&world), Path::from("a"));
+            let fixture = Fixture::in_process().await;
+            let (store, path) = (with_all_versions_deleted(&fixture), Path::from("a"));
             for bytes in ["first", "second"] {
                 store.put(&path, bytes.into()).await.unwrap();
             }
             let refusal = FaultKind::storage_cap_exceeded();
             let fault = Fault::new(refusal).on("b2_delete_file_version").nth(nth);
-            world.emulator.faults().add(fault);
+            fixture.emulator.faults().add(fault);
             store.delete(&path).await.unwrap_err();
             assert!(
                 matches!(store.head(&path).await.unwrap_err(), Error::NotFound { .. }),
                 "{nth}"
             );
             store.delete(&path).await.unwrap();
-            assert_eq!(actions(&world, "a").await, [], "{nth}");
+            assert_eq!(actions(&fixture, "a").await, [], "{nth}");
         }
     });
 }
 
 #[test]
-fn delete_stream_gives_each_path_in_order_and_goes_on_after_an_error() {
+fn delete_stream_yields_each_path_in_order_and_continues_after_an_error() {
     run(async {
-        let world = World::in_process().await;
-        let store = world.uncoordinated();
+        let fixture = Fixture::in_process().await;
+        let store = fixture.uncoordinated();
         let paths: Vec<_> = (0..30)
             .map(|number| Path::from(format!("{number:02}")))
             .collect();
@@ -111,7 +111,7 @@ fn delete_stream_gives_each_path_in_order_and_goes_on_after_an_error() {
         let refused = Fault::new(FaultKind::storage_cap_exceeded())
             .on("b2_hide_file")
             .name("07");
-        world.emulator.faults().add(refused);
+        fixture.emulator.faults().add(refused);
         let outcomes: Vec<_> = store
             .delete_stream(stream::iter(paths.clone()).map(Ok).boxed())
             .collect()

@@ -1,4 +1,4 @@
-//! What an engine is told when something is not as it should be.
+//! The errors that engines get.
 
 use b2kit::backend::emulator::{Fault, FaultKind};
 use b2kit::types::BucketName;
@@ -10,19 +10,19 @@ use b2kit_object_store::v0_14::object_store::{
 };
 use futures::TryStreamExt as _;
 
-use crate::world::{World, run};
+use crate::fixture::{Fixture, run};
 
-/// b2kit's own error, which is the source of each.
+/// The error's source, b2kit's own error.
 fn source(error: &Error) -> &b2kit::Error {
     let source = std::error::Error::source(error).unwrap();
     source.downcast_ref().unwrap_or_else(|| panic!("{error:?}"))
 }
 
 #[test]
-fn errors_are_of_the_kind_that_engines_look_for_and_have_b2kits_own_as_their_source() {
+fn errors_have_the_kind_that_engines_expect_and_b2kits_error_as_their_source() {
     run(async {
-        let world = World::in_process().await;
-        let (store, path) = (world.uncoordinated(), Path::from("a/b"));
+        let fixture = Fixture::in_process().await;
+        let (store, path) = (fixture.uncoordinated(), Path::from("a/b"));
         let error = store.get(&path).await.unwrap_err();
         let Error::NotFound { path: its, .. } = &error else {
             panic!("{error:?}")
@@ -30,7 +30,7 @@ fn errors_are_of_the_kind_that_engines_look_for_and_have_b2kits_own_as_their_sou
         assert_eq!(its, "a/b");
         assert_eq!(source(&error).kind(), ErrorKind::NotFound);
 
-        let cap = world
+        let cap = fixture
             .emulator
             .faults()
             .add(Fault::new(FaultKind::storage_cap_exceeded()).on("b2_upload_file"));
@@ -40,18 +40,18 @@ fn errors_are_of_the_kind_that_engines_look_for_and_have_b2kits_own_as_their_sou
             "{error:?}"
         );
         assert_eq!(source(&error).b2().unwrap().code, "storage_cap_exceeded");
-        world.emulator.faults().remove(cap);
+        fixture.emulator.faults().remove(cap);
 
         let wrong = Client::builder()
-            .credentials(Credentials::new(world.emulator.key_id(), "another").unwrap())
-            .endpoint(world.emulator.url())
-            .backend(world.emulator.clone())
+            .credentials(Credentials::new(fixture.emulator.key_id(), "another").unwrap())
+            .endpoint(fixture.emulator.url())
+            .backend(fixture.emulator.clone())
             .build()
             .unwrap();
         let bucket = BucketHandle::new(
             wrong,
-            world.bucket.id().clone(),
-            world.bucket.name().clone(),
+            fixture.bucket.id().clone(),
+            fixture.bucket.name().clone(),
         );
         let error = B2Store::new(bucket)
             .put(&path, "x".into())
@@ -63,9 +63,9 @@ fn errors_are_of_the_kind_that_engines_look_for_and_have_b2kits_own_as_their_sou
 }
 
 #[test]
-fn a_key_that_may_not_write_is_told_so() {
+fn a_key_without_write_files_gets_permission_denied() {
     run(async {
-        let world = World::in_process().await;
+        let fixture = Fixture::in_process().await;
         let key = b2kit::api::CreateKey::new(
             b2kit::types::KeyName::new("reader").unwrap(),
             [
@@ -73,9 +73,9 @@ fn a_key_that_may_not_write_is_told_so() {
                 b2kit::types::Capability::ReadFiles,
             ],
         );
-        let key = world
+        let key = fixture
             .client
-            .call(key.bucket_ids([world.bucket.id()]))
+            .call(key.bucket_ids([fixture.bucket.id()]))
             .await
             .unwrap();
         let client = Client::builder()
@@ -86,8 +86,8 @@ fn a_key_that_may_not_write_is_told_so() {
                 )
                 .unwrap(),
             )
-            .endpoint(world.emulator.url())
-            .backend(world.emulator.clone())
+            .endpoint(fixture.emulator.url())
+            .backend(fixture.emulator.clone())
             .build()
             .unwrap();
         let store = B2Store::new(client.bucket("lakehouse").await.unwrap());
@@ -98,12 +98,12 @@ fn a_key_that_may_not_write_is_told_so() {
 }
 
 #[test]
-fn a_bucket_that_is_not_there_is_no_object_that_is_not_there() {
+fn a_missing_bucket_is_not_reported_as_a_missing_object() {
     run(async {
-        let world = World::in_process().await;
+        let fixture = Fixture::in_process().await;
         let name = BucketName::new("another-bucket").unwrap();
         let bucket = BucketHandle::new(
-            world.client.clone(),
+            fixture.client.clone(),
             "000000000000000000000000".into(),
             name,
         );
@@ -123,11 +123,11 @@ fn a_bucket_that_is_not_there_is_no_object_that_is_not_there() {
 }
 
 #[test]
-fn a_lost_answer_of_a_create_is_never_told_as_already_exists() {
+fn a_lost_response_to_a_create_is_never_reported_as_already_exists() {
     run(async {
-        let world = World::in_process().await;
-        // The intent is written and nobody hears of it, nor can anybody look.
-        let faults = world.emulator.faults();
+        let fixture = Fixture::in_process().await;
+        // The response to the write of the intent is lost, and so are those of all reads.
+        let faults = fixture.emulator.faults();
         faults.add(Fault::new(FaultKind::LoseResponse).on("b2_update_bucket"));
         for nth in 3..30 {
             faults.add(
@@ -136,12 +136,12 @@ fn a_lost_answer_of_a_create_is_never_told_as_already_exists() {
                     .nth(nth),
             );
         }
-        let hasty = world.client.with_retry_policy(RetryPolicy::disabled());
+        let hasty = fixture.client.with_retry_policy(RetryPolicy::disabled());
         let through = |bucket: &BucketHandle| {
             BucketHandle::new(hasty.clone(), bucket.id().clone(), bucket.name().clone())
         };
-        let slot = b2kit::transfer::CreateSlot::new(through(world.slot.bucket()));
-        let store = B2Store::builder(through(&world.bucket))
+        let slot = b2kit::transfer::CreateSlot::new(through(fixture.slot.bucket()));
+        let store = B2Store::builder(through(&fixture.bucket))
             .coordinate_creates(&slot)
             .build()
             .unwrap();

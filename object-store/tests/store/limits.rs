@@ -1,4 +1,4 @@
-//! Each declared limit is needed: without it the store would have to do what it is shown not to do here.
+//! Each limit still exists: the store is shown not to do what it declares that it can't.
 
 use b2kit::backend::emulator::Emulator;
 use b2kit_object_store::v0_14::object_store::list::{
@@ -13,30 +13,30 @@ use b2kit_object_store::v0_14::object_store::{
 use b2kit_object_store::{B2Store, Limit};
 use futures::future::try_join_all;
 
-use crate::world::{Transport, World, run};
+use crate::fixture::{Fixture, Transport, run};
 
 #[test]
-fn each_declared_limit_is_needed_and_what_it_says_happens() {
+fn each_limit_exists_and_is_handled_as_documented() {
     run(async {
         for limit in Limit::ALL {
             let emulator = Emulator::builder()
                 .absolute_minimum_part_size(10)
                 .recommended_part_size(100);
-            let world = World::of(emulator.build(), Transport::InProcess).await;
-            shown(limit, &world).await;
+            let fixture = Fixture::of(emulator.build(), Transport::InProcess).await;
+            assert_limited(limit, &fixture).await;
         }
     });
 }
 
-/// Not even asked for, since the store knows that it can't be done.
-async fn refused(world: &World, options: PutOptions) -> Error {
-    let store = world.coordinated();
-    let before = world.requests();
+/// The error of a put that is refused before anything is sent.
+async fn refused(fixture: &Fixture, options: PutOptions) -> Error {
+    let store = fixture.coordinated();
+    let before = fixture.requests();
     let error = store
         .put_opts(&Path::from("a"), "x".into(), options)
         .await
         .unwrap_err();
-    assert_eq!(world.requests(), before, "{error}");
+    assert_eq!(fixture.requests(), before, "{error}");
     error
 }
 
@@ -50,8 +50,8 @@ fn metadata(entries: usize) -> Attributes {
         .collect()
 }
 
-async fn shown(limit: Limit, world: &World) {
-    let (store, path) = (world.coordinated(), Path::from("a"));
+async fn assert_limited(limit: Limit, fixture: &Fixture) {
+    let (store, path) = (fixture.coordinated(), Path::from("a"));
     let not_supported =
         |error: Error| assert!(matches!(error, Error::NotSupported { .. }), "{error:?}");
     match limit {
@@ -60,12 +60,12 @@ async fn shown(limit: Limit, world: &World) {
                 e_tag: Some("t".into()),
                 version: None,
             };
-            let error = refused(world, PutMode::Update(update).into()).await;
+            let error = refused(fixture, PutMode::Update(update).into()).await;
             assert!(matches!(error, Error::NotImplemented { .. }), "{error:?}");
         }
         Limit::NoCreateWithoutCoordination => {
-            let store = world.uncoordinated();
-            let before = world.requests();
+            let store = fixture.uncoordinated();
+            let before = fixture.requests();
             let create = CopyOptions::new().with_mode(CopyMode::Create);
             for error in [
                 store
@@ -83,20 +83,22 @@ async fn shown(limit: Limit, world: &World) {
             ] {
                 assert!(matches!(error, Error::NotImplemented { .. }), "{error:?}");
             }
-            assert_eq!(world.requests(), before);
+            assert_eq!(fixture.requests(), before);
         }
         Limit::NoTags => {
             let mut tags = TagSet::default();
             tags.push("k", "v");
-            not_supported(refused(world, tags.into()).await);
+            not_supported(refused(fixture, tags.into()).await);
         }
-        Limit::NoStorageClass => not_supported(refused(world, with(Attribute::StorageClass)).await),
+        Limit::NoStorageClass => {
+            not_supported(refused(fixture, with(Attribute::StorageClass)).await)
+        }
         Limit::TenMetadataEntries => {
             store
                 .put_opts(&path, "x".into(), metadata(10).into())
                 .await
                 .unwrap();
-            refused(world, metadata(11).into()).await;
+            refused(fixture, metadata(11).into()).await;
             store
                 .put_multipart_opts(&path, metadata(9).into())
                 .await
@@ -116,7 +118,7 @@ async fn shown(limit: Limit, world: &World) {
                 .unwrap_err();
         }
         Limit::LowerCaseMetadataKeys => {
-            not_supported(refused(world, with(Attribute::Metadata("Key".into()))).await);
+            not_supported(refused(fixture, with(Attribute::Metadata("Key".into()))).await);
         }
         Limit::ReservedMetadataKeys => {
             for key in [
@@ -125,7 +127,7 @@ async fn shown(limit: Limit, world: &World) {
                 "b2kit-upload-id",
                 "b2kit-create-nonce",
             ] {
-                not_supported(refused(world, with(Attribute::Metadata(key.into()))).await);
+                not_supported(refused(fixture, with(Attribute::Metadata(key.into()))).await);
             }
         }
         Limit::LargeParts => {
@@ -147,10 +149,10 @@ async fn shown(limit: Limit, world: &World) {
                 .unwrap_err();
         }
         Limit::LaterStartWins => later_start_wins(&store, &path).await,
-        Limit::LonePartStaysWithItsStore => {
+        Limit::SinglePartStaysWithItsStore => {
             let id = store.create_multipart(&path).await.unwrap();
             let part = store.put_part(&path, &id, 0, "x".into()).await.unwrap();
-            let another = world.coordinated();
+            let another = fixture.coordinated();
             let error = another
                 .complete_multipart(&path, &id, vec![part.clone()])
                 .await
@@ -180,7 +182,7 @@ async fn shown(limit: Limit, world: &World) {
             use b2kit::backend::emulator::{Fault, FaultKind};
             store.put(&path, "x".into()).await.unwrap();
             let fault = Fault::new(FaultKind::storage_cap_exceeded()).on("b2_hide_file");
-            world.emulator.faults().add(fault);
+            fixture.emulator.faults().add(fault);
             store.rename(&path, &Path::from("b")).await.unwrap_err();
             try_join_all([store.head(&path), store.head(&Path::from("b"))])
                 .await

@@ -1,5 +1,6 @@
-//! Listings: order, pages, names that are no paths.
+//! Listings: order, pages, names that are not paths.
 
+use b2kit::backend::emulator::{Emulator, UndocumentedBehavior};
 use b2kit_object_store::v0_14::object_store::list::{
     PaginatedListOptions, PaginatedListStore as _,
 };
@@ -8,24 +9,24 @@ use b2kit_object_store::v0_14::object_store::{ObjectStore as _, ObjectStoreExt a
 use b2kit_object_store::{B2Store, InvalidNames};
 use futures::{StreamExt as _, TryStreamExt as _};
 
-use crate::world::{World, run};
+use crate::fixture::{Fixture, Transport, run};
 
 #[test]
-fn a_listing_with_an_offset_begins_there_and_asks_for_nothing_before() {
+fn a_listing_with_an_offset_requests_nothing_before_it() {
     run(async {
-        let world = World::in_process().await;
-        let store = B2Store::builder(world.bucket.clone())
+        let fixture = Fixture::in_process().await;
+        let store = B2Store::builder(fixture.bucket.clone())
             .prefix("table")
             .build()
             .unwrap();
         for number in 0..2_100 {
-            world
+            fixture
                 .bucket
                 .upload(format!("table/log/{number:04}"), "x")
                 .await
                 .unwrap();
         }
-        let calls = || world.calls_of("b2_list_file_names");
+        let calls = || fixture.calls_of("b2_list_file_names");
         let before = calls();
         let last = store.list_with_offset(Some(&Path::from("log")), &Path::from("log/2090"));
         let last: Vec<_> = last.try_collect().await.unwrap();
@@ -38,23 +39,23 @@ fn a_listing_with_an_offset_begins_there_and_asks_for_nothing_before() {
     });
 }
 
-/// Names in the bucket, only two of which are paths.
+/// Names in the bucket, of which only two are paths.
 const NAMES: [&str; 9] = [
     "/lead", "a//b", "a/b", "a/", "a/../b", "./c", "d/e/", "d", "a/./b",
 ];
 
-async fn filled(world: &World) {
+async fn fill(fixture: &Fixture) {
     for name in NAMES {
-        world.bucket.upload(name, name).await.unwrap();
+        fixture.bucket.upload(name, name).await.unwrap();
     }
 }
 
 #[test]
-fn names_that_are_no_paths_are_left_out_and_never_merged_with_others() {
+fn names_that_are_not_paths_are_skipped_and_never_merged_with_others() {
     run(async {
-        let world = World::in_process().await;
-        filled(&world).await;
-        let store = world.uncoordinated();
+        let fixture = Fixture::in_process().await;
+        fill(&fixture).await;
+        let store = fixture.uncoordinated();
         let listed: Vec<_> = store.list(None).try_collect().await.unwrap();
         let paths: Vec<_> = listed.iter().map(|meta| meta.location.as_ref()).collect();
         assert_eq!(paths, ["a/b", "d"]);
@@ -72,11 +73,11 @@ fn names_that_are_no_paths_are_left_out_and_never_merged_with_others() {
 }
 
 #[test]
-fn names_that_are_no_paths_are_reported_where_that_is_asked_for() {
+fn names_that_are_not_paths_are_errors_with_invalid_names_report() {
     run(async {
-        let world = World::in_process().await;
-        filled(&world).await;
-        let store = B2Store::builder(world.bucket.clone()).invalid_names(InvalidNames::Report);
+        let fixture = Fixture::in_process().await;
+        fill(&fixture).await;
+        let store = B2Store::builder(fixture.bucket.clone()).invalid_names(InvalidNames::Report);
         let store = store.build().unwrap();
         let rows: Vec<_> = store.list(None).collect().await;
         assert_eq!(rows.len(), NAMES.len());
@@ -93,10 +94,10 @@ fn names_that_are_no_paths_are_reported_where_that_is_asked_for() {
 }
 
 #[test]
-fn pages_follow_each_other_without_a_gap_and_without_a_directory_twice() {
+fn pages_have_no_gaps_and_no_directory_twice() {
     run(async {
-        let world = World::in_process().await;
-        let store = B2Store::builder(world.bucket.clone())
+        let fixture = Fixture::in_process().await;
+        let store = B2Store::builder(fixture.bucket.clone())
             .prefix("lake")
             .build()
             .unwrap();
@@ -152,6 +153,44 @@ fn pages_follow_each_other_without_a_gap_and_without_a_directory_twice() {
                 .result
                 .objects
                 .is_empty()
+        );
+    });
+}
+
+/// B2 ends pages within a large directory; a page of hidden files has nothing to show.
+#[test]
+fn a_directory_is_listed_once_although_a_page_in_the_middle_of_it_is_empty() {
+    run(async {
+        let mut behavior = UndocumentedBehavior::default();
+        behavior.names_scanned_per_page = Some(2);
+        let emulator = Emulator::builder().undocumented(behavior).build();
+        let fixture = Fixture::of(emulator, Transport::InProcess).await;
+        for name in ["a/1", "a/2", "a/3", "a/4", "a/5", "b"] {
+            fixture.bucket.upload(name, "x").await.unwrap();
+        }
+        for name in ["a/3", "a/4"] {
+            fixture.bucket.hide(name).await.unwrap();
+        }
+        let store = fixture.uncoordinated();
+        let (mut pages, mut objects, mut directories) = (0, Vec::new(), Vec::new());
+        let mut options = PaginatedListOptions {
+            delimiter: Some("/".into()),
+            ..Default::default()
+        };
+        loop {
+            let page = store.list_paginated(None, options.clone()).await.unwrap();
+            pages += 1;
+            let found = page.result.objects.into_iter();
+            objects.extend(found.map(|meta| meta.location.to_string()));
+            directories.extend(page.result.common_prefixes.iter().map(ToString::to_string));
+            options.page_token = page.page_token;
+            if options.page_token.is_none() {
+                break;
+            }
+        }
+        assert_eq!(
+            (pages, objects, directories),
+            (3, vec!["b".into()], vec!["a".into()])
         );
     });
 }

@@ -1,4 +1,4 @@
-//! Random operations on a store and on `object_store`'s own in-memory store: both say the same.
+//! Random operations have the same outcomes on a B2 store and on `object_store`'s in-memory store.
 
 use b2kit_object_store::v0_14::object_store::memory::InMemory;
 use b2kit_object_store::v0_14::object_store::path::Path;
@@ -7,21 +7,21 @@ use b2kit_object_store::v0_14::object_store::{
 };
 use futures::TryStreamExt as _;
 
-use crate::world::{World, run};
+use crate::fixture::{Fixture, run};
 
 const PATHS: [&str; 9] = [
     "a", "a/b", "a/b/c", "a b", "a/😀", "b", "b/%2F", "b/c/d", "z",
 ];
 
-/// What an operation said, so far as both can say the same.
+/// The outcome of a random operation, as far as both stores can have the same.
 async fn outcome(store: &dyn ObjectStore, chance: &mut fastrand::Rng) -> String {
     let path = Path::parse(PATHS[chance.usize(..PATHS.len())]).unwrap();
     let other = Path::parse(PATHS[chance.usize(..PATHS.len())]).unwrap();
     let (start, len, choice) = (chance.u64(0..40), chance.u64(0..40), chance.u32(0..100));
     let bytes = vec![chance.u8(..); len as usize];
     match choice {
-        0..25 => told(store.put(&path, bytes.into()).await.map(drop)),
-        25..35 => told(
+        0..25 => summarize(store.put(&path, bytes.into()).await.map(drop)),
+        25..35 => summarize(
             store
                 .put_opts(&path, bytes.into(), PutMode::Create.into())
                 .await
@@ -69,17 +69,17 @@ async fn outcome(store: &dyn ObjectStore, chance: &mut fastrand::Rng) -> String 
                     let (size, range) = (got.meta.size, got.range.clone());
                     format!("{size} {range:?} {:?}", got.bytes().await.unwrap())
                 }
-                Err(error) => told(Err(error)),
+                Err(error) => summarize(Err(error)),
             }
         }
-        75..85 => told(store.copy(&path, &other).await),
-        85..90 => told(store.copy_if_not_exists(&path, &other).await),
-        90..93 if path != other => told(store.rename(&path, &other).await),
-        _ => told(store.delete(&path).await),
+        75..85 => summarize(store.copy(&path, &other).await),
+        85..90 => summarize(store.copy_if_not_exists(&path, &other).await),
+        90..93 if path != other => summarize(store.rename(&path, &other).await),
+        _ => summarize(store.delete(&path).await),
     }
 }
 
-fn told(outcome: Result<(), Error>) -> String {
+fn summarize(outcome: Result<(), Error>) -> String {
     match outcome {
         Ok(()) => "done".into(),
         Err(Error::NotFound { .. }) => "not found".into(),
@@ -89,11 +89,11 @@ fn told(outcome: Result<(), Error>) -> String {
 }
 
 #[test]
-fn a_store_says_what_the_in_memory_store_says_whatever_is_done() {
+fn random_operations_have_the_same_outcomes_as_on_the_in_memory_store() {
     for seed in 0..6 {
         run(async {
-            let world = World::in_process().await;
-            let (store, model) = (world.coordinated(), InMemory::new());
+            let fixture = Fixture::in_process().await;
+            let (store, model) = (fixture.coordinated(), InMemory::new());
             let mut chance = fastrand::Rng::with_seed(seed);
             for step in 0..150 {
                 let mut same = chance.fork();

@@ -1,4 +1,4 @@
-//! Uploads in parts, beyond what the suite asks.
+//! Multipart uploads, beyond what the suite covers.
 
 use b2kit::api::ListUnfinishedLargeFiles;
 use b2kit::backend::emulator::{Emulator, Fault, FaultKind, Latch};
@@ -10,33 +10,33 @@ use b2kit_object_store::v0_14::object_store::{
 use bytes::Bytes;
 use futures::TryStreamExt as _;
 
-use crate::world::{Transport, World, run};
+use crate::fixture::{Fixture, Transport, run};
 
-/// With parts of ten bytes at least.
-async fn world() -> World {
+/// With a minimum part size of ten bytes.
+async fn fixture() -> Fixture {
     let emulator = Emulator::builder()
         .absolute_minimum_part_size(10)
         .recommended_part_size(100);
-    World::of(emulator.build(), Transport::InProcess).await
+    Fixture::of(emulator.build(), Transport::InProcess).await
 }
 
 fn part(byte: u8, len: usize) -> PutPayload {
-    // In several chunks, as writers hand them over.
+    // In several chunks, as from a writer.
     vec![byte; len]
         .chunks(3)
         .map(Bytes::copy_from_slice)
         .collect()
 }
 
-async fn unfinished(world: &World) -> usize {
-    let files = world
+async fn unfinished(fixture: &Fixture) -> usize {
+    let files = fixture
         .client
-        .paginate(ListUnfinishedLargeFiles::new(world.bucket.id()));
+        .paginate(ListUnfinishedLargeFiles::new(fixture.bucket.id()));
     files.try_collect::<Vec<_>>().await.unwrap().len()
 }
 
-async fn content(world: &World, path: &Path) -> Bytes {
-    world
+async fn content(fixture: &Fixture, path: &Path) -> Bytes {
+    fixture
         .uncoordinated()
         .get(path)
         .await
@@ -47,12 +47,12 @@ async fn content(world: &World, path: &Path) -> Bytes {
 }
 
 #[test]
-fn parts_are_sent_at_once_and_arrive_in_the_order_in_which_they_were_handed_over() {
+fn parts_are_uploaded_concurrently_and_stored_in_the_order_of_put_part() {
     run(async {
-        let world = world().await;
-        let (store, path) = (world.uncoordinated(), Path::from("f"));
+        let fixture = fixture().await;
+        let (store, path) = (fixture.uncoordinated(), Path::from("f"));
         let latch = Latch::new();
-        world
+        fixture
             .emulator
             .faults()
             .add(Fault::new(FaultKind::Wait(latch.clone())).on("b2_upload_part"));
@@ -70,16 +70,16 @@ fn parts_are_sent_at_once_and_arrive_in_the_order_in_which_they_were_handed_over
         sent.unwrap();
         upload.complete().await.unwrap();
         let expected: Vec<u8> = (b'a'..=b'd').flat_map(|byte| [byte; 11]).collect();
-        assert_eq!(content(&world, &path).await, expected);
-        assert_eq!(unfinished(&world).await, 0);
+        assert_eq!(content(&fixture, &path).await, expected);
+        assert_eq!(unfinished(&fixture).await, 0);
     });
 }
 
 #[test]
-fn an_upload_of_one_part_or_none_becomes_a_file_and_leaves_nothing_behind() {
+fn an_upload_of_at_most_one_part_becomes_a_small_file_and_leaves_nothing_unfinished() {
     run(async {
-        let world = world().await;
-        let store = world.uncoordinated();
+        let fixture = fixture().await;
+        let store = fixture.uncoordinated();
         for (name, payload) in [
             ("none", None),
             ("empty", Some(part(b'x', 0))),
@@ -101,17 +101,20 @@ fn an_upload_of_one_part_or_none_becomes_a_file_and_leaves_nothing_behind() {
             assert!(store.head(&path).await.is_ok());
         }
         assert_eq!(
-            (unfinished(&world).await, world.calls_of("b2_upload_part")),
+            (
+                unfinished(&fixture).await,
+                fixture.calls_of("b2_upload_part")
+            ),
             (0, 0)
         );
     });
 }
 
 #[test]
-fn a_part_that_was_not_uploaded_is_missed_when_the_upload_is_completed() {
+fn an_upload_without_one_of_its_parts_can_not_be_completed() {
     run(async {
-        let world = world().await;
-        let (store, path) = (world.uncoordinated(), Path::from("f"));
+        let fixture = fixture().await;
+        let (store, path) = (fixture.uncoordinated(), Path::from("f"));
         let mut upload = store.put_multipart(&path).await.unwrap();
         upload.put_part(part(b'1', 10)).await.unwrap();
         upload.put_part(part(b'2', 10)).await.unwrap();
@@ -121,32 +124,32 @@ fn a_part_that_was_not_uploaded_is_missed_when_the_upload_is_completed() {
         store.head(&path).await.unwrap_err();
         upload.abort().await.unwrap();
         upload.abort().await.unwrap();
-        assert_eq!(unfinished(&world).await, 0);
+        assert_eq!(unfinished(&fixture).await, 0);
     });
 }
 
 #[test]
-fn a_small_file_that_fails_can_be_completed_again() {
+fn completing_an_upload_of_one_part_can_be_retried() {
     run(async {
-        let world = world().await;
-        let (store, path) = (world.uncoordinated(), Path::from("f"));
+        let fixture = fixture().await;
+        let (store, path) = (fixture.uncoordinated(), Path::from("f"));
         let mut upload = store.put_multipart(&path).await.unwrap();
         upload.put_part(part(b'1', 10)).await.unwrap();
         let full = Fault::new(FaultKind::storage_cap_exceeded())
             .on("b2_upload_file")
             .times(1);
-        world.emulator.faults().add(full);
+        fixture.emulator.faults().add(full);
         upload.complete().await.unwrap_err();
         upload.complete().await.unwrap();
-        assert_eq!(content(&world, &path).await.len(), 10);
+        assert_eq!(content(&fixture, &path).await.len(), 10);
     });
 }
 
 #[test]
-fn a_lone_part_of_the_low_level_interface_becomes_a_file_with_its_attributes() {
+fn a_single_part_of_multipart_store_becomes_a_small_file_with_its_attributes() {
     run(async {
-        let world = world().await;
-        let (store, path) = (world.uncoordinated(), Path::from("f"));
+        let fixture = fixture().await;
+        let (store, path) = (fixture.uncoordinated(), Path::from("f"));
         let attributes = Attributes::from_iter([
             (Attribute::ContentType, "text/x-one"),
             (Attribute::CacheControl, "no-store"),
@@ -158,8 +161,8 @@ fn a_lone_part_of_the_low_level_interface_becomes_a_file_with_its_attributes() {
         };
         let id = store.create_multipart_opts(&path, options).await.unwrap();
         let sent = store.put_part(&path, &id, 0, part(b'1', 4)).await.unwrap();
-        // Another handle of the same store knows it.
-        world.emulator.faults().add(
+        // Clones of the store share it.
+        fixture.emulator.faults().add(
             Fault::new(FaultKind::storage_cap_exceeded())
                 .on("b2_upload_file")
                 .times(1),
@@ -177,27 +180,27 @@ fn a_lone_part_of_the_low_level_interface_becomes_a_file_with_its_attributes() {
         let got = store.get(&path).await.unwrap();
         assert_eq!(got.attributes, attributes);
         assert_eq!(got.bytes().await.unwrap(), "1111");
-        assert_eq!(unfinished(&world).await, 0);
+        assert_eq!(unfinished(&fixture).await, 0);
         let id = store.create_multipart(&path).await.unwrap();
         store.put_part(&path, &id, 0, part(b'1', 4)).await.unwrap();
         store.abort_multipart(&path, &id).await.unwrap();
-        assert_eq!(unfinished(&world).await, 0);
+        assert_eq!(unfinished(&fixture).await, 0);
     });
 }
 
 #[test]
-fn a_start_whose_answer_is_lost_leaves_no_second_large_file() {
+fn a_lost_response_to_a_start_leaves_no_second_large_file() {
     run(async {
-        let world = world().await;
-        let (store, path) = (world.uncoordinated(), Path::from("f"));
-        world.emulator.faults().add(
+        let fixture = fixture().await;
+        let (store, path) = (fixture.uncoordinated(), Path::from("f"));
+        fixture.emulator.faults().add(
             Fault::new(FaultKind::LoseResponse)
                 .on("b2_start_large_file")
                 .times(1),
         );
         let mut upload = store.put_multipart(&path).await.unwrap();
-        assert_eq!(unfinished(&world).await, 1);
+        assert_eq!(unfinished(&fixture).await, 1);
         upload.abort().await.unwrap();
-        assert_eq!(unfinished(&world).await, 0);
+        assert_eq!(unfinished(&fixture).await, 0);
     });
 }

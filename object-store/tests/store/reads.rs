@@ -1,4 +1,4 @@
-//! Reading: ranges, conditions, versions.
+//! Downloads: ranges, conditions, versions.
 
 use std::ops::Range;
 
@@ -8,16 +8,16 @@ use b2kit_object_store::v0_14::object_store::{
     Error, GetOptions, GetRange, ObjectStore as _, ObjectStoreExt as _,
 };
 
-use crate::world::{World, run};
+use crate::fixture::{Fixture, run};
 
-/// The range and the bytes of a response, where there is one.
+/// The range and the bytes of a response; `None` for an error.
 type Expected = Option<(Range<u64>, &'static str)>;
 
 #[test]
 #[expect(clippy::single_range_in_vec_init, reason = "it is one range")]
-fn ranges_at_the_edges_are_what_object_store_says_they_are() {
+fn ranges_at_the_edges_of_an_object_are_as_object_store_documents() {
     run(async {
-        let store = World::in_process().await.uncoordinated();
+        let store = Fixture::in_process().await.uncoordinated();
         let (path, empty) = (Path::from("f"), Path::from("empty"));
         store.put(&path, "0123456789".into()).await.unwrap();
         store.put(&empty, "".into()).await.unwrap();
@@ -59,13 +59,13 @@ fn ranges_at_the_edges_are_what_object_store_says_they_are() {
 }
 
 #[test]
-fn near_ranges_are_one_request_and_far_ones_are_under_way_at_once() {
+fn close_ranges_are_one_request_and_distant_ones_are_requested_concurrently() {
     run(async {
-        let world = World::in_process().await;
-        let (store, path) = (world.uncoordinated(), Path::from("f"));
+        let fixture = Fixture::in_process().await;
+        let (store, path) = (fixture.uncoordinated(), Path::from("f"));
         let bytes: Vec<u8> = (0..8u32 << 20).map(|at| (at % 251) as u8).collect();
         store.put(&path, bytes.clone().into()).await.unwrap();
-        let calls = || world.calls_of("b2_download_file_by_name");
+        let calls = || fixture.calls_of("b2_download_file_by_name");
         let ranges = [100..200, 0..10, 5..7, 1 << 20..(1 << 20) + 5];
         let before = calls();
         let got = store.get_ranges(&path, &ranges).await.unwrap();
@@ -73,10 +73,10 @@ fn near_ranges_are_one_request_and_far_ones_are_under_way_at_once() {
             assert_eq!(got, bytes[range.start as usize..range.end as usize]);
         }
         assert_eq!(calls() - before, 1);
-        // None is answered before all three have come.
+        // No response is sent before all three requests have arrived.
         let latch = Latch::new();
         let held = Fault::new(FaultKind::Wait(latch.clone())).on("b2_download_file_by_name");
-        world.emulator.faults().add(held);
+        fixture.emulator.faults().add(held);
         let far = [0..1, 3 << 20..(3 << 20) + 1, 6 << 20..(6 << 20) + 1];
         let open = async {
             while latch.waiting() < 3 {
@@ -90,17 +90,17 @@ fn near_ranges_are_one_request_and_far_ones_are_under_way_at_once() {
 }
 
 #[test]
-fn ranges_that_meet_an_overwrite_are_all_of_the_newest_version() {
+fn ranges_read_during_an_overwrite_are_all_of_the_newest_version() {
     run(async {
-        let world = World::in_process().await;
-        let (store, path) = (world.uncoordinated(), Path::from("f"));
+        let fixture = Fixture::in_process().await;
+        let (store, path) = (fixture.uncoordinated(), Path::from("f"));
         store.put(&path, vec![b'1'; 8 << 20].into()).await.unwrap();
-        // The second request is answered after the name has a new version.
+        // The second response is sent after the file has a new version.
         let latch = Latch::new();
         let held = Fault::new(FaultKind::Wait(latch.clone()))
             .on("b2_download_file_by_name")
             .nth(2);
-        world.emulator.faults().add(held);
+        fixture.emulator.faults().add(held);
         let overwrite = async {
             while latch.waiting() < 1 {
                 tokio::task::yield_now().await;
@@ -111,17 +111,17 @@ fn ranges_that_meet_an_overwrite_are_all_of_the_newest_version() {
         let far = [0..2, 3 << 20..(3 << 20) + 2, 6 << 20..(6 << 20) + 2];
         let (got, ()) = futures::join!(store.get_ranges(&path, &far), overwrite);
         assert_eq!(got.unwrap(), ["22", "22", "22"]);
-        assert!(world.calls_of("b2_download_file_by_id") >= 1);
+        assert!(fixture.calls_of("b2_download_file_by_id") >= 1);
     });
 }
 
 #[test]
-fn conditions_are_judged_by_the_response_that_brings_the_bytes() {
+fn conditions_are_evaluated_against_the_response_with_the_bytes() {
     run(async {
-        let world = World::in_process().await;
-        let (store, path) = (world.uncoordinated(), Path::from("f"));
+        let fixture = Fixture::in_process().await;
+        let (store, path) = (fixture.uncoordinated(), Path::from("f"));
         let put = store.put(&path, "0123".into()).await.unwrap();
-        let before = world.requests();
+        let before = fixture.requests();
         let if_match = GetOptions::new().with_if_match(put.e_tag.clone());
         assert_eq!(
             store
@@ -133,8 +133,8 @@ fn conditions_are_judged_by_the_response_that_brings_the_bytes() {
                 .unwrap(),
             "0123"
         );
-        assert_eq!(world.requests() - before, 1);
-        // A condition that isn't met wins over a range that the object doesn't have.
+        assert_eq!(fixture.requests() - before, 1);
+        // An unmet condition takes precedence over an unsatisfiable range.
         let beyond = Some(GetRange::Offset(4));
         let options = GetOptions::new()
             .with_if_none_match(put.e_tag.clone())
@@ -152,8 +152,8 @@ fn conditions_are_judged_by_the_response_that_brings_the_bytes() {
 #[test]
 fn an_old_version_is_read_by_its_id_and_only_under_its_own_name() {
     run(async {
-        let world = World::in_process().await;
-        let (store, path, other) = (world.uncoordinated(), Path::from("f"), Path::from("g"));
+        let fixture = Fixture::in_process().await;
+        let (store, path, other) = (fixture.uncoordinated(), Path::from("f"), Path::from("g"));
         let old = store.put(&path, "old".into()).await.unwrap();
         store.put(&path, "new".into()).await.unwrap();
         store.put(&other, "other".into()).await.unwrap();
@@ -194,14 +194,14 @@ fn an_old_version_is_read_by_its_id_and_only_under_its_own_name() {
 }
 
 #[test]
-fn bytes_that_are_not_those_that_were_stored_end_in_an_error() {
+fn corrupted_bytes_end_in_an_error() {
     run(async {
-        let world = World::in_process().await;
-        let (store, path) = (world.uncoordinated(), Path::from("f"));
+        let fixture = Fixture::in_process().await;
+        let (store, path) = (fixture.uncoordinated(), Path::from("f"));
         store.put(&path, vec![7; 100_000].into()).await.unwrap();
         let flipped =
             Fault::new(FaultKind::CorruptResponse { at: 50_000 }).on("b2_download_file_by_name");
-        world.emulator.faults().add(flipped);
+        fixture.emulator.faults().add(flipped);
         let error = store.get(&path).await.unwrap().bytes().await.unwrap_err();
         let source = std::error::Error::source(&error)
             .unwrap()

@@ -1,9 +1,9 @@
 //! `object_store`'s own integration suite: every function that applies, in both versions, over every transport, with
-//! and without coordinated creates, and while requests go wrong.
+//! and without coordinated creates, and with faults.
 //!
 //! Not called: `tagging` (B2 has no tags), `signing` and `response_extensions` (of its own HTTP clients).
 
-use crate::world::{Transport, World, run};
+use crate::fixture::{Fixture, Transport, run};
 
 /// The suite for one version.
 macro_rules! suite {
@@ -88,16 +88,17 @@ macro_rules! suite {
                 })*
             }
 
-            /// What needs no coordination.
-            async fn plain(store: &B2Store) {
+            /// The cases that need no coordination.
+            async fn without_creates(store: &B2Store) {
                 for_each!(store: put_get_delete_list, put_get_attributes, get_opts, stream_get,
-                    list_uses_directories_correctly, list_with_delimiter, list_with_offset_exclusivity, list_paginated,
-                    get_nonexistent_object, rename_and_copy, multipart, multipart_race_condition, multipart_out_of_order
+                    list_uses_directories_correctly, list_with_delimiter,
+                    list_with_offset_exclusivity, list_paginated, get_nonexistent_object,
+                    rename_and_copy, multipart, multipart_race_condition, multipart_out_of_order
                     $(, $more)*);
             }
 
-            /// What does.
-            async fn creating(store: &B2Store) {
+            /// The cases that do.
+            async fn with_creates(store: &B2Store) {
                 for_each!(store: put_opts, copy_if_not_exists, copy_rename_nonexistent_object);
             }
 
@@ -107,29 +108,30 @@ macro_rules! suite {
                 deleted.try_collect::<Vec<_>>().await.unwrap();
             }
 
-            async fn troubled(transport: Transport, seed: u64) {
-                let world = World::new(transport).await;
-                let faults = world.inject_faults(seed);
-                let store = world.coordinated();
-                plain(&store).await;
-                creating(&store).await;
+            async fn with_faults(transport: Transport, seed: u64) {
+                let fixture = Fixture::new(transport).await;
+                let faults = fixture.inject_faults(seed);
+                let store = fixture.coordinated();
+                without_creates(&store).await;
+                with_creates(&store).await;
                 for (name, fault) in faults {
-                    assert!(world.emulator.faults().hits(fault) > 0, "{name} never came");
+                    assert!(fixture.emulator.faults().hits(fault) > 0, "{name} never came");
                 }
             }
 
-            single! { in_process InProcess: put_get_delete_list, put_get_attributes, get_opts, put_opts, stream_get,
-                list_uses_directories_correctly, list_with_delimiter, list_with_offset_exclusivity, list_paginated,
-                get_nonexistent_object, rename_and_copy, copy_if_not_exists, copy_rename_nonexistent_object, multipart,
+            single! { in_process InProcess: put_get_delete_list, put_get_attributes, get_opts,
+                put_opts, stream_get, list_uses_directories_correctly, list_with_delimiter,
+                list_with_offset_exclusivity, list_paginated, get_nonexistent_object,
+                rename_and_copy, copy_if_not_exists, copy_rename_nonexistent_object, multipart,
                 multipart_race_condition, multipart_out_of_order $(, $more)* }
 
             #[test]
             fn suite_over_http() {
                 run(async {
-                    let world = World::new(Transport::Http).await;
-                    let store = world.coordinated();
-                    plain(&store).await;
-                    creating(&store).await;
+                    let fixture = Fixture::new(Transport::Http).await;
+                    let store = fixture.coordinated();
+                    without_creates(&store).await;
+                    with_creates(&store).await;
                 });
             }
 
@@ -137,8 +139,8 @@ macro_rules! suite {
             fn suite_without_coordination_over_both_transports() {
                 run(async {
                     for transport in [Transport::InProcess, Transport::Http] {
-                        let world = World::new(transport).await;
-                        plain(&world.uncoordinated()).await;
+                        let fixture = Fixture::new(transport).await;
+                        without_creates(&fixture.uncoordinated()).await;
                     }
                 });
             }
@@ -146,27 +148,27 @@ macro_rules! suite {
             #[test]
             fn suite_below_a_prefix_with_all_versions_deleted() {
                 run(async {
-                    let world = World::in_process().await;
-                    let store = B2Store::builder(world.bucket.clone())
+                    let fixture = Fixture::in_process().await;
+                    let store = B2Store::builder(fixture.bucket.clone())
                         .prefix("a/b")
-                        .coordinate_creates(&world.slot)
+                        .coordinate_creates(&fixture.slot)
                         .deletion(b2kit_object_store::Deletion::AllVersions);
                     let store = store.build().unwrap();
-                    plain(&store).await;
-                    creating(&store).await;
+                    without_creates(&store).await;
+                    with_creates(&store).await;
                 });
             }
 
             #[test]
-            fn suite_in_process_while_requests_go_wrong() {
+            fn suite_in_process_with_faults() {
                 for seed in 1..=2 {
-                    run(troubled(Transport::InProcess, seed));
+                    run(with_faults(Transport::InProcess, seed));
                 }
             }
 
             #[test]
-            fn suite_over_http_while_requests_go_wrong() {
-                run(troubled(Transport::Http, 4));
+            fn suite_over_http_with_faults() {
+                run(with_faults(Transport::Http, 4));
             }
         }
     };
@@ -191,8 +193,8 @@ macro_rules! single {
             $(#[test]
             fn $case() {
                 run(async {
-                    let world = World::new(Transport::$transport).await;
-                    cases::$case(&world.coordinated()).await;
+                    let fixture = Fixture::new(Transport::$transport).await;
+                    cases::$case(&fixture.coordinated()).await;
                 });
             })*
         }

@@ -6,13 +6,13 @@ use b2kit_object_store::v0_14::object_store::{self as object_store_0_14, ObjectS
 use b2kit_object_store::{B2StoreBuilder, v0_13, v0_14};
 use url::Url;
 
-use crate::world::{World, run};
+use crate::fixture::{Fixture, run};
 
-fn options(world: &World) -> Vec<(String, String)> {
+fn options(fixture: &Fixture) -> Vec<(String, String)> {
     let options = [
-        ("B2_APPLICATION_KEY_ID", world.emulator.key_id()),
-        ("b2_application_key", world.emulator.key()),
-        ("b2_endpoint", world.emulator.url()),
+        ("B2_APPLICATION_KEY_ID", fixture.emulator.key_id()),
+        ("b2_application_key", fixture.emulator.key()),
+        ("b2_endpoint", fixture.emulator.url()),
         ("b2_coordinate_creates", "coordination"),
         ("AWS_REGION", "ignored"),
     ];
@@ -22,47 +22,47 @@ fn options(world: &World) -> Vec<(String, String)> {
 }
 
 #[test]
-fn a_url_and_options_make_a_store_that_looks_its_bucket_up_when_it_is_used() {
+fn a_store_from_a_url_looks_its_bucket_up_when_it_is_first_used() {
     run(async {
-        let world = World::in_process().await;
+        let fixture = Fixture::in_process().await;
         let url = Url::parse("b2://lakehouse/tables/sales%20of%202026").unwrap();
-        let before = world.requests();
-        let client = Client::builder().backend(world.emulator.clone());
-        let store = B2StoreBuilder::from_url_with(&url, options(&world), client).unwrap();
+        let before = fixture.requests();
+        let client = Client::builder().backend(fixture.emulator.clone());
+        let store = B2StoreBuilder::from_url_with(&url, options(&fixture), client).unwrap();
         let store = store.build().unwrap();
         assert_eq!(store.to_string(), "B2(lakehouse/tables/sales of 2026)");
-        assert_eq!(world.requests(), before);
+        assert_eq!(fixture.requests(), before);
         let path = object_store_0_14::path::Path::from("a");
         let create = object_store_0_14::PutMode::Create;
         object_store_0_14::ObjectStore::put_opts(&store, &path, "x".into(), create.into())
             .await
             .unwrap();
-        let there = world
+        let there = fixture
             .bucket
             .download("tables/sales of 2026/a")
             .stream()
             .await
             .unwrap();
         assert_eq!(there.collect(10).await.unwrap(), b"x");
-        // Once is enough for both buckets.
+        // Each of the two buckets is looked up only once.
         store.put(&path, "y".into()).await.unwrap();
-        let looked_up = world.calls_of("b2_list_buckets");
+        let looked_up = fixture.calls_of("b2_list_buckets");
         store.put(&path, "z".into()).await.unwrap();
-        assert_eq!(world.calls_of("b2_list_buckets"), looked_up);
+        assert_eq!(fixture.calls_of("b2_list_buckets"), looked_up);
     });
 }
 
 #[test]
-fn parse_url_opts_gives_the_whole_bucket_and_the_path_in_it_as_object_store_does() {
+fn parse_url_opts_returns_the_whole_bucket_and_the_path_in_it() {
     run(async {
-        let world = World::in_process().await;
+        let fixture = Fixture::in_process().await;
         let url = Url::parse("b2://lakehouse/tables/sales/").unwrap();
-        let (store, path) = v0_14::parse_url_opts(&url, options(&world)).unwrap();
+        let (store, path) = v0_14::parse_url_opts(&url, options(&fixture)).unwrap();
         assert_eq!(
             (store.to_string().as_str(), path.as_ref()),
             ("B2(lakehouse)", "tables/sales")
         );
-        let (store, path) = v0_13::parse_url_opts(&url, options(&world)).unwrap();
+        let (store, path) = v0_13::parse_url_opts(&url, options(&fixture)).unwrap();
         assert_eq!(
             (store.to_string().as_str(), path.as_ref()),
             ("B2(lakehouse)", "tables/sales")
@@ -71,7 +71,7 @@ fn parse_url_opts_gives_the_whole_bucket_and_the_path_in_it_as_object_store_does
 }
 
 #[test]
-fn what_is_wrong_with_a_url_or_an_option_is_said_before_anything_is_sent() {
+fn an_invalid_url_or_option_is_refused_before_anything_is_sent() {
     let parse = |url: &str, options: &[(&str, &str)]| {
         let url = Url::parse(url).unwrap();
         v0_14::parse_url_opts(&url, options.iter().copied())

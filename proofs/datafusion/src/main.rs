@@ -1,5 +1,5 @@
-//! DataFusion on B2: it writes a partitioned Parquet table to `b2://`, and answers queries over it with the same results as over the
-//! same table on the local disk.
+//! DataFusion on B2: writes a partitioned Parquet table to `b2://`, and gets the same results of queries over it as
+//! over the same table on the local disk.
 
 mod registry;
 
@@ -17,23 +17,41 @@ use self::registry::Registry;
 
 const ROWS: u64 = 1_000_000;
 
-/// Sales, all of which follow from the number of the row.
+/// A table of sales, computed from the row number.
 const SALES: &str = "
     SELECT value AS id, value % 12 + 1 AS month, value % 97 AS shop, value * 7919 % 10007 AS cents,
            concat('customer ', value * 31 % 5003) AS customer
     FROM generate_series(1, ROWS)";
 
 const QUERIES: [(&str, &str); 6] = [
-    ("all rows", "SELECT count(*) AS rows, sum(cents) AS cents FROM sales"),
-    ("one partition", "SELECT count(*) AS rows, max(cents) AS most FROM sales WHERE month = 7"),
-    ("grouped", "SELECT shop, sum(cents) AS cents FROM sales GROUP BY shop ORDER BY cents DESC, shop LIMIT 5"),
-    ("one column, few rows", "SELECT id, cents FROM sales WHERE cents = 4242 ORDER BY id LIMIT 5"),
+    (
+        "all rows",
+        "SELECT count(*) AS rows, sum(cents) AS cents FROM sales",
+    ),
+    (
+        "one partition",
+        "SELECT count(*) AS rows, max(cents) AS most FROM sales WHERE month = 7",
+    ),
+    (
+        "grouped",
+        "SELECT shop, sum(cents) AS cents FROM sales GROUP BY shop \
+         ORDER BY cents DESC, shop LIMIT 5",
+    ),
+    (
+        "one column, few rows",
+        "SELECT id, cents FROM sales WHERE cents = 4242 ORDER BY id LIMIT 5",
+    ),
     (
         "joined with itself",
-        "SELECT a.month, count(*) AS pairs FROM sales a JOIN sales b ON a.id = b.id + 1 AND a.shop > b.shop
+        "SELECT a.month, count(*) AS pairs \
+         FROM sales a JOIN sales b ON a.id = b.id + 1 AND a.shop > b.shop \
          WHERE a.id % 1000 = 0 GROUP BY a.month ORDER BY a.month",
     ),
-    ("text", "SELECT customer, count(*) AS n FROM sales WHERE customer LIKE '%99' GROUP BY customer ORDER BY n DESC, customer LIMIT 5"),
+    (
+        "text",
+        "SELECT customer, count(*) AS n FROM sales WHERE customer LIKE '%99' \
+         GROUP BY customer ORDER BY n DESC, customer LIMIT 5",
+    ),
 ];
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -69,7 +87,7 @@ async fn main() -> Outcome<()> {
         format!("write {ROWS} rows, 12 partitions")
     );
 
-    // From here on one request in twenty fails, and the queries don't notice.
+    // From here on, one request in twenty fails; the queries succeed all the same.
     let faults = [
         FaultKind::service_unavailable(),
         FaultKind::ResetResponse { after: 1_000 },
@@ -97,7 +115,7 @@ async fn main() -> Outcome<()> {
         .map(|fault| emulator.faults().hits(*fault))
         .sum();
     assert!(failed > 0, "nothing failed");
-    println!("all results equal; {failed} requests failed meanwhile");
+    println!("all results are equal; {failed} requests failed meanwhile");
     std::fs::remove_dir_all(&disk)?;
     Ok(())
 }
@@ -124,7 +142,7 @@ async fn register(context: &SessionContext, name: &str, at: &str) -> Outcome<()>
     Ok(context.register_parquet(name, at, options).await?)
 }
 
-/// The rows as text, and the seconds that they took.
+/// The rows as text, and the time in seconds.
 async fn answer(context: &SessionContext, query: &str, table: &str) -> Outcome<(String, f64)> {
     let began = Instant::now();
     let query = query

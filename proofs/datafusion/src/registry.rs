@@ -1,4 +1,4 @@
-//! [`Registry`]: stores for `b2://` are made when a query names one, so that no bucket has to be registered.
+//! [`Registry`]: makes a store for `b2://BUCKET` when a query first names it, so that no bucket has to be registered.
 
 use std::sync::Arc;
 
@@ -8,22 +8,29 @@ use datafusion::error::Result;
 use datafusion::execution::object_store::{DefaultObjectStoreRegistry, ObjectStoreRegistry};
 use url::Url;
 
-/// DataFusion's own registry, which makes stores for buckets of B2 that it doesn't know.
+/// DataFusion's default registry, extended by stores for B2 buckets.
 #[derive(Debug)]
 pub struct Registry {
     known: DefaultObjectStoreRegistry,
-    /// What `std::env::vars()` gives, or options of one's own.
+    /// Options of the stores, such as those from `std::env::vars()`.
     options: Vec<(String, String)>,
 }
 
 impl Registry {
     pub fn new(options: impl IntoIterator<Item = (String, String)>) -> Self {
-        Self { known: DefaultObjectStoreRegistry::new(), options: options.into_iter().collect() }
+        Self {
+            known: DefaultObjectStoreRegistry::new(),
+            options: options.into_iter().collect(),
+        }
     }
 }
 
 impl ObjectStoreRegistry for Registry {
-    fn register_store(&self, url: &Url, store: Arc<dyn ObjectStore>) -> Option<Arc<dyn ObjectStore>> {
+    fn register_store(
+        &self,
+        url: &Url,
+        store: Arc<dyn ObjectStore>,
+    ) -> Option<Arc<dyn ObjectStore>> {
         self.known.register_store(url, store)
     }
 
@@ -32,7 +39,8 @@ impl ObjectStoreRegistry for Registry {
         if url.scheme() != "b2" || known.is_ok() {
             return known;
         }
-        let (store, _path) = parse_url_opts(url, self.options.iter().map(|(key, value)| (key, value)))?;
+        let (store, _path) =
+            parse_url_opts(url, self.options.iter().map(|(key, value)| (key, value)))?;
         let store: Arc<dyn ObjectStore> = store.into();
         self.known.register_store(url, Arc::clone(&store));
         Ok(store)

@@ -1,4 +1,4 @@
-//! A bucket of B2 as rustic's backend. rustic is blocking, b2kit is not: each call is driven to its end where it is made.
+//! A B2 bucket as rustic's backend. rustic is blocking, so each call of b2kit is driven by `block_on`.
 
 use b2kit::BucketHandle;
 use b2kit::api::ListFileNames;
@@ -19,7 +19,10 @@ pub struct B2Backend {
 
 impl B2Backend {
     pub fn new(bucket: BucketHandle, prefix: impl Into<String>) -> Self {
-        Self { bucket, prefix: prefix.into() }
+        Self {
+            bucket,
+            prefix: prefix.into(),
+        }
     }
 
     fn name(&self, tpe: FileType, id: &Id) -> String {
@@ -29,7 +32,7 @@ impl B2Backend {
         }
     }
 
-    /// Verified against its SHA-1 where it is the whole file.
+    /// Reads a file or a range. A whole file is verified against its SHA-1.
     async fn read(&self, name: String, range: Option<ByteRange>) -> Result<Bytes, b2kit::Error> {
         let mut download = self.bucket.download(name);
         if let Some(range) = range {
@@ -86,7 +89,8 @@ impl ReadBackend for B2Backend {
         }
         let read = ByteRange::inclusive(first, end - 1)
             .map(|range| block_on(self.read(self.name(tpe, id), Some(range))));
-        read.flatten().map_err(failed("the range could not be read"))
+        read.flatten()
+            .map_err(failed("the range could not be read"))
     }
 
     fn warmup_path(&self, tpe: FileType, id: &Id) -> String {
@@ -106,21 +110,30 @@ impl WriteBackend for B2Backend {
         let source = b2kit::transfer::Source::ranges(len, move |range| {
             let mut start = 0;
             let cut = chunks.iter().filter_map(|chunk| {
-                let (from, to) = (range.start.max(start), range.end.min(start + chunk.len() as u64));
-                let slice = (from < to).then(|| chunk.slice((from - start) as usize..(to - start) as usize));
+                let (from, to) = (
+                    range.start.max(start),
+                    range.end.min(start + chunk.len() as u64),
+                );
+                let slice = (from < to)
+                    .then(|| chunk.slice((from - start) as usize..(to - start) as usize));
                 start += chunk.len() as u64;
                 slice.map(Ok)
             });
             Ok(stream::iter(cut.collect::<Vec<_>>()))
         });
         let upload = self.bucket.upload(self.name(tpe, id), source).into_future();
-        block_on(upload).map(drop).map_err(failed("the file could not be written"))
+        block_on(upload)
+            .map(drop)
+            .map_err(failed("the file could not be written"))
     }
 
     /// Hides it: a lifecycle rule deletes what is hidden.
     fn remove(&self, tpe: FileType, id: &Id, _cacheable: bool) -> RusticResult<()> {
         let hidden = FileName::new(self.name(tpe, id))
             .map(|name| block_on(self.bucket.client().hide(self.bucket.id(), name)));
-        hidden.flatten().map(drop).map_err(failed("the file could not be removed"))
+        hidden
+            .flatten()
+            .map(drop)
+            .map_err(failed("the file could not be removed"))
     }
 }

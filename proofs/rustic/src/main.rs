@@ -1,5 +1,5 @@
-//! rustic on B2: backup, check with all data, restore, forget and prune of 3,000 files, while the emulator fails one call in twenty and
-//! is killed and started again once.
+//! rustic on B2: backs up, checks (with all data), restores, forgets and prunes 3,000 files, while the emulator fails
+//! one call in twenty, and is killed and restarted once.
 
 mod backend;
 
@@ -14,9 +14,9 @@ use b2kit::backend::emulator::{Emulator, Fault, FaultKind, Server};
 use b2kit::{Client, Credentials, Phase};
 use futures::executor::block_on;
 use rustic_core::{
-    BackupOptions, CheckOptions, ConfigOptions, Credentials as Password, KeyOptions, LocalDestination,
-    LsOptions, PathList, PruneOptions, Repository, RepositoryBackends, RepositoryOptions, RestoreOptions,
-    SnapshotOptions, jiff::Span,
+    BackupOptions, CheckOptions, ConfigOptions, Credentials as Password, KeyOptions,
+    LocalDestination, LsOptions, PathList, PruneOptions, Repository, RepositoryBackends,
+    RepositoryOptions, RestoreOptions, SnapshotOptions, jiff::Span,
 };
 
 use self::backend::B2Backend;
@@ -25,12 +25,12 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 
 const FILES: u32 = 3_000;
 
-/// An emulator on disk, and its server, which can be killed and started again on the same port.
+/// An emulator on disk and its server, which can be killed and restarted on the same port.
 struct Service {
     running: Option<(Emulator, Server)>,
     directory: std::path::PathBuf,
     port: u16,
-    /// Of emulators that were killed.
+    /// Requests to emulators that were killed.
     requests: u64,
     failed: u64,
 }
@@ -40,12 +40,27 @@ impl Service {
         let emulator = Emulator::builder().open(directory)?;
         emulator.create_bucket("backups", false)?;
         let server = Server::start(&emulator)?;
-        let port = server.url().rsplit(':').next().unwrap_or_default().parse()?;
-        Ok(Self { running: Some((emulator, server)), directory: directory.into(), port, requests: 0, failed: 0 })
+        let port = server
+            .url()
+            .rsplit(':')
+            .next()
+            .unwrap_or_default()
+            .parse()?;
+        Ok(Self {
+            running: Some((emulator, server)),
+            directory: directory.into(),
+            port,
+            requests: 0,
+            failed: 0,
+        })
     }
 
     fn emulator(&self) -> &Emulator {
-        &self.running.as_ref().expect("it runs but while it is started again").0
+        &self
+            .running
+            .as_ref()
+            .expect("it runs but while it is started again")
+            .0
     }
 
     /// One call in twenty fails from now on.
@@ -58,7 +73,9 @@ impl Service {
             FaultKind::ResetUpload { after: 1_000 },
         ];
         for (seed, kind) in kinds.into_iter().enumerate() {
-            self.emulator().faults().add(Fault::new(kind).probability(0.01).seed(seed as u64));
+            self.emulator()
+                .faults()
+                .add(Fault::new(kind).probability(0.01).seed(seed as u64));
         }
     }
 
@@ -87,32 +104,56 @@ fn main() -> Outcome<()> {
     let bytes = write_files(&source)?;
     let service = Service::start(&place.path().join("b2"))?;
     let client = Client::builder()
-        .credentials(Credentials::new(service.emulator().key_id(), service.emulator().key())?)
+        .credentials(Credentials::new(
+            service.emulator().key_id(),
+            service.emulator().key(),
+        )?)
         .endpoint(format!("http://127.0.0.1:{}", service.port))
         .build()?;
     let bucket = block_on(client.bucket("backups"))?;
     let backends = RepositoryBackends::new(Arc::new(B2Backend::new(bucket, "repository/")), None);
-    let (options, password) = (RepositoryOptions::default().no_cache(true), Password::password("secret"));
+    let (options, password) = (
+        RepositoryOptions::default().no_cache(true),
+        Password::password("secret"),
+    );
     let open = || Ok::<_, Box<dyn Error>>(Repository::new(&options, &backends)?.open(&password)?);
     service.inject_faults();
     let service = Mutex::new(service);
     let requests = || service.lock().expect("nobody panics").requests();
 
-    println!("{FILES} files, {} MiB\n{:<26} {:>9} {:>9}", bytes >> 20, "", "seconds", "requests");
+    println!(
+        "{FILES} files, {} MiB\n{:<26} {:>9} {:>9}",
+        bytes >> 20,
+        "",
+        "seconds",
+        "requests"
+    );
     let step = |name: &str, work: &mut dyn FnMut() -> Outcome<()>| -> Outcome<()> {
         let (began, before) = (Instant::now(), requests());
         work()?;
-        println!("{name:<26} {:>9.1} {:>9}", began.elapsed().as_secs_f64(), requests() - before);
+        println!(
+            "{name:<26} {:>9.1} {:>9}",
+            began.elapsed().as_secs_f64(),
+            requests() - before
+        );
         Ok(())
     };
     step("init", &mut || {
-        Repository::new(&options, &backends)?.init(&password, &KeyOptions::default(), &ConfigOptions::default())?;
+        Repository::new(&options, &backends)?.init(
+            &password,
+            &KeyOptions::default(),
+            &ConfigOptions::default(),
+        )?;
         Ok(())
     })?;
     let backup = || -> Outcome<()> {
         let paths = PathList::from_string(&source.display().to_string())?.sanitize()?;
         let repository = open()?.to_indexed_ids()?;
-        repository.backup(&BackupOptions::default(), &paths, SnapshotOptions::default().to_snapshot()?)?;
+        repository.backup(
+            &BackupOptions::default(),
+            &paths,
+            SnapshotOptions::default().to_snapshot()?,
+        )?;
         Ok(())
     };
     let (is_over, has_restarted) = (AtomicBool::new(false), AtomicBool::new(false));
@@ -126,16 +167,23 @@ fn main() -> Outcome<()> {
             let mut service = service.lock().expect("nobody panics");
             service.kill();
             std::thread::sleep(Duration::from_secs(2));
-            service.restart().expect("it starts again from its directory");
+            service
+                .restart()
+                .expect("it starts again from its directory");
             has_restarted.store(!is_over.load(Ordering::Relaxed), Ordering::Relaxed);
         });
         let outcome = step("backup, killed meanwhile", &mut || backup());
         is_over.store(true, Ordering::Relaxed);
         outcome
     })?;
-    assert!(has_restarted.load(Ordering::Relaxed), "the backup was over before the emulator was killed");
+    assert!(
+        has_restarted.load(Ordering::Relaxed),
+        "the backup was over before the emulator was killed"
+    );
     step("check with all data", &mut || {
-        open()?.check(CheckOptions::default().trust_cache(true).read_data(true))?.is_ok()?;
+        open()?
+            .check(CheckOptions::default().trust_cache(true).read_data(true))?
+            .is_ok()?;
         Ok(())
     })?;
     let restored = place.path().join("restored");
@@ -150,13 +198,18 @@ fn main() -> Outcome<()> {
         let mut snapshots = repository.get_all_snapshots()?;
         snapshots.sort_by_key(|snapshot| snapshot.time.clone());
         repository.delete_snapshots(&[snapshots[0].id])?;
-        let prune = PruneOptions::default().instant_delete(true).keep_delete(Span::new()).max_unused("0%".parse::<rustic_core::LimitOption>()?);
+        let prune = PruneOptions::default()
+            .instant_delete(true)
+            .keep_delete(Span::new())
+            .max_unused("0%".parse::<rustic_core::LimitOption>()?);
         let plan = repository.prune_plan(&prune)?;
         repository.prune(&prune, plan)?;
         Ok(())
     })?;
     step("check with all data", &mut || {
-        open()?.check(CheckOptions::default().trust_cache(true).read_data(true))?.is_ok()?;
+        open()?
+            .check(CheckOptions::default().trust_cache(true).read_data(true))?
+            .is_ok()?;
         Ok(())
     })?;
     let again = place.path().join("again");
@@ -164,11 +217,17 @@ fn main() -> Outcome<()> {
         restore(open()?.to_indexed()?, &again)?;
         compare(&source, &again.join(source.strip_prefix("/")?))
     })?;
-    println!("all files equal after each restore; the emulator was killed once and failed one call in twenty");
+    println!(
+        "all files are equal after each restore; the emulator was killed once \
+         and failed one call in twenty"
+    );
     Ok(())
 }
 
-fn restore(repository: Repository<impl rustic_core::IndexedFull + rustic_core::Open>, to: &Path) -> Outcome<()> {
+fn restore(
+    repository: Repository<impl rustic_core::IndexedFull + rustic_core::Open>,
+    to: &Path,
+) -> Outcome<()> {
     let node = repository.node_from_snapshot_path("latest", |_| true)?;
     let files = repository.ls(&node, &LsOptions::default())?;
     let to = LocalDestination::new(&to.display().to_string(), true, !node.is_dir())?;
@@ -222,7 +281,11 @@ fn compare(one: &Path, other: &Path) -> Outcome<()> {
         let (one, other) = (one.join(&name), other.join(&name));
         match one.is_dir() {
             true => compare(&one, &other)?,
-            false => assert!(fs::read(&one)? == fs::read(&other)?, "{} differs", one.display()),
+            false => assert!(
+                fs::read(&one)? == fs::read(&other)?,
+                "{} differs",
+                one.display()
+            ),
         }
     }
     Ok(())

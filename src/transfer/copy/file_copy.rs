@@ -6,8 +6,8 @@ use futures_core::future::BoxFuture;
 
 use super::copy_parts::PartCopier;
 use crate::api::{CopyFile, GetFileInfo, StartLargeFile, UPLOAD_ID};
+use crate::client::BucketHandle;
 use crate::error::{Error, ErrorKind};
-use crate::transfer::bucket::BucketHandle;
 use crate::transfer::large_file::{
     FileOptions, MAX_PART, PartLayout, PartSizes, account_part_sizes, add_info_if_it_fits,
     file_options, task_stream,

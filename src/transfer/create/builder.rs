@@ -5,10 +5,10 @@ use super::stage::NONCE;
 #[cfg(doc)]
 use super::stage::{CREATE_STAGES, is_create_stage};
 use crate::api::UPLOAD_ID;
+use crate::client::BucketHandle;
 use crate::error::Error;
 #[cfg(doc)]
 use crate::error::ErrorKind;
-use crate::transfer::bucket::BucketHandle;
 use crate::transfer::source::Source;
 use crate::types::{ContentType, FileInfo, FileName, FileVersion};
 

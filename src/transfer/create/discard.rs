@@ -9,8 +9,8 @@ use super::protocol::Intent;
 use super::slot::CreateSlot;
 use super::stage::{CREATE_STAGES, NONCE, Stage, is_stage_name};
 use crate::api::ListFileVersions;
+use crate::client::BucketHandle;
 use crate::error::{Error, ErrorKind};
-use crate::transfer::bucket::BucketHandle;
 use crate::types::Action;
 
 /// Discards the stages of this bucket that are older than this. Returns how many.

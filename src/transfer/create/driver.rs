@@ -10,9 +10,9 @@ use super::stage::{NONCE, Stage};
 use crate::api::{
     CopyFile, DeleteFileVersion, GetFileInfo, ListBuckets, ListFileNames, UpdateBucket,
 };
+use crate::client::BucketHandle;
 use crate::client::{Client, RetryPolicy};
 use crate::error::{Error, ErrorKind};
-use crate::transfer::bucket::BucketHandle;
 use crate::types::{Bucket, BucketInfo, FileVersion};
 
 /// The version that a file was created as.

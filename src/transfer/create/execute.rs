@@ -13,9 +13,9 @@ use super::protocol::{Intent, Outcome};
 use super::slot::CreateSlot;
 use super::stage::{CREATE_STAGES, NONCE, Stage, is_create_stage, stage_name};
 use crate::api::UPLOAD_ID;
+use crate::client::BucketHandle;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
-use crate::transfer::bucket::BucketHandle;
 use crate::transfer::large_file::MAX_PART;
 use crate::transfer::source::{Opened, Source};
 use crate::types::{

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::protocol::Intent;
 use super::stage::{Stage, is_create_stage, is_stage_name};
+use crate::client::BucketHandle;
 use crate::error::{Error, ErrorKind};
-use crate::transfer::bucket::BucketHandle;
 use crate::types::FileName;
 
 /// The key of the entry.

@@ -11,10 +11,10 @@ use super::reader::ResumingReader;
 use super::stream::DownloadStream;
 use super::verify::{Downloaded, require_verification, verification_of};
 use crate::api::{Download, Overrides, overrides};
+#[cfg(doc)]
+use crate::client::BucketHandle;
 use crate::client::Client;
 use crate::error::Error;
-#[cfg(doc)]
-use crate::transfer::bucket::BucketHandle;
 use crate::transfer::progress::{Progress, Stage};
 use crate::types::{BucketName, ByteRange, CustomerKey, FileId, FileName};
 
@@ -223,9 +223,19 @@ impl FileDownload {
     /// `to_writer(writer.compat_write())`.
     ///
     /// # Errors
+    /// - [`Invalid`](crate::ErrorKind::Invalid): no file can have this name.
+    /// - [`NotFound`](crate::ErrorKind::NotFound): there is no such file, or it is hidden.
+    /// - [`Unauthorized`](crate::ErrorKind::Unauthorized): the key may not read it.
+    /// - [`CapExceeded`](crate::ErrorKind::CapExceeded): the account's download cap is reached.
+    /// - [`Integrity`](crate::ErrorKind::Integrity): the bytes have another SHA-1 than the file, or
+    ///   can't be [verified](Self::require_verified) but have to be.
     /// - [`Destination`](crate::ErrorKind::Destination): the writer failed.
-    /// - [`Integrity`](crate::ErrorKind::Integrity): the bytes have another SHA-1 than the file.
-    /// - Otherwise those of [`stream`](Self::stream).
+    /// - [`Credentials`](crate::ErrorKind::Credentials),
+    ///   [`TooManyRequests`](crate::ErrorKind::TooManyRequests),
+    ///   [`Rejected`](crate::ErrorKind::Rejected), [`Unavailable`](crate::ErrorKind::Unavailable),
+    ///   [`Http`](crate::ErrorKind::Http), [`Protocol`](crate::ErrorKind::Protocol): the call that
+    ///   failed for good, after its retries.
+    /// - [`ShutDown`](crate::ErrorKind::ShutDown): the client is shutting down.
     ///
     /// # Cancellation
     /// Dropping the future closes the connection. What was written stays written.

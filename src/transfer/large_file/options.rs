@@ -4,9 +4,9 @@ use super::on_failure::OnFailure;
 use super::part_sizes::PartSizes;
 use super::upload_parts::LargeFile;
 use crate::api::{CopyFile, StartLargeFile, UPLOAD_ID, UploadFile};
+use crate::client::BucketHandle;
 use crate::client::Client;
 use crate::error::Error;
-use crate::transfer::bucket::BucketHandle;
 use crate::transfer::progress::Progress;
 use crate::types::{
     EncryptionSetting, FileInfo, FileInfoLimit, FileName, FileRetention, FileVersion, LegalHold,

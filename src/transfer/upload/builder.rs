@@ -1,8 +1,8 @@
 //! [`Upload`]: what a caller says of an upload.
 
 use super::resume_token::ResumeToken;
+use crate::client::BucketHandle;
 use crate::error::Error;
-use crate::transfer::bucket::BucketHandle;
 use crate::transfer::large_file::{FileOptions, file_options};
 use crate::transfer::source::Source;
 use crate::types::{ContentType, FileInfo, FileName, FileVersion, Sha1, Timestamp};

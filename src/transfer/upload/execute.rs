@@ -15,8 +15,8 @@ use super::plan::UploadPlan;
 use super::resume::ResumeSearch;
 use super::sequential::SequentialParts;
 use crate::api::{Call as _, StartLargeFile, UploadFile};
+use crate::client::BucketHandle;
 use crate::error::Error;
-use crate::transfer::bucket::BucketHandle;
 use crate::transfer::large_file::{
     CONCURRENCY, FileOptions, LargeFile, OnFailure, PartOrigin, PartSizes, PartTask, UploadCounter,
     account_part_sizes, add_info_if_it_fits, task_stream,
@@ -33,8 +33,18 @@ impl Upload {
     /// to be resumed, the source is read as the upload would read it.
     ///
     /// # Errors
-    /// Those of the [upload](Self#errors), and [`Invalid`](crate::ErrorKind::Invalid) for a
-    /// non-replayable stream, whose bytes would be lost.
+    /// - [`Invalid`](crate::ErrorKind::Invalid): the source is a non-replayable stream, whose bytes
+    ///   would be lost; or the file name, part size or file info break one of B2's rules.
+    /// - [`Source`](crate::ErrorKind::Source): the bytes can't be read or have another length than
+    ///   promised.
+    /// - [`NotFound`](crate::ErrorKind::NotFound): the upload that
+    ///   [`resume_from`](Self::resume_from) names can't be resumed.
+    /// - [`Credentials`](crate::ErrorKind::Credentials),
+    ///   [`Unauthorized`](crate::ErrorKind::Unauthorized),
+    ///   [`TooManyRequests`](crate::ErrorKind::TooManyRequests),
+    ///   [`Unavailable`](crate::ErrorKind::Unavailable), [`Http`](crate::ErrorKind::Http),
+    ///   [`Protocol`](crate::ErrorKind::Protocol): a listing of unfinished uploads failed for good.
+    /// - [`ShutDown`](crate::ErrorKind::ShutDown): the client is shutting down.
     pub async fn plan(self) -> Result<UploadPlan, Error> {
         let name = self.name?;
         let job = UploadJob::new(

@@ -1,25 +1,14 @@
-//! `hide`, `unhide`, `delete`, `delete_version` and `delete_many`.
+//! `delete`, `delete_version` and `delete_many`.
 
 use b2kit::api::{UpdateFileLegalHold, UploadFile};
 use b2kit::types::{Action, Capability, LegalHold};
-use b2kit::{BucketHandle, DeleteScope, ErrorKind, RetryPolicy};
+use b2kit::{DeleteScope, ErrorKind, RetryPolicy};
 use futures::{StreamExt as _, stream};
 
-use super::{count, hide, name, put, restricted, rows, stage, start, text, through};
+use super::{count, hide, lockable, name, put, restricted, rows, stage, start, text, through};
 use crate::client;
 use crate::script::{Fault, Script};
 use crate::uploading::bucket;
-
-/// A bucket whose files can be locked.
-async fn lockable(b2: &b2kit::Client) -> BucketHandle {
-    let create = b2kit::api::CreateBucket::new(
-        b2kit::types::BucketName::new("holiday-photos").unwrap(),
-        b2kit::types::BucketType::AllPrivate,
-    );
-    let made = b2.call(create.file_lock_enabled(true)).await.unwrap();
-    let name = made.name();
-    BucketHandle::new(b2.clone(), made.bucket_id, name)
-}
 
 #[test]
 fn all_versions_of_exactly_one_name_are_deleted_the_newest_last() {
@@ -295,69 +284,5 @@ fn many_names_are_deleted_each_with_its_own_outcome() {
             }
         }
         assert!(rows(&bucket).await.is_empty());
-    });
-}
-
-#[test]
-fn hide_and_unhide_twice_is_as_good_as_once() {
-    let (b2, _, timer) = client();
-    timer.run(async {
-        let bucket = bucket(&b2).await;
-        put(&bucket, "f", "x").await;
-        put(&bucket, "f-other", "x").await;
-        assert_eq!(bucket.unhide("f").await.unwrap(), None);
-        let marker = bucket.hide("f").await.unwrap().unwrap();
-        assert_eq!(bucket.hide("f").await.unwrap(), None);
-        assert_eq!(bucket.hide("none").await.unwrap(), None);
-        assert!(!bucket.exists("f").await.unwrap());
-        let shown = bucket.unhide("f").await.unwrap().unwrap();
-        assert_eq!(shown.file_id, marker.file_id);
-        assert_eq!(bucket.unhide("f").await.unwrap(), None);
-        assert_eq!(text(&bucket, "f").await, "x");
-        for bad in ["", "a\nb"] {
-            assert_eq!(
-                bucket.hide(bad).await.unwrap_err().kind(),
-                ErrorKind::Invalid
-            );
-            assert_eq!(
-                bucket.unhide(bad).await.unwrap_err().kind(),
-                ErrorKind::Invalid
-            );
-        }
-        assert_eq!(
-            bucket.unhide("none").await.unwrap_err().kind(),
-            ErrorKind::NotFound
-        );
-    });
-}
-
-#[test]
-fn unhide_shows_a_file_that_several_markers_hide() {
-    let (b2, _, timer) = client();
-    timer.run(async {
-        let bucket = bucket(&b2).await;
-        put(&bucket, "f", "old").await;
-        hide(&bucket, "f").await;
-        let between = put(&bucket, "f", "between").await;
-        let newest = hide(&bucket, "f").await;
-        bucket.delete_version(&between).await.unwrap();
-        let marker = bucket.unhide("f").await.unwrap().unwrap();
-        assert_eq!(marker.file_id, newest.file_id);
-        assert_eq!(text(&bucket, "f").await, "old");
-        assert_eq!(count(&bucket, "f").await, 1);
-    });
-}
-
-#[test]
-fn unhide_keeps_a_marker_with_nothing_beneath_it() {
-    let (b2, _, timer) = client();
-    timer.run(async {
-        let bucket = bucket(&b2).await;
-        let file = put(&bucket, "f", "x").await;
-        hide(&bucket, "f").await;
-        bucket.delete_version(&file).await.unwrap();
-        let error = bucket.unhide("f").await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::NotFound);
-        assert_eq!(rows(&bucket).await, [("f".to_owned(), Action::Hide)]);
     });
 }

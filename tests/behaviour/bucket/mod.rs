@@ -1,21 +1,24 @@
 //! The methods of `BucketHandle`.
 
+mod by_name;
 mod delete;
 mod delete_prefix;
+mod hide;
 mod list;
 mod prune;
 mod random_histories;
 mod read;
 mod rename;
 mod settings;
+mod sweep;
 mod urls;
 
 use std::future::IntoFuture as _;
 
-use b2kit::api::{CreateKey, HideFile, ListFileVersions, StartLargeFile, UploadFile};
+use b2kit::api::{CreateBucket, CreateKey, HideFile, ListFileVersions, StartLargeFile, UploadFile};
 use b2kit::backend::emulator::Emulator;
 use b2kit::transfer::CREATE_STAGES;
-use b2kit::types::{Action, Capability, FileName, FileVersion, KeyName};
+use b2kit::types::{Action, BucketName, BucketType, Capability, FileName, FileVersion, KeyName};
 use b2kit::{BucketHandle, Client, DeleteMode, Error, ManualTimer};
 use futures::{Stream, TryStreamExt as _};
 
@@ -25,6 +28,17 @@ const DELETE: DeleteMode = DeleteMode::Delete { concurrency: 4 };
 
 fn name(name: &str) -> FileName {
     FileName::new(name).unwrap()
+}
+
+/// A bucket whose files can be locked.
+async fn lockable(b2: &Client) -> BucketHandle {
+    let create = CreateBucket::new(
+        BucketName::new("holiday-photos").unwrap(),
+        BucketType::AllPrivate,
+    );
+    let made = b2.call(create.file_lock_enabled(true)).await.unwrap();
+    let name = made.name();
+    BucketHandle::new(b2.clone(), made.bucket_id, name)
 }
 
 async fn put(bucket: &BucketHandle, file: &str, content: &'static str) -> FileVersion {

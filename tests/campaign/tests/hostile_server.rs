@@ -32,7 +32,7 @@ const MAX_PEAK_MIB: u64 = 300;
 /// Each case has a deadline of a second for each of its forty calls.
 const HANG_TIMEOUT: Duration = Duration::from_secs(120);
 
-fn account() -> Emulator {
+fn emulator_with_files() -> Emulator {
     let emulator = workload::emulator().build();
     let other = emulator.create_bucket("other-bucket", false).unwrap();
     let mine = emulator.create_bucket("campaign", false).unwrap();
@@ -49,9 +49,9 @@ fn account() -> Emulator {
 }
 
 /// Every operation of a program; errors go to `shown`.
-fn everything(b2: &Client, shown: &CapturedOutput) {
+fn run_every_operation(b2: &Client, shown: &CapturedOutput) {
     let directory = tempfile::tempdir().unwrap();
-    let tell = |outcome: Result<(), Error>| {
+    let check_error = |outcome: Result<(), Error>| {
         if let Err(error) = outcome {
             shown.error(&error);
             let longest = format!("{error}").len();
@@ -60,14 +60,14 @@ fn everything(b2: &Client, shown: &CapturedOutput) {
     };
     let bucket = match block_on(b2.bucket("campaign")) {
         Ok(bucket) => bucket,
-        Err(error) => return tell(Err(error)),
+        Err(error) => return check_error(Err(error)),
     };
     let large = Bytes::from(vec![7; 3 * PART as usize]);
     let path = directory.path().join("down");
-    tell(block_on(async {
+    check_error(block_on(async {
         bucket.upload("new/small", "meow").await.map(drop)
     }));
-    tell(block_on(async {
+    check_error(block_on(async {
         let upload = bucket.upload("new/large", Source::bytes(large.clone()));
         upload
             .part_size(PART)
@@ -75,21 +75,21 @@ fn everything(b2: &Client, shown: &CapturedOutput) {
             .await
             .map(drop)
     }));
-    tell(block_on(async {
+    check_error(block_on(async {
         let upload = bucket.upload("new/large", Source::bytes(large.clone()));
         upload.part_size(PART).resume().await.map(drop)
     }));
-    tell(block_on(async {
+    check_error(block_on(async {
         let read = bucket
             .download("pre/x")
             .stream()
             .await?
             .collect(1 << 20)
             .await?;
-        assert_eq!(read, b"meow", "bytes that nobody stored");
+        assert_eq!(read, b"meow", "bytes that were never stored");
         Ok(())
     }));
-    tell(block_on(async {
+    check_error(block_on(async {
         let done = bucket
             .download("pre/x")
             .range_size(1)
@@ -98,7 +98,7 @@ fn everything(b2: &Client, shown: &CapturedOutput) {
         assert_eq!(fs::read(&path).unwrap(), b"meow", "{done:?}");
         Ok(())
     }));
-    tell(block_on(async {
+    check_error(block_on(async {
         let rows = b2.paginate(
             ListFileNames::new(bucket.id())
                 .prefix("pre/")
@@ -111,7 +111,7 @@ fn everything(b2: &Client, shown: &CapturedOutput) {
         );
         Ok(())
     }));
-    tell(block_on(async {
+    check_error(block_on(async {
         let rows = b2.paginate(ListFileVersions::new(bucket.id()).prefix("pre/"));
         let rows: Vec<_> = rows.try_collect().await?;
         assert!(
@@ -128,7 +128,7 @@ fn everything(b2: &Client, shown: &CapturedOutput) {
         }
         Ok(())
     }));
-    tell(block_on(async {
+    check_error(block_on(async {
         let files = b2.paginate(ListUnfinishedLargeFiles::new(bucket.id()));
         for file in files.try_collect::<Vec<_>>().await? {
             b2.paginate(ListParts::new(&file.file_id))
@@ -137,10 +137,12 @@ fn everything(b2: &Client, shown: &CapturedOutput) {
         }
         Ok(())
     }));
-    tell(block_on(b2.paginate(ListKeys::new()).try_collect::<Vec<_>>()).map(drop));
-    tell(block_on(b2.call(ListBuckets::new())).map(drop));
-    tell(block_on(b2.call(HideFile::new(bucket.id(), "new/small".try_into().unwrap()))).map(drop));
-    tell(block_on(async {
+    check_error(block_on(b2.paginate(ListKeys::new()).try_collect::<Vec<_>>()).map(drop));
+    check_error(block_on(b2.call(ListBuckets::new())).map(drop));
+    check_error(
+        block_on(b2.call(HideFile::new(bucket.id(), "new/small".try_into().unwrap()))).map(drop),
+    );
+    check_error(block_on(async {
         let rows = b2.paginate(ListFileVersions::new(bucket.id()).prefix("new/s"));
         for version in rows
             .try_collect::<Vec<_>>()
@@ -156,16 +158,16 @@ fn everything(b2: &Client, shown: &CapturedOutput) {
         }
         Ok(())
     }));
-    let deleted =
-        b2.delete_all_versions(bucket.id(), "pre/", DeleteMode::Delete { concurrency: 2 });
-    tell(block_on(
+    let deleted = bucket.delete_prefix("pre/", DeleteMode::Delete { concurrency: 2 });
+    check_error(block_on(
         deleted.try_for_each(|(_, outcome)| std::future::ready(outcome)),
     ));
     drop(block_on(b2.cancel_orphaned_uploads()));
 }
 
-fn told(tampering: Option<Tampering>) -> HostileServer {
-    let emulator = account();
+/// Runs every operation against a server with this tampering, and checks that it does no harm.
+fn run_against(tampering: Option<Tampering>) -> HostileServer {
+    let emulator = emulator_with_files();
     let server = HostileServer::new(emulator.clone(), tampering.clone());
     let shown = CapturedOutput::default();
     let begun = Instant::now();
@@ -177,14 +179,14 @@ fn told(tampering: Option<Tampering>) -> HostileServer {
         .retry_policy(RetryPolicy::disabled().with_deadline(Duration::from_secs(3)))
         .build()
         .unwrap();
-    shown.capture(|| everything(&b2, &shown));
+    shown.capture(|| run_every_operation(&b2, &shown));
     assert!(
         begun.elapsed() < HANG_TIMEOUT,
         "it took {:?}: {tampering:?}",
         begun.elapsed()
     );
 
-    // What nobody asked to be deleted is there.
+    // Files that were not to be deleted are there.
     let honest = direct_client(&emulator);
     for (bucket, name) in [("other-bucket", "pre/x"), ("campaign", "precious")] {
         let read = block_on(async {
@@ -196,17 +198,20 @@ fn told(tampering: Option<Tampering>) -> HostileServer {
     let seen = server.seen();
     let mut seen = seen.lock().unwrap();
     let home = emulator.url().parse::<b2kit::http::Uri>().unwrap();
-    let strangers: Vec<_> = seen
+    let foreign_hosts: Vec<_> = seen
         .hosts
         .iter()
         .filter(|host| Some(host.as_str()) != home.host())
         .collect();
-    assert!(strangers.is_empty(), "requests went to {strangers:?}");
+    assert!(
+        foreign_hosts.is_empty(),
+        "requests went to {foreign_hosts:?}"
+    );
     seen.secrets.insert(emulator.key().to_owned());
     assert_eq!(
         shown.secrets(&seen.secrets),
         Vec::<String>::new(),
-        "secrets were shown"
+        "secrets were printed"
     );
     drop(seen);
     if let Some(peak) = peak_mib() {
@@ -214,21 +219,21 @@ fn told(tampering: Option<Tampering>) -> HostileServer {
         let growth = peak.saturating_sub(before.unwrap_or(peak));
         assert!(
             growth <= MAX_GROWTH_MIB,
-            "{growth} MiB of memory for one lie"
+            "{growth} MiB of memory for one tampered reply"
         );
     }
     server
 }
 
-/// Runs each `stride`th tampering, from a random one on.
-fn each(seed: u64, stride: usize) {
-    let honest = told(None);
+/// Runs every `stride`th tampering, starting at a random one.
+fn run_tamperings(seed: u64, stride: usize) {
+    let honest = run_against(None);
     let seen = honest.seen();
     let seen = seen.lock().unwrap();
     let (mut count, mut harmful) = (0, Vec::new());
     let from = Rng::with_seed(seed).usize(..stride);
     for tampering in tamperings(&seen).skip(from).step_by(stride) {
-        if std::panic::catch_unwind(|| told(Some(tampering.clone()))).is_err() {
+        if std::panic::catch_unwind(|| run_against(Some(tampering.clone()))).is_err() {
             let mut text = format!("{tampering:?}");
             text.truncate(600);
             harmful.push(text);
@@ -238,18 +243,18 @@ fn each(seed: u64, stride: usize) {
     eprintln!("{count} of {} tamperings", tamperings(&seen).count());
     assert!(
         harmful.is_empty(),
-        "{} did harm: {harmful:#?}",
+        "{} tamperings did harm: {harmful:#?}",
         harmful.len()
     );
 }
 
 #[test]
 fn the_client_withstands_a_sample_of_tampered_replies() {
-    for_seeds(1, |seed| each(seed, 37));
+    for_seeds(1, |seed| run_tamperings(seed, 37));
 }
 
 #[test]
 #[ignore = "the long form"]
 fn the_client_withstands_every_tampered_reply() {
-    for_seeds(1, |seed| each(seed, 1));
+    for_seeds(1, |seed| run_tamperings(seed, 1));
 }

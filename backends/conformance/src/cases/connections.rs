@@ -17,20 +17,20 @@ use crate::limit::Limit;
 use crate::server::{Peer, RawServer};
 
 cases![
-    requests_one_after_the_other_take_one_connection,
-    a_connection_whose_response_was_chunked_is_used_again,
-    requests_at_once_take_no_more_connections_than_there_are_requests,
-    a_connection_that_was_idle_for_three_seconds_is_not,
-    two_hundred_requests_at_once_all_get_their_own_answer,
-    dropping_the_future_closes_a_connection_that_waits_for_the_head,
+    sequential_requests_use_one_connection,
+    a_connection_is_reused_after_a_chunked_response,
+    concurrent_requests_open_at_most_one_connection_each,
+    a_connection_that_was_idle_for_three_seconds_is_not_reused,
+    two_hundred_concurrent_requests_get_their_own_responses,
+    dropping_the_future_closes_a_connection_without_a_response_yet,
     dropping_the_future_closes_a_connection_that_is_being_made,
     dropping_the_future_closes_a_connection_whose_server_has_stopped_reading,
-    dropping_an_early_response_stops_a_body_that_is_one_buffer,
+    dropping_an_early_response_stops_a_body_that_is_a_single_chunk,
     dropping_an_early_response_closes_a_connection_whose_server_has_stopped_reading,
-    dropping_a_response_half_way_closes_its_connection,
-    a_connection_that_the_server_wants_closed_is_not_used_again,
-    a_connection_that_the_server_closed_while_it_was_idle_is_not_used_again,
-    what_follows_a_response_is_not_the_next_one,
+    dropping_an_unfinished_response_closes_its_connection,
+    a_connection_with_connection_close_is_not_reused,
+    a_connection_that_the_server_closed_while_idle_is_not_reused,
+    bytes_after_a_response_are_not_the_next_response,
 ];
 
 const CHUNK: usize = 64 << 10;
@@ -46,10 +46,10 @@ fn serve(mut peer: Peer) {
     }
 }
 
-/// How often the cases about the number of connections begin anew.
+/// How often the cases about the number of connections are repeated.
 const ROUNDS: usize = 20;
 
-fn requests_one_after_the_other_take_one_connection(s: &Subject<'_>) {
+fn sequential_requests_use_one_connection(s: &Subject<'_>) {
     for round in 0..ROUNDS {
         let server = RawServer::scripted(serve);
         let client = s.client();
@@ -58,7 +58,7 @@ fn requests_one_after_the_other_take_one_connection(s: &Subject<'_>) {
             assert_eq!(read(response).unwrap(), "hello");
         }
         let made = server.accepted();
-        // All the same, connections are used again.
+        // Connections are reused nevertheless.
         let max = if s.is_limited(Limit::MakesSpareConnections) {
             19
         } else {
@@ -68,7 +68,7 @@ fn requests_one_after_the_other_take_one_connection(s: &Subject<'_>) {
     }
 }
 
-fn a_connection_whose_response_was_chunked_is_used_again(s: &Subject<'_>) {
+fn a_connection_is_reused_after_a_chunked_response(s: &Subject<'_>) {
     let server = RawServer::scripted(|mut peer| {
         while peer.next_head().is_some() {
             peer.say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n");
@@ -88,7 +88,7 @@ fn a_connection_whose_response_was_chunked_is_used_again(s: &Subject<'_>) {
     assert!(made <= max, "{made} connections");
 }
 
-fn requests_at_once_take_no_more_connections_than_there_are_requests(s: &Subject<'_>) {
+fn concurrent_requests_open_at_most_one_connection_each(s: &Subject<'_>) {
     const AT_ONCE: usize = 8;
     for round in 0..ROUNDS {
         let server = RawServer::scripted(serve);
@@ -111,7 +111,7 @@ fn requests_at_once_take_no_more_connections_than_there_are_requests(s: &Subject
     }
 }
 
-fn a_connection_that_was_idle_for_three_seconds_is_not(s: &Subject<'_>) {
+fn a_connection_that_was_idle_for_three_seconds_is_not_reused(s: &Subject<'_>) {
     let server = RawServer::start();
     let client = s.client();
     let sending = start_send(&client, get(server.uri("/1")));
@@ -128,7 +128,7 @@ fn a_connection_that_was_idle_for_three_seconds_is_not(s: &Subject<'_>) {
     assert!(first.next_head().is_none(), "the idle one is closed");
 }
 
-fn two_hundred_requests_at_once_all_get_their_own_answer(s: &Subject<'_>) {
+fn two_hundred_concurrent_requests_get_their_own_responses(s: &Subject<'_>) {
     let server = RawServer::scripted(serve);
     let client = s.client();
     let sending: Vec<_> = (0..200_usize)
@@ -145,7 +145,7 @@ fn two_hundred_requests_at_once_all_get_their_own_answer(s: &Subject<'_>) {
     }
 }
 
-fn dropping_the_future_closes_a_connection_that_waits_for_the_head(s: &Subject<'_>) {
+fn dropping_the_future_closes_a_connection_without_a_response_yet(s: &Subject<'_>) {
     let server = RawServer::start();
     let client = s.client();
     let request = get(server.uri("/"));
@@ -161,7 +161,7 @@ fn dropping_the_future_closes_a_connection_that_is_being_made(s: &Subject<'_>) {
     let client = s.client();
     let request = get(format!("https://127.0.0.1:{}/", server.port()));
     let sending = PendingFuture::send(&client, request);
-    // TCP is there, TLS never will be.
+    // TCP is connected; the TLS handshake never completes.
     let mut peer = server.accept();
     peer.body(1);
     sending.drop_now();
@@ -222,7 +222,7 @@ impl BlockedUpload {
             let left = self.peer.drain();
             assert!(left <= self.pulled, "nothing more of the source leaves");
         } else {
-            // Before the server reads on: what was buffered here will not leave any more.
+            // Before the server continues to read, so that nothing that was buffered is sent any more.
             self.gone.wait();
             self.peer.drain();
         }
@@ -237,12 +237,12 @@ fn dropping_the_future_closes_a_connection_whose_server_has_stopped_reading(s: &
         let stuck = BlockedUpload::start(&client, tls, 1 << 40);
         let pulled = stuck.pulled;
         stuck.drop_now(s);
-        // A body that is wholly in the backend's hands, and no farther.
+        // The backend has the whole body, but has not sent it.
         BlockedUpload::start(&client, tls, pulled).drop_now(s);
     }
 }
 
-fn dropping_an_early_response_stops_a_body_that_is_one_buffer(s: &Subject<'_>) {
+fn dropping_an_early_response_stops_a_body_that_is_a_single_chunk(s: &Subject<'_>) {
     let len = 256 << 20;
     let server = RawServer::start();
     let client = s.client();
@@ -251,7 +251,7 @@ fn dropping_an_early_response_stops_a_body_that_is_one_buffer(s: &Subject<'_>) {
     peer.head();
     peer.say("HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n");
     drop(sending.response());
-    // The server would take it all.
+    // The server would read all of it.
     assert!(peer.drain() < len as u64);
 }
 
@@ -280,7 +280,7 @@ fn dropping_an_early_response_closes_a_connection_whose_server_has_stopped_readi
     }
 }
 
-fn dropping_a_response_half_way_closes_its_connection(s: &Subject<'_>) {
+fn dropping_an_unfinished_response_closes_its_connection(s: &Subject<'_>) {
     let server = RawServer::start();
     let client = s.client();
     let sending = start_send(&client, get(server.uri("/1")));
@@ -302,7 +302,7 @@ fn dropping_a_response_half_way_closes_its_connection(s: &Subject<'_>) {
     assert_eq!(read(sending.response()).unwrap(), "true");
 }
 
-fn a_connection_that_the_server_wants_closed_is_not_used_again(s: &Subject<'_>) {
+fn a_connection_with_connection_close_is_not_reused(s: &Subject<'_>) {
     let server = RawServer::start();
     let client = s.client();
     for _ in 0..3 {
@@ -315,7 +315,7 @@ fn a_connection_that_the_server_wants_closed_is_not_used_again(s: &Subject<'_>) 
     }
 }
 
-/// Waits until the client can have noticed what arrived on an idle connection.
+/// Waits until the client must have noticed what arrived on an idle connection.
 fn wait_until_noticed(s: &Subject<'_>) {
     let pause = if s.is_limited(Limit::NoticesCloseLate) {
         1200
@@ -325,7 +325,7 @@ fn wait_until_noticed(s: &Subject<'_>) {
     start(SystemTimer.sleep(Duration::from_millis(pause))).wait();
 }
 
-fn a_connection_that_the_server_closed_while_it_was_idle_is_not_used_again(s: &Subject<'_>) {
+fn a_connection_that_the_server_closed_while_idle_is_not_reused(s: &Subject<'_>) {
     let server = RawServer::start();
     let client = s.client();
     let mut before: Option<Peer> = None;
@@ -345,8 +345,8 @@ fn a_connection_that_the_server_closed_while_it_was_idle_is_not_used_again(s: &S
     }
 }
 
-/// Otherwise it would be taken for another object.
-fn what_follows_a_response_is_not_the_next_one(s: &Subject<'_>) {
+/// Otherwise they would be taken for the response to another request.
+fn bytes_after_a_response_are_not_the_next_response(s: &Subject<'_>) {
     let forged = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged";
     let answer = |mut peer: Peer| {
         std::thread::spawn(move || {
@@ -377,7 +377,7 @@ fn what_follows_a_response_is_not_the_next_one(s: &Subject<'_>) {
             }
             wait_until_noticed(s);
             let sending = start_send(&client, get(server.uri("/2")));
-            // On another connection, unless what followed is known and thrown away.
+            // On another connection, unless the client has detected and discarded the extra bytes.
             answer(peer);
             while let Some(peer) = sending.peer_or_end(&server) {
                 answer(peer);

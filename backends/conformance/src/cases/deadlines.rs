@@ -11,19 +11,19 @@ use crate::client::{chain, get, items, post, start_send};
 use crate::server::RawServer;
 
 cases![
-    a_server_that_accepts_and_says_nothing_is_a_timeout,
-    a_server_that_takes_a_body_and_says_nothing_is_a_timeout,
-    a_download_that_stalls_half_way_is_noticed,
-    an_upload_that_stalls_half_way_is_noticed,
+    a_server_that_never_responds_is_a_timeout,
+    a_server_that_reads_a_body_and_never_responds_is_a_timeout,
+    a_stalled_download_is_detected,
+    a_stalled_upload_is_detected,
     an_exchange_that_takes_too_long_is_a_timeout,
-    a_source_that_is_slow_is_no_stall,
-    a_source_that_is_longer_than_it_said_never_makes_a_whole_body,
-    a_source_that_is_shorter_than_it_said_never_makes_a_whole_body,
+    a_slow_source_is_not_a_stall,
+    a_source_longer_than_declared_never_completes_a_body,
+    a_source_shorter_than_declared_never_completes_a_body,
 ];
 
 const SOON: Duration = Duration::from_millis(300);
 
-fn a_server_that_accepts_and_says_nothing_is_a_timeout(s: &Subject<'_>) {
+fn a_server_that_never_responds_is_a_timeout(s: &Subject<'_>) {
     let server = RawServer::start();
     let client = s.checked_client(Deadlines::NONE.with_head(SOON));
     let sending = start_send(&client, get(server.uri("/")));
@@ -35,7 +35,7 @@ fn a_server_that_accepts_and_says_nothing_is_a_timeout(s: &Subject<'_>) {
     s.assert_closes(&mut peer);
 }
 
-fn a_server_that_takes_a_body_and_says_nothing_is_a_timeout(s: &Subject<'_>) {
+fn a_server_that_reads_a_body_and_never_responds_is_a_timeout(s: &Subject<'_>) {
     let server = RawServer::start();
     let client = s.checked_client(Deadlines::NONE.with_head(SOON));
     let sending = start_send(&client, post(server.uri("/"), "body"));
@@ -48,7 +48,7 @@ fn a_server_that_takes_a_body_and_says_nothing_is_a_timeout(s: &Subject<'_>) {
     s.assert_closes(&mut peer);
 }
 
-fn a_download_that_stalls_half_way_is_noticed(s: &Subject<'_>) {
+fn a_stalled_download_is_detected(s: &Subject<'_>) {
     let server = RawServer::start();
     let client = s.checked_client(Deadlines::NONE.with_stall(SOON));
     let sending = start_send(&client, get(server.uri("/")));
@@ -64,7 +64,7 @@ fn a_download_that_stalls_half_way_is_noticed(s: &Subject<'_>) {
     s.assert_closes(&mut peer);
 }
 
-fn an_upload_that_stalls_half_way_is_noticed(s: &Subject<'_>) {
+fn a_stalled_upload_is_detected(s: &Subject<'_>) {
     let server = RawServer::start();
     let client = s.checked_client(Deadlines::NONE.with_stall(SOON));
     let chunk = Bytes::from(vec![0; 1 << 16]);
@@ -90,7 +90,7 @@ fn an_exchange_that_takes_too_long_is_a_timeout(s: &Subject<'_>) {
     assert_eq!(error.phase(), Phase::ResponseBegun);
 }
 
-fn a_source_that_is_slow_is_no_stall(s: &Subject<'_>) {
+fn a_slow_source_is_not_a_stall(s: &Subject<'_>) {
     use b2kit_core::{SystemTimer, Timer as _};
     let server = RawServer::start();
     let client = s.checked_client(Deadlines::NONE.with_head(SOON).with_stall(SOON));
@@ -106,13 +106,13 @@ fn a_source_that_is_slow_is_no_stall(s: &Subject<'_>) {
     sending.response();
 }
 
-fn a_source_that_is_longer_than_it_said_never_makes_a_whole_body(s: &Subject<'_>) {
+fn a_source_longer_than_declared_never_completes_a_body(s: &Subject<'_>) {
     never_whole(s, 100_000, vec![vec![1; 100_000], vec![2]]);
     never_whole(s, 100_000, vec![vec![1; 99_999], vec![2; 2]]);
     never_whole(s, 3, vec![vec![1; 4]]);
 }
 
-fn a_source_that_is_shorter_than_it_said_never_makes_a_whole_body(s: &Subject<'_>) {
+fn a_source_shorter_than_declared_never_completes_a_body(s: &Subject<'_>) {
     never_whole(s, 100_000, vec![vec![1; 99_999]]);
     never_whole(s, 1, vec![]);
 }

@@ -5,15 +5,15 @@ use crate::client::{get, in_chunks, pattern, post, read, start_send};
 use crate::server::{Peer, RawServer};
 
 cases![
-    it_works_under_a_plain_block_on,
-    it_works_under_smol,
-    it_works_under_a_tokio_of_many_threads,
-    it_works_under_a_tokio_of_one_thread,
-    it_works_when_it_is_spawned_on_tokio,
-    it_works_when_it_is_made_inside_tokio,
-    one_client_works_under_one_executor_after_another,
+    it_works_with_block_on,
+    it_works_with_smol,
+    it_works_with_multi_threaded_tokio,
+    it_works_with_single_threaded_tokio,
+    it_works_in_a_spawned_tokio_task,
+    it_works_if_it_is_made_inside_tokio,
+    one_client_works_with_several_executors_in_turn,
     a_body_outlives_its_client,
-    a_client_may_end_in_async_code,
+    a_client_can_be_dropped_in_async_code,
 ];
 
 /// Sends each body back.
@@ -53,32 +53,32 @@ fn one_thread() -> tokio::runtime::Runtime {
         .unwrap()
 }
 
-fn it_works_under_a_plain_block_on(s: &Subject<'_>) {
+fn it_works_with_block_on(s: &Subject<'_>) {
     futures::executor::block_on(works(s.client()));
 }
 
-fn it_works_under_smol(s: &Subject<'_>) {
+fn it_works_with_smol(s: &Subject<'_>) {
     smol::block_on(works(s.client()));
 }
 
-fn it_works_under_a_tokio_of_many_threads(s: &Subject<'_>) {
+fn it_works_with_multi_threaded_tokio(s: &Subject<'_>) {
     many_threads().block_on(works(s.client()));
 }
 
-fn it_works_under_a_tokio_of_one_thread(s: &Subject<'_>) {
+fn it_works_with_single_threaded_tokio(s: &Subject<'_>) {
     one_thread().block_on(works(s.client()));
 }
 
-fn it_works_when_it_is_spawned_on_tokio(s: &Subject<'_>) {
+fn it_works_in_a_spawned_tokio_task(s: &Subject<'_>) {
     let tokio = many_threads();
     tokio.block_on(tokio.spawn(works(s.client()))).unwrap();
 }
 
-fn it_works_when_it_is_made_inside_tokio(s: &Subject<'_>) {
+fn it_works_if_it_is_made_inside_tokio(s: &Subject<'_>) {
     one_thread().block_on(async { works(s.client()).await });
 }
 
-fn one_client_works_under_one_executor_after_another(s: &Subject<'_>) {
+fn one_client_works_with_several_executors_in_turn(s: &Subject<'_>) {
     let client = s.client();
     futures::executor::block_on(works(client.clone()));
     one_thread().block_on(works(client.clone()));
@@ -99,7 +99,7 @@ fn a_body_outlives_its_client(s: &Subject<'_>) {
     assert_eq!(read(response).unwrap(), "helloworld");
 }
 
-fn a_client_may_end_in_async_code(s: &Subject<'_>) {
+fn a_client_can_be_dropped_in_async_code(s: &Subject<'_>) {
     for tokio in [many_threads(), one_thread()] {
         tokio.block_on(async {
             let client = s.client();

@@ -10,24 +10,24 @@ use crate::limit::Limit;
 use crate::server::{Peer, RawServer};
 
 cases![
-    nobody_listening_is_a_connect_error,
-    a_name_that_does_not_exist_is_a_resolve_error,
-    what_cannot_be_sent_is_invalid,
+    a_refused_connection_is_a_connect_error,
+    an_unknown_host_name_is_a_resolve_error,
+    a_request_that_can_not_be_sent_is_invalid,
     a_close_before_the_head_is_closed,
     a_reset_before_the_head_is_a_reset,
     a_reset_on_accept_is_an_error,
     a_reset_in_the_middle_of_a_request_body_is_an_error,
     a_close_in_the_middle_of_a_request_body_is_an_error,
-    what_is_not_http_is_a_protocol_error,
-    a_body_whose_end_is_in_doubt_is_a_protocol_error,
-    what_is_not_quite_http_is_a_protocol_error,
+    a_response_that_is_not_http_is_a_protocol_error,
+    a_body_with_ambiguous_framing_is_a_protocol_error,
+    a_malformed_response_head_is_a_protocol_error,
     lengths_that_contradict_each_other_are_a_protocol_error,
-    a_head_without_end_is_an_error,
+    an_endless_head_is_an_error,
     a_head_of_200_headers_is_read,
-    a_body_that_ends_early_is_an_error_not_an_end,
+    a_body_that_ends_early_ends_in_an_error,
     a_body_that_is_reset_is_an_error,
-    a_chunk_whose_size_is_none_is_a_protocol_error,
-    a_body_ends_once_and_for_all,
+    an_invalid_chunk_size_is_a_protocol_error,
+    a_body_returns_none_after_its_end,
     errors_show_neither_uri_nor_headers_nor_body,
     a_body_read_to_its_end_has_no_error,
 ];
@@ -80,7 +80,7 @@ pub(super) fn assert_broke(s: &Subject<'_>, error: &HttpError, kind: HttpErrorKi
     }
 }
 
-fn nobody_listening_is_a_connect_error(s: &Subject<'_>) {
+fn a_refused_connection_is_a_connect_error(s: &Subject<'_>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let uri = format!("http://{}/", listener.local_addr().unwrap());
     drop(listener);
@@ -88,12 +88,12 @@ fn nobody_listening_is_a_connect_error(s: &Subject<'_>) {
     assert_is(&error, HttpErrorKind::Connect, Phase::NotSent);
 }
 
-fn a_name_that_does_not_exist_is_a_resolve_error(s: &Subject<'_>) {
+fn an_unknown_host_name_is_a_resolve_error(s: &Subject<'_>) {
     let error = start_send(&s.client(), get("http://does-not-exist.invalid/")).error();
     assert_is(&error, HttpErrorKind::Resolve, Phase::NotSent);
 }
 
-fn what_cannot_be_sent_is_invalid(s: &Subject<'_>) {
+fn a_request_that_can_not_be_sent_is_invalid(s: &Subject<'_>) {
     let error = start_send(&s.client(), get("/no/host")).error();
     assert_is(&error, HttpErrorKind::Invalid, Phase::NotSent);
 }
@@ -115,7 +115,7 @@ fn a_reset_on_accept_is_an_error(s: &Subject<'_>) {
     let sending = start_send(&s.client(), post(server.uri("/"), "body"));
     server.accept().reset();
     let error = sending.error();
-    // It may come before the backend has taken notice of the connection.
+    // The reset may arrive before the backend has noticed the connection.
     let never_was = error.kind() == HttpErrorKind::Connect && error.phase() == Phase::NotSent;
     assert!(never_was || is_lost(&error), "{}", chain(&error));
     assert_eq!(server.accepted(), 1, "it is not tried again");
@@ -127,7 +127,7 @@ fn a_reset_in_the_middle_of_a_request_body_is_an_error(s: &Subject<'_>) {
 }
 
 fn a_close_in_the_middle_of_a_request_body_is_an_error(s: &Subject<'_>) {
-    // With bytes unread, so that it is a reset to some and a close to others.
+    // With unread bytes, so some libraries see a reset and others a close.
     let error = half_way(s, drop);
     assert!(is_lost(&error), "{}", chain(&error));
 }
@@ -151,7 +151,7 @@ fn half_way(s: &Subject<'_>, treat: impl FnOnce(Peer)) -> HttpError {
     error
 }
 
-fn what_is_not_http_is_a_protocol_error(s: &Subject<'_>) {
+fn a_response_that_is_not_http_is_a_protocol_error(s: &Subject<'_>) {
     for head in [
         "220 mail.test ESMTP\r\n\r\n",
         "<html>no</html>\r\n\r\n",
@@ -164,7 +164,7 @@ fn what_is_not_http_is_a_protocol_error(s: &Subject<'_>) {
     }
 }
 
-fn what_is_not_quite_http_is_a_protocol_error(s: &Subject<'_>) {
+fn a_malformed_response_head_is_a_protocol_error(s: &Subject<'_>) {
     let ok = "HTTP/1.1 200 OK\r\n";
     for head in [
         "HTTP/9.9 200 OK\r\n\r\n".to_owned(),
@@ -214,7 +214,7 @@ fn lengths_that_contradict_each_other_are_a_protocol_error(s: &Subject<'_>) {
     assert!(error.phase() >= Phase::MaybeReceived);
 }
 
-fn a_body_whose_end_is_in_doubt_is_a_protocol_error(s: &Subject<'_>) {
+fn a_body_with_ambiguous_framing_is_a_protocol_error(s: &Subject<'_>) {
     for framing in [
         "transfer-encoding: chunked\r\ncontent-length: 5\r\n",
         "transfer-encoding: gzip\r\n",
@@ -229,7 +229,7 @@ fn a_body_whose_end_is_in_doubt_is_a_protocol_error(s: &Subject<'_>) {
     }
 }
 
-fn a_head_without_end_is_an_error(s: &Subject<'_>) {
+fn an_endless_head_is_an_error(s: &Subject<'_>) {
     let line = "x".repeat(1 << 20);
     for head in [
         format!("HTTP/1.1 200 OK\r\nx: {line}\r\n\r\n"),
@@ -261,7 +261,7 @@ fn a_head_of_200_headers_is_read(s: &Subject<'_>) {
     );
 }
 
-fn a_body_that_ends_early_is_an_error_not_an_end(s: &Subject<'_>) {
+fn a_body_that_ends_early_ends_in_an_error(s: &Subject<'_>) {
     let sized = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello";
     let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n";
     let in_a_chunk = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n9\r\nhello";
@@ -278,7 +278,7 @@ fn a_body_that_is_reset_is_an_error(s: &Subject<'_>) {
     assert_broke(s, &error, HttpErrorKind::Reset, Phase::ResponseBegun);
 }
 
-fn a_chunk_whose_size_is_none_is_a_protocol_error(s: &Subject<'_>) {
+fn an_invalid_chunk_size_is_a_protocol_error(s: &Subject<'_>) {
     for size in ["xyz", "-1", "", "fffffffffffffffff"] {
         let bytes = format!(
             "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n{size}\r\n"
@@ -288,7 +288,7 @@ fn a_chunk_whose_size_is_none_is_a_protocol_error(s: &Subject<'_>) {
     }
 }
 
-fn a_body_ends_once_and_for_all(s: &Subject<'_>) {
+fn a_body_returns_none_after_its_end(s: &Subject<'_>) {
     let server = RawServer::start();
     let sending = start_send(&s.client(), get(server.uri("/")));
     let mut peer = server.accept();

@@ -10,14 +10,14 @@ use crate::server::RawServer;
 cases![
     no_redirect_is_followed,
     no_cookie_is_kept,
-    no_challenge_is_answered,
-    no_encoding_is_asked_for,
+    no_authentication_challenge_is_answered,
+    no_accept_encoding_is_sent,
     a_compressed_body_stays_compressed,
-    a_refusal_for_now_is_not_sent_again,
-    an_upload_that_is_lost_on_a_used_connection_is_not_sent_again,
-    a_request_without_a_body_that_is_lost_on_a_used_connection_is_not_sent_again,
-    a_get_that_is_lost_on_a_used_connection_is_not_sent_again,
-    no_upgrade_is_asked_for,
+    errors_that_allow_a_retry_are_not_retried,
+    an_upload_lost_on_a_reused_connection_is_not_repeated,
+    a_request_without_a_body_lost_on_a_reused_connection_is_not_repeated,
+    a_get_lost_on_a_reused_connection_is_not_repeated,
+    no_upgrade_is_requested,
 ];
 
 fn no_redirect_is_followed(s: &Subject<'_>) {
@@ -36,7 +36,7 @@ fn no_redirect_is_followed(s: &Subject<'_>) {
         assert_eq!(response.status().as_u16(), status);
         assert_eq!(response.headers()["location"], to);
         assert_eq!(server.accepted(), 1);
-        // Not even later: the next thing that is sent is the next request.
+        // Not later either: the next request is the next thing that is sent.
         drop(peer);
         let sending = start_send(&client, get(server.uri("/next")));
         let mut peer = server.accept();
@@ -60,7 +60,7 @@ fn no_cookie_is_kept(s: &Subject<'_>) {
     }
 }
 
-fn no_challenge_is_answered(s: &Subject<'_>) {
+fn no_authentication_challenge_is_answered(s: &Subject<'_>) {
     for challenge in [
         "Basic realm=\"b2\"",
         "Digest realm=\"a\", nonce=\"b\"",
@@ -82,7 +82,7 @@ fn no_challenge_is_answered(s: &Subject<'_>) {
     }
 }
 
-fn no_encoding_is_asked_for(s: &Subject<'_>) {
+fn no_accept_encoding_is_sent(s: &Subject<'_>) {
     let server = RawServer::start();
     let sending = start_send(&s.client(), get(server.uri("/")));
     let mut peer = server.accept();
@@ -113,7 +113,7 @@ fn a_compressed_body_stays_compressed(s: &Subject<'_>) {
     assert_eq!(read(response).unwrap(), gzip.as_slice());
 }
 
-fn a_refusal_for_now_is_not_sent_again(s: &Subject<'_>) {
+fn errors_that_allow_a_retry_are_not_retried(s: &Subject<'_>) {
     for status in [408, 425, 429, 500, 503] {
         let server = RawServer::start();
         let sending = start_send(&s.client(), post(server.uri("/"), "body"));
@@ -132,10 +132,10 @@ fn a_refusal_for_now_is_not_sent_again(s: &Subject<'_>) {
     }
 }
 
-fn an_upload_that_is_lost_on_a_used_connection_is_not_sent_again(s: &Subject<'_>) {
+fn an_upload_lost_on_a_reused_connection_is_not_repeated(s: &Subject<'_>) {
     for body in ["x".to_owned(), "x".repeat(100_000)] {
         assert_eq!(
-            sent_on_a_dying_connection(s, "POST", &body),
+            times_sent_on_a_closing_connection(s, "POST", &body),
             1,
             "{} bytes",
             body.len()
@@ -143,9 +143,9 @@ fn an_upload_that_is_lost_on_a_used_connection_is_not_sent_again(s: &Subject<'_>
     }
 }
 
-fn a_request_without_a_body_that_is_lost_on_a_used_connection_is_not_sent_again(s: &Subject<'_>) {
+fn a_request_without_a_body_lost_on_a_reused_connection_is_not_repeated(s: &Subject<'_>) {
     for method in ["POST", "DELETE"] {
-        let times = sent_on_a_dying_connection(s, method, "");
+        let times = times_sent_on_a_closing_connection(s, method, "");
         if times == 2 && s.is_limited(Limit::RepeatsWhatHasNoBody) {
             continue;
         }
@@ -153,16 +153,16 @@ fn a_request_without_a_body_that_is_lost_on_a_used_connection_is_not_sent_again(
     }
 }
 
-fn a_get_that_is_lost_on_a_used_connection_is_not_sent_again(s: &Subject<'_>) {
-    let times = sent_on_a_dying_connection(s, "GET", "");
+fn a_get_lost_on_a_reused_connection_is_not_repeated(s: &Subject<'_>) {
+    let times = times_sent_on_a_closing_connection(s, "GET", "");
     if times == 2 && s.is_limited(Limit::RepeatsGet) {
         return;
     }
     assert_eq!(times, 1);
 }
 
-/// How often a request arrives whose connection, used before, is closed as soon as the request is there.
-fn sent_on_a_dying_connection(s: &Subject<'_>, method: &str, body: &str) -> usize {
+/// How often a request arrives if its reused connection is closed as soon as the request has arrived.
+fn times_sent_on_a_closing_connection(s: &Subject<'_>, method: &str, body: &str) -> usize {
     let server = RawServer::start();
     let client = s.client();
     let sending = start_send(&client, get(server.uri("/first")));
@@ -175,7 +175,7 @@ fn sent_on_a_dying_connection(s: &Subject<'_>, method: &str, body: &str) -> usiz
     *request.method_mut() = method.parse().unwrap();
     let sending = start_send(&client, request);
     let len = body.len();
-    // On the used connection, or on a new one; both are watched, and both die.
+    // On the reused connection or a new one; both are watched and closed.
     let (sender, arrivals) = std::sync::mpsc::channel();
     let watching = sender.clone();
     std::thread::spawn(move || {
@@ -199,7 +199,7 @@ fn sent_on_a_dying_connection(s: &Subject<'_>, method: &str, body: &str) -> usiz
     arrivals.try_iter().count()
 }
 
-fn no_upgrade_is_asked_for(s: &Subject<'_>) {
+fn no_upgrade_is_requested(s: &Subject<'_>) {
     let server = RawServer::start();
     let sending = start_send(&s.client(), get(server.uri("/")));
     let mut peer = server.accept();

@@ -10,21 +10,21 @@ use crate::server::RawServer;
 
 cases![
     every_status_is_a_response,
-    a_status_that_nobody_has_registered_is_a_response,
-    a_response_that_can_have_no_body_has_none,
-    a_body_of_no_bytes_ends_at_once,
-    headers_arrive_as_they_were_sent,
+    an_unregistered_status_is_a_response,
+    a_204_or_304_has_no_body,
+    an_empty_body_ends_at_once,
+    response_headers_arrive_unchanged,
     header_values_that_are_not_ascii_arrive_or_are_an_error,
     interim_responses_are_skipped,
-    chunks_are_put_together_and_trailers_left_out,
-    a_body_whose_last_byte_is_the_connections_last_is_whole,
-    what_follows_a_body_is_no_part_of_it,
-    an_answer_that_comes_byte_by_byte_arrives_whole,
+    a_chunked_body_is_joined_and_its_trailers_are_ignored,
+    a_body_is_complete_if_the_connection_closes_after_its_last_byte,
+    bytes_after_a_body_are_not_part_of_it,
+    a_response_that_arrives_byte_by_byte_is_complete,
     a_body_without_a_length_ends_with_the_connection,
-    the_length_in_answer_to_a_head_promises_no_body,
-    a_large_body_arrives_whole,
-    the_head_is_there_before_the_body_and_a_chunk_before_the_next,
-    a_response_that_nobody_reads_is_not_hoarded,
+    a_content_length_in_response_to_head_does_not_announce_a_body,
+    a_large_response_body_arrives_completely,
+    the_head_arrives_before_the_body_and_each_chunk_before_the_next,
+    an_unread_response_is_not_buffered,
 ];
 
 /// The response to a GET that gets these bytes and a close.
@@ -47,7 +47,7 @@ fn every_status_is_a_response(s: &Subject<'_>) {
     }
 }
 
-fn a_status_that_nobody_has_registered_is_a_response(s: &Subject<'_>) {
+fn an_unregistered_status_is_a_response(s: &Subject<'_>) {
     let server = RawServer::start();
     let sending = start_send(&s.client(), get(server.uri("/")));
     let mut peer = server.accept();
@@ -62,13 +62,13 @@ fn a_status_that_nobody_has_registered_is_a_response(s: &Subject<'_>) {
     }
 }
 
-fn a_response_that_can_have_no_body_has_none(s: &Subject<'_>) {
+fn a_204_or_304_has_no_body(s: &Subject<'_>) {
     for head in [
         "HTTP/1.1 204 No Content\r\n\r\n",
         "HTTP/1.1 304 Not Modified\r\n\r\n",
         "HTTP/1.1 304 Not Modified\r\ncontent-length: 5\r\n\r\n",
     ] {
-        // The connection stays: it is not its end that ends the body.
+        // The connection stays open, so its end can't be what ends the body.
         let server = RawServer::start();
         let sending = start_send(&s.client(), get(server.uri("/")));
         let mut peer = server.accept();
@@ -79,7 +79,7 @@ fn a_response_that_can_have_no_body_has_none(s: &Subject<'_>) {
     }
 }
 
-fn a_body_of_no_bytes_ends_at_once(s: &Subject<'_>) {
+fn an_empty_body_ends_at_once(s: &Subject<'_>) {
     let server = RawServer::start();
     let sending = start_send(&s.client(), get(server.uri("/")));
     let mut peer = server.accept();
@@ -90,7 +90,7 @@ fn a_body_of_no_bytes_ends_at_once(s: &Subject<'_>) {
     assert_eq!(read(response).unwrap(), "");
 }
 
-fn headers_arrive_as_they_were_sent(s: &Subject<'_>) {
+fn response_headers_arrive_unchanged(s: &Subject<'_>) {
     let response = answered(
         s,
         "HTTP/1.1 200 OK\r\nX-Bz-Info-A: 1%202\r\nx-many: first\r\nX-Many: second\r\n\
@@ -143,7 +143,7 @@ fn interim_responses_are_skipped(s: &Subject<'_>) {
     assert_eq!(read(response).unwrap(), "ok");
 }
 
-fn chunks_are_put_together_and_trailers_left_out(s: &Subject<'_>) {
+fn a_chunked_body_is_joined_and_its_trailers_are_ignored(s: &Subject<'_>) {
     let response = answered(
         s,
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n\
@@ -153,7 +153,7 @@ fn chunks_are_put_together_and_trailers_left_out(s: &Subject<'_>) {
     assert_eq!(read(response).unwrap(), "hello world");
 }
 
-fn a_body_whose_last_byte_is_the_connections_last_is_whole(s: &Subject<'_>) {
+fn a_body_is_complete_if_the_connection_closes_after_its_last_byte(s: &Subject<'_>) {
     let sized = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
     let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
     for bytes in [sized, chunked] {
@@ -161,12 +161,12 @@ fn a_body_whose_last_byte_is_the_connections_last_is_whole(s: &Subject<'_>) {
     }
 }
 
-fn what_follows_a_body_is_no_part_of_it(s: &Subject<'_>) {
+fn bytes_after_a_body_are_not_part_of_it(s: &Subject<'_>) {
     let sized = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello world";
     let chunked =
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\nworld";
     for bytes in [sized, chunked] {
-        // It may be told, but is never handed on.
+        // They may be an error, but never part of the body.
         let body = read(answered(s, bytes));
         assert!(
             body.as_ref().is_ok_and(|body| body == "hello") || body.is_err(),
@@ -175,7 +175,7 @@ fn what_follows_a_body_is_no_part_of_it(s: &Subject<'_>) {
     }
 }
 
-fn an_answer_that_comes_byte_by_byte_arrives_whole(s: &Subject<'_>) {
+fn a_response_that_arrives_byte_by_byte_is_complete(s: &Subject<'_>) {
     let sized = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\nx-a: b\r\n\r\nhello";
     let chunked =
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nx-a: b\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
@@ -201,7 +201,7 @@ fn a_body_without_a_length_ends_with_the_connection(s: &Subject<'_>) {
     assert_eq!(read(response).unwrap(), "old");
 }
 
-fn the_length_in_answer_to_a_head_promises_no_body(s: &Subject<'_>) {
+fn a_content_length_in_response_to_head_does_not_announce_a_body(s: &Subject<'_>) {
     let server = RawServer::start();
     let mut request = get(server.uri("/"));
     *request.method_mut() = Method::HEAD;
@@ -222,7 +222,7 @@ fn the_length_in_answer_to_a_head_promises_no_body(s: &Subject<'_>) {
     assert_eq!(read(response).unwrap(), "");
 }
 
-fn a_large_body_arrives_whole(s: &Subject<'_>) {
+fn a_large_response_body_arrives_completely(s: &Subject<'_>) {
     let whole = pattern(20 << 20);
     let server = RawServer::start();
     let sending = start_send(&s.client(), get(server.uri("/")));
@@ -245,7 +245,7 @@ fn a_large_body_arrives_whole(s: &Subject<'_>) {
     assert!(body == whole);
 }
 
-fn the_head_is_there_before_the_body_and_a_chunk_before_the_next(s: &Subject<'_>) {
+fn the_head_arrives_before_the_body_and_each_chunk_before_the_next(s: &Subject<'_>) {
     let server = RawServer::start();
     let sending = start_send(&s.client(), get(server.uri("/")));
     let mut peer = server.accept();
@@ -268,7 +268,7 @@ fn the_head_is_there_before_the_body_and_a_chunk_before_the_next(s: &Subject<'_>
     assert!(start(async move { body.next().await }).wait().is_none());
 }
 
-fn a_response_that_nobody_reads_is_not_hoarded(s: &Subject<'_>) {
+fn an_unread_response_is_not_buffered(s: &Subject<'_>) {
     let server = RawServer::start();
     let sending = start_send(&s.client(), get(server.uri("/")));
     let mut peer = server.accept();
@@ -286,7 +286,7 @@ fn a_response_that_nobody_reads_is_not_hoarded(s: &Subject<'_>) {
             }
         }
     });
-    // Time enough for a backend that hoards to take a gigabyte off loopback.
+    // Long enough for a backend that buffers to read a gigabyte over loopback.
     start(SystemTimer.sleep(std::time::Duration::from_secs(2))).wait();
     let mebibytes = progress.try_iter().last().unwrap();
     assert!(mebibytes < 64, "{mebibytes} MiB");

@@ -8,18 +8,18 @@ use crate::limit::Limit;
 use crate::server::RawServer;
 
 cases![
-    a_plain_target_arrives_as_it_was_given,
-    a_name_of_1024_bytes_arrives_as_it_was_given,
-    percent_encoded_names_arrive_as_they_were_given,
+    a_plain_target_arrives_unchanged,
+    a_name_of_1024_bytes_arrives_unchanged,
+    percent_encoded_names_arrive_unchanged,
     the_case_of_percent_encoding_is_kept_or_refused,
-    empty_segments_arrive_as_they_were_given,
-    what_a_path_may_hold_besides_arrives_as_it_was_given,
-    queries_arrive_as_they_were_given,
-    dot_segments_arrive_as_given_or_are_refused,
-    encoded_dot_segments_arrive_as_given_or_are_refused,
-    an_encoded_nul_arrives_as_given_or_is_refused,
-    bytes_that_are_not_ascii_arrive_as_given_or_are_refused,
-    what_some_libraries_encode_arrives_as_given_or_is_refused,
+    empty_segments_arrive_unchanged,
+    other_valid_characters_of_paths_arrive_unchanged,
+    queries_arrive_unchanged,
+    dot_segments_arrive_unchanged_or_are_refused,
+    encoded_dot_segments_arrive_unchanged_or_are_refused,
+    an_encoded_nul_arrives_unchanged_or_is_refused,
+    bytes_that_are_not_ascii_arrive_unchanged_or_are_refused,
+    characters_that_some_libraries_encode_arrive_unchanged_or_are_refused,
 ];
 
 /// Asserts that each arrives unchanged.
@@ -58,14 +58,14 @@ fn arrives(s: &Subject<'_>, target: &str) -> bool {
     true
 }
 
-fn a_plain_target_arrives_as_it_was_given(s: &Subject<'_>) {
+fn a_plain_target_arrives_unchanged(s: &Subject<'_>) {
     arrive(
         s,
         &["/", "/a/b.txt", "/trailing/", "/b2api/v4/b2_list_buckets"],
     );
 }
 
-fn a_name_of_1024_bytes_arrives_as_it_was_given(s: &Subject<'_>) {
+fn a_name_of_1024_bytes_arrives_unchanged(s: &Subject<'_>) {
     let encoded = "%E2%82%AC".repeat(341);
     arrive(
         s,
@@ -76,7 +76,7 @@ fn a_name_of_1024_bytes_arrives_as_it_was_given(s: &Subject<'_>) {
     );
 }
 
-fn percent_encoded_names_arrive_as_they_were_given(s: &Subject<'_>) {
+fn percent_encoded_names_arrive_unchanged(s: &Subject<'_>) {
     arrive(
         s,
         &[
@@ -95,22 +95,22 @@ fn the_case_of_percent_encoding_is_kept_or_refused(s: &Subject<'_>) {
     arrive_or_are_refused(s, &["/a%2fb%2Fc", "/%e2%82%ac"]);
 }
 
-fn empty_segments_arrive_as_they_were_given(s: &Subject<'_>) {
+fn empty_segments_arrive_unchanged(s: &Subject<'_>) {
     arrive(s, &["/a//b", "//a", "///", "/a///b/"]);
 }
 
-fn what_a_path_may_hold_besides_arrives_as_it_was_given(s: &Subject<'_>) {
+fn other_valid_characters_of_paths_arrive_unchanged(s: &Subject<'_>) {
     arrive(
         s,
         &["/a;b=c,d:e@f!$&()*~-_.'", "/a..b", "/..a", "/...", "/a./.b"],
     );
 }
 
-fn queries_arrive_as_they_were_given(s: &Subject<'_>) {
+fn queries_arrive_unchanged(s: &Subject<'_>) {
     arrive(s, &["/?a=b&c=%2F+d%20e", "/?a=b?c/../d", "/a?", "/?a=&&=b"]);
 }
 
-fn dot_segments_arrive_as_given_or_are_refused(s: &Subject<'_>) {
+fn dot_segments_arrive_unchanged_or_are_refused(s: &Subject<'_>) {
     arrive_or_are_refused(
         s,
         &[
@@ -125,15 +125,15 @@ fn dot_segments_arrive_as_given_or_are_refused(s: &Subject<'_>) {
     );
 }
 
-fn encoded_dot_segments_arrive_as_given_or_are_refused(s: &Subject<'_>) {
+fn encoded_dot_segments_arrive_unchanged_or_are_refused(s: &Subject<'_>) {
     arrive_or_are_refused(s, &["/a/%2e%2e/b", "/a/%2E/b", "/a/.%2e/b", "/%2e%2E"]);
 }
 
-fn an_encoded_nul_arrives_as_given_or_is_refused(s: &Subject<'_>) {
+fn an_encoded_nul_arrives_unchanged_or_is_refused(s: &Subject<'_>) {
     arrive_or_are_refused(s, &["/a%00b", "/%00", "/%0D%0Aa", "/%7F"]);
 }
 
-fn bytes_that_are_not_ascii_arrive_as_given_or_are_refused(s: &Subject<'_>) {
+fn bytes_that_are_not_ascii_arrive_unchanged_or_are_refused(s: &Subject<'_>) {
     // On the wire each byte is a char.
     let target = "/\u{20ac}";
     let server = RawServer::start();
@@ -150,10 +150,10 @@ fn bytes_that_are_not_ascii_arrive_as_given_or_are_refused(s: &Subject<'_>) {
     sending.response();
 }
 
-fn what_some_libraries_encode_arrives_as_given_or_is_refused(s: &Subject<'_>) {
+fn characters_that_some_libraries_encode_arrive_unchanged_or_are_refused(s: &Subject<'_>) {
     for odd in ["\"", "{", "}", "|", "\\", "^", "[", "]", "'", "<", "`"] {
         for target in [format!("/a{odd}b"), format!("/?a{odd}b")] {
-            // What the crate `http` refuses itself never comes to a backend.
+            // URIs that the crate `http` refuses never reach a backend.
             if format!("http://h{target}").parse::<http::Uri>().is_ok() {
                 arrive_or_are_refused(s, &[&target]);
             }

@@ -14,19 +14,19 @@ use crate::limit::Limit;
 use crate::server::RawServer;
 
 cases![
-    a_root_of_the_callers_own_is_trusted,
-    an_address_can_have_a_certificate_too,
-    http2_is_not_taken_where_it_is_offered,
-    an_authority_that_nobody_vouched_for_is_not_trusted,
+    a_given_root_certificate_is_trusted,
+    a_certificate_for_an_ip_address_is_accepted,
+    http2_is_not_used_if_the_server_offers_it,
+    an_unknown_authority_is_not_trusted_by_default,
     another_authority_is_not_trusted,
     a_certificate_for_another_host_is_not_trusted,
-    a_certificate_that_is_expired_is_not_trusted,
+    an_expired_certificate_is_not_trusted,
     a_certificate_that_is_not_valid_yet_is_not_trusted,
     a_server_without_tls_gets_no_request,
-    a_close_in_the_handshake_may_be_better_next_time,
+    a_close_during_the_handshake_is_a_connect_error,
     a_handshake_that_never_ends_is_a_connect_error,
-    a_connection_cut_by_a_third_party_is_not_the_end_of_a_body,
-    bodies_go_both_ways_over_tls,
+    a_tls_connection_without_close_notify_does_not_end_a_body,
+    bodies_are_sent_and_received_over_tls,
 ];
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nsecret";
@@ -58,27 +58,27 @@ fn arrives(client: &Client, host: &str, config: &Arc<ServerConfig>) -> String {
     line
 }
 
-fn a_root_of_the_callers_own_is_trusted(s: &Subject<'_>) {
+fn a_given_root_certificate_is_trusted(s: &Subject<'_>) {
     let authority = Authority::new();
     let client = s.trusting(authority.pem());
     arrives(&client, "localhost", &authority.server(&["localhost"]));
 }
 
-fn an_address_can_have_a_certificate_too(s: &Subject<'_>) {
+fn a_certificate_for_an_ip_address_is_accepted(s: &Subject<'_>) {
     let authority = Authority::new();
     let client = s.trusting(authority.pem());
     arrives(&client, "127.0.0.1", &authority.server(&["127.0.0.1"]));
 }
 
 /// With HTTP/2, parts that are sent concurrently would share one TCP stream.
-fn http2_is_not_taken_where_it_is_offered(s: &Subject<'_>) {
+fn http2_is_not_used_if_the_server_offers_it(s: &Subject<'_>) {
     let authority = Authority::new();
     let client = s.trusting(authority.pem());
     let line = arrives(&client, "localhost", &authority.server(&["localhost"]));
     assert_eq!(line, "GET / HTTP/1.1");
 }
 
-fn an_authority_that_nobody_vouched_for_is_not_trusted(s: &Subject<'_>) {
+fn an_unknown_authority_is_not_trusted_by_default(s: &Subject<'_>) {
     assert_distrusted(&s.client(), &Authority::new().server(&["localhost"]));
 }
 
@@ -93,7 +93,7 @@ fn a_certificate_for_another_host_is_not_trusted(s: &Subject<'_>) {
     assert_distrusted(&client, &authority.server(&["elsewhere.test"]));
 }
 
-fn a_certificate_that_is_expired_is_not_trusted(s: &Subject<'_>) {
+fn an_expired_certificate_is_not_trusted(s: &Subject<'_>) {
     out_of_its_time(s, |params| {
         params.not_before = date_time_ymd(2000, 1, 1);
         params.not_after = date_time_ymd(2001, 1, 1);
@@ -128,7 +128,7 @@ fn a_server_without_tls_gets_no_request(s: &Subject<'_>) {
     assert_eq!(error.kind(), HttpErrorKind::Tls, "{}", chain(&error));
 }
 
-fn a_close_in_the_handshake_may_be_better_next_time(s: &Subject<'_>) {
+fn a_close_during_the_handshake_is_a_connect_error(s: &Subject<'_>) {
     let server = RawServer::start();
     let sending = start_send(&s.client(), get(uri(&server)));
     let mut peer = server.accept();
@@ -159,7 +159,7 @@ fn a_handshake_that_never_ends_is_a_connect_error(s: &Subject<'_>) {
     }
 }
 
-fn a_connection_cut_by_a_third_party_is_not_the_end_of_a_body(s: &Subject<'_>) {
+fn a_tls_connection_without_close_notify_does_not_end_a_body(s: &Subject<'_>) {
     let authority = Authority::new();
     let config = authority.server(&["localhost"]);
     for framing in ["content-length: 10\r\n", ""] {
@@ -169,7 +169,7 @@ fn a_connection_cut_by_a_third_party_is_not_the_end_of_a_body(s: &Subject<'_>) {
         peer.head();
         peer.say(format!("HTTP/1.1 200 OK\r\n{framing}\r\nhello"));
         let response = sending.response();
-        // A FIN that the other end of the TLS session didn't announce.
+        // A FIN without a close_notify.
         peer.finish();
         let mut items = items(response);
         let error = items.pop().unwrap().unwrap_err();
@@ -177,7 +177,7 @@ fn a_connection_cut_by_a_third_party_is_not_the_end_of_a_body(s: &Subject<'_>) {
     }
 }
 
-fn bodies_go_both_ways_over_tls(s: &Subject<'_>) {
+fn bodies_are_sent_and_received_over_tls(s: &Subject<'_>) {
     let authority = Authority::new();
     let client = s.trusting(authority.pem());
     let whole = crate::client::pattern((3 << 20) + 1);

@@ -17,21 +17,21 @@ use crate::limit::Limit;
 use crate::server::RawServer;
 
 cases![
-    a_large_body_arrives_whole_whatever_its_chunks,
-    the_body_is_opened_once_and_not_before_there_is_a_connection,
-    a_response_that_comes_early_is_returned_while_the_body_still_flows,
-    an_early_response_survives_a_server_that_closes_behind_it,
-    an_early_response_in_the_middle_of_a_body_is_read,
-    interim_responses_do_not_disturb_an_upload,
-    a_source_that_waits_is_waited_for,
-    the_source_is_pulled_only_as_fast_as_the_server_takes_it,
+    a_large_body_arrives_completely_in_chunks_of_any_size,
+    the_body_is_opened_once_after_the_connection_is_made,
+    an_early_response_is_returned_while_the_body_is_being_sent,
+    an_early_response_is_returned_although_the_server_closes_after_it,
+    an_early_response_in_the_middle_of_a_body_is_returned,
+    interim_responses_do_not_affect_an_upload,
+    a_source_that_is_not_ready_is_awaited,
+    the_source_is_read_only_as_fast_as_the_server_reads,
     a_source_that_fails_ends_the_request_with_its_error,
     a_source_that_cannot_be_opened_fails_the_request,
-    a_source_of_another_length_than_promised_fails_the_request,
-    a_source_that_fails_after_the_response_has_begun_fails_its_body,
+    a_source_of_another_length_than_declared_fails_the_request,
+    a_source_that_fails_during_the_response_fails_its_body,
 ];
 
-fn a_large_body_arrives_whole_whatever_its_chunks(s: &Subject<'_>) {
+fn a_large_body_arrives_completely_in_chunks_of_any_size(s: &Subject<'_>) {
     let client = s.client();
     let whole = pattern((8 << 20) + 7);
     for chunk in [1 << 20, 65_537] {
@@ -48,7 +48,7 @@ fn a_large_body_arrives_whole_whatever_its_chunks(s: &Subject<'_>) {
     }
 }
 
-fn the_body_is_opened_once_and_not_before_there_is_a_connection(s: &Subject<'_>) {
+fn the_body_is_opened_once_after_the_connection_is_made(s: &Subject<'_>) {
     let client = s.client();
     let opened = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&opened);
@@ -76,7 +76,7 @@ fn the_body_is_opened_once_and_not_before_there_is_a_connection(s: &Subject<'_>)
     assert_eq!(server.accepted(), 1, "and it is not sent again");
 }
 
-fn a_response_that_comes_early_is_returned_while_the_body_still_flows(s: &Subject<'_>) {
+fn an_early_response_is_returned_while_the_body_is_being_sent(s: &Subject<'_>) {
     let client = s.client();
     // The source never ends, so only an early response can.
     let chunk = Bytes::from(vec![7; 1 << 16]);
@@ -91,12 +91,12 @@ fn a_response_that_comes_early_is_returned_while_the_body_still_flows(s: &Subjec
     let response = sending.response();
     assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
     assert_eq!(read(response).unwrap(), "expired");
-    // Read and dropped: the rest is not sent behind the caller's back.
+    // The response is read and dropped: the rest of the body must not be sent then.
     gone.wait();
     assert_eq!(peer.drain(), 0);
 }
 
-fn an_early_response_survives_a_server_that_closes_behind_it(s: &Subject<'_>) {
+fn an_early_response_is_returned_although_the_server_closes_after_it(s: &Subject<'_>) {
     let client = s.client();
     let body = || in_chunks(vec![0; 64 << 20], 1 << 16);
     for reset in [false, true] {
@@ -108,7 +108,7 @@ fn an_early_response_survives_a_server_that_closes_behind_it(s: &Subject<'_>) {
             "HTTP/1.1 401 Unauthorized\r\nconnection: close\r\ncontent-length: 7\r\n\r\nexpired",
         );
         if !reset {
-            // A server that lingers until the client has understood.
+            // A server that waits until the client has reacted.
             peer.finish();
             let response = sending.response();
             assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
@@ -116,7 +116,7 @@ fn an_early_response_survives_a_server_that_closes_behind_it(s: &Subject<'_>) {
             peer.drain();
             continue;
         }
-        // One that doesn't, with our bytes unread: the reset may overtake the response, but never passes for another.
+        // One that doesn't, and leaves bytes unread: the reset may overtake the response, but must not change it.
         drop(peer);
         match sending.wait() {
             Ok(response) => assert_eq!(response.status(), StatusCode::UNAUTHORIZED),
@@ -125,7 +125,7 @@ fn an_early_response_survives_a_server_that_closes_behind_it(s: &Subject<'_>) {
     }
 }
 
-fn an_early_response_in_the_middle_of_a_body_is_read(s: &Subject<'_>) {
+fn an_early_response_in_the_middle_of_a_body_is_returned(s: &Subject<'_>) {
     let server = RawServer::start();
     let body = in_chunks(vec![0; 64 << 20], 1 << 16);
     let sending = start_send(&s.client(), post(server.uri("/"), body));
@@ -136,11 +136,11 @@ fn an_early_response_in_the_middle_of_a_body_is_read(s: &Subject<'_>) {
     let response = sending.response();
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(read(response).unwrap(), "busy");
-    // The server would take it all, and doesn't get it.
+    // The server would read all of it, and must not get it.
     assert!(peer.drain() < 60 << 20);
 }
 
-fn interim_responses_do_not_disturb_an_upload(s: &Subject<'_>) {
+fn interim_responses_do_not_affect_an_upload(s: &Subject<'_>) {
     let whole = pattern(3 << 20);
     let server = RawServer::start();
     let sending = start_send(
@@ -158,7 +158,7 @@ fn interim_responses_do_not_disturb_an_upload(s: &Subject<'_>) {
     assert_eq!(read(response).unwrap(), "ok");
 }
 
-fn a_source_that_waits_is_waited_for(s: &Subject<'_>) {
+fn a_source_that_is_not_ready_is_awaited(s: &Subject<'_>) {
     let (send, source) = futures::channel::mpsc::unbounded();
     let body = Body::once(4, source.map(Ok));
     let server = RawServer::start();
@@ -173,7 +173,7 @@ fn a_source_that_waits_is_waited_for(s: &Subject<'_>) {
     sending.response();
 }
 
-fn the_source_is_pulled_only_as_fast_as_the_server_takes_it(s: &Subject<'_>) {
+fn the_source_is_read_only_as_fast_as_the_server_reads(s: &Subject<'_>) {
     let pulled = Arc::new(AtomicU64::new(0));
     let count = Arc::clone(&pulled);
     let chunk = Bytes::from(vec![0; 1 << 16]);
@@ -187,7 +187,7 @@ fn the_source_is_pulled_only_as_fast_as_the_server_takes_it(s: &Subject<'_>) {
     let sending = PendingFuture::send(&client, request);
     let mut peer = server.accept();
     peer.head();
-    // Time enough for a backend that hoards to pull gigabytes; what loopback buffers is a few megabytes.
+    // Long enough for a backend that buffers to read gigabytes; loopback buffers a few megabytes.
     start(SystemTimer.sleep(Duration::from_secs(1))).wait();
     let so_far = pulled.load(Ordering::SeqCst);
     assert!(so_far < 32 << 20, "{so_far} bytes");
@@ -230,7 +230,7 @@ fn a_source_that_cannot_be_opened_fails_the_request(s: &Subject<'_>) {
     peer.drain();
 }
 
-fn a_source_of_another_length_than_promised_fails_the_request(s: &Subject<'_>) {
+fn a_source_of_another_length_than_declared_fails_the_request(s: &Subject<'_>) {
     let client = s.client();
     for (promised, chunks) in [(3, vec!["a", "", "b"]), (3, vec!["ab", "cd"]), (1, vec![])] {
         let server = RawServer::start();
@@ -244,7 +244,7 @@ fn a_source_of_another_length_than_promised_fails_the_request(s: &Subject<'_>) {
     }
 }
 
-fn a_source_that_fails_after_the_response_has_begun_fails_its_body(s: &Subject<'_>) {
+fn a_source_that_fails_during_the_response_fails_its_body(s: &Subject<'_>) {
     let client = s.client();
     let (fail, failing) = futures::channel::oneshot::channel::<()>();
     let source = stream::iter([Ok(Bytes::from_static(b"good"))])

@@ -8,17 +8,17 @@ use crate::limit::Limit;
 use crate::server::{Head, RawServer};
 
 cases![
-    nothing_is_added_but_host_length_and_agent,
-    an_agent_that_was_given_is_the_only_one,
-    a_host_that_was_given_is_the_only_one,
-    values_of_a_repeated_header_keep_their_order,
-    a_header_without_a_value_arrives_without_one,
-    header_values_that_are_not_ascii_arrive_as_given_or_are_refused,
-    a_long_header_arrives_whole,
-    methods_arrive_as_they_were_given,
-    a_body_goes_out_with_its_length_and_never_chunked,
-    a_large_body_is_sent_without_being_asked_for,
-    a_body_of_no_bytes_has_a_length_too,
+    only_host_length_and_user_agent_are_added,
+    a_given_user_agent_replaces_the_default,
+    a_given_host_replaces_the_default,
+    repeated_headers_keep_their_order,
+    an_empty_header_value_arrives_empty,
+    header_values_that_are_not_ascii_arrive_unchanged_or_are_refused,
+    a_long_header_arrives_completely,
+    methods_arrive_unchanged,
+    a_body_is_sent_with_its_length_and_never_chunked,
+    a_large_body_is_sent_without_expect_100_continue,
+    an_empty_body_has_a_length,
     a_body_of_one_byte_arrives,
     a_get_has_no_body,
 ];
@@ -36,7 +36,7 @@ fn arrived(s: &Subject<'_>, request: impl FnOnce(&RawServer) -> Request) -> Head
     head
 }
 
-fn nothing_is_added_but_host_length_and_agent(s: &Subject<'_>) {
+fn only_host_length_and_user_agent_are_added(s: &Subject<'_>) {
     let mut port = 0;
     let head = arrived(s, |server| {
         port = server.port();
@@ -75,21 +75,21 @@ fn nothing_is_added_but_host_length_and_agent(s: &Subject<'_>) {
     assert_eq!(rest, given);
 }
 
-fn an_agent_that_was_given_is_the_only_one(s: &Subject<'_>) {
+fn a_given_user_agent_replaces_the_default(s: &Subject<'_>) {
     let head = arrived(s, |server| {
         with_header(get(server.uri("/")), "user-agent", b"mine/1.0")
     });
     assert_eq!(head.values("user-agent"), ["mine/1.0"]);
 }
 
-fn a_host_that_was_given_is_the_only_one(s: &Subject<'_>) {
+fn a_given_host_replaces_the_default(s: &Subject<'_>) {
     let head = arrived(s, |server| {
         with_header(get(server.uri("/")), "host", b"pod-000.test")
     });
     assert_eq!(head.values("host"), ["pod-000.test"]);
 }
 
-fn values_of_a_repeated_header_keep_their_order(s: &Subject<'_>) {
+fn repeated_headers_keep_their_order(s: &Subject<'_>) {
     let repeated = |server: &RawServer| {
         let mut request = get(server.uri("/"));
         for value in ["first", "second", "third", "first"] {
@@ -114,14 +114,14 @@ fn values_of_a_repeated_header_keep_their_order(s: &Subject<'_>) {
     );
 }
 
-fn a_header_without_a_value_arrives_without_one(s: &Subject<'_>) {
+fn an_empty_header_value_arrives_empty(s: &Subject<'_>) {
     let head = arrived(s, |server| {
         with_header(get(server.uri("/")), "x-empty", b"")
     });
     assert_eq!(head.values("x-empty"), [""]);
 }
 
-fn header_values_that_are_not_ascii_arrive_as_given_or_are_refused(s: &Subject<'_>) {
+fn header_values_that_are_not_ascii_arrive_unchanged_or_are_refused(s: &Subject<'_>) {
     for value in [&b"caf\xc3\xa9"[..], b"\xff\xfe", b"a\tb"] {
         let server = RawServer::start();
         let request = with_header(get(server.uri("/")), "x-opaque", value);
@@ -140,7 +140,7 @@ fn header_values_that_are_not_ascii_arrive_as_given_or_are_refused(s: &Subject<'
     }
 }
 
-fn a_long_header_arrives_whole(s: &Subject<'_>) {
+fn a_long_header_arrives_completely(s: &Subject<'_>) {
     let value = "v".repeat(8_000);
     let head = arrived(s, |server| {
         with_header(get(server.uri("/")), "x-long", value.as_bytes())
@@ -148,7 +148,7 @@ fn a_long_header_arrives_whole(s: &Subject<'_>) {
     assert_eq!(head.values("x-long"), [value]);
 }
 
-fn methods_arrive_as_they_were_given(s: &Subject<'_>) {
+fn methods_arrive_unchanged(s: &Subject<'_>) {
     for method in ["GET", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"] {
         let head = arrived(s, |server| {
             let mut request = post(server.uri("/"), "");
@@ -159,7 +159,7 @@ fn methods_arrive_as_they_were_given(s: &Subject<'_>) {
     }
 }
 
-fn a_body_goes_out_with_its_length_and_never_chunked(s: &Subject<'_>) {
+fn a_body_is_sent_with_its_length_and_never_chunked(s: &Subject<'_>) {
     let whole = pattern(300_000);
     let once = futures::stream::iter([
         Ok(whole[..7].to_vec().into()),
@@ -202,7 +202,7 @@ fn a_body_goes_out_with_its_length_and_never_chunked(s: &Subject<'_>) {
     }
 }
 
-fn a_large_body_is_sent_without_being_asked_for(s: &Subject<'_>) {
+fn a_large_body_is_sent_without_expect_100_continue(s: &Subject<'_>) {
     let len = 3 << 20;
     let server = RawServer::start();
     let sending = start_send(
@@ -212,13 +212,13 @@ fn a_large_body_is_sent_without_being_asked_for(s: &Subject<'_>) {
     let mut peer = server.accept();
     let expects = !peer.head().values("expect").is_empty();
     assert!(!expects || s.is_limited(Limit::AddsExpect));
-    // And comes, also from who expects: not every server knows that.
+    // Without a 100 response the body must arrive too, since not every server sends one.
     assert!(peer.body(len) == pattern(len));
     peer.say(EMPTY_OK);
     sending.response();
 }
 
-fn a_body_of_no_bytes_has_a_length_too(s: &Subject<'_>) {
+fn an_empty_body_has_a_length(s: &Subject<'_>) {
     for body in [Body::empty(), Body::once(0, futures::stream::empty())] {
         let head = arrived(s, |server| post(server.uri("/"), body));
         assert_eq!(head.values("content-length"), ["0"]);

@@ -11,11 +11,11 @@ use futures_core::Stream;
 
 use crate::body::{Body, BodyStream};
 
-/// The largest chunk that a library is given. It accepts a chunk of any size as soon as it has some room and can't be
-/// stopped before it has sent it: a body that is one buffer would be sent to its end despite an early response.
+/// The largest chunk that a library is given. Libraries accept a chunk of any size, and can't be stopped before they
+/// have sent it: a body of a single chunk would be sent completely despite an early response.
 const MAX_CHUNK: usize = 256 << 10;
 
-/// Splits a body into its bytes, for the library, and the handle that stops them.
+/// Splits a body into a stream of its bytes, for the library, and a handle that aborts it.
 #[must_use]
 pub fn body_chunks(body: Body) -> (BodyChunks, Upload) {
     let stage = if body.is_empty() {
@@ -66,8 +66,8 @@ impl Upload {
     /// Aborts the upload. `true` if it was still running: then [`BodyChunks`] never completes.
     pub fn abort(&self) -> bool {
         let mut state = self.state();
-        let flowing = matches!(state.stage, Stage::Running);
-        if flowing {
+        let was_running = matches!(state.stage, Stage::Running);
+        if was_running {
             state.stage = Stage::Aborted;
         }
         let waker = state.waker.take();
@@ -75,7 +75,7 @@ impl Upload {
         if let Some(waker) = waker {
             waker.wake();
         }
-        flowing
+        was_running
     }
 
     /// Whether the library has all bytes.
@@ -149,10 +149,10 @@ impl Drop for AbortOnDrop {
 impl fmt::Debug for Upload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.state().stage {
-            Stage::Running => "flowing",
+            Stage::Running => "running",
             Stage::Sent => "sent",
             Stage::Failed(_) => "failed",
-            Stage::Aborted => "given up",
+            Stage::Aborted => "aborted",
         })
     }
 }
@@ -167,13 +167,13 @@ pub struct BodyChunks {
     stream: Option<Mutex<BodyStream>>,
     /// The rest of the stream's last chunk.
     chunk: Bytes,
-    /// How many bytes the library is still to be given.
+    /// Number of bytes that the library has not been given.
     remaining: u64,
     upload: Upload,
 }
 
 impl BodyChunks {
-    /// How many bytes are left.
+    /// Number of bytes that are left.
     #[must_use]
     pub const fn remaining(&self) -> u64 {
         self.remaining
@@ -190,7 +190,7 @@ impl BodyChunks {
         }
         let chunk = match self.upload.register(cx) {
             Ok(()) => ready!(self.poll_source(most, cx)).map_err(|error| self.upload.failed(error)),
-            Err(stopped) => Err(stopped),
+            Err(aborted) => Err(aborted),
         };
         if chunk.is_err() || self.remaining == 0 {
             self.stream = None;
@@ -226,7 +226,7 @@ impl BodyChunks {
 
 fn length_error(how: &str) -> io::Error {
     io::Error::other(format!(
-        "the body's source gave {how} bytes than its length"
+        "the body's source yielded {how} bytes than its length"
     ))
 }
 
@@ -253,7 +253,7 @@ pub struct Aborted;
 
 impl fmt::Display for Aborted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the request's body stopped")
+        f.write_str("the request's body was aborted")
     }
 }
 

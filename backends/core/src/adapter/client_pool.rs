@@ -1,4 +1,4 @@
-//! [`ClientPool`]: one client of a library for each exchange under way.
+//! [`ClientPool`]: a client of an HTTP library for each concurrent exchange.
 
 use std::fmt;
 use std::mem;
@@ -9,40 +9,39 @@ use std::time::{Duration, Instant};
 
 use crate::timer::{SystemTimer, Timer as _};
 
-/// B2 closes an idle connection after about 4 s. The protocol's bound is 3 s; the rest is for the way there.
+/// B2 closes an idle connection after about 4 s. The protocol's limit is 3 s; the difference allows for latency.
 const IDLE_TIMEOUT: Duration = Duration::from_millis(2500);
 
-/// Each client has threads and file descriptors of its own. Exchanges beyond so many share the clients there are.
-const MOST: usize = 32;
+/// Maximum number of clients, each of which has threads and file descriptors of its own.
+const MAX_CLIENTS: usize = 32;
 
-/// A pool of clients, for a library that stops a transfer at once only when its client is dropped.
+/// A pool of clients, for libraries that stop a transfer at once only when its client is dropped.
 ///
-/// Each exchange has a client to itself, as long as there are no more than 32 at a time, so that ending that one ends
-/// nothing else. Beyond that they share: a client that was to end then ends with the last who has it. A client whose
-/// exchanges went well is kept, with its connection, for another that begins within 2.5 s; what is older ends when the
-/// next begins.
+/// Up to 32 concurrent exchanges have a client each, so dropping it affects no other exchange. Further exchanges share
+/// these clients, and a shared client is dropped after the last of its exchanges. A client whose exchanges succeeded is
+/// kept with its connection for 2.5 s; older ones are dropped when the next exchange begins.
 pub struct ClientPool<C: Clone + Send + 'static>(Arc<Shared<C>>);
 
 struct Shared<C> {
     state: Mutex<State<C>>,
-    /// Held while a client is made, so that a crowd does not make one each.
+    /// Held while a client is made, so that concurrent exchanges don't make more than they need.
     making: Mutex<()>,
 }
 
 struct State<C> {
     next_id: u64,
     idle: Vec<(C, Instant)>,
-    busy: Vec<Busy<C>>,
+    busy: Vec<InUse<C>>,
 }
 
-struct Busy<C> {
+struct InUse<C> {
     id: u64,
     client: C,
     exchanges: usize,
 }
 
 impl<C: Clone + Send + 'static> ClientPool<C> {
-    /// No client yet.
+    /// An empty pool.
     #[must_use]
     pub fn new() -> Self {
         Self(Arc::new(Shared {
@@ -55,10 +54,10 @@ impl<C: Clone + Send + 'static> ClientPool<C> {
         }))
     }
 
-    /// The client that was idle for the shortest time, or what `make` makes where there is none.
+    /// The client that became idle last, or a new one from `make`.
     ///
     /// # Errors
-    /// Those of `make`.
+    /// The error of `make`, which is called only if a client has to be made.
     pub fn lease<E>(&self, make: impl FnOnce() -> Result<C, E>) -> Result<PooledClient<C>, E> {
         let now = SystemTimer.now();
         let mut state = self.0.state();
@@ -66,11 +65,11 @@ impl<C: Clone + Send + 'static> ClientPool<C> {
         let old = state
             .idle
             .partition_point(|idle| since(idle) >= IDLE_TIMEOUT);
-        let gone: Vec<_> = state.idle.drain(..old).collect();
+        let expired: Vec<_> = state.idle.drain(..old).collect();
         let found = state.find();
         drop(state);
-        if !gone.is_empty() {
-            end(gone);
+        if !expired.is_empty() {
+            drop_on_thread(expired);
         }
         if let Some((id, client)) = found {
             return Ok(self.leased(id, client));
@@ -83,10 +82,10 @@ impl<C: Clone + Send + 'static> ClientPool<C> {
         }
     }
 
-    /// A client that was never used, for a request that the library might repeat on a used connection.
+    /// A new client, for a request that the library might repeat on a reused connection.
     ///
     /// # Errors
-    /// Those of `make`.
+    /// The error of `make`, which is called only if a client has to be made.
     pub fn lease_new<E>(&self, make: impl FnOnce() -> Result<C, E>) -> Result<PooledClient<C>, E> {
         let client = make()?;
         let (id, client) = self.0.state().enter(client);
@@ -97,7 +96,7 @@ impl<C: Clone + Send + 'static> ClientPool<C> {
         PooledClient {
             id,
             client: Some(client),
-            home: Some(Arc::clone(&self.0)),
+            pool: Some(Arc::clone(&self.0)),
         }
     }
 }
@@ -134,7 +133,7 @@ impl<C: Clone> State<C> {
     fn enter(&mut self, client: C) -> (u64, C) {
         let id = self.next_id;
         self.next_id += 1;
-        self.busy.push(Busy {
+        self.busy.push(InUse {
             id,
             client: client.clone(),
             exchanges: 1,
@@ -142,12 +141,12 @@ impl<C: Clone> State<C> {
         (id, client)
     }
 
-    /// One that is there already.
+    /// An existing client that can take an exchange.
     fn find(&mut self) -> Option<(u64, C)> {
         if let Some((client, _)) = self.idle.pop() {
             return Some(self.enter(client));
         }
-        if self.busy.len() < MOST {
+        if self.busy.len() < MAX_CLIENTS {
             return None;
         }
         // The client with the fewest exchanges.
@@ -156,7 +155,7 @@ impl<C: Clone> State<C> {
         Some((busy.id, busy.client.clone()))
     }
 
-    /// One of its exchanges went well.
+    /// Records the success of one of its exchanges.
     fn leave(&mut self, id: u64) {
         let Some(at) = self.busy.iter().position(|busy| busy.id == id) else {
             return;
@@ -168,37 +167,37 @@ impl<C: Clone> State<C> {
         }
     }
 
-    /// No exchange begins with it any more.
+    /// Removes it, so that it takes no further exchange.
     fn abort(&mut self, id: u64) -> Option<C> {
         let at = self.busy.iter().position(|busy| busy.id == id)?;
         Some(self.busy.swap_remove(at).client)
     }
 }
 
-/// A client while an exchange has it. Unless it is [given back](Self::give_back) its end is that of the client.
+/// A client that is used by an exchange. Dropping it drops the client, unless it is [given back](Self::give_back).
 pub struct PooledClient<C: Clone + Send + 'static> {
     id: u64,
     client: Option<C>,
-    /// `None` if the client is somebody else's.
-    home: Option<Arc<Shared<C>>>,
+    /// `None` if the client is not the pool's.
+    pool: Option<Arc<Shared<C>>>,
 }
 
 impl<C: Clone + Send + 'static> PooledClient<C> {
-    /// A client that all exchanges share, and that none of them ends.
+    /// A client outside of any pool, which all exchanges share.
     #[must_use]
     pub const fn shared(client: C) -> Self {
         Self {
             id: 0,
             client: Some(client),
-            home: None,
+            pool: None,
         }
     }
 
-    /// The exchange is over and its connection can be another's.
+    /// Returns the client after a successful exchange, so that another can reuse its connection.
     pub fn give_back(mut self) {
         self.client = None;
-        if let Some(home) = &self.home {
-            home.state().leave(self.id);
+        if let Some(pool) = &self.pool {
+            pool.state().leave(self.id);
         }
     }
 }
@@ -208,15 +207,15 @@ impl<C: Clone + Send + 'static> Deref for PooledClient<C> {
 
     fn deref(&self) -> &C {
         let client = self.client.as_ref();
-        client.expect("it is taken only where the lease ends")
+        client.expect("taken only when this is consumed or dropped")
     }
 }
 
 impl<C: Clone + Send + 'static> Drop for PooledClient<C> {
     fn drop(&mut self) {
-        if let (Some(client), Some(home)) = (self.client.take(), &self.home) {
-            let other = home.state().abort(self.id);
-            end((client, other));
+        if let (Some(client), Some(pool)) = (self.client.take(), &self.pool) {
+            let other = pool.state().abort(self.id);
+            drop_on_thread((client, other));
         }
     }
 }
@@ -229,15 +228,15 @@ impl<C: Clone + Send + 'static> fmt::Debug for PooledClient<C> {
 
 impl<C> Drop for Shared<C> {
     fn drop(&mut self) {
-        // On this thread: they have nothing under way that it would have to wait for.
+        // On this thread, since idle clients don't block when they are dropped.
         mem::take(&mut self.state().idle).clear();
     }
 }
 
-/// On a thread of its own: the end of a client may wait for a name that is being resolved.
-fn end(client: impl Send + 'static) {
-    let thread = thread::Builder::new().name("b2kit-hang-up".to_owned());
-    // Where there can be no thread the closure, and the client with it, is dropped here.
+/// Drops clients on a new thread, since that may wait for a name resolution.
+fn drop_on_thread(client: impl Send + 'static) {
+    let thread = thread::Builder::new().name("b2kit-drop".to_owned());
+    // If no thread can be started, the closure is dropped here, and the client with it.
     let _ = thread.spawn(move || drop(client));
 }
 
@@ -248,7 +247,7 @@ mod tests {
 
     use super::*;
 
-    /// Tells when it ends.
+    /// Signals its drop.
     #[derive(Clone)]
     struct Client(Arc<Sender<()>>);
 
@@ -260,14 +259,14 @@ mod tests {
         Arc::ptr_eq(&one.0, &other.0)
     }
 
-    /// All senders, and with them all clients, are gone.
-    fn wait_for_the_end(all: &Receiver<()>) {
+    /// Waits until all clients, and so all senders, are dropped.
+    fn wait_until_dropped(all: &Receiver<()>) {
         let end = all.recv_timeout(Duration::from_secs(30));
         assert_eq!(end, Err(RecvTimeoutError::Disconnected));
     }
 
     #[test]
-    fn a_client_that_is_given_back_is_used_again() {
+    fn a_client_that_is_given_back_is_reused() {
         let (sender, _all) = channel();
         let clients = ClientPool::new();
         let first = clients.lease(|| made(&sender)).unwrap();
@@ -282,22 +281,22 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_is_not_given_back_ends() {
+    fn a_client_that_is_not_given_back_is_dropped() {
         let (sender, all) = channel();
         let clients = ClientPool::new();
         let lease = clients.lease(|| made(&sender)).unwrap();
         drop(sender);
         drop(lease);
-        wait_for_the_end(&all);
+        wait_until_dropped(&all);
         assert_eq!(format!("{clients:?}"), "ClientPool { idle: 0, busy: 0 }");
     }
 
     #[test]
-    fn beyond_so_many_they_share_and_end_with_the_last() {
+    fn beyond_the_limit_exchanges_share_clients_which_are_dropped_with_the_last() {
         let (sender, all) = channel();
         let clients = ClientPool::new();
         let lease = || clients.lease(|| made(&sender)).unwrap();
-        let leases: Vec<_> = (0..MOST).map(|_| lease()).collect();
+        let leases: Vec<_> = (0..MAX_CLIENTS).map(|_| lease()).collect();
         let shared = lease();
         let with = leases
             .iter()
@@ -310,9 +309,9 @@ mod tests {
                 lease.give_back();
             }
         }
-        // Its other exchange goes on, but it takes no new one.
+        // Its other exchange continues, but it takes no new one.
         let made_shared = Arc::clone(&shared.0);
-        let fresh: Vec<_> = (0..MOST).map(|_| lease()).collect();
+        let fresh: Vec<_> = (0..MAX_CLIENTS).map(|_| lease()).collect();
         assert!(
             fresh
                 .iter()
@@ -320,6 +319,6 @@ mod tests {
         );
         shared.give_back();
         drop((fresh, made_shared, sender));
-        wait_for_the_end(&all);
+        wait_until_dropped(&all);
     }
 }

@@ -1,36 +1,36 @@
-//! Whether a response says beyond doubt where it ends.
+//! Refuses responses with ambiguous framing.
 
 use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 
 use crate::error::{HttpError, HttpErrorKind, Phase};
 
-/// Whether it is beyond doubt where the body ends.
+/// Checks that the end of a response's body is unambiguous.
 ///
-/// Libraries let `Transfer-Encoding` win over `Content-Length`, and take an encoding that they don't know for "until
-/// the connection closes".
+/// Libraries give `Transfer-Encoding` precedence over `Content-Length`, and read a body with an unknown encoding until
+/// the connection closes.
 ///
 /// # Errors
-/// [`Protocol`](HttpErrorKind::Protocol) if it isn't.
+/// [`Protocol`](HttpErrorKind::Protocol) if it is ambiguous.
 pub fn check_framing(headers: &HeaderMap) -> Result<(), HttpError> {
     let mut encodings = headers.get_all(TRANSFER_ENCODING).iter();
     let Some(encoding) = encodings.next() else {
         return Ok(());
     };
     if headers.contains_key(CONTENT_LENGTH) {
-        return Err(doubt(
+        return Err(ambiguous(
             "the response has both a Content-Length and a Transfer-Encoding",
         ));
     }
     if encodings.next().is_some() || !encoding.as_bytes().eq_ignore_ascii_case(b"chunked") {
-        return Err(doubt(
+        return Err(ambiguous(
             "the response has a Transfer-Encoding other than chunked",
         ));
     }
     Ok(())
 }
 
-fn doubt(why: &'static str) -> HttpError {
+fn ambiguous(why: &'static str) -> HttpError {
     HttpError::new(HttpErrorKind::Protocol, Phase::ResponseBegun).with_source(why)
 }
 
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_framing_beyond_doubt_is_sound() {
+    fn ambiguous_framing_is_refused() {
         let te = |value| (TRANSFER_ENCODING, value);
         let cl = |value| (CONTENT_LENGTH, value);
         for (headers, sound) in [

@@ -1,4 +1,4 @@
-//! For libraries that stand on hyper.
+//! For HTTP libraries that use hyper.
 
 use std::error::Error as StdError;
 use std::io;
@@ -34,23 +34,23 @@ impl Body for BodyChunks {
     }
 }
 
-/// What went wrong on a connection that was there; `None` if hyper's error doesn't say.
+/// The kind of an error on an established connection; `None` if hyper's error doesn't tell.
 #[must_use]
 pub fn exchange_kind(error: &(dyn StdError + 'static)) -> Option<HttpErrorKind> {
     if let Some(hyper) = find::<hyper::Error>(error) {
         if hyper.is_parse() {
             return Some(HttpErrorKind::Protocol);
         }
-        // A user error is here one of ours: a connection whose task is gone with its runtime.
+        // A user error here means that the connection's task ended with its runtime.
         if hyper.is_incomplete_message() || hyper.is_closed() || hyper.is_user() {
             return Some(HttpErrorKind::Closed);
         }
     }
     if let Some(io) = find::<io::Error>(error) {
         return Some(match HttpErrorKind::of_io(io) {
-            // There was a connection.
+            // The connection was established.
             HttpErrorKind::Connect => HttpErrorKind::Reset,
-            // hyper says so of a chunk whose size isn't one.
+            // hyper's error for an invalid chunk size.
             HttpErrorKind::Other if io.kind() == io::ErrorKind::InvalidInput => {
                 HttpErrorKind::Protocol
             }

@@ -1,4 +1,4 @@
-//! To and from `futures_io::AsyncRead`.
+//! Conversions to and from `futures_io::AsyncRead`.
 
 use std::io;
 use std::pin::Pin;
@@ -29,18 +29,18 @@ impl AsyncRead for BodyChunks {
     }
 }
 
-/// What a response's body holds until it is read.
+/// The parts of an exchange that its response body keeps until it has been read.
 #[derive(Debug)]
 pub struct Exchange<C: Clone + Send + 'static> {
-    /// The request's body, which may still be on its way.
+    /// The upload of the request's body, which may still be in progress.
     pub upload: AbortOnDrop,
-    /// The client, which is given back when both bodies are through.
+    /// The client, which is given back when both bodies are complete.
     pub client: PooledClient<C>,
 }
 
-/// A response's body, read from `reader`. `error` says what an error of the reader is.
+/// A response's body, read from `reader`. `error` converts the reader's errors.
 ///
-/// It ends after the end, and after an error.
+/// The stream ends at the end of the reader, or after an error.
 pub fn receiving<C: Clone + Send + 'static>(
     reader: impl AsyncRead + Send + 'static,
     exchange: Exchange<C>,
@@ -54,11 +54,11 @@ pub fn receiving<C: Clone + Send + 'static>(
     }
 }
 
-/// As much as is read at once.
+/// Size of the read buffer.
 const CHUNK: usize = 64 << 10;
 
 struct ReceivedBody<C: Clone + Send + 'static> {
-    /// `None` after the end or an error. It may hold the client too, so it goes before that.
+    /// `None` after the end or an error. It may hold the client too, so it is dropped first.
     reader: Option<Pin<Box<dyn AsyncRead + Send>>>,
     buffer: Vec<u8>,
     /// `None` after the end.
@@ -95,11 +95,11 @@ impl<C: Clone + Send + 'static> Stream for ReceivedBody<C> {
 
 impl<C: Clone + Send + 'static> Drop for ReceivedBody<C> {
     fn drop(&mut self) {
-        // Nobody may have asked for the end of a body that is at its end.
+        // Callers who know the length may not poll for the end.
         let _ = Pin::new(&mut *self).poll_next(&mut Context::from_waker(Waker::noop()));
         self.reader = None;
     }
 }
 
-/// Nothing in it is pinned by being pinned.
+/// No field is structurally pinned.
 impl<C: Clone + Send + 'static> Unpin for ReceivedBody<C> {}

@@ -1,4 +1,4 @@
-//! What can be sent as it is, and what is added to it.
+//! Checks that a request can be sent unchanged, and adds its length.
 
 use http::header::{CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING};
 use http::request::Parts;
@@ -7,25 +7,24 @@ use http::{Method, Uri, Version};
 use crate::error::HttpError;
 use crate::http_client::Request;
 
-/// The request with its `Content-Length`, or why it can't be sent.
+/// Checks a request and sets its `Content-Length`.
 ///
-/// Libraries would send what is refused here as something else: with the credentials of the URI left out, or chunked,
-/// or cut at a length that isn't the body's.
+/// Libraries would not send refused requests as given, but without the URI's credentials, chunked, or truncated.
 ///
 /// # Errors
-/// [`Invalid`](crate::HttpErrorKind::Invalid), and nothing was sent.
+/// [`Invalid`](crate::HttpErrorKind::Invalid); nothing was sent.
 pub fn checked(request: Request) -> Result<Request, HttpError> {
     let (mut head, body) = request.into_parts();
     check_uri(&head.uri)?;
     if head.method == Method::CONNECT {
-        return Err(HttpError::invalid("CONNECT is not for a backend"));
+        return Err(HttpError::invalid("backends don't support CONNECT"));
     }
     if head.headers.contains_key(TRANSFER_ENCODING) {
         return Err(HttpError::invalid(
             "bodies are sent with their length, not with a Transfer-Encoding",
         ));
     }
-    state_length(&mut head, body.len())?;
+    set_length(&mut head, body.len())?;
     head.version = Version::HTTP_11;
     head.extensions.clear();
     Ok(Request::from_parts(head, body))
@@ -43,10 +42,11 @@ fn refuse_dot_segments(uri: &Uri) -> Result<(), HttpError> {
     Ok(())
 }
 
-/// Refuses a URI that libcurl would change: dot segments, hexadecimal digits in lower case, and what is not ASCII.
+/// Refuses a URI that libcurl would change: one with dot segments, lower-case hexadecimal digits, or characters that
+/// are not ASCII.
 ///
 /// # Errors
-/// [`Invalid`](crate::HttpErrorKind::Invalid) if there is any of that.
+/// [`Invalid`](crate::HttpErrorKind::Invalid) if libcurl would change it.
 pub fn same_to_curl(uri: &Uri) -> Result<(), HttpError> {
     let target = uri.path_and_query().map_or("/", |target| target.as_str());
     let mut escapes = target.split('%').skip(1);
@@ -60,7 +60,7 @@ pub fn same_to_curl(uri: &Uri) -> Result<(), HttpError> {
     refuse_dot_segments(uri)
 }
 
-/// Refuses a URI whose path and query are not the same to a library, which parsed it to this `target`.
+/// Refuses a URI that a library has parsed to another path or query.
 ///
 /// # Errors
 /// [`Invalid`](crate::HttpErrorKind::Invalid) if they differ.
@@ -74,15 +74,13 @@ pub fn same_target(uri: &Uri, path: &str, query: Option<&str>) -> Result<(), Htt
 
 fn rewritten() -> HttpError {
     HttpError::invalid(
-        "this HTTP library would rewrite the URI's path or query, and ask for something else",
+        "this HTTP library would rewrite the URI's path or query, and request something else",
     )
 }
 
 fn check_uri(uri: &Uri) -> Result<(), HttpError> {
     if !matches!(uri.scheme_str(), Some("http" | "https")) {
-        return Err(HttpError::invalid(
-            "the URI is neither an http nor an https one",
-        ));
+        return Err(HttpError::invalid("the URI is neither http nor https"));
     }
     if uri.host().is_none_or(str::is_empty) {
         return Err(HttpError::invalid("the URI has no host"));
@@ -95,8 +93,8 @@ fn check_uri(uri: &Uri) -> Result<(), HttpError> {
     Ok(())
 }
 
-/// Sees to it that there is exactly one `Content-Length`, and that it is right.
-fn state_length(head: &mut Parts, len: u64) -> Result<(), HttpError> {
+/// Sets `Content-Length`, or checks the one that is set.
+fn set_length(head: &mut Parts, len: u64) -> Result<(), HttpError> {
     let mut stated = head.headers.get_all(CONTENT_LENGTH).iter();
     match (stated.next(), stated.next()) {
         (None, _) => {
@@ -128,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_be_sent_as_something_else_is_refused() {
+    fn requests_that_can_not_be_sent_unchanged_are_refused() {
         let length = |value| [("content-length", value)];
         for refused in [
             request("GET", "/relative", &[], ""),
@@ -163,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_is_stated_wherever_there_is_or_could_be_a_body() {
+    fn content_length_is_set_if_there_is_or_could_be_a_body() {
         for (method, body, stated) in [
             ("GET", "", None),
             ("HEAD", "", None),
@@ -186,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn dots_are_found_in_segments_only() {
+    fn only_whole_segments_of_dots_are_refused() {
         let uri = |path: &str| format!("http://h{path}").parse::<Uri>().unwrap();
         for path in ["/a/../b", "/.", "/a/%2e%2E/b", "/.%2e", "/a/.?q"] {
             assert!(refuse_dot_segments(&uri(path)).is_err(), "{path}");
@@ -205,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn libcurl_changes_hexadecimal_digits_to_upper_case() {
+    fn uris_that_libcurl_would_change_are_refused() {
         let uri = |target: &str| format!("http://h{target}").parse::<Uri>().unwrap();
         for target in ["/a%2fb", "/?a=%e2", "/%E2%8a", "/\u{20ac}", "/a/../b"] {
             assert!(same_to_curl(&uri(target)).is_err(), "{target}");
@@ -216,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_is_the_same_to_the_byte() {
+    fn targets_are_compared_byte_by_byte() {
         let uri = Uri::from_static("http://h/a%2fb?c=%2F");
         assert!(same_target(&uri, "/a%2fb", Some("c=%2F")).is_ok());
         assert!(same_target(&uri, "/a%2Fb", Some("c=%2F")).is_err());

@@ -11,18 +11,18 @@ pub(super) fn bare_call() -> String {
 /// do with a body.
 pub(super) struct Bare {
     pub(super) address: SocketAddr,
-    kept: Arc<Kept>,
+    stored: Arc<StoredBodies>,
 }
 
 /// Where bodies are stored.
-pub(super) struct Kept {
+pub(super) struct StoredBodies {
     memory: Mutex<Vec<Bytes>>,
     file: PathBuf,
 }
 
 impl Bare {
     pub(super) fn start(directory: &Path) -> Self {
-        let kept = Arc::new(Kept {
+        let stored = Arc::new(StoredBodies {
             memory: Mutex::default(),
             file: directory.join("bare"),
         });
@@ -34,9 +34,9 @@ impl Bare {
             .enable_io()
             .build()
             .unwrap();
-        let shared = Arc::clone(&kept);
+        let shared = Arc::clone(&stored);
         thread::spawn(move || runtime.block_on(serve_bare(listener, shared)));
-        Self { address, kept }
+        Self { address, stored }
     }
 
     pub(super) fn upload(&self, path: &str, block: &[u8]) -> f64 {
@@ -44,19 +44,19 @@ impl Bare {
         let head =
             format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n");
         let time = upload(self.address, &head, block);
-        self.kept.memory.lock().unwrap().clear();
-        std::fs::remove_file(&self.kept.file).ok();
+        self.stored.memory.lock().unwrap().clear();
+        std::fs::remove_file(&self.stored.file).ok();
         time
     }
 }
 
-pub(super) async fn serve_bare(listener: std::net::TcpListener, kept: Arc<Kept>) {
+pub(super) async fn serve_bare(listener: std::net::TcpListener, stored: Arc<StoredBodies>) {
     let listener = TcpListener::from_std(listener).unwrap();
     loop {
         let (stream, _) = listener.accept().await.unwrap();
         stream.set_nodelay(true).unwrap();
-        let kept = Arc::clone(&kept);
-        let service = service_fn(move |request| bare_answer(request, Arc::clone(&kept)));
+        let stored = Arc::clone(&stored);
+        let service = service_fn(move |request| bare_answer(request, Arc::clone(&stored)));
         let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
         tokio::spawn(async { connection.await.ok() });
     }
@@ -64,13 +64,13 @@ pub(super) async fn serve_bare(listener: std::net::TcpListener, kept: Arc<Kept>)
 
 pub(super) async fn bare_answer(
     request: Request<Incoming>,
-    kept: Arc<Kept>,
-) -> Result<Response<Given>, Infallible> {
+    stored: Arc<StoredBodies>,
+) -> Result<Response<RepeatedBody>, Infallible> {
     let is_file = request.method() == Method::GET;
     let (head, mut body) = request.into_parts();
     let does = |what| head.uri.path().split('/').any(|it| it == what);
     let mut pieces = does("keep").then(Vec::new);
-    let mut file = does("write").then(|| File::create(&kept.file).unwrap());
+    let mut file = does("write").then(|| File::create(&stored.file).unwrap());
     let mut sha1 = does("sha1").then(Sha1::new);
     let mut md5 = does("md5").then(Md5::new);
     while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
@@ -91,25 +91,25 @@ pub(super) async fn bare_answer(
     }
     std::hint::black_box((sha1.map(Sha1::finalize), md5.map(Md5::finalize)));
     if let Some(pieces) = pieces {
-        *kept.memory.lock().unwrap() = pieces;
+        *stored.memory.lock().unwrap() = pieces;
     }
     let (chunk, left) = if is_file {
         (128 << 10, BLOCKS << 20)
     } else {
         (SMALL, SMALL)
     };
-    Ok(Response::new(Given {
+    Ok(Response::new(RepeatedBody {
         chunk: Bytes::from(vec![7; chunk]),
         left,
     }))
 }
 
-pub(super) struct Given {
+pub(super) struct RepeatedBody {
     chunk: Bytes,
     left: usize,
 }
 
-impl Body for Given {
+impl Body for RepeatedBody {
     type Data = Bytes;
     type Error = io::Error;
 

@@ -27,7 +27,7 @@ pub(crate) fn create_bucket(
     names::check_bucket_name(name)?;
     let settings = Settings::of(caller, args)?;
     settings.kind()?;
-    check_room(state, name)?;
+    check_limit_and_name(state, name)?;
     let legacy = state.settings.legacy_encryption;
     let mut bucket = Bucket::new(state.ids.bucket_id(), name, legacy);
     settings.apply(&mut bucket)?;
@@ -37,7 +37,7 @@ pub(crate) fn create_bucket(
 }
 
 /// Checks that the name is free and the account has room for one bucket more.
-fn check_room(state: &State, name: &str) -> Result<(), ApiError> {
+fn check_limit_and_name(state: &State, name: &str) -> Result<(), ApiError> {
     if state.bucket_by_name_any_case(name).is_some() {
         let message = "Bucket name is already in use.";
         return Err(ApiError::new(400, "duplicate_bucket_name", message));
@@ -60,7 +60,7 @@ impl State {
             return Ok(bucket.id.clone());
         }
         names::check_bucket_name(name)?;
-        check_room(self, name)?;
+        check_limit_and_name(self, name)?;
         let legacy = self.settings.legacy_encryption;
         let mut bucket = Bucket::new(self.ids.bucket_id(), name, legacy);
         let kind = if is_public { "allPublic" } else { "allPrivate" };

@@ -1,9 +1,9 @@
 //! `b2_copy_file` and `b2_copy_part`. No bytes move; they are read only if their SHA-1 is unknown.
 
 use super::outcome::Outcome;
+use super::pending_copy::PendingCopy;
 use super::store::Source;
 use super::target::{NewFile, Target};
-use super::ticket::CopyTicket;
 use super::{encryption, large_files, lock};
 use crate::behavior;
 use crate::calls::caller::Caller;
@@ -91,7 +91,7 @@ pub(crate) fn copy_part(
 /// Completes a copy whose bytes have been hashed.
 pub(crate) fn complete(
     state: &mut State,
-    ticket: CopyTicket,
+    pending: PendingCopy,
     received: Received,
 ) -> Result<Response, ApiError> {
     let stored = Stored {
@@ -102,13 +102,13 @@ pub(crate) fn complete(
         }),
         md5: received.md5,
     };
-    ticket
+    pending
         .target
-        .store(state, &ticket.caller, stored, Source::Copy)
+        .store(state, &pending.caller, stored, Source::Copy)
 }
 
 fn rehash(caller: &Caller, target: Target, copied: Stored) -> Outcome {
-    Outcome::Rehash(Box::new(CopyTicket {
+    Outcome::Rehash(Box::new(PendingCopy {
         content: copied.content,
         caller: caller.clone(),
         target,

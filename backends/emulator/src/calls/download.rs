@@ -139,7 +139,11 @@ fn file_headers(version: &Version, stored: &Stored, plus: bool) -> HeaderMap {
     insert(&mut headers, "x-bz-file-name", &name);
     insert(&mut headers, "x-bz-upload-timestamp", &uploaded);
     if let Some(replication) = version.replication {
-        insert(&mut headers, "x-bz-replication-status", replication.word());
+        insert(
+            &mut headers,
+            "x-bz-replication-status",
+            replication.as_str(),
+        );
     }
     for (key, value) in &version.info {
         match RESERVED.iter().find(|(reserved, _)| reserved == key) {
@@ -171,7 +175,7 @@ fn lock_headers(headers: &mut HeaderMap, caller: &Caller, bucket: &Bucket, versi
     let mut withheld = Vec::new();
     if caller.key.can("readFileRetentions") {
         if let Some(retention) = version.lock.retention {
-            insert(headers, MODE_HEADER, retention.mode.word());
+            insert(headers, MODE_HEADER, retention.mode.as_str());
             insert(headers, UNTIL_HEADER, &retention.until.to_string());
         }
     } else {

@@ -1,4 +1,4 @@
-//! The JSON fields of each call. Others are refused.
+//! The JSON fields of calls, which [`CALLS`](super::table::CALLS) lists. Others are refused.
 //!
 //! For some calls it is reported that B2 refuses unknown fields ([`REFUSE_UNKNOWN`]). Whether the
 //! others do is not known, so for them it is a
@@ -24,24 +24,29 @@ const REFUSE_UNKNOWN: [&str; 3] = [
 ];
 
 /// The name of a field, and its own fields.
-struct Field(&'static str, Inner);
+pub(crate) struct Field(pub(crate) &'static str, pub(crate) Inner);
 
 /// The fields of a value.
 #[derive(Clone, Copy)]
-enum Inner {
+pub(crate) enum Inner {
     /// None, or any: a string, a list of strings, a map with keys of the caller's choice.
     Any,
+    /// As [`Any`](Self::Any), for a field that v4 removed.
+    UntilV3,
+    /// As [`Any`](Self::Any), for a field that v4 added.
+    SinceV4,
     /// An object.
     Of(&'static [Field]),
     /// A list of objects.
     EachOf(&'static [Field]),
 }
 
-use Inner::{Any, EachOf, Of};
+use Inner::{Any, EachOf, Of, SinceV4, UntilV3};
 
-/// Refuses unknown fields, for calls that are known to do so, or for all if `strict`.
+/// Refuses fields of a call's body that are not in `known`, if B2 is known to do so or `strict`.
 pub(crate) fn check(
     call: &str,
+    known: &[Field],
     version: ApiVersion,
     body: &Args,
     strict: bool,
@@ -49,20 +54,27 @@ pub(crate) fn check(
     if !strict && !REFUSE_UNKNOWN.contains(&call) {
         return Ok(());
     }
-    fields_of(call, version).map_or(Ok(()), |known| check_object(call, body.fields(), known))
+    check_object(call, body.fields(), known, version)
 }
 
-fn check_object(place: &str, object: &Map<String, Value>, known: &[Field]) -> Result<(), ApiError> {
+fn check_object(
+    place: &str,
+    object: &Map<String, Value>,
+    known: &[Field],
+    version: ApiVersion,
+) -> Result<(), ApiError> {
     for (name, value) in object {
-        let field = known.iter().find(|Field(known, _)| known == name);
+        let field = known
+            .iter()
+            .find(|field| field.0 == name && field.is_in(version));
         let Some(Field(_, inner)) = field else {
             return Err(undocumented::unknown_field(place, name));
         };
         match (inner, value) {
-            (Of(known), Value::Object(object)) => check_object(name, object, known)?,
+            (Of(known), Value::Object(object)) => check_object(name, object, known, version)?,
             (EachOf(known), Value::Array(items)) => {
                 for item in items.iter().filter_map(Value::as_object) {
-                    check_object(name, item, known)?;
+                    check_object(name, item, known, version)?;
                 }
             }
             // a wrong type is for the call to refuse
@@ -72,21 +84,32 @@ fn check_object(place: &str, object: &Map<String, Value>, known: &[Field]) -> Re
     Ok(())
 }
 
-const RETENTION: &[Field] = &[Field("mode", Any), Field("retainUntilTimestamp", Any)];
+impl Field {
+    /// Whether a version of the API has the field.
+    fn is_in(&self, version: ApiVersion) -> bool {
+        match self.1 {
+            UntilV3 => version != ApiVersion::V4,
+            SinceV4 => version == ApiVersion::V4,
+            _ => true,
+        }
+    }
+}
 
-const ENCRYPTION: &[Field] = &[
+pub(super) const RETENTION: &[Field] = &[Field("mode", Any), Field("retainUntilTimestamp", Any)];
+
+pub(super) const ENCRYPTION: &[Field] = &[
     Field("algorithm", Any),
     Field("customerKey", Any),
     Field("customerKeyMd5", Any),
     Field("mode", Any),
 ];
 
-const DEFAULT_RETENTION: &[Field] = &[
+pub(super) const DEFAULT_RETENTION: &[Field] = &[
     Field("mode", Any),
     Field("period", Of(&[Field("duration", Any), Field("unit", Any)])),
 ];
 
-const CORS_RULE: &[Field] = &[
+pub(super) const CORS_RULE: &[Field] = &[
     Field("allowedHeaders", Any),
     Field("allowedOperations", Any),
     Field("allowedOrigins", Any),
@@ -95,7 +118,7 @@ const CORS_RULE: &[Field] = &[
     Field("maxAgeSeconds", Any),
 ];
 
-const LIFECYCLE_RULE: &[Field] = &[
+pub(super) const LIFECYCLE_RULE: &[Field] = &[
     Field("daysFromHidingToDeleting", Any),
     Field("daysFromStartingToCancelingUnfinishedLargeFiles", Any),
     Field("daysFromUploadingToHiding", Any),
@@ -111,7 +134,7 @@ const REPLICATION_RULE: &[Field] = &[
     Field("replicationRuleName", Any),
 ];
 
-const REPLICATION: &[Field] = &[
+pub(super) const REPLICATION: &[Field] = &[
     Field(
         "asReplicationDestination",
         Of(&[Field("sourceToDestinationKeyMapping", Any)]),
@@ -125,7 +148,7 @@ const REPLICATION: &[Field] = &[
     ),
 ];
 
-const NOTIFICATION_RULE: &[Field] = &[
+pub(super) const NOTIFICATION_RULE: &[Field] = &[
     Field("eventTypes", Any),
     Field("isEnabled", Any),
     Field("maxEventsPerBatch", Any),
@@ -146,136 +169,39 @@ const NOTIFICATION_RULE: &[Field] = &[
     ),
 ];
 
-/// The fields of a call. `None` for a call without a table, of which there is none: a test checks
-/// that.
-#[rustfmt::skip]
-fn fields_of(call: &str, version: ApiVersion) -> Option<&'static [Field]> {
-    Some(match call {
-        "b2_authorize_account" => &[],
-        "b2_cancel_large_file" | "b2_get_file_info" | "b2_get_upload_part_url" => {
-            &[Field("fileId", Any)]
-        }
-        "b2_copy_file" => &[
-            Field("contentType", Any), Field("destinationBucketId", Any),
-            Field("destinationServerSideEncryption", Of(ENCRYPTION)), Field("fileInfo", Any),
-            Field("fileName", Any), Field("fileRetention", Of(RETENTION)), Field("legalHold", Any),
-            Field("metadataDirective", Any), Field("range", Any), Field("sourceFileId", Any),
-            Field("sourceServerSideEncryption", Of(ENCRYPTION)),
-        ],
-        "b2_copy_part" => &[
-            Field("destinationServerSideEncryption", Of(ENCRYPTION)), Field("largeFileId", Any),
-            Field("partNumber", Any), Field("range", Any), Field("sourceFileId", Any),
-            Field("sourceServerSideEncryption", Of(ENCRYPTION)),
-        ],
-        "b2_create_bucket" => &[
-            Field("accountId", Any), Field("bucketInfo", Any), Field("bucketName", Any),
-            Field("bucketType", Any), Field("corsRules", EachOf(CORS_RULE)),
-            Field("defaultRetention", Of(DEFAULT_RETENTION)),
-            Field("defaultServerSideEncryption", Of(ENCRYPTION)), Field("fileLockEnabled", Any),
-            Field("lifecycleRules", EachOf(LIFECYCLE_RULE)),
-            Field("replicationConfiguration", Of(REPLICATION)),
-        ],
-        // with the other version's field the key would be for all buckets
-        "b2_create_key" if version == ApiVersion::V4 => &[
-            Field("accountId", Any), Field("bucketIds", Any), Field("capabilities", Any),
-            Field("keyName", Any), Field("namePrefix", Any), Field("validDurationInSeconds", Any),
-        ],
-        "b2_create_key" => &[
-            Field("accountId", Any), Field("bucketId", Any), Field("capabilities", Any),
-            Field("keyName", Any), Field("namePrefix", Any), Field("validDurationInSeconds", Any),
-        ],
-        "b2_delete_bucket" => &[Field("accountId", Any), Field("bucketId", Any)],
-        "b2_delete_file_version" => &[
-            Field("bypassGovernance", Any), Field("fileId", Any), Field("fileName", Any),
-        ],
-        "b2_delete_key" => &[Field("applicationKeyId", Any)],
-        "b2_download_file_by_id" => &[
-            Field("b2CacheControl", Any), Field("b2ContentDisposition", Any),
-            Field("b2ContentEncoding", Any), Field("b2ContentLanguage", Any),
-            Field("b2ContentType", Any), Field("b2Expires", Any), Field("fileId", Any),
-        ],
-        "b2_finish_large_file" => &[Field("fileId", Any), Field("partSha1Array", Any)],
-        "b2_get_bucket_notification_rules" | "b2_get_upload_url" => &[Field("bucketId", Any)],
-        "b2_get_download_authorization" => &[
-            Field("b2CacheControl", Any), Field("b2ContentDisposition", Any),
-            Field("b2ContentEncoding", Any), Field("b2ContentLanguage", Any),
-            Field("b2ContentType", Any), Field("b2Expires", Any), Field("bucketId", Any),
-            Field("fileNamePrefix", Any), Field("validDurationInSeconds", Any),
-        ],
-        "b2_hide_file" => &[Field("bucketId", Any), Field("fileName", Any)],
-        "b2_list_buckets" => &[
-            Field("accountId", Any), Field("bucketId", Any), Field("bucketName", Any),
-            Field("bucketTypes", Any),
-        ],
-        "b2_list_file_names" => &[
-            Field("bucketId", Any), Field("delimiter", Any), Field("maxFileCount", Any),
-            Field("prefix", Any), Field("startFileName", Any),
-        ],
-        "b2_list_file_versions" => &[
-            Field("bucketId", Any), Field("delimiter", Any), Field("maxFileCount", Any),
-            Field("prefix", Any), Field("startFileId", Any), Field("startFileName", Any),
-        ],
-        "b2_list_keys" => &[
-            Field("accountId", Any), Field("maxKeyCount", Any), Field("startApplicationKeyId", Any),
-        ],
-        "b2_list_parts" => &[
-            Field("fileId", Any), Field("maxPartCount", Any), Field("startPartNumber", Any),
-        ],
-        "b2_list_unfinished_large_files" => &[
-            Field("bucketId", Any), Field("maxFileCount", Any), Field("namePrefix", Any),
-            Field("startFileId", Any),
-        ],
-        "b2_set_bucket_notification_rules" => &[
-            Field("bucketId", Any), Field("eventNotificationRules", EachOf(NOTIFICATION_RULE)),
-        ],
-        "b2_start_large_file" => &[
-            Field("bucketId", Any), Field("contentType", Any), Field("customUploadTimestamp", Any),
-            Field("fileInfo", Any), Field("fileName", Any), Field("fileRetention", Of(RETENTION)),
-            Field("legalHold", Any), Field("serverSideEncryption", Of(ENCRYPTION)),
-        ],
-        "b2_update_bucket" => &[
-            Field("accountId", Any), Field("bucketId", Any), Field("bucketInfo", Any),
-            Field("bucketType", Any), Field("corsRules", EachOf(CORS_RULE)),
-            Field("defaultRetention", Of(DEFAULT_RETENTION)),
-            Field("defaultServerSideEncryption", Of(ENCRYPTION)), Field("fileLockEnabled", Any),
-            Field("ifRevisionIs", Any), Field("lifecycleRules", EachOf(LIFECYCLE_RULE)),
-            Field("replicationConfiguration", Of(REPLICATION)),
-        ],
-        "b2_update_file_legal_hold" => &[
-            Field("fileId", Any), Field("fileName", Any), Field("legalHold", Any),
-        ],
-        "b2_update_file_retention" => &[
-            Field("bypassGovernance", Any), Field("fileId", Any), Field("fileName", Any),
-            Field("fileRetention", Of(RETENTION)),
-        ],
-        _ => return None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::calls::table::CALLS;
+    use crate::calls::table::{CALLS, find};
 
     #[test]
-    fn every_call_has_a_table_without_duplicate_fields() {
+    fn no_call_has_a_field_twice() {
         for call in CALLS {
-            for version in [ApiVersion::V1, ApiVersion::V4] {
-                let known = fields_of(call.name, version);
-                let known = known.unwrap_or_else(|| panic!("{} has no table", call.name));
-                let mut names: Vec<_> = known.iter().map(|Field(name, _)| name).collect();
-                names.sort_unstable();
-                names.dedup();
-                assert_eq!(names.len(), known.len(), "{}", call.name);
-            }
+            let mut names: Vec<_> = call.fields.iter().map(|field| field.0).collect();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), call.fields.len(), "{}", call.name);
         }
+    }
+
+    /// With the other version's field, the key would be for all buckets.
+    #[test]
+    fn create_key_has_bucket_id_until_v3_and_bucket_ids_since_v4() {
+        let create_key = find("b2_create_key").unwrap();
+        let is_known = |field: &str, version| {
+            let body = Args::of_json(format!("{{\"{field}\": null}}").as_bytes()).unwrap();
+            check(create_key.name, create_key.fields, version, &body, true).is_ok()
+        };
+        assert!(is_known("bucketId", ApiVersion::V3) && !is_known("bucketIds", ApiVersion::V3));
+        assert!(is_known("bucketIds", ApiVersion::V4) && !is_known("bucketId", ApiVersion::V4));
     }
 
     #[test]
     fn unknown_fields_are_found_at_every_depth() {
         let refused = |call: &str, body: &str, strict| {
             let body = Args::of_json(body.as_bytes()).unwrap();
-            let found = check(call, ApiVersion::V4, &body, strict);
+            let known = find(call).unwrap().fields;
+            let found = check(call, known, ApiVersion::V4, &body, strict);
             found.err().map(|error| error.message)
         };
         let shape = r#"{"fileRetention": {"isClientAuthorizedToRead": true, "value": {}}}"#;

@@ -30,7 +30,7 @@ pub(crate) fn create_key(
     let capabilities = args
         .strings("capabilities")?
         .ok_or_else(|| undocumented::missing_field("capabilities"))?;
-    let buckets = asked_buckets(caller.version, args)?;
+    let buckets = requested_buckets(caller.version, args)?;
     let needs_v4 = buckets.is_some() && caller.version == ApiVersion::V4;
     check_capabilities(&capabilities, buckets.is_some())?;
     for id in buckets.iter().flatten() {
@@ -106,7 +106,7 @@ pub(crate) fn delete_key(
 }
 
 /// `bucketIds` in v4, `bucketId` before.
-fn asked_buckets(version: ApiVersion, args: &Args) -> Result<Option<Vec<String>>, ApiError> {
+fn requested_buckets(version: ApiVersion, args: &Args) -> Result<Option<Vec<String>>, ApiError> {
     if version != ApiVersion::V4 {
         return Ok(args.string("bucketId")?.map(|id| vec![id.to_owned()]));
     }

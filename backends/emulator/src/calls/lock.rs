@@ -56,7 +56,7 @@ pub(crate) fn of_args(
     uploaded: u64,
 ) -> Result<Lock, ApiError> {
     let retention = args.object("fileRetention")?;
-    let retention = retention.as_ref().map(asked_retention).transpose()?;
+    let retention = retention.as_ref().map(requested_retention).transpose()?;
     let requested = RequestedLock {
         retention,
         legal_hold: args.string("legalHold")?,
@@ -64,7 +64,7 @@ pub(crate) fn of_args(
     grant(&requested, caller, bucket, uploaded)
 }
 
-fn asked_retention(args: &Args) -> Result<(Option<&str>, Option<u64>), ApiError> {
+fn requested_retention(args: &Args) -> Result<(Option<&str>, Option<u64>), ApiError> {
     let until = args.integer("retainUntilTimestamp")?;
     let until = until.map(|until| u64::try_from(until).unwrap_or(0));
     Ok((args.string("mode")?, until))
@@ -154,7 +154,7 @@ pub(crate) fn update_file_retention(
     let requested = args
         .object("fileRetention")?
         .ok_or_else(|| undocumented::missing_field("fileRetention"))?;
-    let (mode, until) = asked_retention(&requested)?;
+    let (mode, until) = requested_retention(&requested)?;
     let requested = read_retention(mode, until, caller.now)?;
     let bypass = args.boolean("bypassGovernance")? == Some(true);
     if bypass && !caller.key.can("bypassGovernance") {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::ticket::CopyTicket;
+use super::pending_copy::PendingCopy;
 use crate::protocol::response::Response;
 
 /// The result of a call.
@@ -12,7 +12,7 @@ pub(crate) enum Outcome {
     Json(Value),
     Response(Response),
     /// The bytes must be hashed first.
-    Rehash(Box<CopyTicket>),
+    Rehash(Box<PendingCopy>),
 }
 
 impl Outcome {

@@ -116,7 +116,7 @@ impl<'a> File<'a> {
             file_name: &version.name,
             file_retention: None,
             legal_hold: None,
-            replication_status: version.replication.map(Replication::word),
+            replication_status: version.replication.map(Replication::as_str),
             server_side_encryption: None,
             size: None,
             upload_timestamp: version.uploaded,

@@ -37,7 +37,7 @@ pub(crate) const UPLOAD_PART: &str = "b2_upload_part";
 const INFO: &str = "x-bz-info-";
 
 /// An upload whose bytes are still to come.
-pub(crate) struct UploadTicket {
+pub(crate) struct PendingUpload {
     token: String,
     caller: Caller,
     target: Target,
@@ -53,7 +53,7 @@ enum Sha1Claim {
     None,
 }
 
-impl UploadTicket {
+impl PendingUpload {
     pub(crate) fn token(&self) -> &str {
         &self.token
     }
@@ -77,9 +77,9 @@ impl UploadTicket {
     }
 }
 
-impl fmt::Debug for UploadTicket {
+impl fmt::Debug for PendingUpload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UploadTicket")
+        f.debug_struct("PendingUpload")
             .field("target", &self.target)
             .field("data_len", &self.data_len)
             .finish_non_exhaustive()
@@ -146,7 +146,7 @@ pub(crate) fn begin(
     head: &Parts,
     mut caller: Caller,
     path: &str,
-) -> Result<UploadTicket, ApiError> {
+) -> Result<PendingUpload, ApiError> {
     if head.method != Method::POST {
         return Err(undocumented::wrong_method("POST"));
     }
@@ -169,7 +169,7 @@ pub(crate) fn begin(
         None => Err(ApiError::bad_auth_token()),
     };
     match prepared {
-        Ok((target, claim, data_len)) => Ok(UploadTicket {
+        Ok((target, claim, data_len)) => Ok(PendingUpload {
             token: token.to_owned(),
             caller,
             target,
@@ -292,16 +292,16 @@ fn required_header<'a>(head: &'a Parts, name: &str) -> Result<&'a str, ApiError>
 /// Completes an upload whose bytes have arrived. On success its token is free again.
 pub(crate) fn complete(
     state: &mut State,
-    ticket: UploadTicket,
+    pending: PendingUpload,
     received: Received,
 ) -> Result<Response, ApiError> {
-    let UploadTicket {
+    let PendingUpload {
         token,
         caller,
         target,
         claim,
         ..
-    } = ticket;
+    } = pending;
     let stored = verify(&claim, &received).and_then(|sha1| {
         let stored = Stored {
             content: received.content,

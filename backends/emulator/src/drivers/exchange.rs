@@ -12,8 +12,8 @@ use http::request::Parts;
 use http::{Method, StatusCode};
 
 use crate::calls;
-use crate::calls::ticket::CopyTicket;
-use crate::calls::upload::UploadTicket;
+use crate::calls::pending_copy::PendingCopy;
+use crate::calls::upload::PendingUpload;
 use crate::drivers::account::Account;
 use crate::drivers::host::{Host, yield_now};
 use crate::drivers::receiver::{ReceiveError, Receiver, rehash};
@@ -21,7 +21,7 @@ use crate::drivers::request_body::{collect, next};
 use crate::drivers::response_body::corrupted;
 use crate::faults::plan::{BodyFault, Plan, Stage, UploadEnd, Wait};
 use crate::faults::subject::Subject;
-use crate::machine::state_machine::{JSON_LIMIT, JsonTicket, Step};
+use crate::machine::state_machine::{JSON_LIMIT, PendingJson, Step};
 use crate::model::token::TokenFault;
 use crate::protocol::api_error::ApiError;
 use crate::protocol::args::Args;
@@ -41,7 +41,7 @@ pub(crate) enum ExchangeError {
     /// The request's body can't be read.
     Source(io::Error),
     /// A fault ended the connection.
-    Lost(HttpErrorKind, Phase),
+    Disconnected(HttpErrorKind, Phase),
 }
 
 impl From<io::Error> for ExchangeError {
@@ -134,7 +134,7 @@ impl Exchange<'_> {
             self.account.state().count(call);
         }
         if let Some(phase) = lost {
-            return Err(ExchangeError::Lost(HttpErrorKind::Reset, phase));
+            return Err(ExchangeError::Disconnected(HttpErrorKind::Reset, phase));
         }
         let Some(replacement) = stage.replacement else {
             return Ok(None);
@@ -155,15 +155,15 @@ impl Exchange<'_> {
         let step = self.account.state().begin(self.head, origins, now);
         match step {
             Step::Response(response) => Ok(response),
-            Step::ReadJson(ticket) => self.read_json(ticket, body).await,
-            Step::Receive(ticket) => self.receive(ticket, body).await,
-            Step::Rehash(ticket) => self.copy(ticket).await,
+            Step::ReadJson(pending) => self.read_json(pending, body).await,
+            Step::Receive(pending) => self.receive(pending, body).await,
+            Step::Rehash(pending) => self.copy(pending).await,
         }
     }
 
     async fn read_json(
         &mut self,
-        ticket: JsonTicket,
+        pending: PendingJson,
         body: &mut BodyStream,
     ) -> Result<Response, ExchangeError> {
         let Some(json) = collect(body, JSON_LIMIT).await? else {
@@ -174,10 +174,10 @@ impl Exchange<'_> {
             return Ok(response);
         }
         let now = self.account.now();
-        let step = self.account.state().finish_json(ticket, &json, now);
+        let step = self.account.state().finish_json(pending, &json, now);
         match step {
             Step::Response(response) => Ok(response),
-            Step::Rehash(ticket) => self.copy(ticket).await,
+            Step::Rehash(pending) => self.copy(pending).await,
             Step::ReadJson(_) | Step::Receive(_) => {
                 Err(io::Error::other("a call asked for a second body").into())
             }
@@ -196,26 +196,26 @@ impl Exchange<'_> {
         rules.plan_with_fields(&mut self.plan, &self.subject);
     }
 
-    async fn copy(&self, ticket: Box<CopyTicket>) -> Result<Response, ExchangeError> {
-        let received = match rehash(ticket.content(), self.account.checksums()).await {
+    async fn copy(&self, pending: Box<PendingCopy>) -> Result<Response, ExchangeError> {
+        let received = match rehash(pending.content(), self.account.checksums()).await {
             Ok(received) => received,
             Err(error) => return Ok(Response::error(&undocumented::storage_failed(&error))),
         };
-        Ok(self.account.state().complete_copy(ticket, received))
+        Ok(self.account.state().complete_copy(pending, received))
     }
 
     async fn receive(
         &self,
-        ticket: UploadTicket,
+        pending: PendingUpload,
         body: &mut BodyStream,
     ) -> Result<Response, ExchangeError> {
         let account = self.account;
-        let data_len = ticket.data_len();
-        let digits_at_end = ticket.has_digits_at_end();
-        let hashes = ticket.hashes(account.checksums());
+        let data_len = pending.data_len();
+        let digits_at_end = pending.has_digits_at_end();
+        let hashes = pending.hashes(account.checksums());
         let mut upload = Upload {
             account,
-            ticket: Some(ticket),
+            pending: Some(pending),
         };
         let hasher = self.host.hasher(hashes, data_len);
         let receiver = Receiver::new(account.store(), data_len, digits_at_end, hasher);
@@ -232,20 +232,20 @@ impl Exchange<'_> {
         loop {
             match self.plan.upload {
                 Some((after, UploadEnd::Cut)) if taken >= after => {
-                    return Err(ExchangeError::Lost(
+                    return Err(ExchangeError::Disconnected(
                         HttpErrorKind::Closed,
                         Phase::MaybeReceived,
                     ));
                 }
                 Some((after, UploadEnd::Reset)) if taken >= after => {
-                    return Err(ExchangeError::Lost(
+                    return Err(ExchangeError::Disconnected(
                         HttpErrorKind::Reset,
                         Phase::MaybeReceived,
                     ));
                 }
                 Some((after, UploadEnd::Stall)) if taken >= after => {
                     account.sleep(STALL_DURATION).await;
-                    return Err(ExchangeError::Lost(
+                    return Err(ExchangeError::Disconnected(
                         HttpErrorKind::Closed,
                         Phase::MaybeReceived,
                     ));
@@ -266,8 +266,8 @@ impl Exchange<'_> {
             Ok(received) => received,
             Err(fail) => return upload.fail(fail),
         };
-        let ticket = upload.take();
-        Ok(account.state().complete_upload(ticket, received))
+        let pending = upload.take();
+        Ok(account.state().complete_upload(pending, received))
     }
 
     /// The response if the state can't be persisted. A download has changed nothing: it continues
@@ -289,7 +289,7 @@ impl Exchange<'_> {
         let mut stage = std::mem::take(&mut self.plan.after);
         self.wait(&stage).await;
         if self.plan.loses_response {
-            return Err(ExchangeError::Lost(
+            return Err(ExchangeError::Disconnected(
                 HttpErrorKind::Closed,
                 Phase::MaybeReceived,
             ));
@@ -344,21 +344,21 @@ impl Exchange<'_> {
     }
 }
 
-/// An upload in progress. Dropping it with its ticket, after an error or because the client is
+/// An upload in progress. Dropping it while it is pending, after an error or because the client is
 /// gone, abandons the upload.
 struct Upload<'a> {
     account: &'a Account,
-    ticket: Option<UploadTicket>,
+    pending: Option<PendingUpload>,
 }
 
 impl Upload<'_> {
-    fn take(&mut self) -> UploadTicket {
-        self.ticket.take().expect("taken once, at the end")
+    fn take(&mut self) -> PendingUpload {
+        self.pending.take().expect("taken once, at the end")
     }
 
     fn reject(&mut self, error: &ApiError) -> Response {
-        let ticket = self.take();
-        self.account.state().reject_upload(&ticket, error)
+        let pending = self.take();
+        self.account.state().reject_upload(&pending, error)
     }
 
     fn fail(&mut self, why: ReceiveError) -> Result<Response, ExchangeError> {
@@ -371,8 +371,8 @@ impl Upload<'_> {
 
 impl Drop for Upload<'_> {
     fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
-            self.account.state().abandon_upload(&ticket);
+        if let Some(pending) = self.pending.take() {
+            self.account.state().abandon_upload(&pending);
         }
     }
 }

@@ -279,7 +279,7 @@ impl HttpClient for Emulator {
         .await
         .map_err(|broken| match broken {
             ExchangeError::Source(error) => source_failed(Phase::MaybeReceived)(error),
-            ExchangeError::Lost(kind, phase) => HttpError::new(kind, phase),
+            ExchangeError::Disconnected(kind, phase) => HttpError::new(kind, phase),
         })?;
         let crate::protocol::response::Response {
             status,

@@ -29,9 +29,9 @@ use crate::calls;
 use crate::calls::caller::{Caller, DownloadHeaders};
 use crate::calls::encryption::KeyHeaders;
 use crate::calls::outcome::Outcome;
+use crate::calls::pending_copy::PendingCopy;
 use crate::calls::table::{self, Auth, Call};
-use crate::calls::ticket::CopyTicket;
-use crate::calls::upload::UploadTicket;
+use crate::calls::upload::PendingUpload;
 use crate::model::checksums::Received;
 use crate::model::key::Key;
 use crate::model::state::State;
@@ -50,14 +50,14 @@ pub(crate) const JSON_LIMIT: usize = 1024 * 1024;
 #[derive(Debug)]
 pub(crate) enum Step {
     Response(Response),
-    ReadJson(JsonTicket),
-    Receive(UploadTicket),
-    Rehash(Box<CopyTicket>),
+    ReadJson(PendingJson),
+    Receive(PendingUpload),
+    Rehash(Box<PendingCopy>),
 }
 
 /// A call whose JSON is still to come.
 #[derive(Debug)]
-pub(crate) struct JsonTicket {
+pub(crate) struct PendingJson {
     call: &'static Call,
     caller: Caller,
     query: Args,
@@ -72,44 +72,48 @@ impl State {
     }
 
     /// Continues once the JSON has arrived.
-    pub(crate) fn finish_json(&mut self, ticket: JsonTicket, body: &[u8], now: u64) -> Step {
-        let JsonTicket {
+    pub(crate) fn finish_json(&mut self, pending: PendingJson, body: &[u8], now: u64) -> Step {
+        let PendingJson {
             call,
             mut caller,
             query,
-        } = ticket;
+        } = pending;
         caller.now = now;
         let strict = self.settings.undocumented.unknown_fields_are_refused;
         let args = Args::of_json(body).and_then(|body| {
-            calls::fields::check(call.name, caller.version, &body, strict)?;
+            calls::fields::check(call.name, call.fields, caller.version, &body, strict)?;
             Ok(body.over(query))
         });
         into_step(args.and_then(|args| (call.run)(self, &caller, &args)))
     }
 
     /// Completes an upload.
-    pub(crate) fn complete_upload(&mut self, ticket: UploadTicket, received: Received) -> Response {
-        into_response(calls::upload::complete(self, ticket, received))
+    pub(crate) fn complete_upload(
+        &mut self,
+        pending: PendingUpload,
+        received: Received,
+    ) -> Response {
+        into_response(calls::upload::complete(self, pending, received))
     }
 
     /// Fails an upload that can't be stored, and revokes its token.
-    pub(crate) fn reject_upload(&mut self, ticket: &UploadTicket, error: &ApiError) -> Response {
-        self.tokens.revoke(ticket.token());
+    pub(crate) fn reject_upload(&mut self, pending: &PendingUpload, error: &ApiError) -> Response {
+        self.tokens.revoke(pending.token());
         Response::error(error)
     }
 
     /// Ends an upload that broke off.
-    pub(crate) fn abandon_upload(&mut self, ticket: &UploadTicket) {
-        self.tokens.revoke(ticket.token());
+    pub(crate) fn abandon_upload(&mut self, pending: &PendingUpload) {
+        self.tokens.revoke(pending.token());
     }
 
     /// Completes a copy whose source has been hashed.
     pub(crate) fn complete_copy(
         &mut self,
-        ticket: Box<CopyTicket>,
+        pending: Box<PendingCopy>,
         received: Received,
     ) -> Response {
-        into_response(calls::copy::complete(self, *ticket, received))
+        into_response(calls::copy::complete(self, *pending, received))
     }
 
     fn route(&mut self, head: &Parts, origins: &Origins, now: u64) -> Result<Step, ApiError> {
@@ -135,8 +139,8 @@ impl State {
         let caller = caller(ApiVersion::parse(version).ok_or_else(unknown)?);
         if let Some(name) = calls::upload::name_of(rest) {
             self.count(name);
-            let ticket = calls::upload::begin(self, head, caller, rest)?;
-            return Ok(Step::Receive(ticket));
+            let pending = calls::upload::begin(self, head, caller, rest)?;
+            return Ok(Step::Receive(pending));
         }
         let call = table::find(rest).ok_or_else(unknown)?;
         self.count(call.name);
@@ -175,7 +179,7 @@ impl State {
         }
         let query = Args::of_query(head.uri.query().unwrap_or(""))?;
         if has_body {
-            return Ok(Step::ReadJson(JsonTicket {
+            return Ok(Step::ReadJson(PendingJson {
                 call,
                 caller,
                 query,
@@ -278,7 +282,7 @@ fn into_step(answer: Result<Outcome, ApiError>) -> Step {
     match answer {
         Ok(Outcome::Json(value)) => Step::Response(Response::json(&value)),
         Ok(Outcome::Response(response)) => Step::Response(response),
-        Ok(Outcome::Rehash(ticket)) => Step::Rehash(ticket),
+        Ok(Outcome::Rehash(pending)) => Step::Rehash(pending),
         Err(error) => Step::Response(Response::error(&error)),
     }
 }

@@ -37,7 +37,7 @@ pub(crate) enum Replication {
 
 impl Replication {
     /// B2's word for it.
-    pub(crate) const fn word(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
         }

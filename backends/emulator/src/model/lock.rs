@@ -78,7 +78,7 @@ pub(crate) struct RetentionJson {
 impl RetentionJson {
     pub(crate) fn of(retention: Option<Retention>) -> Self {
         Self {
-            mode: retention.map(|retention| retention.mode.word()),
+            mode: retention.map(|retention| retention.mode.as_str()),
             retain_until_timestamp: retention.map(|retention| retention.until),
         }
     }
@@ -93,7 +93,7 @@ impl RetentionMode {
         }
     }
 
-    pub(crate) const fn word(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Governance => "governance",
             Self::Compliance => "compliance",
@@ -124,7 +124,7 @@ impl DefaultRetention {
             };
             json!({"duration": this.duration, "unit": unit})
         });
-        json!({"mode": this.map(|this| this.mode.word()), "period": period})
+        json!({"mode": this.map(|this| this.mode.as_str()), "period": period})
     }
 }
 
@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn governance_can_be_bypassed_and_nothing_else() {
+    fn only_governance_can_be_bypassed() {
         let lock = |mode, legal_hold| Lock {
             retention: Some(Retention { mode, until: 10 }),
             legal_hold,

@@ -72,7 +72,7 @@ fn copying_from_a_private_bucket_needs_to_read_it() {
 }
 
 #[test]
-fn bypassing_governance_is_a_capability_of_its_own() {
+fn bypassing_governance_needs_its_own_capability() {
     let wire = Wire::new();
     let bucket = wire.create_bucket("bucket-1", "allPrivate");
     let file = wire.upload(&bucket, "f", b"x");
@@ -226,7 +226,7 @@ fn keys_made_with_bucket_ids_are_refused_before_v4() {
 }
 
 #[test]
-fn nothing_that_prints_shows_a_key_or_a_token() {
+fn debug_output_contains_no_key_or_token() {
     let wire = Wire::of(Emulator::builder().key("the-id", "the-secret"));
     let created = key(&wire, &json!({}));
     let printed = format!(

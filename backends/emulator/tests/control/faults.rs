@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_fault_hits_is_counted_and_can_be_removed() {
+fn a_fault_is_injected_counted_and_removed() {
     let wire = Wire::new();
     let server = serve(&wire);
     let busy = json!({"fault": {"kind": "too_many_requests", "retryAfter": 7},
@@ -189,7 +189,8 @@ fn old_spellings_of_version_1_are_accepted_and_answered_with_the_current_ones() 
     let server = serve(&wire);
     let requests = [
         (
-            r#"{"trouble":{"kind":"lose_reply"},"on":{"call":"b2_list_keys"},"when":{"nth":2},"afterEffect":true}"#,
+            r#"{"trouble":{"kind":"lose_reply"},"on":{"call":"b2_list_keys"},"when":{"nth":2},
+                "afterEffect":true}"#,
             json!({"fault": {"kind": "lose_response"}, "on": {"call": "b2_list_keys"},
                 "when": {"nth": 2}, "afterCommit": true}),
         ),
@@ -204,7 +205,8 @@ fn old_spellings_of_version_1_are_accepted_and_answered_with_the_current_ones() 
                 "when": {"probability": 0.0, "seed": 3}, "afterCommit": false}),
         ),
         (
-            r#"{"trouble":{"kind":"answer","status":204,"contentType":"x/y","body":""},"when":{"times":1}}"#,
+            r#"{"trouble":{"kind":"answer","status":204,"contentType":"x/y","body":""},
+                "when":{"times":1}}"#,
             json!({"fault": {"kind": "respond", "status": 204, "contentType": "x/y", "body": ""},
                 "on": {}, "when": {"times": 1}, "afterCommit": false}),
         ),

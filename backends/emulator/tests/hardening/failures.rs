@@ -40,7 +40,7 @@ fn a_panic_is_a_500_of_one_request_and_affects_no_other() {
 }
 
 #[test]
-fn over_a_socket_a_reset_and_a_close_can_be_told_apart() {
+fn over_a_socket_a_reset_differs_from_a_close() {
     let wire = Wire::new();
     let server = Server::start(&wire.emulator).unwrap();
     let bucket = wire.create_bucket("a-bucket", "allPublic");

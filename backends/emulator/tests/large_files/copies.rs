@@ -53,7 +53,7 @@ fn copying_makes_a_new_version_and_stores_nothing_twice() {
 }
 
 #[test]
-fn bad_copies_are_refused() {
+fn invalid_copies_are_refused() {
     let (wire, bucket) = with_bucket();
     let source = wire.upload(&bucket, "f", b"0123456789");
     let large = wire.start(&bucket, "large");

@@ -7,7 +7,7 @@ fn invalid_arguments_are_reported_in_one_line() {
     for (arguments, message) in [
         (
             &["--prot", "80"][..],
-            "there is no option --prot: --help says what there is",
+            "there is no option --prot; --help lists all",
         ),
         (&["-x"], "there is no option -x"),
         (&["photos"], "there is no option photos"),
@@ -54,10 +54,13 @@ fn invalid_arguments_are_reported_in_one_line() {
             "--cap must be a size like 500MB or 64KiB, of at most 18446744073709551615 bytes, \
              not \"lots\"",
         ),
-        (&["--key", "secret"], "--key-id and --key need each other"),
+        (
+            &["--key", "secret"],
+            "--key-id and --key must be given together",
+        ),
         (
             &["--key-id", "a:b", "--key", "k"],
-            "nor the id have a colon",
+            "the id must not contain a colon",
         ),
         (
             &["--bucket", "short"],
@@ -71,12 +74,12 @@ fn invalid_arguments_are_reported_in_one_line() {
             &["--data", "/dev/null"],
             "--data /dev/null: not a directory",
         ),
-        (&["--sync"], "--sync is for --data"),
+        (&["--sync"], "--sync needs --data"),
         (
             &["--discard", "--data", "/nowhere"],
             "--discard and --data exclude each other",
         ),
-        (&["--root-cert", "x"], "--root-cert is for --tls"),
+        (&["--root-cert", "x"], "--root-cert needs --tls"),
         (&["--tls", "--root-cert", "/nowhere/x"], "/nowhere/x: "),
         (
             &["--checksums", "md5"],
@@ -84,13 +87,13 @@ fn invalid_arguments_are_reported_in_one_line() {
         ),
         (
             &["--undocumented", "weather=fine"],
-            "--undocumented: there is no \"weather=fine\": --undocumented list says what there is",
+            "--undocumented: there is no \"weather=fine\": --undocumented list prints all",
         ),
         (
             &["--undocumented", "plus-for-space=maybe"],
-            "--undocumented list says what there is",
+            "--undocumented list prints all",
         ),
-        (&["--guess", "weather=fine"], "--undocumented list says"),
+        (&["--guess", "weather=fine"], "--undocumented list prints"),
         (&["--tls=yes"], "unexpected value 'yes' for '--tls'"),
         (
             &["--log", "loud"],
@@ -106,7 +109,7 @@ fn invalid_arguments_are_reported_in_one_line() {
         ),
         (
             &["--part-size", "1MB"],
-            "--part-size must not be less than --minimum-part-size",
+            "--part-size must be at least --minimum-part-size",
         ),
         (
             &["--connections", "0"],

@@ -16,7 +16,7 @@ fn trusting(pem: &str) -> HyperClient {
 }
 
 #[test]
-fn it_conforms() {
+fn the_conformance_suite_passes() {
     Suite::new(|| builder().build().unwrap())
         .trusting(trusting)
         .run()
@@ -25,7 +25,7 @@ fn it_conforms() {
 
 /// What comes next on it might be the rest of that response.
 #[test]
-fn a_connection_whose_response_has_no_certain_end_is_not_used_again() {
+fn a_connection_with_an_ambiguous_response_is_not_reused() {
     let server = RawServer::start();
     let client = builder().build().unwrap();
     let sending = start_send(&client, get(server.uri("/1")));

@@ -18,7 +18,7 @@ fn over_http() -> HttpConnector {
 }
 
 #[test]
-fn a_connector_of_a_users_own_conforms() {
+fn a_custom_connector_passes_the_conformance_suite() {
     for group in [
         "dropping_an_early",
         "dropping_a_response",
@@ -41,7 +41,7 @@ fn a_connector_of_a_users_own_conforms() {
 }
 
 #[test]
-fn a_proxy_is_a_connector() {
+fn a_connector_can_use_a_proxy() {
     let proxy = RawServer::start();
     let tunnel = Tunnel::new(proxy.uri("/").parse().unwrap(), over_http());
     let builder = HyperClient::builder().dedicated_runtime();
@@ -71,7 +71,7 @@ fn a_connector_that_fails_is_a_connect_error() {
 }
 
 #[test]
-fn what_is_beneath_can_be_configured() {
+fn hypers_settings_can_be_changed() {
     let calls = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&calls);
     let builder = HyperClient::builder().dedicated_runtime();

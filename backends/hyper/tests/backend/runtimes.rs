@@ -48,7 +48,7 @@ fn current_thread() -> runtime::Runtime {
 }
 
 #[test]
-fn it_works_on_the_tokio_that_it_is_built_in() {
+fn the_current_runtime_is_used() {
     for tokio in [multi_thread(), current_thread()] {
         tokio.block_on(async {
             let client = HyperClient::new().unwrap();
@@ -59,7 +59,7 @@ fn it_works_on_the_tokio_that_it_is_built_in() {
 }
 
 #[test]
-fn its_own_runtime_works_on_every_executor() {
+fn a_dedicated_runtime_works_with_every_executor() {
     let client = HyperClient::new().unwrap();
     assert!(format!("{client:?}").contains("dedicated"));
     futures::executor::block_on(works(&client));
@@ -69,7 +69,7 @@ fn its_own_runtime_works_on_every_executor() {
 }
 
 #[test]
-fn a_client_on_one_tokio_works_on_another_executor() {
+fn a_client_of_a_tokio_runtime_works_on_another_executor() {
     let tokio = multi_thread();
     let client = {
         let _context = tokio.enter();
@@ -80,7 +80,7 @@ fn a_client_on_one_tokio_works_on_another_executor() {
 }
 
 #[test]
-fn a_client_whose_runtime_is_gone_says_so() {
+fn without_its_runtime_a_client_returns_an_error() {
     let server = RawServer::start();
     for tokio in [multi_thread(), current_thread()] {
         let client = {
@@ -99,7 +99,7 @@ fn a_client_whose_runtime_is_gone_says_so() {
 }
 
 #[test]
-fn what_is_in_flight_when_the_runtime_goes_fails() {
+fn requests_in_flight_fail_when_the_runtime_ends() {
     let server = RawServer::start();
     let tokio = multi_thread();
     let client = {
@@ -125,7 +125,7 @@ fn what_is_in_flight_when_the_runtime_goes_fails() {
 }
 
 #[test]
-fn a_runtime_without_drivers_is_an_error_and_no_panic_of_the_callers() {
+fn a_runtime_without_drivers_is_an_error_and_does_not_panic() {
     let tokio = runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .build()
@@ -140,7 +140,7 @@ fn a_runtime_without_drivers_is_an_error_and_no_panic_of_the_callers() {
 }
 
 #[test]
-fn the_last_client_may_go_on_its_own_thread() {
+fn the_last_client_can_be_dropped_on_its_own_runtime() {
     /// A part of a body's source, which the connection's task drops: when all other clients are gone.
     struct Last {
         client: Option<HyperClient>,

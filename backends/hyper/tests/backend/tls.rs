@@ -21,7 +21,7 @@ fn builder() -> Builder {
 }
 
 #[test]
-fn roots_are_added_or_stand_alone() {
+fn root_certificates_are_added_to_the_default_ones_or_replace_them() {
     let authority = Authority::new();
     let several = format!("{}{}", Authority::new().pem(), authority.pem());
     let added = builder().root_certificates_pem(several);
@@ -40,7 +40,7 @@ fn roots_are_added_or_stand_alone() {
 }
 
 #[test]
-fn a_server_that_speaks_nothing_but_http2_is_a_tls_error() {
+fn a_server_that_only_supports_http2_is_a_tls_error() {
     let authority = Authority::new();
     let client = builder().root_certificates_pem(authority.pem());
     let client = client.build().unwrap();
@@ -70,7 +70,7 @@ fn the_connect_timeout_covers_the_handshake() {
 }
 
 #[test]
-fn the_default_provider_of_the_process_is_left_alone() {
-    roots_are_added_or_stand_alone();
+fn the_process_default_provider_is_not_changed() {
+    root_certificates_are_added_to_the_default_ones_or_replace_them();
     assert!(CryptoProvider::get_default().is_none());
 }

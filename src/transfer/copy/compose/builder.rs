@@ -3,10 +3,10 @@
 use super::compose_source::ComposeSource;
 use super::plan::ComposePlan;
 use crate::api::UPLOAD_ID;
+use crate::client::BucketHandle;
 use crate::error::Error;
 #[cfg(doc)]
 use crate::error::ErrorKind;
-use crate::transfer::bucket::BucketHandle;
 use crate::transfer::large_file::{FileOptions, file_options};
 use crate::types::{ContentType, FileInfo, FileName, FileVersion, LARGE_FILE_SHA1};
 

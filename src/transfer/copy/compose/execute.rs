@@ -11,8 +11,8 @@ use super::builder::{Compose, Composed};
 use super::plan::{ComposePlan, ComposedPart};
 use super::sources::{Metadata, OpenSources};
 use crate::api::{StartLargeFile, UploadFile};
+use crate::client::BucketHandle;
 use crate::error::Error;
-use crate::transfer::bucket::BucketHandle;
 use crate::transfer::copy::copy_parts::PartCopier;
 use crate::transfer::large_file::{FileOptions, PartOrigin, PartTask, UploadCounter};
 use crate::transfer::progress::Stage;
@@ -24,7 +24,8 @@ impl Compose {
     /// exist.
     ///
     /// # Errors
-    /// - [`Invalid`](crate::ErrorKind::Invalid): as for the [composition](Self#errors).
+    /// - [`Invalid`](crate::ErrorKind::Invalid): the file name, the part size, or a source whose range
+    ///   or length is not possible.
     /// - [`Source`](crate::ErrorKind::Source): a local file can't be opened.
     /// - [`Credentials`](crate::ErrorKind::Credentials),
     ///   [`Unavailable`](crate::ErrorKind::Unavailable), [`Http`](crate::ErrorKind::Http): B2 has

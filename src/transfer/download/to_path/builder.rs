@@ -115,8 +115,22 @@ impl FileDownload {
     /// ```
     ///
     /// # Errors
-    /// Those of [`to_path`](Self::to_path); and [`Destination`](crate::ErrorKind::Destination) if a
-    /// directory on the way is a symbolic link, or `path` does not stay below `root`.
+    /// - [`Destination`](crate::ErrorKind::Destination): the disk failed, a directory on the way is a
+    ///   symbolic link, `path` does not stay below `root`, or something that is not a regular file is
+    ///   in the way.
+    /// - [`Invalid`](crate::ErrorKind::Invalid): the path ends in a name that is reserved for
+    ///   partial files, or no file in B2 can have this name.
+    /// - [`NotFound`](crate::ErrorKind::NotFound): there is no such file, or it is hidden.
+    /// - [`Unauthorized`](crate::ErrorKind::Unauthorized): the key may not read it.
+    /// - [`CapExceeded`](crate::ErrorKind::CapExceeded): the account's download cap is reached.
+    /// - [`Integrity`](crate::ErrorKind::Integrity): other bytes arrive than were stored, or they
+    ///   can't be [verified](Self::require_verified) but have to be.
+    /// - [`Credentials`](crate::ErrorKind::Credentials),
+    ///   [`TooManyRequests`](crate::ErrorKind::TooManyRequests),
+    ///   [`Rejected`](crate::ErrorKind::Rejected), [`Unavailable`](crate::ErrorKind::Unavailable),
+    ///   [`Http`](crate::ErrorKind::Http), [`Protocol`](crate::ErrorKind::Protocol): the call that
+    ///   failed for good, after its retries.
+    /// - [`ShutDown`](crate::ErrorKind::ShutDown): the client is shutting down.
     ///
     /// # Cancellation
     /// As for [`to_path`](Self::to_path). Created directories stay.

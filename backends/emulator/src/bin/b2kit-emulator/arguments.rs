@@ -19,7 +19,7 @@ use crate::{size, undocumented};
 /// More than a server process could ever have.
 const MAX_CONNECTIONS: usize = 1_000_000;
 
-/// In milliseconds: no client waits longer.
+/// In milliseconds; no client waits longer.
 const MAX_LATENCY: u64 = 60 * 60 * 1000;
 
 /// Backblaze B2 on this computer: a server that speaks B2's native API, for tests.
@@ -59,7 +59,7 @@ pub(crate) struct Arguments {
     #[arg(long = "host", value_name = "NAME", action = ArgAction::Append, help_heading = "Network")]
     pub(crate) hosts: Vec<String>,
 
-    /// Serve HTTPS with a new certificate, valid for --url and --host, too.
+    /// Serve HTTPS with a new certificate, which is also valid for --url and --host.
     #[arg(long, help_heading = "Network")]
     pub(crate) tls: bool,
 
@@ -116,12 +116,12 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "SIZE", value_parser = bytes, help_heading = "Storage")]
     pub(crate) cap: Option<u64>,
 
-    /// recommendedPartSize.
+    /// Part size that clients are told to use (recommendedPartSize).
     #[arg(long, value_name = "SIZE", default_value = "100MB", value_parser = bytes)]
     #[arg(help_heading = "Behavior")]
     pub(crate) part_size: u64,
 
-    /// absoluteMinimumPartSize.
+    /// Minimum size of all parts except the last (absoluteMinimumPartSize).
     #[arg(long, value_name = "SIZE", default_value = "5MB", value_parser = bytes)]
     #[arg(help_heading = "Behavior")]
     pub(crate) minimum_part_size: u64,
@@ -144,7 +144,7 @@ pub(crate) struct Arguments {
     #[arg(long, help_heading = "Behavior")]
     pub(crate) legacy_encryption: bool,
 
-    /// Choose what B2 does not document; "--undocumented list" prints all switches. Repeatable.
+    /// Choose undocumented behavior; "--undocumented list" prints all switches. Repeatable.
     #[arg(long, value_name = "NAME=VALUE", alias = "guess", action = ArgAction::Append)]
     #[arg(value_parser = undocumented::parse, help_heading = "Behavior")]
     pub(crate) undocumented: Vec<undocumented::Choice>,
@@ -209,7 +209,7 @@ pub(crate) struct Latency {
     pub(crate) duration: Duration,
 }
 
-/// What the command line comes to.
+/// What the command line asks for.
 pub(crate) enum Request {
     Run(Box<Arguments>, Vec<Bucket>),
     /// Print this and exit: help, version, or the list of switches.
@@ -273,7 +273,7 @@ fn one_line(error: &clap::Error) -> String {
     let option = option.unwrap_or_default();
     match (error.kind(), error.source()) {
         (ErrorKind::UnknownArgument, _) => {
-            format!("there is no option {option}: --help says what there is")
+            format!("there is no option {option}; --help lists all")
         }
         (ErrorKind::InvalidValue, _) => format!("{option} needs a value"),
         (ErrorKind::InvalidUtf8, _) => "the command line must be UTF-8".to_owned(),

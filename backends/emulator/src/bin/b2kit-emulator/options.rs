@@ -1,4 +1,4 @@
-//! [`Options`]: the command line once it was checked, with everything that it left out.
+//! [`Options`]: the checked command line, with defaults filled in.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -105,10 +105,10 @@ fn check(arguments: &Arguments) -> Result<(), String> {
             arguments.tls_ca.is_some() && has_root_cert,
             "--tls-ca and --root-cert exclude each other",
         ),
-        (has_root_cert && !arguments.tls, "--root-cert is for --tls"),
+        (has_root_cert && !arguments.tls, "--root-cert needs --tls"),
         (
             arguments.sync && arguments.data.is_none(),
-            "--sync is for --data",
+            "--sync needs --data",
         ),
         (
             arguments.discard && arguments.data.is_some(),
@@ -116,7 +116,7 @@ fn check(arguments: &Arguments) -> Result<(), String> {
         ),
         (
             arguments.minimum_part_size == 0 || is_too_small,
-            "--part-size must not be less than --minimum-part-size, nor that less than 1",
+            "--part-size must be at least --minimum-part-size, and that at least 1",
         ),
         (
             arguments.control_token.as_deref() == Some(""),
@@ -135,23 +135,23 @@ fn master_key(
     let for_tests = Emulator::new();
     match (id, key) {
         (Some(id), Some(key)) if id.is_empty() || key.is_empty() || id.contains(':') => {
-            Err("--key-id and --key must not be empty, nor the id have a colon".into())
+            Err("--key-id and --key must not be empty, and the id must not contain a colon".into())
         }
         (Some(id), Some(key)) => Ok((id, key)),
         (None, None) if is_local => Ok((for_tests.key_id().to_owned(), for_tests.key().to_owned())),
         (None, None) => {
-            // as long as B2's, and of letters that every configuration takes
+            // as long as B2's, of characters that need no quoting
             let key = format!("K004{}", &random_text()?[..27]);
             Ok((for_tests.key_id().to_owned(), key))
         }
-        _ => Err("--key-id and --key need each other".into()),
+        _ => Err("--key-id and --key must be given together".into()),
     }
 }
 
 fn seed(seed: Option<u64>, is_local: bool) -> Result<u64, String> {
     match seed {
         Some(_) if !is_local => {
-            let problem = "--seed makes tokens that can be guessed: it needs a loopback --bind";
+            let problem = "--seed makes tokens that can be guessed, so it needs a loopback --bind";
             Err(problem.into())
         }
         Some(seed) => Ok(seed),
@@ -169,5 +169,6 @@ fn random_text() -> Result<String, String> {
 }
 
 fn random_number() -> Result<u64, String> {
-    getrandom::u64().map_err(|error| format!("the system gives no random numbers: {error}"))
+    getrandom::u64()
+        .map_err(|error| format!("the system's random number generator failed: {error}"))
 }

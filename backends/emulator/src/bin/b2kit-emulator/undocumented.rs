@@ -55,7 +55,7 @@ pub(crate) enum Choice {
 /// # Errors
 /// What is wrong with it, to be read after the name of the option.
 pub(crate) fn parse(text: &str) -> Result<Choice, String> {
-    let unknown = || format!(": there is no {text:?}: --undocumented list says what there is");
+    let unknown = || format!(": there is no {text:?}: --undocumented list prints all");
     if text == "list" {
         return Ok(Choice::List);
     }

@@ -171,7 +171,7 @@ async fn respond(
 fn end_exchange(broken: ExchangeError, reset: &Reset) -> io::Error {
     match broken {
         ExchangeError::Source(error) => error,
-        ExchangeError::Lost(kind, _) => {
+        ExchangeError::Disconnected(kind, _) => {
             if kind == HttpErrorKind::Reset {
                 reset.ask();
             }

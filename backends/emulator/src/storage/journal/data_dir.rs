@@ -200,7 +200,7 @@ fn replay(
     }
     let (known, mut wanted) = (replay_state.known, replay_state.short);
     recovery_warnings.extend(read.recovery_warnings);
-    let lost = remove_lost(state);
+    let lost = remove_versions_without_bytes(state);
     recovery_warnings.extend(lost.recovery_warnings);
     wanted.extend(lost.blobs);
     Ok(JournaledBlobs {
@@ -240,15 +240,15 @@ fn refuse_orphaned_blobs(directory: &Path, found: &FoundBlobs) -> io::Result<()>
 }
 
 /// Content that the journal refers to and that is missing.
-struct Lost {
+struct Removed {
     recovery_warnings: Vec<String>,
     /// What is left of its blobs.
     blobs: BTreeSet<u64>,
 }
 
 /// Removes files and parts whose bytes are missing.
-fn remove_lost(state: &mut State) -> Lost {
-    let mut lost = Lost {
+fn remove_versions_without_bytes(state: &mut State) -> Removed {
+    let mut lost = Removed {
         recovery_warnings: Vec::new(),
         blobs: BTreeSet::new(),
     };

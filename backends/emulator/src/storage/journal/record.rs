@@ -54,7 +54,7 @@ pub(super) struct BucketRecord {
     pub(super) lifecycle_rules: Vec<LifecycleRule>,
     pub(super) encrypts: bool,
     /// Missing in older records, whose buckets have the old rules.
-    #[serde(default = "yes")]
+    #[serde(default = "default_true")]
     pub(super) legacy_encryption: bool,
     pub(super) file_lock: bool,
     pub(super) default_retention: Option<DefaultRetention>,
@@ -152,7 +152,7 @@ pub(super) struct Counters {
 }
 
 /// The default of a field that older records lack.
-const fn yes() -> bool {
+const fn default_true() -> bool {
     true
 }
 

@@ -122,9 +122,9 @@ impl Replay<'_> {
                 Some(blob) if is_there(blob) => Arc::clone(blob),
                 Some(_) => {
                     self.short.insert(*number);
-                    Arc::new(Lost) as Arc<dyn Blob>
+                    Arc::new(MissingBlob) as Arc<dyn Blob>
                 }
-                None => Arc::new(Lost),
+                None => Arc::new(MissingBlob),
             };
             (blob, *start, *len)
         });
@@ -133,9 +133,9 @@ impl Replay<'_> {
 }
 
 /// A blob whose bytes are missing.
-struct Lost;
+struct MissingBlob;
 
-impl Blob for Lost {
+impl Blob for MissingBlob {
     fn reader(self: Arc<Self>) -> std::io::Result<Box<dyn crate::content::BlobReader>> {
         Err(std::io::Error::other("the bytes are lost"))
     }

@@ -1,4 +1,4 @@
-//! [`CopyTicket`]: a copy whose bytes are still to be hashed.
+//! [`PendingCopy`]: a copy whose bytes are still to be hashed.
 
 use super::caller::Caller;
 use super::target::Target;
@@ -6,13 +6,13 @@ use crate::content::Content;
 
 /// A copy whose bytes are still to be hashed.
 #[derive(Debug)]
-pub(crate) struct CopyTicket {
+pub(crate) struct PendingCopy {
     pub(super) content: Content,
     pub(super) caller: Caller,
     pub(super) target: Target,
 }
 
-impl CopyTicket {
+impl PendingCopy {
     /// The bytes to hash.
     pub(crate) fn content(&self) -> Content {
         self.content.clone()

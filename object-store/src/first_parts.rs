@@ -1,47 +1,47 @@
-//! [`LoneParts`]: the first parts of multipart uploads that have no second one yet.
+//! [`FirstParts`]: the bytes of multipart uploads that have only one part so far.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::payload::Payload;
 
-/// So many bytes are kept for all uploads together.
-const MOST_BYTES: u64 = 256 << 20;
+/// Maximum number of bytes kept, of all uploads together.
+const MAX_BYTES: u64 = 256 << 20;
 
-/// B2 refuses a large file of one part, and hands no part out again, so the only part of an upload is kept until there
-/// is another: then it is sent as a file of its own.
+/// Keeps the only part of each upload until there is a second one. B2 refuses to finish a large file of one part, so
+/// such an upload is completed by uploading the bytes again as a small file.
 #[derive(Debug, Default)]
-pub(crate) struct LoneParts(Mutex<State>);
+pub(crate) struct FirstParts(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// The part that came first, and its bytes as long as no other has come.
+    /// The index of the first part that was uploaded, and its bytes until there is another part.
     uploads: BTreeMap<String, (usize, Option<Payload>)>,
     bytes: u64,
 }
 
-impl LoneParts {
+impl FirstParts {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A part of this upload is sent. The first one to come is kept, unless there is no room; any other takes it away.
-    pub(crate) fn sent(&self, upload: &str, part: usize, payload: &Payload) {
+    /// Records that a part is uploaded. Keeps the bytes of the first part if they fit, and drops them at the second.
+    pub(crate) fn record(&self, upload: &str, part: usize, payload: &Payload) {
         let mut state = self.lock();
         let (first, before) = match state.uploads.remove(upload) {
             Some((first, kept)) => (first, kept),
             None => (part, None),
         };
         state.bytes -= before.as_ref().map_or(0, Payload::len);
-        let fits = state.bytes + payload.len() <= MOST_BYTES;
+        let fits = state.bytes + payload.len() <= MAX_BYTES;
         let kept = (first == part && fits).then(|| payload.clone());
         state.bytes += kept.as_ref().map_or(0, Payload::len);
-        // Once another has come, no part is the only one.
+        // From the second part on, nothing is kept.
         let first = if first == part { first } else { usize::MAX };
         state.uploads.insert(upload.to_owned(), (first, kept));
     }
 
-    /// The upload is over, or about to be: its only part, if it is here.
+    /// Removes an upload that is over or about to be completed. Returns its only part, if it was kept.
     pub(crate) fn take(&self, upload: &str) -> Option<Payload> {
         let mut state = self.lock();
         let kept = state.uploads.remove(upload).and_then(|(_, kept)| kept);
@@ -61,13 +61,13 @@ mod tests {
     }
 
     #[test]
-    fn only_a_part_that_is_alone_is_kept() {
-        let parts = LoneParts::default();
-        parts.sent("a", 0, &payload(2));
-        parts.sent("a", 0, &payload(3)); // once more
-        parts.sent("b", 0, &payload(4));
-        parts.sent("b", 1, &payload(5));
-        parts.sent("b", 0, &payload(6));
+    fn the_only_part_of_an_upload_is_kept_until_there_is_a_second_one() {
+        let parts = FirstParts::default();
+        parts.record("a", 0, &payload(2));
+        parts.record("a", 0, &payload(3)); // again
+        parts.record("b", 0, &payload(4));
+        parts.record("b", 1, &payload(5));
+        parts.record("b", 0, &payload(6));
         assert_eq!(parts.lock().bytes, 3);
         assert_eq!(parts.take("a").map(|part| part.len()), Some(3));
         assert!(parts.take("b").is_none());
@@ -77,11 +77,11 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_kept_than_there_is_room_for() {
-        let parts = LoneParts::default();
+    fn parts_beyond_the_limit_are_not_kept() {
+        let parts = FirstParts::default();
         let large = payload(200 << 20);
-        parts.sent("a", 0, &large);
-        parts.sent("b", 0, &large);
+        parts.record("a", 0, &large);
+        parts.record("b", 0, &large);
         assert!(parts.take("b").is_none());
         assert!(parts.take("a").is_some());
     }

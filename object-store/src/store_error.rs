@@ -1,4 +1,4 @@
-//! [`Failure`]: why an operation failed, before it becomes an error of either version of `object_store`.
+//! [`StoreError`]: an error before it is converted to that of a version of `object_store`.
 
 use b2kit::ErrorKind;
 
@@ -6,29 +6,29 @@ use crate::config::ConfigError;
 
 /// Why an operation failed.
 #[derive(Debug)]
-pub(crate) enum Failure {
-    /// What b2kit reports, about this path.
+pub(crate) enum StoreError {
+    /// An error of b2kit.
     B2 { path: String, error: b2kit::Error },
     /// There is no such object.
     NotFound {
         path: String,
         error: Option<b2kit::Error>,
     },
-    /// There is an object of this path already.
+    /// There already is an object of this path.
     AlreadyExists { path: String, error: b2kit::Error },
-    /// The path is that of a stage: nothing to be read or written.
+    /// The path is reserved for unfinished creates.
     Reserved { path: String },
-    /// B2 can't do it, or this store was not set up for it. Nothing was sent.
+    /// B2 can't do this, or the store is not configured for it. Nothing was sent.
     NotImplemented { operation: &'static str },
-    /// B2 has no place for what was given. Nothing was sent.
+    /// B2 can't store this. Nothing was sent.
     Unsupported(String),
-    /// The store can't be set up.
+    /// The configuration is invalid.
     Config(ConfigError),
-    /// What was asked for makes no sense, or what arrived doesn't.
+    /// Any other invalid request, or invalid response.
     Other { path: String, what: String },
 }
 
-impl Failure {
+impl StoreError {
     pub(crate) fn b2(path: &str, error: b2kit::Error) -> Self {
         Self::B2 {
             path: path.into(),
@@ -36,8 +36,8 @@ impl Failure {
         }
     }
 
-    /// Of a call about one object: that it is not found means that there is no such object.
-    pub(crate) fn about_object(path: &str, error: b2kit::Error) -> Self {
+    /// The error of a call about one object: not found means that there is no such object.
+    pub(crate) fn from_object_call(path: &str, error: b2kit::Error) -> Self {
         match error.kind() {
             ErrorKind::NotFound => Self::NotFound {
                 path: path.into(),
@@ -47,8 +47,8 @@ impl Failure {
         }
     }
 
-    /// Of a create: a conflict means that there is such an object, and nothing else does.
-    pub(crate) fn of_create(path: &str, error: b2kit::Error) -> Self {
+    /// The error of a create: only a conflict means that there is such an object.
+    pub(crate) fn from_create(path: &str, error: b2kit::Error) -> Self {
         match error.kind() {
             ErrorKind::Conflict => Self::AlreadyExists {
                 path: path.into(),

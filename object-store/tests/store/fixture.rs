@@ -1,4 +1,4 @@
-//! An emulator, a way to it, and a store on one of its buckets.
+//! An emulator with a client and two buckets.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use b2kit::types::{BucketName, BucketType};
 use b2kit::{BucketHandle, Client, Credentials, Phase, RetryPolicy};
 use b2kit_object_store::B2Store;
 
-/// How requests get to the emulator.
+/// How requests reach the emulator.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Transport {
     InProcess,
     Http,
 }
 
-pub(crate) struct World {
+pub(crate) struct Fixture {
     pub(crate) emulator: Emulator,
     pub(crate) client: Client,
     pub(crate) bucket: BucketHandle,
@@ -24,7 +24,7 @@ pub(crate) struct World {
     _server: Option<Server>,
 }
 
-impl World {
+impl Fixture {
     pub(crate) async fn new(transport: Transport) -> Self {
         Self::of(Emulator::builder().build(), transport).await
     }
@@ -52,7 +52,7 @@ impl World {
         }
     }
 
-    /// A store in which everything is on.
+    /// A store that coordinates creates.
     pub(crate) fn coordinated(&self) -> B2Store {
         B2Store::builder(self.bucket.clone())
             .coordinate_creates(&self.slot)
@@ -72,12 +72,12 @@ impl World {
         self.emulator.snapshot().calls_of(call)
     }
 
-    /// From now on one request in eight goes wrong, by dice that follow from the seed.
+    /// Makes one request in eight fail, at random; the seed decides which.
     pub(crate) fn inject_faults(&self, seed: u64) -> Vec<(&'static str, FaultId)> {
         let faults = [
             ("503", FaultKind::service_unavailable()),
             ("lost request", FaultKind::LoseRequest(Phase::MaybeReceived)),
-            ("lost reply", FaultKind::LoseResponse),
+            ("lost response", FaultKind::LoseResponse),
             ("reset response", FaultKind::ResetResponse { after: 40 }),
             ("reset upload", FaultKind::ResetUpload { after: 2 }),
         ];
@@ -91,7 +91,7 @@ impl World {
     }
 }
 
-/// A client whose pauses are short.
+/// A client with short backoffs.
 fn client(emulator: &Emulator, server: Option<&Server>) -> Client {
     let mut policy = RetryPolicy::default();
     policy.initial_backoff = Duration::from_millis(2);

@@ -1,9 +1,9 @@
-//! [`BucketHandle`]: the bucket that a transfer belongs to. What a program can do with one is in
-//! `bucket`.
+//! [`BucketHandle`]: a bucket and the client that reaches it. Its operations are in
+//! [`bucket`](crate::bucket).
 
 use std::fmt;
 
-use crate::client::Client;
+use super::handle::Client;
 use crate::types::{BucketId, BucketName};
 
 /// A bucket of an account: its name, its id, and the client that reaches it. Clones are cheap; it
