@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use b2kit::sync::{Compare, Durability, Extras, Filter, Links, Newer, SyncPolicy};
-use clap::builder::{OsStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 

@@ -24,7 +24,7 @@ const CALLS: usize = 16;
 /// Rows of a listing.
 type Rows = BoxStream<'static, Result<ListedFile, Error>>;
 
-/// One file's current version.
+/// A file's current version.
 async fn current_version(client: &Client, at: &Remote) -> Result<FileVersion, Failure> {
     let found = at.bucket(client).await?.stat(at.name.as_str()).await?;
     found.ok_or_else(|| format!("{} has no file {:?}, or it is hidden", at.bucket, at.name).into())
@@ -110,10 +110,7 @@ pub(crate) async fn rm(args: &Rm, client: &Client) -> Result<ExitCode, Failure> 
     let bucket = &args.at.bucket(client).await?;
     let name = &*args.at.name;
     if args.recursive && args.versions {
-        let mode = match args.dry_run {
-            true => DeleteMode::DryRun,
-            false => DeleteMode::Delete { concurrency: CALLS },
-        };
+        let mode = mode(args.dry_run);
         let code = match name {
             "" => report_outcomes(bucket.delete_all_files(mode), args.dry_run, "deleted").await,
             name => {
@@ -163,7 +160,13 @@ pub(crate) async fn rm(args: &Rm, client: &Client) -> Result<ExitCode, Failure> 
         .ok_or_else(|| NOTHING.into())
 }
 
-/// What can't be removed.
+const fn mode(is_dry: bool) -> DeleteMode {
+    match is_dry {
+        true => DeleteMode::DryRun,
+        false => DeleteMode::Delete { concurrency: CALLS },
+    }
+}
+
 const NOTHING: &str = "there is no such file";
 
 /// Prints an error. Standard error may be closed.
@@ -221,11 +224,11 @@ pub(crate) async fn link(args: &Link, client: &Client) -> Result<ExitCode, Failu
     Ok(out.done()?)
 }
 
-/// Files at B2 need a client.
+/// Without a client only local files can be hashed.
 pub(crate) async fn hash(args: &Hash, client: Option<&Client>) -> Result<ExitCode, Failure> {
     let (mut out, mut failed) = (Output::new(), false);
-    for place in &args.at {
-        let (sha1, name) = match (place, client) {
+    for location in &args.at {
+        let (sha1, name) = match (location, client) {
             (Location::Remote(at), Some(client)) => {
                 let sha1 = current_version(client, at).await?.expected_sha1();
                 let sha1 = sha1.ok_or_else(|| "B2 has no SHA-1 of it".to_owned());
@@ -273,21 +276,17 @@ pub(crate) async fn unfinished(args: &Unfinished, client: &Client) -> Result<Exi
         return Ok(out.done()?);
     };
     if !args.at.is_prefix() {
-        // Or uploads of `a.bak` would be cancelled for `a`.
+        // `a` would also match `a.bak`.
         refuse(
             "unfinished",
             "--cancel-older-than needs a bucket or a prefix that ends in /",
         );
     }
     let age = i64::try_from(hours.saturating_mul(3_600_000)).unwrap_or(i64::MAX);
-    // By the clock of those who say when a file was started.
+    // By the clock that the start of an upload was recorded with.
     let before = client.current_time().as_millis().saturating_sub(age);
-    let mode = match args.dry_run {
-        true => DeleteMode::DryRun,
-        false => DeleteMode::Delete { concurrency: CALLS },
-    };
     let before = Timestamp::from_millis(before);
-    let cancelled = bucket.cancel_unfinished(&args.at.name, before, mode);
+    let cancelled = bucket.cancel_unfinished(&args.at.name, before, mode(args.dry_run));
     let code = report_outcomes(cancelled, args.dry_run, "cancelled").await?;
     Ok(code.unwrap_or(ExitCode::SUCCESS))
 }

@@ -6,16 +6,16 @@ use std::str::FromStr;
 
 use b2kit::{BucketHandle, Client, Error};
 
-/// What is at B2.
+/// `b2://BUCKET/NAME`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Remote {
     pub(crate) bucket: String,
-    /// A name, or a prefix of names if it is empty or ends in `/`.
+    /// A file name, or a prefix if it is empty or ends in `/`.
     pub(crate) name: String,
 }
 
 impl Remote {
-    /// One file.
+    /// Parses the location of a single file.
     pub(crate) fn file(text: &str) -> Result<Self, String> {
         let at: Self = text.parse()?;
         match at.is_prefix() {
@@ -56,6 +56,7 @@ impl FromStr for Remote {
 pub(crate) enum Location {
     Remote(Remote),
     Local(PathBuf),
+    /// `-`: standard input or output.
     Stdio,
 }
 
@@ -65,19 +66,19 @@ impl Location {
             Some("") => Err("it is empty".to_owned()),
             Some("-") => Ok(Self::Stdio),
             Some(word) if word.starts_with("b2://") => Ok(Self::Remote(word.parse()?)),
-            // A path may be any bytes.
+            // Paths need not be UTF-8.
             _ => Ok(Self::Local(text.into())),
         }
     }
 
-    /// A file, here or at B2.
+    /// Parses the location of a single file, local or at B2.
     pub(crate) fn file(text: OsString) -> Result<Self, String> {
         match Self::parse(text)? {
             Self::Stdio => Err("it has to be a path, or b2://BUCKET/NAME".to_owned()),
             Self::Remote(at) if at.is_prefix() => {
                 Err("it has to be the name of a file: b2://BUCKET/NAME".to_owned())
             }
-            place => Ok(place),
+            location => Ok(location),
         }
     }
 }
@@ -87,14 +88,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_read_as_it_is_written() {
+    fn a_location_is_read_as_it_is_written() {
         let there = |bucket: &str, name: &str| {
             Location::Remote(Remote {
                 bucket: bucket.to_owned(),
                 name: name.to_owned(),
             })
         };
-        for (text, place) in [
+        for (text, location) in [
             ("-", Location::Stdio),
             ("./-", Location::Local("./-".into())),
             ("a/b", Location::Local("a/b".into())),
@@ -104,7 +105,7 @@ mod tests {
             ("b2://photos//a", there("photos", "/a")),
             ("b2://photos/2026/", there("photos", "2026/")),
         ] {
-            assert_eq!(Location::parse(text.into()), Ok(place), "{text}");
+            assert_eq!(Location::parse(text.into()), Ok(location), "{text}");
         }
         assert!(Location::parse("b2:///name".into()).is_err());
         assert!(Location::parse("".into()).is_err());

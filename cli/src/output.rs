@@ -58,7 +58,7 @@ impl JsonLines {
             let mut write = || {
                 while let Some(line) = block_on(from.next()) {
                     out.write_all(&line)?;
-                    while let Ok(Some(line)) = from.try_next() {
+                    while let Ok(line) = from.try_recv() {
                         out.write_all(&line)?;
                     }
                     out.flush()?;

@@ -954,6 +954,33 @@ fn a_transfer_that_fails_withholds_what_would_be_deleted() {
 }
 
 #[test]
+fn an_error_that_every_file_would_meet_ends_the_run_and_deletes_nothing() {
+    let (b2, emulator, timer) = client();
+    let root = tempfile::tempdir().unwrap();
+    run_with_disk(&timer, async {
+        let bucket = bucket(&b2).await;
+        put(&bucket, "extra", b"x", 100).await;
+        for number in 0..20 {
+            write(root.path(), &format!("f{number}"), b"x", 100);
+        }
+        let full = crate::wired(&emulator, &timer, |request| {
+            let is_upload = crate::call_of(request) == "b2_upload_file";
+            is_upload.then(|| Ok(crate::http_refusal(403, "storage_cap_exceeded")))
+        });
+        let bucket = BucketHandle::new(
+            full.build().unwrap(),
+            bucket.id().clone(),
+            bucket.name().clone(),
+        );
+        let policy = SyncPolicy::new().extras(Extras::Delete).concurrency(1);
+        let sync = Synchronizer::up(root.path(), &bucket, "").policy(policy);
+        let (outcomes, summary) = run(&sync).await;
+        assert_eq!((summary.failed, summary.deleted), (1, 0), "{outcomes:?}");
+        assert!(summary.is_broken_off && !summary.is_complete());
+    });
+}
+
+#[test]
 fn versions_that_are_gone_already_are_no_failure() {
     scenario(async |bucket, root| {
         write(root, "a", b"x", 100);
