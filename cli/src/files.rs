@@ -266,6 +266,15 @@ fn sha1(path: &Path) -> io::Result<Sha1> {
     }
 }
 
+/// The upper limit of start times. `now` is by the clock that recorded them, and may be a minute late: 0 hours are all.
+fn started_before(hours: u64, now: Timestamp) -> Timestamp {
+    let age = i64::try_from(hours.saturating_mul(3_600_000)).unwrap_or(i64::MAX);
+    Timestamp::from_millis(match age {
+        0 => i64::MAX,
+        age => now.as_millis().saturating_sub(age),
+    })
+}
+
 pub(crate) async fn unfinished(args: &Unfinished, client: &Client) -> Result<ExitCode, Failure> {
     let bucket = args.at.bucket(client).await?;
     let Some(hours) = args.cancel_older_than else {
@@ -282,10 +291,7 @@ pub(crate) async fn unfinished(args: &Unfinished, client: &Client) -> Result<Exi
             "--cancel-older-than needs a bucket or a prefix that ends in /",
         );
     }
-    let age = i64::try_from(hours.saturating_mul(3_600_000)).unwrap_or(i64::MAX);
-    // By the clock that the start of an upload was recorded with.
-    let before = client.current_time().as_millis().saturating_sub(age);
-    let before = Timestamp::from_millis(before);
+    let before = started_before(hours, client.current_time());
     let cancelled = bucket.cancel_unfinished(&args.at.name, before, mode(args.dry_run));
     let code = report_outcomes(cancelled, args.dry_run, "cancelled").await?;
     Ok(code.unwrap_or(ExitCode::SUCCESS))

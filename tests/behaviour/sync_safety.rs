@@ -437,14 +437,15 @@ fn a_file_that_changes_while_it_is_read_is_no_success_and_is_uploaded_by_the_nex
     let (b2, chaos) = Chaos::calm();
     run_with_disk(&chaos.timer, async {
         let bucket = bucket(&b2, "holiday-photos").await;
-        write(root.path(), "large", &bytes((4_000, 1)), 1);
+        // Too large to be read at once.
+        write(root.path(), "large", &bytes((300_000, 1)), 1);
         put(&bucket, "extra", b"x", 1).await;
         let policy = SyncPolicy::new().extras(Extras::Delete);
         let sync = Synchronizer::up(root.path(), &bucket, "").policy(policy);
         let mut run = sync.execute(sync.plan().unwrap());
         let mut changing = Box::pin(async { while run.next().await.is_some() {} });
         assert!(polled(&mut changing, 60).await.is_none() && chaos.count("b2_upload_part") > 0);
-        write(root.path(), "large", &bytes((4_000, 2)), 2);
+        write(root.path(), "large", &bytes((300_000, 2)), 2);
         changing.await;
         let summary = run.summary();
         assert_eq!(

@@ -112,7 +112,9 @@ fn until_done(
             .spawn()
             .unwrap();
         if left > 0 {
-            thread::sleep(Duration::from_millis(rng.u64(5..250)));
+            // From 5 to 250 ms, short times as often as long ones: how long a transfer takes differs by machine.
+            let ms = 5.0 * 50_f64.powf(rng.f64());
+            thread::sleep(Duration::from_secs_f64(ms / 1_000.0));
             // One that has ended already was not struck.
             if program.try_wait().unwrap().is_none() {
                 left -= 1;
@@ -210,14 +212,20 @@ fn rounds(count: u64) {
     let ran = for_seeds(count, |seed| {
         killed_and_resumed(seed, &mut kills.borrow_mut())
     });
-    let kills = kills.into_inner();
-    eprintln!("{ran} seeds, {kills:?}");
+    let mut kills = kills.into_inner();
     let least = u32::try_from(ran).unwrap();
-    assert!(
-        kills.programs >= least && kills.servers >= least / 4,
-        "{kills:?}"
-    );
-    assert!(kills.resumed >= least / 4, "{kills:?}");
+    let is_enough = |kills: &Kills| {
+        kills.programs >= least && kills.servers >= least / 4 && kills.resumed >= least / 4
+    };
+    // How often a kill strikes depends on the machine.
+    for seed in count..count * 5 {
+        if is_enough(&kills) {
+            break;
+        }
+        killed_and_resumed(seed, &mut kills);
+    }
+    eprintln!("{ran} seeds, {kills:?}");
+    assert!(is_enough(&kills), "{kills:?}");
 }
 
 #[test]
