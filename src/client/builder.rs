@@ -12,6 +12,8 @@ use super::auth::endpoint_policy::{EndpointPolicy, REALM};
 use super::auth::server_clock::ServerClock;
 use super::handle::{Client, Shared};
 use super::limits::bandwidth::Bandwidth;
+#[cfg(feature = "fs")]
+use super::limits::memory::small_files;
 use super::limits::semaphore::Semaphore;
 use super::metrics::Counters;
 use super::redaction::Redactor;
@@ -261,7 +263,8 @@ impl ClientBuilder {
 
     /// How many bytes all transfers of this client and its clones together may hold in memory:
     /// parts of non-replayable sources, such as streams. By default each transfer holds as many
-    /// parts as it has in progress.
+    /// parts as it has in progress. Local files of at most 256 KiB are held besides, up to the
+    /// budget and never more than 64 MiB; larger ones never are.
     ///
     /// Transfers that need more wait, first come, first served. A part larger than the budget waits
     /// until it is alone. A transfer that holds bytes and is not polled blocks the others.
@@ -374,6 +377,8 @@ impl ClientBuilder {
             unfinished_uploads: Arc::default(),
             redactor,
             memory: self.memory_budget.map(Semaphore::new),
+            #[cfg(feature = "fs")]
+            small_files: small_files(self.memory_budget),
             #[cfg(feature = "fs")]
             files: std::sync::OnceLock::new(),
             bandwidth,

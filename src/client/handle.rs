@@ -83,6 +83,9 @@ pub(super) struct Shared {
     pub(super) redactor: Redactor,
     /// The bytes that transfers may hold, where there is a memory budget.
     pub(super) memory: Option<Arc<Semaphore>>,
+    /// The bytes of small files that transfers may hold.
+    #[cfg(feature = "fs")]
+    pub(super) small_files: Arc<Semaphore>,
     /// The files that transfers may have open; set when the first one is opened. `None` is any
     /// number.
     #[cfg(feature = "fs")]

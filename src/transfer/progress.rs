@@ -166,6 +166,7 @@ impl Progress {
     pub(super) fn start_over(&self) {
         self.change(|counters| {
             counters.bytes.store(0, SeqCst);
+            counters.hashed_bytes.store(0, SeqCst);
             counters.parts.store(0, SeqCst);
             counters.reused_parts.store(0, SeqCst);
             counters.retries.fetch_add(1, SeqCst);

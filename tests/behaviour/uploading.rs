@@ -1342,6 +1342,53 @@ fn a_missing_or_irregular_local_file_fails_with_an_error_that_names_it() {
     assert_eq!(emulator.snapshot().calls_of("b2_get_upload_url"), 0);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_refused_before_its_writer_notices() {
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let (b2, _emulator) = disk_client();
+    let path = pipe.clone();
+    let writer = std::thread::spawn(move || std::fs::write(path, b"meow"));
+    // The writer waits in `open` by then; if it doesn't, the test shows less, and passes.
+    std::thread::sleep(Duration::from_millis(100));
+    futures::executor::block_on(async {
+        let bucket = bucket(&b2).await;
+        let error = bucket.upload("f", Source::path(&pipe)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Source);
+    });
+    assert_eq!(std::fs::read(&pipe).unwrap(), b"meow");
+    writer.join().unwrap().unwrap();
+}
+
+#[test]
+fn small_files_beyond_the_memory_budget_are_read_while_they_are_sent() {
+    let dir = on_disk(&content(200_000));
+    let (_, emulator) = disk_client();
+    let credentials = b2kit::Credentials::new(emulator.key_id(), emulator.key()).unwrap();
+    let b2 = Client::builder()
+        .credentials(credentials)
+        .endpoint(emulator.url())
+        .backend(emulator.clone())
+        .memory_budget(1)
+        .build()
+        .unwrap();
+    futures::executor::block_on(async {
+        let bucket = bucket(&b2).await;
+        let names: Vec<_> = (0..20).map(|number| number.to_string()).collect();
+        let upload = |name: &String| {
+            let source = Source::path(dir.path().join("f"));
+            bucket.upload(name.as_str(), source).into_future()
+        };
+        for uploaded in futures::future::join_all(names.iter().map(upload)).await {
+            let (file, sha1) = (uploaded.unwrap().file, Sha1::of(&content(200_000)));
+            assert_eq!(file.content_sha1.sha1(), Some(sha1));
+        }
+    });
+}
+
 /// The file is changed while the emulator answers.
 #[test]
 fn a_local_file_that_changes_while_it_is_read_fails_the_upload_and_leaves_nothing() {

@@ -1,7 +1,7 @@
 //! [`RequestBody`]: a request's body, which tells its connection when there are bytes to flush.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use b2kit_core::Bytes;
 use b2kit_core::adapter::{Aborted, BodyChunks};
@@ -37,11 +37,11 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
-        let frame = ready!(Pin::new(&mut self.chunks).poll_frame(cx));
+        // Before the body can be found to be sent. hyper flushes after the last frame in any case.
         if let Some(connection) = &self.connection {
             connection.mark_unflushed();
         }
-        Poll::Ready(frame)
+        Pin::new(&mut self.chunks).poll_frame(cx)
     }
 
     fn is_end_stream(&self) -> bool {

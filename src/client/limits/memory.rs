@@ -1,10 +1,32 @@
-//! The memory budget: how many bytes of non-replayable sources all transfers may hold at once. What
-//! can be read again is never held.
+//! The memory budget: how many bytes of non-replayable sources all transfers may hold at once. Of
+//! what can be read again only small files are held, and their bytes are bounded too.
+
+#[cfg(feature = "fs")]
+use std::sync::Arc;
 
 use super::semaphore::Reservation;
+#[cfg(feature = "fs")]
+use super::semaphore::Semaphore;
 use crate::client::handle::Client;
 
+/// The bytes of small files that all transfers hold at most.
+#[cfg(feature = "fs")]
+const SMALL_FILES: u64 = 64 << 20;
+
+/// The semaphore of the bytes of small files: a memory budget below its limit bounds them too.
+#[cfg(feature = "fs")]
+pub(in crate::client) fn small_files(budget: Option<u64>) -> Arc<Semaphore> {
+    Semaphore::new(budget.map_or(SMALL_FILES, |budget| budget.min(SMALL_FILES)))
+}
+
 impl Client {
+    /// Reserves the bytes of a small file, if so many may be held now. A file that is not held is
+    /// read while it is sent.
+    #[cfg(feature = "fs")]
+    pub(crate) fn try_reserve_small_file(&self, bytes: u64) -> Option<Reservation> {
+        self.shared.small_files.try_acquire(bytes)
+    }
+
     /// Waits until so many bytes may be held. More than the budget counts as the budget. Returns
     /// `None` at once if the client has no budget.
     pub(crate) async fn reserve_memory(&self, bytes: u64) -> Option<Reservation> {

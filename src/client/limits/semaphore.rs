@@ -9,6 +9,9 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+#[cfg(feature = "fs")]
+use futures_util::FutureExt as _;
+
 use super::waiters::{WaiterId, Waiters};
 
 /// What may be held.
@@ -51,6 +54,12 @@ impl Semaphore {
             amount: amount.min(self.capacity),
             waiter: WaiterId::new(),
         }
+    }
+
+    /// Reserves so much at once, unless others wait for it or hold it.
+    #[cfg(feature = "fs")]
+    pub(in crate::client) fn try_acquire(self: &Arc<Self>, amount: u64) -> Option<Reservation> {
+        self.acquire(amount).now_or_never()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

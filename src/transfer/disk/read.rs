@@ -23,7 +23,7 @@ use crate::transfer::source_error::{changed, unreadable};
 use crate::types::{Sha1, Sha1Hasher, Timestamp};
 
 /// How much is read at once.
-const CHUNK: usize = 256 << 10;
+pub(crate) const CHUNK: usize = 256 << 10;
 
 /// A file open for reading, and its length and modification time when it was opened.
 pub(crate) struct SourceFile {
@@ -65,7 +65,11 @@ pub(crate) async fn open_below(
     path: PathBuf,
     read_small: bool,
 ) -> Result<OpenedFile, Error> {
-    unblock(move || OpenedFile::new(SourceFile::open_below(&root, &path)?, read_small, &path)).await
+    unblock(move || {
+        let file = SourceFile::open_below(&root, &path)?;
+        OpenedFile::new(file, read_small, &root.join(path))
+    })
+    .await
 }
 
 impl OpenedFile {
@@ -82,20 +86,12 @@ impl OpenedFile {
 
 impl SourceFile {
     fn open(path: &Path) -> Result<Self, Error> {
-        let opened = open_file(path).and_then(|file| {
-            let now = file.metadata()?;
-            Ok((file, now))
-        });
-        let (file, now) = match opened {
-            Ok(opened) => opened,
-            Err(error) => {
-                // Some systems don't open directories or sockets at all.
-                if let Ok(named) = std::fs::metadata(path) {
-                    check_type(path, &named)?;
-                }
-                return Err(cannot_read(path, error));
-            }
-        };
+        let failed = |error| cannot_read(path, error);
+        // Opening alone wakes the writer of a pipe, who then fails, and rewinds a tape.
+        check_type(path, &std::fs::metadata(path).map_err(failed)?)?;
+        let file = open_file(path).map_err(failed)?;
+        let now = file.metadata().map_err(failed)?;
+        // It may have been replaced in between.
         check_type(path, &now)?;
         Ok(Self::new(file, &now))
     }

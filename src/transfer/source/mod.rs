@@ -102,6 +102,17 @@ pub(crate) enum Opened {
     Sequential(Option<u64>, BodyStream),
 }
 
+#[cfg(feature = "fs")]
+impl Opened {
+    /// The bytes of a file that was read when it was opened.
+    pub(crate) fn bytes_in_memory(&self) -> u64 {
+        match self {
+            Self::RandomAccess(source) if source.is_in_memory() => source.len,
+            _ => 0,
+        }
+    }
+}
+
 impl Source {
     const fn new(kind: Kind) -> Self {
         Self {
@@ -226,8 +237,9 @@ impl Source {
         self.open_as(client, false).await
     }
 
-    /// Opens it to be uploaded as one file: a small file is read at once. It must not be used for
-    /// an unknown number of sources, which would be in memory together.
+    /// Opens it to be uploaded as one file: a small file is read at once. Its bytes have to be
+    /// reserved, so that those of many files together are bounded.
+    #[cfg(feature = "fs")]
     pub(crate) async fn open_whole(self, client: &Client) -> Result<Opened, Error> {
         self.open_as(client, true).await
     }

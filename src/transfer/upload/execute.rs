@@ -17,6 +17,8 @@ use super::sequential::SequentialParts;
 use crate::api::{Call as _, StartLargeFile, UploadFile};
 use crate::client::BucketHandle;
 use crate::error::{Error, ErrorKind};
+#[cfg(feature = "fs")]
+use crate::transfer::disk;
 use crate::transfer::large_file::{
     CONCURRENCY, FileOptions, LargeFile, OnFailure, PartOrigin, PartSizes, PartTask, UploadCounter,
     account_part_sizes, add_info_if_it_fits, task_stream,
@@ -81,12 +83,26 @@ impl Upload {
         let client = job.bucket.client().clone();
         client.check_open()?;
         #[cfg(feature = "fs")]
-        let _reservation = match self.source.is_file() {
-            true => client.reserve_files(1).await,
-            false => None,
+        let (_files, mut held) = match self.source.is_file() {
+            true => (
+                client.reserve_files(1).await,
+                client.try_reserve_small_file(disk::CHUNK as u64),
+            ),
+            false => (None, None),
         };
+        #[cfg(feature = "fs")]
+        let opened = match &mut held {
+            Some(held) => {
+                let opened = self.source.open_whole(&client).await?;
+                held.shrink_to(opened.bytes_in_memory());
+                opened
+            }
+            None => self.source.open(&client).await?,
+        };
+        #[cfg(not(feature = "fs"))]
+        let opened = self.source.open(&client).await?;
         let progress = job.options.progress.clone();
-        let uploaded = match self.source.open_whole(&client).await? {
+        let uploaded = match opened {
             Opened::RandomAccess(source) => {
                 job.with_source_details(&source)
                     .upload_random_access(source)
@@ -231,8 +247,11 @@ impl UploadJob {
             if let Some(file) = self.resume_large_file(&found, plan.large_file_sha1.is_some()) {
                 let outcome = self.upload_planned(&source, &plan, file).await;
                 resumed += 1;
-                let may_restart =
-                    resumed < MAX_RESUMED && matches!(self.settings.resume, Some(ResumeMode::Any));
+                // Otherwise this upload has cancelled the file itself.
+                let was_kept = self.options.on_failure == Some(OnFailure::Keep);
+                let may_restart = was_kept
+                    && resumed < MAX_RESUMED
+                    && matches!(self.settings.resume, Some(ResumeMode::Any));
                 let error = match outcome {
                     Err(error) if may_restart && is_refused(&error) => error,
                     outcome => return outcome,

@@ -104,6 +104,8 @@ fn calls_are_filtered_and_paged() {
         (names(&page), &page["last"]),
         (vec!["b2_list_buckets"], &json!(1))
     );
+    let none = calls(&server, &format!("?after={}", u64::MAX));
+    assert_eq!(names(&none).len(), 0);
     let rest = calls(&server, "?after=1");
     assert_eq!((names(&rest).len(), &rest["last"]), (2, &json!(3)));
     for wrong in [
@@ -216,6 +218,30 @@ fn secrets_are_masked() {
     }
     let shown = ok(&ask(&server, "GET", "/calls/1", &Value::Null));
     assert_eq!(shown["keyId"], wire.emulator.key_id());
+}
+
+#[test]
+fn secrets_in_a_body_that_is_not_utf8_are_masked() {
+    let wire = Wire::new();
+    let server = serve(&wire);
+    let mut body = br#"{"customerKey": "c2VjcmV0LXNlY3JldA==", "fileName": "caf"#.to_vec();
+    body.extend_from_slice(b"\xe9\"}");
+    Line::to(&server).ask("POST", "/b2api/v4/b2_copy_file", &[], &body);
+    let shown = ok(&ask(&server, "GET", "/calls/1", &Value::Null)).to_string();
+    assert!(shown.contains("caf"), "{shown}");
+    let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, &body);
+    for secret in ["c2VjcmV0LXNlY3JldA==", &encoded] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}
+
+#[test]
+fn a_path_that_no_name_is_as_long_as_is_cut() {
+    let wire = Wire::new();
+    let server = serve(&wire);
+    get(&server, &format!("/file/{}", "u".repeat(50_000)), &[]);
+    let page = calls(&server, "");
+    assert!(page.to_string().len() < 6_000, "{page}");
 }
 
 #[test]

@@ -64,7 +64,9 @@ impl ActiveDownload<'_> {
             .min(at.saturating_add(READ_BACK));
         if end > at {
             state.hashed = end;
-            self.set_hashing(&mut state, true);
+            // More streams don't wait until what an earlier download left has been read back.
+            let is_of_this_run = at >= state.resumed_end;
+            self.set_hashing(&mut state, is_of_this_run);
             return Poll::Ready(HashInput::ReadBack(at..end));
         }
         self.set_hashing(&mut state, false);

@@ -32,6 +32,8 @@ pub(super) struct ActiveDownload<'a> {
 pub(super) struct SharedState {
     /// The ranges that are on disk.
     pub(super) written: RangeSet,
+    /// Up to here an earlier download has left bytes.
+    pub(super) resumed_end: u64,
     /// The hash has the bytes up to here, or is getting them.
     pub(super) hashed: u64,
     /// The next bytes for the hash, if they need not be read back.
@@ -110,8 +112,9 @@ impl ActiveDownload<'_> {
 }
 
 impl SharedState {
-    pub(super) const fn new(written: RangeSet, start: u64, now: Instant) -> Self {
+    pub(super) fn new(written: RangeSet, start: u64, now: Instant) -> Self {
         Self {
+            resumed_end: written.contiguous_end(start),
             written,
             hashed: start,
             hash_input: None,

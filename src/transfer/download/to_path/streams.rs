@@ -64,7 +64,7 @@ impl StreamPlan {
         Self {
             max_streams,
             streams: if is_adaptive { 1 } else { max_streams },
-            end_of_first: is_adaptive.then_some(first.end),
+            end_of_first: (is_adaptive && !first.is_empty()).then_some(first.end),
             ahead,
             begun: done + 1,
         }
@@ -78,6 +78,12 @@ impl StreamPlan {
             0
         };
         progress.expect_parts(u32::try_from(parts).unwrap_or(u32::MAX));
+    }
+
+    /// Whether there may be more streams than so many: also fewer than there were, once there are
+    /// no ranges for them but the rest of the first.
+    fn may_add(&self, under_way: usize) -> bool {
+        under_way < self.max_streams && (under_way == self.streams || self.end_of_first.is_some())
     }
 
     fn is_multi_range(&self) -> bool {
@@ -104,7 +110,7 @@ impl ActiveDownload<'_> {
                 let reader = ResumingReader::lazy(Arc::clone(&self.version), range);
                 under_way.push(self.write_range(reader, false));
             }
-            let may_add = plan.streams < plan.max_streams && under_way.len() == plan.streams;
+            let may_add = plan.may_add(under_way.len());
             let event = std::future::poll_fn(|cx| self.poll_streams(&mut under_way, may_add, cx));
             match event.await {
                 StreamEvent::Ended(outcome) => {
@@ -119,7 +125,7 @@ impl ActiveDownload<'_> {
                         is_multi_range = true;
                         plan.report(progress);
                     }
-                    if plan.ahead.count_ranges() > 0 {
+                    if plan.ahead.count_ranges() > 0 && under_way.len() == plan.streams {
                         plan.streams += 1;
                     }
                 }

@@ -146,14 +146,15 @@ impl MessageJson {
 }
 
 impl Message {
-    /// The body as text, or else its bytes; `None` if it was too long. The content of a file is
-    /// kept as it is, everything else has its secrets masked.
+    /// The body as text, or the bytes of content that is no text; `None` if it was too long. The
+    /// content of a file is kept as it is, everything else has its secrets masked, and so can't be
+    /// kept as bytes.
     pub(super) fn masked_body(&self) -> Option<Result<String, &[u8]>> {
         let bytes = self.body.bytes()?;
+        if !self.is_content {
+            return Some(Ok(masking::json(&String::from_utf8_lossy(bytes))));
+        }
         let text = std::str::from_utf8(bytes).map_err(|_| bytes);
-        Some(text.map(|text| match self.is_content {
-            true => text.to_owned(),
-            false => masking::json(text),
-        }))
+        Some(text.map(str::to_owned))
     }
 }

@@ -93,7 +93,8 @@ impl Ring {
     pub(super) fn page(&self, after: u64, limit: usize, filter: &Filter) -> Page {
         let first = self.slots.front().map_or(self.last + 1, |slot| slot.id);
         let known = after.max(self.cleared);
-        let skipped = usize::try_from((after + 1).saturating_sub(first)).unwrap_or(usize::MAX);
+        let skipped =
+            usize::try_from(after.saturating_add(1).saturating_sub(first)).unwrap_or(usize::MAX);
         let mut last = after.max(first - 1);
         let mut slots = Vec::new();
         for slot in self.slots.iter().skip(skipped) {

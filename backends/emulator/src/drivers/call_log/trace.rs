@@ -41,7 +41,7 @@ impl Trace {
                 at: now,
                 duration: Duration::ZERO,
                 method: head.method.clone(),
-                path: head.uri.path().into(),
+                path: shortened(head.uri.path()).into(),
                 call: None,
                 key_id: None,
                 file_name: None,
@@ -118,13 +118,19 @@ impl Message {
     }
 }
 
+/// An entry stays when its bodies and headers are dropped, so what a client can make long is cut. B2's
+/// names have at most 1,024 bytes.
+fn shortened(text: &str) -> &str {
+    &text[..text.floor_char_boundary(4 << 10)]
+}
+
 impl Observer for Trace {
     fn begun(&mut self, account: &Account, head: &Parts, subject: &Subject) {
         let Some(open) = &mut self.0 else {
             return;
         };
         open.entry.call = subject.call;
-        open.entry.file_name.clone_from(&subject.name);
+        open.entry.file_name = subject.name.as_deref().map(shortened).map(str::to_owned);
         open.entry.key_id = account.state().key_id_of(head);
         let is_content = subject.call.is_some_and(upload::is_upload);
         open.recorded.request.expect(is_content);
