@@ -269,7 +269,7 @@ impl Drop for Counted {
 }
 
 #[test]
-fn streams_are_held_within_the_memory_limit_of_the_client() {
+fn streams_are_buffered_within_the_clients_memory_limit() {
     // Parts have 100 bytes; and less than one part is a part alone.
     for (budget, most) in [
         (Some(250), 250),

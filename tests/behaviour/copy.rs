@@ -117,7 +117,7 @@ fn a_copy_keeps_file_info_and_type_or_replaces_them() {
 }
 
 #[test]
-fn copies_work_across_buckets_and_encryption_settings_and_with_locks() {
+fn copies_across_buckets_encryption_settings_and_locks_succeed() {
     let key = |n| CustomerKey::new([n; 32]);
     let settings = || {
         [

@@ -30,7 +30,7 @@ fn table() -> BTreeMap<String, [String; 3]> {
 }
 
 #[test]
-fn every_call_of_b2s_native_api_is_there_under_its_name() {
+fn every_call_of_b2s_native_api_is_implemented_under_its_name() {
     for (call, metadata) in calls() {
         let camel: String = metadata.name["b2_".len()..]
             .split('_')
@@ -42,7 +42,7 @@ fn every_call_of_b2s_native_api_is_there_under_its_name() {
 }
 
 #[test]
-fn the_list_of_calls_is_that_of_the_files() {
+fn the_list_of_calls_matches_the_source_files() {
     let mut files: Vec<_> = std::fs::read_dir("src/api")
         .unwrap()
         .map(|entry| entry.unwrap().path())

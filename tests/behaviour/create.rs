@@ -158,7 +158,7 @@ async fn assert_outcomes_are_true(seed: u64, outcomes: &[Outcome], bucket: &Buck
 }
 
 #[test]
-fn eight_writers_of_20_names_some_dropped_are_all_told_the_truth() {
+fn eight_writers_of_20_names_get_true_outcomes_though_some_are_dropped() {
     for_seeds(0..6, |seed| {
         let (b2, chaos) = Chaos::calm();
         chaos.timer.run(async {
@@ -192,7 +192,7 @@ fn eight_writers_of_20_names_some_dropped_are_all_told_the_truth() {
 }
 
 #[test]
-fn eight_writers_over_a_failing_network_are_all_told_the_truth() {
+fn eight_writers_over_a_faulty_network_get_true_outcomes() {
     for_seeds(0..6, |seed| {
         let (b2, chaos) = Chaos::seeded(seed, 5);
         let calm = client_of(&chaos.emulator, &chaos.timer);
@@ -271,7 +271,7 @@ fn a_created_file_has_its_options_and_costs_the_documented_calls() {
 }
 
 #[test]
-fn the_slot_may_be_in_the_bucket_of_the_files() {
+fn a_slot_in_the_bucket_of_the_files_admits_one_create() {
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -529,7 +529,7 @@ fn a_created_file_can_be_deleted_and_created_again() {
 }
 
 #[test]
-fn of_many_copies_to_one_name_over_a_network_that_fails_one_is_made_and_the_sources_stay() {
+fn concurrent_copies_to_one_name_over_a_faulty_network_make_one_file_and_keep_the_sources() {
     for_seeds(0..6, |seed| {
         let (_, chaos) = Chaos::seeded(seed, 6);
         chaos.timer.run(async {
@@ -580,7 +580,7 @@ fn of_many_copies_to_one_name_over_a_network_that_fails_one_is_made_and_the_sour
 }
 
 #[test]
-fn a_copy_can_be_copied_again_and_one_that_is_too_large_is_refused_before_a_request() {
+fn a_copy_can_be_copied_again_and_an_oversized_source_is_refused_before_a_request() {
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
         let (bucket, slot) = (bucket(&b2).await, CreateSlot::new(coordination(&b2).await));

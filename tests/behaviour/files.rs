@@ -65,7 +65,7 @@ fn names(files: &[ListedFile]) -> Vec<&str> {
 }
 
 #[test]
-fn a_file_lives_from_upload_to_deletion() {
+fn an_uploaded_file_can_be_listed_downloaded_hidden_and_deleted() {
     let (b2, emulator) = client();
     block_on(async {
         let bucket = bucket(&b2).await;
@@ -720,7 +720,7 @@ fn the_settings_of_a_bucket_round_trip() {
 }
 
 #[test]
-fn every_api_version_works() {
+fn a_session_and_an_upload_succeed_in_every_api_version() {
     for version in [ApiVersion::V2, ApiVersion::V3, ApiVersion::V4] {
         let (_, emulator) = client();
         let b2 = served(&emulator).api_version(version).build().unwrap();

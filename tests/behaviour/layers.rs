@@ -31,7 +31,7 @@ fn modules_depend_only_on_lower_layers() {
 }
 
 #[test]
-fn no_modules_of_a_crate_depend_on_each_other_in_a_circle() {
+fn no_crate_has_circular_module_dependencies() {
     let mut dependencies = 0;
     for source in [
         "src",

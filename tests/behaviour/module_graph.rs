@@ -361,7 +361,7 @@ fn graph<const N: usize>(sources: [(&str, &str); N]) -> ModuleGraph {
 }
 
 #[test]
-fn modules_that_depend_on_each_other_are_a_circle() {
+fn modules_that_depend_on_each_other_are_reported_as_a_circle() {
     let graph = graph([
         ("", "mod a; mod b; mod c;\npub use c::C;"),
         ("a", "use crate::b::B;"),
@@ -405,7 +405,7 @@ fn a_path_through_re_exports_leads_to_the_module_that_declares_the_item() {
 }
 
 #[test]
-fn a_module_and_a_parent_that_use_items_of_each_other_are_a_circle() {
+fn a_module_and_its_parent_that_use_each_others_items_are_reported_as_a_circle() {
     let graph = graph([
         ("", "mod a;\npub use a::A;\nfn f(_: a::A) {}"),
         ("a", "fn f(_: crate::B) {}"),

@@ -571,7 +571,7 @@ fn a_download_authorization_needs_a_named_https_origin_and_excludes_other_creden
 
 /// B2 responds to `bytes=0-` with 200 and the whole file, without a `Content-Range`.
 #[test]
-fn a_range_of_the_whole_file_may_get_a_200_response() {
+fn a_200_response_to_a_range_of_the_whole_file_is_accepted() {
     for len in [0, 1, 1_000] {
         let content = content(len);
         let world = Fixture::new();

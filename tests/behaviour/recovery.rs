@@ -613,7 +613,7 @@ fn a_bucket_is_created_once_and_another_accounts_bucket_is_never_accepted() {
 }
 
 #[test]
-fn a_file_is_hidden_by_one_marker() {
+fn a_hide_with_a_lost_response_leaves_one_marker() {
     for fault in [LostResponse, DroppedRequest, DelayedExecution, Garbage] {
         let (b2, script) = Script::new([]);
         script.timer.run(async {
@@ -645,7 +645,7 @@ fn a_file_is_hidden_by_one_marker() {
 }
 
 #[test]
-fn a_file_is_copied_once() {
+fn a_copy_with_a_lost_response_leaves_one_copy() {
     for fault in [LostResponse, DroppedRequest, Garbage] {
         let (b2, script) = Script::new([]);
         script.timer.run(async {

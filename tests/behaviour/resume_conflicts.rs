@@ -111,7 +111,7 @@ fn an_upload_of_the_same_client_in_progress_is_not_resumed() {
 }
 
 #[test]
-fn an_upload_in_progress_that_is_resumed_by_its_token_is_refused_with_the_reason() {
+fn resuming_an_upload_in_progress_by_its_token_is_refused_with_the_reason() {
     let content = content(1_000);
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
@@ -131,7 +131,7 @@ fn an_upload_in_progress_that_is_resumed_by_its_token_is_refused_with_the_reason
 }
 
 #[test]
-fn of_two_uploads_that_resume_one_large_file_one_takes_it_and_the_other_starts_anew() {
+fn only_one_of_two_uploads_resumes_a_large_file_and_the_other_starts_over() {
     let content = content(1_000);
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
@@ -179,7 +179,7 @@ fn an_orphan_that_is_being_cancelled_is_not_resumed() {
 }
 
 #[test]
-fn a_resumed_upload_whose_large_file_another_program_cancels_starts_anew() {
+fn a_resumed_upload_whose_large_file_another_program_cancels_starts_over() {
     let content = content(1_000);
     for cancelled_after in 0..6 {
         let (b2, chaos) = Chaos::calm();
@@ -204,7 +204,7 @@ fn a_resumed_upload_whose_large_file_another_program_cancels_starts_anew() {
 }
 
 #[test]
-fn an_upload_that_was_told_which_large_file_to_resume_fails_if_that_is_cancelled() {
+fn an_upload_resumed_by_its_token_fails_if_its_large_file_is_cancelled() {
     let content = content(1_000);
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
@@ -229,7 +229,7 @@ fn an_upload_that_was_told_which_large_file_to_resume_fails_if_that_is_cancelled
 }
 
 #[test]
-fn a_large_file_that_is_cancelled_while_a_resume_looks_at_it_is_passed_over() {
+fn a_large_file_cancelled_while_a_resume_examines_it_is_skipped() {
     let content = content(1_000);
     for cancelled_at in 0..60 {
         let (b2, chaos) = Chaos::calm();

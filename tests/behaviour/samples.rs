@@ -138,7 +138,7 @@ fn the_documented_reply_of_list_file_versions_decodes_fully() {
 }
 
 #[test]
-fn a_folder_row_is_a_folder() {
+fn a_row_with_the_action_folder_decodes_as_a_folder() {
     let page = reply(
         br#"{"files":[{"accountId":"a","action":"folder","bucketId":"b","contentLength":0,
         "contentMd5":null,
@@ -312,7 +312,7 @@ fn stays_as_it_is<T: DeserializeOwned + Serialize>(value: &Value) {
 }
 
 #[test]
-fn absent_fields_stay_absent_in_all_that_serializes() {
+fn absent_fields_stay_absent_in_every_serialized_type() {
     let lifecycle = json!({
         "fileNamePrefix": "", "daysFromHidingToDeleting": 1, "daysFromUploadingToHiding": null,
     });
@@ -356,7 +356,7 @@ fn absent_fields_stay_absent_in_all_that_serializes() {
 
 /// A field that is left out of a request could mean something else than one that B2 leaves out.
 #[test]
-fn what_was_read_goes_into_a_request_in_full() {
+fn settings_decoded_with_defaults_are_sent_with_every_field() {
     let rule = json!({"destinationBucketId": "c", "replicationRuleName": "r"});
     let mut bucket = replicating(&rule);
     bucket["lifecycleRules"] = json!([{"fileNamePrefix": "", "daysFromHidingToDeleting": 1}]);

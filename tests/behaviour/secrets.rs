@@ -548,7 +548,7 @@ fn no_transfer_shows_a_token_that_the_server_returns_as_a_file_name() {
 }
 
 #[test]
-fn an_error_about_the_buckets_of_a_key_hides_secrets_and_is_cut_to_what_can_be_read() {
+fn an_error_about_the_buckets_of_a_key_hides_secrets_and_is_truncated() {
     for padding in ["", "x"] {
         let (_, emulator, timer) = client();
         let b2 = emulator.clone();

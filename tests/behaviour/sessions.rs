@@ -480,7 +480,7 @@ fn calls_use_the_hosts_of_the_renewed_session() {
 }
 
 #[test]
-fn the_servers_clock_does_not_matter_for_tokens() {
+fn tokens_are_renewed_whatever_the_servers_clock_says() {
     let dates: [Option<&'static str>; 6] = [
         None,
         Some(""),
@@ -582,7 +582,7 @@ fn an_exported_session_round_trips() {
 }
 
 #[test]
-fn a_restored_session_works_with_and_without_credentials_in_its_own_version() {
+fn a_restored_session_makes_calls_in_its_own_version_with_and_without_credentials() {
     for version in [ApiVersion::V2, ApiVersion::V3, ApiVersion::V4] {
         let (_, emulator, timer) = client();
         let first = wired(&emulator, &timer, |_| None).api_version(version);
@@ -1028,7 +1028,7 @@ fn clones_of_a_client_share_its_session() {
 }
 
 #[test]
-fn a_session_decides_the_version_and_a_contradiction_is_refused() {
+fn a_restored_session_sets_the_api_version_and_a_contradicting_one_is_refused() {
     let (_, emulator, timer) = client();
     let builder = || {
         let credentials = Credentials::new(emulator.key_id(), emulator.key()).unwrap();

@@ -401,7 +401,7 @@ fn stopped_anywhere_and_run_again(seed: u64) {
 }
 
 #[test]
-fn a_sync_stopped_anywhere_and_run_again_ends_equal_with_nothing_undue_gone() {
+fn a_sync_interrupted_anywhere_and_rerun_follows_the_policy_and_loses_nothing() {
     for_seeds(0..50, stopped_anywhere_and_run_again);
 }
 
@@ -432,7 +432,7 @@ fn a_large_file_whose_upload_was_interrupted_is_resumed_by_the_next_run() {
 }
 
 #[test]
-fn a_file_that_changes_while_it_is_read_is_no_success_and_is_uploaded_by_the_next_run() {
+fn a_file_that_changes_while_it_is_read_fails_and_is_uploaded_by_the_next_run() {
     let root = tempfile::tempdir().unwrap();
     let (b2, chaos) = Chaos::calm();
     run_with_disk(&chaos.timer, async {
@@ -462,6 +462,6 @@ fn a_file_that_changes_while_it_is_read_is_no_success_and_is_uploaded_by_the_nex
 /// `cargo test --release -p b2kit --test behaviour sync_safety -- --ignored`
 #[test]
 #[ignore = "takes minutes"]
-fn a_sync_stopped_anywhere_and_run_again_a_thousand_times() {
+fn a_sync_interrupted_anywhere_and_rerun_a_thousand_times_loses_nothing() {
     for_seeds(50..1_050, stopped_anywhere_and_run_again);
 }

@@ -449,7 +449,7 @@ fn the_spans_of_a_transfer_name_its_bucket_file_and_part() {
 }
 
 #[test]
-fn a_call_that_waits_for_a_new_authorization_says_so() {
+fn a_call_that_waits_for_a_new_authorization_logs_it() {
     let (b2, emulator, timer) = client();
     timer.run(b2.call(ListBuckets::new())).unwrap();
     emulator.expire_account_tokens();

@@ -24,7 +24,7 @@ const ORDER: [&str; 14] = [
 ];
 
 #[test]
-fn modules_of_transfer_name_only_those_below_them() {
+fn modules_of_transfer_depend_only_on_lower_ones() {
     let mut offences = Vec::new();
     for module in modules() {
         let layer = ORDER.iter().position(|of| *of == module).unwrap();
@@ -43,7 +43,7 @@ fn modules_of_transfer_name_only_those_below_them() {
 }
 
 #[test]
-fn every_module_of_transfer_has_a_place_in_the_order() {
+fn every_module_of_transfer_is_in_the_ordered_list() {
     for module in modules() {
         assert!(ORDER.contains(&module.as_str()), "{module}");
     }

@@ -227,7 +227,7 @@ fn an_invalid_notification_is_an_error_with_its_path_and_without_its_values() {
 }
 
 #[test]
-fn each_refusal_has_the_status_to_answer_with() {
+fn each_refusal_maps_to_a_response_status() {
     use WebhookError as E;
     for (error, status) in [
         (E::NoSecret, 500),

@@ -124,7 +124,7 @@ fn through(client: &Client, bucket: &BucketHandle) -> BucketHandle {
 
 /// Programs spawn these on any runtime's threads.
 #[test]
-fn what_a_bucket_gives_is_send_and_owns_what_it_needs() {
+fn futures_and_streams_of_a_bucket_are_send_and_static() {
     fn spawnable<T: Send + 'static>(_: impl FnOnce(BucketHandle) -> T) {}
     let mode = DeleteMode::DryRun;
     let time = b2kit::types::Timestamp::from_millis(0);

@@ -73,7 +73,7 @@ fn random_faults(script: &Script, rng: &mut fastrand::Rng) {
 }
 
 #[test]
-fn no_older_version_ever_becomes_visible_and_pruning_changes_nothing_that_is() {
+fn random_deletes_expose_no_older_version_and_pruning_changes_no_visible_file() {
     for_seeds(0..150, |seed| {
         let rng = &mut fastrand::Rng::with_seed(seed);
         let (b2, script) = Script::new([]);
@@ -102,7 +102,7 @@ fn no_older_version_ever_becomes_visible_and_pruning_changes_nothing_that_is() {
 }
 
 #[test]
-fn deleting_a_name_leaves_all_of_it_visible_or_nothing() {
+fn a_delete_that_may_fail_midway_changes_no_other_name_and_exposes_no_older_version() {
     for_seeds(0..100, |seed| {
         let rng = &mut fastrand::Rng::with_seed(seed);
         let (b2, script) = Script::new([]);

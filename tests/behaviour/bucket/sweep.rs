@@ -111,7 +111,7 @@ fn a_locked_version_is_reported_and_the_others_are_deleted() {
 }
 
 #[test]
-fn an_error_of_the_listing_is_the_last_item_after_all_started_deletes() {
+fn a_listing_error_is_the_last_item_after_all_started_deletes() {
     for concurrency in [1, 3, 100] {
         let (owner, emulator, timer) = client();
         let listings = AtomicUsize::new(0);

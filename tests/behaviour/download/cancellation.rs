@@ -115,7 +115,7 @@ fn a_dropped_stream_stops_at_once() {
 }
 
 #[test]
-fn a_client_works_after_its_downloads_were_dropped() {
+fn a_download_completes_after_earlier_ones_of_the_client_were_dropped() {
     let file = bytes(100_000);
     let (net, dir) = (Net::new(0), tempdir().unwrap());
     let (bucket, _) = net.with_file(&file);

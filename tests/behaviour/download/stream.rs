@@ -24,7 +24,7 @@ fn set(name: &'static str, value: &str) -> FaultKind {
 }
 
 #[test]
-fn any_file_even_an_empty_one_takes_one_call() {
+fn streaming_a_file_of_any_size_takes_one_call() {
     for len in [0, 1, 300_000] {
         let (net, file) = (Net::new(0), bytes(len));
         let (bucket, version) = net.with_file(&file);
@@ -370,7 +370,7 @@ fn a_corrupted_bit_makes_the_last_item_an_integrity_error() {
 }
 
 #[test]
-fn verified_names_every_form_of_sha1() {
+fn verified_reports_how_each_form_of_sha1_is_checked() {
     let file = bytes(1_000);
     let sha1 = Sha1::of(&file).to_string();
     let noted = FileInfo::new().with("large_file_sha1", &sha1).unwrap();

@@ -61,23 +61,23 @@ fn strike(name: &str, make: fn() -> Arc<dyn HttpClient>, cells: &[(Operation, Fa
 }
 
 #[test]
-fn hyper_meets_each_fault_and_each_operation() {
+fn hyper_agrees_with_b2_after_each_fault_and_each_operation() {
     strike("hyper", backends::hyper, &diagonal(1));
 }
 
 #[test]
-fn reqwest_meets_each_fault_and_each_operation() {
+fn reqwest_agrees_with_b2_after_each_fault_and_each_operation() {
     strike("reqwest", backends::reqwest, &diagonal(2));
 }
 
 #[test]
-fn isahc_meets_each_fault_and_each_operation() {
+fn isahc_agrees_with_b2_after_each_fault_and_each_operation() {
     strike("isahc", backends::isahc, &diagonal(3));
 }
 
 #[test]
 #[ignore = "the long form"]
-fn each_library_meets_each_fault_in_each_operation() {
+fn each_library_agrees_with_b2_after_each_fault_in_each_operation() {
     for seed in 0..2 {
         strike("hyper", backends::hyper, &cells(seed));
         strike("reqwest", backends::reqwest, &cells(seed));
