@@ -252,7 +252,7 @@ all! {
     transfer::Verified,
 }
 
-// They may hold a reader or a stream, which one task polls.
+// These may contain a reader or a stream, which only one task polls.
 all_but_sync! {
     transfer::Compose,
     transfer::ComposeSource,
@@ -309,7 +309,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_alphanumeric() && c != '_')
 }
 
-/// A call that is under way can be spawned where its arguments can.
+/// The future of a call can be spawned if its arguments are `Send`.
 #[test]
 fn call_futures_are_send_and_listing_streams_are_send_and_unpin() {
     fn is_send<T: Send>(of: T) -> T {

@@ -23,7 +23,7 @@ use crate::client_of;
 use crate::seeds::for_seeds;
 use crate::uploading::{bucket, content, polled, stored};
 
-/// The bucket of the slot, which has info entries of its own.
+/// The bucket of the slot, which has other bucket info entries too.
 async fn coordination(b2: &Client) -> BucketHandle {
     let name = BucketName::new("coordination").unwrap();
     let info = BucketInfo::new().with("owner", "photos").unwrap();
@@ -139,7 +139,7 @@ async fn assert_outcomes_are_true(seed: u64, outcomes: &[Outcome], bucket: &Buck
             continue;
         };
         let there = stored(bucket.client(), &versions[0].file_id).await;
-        // A copy that was made twice is the same twice.
+        // A duplicate of the copy is identical to it.
         for version in versions {
             assert_eq!(stored(bucket.client(), &version.file_id).await, there);
         }
@@ -147,7 +147,7 @@ async fn assert_outcomes_are_true(seed: u64, outcomes: &[Outcome], bucket: &Buck
             assert_eq!(there, bytes(writer, name), "seed {seed}: {name}");
             assert_eq!(created.file, versions[0], "seed {seed}: {name}");
         }
-        // Who was told that it exists, or that nothing happened, has not made it.
+        // A writer that got a conflict, or an error without effect, has not created the file.
         for (writer, _, outcome) in of_this() {
             let Some(Err(error)) = outcome else { continue };
             if !error.may_have_taken_effect() {
@@ -177,7 +177,7 @@ fn eight_writers_of_20_names_get_true_outcomes_though_some_are_dropped() {
                 }
             }
             assert!(won >= 10, "seed {seed}: {won}");
-            // Somebody who comes later finds whatever was left in the slot, and clears it.
+            // A later writer finds any entry left in the slot and clears it.
             let slot = CreateSlot::new(slot);
             bucket.create("after", "x", &slot).await.unwrap();
             bucket
@@ -251,13 +251,13 @@ fn a_created_file_has_its_options_and_costs_the_documented_calls() {
             assert_eq!(stored(&b2, &file.file_id).await, content(90));
             assert_eq!(all(&bucket).await.len(), 1);
             assert_slot_is_empty(slot.bucket()).await;
-            // Once more, and it is there already.
+            // A second create finds that the file exists.
             let error = bucket.create("a/cat.jpg", "y", &slot).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Conflict);
             assert!(!error.may_have_taken_effect());
             assert_eq!(error.file(), Some("a/cat.jpg"));
             assert_eq!(all(&bucket).await.len(), 1);
-            // What is hidden is no file, and what only begins so isn't it.
+            // A hidden file doesn't count, nor does one whose name merely begins with this one.
             b2.call(HideFile::new(
                 bucket.id(),
                 FileName::new("a/cat.jpg").unwrap(),
@@ -372,13 +372,13 @@ fn a_create_dropped_at_any_poll_is_completed_by_the_next_or_its_stage_is_discard
                 fates[usize::from(second.is_ok())] += 1;
             }
             assert_slot_is_empty(slot.bucket()).await;
-            // Only what is old enough goes.
+            // Only stages of the minimum age are discarded.
             let left = stages(&bucket).await.len();
             let minimum_age = Duration::from_secs(3_600);
             let discarded = bucket.discard_abandoned_creates(&slot, minimum_age).await;
             assert_eq!(discarded.unwrap(), 0);
             clock.set(1_000_000_000 + 3_700_000);
-            // The client believes in a jump of B2's clock when a second answer agrees.
+            // The client accepts a jump of B2's clock once a second response confirms it.
             stages(&bucket).await;
             stages(&bucket).await;
             let discarded = bucket.discard_abandoned_creates(&slot, minimum_age).await;
@@ -392,7 +392,7 @@ fn a_create_dropped_at_any_poll_is_completed_by_the_next_or_its_stage_is_discard
         }
         assert!(polls < 1_000);
     }
-    // Some were carried out by the other, and some never were.
+    // Some creates were completed by the next writer, and some never were.
     assert!(fates[0] >= 3 && fates[1] >= 3, "{fates:?}");
 }
 
@@ -414,7 +414,7 @@ fn a_create_whose_stage_was_discarded_starts_over_if_its_source_is_replayable() 
                 through(&calm, &bucket),
                 CreateSlot::new(through(&calm, slot.bucket())),
             );
-            // As soon as there is a stage, somebody in a hurry discards it, once.
+            // As soon as a stage exists, another client discards it, once.
             let sweep = async {
                 for _ in 0..1_000 {
                     let swept = sweeper

@@ -1,4 +1,4 @@
-//! Listings without an end: whatever has to see all rows ends nevertheless.
+//! Endless listings: operations that read all rows still end.
 
 use std::future::IntoFuture as _;
 use std::sync::Arc;
@@ -71,7 +71,7 @@ fn foreign(number: u64, bucket_id: &str) -> Value {
     of_version(number, bucket_id, "start", &json!({}))
 }
 
-/// One that qualifies for being resumed.
+/// An unfinished upload that qualifies for being resumed.
 fn matching(number: u64, bucket_id: &str) -> Value {
     let sha1 = Sha1::of(&content(1_000)).to_string();
     of_version(

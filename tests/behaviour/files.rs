@@ -225,7 +225,7 @@ fn names_that_look_like_paths_round_trip() {
                 .unwrap();
             assert_eq!(file.file_name, *name);
             let download = match b2.call(by_name(&bucket, &name)).await {
-                // Never another file; and the error says which way is left.
+                // It is never another file, and the error names the alternative.
                 Err(error) if BACKEND.refuses_names && error.kind() == ErrorKind::Invalid => {
                     assert!(error.to_string().contains("DownloadFileById"), "{error}");
                     refused.push(name.clone());

@@ -1,4 +1,4 @@
-//! A local tree and a bucket made equal: each policy in each state, and what must never be deleted.
+//! Synchronizing a local tree and a bucket: each policy in each state, and what must never be deleted.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -24,7 +24,7 @@ use tempfile::TempDir;
 use crate::uploading::{bucket, content, stored, unfinished, versions};
 use crate::{client, client_of};
 
-/// What a side has: each path with its content.
+/// The files of one side, as paths with their contents.
 pub(crate) type Tree = BTreeMap<String, Vec<u8>>;
 
 pub(crate) fn write(root: &Path, path: &str, content: &[u8], modified: i64) {
@@ -49,7 +49,7 @@ pub(crate) fn local_tree(root: &Path) -> Tree {
                 kind if kind.is_dir() => read(&entry.path(), &format!("{path}/"), tree),
                 kind if kind.is_file() => match fs::read(entry.path()) {
                     Ok(content) => drop(tree.insert(path, content)),
-                    // The partial file of a transfer that was dropped, removed by a thread of the pool.
+                    // The partial file of a dropped transfer, which a thread of the pool has just removed.
                     Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                     Err(error) => panic!("{path}: {error}"),
                 },
@@ -89,7 +89,7 @@ async fn planned(sync: &Synchronizer) -> Vec<Action> {
     sync.plan().unwrap().try_collect().await.unwrap()
 }
 
-/// The lines of a plan but for its end, as they are printed.
+/// The lines of a plan as they are printed, without the last.
 async fn printed(sync: &Synchronizer) -> Vec<String> {
     let mut plan = planned(sync).await;
     assert!(matches!(plan.pop(), Some(Action::End(_))));
@@ -145,7 +145,7 @@ pub(crate) fn run_with_disk<T>(timer: &ManualTimer, future: impl Future<Output =
     }
 }
 
-/// A bucket, an empty directory, and time that stands still.
+/// Runs a test with a bucket and an empty directory, in virtual time.
 pub(crate) fn scenario(test: impl AsyncFn(&BucketHandle, &Path)) {
     let (b2, _emulator, timer) = client();
     let root = tempfile::tempdir().unwrap();
@@ -167,7 +167,7 @@ enum Way {
     Copy,
 }
 
-/// What b2sdk's own tables say for each mode: the same for each direction.
+/// The tables of b2sdk for each mode, which apply to each direction.
 #[test]
 fn every_policy_plans_the_tabulated_action_for_every_state() {
     let new = SyncPolicy::new;
@@ -310,7 +310,7 @@ fn every_policy_plans_the_tabulated_action_for_every_state() {
                 };
                 let sync = sync.policy(policy.clone().allow_empty_source(true));
                 if let Err(error) = sync.plan() {
-                    // A local tree can hide nothing.
+                    // Files in a local tree can't be hidden.
                     assert!(
                         matches!(way, Way::Down) && row >= FIRST_FOR_BUCKETS,
                         "{error}"
@@ -329,7 +329,7 @@ fn every_policy_plans_the_tabulated_action_for_every_state() {
                         _ => "delete".to_owned(),
                     })
                     .collect();
-                // Between buckets equal SHA-1s are seen whatever the time is.
+                // Between buckets, equal SHA-1s are recognized whatever the modification times.
                 let expected = match (way, expected, source, destination) {
                     (Way::Copy, _, Some((len, _)), Some((other, _)))
                         if len == other
@@ -346,7 +346,7 @@ fn every_policy_plans_the_tabulated_action_for_every_state() {
     }
 }
 
-/// From this row of the table on the destination has to be a bucket.
+/// From this row of the table on, the destination has to be a bucket.
 const FIRST_FOR_BUCKETS: usize = 24;
 
 /// The rows of the table that compare modification times of equal sizes.
@@ -424,7 +424,7 @@ fn extra_files_in_a_bucket_are_kept_hidden_or_deleted_with_all_versions() {
             complete(&sync).await;
             assert_eq!(remote_tree(bucket, "p/").await.len(), visible, "{extras:?}");
             assert_eq!(versions(bucket).await.len(), left + 1, "{extras:?}");
-            // And again there is nothing to do.
+            // A second sync has nothing to do.
             let (outcomes, _) = run(&sync).await;
             let skipped = |it: &Outcome| matches!(it.status, Status::Skipped);
             assert!(outcomes.iter().all(skipped), "{outcomes:?}");
@@ -460,7 +460,7 @@ fn keep_days_deletes_versions_that_were_superseded_longer_ago() {
         };
         assert_eq!((left("kept").await, left("extra").await), (2, 2));
         assert_eq!(remote_tree(&bucket, "").await.len(), 1);
-        // The hide marker is 5 days old now, and after 11 nothing needs it any more.
+        // The hide marker is 5 days old now; once it is 11 days old, it is no longer needed.
         clock.set(start + 30 * DAY);
         complete(&sync).await;
         assert_eq!((left("kept").await, left("extra").await), (2, 2));
@@ -785,7 +785,7 @@ fn names_invalid_on_one_side_are_refused_or_left_alone() {
             (summary.downloaded, summary.refused, summary.skipped),
             (1, 2, 1)
         );
-        // No tree could ever have had them, so they are not missing in this one.
+        // A local tree can't contain these names, so they don't count as extras.
         let policy = SyncPolicy::new().extras(Extras::Delete);
         let up = Synchronizer::up(root, bucket, "").policy(policy);
         assert_eq!(complete(&up).await.deleted, 0);
@@ -904,7 +904,7 @@ fn a_failed_listing_ends_the_plan_and_deletes_nothing() {
         }
         write(root.path(), "f0000", b"x", 100);
         write(root.path(), "extra", b"x", 100);
-        // The second page is refused.
+        // The request for the second page is refused.
         let pages = AtomicUsize::new(0);
         let broken = crate::wired(&emulator, &timer, move |request| {
             let is_page = crate::call_of(request) == "b2_list_file_names";

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::layers::sources;
 
-/// The modules of `src/transfer`, each allowed to name those before it.
+/// The modules of `src/transfer`, each of which may depend on those before it.
 const ORDER: [&str; 14] = [
     "progress",
     "range_set",
@@ -32,7 +32,7 @@ fn modules_of_transfer_depend_only_on_lower_ones() {
             for path in text.split("crate::transfer::").skip(1) {
                 let end = path.find(|c: char| !c.is_alphanumeric() && c != '_');
                 let named = &path[..end.unwrap_or(path.len())];
-                // What the parent re-exports comes from any module, so nobody takes it from there.
+                // Items re-exported by the parent may come from any module, so no module imports them from there.
                 if !ORDER[..=layer].contains(&named) {
                     offences.push(format!("{file} names {named:?}"));
                 }

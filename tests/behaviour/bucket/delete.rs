@@ -255,7 +255,7 @@ fn a_delete_that_fails_halfway_leaves_the_newest_version() {
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable);
         assert_eq!(text(&bucket, "f").await, "3");
-        // Again, and all is gone.
+        // A second delete removes everything.
         bucket.delete("f", DeleteScope::AllVersions).await.unwrap();
         assert_eq!(count(&bucket, "f").await, 0);
     });

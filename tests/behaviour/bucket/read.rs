@@ -110,7 +110,7 @@ fn bytes_and_text_return_a_whole_file_up_to_the_limit() {
             assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
             assert!(error.to_string().contains("4 bytes"), "{error}");
         }
-        // The limit is for the bytes that are asked for.
+        // The limit applies to the requested bytes only.
         let first = bucket
             .download("f")
             .range(ByteRange::inclusive(0, 0).unwrap());

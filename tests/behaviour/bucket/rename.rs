@@ -68,7 +68,7 @@ fn an_existing_file_at_the_new_name_becomes_an_older_version() {
         bucket.rename("f", "g", ALL).await.unwrap();
         assert_eq!(text(&bucket, "g").await, "mine");
         assert_eq!(count(&bucket, "g").await, 2);
-        // An upload under way is not the file that was renamed.
+        // An unfinished upload of the old name is not part of the renamed file.
         assert_eq!(rows(&bucket).await[0], ("f".to_owned(), Action::Start));
     });
 }
@@ -128,7 +128,7 @@ fn a_copy_that_differs_from_the_file_leaves_the_old_name_unchanged() {
             if call_of(request) != "b2_copy_file" {
                 return None;
             }
-            // The server answers about other bytes than those it was told to copy.
+            // The server's response is about different bytes from those it was told to copy.
             let document = sent(request);
             let source = document["sourceFileId"].as_str().unwrap().to_owned();
             let mut answer = serde_json::json!({
@@ -195,7 +195,7 @@ fn a_version_uploaded_during_the_copy_is_not_deleted() {
         assert_eq!(count(&bucket, "f").await, 2);
         assert_eq!(text(&bucket, "g").await, "old");
 
-        // Only the version that was copied goes, where that was asked for.
+        // With `NewestVersion`, only the copied version is deleted.
         let renamed = raced
             .rename("f", "g", DeleteScope::NewestVersion)
             .await

@@ -131,7 +131,7 @@ fn a_listing_error_is_the_last_item_after_all_started_deletes() {
             let errors: Vec<_> = items.iter().map(Result::is_err).collect();
             let first = errors.iter().position(|is_error| *is_error);
             assert_eq!((first, errors.len()), (Some(999), 1_000), "{concurrency}");
-            // The last name may have older versions on the page that could not be read.
+            // The last name may have older versions on the unreadable page.
             assert_eq!(rows(&bucket).await.len(), 2);
         });
     }

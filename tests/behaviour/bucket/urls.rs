@@ -41,7 +41,7 @@ fn a_presigned_url_opens_the_file_and_all_whose_names_begin_with_its_name() {
         assert_eq!(fetch(&emulator, link.url(), None).await.0, 401);
         let token = link.authorization_token().expose();
         assert!(!format!("{link:?} {url:?}").contains(token));
-        // As the page warns.
+        // As the documentation warns.
         let other = url.expose().replace("/a?", "/a.bak?");
         assert_eq!(fetch(&emulator, &other, None).await.0, 200);
         let other = url.expose().replace("/a?", "/b?");
