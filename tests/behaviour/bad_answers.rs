@@ -14,7 +14,7 @@ use b2kit::{
 use b2kit::{Bytes, HttpErrorKind, Phase};
 use futures::stream;
 
-/// A client for whose every request `answer` makes the response.
+/// A client that gets the response made by `answer` for every request.
 fn client_with_response(
     answer: impl Fn() -> Result<Response, HttpError> + Send + Sync + 'static,
 ) -> (Client, ManualTimer) {
@@ -167,7 +167,7 @@ fn error_json_whose_status_differs_from_the_responses_is_not_attributed_to_b2() 
     assert_eq!(error.non_b2_response().unwrap().status, 503);
 }
 
-/// An HTML page of a CDN must not be reported as an answer of B2.
+/// An HTML page of a CDN must not be reported as B2's response.
 #[test]
 fn a_foreign_error_names_its_sender_and_shows_no_secret() {
     let page = format!(

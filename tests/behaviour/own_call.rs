@@ -1,4 +1,4 @@
-//! [`Call`] is open: a program can make a call that the crate does not have, through the same loop.
+//! [`Call`] is open: a program can implement a call that the crate lacks and execute it in the same retry loop.
 
 use b2kit::api::{BillingClass, Call, CallMetadata, ListBuckets, Reply, Target};
 use b2kit::types::{BucketName, BucketType, Capability};

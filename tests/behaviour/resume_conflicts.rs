@@ -21,7 +21,7 @@ fn upload(bucket: &BucketHandle, content: &Bytes, resume: bool) -> Uploading {
     upload.into_future()
 }
 
-/// Polls an upload that does not end before, until so many parts of all uploads have been sent.
+/// Polls an upload until this many parts of all uploads have been sent; it must not end before.
 async fn until_sent(
     chaos: &Chaos,
     parts: usize,
@@ -66,7 +66,7 @@ fn an_orphan_that_was_resumed_is_not_cancelled_by_orphan_cleanup() {
             until_sent(&chaos, dropped_after + 2, &mut resumed).await;
             assert!(b2.cancel_orphaned_uploads().await.is_empty());
             let uploaded = resumed.await.unwrap();
-            // The last one that was sent was dropped with its upload.
+            // The last part in flight was dropped with its upload.
             assert!(uploaded.reused_parts + 1 >= dropped_after as u32);
             assert_eq!(stored(&b2, &uploaded.file.file_id).await, content);
             assert_eq!(chaos.count("b2_cancel_large_file"), 0);
@@ -87,7 +87,7 @@ fn an_upload_of_the_same_client_in_progress_is_not_resumed() {
                 if resumed_after > 0 {
                     until_sent(&chaos, resumed_after, &mut one).await;
                 } else {
-                    // It is just being started.
+                    // The large file is just being started.
                     while chaos.count("b2_start_large_file") == 0 {
                         let pause = chaos.timer.sleep(Duration::from_millis(1));
                         select(&mut one, pause).await;
@@ -171,7 +171,7 @@ fn an_orphan_that_is_being_cancelled_is_not_resumed() {
             assert_eq!(stored(&b2, &uploaded.file.file_id).await, content);
             assert!(b2.unfinished().is_empty(), "{head_start}");
             assert!(unfinished(&bucket).await.is_empty(), "{head_start}");
-            // It was not begun anew because it was cancelled under way.
+            // The upload didn't have to start over because of a cancel in between.
             assert!(chaos.count("b2_start_large_file") <= 2);
             assert_eq!(versions(&bucket).await.len(), 1);
         });
@@ -187,7 +187,7 @@ fn a_resumed_upload_whose_large_file_another_program_cancels_starts_over() {
             let bucket = bucket(&b2).await;
             let id = begun(&bucket, &content, 4).await;
             chaos.forget();
-            // This one knows nothing of the other.
+            // This client knows nothing about the other.
             let own = chaos.client(99);
             let own = BucketHandle::new(own, bucket.id().clone(), bucket.name().clone());
             let mut resumed = upload(&own, &content, true);

@@ -1,5 +1,5 @@
 //! What a sync must not believe: plans with any numbers, listings with unknown actions, links that were put in the
-//! place of directories since the plan was made, sources in which there is nothing.
+//! place of directories since the plan was made, and empty sources.
 
 use std::fs;
 use std::path::Path;
@@ -131,7 +131,7 @@ fn no_version_of_a_name_is_deleted_while_one_has_an_unknown_action() {
         let up = Synchronizer::up(root.path(), &strange, "").policy(policy);
         let summary = run(&up).await;
         assert_eq!((summary.failed, summary.deleted), (1, 0), "{summary:?}");
-        // Nor when old versions are looked for.
+        // The same holds when only old versions are deleted.
         let policy = SyncPolicy::new().extras(Extras::KeepDays(0));
         let plan = planned(&up.policy(policy)).await;
         let deletes = |it: &&Action| matches!(it, Action::DeleteVersions { .. });

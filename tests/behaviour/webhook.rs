@@ -111,7 +111,7 @@ fn with_several_secrets_any_of_them_may_have_signed() {
 
 #[test]
 fn without_a_secret_everything_is_refused() {
-    // HMAC-SHA256 of the body with the empty key, which anybody can compute.
+    // HMAC-SHA256 of the body with an empty key, which anybody can compute.
     let forged = "v1=1d4bb05748163f0d436bb86d78f5cf6acf5e88beeef39d675fcded7e525785c3";
     for secrets in [
         &[][..],

@@ -73,7 +73,7 @@ impl Process {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut said = String::new();
-        // The last line that either of them says.
+        // The last line that either program prints at startup.
         while !said.contains("Ctrl-C") {
             assert_ne!(
                 out.read_line(&mut said).unwrap(),

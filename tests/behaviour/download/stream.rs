@@ -101,7 +101,7 @@ fn a_trickle_above_the_stall_limit_continues_and_one_below_is_requested_again() 
             let body = ResponseBody::new(Some(30), trickle);
             b2kit::http::Response::from_parts(head, body)
         });
-        // But for the least that has to move in a minute.
+        // The minimum throughput is disabled.
         let client = net.builder().throughput(Throughput::new(0, Duration::ZERO));
         let client = client.build().unwrap();
         let bucket = BucketHandle::new(client, bucket.id().clone(), bucket.name().clone());
@@ -242,7 +242,7 @@ fn a_response_about_other_bytes_than_the_rest_is_rejected() {
         request.headers_mut().insert("range", shifted);
     };
     for meddle in [whole_again, shifted] {
-        // Once, and it is asked for again; always, and it is an error.
+        // A single bad response is requested again; a permanent one is an error.
         for (times, succeeds) in [(1, true), (usize::MAX, false)] {
             let (net, file) = (Net::new(0), bytes(100_000));
             let (bucket, _) = net.with_file(&file);

@@ -25,7 +25,7 @@ fn cells(seed: u64) -> Vec<(Operation, Fault)> {
     cells
 }
 
-/// As few of the cells as have each operation and each fault.
+/// A minimal selection of cells with every operation and every fault.
 fn diagonal(seed: u64) -> Vec<(Operation, Fault)> {
     let mut cells = cells(seed);
     Rng::with_seed(seed).shuffle(&mut cells);
@@ -39,12 +39,12 @@ fn diagonal(seed: u64) -> Vec<(Operation, Fault)> {
     cells
 }
 
-/// Strikes every cell, and asserts that each operation and each fault had its turn.
+/// Runs every cell, and asserts that each operation and each fault occurred.
 fn strike(name: &str, make: fn() -> Arc<dyn HttpClient>, cells: &[(Operation, Fault)]) {
     let operations: BTreeSet<_> = cells.iter().map(|(operation, _)| operation).collect();
     assert_eq!(operations.len(), Operation::ALL.len());
     let (mut struck, mut failed, mut faults) = (0, 0, BTreeSet::new());
-    // A proxy and an emulator for each few, so that a failure is near its cause.
+    // A new proxy and emulator every few cells, so that a failure is close to its cause.
     for (seed, few) in cells.chunks(9).enumerate() {
         let mut run = Run::start(make(), seed as u64, 0);
         for (operation, fault) in few {
