@@ -90,8 +90,8 @@ fn upload_many_sends_up_to_its_concurrency_and_returns_in_order_of_completion() 
 #[test]
 fn a_thousand_concurrent_uploads_succeed_though_every_tenth_request_fails() {
     for_seeds(0..200, |seed| {
-        // A thousand take a third of a second without optimization. What a seed decides, which request fails how and
-        // what comes next, is decided as well with fewer; what only a crowd can do wrong shows with any seed.
+        // A thousand uploads take a third of a second in a debug build. The seed varies which requests fail and how,
+        // for which a hundred suffice; what fails only in a crowd fails with any seed.
         let crowd = if seed < 4 { 1_000 } else { 100 };
         let chance = Mutex::new(fastrand::Rng::with_seed(seed));
         let (_, chaos) = Chaos::new(move |number, call| {

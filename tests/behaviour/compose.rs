@@ -242,7 +242,7 @@ fn compositions_survive_many_faults() {
 }
 
 #[test]
-fn the_plan_of_a_composition_reads_no_source() {
+fn planning_a_composition_reads_no_source() {
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;

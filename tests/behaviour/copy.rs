@@ -56,7 +56,7 @@ fn copies_in_one_call_and_in_parts_make_no_unnecessary_calls() {
                 }
                 let copied = copy.await.unwrap();
                 assert_eq!(copied.parts, parts, "{len}");
-                // The part size depends on the file's size, which has to be known.
+                // To split a copy into parts, the client has to know the file's size.
                 let lookups = usize::from(!known && part_size.is_some());
                 assert_eq!(chaos.count("b2_get_file_info"), lookups);
                 let calls = if parts == 0 { 1 } else { parts as usize + 2 };

@@ -464,7 +464,7 @@ fn a_slot_with_an_unknown_entry_is_left_alone() {
 }
 
 #[test]
-fn a_create_whose_swap_stays_lost_says_that_it_may_have_taken_effect_and_never_conflict() {
+fn a_create_whose_swap_stays_lost_may_have_taken_effect_and_is_never_a_conflict() {
     let (_, chaos) =
         Chaos::new(|_, call| (call == "b2_update_bucket").then_some(NetworkFault::LostResponse));
     let (b2, calm) = (chaos.client(1), client_of(&chaos.emulator, &chaos.timer));

@@ -171,7 +171,7 @@ fn a_part_that_changed_after_hashing_is_a_source_error_and_leaves_nothing() {
 
 /// B2 reports other bytes, but the source is unchanged.
 #[test]
-fn bytes_corrupted_in_transit_are_resent_and_not_taken_for_a_changed_source() {
+fn bytes_corrupted_in_transit_are_resent_and_not_mistaken_for_a_changed_source() {
     for always in [false, true] {
         let (_, chaos) = Chaos::calm();
         let (wire, has_failed) = (chaos.clone(), Arc::new(AtomicBool::new(false)));

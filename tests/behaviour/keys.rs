@@ -144,7 +144,7 @@ fn key_names_follow_b2s_rules() {
 
 /// B2's sample from 2026, and a recording from 2021.
 #[test]
-fn the_samples_of_created_keys_decode_and_their_secrets_are_secret() {
+fn the_samples_of_created_keys_decode_and_their_secrets_are_hidden() {
     let create = CreateKey::new(KeyName::new("my-key").unwrap(), [Capability::ReadFiles]);
     let create = create.bucket_ids(["b2", "b1"]).name_prefix("data");
     let created = answered(

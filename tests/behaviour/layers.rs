@@ -296,7 +296,7 @@ fn manifests() -> Vec<serde_json::Value> {
 }
 
 #[test]
-fn only_the_emulator_mentions_b2() {
+fn backend_packages_contain_nothing_specific_to_b2() {
     for backend in ["core", "hyper", "isahc", "reqwest", "surf"] {
         for (file, text) in sources(&Path::new("backends").join(backend).join("src")) {
             for word in ["b2_", "backblaze", "X-Bz", "x-bz"] {

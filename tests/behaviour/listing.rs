@@ -552,7 +552,7 @@ fn a_folder_repeated_on_the_next_pages_is_listed_once() {
     let listed: Vec<_> = futures::executor::block_on(stream.try_collect()).unwrap();
     assert_eq!(names(&listed), ["a", "lib/", "m", "n/"]);
     assert_eq!(count.load(Ordering::Relaxed), 5);
-    // The single call returns the page as B2 sent it.
+    // Unlike the stream, the call itself returns the page as B2 sent it.
     let page = ListFileNames::new("b")
         .delimiter("/")
         .start_file_name("lib/3");

@@ -155,7 +155,7 @@ fn an_upload_that_never_succeeds_ends_after_its_attempts_and_two_minutes() {
 }
 
 #[test]
-fn an_upload_whose_answer_was_lost_is_found_and_not_sent_twice() {
+fn an_upload_whose_response_was_lost_is_found_and_not_sent_twice() {
     for fault in [LostResponse, Garbage] {
         let (b2, script) = Script::new([]);
         script.timer.run(async {
@@ -578,7 +578,7 @@ fn a_delete_that_finds_nothing_after_a_lost_response_succeeds() {
 }
 
 #[test]
-fn a_bucket_is_created_once_and_another_accounts_bucket_is_never_accepted() {
+fn a_create_with_a_lost_response_makes_one_bucket_and_never_accepts_another_accounts() {
     for fault in [
         LostResponse,
         DroppedRequest,
@@ -692,7 +692,7 @@ fn a_part_is_copied_again_after_a_lost_response() {
 }
 
 #[test]
-fn a_bucket_is_updated_once_and_a_concurrent_change_stays_a_conflict() {
+fn an_update_with_a_lost_response_is_applied_once_and_a_concurrent_change_is_a_conflict() {
     for fault in [LostResponse, DroppedRequest, Garbage] {
         let (b2, script) = Script::new([]);
         script.timer.run(async {

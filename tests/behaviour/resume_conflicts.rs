@@ -33,7 +33,7 @@ async fn until_sent(
     }
 }
 
-/// A large file that another program has begun, with its first parts.
+/// A large file that another program has started, with its first parts.
 async fn begun(bucket: &BucketHandle, content: &Bytes, parts: usize) -> FileId {
     let b2 = bucket.client();
     let info = FileInfo::new().with("large_file_sha1", Sha1::of(content).to_string());
@@ -171,7 +171,7 @@ fn an_orphan_that_is_being_cancelled_is_not_resumed() {
             assert_eq!(stored(&b2, &uploaded.file.file_id).await, content);
             assert!(b2.unfinished().is_empty(), "{head_start}");
             assert!(unfinished(&bucket).await.is_empty(), "{head_start}");
-            // The upload didn't have to start over because of a cancel in between.
+            // No cancel in between made the upload start over.
             assert!(chaos.count("b2_start_large_file") <= 2);
             assert_eq!(versions(&bucket).await.len(), 1);
         });

@@ -775,7 +775,7 @@ fn calls_are_counted_by_billing_class() {
 }
 
 #[test]
-fn unsent_calls_are_not_counted_and_retries_are() {
+fn unsent_calls_are_not_counted_and_each_retry_is() {
     let (_, emulator, timer) = client();
     let listings = AtomicUsize::new(0);
     let answer = move |n| -> Option<Result<Response, HttpError>> {

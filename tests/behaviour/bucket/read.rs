@@ -57,7 +57,7 @@ fn stat_finds_names_that_url_normalization_would_change() {
 }
 
 #[test]
-fn stat_is_an_error_if_the_name_the_key_or_the_bucket_prevents_an_answer() {
+fn stat_is_an_error_for_invalid_names_unauthorized_keys_and_missing_buckets() {
     let (b2, emulator, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2).await;

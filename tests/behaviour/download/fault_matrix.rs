@@ -173,7 +173,7 @@ fn inject_random_faults(net: &Net, len: usize, rng: &mut Rng) -> usize {
 }
 
 #[test]
-fn a_path_gets_the_same_bytes_under_random_faults() {
+fn a_download_to_a_path_writes_the_same_bytes_under_random_faults() {
     for_seeds(0..250, |seed| {
         let rng = &mut Rng::with_seed(seed);
         let (net, dir) = (Net::new(seed), tempdir().unwrap());

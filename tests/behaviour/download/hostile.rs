@@ -425,7 +425,7 @@ fn a_replaced_partial_file_never_becomes_the_target() {
     }
 }
 
-/// Set in the child process that is to be killed: its directory.
+/// Set in the child process that dies during a download: its directory.
 const DIES: &str = "B2KIT_TESTS_DIES_IN";
 
 /// Runs this test in a child process, behind the command `prepared`.

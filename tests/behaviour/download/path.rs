@@ -345,7 +345,7 @@ const FULL: &str = "B2KIT_TESTS_FULL_DISK";
 /// way. It belongs to the process, so a child is started.
 #[cfg(unix)]
 #[test]
-fn a_full_disk_is_a_destination_error_and_the_old_file_stays() {
+fn a_full_disk_is_a_destination_error_and_the_old_file_is_kept() {
     if let Some(dir) = std::env::var_os(FULL) {
         return run_out_of_disk(Path::new(&dir));
     }

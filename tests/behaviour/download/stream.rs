@@ -68,7 +68,7 @@ fn an_interrupted_stream_requests_the_rest_of_the_same_version() {
 }
 
 #[test]
-fn a_silent_server_is_asked_again_after_20_seconds() {
+fn a_silent_response_is_requested_again_after_20_seconds() {
     let (net, file) = (Net::new(0), bytes(200_000));
     let (bucket, _) = net.with_file(&file);
     net.nth(1, FaultKind::StallResponse { after: 77_777 });

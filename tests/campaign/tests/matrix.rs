@@ -25,7 +25,7 @@ fn cells(seed: u64) -> Vec<(Operation, Fault)> {
     cells
 }
 
-/// A minimal selection of cells with every operation and every fault.
+/// A small selection of cells that covers every operation and every fault.
 fn diagonal(seed: u64) -> Vec<(Operation, Fault)> {
     let mut cells = cells(seed);
     Rng::with_seed(seed).shuffle(&mut cells);
