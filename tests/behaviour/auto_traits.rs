@@ -252,7 +252,7 @@ all! {
     transfer::Verified,
 }
 
-// They may hold a reader or a stream, which one task polls.
+// These may contain a reader or a stream, which only one task polls.
 all_but_sync! {
     transfer::Compose,
     transfer::ComposeSource,
@@ -265,7 +265,7 @@ all_but_sync! {
 const TRAITS: [&str; 5] = ["Call", "CallExecutor", "HttpClient", "Paged", "Timer"];
 
 #[test]
-fn every_public_type_has_a_row() {
+fn every_public_type_is_checked_for_its_auto_traits() {
     let rows = fs::read_to_string("tests/behaviour/auto_traits.rs").unwrap();
     let calls = fs::read_to_string("tests/behaviour/names.rs").unwrap();
     let rows = words(rows.split("const TRAITS").next().unwrap());
@@ -309,9 +309,9 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_alphanumeric() && c != '_')
 }
 
-/// A call that is under way can be spawned where its arguments can.
+/// The future of a call can be spawned if its arguments are `Send`.
 #[test]
-fn the_future_of_a_call_is_send_and_the_stream_of_a_listing_send_and_unpin() {
+fn call_futures_are_send_and_listing_streams_are_send_and_unpin() {
     fn is_send<T: Send>(of: T) -> T {
         of
     }

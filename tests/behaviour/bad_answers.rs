@@ -14,7 +14,7 @@ use b2kit::{
 use b2kit::{Bytes, HttpErrorKind, Phase};
 use futures::stream;
 
-/// A client for whose every request `answer` makes the response.
+/// A client that gets the response made by `answer` for every request.
 fn client_with_response(
     answer: impl Fn() -> Result<Response, HttpError> + Send + Sync + 'static,
 ) -> (Client, ManualTimer) {
@@ -130,7 +130,7 @@ fn an_error_body_is_read_only_up_to_the_size_limit_of_errors() {
 }
 
 #[test]
-fn an_error_without_b2s_document_is_not_b2s_whatever_its_status() {
+fn an_error_without_b2s_json_is_not_attributed_to_b2_whatever_its_status() {
     for (status, kind) in [
         (301, ErrorKind::Protocol),
         (302, ErrorKind::Protocol),
@@ -157,7 +157,7 @@ fn an_error_without_b2s_document_is_not_b2s_whatever_its_status() {
 }
 
 #[test]
-fn a_document_with_another_status_than_the_response_is_not_b2s() {
+fn error_json_whose_status_differs_from_the_responses_is_not_attributed_to_b2() {
     let error = listing(
         503,
         r#"{"status":400,"code":"bad_request","message":"Timed out while iterating"}"#,
@@ -167,7 +167,7 @@ fn a_document_with_another_status_than_the_response_is_not_b2s() {
     assert_eq!(error.non_b2_response().unwrap().status, 503);
 }
 
-/// An HTML page of a CDN must not be reported as an answer of B2.
+/// An HTML page of a CDN must not be reported as B2's response.
 #[test]
 fn a_foreign_error_names_its_sender_and_shows_no_secret() {
     let page = format!(
@@ -391,7 +391,7 @@ fn a_silent_download_ends_at_the_callers_deadline_and_the_error_names_the_file()
 }
 
 #[test]
-fn a_row_that_is_no_file_never_counts_as_the_finished_one() {
+fn a_lost_finish_is_not_reconciled_with_a_row_that_is_no_file() {
     for action in ["hide", "folder"] {
         let (_, emulator, timer) = crate::client();
         let b2 = crate::wired(&emulator, &timer, move |request| {

@@ -66,7 +66,7 @@ fn a_client_without_a_key_or_with_a_bad_name_is_not_built() {
 }
 
 #[test]
-fn a_value_against_b2s_rules_is_refused_before_anything_is_sent() {
+fn a_value_that_breaks_b2s_rules_is_refused_before_anything_is_sent() {
     let sent = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&sent);
     let backend = move |_: Request| {

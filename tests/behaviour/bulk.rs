@@ -30,7 +30,7 @@ fn upload_many_returns_each_outcome_and_one_failure_stops_no_other() {
         let (b2, chaos) = Chaos::calm();
         chaos.timer.run(async {
             let bucket = bucket(&b2).await;
-            // Every fourth name is none.
+            // Every fourth name is invalid.
             let inputs: Vec<usize> = (0..20).collect();
             let over: Vec<_> = bucket
                 .upload_many(stream::iter(inputs), concurrency, |bucket, number| {
@@ -67,7 +67,7 @@ fn upload_many_sends_up_to_its_concurrency_and_returns_in_order_of_completion() 
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;
         let (requests, over) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        // The first has the most to do.
+        // The first upload takes longest.
         let inputs = stream::iter([1_000, 50, 50, 50, 50, 50]);
         let mut outcomes = bucket.upload_many(inputs, 3, |bucket, len| {
             requests.fetch_add(1, Ordering::Relaxed);
@@ -90,8 +90,8 @@ fn upload_many_sends_up_to_its_concurrency_and_returns_in_order_of_completion() 
 #[test]
 fn a_thousand_concurrent_uploads_succeed_though_every_tenth_request_fails() {
     for_seeds(0..200, |seed| {
-        // A thousand take a third of a second without optimization. What a seed decides, which request fails how and
-        // what comes next, is decided as well with fewer; what only a crowd can do wrong shows with any seed.
+        // A thousand uploads take a third of a second in a debug build. The seed varies which requests fail and how,
+        // for which a hundred suffice; what fails only in a crowd fails with any seed.
         let crowd = if seed < 4 { 1_000 } else { 100 };
         let chance = Mutex::new(fastrand::Rng::with_seed(seed));
         let (_, chaos) = Chaos::new(move |number, call| {
@@ -102,7 +102,7 @@ fn a_thousand_concurrent_uploads_succeed_though_every_tenth_request_fails() {
             let fault = transient[chance.lock().unwrap().usize(..transient.len())];
             (number % 10 == 9 && call != "b2_authorize_account").then_some(fault)
         });
-        // Which upload tokens are in use.
+        // The upload tokens in use.
         let in_use: Arc<Mutex<HashSet<String>>> = Arc::default();
         let (network, used) = (chaos.clone(), Arc::clone(&in_use));
         let watched = move |request: Request| {
@@ -206,7 +206,7 @@ fn delete_many_returns_each_outcome() {
             let uploaded = bucket.upload(format!("f{number}"), "x").await.unwrap();
             files.push(uploaded.file);
         }
-        // One is gone already.
+        // One of the files is already deleted.
         let gone = files[3].clone();
         let delete = |version: &FileVersion| {
             DeleteFileVersion::new(version.file_name.as_str(), &version.file_id)
@@ -269,8 +269,8 @@ impl Drop for Counted {
 }
 
 #[test]
-fn streams_are_held_within_the_memory_limit_of_the_client() {
-    // Parts have 100 bytes; and less than one part is a part alone.
+fn streams_are_buffered_within_the_clients_memory_limit() {
+    // Parts have 100 bytes; a limit below that still admits one part.
     for (budget, most) in [
         (Some(250), 250),
         (Some(100), 100),
@@ -353,7 +353,7 @@ fn uploads_dropped_at_any_poll_block_no_other() {
                 "seed {seed}: {}",
                 held.most()
             );
-            // The whole budget is there again.
+            // The whole memory limit is available again.
             let whole = bucket
                 .upload("whole", held.source(content(300)))
                 .part_size(300);
@@ -366,7 +366,7 @@ fn uploads_dropped_at_any_poll_block_no_other() {
     });
 }
 
-/// How long this takes on the manual clock, without the duration of its requests.
+/// How long this takes in virtual time, without the duration of its requests.
 async fn took<T>(chaos: &Chaos, work: impl Future<Output = T>) -> (f64, T) {
     let began = chaos.timer.now();
     let done = work.await;
@@ -375,7 +375,7 @@ async fn took<T>(chaos: &Chaos, work: impl Future<Output = T>) -> (f64, T) {
 
 #[test]
 fn uploads_and_downloads_together_stay_within_the_bandwidth_limit() {
-    // At 100 bytes a second 5,000 bytes take longer than a server may stall.
+    // At 100 bytes per second, 5,000 bytes take longer than the stall timeout.
     for (limit, expected) in [(None, 0.0), (Some(1_000), 5.0), (Some(100), 50.0)] {
         let (_, chaos) = Chaos::calm();
         let mut builder = chaos.builder(7);
@@ -386,7 +386,7 @@ fn uploads_and_downloads_together_stay_within_the_bandwidth_limit() {
         chaos.timer.run(async {
             let bucket = bucket(&b2).await;
             let whole = content(5_000);
-            // Some requests take their own 10 ms, and each part has 40 digits of its SHA-1.
+            // Each request takes 10 ms, and each part has the 40 digits of its SHA-1.
             let near = |seconds: f64, expected: f64| {
                 assert!(
                     seconds >= expected * 0.98 - 0.1,
@@ -405,7 +405,7 @@ fn uploads_and_downloads_together_stay_within_the_bandwidth_limit() {
                 let (seconds, back) = took(&chaos, stored(&b2, &id)).await;
                 near(seconds, expected);
                 assert_eq!(back, whole);
-                // Both at once have to share.
+                // Concurrent transfers share the limit.
                 let upload = bucket.upload("g", whole.clone()).part_size(part_size);
                 let both = async { futures::join!(upload.into_future(), stored(&b2, &id)) };
                 let (seconds, (uploaded, back)) = took(&chaos, both).await;

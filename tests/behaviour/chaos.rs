@@ -106,7 +106,7 @@ impl Chaos {
                 .filter(|t| t.passes())
                 .collect();
             let fault = passing[chance.usize(..passing.len())];
-            // An authorization that is refused is final.
+            // A refused authorization is permanent.
             let fails = chance.u32(..100) < percent && call != "b2_authorize_account";
             fails.then_some(fault)
         })
@@ -151,7 +151,7 @@ impl HttpClient for Chaos {
         let number = self.requests.fetch_add(1, Ordering::Relaxed);
         let fault = (self.choose)(number, name);
         self.log.lock().unwrap().push((name.to_owned(), fault));
-        // Every request takes its time, so that things are under way side by side.
+        // Every request takes some time, so that requests overlap.
         self.timer.sleep(Duration::from_millis(10)).await;
         let Some(fault) = fault else {
             return self.emulator.send(request).await;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::module_graph::ModuleGraph;
 
-/// The modules that make requests, from the loop to what is made of calls.
+/// The modules that make requests, from the retry loop to the operations built on calls.
 const ABOVE_THE_GROUPS: [&str; 5] = ["admission", "attempt", "call_loop", "exchange", "paginate"];
 
 #[test]

@@ -66,7 +66,7 @@ fn a_patch_in_the_middle_downloads_only_what_its_part_lacks() {
             ComposeSource::copy(&old.file_id, 403..950),
         ];
         let composed = bucket.compose("new", sources).await.unwrap();
-        // A part has at least 10 bytes here.
+        // The minimum part size is 10 bytes here.
         assert_eq!(composed.plan.uploaded_bytes(), 10);
         assert_eq!(composed.plan.downloaded_bytes(), 7);
         assert_eq!(chaos.count("b2_download_file_by_id"), 1);
@@ -221,7 +221,7 @@ fn compositions_survive_many_faults() {
             let calm = bucket(&calm).await;
             let files = two_files(&calm).await;
             let (sources, model) = any_sources(&mut chance, &files);
-            // Downloads break off too.
+            // Downloads are cut off too.
             let cut = Fault::new(Emulated::CutResponse { after: 3 })
                 .on("b2_download_file_by_id")
                 .every(3);
@@ -242,7 +242,7 @@ fn compositions_survive_many_faults() {
 }
 
 #[test]
-fn the_plan_of_a_composition_reads_no_source() {
+fn planning_a_composition_reads_no_source() {
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -262,7 +262,7 @@ fn the_plan_of_a_composition_reads_no_source() {
 #[test]
 fn a_composition_has_the_encryption_file_info_and_type_that_were_set() {
     let key = |n| CustomerKey::new([n; 32]);
-    // In parts, as a copy, and as an upload.
+    // Made of parts, by a single copy, and by a single upload.
     for (from, to) in [(0, 950), (0, 20), (0, 5)] {
         let (b2, chaos) = Chaos::calm();
         chaos.timer.run(async {
@@ -374,7 +374,7 @@ fn broken(old: &FileVersion, content: &Bytes, len: usize) -> Vec<(Vec<ComposeSou
     let real = len as u64;
     let copy = |range| ComposeSource::copy(&old.file_id, range);
     vec![
-        // One too few and one too many are as many as was said.
+        // One source is a byte short and another a byte too long, so the total is as described.
         (
             vec![said(real + 1, &whole), said(real - 1, &whole)],
             ErrorKind::Source,
@@ -416,7 +416,7 @@ fn sources_that_differ_from_their_description_fail_the_composition_and_leave_not
                 assert_eq!(error.kind(), kind, "{len} {case}: {error:?}");
                 assert!(unfinished(&bucket).await.is_empty() && b2.unfinished().is_empty());
                 let names: Vec<_> = versions(&bucket).await;
-                // A copy in one call is there when it is found to be short.
+                // A copy made in one call already exists when it turns out to be short.
                 let copied = usize::from(case == 5);
                 assert_eq!(names.len(), 1 + copied, "{len} {case}");
             });
@@ -469,7 +469,7 @@ fn a_deleted_source_file_fails_the_composition_and_leaves_nothing() {
 
 #[test]
 fn a_part_that_was_replaced_at_b2_is_recreated_if_its_sources_are_replayable() {
-    // Copied, sent, and a non-replayable stream.
+    // A copied part, an uploaded one, and one from a non-replayable stream.
     for (replaced, kind, repaired) in [(1, 0, true), (2, 0, true), (2, 4, false)] {
         let (b2, chaos) = Chaos::calm();
         let intruder = client_of(&chaos.emulator, &chaos.timer);
@@ -480,7 +480,7 @@ fn a_part_that_was_replaced_at_b2_is_recreated_if_its_sources_are_replayable() {
             let sources = [ComposeSource::file(&old), local(kind, more.clone())];
             chaos.forget();
             let mut compose = Box::pin(bucket.compose("f", sources).into_future());
-            // As late as can be.
+            // The part is replaced at the last possible moment.
             std::future::poll_fn(|cx| {
                 assert!(compose.as_mut().poll(cx).is_pending());
                 match chaos.count("b2_finish_large_file") {

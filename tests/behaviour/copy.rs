@@ -20,7 +20,7 @@ use crate::seeds::for_seeds;
 use crate::uploading::{bucket, content, polled, stored, unfinished, versions};
 use crate::{call_of, client_of, http_answer, http_refusal, sent, wired};
 
-/// 2100.
+/// The year 2100.
 const FAR: Timestamp = Timestamp::from_millis(4_102_444_800_000);
 
 async fn another_bucket(b2: &Client) -> BucketHandle {
@@ -56,7 +56,7 @@ fn copies_in_one_call_and_in_parts_make_no_unnecessary_calls() {
                 }
                 let copied = copy.await.unwrap();
                 assert_eq!(copied.parts, parts, "{len}");
-                // For the size of the parts the file's has to be known.
+                // To split a copy into parts, the client has to know the file's size.
                 let lookups = usize::from(!known && part_size.is_some());
                 assert_eq!(chaos.count("b2_get_file_info"), lookups);
                 let calls = if parts == 0 { 1 } else { parts as usize + 2 };
@@ -97,7 +97,7 @@ fn a_copy_keeps_file_info_and_type_or_replaces_them() {
                 assert_eq!(kept.content_type, source.content_type);
                 assert_eq!(kept.file_info.get("k"), Some("v"));
                 if part_size.is_some() {
-                    // What is known of the source is not known of the copy otherwise.
+                    // Without this entry, the copy's SHA-1 would be unknown, though the source's is known.
                     assert_eq!(kept.expected_sha1(), Some(Sha1::of(&content)));
                     let id = |file: &FileVersion| {
                         file.file_info.get("b2kit-upload-id").map(str::to_owned)
@@ -117,7 +117,7 @@ fn a_copy_keeps_file_info_and_type_or_replaces_them() {
 }
 
 #[test]
-fn copies_work_across_buckets_and_encryption_settings_and_with_locks() {
+fn copies_across_buckets_encryption_settings_and_locks_succeed() {
     let key = |n| CustomerKey::new([n; 32]);
     let settings = || {
         [

@@ -30,7 +30,7 @@ fn table() -> BTreeMap<String, [String; 3]> {
 }
 
 #[test]
-fn every_call_of_b2s_native_api_is_there_under_its_name() {
+fn every_call_of_b2s_native_api_is_implemented_under_its_name() {
     for (call, metadata) in calls() {
         let camel: String = metadata.name["b2_".len()..]
             .split('_')
@@ -42,7 +42,7 @@ fn every_call_of_b2s_native_api_is_there_under_its_name() {
 }
 
 #[test]
-fn the_list_of_calls_is_that_of_the_files() {
+fn the_list_of_calls_matches_the_source_files() {
     let mut files: Vec<_> = std::fs::read_dir("src/api")
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -82,7 +82,7 @@ fn the_documented_table_agrees_with_the_metadata_of_the_calls() {
     assert!(table.is_empty(), "rows without a call: {table:?}");
 }
 
-/// The capabilities that a call needs beside its first when it uses all of its options.
+/// The capabilities that a call needs in addition to its first when it uses all of its options.
 fn also_needed() -> BTreeMap<&'static str, Vec<Capability>> {
     let name = || FileName::new("n").unwrap();
     let until = Timestamp::from_millis(4_000_000_000_000);
@@ -100,7 +100,7 @@ fn also_needed() -> BTreeMap<&'static str, Vec<Capability>> {
         update().file_lock_enabled(true),
         update().replication_configuration(ReplicationConfiguration::none()),
     ];
-    // Of the bucket's lock, one capability is for both.
+    // One capability covers both settings of Object Lock.
     let mut updates: Vec<_> = updates.iter().flat_map(Call::extra_capabilities).collect();
     updates.dedup();
     let delete = DeleteFileVersion::new("n", "f").bypass_governance();
@@ -146,7 +146,7 @@ fn the_documented_table_names_every_additional_capability() {
             "`bypassGovernance` to do that",
             &[Capability::BypassGovernance],
         ),
-        // The client can't know that before.
+        // The client can't know this in advance.
         ("`readFiles` if the source is in a private bucket", &[]),
     ];
     let needed = also_needed();
@@ -163,7 +163,7 @@ fn the_documented_table_names_every_additional_capability() {
             "{call}"
         );
     }
-    // A call that needs more has a method that says so.
+    // Exactly the calls that need additional capabilities define `extra_capabilities`.
     for (call, metadata) in calls() {
         let file = format!("src/api/{}.rs", &metadata.name["b2_".len()..]);
         let has = std::fs::read_to_string(&file)

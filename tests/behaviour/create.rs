@@ -23,7 +23,7 @@ use crate::client_of;
 use crate::seeds::for_seeds;
 use crate::uploading::{bucket, content, polled, stored};
 
-/// The bucket of the slot, which has info entries of its own.
+/// The bucket of the slot, which has other bucket info entries too.
 async fn coordination(b2: &Client) -> BucketHandle {
     let name = BucketName::new("coordination").unwrap();
     let info = BucketInfo::new().with("owner", "photos").unwrap();
@@ -139,7 +139,7 @@ async fn assert_outcomes_are_true(seed: u64, outcomes: &[Outcome], bucket: &Buck
             continue;
         };
         let there = stored(bucket.client(), &versions[0].file_id).await;
-        // A copy that was made twice is the same twice.
+        // A duplicate of the copy is identical to it.
         for version in versions {
             assert_eq!(stored(bucket.client(), &version.file_id).await, there);
         }
@@ -147,7 +147,7 @@ async fn assert_outcomes_are_true(seed: u64, outcomes: &[Outcome], bucket: &Buck
             assert_eq!(there, bytes(writer, name), "seed {seed}: {name}");
             assert_eq!(created.file, versions[0], "seed {seed}: {name}");
         }
-        // Who was told that it exists, or that nothing happened, has not made it.
+        // A writer that got a conflict, or an error without effect, has not created the file.
         for (writer, _, outcome) in of_this() {
             let Some(Err(error)) = outcome else { continue };
             if !error.may_have_taken_effect() {
@@ -158,7 +158,7 @@ async fn assert_outcomes_are_true(seed: u64, outcomes: &[Outcome], bucket: &Buck
 }
 
 #[test]
-fn eight_writers_of_20_names_some_dropped_are_all_told_the_truth() {
+fn eight_writers_of_20_names_get_true_outcomes_though_some_are_dropped() {
     for_seeds(0..6, |seed| {
         let (b2, chaos) = Chaos::calm();
         chaos.timer.run(async {
@@ -177,7 +177,7 @@ fn eight_writers_of_20_names_some_dropped_are_all_told_the_truth() {
                 }
             }
             assert!(won >= 10, "seed {seed}: {won}");
-            // Somebody who comes later finds whatever was left in the slot, and clears it.
+            // A later writer finds any entry left in the slot and clears it.
             let slot = CreateSlot::new(slot);
             bucket.create("after", "x", &slot).await.unwrap();
             bucket
@@ -192,7 +192,7 @@ fn eight_writers_of_20_names_some_dropped_are_all_told_the_truth() {
 }
 
 #[test]
-fn eight_writers_over_a_failing_network_are_all_told_the_truth() {
+fn eight_writers_over_a_faulty_network_get_true_outcomes() {
     for_seeds(0..6, |seed| {
         let (b2, chaos) = Chaos::seeded(seed, 5);
         let calm = client_of(&chaos.emulator, &chaos.timer);
@@ -251,13 +251,13 @@ fn a_created_file_has_its_options_and_costs_the_documented_calls() {
             assert_eq!(stored(&b2, &file.file_id).await, content(90));
             assert_eq!(all(&bucket).await.len(), 1);
             assert_slot_is_empty(slot.bucket()).await;
-            // Once more, and it is there already.
+            // A second create finds that the file exists.
             let error = bucket.create("a/cat.jpg", "y", &slot).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Conflict);
             assert!(!error.may_have_taken_effect());
             assert_eq!(error.file(), Some("a/cat.jpg"));
             assert_eq!(all(&bucket).await.len(), 1);
-            // What is hidden is no file, and what only begins so isn't it.
+            // A hidden file doesn't count, nor does one whose name merely begins with this one.
             b2.call(HideFile::new(
                 bucket.id(),
                 FileName::new("a/cat.jpg").unwrap(),
@@ -271,7 +271,7 @@ fn a_created_file_has_its_options_and_costs_the_documented_calls() {
 }
 
 #[test]
-fn the_slot_may_be_in_the_bucket_of_the_files() {
+fn a_slot_in_the_bucket_of_the_files_admits_one_create() {
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -372,13 +372,13 @@ fn a_create_dropped_at_any_poll_is_completed_by_the_next_or_its_stage_is_discard
                 fates[usize::from(second.is_ok())] += 1;
             }
             assert_slot_is_empty(slot.bucket()).await;
-            // Only what is old enough goes.
+            // Only stages of the minimum age are discarded.
             let left = stages(&bucket).await.len();
             let minimum_age = Duration::from_secs(3_600);
             let discarded = bucket.discard_abandoned_creates(&slot, minimum_age).await;
             assert_eq!(discarded.unwrap(), 0);
             clock.set(1_000_000_000 + 3_700_000);
-            // The client believes in a jump of B2's clock when a second answer agrees.
+            // The client accepts a jump of B2's clock once a second response confirms it.
             stages(&bucket).await;
             stages(&bucket).await;
             let discarded = bucket.discard_abandoned_creates(&slot, minimum_age).await;
@@ -392,7 +392,7 @@ fn a_create_dropped_at_any_poll_is_completed_by_the_next_or_its_stage_is_discard
         }
         assert!(polls < 1_000);
     }
-    // Some were carried out by the other, and some never were.
+    // Some creates were completed by the next writer, and some never were.
     assert!(fates[0] >= 3 && fates[1] >= 3, "{fates:?}");
 }
 
@@ -414,7 +414,7 @@ fn a_create_whose_stage_was_discarded_starts_over_if_its_source_is_replayable() 
                 through(&calm, &bucket),
                 CreateSlot::new(through(&calm, slot.bucket())),
             );
-            // As soon as there is a stage, somebody in a hurry discards it, once.
+            // As soon as a stage exists, another client discards it, once.
             let sweep = async {
                 for _ in 0..1_000 {
                     let swept = sweeper
@@ -464,7 +464,7 @@ fn a_slot_with_an_unknown_entry_is_left_alone() {
 }
 
 #[test]
-fn a_create_whose_swap_stays_lost_says_that_it_may_have_taken_effect_and_never_conflict() {
+fn a_create_whose_swap_stays_lost_may_have_taken_effect_and_is_never_a_conflict() {
     let (_, chaos) =
         Chaos::new(|_, call| (call == "b2_update_bucket").then_some(NetworkFault::LostResponse));
     let (b2, calm) = (chaos.client(1), client_of(&chaos.emulator, &chaos.timer));
@@ -529,7 +529,7 @@ fn a_created_file_can_be_deleted_and_created_again() {
 }
 
 #[test]
-fn of_many_copies_to_one_name_over_a_network_that_fails_one_is_made_and_the_sources_stay() {
+fn concurrent_copies_to_one_name_over_a_faulty_network_make_one_file_and_keep_the_sources() {
     for_seeds(0..6, |seed| {
         let (_, chaos) = Chaos::seeded(seed, 6);
         chaos.timer.run(async {
@@ -580,7 +580,7 @@ fn of_many_copies_to_one_name_over_a_network_that_fails_one_is_made_and_the_sour
 }
 
 #[test]
-fn a_copy_can_be_copied_again_and_one_that_is_too_large_is_refused_before_a_request() {
+fn a_copy_can_be_copied_again_and_an_oversized_source_is_refused_before_a_request() {
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
         let (bucket, slot) = (bucket(&b2).await, CreateSlot::new(coordination(&b2).await));

@@ -240,7 +240,7 @@ fn a_code_with_control_characters_is_shown_escaped() {
 
 #[test]
 fn an_endpoint_with_an_invalid_port_is_refused() {
-    // Without a look at it, it would go to port 80.
+    // An unchecked URL would be requested on port 80.
     for endpoint in [
         "http://127.0.0.1:99999",
         "https://api.backblazeb2.com:65536",

@@ -1,4 +1,4 @@
-//! Listings without an end: whatever has to see all rows ends nevertheless.
+//! Endless listings: operations that read all rows still end.
 
 use std::future::IntoFuture as _;
 use std::sync::Arc;
@@ -71,7 +71,7 @@ fn foreign(number: u64, bucket_id: &str) -> Value {
     of_version(number, bucket_id, "start", &json!({}))
 }
 
-/// One that qualifies for being resumed.
+/// An unfinished upload that qualifies for being resumed.
 fn matching(number: u64, bucket_id: &str) -> Value {
     let sha1 = Sha1::of(&content(1_000)).to_string();
     of_version(
@@ -89,7 +89,7 @@ fn marker(number: u64, bucket_id: &str) -> Value {
 const UNFINISHED: &str = "b2_list_unfinished_large_files";
 
 #[test]
-fn a_resumed_upload_ends_although_the_unfinished_uploads_do_not() {
+fn a_resumed_upload_ends_despite_an_endless_list_of_unfinished_uploads() {
     for row in [foreign, matching] {
         for deadline in [None, Some(Duration::from_secs(5))] {
             let pause = Duration::from_millis(200);
@@ -116,7 +116,7 @@ fn a_resumed_upload_ends_although_the_unfinished_uploads_do_not() {
 }
 
 #[test]
-fn the_upload_that_a_token_names_is_looked_up_and_not_searched_for() {
+fn an_upload_named_by_a_resume_token_is_looked_up_without_a_search() {
     let (b2, timer, pages) = endless(UNFINISHED, 1, Duration::ZERO, foreign);
     timer.run(async {
         let bucket = bucket(&b2).await;
@@ -129,7 +129,7 @@ fn the_upload_that_a_token_names_is_looked_up_and_not_searched_for() {
 }
 
 #[test]
-fn orphan_cleanup_ends_although_the_unfinished_uploads_do_not() {
+fn orphan_cleanup_ends_despite_an_endless_list_of_unfinished_uploads() {
     let (b2, timer, pages) = endless(UNFINISHED, 100, Duration::from_millis(10), foreign);
     timer.run(async {
         let bucket = bucket(&b2).await;
@@ -150,7 +150,7 @@ fn orphan_cleanup_ends_although_the_unfinished_uploads_do_not() {
 }
 
 #[test]
-fn unhiding_ends_although_the_hide_markers_do_not() {
+fn unhiding_ends_despite_an_endless_list_of_hide_markers() {
     let (b2, timer, _) = endless("b2_list_file_versions", 10, Duration::ZERO, marker);
     timer.run(async {
         let bucket = bucket(&b2).await;

@@ -81,7 +81,7 @@ fn policies() -> Vec<RetryPolicy> {
         }
         policies.push(all);
     }
-    // A new setting has to be added above. `RetryPolicy` can't be matched, but it prints all fields.
+    // A new setting has to be added above. `RetryPolicy` can't be destructured, but its debug output has all fields.
     let fields = format!("{:?}", RetryPolicy::default());
     assert_eq!(fields.matches(": ").count(), settings.len(), "{fields}");
     policies
@@ -378,7 +378,7 @@ fn extreme_numbers_in_headers_do_not_panic() {
     }
 }
 
-/// A list of all its ranges would take gigabytes, and for the longer ones more than the memory.
+/// A list of all its ranges would take gigabytes, for the longer files more than there is memory.
 #[test]
 fn a_file_longer_than_b2s_limit_is_refused() {
     for total in ["10000000000001", "10000000000000000", "1000000000000000000"] {
@@ -396,7 +396,7 @@ fn a_file_longer_than_b2s_limit_is_refused() {
     }
 }
 
-/// With ranges of one byte there would be ten million million of them.
+/// With ranges of one byte there would be ten trillion of them.
 #[test]
 fn a_file_of_b2s_maximum_size_is_fetched_range_by_range() {
     let (net, dir) = (Net::new(0), tempdir().unwrap());
@@ -411,7 +411,7 @@ fn a_file_of_b2s_maximum_size_is_fetched_range_by_range() {
     });
     let download = bucket.download("f").range_size(1).concurrency(usize::MAX);
     let error = net.run(download.to_path(dir.path().join("f"))).unwrap_err();
-    // The next answers tell how large it is.
+    // The next responses give the actual size.
     assert_eq!(error.kind(), ErrorKind::Integrity, "{error:?}");
 }
 

@@ -65,7 +65,7 @@ fn names(files: &[ListedFile]) -> Vec<&str> {
 }
 
 #[test]
-fn a_file_lives_from_upload_to_deletion() {
+fn an_uploaded_file_can_be_listed_downloaded_hidden_and_deleted() {
     let (b2, emulator) = client();
     block_on(async {
         let bucket = bucket(&b2).await;
@@ -225,7 +225,7 @@ fn names_that_look_like_paths_round_trip() {
                 .unwrap();
             assert_eq!(file.file_name, *name);
             let download = match b2.call(by_name(&bucket, &name)).await {
-                // Never another file; and the error says which way is left.
+                // It is never another file, and the error names the alternative.
                 Err(error) if BACKEND.refuses_names && error.kind() == ErrorKind::Invalid => {
                     assert!(error.to_string().contains("DownloadFileById"), "{error}");
                     refused.push(name.clone());
@@ -720,7 +720,7 @@ fn the_settings_of_a_bucket_round_trip() {
 }
 
 #[test]
-fn every_api_version_works() {
+fn a_session_and_an_upload_succeed_in_every_api_version() {
     for version in [ApiVersion::V2, ApiVersion::V3, ApiVersion::V4] {
         let (_, emulator) = client();
         let b2 = served(&emulator).api_version(version).build().unwrap();

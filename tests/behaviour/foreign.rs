@@ -52,7 +52,7 @@ fn a_foreign_error_in_place_of_a_reply_leaves_no_untracked_unfinished_file() {
                     }
                     let list = ListUnfinishedLargeFiles::new(bucket.id());
                     let unfinished = b2.call(list.clone()).await.unwrap().files;
-                    // Several starts of one upload may have been made, and one line stands for those without an id.
+                    // An upload may have been started several times; one entry stands for all starts without an id.
                     let known = b2.unfinished();
                     assert!(unfinished.is_empty() || !known.is_empty(), "{what}");
                     let failed = b2.cancel_orphaned_uploads().await;
@@ -80,7 +80,7 @@ fn a_captive_portal_ends_a_call_after_three_attempts_and_is_named() {
             script.push("b2_authorize_account", Portal(status));
         }
         let error = script.timer.run(b2.call(ListBuckets::new())).unwrap_err();
-        // Nobody has said anything about the key.
+        // No response was about the key.
         assert_eq!(error.kind(), ErrorKind::Protocol, "{status}: {error}");
         assert_eq!(script.count("b2_authorize_account"), 3);
         assert_eq!(
@@ -127,7 +127,7 @@ fn an_upload_that_timed_out_at_b2_goes_to_another_url_without_reconciliation() {
         script.forget();
         assert_eq!(versions(&bucket).await.len(), 1);
 
-        // Of other calls B2 may have read all that there is.
+        // B2 may have read the whole request of any other call.
         script.push("b2_copy_file", Status(408, "request_timeout", &[]));
         let copy = CopyFile::new(&file.file_id, FileName::new("h").unwrap());
         b2.call(copy).await.unwrap();

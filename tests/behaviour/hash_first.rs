@@ -87,7 +87,7 @@ fn large_chunks_and_local_files_are_hashed_first() {
             assert_eq!(sha1_of(&uploaded.file), Some(sha1), "{case}");
             assert_eq!(progress.now().hashed_bytes, 3_500_000, "{case}");
         }
-        // A drop while it is hashed leaves nothing at all. The pool may have hashed it by a late poll.
+        // An upload dropped while it is hashed leaves nothing. By a late poll, the pool may have hashed it.
         let started = || emulator.snapshot().calls_of("b2_start_large_file");
         let (before, mut seen) = (started(), 0);
         for polls in 0..8 {
@@ -133,11 +133,11 @@ fn a_part_that_changed_after_hashing_is_a_source_error_and_leaves_nothing() {
             assert!(message.contains("changed after it was hashed"), "{message}");
             assert!(versions(&there).await.is_empty());
             assert!(unfinished(&there).await.is_empty() && b2.unfinished().is_empty());
-            // Two parts, and the third at most twice.
+            // Two parts once each, and the third at most twice.
             assert!(chaos.count("b2_upload_part") <= 4);
         });
     }
-    // Where a failed upload is to be kept, this one is not: nothing could resume it.
+    // A failed resumable upload is normally kept; this one is not, since nothing could resume it.
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -146,7 +146,7 @@ fn a_part_that_changed_after_hashing_is_a_source_error_and_leaves_nothing() {
         assert_eq!(error.kind(), ErrorKind::Source, "{error:?}");
         assert!(unfinished(&bucket).await.is_empty() && b2.unfinished().is_empty());
     });
-    // Nor is one that an earlier run has begun.
+    // A large file that an earlier run started is not kept either.
     for parts in 0..3 {
         let (b2, chaos) = Chaos::calm();
         chaos.timer.run(async {
@@ -160,7 +160,7 @@ fn a_part_that_changed_after_hashing_is_a_source_error_and_leaves_nothing() {
             assert!(unfinished(&bucket).await.is_empty() && b2.unfinished().is_empty());
         });
     }
-    // Read once there is nothing to compare it with.
+    // A source that is read only once has nothing to be compared with.
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -171,7 +171,7 @@ fn a_part_that_changed_after_hashing_is_a_source_error_and_leaves_nothing() {
 
 /// B2 reports other bytes, but the source is unchanged.
 #[test]
-fn bytes_corrupted_in_transit_are_resent_and_not_taken_for_a_changed_source() {
+fn bytes_corrupted_in_transit_are_resent_and_not_mistaken_for_a_changed_source() {
     for always in [false, true] {
         let (_, chaos) = Chaos::calm();
         let (wire, has_failed) = (chaos.clone(), Arc::new(AtomicBool::new(false)));
@@ -231,7 +231,7 @@ fn large_file_sha1_takes_one_of_ten_info_entries_before_the_modification_time() 
             assert_eq!(has("src_last_modified_millis"), time, "{count}");
             assert_eq!(has("b2kit-upload-id"), id, "{count}");
         });
-        // What there is no room for is not computed.
+        // A SHA-1 without a free info entry is not computed.
         let hashed = if sha1 { 500 } else { 0 };
         assert_eq!(progress.now().hashed_bytes, hashed, "{count}");
     }
@@ -383,7 +383,7 @@ fn a_resumed_source_is_read_once_for_any_number_of_candidates() {
                 true => noted(&content),
                 false => FileInfo::new(),
             };
-            // Half of them are cut as we would cut it, and the others in ways of their own.
+            // Half of them have the client's part size, the others different ones.
             for n in 0..6 {
                 let ours = info.clone().with("b2kit-upload-id", n.to_string()).unwrap();
                 let part = if n % 2 == 0 { 100 } else { 100 + 10 * n };
@@ -394,7 +394,7 @@ fn a_resumed_source_is_read_once_for_any_number_of_candidates() {
             let plan = upload.plan().await.unwrap();
             assert_eq!(plan.reused_bytes(), 900, "{hash_first}");
             let read = read.load(Ordering::Relaxed);
-            // Once to be hashed as a whole, and once for all that are cut otherwise.
+            // Once for the SHA-1 of the whole, and once for all candidates with other part sizes.
             let most = if hash_first { 2_000 } else { 1_000 };
             assert!(read <= most, "{hash_first}: {read}");
         });
@@ -492,7 +492,7 @@ fn a_copy_with_replaced_metadata_keeps_large_file_sha1() {
 fn a_source_in_memory_is_hashed_without_another_thread() {
     let content = content(3_500_000);
     let (b2, chaos) = Chaos::calm();
-    // Time that stands still would wake nobody who waits for a thread.
+    // The virtual clock never wakes a task that waits for a thread.
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;
         let source = Source::bytes(content.clone());

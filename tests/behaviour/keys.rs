@@ -58,7 +58,7 @@ fn a_key_for_older_programs_is_created_with_v3_whatever_the_sessions_version() {
         assert_eq!(sent.get("bucketIds"), None, "{version}");
         assert!(refused(version, &create.clone().bucket_ids(["b1", "b2"])).contains("v3"));
     }
-    // With a session of v4 it is made and works in v3.
+    // A v4 session creates such a key, which then works in v3.
     let (b2, emulator, _) = client();
     block_on(async {
         let name = BucketName::new("bucket-of-mine").unwrap();
@@ -142,9 +142,9 @@ fn key_names_follow_b2s_rules() {
     }
 }
 
-/// B2's sample of 2026, and a recording of 2021.
+/// B2's sample from 2026, and a recording from 2021.
 #[test]
-fn the_samples_of_created_keys_decode_and_their_secrets_are_secret() {
+fn the_samples_of_created_keys_decode_and_their_secrets_are_hidden() {
     let create = CreateKey::new(KeyName::new("my-key").unwrap(), [Capability::ReadFiles]);
     let create = create.bucket_ids(["b2", "b1"]).name_prefix("data");
     let created = answered(

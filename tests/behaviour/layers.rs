@@ -19,7 +19,7 @@ fn modules_depend_only_on_lower_layers() {
         for (file, text) in sources(&Path::new("src").join(module)) {
             for name in named_in_the_crate(&text) {
                 let above = ORDER[layer + 1..].contains(&name.as_str());
-                // What the crate's root gives out comes from any layer, so nobody within takes it from there.
+                // Items re-exported at the crate's root may come from any layer, so no module imports them from there.
                 let from_the_root = name.starts_with(char::is_uppercase);
                 if above || from_the_root {
                     offences.push(format!("{file} names crate::{name}"));
@@ -31,7 +31,7 @@ fn modules_depend_only_on_lower_layers() {
 }
 
 #[test]
-fn no_modules_of_a_crate_depend_on_each_other_in_a_circle() {
+fn no_crate_has_circular_module_dependencies() {
     let mut dependencies = 0;
     for source in [
         "src",
@@ -65,7 +65,7 @@ fn names_in_crate_paths_are_found_in_every_form() {
     );
 }
 
-/// The first names behind `crate::`, alone and in groups, and behind `super::super::`, which leads to the root from
+/// The first names after `crate::`, alone and in groups, and after `super::super::`, which leads to the root from
 /// the second level.
 fn named_in_the_crate(text: &str) -> Vec<String> {
     let mut names = Vec::new();
@@ -122,7 +122,7 @@ fn nothing_in_src_names_a_runtime_an_http_library_or_tls() {
     let mut offences = Vec::new();
     for (file, text) in sources(Path::new("src")) {
         for name in foreign {
-            // The backend's own module, `crate::backend::hyper`, is where the default comes from.
+            // The default backend is imported from its module, `crate::backend::hyper`.
             let text = text.replace("crate::backend::hyper::", "");
             if text.contains(name) {
                 offences.push(format!("{file} names {name}"));
@@ -296,7 +296,7 @@ fn manifests() -> Vec<serde_json::Value> {
 }
 
 #[test]
-fn only_the_emulator_mentions_b2() {
+fn backend_packages_contain_nothing_specific_to_b2() {
     for backend in ["core", "hyper", "isahc", "reqwest", "surf"] {
         for (file, text) in sources(&Path::new("backends").join(backend).join("src")) {
             for word in ["b2_", "backblaze", "X-Bz", "x-bz"] {
@@ -378,7 +378,7 @@ fn modules_of_the_emulator_depend_only_on_lower_layers() {
     };
     let mut checked = 0;
     for (module, other) in graph.dependencies() {
-        // the root and the program may depend on every layer
+        // the root and the binary may depend on every layer
         if let Some(own) = layer(module) {
             let below = layer(other).is_some_and(|other| other <= own);
             assert!(below, "{module} depends on {other}");

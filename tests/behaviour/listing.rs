@@ -245,12 +245,12 @@ fn pages_whose_cursors_form_a_cycle_are_an_error() {
         (20, 7),
     ] {
         for rows in [0, 1] {
-            // Each page leads to the next, and the last one back to the first of the circle.
+            // Each page leads to the next, and the last one back to the first of the cycle.
             let (b2, count) = scripted(move |sent| {
                 let page = sent["startFileName"]
                     .as_str()
                     .map_or(0, |name| name.parse().unwrap());
-                // Names of two digits, for their order.
+                // Names have two digits, so that they sort numerically.
                 let next = if page + 1 < tail + circle {
                     page + 1
                 } else {
@@ -284,7 +284,7 @@ fn a_list_whose_cursor_does_not_advance_is_an_error() {
             panic!("{} went on", C::METADATA.name)
         };
         assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
-        // The second page is asked for twice more: it may have been another's answer.
+        // The second page is requested twice more, since it might be the response to another request.
         let count = count.load(Ordering::Relaxed);
         assert!(count <= 4, "{count} for {}", C::METADATA.name);
     }
@@ -484,7 +484,7 @@ fn pages_have_the_size_of_one_billed_transaction_by_default() {
         page_size_in(ListKeys::new(), "maxKeyCount", keys()),
         json!(1_000)
     );
-    // B2 gives 100 of these by default, and never more.
+    // B2 returns 100 of these by default, and never more.
     let unfinished = ListUnfinishedLargeFiles::new("b");
     assert_eq!(
         page_size_in(unfinished, "maxFileCount", files()),
@@ -552,7 +552,7 @@ fn a_folder_repeated_on_the_next_pages_is_listed_once() {
     let listed: Vec<_> = futures::executor::block_on(stream.try_collect()).unwrap();
     assert_eq!(names(&listed), ["a", "lib/", "m", "n/"]);
     assert_eq!(count.load(Ordering::Relaxed), 5);
-    // The page itself is as B2 gave it.
+    // Unlike the stream, the call itself returns the page as B2 sent it.
     let page = ListFileNames::new("b")
         .delimiter("/")
         .start_file_name("lib/3");
@@ -703,7 +703,7 @@ fn a_list_of_buckets_shows_only_the_requested_ones() {
     for (call, buckets) in [
         (ListBuckets::new(), two()),
         (ListBuckets::new().bucket_id("1"), one()),
-        // B2 finds a name whatever its case.
+        // B2 looks up names case-insensitively.
         (ListBuckets::new().bucket_name(name("phoTOS")), one()),
         (ListBuckets::new().bucket_id("9"), vec![]),
         (

@@ -143,7 +143,7 @@ fn the_sample_of_a_bucket_with_locks_decodes() {
     assert_eq!(lock.default_retention, DefaultRetention::none());
 }
 
-/// Far enough for the emulator's clock, which is the system's: 2100.
+/// The year 2100, in the future by the emulator's clock, which is the system's.
 const FAR: Timestamp = Timestamp::from_millis(4_102_444_800_000);
 
 async fn locked_bucket(b2: &Client, name: &str) -> Bucket {

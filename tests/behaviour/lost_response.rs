@@ -255,7 +255,7 @@ fn reconciling_finds_an_upload_with_a_custom_timestamp() {
     let emulator = Emulator::builder().custom_timestamps(true).build();
     let (timer, uploads) = (ManualTimer::new(), Arc::new(AtomicUsize::new(0)));
     let server = emulator.clone();
-    // The answer to the first upload is lost.
+    // The response to the first upload is lost.
     let backend = move |request: Request| {
         let (server, uploads) = (server.clone(), Arc::clone(&uploads));
         async move {
@@ -388,7 +388,7 @@ fn reconciling_an_upload_ignores_equal_bytes_that_were_hidden_since() {
         script.clock.advance(SOON);
         let file = upload_after_lost_request(&b2, &script, hello_upload(&bucket)).await;
         assert_eq!(newest_file_id(&b2, &bucket, "f").await, Some(file.file_id));
-        // It might have been the one that is hidden.
+        // The hidden file might have been the lost upload.
         assert!(file.possible_duplicate);
     });
 }
@@ -536,7 +536,7 @@ fn reconciling_an_upload_with_a_custom_timestamp_ignores_other_timestamps() {
     let emulator = Emulator::builder().custom_timestamps(true).build();
     let timer = ManualTimer::new();
     let (server, uploads) = (emulator.clone(), Arc::new(AtomicUsize::new(0)));
-    // The second upload is read whole and never arrives.
+    // The second upload is read completely by an intermediary and never arrives.
     let backend = move |request: Request| {
         let (server, uploads) = (server.clone(), Arc::clone(&uploads));
         async move {
@@ -567,7 +567,7 @@ fn an_upload_that_may_be_beyond_the_first_page_is_a_possible_duplicate() {
         let (b2, script) = Script::new([]);
         script.timer.run(async {
             let bucket = bucket(&b2).await;
-            // A name that begins with this one is another file, and no reason to doubt.
+            // A longer name with the same prefix is another file, which doesn't make this one doubtful.
             for file in ["f", "f2"] {
                 for _ in 0..=above {
                     let other = UploadFile::new(&bucket.bucket_id, name(file), "other");
@@ -626,7 +626,7 @@ fn a_delete_refused_for_another_reason_after_a_lost_response_is_not_a_success() 
         let delete = DeleteFileVersion::new("f", &file.file_id);
         let error = b2.call(delete).await.unwrap_err();
         assert!(error.may_have_taken_effect());
-        // It has a file.
+        // The bucket contains a file.
         script.push("b2_delete_bucket", DroppedRequest);
         let delete = DeleteBucket::new(&bucket.bucket_id);
         let error = b2.call(delete).await.unwrap_err();
@@ -657,7 +657,7 @@ fn a_key_that_a_restored_v3_session_can_not_delete_is_not_reported_as_deleted() 
         };
         let first = build().api_version(ApiVersion::V3).build().unwrap();
         let text = first.session().await.unwrap().export();
-        // The client is to speak v4, and the session speaks v3 until it expires.
+        // The client is configured for v4, but the session uses v3 until it expires.
         let session = Session::restore(text.expose()).unwrap();
         let v3 = build().session(session).build().unwrap();
         script.push("b2_delete_key", DroppedRequest);
@@ -713,7 +713,7 @@ fn a_start_that_may_have_left_a_second_large_file_is_a_possible_duplicate() {
     }
 }
 
-/// Endless pages.
+/// The listing has endless pages.
 #[test]
 fn a_start_not_found_within_a_hundred_pages_is_a_possible_duplicate() {
     let (emulator, timer) = (Emulator::builder().build(), ManualTimer::new());
@@ -790,7 +790,7 @@ fn a_foreign_date_header_does_not_affect_reconciliation() {
     for (code, headers) in [("", FAR), ("", EARLY), ("no_luck", FAR)] {
         let (b2, script) = Script::new([]);
         script.clock.advance(HOUR * 24 * 365);
-        // A stranger's error is met with two more attempts.
+        // An intermediary's error is retried twice.
         let refuse = |code: &'static str, headers| {
             let times = if code.is_empty() { 3 } else { 1 };
             (0..times).for_each(|_| script.push("b2_list_buckets", Status(400, code, headers)));
@@ -804,7 +804,7 @@ fn a_foreign_date_header_does_not_affect_reconciliation() {
             b2.call(ListBuckets::new()).await.unwrap();
             refuse(code, headers);
             b2.call(ListBuckets::new()).await.unwrap_err();
-            // It is not there twice unsaid, nor taken for the older one.
+            // It is neither an unreported duplicate nor mistaken for the older file.
             script.push("b2_upload_file", LostResponse);
             let lost = UploadFile::new(&bucket.bucket_id, name("g"), "hello");
             let file = b2.call(lost).await.unwrap();
@@ -823,7 +823,7 @@ fn a_foreign_date_header_does_not_affect_reconciliation() {
     }
 }
 
-// What arrives after the client has given up.
+// Requests that are executed after the client's timeout.
 
 #[test]
 fn an_upload_executed_after_its_timeout_is_reported_as_a_possible_duplicate() {
@@ -837,7 +837,7 @@ fn an_upload_executed_after_its_timeout_is_reported_as_a_possible_duplicate() {
                 .unwrap()
                 .possible_duplicate
         );
-        // It is said although the second one's answer was lost too, and its file found.
+        // The duplicate is reported although the second response was lost too and its file was found.
         script.push("b2_upload_file", DelayedExecution);
         script.push("b2_upload_file", LostResponse);
         let another = UploadFile::new(&bucket.bucket_id, name("g"), "hello");
@@ -877,9 +877,9 @@ fn no_second_key_is_created_while_the_first_may_still_execute() {
     }
 }
 
-// What B2 stores wrongly.
+// Uploads that B2 stores corrupted.
 
-/// B2 first stores other bytes than were sent, and then the right ones.
+/// B2 first stores different bytes from those sent, and then the right ones.
 #[test]
 fn a_corrupt_first_upload_is_a_possible_duplicate_whose_id_is_reported() {
     for times in [1, 9] {
@@ -973,7 +973,7 @@ fn reconciling_an_update_accepts_b2s_notation_and_ignores_unreadable_settings() 
 }
 
 /// A reply about another bucket, file or key than the requested one must be refused.
-/// What B2 shows in its own notation is what was asked for, not another file.
+/// B2 may return values in its own notation; they still match the request.
 #[test]
 fn reconciling_an_upload_or_a_copy_accepts_b2s_notation() {
     let emulator = Emulator::new();

@@ -48,7 +48,7 @@ const TABLE: [Row; 18] = [
         "b2_list_file_versions",
         [[Once, Twice, Twice], [Once, Perhaps, Perhaps], [Twice; 3]],
     ),
-    // B2 replaces a part that it has already.
+    // B2 replaces a part that already exists.
     ("b2_upload_part", "", ONCE),
     (
         "b2_start_large_file",
@@ -58,7 +58,7 @@ const TABLE: [Row; 18] = [
     (
         "b2_finish_large_file",
         "b2_get_file_info",
-        // Whoever may not ask about the file may list its parts, as long as it has any.
+        // A key that may not get the file's info may list its parts, as long as it has any.
         [[Once, Open, Open], [Once, Once, Open], [Once, Open, Open]],
     ),
     (
@@ -85,7 +85,7 @@ const TABLE: [Row; 18] = [
     (
         "b2_create_key",
         "b2_list_keys",
-        // A second key is made only where there can't be a first.
+        // A second key is created only if there can't be a first.
         [[Open; 3], [Once, Open, Open], [Open; 3]],
     ),
     ("b2_delete_bucket", "", ONCE),
@@ -116,13 +116,13 @@ const TABLE: [Row; 18] = [
 
 #[test]
 fn no_lost_message_makes_a_call_execute_twice_unreported() {
-    // Whatever status somebody on the way may put in the place of B2's answer, it says nothing of what B2 has done.
+    // Whatever status an intermediary puts in place of B2's, it says nothing about what B2 has done.
     let foreign = [
         302, 307, 400, 401, 403, 404, 409, 413, 418, 429, 499, 500, 502, 503, 504,
     ];
     let after = foreign.map(Fault::Foreign);
     let after = [LostResponse, Garbage].into_iter().chain(after).collect();
-    // A gateway's 499, 502 or 504 may be followed by the server's doing.
+    // After a gateway's 499, 502 or 504 the server may still execute the request.
     let portals = [302, 307, 400, 401, 403, 404, 409, 413, 418, 429, 500, 503];
     let before = std::iter::once(UnansweredRequest).chain(portals.map(Fault::Portal));
     let losses: [Vec<Fault>; 3] = [after, before.collect(), vec![DelayedExecution]];
@@ -136,7 +136,7 @@ fn no_lost_message_makes_a_call_execute_twice_unreported() {
         for (losses, ends) in losses.iter().zip(ends) {
             for (answer, expected) in answers.into_iter().zip(ends) {
                 for loss in losses {
-                    // With every answer to the question, a few statuses stand for all.
+                    // A few statuses represent all when they are combined with each result of reconciliation.
                     let stands_for_all = match loss {
                         Fault::Foreign(status) | Fault::Portal(status) => {
                             matches!(status, 302 | 403 | 404 | 503)
@@ -198,7 +198,7 @@ fn outcome_of(call: &str, loss: &Fault, probe: &'static str, answer: Option<&Fau
     })
 }
 
-/// The objects that the calls work on.
+/// The objects that the calls operate on.
 struct Fixture {
     bucket: Bucket,
     empty: Bucket,
@@ -246,7 +246,7 @@ impl Fixture {
             .unwrap()
             .key
             .application_key_id;
-        // What is there already is older than what comes, and the client has heard what time it is.
+        // Existing objects are older than new ones, and the client knows the server's time.
         script.clock.advance(Duration::from_secs(5));
         b2.call(ListBuckets::new()).await.unwrap();
         Self {
@@ -324,7 +324,7 @@ impl Fixture {
         })
     }
 
-    /// How often it was executed.
+    /// How many times it was executed.
     async fn executions(&self, call: &str, b2: &Client) -> usize {
         let bucket = &self.bucket.bucket_id;
         let versions = b2.call(ListFileVersions::new(bucket)).await.unwrap().files;
@@ -371,7 +371,7 @@ impl Fixture {
                 let info = |bucket: &Bucket| bucket.bucket_info.get("new").is_some();
                 buckets.iter().filter(|bucket| info(bucket)).count()
             }
-            // Nothing is what there was before, too.
+            // The new rules equal the old ones, so executions can't be counted.
             "b2_set_bucket_notification_rules" => 1,
             "b2_update_file_legal_hold" => {
                 let file = b2.call(GetFileInfo::new(&self.file.file_id)).await.unwrap();

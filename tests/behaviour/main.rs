@@ -16,12 +16,12 @@ mod create; // files created only if they don't exist
 mod download; // downloads over any network
 mod download_authorization; // download authorizations and links
 mod edges; // edge cases
-mod endless; // listings without an end
+mod endless; // endless listings
 mod endpoint_trust; // where keys and tokens may go
 mod extremes; // extreme numbers
 mod files; // calls on files against the emulator
 mod foreign; // errors of intermediaries
-mod formatting; // lengths of lines, which rustfmt does not check
+mod formatting; // line lengths, which rustfmt does not check
 mod hash_first; // large files that are hashed before they are sent
 mod keys; // application keys in each API version
 mod layers; // dependencies of modules and packages
@@ -44,9 +44,9 @@ mod secrets; // no output shows a secret
 mod seeds; // random scenarios, reproducible by seed
 mod sessions; // sessions shared, renewed, exported and restored
 #[cfg(feature = "sync")] // as the program's package turns on: not in a plain `cargo test`
-mod sync; // a local tree and a bucket made equal
+mod sync; // synchronizing a local tree and a bucket
 #[cfg(feature = "sync")]
-mod sync_hostile; // plans, listings and links that a sync must not believe
+mod sync_hostile; // plans, listings and links that a sync must not trust
 #[cfg(feature = "sync")]
 mod sync_safety; // random syncs, interrupted anywhere
 mod telemetry; // events, spans and counts
@@ -114,7 +114,7 @@ fn client_over(emulator: &Emulator, timer: &ManualTimer, backend: impl HttpClien
         .unwrap()
 }
 
-/// A response or an error instead of the one that the emulator would give; `None` lets the request through.
+/// A response or an error in place of the emulator's; `None` lets the request through.
 type Interception = Option<Result<Response, HttpError>>;
 
 /// A client of an emulator whose requests pass through `meddle`, which can edit them or respond itself.
@@ -141,7 +141,7 @@ fn wired(
         .rng_seed(1)
 }
 
-/// The name of the call that a request makes; a download's by name is not in its URL.
+/// The name of the call that a request makes. The URL of a download by name does not contain it.
 fn call_of(request: &Request) -> &str {
     let mut words = request.uri().path().split('/');
     words.find(|word| word.starts_with("b2_")).unwrap_or("")

@@ -17,7 +17,7 @@ type Module = Vec<String>;
 /// What each module imports or re-exports under which name; `None` is something of another crate.
 type Imports = BTreeMap<(Module, String), Option<Module>>;
 
-/// The modules of one crate and what each depends on. The name of the root is `crate`, others are like `a::b`.
+/// The modules of a crate and the dependencies of each. The root is named `crate`, other modules like `a::b`.
 pub(super) struct ModuleGraph {
     dependencies: BTreeMap<String, BTreeSet<String>>,
 }
@@ -104,7 +104,7 @@ fn collect_files(directory: &std::path::Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            // A program of its own, which sees the library from outside.
+            // A separate program, which uses the library from outside.
             if !path.ends_with("src/bin") {
                 collect_files(&path, files);
             }
@@ -142,7 +142,7 @@ fn code(text: &str) -> String {
     let code = lines.collect::<Vec<_>>().join("\n");
     let mut parts = code.split("#[cfg(doc)]");
     let first = parts.next().unwrap_or_default().to_owned();
-    // The statement behind the attribute is left out.
+    // The statement after the attribute is left out.
     parts.fold(first, |code, part| {
         code + part.split_once(';').map_or("", |(_, behind)| behind)
     })
@@ -256,14 +256,14 @@ fn paths(code: &str) -> Vec<Path<'_>> {
         }
         is_visible = word == "pub";
         if is_visible && rest.starts_with('(') {
-            // The path in `pub(in crate::a)` is no use of it.
+            // The path in `pub(in crate::a)` is not a dependency.
             rest = rest.split_once(')').map_or("", |(_, behind)| behind);
         }
     }
     found
 }
 
-/// Reads one tree of a `use`, or a path in an expression, and says how long it is.
+/// Reads one tree of a `use`, or a path in an expression, and returns its length.
 fn read_tree<'a>(text: &'a str, prefix: &mut Vec<&'a str>, found: &mut Vec<Path<'a>>) -> usize {
     let depth = prefix.len();
     let mut at = 0;
@@ -295,7 +295,7 @@ fn read_tree<'a>(text: &'a str, prefix: &mut Vec<&'a str>, found: &mut Vec<Path<
     at
 }
 
-/// Reads what is behind an opening brace, and the closing one.
+/// Reads what follows an opening brace, up to and including the closing one.
 fn read_group<'a>(text: &'a str, prefix: &mut Vec<&'a str>, found: &mut Vec<Path<'a>>) -> usize {
     let mut at = 0;
     while let Some(c) = text[at..].chars().next() {
@@ -310,7 +310,7 @@ fn read_group<'a>(text: &'a str, prefix: &mut Vec<&'a str>, found: &mut Vec<Path
     at
 }
 
-/// The name in ` as name`, and how long all of it is.
+/// The name in ` as name`, and the length of the whole.
 fn alias(text: &str) -> Option<(&str, usize)> {
     let behind = text.trim_start().strip_prefix("as ")?.trim_start();
     let name = leading_word(behind);
@@ -361,7 +361,7 @@ fn graph<const N: usize>(sources: [(&str, &str); N]) -> ModuleGraph {
 }
 
 #[test]
-fn modules_that_depend_on_each_other_are_a_circle() {
+fn modules_that_depend_on_each_other_are_reported_as_a_circle() {
     let graph = graph([
         ("", "mod a; mod b; mod c;\npub use c::C;"),
         ("a", "use crate::b::B;"),
@@ -405,7 +405,7 @@ fn a_path_through_re_exports_leads_to_the_module_that_declares_the_item() {
 }
 
 #[test]
-fn a_module_and_a_parent_that_use_items_of_each_other_are_a_circle() {
+fn a_module_and_its_parent_that_use_each_others_items_are_reported_as_a_circle() {
     let graph = graph([
         ("", "mod a;\npub use a::A;\nfn f(_: a::A) {}"),
         ("a", "fn f(_: crate::B) {}"),

@@ -2,7 +2,7 @@
 
 use b2kit::api::{self, Call, CallMetadata};
 
-/// Whoever spawns a call needs these of its type.
+/// A call can be spawned only if its type has these auto traits.
 pub(crate) const fn has_all_auto_traits<T: Send + Sync + Unpin + 'static>() {}
 
 macro_rules! calls {
@@ -50,7 +50,7 @@ calls! {
     UploadPart
 }
 
-/// B2's names for them.
+/// B2's names of the calls.
 pub(crate) fn names() -> Vec<&'static str> {
     calls().iter().map(|(_, metadata)| metadata.name).collect()
 }

@@ -24,7 +24,7 @@ use crate::uploading::content;
 
 const CDN: &str = "https://files.example";
 
-/// Each request: its host, its path, and whether it had a token.
+/// Each request's host and path, and whether it had a token.
 type Seen = Arc<Mutex<Vec<(String, String, bool)>>>;
 
 #[derive(Clone)]
@@ -191,7 +191,7 @@ fn only_downloads_go_to_a_custom_origin_and_the_token_only_if_allowed() {
                     .to_owned(),
             ];
             assert_eq!(handle, [link.url(), link.url()]);
-            // What is exported is B2's own.
+            // An exported session contains B2's own download URL.
             assert!(!session.export().expose().contains("files.example"));
         });
         assert_eq!(
@@ -254,7 +254,7 @@ fn a_refusal_by_an_origin_without_the_token_says_so_without_a_new_authorization(
         let error = at(&b2, &there).download("f").stream().await.unwrap_err();
         assert_eq!(error.b2().unwrap().status, 401);
         assert!(error.to_string().contains("no token was sent"), "{error}");
-        // An origin that authorizes itself has it.
+        // An origin that adds the authorization itself serves the file.
         let token = there.client().session().await.unwrap();
         let token = token.authorization_token().expose().to_owned();
         *world.adds.lock().unwrap() = Some(token);
@@ -303,10 +303,10 @@ fn compositions_download_from_b2_if_the_origin_does_not_get_the_token() {
             let bucket = at(&b2, &there);
             let listed = b2.call(ListFileNames::new(bucket.id())).await.unwrap();
             let file = listed.files[0].version().unwrap();
-            // The token is dead when it is needed: a refusal by B2 itself leads to a new one.
+            // The token has expired when it is needed; a refusal by B2 itself leads to its renewal.
             world.clock.advance(Duration::from_secs(25 * 3_600));
             world.forget();
-            // Both sources are less than a part may have, so they are downloaded and sent.
+            // Both sources are below the minimum part size, so they are downloaded and uploaded again.
             let sources = [ComposeSource::file(file), ComposeSource::local("and more")];
             let composed = bucket.compose("g", sources).await.unwrap();
             assert_eq!(composed.file.content_length, 1_008);
@@ -448,7 +448,7 @@ fn a_download_by_name_from_a_custom_origin_resumes_by_name_and_only_with_the_sam
     }
 }
 
-// Nothing but a download authorization.
+// Clients with only a download authorization.
 
 /// A download authorization for names with this prefix, made by the owner of the account.
 async fn download_authorization(bucket: &BucketHandle, prefix: &str) -> (String, Secret) {
@@ -485,7 +485,7 @@ fn a_download_authorization_suffices_for_downloads_and_for_no_other_call() {
         let part = DownloadFileByName::new(bucket.clone(), name("f")).range(range);
         let part = friend.call(part).await.unwrap();
         assert_eq!(part.body.collect(5).await.unwrap(), content[5..10]);
-        // Nobody logs in, and nothing is asked that would be refused.
+        // The client doesn't authorize the account or make any call that would be refused.
         let calls: Vec<_> = world
             .seen
             .lock()
@@ -571,7 +571,7 @@ fn a_download_authorization_needs_a_named_https_origin_and_excludes_other_creden
 
 /// B2 responds to `bytes=0-` with 200 and the whole file, without a `Content-Range`.
 #[test]
-fn a_range_of_the_whole_file_may_get_a_200_response() {
+fn a_200_response_to_a_range_of_the_whole_file_is_accepted() {
     for len in [0, 1, 1_000] {
         let content = content(len);
         let world = Fixture::new();

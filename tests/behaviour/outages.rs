@@ -150,7 +150,7 @@ impl SimulatedNetwork {
         let is_download = name.is_empty();
         let response = self.emulator.send(request).await?;
         self.timer.sleep(TRIP / 2).await;
-        // It was done.
+        // The emulator has executed it by now.
         if self.is_down() {
             return Err(broken());
         }
@@ -293,19 +293,19 @@ fn unreachable(
 
 #[test]
 fn a_thousand_uploads_in_flight_survive_outages_of_1_10_and_60_seconds() {
-    // In the middle of the uploads before B2 has read them, and after.
+    // The outage begins before or after B2 has read the uploads.
     for (length, after, probes) in [(1, 5, 5), (10, 5, 8), (10, 6, 8), (60, 5, 12)] {
         let (b2, network) = SimulatedNetwork::new();
         let (lost, since, until) = network.timer.run(async {
             let bucket = bucket(&b2).await;
-            // Each takes a URL, and sends.
+            // Each upload gets a URL and then sends its body.
             let outage = network.start_outage(TRIP * after / 4, length * SECOND);
             let uploads = upload_many(&b2, &bucket, 1_000);
             let ((since, until), lost) = futures::join!(outage, uploads);
             (lost.unwrap(), since, until)
         });
         assert_eq!((lost, network.emulator.snapshot().versions), (0, 1_000));
-        // A few before it is known, and then those that try.
+        // A few requests before the outage is detected, and then only the probes.
         let requests = network.requests(since + TRIP, until);
         assert!(requests.len() <= probes, "{length} s: {requests:?}");
     }
@@ -450,7 +450,7 @@ fn another_call_probes_when_the_probing_one_is_dropped() {
         let Either::Right(((), first)) = select(first, timeout).await else {
             panic!("it waits")
         };
-        // It makes its attempt, and hears nothing.
+        // It makes its attempt and gets no response.
         network.set(|state| (state.away, state.silent) = (false, 1));
         let second = Box::pin(b2.call(ListBuckets::new()));
         let both = futures::future::join(first, second);
@@ -474,7 +474,7 @@ fn a_probe_that_is_no_longer_polled_does_not_block_other_calls() {
         let call = || Box::pin(b2.call(ListBuckets::new()));
         let mut kept = Vec::new();
         let mut first = call();
-        // In the middle of its attempt.
+        // Stops polling the call in the middle of its attempt.
         let silent = network.get(|state| state.log.len());
         while network.get(|state| state.log.len()) < silent + 5 {
             if network.get(|state| state.log.len()) == silent + 4 {
@@ -623,7 +623,7 @@ fn a_client_without_a_first_response_gives_up_within_seconds_and_others_do_not()
         let (_, host) = network.emulator.url().split_once("://").unwrap();
         assert!(error.to_string().contains(host), "{host}: {error}");
 
-        // Many at once hear of it too.
+        // Many concurrent calls get the same error.
         let began = network.timer.now();
         let calls = (0..100).map(|_| b2.call(ListBuckets::new()));
         for outcome in network.timer.run(join_all(calls)) {
@@ -658,12 +658,12 @@ fn first_connection_timeout_bounds_the_wait_for_the_first_connection() {
     let b2 = builder.build().unwrap();
     network.set(|state| state.away = true);
     let began = network.timer.now();
-    // Nothing comes of the client's first connection, and the second is another's.
+    // By default, a client whose first connection fails gives up within seconds.
     assert!(network.timer.run(b2.call(ListBuckets::new())).is_err());
     assert!(network.timer.now() - began <= 10 * SECOND);
 }
 
-// Exhaustion.
+// Exhausted file descriptors.
 
 #[test]
 fn a_thousand_uploads_with_descriptors_for_a_hundred_all_arrive() {
@@ -675,7 +675,7 @@ fn a_thousand_uploads_with_descriptors_for_a_hundred_all_arrive() {
     });
     assert_eq!(network.emulator.snapshot().versions, 1_000);
     assert_eq!(network.count("b2_upload_file"), 1_000);
-    // Nothing is wrong with a URL for which there was no capacity.
+    // A URL is not discarded because there was no descriptor for its connection.
     assert!(network.count("b2_get_upload_url") <= 1_000);
     let refusals = network.get(|state| state.refusals);
     assert!(refusals <= 4_000, "{refusals}");

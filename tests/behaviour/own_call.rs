@@ -1,4 +1,4 @@
-//! [`Call`] is open: a program can make a call that the crate does not have, through the same loop.
+//! [`Call`] is open: a program can implement a call that the crate lacks and execute it in the same retry loop.
 
 use b2kit::api::{BillingClass, Call, CallMetadata, ListBuckets, Reply, Target};
 use b2kit::types::{BucketName, BucketType, Capability};
@@ -34,7 +34,7 @@ impl Call for CountBuckets {
 }
 
 #[test]
-fn a_call_of_the_programs_own_is_authorized_and_read_like_any_other() {
+fn a_user_defined_call_is_authorized_and_decoded_like_any_other() {
     let (b2, emulator, timer) = client();
     timer.run(async {
         assert_eq!(b2.call(CountBuckets).await.unwrap(), 0);
@@ -46,7 +46,7 @@ fn a_call_of_the_programs_own_is_authorized_and_read_like_any_other() {
 }
 
 #[test]
-fn a_bucket_is_created_once_and_then_found() {
+fn get_or_create_bucket_creates_a_bucket_once_and_then_finds_it() {
     let (b2, emulator, timer) = client();
     timer.run(async {
         let private = BucketType::AllPrivate;

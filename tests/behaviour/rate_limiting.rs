@@ -34,7 +34,7 @@ fn a_call_that_is_not_polled_does_not_block_other_calls() {
         script.push("b2_list_buckets", Slow(10, Box::new(Fault::None)));
         let mut first = Box::pin(b2.call(ListBuckets::new()));
         assert!((&mut first).now_or_never().is_none());
-        // The first one is kept for later.
+        // The first call is polled again later.
         for _ in 0..3 {
             let timeout = script.timer.sleep(Duration::from_secs(120));
             let next = Box::pin(b2.call(ListKeys::new()));
@@ -128,8 +128,8 @@ fn a_call_that_was_never_sent_reports_the_shared_pause() {
     assert_eq!(script.count("b2_delete_bucket"), 0);
 }
 
-/// The second in which each of this many clients succeeds after an outage of a minute.
-/// `authorized` ones have a session when that begins.
+/// The second in which each of this many clients succeeds after an outage of one minute.
+/// `authorized` ones have a session when the outage begins.
 fn seconds_of_success(clients: u64, authorized: bool) -> BTreeMap<u64, u64> {
     let mut seconds = BTreeMap::new();
     for seed in 0..clients {
@@ -205,7 +205,7 @@ fn a_deadline_during_reconciliation_reports_how_the_response_was_lost() {
     let b2 = script.client(RetryPolicy::default().with_deadline(Duration::from_secs(5)));
     let error = script.timer.run(async {
         b2.session().await.unwrap();
-        // What is asked has a deadline of its own, later than this call's.
+        // The reconciling call has its own deadline, later than this call's.
         script.push("b2_create_bucket", Slow(2, Box::new(LostResponse)));
         script.push("b2_list_buckets", Slow(100, Box::new(Fault::None)));
         let name = BucketName::new("holiday-photos").unwrap();

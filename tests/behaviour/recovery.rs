@@ -155,7 +155,7 @@ fn an_upload_that_never_succeeds_ends_after_its_attempts_and_two_minutes() {
 }
 
 #[test]
-fn an_upload_whose_answer_was_lost_is_found_and_not_sent_twice() {
+fn an_upload_whose_response_was_lost_is_found_and_not_sent_twice() {
     for fault in [LostResponse, Garbage] {
         let (b2, script) = Script::new([]);
         script.timer.run(async {
@@ -184,7 +184,7 @@ fn reconciling_an_upload_ignores_an_older_file_with_equal_bytes() {
     script.timer.run(async {
         let bucket = bucket(&b2).await;
         let older = upload(&b2, &bucket).await.unwrap();
-        // The next answer's Date is later than the file.
+        // The `Date` of the next response is later than the file.
         script.clock.advance(Duration::from_secs(2));
         b2.call(ListBuckets::new()).await.unwrap();
         script.push("b2_upload_file", UnansweredRequest);
@@ -244,7 +244,7 @@ fn a_repeated_copy_that_can_not_be_reconciled_is_a_possible_duplicate() {
 fn a_non_replayable_body_is_not_sent_again_and_no_partial_file_is_stored() {
     let (b2, script) = Script::new([]);
     let error = script.timer.run(async {
-        // The emulator reads the body and stores it, or the network breaks off after it was read.
+        // The emulator reads and stores the body, or the network fails after the body was read.
         let bucket = with_bucket(
             &b2,
             &script,
@@ -276,7 +276,7 @@ fn a_non_replayable_body_is_not_sent_again_and_no_partial_file_is_stored() {
         )
         .await;
         let body = Body::once(5, stream::iter([Ok(Bytes::from("hello"))]));
-        // Where it was not read, it can be sent after all.
+        // A body that was not read can still be sent.
         b2.call(UploadFile::new(&bucket.bucket_id, name("f"), body))
             .await
             .unwrap();
@@ -408,7 +408,7 @@ fn a_finish_that_a_proxy_sent_twice_is_reconciled() {
         b2.call(FinishLargeFile::new(&file_id, sha1s()))
             .await
             .unwrap();
-        // What the client sees is the refusal of the second request, and of no first one.
+        // The client sees only the refusal of the second request.
         let file = b2
             .call(FinishLargeFile::new(&file_id, sha1s()))
             .await
@@ -483,7 +483,7 @@ fn a_start_with_a_lost_response_is_found_only_by_its_id() {
         let (b2, script) = Script::new([]);
         script.timer.run(async {
             let bucket = bucket(&b2).await;
-            // Another program's, which is never taken for ours.
+            // A large file of another program, which is never mistaken for this one.
             let other = StartLargeFile::new(&bucket.bucket_id, name("large"))
                 .upload_id("other")
                 .unwrap();
@@ -528,7 +528,7 @@ fn a_cancel_after_a_lost_response_succeeds_if_nothing_is_left_to_cancel() {
     }
 }
 
-// All other calls that change something.
+// Other calls with effects.
 
 #[test]
 fn a_delete_that_finds_nothing_after_a_lost_response_succeeds() {
@@ -578,7 +578,7 @@ fn a_delete_that_finds_nothing_after_a_lost_response_succeeds() {
 }
 
 #[test]
-fn a_bucket_is_created_once_and_another_accounts_bucket_is_never_accepted() {
+fn a_create_with_a_lost_response_makes_one_bucket_and_never_accepts_another_accounts() {
     for fault in [
         LostResponse,
         DroppedRequest,
@@ -613,7 +613,7 @@ fn a_bucket_is_created_once_and_another_accounts_bucket_is_never_accepted() {
 }
 
 #[test]
-fn a_file_is_hidden_by_one_marker() {
+fn a_hide_with_a_lost_response_leaves_one_marker() {
     for fault in [LostResponse, DroppedRequest, DelayedExecution, Garbage] {
         let (b2, script) = Script::new([]);
         script.timer.run(async {
@@ -645,14 +645,14 @@ fn a_file_is_hidden_by_one_marker() {
 }
 
 #[test]
-fn a_file_is_copied_once() {
+fn a_copy_with_a_lost_response_leaves_one_copy() {
     for fault in [LostResponse, DroppedRequest, Garbage] {
         let (b2, script) = Script::new([]);
         script.timer.run(async {
             let bucket = bucket(&b2).await;
             let file = upload(&b2, &bucket).await.unwrap();
             script.push("b2_copy_file", fault.clone());
-            // To a name of its own, and over the source's.
+            // To a new name, and to the source's.
             b2.call(CopyFile::new(&file.file_id, name("copy")))
                 .await
                 .unwrap();
@@ -692,7 +692,7 @@ fn a_part_is_copied_again_after_a_lost_response() {
 }
 
 #[test]
-fn a_bucket_is_updated_once_and_a_concurrent_change_stays_a_conflict() {
+fn an_update_with_a_lost_response_is_applied_once_and_a_concurrent_change_is_a_conflict() {
     for fault in [LostResponse, DroppedRequest, Garbage] {
         let (b2, script) = Script::new([]);
         script.timer.run(async {
@@ -750,7 +750,7 @@ fn a_key_is_never_created_twice_and_a_foreign_key_is_never_deleted() {
     }
 }
 
-// Reading.
+// Calls without effects.
 
 #[test]
 fn a_reading_call_is_retried_whatever_was_lost() {
@@ -811,7 +811,7 @@ fn a_late_401_for_an_old_token_does_not_use_up_the_renewal_of_the_new_one() {
     );
 }
 
-// Time.
+// Pauses, deadlines and the retry quota.
 
 #[test]
 fn no_call_retries_before_retry_after_has_passed() {
@@ -910,7 +910,7 @@ fn a_429_halves_the_concurrency_and_successes_restore_it() {
         }
         let calls = (0..40).map(|_| b2.call(ListBuckets::new()));
         assert!(join_all(calls).await.iter().all(Result::is_ok));
-        // Forty have succeeded since.
+        // Forty calls have succeeded since.
         assert_eq!(at_once(&script, &b2, 60).await, 22);
         for _ in 0..20 * 18 {
             b2.call(ListBuckets::new()).await.unwrap();
@@ -979,7 +979,7 @@ fn a_deadline_between_attempts_reports_why_the_last_one_failed() {
     let b2 = script.client(RetryPolicy::default().with_deadline(Duration::from_secs(10)));
     let error = script.timer.run(async {
         b2.session().await.unwrap();
-        // The gate that the first refusal shuts would open in time. The other call's refusal keeps it shut.
+        // The pause that the first 429 starts would end in time. The other call's 429 extends it.
         script.push("b2_list_buckets", limited.clone());
         let later = Status(429, "too_many_requests", &[("retry-after", "60")]);
         script.push("b2_delete_bucket", Fault::Slow(1, Box::new(later)));

@@ -21,7 +21,7 @@ fn upload(bucket: &BucketHandle, content: &Bytes, resume: bool) -> Uploading {
     upload.into_future()
 }
 
-/// Polls an upload that does not end before, until so many parts of all uploads have been sent.
+/// Polls an upload until this many parts of all uploads have been sent; it must not end before.
 async fn until_sent(
     chaos: &Chaos,
     parts: usize,
@@ -33,7 +33,7 @@ async fn until_sent(
     }
 }
 
-/// A large file that another program has begun, with its first parts.
+/// A large file that another program has started, with its first parts.
 async fn begun(bucket: &BucketHandle, content: &Bytes, parts: usize) -> FileId {
     let b2 = bucket.client();
     let info = FileInfo::new().with("large_file_sha1", Sha1::of(content).to_string());
@@ -66,7 +66,7 @@ fn an_orphan_that_was_resumed_is_not_cancelled_by_orphan_cleanup() {
             until_sent(&chaos, dropped_after + 2, &mut resumed).await;
             assert!(b2.cancel_orphaned_uploads().await.is_empty());
             let uploaded = resumed.await.unwrap();
-            // The last one that was sent was dropped with its upload.
+            // The last part in flight was dropped with its upload.
             assert!(uploaded.reused_parts + 1 >= dropped_after as u32);
             assert_eq!(stored(&b2, &uploaded.file.file_id).await, content);
             assert_eq!(chaos.count("b2_cancel_large_file"), 0);
@@ -87,7 +87,7 @@ fn an_upload_of_the_same_client_in_progress_is_not_resumed() {
                 if resumed_after > 0 {
                     until_sent(&chaos, resumed_after, &mut one).await;
                 } else {
-                    // It is just being started.
+                    // The large file is just being started.
                     while chaos.count("b2_start_large_file") == 0 {
                         let pause = chaos.timer.sleep(Duration::from_millis(1));
                         select(&mut one, pause).await;
@@ -111,7 +111,7 @@ fn an_upload_of_the_same_client_in_progress_is_not_resumed() {
 }
 
 #[test]
-fn an_upload_in_progress_that_is_resumed_by_its_token_is_refused_with_the_reason() {
+fn resuming_an_upload_in_progress_by_its_token_is_refused_with_the_reason() {
     let content = content(1_000);
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
@@ -131,7 +131,7 @@ fn an_upload_in_progress_that_is_resumed_by_its_token_is_refused_with_the_reason
 }
 
 #[test]
-fn of_two_uploads_that_resume_one_large_file_one_takes_it_and_the_other_starts_anew() {
+fn only_one_of_two_uploads_resumes_a_large_file_and_the_other_starts_over() {
     let content = content(1_000);
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
@@ -171,7 +171,7 @@ fn an_orphan_that_is_being_cancelled_is_not_resumed() {
             assert_eq!(stored(&b2, &uploaded.file.file_id).await, content);
             assert!(b2.unfinished().is_empty(), "{head_start}");
             assert!(unfinished(&bucket).await.is_empty(), "{head_start}");
-            // It was not begun anew because it was cancelled under way.
+            // No cancel in between made the upload start over.
             assert!(chaos.count("b2_start_large_file") <= 2);
             assert_eq!(versions(&bucket).await.len(), 1);
         });
@@ -179,7 +179,7 @@ fn an_orphan_that_is_being_cancelled_is_not_resumed() {
 }
 
 #[test]
-fn a_resumed_upload_whose_large_file_another_program_cancels_starts_anew() {
+fn a_resumed_upload_whose_large_file_another_program_cancels_starts_over() {
     let content = content(1_000);
     for cancelled_after in 0..6 {
         let (b2, chaos) = Chaos::calm();
@@ -187,7 +187,7 @@ fn a_resumed_upload_whose_large_file_another_program_cancels_starts_anew() {
             let bucket = bucket(&b2).await;
             let id = begun(&bucket, &content, 4).await;
             chaos.forget();
-            // This one knows nothing of the other.
+            // This client knows nothing about the other.
             let own = chaos.client(99);
             let own = BucketHandle::new(own, bucket.id().clone(), bucket.name().clone());
             let mut resumed = upload(&own, &content, true);
@@ -204,7 +204,7 @@ fn a_resumed_upload_whose_large_file_another_program_cancels_starts_anew() {
 }
 
 #[test]
-fn an_upload_that_was_told_which_large_file_to_resume_fails_if_that_is_cancelled() {
+fn an_upload_resumed_by_its_token_fails_if_its_large_file_is_cancelled() {
     let content = content(1_000);
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
@@ -229,7 +229,7 @@ fn an_upload_that_was_told_which_large_file_to_resume_fails_if_that_is_cancelled
 }
 
 #[test]
-fn a_large_file_that_is_cancelled_while_a_resume_looks_at_it_is_passed_over() {
+fn a_large_file_cancelled_while_a_resume_examines_it_is_skipped() {
     let content = content(1_000);
     for cancelled_at in 0..60 {
         let (b2, chaos) = Chaos::calm();

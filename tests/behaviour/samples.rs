@@ -138,7 +138,7 @@ fn the_documented_reply_of_list_file_versions_decodes_fully() {
 }
 
 #[test]
-fn a_folder_row_is_a_folder() {
+fn a_row_with_the_action_folder_decodes_as_a_folder() {
     let page = reply(
         br#"{"files":[{"accountId":"a","action":"folder","bucketId":"b","contentLength":0,
         "contentMd5":null,
@@ -174,7 +174,7 @@ fn absent_fields_stay_absent_when_a_version_is_serialized() {
         let version: FileVersion = serde_json::from_value(sample.clone()).unwrap();
         assert_eq!(serde_json::to_value(&version).unwrap(), sample);
     }
-    // Nothing that is said of nothing is lost.
+    // Explicit nulls are preserved.
     let mut nothing = hide;
     let none = json!({
         "isClientAuthorizedToRead": true, "value": {"mode": null, "retainUntilTimestamp": null}
@@ -235,7 +235,7 @@ fn a_page_of_files_decodes_without_optional_fields() {
     let unfinished = answered(&ListUnfinishedLargeFiles::new("b"), page).files;
     assert_eq!(names, versions);
     for version in [names[0].version().unwrap(), &unfinished[0]] {
-        // They are in the bucket that was asked about.
+        // They get the id of the requested bucket.
         assert_eq!(version.bucket_id.as_str(), "b");
         assert_eq!(
             (version.content_length, version.content_sha1),
@@ -285,12 +285,12 @@ fn a_replication_rule_needs_only_its_name_and_destination() {
         let rule = ReplicationRule::new("r", "c");
         assert_eq!(source.replication_rules.as_slice(), [rule]);
     }
-    // Its defaults are what was asked for, whether B2 says them or not.
+    // Defaults that B2 omits from its reply still match the request.
     let rules = ReplicationRules::new([ReplicationRule::new("r", "c")]).unwrap();
     let source = ReplicationConfiguration::none().source("k", rules);
     let update = UpdateBucket::new("b").replication_configuration(source);
     answered(&update, replicating(&least));
-    // Neither half has to be there, nor what says that it may be read.
+    // Both halves are optional, and so is the field that says whether they may be read.
     for value in [
         json!({}),
         json!({"asReplicationSource": {}}),
@@ -312,7 +312,7 @@ fn stays_as_it_is<T: DeserializeOwned + Serialize>(value: &Value) {
 }
 
 #[test]
-fn absent_fields_stay_absent_in_all_that_serializes() {
+fn absent_fields_stay_absent_in_every_serialized_type() {
     let lifecycle = json!({
         "fileNamePrefix": "", "daysFromHidingToDeleting": 1, "daysFromUploadingToHiding": null,
     });
@@ -335,7 +335,7 @@ fn absent_fields_stay_absent_in_all_that_serializes() {
     }
     let file = json!({"fileId": "f", "fileName": "n", "uploadTimestamp": 1});
     stays_as_it_is::<FileVersion>(&file);
-    // A key of v3 has one bucket, and one of v4 several.
+    // A v3 key has one bucket, a v4 key several.
     let key = json!({
         "accountId": "a", "applicationKeyId": "k", "capabilities": [], "keyName": "reader",
     });
@@ -356,7 +356,7 @@ fn absent_fields_stay_absent_in_all_that_serializes() {
 
 /// A field that is left out of a request could mean something else than one that B2 leaves out.
 #[test]
-fn what_was_read_goes_into_a_request_in_full() {
+fn settings_decoded_with_defaults_are_sent_with_every_field() {
     let rule = json!({"destinationBucketId": "c", "replicationRuleName": "r"});
     let mut bucket = replicating(&rule);
     bucket["lifecycleRules"] = json!([{"fileNamePrefix": "", "daysFromHidingToDeleting": 1}]);
@@ -386,7 +386,7 @@ fn what_was_read_goes_into_a_request_in_full() {
     });
     assert_eq!(sent["replicationConfiguration"], expected);
 
-    // None that was read as `null` is still a setting when it is set.
+    // A configuration decoded from `null` is still sent when it is set.
     let none: Bucket = serde_json::from_value(crate::values::bucket()).unwrap();
     let none = none.replication_configuration.value().unwrap().clone();
     let update = UpdateBucket::new("b").replication_configuration(none);

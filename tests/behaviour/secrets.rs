@@ -39,7 +39,7 @@ fn key() -> CustomerKey {
 fn assert_hidden(shown: &str) {
     let lower = shown.to_ascii_lowercase();
     let hex: String = CANARY.bytes().map(|byte| format!("{byte:02x}")).collect();
-    // The three ways in which base64 may cut the canary, without the ends that depend on what stands around it.
+    // The three alignments of the canary in base64, without the ends that depend on neighbouring bytes.
     let base64 = ["Y2FuYXJ5N2Yz", "hbmFyeTdmM2", "5hcnk3ZjNh"];
     assert!(!lower.contains(CANARY) && !lower.contains(&hex), "{shown}");
     assert!(!base64.iter().any(|piece| shown.contains(piece)), "{shown}");
@@ -180,7 +180,7 @@ fn values_with_secrets() -> Vec<(&'static str, Box<dyn std::fmt::Debug>)> {
     let sse_c = || EncryptionSetting::SseC(key());
     let name = || FileName::new("n").unwrap();
     let token = Secret::new(secret());
-    // A target borrows; what it shows is taken now.
+    // `Target` borrows, so its debug output is rendered here.
     let url = format!("https://pod.backblaze.com/{}", secret());
     let target = format!("{:?}", Target::upload(&session, &url, &token));
     let document = json!({
@@ -337,7 +337,7 @@ fn expect_refusal(outcome: Result<&dyn std::fmt::Debug, ()>) {
 fn no_public_type_shows_its_secret_in_debug_output_or_panics() {
     for (name, holder) in values_with_secrets() {
         assert_hidden(&format!("{name} {holder:?} {holder:#?}"));
-        // What `unwrap_err` on a success says.
+        // The panic message of `unwrap_err` on a success.
         let payload = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             expect_refusal(Ok(&*holder));
         }));
@@ -351,10 +351,10 @@ fn no_public_type_shows_its_secret_in_debug_output_or_panics() {
 fn every_public_type_with_a_secret_is_tested() {
     let holders = values_with_secrets();
     let known = |name: &str| holders.iter().any(|(holder, _)| *holder == name);
-    // What a client shows is its own choice, whoever has one.
+    // `Client` has its own debug output, so types that contain one need no row.
     let holds = |name: &str| name != "Client" && known(name);
     let mut missing = Vec::new();
-    // What a transfer holds is of these types, and shows as they do.
+    // The fields of transfers have these types and their debug output.
     let modules = ["src/types", "src/webhook", "src/api", "src/client"];
     let sources = modules.map(|module| crate::layers::sources(std::path::Path::new(module)));
     for (file, text) in sources.into_iter().flatten() {
@@ -454,7 +454,7 @@ fn no_error_of_any_call_shows_a_secret_of_another_call_in_any_form() {
         secrets.push(emulator.key().to_owned());
         secrets.sort();
         secrets.dedup();
-        // The authorization's header, two tokens of the account, one of an upload at least, and the key.
+        // The authorization header, two account tokens, at least one upload token, and the key.
         assert!(secrets.len() >= 5, "{}", secrets.len());
         for secret in secrets {
             for form in encodings(&secret) {
@@ -500,7 +500,7 @@ fn a_secret_that_occurs_in_b2s_error_codes_does_not_mask_them() {
     });
 }
 
-/// Keys of maps are chosen by users.
+/// Users choose the keys of maps.
 #[test]
 fn a_decode_error_in_a_map_does_not_show_the_key() {
     let document = json!({
@@ -548,7 +548,7 @@ fn no_transfer_shows_a_token_that_the_server_returns_as_a_file_name() {
 }
 
 #[test]
-fn an_error_about_the_buckets_of_a_key_hides_secrets_and_is_cut_to_what_can_be_read() {
+fn an_error_about_the_buckets_of_a_key_hides_secrets_and_is_truncated() {
     for padding in ["", "x"] {
         let (_, emulator, timer) = client();
         let b2 = emulator.clone();

@@ -84,7 +84,7 @@ fn a_thousand_calls_whose_token_expires_at_once_authorize_once() {
     let (arrived, (open, opened)) = (Count::default(), oneshot::channel::<()>());
     let (open, opened) = (Mutex::new(Some(open)), opened.shared());
     let (wire, count) = (emulator.clone(), arrived.clone());
-    // Nobody gets through before all are there.
+    // No call gets a response before all have arrived.
     let backend = move |request: Request| {
         if call_of(&request) == "b2_list_buckets" && count.up() + 1 == CALLS {
             open.lock().unwrap().take().unwrap().send(()).unwrap();
@@ -116,7 +116,7 @@ fn a_late_401_for_an_old_token_does_not_discard_the_new_one() {
     let (_, emulator, timer) = client();
     let (release, released) = oneshot::channel::<()>();
     let (wire, held) = (emulator.clone(), Mutex::new(Some(released)));
-    // The first answer to a list comes last.
+    // The response to the first listing arrives last.
     let backend = move |request: Request| {
         let listing = call_of(&request) == "b2_list_buckets";
         let held = listing.then(|| held.lock().unwrap().take()).flatten();
@@ -203,7 +203,7 @@ fn a_failed_authorization_is_retried_with_backoff_and_all_calls_wait_for_it() {
         let began = timer.now();
         let calls = (0..10).map(|_| b2.call(ListBuckets::new()));
         assert!(join_all(calls).await.iter().all(Result::is_ok));
-        // One to two seconds, two to four, and four to eight.
+        // Backoffs of 1 to 2, 2 to 4, and 4 to 8 seconds.
         let took = (timer.now() - began).as_secs_f64();
         assert!((7.0..14.0).contains(&took), "{took}");
     });
@@ -295,7 +295,7 @@ fn ten_minutes_of_failing_authorizations_make_few_requests_for_any_number_of_cal
     }
 }
 
-/// A program that starts before its network is up.
+/// A program may start before its network is up.
 fn unlimited_authorization_retries() -> RetryPolicy {
     let mut policy = RetryPolicy::default();
     policy.first_connection_timeout = Duration::MAX;
@@ -327,7 +327,7 @@ fn a_call_does_not_wait_for_an_authorization_beyond_its_deadline() {
         );
         assert!(waited <= Duration::from_secs(3), "{waited:?}");
     });
-    // The authorizations that failed have left a long pause before the next one, which is not used up.
+    // The failed authorizations are followed by a long backoff, which hasn't passed yet.
     let began = timer.now();
     let error = timer
         .run(short_deadline.call(ListBuckets::new()))
@@ -376,7 +376,7 @@ fn a_failed_authorization_fails_all_calls_that_waited_as_long() {
             assert_eq!((error.call(), error.attempts()), (Some(AUTHORIZE), 9));
         }
     });
-    // After 0, 1, 3, 7, 15, 31, 63, 95 and 127 seconds.
+    // At 0, 1, 3, 7, 15, 31, 63, 95 and 127 seconds.
     assert_eq!(authorizations.get(), 9);
 }
 
@@ -457,7 +457,7 @@ fn calls_use_the_hosts_of_the_renewed_session() {
         .unwrap();
     timer.run(async {
         let download = DownloadFileById::new("f");
-        // Both of its tokens are refused.
+        // Its token and the renewed one are both refused.
         let error = b2.call(download).await.unwrap_err();
         assert_eq!(error.b2().unwrap().code, "expired_auth_token");
         b2.call(ListBuckets::new()).await.unwrap();
@@ -480,7 +480,7 @@ fn calls_use_the_hosts_of_the_renewed_session() {
 }
 
 #[test]
-fn the_servers_clock_does_not_matter_for_tokens() {
+fn tokens_are_renewed_whatever_the_servers_clock_says() {
     let dates: [Option<&'static str>; 6] = [
         None,
         Some(""),
@@ -582,7 +582,7 @@ fn an_exported_session_round_trips() {
 }
 
 #[test]
-fn a_restored_session_works_with_and_without_credentials_in_its_own_version() {
+fn a_restored_session_makes_calls_in_its_own_version_with_and_without_credentials() {
     for version in [ApiVersion::V2, ApiVersion::V3, ApiVersion::V4] {
         let (_, emulator, timer) = client();
         let first = wired(&emulator, &timer, |_| None).api_version(version);
@@ -667,7 +667,7 @@ fn sessions_exported_in_format_1_are_restored() {
     assert_eq!(buckets[1].name, None);
     let expires = full.application_key_expiration_timestamp().unwrap();
     assert_eq!(expires.as_millis(), 1_800_000_000_000);
-    // What is written today has the same fields under the same names.
+    // An export made today has the same fields under the same names.
     let today: Value = serde_json::from_str(full.export().expose()).unwrap();
     let then: Value = serde_json::from_str(FORMAT_1[1]).unwrap();
     assert_eq!(today, then);
@@ -831,7 +831,7 @@ fn a_call_without_its_capability_is_refused_before_anything_is_sent() {
             }
         }
         assert_eq!(emulator.snapshot().calls, before);
-        // A file in a public bucket needs no capability, so B2 is asked.
+        // Downloads from a public bucket need no capability, so the request is sent.
         let error = b2.call(DownloadFileById::new("4_z")).await.unwrap_err();
         assert_eq!(error.attempts(), 1, "{error}");
     });
@@ -1028,7 +1028,7 @@ fn clones_of_a_client_share_its_session() {
 }
 
 #[test]
-fn a_session_decides_the_version_and_a_contradiction_is_refused() {
+fn a_restored_session_sets_the_api_version_and_a_contradicting_one_is_refused() {
     let (_, emulator, timer) = client();
     let builder = || {
         let credentials = Credentials::new(emulator.key_id(), emulator.key()).unwrap();
@@ -1076,7 +1076,7 @@ fn a_call_waiting_for_an_authorization_that_is_not_polled_ends_at_its_deadline()
     );
     assert_eq!(error.call(), Some(AUTHORIZE));
     assert!(timer.now() - began <= second(5));
-    // Nor does a download, which has no deadline of its own, wait for ever.
+    // A download, which has no deadline of its own, doesn't wait forever either.
     let began = timer.now();
     let error = timer.run(b2.call(DownloadFileById::new("f"))).unwrap_err();
     assert_eq!(

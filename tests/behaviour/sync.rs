@@ -1,4 +1,4 @@
-//! A local tree and a bucket made equal: each policy in each state, and what must never be deleted.
+//! Synchronizing a local tree and a bucket: each policy in each state, and what must never be deleted.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -24,7 +24,7 @@ use tempfile::TempDir;
 use crate::uploading::{bucket, content, stored, unfinished, versions};
 use crate::{client, client_of};
 
-/// What a side has: each path with its content.
+/// The files of one side, as paths with their contents.
 pub(crate) type Tree = BTreeMap<String, Vec<u8>>;
 
 pub(crate) fn write(root: &Path, path: &str, content: &[u8], modified: i64) {
@@ -49,7 +49,7 @@ pub(crate) fn local_tree(root: &Path) -> Tree {
                 kind if kind.is_dir() => read(&entry.path(), &format!("{path}/"), tree),
                 kind if kind.is_file() => match fs::read(entry.path()) {
                     Ok(content) => drop(tree.insert(path, content)),
-                    // The partial file of a transfer that was dropped, removed by a thread of the pool.
+                    // The partial file of a dropped transfer, which a thread of the pool has just removed.
                     Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                     Err(error) => panic!("{path}: {error}"),
                 },
@@ -89,7 +89,7 @@ async fn planned(sync: &Synchronizer) -> Vec<Action> {
     sync.plan().unwrap().try_collect().await.unwrap()
 }
 
-/// The lines of a plan but for its end, as they are printed.
+/// The lines of a plan as they are printed, without the last.
 async fn printed(sync: &Synchronizer) -> Vec<String> {
     let mut plan = planned(sync).await;
     assert!(matches!(plan.pop(), Some(Action::End(_))));
@@ -145,7 +145,7 @@ pub(crate) fn run_with_disk<T>(timer: &ManualTimer, future: impl Future<Output =
     }
 }
 
-/// A bucket, an empty directory, and time that stands still.
+/// Runs a test with a bucket and an empty directory, in virtual time.
 pub(crate) fn scenario(test: impl AsyncFn(&BucketHandle, &Path)) {
     let (b2, _emulator, timer) = client();
     let root = tempfile::tempdir().unwrap();
@@ -167,9 +167,9 @@ enum Way {
     Copy,
 }
 
-/// What b2sdk's own tables say for each mode: the same for each direction.
+/// The tables of b2sdk for each mode, which apply to each direction.
 #[test]
-fn each_policy_does_in_each_state_what_the_table_says() {
+fn every_policy_plans_the_tabulated_action_for_every_state() {
     let new = SyncPolicy::new;
     // Each side: a size and a modification time.
     let both = |source, destination| (Some(source), Some(destination));
@@ -310,7 +310,7 @@ fn each_policy_does_in_each_state_what_the_table_says() {
                 };
                 let sync = sync.policy(policy.clone().allow_empty_source(true));
                 if let Err(error) = sync.plan() {
-                    // A local tree can hide nothing.
+                    // Files in a local tree can't be hidden.
                     assert!(
                         matches!(way, Way::Down) && row >= FIRST_FOR_BUCKETS,
                         "{error}"
@@ -329,7 +329,7 @@ fn each_policy_does_in_each_state_what_the_table_says() {
                         _ => "delete".to_owned(),
                     })
                     .collect();
-                // Between buckets equal SHA-1s are seen whatever the time is.
+                // Between buckets, equal SHA-1s are recognized whatever the modification times.
                 let expected = match (way, expected, source, destination) {
                     (Way::Copy, _, Some((len, _)), Some((other, _)))
                         if len == other
@@ -346,7 +346,7 @@ fn each_policy_does_in_each_state_what_the_table_says() {
     }
 }
 
-/// From this row of the table on the destination has to be a bucket.
+/// From this row of the table on, the destination has to be a bucket.
 const FIRST_FOR_BUCKETS: usize = 24;
 
 /// The rows of the table that compare modification times of equal sizes.
@@ -355,7 +355,7 @@ fn policy_compares_time(row: usize) -> bool {
 }
 
 #[test]
-fn a_tree_goes_up_and_down_again_byte_for_byte_and_then_there_is_nothing_to_do() {
+fn a_tree_synced_up_and_down_is_identical_and_syncing_again_transfers_nothing() {
     scenario(async |bucket, root| {
         let up = root.join("up");
         for (path, len) in [
@@ -394,7 +394,7 @@ fn a_tree_goes_up_and_down_again_byte_for_byte_and_then_there_is_nothing_to_do()
 }
 
 #[test]
-fn a_file_whose_uploader_stored_no_time_is_the_same_after_its_download() {
+fn a_downloaded_file_without_a_stored_modification_time_is_up_to_date() {
     scenario(async |bucket, root| {
         bucket.upload("f", "bytes").await.unwrap();
         let down = Synchronizer::down(bucket, "", root);
@@ -406,7 +406,7 @@ fn a_file_whose_uploader_stored_no_time_is_the_same_after_its_download() {
 }
 
 #[test]
-fn extras_in_a_bucket_are_kept_hidden_or_deleted_in_all_their_versions() {
+fn extra_files_in_a_bucket_are_kept_hidden_or_deleted_with_all_versions() {
     for (extras, visible, left) in [
         (Extras::Keep, 3, 4),
         (Extras::Hide, 1, 4),
@@ -424,7 +424,7 @@ fn extras_in_a_bucket_are_kept_hidden_or_deleted_in_all_their_versions() {
             complete(&sync).await;
             assert_eq!(remote_tree(bucket, "p/").await.len(), visible, "{extras:?}");
             assert_eq!(versions(bucket).await.len(), left + 1, "{extras:?}");
-            // And again there is nothing to do.
+            // A second sync has nothing to do.
             let (outcomes, _) = run(&sync).await;
             let skipped = |it: &Outcome| matches!(it.status, Status::Skipped);
             assert!(outcomes.iter().all(skipped), "{outcomes:?}");
@@ -433,7 +433,7 @@ fn extras_in_a_bucket_are_kept_hidden_or_deleted_in_all_their_versions() {
 }
 
 #[test]
-fn old_versions_go_when_nobody_could_see_them_for_the_days_that_are_kept() {
+fn keep_days_deletes_versions_that_were_superseded_longer_ago() {
     const DAY: u64 = 86_400_000;
     let start = 1_700_000_000_000;
     let clock = ManualClock::at(start);
@@ -460,7 +460,7 @@ fn old_versions_go_when_nobody_could_see_them_for_the_days_that_are_kept() {
         };
         assert_eq!((left("kept").await, left("extra").await), (2, 2));
         assert_eq!(remote_tree(&bucket, "").await.len(), 1);
-        // The hide marker is 5 days old now, and after 11 nothing needs it any more.
+        // The hide marker is 5 days old now; once it is 11 days old, it is no longer needed.
         clock.set(start + 30 * DAY);
         complete(&sync).await;
         assert_eq!((left("kept").await, left("extra").await), (2, 2));
@@ -472,7 +472,7 @@ fn old_versions_go_when_nobody_could_see_them_for_the_days_that_are_kept() {
 }
 
 #[test]
-fn an_empty_source_deletes_nothing_unless_it_may() {
+fn an_empty_source_deletes_nothing_unless_allowed() {
     scenario(async |bucket, root| {
         put(bucket, "a", b"a", 100).await;
         put(bucket, "b", b"b", 100).await;
@@ -491,7 +491,7 @@ fn an_empty_source_deletes_nothing_unless_it_may() {
 }
 
 #[test]
-fn a_folder_marker_alone_is_an_empty_source() {
+fn a_source_with_only_a_folder_marker_counts_as_empty() {
     scenario(async |bucket, root| {
         put(bucket, "photos/", b"", 100).await;
         write(root, "a", b"a", 100);
@@ -504,7 +504,7 @@ fn a_folder_marker_alone_is_an_empty_source() {
 }
 
 #[test]
-fn more_deletions_than_allowed_are_none() {
+fn a_sync_with_more_deletions_than_max_delete_deletes_nothing() {
     scenario(async |bucket, root| {
         write(root, "a", b"a", 100);
         for name in ["b", "c", "d"] {
@@ -528,7 +528,7 @@ fn more_deletions_than_allowed_are_none() {
 }
 
 #[test]
-fn a_missing_source_directory_deletes_nothing_and_is_told() {
+fn a_missing_source_directory_is_refused_and_deletes_nothing() {
     scenario(async |bucket, root| {
         put(bucket, "a", b"a", 100).await;
         let policy = SyncPolicy::new()
@@ -543,7 +543,7 @@ fn a_missing_source_directory_deletes_nothing_and_is_told() {
 }
 
 #[test]
-fn a_plan_without_its_end_deletes_nothing() {
+fn a_truncated_plan_deletes_nothing() {
     scenario(async |bucket, root| {
         write(root, "a", b"a", 100);
         put(bucket, "b", b"b", 100).await;
@@ -559,7 +559,7 @@ fn a_plan_without_its_end_deletes_nothing() {
 }
 
 #[test]
-fn a_plan_that_was_written_down_does_later_what_it_says() {
+fn a_serialized_plan_can_be_executed_later() {
     scenario(async |bucket, root| {
         write(root, "a", b"a", 100);
         write(root, "new", b"new", 100);
@@ -584,7 +584,7 @@ fn a_plan_that_was_written_down_does_later_what_it_says() {
 }
 
 #[test]
-fn what_changed_at_the_destination_since_the_plan_is_neither_replaced_nor_deleted() {
+fn files_changed_at_the_destination_since_the_plan_are_neither_replaced_nor_deleted() {
     scenario(async |bucket, root| {
         write(root, "replaced", b"new", 200);
         put(bucket, "replaced", b"old", 100).await;
@@ -614,7 +614,7 @@ fn what_changed_at_the_destination_since_the_plan_is_neither_replaced_nor_delete
 }
 
 #[test]
-fn what_changed_locally_since_the_plan_is_neither_replaced_nor_deleted() {
+fn local_files_changed_since_the_plan_are_neither_replaced_nor_deleted() {
     scenario(async |bucket, root| {
         put(bucket, "replaced", b"new", 200).await;
         put(bucket, "fresh", b"new", 200).await;
@@ -644,7 +644,7 @@ fn what_changed_locally_since_the_plan_is_neither_replaced_nor_deleted() {
 }
 
 #[test]
-fn what_the_filter_does_not_see_is_left_alone_on_both_sides() {
+fn files_excluded_by_the_filter_are_left_alone_on_both_sides() {
     scenario(async |bucket, root| {
         for path in [
             "2026/a.jpg",
@@ -688,7 +688,7 @@ fn what_the_filter_does_not_see_is_left_alone_on_both_sides() {
 
 #[cfg(unix)]
 #[test]
-fn symbolic_links_are_skipped_refused_or_followed_and_what_was_below_them_stays() {
+fn symbolic_links_are_skipped_refused_or_followed_and_files_below_them_are_kept() {
     use std::os::unix::fs::symlink;
     scenario(async |bucket, root| {
         write(root, "real/x", b"x", 100);
@@ -729,7 +729,7 @@ fn symbolic_links_are_skipped_refused_or_followed_and_what_was_below_them_stays(
 
 #[cfg(unix)]
 #[test]
-fn a_download_follows_no_link_and_replaces_none() {
+fn a_downloading_sync_neither_follows_nor_replaces_a_symbolic_link() {
     use std::os::unix::fs::symlink;
     scenario(async |bucket, root| {
         let (elsewhere, root) = (root.join("elsewhere"), root.join("root"));
@@ -758,7 +758,7 @@ fn a_download_follows_no_link_and_replaces_none() {
 }
 
 #[test]
-fn names_that_one_side_can_not_have_are_refused_or_left_alone() {
+fn names_invalid_on_one_side_are_refused_or_left_alone() {
     scenario(async |bucket, root| {
         for name in ["../x", "a//b", "ok", "dir/", ".b2kit-create/stage"] {
             let content: &[u8] = if name == "dir/" { b"" } else { b"x" };
@@ -785,7 +785,7 @@ fn names_that_one_side_can_not_have_are_refused_or_left_alone() {
             (summary.downloaded, summary.refused, summary.skipped),
             (1, 2, 1)
         );
-        // No tree could ever have had them, so they are not missing in this one.
+        // A local tree can't contain these names, so they don't count as extras.
         let policy = SyncPolicy::new().extras(Extras::Delete);
         let up = Synchronizer::up(root, bucket, "").policy(policy);
         assert_eq!(complete(&up).await.deleted, 0);
@@ -794,7 +794,7 @@ fn names_that_one_side_can_not_have_are_refused_or_left_alone() {
 }
 
 #[test]
-fn names_that_a_file_system_would_take_for_one_are_refused_where_that_matters() {
+fn names_that_may_collide_in_a_file_system_are_refused_on_request() {
     scenario(async |bucket, root| {
         for name in ["A/x", "a/y", "b", "B", "\u{e9}", "e\u{301}"] {
             put(bucket, name, b"x", 100).await;
@@ -817,7 +817,7 @@ fn names_that_a_file_system_would_take_for_one_are_refused_where_that_matters() 
 }
 
 #[test]
-fn a_file_and_a_directory_of_one_name_take_each_others_place_in_one_run() {
+fn a_file_and_a_directory_of_the_same_name_replace_each_other_in_one_run() {
     scenario(async |bucket, root| {
         let sync =
             |extras| Synchronizer::down(bucket, "", root).policy(SyncPolicy::new().extras(extras));
@@ -834,7 +834,7 @@ fn a_file_and_a_directory_of_one_name_take_each_others_place_in_one_run() {
 }
 
 #[test]
-fn a_name_that_is_both_a_file_and_a_directory_in_the_bucket_is_refused_below() {
+fn files_below_a_name_that_is_also_a_file_are_refused() {
     scenario(async |bucket, root| {
         for name in ["a", "a.txt", "a/b", "a/b/c"] {
             put(bucket, name, name.as_bytes(), 100).await;
@@ -849,7 +849,7 @@ fn a_name_that_is_both_a_file_and_a_directory_in_the_bucket_is_refused_below() {
 }
 
 #[test]
-fn policies_that_only_a_bucket_knows_and_sides_that_overlap_are_invalid() {
+fn bucket_policies_for_a_local_destination_and_overlapping_sides_are_invalid() {
     scenario(async |bucket, root| {
         for extras in [Extras::Hide, Extras::KeepDays(1)] {
             let sync = Synchronizer::down(bucket, "", root);
@@ -868,7 +868,7 @@ fn policies_that_only_a_bucket_knows_and_sides_that_overlap_are_invalid() {
 }
 
 #[test]
-fn a_copy_between_buckets_moves_no_bytes_and_is_the_same_afterwards() {
+fn a_sync_between_buckets_transfers_no_bytes_and_makes_both_sides_equal() {
     scenario(async |source, _| {
         let b2 = source.client();
         let name = BucketName::new("holiday-copies").unwrap();
@@ -894,7 +894,7 @@ fn a_copy_between_buckets_moves_no_bytes_and_is_the_same_afterwards() {
 }
 
 #[test]
-fn a_listing_that_fails_ends_the_plan_and_deletes_nothing() {
+fn a_failed_listing_ends_the_plan_and_deletes_nothing() {
     let (b2, emulator, timer) = client();
     let root: TempDir = tempfile::tempdir().unwrap();
     run_with_disk(&timer, async {
@@ -904,7 +904,7 @@ fn a_listing_that_fails_ends_the_plan_and_deletes_nothing() {
         }
         write(root.path(), "f0000", b"x", 100);
         write(root.path(), "extra", b"x", 100);
-        // The second page is refused.
+        // The request for the second page is refused.
         let pages = AtomicUsize::new(0);
         let broken = crate::wired(&emulator, &timer, move |request| {
             let is_page = crate::call_of(request) == "b2_list_file_names";
@@ -936,7 +936,7 @@ fn a_listing_that_fails_ends_the_plan_and_deletes_nothing() {
 }
 
 #[test]
-fn a_transfer_that_fails_withholds_what_would_be_deleted() {
+fn a_failed_transfer_withholds_deletions() {
     scenario(async |bucket, root| {
         put(bucket, "moved", b"x", 100).await;
         write(root, "a", b"x", 100);
@@ -954,7 +954,7 @@ fn a_transfer_that_fails_withholds_what_would_be_deleted() {
 }
 
 #[test]
-fn an_error_that_every_file_would_meet_ends_the_run_and_deletes_nothing() {
+fn an_error_that_affects_every_file_ends_the_run_and_deletes_nothing() {
     let (b2, emulator, timer) = client();
     let root = tempfile::tempdir().unwrap();
     run_with_disk(&timer, async {
@@ -981,7 +981,7 @@ fn an_error_that_every_file_would_meet_ends_the_run_and_deletes_nothing() {
 }
 
 #[test]
-fn versions_that_are_gone_already_are_no_failure() {
+fn deleting_versions_that_are_already_gone_succeeds() {
     scenario(async |bucket, root| {
         write(root, "a", b"x", 100);
         put(bucket, "b", b"1", 100).await;

@@ -1,5 +1,5 @@
 //! What a sync must not believe: plans with any numbers, listings with unknown actions, links that were put in the
-//! place of directories since the plan was made, sources in which there is nothing.
+//! place of directories since the plan was made, and empty sources.
 
 use std::fs;
 use std::path::Path;
@@ -98,7 +98,7 @@ fn a_file_with_an_unknown_action_is_refused_and_nothing_is_deleted() {
 }
 
 #[test]
-fn a_file_that_was_just_copied_is_a_file() {
+fn a_row_with_the_action_copy_is_downloaded_as_a_file() {
     let (b2, emulator, timer) = client();
     let root = tempfile::tempdir().unwrap();
     run_with_disk(&timer, async {
@@ -131,7 +131,7 @@ fn no_version_of_a_name_is_deleted_while_one_has_an_unknown_action() {
         let up = Synchronizer::up(root.path(), &strange, "").policy(policy);
         let summary = run(&up).await;
         assert_eq!((summary.failed, summary.deleted), (1, 0), "{summary:?}");
-        // Nor when old versions are looked for.
+        // The same holds when only old versions are deleted.
         let policy = SyncPolicy::new().extras(Extras::KeepDays(0));
         let plan = planned(&up.policy(policy)).await;
         let deletes = |it: &&Action| matches!(it, Action::DeleteVersions { .. });
@@ -142,7 +142,7 @@ fn no_version_of_a_name_is_deleted_while_one_has_an_unknown_action() {
 
 #[cfg(unix)]
 #[test]
-fn old_versions_of_paths_that_are_left_alone_stay() {
+fn old_versions_of_skipped_paths_are_kept() {
     const DAY: u64 = 86_400_000;
     let clock = ManualClock::at(1_700_000_000_000);
     let emulator = Emulator::builder().clock(clock.clone()).build();
@@ -173,7 +173,7 @@ fn old_versions_of_paths_that_are_left_alone_stay() {
 }
 
 #[test]
-fn a_source_in_which_there_is_nothing_is_refused_unless_that_is_allowed() {
+fn a_source_without_files_is_refused_unless_allowed() {
     scenario(async |bucket, root| {
         put(bucket, "photos/a", b"a", 100).await;
         let mistyped = Synchronizer::down(bucket, "fotos/", root);
@@ -243,7 +243,7 @@ fn swap(directory: &Path, elsewhere: &Path) {
 
 #[cfg(unix)]
 #[test]
-fn a_link_in_the_place_of_a_planned_directory_leads_no_upload_out_of_the_tree() {
+fn a_link_that_replaced_a_planned_directory_leads_no_upload_out_of_the_tree() {
     scenario(async |bucket, root| {
         let (elsewhere, root) = (root.join("elsewhere"), root.join("root"));
         write(&elsewhere, "x", b"private", 100);
@@ -259,7 +259,7 @@ fn a_link_in_the_place_of_a_planned_directory_leads_no_upload_out_of_the_tree() 
 
 #[cfg(unix)]
 #[test]
-fn a_link_in_the_place_of_a_directory_leads_no_hash_out_of_the_tree() {
+fn a_link_that_replaced_a_directory_leads_no_hashing_out_of_the_tree() {
     scenario(async |bucket, root| {
         let (elsewhere, root) = (root.join("elsewhere"), root.join("root"));
         write(&elsewhere, "x", b"private", 100);
@@ -288,7 +288,7 @@ fn a_link_in_the_place_of_a_directory_leads_no_hash_out_of_the_tree() {
 
 #[cfg(unix)]
 #[test]
-fn a_link_in_the_place_of_a_planned_directory_leads_no_deletion_out_of_the_tree() {
+fn a_link_that_replaced_a_planned_directory_leads_no_deletion_out_of_the_tree() {
     scenario(async |bucket, root| {
         let (elsewhere, root) = (root.join("elsewhere"), root.join("root"));
         put(bucket, "d/x", b"a file", 200).await;

@@ -28,7 +28,7 @@ enum Way {
     Copy,
 }
 
-/// What a seed decides.
+/// The scenario that a seed determines.
 #[derive(Debug)]
 struct Scenario {
     way: Way,
@@ -153,14 +153,14 @@ impl Scenario {
         self.extras != Extras::Keep && !self.seen_source().is_empty()
     }
 
-    /// Whether the source's file takes the place of the destination's, as the policy is documented.
+    /// Whether the source's file replaces the destination's, as the policy is documented.
     fn is_transferred(&self, source: File, destination: Option<File>) -> bool {
         let Some(destination) = destination else {
             return true;
         };
         let (sizes, times) = (source.0 != destination.0, source.1 != destination.1);
         let may_replace = source.1 >= destination.1 || self.newer == Newer::Replace;
-        // Empty files are the same whatever their time is, where content is looked at.
+        // Where contents are compared, empty files are equal whatever their modification times.
         let is_same_content = bytes(source) == bytes(destination);
         match self.compare {
             Compare::Existence => false,
@@ -170,7 +170,7 @@ impl Scenario {
         }
     }
 
-    /// What the destination has in the end.
+    /// The destination's files after a complete sync.
     fn expected(&self) -> Tree {
         let mut expected = self.destination.clone();
         let source = self.seen_source();
@@ -179,7 +179,7 @@ impl Scenario {
         }
         let kept: BTreeSet<_> = expected.keys().cloned().collect();
         for (path, file) in &source {
-            // Nothing that stays makes way, where a name can't be a file and a directory.
+            // Where a name can't be both a file and a directory, kept files are not replaced.
             let in_the_way =
                 |other: &String| other != path && (is_below(path, other) || is_below(other, path));
             if self.way == Way::Down && kept.iter().any(in_the_way) {
@@ -192,7 +192,7 @@ impl Scenario {
         tree(&expected)
     }
 
-    /// What must hold whenever the sync is stopped.
+    /// Asserts what must hold whenever the sync is interrupted.
     fn assert_nothing_undue(&self, now: &Tree) {
         let (source, expected) = (self.seen_source(), self.expected());
         for (path, file) in &self.destination {
@@ -205,7 +205,7 @@ impl Scenario {
                 None => {
                     let is_extra = new.is_none() && self.sees(path);
                     assert!(is_extra && self.removes_extras(), "{path} is gone");
-                    // Only once everything is there that could be there without it.
+                    // Extras are deleted only after every file that doesn't need their place has arrived.
                     for (path, content) in &expected {
                         let waits = self
                             .destination
@@ -219,7 +219,7 @@ impl Scenario {
                 }
             }
         }
-        // A thread may still be about to remove what a download that was dropped has begun.
+        // A thread may not have removed the partial file of a dropped download yet.
         for (path, now) in now.iter().filter(|(path, _)| !path.ends_with(".b2part")) {
             let known = [source.get(path), self.destination.get(path)];
             let is_known = known.into_iter().flatten().any(|file| bytes(*file) == *now);
@@ -254,7 +254,7 @@ async fn bucket(b2: &Client, name: &str) -> BucketHandle {
     BucketHandle::new(b2.clone(), id, name)
 }
 
-/// The two sides, as they are looked at and synced through one client.
+/// The two sides, read and synchronized through one client.
 struct Sides<'a> {
     root: &'a Path,
     source: BucketHandle,
@@ -367,7 +367,7 @@ fn stopped_anywhere_and_run_again(seed: u64) {
             "{summary:?}"
         );
 
-        // Nothing is left to do, but what is refused or withheld.
+        // Nothing is left to do except what is refused or withheld.
         let plan: Vec<_> = sync.plan().unwrap().try_collect().await.unwrap();
         let is_left = |action: &&Action| {
             let is_in_the_way = scenario.way == Way::Down && scenario.extras == Extras::Keep;
@@ -377,7 +377,7 @@ fn stopped_anywhere_and_run_again(seed: u64) {
         let left: Vec<_> = plan.iter().filter(is_left).collect();
         assert!(left.is_empty(), "{left:?} {scenario:?}");
 
-        // Versions are destroyed only where extras are to be deleted, and only theirs.
+        // Only versions of extra files are deleted, and only if the policy deletes extras.
         let after = all_versions(&sides.destination).await;
         for version in before {
             let is_there = after.iter().any(|it| it.file_id == version.file_id);
@@ -401,7 +401,7 @@ fn stopped_anywhere_and_run_again(seed: u64) {
 }
 
 #[test]
-fn a_sync_stopped_anywhere_and_run_again_ends_equal_with_nothing_undue_gone() {
+fn a_sync_interrupted_anywhere_and_rerun_follows_the_policy_and_loses_nothing() {
     for_seeds(0..50, stopped_anywhere_and_run_again);
 }
 
@@ -420,7 +420,7 @@ fn a_large_file_whose_upload_was_interrupted_is_resumed_by_the_next_run() {
             assert!(interruptions < 100 && unfinished(&bucket).await.len() <= 1);
         }
         assert!(interruptions > 1, "it was interrupted at all");
-        // What was under way, 4 parts at a time, was sent again, and nothing else.
+        // Only the parts in flight, up to 4 at a time, were sent again.
         let sent = chaos.count("b2_upload_part");
         assert!(
             sent >= parts && sent <= parts + 4 * interruptions,
@@ -432,7 +432,7 @@ fn a_large_file_whose_upload_was_interrupted_is_resumed_by_the_next_run() {
 }
 
 #[test]
-fn a_file_that_changes_while_it_is_read_is_no_success_and_is_uploaded_by_the_next_run() {
+fn a_file_that_changes_while_it_is_read_fails_and_is_uploaded_by_the_next_run() {
     let root = tempfile::tempdir().unwrap();
     let (b2, chaos) = Chaos::calm();
     run_with_disk(&chaos.timer, async {
@@ -463,6 +463,6 @@ fn a_file_that_changes_while_it_is_read_is_no_success_and_is_uploaded_by_the_nex
 /// `cargo test --release -p b2kit --test behaviour sync_safety -- --ignored`
 #[test]
 #[ignore = "takes minutes"]
-fn a_sync_stopped_anywhere_and_run_again_a_thousand_times() {
+fn a_sync_interrupted_anywhere_and_rerun_a_thousand_times_loses_nothing() {
     for_seeds(50..1_050, stopped_anywhere_and_run_again);
 }

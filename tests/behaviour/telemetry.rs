@@ -70,8 +70,8 @@ impl RecordingSubscriber {
 
     /// Records what happens in `work` on this thread.
     fn watch<T>(work: impl FnOnce() -> T) -> (T, Vec<LogEntry>) {
-        // A place in the code whose first event comes while nobody listens, and a listener comes in that very moment,
-        // may stay silent for that listener. So somebody always listens.
+        // A call site whose first event is emitted without a subscriber, just as one is being installed, may stay
+        // disabled for it. So there is always a subscriber.
         static DEAF: Once = Once::new();
         DEAF.call_once(|| drop(tracing::subscriber::set_global_default(IgnoringSubscriber)));
         let watcher = Self::default();
@@ -272,7 +272,7 @@ fn every_failed_attempt_has_an_event_in_the_span_of_its_call() {
         assert!(event.contains(&format!(" attempt={attempt} ")), "{event}");
         assert!(event.contains(message), "{event}");
     }
-    // The attempts that succeeded: two authorizations and a list.
+    // The successful attempts: two authorizations and a listing.
     let succeeded = |note: &&LogEntry| note.is_event && note.text.contains("an attempt succeeded");
     let succeeded: Vec<_> = notes.iter().filter(succeeded).collect();
     assert_eq!(succeeded.len(), 3, "{notes:#?}");
@@ -449,7 +449,7 @@ fn the_spans_of_a_transfer_name_its_bucket_file_and_part() {
 }
 
 #[test]
-fn a_call_that_waits_for_a_new_authorization_says_so() {
+fn a_call_that_waits_for_a_new_authorization_logs_it() {
     let (b2, emulator, timer) = client();
     timer.run(b2.call(ListBuckets::new())).unwrap();
     emulator.expire_account_tokens();
@@ -475,7 +475,7 @@ fn a_shared_pause_of_a_thousand_calls_is_one_warning() {
             if !is_early {
                 return wire.send(request).await;
             }
-            // All of them are under way before the first is answered.
+            // All requests are in flight before the first gets a response.
             clock.sleep(Duration::from_secs(1)).await;
             let mut refusal = http_refusal(429, "too_many_requests");
             let wish = b2kit::http::HeaderValue::from_static("7");
@@ -551,7 +551,7 @@ fn every_error_of_a_call_about_a_file_names_it() {
         let names = format!("{call}: \"cat\": ");
         assert!(error.to_string().starts_with(&names), "{error}");
     }
-    // What is not a call's is named too, and a name that would upset a terminal is not shown as it is.
+    // Errors made outside of calls name the file too, with control characters escaped.
     let (b2, _, timer) = client();
     timer.run(async {
         let bucket = crate::uploading::bucket(&b2).await;
@@ -577,7 +577,7 @@ fn encodings(secret: &[u8]) -> Vec<String> {
         BASE64_URL_SAFE_NO_PAD.encode(secret),
         hex(secret),
         hex(secret).to_uppercase(),
-        // Every byte escaped, whether it needs it or not.
+        // Every byte is escaped, whether it needs to be or not.
         secret.iter().map(|byte| format!("%{byte:02X}")).collect(),
         format!("{secret:?}"),
     ];
@@ -716,7 +716,7 @@ fn the_search_for_secrets_in_telemetry_finds_them() {
     }
 }
 
-/// What the emulator has counted, by class.
+/// The emulator's counts by class.
 fn received(emulator: &Emulator) -> [u64; 3] {
     let (calls, facts) = (emulator.snapshot().calls, crate::names::calls());
     [BillingClass::A, BillingClass::B, BillingClass::C].map(|class| {
@@ -775,7 +775,7 @@ fn calls_are_counted_by_billing_class() {
 }
 
 #[test]
-fn unsent_calls_are_not_counted_and_retries_are() {
+fn unsent_calls_are_not_counted_and_each_retry_is() {
     let (_, emulator, timer) = client();
     let listings = AtomicUsize::new(0);
     let answer = move |n| -> Option<Result<Response, HttpError>> {
@@ -834,7 +834,7 @@ fn no_span_or_event_shows_a_secret_that_the_server_sends_as_a_name_or_an_id() {
             "b2_delete_file_version" | "b2_get_file_info" | "b2_hide_file"
                 if attempts.fetch_add(1, Ordering::Relaxed) % 4 < 3 =>
             {
-                // The code is a server's text too.
+                // The error code is the server's text too.
                 Some(Ok(http_refusal(503, &listed.lock().unwrap())))
             }
             _ => None,
@@ -872,7 +872,7 @@ fn no_span_or_event_shows_a_secret_that_the_server_sends_as_a_name_or_an_id() {
             .any(|note| note.is_event && note.level == Level::WARN)
     );
     for form in shown {
-        // What is shown of a long text is its beginning.
+        // Long texts are truncated to their beginning.
         let beginning = &form[..form.len().min(30)];
         for note in &notes {
             assert!(!note.text.contains(beginning), "{form} is in {}", note.text);

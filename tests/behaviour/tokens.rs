@@ -27,7 +27,7 @@ fn an_expired_token_is_renewed_without_an_error() {
 }
 
 #[test]
-fn a_head_whose_401_has_no_code_renews_the_token_too() {
+fn a_head_request_whose_401_has_no_code_renews_the_token() {
     let (b2, emulator, timer) = client();
     timer.run(async {
         b2.session().await.unwrap();
@@ -40,7 +40,7 @@ fn a_head_whose_401_has_no_code_renews_the_token_too() {
 }
 
 #[test]
-fn many_calls_at_once_authorize_once() {
+fn concurrent_calls_authorize_once() {
     let (b2, emulator, timer) = client();
     let storm = || join_all((0..100).map(|_| b2.call(ListBuckets::new())));
     timer.run(async {

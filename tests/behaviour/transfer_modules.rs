@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::layers::sources;
 
-/// The modules of `src/transfer`, each allowed to name those before it.
+/// The modules of `src/transfer`, each of which may depend on those before it.
 const ORDER: [&str; 14] = [
     "progress",
     "range_set",
@@ -24,7 +24,7 @@ const ORDER: [&str; 14] = [
 ];
 
 #[test]
-fn modules_of_transfer_name_only_those_below_them() {
+fn modules_of_transfer_depend_only_on_lower_ones() {
     let mut offences = Vec::new();
     for module in modules() {
         let layer = ORDER.iter().position(|of| *of == module).unwrap();
@@ -32,7 +32,7 @@ fn modules_of_transfer_name_only_those_below_them() {
             for path in text.split("crate::transfer::").skip(1) {
                 let end = path.find(|c: char| !c.is_alphanumeric() && c != '_');
                 let named = &path[..end.unwrap_or(path.len())];
-                // What the parent re-exports comes from any module, so nobody takes it from there.
+                // Items re-exported by the parent may come from any module, so no module imports them from there.
                 if !ORDER[..=layer].contains(&named) {
                     offences.push(format!("{file} names {named:?}"));
                 }
@@ -43,7 +43,7 @@ fn modules_of_transfer_name_only_those_below_them() {
 }
 
 #[test]
-fn every_module_of_transfer_has_a_place_in_the_order() {
+fn every_module_of_transfer_is_in_the_ordered_list() {
     for module in modules() {
         assert!(ORDER.contains(&module.as_str()), "{module}");
     }

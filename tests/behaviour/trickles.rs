@@ -90,7 +90,7 @@ fn within(deadline: Duration) -> RetryPolicy {
 
 #[test]
 fn a_trickling_reply_ends_after_the_five_minutes_of_a_call() {
-    // At a byte a second the stall is never reached; and the least throughput is switched off.
+    // At a byte per second the stall timeout is never reached; the first case disables the minimum throughput.
     for (least, expected) in [(0, 300), (16 << 10, 300)] {
         let (_, emulator, timer) = client();
         let (clock, b2) = (timer.clone(), emulator.clone());
@@ -165,7 +165,7 @@ fn a_deadline_ends_trickling_replies_and_error_bodies() {
     }
 }
 
-/// Counts replies in the low digits and their bytes in the high ones.
+/// Added to the counter for each byte; the digits below count replies.
 const A_BYTE: usize = 1_000;
 
 /// A bucket with a file of 400 kB, and a client with this policy whose downloads trickle.
@@ -232,7 +232,7 @@ fn a_deadline_ends_every_kind_of_trickling_download() {
         "ranges",
         "resume",
     ] {
-        // Fast enough for the least throughput, and for no stall.
+        // Fast enough to exceed the minimum throughput and never stall.
         let pause = Duration::from_millis(2);
         let (bucket, timer, requests) = trickling_file(pause, within(5 * SECOND));
         let (began, path) = (timer.now(), dir.path().join(end));
@@ -261,7 +261,7 @@ fn a_deadline_ends_every_kind_of_trickling_download() {
         })
         .unwrap_err();
         let took = timer.now() - began;
-        // While a thread of the pool works the clock may be turned, but nobody waits for bytes then.
+        // The clock may be advanced while a thread of the pool works, when nothing waits for bytes.
         let is_local = matches!(end, "to_path" | "ranges" | "resume");
         assert!(is_local || took <= 6 * SECOND, "{end}: {took:?}");
         let (requests, bytes) = (
@@ -281,7 +281,7 @@ fn a_deadline_ends_every_kind_of_trickling_download() {
         assert!(timed_out(&error), "{end}: {error:?}");
         assert!(requests <= 4, "{end}");
     }
-    // What may be gone on with is kept, and nothing has the target's name.
+    // Resumable partial files are kept, and no file has the target's name.
     assert!(!dir.path().join("to_path").exists() && !dir.path().join("resume").exists());
     assert!(fs::read_dir(dir.path()).unwrap().count() > 0);
 }
@@ -301,7 +301,7 @@ fn a_download_that_makes_progress_may_take_longer_than_the_deadline() {
 #[test]
 fn a_pausing_reader_and_a_bandwidth_limit_do_not_count_as_trickling() {
     let (_, emulator, timer) = client();
-    // A thirtieth of the least throughput, by our own will.
+    // The client's own bandwidth limit is a thirtieth of the minimum throughput.
     let b2 = served(&emulator)
         .timer(timer.clone())
         .retry_policy(within(5 * SECOND))
@@ -340,7 +340,7 @@ fn a_trickling_download_without_a_deadline_is_aborted_and_resumed() {
     assert!(timed_out(&error), "{error:?}");
     let attempts = requests.load(Ordering::Relaxed) % A_BYTE;
     assert!((2..=10).contains(&attempts), "{attempts}");
-    // Each has a minute, and the pauses between them.
+    // Each attempt takes up to a minute, plus the backoff after it.
     let took = timer.now() - began;
     assert!(took <= 10 * (60 + 64) * SECOND, "{took:?}");
 }
@@ -352,7 +352,7 @@ fn a_trickling_reply_to_an_upload_is_aborted_and_reconciled() {
     timer.run(async {
         let bucket = bucket(&b2).await;
         let began = timer.now();
-        // B2 is asked what became of it.
+        // The upload is reconciled with a listing.
         let uploaded = bucket.upload("f", "meow").await.unwrap();
         assert_eq!(uploaded.file.content_length, 4);
         assert!(timer.now() - began <= 120 * SECOND);
@@ -492,7 +492,7 @@ fn a_list_of_endless_empty_pages_ends_at_the_deadline() {
     assert!(timer.run(files.try_next()).unwrap().is_none());
 }
 
-/// Everywhere where a user's source is read.
+/// Every place where a user's source is read.
 #[test]
 fn a_source_of_endless_empty_chunks_is_an_error_of_the_source() {
     let nothing = || stream::repeat_with(|| Ok(Bytes::new()));

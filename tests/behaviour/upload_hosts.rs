@@ -1,4 +1,4 @@
-//! Upload hosts that misbehave while they receive the body or when they should respond.
+//! Upload hosts that misbehave while receiving the body or when they should respond.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -50,7 +50,7 @@ fn refusal(code: &str, message: &str) -> FaultKind {
 #[test]
 fn an_upload_that_a_host_cuts_off_goes_to_another() {
     for len in [1, 50, 500] {
-        // What one machine gets: the digits of its SHA-1 behind a file, and before a part that was hashed first.
+        // The bytes that one host receives: a SHA-1's 40 digits follow the content, except for parts hashed beforehand.
         let sent = len.min(100) as u64 + if len == 500 { 0 } else { 40 };
         let mut fault_kinds = vec![
             refusal(
@@ -134,7 +134,7 @@ fn a_host_that_never_responds_is_abandoned_after_two_minutes() {
             took >= Duration::from_secs(120) && took < Duration::from_secs(150),
             "{took:?}"
         );
-        // Of a file nobody knows whether it comes after all; a part takes its own place.
+        // A file may still be stored after its timeout; a part would only replace itself.
         assert_eq!((twice, emulator.snapshot().versions), (len == 50, 1));
     }
 }

@@ -96,7 +96,7 @@ fn sources(content: &Bytes) -> Vec<(&'static str, Source)> {
 
 #[test]
 fn files_of_any_size_from_any_source_download_unchanged() {
-    // Parts have at least 10 bytes and 100 are recommended.
+    // The minimum part size is 10 bytes, the recommended one 100.
     for len in [0, 1, 9, 10, 99, 100, 101, 199, 200, 201, 1_000, 1_234] {
         let content = content(len);
         for (kind, source) in sources(&content) {
@@ -136,7 +136,7 @@ fn uploads_make_no_unnecessary_calls() {
             .concurrency(3)
             .await
             .unwrap();
-        // Start, finish, ten parts, and a URL for each of those under way at once.
+        // Start, finish, ten parts, and a URL for each concurrent part.
         assert_eq!(
             (chaos.count("b2_get_upload_part_url"), chaos.tally().0),
             (3, 15)
@@ -155,7 +155,7 @@ fn parts_are_sent_side_by_side_up_to_the_concurrency() {
             upload.await.unwrap();
             chaos.timer.now() - began
         });
-        // Each request takes 10 ms: start, finish, a URL for each that goes at once, and twenty parts.
+        // Each request takes 10 ms: start, finish, a URL for each concurrent part, and twenty parts.
         let waves = 20_usize.div_ceil(concurrency) as u64;
         assert_eq!(
             took,
@@ -295,7 +295,7 @@ fn an_invalid_name_or_part_size_fails_before_anything_is_sent() {
     });
 }
 
-/// Sources that break their promise, each with what the error says.
+/// Sources that differ from their description, each with the text of its error.
 fn broken_promises(content: &Bytes) -> Vec<(&'static str, Source)> {
     let len = content.len() as u64;
     let short = content.slice(..content.len() - 1);
@@ -425,8 +425,8 @@ fn a_file_whose_cancel_fails_stays_in_the_ledger_until_orphans_are_cancelled() {
     });
 }
 
-/// If the response to the start is lost and the key may not list files, another file is started,
-/// and the first stays recorded.
+/// If the response to the start is lost and the key may not list files, a second file is started,
+/// and the first stays in the ledger.
 #[test]
 fn a_lost_start_that_can_not_be_looked_up_stays_in_the_ledger_and_the_upload_succeeds() {
     let may_look = Arc::new(std::sync::atomic::AtomicBool::new(false));
@@ -581,7 +581,7 @@ fn many_simultaneous_faults_lose_no_byte_and_cost_few_extra_requests() {
             chaos.forget();
             assert!(b2.unfinished().is_empty(), "seed {seed}");
         });
-        // Checked without faults.
+        // The result is checked without faults.
         let calm = client_of(&chaos.emulator, &chaos.timer);
         chaos.timer.run(async {
             let bucket = calm.bucket("holiday-photos").await.unwrap();
@@ -603,7 +603,7 @@ fn an_upload_of_200_mb_over_a_faulty_network_arrives_complete_and_leaves_nothing
     const LEN: u64 = 200_000_000;
     const STEP: u64 = 1_000_000;
     let pattern = content(STEP as usize);
-    // Every step begins with its number.
+    // Every chunk begins with its number.
     let step = move |number: u64| {
         let mut step = pattern.to_vec();
         step[..8].copy_from_slice(&number.to_le_bytes());
@@ -631,7 +631,7 @@ fn an_upload_of_200_mb_over_a_faulty_network_arrives_complete_and_leaves_nothing
                     numbers.map(move |number| Ok(steps(number).into())),
                 ))
             });
-            // Whole chunks are hashed on a thread, for which this clock doesn't wait.
+            // Hashing first would use a thread, for which this clock doesn't wait.
             let upload = bucket.upload("f", source).hash_first(false);
             let uploaded = upload.await.unwrap();
             assert_eq!(
@@ -658,7 +658,7 @@ fn an_upload_of_200_mb_over_a_faulty_network_arrives_complete_and_leaves_nothing
     });
 }
 
-/// Sources that panic, each at another place.
+/// Sources that panic, each at a different point.
 fn panicking(content: &Bytes) -> Vec<Source> {
     struct Panics(bool);
     impl futures::io::AsyncRead for Panics {
@@ -739,7 +739,7 @@ fn a_panicking_source_fails_its_upload_with_a_source_error_and_leaves_nothing() 
     }
 }
 
-/// A body that a program passes to a call is its code, too.
+/// A body that a program passes to a call runs the program's code too.
 #[test]
 fn a_panicking_body_fails_its_call_with_a_source_error() {
     let (b2, chaos) = Chaos::calm();
@@ -809,7 +809,7 @@ fn an_upload_dropped_at_any_poll_leaves_only_what_orphan_cleanup_cancels() {
                     );
                 }
                 let left: Vec<_> = b2.unfinished();
-                // What may have been finished is not cancelled, but asked about.
+                // A file that may have been finished is not cancelled but looked up.
                 assert!(
                     left.iter().all(|left| left.state == UnfinishedState::Kept),
                     "after {polls}: {left:?}"
@@ -845,7 +845,7 @@ fn an_upload_dropped_while_finishing_is_never_cancelled() {
         assert!(b2.cancel_orphaned_uploads().await.is_empty());
         assert_eq!(b2.unfinished()[0].state, UnfinishedState::Kept);
         assert_eq!(chaos.count("b2_cancel_large_file"), 0);
-        // It can be resumed, by its token alone.
+        // The upload can be resumed with its token alone.
         let token = b2.unfinished()[0].resume_token().unwrap();
         let uploaded = bucket
             .upload("f", content(500))
@@ -856,7 +856,7 @@ fn an_upload_dropped_while_finishing_is_never_cancelled() {
     });
 }
 
-// Resuming.
+// Resumed uploads.
 
 /// An upload that B2 stops after this many parts, and that is kept. Returns the token to resume it.
 async fn stopped(bucket: &BucketHandle, content: &Bytes, parts: usize) -> ResumeToken {
@@ -887,7 +887,7 @@ fn a_resumed_upload_sends_only_missing_parts() {
                 let bucket = bucket(&b2).await;
                 let token = stopped(&bucket, &content, there).await;
                 chaos.forget();
-                // Another process knows nothing but the token's text.
+                // Another process has only the token's text.
                 let other = chaos.client(99);
                 let bucket = BucketHandle::new(other, bucket.id().clone(), bucket.name().clone());
                 let upload = bucket.upload("f", content.clone());
@@ -1067,13 +1067,13 @@ fn a_dropped_upload_that_is_to_be_kept_survives_orphan_cleanup() {
         let bucket = bucket(&b2).await;
         for (round, kept) in [(0, 1), (1, 2)] {
             let upload = bucket.upload("f", content.clone()).concurrency(1);
-            // The first is begun and the second taken up.
+            // The first round starts the upload and the second resumes it.
             let upload = match round {
                 0 => upload.on_failure(OnFailure::Keep),
                 _ => upload.resume(),
             };
             let mut upload = Box::pin(upload.into_future());
-            // The last one of each round is under way when it is dropped.
+            // The last part of each round is in flight when the upload is dropped.
             while chaos.count("b2_upload_part") < 2 * kept {
                 let pause = chaos.timer.sleep(Duration::from_millis(1));
                 futures::future::select(&mut upload, pause).await;
@@ -1120,7 +1120,7 @@ fn a_part_that_was_replaced_at_b2_is_sent_again_before_finishing() {
         let progress = Progress::new();
         let upload = bucket.upload("f", content.clone()).progress(&progress);
         let mut upload = Box::pin(upload.into_future());
-        // As late as can be, another attempt's bytes come in for part 3.
+        // At the last possible moment, part 3 is replaced by the bytes of another attempt.
         while progress.now().parts < 5 {
             let step = std::future::poll_fn(|cx| {
                 assert!(upload.as_mut().poll(cx).is_pending());
@@ -1259,7 +1259,7 @@ fn an_upload_over_a_dead_network_fails_with_the_last_failure_and_stays_in_the_le
     });
 }
 
-// Files of the disk: their reading is on threads, so on real time.
+// Local files: they are read on threads, so these tests run in real time.
 
 fn on_disk(content: &[u8]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
@@ -1389,7 +1389,7 @@ fn small_files_beyond_the_memory_budget_are_read_while_they_are_sent() {
     });
 }
 
-/// The file is changed while the emulator answers.
+/// The file is changed while the emulator responds.
 #[test]
 fn a_local_file_that_changes_while_it_is_read_fails_the_upload_and_leaves_nothing() {
     use b2kit::HttpClient as _;

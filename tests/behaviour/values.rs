@@ -131,7 +131,7 @@ fn unknown_values_round_trip_unchanged() {
     let bucket = listed(sent);
     assert_eq!(serde_json::to_value(&bucket).unwrap(), future);
 
-    // What came with one bucket can be set on another, however new it is.
+    // Settings read from one bucket can be set on another, even if they are unknown to the crate.
     let update = UpdateBucket::new("b9")
         .bucket_type(bucket.bucket_type)
         .bucket_info(bucket.bucket_info)
@@ -686,7 +686,7 @@ fn an_update_changes_only_the_given_settings_of_the_given_revision() {
         let cleared = b2.call(clear).await.unwrap();
         assert!(cleared.cors_rules.is_empty() && cleared.lifecycle_rules.is_empty());
         assert!(cleared.bucket_info.is_empty());
-        // B2's own default: it resets, and switches nothing off
+        // B2's default: clearing the setting resets it and doesn't disable encryption
         assert_eq!(
             cleared.default_server_side_encryption,
             Restricted::Value(Encryption::sse_b2())
@@ -771,7 +771,7 @@ fn a_file_encrypted_with_a_customer_key_needs_it_to_be_read() {
         assert_eq!(right.body.collect(100).await.unwrap(), b"secret");
         let copy = CopyFile::new(&file.file_id, FileName::new("plain").unwrap())
             .source_server_side_encryption(EncryptionSetting::SseC(key));
-        // B2 encrypts everything now, and refuses not to
+        // B2 encrypts all new files and refuses to store any unencrypted
         let none = copy
             .clone()
             .destination_server_side_encryption(EncryptionSetting::None);
@@ -852,7 +852,7 @@ fn the_clients_own_file_info_is_added_only_if_it_fits() {
         };
         let upload = |info| bucket.upload("f", source()).file_info(info);
         let ours = |file: &FileVersion| file.file_info.len() - 1;
-        // B2 would take none of ours beside this
+        // with this much, none of the client's own entries fits
         let filled = upload(full(2_048)).await.unwrap().file;
         assert_eq!(ours(&filled), 0);
         let roomy = upload(full(1_000)).await.unwrap().file;

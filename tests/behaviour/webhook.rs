@@ -27,7 +27,7 @@ fn header() -> String {
 }
 
 #[test]
-fn the_known_signature_is_accepted_alone_and_among_others() {
+fn a_valid_signature_is_accepted_alone_and_among_others() {
     let other = "0".repeat(64);
     for header in [
         header(),
@@ -85,7 +85,7 @@ fn a_header_with_a_thousand_signatures_is_refused_unread() {
 }
 
 #[test]
-fn only_the_exact_bytes_are_accepted() {
+fn only_the_exact_signed_bytes_are_accepted() {
     for body in [
         &br#"{"events":[ ]}"#[..],
         br#"{"eventz":[]}"#,
@@ -110,8 +110,8 @@ fn with_several_secrets_any_of_them_may_have_signed() {
 }
 
 #[test]
-fn without_a_secret_everything_is_refused() {
-    // HMAC-SHA256 of the body with the empty key, which anybody can compute.
+fn every_signature_is_refused_without_a_secret() {
+    // HMAC-SHA256 of the body with an empty key, which anybody can compute.
     let forged = "v1=1d4bb05748163f0d436bb86d78f5cf6acf5e88beeef39d675fcded7e525785c3";
     for secrets in [
         &[][..],
@@ -227,7 +227,7 @@ fn an_invalid_notification_is_an_error_with_its_path_and_without_its_values() {
 }
 
 #[test]
-fn each_refusal_has_the_status_to_answer_with() {
+fn each_refusal_maps_to_a_response_status() {
     use WebhookError as E;
     for (error, status) in [
         (E::NoSecret, 500),

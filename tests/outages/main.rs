@@ -63,7 +63,7 @@ impl Process {
                 command
             }
             None => {
-                let mut command = this_program("an_emulator_in_a_process_of_its_own");
+                let mut command = this_program("the_emulator_serves_until_its_process_is_killed");
                 command
                     .env(SERVE_PORT, port.to_string())
                     .env(SERVE_DATA, data);
@@ -73,7 +73,7 @@ impl Process {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut said = String::new();
-        // The last line that either of them says.
+        // The last line that either program prints at startup.
         while !said.contains("Ctrl-C") {
             assert_ne!(
                 out.read_line(&mut said).unwrap(),
@@ -107,7 +107,7 @@ fn this_program(test: &str) -> Command {
 
 #[test]
 #[ignore = "the others start it"]
-fn an_emulator_in_a_process_of_its_own() {
+fn the_emulator_serves_until_its_process_is_killed() {
     let Some(data) = env::var_os(SERVE_DATA) else {
         return;
     };
@@ -267,12 +267,12 @@ fn upload_all_at_once(source: impl Fn(usize) -> Source) {
 
 #[test]
 fn a_thousand_uploads_of_files_succeed_with_256_descriptors() {
-    succeeds_with_256_descriptors("a_thousand_uploads_of_files");
+    succeeds_with_256_descriptors("a_thousand_uploads_of_files_to_the_given_emulator_succeed");
 }
 
 #[test]
 #[ignore = "the test above runs it"]
-fn a_thousand_uploads_of_files() {
+fn a_thousand_uploads_of_files_to_the_given_emulator_succeed() {
     let files = tempfile::tempdir().unwrap();
     for n in 0..UPLOADS {
         fs::write(files.path().join(n.to_string()), content(n)).unwrap();
@@ -282,11 +282,11 @@ fn a_thousand_uploads_of_files() {
 
 #[test]
 fn a_thousand_uploads_of_bytes_succeed_with_256_descriptors() {
-    succeeds_with_256_descriptors("a_thousand_uploads_of_bytes");
+    succeeds_with_256_descriptors("a_thousand_uploads_of_bytes_to_the_given_emulator_succeed");
 }
 
 #[test]
 #[ignore = "the test above runs it"]
-fn a_thousand_uploads_of_bytes() {
+fn a_thousand_uploads_of_bytes_to_the_given_emulator_succeed() {
     upload_all_at_once(|n| Source::bytes(content(n)));
 }

@@ -57,7 +57,7 @@ fn a_bucket_is_found_by_its_name() {
 #[test]
 fn a_lookup_by_name_never_returns_the_id_of_another_bucket() {
     let (owner, emulator, timer) = client();
-    // Names are not looked at: every list has all buckets.
+    // The server ignores the requested name: every listing contains all buckets.
     let b2 = wired(&emulator, &timer, |request| {
         if call_of(request) == "b2_list_buckets" {
             let mut document = sent(request);

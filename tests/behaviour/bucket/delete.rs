@@ -34,7 +34,7 @@ fn all_versions_of_exactly_one_name_are_deleted_the_newest_last() {
 }
 
 #[test]
-fn a_name_with_more_versions_than_a_page_has_is_deleted_whole() {
+fn a_name_with_more_than_one_page_of_versions_is_deleted_completely() {
     let (b2, emulator, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2).await;
@@ -48,7 +48,7 @@ fn a_name_with_more_versions_than_a_page_has_is_deleted_whole() {
 }
 
 #[test]
-fn deleting_the_newest_version_brings_back_the_one_beneath() {
+fn deleting_the_newest_version_exposes_the_one_beneath() {
     let (b2, _, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2).await;
@@ -101,7 +101,7 @@ fn deleting_a_name_leaves_its_unfinished_uploads() {
 }
 
 #[test]
-fn where_an_older_version_is_locked_the_marker_that_hides_it_stays() {
+fn a_marker_that_hides_a_locked_version_is_not_deleted() {
     let (b2, _, timer) = client();
     timer.run(async {
         let bucket = lockable(&b2).await;
@@ -166,7 +166,7 @@ fn delete_version_deletes_that_version_and_no_other() {
 }
 
 #[test]
-fn names_that_no_file_can_have_and_those_of_stages_are_refused() {
+fn invalid_names_and_stage_names_are_refused() {
     let (b2, emulator, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2).await;
@@ -218,7 +218,7 @@ fn a_key_without_the_capability_or_the_name_deletes_nothing() {
 }
 
 #[test]
-fn a_deletion_whose_answer_is_lost_succeeds_and_deletes_nothing_twice() {
+fn a_delete_whose_response_is_lost_succeeds_and_deletes_nothing_twice() {
     for scope in [DeleteScope::AllVersions, DeleteScope::NewestVersion] {
         for fault in [Fault::LostResponse, Fault::DroppedRequest, Fault::Garbage] {
             let (b2, script) = Script::new([("b2_delete_file_version", fault)]);
@@ -237,7 +237,7 @@ fn a_deletion_whose_answer_is_lost_succeeds_and_deletes_nothing_twice() {
 }
 
 #[test]
-fn a_deletion_that_fails_half_way_leaves_the_newest_version() {
+fn a_delete_that_fails_halfway_leaves_the_newest_version() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -255,14 +255,14 @@ fn a_deletion_that_fails_half_way_leaves_the_newest_version() {
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable);
         assert_eq!(text(&bucket, "f").await, "3");
-        // Again, and all is gone.
+        // A second delete removes everything.
         bucket.delete("f", DeleteScope::AllVersions).await.unwrap();
         assert_eq!(count(&bucket, "f").await, 0);
     });
 }
 
 #[test]
-fn many_names_are_deleted_each_with_its_own_outcome() {
+fn delete_many_returns_an_outcome_for_each_name() {
     let (b2, _, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2).await;

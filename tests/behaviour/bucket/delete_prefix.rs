@@ -44,7 +44,7 @@ fn all_versions_with_the_prefix_are_deleted_and_no_others() {
 }
 
 #[test]
-fn a_dry_run_gives_the_versions_that_would_be_deleted_and_deletes_none() {
+fn a_dry_run_returns_the_versions_that_would_be_deleted_and_deletes_none() {
     let (b2, emulator, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2).await;
@@ -64,7 +64,7 @@ fn a_dry_run_gives_the_versions_that_would_be_deleted_and_deletes_none() {
 }
 
 #[test]
-fn an_empty_prefix_and_that_of_stages_are_refused() {
+fn an_empty_prefix_and_the_prefix_of_stages_are_refused() {
     let (b2, emulator, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2).await;
@@ -90,7 +90,7 @@ fn an_empty_prefix_and_that_of_stages_are_refused() {
 }
 
 #[test]
-fn stages_of_creates_are_left_alone_by_a_prefix_and_not_by_all_files() {
+fn delete_prefix_keeps_stages_and_delete_all_files_deletes_them() {
     let (b2, _, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2).await;
@@ -159,7 +159,7 @@ fn the_newest_version_of_each_name_is_deleted_last_whatever_the_concurrency() {
 }
 
 #[test]
-fn one_version_that_can_not_be_deleted_stops_neither_the_others_nor_lets_older_ones_show() {
+fn a_version_that_can_not_be_deleted_stops_no_other_and_exposes_no_older_one() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -191,7 +191,7 @@ fn one_version_that_can_not_be_deleted_stops_neither_the_others_nor_lets_older_o
 }
 
 #[test]
-fn a_listing_that_fails_is_the_last_item_and_leaves_the_marker_it_was_at() {
+fn a_listing_error_is_the_last_item_and_the_current_names_marker_is_kept() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -218,7 +218,7 @@ fn a_listing_that_fails_is_the_last_item_and_leaves_the_marker_it_was_at() {
 }
 
 #[test]
-fn a_version_that_somebody_else_has_deleted_meanwhile_counts_as_deleted() {
+fn a_version_deleted_concurrently_counts_as_deleted() {
     let (b2, _, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2).await;
@@ -236,7 +236,7 @@ fn a_version_that_somebody_else_has_deleted_meanwhile_counts_as_deleted() {
 }
 
 #[test]
-fn a_lost_answer_is_no_failure() {
+fn a_delete_whose_response_is_lost_counts_as_a_success() {
     for fault in [Fault::LostResponse, Fault::DroppedRequest, Fault::Garbage] {
         let (b2, script) = Script::new([("b2_delete_file_version", fault)]);
         script.timer.run(async {
@@ -255,7 +255,7 @@ fn a_lost_answer_is_no_failure() {
 }
 
 #[test]
-fn a_restricted_key_deletes_what_it_may_and_nothing_else() {
+fn a_restricted_key_deletes_only_within_its_prefix_and_capabilities() {
     let (b2, emulator, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2).await;
@@ -284,7 +284,7 @@ fn a_restricted_key_deletes_what_it_may_and_nothing_else() {
 }
 
 #[test]
-fn dropping_the_stream_stops_it() {
+fn dropping_the_stream_stops_further_deletes() {
     let (b2, emulator, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2).await;

@@ -8,7 +8,7 @@ use crate::client;
 use crate::uploading::bucket;
 
 #[test]
-fn hiding_or_unhiding_twice_has_the_effect_of_once() {
+fn hiding_or_unhiding_twice_has_the_same_effect_as_once() {
     let (b2, _, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2).await;
@@ -41,7 +41,7 @@ fn hiding_or_unhiding_twice_has_the_effect_of_once() {
 }
 
 #[test]
-fn unhide_shows_a_file_that_several_markers_hide() {
+fn unhide_restores_a_file_beneath_several_markers() {
     let (b2, _, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2).await;

@@ -22,7 +22,7 @@ async fn folder(rows: impl Stream<Item = Result<ListedFile, Error>>) -> Vec<Stri
 }
 
 #[test]
-fn list_gives_each_visible_file_with_the_prefix_once_in_its_newest_version() {
+fn list_returns_the_newest_version_of_each_visible_file_with_the_prefix() {
     let (b2, _, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2).await;
@@ -43,7 +43,7 @@ fn list_gives_each_visible_file_with_the_prefix_once_in_its_newest_version() {
 }
 
 #[test]
-fn list_gives_more_files_than_a_page_has() {
+fn list_returns_the_files_of_all_pages() {
     let (b2, emulator, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2).await;
@@ -59,7 +59,7 @@ fn list_gives_more_files_than_a_page_has() {
 }
 
 #[test]
-fn stages_of_creates_are_listed_only_where_they_are_asked_for() {
+fn stages_are_listed_only_on_request() {
     let (b2, _, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2).await;
@@ -83,7 +83,7 @@ fn stages_of_creates_are_listed_only_where_they_are_asked_for() {
 }
 
 #[test]
-fn a_folder_has_its_files_and_each_folder_in_it_once() {
+fn list_folder_returns_files_and_each_subfolder_once() {
     let (b2, _, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2).await;
@@ -109,7 +109,7 @@ fn a_folder_has_its_files_and_each_folder_in_it_once() {
 }
 
 #[test]
-fn versions_gives_markers_and_no_unfinished_uploads() {
+fn versions_returns_hide_markers_but_no_unfinished_uploads() {
     let (b2, _, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2).await;
@@ -128,7 +128,7 @@ fn versions_gives_markers_and_no_unfinished_uploads() {
 }
 
 #[test]
-fn a_listing_in_a_missing_bucket_or_outside_of_the_keys_names_ends_in_an_error() {
+fn a_listing_of_a_missing_bucket_or_outside_the_keys_prefix_ends_with_an_error() {
     let (b2, emulator, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2).await;
@@ -157,7 +157,7 @@ fn a_listing_in_a_missing_bucket_or_outside_of_the_keys_names_ends_in_an_error()
 }
 
 #[test]
-fn only_unfinished_uploads_that_are_old_and_have_the_prefix_are_cancelled() {
+fn cancel_unfinished_cancels_only_old_uploads_with_the_prefix() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = bucket(&b2).await;

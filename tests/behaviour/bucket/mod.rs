@@ -56,7 +56,7 @@ async fn start(bucket: &BucketHandle, file: &str) -> FileVersion {
     bucket.client().call(start).await.unwrap()
 }
 
-/// What `create` would have left behind under way.
+/// A stage, as an interrupted `create` leaves one.
 async fn stage(bucket: &BucketHandle) -> FileVersion {
     put(bucket, &format!("{CREATE_STAGES}0123456789abcdef"), "stage").await
 }
@@ -69,7 +69,7 @@ async fn rows(bucket: &BucketHandle) -> Vec<(String, Action)> {
     rows.try_collect().await.unwrap()
 }
 
-/// How many rows of this name B2 lists.
+/// The number of rows that B2 lists for this name.
 async fn count(bucket: &BucketHandle, name: &str) -> usize {
     rows(bucket)
         .await
@@ -84,14 +84,14 @@ async fn text(bucket: &BucketHandle, name: &str) -> String {
 
 type Swept = Vec<(FileVersion, Result<(), Error>)>;
 
-/// The outcomes of a stream that ends well.
+/// The outcomes of a stream that ends without an error.
 async fn outcomes(
     sweep: impl Stream<Item = Result<(FileVersion, Result<(), Error>), Error>>,
 ) -> Swept {
     sweep.try_collect().await.unwrap()
 }
 
-/// The ids of versions that were all deleted.
+/// The ids of the versions; asserts that all were deleted.
 fn ids(swept: Swept) -> Vec<String> {
     let ids = swept.into_iter().map(|(version, outcome)| {
         outcome.unwrap();
@@ -122,9 +122,9 @@ fn through(client: &Client, bucket: &BucketHandle) -> BucketHandle {
     BucketHandle::new(client.clone(), bucket.id().clone(), bucket.name().clone())
 }
 
-/// Programs spawn these on any runtime's threads.
+/// Programs spawn these on the threads of any runtime.
 #[test]
-fn what_a_bucket_gives_is_send_and_owns_what_it_needs() {
+fn futures_and_streams_of_a_bucket_are_send_and_static() {
     fn spawnable<T: Send + 'static>(_: impl FnOnce(BucketHandle) -> T) {}
     let mode = DeleteMode::DryRun;
     let time = b2kit::types::Timestamp::from_millis(0);

@@ -12,7 +12,7 @@ use crate::script::{Fault, Script};
 use crate::uploading::bucket;
 
 #[test]
-fn the_newest_versions_of_each_name_are_kept() {
+fn keep_newest_keeps_that_many_versions_of_each_name() {
     let (b2, _, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2).await;
@@ -37,7 +37,7 @@ fn the_newest_versions_of_each_name_are_kept() {
 }
 
 #[test]
-fn a_hidden_file_keeps_its_marker_and_as_many_versions() {
+fn keep_newest_keeps_a_hide_marker_and_that_many_versions_beneath_it() {
     let (b2, _, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2).await;
@@ -71,7 +71,7 @@ fn after(time: Timestamp) -> PruneRule {
 }
 
 #[test]
-fn versions_that_were_hidden_before_a_time_go_and_hidden_files_for_good() {
+fn versions_hidden_before_a_time_are_deleted_and_hidden_files_completely() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -122,7 +122,7 @@ fn versions_that_were_hidden_before_a_time_go_and_hidden_files_for_good() {
 }
 
 #[test]
-fn a_marker_stays_while_a_version_beneath_it_could_not_be_deleted() {
+fn a_marker_above_a_version_that_can_not_be_deleted_is_kept() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -145,7 +145,7 @@ fn a_marker_stays_while_a_version_beneath_it_could_not_be_deleted() {
 }
 
 #[test]
-fn keeping_no_version_is_refused_and_stages_are_left_alone() {
+fn pruning_refuses_to_keep_no_version_and_leaves_stages_alone() {
     let (b2, emulator, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2).await;

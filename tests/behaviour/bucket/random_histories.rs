@@ -12,7 +12,7 @@ use crate::script::{Fault, Script};
 use crate::seeds::for_seeds;
 use crate::uploading::bucket;
 
-/// The id of what each name shows.
+/// The id of the visible version of each name.
 async fn visible(bucket: &BucketHandle) -> BTreeMap<String, String> {
     let files = bucket
         .list("")
@@ -20,7 +20,7 @@ async fn visible(bucket: &BucketHandle) -> BTreeMap<String, String> {
     files.try_collect().await.unwrap()
 }
 
-/// Some names, each with versions, markers (also several in a row) and unfinished uploads.
+/// Some names, each with versions, markers (possibly several in a row) and unfinished uploads.
 async fn history(bucket: &BucketHandle, rng: &mut fastrand::Rng) {
     for _ in 0..rng.usize(5..40) {
         let name = format!("f{}", rng.usize(0..4));
@@ -73,7 +73,7 @@ fn random_faults(script: &Script, rng: &mut fastrand::Rng) {
 }
 
 #[test]
-fn no_older_version_ever_becomes_visible_and_pruning_changes_nothing_that_is() {
+fn random_deletes_expose_no_older_version_and_pruning_changes_no_visible_file() {
     for_seeds(0..150, |seed| {
         let rng = &mut fastrand::Rng::with_seed(seed);
         let (b2, script) = Script::new([]);
@@ -83,7 +83,7 @@ fn no_older_version_ever_becomes_visible_and_pruning_changes_nothing_that_is() {
             let before = visible(&bucket).await;
             random_faults(&script, rng);
             let (mut versions, prunes) = sweep(&bucket, rng);
-            // Dropped at some point, or never.
+            // The stream may be dropped at some point.
             let mut left = rng.usize(0..40);
             while let Some(item) = versions.next().await {
                 item.unwrap().1.ok();
@@ -102,7 +102,7 @@ fn no_older_version_ever_becomes_visible_and_pruning_changes_nothing_that_is() {
 }
 
 #[test]
-fn deleting_a_name_leaves_all_of_it_visible_or_nothing() {
+fn a_delete_that_may_fail_midway_changes_no_other_name_and_exposes_no_older_version() {
     for_seeds(0..100, |seed| {
         let rng = &mut fastrand::Rng::with_seed(seed);
         let (b2, script) = Script::new([]);

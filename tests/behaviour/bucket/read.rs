@@ -9,7 +9,7 @@ use crate::script::{Fault, Script};
 use crate::uploading::bucket;
 
 #[test]
-fn stat_gives_the_newest_version_of_exactly_this_name_in_one_call() {
+fn stat_returns_the_newest_version_of_exactly_this_name_in_one_call() {
     let (b2, emulator, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2).await;
@@ -27,7 +27,7 @@ fn stat_gives_the_newest_version_of_exactly_this_name_in_one_call() {
 }
 
 #[test]
-fn stat_gives_none_for_missing_and_hidden_files_whatever_comes_after_them() {
+fn stat_returns_none_for_missing_and_hidden_files_whatever_names_follow() {
     let (b2, _, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2).await;
@@ -44,7 +44,7 @@ fn stat_gives_none_for_missing_and_hidden_files_whatever_comes_after_them() {
 }
 
 #[test]
-fn stat_works_for_names_that_urls_would_change() {
+fn stat_finds_names_that_url_normalization_would_change() {
     let (b2, _, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2).await;
@@ -57,7 +57,7 @@ fn stat_works_for_names_that_urls_would_change() {
 }
 
 #[test]
-fn stat_fails_where_it_can_not_tell() {
+fn stat_is_an_error_for_invalid_names_unauthorized_keys_and_missing_buckets() {
     let (b2, emulator, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2).await;
@@ -93,7 +93,7 @@ fn stat_fails_where_it_can_not_tell() {
 }
 
 #[test]
-fn bytes_and_text_give_a_whole_file_up_to_the_limit() {
+fn bytes_and_text_return_a_whole_file_up_to_the_limit() {
     let (b2, emulator, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2).await;
@@ -110,7 +110,7 @@ fn bytes_and_text_give_a_whole_file_up_to_the_limit() {
             assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
             assert!(error.to_string().contains("4 bytes"), "{error}");
         }
-        // The limit is for the bytes that are asked for.
+        // The limit applies to the requested bytes only.
         let first = bucket
             .download("f")
             .range(ByteRange::inclusive(0, 0).unwrap());

@@ -11,7 +11,7 @@ use crate::{call_of, client, http_answer, sent, wired};
 const ALL: DeleteScope = DeleteScope::AllVersions;
 
 #[test]
-fn a_file_gets_its_new_name_with_all_that_belongs_to_it() {
+fn a_renamed_file_keeps_its_content_type_file_info_and_sha1() {
     let (b2, _, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2).await;
@@ -41,7 +41,7 @@ fn a_file_gets_its_new_name_with_all_that_belongs_to_it() {
 }
 
 #[test]
-fn with_the_newest_version_alone_the_one_beneath_comes_back_under_the_old_name() {
+fn renaming_only_the_newest_version_exposes_the_one_beneath_under_the_old_name() {
     let (b2, _, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2).await;
@@ -58,7 +58,7 @@ fn with_the_newest_version_alone_the_one_beneath_comes_back_under_the_old_name()
 }
 
 #[test]
-fn a_file_that_has_the_new_name_becomes_an_older_version_of_it() {
+fn an_existing_file_at_the_new_name_becomes_an_older_version() {
     let (b2, _, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2).await;
@@ -68,7 +68,7 @@ fn a_file_that_has_the_new_name_becomes_an_older_version_of_it() {
         bucket.rename("f", "g", ALL).await.unwrap();
         assert_eq!(text(&bucket, "g").await, "mine");
         assert_eq!(count(&bucket, "g").await, 2);
-        // An upload under way is not the file that was renamed.
+        // An unfinished upload of the old name is not part of the renamed file.
         assert_eq!(rows(&bucket).await[0], ("f".to_owned(), Action::Start));
     });
 }
@@ -90,7 +90,7 @@ fn a_large_file_is_renamed_with_its_sha1() {
 }
 
 #[test]
-fn missing_hidden_and_equal_names_and_those_of_stages_are_refused_before_anything_is_copied() {
+fn missing_hidden_equal_and_stage_names_are_refused_before_anything_is_copied() {
     let (b2, emulator, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2).await;
@@ -118,7 +118,7 @@ fn missing_hidden_and_equal_names_and_those_of_stages_are_refused_before_anythin
 }
 
 #[test]
-fn a_copy_that_is_not_like_the_file_leaves_the_old_name_as_it_was() {
+fn a_copy_that_differs_from_the_file_leaves_the_old_name_unchanged() {
     for (field, wrong) in [
         ("contentLength", serde_json::json!(3)),
         ("contentSha1", serde_json::json!("0".repeat(40))),
@@ -128,7 +128,7 @@ fn a_copy_that_is_not_like_the_file_leaves_the_old_name_as_it_was() {
             if call_of(request) != "b2_copy_file" {
                 return None;
             }
-            // The server answers about other bytes than those it was told to copy.
+            // The server's response is about different bytes from those it was told to copy.
             let document = sent(request);
             let source = document["sourceFileId"].as_str().unwrap().to_owned();
             let mut answer = serde_json::json!({
@@ -157,7 +157,7 @@ fn a_copy_that_is_not_like_the_file_leaves_the_old_name_as_it_was() {
 }
 
 #[test]
-fn a_version_that_came_while_the_file_was_copied_is_not_deleted() {
+fn a_version_uploaded_during_the_copy_is_not_deleted() {
     let (owner, script) = Script::new([]);
     let emulator = script.emulator.clone();
     let (b2, armed) = {
@@ -195,7 +195,7 @@ fn a_version_that_came_while_the_file_was_copied_is_not_deleted() {
         assert_eq!(count(&bucket, "f").await, 2);
         assert_eq!(text(&bucket, "g").await, "old");
 
-        // Only the version that was copied goes, where that was asked for.
+        // With `NewestVersion`, only the copied version is deleted.
         let renamed = raced
             .rename("f", "g", DeleteScope::NewestVersion)
             .await
@@ -206,7 +206,7 @@ fn a_version_that_came_while_the_file_was_copied_is_not_deleted() {
 }
 
 #[test]
-fn lost_answers_neither_lose_nor_double_the_file() {
+fn lost_responses_neither_lose_nor_duplicate_the_renamed_file() {
     for call in [
         "b2_copy_file",
         "b2_delete_file_version",
@@ -231,7 +231,7 @@ fn lost_answers_neither_lose_nor_double_the_file() {
 }
 
 #[test]
-fn a_rename_that_failed_after_the_copy_can_be_done_again() {
+fn a_rename_that_failed_after_the_copy_can_be_repeated() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -256,7 +256,7 @@ fn a_rename_that_failed_after_the_copy_can_be_done_again() {
 }
 
 #[test]
-fn a_restricted_key_renames_within_its_names() {
+fn a_restricted_key_renames_only_within_its_prefix() {
     let (b2, emulator, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2).await;

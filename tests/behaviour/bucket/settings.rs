@@ -10,7 +10,7 @@ use crate::script::{Fault, Script};
 use crate::uploading::bucket;
 
 #[test]
-fn an_update_changes_what_it_sets_and_nothing_else() {
+fn an_update_changes_only_the_settings_it_sets() {
     let (b2, _, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2).await;
@@ -32,7 +32,7 @@ fn an_update_changes_what_it_sets_and_nothing_else() {
 }
 
 #[test]
-fn an_update_of_settings_that_somebody_changed_meanwhile_is_a_conflict() {
+fn an_update_of_concurrently_changed_settings_is_a_conflict() {
     let (b2, _, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2).await;
@@ -87,7 +87,7 @@ fn only_an_empty_bucket_is_deleted() {
 }
 
 #[test]
-fn deleting_a_bucket_whose_answer_is_lost_succeeds() {
+fn delete_bucket_succeeds_after_a_lost_response() {
     for fault in [Fault::LostResponse, Fault::DroppedRequest, Fault::Garbage] {
         let (b2, script) = Script::new([("b2_delete_bucket", fault)]);
         script.timer.run(async {

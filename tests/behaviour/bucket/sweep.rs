@@ -111,7 +111,7 @@ fn a_locked_version_is_reported_and_the_others_are_deleted() {
 }
 
 #[test]
-fn an_error_of_the_listing_is_the_last_item_after_all_started_deletes() {
+fn a_listing_error_is_the_last_item_after_all_started_deletes() {
     for concurrency in [1, 3, 100] {
         let (owner, emulator, timer) = client();
         let listings = AtomicUsize::new(0);
@@ -131,7 +131,7 @@ fn an_error_of_the_listing_is_the_last_item_after_all_started_deletes() {
             let errors: Vec<_> = items.iter().map(Result::is_err).collect();
             let first = errors.iter().position(|is_error| *is_error);
             assert_eq!((first, errors.len()), (Some(999), 1_000), "{concurrency}");
-            // The last name may have older versions on the page that could not be read.
+            // The last name may have older versions on the unreadable page.
             assert_eq!(rows(&bucket).await.len(), 2);
         });
     }

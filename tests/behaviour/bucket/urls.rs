@@ -28,7 +28,7 @@ fn a_public_url_opens_a_file_once_the_bucket_is_public() {
 }
 
 #[test]
-fn a_presigned_url_opens_the_file_and_those_that_begin_with_its_name() {
+fn a_presigned_url_opens_the_file_and_all_whose_names_begin_with_its_name() {
     let (b2, emulator, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2).await;
@@ -41,7 +41,7 @@ fn a_presigned_url_opens_the_file_and_those_that_begin_with_its_name() {
         assert_eq!(fetch(&emulator, link.url(), None).await.0, 401);
         let token = link.authorization_token().expose();
         assert!(!format!("{link:?} {url:?}").contains(token));
-        // As the page warns.
+        // As the documentation warns.
         let other = url.expose().replace("/a?", "/a.bak?");
         assert_eq!(fetch(&emulator, &other, None).await.0, 200);
         let other = url.expose().replace("/a?", "/b?");
@@ -50,7 +50,7 @@ fn a_presigned_url_opens_the_file_and_those_that_begin_with_its_name() {
 }
 
 #[test]
-fn a_presigned_url_has_the_headers_that_were_asked_for_and_no_others() {
+fn a_presigned_url_sets_only_the_requested_response_headers() {
     let (b2, emulator, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2).await;
@@ -73,7 +73,7 @@ fn a_presigned_url_has_the_headers_that_were_asked_for_and_no_others() {
 }
 
 #[test]
-fn what_makes_no_url_is_refused_before_anything_is_authorized() {
+fn invalid_names_durations_and_headers_are_refused_before_anything_is_authorized() {
     let (b2, emulator, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2).await;

@@ -14,7 +14,7 @@ fn at_each_poll(mut body: impl FnMut(u64) -> bool) {
     let mut done = 0;
     for k in 0..2_000 {
         done = if body(k) { done + 1 } else { 0 };
-        // How many polls there are depends on threads.
+        // The number of polls depends on threads.
         if done == 5 {
             return;
         }
@@ -57,7 +57,7 @@ fn a_dropped_download_leaves_the_target_unchanged_and_no_other_file() {
             },
             "at {k}"
         );
-        // Nobody waits for anything any more.
+        // No task is waiting any more.
         assert_eq!(net.timer.sleepers(), 0, "at {k}");
         done
     });
@@ -78,7 +78,7 @@ fn a_download_dropped_at_any_poll_can_be_resumed() {
                 .resume()
         };
         let done = polled(&net, k, download().to_path(&path));
-        // Either it is there, or what is left of it, or nothing yet.
+        // The directory contains the file, its partial file, or nothing yet.
         wait_for_files(dir.path(), |left| {
             let parts = left.iter().filter(|name| name.ends_with(".b2part")).count();
             let states = left.iter().filter(|name| name.ends_with(".json")).count();
@@ -115,7 +115,7 @@ fn a_dropped_stream_stops_at_once() {
 }
 
 #[test]
-fn a_client_works_after_its_downloads_were_dropped() {
+fn a_download_completes_after_earlier_ones_of_the_client_were_dropped() {
     let file = bytes(100_000);
     let (net, dir) = (Net::new(0), tempdir().unwrap());
     let (bucket, _) = net.with_file(&file);

@@ -13,10 +13,10 @@ use super::hostile::again;
 use super::resume::{finish, left_behind, resumable};
 use super::{Net, bytes, files};
 
-/// Tells a child process of a test that it is the one with few descriptors.
+/// Set in the child process that has few descriptors: its directory.
 const FEW: &str = "B2KIT_TESTS_FEW_DESCRIPTORS";
 
-/// Runs the test in a child process that is limited to 64 descriptors. `true` in that process.
+/// Runs the test in a child process that is limited to 64 descriptors. Returns `true` in that process.
 fn is_limited() -> bool {
     if env::var_os(FEW).is_some() {
         return true;

@@ -115,7 +115,7 @@ fn each_fault_at_each_request_of_a_download_is_survived_or_reported() {
                 }
                 let most = match fault_kind {
                     FaultKind::CorruptResponse { .. } => 12,
-                    // A lost token is lost for all that were under way with it.
+                    // An invalidated token fails every request in flight with it.
                     FaultKind::ExpireToken | FaultKind::ForgetToken => 12,
                     _ => 7,
                 };
@@ -156,7 +156,7 @@ fn inject_random_faults(net: &Net, len: usize, rng: &mut Rng) -> usize {
     for _ in 0..count {
         let mut kinds = transient_faults(rng.u64(..=len as u64));
         if has_lost_a_token {
-            // A call has its token renewed once.
+            // A call renews its token only once.
             kinds.retain(|fault_kind| !invalidates_the_token(fault_kind));
         }
         let fault_kind = kinds.swap_remove(rng.usize(..kinds.len()));
@@ -173,7 +173,7 @@ fn inject_random_faults(net: &Net, len: usize, rng: &mut Rng) -> usize {
 }
 
 #[test]
-fn a_path_gets_the_same_bytes_under_random_faults() {
+fn a_download_to_a_path_writes_the_same_bytes_under_random_faults() {
     for_seeds(0..250, |seed| {
         let rng = &mut Rng::with_seed(seed);
         let (net, dir) = (Net::new(seed), tempdir().unwrap());
@@ -184,7 +184,7 @@ fn a_path_gets_the_same_bytes_under_random_faults() {
         let faults = inject_random_faults(&net, file.len(), rng);
         let corrupt = if rng.u8(..4) == 0 { 1 } else { 0 };
         if corrupt == 1 {
-            // Of the bytes of the file: a token with a byte changed is another token.
+            // Only downloads are corrupted: a token with a changed byte would be a different token.
             let corrupt = FaultKind::CorruptResponse {
                 at: rng.u64(..2_000),
             };
@@ -195,11 +195,11 @@ fn a_path_gets_the_same_bytes_under_random_faults() {
         assert!(fs::read(&path).unwrap() == file);
         assert_eq!(files(dir.path()), ["f"]);
         let requests = net.requests();
-        // Without faults, for comparison.
+        // The same download without faults, for comparison.
         net.emulator.faults().clear();
         net.run(download.to_path(&path)).unwrap();
         let ideal = net.requests().len();
-        // A lost token is lost for up to eight.
+        // An invalidated token fails up to eight requests.
         let most = ideal * (1 + corrupt) + 2 * faults + 8;
         assert!(
             requests.len() <= most,
@@ -277,7 +277,7 @@ fn a_repeatedly_failing_download_is_resumed_until_it_is_complete() {
             assert!(tries < 200);
             net.emulator.faults().clear();
             if rng.u8(..4) > 0 {
-                // From some request on nothing goes any more.
+                // From some request on, every download fails.
                 let gone = FaultKind::download_cap_exceeded();
                 let from = rng.u64(1..6);
                 for n in from..from + 40 {

@@ -141,7 +141,7 @@ fn a_directory_at_the_states_name_is_left_alone() {
     assert_eq!(files(dir.path()).len(), 2);
 }
 
-/// A remote file with the name of another's partial file would become that file's bytes.
+/// Otherwise, a remote file named like another's partial file could become that file's content.
 #[test]
 fn remote_files_named_like_partial_downloads_fail_and_the_others_arrive() {
     let net = Net::new(0);
@@ -163,7 +163,7 @@ fn remote_files_named_like_partial_downloads_fail_and_the_others_arrive() {
             bucket.client().call(upload).await.unwrap();
         }
     });
-    // As with names from `safe_local_path`, and as with a program's own.
+    // With names from `safe_local_path`, and with names that the program chose itself.
     for is_checked in [true, false] {
         for resume in [true, false] {
             let dir = tempdir().unwrap();
@@ -200,7 +200,7 @@ fn remote_files_named_like_partial_downloads_fail_and_the_others_arrive() {
     }
 }
 
-/// What another tool or an earlier version may have left under the unsigned names.
+/// Files that another tool or an earlier version may have left under the unsigned names.
 fn plant_unsigned(dir: &Path, file_id: &str, bytes: &[u8]) {
     let state = format!(
         r#"{{"b2kit_partial_download":1,"file_id":"{file_id}","content_length":100000,
@@ -346,7 +346,7 @@ fn a_link_below_the_root_is_not_followed() {
         }
         assert!(net.requests().is_empty() && files(elsewhere.path()).is_empty());
         assert_eq!(files(dir.path()), ["a", "absent", "file"]);
-        // The caller's own link is the caller's own.
+        // A link in the caller's root itself is followed.
         let own = elsewhere.path().join("own");
         symlink(dir.path(), &own).unwrap();
         net.run(download(&bucket, resume).to_path_below(&own, "c/f"))
@@ -425,10 +425,10 @@ fn a_replaced_partial_file_never_becomes_the_target() {
     }
 }
 
-/// Tells a child process of this test that it is the one that dies, and where.
+/// Set in the child process that dies during a download: its directory.
 const DIES: &str = "B2KIT_TESTS_DIES_IN";
 
-/// Runs this test in a child process, which a shell has `prepared`.
+/// Runs this test in a child process, behind the command `prepared`.
 pub(super) fn again(variable: &str, dir: &Path, prepared: &[&str]) -> Output {
     let test = thread::current().name().unwrap().to_owned();
     let mut command = prepared.to_vec();
@@ -461,7 +461,7 @@ fn partial_files_of_killed_downloads_without_resume_are_removed_by_the_next() {
     for _ in 0..3 {
         let output = again(DIES, dir.path(), &["env"]);
         assert_eq!(output.status.code(), Some(7), "{output:?}");
-        // However often that happens.
+        // This holds however often the process is killed.
         let left = files(dir.path());
         assert_eq!(left.len(), 2, "{left:?}");
         assert!(
@@ -507,7 +507,7 @@ fn a_link_to_a_good_state_is_not_followed() {
     assert!(moved.exists());
 }
 
-/// The state beside it is valid, so only its owner and its number of names speak against it.
+/// Its state is valid, so only its owner and its number of links give it away.
 #[test]
 fn a_partial_file_with_another_name_or_owner_is_not_resumed() {
     let meddles: [fn(&Path) -> bool; 3] = [
@@ -516,7 +516,7 @@ fn a_partial_file_with_another_name_or_owner_is_not_resumed() {
             let elsewhere = part.with_file_name("elsewhere");
             fs::rename(part, &elsewhere).is_ok() && symlink(elsewhere, part).is_ok()
         },
-        // Only root can give a file away.
+        // Only root can change a file's owner.
         |part| std::os::unix::fs::chown(part, Some(12_345), None).is_ok(),
     ];
     for meddle in meddles {
@@ -565,10 +565,10 @@ fn partial_files_with_an_unsigned_state_are_removed_and_those_without_a_state_ar
     }
 }
 
-/// Tells a child process of this test that it is the one with a small disk.
+/// Set in the child process that has a small disk: its directory.
 const SMALL: &str = "B2KIT_TESTS_SMALL_DISK";
 
-/// The disk has no room even for the state. This needs a mount, and so a namespace in which this
+/// The disk has no space even for the state. This needs a mount, and so a namespace in which this
 /// user may mount.
 #[test]
 fn a_full_disk_keeps_the_partial_file_and_its_state() {
@@ -628,7 +628,7 @@ fn fill_up(dir: &Path) {
             assert_eq!(source.kind(), io::ErrorKind::StorageFull, "{error:#}");
             let (part, state) = left_in(dir, &[]);
             assert!(fs::metadata(&state).unwrap().len() > 0);
-            // Somebody makes room.
+            // Space becomes available.
             let grown = Command::new("mount")
                 .args(["-t", "tmpfs", "-o", "remount,size=8m", "none"])
                 .arg(dir)

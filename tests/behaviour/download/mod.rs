@@ -1,16 +1,16 @@
 //! Downloads on virtual time, against an emulator behind a faulty network.
 
-mod cancellation; // what is left when a download is dropped
+mod cancellation; // what a dropped download leaves behind
 #[cfg(unix)]
 mod descriptors; // without free file descriptors
 mod fault_matrix; // each fault at each request, and random faults by seed
 #[cfg(unix)]
-mod hostile; // directories in which somebody else, or an earlier process, has put things
+mod hostile; // directories in which another user or an earlier process has placed files
 #[cfg(unix)]
-mod modes; // what others may do with what arrives
-mod path; // into a file of the local disk
-mod resume; // what a later process goes on with
-mod stream; // in order, through whatever happens
+mod modes; // permissions of downloaded files
+mod path; // downloads to a local path
+mod resume; // downloads resumed by a later process
+mod stream; // streams: bytes in order, under every fault
 mod streams; // how many requests a download to a path makes
 
 use std::future::Future;
@@ -207,7 +207,7 @@ pub(crate) fn left_in(directory: &Path, besides: &[&str]) -> (PathBuf, PathBuf) 
     (directory.join(part), directory.join(state))
 }
 
-/// Waits until the directory is as expected: a job that had started when the future was dropped
+/// Waits until the directory is as expected: a job that was running when the future was dropped
 /// runs to its end.
 pub(crate) fn wait_for_files(dir: &Path, is_right: impl Fn(&[String]) -> bool) {
     for _ in 0..2_000 {
@@ -219,8 +219,8 @@ pub(crate) fn wait_for_files(dir: &Path, is_right: impl Fn(&[String]) -> bool) {
     panic!("{:?} stays", files(dir));
 }
 
-/// Polls a future on this thread. When nothing wakes it, the clock is advanced; when nothing sleeps
-/// either, a thread of the pool works for it, and is waited for.
+/// Polls a future on this thread. If nothing wakes it, the clock is advanced; if nothing sleeps
+/// either, waits for the thread of the pool that works for it.
 pub(crate) struct Run {
     timer: ManualTimer,
     woken: Arc<Woken>,

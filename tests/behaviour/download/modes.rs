@@ -11,10 +11,10 @@ use tempfile::tempdir;
 
 use super::{Net, bytes, files};
 
-/// Tells the child process that it is the one with another umask, and where to work.
+/// Set in the child process that has another umask: its directory.
 const HERE: &str = "B2KIT_TESTS_UMASK";
 
-/// The umask belongs to the process, so each has its own.
+/// The umask belongs to the process, so each is tested in its own process.
 #[test]
 fn a_new_file_gets_the_umasks_mode_and_a_replaced_file_keeps_its_own() {
     if let Some(dir) = std::env::var_os(HERE) {
@@ -63,7 +63,7 @@ fn download_under_this_umask(dir: &Path) {
         fs::set_permissions(dir.join(name), fs::Permissions::from_mode(mode)).unwrap();
     }
     std::os::unix::fs::symlink("program", dir.join("link")).unwrap();
-    // Each time that something is asked for, nobody else may open what is there of it.
+    // At each request, the partial file must not be accessible to other users.
     let here = dir.to_owned();
     net.meddle(move |_, _| {
         let parts: Vec<_> = files(&here)

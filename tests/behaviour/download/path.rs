@@ -284,7 +284,7 @@ fn an_unusable_target_is_refused_before_anything_is_requested() {
     assert_eq!(files(dir.path()), ["file"]);
 }
 
-/// Elsewhere a directory can't vanish while a file in it is open.
+/// On other systems, a directory can't vanish while a file in it is open.
 #[cfg(unix)]
 #[test]
 fn a_directory_that_vanishes_is_a_destination_error() {
@@ -337,7 +337,7 @@ fn in_the_middle(
     net.run(download.to_path(path)).unwrap_err()
 }
 
-/// Tells the child process that it is the one whose files can't grow, and where to put them.
+/// Set in the child process whose files can't grow: its directory.
 #[cfg(unix)]
 const FULL: &str = "B2KIT_TESTS_FULL_DISK";
 
@@ -345,14 +345,14 @@ const FULL: &str = "B2KIT_TESTS_FULL_DISK";
 /// way. It belongs to the process, so a child is started.
 #[cfg(unix)]
 #[test]
-fn a_full_disk_is_a_destination_error_and_the_old_file_stays() {
+fn a_full_disk_is_a_destination_error_and_the_old_file_is_kept() {
     if let Some(dir) = std::env::var_os(FULL) {
         return run_out_of_disk(Path::new(&dir));
     }
     let dir = tempdir().unwrap();
     let this = std::env::current_exe().unwrap();
     let test = thread::current().name().unwrap().to_owned();
-    // 2,000 blocks of 512 bytes or of 1,024, by the shell; and no signal.
+    // 2,000 blocks of 512 or 1,024 bytes, depending on the shell; the signal is ignored.
     let limited = "trap '' XFSZ && ulimit -f 2000 && exec \"$@\"";
     let output = Command::new("sh")
         .args(["-c", limited, "sh"])
@@ -363,7 +363,7 @@ fn a_full_disk_is_a_destination_error_and_the_old_file_stays() {
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
-    // It was the test, and nothing else, that went well.
+    // The child really ran this test.
     assert_eq!(fs::read(dir.path().join("was-here")).unwrap(), b"yes");
 }
 
@@ -384,7 +384,7 @@ fn run_out_of_disk(dir: &Path) {
         };
         assert_too_large(&net.run(download().to_path(&path)).unwrap_err());
         assert_eq!(files(dir), ["f"], "what was written is removed");
-        // What is to be gone on with stays, and there is no more room the next time.
+        // The resumable partial file is kept, and the next attempt has no more space.
         for _ in 0..2 {
             assert_too_large(&net.run(download().resume().to_path(&path)).unwrap_err());
             let left = files(dir);
@@ -403,7 +403,7 @@ fn run_out_of_disk(dir: &Path) {
     fs::write(dir.join("was-here"), "yes").unwrap();
 }
 
-/// The longest file name still has room for the hidden one beside it.
+/// Even next to the longest possible file name, the partial file's name is valid.
 #[test]
 fn a_target_with_the_longest_possible_name_is_written() {
     for name in ["x".repeat(255), "ü".repeat(127), "🦀".repeat(63)] {

@@ -23,7 +23,7 @@ pub(super) fn resumable(bucket: &BucketHandle) -> FileDownload {
         .resume()
 }
 
-/// A directory with the first 40,000 of 100,000 bytes, and the state of a process that has ended.
+/// A directory with the first 40,000 of 100,000 bytes, and the state that an ended process left.
 pub(super) fn left_behind() -> (Net, BucketHandle, Vec<u8>, TempDir) {
     let (net, file, dir) = (Net::new(0), bytes(100_000), tempdir().unwrap());
     let (bucket, _) = net.with_file(&file);
@@ -217,7 +217,7 @@ pub(super) fn nothing_verifies(net: &Net) {
 
 #[test]
 fn unverifiable_bytes_are_resumed_if_their_state_is_signed() {
-    // The larger one passes a checkpoint.
+    // The larger file passes a checkpoint.
     for len in [100_000, 24 << 20] {
         let (net, file, dir) = (Net::new(0), bytes(len), tempdir().unwrap());
         let (bucket, _) = net.with_file(&file);
@@ -235,7 +235,7 @@ fn unverifiable_bytes_are_resumed_if_their_state_is_signed() {
         left_in(dir.path(), &[]);
         gone.into_iter()
             .for_each(|fault| net.emulator.faults().remove(fault));
-        // Another name of the directory changes nothing.
+        // Renaming the directory changes nothing.
         let moved = dir.path().with_extension("moved");
         fs::rename(dir.path(), &moved).unwrap();
         let (done, now) = finish(&net, download(), &moved);
@@ -261,14 +261,14 @@ fn unverifiable_bytes_in_another_file_are_downloaded_again() {
     left_in(dir.path(), &[]);
     gone.into_iter()
         .for_each(|fault| net.emulator.faults().remove(fault));
-    // The same names and states, and bytes that could be anybody's.
+    // Copies have the same names and states, but their bytes could be anybody's.
     let elsewhere = tempdir().unwrap();
     for name in files(dir.path()) {
         fs::copy(dir.path().join(&name), elsewhere.path().join(&name)).unwrap();
     }
     let (done, now) = finish(&net, resumable(&bucket), elsewhere.path());
     assert!(now == file && done.resumed_bytes == 0);
-    // Its own are still good.
+    // The original partial file is still valid.
     let (done, now) = finish(&net, resumable(&bucket), dir.path());
     assert!(now == file && done.resumed_bytes >= 30_000);
 }

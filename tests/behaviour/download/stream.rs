@@ -24,7 +24,7 @@ fn set(name: &'static str, value: &str) -> FaultKind {
 }
 
 #[test]
-fn any_file_even_an_empty_one_takes_one_call() {
+fn streaming_a_file_of_any_size_takes_one_call() {
     for len in [0, 1, 300_000] {
         let (net, file) = (Net::new(0), bytes(len));
         let (bucket, version) = net.with_file(&file);
@@ -68,7 +68,7 @@ fn an_interrupted_stream_requests_the_rest_of_the_same_version() {
 }
 
 #[test]
-fn a_silent_server_is_asked_again_after_20_seconds() {
+fn a_silent_response_is_requested_again_after_20_seconds() {
     let (net, file) = (Net::new(0), bytes(200_000));
     let (bucket, _) = net.with_file(&file);
     net.nth(1, FaultKind::StallResponse { after: 77_777 });
@@ -101,7 +101,7 @@ fn a_trickle_above_the_stall_limit_continues_and_one_below_is_requested_again() 
             let body = ResponseBody::new(Some(30), trickle);
             b2kit::http::Response::from_parts(head, body)
         });
-        // But for the least that has to move in a minute.
+        // The minimum throughput is disabled.
         let client = net.builder().throughput(Throughput::new(0, Duration::ZERO));
         let client = client.build().unwrap();
         let bucket = BucketHandle::new(client, bucket.id().clone(), bucket.name().clone());
@@ -242,7 +242,7 @@ fn a_response_about_other_bytes_than_the_rest_is_rejected() {
         request.headers_mut().insert("range", shifted);
     };
     for meddle in [whole_again, shifted] {
-        // Once, and it is asked for again; always, and it is an error.
+        // A single bad response is requested again; a permanent one is an error.
         for (times, succeeds) in [(1, true), (usize::MAX, false)] {
             let (net, file) = (Net::new(0), bytes(100_000));
             let (bucket, _) = net.with_file(&file);
@@ -370,7 +370,7 @@ fn a_corrupted_bit_makes_the_last_item_an_integrity_error() {
 }
 
 #[test]
-fn verified_names_every_form_of_sha1() {
+fn verified_reports_how_each_form_of_sha1_is_checked() {
     let file = bytes(1_000);
     let sha1 = Sha1::of(&file).to_string();
     let noted = FileInfo::new().with("large_file_sha1", &sha1).unwrap();

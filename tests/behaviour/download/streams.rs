@@ -25,7 +25,7 @@ struct Slow {
     body: ResponseBody,
     timer: ManualTimer,
     directory: PathBuf,
-    /// How much the client has of it.
+    /// How many bytes the client has received.
     taken: Arc<AtomicU64>,
     /// Whether the client has made another request.
     is_joined: Arc<AtomicBool>,
@@ -33,7 +33,7 @@ struct Slow {
 }
 
 impl Slow {
-    /// Whether what the client has is on disk. Until then no time passes: it is the disk's.
+    /// Whether the received bytes are on disk. Until then no virtual time passes, since only the disk is busy.
     fn is_written(&self) -> bool {
         let len = |name: &String| fs::metadata(self.directory.join(name)).map_or(0, |it| it.len());
         let on_disk = files(&self.directory).iter().map(len).max();
@@ -64,7 +64,7 @@ impl Stream for Slow {
     }
 }
 
-/// A file whose first response is slow. Returns how much of that was read.
+/// Downloads a file whose first response is slow. Returns how much of that response was read.
 fn slow(net: &Net, directory: &Path) -> Arc<AtomicU64> {
     let (timer, directory) = (net.timer.clone(), directory.to_owned());
     let (taken, is_joined) = (

@@ -31,11 +31,11 @@ use fastrand::Rng;
 use futures::executor::block_on;
 use tempfile::tempdir;
 
-/// Nothing here waits for a network; a pipe without a writer would make it wait forever.
+/// Generous, since nothing here waits for a network; opening a pipe without a writer would block forever.
 const HANG_TIMEOUT: Duration = Duration::from_secs(60);
 const LEN: usize = 100_000;
 
-/// Does something between two requests.
+/// Is called between two requests.
 type Hook = Box<dyn FnMut(u64) + Send>;
 
 /// The emulator, with a neighbour who acts between requests.
@@ -57,7 +57,7 @@ impl HttpClient for Watched {
     }
 }
 
-/// What a neighbour puts at a path that nothing has.
+/// What a neighbour places at an unused path.
 fn plant(path: &Path, outside: &Path, states: &[Vec<u8>], rng: &mut Rng) -> &'static str {
     let private = || fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
     match rng.u8(..10) {
@@ -86,7 +86,7 @@ fn plant(path: &Path, outside: &Path, states: &[Vec<u8>], rng: &mut Rng) -> &'st
         5 => {
             fs::write(path, "foreign").unwrap();
             fs::set_permissions(path, Permissions::from_mode(0o666)).unwrap();
-            // Only root may: for others it is an own file that everybody may write to.
+            // Only root may do this; for others it is their own file that everybody may write to.
             if std::os::unix::fs::chown(path, Some(12_345), Some(12_345)).is_err() {
                 static ONCE: std::sync::Once = std::sync::Once::new();
                 ONCE.call_once(|| eprintln!("left out: foreign owners, which only root can set"));
@@ -124,12 +124,12 @@ fn remove(path: &Path) {
     if fs::symlink_metadata(path).is_ok_and(|there| there.is_dir()) {
         fs::remove_dir_all(path).unwrap();
     } else {
-        // A job of the download may have done it.
+        // A job of the download may have removed it already.
         let _ = fs::remove_file(path);
     }
 }
 
-/// What is in a directory: each name with its bytes, owner and mode.
+/// The contents of a directory: each name with its bytes, owner and mode.
 fn contents(directory: &Path) -> BTreeMap<String, (Vec<u8>, u32, u32)> {
     let entries = fs::read_dir(directory).unwrap().map(|entry| {
         let entry = entry.unwrap();
@@ -170,7 +170,7 @@ fn download(bucket: &BucketHandle) -> FileDownload {
     bucket.download("f").range_size(10_000).concurrency(2)
 }
 
-/// Leaves what a download leaves that was stopped half way.
+/// Leaves the files of a download that was stopped halfway.
 fn partly(bucket: &BucketHandle, emulator: &Emulator, path: &Path) {
     let refusals: Vec<_> = (5..20)
         .map(|n| Fault::new(FaultKind::download_cap_exceeded()).nth(n))
@@ -273,7 +273,7 @@ fn scenario(seed: u64, counts: &Counts) {
     *watched.hook.lock().unwrap() = None;
 
     match &outcome {
-        // What a neighbour put there after the rename can't be prevented, nor told from before.
+        // A neighbour's file placed after the rename can't be prevented, or told apart from one placed before.
         Ok(resumed_bytes) => {
             bump(&counts.done, 1);
             bump(&counts.resumed, u64::from(*resumed_bytes > 0));
@@ -291,7 +291,7 @@ fn scenario(seed: u64, counts: &Counts) {
     }
     assert_eq!(contents(&outside), before, "something outside has changed");
 
-    // Nothing that was left behind harms the next download.
+    // Nothing left behind harms the next download.
     remove(&target);
     match to_path(download(&bucket).resume(), target.clone()) {
         Ok(_) => assert!(fs::read(&target).unwrap() == bytes, "other bytes later"),

@@ -26,14 +26,14 @@ use fastrand::Rng;
 use futures::TryStreamExt as _;
 use futures::executor::block_on;
 
-/// How much the memory of the process may grow with one tampering. A tampering has up to a megabyte, and the server is
+/// How much the process's memory may grow during one tampering, which has up to a megabyte. The server's memory is
 /// included.
 const MAX_GROWTH_MIB: u64 = 100;
 /// The memory limit of the process after thousands of tamperings.
 const MAX_PEAK_MIB: u64 = 300;
 /// The deadline of a call.
 const DEADLINE: Duration = Duration::from_secs(3);
-/// No operation makes more calls one after the other that can each take that long; and what a busy machine adds.
+/// No operation makes more consecutive calls that each take that long; the rest is for a busy machine.
 const HANG_TIMEOUT: Duration = Duration::from_secs(6 * 3 + 12);
 
 fn emulator_with_files() -> Emulator {
@@ -187,7 +187,7 @@ fn run_against(tampering: Option<Tampering>) -> HostileServer {
         .unwrap();
     shown.capture(|| run_every_operation(&b2, &shown));
 
-    // Files that were not to be deleted are there.
+    // Files that were not to be deleted still exist.
     let honest = direct_client(&emulator);
     for (bucket, name) in [("other-bucket", "pre/x"), ("campaign", "precious")] {
         let read = block_on(async {
@@ -226,7 +226,7 @@ fn run_against(tampering: Option<Tampering>) -> HostileServer {
     server
 }
 
-/// Runs each `stride`th tampering, from a random one on.
+/// Runs every `stride`th tampering, starting at a random one.
 fn run_tamperings(seed: u64, stride: usize) {
     let honest = run_against(None);
     let seen = honest.seen();
@@ -262,7 +262,7 @@ fn the_client_withstands_a_sample_of_tampered_replies() {
     for_seeds(1, |seed| run_tamperings(seed, 67));
 }
 
-/// Each kind of text of a server's, in each form.
+/// Each kind of text that a server sends, in each form.
 #[test]
 fn no_output_shows_a_secret_that_the_server_echoes() {
     let honest = run_against(None);

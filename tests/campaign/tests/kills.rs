@@ -29,7 +29,7 @@ use tempfile::tempdir;
 const PROGRAM: &str = env!("CARGO_BIN_EXE_b2kit-campaign");
 /// A program that is not killed makes at most sixty calls of a few milliseconds; the rest is for a busy machine.
 const HANG_TIMEOUT: Duration = Duration::from_secs(100);
-/// What a program may need that transfers a file of three megabytes.
+/// How much memory a program may use to transfer a file of three megabytes.
 const MAX_MIB: u64 = 100;
 
 struct Serving {
@@ -86,12 +86,12 @@ impl Drop for Serving {
 struct Kills {
     programs: u32,
     servers: u32,
-    /// Transfers that took up what a killed program had left.
+    /// Transfers that resumed what a killed program had left.
     resumed: u32,
     peak_mib: u64,
 }
 
-/// Runs the program until it succeeds; each time kills it, the server, or neither after a random time.
+/// Runs the program until it succeeds. Each time, kills it, the server, or neither after a random time.
 fn until_done(
     arguments: [&str; 3],
     serving: &mut Serving,
@@ -115,7 +115,7 @@ fn until_done(
             // From 5 to 250 ms, short times as often as long ones: how long a transfer takes differs by machine.
             let ms = 5.0 * 50_f64.powf(rng.f64());
             thread::sleep(Duration::from_secs_f64(ms / 1_000.0));
-            // One that has ended already was not struck.
+            // A program that has already ended doesn't count as killed.
             if program.try_wait().unwrap().is_none() {
                 left -= 1;
                 if rng.u8(..3) == 0 {
@@ -144,7 +144,7 @@ fn until_done(
     }
 }
 
-/// What a program has printed, its events included, and no secret.
+/// The output of a program, including its events; asserts that it shows no secret.
 fn printed(mut output: File) -> String {
     let mut text = String::new();
     output.seek(SeekFrom::Start(0)).unwrap();
@@ -187,7 +187,7 @@ fn killed_and_resumed(seed: u64, kills: &mut Kills) {
         .collect();
     assert_eq!(left, ["file"], "a partial file is left");
 
-    // A server that dies forgets nothing that it confirmed.
+    // A killed server keeps everything that it confirmed.
     serving.kill_and_restart(&data);
     let b2 = serving.client();
     let bucket = block_on(b2.bucket("campaign")).unwrap();
@@ -195,7 +195,7 @@ fn killed_and_resumed(seed: u64, kills: &mut Kills) {
     let versions: Vec<_> = block_on(versions.try_collect()).unwrap();
     let files = versions.into_iter().filter_map(|row| row.into_version());
     let files: Vec<_> = files.filter(|it| it.action == Action::Upload).collect();
-    // A program that is killed when its upload has ended, but before it has said so, uploads once more.
+    // A program that is killed after its upload, but before it reported it, uploads the file again.
     assert!(!files.is_empty());
     for file in &files {
         assert_eq!(file.content_length, content.len() as u64);

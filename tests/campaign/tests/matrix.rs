@@ -25,7 +25,7 @@ fn cells(seed: u64) -> Vec<(Operation, Fault)> {
     cells
 }
 
-/// As few of the cells as have each operation and each fault.
+/// A small selection of cells that covers every operation and every fault.
 fn diagonal(seed: u64) -> Vec<(Operation, Fault)> {
     let mut cells = cells(seed);
     Rng::with_seed(seed).shuffle(&mut cells);
@@ -39,12 +39,12 @@ fn diagonal(seed: u64) -> Vec<(Operation, Fault)> {
     cells
 }
 
-/// Strikes every cell, and asserts that each operation and each fault had its turn.
+/// Runs every cell, and asserts that each operation and each fault occurred.
 fn strike(name: &str, make: fn() -> Arc<dyn HttpClient>, cells: &[(Operation, Fault)]) {
     let operations: BTreeSet<_> = cells.iter().map(|(operation, _)| operation).collect();
     assert_eq!(operations.len(), Operation::ALL.len());
     let (mut struck, mut failed, mut faults) = (0, 0, BTreeSet::new());
-    // A proxy and an emulator for each few, so that a failure is near its cause.
+    // A new proxy and emulator every few cells, so that a failure is close to its cause.
     for (seed, few) in cells.chunks(9).enumerate() {
         let mut run = Run::start(make(), seed as u64, 0);
         for (operation, fault) in few {
@@ -61,23 +61,23 @@ fn strike(name: &str, make: fn() -> Arc<dyn HttpClient>, cells: &[(Operation, Fa
 }
 
 #[test]
-fn hyper_meets_each_fault_and_each_operation() {
+fn hyper_agrees_with_b2_after_each_fault_and_each_operation() {
     strike("hyper", backends::hyper, &diagonal(1));
 }
 
 #[test]
-fn reqwest_meets_each_fault_and_each_operation() {
+fn reqwest_agrees_with_b2_after_each_fault_and_each_operation() {
     strike("reqwest", backends::reqwest, &diagonal(2));
 }
 
 #[test]
-fn isahc_meets_each_fault_and_each_operation() {
+fn isahc_agrees_with_b2_after_each_fault_and_each_operation() {
     strike("isahc", backends::isahc, &diagonal(3));
 }
 
 #[test]
 #[ignore = "the long form"]
-fn each_library_meets_each_fault_in_each_operation() {
+fn each_library_agrees_with_b2_after_each_fault_in_each_operation() {
     for seed in 0..2 {
         strike("hyper", backends::hyper, &cells(seed));
         strike("reqwest", backends::reqwest, &cells(seed));

@@ -11,7 +11,7 @@ use b2kit_campaign::workload::{Outcome, run};
 fn through(name: &str, make: fn() -> Arc<dyn HttpClient>, seeds: u64) {
     let total = std::cell::RefCell::new(Outcome::default());
     let ran = for_seeds(seeds, |seed| {
-        // A seed names the same workload for each library, on another network.
+        // A seed determines the same workload for each library, on a network of its own.
         let outcome = run(make(), seed, [5, 15, 30][seed as usize % 3], 14);
         total.borrow_mut().add(&outcome);
     });
