@@ -16,7 +16,7 @@ use super::target::{Target, authorization, request};
 use crate::error::{Error, ErrorKind};
 use crate::types::{AccountId, ApplicationKeyId, BucketId, Capability, Secret, Timestamp};
 
-/// An application key: its id, and the key itself.
+/// An application key: its id and its secret.
 ///
 /// The key is never printed, and its memory is zeroed when the last copy is dropped.
 ///
@@ -35,11 +35,11 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// An application key from its two halves.
+    /// Creates credentials from a key's id and secret.
     ///
     /// # Errors
-    /// [`Invalid`](ErrorKind::Invalid) if either half is empty, or has white space, control
-    /// characters or a `:`, as happens when it is copied by hand. The error doesn't show the key.
+    /// [`Invalid`](ErrorKind::Invalid) if either is empty or contains whitespace, control or
+    /// non-ASCII characters, or if the id contains a `:`. The error doesn't show the key.
     pub fn new(
         application_key_id: impl Into<String>,
         application_key: impl Into<String>,
@@ -71,12 +71,12 @@ impl Credentials {
         })
     }
 
-    /// The application key in the environment variables `B2_APPLICATION_KEY_ID` and
-    /// `B2_APPLICATION_KEY`, which B2's official tools read too.
+    /// Reads the environment variables `B2_APPLICATION_KEY_ID` and `B2_APPLICATION_KEY`, which B2's
+    /// official tools use too.
     ///
     /// # Errors
-    /// [`Invalid`](ErrorKind::Invalid) if one of them is not set, or its value can't be half of a
-    /// key.
+    /// [`Invalid`](ErrorKind::Invalid) if one of them is not set, or [`new`](Self::new) rejects its
+    /// value.
     pub fn from_env() -> Result<Self, Error> {
         let variable = |name| {
             env::var(name).map_err(|error| {
@@ -84,7 +84,7 @@ impl Credentials {
                     env::VarError::NotPresent => {
                         format!("the environment variable {name} is not set")
                     }
-                    // What it is may be a secret.
+                    // The value may be a secret.
                     env::VarError::NotUnicode(_) => {
                         format!("the environment variable {name} is not valid UTF-8")
                     }
@@ -108,12 +108,12 @@ impl Credentials {
         &self.application_key_id
     }
 
-    /// What is secret of it: the key, and the header that it is sent in.
+    /// The secrets to redact: the key, and the `Authorization` header value with it.
     pub(crate) fn secrets(&self) -> [Secret; 2] {
         [self.application_key.clone(), self.basic()]
     }
 
-    /// As the value of `Authorization`.
+    /// The `Authorization` header value (Basic).
     fn basic(&self) -> Secret {
         let (id, key) = (&self.application_key_id, self.application_key.expose());
         let pair = Zeroizing::new(format!("{id}:{key}"));
@@ -121,14 +121,14 @@ impl Credentials {
     }
 }
 
-/// Authorizes the account: `b2_authorize_account`. The client makes this call by itself when it
+/// Authorizes the account: `b2_authorize_account`. The client makes this call automatically when it
 /// needs a session.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-authorize-account)
 ///
 /// # Errors
-/// [`Credentials`](crate::ErrorKind::Credentials) if B2 does not accept the key, or not in this
-/// version of the API: a key of a bucket that was made in v4 works in v4 alone, unless it was [made
+/// [`Credentials`](crate::ErrorKind::Credentials) if B2 rejects the key, or rejects it for this API
+/// version: a bucket-restricted key created through v4 only works with v4, unless it was [created
 /// for older programs](super::CreateKey::api_version).
 #[derive(Debug, Clone)]
 pub struct AuthorizeAccount {
@@ -169,8 +169,8 @@ impl Call for AuthorizeAccount {
     }
 }
 
-/// The documents of all versions: v2 has everything at the top, v3 and v4 most of it under
-/// `apiInfo.storageApi`.
+/// The response of all API versions: v2 has all fields at the top level, v3 and v4 have most of
+/// them under `apiInfo.storageApi`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Wire {

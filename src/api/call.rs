@@ -1,4 +1,4 @@
-//! [`Call`]: what all calls have in common.
+//! [`Call`]: the trait of all API calls.
 
 use std::future::Future;
 
@@ -11,15 +11,15 @@ use super::target::Target;
 use crate::error::{B2Error, Error};
 use crate::types::{BucketId, Capability, FileId, PartNumber, Secret, Timestamp};
 
-/// One of B2's calls as a value: what it asks for, how its reply is read, and how to find out
-/// whether it has taken effect when the reply was lost.
+/// An API call as a value: how its request is built, how its response is parsed, and how to find
+/// out whether it took effect if the response was lost.
 ///
 /// All calls of B2's native API are in [`api`](crate::api). The trait is open: for a call or a
 /// field that this version of the crate lacks, implement it, and
-/// [`Client::call`](crate::Client::call) makes it like any other: authorized, retried, with secrets
-/// redacted from errors. [`METADATA`](Self::METADATA), [`Output`](Self::Output),
-/// [`request`](Self::request) and [`read`](Self::read) are all that is needed; methods with a
-/// default may be added in minor versions.
+/// [`Client::call`](crate::Client::call) makes it like any other call, with authorization, retries,
+/// and secrets redacted from errors. [`METADATA`](Self::METADATA), [`Output`](Self::Output),
+/// [`request`](Self::request) and [`read`](Self::read) are the required items; minor versions may
+/// add methods with a default.
 ///
 /// ```
 /// use b2kit::api::{BillingClass, Call, CallMetadata, Reply, Target};
@@ -49,64 +49,64 @@ use crate::types::{BucketId, Capability, FileId, PartNumber, Secret, Timestamp};
 /// ```
 ///
 /// # Contract
-/// `request` and `read` are pure: no I/O, no clock. `request` may be called several times, once for
-/// each attempt, and each time returns the whole request. Only a one-shot stream that was opened
-/// can't be sent again, and [`is_body_consumed`](Self::is_body_consumed) says so. A call that
-/// changes something should implement [`reconcile`](Self::reconcile): without it, a call whose
-/// reply was lost is simply sent again.
+/// `request` and `read` are pure: no I/O, no clock. `request` is called once for each attempt, and
+/// each time returns the complete request. Only a non-replayable stream that was opened can't be
+/// sent again, which [`is_body_consumed`](Self::is_body_consumed) reports. A call that modifies
+/// data should implement [`reconcile`](Self::reconcile): without it, a call whose response was lost
+/// is simply sent again.
 pub trait Call: Send + Sync {
-    /// What is true of the call whatever its arguments.
+    /// The properties of the call that don't depend on its arguments.
     const METADATA: CallMetadata;
 
-    /// What a successful call returns.
+    /// The result of a successful call.
     type Output: Send;
 
     /// Builds the request.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the target is not one for this call.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the target doesn't suit this call.
     fn request(&self, target: &Target<'_>) -> Result<Request, Error>;
 
-    /// Reads a successful reply: 200 or 206. Error responses are classified by the client.
+    /// Parses a success response (200 or 206). The client handles error responses.
     ///
     /// # Errors
-    /// [`ErrorKind::Protocol`](crate::ErrorKind::Protocol) if it can't be read,
-    /// [`ErrorKind::Integrity`](crate::ErrorKind::Integrity) if it is about something else than
-    /// this call.
+    /// [`ErrorKind::Protocol`](crate::ErrorKind::Protocol) if it can't be parsed,
+    /// [`ErrorKind::Integrity`](crate::ErrorKind::Integrity) if it doesn't match the request.
     fn read(&self, reply: Reply) -> Result<Self::Output, Error>;
 
-    /// The largest reply that is read into memory, in bytes. A longer one is a
+    /// The maximum size of a response, in bytes. A longer one is a
     /// [`Protocol`](crate::ErrorKind::Protocol) error. Defaults to 1 MiB; downloads are not read
     /// into memory.
     fn reply_limit(&self) -> usize {
         1 << 20
     }
 
-    /// Checks rules across several arguments, before anything is sent: not even for an upload URL.
+    /// Validates arguments that depend on each other. Called before anything is sent, including a
+    /// request for an upload URL.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), with the rule that is broken.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), with the violated rule.
     fn check(&self) -> Result<(), Error> {
         Ok(())
     }
 
-    /// The bucket, file and part that it is about, for spans, events and errors.
+    /// The bucket, file and part that the call is about, for spans, events and errors.
     fn subject(&self) -> Subject<'_> {
         Subject::default()
     }
 
-    /// The capabilities that these arguments need in addition to [`CallMetadata::capability`].
+    /// The capabilities that the arguments need in addition to [`CallMetadata::capability`].
     fn extra_capabilities(&self) -> Vec<Capability> {
         Vec::new()
     }
 
-    /// What an upload needs an upload URL for; `None` for all other calls.
+    /// What an upload needs an upload URL for. `None` for all other calls.
     fn upload_target(&self) -> Option<UploadTarget> {
         None
     }
 
-    /// Secrets in the request, apart from headers that are marked as sensitive. They are redacted
-    /// from errors, since a server may repeat them.
+    /// Secrets in the request, other than headers marked as sensitive. They are redacted from
+    /// errors, since a server may echo them.
     fn secrets(&self) -> Vec<Secret> {
         Vec::new()
     }
@@ -117,19 +117,21 @@ pub trait Call: Send + Sync {
         Vec::new()
     }
 
-    /// Marks an output that B2 may hold twice, since an earlier attempt may have taken effect too.
+    /// Marks an output of which B2 may have stored a duplicate, since an earlier attempt may have
+    /// taken effect too.
     fn mark_possible_duplicate(output: &mut Self::Output) {
         let _ = output;
     }
 
-    /// Whether the body is a one-shot stream that was opened, so that the call can't be sent again.
+    /// Whether the body is a non-replayable stream that was opened, so that the call can't be
+    /// retried.
     fn is_body_consumed(&self) -> bool {
         false
     }
 
-    /// Asks B2 whether the call has taken effect: its reply was lost, or it was refused after an
-    /// earlier reply was lost. The default is [`Reconciliation::NotDone`], after which the call is
-    /// sent again.
+    /// Asks B2 whether the call took effect, after its response was lost, or it was rejected after
+    /// an earlier response was lost. The default returns [`Reconciliation::NotDone`], and the call
+    /// is sent again.
     fn reconcile(
         &self,
         executor: &impl CallExecutor,
@@ -140,17 +142,17 @@ pub trait Call: Send + Sync {
     }
 }
 
-/// What a call is about, as far as its arguments say.
+/// The bucket, file and part that a call is about, as far as its arguments tell.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Subject<'a> {
-    /// The bucket: its id, or its name where that is the argument.
+    /// The bucket's id, or its name if that is the argument.
     pub bucket: Option<&'a str>,
-    /// The name of the file.
+    /// The file name.
     pub file: Option<&'a str>,
-    /// The id of the file.
+    /// The file id.
     pub file_id: Option<&'a str>,
-    /// The number of the part.
+    /// The part number.
     pub part: Option<u16>,
 }
 
@@ -176,20 +178,20 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// In this bucket.
+    /// Adds the bucket.
     pub(crate) const fn in_bucket(mut self, bucket: &'a str) -> Self {
         self.bucket = Some(bucket);
         self
     }
 
-    /// About this part of it.
+    /// Adds the part.
     pub(crate) const fn part(mut self, number: PartNumber) -> Self {
         self.part = Some(number.as_u16());
         self
     }
 }
 
-/// Makes the calls that [`Call::reconcile`] asks B2 with.
+/// Executes calls for [`Call::reconcile`].
 pub trait CallExecutor: Send + Sync {
     /// Makes a call, with retries.
     ///
@@ -202,24 +204,24 @@ pub trait CallExecutor: Send + Sync {
     ) -> impl Future<Output = Result<C::Output, Error>> + Send;
 }
 
-/// What is known of a call whose reply was lost.
+/// What is known about a call whose response was lost.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct LostResponse {
-    /// B2's own time when the call was sent, or up to a minute earlier: what is older was not made
-    /// by this call. `None` if B2 has not said the time lately.
+    /// B2's time when the call was sent, or up to a minute earlier: anything older was not created
+    /// by this call. `None` if B2's time is not known.
     pub since: Option<Timestamp>,
-    /// B2's error, if the call was refused when it was sent again.
+    /// B2's error, if the call was rejected when it was sent again.
     pub refusal: Option<B2Error>,
-    /// The version of the API that the call spoke. Older ones don't show everything.
+    /// The API version of the call. Older versions don't show everything.
     pub version: ApiVersion,
-    /// Whether some attempt may still be carried out, so that what is not there now may yet appear.
+    /// Whether B2 may still execute an attempt, so that its result may appear later.
     pub may_still_execute: bool,
 }
 
 impl LostResponse {
-    /// The result if nothing was found that this call has made. Without a time to compare with, or
-    /// if it may still be carried out, that is unclear.
+    /// The reconciliation if no result of this call was found. It is unclear if there is no time to
+    /// compare with, or B2 may still execute the call.
     pub(crate) const fn absent<T>(&self) -> Reconciliation<T> {
         match self.since {
             Some(_) if !self.may_still_execute => Reconciliation::NotDone,
@@ -227,31 +229,31 @@ impl LostResponse {
         }
     }
 
-    /// Whether something with this timestamp may have been made by this call. `false` without a
+    /// Whether this call may have created something with this timestamp. `false` if there is no
     /// time to compare with.
     #[must_use]
     pub fn covers(&self, timestamp: Timestamp) -> bool {
-        // B2's `Date` has whole seconds, and so has `since`.
+        // B2's `Date` header has whole seconds, and so does `since`.
         self.since
             .is_some_and(|since| timestamp.as_millis() >= since.as_millis())
     }
 }
 
-/// Whether a call whose reply was lost has taken effect.
+/// Whether a call whose response was lost took effect.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Reconciliation<T> {
-    /// It has, and this is what its reply would have said.
+    /// It did, and this is the output that its response would have had.
     Done(T),
-    /// It has not: it is sent again.
+    /// It did not: the call is sent again.
     NotDone,
-    /// Unknown, and sending it again makes one version too many at worst: it is sent again.
+    /// Unknown, but sending it again creates at worst a duplicate version: the call is sent again.
     Unclear,
-    /// Unknown, and sending it again could do harm: the call fails.
+    /// Unknown, and sending it again could do damage: the call fails.
     Unknown,
 }
 
-/// What an upload URL is for. B2 issues URLs and tokens for it, which the client pools.
+/// What an upload URL is for. The client pools the URLs and tokens for each target.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum UploadTarget {
     /// Files in a bucket.

@@ -17,28 +17,28 @@ use crate::types::{AccountId, BucketId, Capability, FileId, FileName};
 /// [B2's page](https://www.backblaze.com/apidocs/b2-cancel-large-file)
 ///
 /// # Errors
-/// [`Rejected`](crate::ErrorKind::Rejected) with `bad_request` if there is no such unfinished large
-/// file: it was finished or cancelled before.
+/// [`Rejected`](crate::ErrorKind::Rejected) with `bad_request` if the file id is unknown, or the
+/// file was already finished or cancelled.
 ///
 /// # Cancellation
-/// Once the request was sent, B2 may carry it out although the future was dropped.
+/// Dropping the future does not stop a request that was already sent: B2 may still execute it.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CancelLargeFile {
     file_id: FileId,
 }
 
-/// A large file that was cancelled. If the response was lost and B2 then said that there is no such
-/// large file, only the id is known.
+/// A cancelled large file. Only the id is known if the response was lost and B2 no longer had the
+/// file on retry.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct CanceledLargeFile {
-    /// The account that owned it.
+    /// The account that owned the file.
     pub account_id: Option<AccountId>,
-    /// The bucket it was in.
+    /// The bucket that the file was in.
     pub bucket_id: Option<BucketId>,
-    /// The id it had.
+    /// The file id.
     pub file_id: FileId,
     /// The name that the file would have had.
     pub file_name: Option<FileName>,
@@ -73,7 +73,8 @@ impl Call for CancelLargeFile {
         reply.json_about(|canceled: &CanceledLargeFile| canceled.file_id == self.file_id)
     }
 
-    /// There is nothing to cancel any more: it was, or somebody has finished the file.
+    /// A rejection means that the file no longer exists as unfinished: it was cancelled, or someone
+    /// has finished it.
     async fn reconcile(
         &self,
         executor: &impl CallExecutor,
@@ -91,7 +92,7 @@ impl Call for CancelLargeFile {
         match executor.execute(GetFileInfo::new(&self.file_id)).await {
             Ok(_) => Reconciliation::NotDone,
             Err(error) => match error.kind() {
-                // Where the key may not look, the refusal has to do.
+                // If the key may not read the file, rely on the rejection.
                 ErrorKind::NotFound | ErrorKind::Rejected | ErrorKind::Unauthorized => {
                     Reconciliation::Done(gone)
                 }

@@ -1,7 +1,8 @@
 //! [`CatchPanics`]: turns a panic of a source into an error of its upload.
 //!
-//! A source is the program's code. If its panic unwound further, it would end whatever polls it: the
-//! caller's task with one backend, a connection's task or the thread of all transfers with another.
+//! A source is user code. If its panic unwound further, it would take down whatever polls it:
+//! depending on the backend, the caller's task, a connection's task, or the thread of all
+//! transfers.
 
 use std::any::Any;
 use std::io;
@@ -44,7 +45,7 @@ impl Stream for CatchPanics {
     }
 }
 
-/// Runs the program's code, and turns a panic into an error.
+/// Runs user code, and turns a panic into an error.
 fn caught<T>(code: impl FnOnce() -> T) -> io::Result<T> {
     // The source is dropped after a panic, so no inconsistent state is used.
     catch_unwind(AssertUnwindSafe(code)).map_err(|panic| panicked(&*panic))

@@ -1,4 +1,4 @@
-//! The bytes of an upload, and how B2 is to check them.
+//! The content of an upload, and how B2 verifies it.
 
 use std::io;
 use std::pin::Pin;
@@ -16,38 +16,38 @@ use crate::types::{ContentSha1, Sha1, Sha1Hasher};
 
 const CONTENT_SHA1: HeaderName = HeaderName::from_static("x-bz-content-sha1");
 
-/// The largest content that one request can carry.
+/// The maximum size of a file or part in one request.
 const MAX_LEN: u64 = 5_000_000_000;
 
-/// Bytes are sent in chunks of at most this size, and where they are hashed, while they are still
-/// in the processor's cache.
+/// The maximum chunk size. Small enough for a chunk to be hashed and sent while it is in the CPU
+/// cache.
 const MAX_CHUNK: usize = 256 * 1024;
 
-/// What an upload sends: bytes, and their SHA-1.
+/// The content of an upload, and its SHA-1.
 #[derive(Debug)]
 pub(super) struct Content {
     body: Body,
     check: Check,
-    /// Where the body's own digest appears, if its source computes it.
+    /// The body's digest, if its source computes it.
     digest: Option<Digest>,
 }
 
-/// A digest that is known once the last byte was read.
+/// A digest that is set once the last byte is read.
 pub(crate) type Digest = Arc<Mutex<Option<Sha1>>>;
 
 #[derive(Debug)]
 enum Check {
-    /// The digest follows the bytes, computed while they are sent; it is kept for comparing it with
-    /// the answer.
+    /// The digest is computed while the bytes are sent, and sent after them. Kept to compare it
+    /// with the response.
     AtEnd(Digest),
-    /// The digest is known in advance; the flag is set once all bytes were sent.
+    /// The digest is known in advance. The flag is set once all bytes are sent.
     Known(Sha1, Arc<AtomicBool>),
     DoNotVerify,
 }
 
 impl Clone for Content {
-    /// Each clone has its own digest: a second upload of the same bytes would reset the first one's
-    /// while that waits for its response.
+    /// Each clone has its own digest: otherwise a second upload of the same bytes would reset the
+    /// digest of the first, which may be waiting for its response.
     fn clone(&self) -> Self {
         let check = match &self.check {
             Check::AtEnd(_) => Check::AtEnd(Arc::default()),
@@ -71,7 +71,7 @@ impl Content {
         }
     }
 
-    /// The source computes the digest while it is read, and sets it before it ends.
+    /// Uses the digest that the source computes while it is read and sets before it ends.
     pub(super) fn hashed_by_source(&mut self, digest: Digest) {
         self.digest = Some(digest);
     }
@@ -92,7 +92,7 @@ impl Content {
         self.body.is_spent()
     }
 
-    /// The SHA-1 of what was sent, if all of it was.
+    /// The SHA-1 of the content, if all of it was sent.
     pub(super) fn sent_sha1(&self) -> Option<Sha1> {
         match &self.check {
             Check::AtEnd(digest) => *digest.lock().unwrap_or_else(PoisonError::into_inner),
@@ -101,7 +101,7 @@ impl Content {
         }
     }
 
-    /// Whether B2 gets a SHA-1 to verify the bytes with.
+    /// Whether a SHA-1 is sent, so that B2 verifies the bytes.
     pub(super) const fn is_verified(&self) -> bool {
         !matches!(self.check, Check::DoNotVerify)
     }
@@ -117,7 +117,7 @@ impl Content {
         Ok(())
     }
 
-    /// Sets the request's body, and the header that says how B2 verifies it.
+    /// Sets the request's body and its `X-Bz-Content-Sha1` header.
     pub(super) fn apply_to(&self, request: &mut Request) {
         let (body, check) = match &self.check {
             Check::AtEnd(digest) => (
@@ -138,7 +138,7 @@ impl Content {
         request.headers_mut().insert(CONTENT_SHA1, check);
     }
 
-    /// Compares what B2 says it stored with what was sent.
+    /// Compares the length and SHA-1 in B2's response with what was sent.
     pub(super) fn check(&self, stored_len: u64, stored_sha1: &ContentSha1) -> Result<(), Error> {
         let len = self.body.len();
         if stored_len != len {
@@ -172,8 +172,8 @@ impl Content {
     }
 }
 
-/// The body followed by its digest. A one-shot body stays one: the inner body knows whether it was
-/// opened.
+/// The body followed by its digest. A non-replayable body remains one: the inner body tracks
+/// whether it was opened.
 fn body_then_digest(body: &Body, digest: &Digest, by_source: Option<&Digest>) -> Body {
     let len = body.len();
     let (body, digest, by_source) = (body.clone(), Arc::clone(digest), by_source.cloned());
@@ -214,7 +214,7 @@ impl Hasher {
     }
 }
 
-/// The same body, which sets a flag when its last byte was read.
+/// The same body, which sets a flag when its last byte is read.
 fn tracked_body(body: &Body, sent: &Arc<AtomicBool>) -> Body {
     let (inner, sent, len) = (body.clone(), Arc::clone(sent), body.len());
     Body::replay(len, move || {
@@ -246,7 +246,8 @@ impl Stream for TrackedBody {
                 other => return other,
             }
         }
-        // A large chunk is split, so that it does not count as sent when its first byte is read.
+        // Split large chunks, so that a single large chunk does not count as sent as soon as it is
+        // read.
         let chunk = this.held.split_to(this.held.len().min(MAX_CHUNK));
         this.left = this.left.saturating_sub(chunk.len() as u64);
         if this.left == 0 {
@@ -256,7 +257,7 @@ impl Stream for TrackedBody {
     }
 }
 
-/// The source's bytes, and then the 40 hexadecimal digits of their SHA-1.
+/// The source's bytes, followed by the 40 hexadecimal digits of their SHA-1.
 struct BodyThenDigest {
     source: CatchPanics,
     digest: Digest,
@@ -283,7 +284,7 @@ impl Stream for BodyThenDigest {
             match next {
                 Some(Ok(chunk)) => this.held = chunk,
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                // No digits after too few or too many bytes.
+                // Send no digest if the length is wrong.
                 None if this.read != this.len => {
                     let why = format!(
                         "the source has {} bytes and promised {}",

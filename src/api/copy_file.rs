@@ -25,15 +25,15 @@ use crate::types::{
 /// [B2's page](https://www.backblaze.com/apidocs/b2-copy-file)
 ///
 /// # Errors
-/// [`NotFound`](crate::ErrorKind::NotFound) if there is no such source;
-/// [`Unauthorized`](crate::ErrorKind::Unauthorized) with `access_denied` for a wrong customer's
-/// key; [`CapExceeded`](crate::ErrorKind::CapExceeded) if the account may store no more;
-/// [`Rejected`](crate::ErrorKind::Rejected) with `source_too_large` (use
+/// [`NotFound`](crate::ErrorKind::NotFound) if the source does not exist;
+/// [`Unauthorized`](crate::ErrorKind::Unauthorized) with `access_denied` if the customer-managed
+/// key is wrong; [`CapExceeded`](crate::ErrorKind::CapExceeded) if the account's storage cap is
+/// reached; [`Rejected`](crate::ErrorKind::Rejected) with `source_too_large` (use
 /// [`CopyPart`](super::CopyPart)), `range_not_satisfiable`, `bucket_missing_file_lock` or
 /// `retain_until_timestamp_must_be_in_future`.
 ///
 /// # Cancellation
-/// The copy may be made although the future was dropped.
+/// B2 may still make the copy after the future is dropped.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CopyFile {
@@ -71,7 +71,7 @@ pub enum MetadataDirective {
 }
 
 impl CopyFile {
-    /// Copies this version to this name in the same bucket.
+    /// Copies a file version to this name in the same bucket.
     pub fn new(source_file_id: impl Into<FileId>, file_name: FileName) -> Self {
         Self {
             source_file_id: source_file_id.into(),
@@ -112,35 +112,36 @@ impl CopyFile {
         self
     }
 
-    /// Until when the copy can't be deleted. Needs `writeFileRetentions`.
+    /// Sets the retention of the copy, until which it can't be deleted. Needs
+    /// `writeFileRetentions`.
     #[must_use]
     pub fn file_retention(mut self, retention: FileRetention) -> Self {
         self.file_retention = Some(retention);
         self
     }
 
-    /// Whether the copy is under legal hold. Needs `writeFileLegalHolds`.
+    /// Sets whether the copy is under legal hold. Needs `writeFileLegalHolds`.
     #[must_use]
     pub fn legal_hold(mut self, hold: LegalHold) -> Self {
         self.legal_hold = Some(hold);
         self
     }
 
-    /// The customer's key (SSE-C) that decrypts the source.
+    /// Sets the customer-managed key (SSE-C) that decrypts the source.
     #[must_use]
     pub fn source_server_side_encryption(mut self, encryption: EncryptionSetting) -> Self {
         self.source_server_side_encryption = Some(encryption);
         self
     }
 
-    /// How the copy is to be encrypted.
+    /// Sets the encryption of the copy.
     #[must_use]
     pub fn destination_server_side_encryption(mut self, encryption: EncryptionSetting) -> Self {
         self.destination_server_side_encryption = Some(encryption);
         self
     }
 
-    /// How many bytes the name and the file info may have together. Defaults to what B2 accepts in
+    /// Sets the limit on the size of name and file info together. Defaults to what B2 accepts for
     /// every bucket; old buckets without encryption accept [`FileInfoLimit::Unencrypted`].
     #[must_use]
     pub const fn file_info_limit(mut self, limit: FileInfoLimit) -> Self {
@@ -150,7 +151,7 @@ impl CopyFile {
 }
 
 impl CopyFile {
-    /// In what the answer is about another copy.
+    /// How the response differs from the request, if it does.
     fn mismatch(&self, file: &FileVersion) -> Option<&'static str> {
         let bucket_id = self.destination_bucket_id.as_ref();
         if file.file_name != *self.file_name.as_str() {
@@ -162,7 +163,7 @@ impl CopyFile {
         if file.file_id == self.source_file_id {
             return Some("it is the source");
         }
-        // A range is cut at the end of the source, so the copy may be shorter than that.
+        // B2 truncates a range at the end of the source, so the copy may be shorter.
         if self
             .range
             .is_some_and(|range| range.most() < file.content_length)
@@ -215,22 +216,22 @@ impl Call for CopyFile {
         reply.json_like(|file: &FileVersion| self.mismatch(file))
     }
 
-    /// The newest file of this name is the copy if it has the right bytes and is not older than the
-    /// request.
+    /// Checks whether the newest file of this name is the copy: it has the right content and is not
+    /// older than the request.
     async fn reconcile(
         &self,
         executor: &impl CallExecutor,
         lost: &LostResponse,
     ) -> Reconciliation<FileVersion> {
-        // A key that may not ask can't tell; a second version is the lesser harm.
+        // The key may lack the capability to check. A duplicate version is the lesser harm.
         let Ok(source) = executor
             .execute(GetFileInfo::new(&self.source_file_id))
             .await
         else {
             return Reconciliation::Unclear;
         };
-        // What can't be told from another copy with the same name is copied again: a second version
-        // is the lesser harm.
+        // If the copy can't be distinguished from another with the same name, copy again: a
+        // duplicate version is the lesser harm.
         let special = self.file_retention.is_some()
             || self.legal_hold.is_some()
             || self.destination_server_side_encryption.is_some();
@@ -243,7 +244,7 @@ impl Call for CopyFile {
             return Reconciliation::Unclear;
         };
         let info = self.file_info.as_ref().unwrap_or(&source.file_info);
-        // What B2 makes of its own choice can't be told before.
+        // The content type that B2 chooses for `b2/x-auto` is unknown.
         let content_type = self.content_type.as_ref().or(source.content_type.as_ref());
         let content_type = content_type.filter(|wanted| **wanted != ContentType::auto());
         let bucket_id = self

@@ -17,14 +17,14 @@ use crate::types::{
 /// [B2's page](https://www.backblaze.com/apidocs/b2-copy-part)
 ///
 /// # Errors
-/// [`NotFound`](crate::ErrorKind::NotFound) if there is no such source;
-/// [`Unauthorized`](crate::ErrorKind::Unauthorized) with `access_denied` for a wrong customer's
-/// key; [`CapExceeded`](crate::ErrorKind::CapExceeded) if the account may store no more;
-/// [`Rejected`](crate::ErrorKind::Rejected) with `range_not_satisfiable`, or with `bad_request` if
-/// the large file was finished or cancelled.
+/// [`NotFound`](crate::ErrorKind::NotFound) if the source does not exist;
+/// [`Unauthorized`](crate::ErrorKind::Unauthorized) with `access_denied` if the customer-managed
+/// key is wrong; [`CapExceeded`](crate::ErrorKind::CapExceeded) if the account's storage cap is
+/// reached; [`Rejected`](crate::ErrorKind::Rejected) with `range_not_satisfiable`, or with
+/// `bad_request` if the large file was finished or cancelled.
 ///
 /// # Cancellation
-/// The part may be copied although the future was dropped; copying it again replaces it.
+/// B2 may still copy the part after the future is dropped; copying it again replaces it.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CopyPart {
@@ -63,14 +63,14 @@ impl CopyPart {
         self
     }
 
-    /// The customer's key (SSE-C) that decrypts the source.
+    /// Sets the customer-managed key (SSE-C) that decrypts the source.
     #[must_use]
     pub fn source_customer_key(mut self, key: CustomerKey) -> Self {
         self.source_server_side_encryption = Some(EncryptionSetting::SseC(key));
         self
     }
 
-    /// The customer's key (SSE-C) that the large file was started with.
+    /// Sets the customer-managed key (SSE-C) that the large file was started with.
     #[must_use]
     pub fn destination_customer_key(mut self, key: CustomerKey) -> Self {
         self.destination_server_side_encryption = Some(EncryptionSetting::SseC(key));
@@ -95,7 +95,7 @@ impl Call for CopyPart {
         reply.json_about(|part: &Part| {
             part.file_id == self.large_file_id
                 && part.part_number == u32::from(self.part_number.as_u16())
-                // A range is cut at the end of the source.
+                // B2 truncates a range at the end of the source.
                 && self.range.is_none_or(|range| part.content_length <= range.most())
         })
     }

@@ -21,13 +21,13 @@ use crate::types::{
 /// [B2's page](https://www.backblaze.com/apidocs/b2-create-bucket)
 ///
 /// # Errors
-/// [`Conflict`](crate::ErrorKind::Conflict) if any account of B2 has a bucket of this name;
-/// [`Rejected`](crate::ErrorKind::Rejected) with `too_many_buckets` if the account may have no
-/// more. Replication also needs a verified address (`email_not_verified`) and a first payment
-/// (`no_payment_history`).
+/// [`Conflict`](crate::ErrorKind::Conflict) if any B2 account has a bucket of this name;
+/// [`Rejected`](crate::ErrorKind::Rejected) with `too_many_buckets` if the account has the maximum
+/// number of buckets. Replication also requires a verified email address (else
+/// `email_not_verified`) and a payment history (else `no_payment_history`).
 ///
 /// # Cancellation
-/// Once the request was sent, B2 may carry it out although the future was dropped.
+/// Dropping the future does not stop a request that was already sent: B2 may still execute it.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CreateBucket {
@@ -48,8 +48,9 @@ pub struct CreateBucket {
 }
 
 impl CreateBucket {
-    /// A bucket with this name. Anybody may download its files ([`BucketType::AllPublic`]), or only
-    /// holders of a key or a download authorization ([`BucketType::AllPrivate`]).
+    /// Creates a bucket with this name. Its files can be downloaded by anyone
+    /// ([`BucketType::AllPublic`]), or only with a key or a download authorization
+    /// ([`BucketType::AllPrivate`]).
     #[must_use]
     pub const fn new(bucket_name: BucketName, bucket_type: BucketType) -> Self {
         Self {
@@ -64,43 +65,43 @@ impl CreateBucket {
         }
     }
 
-    /// The bucket info: custom metadata of the bucket.
+    /// Sets the bucket info: custom metadata of the bucket.
     #[must_use]
     pub fn bucket_info(mut self, info: BucketInfo) -> Self {
         self.bucket_info = Some(info);
         self
     }
 
-    /// CORS rules.
+    /// Sets the CORS rules.
     #[must_use]
     pub fn cors_rules(mut self, rules: CorsRules) -> Self {
         self.cors_rules = Some(rules.in_full());
         self
     }
 
-    /// The default encryption of files. SSE-B2 is B2's own default; setting it explicitly needs
-    /// `writeBucketEncryption`.
+    /// Sets the default encryption of files. SSE-B2 is B2's own default; setting it explicitly
+    /// needs `writeBucketEncryption`.
     #[must_use]
     pub fn default_server_side_encryption(mut self, encryption: Encryption) -> Self {
         self.default_server_side_encryption = Some(encryption);
         self
     }
 
-    /// Whether files can be locked (Object Lock). Needs `writeBucketRetentions`.
+    /// Sets whether Object Lock is enabled. Needs `writeBucketRetentions`.
     #[must_use]
     pub const fn file_lock_enabled(mut self, enabled: bool) -> Self {
         self.file_lock_enabled = Some(enabled);
         self
     }
 
-    /// Lifecycle rules: when files are hidden and deleted by themselves.
+    /// Sets the lifecycle rules, by which B2 hides and deletes files automatically.
     #[must_use]
     pub fn lifecycle_rules(mut self, rules: LifecycleRules) -> Self {
         self.lifecycle_rules = Some(rules.in_full());
         self
     }
 
-    /// The bucket's replication settings. Needs `writeBucketReplications`.
+    /// Sets the bucket's replication. Needs `writeBucketReplications`.
     #[must_use]
     pub fn replication_configuration(mut self, configuration: ReplicationConfiguration) -> Self {
         self.replication_configuration = Some(configuration.in_full());
@@ -143,8 +144,8 @@ impl Call for CreateBucket {
         })
     }
 
-    /// A name is unique over all of B2, so if this account has a bucket of it, as it was to be,
-    /// this call may have made it.
+    /// Bucket names are globally unique, so if this account has a bucket with this name and these
+    /// settings, this call may have created it.
     async fn reconcile(
         &self,
         executor: &impl CallExecutor,
@@ -160,8 +161,7 @@ impl Call for CreateBucket {
                 Reconciliation::NotDone
             };
         };
-        // One that was there before and is the same in everything can't be told apart, nor need it
-        // be.
+        // An identical bucket that already existed can't be distinguished, and needn't be.
         let ours = found
             .buckets
             .into_iter()

@@ -14,14 +14,13 @@ use crate::types::{ApplicationKey, BucketId, Capability, KeyDuration, KeyName, S
 
 /// Creates an application key: `b2_create_key`.
 ///
-/// **A key for buckets that is made in v4, which is the default, works in v4 alone**: B2 refuses it
-/// to programs that speak v1 to v3, which most still do, with 400 `bad_request` "This request is
-/// not currently supported on API version number …". For them, one for a single bucket can be made
-/// through v3: see [`api_version`](Self::api_version).
+/// ***A bucket-restricted key created through v4, the default, only works with v4**: with API
+/// versions v1 to v3, which most programs still use, B2 rejects it with 400 `bad_request` "This
+/// request is not currently supported on API version number …". For them, create a key for a single
+/// bucket through v3: see [`api_version`](Self::api_version).
 ///
-/// The key may do what its capabilities say and nothing else. With [`Capability::WriteKeys`] it can
-/// create keys with every capability. A key that is restricted to buckets can only have
-/// capabilities for buckets and files.
+/// A key with [`Capability::WriteKeys`] can create keys with any capability. A key that is
+/// restricted to buckets can only have capabilities for buckets and files.
 ///
 /// ```
 /// # use b2kit::api::CreateKey;
@@ -39,11 +38,12 @@ use crate::types::{ApplicationKey, BucketId, Capability, KeyDuration, KeyName, S
 ///
 /// # Errors
 /// [`Invalid`](crate::ErrorKind::Invalid) if the key would have no capability, be restricted to an
-/// empty list of buckets, or to several buckets through v2 or v3, which allow one at most.
+/// empty list of buckets, or be restricted to several buckets through v2 or v3, which allow only
+/// one.
 ///
 /// # Cancellation
-/// The key may be created although the future was dropped, and then nobody has its secret half.
-/// [`ListKeys`](super::ListKeys) finds it.
+/// B2 may still create the key after the future is dropped, and its secret is then lost.
+/// [`ListKeys`](super::ListKeys) lists such a key, so that it can be deleted.
 #[derive(Debug, Clone)]
 pub struct CreateKey {
     key_name: KeyName,
@@ -54,14 +54,14 @@ pub struct CreateKey {
     version: Option<ApiVersion>,
 }
 
-/// A key that was created.
+/// A newly created key, with its secret.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct CreatedKey {
-    /// The key itself. B2 never shows it again.
+    /// The key's secret. B2 never returns it again.
     pub application_key: Secret,
-    /// What it may do.
+    /// The key's id, capabilities and restrictions.
     #[serde(flatten)]
     pub key: ApplicationKey,
 }
@@ -70,7 +70,7 @@ impl CreatedKey {
     /// The credentials for a client with this key.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) if what B2 returned can't be a key.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if B2 returned a malformed key.
     pub fn credentials(&self) -> Result<Credentials, Error> {
         let (id, key) = (&self.key.application_key_id, &self.application_key);
         Credentials::new(id.as_str(), key.expose())
@@ -78,7 +78,7 @@ impl CreatedKey {
 }
 
 impl CreateKey {
-    /// A key with this name and these capabilities, for all buckets and without expiration.
+    /// Creates a key with this name and these capabilities, for all buckets and without expiration.
     pub fn new(key_name: KeyName, capabilities: impl IntoIterator<Item = Capability>) -> Self {
         Self {
             key_name,
@@ -97,22 +97,22 @@ impl CreateKey {
         self
     }
 
-    /// Creates the key through this version of the API, whatever version the session speaks. A key
-    /// for a single bucket that was created through v3 works for programs that speak v2, v3 or v4.
+    /// Creates the key through this API version, whatever the session's version. A key for a single
+    /// bucket created through v3 works with v2, v3 and v4.
     #[must_use]
     pub const fn api_version(mut self, version: ApiVersion) -> Self {
         self.version = Some(version);
         self
     }
 
-    /// Restricts the key to files whose names begin with this.
+    /// Restricts the key to files whose names start with this prefix.
     #[must_use]
     pub fn name_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.name_prefix = Some(prefix.into());
         self
     }
 
-    /// How long the key is valid.
+    /// Sets how long the key is valid.
     #[must_use]
     pub const fn valid_duration(mut self, duration: KeyDuration) -> Self {
         self.valid_duration = Some(duration);
@@ -144,7 +144,7 @@ impl Call for CreateKey {
         if self.capabilities.is_empty() {
             return Err(Error::invalid("the key would have no capability"));
         }
-        // B2 doesn't say what an empty list means, and it must not be "all buckets".
+        // B2 doesn't document what an empty list means, and it must not mean "all buckets".
         if self.bucket_ids.as_ref().is_some_and(Vec::is_empty) {
             return Err(Error::invalid("the key would be restricted to no bucket"));
         }
@@ -184,7 +184,7 @@ impl Call for CreateKey {
                 wanted.iter().all(|id| shown.contains(id))
                     && shown.iter().all(|id| wanted.contains(id))
             };
-            // A key that may do less or more than asked for is another's.
+            // A key with other restrictions or missing capabilities is not the requested one.
             key.key_name == *self.key_name.as_str()
                 && self.bucket_ids.as_ref().is_none_or(same_buckets)
                 && key.name_prefix.as_deref().unwrap_or_default()
@@ -200,9 +200,10 @@ impl Call for CreateKey {
         vec![created.application_key.clone()]
     }
 
-    /// A key whose secret was lost with the answer is of no use, but it is alive. Names need not be
-    /// unique, so a key of this name may as well be an older one: it is left alone, and no second
-    /// one is made. Nor is one made while the first may yet come.
+    /// Checks whether a key with this name exists. A key whose secret was lost with the response is
+    /// useless but valid. Key names need not be unique, so it may also be an older key: it is left
+    /// alone, and no second key is created. Nor is one created while B2 may still execute the first
+    /// attempt.
     async fn reconcile(
         &self,
         executor: &impl CallExecutor,
@@ -212,7 +213,7 @@ impl Call for CreateKey {
             return Reconciliation::Unknown;
         }
         let (mut list, mut passed) = (ListKeys::new().max_key_count(1_000), Vec::new());
-        // Who has more keys than this can't be told.
+        // Give up after 100 pages.
         while passed.len() < 100 {
             let Ok(page) = executor.execute(list.clone()).await else {
                 return Reconciliation::Unknown;
@@ -227,7 +228,7 @@ impl Call for CreateKey {
             let Some(next) = page.next_application_key_id else {
                 return Reconciliation::NotDone;
             };
-            // B2 leads in a circle.
+            // The pagination is circular.
             if passed.contains(&next) {
                 return Reconciliation::Unknown;
             }

@@ -11,20 +11,20 @@ use super::target::Target;
 use crate::error::Error;
 use crate::types::{Bucket, BucketId, Capability};
 
-/// Deletes a bucket that has no files: `b2_delete_bucket`. Every version counts, hide markers and
-/// unfinished large files too.
+/// Deletes an empty bucket: `b2_delete_bucket`. All versions have to be deleted first, including
+/// hide markers and unfinished large files.
 ///
-/// Returns the bucket as it was; `None` if the response was lost and B2, asked again, no longer has
-/// the bucket.
+/// Returns the deleted bucket, or `None` if the response was lost and the bucket was already gone
+/// on retry.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-delete-bucket)
 ///
 /// # Errors
-/// [`NotFound`](crate::ErrorKind::NotFound) if there is no such bucket;
+/// [`NotFound`](crate::ErrorKind::NotFound) if the bucket does not exist;
 /// [`Rejected`](crate::ErrorKind::Rejected) with `cannot_delete_non_empty_bucket` if it has files.
 ///
 /// # Cancellation
-/// Once the request was sent, B2 may carry it out although the future was dropped.
+/// Dropping the future does not stop a request that was already sent: B2 may still execute it.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeleteBucket {

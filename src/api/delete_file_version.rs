@@ -17,12 +17,12 @@ use crate::types::{Capability, FileId, FileName, unchecked};
 /// [B2's page](https://www.backblaze.com/apidocs/b2-delete-file-version)
 ///
 /// # Errors
-/// [`NotFound`](crate::ErrorKind::NotFound) if there is no version with this name and id, as when
-/// it was deleted before; [`Unauthorized`](crate::ErrorKind::Unauthorized) with `access_denied` if
-/// a retention or legal hold protects it.
+/// [`NotFound`](crate::ErrorKind::NotFound) if there is no version with this name and id, for
+/// example because it was already deleted; [`Unauthorized`](crate::ErrorKind::Unauthorized) with
+/// `access_denied` if it is protected by retention or a legal hold.
 ///
 /// # Cancellation
-/// Once the request was sent, B2 may carry it out although the future was dropped.
+/// Dropping the future does not stop a request that was already sent: B2 may still execute it.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeleteFileVersion {
@@ -32,21 +32,21 @@ pub struct DeleteFileVersion {
     bypass_governance: Option<bool>,
 }
 
-/// A version that was deleted.
+/// A deleted file version.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct DeletedFileVersion {
-    /// The id it had.
+    /// The id of the version.
     pub file_id: FileId,
-    /// The name it had.
+    /// The name of the file.
     #[serde(deserialize_with = "unchecked")]
     pub file_name: FileName,
 }
 
 impl DeleteFileVersion {
-    /// Deletes the version with this name and id; B2 wants both. The name is not checked, so that
-    /// files older than today's naming rules can be deleted too.
+    /// Deletes the version with this name and id; B2 requires both. The name is not validated, so
+    /// that files older than the current naming rules can be deleted too.
     pub fn new(file_name: impl Into<String>, file_id: impl Into<FileId>) -> Self {
         Self {
             file_name: file_name.into(),
@@ -55,7 +55,7 @@ impl DeleteFileVersion {
         }
     }
 
-    /// Deletes it although its retention in governance mode has not expired. Needs
+    /// Deletes the version even if its governance-mode retention has not expired. Needs
     /// `bypassGovernance`.
     #[must_use]
     pub const fn bypass_governance(mut self) -> Self {

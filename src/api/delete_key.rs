@@ -13,18 +13,18 @@ use crate::types::{ApplicationKey, ApplicationKeyId, Capability};
 
 /// Deletes an application key: `b2_delete_key`. Its tokens stop working within minutes.
 ///
-/// Returns the key as it was; `None` if the response was lost and B2, asked again, no longer has
-/// the key.
+/// Returns the deleted key, or `None` if the response was lost and the key was already gone on
+/// retry.
 ///
 /// A key for several buckets can only be deleted through v4.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-delete-key)
 ///
 /// # Errors
-/// [`Rejected`](crate::ErrorKind::Rejected) with `bad_request` if there is no such key.
+/// [`Rejected`](crate::ErrorKind::Rejected) with `bad_request` if the key does not exist.
 ///
 /// # Cancellation
-/// Once the request was sent, B2 may carry it out although the future was dropped.
+/// Dropping the future does not stop a request that was already sent: B2 may still execute it.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeleteKey {
@@ -54,7 +54,7 @@ impl Call for DeleteKey {
         reply.json_about(about_it).map(Some)
     }
 
-    /// B2 refuses an unknown key with its most general code, so only the list tells.
+    /// B2 rejects an unknown key with the generic `bad_request`, so list the keys to find out.
     async fn reconcile(
         &self,
         executor: &impl CallExecutor,
@@ -63,7 +63,7 @@ impl Call for DeleteKey {
         if lost.refusal.is_none() {
             return Reconciliation::NotDone;
         }
-        // Below v4, keys for several buckets can neither be deleted nor seen.
+        // Before v4, keys for several buckets can neither be deleted nor listed.
         if lost.version < ApiVersion::V4 {
             return Reconciliation::Unknown;
         }

@@ -1,4 +1,4 @@
-//! Many files at once, each with its own outcome.
+//! Operations on many files, each with its own outcome.
 
 use futures_core::Stream;
 use futures_util::StreamExt as _;
@@ -52,7 +52,7 @@ impl Client {
     }
 }
 
-/// Runs `work` for each input, several at a time.
+/// Runs `work` for each input, up to `concurrency` at a time.
 pub(crate) fn run_each<T, W>(
     inputs: impl Stream<Item = T> + Send,
     concurrency: usize,

@@ -1,4 +1,4 @@
-//! [`Commit`]: how a download that is whole takes the place of what is there.
+//! [`Commit`]: how a completed download replaces the existing file.
 
 use std::fmt;
 use std::io;
@@ -12,7 +12,7 @@ use crate::types::Timestamp;
 type PreCommitCheck = Arc<dyn Fn(Option<EntryMetadata>) -> io::Result<()> + Send + Sync>;
 type Barrier = Arc<dyn Fn() -> BoxFuture<'static, io::Result<()>> + Send + Sync>;
 
-/// What a directory says of one of its names. Links are not followed.
+/// The metadata of a directory entry. Symbolic links are not followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct EntryMetadata {
     pub(crate) is_file: bool,
@@ -22,7 +22,7 @@ pub(crate) struct EntryMetadata {
     pub(crate) modified: Option<SystemTime>,
 }
 
-/// How a download that is whole takes the place of what is there.
+/// How a completed download replaces the existing file.
 #[derive(Clone)]
 pub(crate) struct Commit {
     check: Option<PreCommitCheck>,
@@ -43,8 +43,8 @@ impl Default for Commit {
 }
 
 impl Commit {
-    /// Renames the file only if `check` accepts what has its name. It is called on a thread that may block, right
-    /// before the rename.
+    /// Renames the file only if `check` accepts the existing entry of that name. `check` is called
+    /// right before the rename, on a thread that may block.
     #[cfg(feature = "sync")]
     pub(crate) fn new(
         check: impl Fn(Option<EntryMetadata>) -> io::Result<()> + Send + Sync + 'static,
@@ -55,7 +55,8 @@ impl Commit {
         }
     }
 
-    /// Awaited when all bytes are written, before the rename; an error fails the download.
+    /// Sets a future to await after all bytes are written and before the rename. Its error fails
+    /// the download.
     #[cfg(feature = "sync")]
     pub(crate) fn barrier(
         mut self,
@@ -65,14 +66,14 @@ impl Commit {
         self
     }
 
-    /// The modification time that the file gets.
+    /// Sets the modification time of the file.
     #[cfg(feature = "sync")]
     pub(crate) const fn modified(mut self, modified: Timestamp) -> Self {
         self.modified = Some(modified);
         self
     }
 
-    /// Whether the file and its directory are flushed to the disk. They are by default.
+    /// Sets whether the file and its directory are synced to disk. Defaults to true.
     #[cfg(feature = "sync")]
     pub(crate) const fn flush(mut self, flush: bool) -> Self {
         self.flush = flush;
@@ -94,7 +95,7 @@ impl Commit {
         }
     }
 
-    /// `there` looks up what has the name by now.
+    /// Runs the check. `there` looks up the entry that currently has the name.
     pub(in crate::transfer) fn check(
         &self,
         there: impl FnOnce() -> io::Result<Option<EntryMetadata>>,

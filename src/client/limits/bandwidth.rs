@@ -1,7 +1,7 @@
-//! [`Bandwidth`]: limits how many bytes of files are sent and received per second.
+//! [`Bandwidth`]: limits the file bytes sent and received per second.
 //!
-//! Bytes are paced above the `CheckedClient` that supervises the backend, so that a pause of the
-//! client is never taken for a stalled server.
+//! The limit applies above the `CheckedClient` that wraps the backend, so that throttling is never
+//! mistaken for a stalled server.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,14 +12,14 @@ use b2kit_core::time::later;
 use b2kit_core::{Body, Bytes, Request, ResponseBody, Sleep, Timer};
 use futures_core::Stream;
 
-/// Unused bandwidth can be used later, up to this: it makes up for a sleep that ends late.
+/// The allowed burst, which makes up for sleeps that end late.
 const SAVED: Duration = Duration::from_millis(100);
 
-/// The limit that all transfers of a client share.
+/// The bandwidth limit shared by all transfers of a client.
 pub(in crate::client) struct Bandwidth {
     timer: Arc<dyn Timer>,
     bytes_per_second: u64,
-    /// When the bytes that were admitted so far are used up.
+    /// When the bytes admitted so far will have been sent at the limited rate.
     over: Mutex<Instant>,
 }
 
@@ -58,7 +58,7 @@ impl Bandwidth {
         }
     }
 
-    /// Admits so many bytes, and returns how long they have to wait.
+    /// Admits bytes. Returns how long to wait before passing them on.
     fn wait(&self, bytes: usize) -> Duration {
         let nanos = bytes as u128 * 1_000_000_000 / u128::from(self.bytes_per_second);
         let time = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
@@ -75,12 +75,12 @@ impl Bandwidth {
     }
 }
 
-/// A stream whose bytes are limited.
+/// A rate-limited stream.
 struct Paced<S> {
     pace: Arc<Bandwidth>,
     source: S,
     held: Bytes,
-    /// The sleep before the next bytes, and how many they are.
+    /// The sleep before the next chunk, and the chunk's length.
     paused: Option<(Sleep, usize)>,
 }
 

@@ -1,11 +1,10 @@
-//! How many local files transfers hold open at once, and what happens when the process runs out of
-//! descriptors.
+//! The limit on open local files, and retries when the process runs out of file descriptors.
 //!
-//! A process has a limited number of descriptors for files and connections. If files took all of
-//! them, the connections that any transfer needs to finish could not be opened. So files of
-//! transfers take a third at most, and further transfers wait, first come, first served. If there
-//! are none nevertheless, since the rest of the program has them, opening is retried for as long as
-//! the policy says, counted from the last success of any call.
+//! A process has a limited number of descriptors for files and connections. If files used all of
+//! them, transfers could not open the connections that they need to finish. So the files of
+//! transfers use at most a third, and further transfers wait in FIFO order. If the rest of the
+//! program has used up the descriptors, opening a file is retried for `min_retry_duration` from the
+//! last success of any call.
 
 use std::error::Error as StdError;
 use std::future::Future;
@@ -19,7 +18,7 @@ use futures_util::future::{Either, select};
 use super::semaphore::{Reservation, Semaphore};
 use crate::client::handle::Client;
 
-/// How long to wait for files to be closed. Their transfers may never be polled again.
+/// The maximum wait for files to be closed: their transfers may never be polled again.
 const FILE_WAIT: Duration = Duration::from_secs(60);
 
 /// The minimum pause between two attempts to open a file.
@@ -54,7 +53,8 @@ fn soft_limit(limits: &str) -> Option<u64> {
 }
 
 impl Client {
-    /// Waits until so many more files may be open, and reserves them.
+    /// Reserves this many open files, waiting until they are available. `None` if there is no
+    /// limit, or after a minute.
     pub(crate) async fn reserve_files(&self, wanted: u64) -> Option<Reservation> {
         let files = self.shared.files.get_or_init(files).as_ref()?;
         let enough = self.shared.timer.sleep(FILE_WAIT);
@@ -64,7 +64,7 @@ impl Client {
         }
     }
 
-    /// Opens something that needs a descriptor, and retries while there is none.
+    /// Opens something that needs a file descriptor, with retries while none is available.
     pub(crate) async fn retry_when_exhausted<T, E, F>(
         &self,
         mut open: impl FnMut() -> F + Send,

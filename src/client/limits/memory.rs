@@ -1,5 +1,5 @@
-//! The memory budget: how many bytes of non-replayable sources all transfers may hold at once. Of
-//! what can be read again only small files are held, and their bytes are bounded too.
+//! The memory budget: how many bytes of non-replayable sources all transfers may buffer at once. Of
+//! replayable sources only small files are buffered, within a limit of their own.
 
 #[cfg(feature = "fs")]
 use std::sync::Arc;
@@ -20,15 +20,15 @@ pub(in crate::client) fn small_files(budget: Option<u64>) -> Arc<Semaphore> {
 }
 
 impl Client {
-    /// Reserves the bytes of a small file, if so many may be held now. A file that is not held is
-    /// read while it is sent.
+    /// Reserves the bytes of a small file, or returns `None` if that many can't be buffered now. A
+    /// file that isn't buffered is read while it is sent.
     #[cfg(feature = "fs")]
     pub(crate) fn try_reserve_small_file(&self, bytes: u64) -> Option<Reservation> {
         self.shared.small_files.try_acquire(bytes)
     }
 
-    /// Waits until so many bytes may be held. More than the budget counts as the budget. Returns
-    /// `None` at once if the client has no budget.
+    /// Reserves bytes of the memory budget, waiting until they are available. More than the budget
+    /// counts as the whole budget. Returns `None` immediately if the client has no budget.
     pub(crate) async fn reserve_memory(&self, bytes: u64) -> Option<Reservation> {
         let memory = self.shared.memory.as_ref()?;
         Some(memory.acquire(bytes).await)

@@ -1,8 +1,8 @@
-//! [`Semaphore`]: how much of something all transfers may hold at once (bytes of memory, open
-//! files), first come, first served.
+//! [`Semaphore`]: a fair (FIFO) semaphore for resources that all transfers share: bytes of memory,
+//! open files.
 //!
-//! A reservation is made before a part is read and released when the part is done, so whoever has
-//! one needs no other to finish.
+//! A reservation is made before a part is read and released when the part is done. Its holder needs
+//! no second one to finish, so there is no deadlock.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -14,7 +14,7 @@ use futures_util::FutureExt as _;
 
 use super::waiters::{WaiterId, Waiters};
 
-/// What may be held.
+/// The shared capacity.
 #[derive(Debug)]
 pub(in crate::client) struct Semaphore {
     capacity: u64,
@@ -27,7 +27,7 @@ struct State {
     waiters: Waiters,
 }
 
-/// A reservation of so many units. Dropping it releases them.
+/// A reservation of some units. Dropping it releases them.
 #[derive(Debug)]
 pub(crate) struct Reservation {
     semaphore: Arc<Semaphore>,
@@ -46,8 +46,7 @@ impl Semaphore {
         })
     }
 
-    /// Waits in line until so much is free. More than the capacity counts as the
-    /// capacity.
+    /// Waits its turn until `amount` is free. More than the capacity counts as the capacity.
     pub(in crate::client) fn acquire(self: &Arc<Self>, amount: u64) -> Acquire {
         Acquire {
             semaphore: Arc::clone(self),
@@ -112,7 +111,7 @@ impl Future for Acquire {
         if state.waiters.is_next(&self.waiter) && self.amount <= state.free {
             state.free -= self.amount;
             let own = state.waiters.leave(&mut self.waiter);
-            // There may be enough for the next one too.
+            // There may be enough for the next waiter too.
             wake_first(state);
             drop(own);
             let amount = self.amount;
@@ -130,7 +129,7 @@ impl Drop for Acquire {
         if self.waiter.is_waiting() {
             let mut state = self.semaphore.lock();
             let own = state.waiters.leave(&mut self.waiter);
-            // It may have been the one for which there was not enough.
+            // It may have blocked waiters that need less.
             wake_first(state);
             drop(own);
         }
@@ -147,7 +146,7 @@ mod tests {
         memory.acquire(bytes).now_or_never()
     }
 
-    /// Whether this one gets its room now.
+    /// Polls once.
     fn poll(asking: &mut Acquire) -> Option<Reservation> {
         asking.now_or_never()
     }
@@ -172,7 +171,7 @@ mod tests {
         let nine = ask(&memory, 9).unwrap();
         let (mut large, mut small) = (memory.acquire(10), memory.acquire(1));
         assert!(poll(&mut large).is_none());
-        // There would be room for it, but then a large one might wait for ever.
+        // There is capacity for it, but letting it overtake could starve the large one.
         assert!(poll(&mut small).is_none());
         drop(large);
         let one = poll(&mut small).unwrap();

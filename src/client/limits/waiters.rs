@@ -1,13 +1,13 @@
-//! [`Waiters`]: futures that wait for the same thing, in the order in which they came.
+//! [`Waiters`]: a FIFO queue of futures waiting for the same resource.
 //!
-//! Everything here happens under the lock of whoever owns the queue. Wakers are returned instead of
-//! woken or dropped, since both may run other code: an executor may poll at once, and dropping a
-//! waker may drop a task.
+//! All methods are called under the lock of the queue's owner. Wakers are returned instead of woken
+//! or dropped under the lock, since both may run foreign code: an executor may poll immediately,
+//! and dropping a waker may drop a task.
 
 use std::collections::BTreeMap;
 use std::task::Waker;
 
-/// The queue.
+/// The queue of waiting futures.
 #[derive(Debug, Default)]
 pub(in crate::client) struct Waiters {
     next: u64,
@@ -20,7 +20,7 @@ struct Waiter {
     notified: bool,
 }
 
-/// A position in the queue, which a future gets when it first waits.
+/// A future's position in the queue, assigned when it first waits.
 #[derive(Debug, Default)]
 pub(in crate::client) struct WaiterId(Option<u64>);
 
@@ -35,8 +35,8 @@ impl WaiterId {
 }
 
 impl Waiters {
-    /// A queue whose first waiter gets this number, so that a `WaiterId` of an earlier queue
-    /// is not in this one.
+    /// A queue whose first waiter gets this number, so that it doesn't contain a `WaiterId` of an
+    /// earlier queue.
     pub(in crate::client) const fn starting_at(next: u64) -> Self {
         Self {
             next,
@@ -52,8 +52,8 @@ impl Waiters {
         self.waiting.len()
     }
 
-    /// Waits, at the position of `id` or at the end of the queue. Returns the waker of an
-    /// earlier wait, to be dropped without the lock.
+    /// Enqueues the waker at the position of `waiter`, or at the end of the queue. Returns the
+    /// previous waker, to be dropped after releasing the lock.
     #[must_use]
     pub(in crate::client) fn wait(&mut self, waiter: &mut WaiterId, waker: Waker) -> Option<Waker> {
         let number = *waiter.0.get_or_insert(self.next);
@@ -66,31 +66,31 @@ impl Waiters {
         before.map(|before| before.waker)
     }
 
-    /// Leaves the queue. Returns the waker, to be dropped without the lock.
+    /// Leaves the queue. Returns the waker, to be dropped after releasing the lock.
     #[must_use]
     pub(in crate::client) fn leave(&mut self, waiter: &mut WaiterId) -> Option<Waker> {
         let own = self.waiting.remove(&waiter.0.take()?);
         own.map(|own| own.waker)
     }
 
-    /// Whether it is this one's turn: nobody waits in front of it.
+    /// Whether this waiter is first in the queue.
     pub(in crate::client) fn is_next(&self, waiter: &WaiterId) -> bool {
         self.waiting.keys().next() == waiter.0.as_ref()
     }
 
-    /// Whether this one has been notified since it last waited, or is no longer in the queue.
+    /// Whether this waiter was notified since it last waited, or is no longer in the queue.
     pub(in crate::client) fn is_notified(&self, waiter: &WaiterId) -> bool {
         let own = waiter.0.and_then(|number| self.waiting.get(&number));
         own.is_none_or(|own| own.notified)
     }
 
-    /// How many have been notified and have not come yet.
+    /// The number of notified waiters still in the queue.
     pub(in crate::client) fn notified(&self) -> usize {
         self.waiting.values().filter(|one| one.notified).count()
     }
 
-    /// Notifies the first `count` of those that were not notified before. Returns what is to be
-    /// woken without the lock.
+    /// Notifies the first `count` waiters that were not notified before. Returns their wakers, to
+    /// be woken after releasing the lock.
     #[must_use]
     pub(in crate::client) fn notify(&mut self, count: usize) -> Vec<Waker> {
         let waiting = self.waiting.values_mut();
@@ -102,7 +102,7 @@ impl Waiters {
         .collect()
     }
 
-    /// Notifies all, again if need be.
+    /// Notifies all waiters, including those already notified.
     #[must_use]
     pub(in crate::client) fn notify_all(&mut self) -> Vec<Waker> {
         let waiting = self.waiting.values_mut();
@@ -114,7 +114,7 @@ impl Waiters {
             .collect()
     }
 
-    /// The waker of the first, whether it was notified or not.
+    /// The waker of the first waiter, notified or not.
     #[must_use]
     pub(in crate::client) fn first(&self) -> Option<Waker> {
         self.waiting

@@ -1,41 +1,41 @@
-//! The classifier: what a failure means, and what follows. Pure functions over tables.
+//! The retry classifier: maps a failure to a class, and the class to the next step. Pure functions.
 
 use b2kit_core::{HttpErrorKind, Phase};
 
 use crate::api::CallKind;
 use crate::error::{B2Error, Error, ErrorKind};
 
-/// How an attempt failed, as far as the next step depends on it.
+/// The class of a failed attempt, which determines the next step.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::client) enum FailureClass<'a> {
     /// Nothing reached the server.
     NotSent,
-    /// The server may have acted on the request, or not.
+    /// It is unknown whether the server processed the request.
     Ambiguous,
-    /// Like `Ambiguous`, and the server may still act on it: a proxy or the client has stopped
-    /// waiting.
+    /// Like `Ambiguous`, but the server may still be processing the request: a proxy or the client
+    /// timed out.
     MayStillExecute,
-    /// Like `Ambiguous`, and the connection broke before a byte of the response: most often an idle
-    /// one that the server was closing.
+    /// Like `Ambiguous`, but the connection closed before the first response byte. Usually a pooled
+    /// idle connection that the server was closing.
     ConnectionLost,
-    /// B2 rejected the request, and did not act on it.
+    /// B2 rejected the request without processing it.
     Rejected(&'a B2Error),
-    /// B2 timed out waiting for the request's body. So it has stored no file and no part; the body
-    /// of other calls may have been read.
+    /// B2 timed out waiting for the request body (408). An upload has stored nothing; other calls
+    /// may have been processed.
     RequestTimeout,
-    /// A proxy or another server in between answered with this status. Whether B2 acted on the
-    /// request is unknown.
+    /// A proxy or other intermediary responded with this status. It is unknown whether B2 processed
+    /// the request.
     NonB2(u16),
-    /// The response is about something else, or the bytes are wrong.
+    /// The response doesn't match the request, or its content is corrupt.
     Mismatch,
-    /// The response is a success that can't be parsed.
+    /// A success response that can't be parsed.
     Unreadable,
-    /// Not transient.
+    /// A permanent failure: never retried.
     Fatal,
 }
 
 impl FailureClass<'_> {
-    /// Its name in events.
+    /// The class's name in tracing events.
     pub(in crate::client) const fn name(self) -> &'static str {
         match self {
             Self::NotSent => "not sent",
@@ -52,58 +52,58 @@ impl FailureClass<'_> {
     }
 }
 
-/// What happened to the call before this attempt failed.
+/// The call's history before this attempt failed.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::client) struct History {
-    /// The failures so far, without those after which only the token was renewed.
+    /// The failures so far, except those that only led to a token renewal.
     pub(in crate::client) failures: u32,
-    /// The account was authorized again for this call.
+    /// Whether the account was re-authorized for this call.
     pub(in crate::client) reauthorized: bool,
-    /// The outcome of some attempt is still unknown.
+    /// Whether the outcome of an earlier attempt is still unknown.
     pub(in crate::client) ambiguous: bool,
     /// Responses that were mismatched or unreadable.
     pub(in crate::client) invalid_responses: u32,
-    /// Responses that were not B2's and likely to repeat.
+    /// Responses from intermediaries that are likely to recur.
     pub(in crate::client) non_b2_responses: u32,
     /// Upload URLs whose token was rejected.
     pub(in crate::client) rejected_urls: u32,
-    /// Even the first rejection of this call has to be reconciled.
+    /// Whether even the first rejection of this call has to be reconciled.
     pub(in crate::client) reconcile_on_first_error: bool,
 }
 
-/// What follows.
+/// The next step after a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::client) enum Decision {
-    /// Another attempt. An upload's goes to another upload URL.
+    /// Retry. Uploads are retried at another upload URL.
     Retry(Delay),
-    /// Another attempt with a new token.
+    /// Retry with a new token.
     Reauthorize,
-    /// Ask B2 whether the call has taken effect; if not, another attempt.
+    /// Ask B2 whether the call took effect, and retry if it did not.
     Reconcile,
     /// The call fails.
     GiveUp,
 }
 
-/// How long to wait before another attempt.
+/// How long to wait before a retry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::client) enum Delay {
-    /// Not at all.
+    /// Retry immediately.
     None,
-    /// Exponential backoff, or as long as B2 asks.
+    /// Exponential backoff, or `Retry-After` if that is longer.
     Backoff,
-    /// The same for all calls of this kind.
+    /// One pause shared by all calls of this kind.
     Shared,
 }
 
-/// B2 doesn't say whether a 503 on a call that changes something means that nothing was done. Its
-/// advice to repeat the call at once suggests that it does.
+/// Whether a 503 means that B2 did not process the request. B2 doesn't document this for calls that
+/// modify data, but its advice to retry immediately suggests so.
 const REFUSES_WITH_503: bool = true;
 
-/// How often a call is retried after a proxy redirected or refused it: a captive portal, a
-/// firewall. Some of that is transient, most is not.
+/// The maximum number of retries after an intermediary redirected or rejected the call, such as a
+/// captive portal or a firewall. Most such responses are permanent.
 pub(in crate::client) const MAX_NON_B2_RETRIES: u32 = 2;
 
-/// How often a call is retried after a mismatched or unreadable response.
+/// The maximum number of retries after mismatched or unreadable responses.
 pub(in crate::client) const MAX_INVALID_RESPONSE_RETRIES: u32 = 2;
 
 /// Classifies a failure.
@@ -119,9 +119,9 @@ pub(in crate::client) fn classify(failure: &Error) -> FailureClass<'_> {
     }
     if let Some(response) = failure.non_b2_response() {
         return match response.status {
-            // A success, and yet not the answer that there should be.
+            // A success status, but not B2's response.
             ..=299 => FailureClass::Unreadable,
-            // Somebody has given up waiting for the server behind, which may still be at work.
+            // A proxy timed out; the server behind it may still be processing the request.
             499 | 502 | 504 => FailureClass::MayStillExecute,
             408 | 500.. => FailureClass::Ambiguous,
             status => FailureClass::NonB2(status),
@@ -137,7 +137,8 @@ pub(in crate::client) fn classify(failure: &Error) -> FailureClass<'_> {
                 | HttpErrorKind::TooLarge,
                 _,
             ) => FailureClass::Fatal,
-            // The library itself can't go on, as when its runtime is gone; that does not pass.
+            // The HTTP library itself failed, for example because its runtime was shut down.
+            // Permanent.
             (HttpErrorKind::Other, Phase::NotSent) => FailureClass::Fatal,
             (_, Phase::NotSent) => FailureClass::NotSent,
             (HttpErrorKind::Reset | HttpErrorKind::Closed, Phase::MaybeReceived) => {
@@ -156,7 +157,7 @@ pub(in crate::client) fn classify(failure: &Error) -> FailureClass<'_> {
     }
 }
 
-/// Whether nothing was sent because this machine ran out of descriptors or ports.
+/// Whether nothing was sent because this machine ran out of file descriptors or ports.
 pub(in crate::client) fn is_local_exhaustion(failure: &Error) -> bool {
     let http = failure.http_error();
     http.is_some_and(|http| {
@@ -164,7 +165,7 @@ pub(in crate::client) fn is_local_exhaustion(failure: &Error) -> bool {
     })
 }
 
-/// Decides what follows.
+/// Decides the next step.
 pub(in crate::client) fn decide(
     kind: CallKind,
     outcome: FailureClass<'_>,
@@ -209,7 +210,7 @@ fn refused(kind: CallKind, b2: &B2Error, history: History) -> Decision {
         (503, _) => Decision::Retry(delay(kind, history)),
         (401, code) => unauthorized(kind, code, history),
         (400, code) if kind == CallKind::Upload => {
-            // Older servers say it with the general code.
+            // Older servers use the generic code and only the message tells.
             if code == "auth_token_limit"
                 || b2
                     .message
@@ -225,7 +226,7 @@ fn refused(kind: CallKind, b2: &B2Error, history: History) -> Decision {
             }
             Decision::GiveUp
         }
-        // An earlier attempt may have made this one impossible.
+        // An earlier attempt that took effect may be the reason for this rejection.
         (400 | 404 | 409, _)
             if kind == CallKind::Write
                 && (history.ambiguous || history.reconcile_on_first_error) =>
@@ -237,11 +238,12 @@ fn refused(kind: CallKind, b2: &B2Error, history: History) -> Decision {
 }
 
 fn unauthorized(kind: CallKind, code: &str, history: History) -> Decision {
-    // Without a code: the answer to HEAD has no body to hold one.
+    // The code is empty for HEAD, whose response has no body.
     let expired = matches!(code, "expired_auth_token" | "bad_auth_token" | "");
     match kind {
         CallKind::Authorize => Decision::GiveUp,
-        // The URL is spent; whether the account's token is too shows when another URL is asked for.
+        // The upload URL's token is invalid. Whether the account's is too shows when requesting
+        // another URL.
         CallKind::Upload if expired || history.rejected_urls == 0 => {
             Decision::Retry(delay(kind, history))
         }
@@ -251,12 +253,12 @@ fn unauthorized(kind: CallKind, code: &str, history: History) -> Decision {
     }
 }
 
-/// Another upload URL is another machine, so the first two retries are immediate; other calls go to
-/// the same one.
+/// The first two retries of an upload are immediate, since another upload URL is another host.
+/// Other calls go to the same host again.
 fn delay(kind: CallKind, history: History) -> Delay {
     match kind {
         CallKind::Upload if history.failures < 2 => Delay::None,
-        // Authorizations have a pace of their own, which all calls share.
+        // Authorizations have their own rate limit, shared by all calls.
         CallKind::Authorize => Delay::None,
         _ => Delay::Backoff,
     }
@@ -283,7 +285,7 @@ mod tests {
         Error::http(HttpError::new(kind, phase))
     }
 
-    /// As it comes out of a reply with B2's document, or with none.
+    /// An error response of B2; an empty `code` stands for a response without a body.
     fn b2(status: u16, code: &str, message: &str) -> Error {
         Error::from_b2(B2Error {
             status,
@@ -302,35 +304,35 @@ mod tests {
         Error::from_non_b2(reply.error(false).unwrap_err())
     }
 
-    /// What a failure is to the table.
+    /// The expected classes, independent of the code under test.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     enum Class {
         Unsent,
-        /// It may have been done.
+        /// It may have taken effect.
         LostResponse,
-        /// The same, and the connection may just have been too old.
+        /// Like `LostResponse`, perhaps just a stale idle connection.
         Broken,
-        /// It may be done yet.
+        /// It may still take effect.
         Late,
         SlowDown,
         /// The token has expired.
         Expired,
-        /// The token is good, and not for this.
+        /// The token is valid but not permitted to do this.
         Denied,
         /// The upload URL is in use.
         UrlInUse,
-        /// What arrived is not what was sent.
+        /// B2 received other bytes than were sent.
         Sha1,
-        /// It is impossible, perhaps since it was done before.
+        /// The request is impossible, perhaps because an earlier attempt took effect.
         Impossible,
         Wrong,
         Unreadable,
         Final,
-        /// B2 has waited for the body in vain.
+        /// B2 timed out waiting for the body.
         TimedOut,
-        /// Somebody on the way says no.
+        /// An intermediary rejected the request.
         Foreign,
-        /// Somebody on the way says that it is too much.
+        /// An intermediary answered 429.
         ForeignSlowDown,
     }
 
@@ -339,7 +341,7 @@ mod tests {
         Sha1, SlowDown, TimedOut, Unreadable, Unsent, UrlInUse, Wrong,
     };
 
-    /// What the transport may report: not sent, perhaps received, answer begun.
+    /// Transport errors in each phase: not sent, maybe received, response begun.
     const TRANSPORT: [(HttpErrorKind, [Class; 3]); 14] = [
         (HttpErrorKind::Resolve, [Unsent, LostResponse, LostResponse]),
         (HttpErrorKind::Connect, [Unsent, LostResponse, LostResponse]),
@@ -363,7 +365,7 @@ mod tests {
         (HttpErrorKind::Other, [Final, LostResponse, LostResponse]),
     ];
 
-    /// What somebody on the way may answer.
+    /// Responses of intermediaries.
     const FOREIGN: [(u16, Class); 26] = [
         (204, Unreadable),
         (301, Foreign),
@@ -393,7 +395,7 @@ mod tests {
         (599, LostResponse),
     ];
 
-    /// What B2 may answer; without a code to `HEAD`.
+    /// Error responses of B2. Responses to `HEAD` have no code.
     const ANSWERS: [(u16, &str, &str, Class); 28] = [
         (400, "bad_request", "", Impossible),
         (400, "auth_token_limit", "", UrlInUse),
@@ -460,7 +462,7 @@ mod tests {
             .collect()
     }
 
-    /// Everything that may have been history before.
+    /// All combinations of call history.
     fn histories() -> impl Iterator<Item = History> {
         (0..4 * 3 * 2 * 2 * 2 * 2 * 4).map(|n| History {
             failures: n % 4,
@@ -473,7 +475,7 @@ mod tests {
         })
     }
 
-    /// The table.
+    /// The expected decisions.
     fn expected(class: Class, kind: CallKind, history: History) -> Decision {
         use CallKind::{Authorize, Download, Read, Upload, Write};
         let paced = match kind {

@@ -1,9 +1,9 @@
-//! [`Limiter`]: when B2 answers one call with 429, all calls of its kind pause, and then fewer of
-//! them are in flight.
+//! [`Limiter`]: adaptive concurrency limit. After a 429, all calls of the same kind pause and then
+//! run with less concurrency.
 //!
-//! The limit is halved by each such response, once for all requests that were sent before it, and
-//! grows by one for every twenty successes until it is where it began. There is no limit before the
-//! first 429.
+//! There is no limit before the first 429. Each 429 halves it, once for all requests sent before
+//! the decrease. Every twenty successes raise it by one, until it reaches the original concurrency
+//! and is lifted.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,10 +15,10 @@ use crate::api::CallKind;
 use crate::client::limits::waiters::{WaiterId, Waiters};
 use crate::error::Error;
 
-/// How many calls have to succeed before the limit grows by one.
+/// The number of successes that raise the limit by one.
 const SUCCESSES_PER_INCREASE: u32 = 20;
 
-/// A lane for each kind of traffic: to the API, of uploads, of downloads.
+/// One lane for each kind of traffic: API calls, uploads, downloads.
 #[derive(Debug, Default)]
 pub(in crate::client) struct Limiter([Lane; 3]);
 
@@ -30,10 +30,11 @@ struct State {
     paused: Option<Pause>,
     in_flight: u32,
     limit: Option<Limit>,
-    /// How often the limit was lowered: requests sent before the last time say nothing new.
+    /// How often the limit was lowered. A 429 to a request sent before the last decrease is
+    /// ignored.
     decreases: u64,
     successes: u64,
-    /// The calls that wait for a permit.
+    /// The calls waiting for a permit.
     waiters: Waiters,
 }
 
@@ -47,9 +48,10 @@ struct Pause {
 #[derive(Debug)]
 struct Limit {
     max_in_flight: u32,
-    /// How many were in flight when the limit was set. Above this there is no limit.
+    /// The requests in flight when the limit was first set. The limit is lifted once it reaches
+    /// this.
     original: u32,
-    /// The successes since the limit was raised.
+    /// The successes since the limit last changed.
     succeeded: u32,
 }
 
@@ -61,7 +63,7 @@ pub(in crate::client) struct Permit<'a> {
 }
 
 impl Limiter {
-    /// Pauses the lane until `until`, because of `why`. Returns whether it was not paused before.
+    /// Pauses the lane until `until`, because of `why`. Returns whether this begins a new pause.
     pub(in crate::client) fn pause(
         &self,
         kind: CallKind,
@@ -85,7 +87,7 @@ impl Limiter {
         was_open && until > now
     }
 
-    /// How long the pause lasts; `None` if there is none.
+    /// The remaining pause; `None` if the lane is not paused.
     pub(in crate::client) fn paused_for(&self, kind: CallKind, now: Instant) -> Option<Duration> {
         let mut state = self.lane(kind).lock();
         let until = state.paused.as_ref()?.until;
@@ -103,7 +105,7 @@ impl Limiter {
         state.paused.as_ref().map(|paused| paused.why.clone())
     }
 
-    /// A permit, if there is one.
+    /// Takes a permit if one is available.
     pub(in crate::client) fn try_acquire(&self, kind: CallKind) -> Option<Permit<'_>> {
         let lane = self.lane(kind);
         let mut state = lane.lock();
@@ -119,13 +121,14 @@ impl Limiter {
         }
     }
 
-    /// How many calls have succeeded, of all kinds.
+    /// The number of successful calls of all kinds.
     pub(in crate::client) fn successes(&self) -> u64 {
         let of = |lane: &Lane| lane.lock().successes;
         self.0.iter().map(of).fold(0, u64::wrapping_add)
     }
 
-    /// A permit beyond the limit: a holder of one may never be polled again.
+    /// A permit regardless of the limit, for a call that waited long enough: permits may be held by
+    /// futures that are never polled again.
     pub(in crate::client) fn acquire_unlimited(&self, kind: CallKind) -> Permit<'_> {
         let lane = self.lane(kind);
         lane.enter(&mut lane.lock())
@@ -153,7 +156,7 @@ impl Lane {
         }
     }
 
-    /// Wakes as many waiters as there are permits.
+    /// Wakes as many waiters as permits are available.
     fn wake(&self) {
         let mut state = self.lock();
         let available = state.available();
@@ -219,7 +222,7 @@ impl Permit<'_> {
         state.decreases += 1;
         let half = (state.in_flight / 2).max(1);
         let limit = state.limit.as_ref();
-        // More may be in flight than the limit allows: those that stopped waiting.
+        // More may be in flight than the limit allows, because of `acquire_unlimited`.
         let max_in_flight = limit.map_or(half, |limit| half.min(limit.max_in_flight));
         let original = limit.map_or(state.in_flight, |limit| limit.original);
         state.limit = Some(Limit {
@@ -264,7 +267,7 @@ mod tests {
         limiter.try_acquire(KIND)
     }
 
-    /// As many as permit.
+    /// All available permits, up to 1,000.
     fn permits(limiter: &Limiter) -> Vec<Permit<'_>> {
         std::iter::from_fn(|| permit(limiter)).take(1_000).collect()
     }
@@ -285,7 +288,7 @@ mod tests {
         let later = permit(&limiter).unwrap();
         later.throttled();
         drop(later);
-        // The one that was refused was alone.
+        // The throttled request was the only one in flight.
         assert_eq!(self::permits(&limiter).len(), 1);
         assert!(limiter.try_acquire(CallKind::Upload).is_some());
     }
@@ -338,13 +341,13 @@ mod tests {
         };
         assert_eq!(woken(&waiters)[..2], [1, 0]);
         assert_eq!(woken(&waiters).iter().sum::<usize>(), 1);
-        // Each that passes makes way for the next one when it is done.
+        // Each call that finishes wakes the next.
         for n in 0..SUCCESSES_PER_INCREASE as usize {
             let passed = waiters[n].passed().unwrap();
             assert_eq!(woken(&waiters).iter().sum::<usize>(), n + 1);
             passed.succeeded();
         }
-        // Without a limit all are.
+        // When the limit is lifted, all are woken.
         assert!(woken(&waiters).iter().all(|times| *times == 1));
     }
 
@@ -360,7 +363,7 @@ mod tests {
         assert!(permit(&limiter).is_some());
     }
 
-    /// One that waits for room.
+    /// A call waiting for a permit.
     struct Waiter<'a> {
         room: Pin<Box<Acquire<'a>>>,
         woken: std::sync::Arc<Woken>,

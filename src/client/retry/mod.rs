@@ -1,5 +1,4 @@
-//! Retries: what a failure means, whether and when another attempt follows, and when all calls wait
-//! together.
+//! Retries: failure classification, backoff, quota, rate limiting, and outage detection.
 
 pub(super) mod classifier;
 pub(super) mod limiter;

@@ -6,17 +6,17 @@ use b2kit_core::time::share;
 
 use crate::api::{CallKind, CallMetadata};
 
-/// A download makes progress with so many bytes: failures before them are forgotten.
+/// The bytes that count as progress of a download: they reset its retry state.
 pub(in crate::client) const PROGRESS_BYTES: u64 = 256 << 10;
 
 /// Retry limits and backoff: how often, how far apart and for how long calls are retried.
 ///
-/// A call fails for good once it was tried as often as its kind allows *and* for
-/// [`min_retry_duration`](Self::min_retry_duration), or when the next attempt would come after its
+/// A call fails once it has used up the attempts of its kind *and* was retried for
+/// [`min_retry_duration`](Self::min_retry_duration), or when the next attempt would start after its
 /// [`deadline`](Self::deadline). Pauses between attempts double from
 /// [`initial_backoff`](Self::initial_backoff) to [`max_backoff`](Self::max_backoff); half of each
-/// is random, so that many clients don't return at the same moment. What is not transient (a
-/// missing file, a refused key) is not retried.
+/// is random jitter, so that clients don't retry in lockstep. Permanent errors (a missing file, a
+/// rejected key) are not retried.
 ///
 /// ```
 /// use std::time::Duration;
@@ -32,59 +32,60 @@ pub(in crate::client) const PROGRESS_BYTES: u64 = 256 << 10;
 /// ```
 ///
 /// # Outages
-/// A server that can't be reached is one outage, not as many failures as there are calls. After
-/// three failures in a row to connect, or connections that broke, all calls to that endpoint wait,
-/// and one of them at a time makes its next attempt, with pauses that grow in the same way. Each
-/// such attempt counts for all that wait, so every call is retried for exactly as long as its
-/// policy says, however many there are. An outage of two minutes costs at most ten requests beyond
-/// those in progress when it began; a longer one at most one for each half of `max_backoff`, or one
-/// in 10 seconds while attempts get no answer at all. Calls with a single attempt don't wait.
+/// An unreachable endpoint is one outage, not a failure of every call. After three consecutive
+/// connection failures or broken connections, all calls to that endpoint wait, and one at a time
+/// makes its next attempt, with the same backoff. Each such attempt counts for all waiting calls,
+/// so each call is retried for as long as its policy says, however many calls wait. An outage of
+/// two minutes costs at most ten requests beyond those in progress when it began; a longer one at
+/// most one for each half of `max_backoff`, or one in 10 seconds while attempts get no response.
+/// Calls limited to a single attempt don't wait.
 ///
 /// # Retry quota
-/// Other failures, a 503 for example, draw on a quota that all calls of a client share and that
-/// successes refill. While hardly any call succeeds, calls fail after fewer attempts than are
-/// allowed here:
+/// Retries after other failures, such as a 503, draw on a quota that all calls of a client share
+/// and that successes refill. While hardly any call succeeds, calls fail after fewer attempts than
+/// the policy allows:
 /// [`RetryStopReason::RetryQuotaExhausted`](crate::RetryStopReason::RetryQuotaExhausted).
 #[doc(alias = "backoff")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RetryPolicy {
-    /// Attempts at a call of the API. Defaults to 8.
+    /// The maximum number of attempts at an API call. Defaults to 8.
     pub max_api_attempts: u32,
-    /// Attempts at an upload, each at another upload URL. Defaults to 10.
+    /// The maximum number of attempts at an upload of a file or part, each at another upload URL.
+    /// Defaults to 10.
     pub max_upload_attempts: u32,
-    /// Attempts at a download until its first byte; in a transfer, also consecutive attempts that
-    /// bring less than 256 KiB each. Defaults to 10.
+    /// The maximum number of attempts at a download until its first byte; in a transfer, also of
+    /// consecutive attempts that yield less than 256 KiB each. Defaults to 10.
     pub max_download_attempts: u32,
-    /// How long a call is retried at least, counted from its first failure: B2 can be busy for a
-    /// minute or two. Defaults to 2 minutes.
+    /// The minimum time for which a call is retried, from its first failure, even if its attempts
+    /// are used up: B2 can be busy for a minute or two. Defaults to 2 minutes.
     pub min_retry_duration: Duration,
-    /// The time for a call with all its attempts, whatever it waits for: a response, a slow body, a
-    /// new authorization. The call fails as soon as the next pause would not fit in, which can be well
-    /// before. With `None`, the default, calls of the API have 5 minutes (40 where B2 copies or
-    /// moves files), and uploads and downloads have no limit.
+    /// The time limit for a call including all its attempts and everything it waits for: a
+    /// response, a slow body, a new authorization. The call fails as soon as the next pause would
+    /// exceed the limit, which can be well before it. With `None`, the default, API calls have 5
+    /// minutes (40 where B2 copies or moves files), and uploads and downloads have no limit.
     ///
-    /// A transfer may take as long as it makes progress. Each call in it has this time: a part of
-    /// an upload or a copy, a page of a listing, the first response of a download. After that a
-    /// download has it for every 256 KiB; an interrupted download has it from the first failure to
-    /// the next 256 KiB. Only waiting for the network counts, not for a source, a disk,
-    /// [memory](crate::ClientBuilder::memory_budget), a [bandwidth
+    /// A transfer may take any time as long as it makes progress. The limit applies to each call in
+    /// it: a part of an upload or a copy, a page of a listing, the first response of a download,
+    /// and then every 256 KiB of the download. For an interrupted download it runs from the first
+    /// failure to the next 256 KiB. Only time spent on the network counts, not time spent on a
+    /// source, a disk, [memory](crate::ClientBuilder::memory_budget), a [bandwidth
     /// limit](crate::ClientBuilder::bandwidth_limit), or the reader of the bytes.
     pub deadline: Option<Duration>,
-    /// How long a call is retried that can't connect while no server has ever answered this client:
-    /// then a wrong address, proxy or network is likelier than an outage of B2. Counted from the
-    /// start of the call; an attempt in progress is still awaited. It has no effect after the
-    /// client's first response. A service that may start before its network should set it higher.
-    /// Defaults to 10 seconds.
+    /// The time for which a call that can't connect is retried while this client has never received
+    /// a response: a wrong address, proxy or network setting is then likelier than an outage of B2.
+    /// Counted from the start of the call; an attempt in progress is still awaited. Has no effect
+    /// after the client's first response. Set it higher for a service that may start before its
+    /// network is up. Defaults to 10 seconds.
     pub first_connection_timeout: Duration,
     /// The first pause between two attempts. Defaults to 1 second.
     pub initial_backoff: Duration,
     /// The longest pause between two attempts, unless B2 asks for a longer one. Defaults to 64
     /// seconds.
     pub max_backoff: Duration,
-    /// The longest pause that is accepted in `Retry-After`. If B2 asks for more, the call fails at
-    /// once, and [`Error::retry_after`](crate::Error::retry_after) says how long. Defaults to 5
-    /// minutes.
+    /// The longest `Retry-After` that is honored. If B2 asks for a longer pause, the call fails
+    /// immediately, and [`Error::retry_after`](crate::Error::retry_after) has its duration.
+    /// Defaults to 5 minutes.
     pub max_retry_after: Duration,
 }
 
@@ -105,7 +106,7 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// One attempt and no more. An expired token is still renewed.
+    /// A policy without retries: one attempt for each call. An expired token is still renewed.
     #[must_use]
     pub fn disabled() -> Self {
         Self {
@@ -117,44 +118,44 @@ impl RetryPolicy {
         }
     }
 
-    /// Attempts at a call of the API: see [`max_api_attempts`](Self::max_api_attempts).
+    /// Sets the attempts at an API call: see [`max_api_attempts`](Self::max_api_attempts).
     #[must_use]
     pub const fn with_max_api_attempts(mut self, attempts: u32) -> Self {
         self.max_api_attempts = attempts;
         self
     }
 
-    /// Attempts at an upload: see [`max_upload_attempts`](Self::max_upload_attempts).
+    /// Sets the attempts at an upload: see [`max_upload_attempts`](Self::max_upload_attempts).
     #[must_use]
     pub const fn with_max_upload_attempts(mut self, attempts: u32) -> Self {
         self.max_upload_attempts = attempts;
         self
     }
 
-    /// Attempts at a download until its first byte: see
-    /// [`max_download_attempts`](Self::max_download_attempts).
+    /// Sets the attempts at a download: see [`max_download_attempts`](Self::max_download_attempts).
     #[must_use]
     pub const fn with_max_download_attempts(mut self, attempts: u32) -> Self {
         self.max_download_attempts = attempts;
         self
     }
 
-    /// How long a call is retried at least: see [`min_retry_duration`](Self::min_retry_duration).
+    /// Sets the minimum time for which a call is retried: see
+    /// [`min_retry_duration`](Self::min_retry_duration).
     #[must_use]
     pub const fn with_min_retry_duration(mut self, duration: Duration) -> Self {
         self.min_retry_duration = duration;
         self
     }
 
-    /// The time for a call with all its attempts: see [`deadline`](Self::deadline). `None` is the
-    /// default of each kind of call.
+    /// Sets the time limit for a call including its retries: see [`deadline`](Self::deadline).
+    /// `None` restores the default for each kind of call.
     #[must_use]
     pub fn with_deadline(mut self, deadline: impl Into<Option<Duration>>) -> Self {
         self.deadline = deadline.into();
         self
     }
 
-    /// How long a call is retried that can't connect before the client's first response: see
+    /// Sets the time limit for the client's first connection: see
     /// [`first_connection_timeout`](Self::first_connection_timeout).
     #[must_use]
     pub const fn with_first_connection_timeout(mut self, timeout: Duration) -> Self {
@@ -162,21 +163,21 @@ impl RetryPolicy {
         self
     }
 
-    /// The first pause between two attempts: see [`initial_backoff`](Self::initial_backoff).
+    /// Sets the first pause between two attempts: see [`initial_backoff`](Self::initial_backoff).
     #[must_use]
     pub const fn with_initial_backoff(mut self, pause: Duration) -> Self {
         self.initial_backoff = pause;
         self
     }
 
-    /// The longest pause between two attempts: see [`max_backoff`](Self::max_backoff).
+    /// Sets the longest pause between two attempts: see [`max_backoff`](Self::max_backoff).
     #[must_use]
     pub const fn with_max_backoff(mut self, pause: Duration) -> Self {
         self.max_backoff = pause;
         self
     }
 
-    /// The longest pause that is accepted in `Retry-After`: see
+    /// Sets the longest `Retry-After` that is honored: see
     /// [`max_retry_after`](Self::max_retry_after).
     #[must_use]
     pub const fn with_max_retry_after(mut self, pause: Duration) -> Self {
@@ -184,21 +185,20 @@ impl RetryPolicy {
         self
     }
 
-    /// How long to wait after so many pauses. Half of it is fixed, the other half multiplied by
-    /// `jitter`, from 0 to 1.
+    /// The backoff after this many pauses. Half of it is fixed, the other half is multiplied by
+    /// `jitter` (0 to 1).
     pub(in crate::client) fn pause(&self, pauses: u32, jitter: f64) -> Duration {
         let doubled = self.initial_backoff.saturating_mul(1 << pauses.min(20));
         let half = doubled.min(self.max_backoff) / 2;
         half.saturating_add(share(half, jitter))
     }
 
-    /// Whether it allows a single attempt.
+    /// Whether calls of this kind have only a single attempt.
     pub(in crate::client) const fn is_once(&self, kind: CallKind) -> bool {
         self.attempts(kind) <= 1 && self.min_retry_duration.is_zero()
     }
 
-    /// Whether it makes at least as many attempts at a call of the API as `other`, for at least as
-    /// long.
+    /// Whether it retries API calls at least as often and as long as `other`.
     pub(in crate::client) fn outlasts(&self, other: &Self) -> bool {
         self.max_api_attempts >= other.max_api_attempts
             && self.min_retry_duration >= other.min_retry_duration

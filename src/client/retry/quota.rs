@@ -1,8 +1,8 @@
-//! [`RetryQuota`]: bounds the retries of all calls of a client together.
+//! [`RetryQuota`]: a token bucket that bounds the retries of all calls of a client.
 //!
-//! When a service is down and each call is tried eight times, the clients keep it down. So retries
-//! of all calls withdraw from one quota, which successes refill. While most calls succeed it has no
-//! effect; when hardly any does, the rest fail after one attempt.
+//! If every call is retried eight times while a service is overloaded, the retries keep it
+//! overloaded. So the retries of all calls draw on one quota, which successes refill. It has no
+//! effect while most calls succeed; when hardly any does, calls fail after one attempt.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -13,7 +13,7 @@ use crate::error::Error;
 
 const CAPACITY: u32 = 500;
 
-/// The quota.
+/// The retry quota of a client.
 #[derive(Debug)]
 pub(in crate::client) struct RetryQuota(Mutex<u32>);
 
@@ -24,7 +24,7 @@ impl Default for RetryQuota {
 }
 
 impl RetryQuota {
-    /// Withdraws the cost of another attempt, if there is enough.
+    /// Withdraws the cost of a retry. Returns whether enough was left.
     pub(in crate::client) fn withdraw(&self, cost: u32) -> bool {
         let mut left = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let paid = left.checked_sub(cost);
@@ -32,16 +32,16 @@ impl RetryQuota {
         paid.is_some()
     }
 
-    /// Returns units: one for each call that succeeds, and what an interrupted download withdrew
-    /// once it progresses.
+    /// Returns units to the quota: one for each success, and what an interrupted download withdrew
+    /// once it makes progress.
     pub(in crate::client) fn deposit(&self, units: u32) {
         let mut left = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *left = CAPACITY.min(*left + units);
     }
 }
 
-/// What a retry costs after this failure. Timeouts have cost the server most; a busy upload machine
-/// is B2's way of sending the client to another one.
+/// The cost of a retry after this failure. Timeouts cost the server most; a busy upload host only
+/// means that the client should use another one.
 pub(in crate::client) fn cost(kind: CallKind, failure: &Error) -> u32 {
     let status = failure.status();
     match failure.http_error().map(b2kit_core::HttpError::kind) {

@@ -23,16 +23,16 @@ const METADATA: &CallMetadata = &DownloadFileById::METADATA;
 pub(crate) struct ResumePolicy {
     client: Client,
     state: RetryState<'static>,
-    /// The bytes since the last failure.
+    /// The bytes received since the last failure.
     bytes_since_failure: u64,
-    /// Whether it was interrupted since the last progress.
+    /// Whether the download was interrupted and has not made progress since.
     failing: bool,
-    /// What that has withdrawn from the quota.
+    /// The units withdrawn from the quota since then.
     withdrawn: u32,
 }
 
 impl ResumePolicy {
-    /// A download begins.
+    /// The state of a new download.
     pub(crate) fn new(client: &Client) -> Self {
         Self {
             client: client.clone(),
@@ -43,7 +43,7 @@ impl ResumePolicy {
         }
     }
 
-    /// So many more bytes have arrived.
+    /// Records received bytes.
     pub(crate) fn on_progress(&mut self, bytes: u64) {
         self.bytes_since_failure = self.bytes_since_failure.saturating_add(bytes);
         if self.failing && self.bytes_since_failure >= PROGRESS_BYTES {
@@ -52,11 +52,11 @@ impl ResumePolicy {
         }
     }
 
-    /// It was interrupted. Returns how long to wait before it is resumed, and the client to resume
-    /// it with, whose deadline is the time that is left.
+    /// Records an interruption. Returns the pause before resuming, and the client to resume with,
+    /// whose deadline is the remaining time.
     ///
     /// # Errors
-    /// The failure, if it is not transient or the policy allows no other attempt.
+    /// Returns the failure if it is permanent or the policy allows no further attempt.
     pub(crate) fn on_interruption(&mut self, failure: Error) -> Result<(Duration, Client), Error> {
         self.bytes_since_failure = 0;
         let now = self.client.now();
@@ -72,7 +72,7 @@ impl ResumePolicy {
             return Err(error.in_all(attempts, elapsed));
         }
         if !self.failing {
-            // The time without failures does not count.
+            // The time before the first failure does not count.
             self.state = fresh_state(&self.client);
             self.failing = true;
         }
@@ -122,7 +122,7 @@ impl ResumePolicy {
 }
 
 impl ResumePolicy {
-    /// The client, with the time that is left for the next bytes once `pause` has passed.
+    /// The client, with the remaining time after `pause` as its deadline.
     fn client_with_remaining_time(&self, pause: Duration) -> Client {
         if self.client.policy.deadline.is_none() {
             return self.client.clone();
@@ -133,7 +133,7 @@ impl ResumePolicy {
     }
 }
 
-/// Whether the operating system has timed out, as for a peer that is gone, and not the client's
+/// Whether the operating system timed out (an unresponsive peer), as opposed to the client's
 /// deadline.
 fn is_os_timeout(error: &HttpError) -> bool {
     let mut next = error.source();

@@ -1,14 +1,14 @@
-//! The header `Retry-After`, in seconds or as a date.
+//! The `Retry-After` header, in seconds or as a date.
 
 use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
 use http::header::{DATE, RETRY_AFTER};
 
-/// How long the server asks to wait. Values that are neither seconds nor a date are ignored; of
-/// several, the longest counts.
+/// The pause that the server asks for. Values that are neither seconds nor a date are ignored; the
+/// longest of several wins.
 ///
-/// A date is compared with the response's own `Date`, so that no clock has to be right.
+/// A date is relative to the response's own `Date`, so the local clock doesn't matter.
 pub(in crate::client) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let now = server_time(headers);
     let wishes = headers
@@ -25,7 +25,7 @@ pub(in crate::client) fn server_time(headers: &HeaderMap) -> Option<SystemTime> 
 
 fn duration(wish: &str, now: Option<SystemTime>) -> Option<Duration> {
     if !wish.is_empty() && wish.bytes().all(|byte| byte.is_ascii_digit()) {
-        // A number that overflows is longer than anyone will wait.
+        // Saturate on overflow.
         return Some(Duration::from_secs(wish.parse().unwrap_or(u64::MAX)));
     }
     let until = httpdate::parse_http_date(wish).ok()?;

@@ -27,61 +27,61 @@ pub(in crate::client) struct RetryState<'a> {
     began: Instant,
     first_failure: Option<Instant>,
     attempts: u32,
-    /// Pauses with backoff so far.
+    /// The number of backoff pauses so far.
     backoffs: u32,
     history: History,
     since: Option<Timestamp>,
-    /// Some attempt may still be carried out.
+    /// Whether B2 may still execute an earlier attempt.
     may_still_execute: bool,
-    /// B2 may have stored the result of an earlier attempt as well.
+    /// Whether B2 may also have stored the result of an earlier attempt.
     possible_duplicate: bool,
-    /// Why the last attempt failed: the error if the deadline passes next.
+    /// The last attempt's failure, which is returned if the deadline passes.
     last: Option<Error>,
-    /// The attempts with mismatched responses, and what those said.
+    /// The attempts with mismatched responses, and their error messages.
     mismatches: Vec<(u32, String)>,
     /// The context of the last failure.
     context: FailureContext,
     /// Whether any server has ever answered this client.
     answered: bool,
-    /// The next attempt waits at least this long for another reason.
+    /// The minimum pause before the next attempt, for a reason other than the failure.
     min_pause: Duration,
-    /// Others' attempts that failed while this call waited for the end of an outage.
+    /// The attempts of other calls that failed while this call waited for an outage to end.
     observed_failures: u32,
-    /// How many calls had succeeded when this machine last ran out of resources.
+    /// The number of successful calls when this machine last ran out of resources.
     progress: Option<u64>,
 }
 
 /// The context of a failure, which decides whether a retry draws on the quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum FailureContext {
-    /// It is the call's own: a retry draws on the quota.
+    /// Specific to the call: a retry draws on the quota.
     Isolated,
-    /// It is shared with other calls: a retry is free.
+    /// Shared with other calls: a retry costs no quota.
     Shared,
-    /// It is part of an outage: a retry is free, and the pause is shared.
+    /// Part of an outage: a retry costs no quota, and the pause is shared.
     Outage,
-    /// This machine ran out of descriptors or ports.
+    /// This machine ran out of file descriptors or ports.
     LocalExhaustion,
 }
 
-/// So many mismatched responses are named in the error.
+/// The maximum number of mismatched responses listed in the error.
 const MAX_REPORTED_MISMATCHES: usize = 3;
 
-/// What the loop does next.
+/// The next action of the retry loop.
 #[derive(Debug)]
 pub(in crate::client) enum RetryAction {
-    /// Waits, and makes another attempt. If `is_shared`, all calls of the kind wait.
+    /// Wait, then retry. If `is_shared`, all calls of the kind wait.
     Retry { pause: Duration, is_shared: bool },
-    /// Renews the token, and makes another attempt.
+    /// Renew the token, then retry.
     Reauthorize,
-    /// Asks B2 whether the call has taken effect.
+    /// Ask B2 whether the call took effect.
     Reconcile(LostResponse),
-    /// Stops.
+    /// Fail the call.
     Stop(Option<RetryStopReason>),
 }
 
 impl<'a> RetryState<'a> {
-    /// A call begins.
+    /// The state of a new call.
     pub(in crate::client) fn new(
         metadata: &'a CallMetadata,
         policy: &Arc<RetryPolicy>,
@@ -112,34 +112,34 @@ impl<'a> RetryState<'a> {
         }
     }
 
-    /// An attempt begins. `since` is the server's time, as last heard: of the authorization or the upload
-    /// URL, for a first call.
+    /// Starts an attempt. `since` is the last known server time, from the authorization or the
+    /// upload URL if this is the first call.
     pub(in crate::client) fn start_attempt(&mut self, since: Option<Timestamp>) {
         if self.attempts == 0 {
             self.since = since;
         }
         self.attempts += 1;
-        // It is unknown whether this attempt has an effect, whatever is known of the previous one.
+        // The effect of this attempt is unknown, whatever is known about the previous one.
         self.last = None;
     }
 
-    /// The account is authorized again for this call. Once is enough: if a new token is rejected,
-    /// the token is not the reason.
+    /// Records that the account was re-authorized for this call. This happens only once: if a new
+    /// token is rejected too, the token is not the reason.
     pub(in crate::client) const fn reauthorized(&mut self) {
         self.history.reauthorized = true;
     }
 
-    /// Remembers why an attempt failed that is followed by another.
+    /// Remembers the failure of an attempt that is retried.
     pub(in crate::client) fn remember_failure(&mut self, failure: Error) {
         self.last = Some(failure);
     }
 
-    /// Remembers what the call waits for, unless an attempt of its own has failed.
+    /// Remembers the cause of a wait, unless an attempt of this call has failed.
     pub(in crate::client) fn remember_failure_if_none(&mut self, why: impl FnOnce() -> Error) {
         self.last.get_or_insert_with(why);
     }
 
-    /// Why the last attempt failed, if one did.
+    /// Takes the last attempt's failure, if it failed.
     pub(in crate::client) const fn take_last_failure(&mut self) -> Option<Error> {
         self.last.take()
     }
@@ -159,29 +159,30 @@ impl<'a> RetryState<'a> {
         self.attempts
     }
 
-    /// It is unknown whether an attempt that is followed by another has taken effect.
+    /// Records that an attempt is retried although it may have taken effect.
     pub(in crate::client) const fn mark_possible_duplicate(&mut self) {
         self.possible_duplicate = true;
     }
 
-    /// Whether B2 may hold the result of more attempts than one.
+    /// Whether B2 may have stored the results of several attempts.
     pub(in crate::client) const fn is_possible_duplicate(&self) -> bool {
         self.possible_duplicate
     }
 
-    /// The time that is left to a call that has a deadline.
+    /// The remaining time; `None` without a deadline.
     pub(in crate::client) fn time_left(&self, now: Instant) -> Option<Duration> {
         let deadline = self.policy.deadline_of(self.metadata)?;
         Some(deadline.saturating_sub(now.saturating_duration_since(self.began)))
     }
 
-    /// How long the call may wait before another attempt.
+    /// The maximum wait before another attempt.
     pub(in crate::client) fn max_wait(&self, now: Instant) -> Duration {
         self.time_left(now)
             .map_or(FOREVER, |left| left.min(FOREVER))
     }
 
-    /// Whether an attempt may use a pooled upload URL. After a failure all of them may be invalid.
+    /// Whether an attempt may use a pooled upload URL. After a failure, pooled URLs may all be
+    /// invalid.
     pub(in crate::client) fn may_reuse_url(&self) -> bool {
         self.is_first_attempt() || self.context == FailureContext::LocalExhaustion
     }
@@ -210,13 +211,14 @@ impl<'a> RetryState<'a> {
         };
     }
 
-    /// The next authorization has to wait at least this long, since authorizations are rate-limited.
+    /// Sets the minimum pause before the next authorization, since authorizations are rate-limited.
     pub(in crate::client) const fn set_min_pause(&mut self, pause: Duration) {
         self.min_pause = pause;
     }
 
-    /// This machine had no resources for the last attempt. While other calls succeed it will have
-    /// some, so the time counts from the last success; `progress` is the number of successes.
+    /// Records that this machine had no resources for the last attempt. While other calls succeed,
+    /// resources will become available, so the retry duration restarts with each success;
+    /// `progress` is the number of successes.
     pub(in crate::client) fn set_local_exhaustion(&mut self, progress: u64, now: Instant) {
         if self.progress.replace(progress) != Some(progress) {
             self.first_failure = Some(now);
@@ -224,8 +226,8 @@ impl<'a> RetryState<'a> {
         self.context = FailureContext::LocalExhaustion;
     }
 
-    /// The call waits for the end of an outage, in which so many other attempts have `failed` since
-    /// it last looked. Returns how long it may wait, or why it stops.
+    /// Waits for the end of an outage. `failed` is the number of probes that failed since the last
+    /// check. Returns how long to wait, or why the call stops.
     pub(in crate::client) fn wait_for_recovery(
         &mut self,
         blocked: &Blocked,
@@ -249,7 +251,7 @@ impl<'a> RetryState<'a> {
                 RetryStopReason::NeverConnected,
             ),
         ] {
-            // Where nothing can happen before, waiting is of no use.
+            // Don't wait if nothing can end the wait before the limit.
             if left.is_zero() || blocked.is_idle && until >= left {
                 return Err(why);
             }
@@ -258,7 +260,7 @@ impl<'a> RetryState<'a> {
         Ok(wait)
     }
 
-    /// Whether the attempts and the time that the policy allows are used up.
+    /// Whether both the attempts and the minimum retry duration are used up.
     fn is_exhausted(&self, now: Instant) -> bool {
         let since_first = self
             .first_failure
@@ -268,7 +270,7 @@ impl<'a> RetryState<'a> {
             && since_first >= self.policy.min_retry_duration
     }
 
-    /// How much longer the call is retried without any connection.
+    /// The remaining time of `first_connection_timeout`.
     fn first_connection_time_left(&self, now: Instant) -> Duration {
         if self.answered {
             return Duration::MAX;
@@ -277,7 +279,7 @@ impl<'a> RetryState<'a> {
         self.policy.first_connection_timeout.saturating_sub(elapsed)
     }
 
-    /// An attempt has failed.
+    /// Records a failed attempt. Returns the next action.
     pub(in crate::client) fn on_failure(
         &mut self,
         failure: &Error,
@@ -312,7 +314,7 @@ impl<'a> RetryState<'a> {
         }
     }
 
-    /// B2 says that a call whose response was lost has not taken effect.
+    /// The next action after reconciliation found that the call has not taken effect.
     pub(in crate::client) fn on_not_executed(
         &mut self,
         failure: &Error,
@@ -344,12 +346,12 @@ impl<'a> RetryState<'a> {
         self.retry(pause, failure, body_spent, now, quota, jitter)
     }
 
-    /// The attempts until now, and the time.
+    /// The number of attempts so far, and the time since the call began.
     pub(in crate::client) fn attempts_and_elapsed(&self, now: Instant) -> (u32, Duration) {
         (self.attempts, now.saturating_duration_since(self.began))
     }
 
-    /// The error, with what is known of the call.
+    /// The final error of the call, with attempts, duration and possible effect.
     pub(in crate::client) fn error(
         &self,
         failure: Error,
@@ -358,12 +360,12 @@ impl<'a> RetryState<'a> {
     ) -> Error {
         let changes = matches!(self.metadata.kind, CallKind::Write | CallKind::Upload);
         let class = classify(&failure);
-        // B2 stores nothing that it has not received completely.
+        // B2 stores only what it has received completely.
         let unread =
             self.metadata.kind == CallKind::Upload && matches!(class, FailureClass::RequestTimeout);
         let maybe = failure.may_have_taken_effect() && !unread;
         let effect = changes && (maybe || self.history.ambiguous);
-        // The response of the last attempt is the error itself.
+        // The mismatch of the last attempt is the error itself.
         let is_last =
             |attempt: u32| attempt == self.attempts && matches!(class, FailureClass::Mismatch);
         let earlier = self
@@ -373,7 +375,7 @@ impl<'a> RetryState<'a> {
         let earlier = earlier.map(|(attempt, what)| format!("attempt {attempt}: {what}"));
         let earlier: Vec<_> = earlier.collect();
         let (attempts, elapsed) = self.attempts_and_elapsed(now);
-        // A call within this one may have stopped for a reason of its own.
+        // A nested call may have its own stop reason.
         let retry_stop_reason = retry_stop_reason.or(failure.retry_stop_reason());
         let failure = match earlier.is_empty() {
             true => failure,
@@ -463,11 +465,12 @@ impl<'a> RetryState<'a> {
         matches!(self.context, FailureContext::Isolated)
     }
 
-    /// Half of the backoff is jitter, and so is up to a second after a `Retry-After`.
+    /// The pause before a retry. Half of a backoff is jitter; a `Retry-After` gets up to a second
+    /// of jitter added.
     fn pause(&mut self, pause: Delay, wish: Option<Duration>, jitter: f64) -> Duration {
         let mut backoff = Duration::ZERO;
         match self.context {
-            // All wait together.
+            // The wait for recovery is shared.
             FailureContext::Outage => {}
             // The pause also lets other calls release resources.
             FailureContext::LocalExhaustion => {
@@ -510,7 +513,7 @@ mod tests {
         })
     }
 
-    /// Fails with `failure` until it is given up; the pauses, and why.
+    /// Fails every attempt with `failure`. Returns the pauses, and the stop reason.
     fn state(
         metadata: &CallMetadata,
         policy: RetryPolicy,
@@ -624,7 +627,7 @@ mod tests {
         state.start_attempt(None);
         state.remember_failure(busy());
         state.start_attempt(None);
-        // The first was refused for sure; the second may have been carried out.
+        // The first was certainly rejected; the second may have been executed.
         assert!(state.take_last_failure().is_none());
     }
 
@@ -632,7 +635,8 @@ mod tests {
         Error::http(HttpError::new(HttpErrorKind::Connect, Phase::NotSent))
     }
 
-    /// How long a call goes on whose every attempt fails like that, and why no longer.
+    /// Fails every attempt in this context. Returns how long the call was retried, and the stop
+    /// reason.
     fn goes_on(
         quota: &RetryQuota,
         policy: RetryPolicy,
@@ -646,7 +650,7 @@ mod tests {
             state.start_attempt(None);
             context(&mut state, now);
             match state.on_failure(&refused(), false, now, quota, 0.0) {
-                // In an outage the pause is everybody's.
+                // In an outage the pause is shared, so it is not part of the action.
                 RetryAction::Retry { pause, .. } => now += pause.max(Duration::from_secs(1)),
                 RetryAction::Stop(why) => return (now - began, why),
                 step => panic!("{step:?}"),

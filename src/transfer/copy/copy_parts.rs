@@ -6,7 +6,7 @@ use crate::api::CopyPart;
 use crate::transfer::large_file::{PartOrigin, PartTask};
 use crate::types::{ByteRange, CustomerKey, FileId, PartNumber};
 
-/// Makes parts of a large file from byte ranges of other files.
+/// Creates parts of a large file from byte ranges of other files.
 pub(super) struct PartCopier {
     pub(super) large_file_id: FileId,
     /// The customer-managed key of the large file.
@@ -37,7 +37,7 @@ impl PartCopier {
     }
 }
 
-/// The range as HTTP counts it: with an inclusive end.
+/// The range in HTTP form, with an inclusive end.
 pub(super) fn byte_range(range: Range<u64>) -> ByteRange {
     ByteRange::inclusive(range.start, range.end - 1).expect("a part has at least one byte")
 }

@@ -1,4 +1,4 @@
-//! [`FileCopy`]: a copy of a file of any size within B2.
+//! [`FileCopy`]: copies a file of any size within B2.
 
 use std::future::IntoFuture;
 
@@ -20,9 +20,9 @@ use crate::types::{
 
 /// A copy of one file within B2, made by [`BucketHandle::copy`]: await it.
 ///
-/// No byte passes through this machine. Up to 5 GB take one call; larger files are copied in parts
-/// of up to 5 GB, several at once. The copy's length and SHA-1 are compared with the source's where
-/// both are known: from a [`FileVersion`] they are, from an id alone B2 is not asked for them.
+/// The content does not pass through this machine. Up to 5 GB take one call; larger files are
+/// copied in parts of up to 5 GB, several in parallel. The copy's length and SHA-1 are verified if
+/// the source's are known: they are with a [`FileVersion`]; with just an id they are not looked up.
 ///
 /// ```
 /// # use b2kit::{BucketHandle, Error, types::FileVersion};
@@ -36,20 +36,21 @@ use crate::types::{
 /// - [`Invalid`](ErrorKind::Invalid), before anything is sent: the file name, the part size, or
 ///   file info that is too long.
 /// - [`NotFound`](ErrorKind::NotFound): the source does not exist.
-/// - [`Integrity`](ErrorKind::Integrity): the copy differs from the source. It exists all the same.
+/// - [`Integrity`](ErrorKind::Integrity): the copy differs from the source. The copy is not
+///   deleted.
 /// - [`Credentials`](ErrorKind::Credentials), [`Unauthorized`](ErrorKind::Unauthorized),
 ///   [`CapExceeded`](ErrorKind::CapExceeded), [`TooManyRequests`](ErrorKind::TooManyRequests),
 ///   [`Rejected`](ErrorKind::Rejected), [`Unavailable`](ErrorKind::Unavailable),
-///   [`Http`](ErrorKind::Http), [`Protocol`](ErrorKind::Protocol): the call that failed for good,
-///   after its retries.
+///   [`Http`](ErrorKind::Http), [`Protocol`](ErrorKind::Protocol): a call failed after its retries.
 /// - [`ShutDown`](ErrorKind::ShutDown): the client is shutting down.
 ///
-/// [`Error::part`] says which part failed. A large file that fails is cancelled, unless
-/// [`on_failure`](Self::on_failure) says otherwise.
+/// [`Error::part`] is the number of the part that failed. The large file is cancelled on failure,
+/// unless [`on_failure`](Self::on_failure) says otherwise.
 ///
 /// # Cancellation
-/// A copy in one call may be made although the future was dropped. A large file stays unfinished at
-/// B2, which charges for its parts: [`Client::unfinished`](crate::Client::unfinished) lists it, and
+/// If the future is dropped during a copy in one call, B2 may still make the copy. A large file
+/// remains unfinished at B2, which charges for its parts:
+/// [`Client::unfinished`](crate::Client::unfinished) lists it, and
 /// [`Client::cancel_orphaned_uploads`](crate::Client::cancel_orphaned_uploads) cancels it.
 #[derive(Debug)]
 #[must_use = "a copy begins when it is awaited"]
@@ -63,8 +64,7 @@ pub struct FileCopy {
     options: FileOptions,
 }
 
-/// The file version to copy: a known [`FileVersion`], or just its [`FileId`]. Made from either with
-/// `into()`.
+/// The file version to copy: a [`FileVersion`], or just its [`FileId`]. Both convert with `into()`.
 #[derive(Debug, Clone)]
 pub struct CopySource {
     file_id: FileId,
@@ -107,7 +107,7 @@ impl From<&FileId> for CopySource {
 pub struct Copied {
     /// The new file version.
     pub file: FileVersion,
-    /// How many parts it has; 0 if it was copied in one call.
+    /// The number of parts; 0 if it was copied in one call.
     pub parts: u32,
 }
 
@@ -132,10 +132,11 @@ impl FileCopy {
 file_options!(FileCopy);
 
 impl FileCopy {
-    /// Sets another content type and file info than the source's.
+    /// Replaces the source's content type and file info.
     ///
-    /// `large_file_sha1` is added if the source's is known (as it is from a [`FileVersion`]) and
-    /// there is room, since the copy has the same bytes. Retention and legal hold are never copied.
+    /// `large_file_sha1` is added if the source's SHA-1 is known (as with a [`FileVersion`]) and
+    /// there is room, since the copy has the same content. Retention and legal hold are never
+    /// copied.
     pub fn replace_metadata(mut self, content_type: ContentType, info: FileInfo) -> Self {
         self.metadata = Some((content_type, info));
         self
@@ -148,10 +149,10 @@ impl FileCopy {
         self
     }
 
-    /// Sets the size of the parts, in bytes. A file that fits in one part is copied in one call.
+    /// Sets the part size, in bytes. A file that fits in one part is copied in one call.
     ///
-    /// Defaults to 5 GB, divided evenly, which takes the fewest calls. If only the source's id is
-    /// known, setting it makes the copy ask B2 for the source's size first.
+    /// Defaults to the fewest parts of up to 5 GB, of equal size. If the source is just an id,
+    /// setting a part size costs a call to look up the source's size first.
     pub const fn part_size(mut self, bytes: u64) -> Self {
         self.part_size = Some(bytes);
         self
@@ -164,7 +165,7 @@ impl FileCopy {
         let copied = match self.source.version.take() {
             Some(version) => self.copy_known_version(&name, &version).await,
             None if self.part_size.is_none() => match self.copy_whole(&name, None).await {
-                // B2 says that it is too large for one call, but not how large.
+                // B2's error says that the file is too large for one call, but not how large it is.
                 Err(error) if is_too_large(&error) => self.copy_after_lookup(&name).await,
                 copied => copied,
             },
@@ -176,7 +177,7 @@ impl FileCopy {
         Ok(copied)
     }
 
-    /// Copies after asking B2 for the source's metadata.
+    /// Copies after looking up the source's metadata.
     async fn copy_after_lookup(&self, name: &FileName) -> Result<Copied, Error> {
         let info = GetFileInfo::new(&self.source.file_id);
         let version = self.bucket.client().call(info).await?;
@@ -298,7 +299,8 @@ fn verify_copy(source: &FileVersion, copy: &FileVersion) -> Result<(), Error> {
     }
 }
 
-/// Keeps `large_file_sha1`: the copy has the same bytes, and B2 has no other SHA-1 of a large file.
+/// Preserves `large_file_sha1`: the copy has the same content, and B2 stores no other SHA-1 of a
+/// large file.
 fn preserve_sha1(
     info: &mut FileInfo,
     name: &FileName,
@@ -314,8 +316,8 @@ fn is_too_large(error: &Error) -> bool {
     error.b2().is_some_and(|b2| b2.code == "source_too_large")
 }
 
-/// Without the id of the source's own upload: another large file with it could be taken for that
-/// one.
+/// Removes the id of the source's own upload: another large file with it could be mistaken for that
+/// upload.
 fn without_upload_id(info: &FileInfo) -> FileInfo {
     FileInfo::unchecked(info.iter().filter(|(key, _)| *key != UPLOAD_ID))
 }

@@ -1,8 +1,8 @@
-//! Files made of what is in B2 already.
+//! Files created from files already in B2.
 //!
 //! - `file_copy`: one file, copied as a whole
 //! - `compose`: a file assembled from byte ranges of files in B2 and from local data
-//! - `copy_parts`: the parts of a large file that B2 copies, which both share
+//! - `copy_parts`: the copied parts of a large file, used by both
 
 mod compose;
 mod copy_parts;

@@ -1,4 +1,4 @@
-//! [`Create`]: the arguments of a create.
+//! [`Create`]: the builder of a put-if-absent.
 
 use super::slot::CreateSlot;
 use super::stage::NONCE;
@@ -13,21 +13,23 @@ use crate::transfer::large_file::{ContentOptions, content_options};
 use crate::transfer::source::Source;
 use crate::types::{FileInfo, FileName, FileVersion};
 
-/// A file to be created if there is none of its name, made by [`BucketHandle::create`]: await it.
+/// Creates a file only if no file of its name exists (put-if-absent). Made by
+/// [`BucketHandle::create`]: await it.
 ///
-/// Of many who create a name at once, one gets [`Created`], and the others [`ErrorKind::Conflict`].
-/// B2 has no conditional upload. It has a conditional update of a bucket, and that is enough:
+/// If several writers create the same name concurrently, one gets [`Created`] and the others get
+/// [`ErrorKind::Conflict`]. B2 has no conditional upload, so this is built on its conditional
+/// bucket update:
 ///
-/// 1. The bytes are uploaded as a *stage*, under a name that begins with [`CREATE_STAGES`], in the
+/// 1. The content is uploaded as a *stage*, under a name that begins with [`CREATE_STAGES`], in the
 ///    same bucket.
 /// 2. The [slot](CreateSlot) is read. If it is empty and the name is free, the intent to turn the
-///    stage into the file is written into it, on condition that nobody has changed that bucket
+///    stage into the file is written to it, on the condition that the slot's bucket has not changed
 ///    since.
-/// 3. The stage is copied to the name, within B2; the stage is deleted; the file is looked up; the
+/// 3. The stage is copied to the name within B2; the stage is deleted; the file is looked up; the
 ///    slot is cleared.
 ///
-/// Whoever finds an intent in the slot carries it out before anything else. So there are no leases
-/// and no clocks, and a writer that dies blocks nobody.
+/// A writer that finds an intent in the slot executes it first. So no leases or clocks are needed,
+/// and a crashed writer blocks no one.
 ///
 /// ```
 /// use b2kit::transfer::CreateSlot;
@@ -43,71 +45,74 @@ use crate::types::{FileInfo, FileName, FileVersion};
 /// ```
 ///
 /// # Assumptions
-/// B2 documents of its calls:
+/// Documented by B2:
 /// - `b2_update_bucket` with `ifRevisionIs` changes a bucket only if it has that revision.
-/// - A bucket's info is returned as it was set, up to ten entries.
+/// - Bucket info is returned as it was set, up to ten entries.
 /// - `b2_copy_file` with the directive `COPY` keeps the content type and the file info.
 ///
-/// B2 does not document, and this crate infers:
+/// Not documented by B2, but assumed:
 /// - Updates with `ifRevisionIs` are linearizable: of two at the same revision, at most one
 ///   succeeds.
-/// - A copy that does not exist when the deletion of its source is confirmed will never exist.
-/// - Looking up a bucket, a version by its id, or a name shows everything that was confirmed
-///   before.
+/// - Once the deletion of a file is confirmed, no copy of it that does not exist yet will ever
+///   appear.
+/// - Lookups of buckets, of versions by id, and of names are strongly consistent: they show
+///   everything confirmed before.
 ///
-/// On these assumptions, all orders in which three writers, two crashes, and two lost or
-/// arbitrarily delayed requests can interleave were searched: there are never two winners, nor a
-/// file that somebody was told does not exist.
+/// Under these assumptions, the protocol is model-checked: all interleavings of three writers, two
+/// crashes, and two lost or arbitrarily delayed requests. There are never two winners, and no file
+/// exists that a writer was told it did not create.
 ///
 /// # Rules
-/// For names that are created in this way:
-/// - All writers use the same slot. The same names are not uploaded, copied to, hidden or deleted
-///   while they are being created. A file may be deleted once somebody was told that it was
-///   created.
-/// - Nobody sets the info of the slot's bucket without `ifRevisionIs`.
-/// - No lifecycle rule and no cleanup deletes what is under [`CREATE_STAGES`]. Listings show
+/// For names created this way:
+/// - All writers must use the same slot. The names must not be uploaded, copied to, hidden or
+///   deleted by other means while they are being created. A file may be deleted once a writer has
+///   been told that it was created.
+/// - The info of the slot's bucket must only be set with `ifRevisionIs`.
+/// - No lifecycle rule or cleanup may delete files under [`CREATE_STAGES`]. Listings include
 ///   stages: [`is_create_stage`] recognises them.
-/// - The bucket of the files has no default retention, and the keys of all that share a slot may
-///   write, read, list and delete in every bucket whose files are created through it.
+/// - The bucket of the files must have no default retention, and the keys of all writers that share
+///   a slot must be allowed to write, read, list and delete files in every bucket whose files are
+///   created through it.
 ///
-/// A hidden name is free. Existing files are looked up through B2's API, never through a download
-/// origin of your own.
+/// A hidden file doesn't count as existing. Existing files are looked up through B2's API, never
+/// through a custom download origin.
 ///
 /// It is `Send` and `Unpin`, but not `Sync`, since the source may be a reader or a stream.
 ///
 /// # Cost
-/// Without contention, besides the upload of the stage: two `b2_update_bucket`, two
+/// Without contention, in addition to the upload of the stage: two `b2_update_bucket`, two
 /// `b2_list_buckets` (one for the retention, one for the slot), three `b2_list_file_names` and one
 /// `b2_copy_file` of class C; one `b2_get_file_info` of class B; one `b2_delete_file_version` of
-/// class A, which is free. That is eight class C calls. Creates that share a slot run one after the
-/// other.
+/// class A, which is free. That is eight class C calls. Creates that share a slot run sequentially.
 ///
 /// # Errors
-/// - [`Conflict`](ErrorKind::Conflict): there is a file of this name, and nothing was changed. The
-///   kind means nothing else here.
-/// - [`Invalid`](ErrorKind::Invalid), before a byte is sent: more than 5 GB, an unknown length, a
+/// - [`Conflict`](ErrorKind::Conflict): a file of this name exists, and nothing was changed. The
+///   kind has no other meaning here.
+/// - [`Invalid`](ErrorKind::Invalid), before anything is sent: more than 5 GB, an unknown length, a
 ///   name under [`CREATE_STAGES`], file info without room for one more entry, a default retention.
-/// - [`Unauthorized`](ErrorKind::Unauthorized), before a byte is sent: one of the keys lacks a
+/// - [`Unauthorized`](ErrorKind::Unauthorized), before anything is sent: one of the keys lacks a
 ///   capability.
-/// - [`Unavailable`](ErrorKind::Unavailable): B2 refused to copy the stage, which was then given up
-///   so that it doesn't block the slot; or others always came first; or B2 did not answer.
-/// - [`Protocol`](ErrorKind::Protocol): the slot holds an entry that this version of the crate
-///   doesn't know. Nothing was done.
-/// - [`Source`](ErrorKind::Source): the source can't be read; or somebody
-///   [discarded](BucketHandle::discard_abandoned_creates) the stage of a non-replayable stream.
+/// - [`Unavailable`](ErrorKind::Unavailable): B2 rejected the copy of the stage, which was then
+///   abandoned so that it doesn't block the slot; or other writers always won the slot; or B2 did
+///   not respond.
+/// - [`Protocol`](ErrorKind::Protocol): the slot holds an entry of an unknown format. Nothing was
+///   changed.
+/// - [`Source`](ErrorKind::Source): the source can't be read; or the stage of a non-replayable
+///   stream was [discarded](BucketHandle::discard_abandoned_creates) before it was used.
 /// - [`Credentials`](ErrorKind::Credentials), [`NotFound`](ErrorKind::NotFound),
 ///   [`CapExceeded`](ErrorKind::CapExceeded), [`TooManyRequests`](ErrorKind::TooManyRequests),
 ///   [`Rejected`](ErrorKind::Rejected), [`Http`](ErrorKind::Http),
-///   [`ShutDown`](ErrorKind::ShutDown): the call that failed for good, after its retries.
+///   [`ShutDown`](ErrorKind::ShutDown): a call failed after its retries.
 ///
 /// If [`Error::may_have_taken_effect`] is true, the file may have been created, or may still be
-/// created by whoever uses the slot next.
+/// created by the next writer that uses the slot.
 ///
 /// # Cancellation
 /// Dropping the future may leave a stage, which B2 charges for until it is
-/// [discarded](BucketHandle::discard_abandoned_creates); or an intent in the slot, which its next
-/// user carries out: then the file is created although the future was dropped. Nothing is left half
-/// done. A large stage is left as [`Upload`](crate::transfer::Upload#cancellation) says.
+/// [discarded](BucketHandle::discard_abandoned_creates); or an intent in the slot, which the next
+/// writer executes: the file is then created although the future was dropped. The file is never
+/// left incomplete. For a stage uploaded as a large file see
+/// [`Upload`](crate::transfer::Upload#cancellation).
 #[derive(Debug)]
 #[must_use = "nothing is created until it is awaited"]
 pub struct Create {
@@ -118,7 +123,7 @@ pub struct Create {
     pub(super) settings: CreateSettings,
 }
 
-/// What a stage is made of.
+/// Where the content of a stage comes from.
 #[derive(Debug)]
 pub(super) enum Origin {
     Source(Source),
@@ -131,11 +136,11 @@ pub(super) struct CreateSettings {
     pub(super) concurrency: Option<usize>,
 }
 
-/// The result of a create: the file exists, and nobody else created it.
+/// The result of a create: this call created the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Created {
-    /// The file version. Its info has one more entry, `b2kit-create-nonce`.
+    /// The new file version. Its file info has an additional entry, `b2kit-create-nonce`.
     pub file: FileVersion,
 }
 
@@ -191,17 +196,17 @@ impl Create {
 content_options!(
     Create, settings.content,
     file_info:
-    /// Sets the file info, as for an [`Upload`](crate::transfer::Upload::file_info); one of its ten
-    /// entries is taken.
+    /// Sets the file info, as for an [`Upload`](crate::transfer::Upload::file_info), but at most
+    /// nine entries: the tenth is used internally.
     ;
     part_size:
-    /// Sets the size of the parts in which the stage is uploaded, in bytes: see
+    /// Sets the part size of the upload of the stage, in bytes: see
     /// [`Upload::part_size`](crate::transfer::Upload::part_size).
     ;
 );
 
 impl Create {
-    /// Sets how many parts of the stage are sent at once: see
+    /// Sets how many parts of the stage are uploaded in parallel: see
     /// [`Upload::concurrency`](crate::transfer::Upload::concurrency).
     pub const fn concurrency(mut self, parts: usize) -> Self {
         self.settings.concurrency = Some(parts);

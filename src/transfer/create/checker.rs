@@ -1,4 +1,4 @@
-//! Every order in which processes, crashes, lost and delayed requests can meet.
+//! Model checker: explores every interleaving of processes, crashes, and lost and delayed requests.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
@@ -7,37 +7,37 @@ use super::protocol::{
     Answer, InjectedBug, Intent, NameState, Operation, Outcome, Presence, Process, Step,
 };
 
-/// A stage is known by its nonce, a version by the nonce that it carries and a number.
+/// A stage is identified by its nonce, a version by its nonce and a number.
 type Stage = u8;
 type Version = (u8, u8);
 
-/// Somebody else's file, where a name is not free at the beginning.
+/// The nonce of a file that exists from the beginning.
 const FOREIGN: u8 = 9;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct World {
     revision: u64,
     slot: Option<Intent<Stage>>,
-    /// The stages that are there, as bits.
+    /// The existing stages, as bits.
     stages: u8,
-    /// The versions of the name, the newest last.
+    /// The versions of the name, newest last.
     versions: Vec<Version>,
     numbers: u8,
     processes: Vec<Option<Process<Stage, Version>>>,
-    /// Who has said how it ended.
+    /// Which processes have reported their outcome.
     ended: Vec<bool>,
-    /// Requests that may be carried out at any moment, whoever sent them.
+    /// Requests in flight that may be executed at any time.
     delayed: Vec<Operation<Stage>>,
     crashes: u8,
     faults: u8,
     deletes: u8,
-    /// Bucket updates of somebody else.
+    /// Remaining bucket updates by others.
     updates: u8,
-    /// Stages that a process said created nothing.
+    /// Stages of processes that reported not to have created the file.
     denied: u8,
-    /// Stages that have become the file at some time.
+    /// Stages that became the file at some time.
     created: u8,
-    /// Whether somebody was told that the file is there.
+    /// Whether a process reported that the file was created.
     announced: bool,
 }
 
@@ -50,7 +50,7 @@ struct Limits {
     updates: u8,
     foreign: bool,
     injected_bug: Option<InjectedBug>,
-    /// A sweeper that goes round the slot.
+    /// A sweeper that deletes stages without using the slot.
     direct_sweep: bool,
 }
 
@@ -66,7 +66,7 @@ const SOUND: Limits = Limits {
     direct_sweep: false,
 };
 
-/// What has happened, for whoever reads how a state was reached.
+/// An event, shown in the path to an invalid state.
 #[derive(Debug)]
 #[expect(dead_code, reason = "they are shown")]
 enum Event {
@@ -109,7 +109,7 @@ impl World {
         }
     }
 
-    /// Carries a request out, as B2 does.
+    /// Executes a request as B2 does.
     fn serve(&mut self, operation: &Operation<Stage>) -> Result<Answer<Stage, Version>, String> {
         Ok(match operation {
             Operation::Slot => Answer::Slot(self.revision, self.slot.clone()),
@@ -155,7 +155,7 @@ impl World {
         self.stages & 1 << stage != 0
     }
 
-    /// A process has ended, and says so.
+    /// A process reports its outcome.
     fn ends(
         &mut self,
         number: usize,
@@ -194,7 +194,7 @@ impl World {
         Ok(())
     }
 
-    /// All that can happen next.
+    /// All possible next states.
     fn next(&self, limits: &Limits) -> Result<Vec<(Event, Self)>, String> {
         let mut next = Vec::new();
         for number in 0..self.processes.len() {
@@ -210,7 +210,7 @@ impl World {
                         } else {
                             world.ended[number] = true;
                         }
-                        // It has nothing more to say.
+                        // It has ended.
                         world.processes[number] = None;
                         next.push((Event::Ends(number, outcome), world));
                     }
@@ -294,11 +294,11 @@ impl World {
 
     fn delay(&mut self, operation: &Operation<Stage>) {
         self.delayed.push(operation.clone());
-        // In which order they were sent plays no part.
+        // The order in which they were sent is irrelevant.
         self.delayed.sort_by_cached_key(hash_of);
     }
 
-    /// A process that is left alone comes to its end.
+    /// Whether a process terminates if no other one runs.
     fn ends_alone(&self, number: usize) -> bool {
         let mut world = self.clone();
         for _ in 0..60 {
@@ -316,7 +316,7 @@ impl World {
     }
 }
 
-/// Looks at every state. The number of them, or how one is reached that must not be.
+/// Explores all states. Returns their number, or the path to an invalid state.
 fn explore(limits: &Limits) -> Result<usize, String> {
     let mut seen: HashSet<u128, BuildHasherDefault<IdentityHasher>> = HashSet::default();
     let mut path: Vec<(Event, std::vec::IntoIter<(Event, World)>)> = Vec::new();
@@ -346,7 +346,7 @@ fn explore(limits: &Limits) -> Result<usize, String> {
     }
 }
 
-/// 128 bits: two states of a few million with the same digest are not to be expected.
+/// 128 bits, so that collisions among a few million states are not to be expected.
 fn hash_of(value: &impl Hash) -> u128 {
     let mut hasher = DoubleHasher(0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344);
     value.hash(&mut hasher);
@@ -411,7 +411,7 @@ fn describe_path(
     format!("{}\n=> {why}", steps.join("\n"))
 }
 
-/// Nothing is found in so many states or more.
+/// Asserts that no invalid state is found among more than `least` states.
 fn assert_sound(limits: &Limits, least: usize) {
     let found = explore(limits);
     assert!(found.is_ok(), "{}", found.err().unwrap_or_default());

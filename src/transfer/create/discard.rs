@@ -1,4 +1,4 @@
-//! Discards the stages that creates left behind.
+//! Discards abandoned stages of creates.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::client::{BucketHandle, MAX_VERSIONS, at_most};
 use crate::error::{Error, ErrorKind};
 use crate::types::Action;
 
-/// Discards the stages of this bucket that are older than this. Returns how many.
+/// Discards the stages in this bucket older than `minimum_age`. Returns their number.
 pub(crate) async fn discard_abandoned(
     bucket: &BucketHandle,
     slot: &CreateSlot,
@@ -33,7 +33,7 @@ pub(crate) async fn discard_abandoned(
         let age = now
             .as_millis()
             .saturating_sub(version.upload_timestamp.as_millis());
-        // B2 tells its time to the second, so a new stage may seem to be from the future.
+        // B2's time has a resolution of one second, so a new stage may seem to be from the future.
         let is_old = u128::try_from(age.max(0)).is_ok_and(|age| age >= minimum_age.as_millis());
         let nonce = version.file_info.get(NONCE).unwrap_or_default();
         let is_file = matches!(version.action, Action::Upload | Action::Copy);

@@ -1,4 +1,4 @@
-//! Runs the protocol: makes a request for each step, and interprets its response.
+//! Drives the protocol: makes a request for each step and interprets the response.
 
 use std::time::Duration;
 
@@ -15,33 +15,33 @@ use crate::client::{Client, RetryPolicy};
 use crate::error::{Error, ErrorKind};
 use crate::types::{Bucket, BucketInfo, FileVersion};
 
-/// The version that a file was created as.
+/// The version of a created file.
 pub(super) type Version = Box<FileVersion>;
 
-/// Lost responses in a row before it gives up, each after all attempts of the client.
+/// The maximum number of consecutive lost responses, each after all retries of the client.
 const MAX_LOST: u32 = 3;
 
-/// Requests before it gives up: if others always come first, something else is wrong.
+/// The maximum number of requests: if other writers always win, something else is wrong.
 const MAX_REQUESTS: u32 = 10_000;
 
-/// The longest wait after the first conflict; it doubles up to 64 times that.
+/// The maximum wait after the first conflict. It doubles with each conflict, up to 64 times this.
 const INITIAL_BACKOFF: Duration = Duration::from_millis(20);
 
-/// A run of the protocol.
+/// One run of the protocol.
 struct Driver<'a> {
     bucket: &'a BucketHandle,
     slot: &'a CreateSlot,
     goal: Intent<Stage>,
-    /// The other entries of the slot's bucket, and the revision that they were read at.
+    /// The revision of the slot's bucket when last read, and its other info entries.
     seen: (u64, BucketInfo),
-    /// Whether the slot may hold the goal, or may have held it.
+    /// Whether the slot may hold the goal, or may have held it before.
     may_be_in_slot: bool,
     lost_responses: u32,
     conflicts: u32,
 }
 
-/// Creates the file, or discards the stage. After an error, a stage that can't be in the slot is
-/// deleted.
+/// Creates the file, or discards the stage. After an error, the stage is deleted if it can't be in
+/// the slot.
 pub(super) async fn run(
     bucket: &BucketHandle,
     slot: &CreateSlot,
@@ -76,18 +76,19 @@ pub(super) async fn run(
     if !driver.may_be_in_slot && matches!(driver.goal, Intent::Create(_)) {
         discard_unclaimed(bucket, driver.goal.stage()).await;
     }
-    // The stage exists, and the slot may hold it.
+    // The stage may still exist, and the slot may hold it.
     Err(without_conflict(error).with_effect(driver.may_be_in_slot))
 }
 
-/// Deletes a stage that nobody else knows. One attempt: what is left is garbage.
+/// Deletes a stage that is not in the slot. Makes one attempt: a remaining stage is harmless
+/// garbage.
 pub(super) async fn discard_unclaimed(bucket: &BucketHandle, stage: &Stage) {
     let delete = DeleteFileVersion::new(&*stage.file_name, &stage.file_id);
     let client = bucket.client().with_retry_policy(RetryPolicy::disabled());
     let _garbage = client.call(delete).await;
 }
 
-/// A conflict at the slot's bucket doesn't mean that the file exists.
+/// Replaces `Conflict`: a conflict at the slot's bucket doesn't mean that the file exists.
 pub(super) fn without_conflict(error: Error) -> Error {
     match error.kind() {
         ErrorKind::Conflict => error.with_kind(ErrorKind::Unavailable),
@@ -109,7 +110,7 @@ impl Driver<'_> {
         }
     }
 
-    /// A response was lost. This is bounded, since the client has retried for long already.
+    /// Records a lost response. Their number is bounded, since the client has already retried.
     fn response_lost(&mut self, error: Error) -> DriverResult {
         self.lost_responses += 1;
         match self.lost_responses {
@@ -144,7 +145,7 @@ impl Driver<'_> {
         }
     }
 
-    /// A hidden name is free; so is one with nothing but an unfinished large file.
+    /// Looks up the target. A hidden name is free, as is one with only an unfinished large file.
     async fn target(&self, stage: &Stage) -> DriverResult {
         let Some(name) = &stage.target else {
             return Ok(Answer::Target(NameState::Absent));
@@ -153,7 +154,7 @@ impl Driver<'_> {
             .start_file_name(name.as_str())
             .prefix(name.as_str())
             .max_file_count(1);
-        // Of the names with this prefix it comes first.
+        // Among names with this prefix, the name itself sorts first.
         let first = self.client().paginate(names).try_next().await?;
         let file = first.and_then(|row| row.into_version());
         Ok(Answer::Target(
@@ -167,7 +168,7 @@ impl Driver<'_> {
         ))
     }
 
-    /// Updates the slot. All other entries keep the values of this revision.
+    /// Updates the slot, and keeps all other entries as of this revision.
     async fn swap(&mut self, revision: u64, intent: Option<Intent<Stage>>) -> DriverResult {
         let (seen, info) = self.seen.clone();
         debug_assert_eq!(
@@ -220,7 +221,7 @@ impl Driver<'_> {
             Ok(_) => self.done(),
             Err(error) if error.kind() == ErrorKind::NotFound => self.done(),
             Err(error) if error.may_have_taken_effect() => self.response_lost(error),
-            // A copy that B2 never makes would block the slot forever, so it is left out.
+            // A copy that B2 always rejects would block the slot forever, so it is skipped.
             Err(error) if error.kind() == ErrorKind::Rejected && error.status() == Some(400) => {
                 self.done()
             }
@@ -245,7 +246,7 @@ impl Driver<'_> {
     }
 }
 
-/// The bucket's settings.
+/// Looks up the bucket's settings.
 pub(super) async fn fetch_bucket(bucket: &BucketHandle) -> Result<Bucket, Error> {
     let list = ListBuckets::new().bucket_id(bucket.id());
     let found = bucket.client().call(list).await?.buckets;

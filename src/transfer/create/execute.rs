@@ -1,4 +1,4 @@
-//! One create: checks what can be checked before a byte is sent, uploads a stage, runs the
+//! Executes a create: checks preconditions before anything is sent, uploads the stage, runs the
 //! protocol.
 
 use std::collections::hash_map::RandomState;
@@ -22,10 +22,10 @@ use crate::types::{
     Capability, FileInfo, FileInfoLimit, FileName, FileVersion, LARGE_FILE_SHA1, Restricted,
 };
 
-/// How many stages one create uploads at most, if each is discarded before it is used.
+/// The maximum number of stages that one create uploads, if each is discarded before it is used.
 const MAX_STAGES: u32 = 3;
 
-/// The longest entries that an upload adds to the file info.
+/// The entries that an upload may add to the file info, with their maximum lengths.
 const ADDED_INFO: [(&str, usize); 3] = [
     (LARGE_FILE_SHA1, 40),
     ("src_last_modified_millis", 20),
@@ -191,7 +191,7 @@ impl Job<'_> {
         self.staged(nonce, file).await
     }
 
-    /// The stage that this version is, if it can be discarded.
+    /// The stage of this uploaded version. Fails if it is locked, since it could not be deleted.
     async fn staged(&self, nonce: &str, file: FileVersion) -> Result<Stage, Error> {
         let is_locked =
             matches!(&file.file_retention, Restricted::Value(its) if its.mode.is_some());
@@ -215,14 +215,14 @@ fn discarded() -> Error {
     Error::new(ErrorKind::Unavailable, what)
 }
 
-/// A value that nothing else has. It differs between machines cloned from one image, and between
-/// clients of one seed.
+/// A unique nonce. It differs even between machines cloned from one image, and between clients with
+/// the same seed.
 fn new_nonce(client: &Client) -> String {
     let random = || RandomState::new().hash_one((client.unique(), std::process::id()));
     format!("{:016x}{:016x}", random(), random())
 }
 
-/// Refuses what the copy would be refused for when it is too late.
+/// Checks up front what B2 would only reject when the stage is copied.
 fn check_name(name: &FileName, info: &FileInfo, nonce: &str) -> Result<(), Error> {
     if is_create_stage(name.as_str()) {
         return Err(Error::invalid(format!(
@@ -250,7 +250,7 @@ fn check_len(len: Option<u64>) -> Result<(), Error> {
     }
 }
 
-/// An intent that its writer can't carry out would be left to others.
+/// Checks the keys' capabilities: otherwise the writer could write an intent that it can't execute.
 async fn check_keys(bucket: &BucketHandle, slot: &CreateSlot) -> Result<(), Error> {
     let files = [
         Capability::WriteFiles,
@@ -272,8 +272,8 @@ async fn check_keys(bucket: &BucketHandle, slot: &CreateSlot) -> Result<(), Erro
     Ok(())
 }
 
-/// A stage that can't be deleted would block the slot. A key that may not see the bucket can't
-/// check it.
+/// Checks that the bucket has no default retention: a stage that can't be deleted would block the
+/// slot. Skipped if the key may not read the bucket.
 async fn check_retention(bucket: &BucketHandle) -> Result<(), Error> {
     let found = match fetch_bucket(bucket).await {
         Err(error) if error.kind() == ErrorKind::Unauthorized => return Ok(()),

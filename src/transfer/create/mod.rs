@@ -1,10 +1,10 @@
-//! Files created only where there is none: of many writers, one succeeds.
+//! Put-if-absent: creates a file only if none of its name exists. Of several writers, one succeeds.
 //!
-//! - `builder`: the arguments; `execute`: checks and uploads the stage
-//! - `protocol`: which request comes next; pure; `driver`: makes the requests
-//! - `stage`, `slot`: what the requests are about
-//! - `discard`: deletes the stages that writers left behind
-//! - `checker`: a test that runs the protocol through every order in which things can go wrong
+//! - `builder`: the public builder; `execute`: checks preconditions and uploads the stage
+//! - `protocol`: the state machine (pure); `driver`: makes its requests
+//! - `stage`, `slot`: the stage, and the slot's entry
+//! - `discard`: deletes abandoned stages
+//! - `checker`: a model checker for the protocol (test only)
 
 mod builder;
 #[cfg(test)]

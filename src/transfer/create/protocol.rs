@@ -1,19 +1,19 @@
 //! Put-if-absent as a pure state machine: which request comes next, given the last response.
 //!
 //! B2 has no conditional upload. It has a compare-and-swap on a bucket's settings (`ifRevisionIs`).
-//! So the bytes are uploaded as a version `S` under another name, the stage, and one entry of a
-//! bucket's info, the *slot*, says which stage is being copied to which name. Whoever reads a
-//! filled slot carries it out first. There are no leases and no clocks.
+//! So the content is uploaded as a version `S` under another name, the *stage*, and one entry of a
+//! bucket's info, the *slot*, records which stage is being copied to which name. A process that
+//! finds the slot filled executes its intent first. There are no leases and no clocks.
 //!
-//! The order of the steps makes it safe: the slot is cleared only when `S` is deleted, so a delayed
-//! copy of `S` can't overwrite a later winner's file.
+//! The order of the steps makes it safe: the slot is cleared only after `S` is deleted, so a
+//! delayed copy of `S` can't overwrite a later winner's file.
 
-/// What the slot holds.
+/// The content of the slot.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Intent<S> {
-    /// The stage becomes the file.
+    /// Turn the stage into the file.
     Create(S),
-    /// The stage is deleted.
+    /// Delete the stage.
     Discard(S),
 }
 
@@ -48,13 +48,13 @@ pub(crate) enum Answer<S, V> {
     Slot(u64, Option<Intent<S>>),
     Stage(Presence),
     Target(NameState<V>),
-    /// The swap was made; the new revision.
+    /// The swap succeeded; the new revision.
     Swapped(u64),
-    /// The copy or delete was made, or the stage no longer exists.
+    /// The copy or delete succeeded, or the stage no longer exists.
     Done,
-    /// The swap was refused: the revision has changed.
+    /// The swap was rejected: the revision has changed.
     Refused,
-    /// The response was lost: the request may have been carried out, or may be later.
+    /// The response was lost: the request may have been executed, or may be executed later.
     LostResponse,
 }
 
@@ -64,11 +64,11 @@ pub(crate) enum Presence {
     Absent,
 }
 
-/// What a name leads to.
+/// The newest version of a name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum NameState<V> {
     Absent,
-    /// The stage's own bytes: they execution its nonce.
+    /// A copy of the stage: it has its nonce.
     Own(V),
     Other,
 }
@@ -78,15 +78,15 @@ pub(crate) enum NameState<V> {
 pub(crate) enum Outcome<V> {
     /// The file exists, as this version.
     Created(V),
-    /// There is another file of that name, and nothing was changed.
+    /// Another file of that name exists, and nothing was changed.
     Exists,
     /// The stage was discarded before it was used. Nothing was changed.
     Discarded,
-    /// Whether the file was created can no longer be found out.
+    /// It can no longer be determined whether the file was created.
     Unknown,
 }
 
-/// What comes next.
+/// The next step.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Step<S, V> {
     Request(Operation<S>),
@@ -96,15 +96,15 @@ pub(crate) enum Step<S, V> {
 /// Creates a file from an existing stage, or discards the stage.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Process<S, V> {
-    /// What is to be carried out.
+    /// The intent to execute.
     goal: Intent<S>,
     phase: Phase<S, V>,
-    /// A mistake that a test injects.
+    /// A bug that a test injects.
     #[cfg(test)]
     pub(crate) injected_bug: Option<InjectedBug>,
 }
 
-/// Mistakes that the checker has to find.
+/// Bugs that the checker has to find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum InjectedBug {
     ClearBeforeDelete,
@@ -118,7 +118,7 @@ enum Phase<S, V> {
     ReadSlot,
     /// The slot was empty at this revision: does the stage exist?
     CheckStage(u64),
-    /// And is the name free?
+    /// The slot was empty at this revision and the stage exists: is the name free?
     CheckTarget(u64),
     /// Write the goal into the slot. `unsure`: the response to an earlier attempt at the same swap
     /// was lost.
@@ -126,10 +126,10 @@ enum Phase<S, V> {
         revision: u64,
         unsure: bool,
     },
-    /// The revision has changed since a swap was lost. Was it that swap?
+    /// The revision changed after a swap whose response was lost. Was it that swap?
     Resolve(Resolve),
     Execute(Execution<S, V>),
-    /// Delete the own stage, which no swap can put into the slot any more.
+    /// Delete the own stage, which no delayed swap can put into the slot any more.
     DeleteStage,
     End(Outcome<V>),
 }
@@ -141,27 +141,27 @@ enum Resolve {
     Stage,
 }
 
-/// Carrying out what is in the slot.
+/// The execution of the slot's intent.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Execution<S, V> {
     revision: u64,
     intent: Intent<S>,
     step: ExecutionStep,
-    /// The target's version once the stage was deleted.
+    /// The target's version, read after the stage was deleted.
     version: Option<V>,
 }
 
-/// The steps in order; discarding begins with `Delete`.
+/// The steps of an execution, in order. Discarding starts with `Delete`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum ExecutionStep {
-    /// Is the target a copy of the stage already?
+    /// Is the target already a copy of the stage?
     Look,
     Copy,
     Delete,
-    /// Which version is it? It no longer changes, and nobody was told of it yet.
+    /// Which version is the target? It can no longer change, and no one has been told of it yet.
     Read,
     Clear,
-    /// Somebody changed the bucket. Is the slot cleared?
+    /// The bucket was changed by another process. Is the slot cleared?
     LookAgain,
 }
 
@@ -175,7 +175,7 @@ impl<S: Clone + PartialEq, V: Clone> Process<S, V> {
         }
     }
 
-    /// Whether a test has injected this mistake.
+    /// Whether a test has injected this bug.
     fn has_bug(&self, mistake: InjectedBug) -> bool {
         #[cfg(test)]
         return self.injected_bug == Some(mistake);
@@ -186,7 +186,7 @@ impl<S: Clone + PartialEq, V: Clone> Process<S, V> {
         }
     }
 
-    /// What comes next.
+    /// The next step.
     pub(crate) fn step(&self) -> Step<S, V> {
         let own = || self.goal.stage().clone();
         let operation = match &self.phase {
@@ -225,7 +225,7 @@ impl<S: Clone + PartialEq, V: Clone> Process<S, V> {
                     unsure: false,
                 },
             },
-            // No swap was attempted yet, so nobody can have carried it out.
+            // No swap was attempted yet, so no other process can have executed the intent.
             (Phase::CheckStage(_), Answer::Stage(Presence::Absent)) => {
                 Phase::End(Outcome::Discarded)
             }
@@ -247,14 +247,15 @@ impl<S: Clone + PartialEq, V: Clone> Process<S, V> {
                     Phase::ReadSlot
                 }
             }
-            // The same swap until the revision has changed: then no delayed copy of it can succeed.
+            // Repeat the same swap until the revision changes: after that no delayed duplicate of
+            // it can succeed.
             (Phase::FillSlot { revision, .. }, Answer::LostResponse) => Phase::FillSlot {
                 revision,
                 unsure: true,
             },
             (Phase::Resolve(step), answer) => self.resolved(step, answer),
             (Phase::Execute(execution), answer) => self.executed(execution, answer),
-            // It is garbage now, deleted or not.
+            // The stage is garbage now, deleted or not.
             (Phase::DeleteStage, _) => Phase::End(Outcome::Exists),
             // A read whose response was lost is repeated.
             (phase, _) => phase,
@@ -271,7 +272,7 @@ impl<S: Clone + PartialEq, V: Clone> Process<S, V> {
                 Phase::End(Outcome::Created(version))
             }
             (Resolve::Target, Answer::Target(_)) => Phase::Resolve(Resolve::Stage),
-            // It was never used: a used stage is deleted before the slot is cleared.
+            // The stage was never used: a used one is deleted before the slot is cleared.
             (Resolve::Stage, Answer::Stage(Presence::Present)) => Phase::ReadSlot,
             (Resolve::Stage, Answer::Stage(Presence::Absent)) => Phase::End(match self.goal {
                 Intent::Create(_) => Outcome::Unknown,

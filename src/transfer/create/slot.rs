@@ -1,4 +1,4 @@
-//! [`CreateSlot`], and the entry in its bucket's info.
+//! [`CreateSlot`], and the format of its entry in the bucket's info.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,17 +8,17 @@ use crate::client::BucketHandle;
 use crate::error::{Error, ErrorKind};
 use crate::types::FileName;
 
-/// The key of the entry.
+/// The key of the slot's entry.
 pub(super) const KEY: &str = "b2kit-create";
 
-/// The place where writers agree on who creates a file: one entry, `b2kit-create`, of a bucket's
-/// info.
+/// The coordination point of writers that [create](BucketHandle::create) files: one entry,
+/// `b2kit-create`, of a bucket's info.
 ///
-/// All who may create the same name have to use the same slot. Creates take turns at it, so use one
-/// slot for each set of names that belong together, such as a table. A small bucket of its own is
-/// best: updating a bucket needs `writeBuckets`, which a key restricted to buckets can't have, and
-/// the client of that bucket may have another key than the one for the files. The bucket of the
-/// files works as well. Its other info entries stay as they are.
+/// All writers that may create the same name have to use the same slot. Creates that share a slot
+/// run sequentially, so use one slot for each set of names that belong together, such as a table. A
+/// dedicated bucket is best: updating a bucket needs `writeBuckets`, which a key restricted to
+/// buckets can't have, and the dedicated bucket's client can use another key than the client for
+/// the files. The bucket of the files works too. Its other info entries are preserved.
 #[derive(Debug, Clone)]
 pub struct CreateSlot {
     bucket: BucketHandle,
@@ -31,14 +31,14 @@ impl CreateSlot {
         Self { bucket }
     }
 
-    /// The bucket whose info has the entry.
+    /// The bucket whose info holds the entry.
     #[must_use]
     pub const fn bucket(&self) -> &BucketHandle {
         &self.bucket
     }
 }
 
-/// The format of the entry that is written, and the only one that is read.
+/// The entry's format version. No other version is read.
 const FORM: u32 = 1;
 
 #[derive(Serialize, Deserialize)]
@@ -69,7 +69,7 @@ enum Op {
     Unknown,
 }
 
-/// The entry of an intent.
+/// Serializes an intent as an entry.
 pub(super) fn write(intent: &Intent<Stage>) -> String {
     let stage = intent.stage();
     let entry = Entry {
@@ -87,8 +87,8 @@ pub(super) fn write(intent: &Intent<Stage>) -> String {
     serde_json::to_string(&entry).expect("strings and a number are valid JSON")
 }
 
-/// Reads an entry. What this crate can't have written is an error: nothing is deleted because of
-/// it.
+/// Parses an entry. An entry that this crate can't have written is an error, so that nothing is
+/// deleted because of it.
 pub(super) fn read(entry: &str) -> Result<Intent<Stage>, Error> {
     let unread = |why: &str| {
         let what = format!("the entry \"{KEY}\" of the bucket's info {why}");
@@ -155,8 +155,8 @@ mod tests {
         }
     }
 
-    /// Written by the first version of this form. Never change these texts: entries of other versions
-    /// of the crate are in buckets.
+    /// Entries as first written in this format. Never change them: existing buckets hold entries of
+    /// other versions of the crate.
     const FORM_1: [&str; 2] = [
         concat!(
             r#"{"form":1,"op":"create","bucketId":"b1","stageId":"4_z1","#,

@@ -1,24 +1,24 @@
-//! [`Stage`]: bytes that were uploaded to become a file.
+//! [`Stage`]: an uploaded file that is to be copied to its final name.
 
 use crate::error::Error;
 use crate::types::{BucketId, FileId, FileName};
 
-/// The prefix of the names of stages: bytes that
-/// [`BucketHandle::create`](crate::BucketHandle::create) turns into files.
+/// The name prefix of stages, the temporary files of
+/// [`BucketHandle::create`](crate::BucketHandle::create).
 pub const CREATE_STAGES: &str = ".b2kit-create/";
 
-/// Whether this is the name of a stage, which belongs to
-/// [`BucketHandle::create`](crate::BucketHandle::create). Don't show, synchronize or
-/// delete such files.
+/// Whether this is the name of a stage, a temporary file of
+/// [`BucketHandle::create`](crate::BucketHandle::create). Don't show, synchronize or delete such
+/// files.
 #[must_use]
 pub fn is_create_stage(name: &str) -> bool {
     name.starts_with(CREATE_STAGES)
 }
 
-/// The entry in the info of a stage, and of the file that is made of it.
+/// The file info entry that identifies a stage and the file created from it.
 pub(super) const NONCE: &str = "b2kit-create-nonce";
 
-/// A file in B2 that is to become another.
+/// A file in B2 that is to be copied to its final name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Stage {
     pub(super) file_id: FileId,
@@ -26,11 +26,11 @@ pub(super) struct Stage {
     pub(super) nonce: Box<str>,
     /// The bucket of the stage and of the file.
     pub(super) bucket_id: BucketId,
-    /// The name that the file will have; unknown for a stage that is only discarded.
+    /// The name of the file to create; `None` for a stage that is only discarded.
     pub(super) target: Option<FileName>,
 }
 
-/// The name of a new stage. It has the file's extension, by which B2 may choose the content type.
+/// The name of a new stage. It has the file's extension, from which B2 may derive the content type.
 pub(super) fn stage_name(nonce: &str, target: &FileName) -> Result<FileName, Error> {
     let name = target.as_str();
     let last = name.rsplit('/').next().unwrap_or(name);
@@ -42,7 +42,7 @@ pub(super) fn stage_name(nonce: &str, target: &FileName) -> Result<FileName, Err
     })
 }
 
-/// Whether a stage with this nonce would have this name.
+/// Whether this is the name of a stage with this nonce.
 pub(super) fn is_stage_name(file_name: &str, nonce: &str) -> bool {
     is_create_stage(file_name)
         && nonce.len() >= 32

@@ -1,4 +1,4 @@
-//! [`PathBelow`]: what is at a path below a directory, found without following a link.
+//! [`PathBelow`]: a path below a directory, resolved without following symbolic links.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -8,8 +8,8 @@ use std::path::{Component, Path};
 use super::dir::Dir;
 use crate::transfer::commit::EntryMetadata;
 
-/// A name in a directory that is held open. Renaming directories on the way to it, or putting links in their place,
-/// redirects nothing that is done through it.
+/// A name in a directory that is held open. Renaming directories of the path, or replacing them by
+/// links, does not redirect operations.
 #[derive(Debug)]
 pub(crate) struct PathBelow {
     dir: Dir,
@@ -17,10 +17,12 @@ pub(crate) struct PathBelow {
 }
 
 impl PathBelow {
-    /// Opens the directory that holds this path; `None` if it is missing. `root` may be, or lead through, a link.
+    /// Opens the parent directory of this path; `None` if it is missing. `root` may be a link or
+    /// contain links.
     ///
-    /// Fails with [`NotADirectory`](io::ErrorKind::NotADirectory) if something else, such as a link, is on the way, and
-    /// with [`InvalidInput`](io::ErrorKind::InvalidInput) if the path does not stay below `root`.
+    /// Fails with [`NotADirectory`](io::ErrorKind::NotADirectory) if a component is something else,
+    /// such as a link, and with [`InvalidInput`](io::ErrorKind::InvalidInput) if the path does not
+    /// stay below `root`.
     pub(crate) fn find(root: &Path, path: &Path) -> io::Result<Option<Self>> {
         let names: Option<Vec<&OsStr>> = path
             .components()
@@ -43,12 +45,12 @@ impl PathBelow {
         }
     }
 
-    /// What is there, if anything is.
+    /// The metadata of the entry; `None` if it is missing.
     pub(crate) fn metadata(&self) -> io::Result<Option<EntryMetadata>> {
         self.dir.metadata_of(&self.name)
     }
 
-    /// Opens a regular file for reading. Neither a link is followed nor a pipe waited for.
+    /// Opens a regular file for reading. Follows no link, and never blocks on a pipe.
     pub(crate) fn open(&self) -> io::Result<File> {
         let there = self.metadata()?.ok_or(io::ErrorKind::NotFound)?;
         if !there.is_file {
@@ -62,12 +64,13 @@ impl PathBelow {
         }
     }
 
-    /// Removes a file, if there is one.
+    /// Removes the file, if it exists.
     pub(crate) fn remove(&self) -> io::Result<()> {
         self.dir.remove(&self.name)
     }
 
-    /// Removes a directory in which there is nothing but directories. Otherwise it fails and removes none.
+    /// Removes a directory tree that contains only directories. Otherwise fails and removes
+    /// nothing.
     pub(crate) fn remove_empty_directories(&self) -> io::Result<()> {
         let directory = self.dir.open_dir(&self.name)?;
         if !holds_only_directories(&directory)? {

@@ -1,5 +1,5 @@
-//! Claims partial files: one is created, taken over or removed only by the process that has locked
-//! it, and only if it is its own.
+//! Claims partial files: a file is created, taken over or removed only by the process that has
+//! locked it, and only if it belongs to this user.
 
 use std::ffi::OsStr;
 use std::fs::{File, TryLockError};
@@ -7,38 +7,38 @@ use std::io;
 
 use super::dir::{Dir, FileStatus};
 
-/// What is at a name.
+/// The result of claiming a name.
 #[derive(Debug)]
 pub(super) enum Claim {
-    /// Nothing.
+    /// There is no such file.
     Missing,
-    /// A regular file of this user with no other name, which no process has locked: now open and
-    /// locked.
+    /// A regular file of this user without other hard links, not locked by another process. It is
+    /// now open and locked.
     Claimed(File, FileStatus),
     /// A file that another process has locked.
     Locked,
-    /// Something else, which is left alone.
+    /// Something else, which must not be touched.
     NotOurs,
 }
 
-/// What is at a name, opened for reading and writing.
+/// The result of opening a name for reading and writing.
 #[derive(Debug)]
 pub(super) enum Opened {
-    /// Nothing.
+    /// There is no such file.
     Missing,
-    /// A regular file of this user with no other name.
+    /// A regular file of this user without other hard links.
     Ours(File, FileStatus),
-    /// A file that another process has opened for itself alone, as on Windows.
+    /// A file that another process has opened exclusively, as on Windows.
     InUse,
-    /// Something else, which is left alone.
+    /// Something else, which must not be touched.
     NotOurs,
 }
 
-/// Opens what is at this name, if it is this user's.
+/// Opens the file of this name, if it belongs to this user.
 ///
 /// # Errors
-/// If it is this user's and can't be opened all the same, say because no descriptor is free. That
-/// says nothing about the file, so nobody may discard it.
+/// Fails if the file belongs to this user but can't be opened, for example because the process has
+/// no free descriptors. The file must not be discarded then.
 pub(super) fn open_ours(dir: &Dir, name: &OsStr) -> io::Result<Opened> {
     let error = match dir.open_file(name) {
         Ok(file) => {
@@ -69,10 +69,10 @@ fn is_in_use(error: &io::Error) -> bool {
     cfg!(windows) && matches!(error.raw_os_error(), Some(32 | 33))
 }
 
-/// Claims what is at this name, if it is this user's and not locked.
+/// Claims the file of this name, if it belongs to this user and is not locked.
 ///
 /// # Errors
-/// Those of [`open_ours`].
+/// As [`open_ours`].
 pub(super) fn claim(dir: &Dir, name: &OsStr) -> io::Result<Claim> {
     let file = match open_ours(dir, name)? {
         Opened::Ours(file, _) => file,
@@ -86,7 +86,7 @@ pub(super) fn claim(dir: &Dir, name: &OsStr) -> io::Result<Claim> {
         // Without locks it is unknown whether the file is in use.
         Err(TryLockError::Error(_)) => return Ok(Claim::NotOurs),
     }
-    // The process that had it locked may have renamed or changed it before this lock.
+    // The process that had locked it may have renamed or changed it in the meantime.
     let status = Dir::file_status(&file)?;
     if !name_refers_to(dir, name, status)? {
         return Ok(Claim::Locked);
@@ -112,8 +112,8 @@ pub(super) fn create_locked(dir: &Dir, name: &OsStr) -> io::Result<Option<(File,
     Ok(name_refers_to(dir, name, status)?.then_some((file, status)))
 }
 
-/// Creates a file with this name in place of one that an earlier process left. `None` if the name
-/// is not free.
+/// Creates a file with this name, and first removes one abandoned by an earlier process. `None` if
+/// the name is taken.
 pub(super) fn recreate_locked(dir: &Dir, name: &OsStr) -> io::Result<Option<(File, FileStatus)>> {
     if let Some(made) = create_locked(dir, name)? {
         return Ok(Some(made));
@@ -122,7 +122,7 @@ pub(super) fn recreate_locked(dir: &Dir, name: &OsStr) -> io::Result<Option<(Fil
     create_locked(dir, name)
 }
 
-/// Removes what an earlier process left at this name.
+/// Removes a file of this name abandoned by an earlier process.
 pub(super) fn remove_abandoned(dir: &Dir, name: &OsStr) -> io::Result<()> {
     if let Claim::Claimed(_locked, _) = claim(dir, name)? {
         dir.remove(name)?;

@@ -1,24 +1,24 @@
-//! Jobs on the pool of threads that may block.
+//! Jobs on the blocking thread pool.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use blocking::Task;
 
-/// Runs something that may block on a thread of the pool.
+/// Runs a blocking job on the thread pool.
 ///
-/// It starts at once. Dropping the task cancels it unless it has started.
+/// The job is queued immediately. Dropping the task cancels it unless it has started.
 pub(crate) fn on_pool<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static) -> Task<T> {
     blocking::unblock(job)
 }
 
-/// How many jobs work on a file.
+/// The number of active jobs on a file.
 #[derive(Debug, Default)]
 pub(super) struct ActiveJobs {
     threads: Mutex<usize>,
     done: Condvar,
 }
 
-/// One of them, waiting or running.
+/// An active job, queued or running.
 pub(super) struct JobGuard(Arc<ActiveJobs>);
 
 impl ActiveJobs {

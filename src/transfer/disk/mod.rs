@@ -1,11 +1,10 @@
-//! Files of the local disk, read and written on a small pool of threads, so that no executor waits
-//! for a disk.
+//! Local files, read and written on a thread pool so that executors never block on the disk.
 //!
 //! - `read`: reads sources
-//! - `below`: what is at a path below a directory, with no link on the way
-//! - `target`: where a downloaded file goes, and the names of partial files beside it
-//! - `temp_file`: the partial file, under a name that `claim` has locked
-//! - `state`, `partial`: what a resumable download leaves for a later process
+//! - `below`: a path below a directory, without symbolic links
+//! - `target`: the destination of a download, and the names of its partial files
+//! - `temp_file`: the partial file, locked by `claim`
+//! - `state`, `partial`: the saved state of a resumable download
 //! - `mode`: the permissions of the finished file
 //! - `dir`: a directory held open; `jobs`: the pool; `positioned_io`: reads and writes at an offset
 

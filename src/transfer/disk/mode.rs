@@ -8,11 +8,11 @@ use b2kit_core::adapter::is_exhaustion;
 
 use super::dir::{Dir, FileKind, FileStatus};
 
-/// Only the owner can open it.
+/// Accessible only to the owner.
 const PRIVATE: u32 = 0o600;
 
-/// Gives a file the mode of the one that it replaces, or that of a new file. Until then only its
-/// owner can open it.
+/// Gives a file the mode of the file that it replaces, or the default mode of a new file. Before,
+/// only its owner can open it.
 pub(super) fn apply_final_mode(
     dir: &Dir,
     file: &File,
@@ -26,7 +26,7 @@ pub(super) fn apply_final_mode(
         match dir.default_mode(empty) {
             // The caller retries.
             Err(error) if is_exhaustion(&error) => return Err(error),
-            // If no file can be created to find out, it stays private.
+            // If the default mode can't be determined, keep the file private.
             usual => usual.unwrap_or(PRIVATE),
         }
     };
@@ -48,22 +48,21 @@ pub(super) fn apply_final_mode(
     }
 }
 
-/// Takes that back for a file that could not be renamed, unless others could write to it meanwhile.
+/// Makes a file private again after a failed rename, unless other users may write to it.
 pub(super) fn make_private(file: &File) {
     if Dir::file_status(file).is_ok_and(|status| status.mode & 0o022 == 0) {
         let _ = Dir::set_mode(file, PRIVATE);
     }
 }
 
-/// Whether the replaced file's mode is kept. A link's own mode means nothing.
+/// Whether the replaced file's mode is kept. A link's own mode is meaningless.
 fn keeps_mode(replaced: Option<FileStatus>) -> bool {
     replaced.is_some_and(|status| status.kind == FileKind::File && status.is_ours)
 }
 
-/// The mode of a finished file, where a new one gets `usual`.
+/// The mode of a finished file. `usual` is the default mode of a new file.
 ///
-/// Another user's file may have been opened or closed to others on purpose: the result allows what
-/// both modes allow.
+/// If the replaced file is another user's, only permissions that both modes grant are granted.
 fn final_mode(replaced: Option<FileStatus>, usual: u32) -> u32 {
     match replaced {
         // Without the set-user-ID and set-group-ID bits.

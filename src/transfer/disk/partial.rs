@@ -1,5 +1,5 @@
-//! [`PartialDownload`]: which bytes of which version are in a partial file, written beside it for a
-//! later process.
+//! [`PartialDownload`]: which bytes of which version are in a partial file. Saved next to it, to
+//! resume the download in a later process.
 
 use std::ops::Range;
 
@@ -10,33 +10,34 @@ use crate::client::SigningKey;
 use crate::transfer::range_set::RangeSet;
 use crate::types::FileId;
 
-/// The format that is written. A later one is not read, and the download starts over.
+/// The current format. If the state has a later one, it is ignored and the download starts over.
 const FORMAT: u32 = 2;
 
-/// The format before states were signed, which is still read.
+/// The format without signatures, which is still read.
 const UNSIGNED: u32 = 1;
 
-/// The largest state that is read: one has as many ranges as are downloaded at once, and one.
+/// The maximum size of a state. The number of its ranges is at most the number of parallel
+/// downloads plus one.
 pub(super) const LIMIT: u64 = 1 << 20;
 
-/// Which bytes of which version are in a partial file. It holds no secret.
+/// Which bytes of which version are in a partial file. Contains no secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PartialDownload {
     pub(crate) file_id: FileId,
     /// The length of the whole file.
     pub(crate) content_length: u64,
-    /// The requested range; its first byte is the first in the file on disk.
+    /// The requested range. The file on disk starts with its first byte.
     pub(crate) wanted: Range<u64>,
-    /// The ranges of it that are on disk.
+    /// The ranges that are on disk.
     pub(crate) done: RangeSet,
 }
 
-/// A state that was status.
+/// A state that was read from disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SavedState {
     pub(crate) partial: PartialDownload,
-    /// It was signed with this user's key, about this very file, and no byte was cut off since.
-    /// Otherwise the bytes have to be verified, or downloaded again.
+    /// Whether the state is signed with this user's key, matches this very file, and the file was
+    /// not truncated since. Otherwise the content has to be verified or downloaded again.
     pub(crate) is_authenticated: bool,
 }
 
@@ -47,16 +48,16 @@ struct StateDocument {
     content_length: u64,
     wanted: (u64, u64),
     done: Vec<(u64, u64)>,
-    /// The inode of the partial file; not its device, whose number may change at the next boot.
+    /// The inode of the partial file. Without its device, whose number may change on reboot.
     #[serde(skip_serializing_if = "Option::is_none")]
     inode: Option<u64>,
-    /// The signature of everything before it, as written.
+    /// The signature of all preceding fields, as serialized.
     #[serde(skip_serializing_if = "Option::is_none")]
     signature: Option<String>,
 }
 
 impl PartialDownload {
-    /// The signed state of the file with this identity.
+    /// Serializes and signs the state for the file with this identity.
     pub(super) fn write(&self, of: FileIdentity, key: &SigningKey) -> Vec<u8> {
         let mut document = StateDocument {
             b2kit_partial_download: FORMAT,
@@ -75,13 +76,13 @@ impl PartialDownload {
         document.bytes()
     }
 
-    /// Without this many bytes at the end of the file on disk.
+    /// The state without the last `bytes` bytes of the file on disk.
     pub(super) fn without_last(&self, bytes: u64) -> Self {
         let end = self.done.iter().last().map_or(0, |range| range.end);
         self.truncated_to(end.saturating_sub(bytes))
     }
 
-    /// The length that the file on disk has to have.
+    /// The minimum length of the file on disk.
     pub(super) fn len_on_disk(&self) -> u64 {
         let end = self.done.iter().last().map_or(0, |range| range.end);
         end.saturating_sub(self.wanted.start)
@@ -104,7 +105,8 @@ impl PartialDownload {
 }
 
 impl SavedState {
-    /// Reads the state of the file with this identity and length. `None` if it contradicts itself.
+    /// Parses the state of the file with this identity and length. `None` if it is inconsistent or
+    /// its signature is invalid.
     pub(super) fn read(
         document: &[u8],
         length: u64,
@@ -215,7 +217,7 @@ mod tests {
         let other = FileIdentity { device: 3, file: 8 };
         let left = SavedState::read(written().as_bytes(), 40, other, &key("key")).unwrap();
         assert!(left.partial == partial() && !left.is_authenticated);
-        // Devices are numbered anew when the system starts.
+        // Device numbers may change on reboot.
         let moved = FileIdentity { device: 4, file: 7 };
         assert!(
             SavedState::read(written().as_bytes(), 40, moved, &key("key"))

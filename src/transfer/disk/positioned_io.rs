@@ -1,4 +1,4 @@
-//! Reads and writes at a position of a file, which leave its cursor alone.
+//! Positioned reads and writes that don't move the file cursor (except on Windows).
 
 use std::fs::File;
 use std::io;
@@ -7,7 +7,7 @@ use b2kit_core::Bytes;
 
 use crate::types::Sha1Hasher;
 
-/// Writes the chunks, one after the other, from this position on.
+/// Writes the chunks consecutively, starting at this offset.
 pub(crate) fn write_at(file: &File, chunks: &[Bytes], mut at: u64) -> io::Result<()> {
     for chunk in chunks {
         write_all_at(file, chunk, at)?;
@@ -16,7 +16,7 @@ pub(crate) fn write_at(file: &File, chunks: &[Bytes], mut at: u64) -> io::Result
     Ok(())
 }
 
-/// Hashes `len` bytes from this position on.
+/// Hashes `len` bytes, starting at this offset.
 pub(crate) fn hash_at(
     file: &File,
     mut at: u64,

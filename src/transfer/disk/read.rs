@@ -22,24 +22,24 @@ use crate::error::{Error, ErrorKind};
 use crate::transfer::source_error::{changed, unreadable};
 use crate::types::{Sha1, Sha1Hasher, Timestamp};
 
-/// How much is read at once.
+/// The size of a read.
 pub(crate) const CHUNK: usize = 256 << 10;
 
-/// A file open for reading, and its length and modification time when it was opened.
+/// A file open for reading, with its length and modification time when it was opened.
 pub(crate) struct SourceFile {
     file: File,
     len: u64,
     modified: Option<SystemTime>,
 }
 
-/// A file that is about to be uploaded.
+/// A file opened for an upload.
 pub(crate) enum OpenedFile {
     Open(SourceFile),
-    /// A small file, closed again.
+    /// A small file, which was read and closed.
     Read(SmallFile),
 }
 
-/// The content of a file that was read when it was opened.
+/// The content of a small file, read when it was opened.
 pub(crate) struct SmallFile {
     pub(crate) bytes: Bytes,
     pub(crate) sha1: Sha1,
@@ -52,13 +52,13 @@ impl SmallFile {
     }
 }
 
-/// Opens a file. If it fits in one chunk and `read_small` is set, it is read and hashed too, since
-/// another job on another thread costs more than reading it.
+/// Opens a file. If it fits in one chunk and `read_small` is set, it is also read and hashed in the
+/// same job, since a second job would cost more than the read.
 pub(crate) async fn open(path: PathBuf, read_small: bool) -> Result<OpenedFile, Error> {
     unblock(move || OpenedFile::new(SourceFile::open(&path)?, read_small, &path)).await
 }
 
-/// The same for a file below `root`. A link on the way, or in its place, is refused.
+/// Like `open`, for a path below `root`. Links in the path are rejected.
 #[cfg(feature = "sync")]
 pub(crate) async fn open_below(
     root: PathBuf,
@@ -96,7 +96,7 @@ impl SourceFile {
         Ok(Self::new(file, &now))
     }
 
-    /// Opens a file below `root`. A link on the way, or in its place, is refused.
+    /// Opens a file below `root`. Links in the path are rejected.
     #[cfg(feature = "sync")]
     fn open_below(root: &Path, path: &Path) -> Result<Self, Error> {
         let file = super::below::PathBelow::find(root, path).and_then(|there| {
@@ -107,7 +107,7 @@ impl SourceFile {
         file.map_err(|error| cannot_read(&root.join(path), error))
     }
 
-    /// Reads and hashes all of it. Fails if the file has changed.
+    /// Reads and hashes the whole file. Fails if the file has changed.
     fn read_whole(self, len: usize) -> io::Result<SmallFile> {
         let mut bytes = vec![0; len];
         self.fill(&mut bytes, 0, true)?;
@@ -134,7 +134,7 @@ impl SourceFile {
         Timestamp::from_system_time(self.modified?)
     }
 
-    /// Fills the chunk from this position. Fails if the file has changed.
+    /// Fills the chunk, starting at this offset. Fails if the file has changed.
     fn fill(&self, chunk: &mut [u8], from: u64, last: bool) -> io::Result<()> {
         let mut filled = 0;
         while let Some(rest) = chunk.get_mut(filled..).filter(|rest| !rest.is_empty()) {
@@ -162,7 +162,7 @@ fn cannot_read(path: &Path, error: io::Error) -> Error {
     unreadable(&format!("{path:?} can't be read"), error)
 }
 
-/// Refuses what has no length.
+/// Rejects directories, pipes and devices, which have no length.
 fn check_type(path: &Path, metadata: &Metadata) -> Result<(), Error> {
     let refused = |what: &str| Error::new(ErrorKind::Source, format!("{path:?} {what}"));
     if metadata.is_dir() {
@@ -176,8 +176,7 @@ fn check_type(path: &Path, metadata: &Metadata) -> Result<(), Error> {
     Ok(())
 }
 
-/// Opens a file, without waiting for the other end of a pipe, and without becoming the terminal's
-/// process.
+/// Opens a file without blocking on a pipe, and without making a terminal the controlling terminal.
 fn open_file(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.read(true);
@@ -190,9 +189,9 @@ fn open_file(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// The bytes of this range. If a digest is wanted, they are hashed on the thread that reads them,
-/// not on the one that sends. Before the last of them is returned, the file is checked for changes,
-/// and the digest is there.
+/// Streams the bytes of a range. If `digest` is given, they are hashed on the thread that reads
+/// them, not on the one that sends them. Before the last chunk is returned, the file is checked for
+/// changes and the digest is set.
 pub(crate) fn read(
     file: &Arc<SourceFile>,
     range: Range<u64>,
@@ -212,18 +211,18 @@ pub(crate) fn read(
     }
 }
 
-/// The most chunks on their way to the network before memory for another is reused.
+/// The maximum number of chunks in flight before their memory is reused.
 const MAX_IN_FLIGHT: usize = 3;
 
 struct Chunks {
     file: Arc<SourceFile>,
     digest: Option<Digest>,
-    /// The hash so far; with the job while a chunk is read.
+    /// The hash so far. Moved into the job while a chunk is read.
     hasher: Sha1Hasher,
     /// The bytes still to be read.
     range: Range<u64>,
     job: Option<Task<io::Result<(BytesMut, Sha1Hasher)>>>,
-    /// Chunks on their way: their memory is reused once the network has released them.
+    /// Chunks in flight. Their memory is reused once the network stack has released them.
     in_flight: VecDeque<Bytes>,
 }
 
@@ -279,7 +278,7 @@ impl Stream for Chunks {
             self.hasher = hasher;
             let chunk = chunk.freeze();
             self.in_flight.push_back(chunk.clone());
-            // One chunk ahead, so that the disk and the network work at the same time.
+            // Read one chunk ahead, so that disk and network work in parallel.
             self.begin();
             chunk
         })))

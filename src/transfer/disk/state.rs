@@ -1,4 +1,4 @@
-//! [`StateFile`]: the file in which the state of a partial download is written.
+//! [`StateFile`]: the file that stores the state of a partial download.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -12,7 +12,7 @@ use super::dir::{Dir, FileStatus};
 use super::partial::{LIMIT, PartialDownload, SavedState};
 use super::target::{TargetPath, new_state_name, state_name};
 
-/// The state of a file that may be resumed.
+/// The state file of a resumable download.
 #[derive(Debug)]
 pub(super) struct StateFile {
     name: OsString,
@@ -22,22 +22,23 @@ pub(super) struct StateFile {
 
 #[derive(Debug, Default)]
 pub(super) struct StateStatus {
-    /// The newest checkpoint that is not written.
+    /// The newest checkpoint that is not on disk yet.
     pub(super) now: Option<Checkpoint>,
     /// Whether a state is on disk.
     pub(super) is_on_disk: bool,
-    /// A flush has failed: the disk might not report it again.
+    /// Whether a sync has failed: the system may not report the error again.
     pub(super) is_doubtful: bool,
-    /// An empty file for the first state, opened in advance: when the state has to be written, no
-    /// descriptor may be free.
+    /// An empty file for the first state, opened in advance: there may be no free descriptor when
+    /// the state has to be written.
     reserved: Option<File>,
 }
 
-/// Which bytes are in a partial file.
+/// The bytes in a partial file at some point.
 #[derive(Debug)]
 pub(super) struct Checkpoint {
     pub(super) partial: PartialDownload,
-    /// A SHA-1 will verify the bytes. Otherwise they count only once they are flushed.
+    /// Whether the bytes will be verified with a SHA-1. Otherwise they count only once they are
+    /// synced.
     pub(super) is_checked: bool,
 }
 
@@ -54,10 +55,10 @@ impl StateFile {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads the state of this file. Neither file may be accessible to anybody but this user.
+    /// Reads the state of this file. Ignored unless both files are accessible to this user only.
     ///
     /// # Errors
-    /// If there is a state of this user's that can't be read.
+    /// Fails if there is a state file of this user that can't be read.
     pub(super) fn read(
         &self,
         target: &TargetPath,
@@ -87,8 +88,8 @@ impl StateFile {
     /// Opens the file for the first state in advance.
     ///
     /// # Errors
-    /// If no descriptor is free. If anything else is in the way, the file is created when it is
-    /// needed.
+    /// Fails if the process has no free descriptors. After any other failure, the file is created
+    /// when it is needed.
     pub(super) fn reserve(&self, target: &TargetPath) -> io::Result<()> {
         let reserved = match target.dir.create(&self.new_name) {
             Err(error) if is_exhaustion(&error) => return Err(error),
@@ -98,14 +99,14 @@ impl StateFile {
         Ok(())
     }
 
-    /// Removes the file that was opened in advance, if it was not needed.
+    /// Removes the file that was opened in advance, if it was not used.
     pub(super) fn release(&self, target: &TargetPath) {
         if self.lock().reserved.take().is_some() {
             let _ = target.dir.remove(&self.new_name);
         }
     }
 
-    /// Writes the whole state or nothing.
+    /// Writes the state atomically.
     pub(super) fn write(
         &self,
         kept: &mut StateStatus,
@@ -128,7 +129,7 @@ impl StateFile {
         let written = written.and_then(|()| dir.rename(&self.new_name, &self.name));
         match &written {
             Ok(()) => kept.is_on_disk = true,
-            // It would only take up space.
+            // Don't leave an incomplete file.
             Err(_) => drop(dir.remove(&self.new_name)),
         }
         written

@@ -1,4 +1,4 @@
-//! [`TargetPath`]: where a downloaded file goes, and the names of partial files beside it.
+//! [`TargetPath`]: the destination of a download, and the names of its partial files.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -11,7 +11,7 @@ use crate::client::SigningKey;
 use crate::transfer::reserved_names::{MARK, is_reserved};
 use crate::types::Sha1;
 
-/// A directory that is held open, and the name that the file gets in it.
+/// The destination of a download: a directory that is held open, and a file name.
 #[derive(Debug)]
 pub(crate) struct TargetPath {
     pub(super) dir: Dir,
@@ -20,7 +20,7 @@ pub(crate) struct TargetPath {
 }
 
 impl TargetPath {
-    /// A path of the caller's: links in it are followed, except for the last name.
+    /// A path of the caller's. Links in it are followed, except for the last component.
     pub(crate) fn at(path: &Path, key: SigningKey) -> io::Result<Self> {
         let name = path.file_name().ok_or_else(no_file_name)?.to_owned();
         let dir = match path.parent() {
@@ -30,7 +30,7 @@ impl TargetPath {
         Self { dir, name, key }.checked()
     }
 
-    /// A path below a directory of the caller's. Below it no link is followed, and missing
+    /// A path below a directory of the caller's. Links below it are not followed, and missing
     /// directories are created.
     pub(crate) fn below(root: &Path, path: &Path, key: SigningKey) -> io::Result<Self> {
         let names: Option<Vec<&OsStr>> = path
@@ -63,7 +63,8 @@ impl TargetPath {
         Self { dir, name, key }.checked()
     }
 
-    /// Allows a file or a link to be replaced; a directory, a pipe or a device may not be.
+    /// Checks the existing entry: a file or link may be replaced, a directory, pipe or device may
+    /// not.
     fn checked(self) -> io::Result<Self> {
         match self.dir.status_of(&self.name)?.map(|status| status.kind) {
             None | Some(FileKind::File | FileKind::Link) => Ok(self),
@@ -84,28 +85,28 @@ impl TargetPath {
         self.signed(&format!("passing {number}"))
     }
 
-    /// The name of an empty file that exists for a moment, to find out a new file's mode.
+    /// The name of a short-lived empty file, to determine the default mode of new files.
     pub(super) fn mode_probe_name(&self) -> OsString {
         self.signed("empty")
     }
 
-    /// The name that versions before signed names used.
+    /// The name used by versions before signed names.
     pub(super) fn unsigned_name(&self) -> OsString {
         let sha1 = Sha1::of(self.name.as_encoded_bytes()).to_string();
         self.hidden_name(&sha1[..TAG])
     }
 
-    /// A name derived from the target's name, which nobody without the key can make.
+    /// A name derived from the target's name, which can't be predicted without the key.
     fn signed(&self, what: &str) -> OsString {
         let mut message = format!("name\n{what}\n").into_bytes();
         message.extend_from_slice(self.name.as_encoded_bytes());
         self.hidden_name(&self.key.sign(&message)[..TAG])
     }
 
-    /// A hidden name made of the target's name, as far as there is room, and a tag.
+    /// A hidden name that consists of the target's name, truncated if necessary, and a tag.
     fn hidden_name(&self, tag: &str) -> OsString {
         let name = self.name.to_string_lossy();
-        // Most file systems allow 255 bytes, and the name of a state is longer.
+        // Most file systems allow 255 bytes, and state names have an additional suffix.
         let mut end = name.len().min(180);
         while !name.is_char_boundary(end) {
             end -= 1;
@@ -117,12 +118,12 @@ impl TargetPath {
 /// The number of hexadecimal digits in a tag.
 const TAG: usize = 16;
 
-/// The name of the state of a partial file.
+/// The name of a partial file's state file.
 pub(super) fn state_name(part: &OsStr) -> OsString {
     with(part, ".json")
 }
 
-/// The name under which a state is written before it replaces an older one.
+/// The name under which a new state is written before it replaces the old one.
 pub(super) fn new_state_name(part: &OsStr) -> OsString {
     with(part, ".json.new")
 }
@@ -137,7 +138,7 @@ fn no_file_name() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, "the path has no file name")
 }
 
-/// Whether the last name of this path is reserved for partial files.
+/// Whether the file name of this path is reserved for partial files.
 pub(crate) fn is_reserved_path(path: &Path) -> bool {
     path.file_name()
         .is_some_and(|name| is_reserved(&name.to_string_lossy()))

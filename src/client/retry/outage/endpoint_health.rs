@@ -1,4 +1,4 @@
-//! [`EndpointHealth`]: the health of one endpoint. Pure but for wakers: time and randomness are
+//! [`EndpointHealth`]: the health of one endpoint. Pure except for wakers: time and randomness are
 //! parameters.
 
 use std::task::Waker;
@@ -10,39 +10,39 @@ use b2kit_core::{HttpError, HttpErrorKind, Phase};
 use crate::client::limits::waiters::Waiters;
 use crate::error::Error;
 
-/// This many failures in a row are an outage.
+/// The number of consecutive failures that begin an outage.
 pub(super) const FAILURE_THRESHOLD: u32 = 3;
 
-/// A probe that takes longer no longer blocks another: it may be a large upload, or never be polled
-/// again.
+/// A probe that takes longer counts as failed and another may start: it may be a large upload, or
+/// never be polled again.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// No two probes come closer together, whatever the policy says and however often they are dropped.
+/// The minimum interval between probes, whatever the policy says and even if probes are dropped.
 const MIN_PROBE_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Nor are they further apart.
+/// The maximum interval between probes.
 const MAX_PROBE_INTERVAL: Duration = Duration::from_secs(3_600);
 
-/// In the ramp there is room for twice as many after so long, though nobody answers: what is in
-/// progress may be large.
+/// During recovery the number of admitted attempts doubles at this interval even without responses,
+/// since the transfers in progress may be large.
 const RAMP_INTERVAL: Duration = Duration::from_secs(1);
 
-/// With room for so many the ramp is over.
+/// Recovery ends when this many concurrent attempts are admitted.
 const RAMP_END: u32 = 1 << 16;
 
-/// What an attempt says about its endpoint.
+/// What the outcome of an attempt says about its endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::client) enum Signal {
-    /// Somebody answered.
+    /// A response arrived.
     Answered,
-    /// It may be gone: no connection, one that broke, or silence.
+    /// The endpoint may be unreachable: no connection, a broken one, or a timeout.
     Failed,
-    /// Nothing: this machine, or the caller, was the cause.
+    /// Nothing: this machine or the caller caused the failure.
     None,
 }
 
 impl Signal {
-    /// What this outcome shows. `deadline_passed` is a call whose own deadline has passed.
+    /// The signal of an outcome. `deadline_passed`: the call's own deadline caused a timeout.
     pub(in crate::client) fn of<T>(outcome: &Result<T, Error>, deadline_passed: bool) -> Self {
         use HttpErrorKind as K;
         let Some(http) = outcome.as_ref().err().and_then(Error::http_error) else {
@@ -52,27 +52,27 @@ impl Signal {
             (K::Timeout, _) if deadline_passed => Self::None,
             (K::Exhausted | K::Invalid | K::Source | K::Tls | K::Other, _) => Self::None,
             (K::Protocol | K::TooLarge, _) => Self::Answered,
-            // Also in the middle of an answer.
+            // Even in the middle of a response.
             _ => Self::Failed,
         }
     }
 }
 
-/// What a failure is part of.
+/// The scope of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::client) enum FailureScope {
-    /// The call's own.
+    /// Specific to the call.
     Isolated,
-    /// Shared: an outage that is about to end, or a single bad upload host. A retry is free.
+    /// Shared: an outage that is about to end, or a single bad upload host. A retry costs no quota.
     Shared,
-    /// Part of an outage. A retry is free, and the pause is shared.
+    /// Part of an outage. A retry costs no quota, and the pause is shared.
     Outage,
 }
 
 /// The state of an endpoint.
 #[derive(Debug)]
 enum Health {
-    /// It responds, apart from so many failures since its last response.
+    /// Reachable. `failures` counts the consecutive failures since the last response.
     Up {
         failures: u32,
     },
@@ -82,17 +82,17 @@ enum Health {
 
 #[derive(Debug)]
 struct Down {
-    /// The probes that have failed, which says how long to wait for the next.
+    /// The failed probes so far, which determine the backoff before the next.
     failed: u32,
     due: Instant,
-    /// The number of the probe that is in progress, and when it began.
+    /// The probe in progress: its number and start.
     probe: Option<(u64, Instant)>,
     why: HttpErrorKind,
 }
 
 #[derive(Debug)]
 struct Recovering {
-    /// As in the outage before, in case it goes on.
+    /// `Down::failed` of the outage, in case it continues.
     failed: u32,
     room: u32,
     in_flight: u32,
@@ -105,42 +105,42 @@ struct Recovering {
 pub(super) enum Admission {
     Freely,
     AsProbe(u64),
-    /// As one of those that the ramp has room for, in this epoch.
+    /// As one of the attempts admitted during recovery, in this epoch.
     InRamp(u64),
 }
 
-/// An attempt has to wait.
+/// An attempt that has to wait, and for what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::client) struct Blocked {
-    /// Until when at most, if nobody wakes it.
+    /// When to try again at the latest.
     pub(in crate::client) until: Instant,
-    /// Whether nothing can happen before that.
+    /// Whether nothing is in progress that could end the wait earlier.
     pub(in crate::client) is_idle: bool,
-    /// The probes of this endpoint that have failed so far, or hang.
+    /// The probes of this endpoint that have failed or timed out so far.
     pub(in crate::client) probes: u64,
     why: HttpErrorKind,
     pub(super) epoch: u64,
 }
 
 impl Blocked {
-    /// What the attempt waits for, as the error of a call that was not sent.
+    /// The cause of the outage, as the error of a request that was not sent.
     pub(in crate::client) fn why(&self) -> Error {
         Error::http(HttpError::new(self.why, Phase::NotSent))
     }
 }
 
-/// One endpoint: pure, but for the wakers of those who wait.
+/// The health of one endpoint, and the calls waiting for it.
 #[derive(Debug)]
 pub(super) struct EndpointHealth {
     health: Health,
-    /// Changes whenever all waiting attempts have to look again.
+    /// Incremented whenever all waiting attempts have to check again.
     pub(super) epoch: u64,
     probes: u64,
     pub(super) waiters: Waiters,
     probe_number: u64,
 }
 
-/// What has changed for everybody.
+/// Whether an outage began or ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Transition {
     Nothing,
@@ -149,8 +149,7 @@ pub(super) enum Transition {
 }
 
 impl EndpointHealth {
-    /// The `nth` endpoint that is remembered. Its epochs and numbers are distinct from those of all
-    /// others.
+    /// Creates the `nth` tracked endpoint. Its epochs and numbers don't overlap with any other's.
     pub(super) const fn new(nth: u32) -> Self {
         let first = (nth as u64) << 32;
         Self {
@@ -162,12 +161,12 @@ impl EndpointHealth {
         }
     }
 
-    /// Whether nobody has to wait.
+    /// Whether attempts are admitted without waiting.
     pub(super) const fn is_up(&self) -> bool {
         matches!(self.health, Health::Up { .. })
     }
 
-    /// Whether there is nothing to remember about it.
+    /// Whether it is up with no recent failure, so that it needn't be tracked.
     pub(super) const fn is_healthy(&self) -> bool {
         matches!(self.health, Health::Up { failures: 0 })
     }
@@ -215,14 +214,14 @@ impl EndpointHealth {
         })
     }
 
-    /// An attempt has ended in whatever way, or was dropped.
+    /// Records that an attempt ended, with any outcome, or was dropped.
     pub(super) fn leave(&mut self, admission: Admission, now: Instant) {
         match (&mut self.health, admission) {
             (Health::Down(down), Admission::AsProbe(number)) => {
                 let Some((_, since)) = down.probe.filter(|probe| probe.0 == number) else {
                     return;
                 };
-                // Another takes over.
+                // Another attempt becomes the probe.
                 down.probe = None;
                 down.due = now.max(later(since, MIN_PROBE_INTERVAL));
                 self.epoch += 1;
@@ -234,7 +233,7 @@ impl EndpointHealth {
         }
     }
 
-    /// Somebody has answered.
+    /// Records a response.
     pub(super) fn answered(&mut self, now: Instant) -> Transition {
         match &mut self.health {
             Health::Up { failures } => *failures = 0,
@@ -259,14 +258,14 @@ impl EndpointHealth {
         Transition::Nothing
     }
 
-    /// The ramp is over when nobody waits at its foot.
+    /// Ends the recovery if no call is waiting.
     fn rest(&mut self) {
         if self.waiters.is_empty() {
             self.health = Health::Up { failures: 0 };
         }
     }
 
-    /// An attempt has failed. `pause` is how long to wait after so many probes.
+    /// Records a failed attempt. `pause` maps the number of failed probes to a backoff.
     pub(super) fn failed(
         &mut self,
         admission: Admission,
@@ -284,7 +283,7 @@ impl EndpointHealth {
             Health::Up { failures } => (failures, 0),
             Health::Recovering(ramp) => {
                 if admission != Admission::InRamp(self.epoch) {
-                    // It was sent before the outage, or in it.
+                    // It was sent before or during the outage.
                     return (FailureScope::Shared, Transition::Nothing);
                 }
                 (&mut ramp.failures, ramp.failed)
@@ -322,8 +321,8 @@ impl EndpointHealth {
         (FailureScope::Outage, Transition::Began)
     }
 
-    /// Those who can go on now: all, in a new epoch; in the ramp those for whom there is room, in
-    /// the order in which they came.
+    /// The wakers of the calls that can proceed: all of them in a new epoch, and during recovery as
+    /// many as there is room for, in order of arrival.
     pub(super) fn wakers(&mut self, epoch: u64) -> Vec<Waker> {
         if epoch != self.epoch || matches!(self.health, Health::Up { .. }) {
             return self.waiters.notify_all();
@@ -356,7 +355,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// A second, two, four.
+    /// Backoff of one second, two, four...
     fn doubling(failed: u32) -> Duration {
         SECOND * (1 << failed)
     }
@@ -371,7 +370,7 @@ mod tests {
             .0
     }
 
-    /// An endpoint with which nothing has worked for long enough.
+    /// An endpoint with an outage.
     fn down(now: Instant) -> EndpointHealth {
         let mut endpoint = EndpointHealth::new(0);
         for n in 1..=FAILURE_THRESHOLD {
@@ -416,7 +415,7 @@ mod tests {
             let blocked = endpoint.enter(now).unwrap_err();
             assert_eq!(blocked.until, now + PROBE_TIMEOUT);
             assert!(!blocked.is_idle);
-            // What was sent before says nothing new.
+            // Failures of requests sent before the outage change nothing.
             assert_eq!(
                 fails(&mut endpoint, Admission::Freely, now),
                 FailureScope::Outage
@@ -464,13 +463,13 @@ mod tests {
         assert_eq!(endpoint.enter(now).unwrap_err().until, now + doubling(2));
     }
 
-    /// As many as are let through.
+    /// All attempts that are admitted at once.
     fn crowd(endpoint: &mut EndpointHealth, now: Instant) -> Vec<Admission> {
         let guard = std::iter::from_fn(|| endpoint.enter(now).ok());
         guard.take(100_000).collect()
     }
 
-    /// One that waits.
+    /// Adds a waiting call.
     fn wait(endpoint: &mut EndpointHealth) {
         let mut waiter = WaiterId::new();
         let before = endpoint.waiters.wait(&mut waiter, Waker::noop().clone());
@@ -534,7 +533,7 @@ mod tests {
         }
         wait(&mut endpoint);
         endpoint.answered(now);
-        // Those that were sent before the answer don't count.
+        // Failures of requests sent before the response don't count.
         for _ in 0..10 {
             assert_eq!(
                 fails(&mut endpoint, Admission::Freely, now),

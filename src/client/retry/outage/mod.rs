@@ -1,21 +1,22 @@
-//! [`Outages`]: an endpoint that can't be reached is one event, not as many failures as there are
-//! calls.
+//! [`Outages`]: a circuit breaker for each endpoint. An unreachable endpoint is one outage, not a
+//! failure of every call.
 //!
-//! An endpoint is an origin. The hosts that uploads go to are one endpoint together, unless they
-//! are the API's own: an upload that fails at one of them first goes to another URL, which is no
-//! sign of anything; that it fails there too is.
+//! An endpoint is an origin. All upload hosts other than the API's own count as one endpoint: an
+//! upload's first failure may be due to a single bad host and is ignored, a failure at the next
+//! host counts.
 //!
-//! An outage begins with three failures to connect, connections that broke, or silences in a row,
-//! with no answer between them. From then on calls wait, at no cost to the retry quota. One of them
-//! at a time makes its next attempt, which is the probe; the pauses between probes grow as a call's
-//! do. Whoever waits counts the probes that fail as its own attempts, and so gives up when its
-//! policy says so, as if it had been alone. Any answer ends the outage, an error too. Then calls
-//! return in a ramp: two, one more with each answer, and twice as many with each second.
+//! An outage begins after three consecutive connection failures, broken connections or timeouts,
+//! with no response in between. From then on calls wait, at no cost to the retry quota. One call at
+//! a time makes its next attempt as the probe, with the same backoff as between the attempts of a
+//! call. Each waiting call counts failed probes as its own attempts, and so gives up when its
+//! policy says so, as if it were alone. Any response ends the outage, even an error. Concurrency
+//! then ramps up: two calls, one more with each response, and twice as many each second.
 //!
-//! So an outage costs the requests that were in progress when it began, and after them at most one
-//! in half of [`RetryPolicy::initial_backoff`](crate::client::RetryPolicy::initial_backoff), then
-//! in half of twice that, up to half of [`max_backoff`](crate::client::RetryPolicy::max_backoff);
-//! or one in ten seconds while probes hang. However many calls wait.
+//! So however many calls wait, an outage costs the requests in progress when it began, and then at
+//! most one request in half of
+//! [`RetryPolicy::initial_backoff`](crate::client::RetryPolicy::initial_backoff), then in half of
+//! twice that, up to half of [`max_backoff`](crate::client::RetryPolicy::max_backoff); or one in
+//! ten seconds while probes time out.
 
 mod endpoint_health;
 
@@ -42,24 +43,24 @@ use crate::client::retry::policy::RetryPolicy;
 use crate::error::Error;
 use crate::types::Quoted;
 
-/// Endpoints that are remembered, at most, for failures that were no outage.
+/// The maximum number of endpoints tracked for failures that are not an outage.
 const MAX_ENDPOINTS: usize = 64;
 
-/// Which endpoint a request goes to.
+/// The identity of the endpoint that a request goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::client) struct EndpointId {
     hash: u64,
-    /// An upload host that is not the API's own.
+    /// Whether it is an upload host other than the API's own.
     is_upload_host: bool,
 }
 
-/// All endpoints that have failed lately.
+/// All endpoints that failed recently.
 #[derive(Debug)]
 pub(in crate::client) struct Outages {
     endpoints: Mutex<HashMap<u64, EndpointHealth>>,
-    /// How many those are: where none is, there is nothing to lock.
+    /// The size of `endpoints`: while 0, the lock is not taken.
     unhealthy: AtomicUsize,
-    /// How many were ever remembered.
+    /// How many endpoints were ever tracked.
     ever: AtomicU32,
     ever_answered: AtomicBool,
     hashing: RandomState,
@@ -104,7 +105,7 @@ impl Outages {
         self.ever_answered.load(Ordering::Relaxed)
     }
 
-    /// Admits an attempt, always if it `must` go.
+    /// Admits an attempt; unconditionally if `must` is set.
     pub(in crate::client) fn enter(
         &self,
         endpoint: EndpointId,
@@ -127,7 +128,7 @@ impl Outages {
         })
     }
 
-    /// A connection to this URI broke after its response had begun.
+    /// Records a connection that broke after the response had begun.
     pub(in crate::client) fn broke(
         &self,
         uri: &Uri,
@@ -140,7 +141,7 @@ impl Outages {
         self.failed(endpoint, host, Admission::Freely, now, (kind, &why), policy)
     }
 
-    /// Waits until something has changed since the attempt was blocked.
+    /// Waits until the endpoint's state has changed since the attempt was blocked.
     pub(in crate::client) const fn recovery(
         &self,
         endpoint: EndpointId,
@@ -230,7 +231,7 @@ impl Outages {
     }
 }
 
-/// Admission of one attempt. Dropping it lets another one in.
+/// The admission of one attempt. Dropping it admits another.
 #[derive(Debug)]
 pub(in crate::client) struct AttemptGuard<'a> {
     outages: &'a Outages,
@@ -247,8 +248,8 @@ impl AttemptGuard<'_> {
         self
     }
 
-    /// What the attempt showed, and what its failure is part of. `first` is a call that had not
-    /// failed before.
+    /// Records the outcome of the attempt. Returns the scope of its failure. `first`: the call had
+    /// not failed before.
     pub(in crate::client) fn finish<T>(
         mut self,
         outcome: &Result<T, Error>,
@@ -401,7 +402,7 @@ mod tests {
 
     const POD: &str = "https://pod-1.backblaze.com/u";
 
-    /// One attempt there, which fails.
+    /// Makes a failing attempt at the endpoint.
     fn attempt(outages: &Outages, endpoint: EndpointId, first: bool, now: Instant) -> FailureScope {
         let outcome = refused::<()>(HttpErrorKind::Connect, Phase::NotSent);
         let guard = outages.enter(endpoint, now, true).unwrap();
@@ -433,7 +434,7 @@ mod tests {
         assert!(!outages.ever_answered());
     }
 
-    /// One that waits, and how often it was woken.
+    /// A waiting call, and how often it was woken.
     struct Waiter<'a> {
         waits: Pin<Box<RecoveryWait<'a>>>,
         woken: Arc<AtomicUsize>,
@@ -469,7 +470,7 @@ mod tests {
         }
     }
 
-    /// An outage, and where.
+    /// Outages with one in progress, and its endpoint.
     fn outage(now: Instant) -> (Outages, EndpointId) {
         let outages = Outages::new(fastrand::Rng::with_seed(7));
         let endpoint = outages.endpoint(&uri(POD));
@@ -514,7 +515,7 @@ mod tests {
         let answered = |guard: AttemptGuard<'_>| guard.finish(&Ok(()), false, false, now, &policy);
         answered(outages.enter(endpoint, now, true).unwrap());
         assert!(outages.ever_answered());
-        // All hear that it is over, and those for whom there is no room wait on.
+        // All are woken when it ends, and those that are not admitted wait again.
         assert!(
             waiters
                 .iter_mut()
@@ -531,7 +532,7 @@ mod tests {
             answered(guard);
             assert_eq!(woken(&waiters), 2 * (n + 1));
         }
-        // One that was woken and is dropped leaves its room to the next.
+        // If a woken call is dropped, the next one is woken instead.
         drop(waiters.remove(0));
         assert_eq!(woken(&waiters), 4, "three, and the next");
         assert!(waiters[..4].iter_mut().all(Waiter::is_ready));
@@ -545,7 +546,7 @@ mod tests {
         let mut waiter = Waiter::new(&outages, endpoint, now);
         outages.lock().clear();
         assert!(waiter.is_ready());
-        // And who goes takes no endpoint from who comes later.
+        // And dropping it removes no later waiter.
         for _ in 0..FAILURE_THRESHOLD {
             attempt(&outages, endpoint, false, now);
         }

@@ -15,8 +15,8 @@ use crate::transfer::copy::copy_parts::byte_range;
 use crate::transfer::source::Segment;
 use crate::types::{CustomerKey, FileId};
 
-/// The segments one after the other, each held to its own length: otherwise a short one and a long
-/// one would look right together.
+/// Concatenates segments. The length of each is checked: otherwise a short and a long segment could
+/// add up to the right total.
 pub(super) fn concatenated(mut segments: Vec<Segment>) -> Segment {
     if segments.len() == 1 {
         return segments.swap_remove(0);
@@ -35,7 +35,7 @@ pub(super) fn concatenated(mut segments: Vec<Segment>) -> Segment {
     body.into()
 }
 
-/// A stream that ends after exactly this many bytes, or fails.
+/// A stream that fails unless it yields exactly `left` bytes.
 struct ExactLength {
     source: BodyStream,
     left: u64,
@@ -63,8 +63,8 @@ impl Stream for ExactLength {
     }
 }
 
-/// A byte range of a file in B2, downloaded while it is sent. Only the file's id is known, which
-/// needs the account's token: so a download origin that may not have the token is bypassed.
+/// A byte range of a file in B2, downloaded while it is sent. The download is by file id, which
+/// needs the account's token, so it bypasses a download origin that must not see the token.
 pub(super) fn downloaded_body(
     client: &Client,
     file_id: &FileId,
@@ -88,7 +88,7 @@ mod tests {
 
     use super::*;
 
-    /// A body that promises so many bytes and has these.
+    /// A body that declares `promised` bytes and yields the chunks in `has`.
     fn body(promised: u64, has: &'static [&'static str]) -> Segment {
         let open = move || {
             let chunks = has.iter().map(|chunk| Bytes::from_static(chunk.as_bytes()));

@@ -1,4 +1,4 @@
-//! [`Compose`]: the arguments of a composition.
+//! [`Compose`]: the builder of a composed file.
 
 use super::compose_source::ComposeSource;
 use super::plan::ComposePlan;
@@ -12,8 +12,8 @@ use crate::types::{FileInfo, FileName, FileVersion, LARGE_FILE_SHA1};
 
 /// A file assembled from several sources, made by [`BucketHandle::compose`]: await it.
 ///
-/// Bytes that are in B2 are copied there, all others are sent. So a file can be appended to, or
-/// changed in the middle, without sending the rest again:
+/// Bytes that are already in B2 are copied within B2, all others are uploaded. So you can append to
+/// a file, or change it in the middle, without uploading the rest again:
 ///
 /// ```
 /// # use b2kit::{BucketHandle, Error, types::FileVersion, transfer::ComposeSource};
@@ -24,33 +24,32 @@ use crate::types::{FileInfo, FileName, FileVersion, LARGE_FILE_SHA1};
 /// # Ok(()) }
 /// ```
 ///
-/// Every part but the last has a minimum size, 5 MB at B2. So a source that is smaller, or beside a
-/// smaller one, may have to be downloaded and sent together with others. [`plan`](Self::plan) says
-/// how much; it is never more than necessary.
+/// Every part but the last has a minimum size, 5 MB at B2. So a source that is smaller, or next to
+/// a smaller one, may have to be downloaded and uploaded together with others. [`plan`](Self::plan)
+/// tells how many bytes; it is the minimum possible.
 ///
-/// The lengths of the file and of each part are checked, and the SHA-1 of what is sent. The new
-/// file as a whole has no SHA-1, unless the caller sets `large_file_sha1` in its [file
+/// The lengths of the file and of each part are verified, and the SHA-1 of uploaded parts. The new
+/// file as a whole has no SHA-1, unless you set `large_file_sha1` in its [file
 /// info](Self::file_info).
 ///
 /// It is `Send` and `Unpin`, but not `Sync`, since a source may be a reader or a stream.
 ///
 /// # Errors
 /// - [`Invalid`](ErrorKind::Invalid), before anything is sent: the file name, the part size, file
-///   info that is too long, a range that ends before it starts, a stream of unknown length, or more
-///   than 10 TB.
-/// - [`Source`](ErrorKind::Source): a local source can't be read or has another length than
-///   promised, or a range can't be downloaded.
+///   info that is too long, a range that ends before it starts, a stream of unknown length, or a
+///   total of more than 10 TB.
+/// - [`Source`](ErrorKind::Source): a local source can't be read or has a different length than
+///   declared, or a range can't be downloaded.
 /// - [`NotFound`](ErrorKind::NotFound): a file to copy from does not exist.
 /// - [`Integrity`](ErrorKind::Integrity): a file in B2 has fewer bytes than its range.
 /// - [`Credentials`](ErrorKind::Credentials), [`Unauthorized`](ErrorKind::Unauthorized),
 ///   [`CapExceeded`](ErrorKind::CapExceeded), [`TooManyRequests`](ErrorKind::TooManyRequests),
 ///   [`Rejected`](ErrorKind::Rejected), [`Unavailable`](ErrorKind::Unavailable),
-///   [`Http`](ErrorKind::Http), [`Protocol`](ErrorKind::Protocol): the call that failed for good,
-///   after its retries.
+///   [`Http`](ErrorKind::Http), [`Protocol`](ErrorKind::Protocol): a call failed after its retries.
 /// - [`ShutDown`](ErrorKind::ShutDown): the client is shutting down.
 ///
-/// [`Error::part`] says which part failed. A large file that fails is cancelled, unless
-/// [`on_failure`](Self::on_failure) says otherwise.
+/// [`Error::part`] is the number of the part that failed. The large file is cancelled on failure,
+/// unless [`on_failure`](Self::on_failure) says otherwise.
 ///
 /// # Cancellation
 /// As for [`Upload`](crate::transfer::Upload#cancellation) and
@@ -71,7 +70,7 @@ pub struct Compose {
 pub struct Composed {
     /// The new file version.
     pub file: FileVersion,
-    /// How it was made.
+    /// The plan it was assembled by.
     pub plan: ComposePlan,
 }
 
@@ -100,23 +99,23 @@ content_options!(
     file_info:
     /// Sets the file info, at most ten entries.
     ///
-    /// `large_file_sha1` is not added, since the client does not see all bytes. If you know the
-    /// SHA-1 of the whole file, set it here, so that downloads can be verified.
+    /// `large_file_sha1` is not added automatically, since the client does not see all bytes. If
+    /// you know the SHA-1 of the whole file, set it here so that downloads can be verified.
     ;
     part_size:
-    /// Sets the size of the parts that are sent, in bytes. Parts that are copied have up to 5 GB.
+    /// Sets the size of uploaded parts, in bytes. Copied parts have up to 5 GB.
     ///
-    /// Defaults to the size that B2 recommends for the account, or 8 MB if there is a
-    /// non-replayable stream among the sources. If there would be more than 10,000 parts, they are
-    /// larger than asked for.
+    /// Defaults to the size that B2 recommends for the account, or 8 MB if any source is a
+    /// non-replayable stream. Parts are larger than this if there would otherwise be more than
+    /// 10,000.
     ;
 );
 
 file_options!(Compose);
 
 impl Compose {
-    /// Takes the content type and file info from this version, except for entries that describe its
-    /// bytes: `large_file_sha1` and `src_last_modified_millis`.
+    /// Copies the content type and file info of this version, except for entries that describe its
+    /// content: `large_file_sha1` and `src_last_modified_millis`.
     pub fn like(mut self, version: &FileVersion) -> Self {
         let of_its_bytes = [LARGE_FILE_SHA1, "src_last_modified_millis", UPLOAD_ID];
         let entries = version.file_info.iter();

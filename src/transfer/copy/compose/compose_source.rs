@@ -1,12 +1,11 @@
-//! [`ComposeSource`]: where some bytes of a composed file come from.
+//! [`ComposeSource`]: one source of a composed file.
 
 use std::ops::Range;
 
 use crate::transfer::source::Source;
 use crate::types::{CustomerKey, FileId, FileVersion};
 
-/// Where some bytes of a composed file come from: a byte range of a file in B2, or a local
-/// [`Source`].
+/// One source of a composed file: a byte range of a file in B2, or a local [`Source`].
 ///
 /// ```
 /// use b2kit::transfer::ComposeSource;
@@ -33,7 +32,8 @@ pub(super) struct StoredRange {
 }
 
 impl ComposeSource {
-    /// A byte range of a file in any bucket of the account, counted from 0.
+    /// A byte range of a file in any bucket of the account. Offsets start at 0 and the end is
+    /// exclusive.
     pub fn copy(file_id: impl Into<FileId>, range: Range<u64>) -> Self {
         Self(ComposeOrigin::Stored(StoredRange {
             file_id: file_id.into(),
@@ -58,10 +58,10 @@ impl ComposeSource {
         self
     }
 
-    /// Bytes that are not in B2.
+    /// A local source, which is uploaded.
     ///
-    /// A non-replayable stream has to have a known length, as from [`Source::sized_stream`]; its
-    /// parts are held in memory until B2 has them. Local files are all opened at the start.
+    /// A non-replayable stream needs a known length, as with [`Source::sized_stream`]; its parts
+    /// are buffered in memory until B2 has stored them. All local files are opened at the start.
     pub fn local(source: impl Into<Source>) -> Self {
         Self(ComposeOrigin::Local(source.into()))
     }

@@ -1,4 +1,4 @@
-//! Carries a composition out: in one call, or in parts.
+//! Executes a composition, in one call or in parts.
 
 use std::future::IntoFuture;
 use std::sync::Arc;
@@ -20,16 +20,16 @@ use crate::transfer::source::Segment;
 use crate::types::{FileName, FileVersion, PartNumber};
 
 impl Compose {
-    /// Says what would be copied, sent and downloaded. No source is read, but local files have to
-    /// exist.
+    /// Plans the composition without executing it: what would be copied, uploaded and downloaded.
+    /// No source is read, but local files have to exist.
     ///
     /// # Errors
-    /// - [`Invalid`](crate::ErrorKind::Invalid): the file name, the part size, or a source whose range
-    ///   or length is not possible.
+    /// - [`Invalid`](crate::ErrorKind::Invalid): the file name, the part size, or a source's range
+    ///   or length is invalid.
     /// - [`Source`](crate::ErrorKind::Source): a local file can't be opened.
     /// - [`Credentials`](crate::ErrorKind::Credentials),
-    ///   [`Unavailable`](crate::ErrorKind::Unavailable), [`Http`](crate::ErrorKind::Http): B2 has
-    ///   to authorize the client first, and that failed.
+    ///   [`Unavailable`](crate::ErrorKind::Unavailable), [`Http`](crate::ErrorKind::Http): the
+    ///   client could not be authorized.
     pub async fn plan(self) -> Result<ComposePlan, Error> {
         self.name?;
         let sources = OpenSources::open(self.bucket.client(), self.sources).await?;
@@ -78,7 +78,7 @@ impl IntoFuture for Compose {
     }
 }
 
-/// Sends the file in one call.
+/// Uploads the file in one call.
 async fn send(
     bucket: &BucketHandle,
     options: &FileOptions,
@@ -133,7 +133,7 @@ async fn in_parts(
         .await
 }
 
-/// Makes the parts of a composed large file.
+/// Creates the parts of a composed large file.
 struct PartBuilder {
     sources: OpenSources,
     parts: Vec<ComposedPart>,
@@ -141,7 +141,7 @@ struct PartBuilder {
 }
 
 impl PartBuilder {
-    /// The part with this number, if there is one.
+    /// The part with this number; `None` after the last.
     async fn task(&self, number: u64) -> Result<Option<PartTask>, Error> {
         let Some(part) = self.parts.get(number as usize - 1) else {
             return Ok(None);
@@ -154,7 +154,7 @@ impl PartBuilder {
         Ok(Some(upload_task(part, number, segment)))
     }
 
-    /// The same part once more, unless it contains a non-replayable stream.
+    /// The same part again for a retry, unless it contains a non-replayable stream.
     fn recreate(&self, number: PartNumber) -> Option<PartTask> {
         let part = self.parts.get(usize::from(number.as_u16()) - 1)?;
         if part.copied {

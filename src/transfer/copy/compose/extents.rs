@@ -9,15 +9,14 @@ use super::plan::ComposedPart;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct InputRange {
     pub(super) len: u64,
-    /// The file in B2, by a number of the caller's, and where it begins there; `None` if it is
-    /// local.
+    /// The index of the file in B2 and the offset in it; `None` for local data.
     pub(super) stored: Option<(usize, u64)>,
 }
 
-/// The sources, with neighbours that continue each other merged.
+/// The sources, with contiguous neighbours merged.
 pub(super) struct Extents {
     pub(super) extents: Vec<Extent>,
-    /// The bytes in B2 before each extent, and at the end.
+    /// Prefix sums: the bytes in B2 before each extent, and in total.
     stored_before: Vec<u64>,
 }
 
@@ -25,19 +24,20 @@ pub(super) struct Extents {
 #[derive(Debug)]
 pub(super) struct Extent {
     pub(super) range: Range<u64>,
-    /// Where in which file it begins.
+    /// The index of the file in B2 and the offset in it; `None` for local data.
     pub(super) stored: Option<(usize, u64)>,
 }
 
-/// An extent that is copied, except for what the neighbouring parts need of it.
+/// A candidate solution whose last copied extent is this one, except for bytes that neighbouring
+/// parts need.
 #[derive(Debug, Clone, Copy)]
 struct Choice {
-    /// The bytes downloaded for everything up to here.
+    /// The bytes downloaded for everything before this extent's copy.
     downloaded: u64,
-    /// The bytes at its head that are sent with the part before.
+    /// The bytes at its head that are uploaded with the preceding part.
     head: u64,
-    /// The extent that is copied before it, which of its choices, and the bytes at its tail that
-    /// are sent with what follows.
+    /// The previous copied extent, the index of its choice, and the bytes at that extent's tail
+    /// that are uploaded with the following part.
     before: Option<(usize, usize, u64)>,
 }
 
@@ -67,13 +67,14 @@ impl Extents {
         }
     }
 
-    /// What is copied if parts have at least `least` bytes: the choice that downloads the least.
+    /// Chooses the ranges to copy so that the fewest bytes are downloaded, if parts have at least
+    /// `least` bytes.
     ///
-    /// Between two copies is nothing, or something to send of at least that size. What it lacks is
-    /// taken from the tail of the first copy as far as that can spare it, and the rest from the
-    /// head of the second. A copy that can't spare enough may be better sent as a whole. More than
-    /// two of those in a row are never better: of three, the middle one can be copied, since its
-    /// neighbours are enough to send.
+    /// Between two copies there is either nothing or an uploaded range of at least that size.
+    /// Missing bytes are taken from the tail of the first copy as far as it can spare them, and the
+    /// rest from the head of the second. If a copy can't spare enough, uploading it as a whole may
+    /// be better. More than two of those in a row are never better: of three, the middle one can be
+    /// copied, since its neighbours are large enough to upload.
     pub(super) fn choose_copies(&self, least: u64) -> Vec<Range<u64>> {
         const IN_A_ROW: usize = 2;
         let last = self.extents.len().saturating_sub(1);
@@ -142,7 +143,7 @@ impl Extents {
         copied
     }
 
-    /// How many bytes of a copy can be sent instead, so that enough are left to copy.
+    /// How many bytes of a copy can be uploaded instead, with enough left to copy.
     fn spare(&self, at: usize, last: usize, least: u64) -> u64 {
         let least = if at == last { 1 } else { least };
         self.extents[at].len() - least
@@ -165,7 +166,7 @@ impl Extents {
         self.extents.last().map_or(0, |last| last.range.end)
     }
 
-    /// Divides what is copied and what lies between into parts.
+    /// Splits the copied ranges and the gaps between them into parts.
     pub(super) fn parts(
         &self,
         copied: &[Range<u64>],
@@ -178,7 +179,7 @@ impl Extents {
         let end = self.len()..self.len();
         for copy in copied.iter().chain([&end]) {
             let gap = copy.start - at;
-            // As many as the size asks for, but none too small.
+            // As many parts as the part size asks for, but none below the minimum.
             let number = gap.div_ceil(sent).min((gap / least).max(1));
             for range in split_evenly(at..copy.start, number.max(gap.div_ceil(maximum))) {
                 parts.push(ComposedPart {
@@ -228,7 +229,7 @@ impl Extent {
     }
 }
 
-/// The choices of which no other is as good in both: bytes downloaded, and bytes left to spare.
+/// The Pareto-optimal choices by bytes downloaded and bytes taken from the head, at most 64.
 fn pareto_front(mut choices: Vec<Choice>) -> Vec<Choice> {
     const MAX_CHOICES: usize = 64;
     choices.sort_by_key(|choice| (choice.downloaded, choice.head));
@@ -242,7 +243,7 @@ fn pareto_front(mut choices: Vec<Choice>) -> Vec<Choice> {
     choices
 }
 
-/// This many ranges, whose lengths differ by at most one byte.
+/// Splits a range into `number` ranges whose lengths differ by at most one byte.
 fn split_evenly(range: Range<u64>, number: u64) -> impl Iterator<Item = Range<u64>> {
     let len = u128::from(range.end - range.start);
     let number = if len == 0 { 0 } else { number };

@@ -1,9 +1,10 @@
 //! Compositions: files assembled from byte ranges of files in B2 and from local data.
 //!
-//! - `builder`, `compose_source`: the arguments
+//! - `builder`, `compose_source`: the public builder and its sources
 //! - `sources`: the open sources, and the bytes of each part
-//! - `planner`: decides what is copied and what is sent, over `extents`; pure; `plan` is its result
-//! - `execute`: carries the plan out; `bodies` are the request bodies
+//! - `planner`: decides what is copied and what is uploaded, over `extents` (pure); `plan` is its
+//!   result
+//! - `execute`: executes the plan; `bodies` are the request bodies
 
 mod bodies;
 mod builder;

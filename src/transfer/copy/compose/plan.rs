@@ -1,12 +1,13 @@
-//! [`ComposePlan`]: which parts of a composed file are copied, and which are sent.
+//! [`ComposePlan`]: which parts of a composed file are copied, and which are uploaded.
 
 use std::ops::Range;
 
-/// How a file is assembled. Made by [`Compose::plan`](crate::transfer::Compose::plan).
+/// The plan of a composition, from [`Compose::plan`](crate::transfer::Compose::plan).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ComposePlan {
-    /// Its parts, in order. A single one is the whole file in one call; an empty file has none.
+    /// The parts of the file, in order. A single part is the whole file, stored in one call; an
+    /// empty file has no parts.
     pub parts: Vec<ComposedPart>,
 }
 
@@ -14,11 +15,11 @@ pub struct ComposePlan {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ComposedPart {
-    /// The byte range of the new file.
+    /// The byte range in the new file.
     pub range: Range<u64>,
-    /// Whether B2 copies it. Otherwise it is sent.
+    /// Whether B2 copies it. Otherwise it is uploaded.
     pub copied: bool,
-    /// How many of its bytes have to be downloaded before they can be sent.
+    /// The number of its bytes that are in B2 but have to be downloaded and uploaded again.
     pub downloaded_bytes: u64,
 }
 
@@ -29,22 +30,22 @@ impl ComposedPart {
 }
 
 impl ComposePlan {
-    /// How many bytes B2 copies.
+    /// The total number of bytes that B2 copies.
     #[must_use]
     pub fn copied_bytes(&self) -> u64 {
         let copied = self.parts.iter().filter(|part| part.copied);
         copied.map(ComposedPart::len).sum()
     }
 
-    /// How many bytes are sent: those that are not in B2, and those that are downloaded.
+    /// The total number of uploaded bytes: local ones, and those downloaded first.
     #[must_use]
     pub fn uploaded_bytes(&self) -> u64 {
         let sent = self.parts.iter().filter(|part| !part.copied);
         sent.map(ComposedPart::len).sum()
     }
 
-    /// How many bytes are downloaded and sent again, since they are too few for a part or beside
-    /// too few.
+    /// The total number of bytes downloaded and uploaded again, because their range, or the one
+    /// next to it, is too small for a part.
     #[must_use]
     pub fn downloaded_bytes(&self) -> u64 {
         self.parts.iter().map(|part| part.downloaded_bytes).sum()

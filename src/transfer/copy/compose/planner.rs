@@ -1,24 +1,25 @@
-//! Decides which parts of a composition are copied and which are sent. Pure.
+//! The planner: decides which parts of a composition are copied and which are uploaded. Pure
+//! functions.
 //!
-//! A part is either copied, and then it is a byte range of one file in B2; or it is sent, and what
-//! it contains of files in B2 is downloaded first. Every part but the last has a minimum size. So a
-//! short source is sent together with its neighbours, and if these are copied, as much of them as
-//! is lacking is downloaded and sent instead. Of all ways to do so, the one that downloads the
-//! least is taken.
+//! A part is either copied, and is then a byte range of one file in B2; or uploaded, after
+//! downloading any bytes of it that are in B2. Every part but the last has a minimum size. So a
+//! short source is uploaded together with its neighbours, and if these are copied, just enough of
+//! their bytes are downloaded and uploaded instead. Of all possible plans, the one that downloads
+//! the fewest bytes is chosen.
 
 use super::extents::{Extents, InputRange};
 use super::plan::ComposePlan;
 use crate::error::Error;
 use crate::types::MAX_FILE;
 
-/// What parts may be.
+/// The limits on the size and number of parts.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PartLimits {
     pub(super) minimum: u64,
     pub(super) maximum: u64,
-    /// The preferred size of a part that is sent.
+    /// The preferred size of an uploaded part.
     pub(super) preferred: u64,
-    /// How many parts there may be.
+    /// The maximum number of parts.
     pub(super) parts: usize,
 }
 
@@ -34,8 +35,8 @@ pub(super) fn plan(inputs: &[InputRange], limits: PartLimits) -> Result<ComposeP
         )));
     };
     let extents = Extents::new(inputs);
-    // If there would be too many parts, short copies are sent together instead, the shortest first.
-    // Parts of this size are never too many.
+    // If there would be too many parts, upload short copies together instead, the shortest first.
+    // With parts of at least this size there are never too many.
     let enough = len.div_ceil(limits.parts.max(2) as u64 - 1);
     let mut least = limits.minimum;
     loop {
@@ -77,13 +78,13 @@ mod tests {
         parts: 10_000,
     };
 
-    /// `L5` is five bytes from here, `A7` seven of the file A, after those of A before.
+    /// Parses inputs: `L5` is five local bytes, `A7` the next seven bytes of file A.
     fn inputs(text: &str) -> Vec<InputRange> {
         let mut at = [0_u64; 128];
         let inputs = text.split_whitespace().map(|word| {
             let (file, len) = word.split_at(1);
             let (file, len) = (usize::from(file.as_bytes()[0]), len.parse().unwrap());
-            // A byte is left out between, unless a `+` says that they are one: `A5 A+5`.
+            // Skip a byte, so that ranges are not contiguous, unless there is a `+`: `A5 A+5`.
             let stored = (file != usize::from(b'L')).then(|| {
                 at[file] += u64::from(!word.contains('+'));
                 let start = at[file];
@@ -95,7 +96,7 @@ mod tests {
         inputs.collect()
     }
 
-    /// `C` is copied, `U` sent; behind it what of it is downloaded.
+    /// Formats a plan: `C` is copied, `U` uploaded, with the downloaded bytes in parentheses.
     fn shown(plan: &ComposePlan) -> String {
         let parts = plan.parts.iter().map(|part| match part {
             part if part.copied => format!("C{}", part.len()),
@@ -130,10 +131,10 @@ mod tests {
             ("A10 L3 B10 L9", "C10 U22(10)"),
             ("A50 L10 B50", "C50 U10 C50"),
             ("A50 B3 C50", "C43 U10(10) C50"),
-            // What is one input of one file is one.
+            // Contiguous ranges of one file are merged.
             ("A4 A+4 A+4 L1", "C12 U1"),
             ("A4 A4 A4 L1", "U13(12)"),
-            // Not more than a part can have.
+            // Parts are split at the maximum size.
             ("A1001", "C500 C501"),
             ("L250", "U83 U83 U84"),
             ("A500 L105 A400", "C500 U52 U53 C400"),
@@ -162,11 +163,11 @@ mod tests {
         let plan_of = |sources: &str| plan(&inputs(sources), limits).unwrap();
         let plan = plan_of(&short);
         assert!(plan.parts.len() <= 100, "{}", shown(&plan));
-        // What is long enough is still copied.
+        // Long sources are still copied.
         let mixed = plan_of(&format!("B900 {short} C900"));
         assert!(mixed.parts.len() <= 100);
         assert_eq!(mixed.copied_bytes(), 1_800);
-        // Larger parts to send cost nothing.
+        // Larger uploaded parts don't require downloads.
         let sent = plan_of("A900 L50000 B900");
         assert_eq!((sent.copied_bytes(), sent.downloaded_bytes()), (1_800, 0));
         assert!(sent.parts.len() <= 100);
@@ -208,7 +209,7 @@ mod tests {
         assert_eq!(plan.copied_bytes() + plan.uploaded_bytes(), len);
     }
 
-    /// The least that has to be downloaded, by trying every place to cut.
+    /// The minimum number of downloaded bytes, by brute force.
     fn least(extents: &Extents, minimum: u64) -> u64 {
         let len = extents.len() as usize;
         let mut best = vec![u64::MAX; len + 1];

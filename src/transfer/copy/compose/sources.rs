@@ -24,14 +24,14 @@ use crate::types::{ContentType, EncryptionSetting, FileInfo, FileName, FileVersi
 /// The content type and file info of the new file.
 pub(super) type Metadata = (ContentType, FileInfo);
 
-/// The sources, in order.
+/// The open sources, in order.
 pub(super) struct OpenSources {
     pub(super) client: Client,
     pub(super) sources: Vec<OpenSource>,
 }
 
 pub(super) struct OpenSource {
-    /// The byte range of the new file that it is.
+    /// Its byte range in the new file.
     pub(super) range: Range<u64>,
     pub(super) kind: OpenKind,
 }
@@ -116,7 +116,7 @@ impl OpenSources {
         plan(&inputs, limits)
     }
 
-    /// The sources that a part overlaps, and the byte range of each.
+    /// The sources that a part overlaps, with the byte range in each.
     pub(super) fn overlapping(
         &self,
         part: &ComposedPart,
@@ -137,7 +137,7 @@ impl OpenSources {
             })
     }
 
-    /// The file in B2 that a copied part comes from, and the byte range of it.
+    /// The source of a copied part: the file in B2, and the byte range in it.
     pub(super) fn stored_range(&self, part: &ComposedPart) -> (&StoredRange, Range<u64>) {
         let mut touched = self.overlapping(part);
         let first = touched
@@ -175,13 +175,15 @@ impl OpenSources {
         Ok(file)
     }
 
-    /// The bytes of a part to send. Non-replayable streams have to be asked in order.
+    /// The content of an uploaded part. Parts with non-replayable streams have to be requested in
+    /// order.
     pub(super) async fn segment(&self, part: &ComposedPart) -> Result<Segment, Error> {
         let sequential = self
             .overlapping(part)
             .filter(|(source, _)| matches!(source.kind, OpenKind::Sequential(_)));
         let sequential: u64 = sequential.map(|(_, range)| range.end - range.start).sum();
-        // All at once: two parts that each hold half and wait for the rest would wait forever.
+        // Reserve all memory at once: two parts that each hold half and wait for the rest would
+        // deadlock.
         let room = match sequential {
             0 => None,
             bytes => self.client.reserve_memory(bytes).await,
@@ -193,7 +195,7 @@ impl OpenSources {
                     let mut parts = parts.lock().await;
                     let body = parts.next_with_memory(range.end - range.start).await?;
                     if range.end == source.len() {
-                        // Fails if there is more.
+                        // Fails if the stream has more bytes.
                         parts.is_over().await?;
                     }
                     body.into()
@@ -209,7 +211,7 @@ impl OpenSources {
         Ok(joined)
     }
 
-    /// The same once more; `None` if it contains a non-replayable stream.
+    /// The same content again for a retry; `None` if it contains a non-replayable stream.
     pub(super) fn replay_segment(&self, part: &ComposedPart) -> Option<Segment> {
         let segments = self
             .overlapping(part)
@@ -230,7 +232,7 @@ impl OpenSources {
         }
     }
 
-    /// Fails if a stream that was promised to be empty is not.
+    /// Fails if a stream declared as empty is not.
     pub(super) async fn check_empty_streams(&self) -> Result<(), Error> {
         for source in self.sources.iter().filter(|source| source.len() == 0) {
             if let OpenKind::Sequential(parts) = &source.kind {

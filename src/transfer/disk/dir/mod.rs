@@ -1,8 +1,8 @@
 //! [`Dir`]: a directory held open, and operations on the files in it by name.
 //!
-//! Renaming directories on the way to it can't redirect these operations: on Unix they go through
-//! the descriptor. Elsewhere they go through paths, and the system is asked to keep the directory
-//! in place.
+//! Renaming parent directories does not redirect these operations. On Unix they are relative to the
+//! directory's descriptor. Elsewhere they use paths, and the directory is held open so that the
+//! system prevents renaming it, where it can.
 
 #[cfg(not(unix))]
 mod other;
@@ -10,8 +10,8 @@ mod status;
 #[cfg(unix)]
 mod unix;
 
-/// Whether the owner of a file and the number of its names are known. Elsewhere every file is taken
-/// for this user's, with one name.
+/// Whether the owner and the number of hard links of a file are known. Elsewhere every file is
+/// assumed to belong to this user and to have one link.
 pub(super) const KNOWS_OWNERS_AND_LINKS: bool = cfg!(unix);
 
 #[cfg(not(unix))]

@@ -1,9 +1,9 @@
-//! A directory by its path, with what the standard library offers.
+//! A directory identified by its path, using only the standard library.
 //!
-//! It tells neither the owner of a file nor the number of its names, and what identifies a file is
-//! its creation time, which a program can set. So a file is resumed only if a signed state is about
-//! this very file (see `temp_file`), and a neighbour who may write to the directory is not held off
-//! as on Unix.
+//! The standard library reports neither the owner nor the number of hard links of a file, and a
+//! file's identity is its creation time, which a program can set. So a file is resumed only if a
+//! signed state matches this very file (see `temp_file`). There is less protection than on Unix
+//! against other users who can write to the directory.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata, OpenOptions};
@@ -17,12 +17,12 @@ use crate::transfer::commit::EntryMetadata;
 #[derive(Debug)]
 pub(crate) struct Dir {
     path: PathBuf,
-    /// While these are open, nobody can rename the directory, or one on the way to it.
+    /// While these are open, the directory and its parents can't be renamed.
     held: Vec<std::sync::Arc<File>>,
 }
 
 impl Dir {
-    /// The directory at a path of the caller's, in which links are followed.
+    /// Opens the directory at a path of the caller's, following links.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         if !fs::metadata(path)?.is_dir() {
             return Err(io::ErrorKind::NotADirectory.into());
@@ -33,7 +33,7 @@ impl Dir {
         })
     }
 
-    /// A directory in this one, created if there is none. A link to a directory is refused.
+    /// Opens a subdirectory, creating it if it is missing. Links are rejected.
     pub(crate) fn open_or_create_dir(&self, name: &OsStr) -> io::Result<Self> {
         match fs::create_dir(self.path.join(name)) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
@@ -41,20 +41,20 @@ impl Dir {
         }
     }
 
-    /// A directory in this one. What is no directory, such as a link to one, is refused as
+    /// Opens a subdirectory. Anything else, even a link to a directory, fails with
     /// [`NotADirectory`](io::ErrorKind::NotADirectory).
     pub(crate) fn open_dir(&self, name: &OsStr) -> io::Result<Self> {
         let path = self.path.join(name);
         let mut held = self.held.clone();
         held.extend(hold(&path));
-        // Checked once it is held.
+        // Check after opening, so that it can't be replaced in between.
         match fs::symlink_metadata(&path)? {
             there if kind(&there) == FileKind::Directory => Ok(Self { path, held }),
             _ => Err(io::ErrorKind::NotADirectory.into()),
         }
     }
 
-    /// The names in this directory.
+    /// Lists the names in this directory.
     #[cfg(feature = "sync")]
     pub(crate) fn names(&self) -> io::Result<Vec<std::ffi::OsString>> {
         fs::read_dir(&self.path)?
@@ -62,7 +62,7 @@ impl Dir {
             .collect()
     }
 
-    /// Opens what is at this name for reading.
+    /// Opens the file of this name for reading.
     #[cfg(feature = "sync")]
     pub(crate) fn open_to_read(&self, name: &OsStr) -> io::Result<File> {
         options().write(false).open(self.path.join(name))
@@ -74,7 +74,7 @@ impl Dir {
         fs::remove_dir(self.path.join(name))
     }
 
-    /// The size and modification time of what is at this name; links are not followed.
+    /// The metadata of the entry of this name. Links are not followed.
     pub(crate) fn metadata_of(&self, name: &OsStr) -> io::Result<Option<EntryMetadata>> {
         match fs::symlink_metadata(self.path.join(name)) {
             Ok(there) => Ok(Some(EntryMetadata {
@@ -88,7 +88,7 @@ impl Dir {
         }
     }
 
-    /// The status of what is at this name; links are not followed.
+    /// The status of the entry of this name. Links are not followed.
     pub(crate) fn status_of(&self, name: &OsStr) -> io::Result<Option<FileStatus>> {
         match fs::symlink_metadata(self.path.join(name)) {
             Ok(there) => Ok(Some(status_from(&there))),
@@ -97,7 +97,7 @@ impl Dir {
         }
     }
 
-    /// Opens what is at this name for reading and writing. The caller checks its
+    /// Opens the file of this name for reading and writing. The caller has to check its
     /// [status](Self::file_status).
     pub(crate) fn open_file(&self, name: &OsStr) -> io::Result<File> {
         options().open(self.path.join(name))
@@ -108,7 +108,7 @@ impl Dir {
         options().create_new(true).open(self.path.join(name))
     }
 
-    /// There are no modes here: permissions come from the directory.
+    /// No-op: there are no modes here, and permissions come from the directory.
     pub(crate) fn default_mode(&self, _: &OsStr) -> io::Result<u32> {
         Ok(0)
     }
@@ -118,17 +118,17 @@ impl Dir {
         Ok(status_from(&file.metadata()?))
     }
 
-    /// There are no modes here.
+    /// No-op: there are no modes here.
     pub(crate) fn set_mode(_: &File, _: u32) -> io::Result<()> {
         Ok(())
     }
 
-    /// Renames a file in this directory, replacing what has the name.
+    /// Renames a file in this directory, replacing any existing one.
     pub(crate) fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
         fs::rename(self.path.join(from), self.path.join(to))
     }
 
-    /// Removes a file, if there is one.
+    /// Removes a file, if it exists.
     pub(crate) fn remove(&self, name: &OsStr) -> io::Result<()> {
         match fs::remove_file(self.path.join(name)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -136,7 +136,7 @@ impl Dir {
         }
     }
 
-    /// Directories can't be flushed here.
+    /// No-op: directories can't be synced here.
     pub(crate) fn sync(&self) -> io::Result<()> {
         Ok(())
     }
@@ -153,11 +153,11 @@ fn options() -> OpenOptions {
     options
 }
 
-/// Opens a link or another reparse point itself.
+/// `FILE_FLAG_OPEN_REPARSE_POINT`: opens a link or other reparse point itself.
 #[cfg(windows)]
 const OPEN_REPARSE_POINT: u32 = 0x0020_0000;
 
-/// Opens a directory so that nobody can rename or remove it; if that is refused, it is not held.
+/// Opens a directory so that it can't be renamed or removed. `None` if it can't be opened.
 #[cfg(windows)]
 fn hold(path: &Path) -> Option<std::sync::Arc<File>> {
     use std::os::windows::fs::OpenOptionsExt as _;
@@ -203,7 +203,7 @@ fn status_from(there: &Metadata) -> FileStatus {
     let file = 0;
     FileStatus {
         kind: kind(there),
-        // The standard library reports neither the owner nor the number of names.
+        // The standard library reports neither the owner nor the number of hard links.
         is_ours: true,
         links: 1,
         mode: 0,

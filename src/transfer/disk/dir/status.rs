@@ -1,16 +1,16 @@
-//! [`FileStatus`]: what a file system reports of a file.
+//! [`FileStatus`]: the status of a file as reported by the file system.
 
-/// The status of a file, by name or open.
+/// The status of a file, looked up by name or of an open file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FileStatus {
     pub(crate) kind: FileKind,
     /// Whether it belongs to the effective user of this process.
     pub(crate) is_ours: bool,
-    /// The number of its names.
+    /// The number of hard links.
     pub(crate) links: u64,
     /// The lowest twelve bits of the mode on Unix.
     pub(crate) mode: u32,
-    /// Two files that exist at the same time never share it.
+    /// Unique among files that exist at the same time.
     pub(crate) identity: FileIdentity,
 }
 
@@ -23,7 +23,7 @@ pub(crate) enum FileKind {
     Other,
 }
 
-/// What identifies a file: on Unix the device and the inode, on Windows the creation time.
+/// The identity of a file: on Unix the device and inode, on Windows the creation time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FileIdentity {
     pub(crate) device: u64,
@@ -31,12 +31,12 @@ pub(crate) struct FileIdentity {
 }
 
 impl FileStatus {
-    /// Whether it is a regular file of this user with no other name.
+    /// Whether it is a regular file of this user without other hard links.
     pub(crate) fn is_exclusively_ours(&self) -> bool {
         self.kind == FileKind::File && self.is_ours && self.links == 1
     }
 
-    /// Whether nobody else may read or write it.
+    /// Whether no other user may access it.
     pub(crate) const fn is_private(&self) -> bool {
         self.mode & 0o077 == 0
     }

@@ -1,4 +1,5 @@
-//! A directory by its descriptor. No link in it is followed, and opening a file never waits.
+//! A directory identified by its descriptor. Links in it are never followed, and opening a file
+//! never blocks.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -13,9 +14,9 @@ use rustix::io::Errno;
 use super::status::{FileIdentity, FileKind, FileStatus};
 use crate::transfer::commit::EntryMetadata;
 
-/// 600.
+/// Mode 600.
 const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
-/// 666, as programs ask for files, and 777, as they ask for directories: the umask takes from that.
+/// Mode 666, and 777 for directories, from which the umask is subtracted.
 const USUAL: Mode = PRIVATE
     .union(Mode::RGRP)
     .union(Mode::WGRP)
@@ -31,12 +32,12 @@ pub(crate) struct Dir {
 }
 
 impl Dir {
-    /// The directory at a path of the caller's, in which links are followed.
+    /// Opens the directory at a path of the caller's, following links.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         Self::at(CWD, path.as_os_str(), OFlags::empty())
     }
 
-    /// A directory in this one, created if there is none. A link to a directory is refused.
+    /// Opens a subdirectory, creating it if it is missing. Links are rejected.
     pub(crate) fn open_or_create_dir(&self, name: &OsStr) -> io::Result<Self> {
         match self.enter(name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -56,7 +57,7 @@ impl Dir {
     fn at(from: impl std::os::fd::AsFd, path: &OsStr, flags: OFlags) -> io::Result<Self> {
         let flags = flags | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let opened = fs::openat(&from, path, flags | OFlags::RDONLY, Mode::empty());
-        // A directory that may be written to and traversed, but not read.
+        // The directory may be written to and traversed, but not read.
         #[cfg(any(target_os = "linux", target_os = "android"))]
         if matches!(opened, Err(Errno::ACCESS)) {
             return Ok(Self {
@@ -70,7 +71,7 @@ impl Dir {
         })
     }
 
-    /// A directory in this one. What is no directory, such as a link to one, is refused as
+    /// Opens a subdirectory. Anything else, even a link to a directory, fails with
     /// [`NotADirectory`](io::ErrorKind::NotADirectory).
     #[cfg(feature = "sync")]
     pub(crate) fn open_dir(&self, name: &OsStr) -> io::Result<Self> {
@@ -83,7 +84,7 @@ impl Dir {
         })
     }
 
-    /// The names in this directory.
+    /// Lists the names in this directory.
     #[cfg(feature = "sync")]
     pub(crate) fn names(&self) -> io::Result<Vec<std::ffi::OsString>> {
         use std::os::unix::ffi::OsStrExt as _;
@@ -98,7 +99,7 @@ impl Dir {
         Ok(names)
     }
 
-    /// Opens what is at this name for reading.
+    /// Opens the file of this name for reading.
     #[cfg(feature = "sync")]
     pub(crate) fn open_to_read(&self, name: &OsStr) -> io::Result<File> {
         self.file(name, OFlags::RDONLY, Mode::empty())
@@ -110,7 +111,7 @@ impl Dir {
         Ok(fs::unlinkat(&self.directory, name, AtFlags::REMOVEDIR)?)
     }
 
-    /// The size and modification time of what is at this name; links are not followed.
+    /// The metadata of the entry of this name. Links are not followed.
     pub(crate) fn metadata_of(&self, name: &OsStr) -> io::Result<Option<EntryMetadata>> {
         match fs::statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(metadata_from(&stat))),
@@ -119,7 +120,7 @@ impl Dir {
         }
     }
 
-    /// The status of what is at this name; links are not followed.
+    /// The status of the entry of this name. Links are not followed.
     pub(crate) fn status_of(&self, name: &OsStr) -> io::Result<Option<FileStatus>> {
         match fs::statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(status_from(&stat))),
@@ -128,22 +129,22 @@ impl Dir {
         }
     }
 
-    /// Opens what is at this name for reading and writing. The caller checks its
+    /// Opens the file of this name for reading and writing. The caller has to check its
     /// [status](Self::file_status).
     pub(crate) fn open_file(&self, name: &OsStr) -> io::Result<File> {
         self.file(name, OFlags::RDWR, Mode::empty())
     }
 
-    /// Creates a new file that nobody else can read.
+    /// Creates a new file that no other user can access.
     pub(crate) fn create(&self, name: &OsStr) -> io::Result<File> {
         self.make(name, PRIVATE)
     }
 
-    /// The mode that a new file in this directory gets, by the umask or the directory's default
-    /// ACL. Only the system knows, so it creates a file with this name for a moment.
+    /// The mode of new files in this directory, which depends on the umask and the directory's
+    /// default ACL. Briefly creates a file with this name to find out.
     pub(crate) fn default_mode(&self, name: &OsStr) -> io::Result<u32> {
         let made = match self.make(name, USUAL) {
-            // A process that was killed here left it.
+            // Left by a process that was killed here.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 self.remove(name)?;
                 self.make(name, USUAL)?
@@ -175,12 +176,12 @@ impl Dir {
         file.set_permissions(std::fs::Permissions::from_mode(mode))
     }
 
-    /// Renames a file in this directory, replacing what has the name.
+    /// Renames a file in this directory, replacing any existing one.
     pub(crate) fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
         Ok(fs::renameat(&self.directory, from, &self.directory, to)?)
     }
 
-    /// Removes a file, if there is one.
+    /// Removes a file, if it exists.
     pub(crate) fn remove(&self, name: &OsStr) -> io::Result<()> {
         match fs::unlinkat(&self.directory, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
@@ -188,7 +189,7 @@ impl Dir {
         }
     }
 
-    /// Flushes the directory's names to disk.
+    /// Syncs the directory to disk.
     pub(crate) fn sync(&self) -> io::Result<()> {
         if !self.is_readable {
             return Ok(());
