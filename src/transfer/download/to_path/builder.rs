@@ -85,8 +85,7 @@ impl FileDownload {
     /// - [`Destination`](crate::ErrorKind::Destination): a local I/O error, or something other than
     ///   a regular file is in the way.
     /// - [`Invalid`](crate::ErrorKind::Invalid): the path ends in a name that is reserved for
-    ///   partial files (it starts with a dot and contains `.b2part`), or no file in B2 can have
-    ///   this name.
+    ///   partial files (it starts with a dot and contains `.b2part`), or the file name is invalid.
     /// - [`NotFound`](crate::ErrorKind::NotFound): the file does not exist or is hidden.
     /// - [`Unauthorized`](crate::ErrorKind::Unauthorized): the key may not read it.
     /// - [`CapExceeded`](crate::ErrorKind::CapExceeded): the account's download cap is reached.
