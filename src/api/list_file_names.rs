@@ -13,7 +13,7 @@ use crate::types::{BucketId, Capability, ListedFile, rows};
 /// Lists the current version of each file in a bucket, sorted by name: `b2_list_file_names`. Omits
 /// hidden files.
 ///
-/// B2 bills one call for every 1,000 rows requested.
+/// B2 bills every 1,000 rows as one call.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-list-file-names)
 ///

@@ -14,7 +14,7 @@ use crate::types::{BucketId, Capability, FileId, ListedFile, rows};
 /// Lists all file versions in a bucket, sorted by name, newest first: `b2_list_file_versions`.
 /// Includes hide markers and unfinished large files.
 ///
-/// B2 bills one call for every 1,000 rows requested.
+/// B2 bills every 1,000 rows as one call.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-list-file-versions)
 ///

@@ -13,7 +13,7 @@ use crate::types::{ApplicationKey, ApplicationKeyId, Capability};
 /// Lists the account's application keys, sorted by id: `b2_list_keys`. Omits the master key and,
 /// before v4, keys for several buckets.
 ///
-/// B2 bills one call for every 1,000 keys requested.
+/// B2 bills every 1,000 keys as one call.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-list-keys)
 ///

@@ -36,8 +36,9 @@ pub(crate) const UPLOAD_ID: &str = "b2kit-upload-id";
 /// [`CapExceeded`](crate::ErrorKind::CapExceeded) if the account's storage cap is reached.
 ///
 /// # Cancellation
-/// B2 may still start the large file after the future is dropped.
-/// [`ListUnfinishedLargeFiles`](super::ListUnfinishedLargeFiles) lists it.
+/// B2 may still start the large file after the future is dropped, and charges for its parts until
+/// it is finished or cancelled. [`ListUnfinishedLargeFiles`](super::ListUnfinishedLargeFiles) lists
+/// it.
 #[doc(alias = "multipart")]
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]

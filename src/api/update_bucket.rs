@@ -28,7 +28,7 @@ use crate::types::{
 /// rules.push(LifecycleRule::new("logs/").days_from_hiding_to_deleting(7));
 /// let update = UpdateBucket::new(&bucket.bucket_id)
 ///     .lifecycle_rules(LifecycleRules::new(rules)?)
-///     .if_revision_is(bucket.revision); // nobody's change in the meantime is lost
+///     .if_revision_is(bucket.revision); // fails if it was changed in the meantime
 /// # Ok(update)
 /// # }
 /// ```
@@ -123,7 +123,8 @@ impl UpdateBucket {
         self
     }
 
-    /// Enables Object Lock, which can't be disabled again. Needs `writeBucketRetentions`.
+    /// Sets whether Object Lock is enabled. Once enabled, it can't be disabled. Needs
+    /// `writeBucketRetentions`.
     #[must_use]
     pub const fn file_lock_enabled(mut self, enabled: bool) -> Self {
         self.file_lock_enabled = Some(enabled);
