@@ -1,5 +1,5 @@
-//! [`Download`]: a response with a file, checked against the request and, at its end, against the
-//! SHA-1.
+//! [`Download`]: the response to a download, checked against the request and, at its end, against
+//! the SHA-1.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -20,58 +20,58 @@ use crate::types::{
     ReplicationStatus, Restricted, Sha1, Sha1Hasher, Timestamp, expected_sha1, percent_decode,
 };
 
-/// A download that has begun: the file's metadata, and its bytes as a stream. It is not `Sync`.
+/// A download in progress: the file's metadata, and its content as a stream. It is not `Sync`.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Download {
-    /// The file's metadata, from the headers.
+    /// The file's metadata, from the response headers.
     pub file: DownloadedFile,
-    /// The bytes.
+    /// The content.
     pub body: DownloadBody,
 }
 
-/// A file's metadata, as the headers of a download have it.
+/// A file's metadata, from the response headers of a download.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct DownloadedFile {
-    /// The version's id. A version's bytes never change.
+    /// The version's id. The content of a version never changes.
     pub file_id: FileId,
-    /// Its name.
+    /// The file name.
     pub file_name: FileName,
-    /// The size of the whole file in bytes, whatever range was asked for.
+    /// The size of the whole file in bytes, even if a range was requested.
     pub content_length: u64,
     /// The first and last byte of the range in the response; `None` for the whole file.
     pub range: Option<(u64, u64)>,
-    /// The SHA-1 of the whole file, whatever range was asked for.
+    /// The SHA-1 of the whole file, even if a range was requested.
     pub content_sha1: ContentSha1,
-    /// Its MIME type.
+    /// The MIME type.
     pub content_type: Option<ContentType>,
-    /// The file info, without the keys that B2 turns into headers.
+    /// The file info, without the keys that B2 returns as standard headers.
     pub file_info: FileInfo,
-    /// When its upload began.
+    /// When the upload started.
     pub upload_timestamp: Option<Timestamp>,
-    /// Until when it can't be deleted.
+    /// The retention, until which it can't be deleted.
     pub file_retention: Restricted<FileRetention>,
     /// Whether it is under legal hold; `None` if that was never set.
     pub legal_hold: Restricted<Option<LegalHold>>,
-    /// How it is encrypted.
+    /// The encryption.
     pub server_side_encryption: Encryption,
-    /// Its replication status, if it is replicated.
+    /// The replication status, if it is replicated.
     pub replication_status: Option<ReplicationStatus>,
-    /// All headers of the response, `Cache-Control` and `Content-Disposition` among them.
+    /// All response headers, including `Cache-Control` and `Content-Disposition`.
     pub headers: HeaderMap,
 }
 
 impl DownloadedFile {
-    /// The SHA-1 that the whole file should have: B2's own, or for a large file the one in its file
-    /// info.
+    /// The SHA-1 that the whole file should have: the one that B2 stores, or for a large file the
+    /// one in its file info.
     #[must_use]
     pub fn expected_sha1(&self) -> Option<Sha1> {
         expected_sha1(&self.content_sha1, &self.file_info)
     }
 }
 
-/// The options of a download, besides which file.
+/// The options of a download.
 #[derive(Debug, Clone, Default)]
 pub(super) struct DownloadOptions {
     pub(super) range: Option<ByteRange>,
@@ -82,7 +82,8 @@ pub(super) struct DownloadOptions {
     pub(super) file_id: Option<FileId>,
     pub(super) customer_key: Option<CustomerKey>,
     pub(super) overrides: Overrides,
-    /// The request needs the token, so it goes to B2 itself if a custom origin must not get the token.
+    /// Whether the request needs the token, so that it goes to B2 directly if a custom origin must
+    /// not get the token.
     pub(super) needs_token: bool,
 }
 
@@ -103,7 +104,7 @@ impl DownloadOptions {
         }
     }
 
-    /// The request, to this URL.
+    /// Builds the request to this URL.
     pub(super) fn request(&self, target: &Target<'_>, url: &str) -> Result<Request, Error> {
         let (_, gets_token) = self.origin(target.account()?);
         if self.customer_key.is_some() && !gets_token {
@@ -127,7 +128,7 @@ impl DownloadOptions {
         Ok(request)
     }
 
-    /// Reads the reply, and refuses one with other bytes than requested.
+    /// Parses the response, and rejects one with other content than requested.
     pub(super) fn read(&self, call: &'static str, reply: Reply) -> Result<Download, Error> {
         let file = file(&reply)?;
         if self
@@ -146,7 +147,7 @@ impl DownloadOptions {
             Some(range) => range.within(file.content_length),
             None => whole,
         };
-        // B2 may answer with the whole file when the range is the whole file.
+        // B2 may respond with the whole file if the range covers the whole file.
         let sent = file.range.or(whole);
         if sent != wanted || (file.range.is_some() && self.range.is_none()) {
             return Err(integrity(
@@ -176,19 +177,19 @@ impl DownloadOptions {
     }
 }
 
-/// The setters that both download calls share.
+/// The setters shared by both download calls.
 macro_rules! download_setters {
     ($name:ident) => {
         impl $name {
-            /// Downloads only this byte range. The SHA-1 is then not checked, since it is the whole
-            /// file's.
+            /// Downloads only this byte range. The SHA-1 is then not verified, since it is that of
+            /// the whole file.
             #[must_use]
             pub fn range(mut self, range: impl Into<$crate::types::ByteRange>) -> Self {
                 self.options.range = Some(range.into());
                 self
             }
 
-            /// Only the headers: the body has no bytes.
+            /// Requests only the headers (`HEAD`): the body is empty.
             #[must_use]
             #[doc(alias = "head_object")]
             pub const fn head(mut self) -> Self {
@@ -196,7 +197,7 @@ macro_rules! download_setters {
                 self
             }
 
-            /// The customer's key (SSE-C) that decrypts the file.
+            /// Sets the customer-managed key (SSE-C) that decrypts the file.
             #[must_use]
             pub fn customer_key(mut self, key: $crate::types::CustomerKey) -> Self {
                 self.options.customer_key = Some(key);
@@ -208,7 +209,8 @@ macro_rules! download_setters {
                 self
             }
 
-            /// Sends the token, and so goes to B2 itself if a custom origin must not get the token.
+            /// Requires the token, so that the request goes to B2 directly if a custom origin must
+            /// not get the token.
             pub(crate) const fn with_token(mut self, needed: bool) -> Self {
                 self.options.needs_token = needed;
                 self
@@ -221,21 +223,21 @@ macro_rules! download_setters {
 
 pub(super) use download_setters;
 
-/// The bytes of a download, in order and never decompressed.
+/// The content of a download, in order and never decompressed.
 ///
-/// If the whole file was asked for and its SHA-1 is known, the bytes are hashed as they pass. If
-/// they differ, the last item is an [`Integrity`](ErrorKind::Integrity) error instead of the end of
-/// the stream: don't use the bytes before the stream has ended without an error.
+/// If the whole file was requested and its SHA-1 is known, the content is verified. On a mismatch,
+/// the stream ends with an [`Integrity`](ErrorKind::Integrity) error: don't use the content before
+/// the stream has ended without an error.
 ///
-/// It is `Send` and `Unpin`, and not `Sync`.
+/// It is `Send` and `Unpin`, but not `Sync`.
 ///
 /// # Cancellation
 /// Dropping it closes the connection.
 #[derive(Debug)]
 pub struct DownloadBody {
-    /// `None` once it has ended, successfully or not.
+    /// `None` once the stream has ended or failed.
     body: Option<ResponseBody>,
-    /// Exactly so many bytes are still to come.
+    /// The number of bytes still to come.
     left: u64,
     /// For errors.
     call: &'static str,
@@ -244,18 +246,17 @@ pub struct DownloadBody {
 }
 
 impl DownloadBody {
-    /// The next bytes, or `None` at the end.
+    /// Returns the next bytes, or `None` at the end.
     pub async fn next(&mut self) -> Option<Result<Bytes, Error>> {
         std::future::poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }
 
-    /// Reads the rest into memory, at most `limit` bytes, and checks it as [`next`](Self::next)
-    /// does.
+    /// Reads the rest into memory, at most `limit` bytes, and verifies the SHA-1 if it is known.
     ///
     /// # Errors
     /// [`Invalid`](ErrorKind::Invalid) if there are more than `limit` bytes;
     /// [`Http`](ErrorKind::Http) if the connection breaks; [`Integrity`](ErrorKind::Integrity) if
-    /// the SHA-1 differs.
+    /// the SHA-1 doesn't match.
     pub async fn collect(mut self, limit: usize) -> Result<Vec<u8>, Error> {
         let mut whole = Vec::new();
         while let Some(bytes) = self.next().await.transpose()? {
@@ -269,7 +270,7 @@ impl DownloadBody {
         Ok(whole)
     }
 
-    /// The same bytes, unchecked: the caller checks the SHA-1.
+    /// The same stream without verification: the caller verifies the SHA-1.
     pub(crate) fn unchecked(mut self) -> Self {
         self.check = None;
         self
@@ -280,7 +281,7 @@ impl DownloadBody {
         error.in_call(self.call, 1, std::time::Duration::ZERO)
     }
 
-    /// The SHA-1 that the bytes are checked against; `None` if there is none.
+    /// The SHA-1 that the content is verified against; `None` if it is not verified.
     #[must_use]
     pub fn checked_against(&self) -> Option<Sha1> {
         self.check.as_ref().map(|(_, sha1)| *sha1)
@@ -431,7 +432,7 @@ const RETENTION: [&str; 2] = [
 ];
 const LEGAL_HOLD: [&str; 1] = ["x-bz-file-legal-hold"];
 
-/// What these headers say, unless B2 names one of them among those that the key may not read.
+/// The value of these headers, unless B2 lists one of them as unauthorized for the key.
 fn readable<const N: usize, T>(
     headers: &HeaderMap,
     names: &[&str; N],
@@ -468,12 +469,12 @@ fn encryption(headers: &HeaderMap) -> Encryption {
     encryption
 }
 
-/// Text that can't be decoded is kept unchanged.
+/// Percent-decodes text. Text that can't be decoded is kept unchanged.
 fn decoded(text: &str) -> String {
     percent_decode(text).map_or_else(|_| text.to_owned(), std::borrow::Cow::into_owned)
 }
 
-/// Parses `bytes a-b/total`, and refuses contradictory numbers.
+/// Parses `bytes a-b/total`. Rejects inconsistent numbers.
 fn content_range(text: &str) -> Option<(u64, u64, u64)> {
     let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
     let (first, last) = range.split_once('-')?;
@@ -481,7 +482,7 @@ fn content_range(text: &str) -> Option<(u64, u64, u64)> {
     (first <= last && last < total).then_some((first, last, total))
 }
 
-/// Digits only: `parse` alone would accept a sign.
+/// Parses a number of digits only: `parse` alone would accept a sign.
 fn number(text: &str) -> Option<u64> {
     text.bytes()
         .all(|byte| byte.is_ascii_digit())

@@ -9,18 +9,18 @@ use super::target::Target;
 use crate::error::Error;
 use crate::types::{FileId, percent_encode};
 
-/// Downloads one version of a file by its id: `b2_download_file_by_id`. Hidden files and old
-/// versions too.
+/// Downloads a file version by its id: `b2_download_file_by_id`. Works for old versions and hidden
+/// files too.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-download-file-by-id)
 ///
 /// # Errors
-/// [`NotFound`](crate::ErrorKind::NotFound) if there is no such version;
+/// [`NotFound`](crate::ErrorKind::NotFound) if the version does not exist;
 /// [`CapExceeded`](crate::ErrorKind::CapExceeded) if the account's download cap is reached;
-/// [`Rejected`](crate::ErrorKind::Rejected) with `range_not_satisfiable` if the range begins at the
-/// file's end or later, with `bad_request` if the file needs a customer's key;
-/// [`Unauthorized`](crate::ErrorKind::Unauthorized) with `access_denied` for a wrong customer's
-/// key.
+/// [`Rejected`](crate::ErrorKind::Rejected) with `range_not_satisfiable` if the range starts at or
+/// beyond the end of the file, or with `bad_request` if the file needs a customer-managed key;
+/// [`Unauthorized`](crate::ErrorKind::Unauthorized) with `access_denied` if the customer-managed
+/// key is wrong.
 #[derive(Debug, Clone)]
 pub struct DownloadFileById {
     file_id: FileId,
@@ -36,7 +36,7 @@ impl DownloadFileById {
         }
     }
 
-    /// The whole file has this length, or the answer is not taken.
+    /// Rejects the response unless the whole file has this length.
     pub(crate) const fn of_length(mut self, content_length: u64) -> Self {
         self.options.content_length = Some(content_length);
         self

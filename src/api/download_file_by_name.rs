@@ -15,9 +15,9 @@ use crate::types::{BucketName, FileId, FileName};
 /// [B2's page](https://www.backblaze.com/apidocs/b2-download-file-by-name)
 ///
 /// # Errors
-/// [`NotFound`](crate::ErrorKind::NotFound) if there is no such file or it is hidden.
-/// [`Invalid`](crate::ErrorKind::Invalid) if the HTTP library would ask for another name, as
-/// libraries over the crate `url` and libcurl would for `a/../b`: use
+/// [`NotFound`](crate::ErrorKind::NotFound) if the file does not exist or is hidden.
+/// [`Invalid`](crate::ErrorKind::Invalid) if the HTTP library would request another name, as
+/// libraries based on the crate `url` or on libcurl would for `a/../b`: use
 /// [`DownloadFileById`](super::DownloadFileById) then.
 /// [`CapExceeded`](crate::ErrorKind::CapExceeded) if the account's download cap is reached.
 #[derive(Debug, Clone)]
@@ -38,7 +38,7 @@ impl DownloadFileByName {
         }
     }
 
-    /// The name still has this version, of this length, or the answer is not taken.
+    /// Rejects the response unless it is for this version with this length.
     pub(crate) fn of_version(mut self, file_id: FileId, content_length: u64) -> Self {
         self.options.file_id = Some(file_id);
         self.options.content_length = Some(content_length);
@@ -69,7 +69,7 @@ impl Call for DownloadFileByName {
 
     fn read(&self, reply: Reply) -> Result<Download, Error> {
         let download = self.options.read(Self::METADATA.name, reply)?;
-        // A proxy or a library that tidies `a/../b` up to `b` would fetch another file.
+        // A proxy or library that normalizes `a/../b` to `b` would fetch another file.
         if download.file.file_name != self.file_name.as_str() {
             return Err(integrity("B2 sends another file than the one asked for"));
         }

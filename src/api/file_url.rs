@@ -1,4 +1,4 @@
-//! The URL of a file by its name.
+//! URLs of files by name.
 
 use crate::error::Error;
 use crate::types::{BucketName, FileName, percent_encode};
@@ -6,7 +6,8 @@ use crate::types::{BucketName, FileName, percent_encode};
 /// The URL of a file below this origin, for a browser or another program.
 ///
 /// # Errors
-/// [`Invalid`](crate::ErrorKind::Invalid) if browsers would ask for another file.
+/// [`Invalid`](crate::ErrorKind::Invalid) if the name has `.` or `..` segments, which browsers
+/// would normalize to another file's URL.
 pub(super) fn browser_url(
     origin: &str,
     bucket: &BucketName,

@@ -14,26 +14,25 @@ use super::target::Target;
 use crate::error::{Error, ErrorKind};
 use crate::types::{Action, Capability, FileId, FileVersion, Sha1};
 
-/// Finishes a large file, which makes one file of its parts: `b2_finish_large_file`.
+/// Finishes a large file, combining its parts into one file: `b2_finish_large_file`.
 ///
 /// B2 finishes the file only if it has exactly these parts, numbered from 1, with these SHA-1s.
 ///
 /// If the response is lost, or B2 says that there is no such large file (a proxy may have sent the
-/// request twice), the client asks [`GetFileInfo`] whether the file was finished. For that the key
-/// needs `readFiles`. Without it, a large file that still has its parts is known not to be
-/// finished; otherwise the error says that it [may have taken
-/// effect](crate::Error::may_have_taken_effect).
+/// request twice), the client uses [`GetFileInfo`] to find out whether the file was finished, which
+/// needs `readFiles`. Without it, a large file whose parts can still be listed is not finished;
+/// otherwise the error says that it [may have taken effect](crate::Error::may_have_taken_effect).
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-finish-large-file)
 ///
 /// # Errors
 /// [`Rejected`](crate::ErrorKind::Rejected) with `missing_part` or `part_sha1_mismatch`; with
 /// `bad_request` if there are fewer than two parts, a part other than the last is too small, or the
-/// file was finished before: then [`GetFileInfo`](super::GetFileInfo) shows it.
+/// file was already finished, in which case [`GetFileInfo`](super::GetFileInfo) returns it.
 ///
 /// # Cancellation
-/// If the future is dropped, the file may be finished or not; [`GetFileInfo`](super::GetFileInfo)
-/// tells which.
+/// B2 may still finish the file after the future is dropped; use
+/// [`GetFileInfo`](super::GetFileInfo) to find out.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FinishLargeFile {
@@ -42,7 +41,7 @@ pub struct FinishLargeFile {
 }
 
 impl FinishLargeFile {
-    /// Finishes a file whose parts, in the order of their numbers, have these SHA-1s.
+    /// Finishes the file from parts with these SHA-1s, in order of part number.
     pub fn new(
         file_id: impl Into<FileId>,
         part_sha1_array: impl IntoIterator<Item = Sha1>,
@@ -100,7 +99,7 @@ impl Call for FinishLargeFile {
         executor: &impl CallExecutor,
         lost: &LostResponse,
     ) -> Reconciliation<FileVersion> {
-        // B2 says this of an upload that it still has.
+        // With these codes, the large file is still unfinished.
         let unfinished = |code: &str| matches!(code, "missing_part" | "part_sha1_mismatch");
         if lost
             .refusal
@@ -114,9 +113,10 @@ impl Call for FinishLargeFile {
             Ok(file) if not_a_file(&file).is_none() => Reconciliation::Done(file),
             Ok(_) => Reconciliation::Unknown,
             Err(error) => match error.kind() {
-                // B2 shows no unfinished large files here.
+                // `b2_get_file_info` doesn't return unfinished large files.
                 ErrorKind::NotFound | ErrorKind::Rejected => Reconciliation::NotDone,
-                // Whoever may finish it may list its parts, for as long as it is not finished.
+                // A key that may finish the file may also list its parts, which only works while it
+                // is unfinished.
                 ErrorKind::Unauthorized => {
                     let parts = ListParts::new(&self.file_id).max_part_count(1);
                     let parts = executor.execute(parts).await;

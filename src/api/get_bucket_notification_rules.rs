@@ -14,7 +14,7 @@ use crate::types::{BucketId, Capability, EventNotificationRules, Secret};
 /// [B2's page](https://www.backblaze.com/apidocs/b2-get-bucket-notification-rules)
 ///
 /// # Errors
-/// [`NotFound`](crate::ErrorKind::NotFound) with `bad_bucket_id` if there is no such bucket.
+/// [`NotFound`](crate::ErrorKind::NotFound) with `bad_bucket_id` if the bucket does not exist.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GetBucketNotificationRules {
@@ -28,7 +28,7 @@ pub struct GetBucketNotificationRules {
 pub struct BucketNotificationRules {
     /// The bucket.
     pub bucket_id: BucketId,
-    /// Its rules, by name.
+    /// The rules, sorted by name.
     pub event_notification_rules: EventNotificationRules,
 }
 

@@ -1,4 +1,4 @@
-//! [`GetDownloadAuthorization`], and the links that are made of one.
+//! [`GetDownloadAuthorization`], and download links.
 
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
@@ -14,13 +14,14 @@ use crate::types::{
     BucketId, BucketName, Capability, DownloadDuration, FileName, Secret, percent_encode,
 };
 
-/// Creates a token with which others can download files from a private bucket for a limited time:
+/// Creates a token that authorizes downloads from a private bucket for a limited time:
 /// `b2_get_download_authorization`.
 ///
-/// It is valid for all files whose names begin with a prefix, later ones included: one for `a`
-/// opens `a.bak` too. It can't be revoked before it expires, except by deleting the key that
-/// created it. Response headers that are set here are part of it: each download has to ask for
-/// exactly these, as the links of [`DownloadAuthorization::link`] do.
+/// It is valid for all files whose names start with a prefix, including files uploaded later: a
+/// token for `a` also authorizes `a.bak`. It can't be revoked before it expires, except by deleting
+/// the key that created it. Response header overrides set here are part of the authorization: each
+/// download has to request exactly the same ones, as the links from [`DownloadAuthorization::link`]
+/// do.
 ///
 /// ```
 /// # use b2kit::api::{DownloadAuthorization, GetDownloadAuthorization, Session};
@@ -58,18 +59,18 @@ pub struct GetDownloadAuthorization {
 pub struct DownloadAuthorization {
     /// The value of the `Authorization` header.
     /// [`ClientBuilder::download_authorization`](crate::ClientBuilder::download_authorization)
-    /// makes a client with it.
+    /// creates a client with it.
     pub authorization_token: Secret,
-    /// The bucket it is for.
+    /// The bucket that it is for.
     pub bucket_id: BucketId,
-    /// The prefix of the files' names; empty is all files.
+    /// The file name prefix; empty for all files.
     pub file_name_prefix: Box<str>,
-    /// The response headers that each download has to ask for.
+    /// The response header overrides that each download has to request.
     #[serde(skip)]
     overrides: Overrides,
 }
 
-/// A link to a file of a private bucket. It prints without the token.
+/// A link to a file in a private bucket. `Debug` doesn't show the token.
 #[derive(Debug, Clone)]
 pub struct DownloadLink {
     url: String,
@@ -77,8 +78,8 @@ pub struct DownloadLink {
 }
 
 impl GetDownloadAuthorization {
-    /// For files of this bucket whose names begin with this prefix, for so long. The empty prefix
-    /// is all files.
+    /// Authorizes downloads of the files in this bucket whose names start with this prefix. An
+    /// empty prefix means all files.
     pub fn new(
         bucket_id: impl Into<BucketId>,
         file_name_prefix: impl Into<String>,
@@ -134,12 +135,12 @@ impl Call for GetDownloadAuthorization {
 }
 
 impl DownloadAuthorization {
-    /// A link to this file of the bucket that the authorization is for, which has this name.
+    /// Creates a link to a file. `bucket_name` has to be the name of the authorization's bucket.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) if the authorization is not for a file of this name;
-    /// or if the name has `.` or `..` between its slashes, since browsers would turn the link into
-    /// one to another file.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the authorization does not cover this file name,
+    /// or if the name has a `.` or `..` segment, which browsers would normalize to another file's
+    /// URL.
     #[doc(alias = "presigned_url")]
     pub fn link(
         &self,
@@ -175,8 +176,8 @@ impl DownloadLink {
         &self.authorization_token
     }
 
-    /// The link with the token in it: whoever has it can download the file, and others with the
-    /// same prefix. Servers and proxies log URLs; if the receiver can send a header, use
+    /// The link including the token. Anyone with it can download the file, and all others with the
+    /// same prefix. Servers and proxies log URLs; if the recipient can send a header, use
     /// [`url`](Self::url) instead.
     #[must_use]
     pub fn url_with_token(&self) -> Secret {

@@ -9,13 +9,14 @@ use super::target::Target;
 use crate::error::Error;
 use crate::types::{Capability, FileId, FileVersion};
 
-/// Gets the metadata of one version of a file: `b2_get_file_info`. Not of an unfinished large file.
+/// Gets the metadata of a file version: `b2_get_file_info`. Not available for unfinished large
+/// files.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-get-file-info)
 ///
 /// # Errors
-/// [`NotFound`](crate::ErrorKind::NotFound) if there is no such version; for an unfinished large
-/// file too.
+/// [`NotFound`](crate::ErrorKind::NotFound) if the version does not exist or is an unfinished large
+/// file.
 #[doc(alias = "head_object")]
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]

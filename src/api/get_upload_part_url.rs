@@ -14,16 +14,16 @@ use crate::types::{Capability, FileId, Secret};
 /// [B2's page](https://www.backblaze.com/apidocs/b2-get-upload-part-url)
 ///
 /// # Errors
-/// [`CapExceeded`](crate::ErrorKind::CapExceeded) if the account may store no more;
-/// [`Unavailable`](crate::ErrorKind::Unavailable) if B2 has no upload server free.
+/// [`CapExceeded`](crate::ErrorKind::CapExceeded) if the account's storage cap is reached;
+/// [`Unavailable`](crate::ErrorKind::Unavailable) if B2 has no free upload server.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GetUploadPartUrl {
     file_id: FileId,
 }
 
-/// A URL for uploads of parts of one large file, one at a time. It is valid for 24 hours, or until
-/// an upload to it fails: then get another.
+/// A URL and token for uploading parts of one large file, one at a time. Valid for 24 hours, or
+/// until an upload to it fails.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UploadPartUrl {
@@ -33,21 +33,21 @@ pub struct UploadPartUrl {
 }
 
 impl UploadPartUrl {
-    /// The large file that its parts belong to.
+    /// The large file that the parts belong to.
     #[must_use]
     pub const fn file_id(&self) -> &FileId {
         &self.file_id
     }
 
-    /// The URL to `POST` the bytes to. A browser that is given this and the token can upload, if
-    /// the bucket has [CORS rules](crate::types::CorsRule) that allow `b2_upload_part`.
+    /// The URL to `POST` the content to. A browser can upload with this URL and the token, if the
+    /// bucket has [CORS rules](crate::types::CorsRule) that allow `b2_upload_part`.
     #[must_use]
     pub fn upload_url(&self) -> &str {
         &self.upload_url
     }
 
-    /// The value of the `Authorization` header. Whoever has it may upload there for 24 hours, and
-    /// do nothing else.
+    /// The value of the `Authorization` header. It authorizes only uploads to this URL, for 24
+    /// hours.
     #[must_use]
     pub const fn authorization_token(&self) -> &Secret {
         &self.authorization_token
@@ -63,7 +63,7 @@ impl std::fmt::Debug for UploadPartUrl {
 }
 
 impl GetUploadPartUrl {
-    /// A URL for parts of this unfinished large file.
+    /// Gets an upload URL for parts of this unfinished large file.
     pub fn new(file_id: impl Into<FileId>) -> Self {
         Self {
             file_id: file_id.into(),

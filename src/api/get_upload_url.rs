@@ -14,16 +14,16 @@ use crate::types::{BucketId, Capability, Secret};
 /// [B2's page](https://www.backblaze.com/apidocs/b2-get-upload-url)
 ///
 /// # Errors
-/// [`CapExceeded`](crate::ErrorKind::CapExceeded) if the account may store no more;
-/// [`Unavailable`](crate::ErrorKind::Unavailable) if B2 has no upload server free.
+/// [`CapExceeded`](crate::ErrorKind::CapExceeded) if the account's storage cap is reached;
+/// [`Unavailable`](crate::ErrorKind::Unavailable) if B2 has no free upload server.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GetUploadUrl {
     bucket_id: BucketId,
 }
 
-/// A URL for uploads of files, one at a time. It is valid for 24 hours, or until an upload to it
-/// fails: then get another.
+/// A URL and token for uploading files to one bucket, one at a time. Valid for 24 hours, or until
+/// an upload to it fails.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UploadUrl {
@@ -33,21 +33,21 @@ pub struct UploadUrl {
 }
 
 impl UploadUrl {
-    /// The bucket that its files go to.
+    /// The bucket that the files are stored in.
     #[must_use]
     pub const fn bucket_id(&self) -> &BucketId {
         &self.bucket_id
     }
 
-    /// The URL to `POST` the bytes to. A browser that is given this and the token can upload, if
-    /// the bucket has [CORS rules](crate::types::CorsRule) that allow `b2_upload_file`.
+    /// The URL to `POST` the content to. A browser can upload with this URL and the token, if the
+    /// bucket has [CORS rules](crate::types::CorsRule) that allow `b2_upload_file`.
     #[must_use]
     pub fn upload_url(&self) -> &str {
         &self.upload_url
     }
 
-    /// The value of the `Authorization` header. Whoever has it may upload there for 24 hours, and
-    /// do nothing else.
+    /// The value of the `Authorization` header. It authorizes only uploads to this URL, for 24
+    /// hours.
     #[must_use]
     pub const fn authorization_token(&self) -> &Secret {
         &self.authorization_token
@@ -63,7 +63,7 @@ impl std::fmt::Debug for UploadUrl {
 }
 
 impl GetUploadUrl {
-    /// A URL for files of this bucket.
+    /// Gets an upload URL for files of this bucket.
     pub fn new(bucket_id: impl Into<BucketId>) -> Self {
         Self {
             bucket_id: bucket_id.into(),

@@ -18,11 +18,11 @@ use crate::types::{Action, BucketId, Capability, FileName, FileVersion};
 /// [B2's page](https://www.backblaze.com/apidocs/b2-hide-file)
 ///
 /// # Errors
-/// [`NotFound`](crate::ErrorKind::NotFound) if there is no such file,
-/// [`Conflict`](crate::ErrorKind::Conflict) if it is hidden already.
+/// [`NotFound`](crate::ErrorKind::NotFound) if the file does not exist,
+/// [`Conflict`](crate::ErrorKind::Conflict) if it is already hidden.
 ///
 /// # Cancellation
-/// Once the request was sent, B2 may carry it out although the future was dropped.
+/// Dropping the future does not stop a request that was already sent: B2 may still execute it.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HideFile {
@@ -65,7 +65,7 @@ impl Call for HideFile {
         version.possible_duplicate = true;
     }
 
-    /// The newest version tells, if the key may list.
+    /// Checks whether the newest version is a hide marker, if the key may list.
     async fn reconcile(
         &self,
         executor: &impl CallExecutor,
@@ -78,7 +78,7 @@ impl Call for HideFile {
                 Reconciliation::Unclear
             };
         };
-        // What is still to come will be refused, since the file will be hidden by then.
+        // A delayed duplicate will be rejected, since the file will already be hidden.
         match newest.into_top() {
             Some(top) if top.action == Action::Hide && lost.covers(top.upload_timestamp) => {
                 Reconciliation::Done(top)

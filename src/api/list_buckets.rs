@@ -10,17 +10,17 @@ use super::target::Target;
 use crate::error::Error;
 use crate::types::{Bucket, BucketId, BucketName, BucketType, Capability};
 
-/// Lists the account's buckets, by name: `b2_list_buckets`.
+/// Lists the account's buckets, sorted by name: `b2_list_buckets`.
 ///
-/// With a key that is restricted to buckets the call has to name one of them, by id or name. A
-/// bucket that doesn't exist is not an error: the list is empty.
+/// With a bucket-restricted key, the call has to specify one of the key's buckets, by id or name.
+/// If the bucket doesn't exist, the list is empty.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-list-buckets)
 ///
 /// # Errors
-/// [`Unauthorized`](crate::ErrorKind::Unauthorized) if the key is restricted to buckets and the
-/// call names none of them; [`Protocol`](crate::ErrorKind::Protocol) if the answer shows a bucket
-/// that was not asked for.
+/// [`Unauthorized`](crate::ErrorKind::Unauthorized) if the key is bucket-restricted and the call
+/// doesn't specify one of its buckets; [`Protocol`](crate::ErrorKind::Protocol) if the response
+/// contains a bucket that was not requested.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ListBuckets {
@@ -36,7 +36,7 @@ pub struct ListBuckets {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Buckets {
-    /// The buckets, by name.
+    /// The buckets, sorted by name.
     pub buckets: Vec<Bucket>,
 }
 
@@ -47,21 +47,21 @@ impl ListBuckets {
         Self::default()
     }
 
-    /// Only the bucket with this id.
+    /// Lists only the bucket with this id.
     #[must_use]
     pub fn bucket_id(mut self, id: impl Into<BucketId>) -> Self {
         self.bucket_id = Some(id.into());
         self
     }
 
-    /// Only the bucket with this name.
+    /// Lists only the bucket with this name.
     #[must_use]
     pub fn bucket_name(mut self, name: BucketName) -> Self {
         self.bucket_name = Some(name);
         self
     }
 
-    /// Only buckets of these types; `BucketType::from("all")` alone is every type there is.
+    /// Lists only buckets of these types; `BucketType::from("all")`, alone, means every type.
     #[must_use]
     pub fn bucket_types(mut self, types: impl IntoIterator<Item = BucketType>) -> Self {
         self.bucket_types = Some(types.into_iter().collect());
@@ -73,7 +73,7 @@ impl ListBuckets {
     fn mismatch(&self, number: usize, bucket: &Bucket) -> Option<&'static str> {
         let one = self.bucket_id.is_some() || self.bucket_name.is_some();
         let id = self.bucket_id.as_ref();
-        // B2 finds a name whatever its case.
+        // B2 matches bucket names case-insensitively.
         let name = self.bucket_name.as_ref();
         let types = self.bucket_types.as_deref();
         if id.is_some_and(|id| bucket.bucket_id != *id) {
@@ -122,8 +122,8 @@ impl Call for ListBuckets {
         Ok(buckets)
     }
 
-    /// The notes, rules and names of one bucket come to 400,000 bytes at most, and to more where
-    /// they have to be escaped. An account has a hundred, or as many as were agreed on.
+    /// The info, rules and names of one bucket take at most 400,000 bytes, more if they have to be
+    /// escaped. An account has 100 buckets, or as many as agreed with B2.
     fn reply_limit(&self) -> usize {
         match (&self.bucket_id, &self.bucket_name) {
             (None, None) => 256 << 20,

@@ -10,18 +10,18 @@ use super::target::Target;
 use crate::error::Error;
 use crate::types::{BucketId, Capability, ListedFile, rows};
 
-/// Lists the current version of each of a bucket's files, by name: `b2_list_file_names`. Hidden
-/// files are left out.
+/// Lists the current version of each file in a bucket, sorted by name: `b2_list_file_names`. Omits
+/// hidden files.
 ///
-/// B2 charges for every thousand rows.
+/// B2 bills every 1,000 rows as one call.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-list-file-names)
 ///
 /// # Errors
-/// [`NotFound`](crate::ErrorKind::NotFound) with `bad_bucket_id` if there is no such bucket;
-/// [`Rejected`](crate::ErrorKind::Rejected) with `out_of_range` for too large a page;
-/// [`Protocol`](crate::ErrorKind::Protocol) if a row or the start of the next page does not fit the
-/// request: another bucket or prefix, out of order, more rows than asked for.
+/// [`NotFound`](crate::ErrorKind::NotFound) with `bad_bucket_id` if the bucket does not exist;
+/// [`Rejected`](crate::ErrorKind::Rejected) with `out_of_range` if the page size is too large;
+/// [`Protocol`](crate::ErrorKind::Protocol) if a row or the start of the next page doesn't match
+/// the request: another bucket or prefix, out of order, or more rows than requested.
 #[doc(alias = "list_objects")]
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -42,10 +42,11 @@ pub struct ListFileNames {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct FileNames {
-    /// The rows, by name. A page may be empty and yet not the last.
+    /// The rows, sorted by name. A page may be empty without being the last.
     #[serde(deserialize_with = "rows")]
     pub files: Vec<ListedFile>,
-    /// Where the next page starts; `None` on the last page. Not always an existing name.
+    /// The name at which the next page starts; `None` on the last page. Not necessarily an existing
+    /// name.
     pub next_file_name: Option<String>,
 }
 
@@ -61,7 +62,7 @@ impl ListFileNames {
         }
     }
 
-    /// Starts at this name, or the next that exists.
+    /// Starts at this name, or the next existing one.
     #[must_use]
     pub fn start_file_name(mut self, name: impl Into<String>) -> Self {
         self.start_file_name = Some(name.into());
@@ -72,22 +73,21 @@ impl ListFileNames {
         self.max_file_count.is_some()
     }
 
-    /// The maximum number of rows per page: up to 10,000.
+    /// Sets the maximum number of rows per page: up to 10,000. Defaults to 100.
     #[must_use]
     pub const fn max_file_count(mut self, count: u32) -> Self {
         self.max_file_count = Some(count);
         self
     }
 
-    /// Only names that begin with this.
+    /// Lists only names that start with this prefix.
     #[must_use]
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = Some(prefix.into());
         self
     }
 
-    /// Groups names that have this after the prefix into one folder row, up to and including it;
-    /// usually `/`.
+    /// Groups names that contain this delimiter after the prefix into one folder row; usually `/`.
     #[must_use]
     pub fn delimiter(mut self, delimiter: impl Into<String>) -> Self {
         self.delimiter = Some(delimiter.into());
@@ -130,11 +130,11 @@ impl Call for ListFileNames {
     }
 }
 
-/// The most rows that B2 gives in one page of names or versions.
+/// The maximum number of rows in a page of names or versions.
 pub(super) const MOST_ROWS: u32 = 10_000;
 
-/// A row has a name of 1,024 bytes and notes of 7,000 at most, escaped to several times that at
-/// worst.
+/// The maximum size of a page: a row has a name of at most 1,024 bytes and file info of 7,000,
+/// which escaping can multiply.
 pub(super) fn listing_limit(max_file_count: Option<u32>) -> usize {
     let rows = max_file_count
         .filter(|&count| count > 0)

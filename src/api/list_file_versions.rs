@@ -11,18 +11,18 @@ use super::target::Target;
 use crate::error::Error;
 use crate::types::{BucketId, Capability, FileId, ListedFile, rows};
 
-/// Lists all versions of a bucket's files, by name, the newest first: `b2_list_file_versions`. Hide
-/// markers and unfinished large files are versions too.
+/// Lists all file versions in a bucket, sorted by name, newest first: `b2_list_file_versions`.
+/// Includes hide markers and unfinished large files.
 ///
-/// B2 charges for every thousand rows.
+/// B2 bills every 1,000 rows as one call.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-list-file-versions)
 ///
 /// # Errors
-/// [`NotFound`](crate::ErrorKind::NotFound) with `bad_bucket_id` if there is no such bucket;
-/// [`Rejected`](crate::ErrorKind::Rejected) with `out_of_range` for too large a page;
-/// [`Protocol`](crate::ErrorKind::Protocol) if a row or the start of the next page does not fit the
-/// request.
+/// [`NotFound`](crate::ErrorKind::NotFound) with `bad_bucket_id` if the bucket does not exist;
+/// [`Rejected`](crate::ErrorKind::Rejected) with `out_of_range` if the page size is too large;
+/// [`Protocol`](crate::ErrorKind::Protocol) if a row or the start of the next page doesn't match
+/// the request.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ListFileVersions {
@@ -39,17 +39,17 @@ pub struct ListFileVersions {
     delimiter: Option<String>,
 }
 
-/// A page of a bucket's versions.
+/// A page of a bucket's file versions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct FileVersions {
-    /// The rows, by name and the newest first. A page may be empty and yet not the last.
+    /// The rows, sorted by name, newest first. A page may be empty without being the last.
     #[serde(deserialize_with = "rows")]
     pub files: Vec<ListedFile>,
     /// The name at which the next page starts; `None` on the last page.
     pub next_file_name: Option<String>,
-    /// The version at which the next page starts. Not always an existing one.
+    /// The version at which the next page starts. Not necessarily an existing one.
     pub next_file_id: Option<FileId>,
 }
 
@@ -66,14 +66,14 @@ impl ListFileVersions {
         }
     }
 
-    /// Starts at the newest version of this name, or of the next that exists.
+    /// Starts at the newest version of this name, or of the next existing one.
     #[must_use]
     pub fn start_file_name(mut self, name: impl Into<String>) -> Self {
         self.start_file_name = Some(name.into());
         self
     }
 
-    /// Starts at this version of this name, or the next that exists.
+    /// Starts at this version of this name, or the next existing one.
     #[must_use]
     pub fn start_at(mut self, name: impl Into<String>, file_id: impl Into<FileId>) -> Self {
         self.start_file_name = Some(name.into());
@@ -85,22 +85,21 @@ impl ListFileVersions {
         self.max_file_count.is_some()
     }
 
-    /// The maximum number of rows per page: up to 10,000.
+    /// Sets the maximum number of rows per page: up to 10,000. Defaults to 100.
     #[must_use]
     pub const fn max_file_count(mut self, count: u32) -> Self {
         self.max_file_count = Some(count);
         self
     }
 
-    /// Only names that begin with this.
+    /// Lists only names that start with this prefix.
     #[must_use]
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = Some(prefix.into());
         self
     }
 
-    /// Groups names that have this after the prefix into one folder row, up to and including it;
-    /// usually `/`.
+    /// Groups names that contain this delimiter after the prefix into one folder row; usually `/`.
     #[must_use]
     pub fn delimiter(mut self, delimiter: impl Into<String>) -> Self {
         self.delimiter = Some(delimiter.into());
@@ -143,9 +142,9 @@ impl Call for ListFileVersions {
         let start_name = self.start_file_name.as_deref();
         match (next_name, &page.next_file_id) {
             (None, None) => {}
-            // Taken for the end, it would be a listing cut short.
+            // Treating this as the end would truncate the listing.
             (None, Some(id)) => return Err(stuck(id)),
-            // A name alone starts at its first version, which the row before may be.
+            // A name alone starts at its newest version, which may already have been listed.
             (Some(name), None) if [last_name, start_name].contains(&next_name) => {
                 return Err(stuck(name));
             }

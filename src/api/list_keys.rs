@@ -10,17 +10,17 @@ use super::target::Target;
 use crate::error::Error;
 use crate::types::{ApplicationKey, ApplicationKeyId, Capability};
 
-/// Lists the account's application keys, by id: `b2_list_keys`. The master key is left out, and
-/// below v4 keys for several buckets too.
+/// Lists the account's application keys, sorted by id: `b2_list_keys`. Omits the master key and,
+/// before v4, keys for several buckets.
 ///
-/// B2 charges for every thousand keys.
+/// B2 bills every 1,000 keys as one call.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-list-keys)
 ///
 /// # Errors
 /// [`Unauthorized`](crate::ErrorKind::Unauthorized) if the key lacks `listKeys`;
-/// [`Protocol`](crate::ErrorKind::Protocol) if the response has more keys than asked for, or its
-/// next page starts where this one did.
+/// [`Protocol`](crate::ErrorKind::Protocol) if the response has more keys than requested, or the
+/// next page does not advance.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ListKeys {
@@ -35,9 +35,10 @@ pub struct ListKeys {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Keys {
-    /// The keys, by their ids.
+    /// The keys, sorted by id.
     pub keys: Vec<ApplicationKey>,
-    /// Where the next page starts; `None` on the last page. Not always an existing key.
+    /// The key at which the next page starts; `None` on the last page. Not necessarily an existing
+    /// key.
     pub next_application_key_id: Option<ApplicationKeyId>,
 }
 
@@ -52,14 +53,14 @@ impl ListKeys {
         self.max_key_count.is_some()
     }
 
-    /// The maximum number of keys per page: up to 10,000.
+    /// Sets the maximum number of keys per page: up to 10,000. Defaults to 100.
     #[must_use]
     pub const fn max_key_count(mut self, count: u32) -> Self {
         self.max_key_count = Some(count);
         self
     }
 
-    /// Starts at this key, or the next that exists.
+    /// Starts at this key, or the next existing one.
     #[must_use]
     pub fn start_application_key_id(mut self, id: impl Into<ApplicationKeyId>) -> Self {
         self.start_application_key_id = Some(id.into());
@@ -85,7 +86,7 @@ impl Call for ListKeys {
         Ok(page)
     }
 
-    /// A key with every capability has about 1,000 bytes, and its buckets and prefix come to that.
+    /// A key with every capability takes about 1,000 bytes, plus its buckets and prefix.
     fn reply_limit(&self) -> usize {
         let keys = self.max_key_count.map_or(100, |count| count as usize);
         (1 << 20) + keys.min(10_000) * (8 << 10)

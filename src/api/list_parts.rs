@@ -10,14 +10,14 @@ use super::target::Target;
 use crate::error::Error;
 use crate::types::{Capability, FileId, Part, PartNumber};
 
-/// Lists the parts of an unfinished large file, by their numbers: `b2_list_parts`.
+/// Lists the parts of an unfinished large file, sorted by number: `b2_list_parts`.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-list-parts)
 ///
 /// # Errors
-/// [`Rejected`](crate::ErrorKind::Rejected) with `bad_request` if there is no such unfinished large
-/// file: it was finished or cancelled; [`Protocol`](crate::ErrorKind::Protocol) if a part belongs
-/// to another file or is out of order, or there are more parts than asked for.
+/// [`Rejected`](crate::ErrorKind::Rejected) with `bad_request` if the large file does not exist, or
+/// was finished or cancelled; [`Protocol`](crate::ErrorKind::Protocol) if a part belongs to another
+/// file or is out of order, or there are more parts than requested.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ListParts {
@@ -28,14 +28,14 @@ pub struct ListParts {
     max_part_count: Option<u32>,
 }
 
-/// Parts of an unfinished large file.
+/// A page of the parts of an unfinished large file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Parts {
-    /// The parts, by their numbers.
+    /// The parts, sorted by number.
     pub parts: Vec<Part>,
-    /// Where the next page starts; `None` on the last page.
+    /// The part number at which the next page starts; `None` on the last page.
     pub next_part_number: Option<u32>,
 }
 
@@ -49,7 +49,7 @@ impl ListParts {
         }
     }
 
-    /// Starts at this part, or the next that exists.
+    /// Starts at this part, or the next existing one.
     #[must_use]
     pub const fn start_part_number(mut self, number: PartNumber) -> Self {
         self.start_part_number = Some(number);
@@ -60,7 +60,7 @@ impl ListParts {
         self.max_part_count.is_some()
     }
 
-    /// The maximum number of parts per page: up to 1,000.
+    /// Sets the maximum number of parts per page: up to 1,000. Defaults to 100.
     #[must_use]
     pub const fn max_part_count(mut self, count: u32) -> Self {
         self.max_part_count = Some(count);
@@ -100,7 +100,7 @@ impl Call for ListParts {
             let name = format!("part {} of {}", part.part_number, part.file_id);
             return Err(outside(number, &name, why));
         }
-        // Where there was no part, the next page has to start behind the first number all the same.
+        // Even if the page is empty, the next one has to start after this one's start.
         let behind = least.max(u32::from(start.as_u16()) + 1);
         match page.next_part_number {
             Some(next) if next < behind => Err(stuck(&next)),

@@ -10,16 +10,15 @@ use super::target::Target;
 use crate::error::Error;
 use crate::types::{Action, BucketId, Capability, FileId, FileVersion};
 
-/// Lists the large files that were started and neither finished nor cancelled, the oldest first:
-/// `b2_list_unfinished_large_files`.
+/// Lists the unfinished large files of a bucket, oldest first: `b2_list_unfinished_large_files`.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-list-unfinished-large-files)
 ///
 /// # Errors
-/// [`NotFound`](crate::ErrorKind::NotFound) with `bad_bucket_id` if there is no such bucket;
-/// [`Rejected`](crate::ErrorKind::Rejected) with `out_of_range` for too large a page;
-/// [`Protocol`](crate::ErrorKind::Protocol) if a row or the start of the next page does not fit the
-/// request.
+/// [`NotFound`](crate::ErrorKind::NotFound) with `bad_bucket_id` if the bucket does not exist;
+/// [`Rejected`](crate::ErrorKind::Rejected) with `out_of_range` if the page size is too large;
+/// [`Protocol`](crate::ErrorKind::Protocol) if a row or the start of the next page doesn't match
+/// the request.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ListUnfinishedLargeFiles {
@@ -32,21 +31,21 @@ pub struct ListUnfinishedLargeFiles {
     max_file_count: Option<u32>,
 }
 
-/// Large files that were started and neither finished nor cancelled.
+/// A page of unfinished large files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct UnfinishedLargeFiles {
-    /// The files, the oldest first.
+    /// The files, oldest first.
     pub files: Vec<FileVersion>,
-    /// Where the next page starts; `None` on the last page.
+    /// The file at which the next page starts; `None` on the last page.
     pub next_file_id: Option<FileId>,
-    /// B2 has not explained it, and leaves it empty so far.
+    /// Not documented by B2, and always empty so far.
     pub next_file_name: Option<String>,
 }
 
 impl ListUnfinishedLargeFiles {
-    /// Lists the first 100 of this bucket.
+    /// Lists the first 100 unfinished large files of this bucket.
     pub fn new(bucket_id: impl Into<BucketId>) -> Self {
         Self {
             bucket_id: bucket_id.into(),
@@ -56,21 +55,21 @@ impl ListUnfinishedLargeFiles {
         }
     }
 
-    /// Only names that begin with this.
+    /// Lists only names that start with this prefix.
     #[must_use]
     pub fn name_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.name_prefix = Some(prefix.into());
         self
     }
 
-    /// Starts at this file, or the next that exists.
+    /// Starts at this file, or the next existing one.
     #[must_use]
     pub fn start_file_id(mut self, file_id: impl Into<FileId>) -> Self {
         self.start_file_id = Some(file_id.into());
         self
     }
 
-    /// The maximum number of files per page: up to 100.
+    /// Sets the maximum number of files per page: up to 100, the default.
     #[must_use]
     pub const fn max_file_count(mut self, count: u32) -> Self {
         self.max_file_count = Some(count);
@@ -98,7 +97,7 @@ impl Call for ListUnfinishedLargeFiles {
         let mut page: UnfinishedLargeFiles = reply.json()?;
         for file in &mut page.files {
             file.place_in(&self.bucket_id);
-            // Nothing else is listed here, so B2 need not say what it is.
+            // B2 may omit the action, since only unfinished large files are listed here.
             if file.action.as_str().is_empty() {
                 file.action = Action::Start;
             }

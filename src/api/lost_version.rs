@@ -1,19 +1,20 @@
-//! Looks for the version that a lost call may have made.
+//! Looks for the version that a call with a lost response may have created.
 
 use super::call::{CallExecutor, LostResponse, Reconciliation};
 use super::list_file_versions::ListFileVersions;
 use crate::types::{Action, BucketId, FileName, FileVersion, ListedFile, Timestamp};
 
-/// The newest versions of a name, as far as one page goes.
+/// The newest versions of a name, up to one page.
 pub(super) struct Newest {
-    /// The newest first, without large files that are not finished.
+    /// Newest first, without unfinished large files.
     versions: Vec<FileVersion>,
     /// Whether the name has more versions than the page.
     cut_off: bool,
 }
 
 impl Newest {
-    /// `None` if they can't be listed: a key that may not list can't tell.
+    /// Lists the versions; `None` if they can't be listed, for example because the key may not
+    /// list.
     pub(super) async fn of(
         executor: &impl CallExecutor,
         bucket_id: &BucketId,
@@ -34,14 +35,14 @@ impl Newest {
         })
     }
 
-    /// The one that hides or shows the name.
+    /// The newest version, which determines whether the name is hidden.
     pub(super) fn into_top(self) -> Option<FileVersion> {
         self.versions.into_iter().next()
     }
 
-    /// What became of a call that makes a version at the top, known by its looks. Only what lies at
-    /// the top is taken for it: one beneath may be older than the call, and to say that the call
-    /// has made it would leave another at the top.
+    /// Reconciles a call that creates the newest version. `looks` recognizes that version. Only the
+    /// newest one is accepted: reporting an older one as created by this call would leave another
+    /// version as the current one.
     pub(super) fn made(
         self,
         lost: &LostResponse,
@@ -51,15 +52,15 @@ impl Newest {
         let mut versions = self.versions.into_iter();
         match versions.next() {
             Some(top) if ours(&top) => Reconciliation::Done(top),
-            // Nothing is as new as the call.
+            // No version is as new as the call.
             Some(top) if !lost.covers(top.upload_timestamp) => lost.absent(),
-            // Somebody else's lies at the top, and perhaps ours beneath.
+            // Another writer's version is the newest, and ours may be below it.
             _ if self.cut_off || versions.any(|version| ours(&version)) => Reconciliation::Unclear,
             _ => lost.absent(),
         }
     }
 
-    /// The same for a version with a time of its own, which lies where that puts it.
+    /// Like `made`, for a version with a custom upload timestamp, which determines its position.
     pub(super) fn made_at(
         self,
         time: Timestamp,

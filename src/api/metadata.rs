@@ -1,39 +1,39 @@
-//! [`CallMetadata`]: what is true of a call whatever its arguments.
+//! [`CallMetadata`]: the properties of a call that don't depend on its arguments.
 
 use crate::types::Capability;
 
-/// What is true of a call whatever its arguments.
+/// The properties of a call that don't depend on its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CallMetadata {
-    /// B2's name for it, such as `b2_list_buckets`.
+    /// The name of the API call, such as `b2_list_buckets`.
     pub name: &'static str,
-    /// What it does. Retries depend on it.
+    /// The kind of call, which determines how it is retried.
     pub kind: CallKind,
     /// The capability that the key needs.
     pub capability: Option<Capability>,
-    /// Its billing class.
+    /// The billing class.
     pub class: BillingClass,
     /// Whether B2 may take minutes before it responds.
     pub long_running: bool,
-    /// Whether even the first error has to be [reconciled](super::Call::reconcile): a proxy may have sent
-    /// the request twice, so that the second one was refused.
+    /// Whether even the first error has to be [reconciled](super::Call::reconcile): a proxy may
+    /// have sent the request twice, and the error is B2's response to the second one.
     pub reconcile_on_first_error: bool,
 }
 
-/// What a call does.
+/// The kind of a call, which determines how it is retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CallKind {
-    /// Turns an application key into a session.
+    /// Authorizes the account.
     Authorize,
-    /// Reads metadata, and changes nothing.
+    /// Reads metadata, without side effects.
     Read,
-    /// Changes something.
+    /// Modifies data.
     Write,
-    /// Sends bytes to an upload URL.
+    /// Uploads content to an upload URL.
     Upload,
-    /// Reads a file's bytes.
+    /// Downloads a file.
     Download,
 }
 
@@ -42,14 +42,14 @@ pub enum CallKind {
 pub enum BillingClass {
     /// Free.
     A,
-    /// Reads of files.
+    /// Downloads and file metadata.
     B,
     /// Everything else.
     C,
 }
 
 impl CallMetadata {
-    /// The metadata of a call that changes nothing.
+    /// The metadata of a call without side effects.
     #[must_use]
     pub const fn read(name: &'static str, capability: Capability, class: BillingClass) -> Self {
         Self {
@@ -62,7 +62,7 @@ impl CallMetadata {
         }
     }
 
-    /// The metadata of a call that changes something.
+    /// The metadata of a call that modifies data.
     #[must_use]
     pub const fn write(name: &'static str, capability: Capability, class: BillingClass) -> Self {
         let mut metadata = Self::read(name, capability, class);
@@ -106,15 +106,15 @@ impl CallMetadata {
         }
     }
 
-    /// The same, for a call that B2 may take minutes for: the response may take 20 minutes instead
-    /// of 30 seconds.
+    /// Marks a call for which B2 may take minutes: the response timeout is 20 minutes instead of 30
+    /// seconds.
     #[must_use]
     pub const fn long_running(mut self) -> Self {
         self.long_running = true;
         self
     }
 
-    /// The same, for a call of which even the first error is [reconciled](super::Call::reconcile).
+    /// Marks a call for which even the first error is [reconciled](super::Call::reconcile).
     #[must_use]
     pub const fn reconcile_on_first_error(mut self) -> Self {
         self.reconcile_on_first_error = true;

@@ -1,13 +1,13 @@
-//! What B2 says: one value for each of its calls.
+//! B2's native API: one type for each call.
 //!
-//! A call knows its name and metadata, how to become a request, and how to read the reply. It does no
-//! I/O, has no clock, and repeats nothing: that is the [client](crate::Client)'s part. All calls
-//! have this one shape, [`Call`], so the loop that sends them knows nothing of any single one; to
-//! add a call, copy the file of one that is like it.
+//! A call has a name and metadata, builds its request, and parses the response. It does no I/O,
+//! uses no clock, and does not retry: that is the [client](crate::Client)'s job. All calls
+//! implement [`Call`], so the loop that sends them is independent of individual calls. To add a
+//! call, copy the file of a similar one.
 //!
-//! B2 charges by class: A is free, B is for reading files, C costs ten times what B does. Which
-//! class the two calls for notification rules have is not documented. What differs between the
-//! versions of the API is in the last column; v1 is not spoken.
+//! B2 bills calls by class: A is free, B is for reading files, C costs ten times as much as B. The
+//! class of the two calls for notification rules is not documented. The last column lists
+//! differences between API versions; v1 is not supported.
 //!
 //! | call | capability | class | versions |
 //! |---|---|---|---|

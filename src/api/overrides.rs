@@ -1,4 +1,4 @@
-//! [`Overrides`]: headers that a download is to have instead of the file's own.
+//! [`Overrides`]: response headers of a download that replace the file's own.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,7 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::types::{broken_header, percent_encode};
 
-/// Headers that a download is to have instead of the file's own, by the names of B2's parameters
-/// for them.
+/// Response headers of a download that replace the file's own, by the names of B2's parameters.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub(crate) struct Overrides(BTreeMap<&'static str, String>);
@@ -18,7 +17,7 @@ impl Overrides {
         self.0.insert(name, value);
     }
 
-    /// As a query's parameters, each with `lead` or `&` before it.
+    /// The query parameters, with `lead` before the first and `&` before the others.
     pub(super) fn query(&self, mut lead: char) -> String {
         let mut query = String::new();
         for (name, value) in &self.0 {
@@ -31,7 +30,7 @@ impl Overrides {
         query
     }
 
-    /// Refuses what could end a header and begin another, and what is against the header's grammar.
+    /// Rejects values that could inject another header or violate the header's grammar.
     pub(super) fn check(&self) -> Result<(), Error> {
         for (name, value) in &self.0 {
             let key = match *name {
@@ -53,46 +52,46 @@ impl Overrides {
     }
 }
 
-/// The methods that set the overrides in `$field`.
+/// The setters of the overrides in `$field`.
 macro_rules! overrides {
     ($name:ident, $($field:ident).+) => {
         impl $name {
-            /// Sends this as `Content-Disposition`.
+            /// Makes B2 respond with this `Content-Disposition`.
             #[must_use = "what it gives back has the header, and nothing else"]
             pub fn b2_content_disposition(mut self, value: impl Into<String>) -> Self {
                 self.$($field).+.set("b2ContentDisposition", value.into());
                 self
             }
 
-            /// Sends this as `Content-Language`.
+            /// Makes B2 respond with this `Content-Language`.
             #[must_use = "what it gives back has the header, and nothing else"]
             pub fn b2_content_language(mut self, value: impl Into<String>) -> Self {
                 self.$($field).+.set("b2ContentLanguage", value.into());
                 self
             }
 
-            /// Sends this as `Expires`.
+            /// Makes B2 respond with this `Expires`.
             #[must_use = "what it gives back has the header, and nothing else"]
             pub fn b2_expires(mut self, value: impl Into<String>) -> Self {
                 self.$($field).+.set("b2Expires", value.into());
                 self
             }
 
-            /// Sends this as `Cache-Control`.
+            /// Makes B2 respond with this `Cache-Control`.
             #[must_use = "what it gives back has the header, and nothing else"]
             pub fn b2_cache_control(mut self, value: impl Into<String>) -> Self {
                 self.$($field).+.set("b2CacheControl", value.into());
                 self
             }
 
-            /// Sends this as `Content-Encoding`.
+            /// Makes B2 respond with this `Content-Encoding`.
             #[must_use = "what it gives back has the header, and nothing else"]
             pub fn b2_content_encoding(mut self, value: impl Into<String>) -> Self {
                 self.$($field).+.set("b2ContentEncoding", value.into());
                 self
             }
 
-            /// Sends this as `Content-Type`.
+            /// Makes B2 respond with this `Content-Type`.
             #[must_use = "what it gives back has the header, and nothing else"]
             pub fn b2_content_type(mut self, value: impl Into<String>) -> Self {
                 self.$($field).+.set("b2ContentType", value.into());

@@ -1,13 +1,13 @@
 //! Checks each page of a listing against its request before any row is returned.
 //!
-//! Programs delete, cancel and download what a listing shows. So a row from another bucket, outside
-//! the prefix or out of order is a [`Protocol`](ErrorKind::Protocol) error of the whole page, and
-//! so is a cursor that does not advance: it would list rows twice, or for ever.
+//! Programs delete, cancel and download the files in a listing. So a row from another bucket,
+//! outside the prefix or out of order fails the whole page with a [`Protocol`](ErrorKind::Protocol)
+//! error, and so does a cursor that does not advance: the listing would repeat rows or never end.
 //!
-//! Nothing is refused that B2 is known to do, or where its rule is not known. A page may be empty
-//! or short and not the last; it may end inside a folder, and then the next one begins with the
-//! same folder. Versions of one name have no order here: a time of upload can be the uploader's
-//! own, and whether a large file counts from its start or its finish is not documented.
+//! Anything that B2 is known to do, or for which its rule is unknown, is accepted. A page may be
+//! empty or short without being the last; it may end inside a folder, and then the next one starts
+//! with the same folder. The order of versions of one name is not checked: upload timestamps can be
+//! custom, and whether the start or the finish of a large file counts is not documented.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -15,7 +15,7 @@ use std::fmt;
 use crate::error::{Error, ErrorKind};
 use crate::types::{Action, BucketId, FileVersion, ListedFile};
 
-/// What a listing of names or versions was asked for.
+/// The query of a listing of names or versions.
 pub(super) struct NameQuery<'a> {
     pub(super) bucket_id: &'a BucketId,
     pub(super) start_name: Option<&'a str>,
@@ -26,7 +26,7 @@ pub(super) struct NameQuery<'a> {
 }
 
 impl NameQuery<'_> {
-    /// Holds the rows, and the name at which the next page starts, against the question.
+    /// Checks the rows and the start of the next page against the query.
     pub(super) fn check(&self, rows: &[ListedFile], next_name: Option<&str>) -> Result<(), Error> {
         let mut order = NameOrder::default();
         let mut last: Option<&ListedFile> = None;
@@ -43,7 +43,7 @@ impl NameQuery<'_> {
             return Ok(());
         };
         let advances = match last {
-            // There may be more versions of the last name, and more of the last folder.
+            // The next page may have more versions of the last name, or more of the last folder.
             Some(row) if self.versions || matches!(row, ListedFile::Folder(_)) => {
                 order.allows(row.file_name(), next)
             }
@@ -59,7 +59,7 @@ impl NameQuery<'_> {
         Err(stuck(&next))
     }
 
-    /// What is wrong with a row by itself.
+    /// Why a row by itself doesn't match the query.
     fn mismatch(&self, row: &ListedFile) -> Option<&'static str> {
         let (bucket_id, name) = match row {
             ListedFile::Version(version) => (&version.bucket_id, version.file_name.as_str()),
@@ -83,7 +83,7 @@ impl NameQuery<'_> {
         };
         let mut letters = delimiter.chars();
         if letters.next().is_none() || letters.next().is_some() {
-            // How B2 cuts names by something else than a single character is not documented.
+            // How B2 handles delimiters longer than one character is not documented.
             return None;
         }
         let end = rest.find(delimiter).map(|at| at + delimiter.len());
@@ -103,7 +103,7 @@ impl NameQuery<'_> {
     ) -> Option<&'static str> {
         let name = row.file_name();
         let is_folder = matches!(row, ListedFile::Folder(_));
-        // The place where a listing starts can be inside a folder, which is then its first row.
+        // A listing can start inside a folder, which is then its first row.
         let starts_inside = |start: &str| is_folder && start.starts_with(name);
         match last {
             None => {
@@ -126,7 +126,7 @@ impl NameQuery<'_> {
     }
 }
 
-/// The order of names: by bytes of UTF-8 or by units of UTF-16. B2 does not say which, so a page
+/// The order of names: by UTF-8 bytes or by UTF-16 code units. B2 doesn't document which, so a page
 /// may have either, but not a mixture.
 #[derive(Default)]
 struct NameOrder {
@@ -135,7 +135,7 @@ struct NameOrder {
 }
 
 impl NameOrder {
-    /// Notes that `next` follows `last`, and says whether one of the orders is left.
+    /// Records that `next` follows `last`. Returns whether that is consistent with either order.
     fn advance(&mut self, last: &str, next: &str) -> bool {
         let (utf8, utf16) = compare(last, next);
         self.not_utf8 |= utf8 == Ordering::Greater;
@@ -151,8 +151,8 @@ impl NameOrder {
     }
 }
 
-/// How two names compare in UTF-8 and in UTF-16. The two differ only where U+E000 to U+FFFF meet
-/// characters above: those begin with greater bytes, but are written with smaller surrogates.
+/// Compares two names in UTF-8 and in UTF-16 order. The orders differ only between U+E000 to U+FFFF
+/// and higher code points: these have greater UTF-8 bytes, but smaller UTF-16 surrogates.
 fn compare(a: &str, b: &str) -> (Ordering, Ordering) {
     let utf8 = a.cmp(b);
     let differ = a.bytes().zip(b.bytes()).find(|(a, b)| a != b);
@@ -164,8 +164,7 @@ fn compare(a: &str, b: &str) -> (Ordering, Ordering) {
     (utf8, utf16)
 }
 
-/// Holds how many rows there are against how many were asked for; where nothing was said, against
-/// the most that B2 gives.
+/// Checks the number of rows against the requested number, or else against B2's maximum.
 pub(super) fn check_count(rows: usize, requested: Option<u32>, most: u32) -> Result<(), Error> {
     let limit = requested.filter(|&rows| rows > 0).unwrap_or(most);
     if u64::try_from(rows).is_ok_and(|rows| rows <= u64::from(limit)) {
@@ -177,8 +176,8 @@ pub(super) fn check_count(rows: usize, requested: Option<u32>, most: u32) -> Res
     ))
 }
 
-/// Holds a page whose rows and cursor are ids, which have no order that is known: no id is there
-/// twice in a row, and the next page starts neither where this one did nor at a row of it.
+/// Checks a page whose rows and cursor are ids, which have no known order: no id may occur twice in
+/// a row, and the next page may start neither where this one did nor at one of its rows.
 pub(super) fn check_ids<'a, T: PartialEq + fmt::Display + ?Sized + 'a>(
     ids: impl Iterator<Item = &'a T>,
     start: Option<&T>,
@@ -200,7 +199,7 @@ pub(super) fn check_ids<'a, T: PartialEq + fmt::Display + ?Sized + 'a>(
     }
 }
 
-/// Holds an unfinished large file against the bucket and the prefix that were asked for.
+/// Checks an unfinished large file against the requested bucket and prefix.
 pub(super) fn check_unfinished(
     number: usize,
     file: &FileVersion,
@@ -223,8 +222,8 @@ pub(super) fn check_unfinished(
     Err(outside(number, file.file_name.as_str(), why))
 }
 
-/// A row that was not asked for. It is named whole; whoever shows the error masks secrets in it
-/// first, and then cuts it.
+/// The error for a row that was not requested. Contains the complete name: secrets are redacted
+/// before it is truncated for display.
 pub(super) fn outside(number: usize, name: &str, why: &str) -> Error {
     let number = number + 1;
     Error::new(
@@ -233,7 +232,7 @@ pub(super) fn outside(number: usize, name: &str, why: &str) -> Error {
     )
 }
 
-/// A cursor that leads nowhere new.
+/// The error for a cursor that does not advance.
 pub(super) fn stuck(next: &(impl fmt::Display + ?Sized)) -> Error {
     let next = next.to_string();
     Error::new(
@@ -431,7 +430,7 @@ mod tests {
                 "twice",
             ),
             (&VERSIONS, vec![file("b"), file("a")], "out of order"),
-            // Neither order has both of these.
+            // Consistent with neither order.
             (
                 &NAMES,
                 vec![file("\u{fb01}"), file("🦀"), file("🦀"), file("\u{fb01}x")],

@@ -1,4 +1,4 @@
-//! [`Paged`]: calls whose results come in pages.
+//! [`Paged`]: paginated calls.
 
 use super::call::Call;
 use super::list_file_names::{FileNames, ListFileNames};
@@ -8,24 +8,24 @@ use super::list_parts::{ListParts, Parts};
 use super::list_unfinished_large_files::{ListUnfinishedLargeFiles, UnfinishedLargeFiles};
 use crate::types::{ApplicationKey, FileVersion, ListedFile, Part, PartNumber};
 
-/// A call whose results come in pages. [`Client::paginate`](crate::Client::paginate) turns them
-/// into one stream.
+/// A paginated call. [`Client::paginate`](crate::Client::paginate) turns all its pages into one
+/// stream.
 pub trait Paged: Call + Clone {
-    /// One result.
+    /// A single result.
     type Item: Send;
 
     /// Where the next page starts.
     type Cursor: Clone + PartialEq + Send;
 
-    /// The results of a page, and where the next page starts; `None` on the last page.
+    /// Splits a page into its results and the cursor of the next page, `None` on the last page.
     fn page(&self, output: Self::Output) -> (Vec<Self::Item>, Option<Self::Cursor>);
 
-    /// The same call for the page that starts there.
+    /// The same call for the page that starts at this cursor.
     #[must_use]
     fn starting_at(self, cursor: &Self::Cursor) -> Self;
 
-    /// The name of a result that is a folder. If a page ends inside a large folder, B2 begins the
-    /// next page with the same row; the stream has it once.
+    /// The name of a result that is a folder. If a page ends inside a large folder, B2 repeats its
+    /// row on the next page; the stream yields it once.
     fn folder(item: &Self::Item) -> Option<&str> {
         let _ = item;
         None
@@ -104,7 +104,7 @@ impl Paged for ListUnfinishedLargeFiles {
         self.start_file_id(cursor)
     }
 
-    /// B2's own default is the most that it gives.
+    /// B2's default page size is the maximum.
     fn in_full_pages(self) -> Self {
         self
     }
@@ -114,8 +114,8 @@ impl Paged for ListParts {
     type Item = Part;
     type Cursor = u32;
 
-    /// B2 may name the number after the last part; no part can have one above the highest, so that
-    /// is the end.
+    /// B2 may return the number after the last part as the cursor. A number above the maximum part
+    /// number is the end.
     fn page(&self, output: Parts) -> (Vec<Part>, Option<u32>) {
         let highest = PartNumber::MAX.as_u16().into();
         let next = output.next_part_number.filter(|next| *next <= highest);

@@ -41,7 +41,7 @@ impl Reply {
         Self::whole(head, body.into())
     }
 
-    /// A reply whose body was read.
+    /// A reply whose body is in memory.
     #[must_use]
     pub const fn whole(head: Parts, body: Bytes) -> Self {
         Self {
@@ -50,7 +50,7 @@ impl Reply {
         }
     }
 
-    /// A reply whose body is still to be read.
+    /// A reply whose body is a stream.
     #[must_use]
     pub const fn stream(head: Parts, body: ResponseBody) -> Self {
         Self {
@@ -83,18 +83,18 @@ impl Reply {
     /// Parses the body as JSON.
     ///
     /// # Errors
-    /// [`ErrorKind::Protocol`], with the path in the document that is wrong.
+    /// [`ErrorKind::Protocol`], with the path of the invalid field in the document.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
         let text = self.text();
-        // Checked for UTF-8 once and not string by string, which takes longer.
+        // Validating UTF-8 once is faster than string by string.
         let document = std::str::from_utf8(text).ok().map(serde_json::from_str);
         document
             .and_then(Result::ok)
             .ok_or_else(|| explain::<T>(text))
     }
 
-    /// Parses the body, and checks that it is about the subject of the call: a response that was mixed
-    /// up with another one would go unnoticed otherwise.
+    /// Parses the body, and checks that it matches the call: otherwise a mixed-up response would go
+    /// unnoticed.
     pub(super) fn json_about<T: DeserializeOwned>(
         &self,
         same: impl FnOnce(&T) -> bool,
@@ -102,7 +102,7 @@ impl Reply {
         self.json_like(|document| (!same(document)).then_some(""))
     }
 
-    /// The same; `difference` says in what the document is another than what was asked for.
+    /// Like `json_about`, with the difference between the document and the request.
     pub(super) fn json_like<T: DeserializeOwned, D: AsRef<str>>(
         &self,
         difference: impl FnOnce(&T) -> Option<D>,
@@ -118,9 +118,9 @@ impl Reply {
         Err(Error::new(ErrorKind::Integrity, what).with_effect(true))
     }
 
-    /// The error that the reply is. It is B2's only with B2's own document, which says the status
-    /// once more; B2 never redirects. Whoever else answers can't know what B2 has done. The answer
-    /// to `HEAD` has no document, so there the status has to do.
+    /// Parses an error response. It is B2's only if it has B2's error document, which repeats the
+    /// status; B2 never redirects. Any other response says nothing about what B2 did. The response
+    /// to `HEAD` has no document, so its status is sufficient.
     pub(crate) fn error(&self, to_head: bool) -> Result<B2Error, NonB2Response> {
         #[derive(Deserialize)]
         struct Document {
@@ -153,8 +153,8 @@ impl Reply {
         Err(self.not_b2s())
     }
 
-    /// What can be told of a response that is not B2's. Of a success nothing is told but its head:
-    /// it may be an answer of B2's after all, with a secret in it.
+    /// Describes a response that is not B2's. For a success status without the body: it may be B2's
+    /// response after all and contain a secret.
     pub(crate) fn not_b2s(&self) -> NonB2Response {
         let header = |name| {
             let value = self.headers().get(name)?;
@@ -181,10 +181,11 @@ impl Reply {
     }
 }
 
-/// Longer than the part of a foreign body that is shown: a secret has to be complete to be masked.
+/// How much of the body is kept. More than is displayed, since a secret has to be complete to be
+/// redacted.
 const BODY_START: usize = 8 << 10;
 
-/// B2's codes are words such as `bad_request`.
+/// Whether this looks like an error code of B2, such as `bad_request`.
 fn is_code(code: &str) -> bool {
     (1..=64).contains(&code.len())
         && code
@@ -192,7 +193,7 @@ fn is_code(code: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 
-/// Parses the document again, more slowly, to find the path of the error.
+/// Parses the document again with path tracking, which is slower, to locate the error.
 fn explain<T: DeserializeOwned>(text: &[u8]) -> Error {
     let wrong = |what: String| Error::new(ErrorKind::Protocol, what);
     if text.iter().all(u8::is_ascii_whitespace) {
@@ -216,8 +217,8 @@ fn explain<T: DeserializeOwned>(text: &[u8]) -> Error {
     ))
 }
 
-/// A path in a document, as `files[0].fileName`. Keys that don't look like one of B2's own fields
-/// may be anything.
+/// Formats a path in a document, such as `files[0].fileName`. Keys that don't look like B2's fields
+/// are omitted, since they may be secrets.
 fn path_text(path: &serde_path_to_error::Path) -> String {
     let mut text = String::new();
     for segment in path {
@@ -238,15 +239,14 @@ fn path_text(path: &serde_path_to_error::Path) -> String {
     text
 }
 
-/// B2's fields are words in camel case, with the digits of `contentSha1` or
-/// `hmacSha256SigningSecret` at most.
+/// Whether this looks like a field name of B2: camel case with at most three digits, as in
+/// `contentSha1` or `hmacSha256SigningSecret`.
 fn is_field(key: &str) -> bool {
     let digits = key.bytes().filter(u8::is_ascii_digit).count();
     key.len() <= 60 && key.bytes().all(|byte| byte.is_ascii_alphanumeric()) && digits <= 3
 }
 
-/// serde quotes the strings that it finds in the wrong path, and they may be anything: a token,
-/// for one.
+/// Removes quoted strings: serde quotes unexpected values, which may be secrets such as a token.
 fn without_values(message: &str) -> String {
     let mut quoted = false;
     let mut escaped = false;
@@ -375,7 +375,7 @@ mod tests {
                 .into_parts();
             Reply::whole(head, Bytes::from(body))
         };
-        // The answer to HEAD can have no document, but B2 never redirects.
+        // The response to HEAD has no document, but B2 never redirects.
         assert_eq!(with_status(404, "").error(true).unwrap().code, "");
         assert!(with_status(404, "x").error(true).is_err());
         let own = r#"{"code":"moved","message":"no","status":302}"#;

@@ -1,9 +1,8 @@
 //! Compares the response to a call that creates something with what was requested.
 //!
-//! An answer that was mixed up with another's would be believed otherwise. It is compared by what
-//! it means, since B2 may write it in another way: keys in lower case, sets in another order,
-//! entries of its own, settings of the bucket where the call has none. What the key may not read is
-//! taken for right.
+//! This detects mixed-up responses. The comparison is semantic, since B2 may normalize values:
+//! lowercase keys, reorder sets, add entries, or apply the bucket's defaults. Fields that the key
+//! may not read are assumed to match.
 
 use serde_json::Value;
 
@@ -12,7 +11,7 @@ use crate::types::{
     FileRetention, FileVersion, LegalHold, Restricted, Timestamp, is_reserved,
 };
 
-/// What a call gives a version beside its name and bytes; `None` is what B2 or the bucket chooses.
+/// The attributes that a call requests for a version. `None` leaves the choice to B2 or the bucket.
 #[derive(Default)]
 pub(super) struct Attributes<'a> {
     pub(super) file_info: Option<&'a FileInfo>,
@@ -24,10 +23,10 @@ pub(super) struct Attributes<'a> {
 }
 
 impl Attributes<'_> {
-    /// In what the version in an answer is another than was asked for.
+    /// How the version in a response differs from the requested attributes, if it does.
     pub(super) fn difference(&self, actual: &FileVersion) -> Option<&'static str> {
         let has = |(key, value): (&str, &str)| actual.file_info.get(key) == Some(value);
-        // B2 may write the parameters in another way.
+        // B2 may format the parameters differently.
         let essence = |content_type: &ContentType| {
             let (essence, _) = content_type
                 .as_str()
@@ -58,7 +57,7 @@ impl Attributes<'_> {
             .legal_hold
             .is_none_or(|requested| match &actual.legal_hold {
                 Restricted::Unauthorized => true,
-                // What was never held is not held.
+                // A hold that was never set is off.
                 Restricted::Value(None) => *requested == LegalHold::Off,
                 Restricted::Value(Some(actual)) => actual == requested,
             })
@@ -77,8 +76,8 @@ impl Attributes<'_> {
     fn encryption_matches(&self, actual: &FileVersion) -> bool {
         let actual = &actual.server_side_encryption;
         match self.encryption {
-            // Without a key of the customer's nobody could read it. All else is B2's or the
-            // bucket's choice; B2 encrypts new files even where it was asked not to.
+            // A file with an unexpected customer-managed key could not be read. Any other mode is
+            // up to B2 or the bucket: B2 encrypts new files even if asked not to.
             None | Some(EncryptionSetting::None) => actual.mode != Some(EncryptionMode::SseC),
             Some(EncryptionSetting::SseB2) => actual.mode == Some(EncryptionMode::SseB2),
             Some(EncryptionSetting::SseC(key)) => {
@@ -90,7 +89,7 @@ impl Attributes<'_> {
     }
 }
 
-/// Whether two retentions are the same, to the second.
+/// Whether two retentions are equal, to the second.
 pub(super) fn same_retention(requested: &FileRetention, actual: &FileRetention) -> bool {
     let seconds = |retention: &FileRetention| {
         let until = retention.retain_until_timestamp;
@@ -100,25 +99,25 @@ pub(super) fn same_retention(requested: &FileRetention, actual: &FileRetention) 
         && (requested.mode.is_none() || seconds(requested) == seconds(actual))
 }
 
-/// Whether a version is a file, as a call that makes one has to answer: no marker, no unfinished
-/// large file.
+/// Checks that a version is a file, not a hide marker or an unfinished large file.
 pub(super) fn not_a_file(actual: &FileVersion) -> Option<&'static str> {
     matches!(actual.action, Action::Start | Action::Hide | Action::Folder)
         .then_some("it is no file")
 }
 
-/// Whether a bucket shows every setting that a document gives it.
+/// Whether a bucket has all settings of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SettingsMatch {
-    /// It does.
+    /// All settings match.
     Full,
-    /// It does, as far as the key may read.
+    /// All settings that the key may read match.
     Readable,
-    /// It shows this setting otherwise.
+    /// This setting differs.
     Differs(&'static str),
 }
 
-/// Where a bucket shows what a call sets, and under what it says whether the key may read that.
+/// For each field of a request: the JSON pointer to it in a bucket, and to the object that says
+/// whether the key may read it.
 const SETTING_POINTERS: [(&str, &str, &str); 8] = [
     ("bucketType", "/bucketType", ""),
     ("bucketInfo", "/bucketInfo", ""),
@@ -146,7 +145,7 @@ const SETTING_POINTERS: [(&str, &str, &str); 8] = [
     ),
 ];
 
-/// Compares a bucket with the document of a call that sets it.
+/// Compares a bucket with the document of a request.
 pub(super) fn match_settings(bucket: &Bucket, document: &impl serde::Serialize) -> SettingsMatch {
     let actual = serde_json::to_value(bucket.clone().in_full());
     let (Ok(requested), Ok(actual)) = (serde_json::to_value(document), actual) else {
@@ -165,7 +164,7 @@ pub(super) fn match_settings(bucket: &Bucket, document: &impl serde::Serialize) 
         let actual = actual.pointer(pointer).unwrap_or(&Value::Null);
         let same = match field {
             "bucketInfo" => same_info(requested, actual),
-            // The first rule that fits a request decides, so their order has a meaning.
+            // The first matching rule applies, so the order is significant.
             "corsRules" => in_order(requested, actual),
             "defaultServerSideEncryption" => {
                 is_empty(requested) && actual["mode"] != "SSE-C" || is_equivalent(requested, actual)
@@ -179,7 +178,7 @@ pub(super) fn match_settings(bucket: &Bucket, document: &impl serde::Serialize) 
     all
 }
 
-/// All entries and no others but B2's own; keys are the same whatever their case.
+/// Whether all entries match, with no others except B2's own. Keys are case-insensitive.
 fn same_info(requested: &Value, actual: &Value) -> bool {
     let read = |value: &Value| {
         let info: Option<BucketInfo> = serde_json::from_value(value.clone()).ok();
@@ -204,9 +203,9 @@ fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
-/// Whether `actual` says all that `requested` does. It may have fields of its own, lists may be in
-/// another order, and what is empty may be left out. The texts here are words of B2's, origins,
-/// names of headers and of rules: none has a case that means something.
+/// Whether `actual` contains everything in `requested`. It may have additional fields, lists may be
+/// reordered, and empty values may be omitted. Strings here are B2's constants, origins, and names
+/// of headers and rules, all case-insensitive.
 fn is_equivalent(requested: &Value, actual: &Value) -> bool {
     match (requested, actual) {
         _ if is_empty(requested) => is_empty(actual),
@@ -238,7 +237,7 @@ fn is_equivalent(requested: &Value, actual: &Value) -> bool {
     }
 }
 
-/// Nothing, in one of the ways in which that is written.
+/// Whether a value is one of the representations of an empty value.
 fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,

@@ -1,4 +1,4 @@
-//! [`Session`]: what B2 said when the account was authorized, and what the calls after it need.
+//! [`Session`]: the result of authorizing the account, which all other calls need.
 
 use std::fmt;
 use std::str::FromStr;
@@ -37,7 +37,7 @@ impl fmt::Display for ApiVersion {
 impl FromStr for ApiVersion {
     type Err = Error;
 
-    /// As it is written: `v2`, `v3`, `v4`.
+    /// Parses `v2`, `v3` or `v4`.
     fn from_str(text: &str) -> Result<Self, Error> {
         match text {
             "v2" => Ok(Self::V2),
@@ -50,18 +50,18 @@ impl FromStr for ApiVersion {
     }
 }
 
-/// Whether the account's token is sent to a download origin that is not B2's own.
+/// Whether the account's token is sent to a custom download origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OriginToken {
-    /// It is sent. Whoever runs the origin can do everything that the key may do, for up to 24
+    /// Send it. The operator of the origin can do everything that the key may do, for up to 24
     /// hours.
     Send,
-    /// Neither it nor a customer's key is sent: for public buckets, or an origin that authorizes
-    /// itself with B2.
+    /// Send neither the token nor a customer-managed key. For public buckets, or an origin with its
+    /// own B2 authorization.
     Withhold,
 }
 
-/// Where downloads go instead of B2's own origin.
+/// A custom origin for downloads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DownloadOrigin {
     pub(crate) origin: String,
@@ -77,10 +77,10 @@ impl DownloadOrigin {
     }
 }
 
-/// An authorized account: its token, its API and download origins, and what its key may do.
+/// An authorized account: its token, its API and download origins, and the permissions of its key.
 ///
-/// The client creates sessions by itself. Creating one by hand is for tests, and for tokens from
-/// elsewhere.
+/// The client creates sessions automatically. Create one yourself only for tests, or for a token
+/// from another source.
 #[derive(Debug, Clone)]
 pub struct Session {
     pub(crate) version: ApiVersion,
@@ -100,22 +100,22 @@ pub struct Session {
     pub(crate) recommended_part_size: u64,
     pub(crate) allowed: Allowed,
     pub(crate) application_key_expiration_timestamp: Option<Timestamp>,
-    /// Where the client was told one.
+    /// The custom download origin, if the client has one.
     pub(crate) download_origin: Option<DownloadOrigin>,
-    /// The token is a download authorization, and there is no account.
+    /// Whether the token is a download authorization, without an account.
     pub(crate) is_for_downloads_only: bool,
 }
 
-/// What a session's key may do.
+/// The permissions of a session's key.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Allowed {
-    /// Its capabilities.
+    /// The key's capabilities.
     pub capabilities: Vec<Capability>,
-    /// The buckets it is restricted to; `None` is all.
+    /// The buckets that the key is restricted to; `None` for all buckets.
     pub buckets: Option<Vec<AllowedBucket>>,
-    /// The prefix that file names must have; `None` is any name.
+    /// The required file name prefix; `None` for any name.
     pub name_prefix: Option<String>,
 }
 
@@ -125,15 +125,15 @@ pub struct Allowed {
 pub struct AllowedBucket {
     /// Its id.
     pub id: BucketId,
-    /// Its name; `None` once the bucket was deleted.
+    /// Its name; `None` if the bucket was deleted.
     pub name: Option<String>,
 }
 
 impl Session {
-    /// A session with this token and these origins of the API and of downloads, such as
+    /// Creates a session with this token and these API and download origins, such as
     /// `https://api002.backblazeb2.com`.
     ///
-    /// As far as the client knows it may do everything; it has B2's usual part sizes.
+    /// The client assumes that its key may do everything, and uses B2's usual part sizes.
     pub fn new(
         version: ApiVersion,
         account_id: impl Into<AccountId>,
@@ -168,7 +168,7 @@ impl Session {
         }
     }
 
-    /// What a download authorization alone is good for.
+    /// A session with just a download authorization.
     pub(crate) fn for_downloads(
         version: ApiVersion,
         authorization_token: Secret,
@@ -180,7 +180,7 @@ impl Session {
         session
     }
 
-    /// Whether downloads go without the token.
+    /// Whether downloads are sent without the token.
     pub(crate) fn withholds_token(&self) -> bool {
         let own = self.download_origin.as_ref();
         own.is_some_and(|own| own.token == OriginToken::Withhold)
@@ -189,13 +189,13 @@ impl Session {
     /// The URL of a file in a public bucket, at the download origin if one is set.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) if the name has `.` or `..` between its slashes,
-    /// since browsers would ask for another file.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the name has a `.` or `..` segment, which browsers
+    /// would normalize to another file's URL.
     pub fn public_url(&self, bucket: &BucketName, file: &FileName) -> Result<String, Error> {
         super::file_url::browser_url(self.download_url(), bucket, file)
     }
 
-    /// The version that its calls speak.
+    /// The API version of the session's calls.
     #[must_use]
     pub const fn version(&self) -> ApiVersion {
         self.version
@@ -207,27 +207,27 @@ impl Session {
         &self.account_id
     }
 
-    /// The token that goes with every call; B2 accepts it for at most 24 hours.
+    /// The token that is sent with every call. B2 accepts it for at most 24 hours.
     #[must_use]
     pub const fn authorization_token(&self) -> &Secret {
         &self.authorization_token
     }
 
-    /// The origin of the API's calls.
+    /// The origin of API calls.
     #[must_use]
     pub fn api_url(&self) -> &str {
         &self.api_url
     }
 
-    /// The origin of downloads: B2's own, unless the client was
-    /// [told another](crate::ClientBuilder::download_origin).
+    /// The origin of downloads: B2's own, unless the client has a [custom
+    /// one](crate::ClientBuilder::download_origin).
     #[must_use]
     pub fn download_url(&self) -> &str {
         let own = self.download_origin.as_ref();
         own.map_or(&self.download_url, |own| &own.origin)
     }
 
-    /// The origin of downloads that B2 names.
+    /// B2's own origin of downloads.
     pub(crate) fn b2s_download_url(&self) -> &str {
         &self.download_url
     }
@@ -238,44 +238,44 @@ impl Session {
         self.s3_api_url.as_deref()
     }
 
-    /// What B2 calls its words on the API of buckets and files; only in v3, which says
-    /// `storageApi`.
+    /// B2's name for the storage API section of the response: `storageApi` in v3, `None` otherwise.
     #[must_use]
     pub fn info_type(&self) -> Option<&str> {
         self.info_type.as_deref()
     }
 
-    /// The origin of the Partner API; only for the administrator of a group, and not in v2.
+    /// The origin of the Partner API. Only for the administrator of a group, and not in v2.
     #[must_use]
     pub fn groups_api_url(&self) -> Option<&str> {
         self.groups_api_url.as_deref()
     }
 
-    /// What the key may do in the Partner API; only in v3, which says `all`.
+    /// The key's capabilities in the Partner API: `all` in v3, empty otherwise.
     #[must_use]
     pub fn groups_api_capabilities(&self) -> &[Capability] {
         &self.groups_api_capabilities
     }
 
-    /// What B2 calls its words on the Partner API; only in v3, which says `groupsApi`.
+    /// B2's name for the Partner API section of the response: `groupsApi` in v3, `None` otherwise.
     #[must_use]
     pub fn groups_api_info_type(&self) -> Option<&str> {
         self.groups_api_info_type.as_deref()
     }
 
-    /// The origin of the Computer Backup API; only for the administrator of a group, and not in v2.
+    /// The origin of the Computer Backup API. Only for the administrator of a group, and not in v2.
     #[must_use]
     pub fn backup_api_url(&self) -> Option<&str> {
         self.backup_api_url.as_deref()
     }
 
-    /// What the key may do in the Computer Backup API; only in v3.
+    /// The key's capabilities in the Computer Backup API: only in v3, empty otherwise.
     #[must_use]
     pub fn backup_api_capabilities(&self) -> &[Capability] {
         &self.backup_api_capabilities
     }
 
-    /// What B2 calls its words on the Computer Backup API; only in v3, which says `backupApi`.
+    /// B2's name for the Computer Backup API section of the response: `backupApi` in v3, `None`
+    /// otherwise.
     #[must_use]
     pub fn backup_api_info_type(&self) -> Option<&str> {
         self.backup_api_info_type.as_deref()
@@ -287,19 +287,19 @@ impl Session {
         self.absolute_minimum_part_size
     }
 
-    /// The size of a part in bytes that B2 recommends.
+    /// The part size that B2 recommends, in bytes.
     #[must_use]
     pub const fn recommended_part_size(&self) -> u64 {
         self.recommended_part_size
     }
 
-    /// What its key may do.
+    /// The permissions of its key.
     #[must_use]
     pub const fn allowed(&self) -> &Allowed {
         &self.allowed
     }
 
-    /// When its key stops working; `None` is never.
+    /// When its key expires; `None` if it doesn't.
     #[must_use]
     pub const fn application_key_expiration_timestamp(&self) -> Option<Timestamp> {
         self.application_key_expiration_timestamp
@@ -316,7 +316,7 @@ struct Exported {
     format: u32,
     version: ApiVersion,
     account_id: AccountId,
-    /// The name says what to do with the whole.
+    /// Named to warn that the whole document is secret.
     secret_authorization_token: String,
     api_url: String,
     download_url: String,
@@ -337,11 +337,11 @@ struct Exported {
 }
 
 impl Session {
-    /// The session as JSON text, from which [`restore`](Self::restore) recreates it, in another
-    /// process for example.
+    /// Exports the session as JSON, from which [`restore`](Self::restore) recreates it, for example
+    /// in another process.
     ///
-    /// It contains the account's token: whoever reads it can do everything that the key may do, for
-    /// up to 24 hours. Protect it like a key.
+    /// It contains the account's token, with which anyone can do everything that the key may do,
+    /// for up to 24 hours. Protect it like a key.
     #[must_use]
     pub fn export(&self) -> Secret {
         let exported = Exported {
@@ -371,12 +371,12 @@ impl Session {
 
     /// Recreates a session that was [exported](Self::export).
     ///
-    /// The origins in it are checked like those of a new session, so a manipulated text can't
+    /// The origins in it are checked like those of a new session, so a tampered export can't
     /// redirect the token.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) if the text is not an exported session, or has a
-    /// format that this version of the crate doesn't know. The error doesn't show the text.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the text is not an exported session, or has an
+    /// unknown format version. The error doesn't show the text.
     pub fn restore(text: &str) -> Result<Self, Error> {
         #[derive(Deserialize)]
         struct Format {
@@ -421,7 +421,7 @@ impl Session {
     }
 }
 
-/// Without the slash that a hand may have put at its end.
+/// Removes trailing slashes.
 pub(crate) fn origin(mut url: String) -> String {
     url.truncate(url.trim_end_matches('/').len());
     url

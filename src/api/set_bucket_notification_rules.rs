@@ -10,8 +10,8 @@ use super::target::Target;
 use crate::error::Error;
 use crate::types::{BucketId, Capability, EventNotificationRules, Secret};
 
-/// Sets a bucket's event notification rules: `b2_set_bucket_notification_rules`. They replace all
-/// that the bucket had.
+/// Sets a bucket's event notification rules: `b2_set_bucket_notification_rules`. Replaces all
+/// existing rules.
 ///
 /// B2 sends a [`TestEvent`](crate::types::EventType::TestEvent) to each new target.
 ///
@@ -22,7 +22,7 @@ use crate::types::{BucketId, Capability, EventNotificationRules, Secret};
 /// `event_type_overlap` or `event_type_categories`.
 ///
 /// # Cancellation
-/// Once the request was sent, B2 may carry it out although the future was dropped.
+/// Dropping the future does not stop a request that was already sent: B2 may still execute it.
 #[derive(Debug, Clone)]
 pub struct SetBucketNotificationRules {
     bucket_id: BucketId,
@@ -30,7 +30,7 @@ pub struct SetBucketNotificationRules {
 }
 
 impl SetBucketNotificationRules {
-    /// Gives this bucket these rules; [`EventNotificationRules::default`] removes all.
+    /// Sets the rules of this bucket; [`EventNotificationRules::default`] removes all.
     pub fn new(bucket_id: impl Into<BucketId>, rules: EventNotificationRules) -> Self {
         Self {
             bucket_id: bucket_id.into(),

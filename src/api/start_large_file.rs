@@ -23,22 +23,22 @@ pub(crate) const UPLOAD_ID: &str = "b2kit-upload-id";
 /// Starts a large file: `b2_start_large_file`. A large file has 2 to 10,000 parts and at most 10
 /// TB.
 ///
-/// If the response is lost, the client starts a second large file: the first may be left behind,
-/// and [`possible_duplicate`](FileVersion::possible_duplicate) says so. With an
-/// [`upload_id`](Self::upload_id) the client finds the first one and uses it.
+/// If the response is lost, the client starts a second large file and sets
+/// [`possible_duplicate`](FileVersion::possible_duplicate), since the first one may be left behind.
+/// With an [`upload_id`](Self::upload_id), the client finds and uses the first one instead.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-start-large-file)
 ///
 /// # Errors
-/// [`Rejected`](crate::ErrorKind::Rejected) with `bucket_missing_file_lock` if the bucket's files
-/// can't be locked, `retain_until_timestamp_must_be_in_future`, `custom_timestamp_not_allowed` or
-/// `custom_timestamp_invalid`; [`CapExceeded`](crate::ErrorKind::CapExceeded) if the account may
-/// store no more.
+/// [`Rejected`](crate::ErrorKind::Rejected) with `bucket_missing_file_lock` if Object Lock is not
+/// enabled for the bucket, `retain_until_timestamp_must_be_in_future`,
+/// `custom_timestamp_not_allowed` or `custom_timestamp_invalid`;
+/// [`CapExceeded`](crate::ErrorKind::CapExceeded) if the account's storage cap is reached.
 ///
 /// # Cancellation
-/// Once the request was sent, the large file may be started although the future was dropped. B2
-/// charges for its parts until it is finished or cancelled;
-/// [`ListUnfinishedLargeFiles`](super::ListUnfinishedLargeFiles) finds it.
+/// B2 may still start the large file after the future is dropped, and charges for its parts until
+/// it is finished or cancelled. [`ListUnfinishedLargeFiles`](super::ListUnfinishedLargeFiles) lists
+/// it.
 #[doc(alias = "multipart")]
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -76,14 +76,14 @@ impl StartLargeFile {
         }
     }
 
-    /// The MIME type. By default B2 derives it from the name's extension.
+    /// Sets the MIME type. By default B2 derives it from the name's extension.
     #[must_use]
     pub fn content_type(mut self, content_type: ContentType) -> Self {
         self.content_type = content_type;
         self
     }
 
-    /// The file info: custom metadata of the file.
+    /// Sets the file info: custom metadata of the file.
     #[must_use]
     pub fn file_info(mut self, info: FileInfo) -> Self {
         self.file_info = info;
@@ -91,23 +91,24 @@ impl StartLargeFile {
     }
 
     /// Adds an id of the caller's choice to the file info, by which the client finds the large file
-    /// if the response is lost. No other upload may have it: use a random one.
+    /// if the response is lost. It has to be unique: use a random one.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) if the file info has ten entries already.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the file info already has ten entries.
     pub fn upload_id(mut self, id: impl AsRef<str>) -> Result<Self, Error> {
         self.file_info = self.file_info.with(UPLOAD_ID, id)?;
         Ok(self)
     }
 
-    /// A custom upload time instead of now. B2 has to enable this for the account.
+    /// Sets a custom upload timestamp. B2 has to enable this for the account.
     #[must_use]
     pub const fn custom_upload_timestamp(mut self, timestamp: Timestamp) -> Self {
         self.custom_upload_timestamp = Some(timestamp);
         self
     }
 
-    /// Until when the file can't be deleted. Needs `writeFileRetentions`.
+    /// Sets the retention of the file, until which it can't be deleted. Needs
+    /// `writeFileRetentions`.
     #[must_use]
     pub fn file_retention(mut self, mode: RetentionMode, retain_until: Timestamp) -> Self {
         self.file_retention = Some(FileRetention {
@@ -117,22 +118,22 @@ impl StartLargeFile {
         self
     }
 
-    /// Whether the file is under legal hold. Needs `writeFileLegalHolds`.
+    /// Sets whether the file is under legal hold. Needs `writeFileLegalHolds`.
     #[must_use]
     pub fn legal_hold(mut self, hold: LegalHold) -> Self {
         self.legal_hold = Some(hold);
         self
     }
 
-    /// How the file is to be encrypted. With a customer's key (SSE-C), every part needs the same
-    /// key.
+    /// Sets the encryption of the file. With a customer-managed key (SSE-C), every part needs the
+    /// same key.
     #[must_use]
     pub fn server_side_encryption(mut self, encryption: EncryptionSetting) -> Self {
         self.server_side_encryption = Some(encryption);
         self
     }
 
-    /// How many bytes the name and the file info may have together. Defaults to what B2 accepts in
+    /// Sets the limit on the size of name and file info together. Defaults to what B2 accepts for
     /// every bucket; old buckets without encryption accept [`FileInfoLimit::Unencrypted`].
     #[must_use]
     pub const fn file_info_limit(mut self, limit: FileInfoLimit) -> Self {
@@ -149,7 +150,7 @@ impl StartLargeFile {
         )
     }
 
-    /// Notes an id as [`upload_id`](Self::upload_id) does, if there is room for it.
+    /// Adds an id like [`upload_id`](Self::upload_id), if there is room.
     pub(crate) fn noting_upload_id(self, id: &str) -> Self {
         let limit = self.limit();
         match self.clone().upload_id(id) {
@@ -162,7 +163,7 @@ impl StartLargeFile {
         self.file_info.get(UPLOAD_ID)
     }
 
-    /// In what the answer is about another file than this starts.
+    /// How the response differs from the request, if it does.
     fn mismatch(&self, file: &FileVersion) -> Option<&'static str> {
         if file.file_name != *self.file_name.as_str() {
             return Some("it has another name");
@@ -170,7 +171,7 @@ impl StartLargeFile {
         if file.bucket_id != self.bucket_id {
             return Some("it is in another bucket");
         }
-        // B2 need not say what it must be.
+        // B2 may omit the action, which is implied.
         if file.action != Action::Start && !file.action.as_str().is_empty() {
             return Some("it is no unfinished large file");
         }
@@ -185,8 +186,9 @@ impl StartLargeFile {
         wanted.difference(file)
     }
 
-    /// In what an unfinished large file is another than this would start, if it is. What the bucket
-    /// gives by default is not asked about; what the key may not read is taken for another.
+    /// How an unfinished large file differs from the one that this call would start, if it does.
+    /// Attributes left to the bucket's defaults are not compared; attributes that the key may not
+    /// read count as different.
     pub(crate) fn differs_from(&self, file: &FileVersion) -> Option<String> {
         let others = |info: &FileInfo| -> Vec<_> {
             let but_ours = info.iter().filter(|(key, _)| *key != UPLOAD_ID);
@@ -225,7 +227,7 @@ impl StartLargeFile {
         Some(format!("it has another {what}"))
     }
 
-    /// The key that every part has to come with.
+    /// The customer-managed key that every part needs.
     pub(crate) fn customer_key(&self) -> Option<CustomerKey> {
         match &self.server_side_encryption {
             Some(EncryptionSetting::SseC(key)) => Some(key.clone()),
@@ -259,8 +261,7 @@ impl Call for StartLargeFile {
         reply.json_like(|file: &FileVersion| self.mismatch(file))
     }
 
-    /// Only a file with our own id is surely ours: another program may have started one of the same
-    /// name.
+    /// Looks for a large file with our upload id: without one, another program may have started it.
     async fn reconcile(
         &self,
         executor: &impl CallExecutor,
@@ -271,7 +272,7 @@ impl Call for StartLargeFile {
         };
         let mut list =
             ListUnfinishedLargeFiles::new(&self.bucket_id).name_prefix(self.file_name.as_str());
-        // The oldest come first; a bucket with more than this of one name has other troubles.
+        // The listing is oldest first. Give up after 100 pages.
         for _ in 0..100 {
             let Ok(page) = executor.execute(list.clone()).await else {
                 return Reconciliation::Unclear;
@@ -280,7 +281,7 @@ impl Call for StartLargeFile {
                 let its = file.file_info.get(UPLOAD_ID);
                 file.file_name == *self.file_name.as_str() && its.is_some_and(|its| its == id)
             }) {
-                // One that was started otherwise than asked for can't be taken up.
+                // It can't be used if it differs from the request.
                 return match self.mismatch(&ours) {
                     None => Reconciliation::Done(ours),
                     Some(_) => Reconciliation::Unclear,

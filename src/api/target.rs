@@ -1,4 +1,4 @@
-//! [`Target`]: where a request goes, and with whose token.
+//! [`Target`]: the destination and credentials of a request.
 
 use b2kit_core::{Body, Request};
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -10,8 +10,8 @@ use super::session::{ApiVersion, Session};
 use crate::error::Error;
 use crate::types::{AccountId, Secret};
 
-/// Where a request goes, and with whose token. [`Call::request`](super::Call::request) builds its
-/// request with it.
+/// The destination and credentials of a request, with which [`Call::request`](super::Call::request)
+/// builds it.
 #[derive(Clone, Copy)]
 pub struct Target<'a> {
     realm: &'a str,
@@ -21,7 +21,7 @@ pub struct Target<'a> {
 }
 
 impl<'a> Target<'a> {
-    /// Where [`AuthorizeAccount`](super::AuthorizeAccount) goes: `realm` is an origin, as
+    /// The target of [`AuthorizeAccount`](super::AuthorizeAccount). `realm` is an origin, such as
     /// `https://api.backblazeb2.com`.
     #[must_use]
     pub const fn realm(realm: &'a str, version: ApiVersion) -> Self {
@@ -33,7 +33,7 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// Where every other call goes.
+    /// The target of all calls except authorization and uploads.
     #[must_use]
     pub fn session(session: &'a Session) -> Self {
         Self {
@@ -44,7 +44,7 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// Where an upload goes: to this URL, with this token.
+    /// The target of an upload: this upload URL, with its token.
     #[must_use]
     pub fn upload(session: &'a Session, upload_url: &'a str, token: &'a Secret) -> Self {
         Self {
@@ -53,14 +53,14 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// The same target, in this version of the API.
+    /// The same target, with this API version.
     #[must_use]
     pub(crate) const fn in_version(mut self, version: ApiVersion) -> Self {
         self.version = version;
         self
     }
 
-    /// The version of the API that the request speaks.
+    /// The API version of the request.
     #[must_use]
     pub const fn version(&self) -> ApiVersion {
         self.version
@@ -69,18 +69,19 @@ impl<'a> Target<'a> {
     /// The session.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) if the target is that of an authorization.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the target has no session, as for an
+    /// authorization.
     pub fn account(&self) -> Result<&'a Session, Error> {
         self.session
             .ok_or_else(|| Error::invalid("the call needs an authorized session"))
     }
 
-    /// The request of most calls: `POST` to `/b2api/VERSION/NAME` with a JSON document, in the
-    /// account's name.
+    /// Builds the request of most calls: `POST /b2api/VERSION/NAME` with a JSON document and the
+    /// account's token.
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) if the target has no session, or the document can't
-    /// be written as JSON.
+    /// be serialized as JSON.
     pub fn post(
         &self,
         metadata: &CallMetadata,
@@ -95,7 +96,7 @@ impl<'a> Target<'a> {
         self.post_to(&url, document)
     }
 
-    /// A JSON document to a URL below one of the session's origins.
+    /// Builds a `POST` request with a JSON document to a URL below one of the session's origins.
     pub(crate) fn post_to(&self, url: &str, document: &impl Serialize) -> Result<Request, Error> {
         let mut request = self.request(Method::POST, url)?;
         let document = serde_json::to_vec(document).map_err(|error| {
@@ -112,7 +113,7 @@ impl<'a> Target<'a> {
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) if the target has no session, or the document can't
-    /// be written as a JSON object.
+    /// be serialized as a JSON object.
     pub fn post_for_account(
         &self,
         metadata: &CallMetadata,
@@ -135,8 +136,8 @@ impl<'a> Target<'a> {
         )
     }
 
-    /// A request without a body, with the session's token. `url` has to be below one of the
-    /// session's origins: the client sends the token nowhere else.
+    /// Builds a request without a body, with the session's token. `url` has to be below one of the
+    /// session's origins, since the client sends the token nowhere else.
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) if the target has no session, or `url` is not a URL.
@@ -148,7 +149,7 @@ impl<'a> Target<'a> {
         )
     }
 
-    /// An upload to the target's upload URL.
+    /// Builds an upload request to the target's upload URL.
     pub(crate) fn upload_request(&self) -> Result<Request, Error> {
         let (url, token) = self
             .upload
@@ -170,13 +171,13 @@ impl std::fmt::Debug for Target<'_> {
     }
 }
 
-/// A request with this `Authorization`, and no body yet.
+/// Builds a request with this `Authorization` header and an empty body.
 pub(crate) fn request(
     method: Method,
     url: &str,
     authorization: &HeaderValue,
 ) -> Result<Request, Error> {
-    // The URL may hold a token, so the error doesn't show it.
+    // The URL may contain a token, so the error doesn't show it.
     let uri = Uri::try_from(url)
         .map_err(|error| Error::invalid("the URL is not one").with_source(error))?;
     let mut request = Request::new(Body::empty());
@@ -188,7 +189,7 @@ pub(crate) fn request(
     Ok(request)
 }
 
-/// A token as the value of `Authorization`, marked so that nobody prints it.
+/// The `Authorization` header value of a token, marked as sensitive.
 pub(crate) fn authorization(token: &Secret) -> Result<HeaderValue, Error> {
     let mut value = HeaderValue::try_from(token.expose())
         .map_err(|_| Error::invalid("the token can't stand in a header"))?;

@@ -18,7 +18,7 @@ use crate::types::{
 
 /// Updates a bucket's settings: `b2_update_bucket`.
 ///
-/// Each setting that is set here replaces the old one; the others stay as they are.
+/// Each setting given here replaces the current one; the others are unchanged.
 ///
 /// ```
 /// # use b2kit::api::UpdateBucket;
@@ -28,7 +28,7 @@ use crate::types::{
 /// rules.push(LifecycleRule::new("logs/").days_from_hiding_to_deleting(7));
 /// let update = UpdateBucket::new(&bucket.bucket_id)
 ///     .lifecycle_rules(LifecycleRules::new(rules)?)
-///     .if_revision_is(bucket.revision); // nobody's change in the meantime is lost
+///     .if_revision_is(bucket.revision); // fails if it was changed in the meantime
 /// # Ok(update)
 /// # }
 /// ```
@@ -37,14 +37,13 @@ use crate::types::{
 ///
 /// # Errors
 /// [`Conflict`](crate::ErrorKind::Conflict) if the bucket is at another revision than
-/// [`if_revision_is`](Self::if_revision_is) says. B2's codes for locks are
-/// `bucket_missing_file_lock` for a default retention where files can't be locked,
-/// `file_lock_conflict` for switching the lock off, `source_replication_conflict` for switching it
-/// on where files are replicated from, and `restricted_bucket_conflict` for switching it on in a
-/// bucket of another type than public or private.
+/// [`if_revision_is`](Self::if_revision_is) says. B2's error codes for Object Lock are
+/// `bucket_missing_file_lock` for a default retention without Object Lock, `file_lock_conflict` for
+/// disabling it, `source_replication_conflict` for enabling it on a replication source, and
+/// `restricted_bucket_conflict` for enabling it on a bucket that is neither public nor private.
 ///
 /// # Cancellation
-/// Once the request was sent, B2 may carry it out although the future was dropped.
+/// Dropping the future does not stop a request that was already sent: B2 may still execute it.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UpdateBucket {
@@ -70,7 +69,7 @@ pub struct UpdateBucket {
 }
 
 impl UpdateBucket {
-    /// An update of this bucket, which changes nothing yet.
+    /// Creates an update of this bucket, without any changes yet.
     pub fn new(bucket_id: impl Into<BucketId>) -> Self {
         Self {
             bucket_id: bucket_id.into(),
@@ -86,7 +85,7 @@ impl UpdateBucket {
         }
     }
 
-    /// Whether everybody may download its files ([`BucketType::AllPublic`]) or not
+    /// Sets whether anyone can download its files ([`BucketType::AllPublic`]) or not
     /// ([`BucketType::AllPrivate`]).
     #[must_use]
     pub fn bucket_type(mut self, bucket_type: BucketType) -> Self {
@@ -94,44 +93,45 @@ impl UpdateBucket {
         self
     }
 
-    /// The bucket info; [`BucketInfo::new`] removes all of it.
+    /// Sets the bucket info; [`BucketInfo::new`] removes all entries.
     #[must_use]
     pub fn bucket_info(mut self, info: BucketInfo) -> Self {
         self.bucket_info = Some(info);
         self
     }
 
-    /// CORS rules; [`CorsRules::default`] removes all.
+    /// Sets the CORS rules; [`CorsRules::default`] removes all.
     #[must_use]
     pub fn cors_rules(mut self, rules: CorsRules) -> Self {
         self.cors_rules = Some(rules.in_full());
         self
     }
 
-    /// The default retention of files; [`DefaultRetention::none`] removes it. Needs
-    /// `writeBucketRetentions`, and a bucket whose files can be locked.
+    /// Sets the default retention of files; [`DefaultRetention::none`] removes it. Needs
+    /// `writeBucketRetentions`, and a bucket with Object Lock.
     #[must_use]
     pub fn default_retention(mut self, retention: DefaultRetention) -> Self {
         self.default_retention = Some(retention);
         self
     }
 
-    /// The default encryption of files. [`Encryption::none`] resets it to B2's own default, SSE-B2;
-    /// SSE-C is refused. Needs `writeBucketEncryption`.
+    /// Sets the default encryption of files. [`Encryption::none`] resets it to B2's own default,
+    /// SSE-B2; SSE-C is not allowed. Needs `writeBucketEncryption`.
     #[must_use]
     pub fn default_server_side_encryption(mut self, encryption: Encryption) -> Self {
         self.default_server_side_encryption = Some(encryption);
         self
     }
 
-    /// Whether files can be locked. It can't be switched off again. Needs `writeBucketRetentions`.
+    /// Sets whether Object Lock is enabled. Once enabled, it can't be disabled. Needs
+    /// `writeBucketRetentions`.
     #[must_use]
     pub const fn file_lock_enabled(mut self, enabled: bool) -> Self {
         self.file_lock_enabled = Some(enabled);
         self
     }
 
-    /// Lifecycle rules: when files are hidden and deleted by themselves;
+    /// Sets the lifecycle rules, by which B2 hides and deletes files automatically;
     /// [`LifecycleRules::default`] removes all.
     #[must_use]
     pub fn lifecycle_rules(mut self, rules: LifecycleRules) -> Self {
@@ -139,8 +139,8 @@ impl UpdateBucket {
         self
     }
 
-    /// The bucket's replication settings; [`ReplicationConfiguration::none`] ends replication.
-    /// Needs `writeBucketReplications`.
+    /// Sets the bucket's replication; [`ReplicationConfiguration::none`] ends it. Needs
+    /// `writeBucketReplications`.
     #[must_use]
     pub fn replication_configuration(mut self, configuration: ReplicationConfiguration) -> Self {
         self.replication_configuration = Some(configuration.in_full());
@@ -198,9 +198,9 @@ impl Call for UpdateBucket {
         })
     }
 
-    /// Settings that replace settings can be sent twice. With a revision the second time is refused
-    /// for the first one's sake: that was ours if the bucket is one revision on and is as we wanted
-    /// it.
+    /// Without a revision the update is idempotent and can be sent twice. With a revision, the
+    /// second attempt is rejected if the first succeeded: it did if the bucket's revision is one
+    /// higher and its settings match.
     async fn reconcile(
         &self,
         executor: &impl CallExecutor,
@@ -223,7 +223,7 @@ impl Call for UpdateBucket {
         };
         match match_settings(&bucket, self) {
             SettingsMatch::Full => Reconciliation::Done(bucket),
-            // It may be somebody else's change to what the key may set and not read.
+            // It may be another writer's change to settings that the key may write but not read.
             SettingsMatch::Readable => Reconciliation::Unknown,
             SettingsMatch::Differs(_) => Reconciliation::NotDone,
         }

@@ -9,18 +9,18 @@ use super::target::Target;
 use crate::error::Error;
 use crate::types::{Capability, FileId, FileName, LegalHold, unchecked};
 
-/// Sets or lifts the legal hold of a version: `b2_update_file_legal_hold`. A version under legal
-/// hold can't be deleted, whatever its retention.
+/// Sets or removes the legal hold of a file version: `b2_update_file_legal_hold`. A version under
+/// legal hold can't be deleted, whatever its retention.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-update-file-legal-hold)
 ///
 /// # Errors
-/// `bucket_missing_file_lock` if the bucket's files can't be locked;
+/// `bucket_missing_file_lock` if Object Lock is not enabled for the bucket;
 /// [`Unauthorized`](crate::ErrorKind::Unauthorized) with `access_denied` if the key lacks the
 /// capability.
 ///
 /// # Cancellation
-/// Once the request was sent, B2 may carry it out although the future was dropped.
+/// Dropping the future does not stop a request that was already sent: B2 may still execute it.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UpdateFileLegalHold {
@@ -29,7 +29,7 @@ pub struct UpdateFileLegalHold {
     legal_hold: LegalHold,
 }
 
-/// A version whose legal hold was set or lifted.
+/// A file version whose legal hold was updated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -44,7 +44,7 @@ pub struct UpdatedFileLegalHold {
 }
 
 impl UpdateFileLegalHold {
-    /// Sets or lifts the legal hold of the version with this name and id.
+    /// Sets or removes the legal hold of the version with this name and id.
     pub fn new(
         file_name: impl Into<String>,
         file_id: impl Into<FileId>,

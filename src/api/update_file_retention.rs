@@ -10,7 +10,7 @@ use super::target::Target;
 use crate::error::Error;
 use crate::types::{Capability, FileId, FileName, FileRetention, unchecked};
 
-/// Sets, changes or removes the retention of a version: `b2_update_file_retention`.
+/// Sets, changes or removes the retention of a file version: `b2_update_file_retention`.
 ///
 /// A retention can always be extended, and changed from governance to compliance mode. In
 /// governance mode it can be shortened or removed with
@@ -19,12 +19,12 @@ use crate::types::{Capability, FileId, FileName, FileRetention, unchecked};
 /// [B2's page](https://www.backblaze.com/apidocs/b2-update-file-retention)
 ///
 /// # Errors
-/// [`Unauthorized`](crate::ErrorKind::Unauthorized) with `access_denied` if the retention that
-/// there is does not allow it, or the key lacks the capability; `bucket_missing_file_lock` if the
-/// bucket's files can't be locked; `retain_until_timestamp_must_be_in_future`.
+/// [`Unauthorized`](crate::ErrorKind::Unauthorized) with `access_denied` if the current retention
+/// does not allow it, or the key lacks the capability; `bucket_missing_file_lock` if Object Lock is
+/// not enabled for the bucket; `retain_until_timestamp_must_be_in_future`.
 ///
 /// # Cancellation
-/// Once the request was sent, B2 may carry it out although the future was dropped.
+/// Dropping the future does not stop a request that was already sent: B2 may still execute it.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UpdateFileRetention {
@@ -35,7 +35,7 @@ pub struct UpdateFileRetention {
     bypass_governance: Option<bool>,
 }
 
-/// A version whose retention was updated.
+/// A file version whose retention was updated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -45,7 +45,7 @@ pub struct UpdatedFileRetention {
     /// Its name.
     #[serde(deserialize_with = "unchecked")]
     pub file_name: FileName,
-    /// Until when it can't be deleted.
+    /// Its retention, until which it can't be deleted.
     #[serde(default)]
     pub file_retention: FileRetention,
 }
@@ -65,7 +65,7 @@ impl UpdateFileRetention {
         }
     }
 
-    /// Shortens or removes a retention in governance mode. Needs `bypassGovernance`.
+    /// Allows a governance-mode retention to be shortened or removed. Needs `bypassGovernance`.
     #[must_use]
     pub const fn bypass_governance(mut self) -> Self {
         self.bypass_governance = Some(true);

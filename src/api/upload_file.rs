@@ -18,26 +18,26 @@ use crate::types::{
     FileName, FileRetention, FileVersion, LegalHold, RetentionMode, Sha1, Timestamp,
 };
 
-/// Uploads a file in one request: `b2_upload_file`. It has 0 to 5,000,000,000 bytes.
+/// Uploads a file in one request: `b2_upload_file`. At most 5,000,000,000 bytes.
 ///
-/// The bytes are hashed while they are sent, B2 compares them with the SHA-1, and the client
-/// compares the response with both. A name that exists gets a new version.
+/// The content is hashed while it is sent, B2 verifies the SHA-1, and the client verifies B2's
+/// response. If the name exists, it gets a new version.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-upload-file)
 ///
-/// The client obtains an upload URL by itself, reuses it for the next upload, and replaces it after
-/// a failure.
+/// The client obtains upload URLs automatically, reuses them, and replaces them after a failure.
 ///
 /// # Errors
-/// [`CapExceeded`](crate::ErrorKind::CapExceeded) if the account may store no more;
+/// [`CapExceeded`](crate::ErrorKind::CapExceeded) if the account's storage cap is reached;
 /// [`Source`](crate::ErrorKind::Source) if the body can't be read.
-/// [`Rejected`](crate::ErrorKind::Rejected) with `bucket_missing_file_lock` if the bucket's files
-/// can't be locked, `retain_until_timestamp_must_be_in_future`, `custom_timestamp_not_allowed` if
-/// the account may not set a custom time, or `custom_timestamp_invalid` for one in the future.
+/// [`Rejected`](crate::ErrorKind::Rejected) with `bucket_missing_file_lock` if Object Lock is not
+/// enabled for the bucket, `retain_until_timestamp_must_be_in_future`,
+/// `custom_timestamp_not_allowed` if custom timestamps are not enabled for the account, or
+/// `custom_timestamp_invalid` if it is in the future.
 ///
 /// # Cancellation
-/// B2 does not store an incomplete file. If the future is dropped after the last byte was sent, the
-/// file may be stored.
+/// B2 does not store an incomplete file. If the future is dropped after the last byte was sent, B2
+/// may still store the file.
 #[doc(alias = "put_object")]
 #[derive(Debug, Clone)]
 pub struct UploadFile {
@@ -70,14 +70,15 @@ impl UploadFile {
         }
     }
 
-    /// The SHA-1 of the body, if it is known; otherwise it is computed while the body is sent.
+    /// Sets the SHA-1 of the body, if you already know it. Otherwise it is computed while the body
+    /// is sent.
     #[must_use]
     pub fn content_sha1(mut self, sha1: Sha1) -> Self {
         self.content.known(sha1);
         self
     }
 
-    /// The SHA-1 that the source computes while it is read.
+    /// Uses the SHA-1 that the source computes while it is read.
     pub(crate) fn hashed_by_source(mut self, digest: Option<Digest>) -> Self {
         if let Some(digest) = digest {
             self.content.hashed_by_source(digest);
@@ -85,58 +86,58 @@ impl UploadFile {
         self
     }
 
-    /// Sends no SHA-1. Bytes that change on the way go unnoticed, and after a lost response the
-    /// client can't recognize the upload, so it uploads again.
+    /// Sends no SHA-1. Corruption in transit is not detected, and after a lost response the client
+    /// can't recognize the upload, so it uploads again.
     #[must_use]
     pub fn do_not_verify(mut self) -> Self {
         self.content.do_not_verify();
         self
     }
 
-    /// The MIME type. By default B2 derives it from the name's extension.
+    /// Sets the MIME type. By default B2 derives it from the name's extension.
     #[must_use]
     pub fn content_type(mut self, content_type: ContentType) -> Self {
         self.content_type = content_type;
         self
     }
 
-    /// The file info: custom metadata of the file.
+    /// Sets the file info: custom metadata of the file.
     #[must_use]
     pub fn file_info(mut self, info: FileInfo) -> Self {
         self.file_info = info;
         self
     }
 
-    /// A custom upload time instead of now. B2 has to enable this for the account.
+    /// Sets a custom upload timestamp. B2 has to enable this for the account.
     #[must_use]
     pub const fn custom_upload_timestamp(mut self, timestamp: Timestamp) -> Self {
         self.custom_upload_timestamp = Some(timestamp);
         self
     }
 
-    /// Until when the file can't be deleted. Needs `writeFileRetentions`.
+    /// Sets the retention of the file, until which it can't be deleted. Needs
+    /// `writeFileRetentions`.
     #[must_use]
     pub fn file_retention(mut self, mode: RetentionMode, retain_until: Timestamp) -> Self {
         self.file_retention = Some((mode, retain_until));
         self
     }
 
-    /// Whether the file is under legal hold. Needs `writeFileLegalHolds`.
+    /// Sets whether the file is under legal hold. Needs `writeFileLegalHolds`.
     #[must_use]
     pub fn legal_hold(mut self, hold: LegalHold) -> Self {
         self.legal_hold = Some(hold);
         self
     }
 
-    /// How the file is to be encrypted. An upload can't ask for [`EncryptionSetting::None`], which
-    /// is refused.
+    /// Sets the encryption of the file. [`EncryptionSetting::None`] is not supported for uploads.
     #[must_use]
     pub fn server_side_encryption(mut self, encryption: EncryptionSetting) -> Self {
         self.server_side_encryption = Some(encryption);
         self
     }
 
-    /// How many bytes the name and the file info may have together. Defaults to what B2 accepts in
+    /// Sets the limit on the size of name and file info together. Defaults to what B2 accepts for
     /// every bucket; old buckets without encryption accept [`FileInfoLimit::Unencrypted`].
     #[must_use]
     pub const fn file_info_limit(mut self, limit: FileInfoLimit) -> Self {
@@ -220,7 +221,7 @@ impl Call for UploadFile {
             Err(Error::new(ErrorKind::Integrity, what).with_effect(true))
         });
         held.map_err(|error| {
-            // What is wrong is there, and its owner may want to delete it.
+            // The wrong version is stored, and the caller may want to delete it.
             let id: String = file.file_id.as_str().chars().take(200).collect();
             error.with_note(&id)
         })?;
@@ -235,8 +236,8 @@ impl Call for UploadFile {
         self.content.is_spent()
     }
 
-    /// The newest file of this name is the one that was sent if it has the same bytes and is not
-    /// older than the request.
+    /// Checks whether the newest file of this name is this upload: it has the same content and is
+    /// not older than the request.
     async fn reconcile(
         &self,
         executor: &impl CallExecutor,
@@ -249,7 +250,7 @@ impl Call for UploadFile {
                 Reconciliation::Unclear
             };
         };
-        // A key that may not list can't tell; a second version is the lesser harm.
+        // The key may not be allowed to list. A duplicate version is the lesser harm.
         let Some(newest) = Newest::of(executor, &self.bucket_id, &self.file_name).await else {
             return Reconciliation::Unclear;
         };
@@ -288,8 +289,9 @@ impl UploadFile {
         wanted.difference(file)
     }
 
-    /// Whether a version with the right bytes has all that this upload gives it, and no other file info. What the
-    /// bucket gives by default is not asked about, and what the key may not read is not taken for right.
+    /// Whether a version with the right content has all attributes of this upload, and no other
+    /// file info. Attributes left to the bucket's defaults are not compared, and attributes that
+    /// the key may not read count as different.
     fn describes(&self, version: &FileVersion) -> bool {
         let is_hidden = self.file_retention.is_some() && version.file_retention.value().is_none()
             || self.legal_hold.is_some() && version.legal_hold.value().is_none();

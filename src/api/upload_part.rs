@@ -11,25 +11,25 @@ use super::target::Target;
 use crate::error::{Error, ErrorKind};
 use crate::types::{CustomerKey, FileId, Part, PartNumber, Sha1};
 
-/// Uploads one part of a large file: `b2_upload_part`. It replaces an earlier part of the same
+/// Uploads one part of a large file: `b2_upload_part`. Replaces an earlier part with the same
 /// number.
 ///
 /// Parts may be uploaded in any order. Each has at most 5,000,000,000 bytes, and all but the last
 /// at least [`absolute_minimum_part_size`](super::Session::absolute_minimum_part_size), which B2
-/// checks only when the file is finished.
+/// only checks when the file is finished.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-upload-part)
 ///
-/// The client obtains an upload URL by itself, reuses it for the next part, and replaces it after a
-/// failure.
+/// The client obtains upload URLs automatically, reuses them, and replaces them after a failure.
 ///
 /// # Cancellation
-/// B2 does not store an incomplete part. If the future is dropped after the last byte was sent, the
-/// part may be stored; uploading it again replaces it.
+/// B2 does not store an incomplete part. If the future is dropped after the last byte was sent, B2
+/// may still store the part; uploading it again replaces it.
 ///
 /// # Errors
-/// [`CapExceeded`](crate::ErrorKind::CapExceeded) if the account's storage is full, `bad_request`
-/// if the large file was finished or cancelled.
+/// [`CapExceeded`](crate::ErrorKind::CapExceeded) if the account's storage cap is reached;
+/// [`Rejected`](crate::ErrorKind::Rejected) with `bad_request` if the large file was finished or
+/// cancelled.
 #[derive(Debug, Clone)]
 pub struct UploadPart {
     file_id: FileId,
@@ -49,14 +49,15 @@ impl UploadPart {
         }
     }
 
-    /// The SHA-1 of the body, if it is known; otherwise it is computed while the body is sent.
+    /// Sets the SHA-1 of the body, if you already know it. Otherwise it is computed while the body
+    /// is sent.
     #[must_use]
     pub fn content_sha1(mut self, sha1: Sha1) -> Self {
         self.content.known(sha1);
         self
     }
 
-    /// The SHA-1 that the source computes while it is read.
+    /// Uses the SHA-1 that the source computes while it is read.
     pub(crate) fn hashed_by_source(mut self, digest: Option<Digest>) -> Self {
         if let Some(digest) = digest {
             self.content.hashed_by_source(digest);
@@ -64,15 +65,15 @@ impl UploadPart {
         self
     }
 
-    /// Sends no SHA-1. Bytes that change on the way go unnoticed, and after a lost response the
-    /// client can't recognize the upload, so it uploads again.
+    /// Sends no SHA-1. Corruption in transit is not detected, and after a lost response the part is
+    /// uploaded again.
     #[must_use]
     pub fn do_not_verify(mut self) -> Self {
         self.content.do_not_verify();
         self
     }
 
-    /// The customer's key (SSE-C) that the large file was started with.
+    /// Sets the customer-managed key (SSE-C) that the large file was started with.
     #[must_use]
     pub fn customer_key(mut self, key: CustomerKey) -> Self {
         self.customer_key = Some(key);
@@ -95,7 +96,7 @@ impl Call for UploadPart {
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
         let mut request = target.upload_request()?;
         let headers = request.headers_mut();
-        // B2 passes it over; a POST without one looks unfinished to some proxies.
+        // B2 ignores it, but some proxies mishandle a POST without a content type.
         headers.insert(
             CONTENT_TYPE,
             HeaderValue::from_static("application/octet-stream"),

@@ -1,4 +1,4 @@
-//! [`safe_local_path`]: the local path that the name of a file in B2 may become.
+//! [`safe_local_path`]: converts file names to safe local paths.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -7,14 +7,14 @@ use std::path::PathBuf;
 use crate::error::Error;
 use crate::transfer::reserved_names::is_reserved;
 
-/// The relative path for a file name from B2, safe on Unix and Windows.
+/// Converts a file name from B2 to a relative path that is safe on Unix and Windows.
 ///
-/// B2 allows almost any text as a name: `../../etc/passwd`, `C:\x`, `CON`. This returns a path only
-/// for names that mean a file below the directory that the path is joined to, and refuses all
-/// others. It changes no name to make it fit, so two names never become one path.
+/// B2 allows almost any text as a name: `../../etc/passwd`, `C:\x`, `CON`. This function accepts
+/// only names that refer to a file below the directory that the path is joined to, and rejects all
+/// others. It never changes a name, so two names never become the same path.
 ///
-/// It can't know whether a directory on the way is a symbolic link (`FileDownload::to_path_below`
-/// follows none), nor whether the file system treats `A` and `a` as the same.
+/// It can't know whether a directory in the path is a symbolic link (`FileDownload::to_path_below`
+/// follows none), nor whether the file system is case-insensitive.
 ///
 /// ```
 /// use std::path::Path;
@@ -29,17 +29,17 @@ use crate::transfer::reserved_names::is_reserved;
 /// [`UnsafeName`] if a path component:
 /// - is empty, `.` or `..`, or longer than 255 bytes;
 /// - contains a control character or one of `\ : * ? " < > |`, or ends in a dot or a space;
-/// - is a Windows device, such as `NUL` or `com1.txt`, or looks like a short name of Windows, such
-///   as `LONGFI~1.TXT`;
+/// - is a Windows device name, such as `NUL` or `com1.txt`, or looks like a Windows short name,
+///   such as `LONGFI~1.TXT`;
 /// - starts with a dot and contains `.b2part`, as partial downloads do.
 ///
-/// And if the whole name is longer than 4,000 bytes.
+/// Also if the whole name is longer than 4,000 bytes.
 pub fn safe_local_path(name: &str) -> Result<PathBuf, UnsafeName> {
     path(name, |part| unix_rule(part).or_else(|| windows_rule(part)))
 }
 
-/// Like [`safe_local_path`], for paths that only Unix systems will see: allows what only Windows
-/// forbids, such as `10:30`, `a\b` and `CON`.
+/// Like [`safe_local_path`], for paths used only on Unix: allows what only Windows forbids, such as
+/// `10:30`, `a\b` and `CON`.
 ///
 /// # Errors
 /// [`UnsafeName`] if a path component is empty, `.` or `..`, contains a NUL, is longer than 255
@@ -50,7 +50,7 @@ pub fn unix_safe_local_path(name: &str) -> Result<PathBuf, UnsafeName> {
     path(name, unix_rule)
 }
 
-/// The error of [`safe_local_path`]: the name is no safe path. Converts to [`Error`].
+/// The error of [`safe_local_path`]: the name is not a safe path. Converts to [`Error`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnsafeName {
     name: Box<str>,
@@ -58,13 +58,13 @@ pub struct UnsafeName {
 }
 
 impl UnsafeName {
-    /// The refused name.
+    /// The rejected name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Why it can't be one.
+    /// Why it was rejected.
     #[cfg(feature = "sync")]
     pub(crate) const fn why(&self) -> &'static str {
         self.why
@@ -86,8 +86,8 @@ impl From<UnsafeName> for Error {
     }
 }
 
-/// What most file systems allow for a path component, and a little less than Linux allows for a
-/// path.
+/// The maximum length of a path component on most file systems, and a little less than Linux allows
+/// for a path.
 const MAX_COMPONENT: usize = 255;
 const MAX_NAME: usize = 4_000;
 
@@ -102,7 +102,7 @@ fn path(name: &str, rule: impl Fn(&str) -> Option<&'static str>) -> Result<PathB
     }
 }
 
-/// Why no system accepts this path component, or takes it for something else.
+/// Why this path component is unsafe on every system.
 fn unix_rule(part: &str) -> Option<&'static str> {
     match part {
         "" => Some("it begins or ends with '/', or has \"//\", or is empty"),
@@ -114,7 +114,7 @@ fn unix_rule(part: &str) -> Option<&'static str> {
     }
 }
 
-/// Why Windows does not accept this path component, or takes it for something else.
+/// Why this path component is unsafe on Windows.
 fn windows_rule(part: &str) -> Option<&'static str> {
     if part.contains(|c: char| c.is_control()) {
         return Some("it has a control character");
@@ -132,7 +132,7 @@ fn windows_rule(part: &str) -> Option<&'static str> {
         .then_some("it has a component that may be another file's short name on Windows")
 }
 
-/// Whether it looks like a short name that Windows gives a file beside its own, such as
+/// Whether it looks like an 8.3 short name that Windows generates for a file, such as
 /// `LONGFI~1.TXT`: at most eight characters that end in `~` and a number, and at most three after a
 /// dot.
 fn is_short_name(part: &str) -> bool {
@@ -145,7 +145,7 @@ fn is_short_name(part: &str) -> bool {
         && numbered.ends_with('~')
 }
 
-/// Whether it is a Windows device, with any extension and in any case: `NUL`, `nul.txt`, `COM1
+/// Whether it is a Windows device name, with any extension and in any case: `NUL`, `nul.txt`, `COM1
 /// .log`, `com¹`.
 fn is_device(part: &str) -> bool {
     let stem = part.split('.').next().unwrap_or_default();

@@ -1,24 +1,24 @@
-//! Operations larger than one call: files of any size from any source, up, down and across.
+//! Transfers: uploads, downloads and copies of files of any size, made of several calls.
 //!
-//! A transfer is one future. Nothing is spawned, so dropping it stops everything that belongs to it
-//! within that drop. What a dropped or failed upload leaves at B2 is in the client's record of
-//! unfinished uploads.
+//! A transfer is a single future. Nothing is spawned, so dropping it stops the whole transfer
+//! immediately. Large files that a dropped or failed upload leaves at B2 are in the client's record
+//! of unfinished uploads.
 //!
 //! - `upload`: planning, resuming, hashing first, non-replayable streams
-//! - `download`: to streams, writers and local paths; ranges side by side, verification
-//! - `copy`: what B2 copies: whole files, and files composed of byte ranges and local data
-//! - `create`: files created only where there is none
-//! - `bulk`: many files at once, each with its own outcome
-//! - `large_file`: parts side by side, which uploads, copies and compositions share
+//! - `download`: to streams, writers and local paths; parallel ranges, verification
+//! - `copy`: copies of whole files, and files composed of byte ranges and local data
+//! - `create`: put-if-absent
+//! - `bulk`: operations on many files, each with its own outcome
+//! - `large_file`: parallel parts, used by uploads, copies and compositions
 //! - `source`: where the bytes of an upload come from; `source_error`: its errors
-//! - `commit`: how a finished download gets its name
-//! - `disk`: all that touches local files
-//! - `local_path`, `reserved_names`: which local paths file names may become
-//! - `progress`: counters; `range_set`: which bytes are there
+//! - `commit`: how a completed download replaces the existing file
+//! - `disk`: access to local files
+//! - `local_path`, `reserved_names`: safe local paths for file names
+//! - `progress`: progress counters; `range_set`: sets of byte ranges
 //!
 //! Sources and transfers are `Send`, so they can be spawned, but not all are `Sync`.
 //!
-//! No module imports one that imports it.
+//! There are no circular imports.
 
 pub(crate) mod bulk;
 #[cfg(feature = "fs")]

@@ -1,4 +1,4 @@
-//! [`Progress`]: how far a transfer is.
+//! [`Progress`]: the progress of a transfer.
 
 use std::pin::Pin;
 use std::sync::atomic::Ordering::SeqCst;
@@ -8,11 +8,11 @@ use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 
-/// How far a transfer is. Clones share it: one goes into the transfer, another is
-/// [polled](Self::now) or [watched](Self::changes).
+/// The progress of a transfer. Clones share their state: pass one to the transfer, and
+/// [poll](Self::now) or [watch](Self::changes) another.
 ///
-/// It is a few atomic counters, so it costs nothing to leave on, and it calls no code of the
-/// program's within the transfer.
+/// It consists of a few atomic counters, so its cost is negligible, and the transfer calls no user
+/// code.
 ///
 /// ```
 /// # use b2kit::transfer::Progress;
@@ -23,7 +23,7 @@ use futures_core::Stream;
 #[derive(Debug, Clone, Default)]
 pub struct Progress(Arc<Shared>);
 
-/// Ends with the last [`Progress`], while streams of its changes may still exist.
+/// Dropped with the last [`Progress`], which ends all streams of its changes.
 #[derive(Debug, Default)]
 struct Shared(Arc<Counters>);
 
@@ -32,7 +32,7 @@ struct Counters {
     listeners: Listeners,
     stage: AtomicU8,
     bytes: AtomicU64,
-    /// One more than the number; 0 while it is unknown.
+    /// The total plus one; 0 while unknown.
     total_bytes: AtomicU64,
     parts: AtomicU32,
     total_parts: AtomicU32,
@@ -41,26 +41,26 @@ struct Counters {
     hashed_bytes: AtomicU64,
 }
 
-/// The state of a [`Progress`] at one moment.
+/// A snapshot of a [`Progress`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProgressNow {
     /// What the transfer is doing.
     pub stage: Stage,
-    /// Bytes transferred: handed to the network or received from it, and those reused from an
-    /// earlier transfer. Bytes that have to be transferred again are subtracted.
+    /// The bytes transferred: sent to or received from the network, or reused from an earlier
+    /// transfer. Bytes that have to be transferred again are subtracted, so this can decrease.
     pub bytes: u64,
-    /// The total; `None` while it is unknown.
+    /// The total number of bytes; `None` while it is unknown.
     pub total_bytes: Option<u64>,
-    /// Parts completed; 0 for a file that is sent in one call.
+    /// The number of completed parts; 0 for a file that is sent in one call.
     pub parts: u32,
-    /// How many parts there are, as far as is known.
+    /// The total number of parts, as far as it is known.
     pub total_parts: u32,
-    /// Completed parts that come from an earlier transfer.
+    /// The number of completed parts reused from an earlier transfer.
     pub reused_parts: u32,
-    /// How often something was sent or requested again.
+    /// The number of times that something was sent or requested again.
     pub retries: u32,
-    /// Bytes that were hashed before anything was sent.
+    /// The bytes hashed before anything is sent.
     pub hashed_bytes: u64,
 }
 
@@ -68,7 +68,7 @@ pub struct ProgressNow {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Stage {
-    /// Finding out what has to be done.
+    /// Determining what has to be transferred.
     Planning,
     /// Reading and hashing the source before it is sent: see [`ProgressNow::hashed_bytes`].
     Hashing,
@@ -81,23 +81,23 @@ pub enum Stage {
 }
 
 impl Progress {
-    /// The progress of a transfer that has not begun.
+    /// Creates the progress for a new transfer.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How far the transfer is.
+    /// Returns the current progress.
     #[must_use]
     pub fn now(&self) -> ProgressNow {
         self.0.0.now()
     }
 
-    /// A stream of the progress: its state now, and again after each change.
+    /// Returns a stream of the progress: its current state, and again after each change.
     ///
-    /// Changes between two polls are merged, so a slow reader misses intermediate states only. The
+    /// Changes between two polls are merged, so a slow reader only misses intermediate states. The
     /// stream ends after [`Stage::Done`], or when all clones of the progress are dropped; a
-    /// transfer that fails or is dropped drops its own.
+    /// transfer drops its own when it fails or is dropped.
     ///
     /// ```
     /// # use b2kit::transfer::{Progress, Stage};
@@ -162,7 +162,7 @@ impl Progress {
         });
     }
 
-    /// Resets the counts, since everything has to be transferred again.
+    /// Resets the counters, since everything has to be transferred again.
     pub(super) fn start_over(&self) {
         self.change(|counters| {
             counters.bytes.store(0, SeqCst);
@@ -231,10 +231,10 @@ impl Drop for Shared {
     }
 }
 
-/// Who is notified of changes. If nobody is, a notification costs one load.
+/// The wakers to notify of changes. Without any, a notification costs one atomic load.
 ///
-/// All operations here and on the counters are sequentially consistent: either the one who changes
-/// something sees the watcher, or the watcher sees the change.
+/// All operations here and on the counters are sequentially consistent, so either the writer sees
+/// the listener, or the listener sees the change.
 #[derive(Debug, Default)]
 struct Listeners {
     is_over: AtomicBool,
@@ -276,7 +276,7 @@ impl Stream for Changes {
             return Poll::Ready(None);
         }
         self.counters.listeners.listen(cx.waker());
-        // In this order: after the end nothing changes.
+        // Load in this order: nothing changes after the end.
         let is_over = self.counters.listeners.is_over.load(SeqCst);
         let now = self.counters.now();
         if self.last != Some(now) {

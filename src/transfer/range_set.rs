@@ -1,15 +1,15 @@
-//! [`RangeSet`]: which bytes of a file are there, and which are missing.
+//! [`RangeSet`]: which bytes of a file are available, and which are missing.
 
 use std::collections::VecDeque;
 use std::ops::Range;
 
-/// A set of byte positions, as sorted ranges that neither touch nor overlap.
+/// A set of byte offsets, as sorted ranges that neither touch nor overlap.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct RangeSet(Vec<Range<u64>>);
 
 impl RangeSet {
-    /// The set of these ranges; `None` unless they are sorted and apart, as [`iter`](Self::iter)
-    /// returns them.
+    /// The set of these ranges; `None` unless they are sorted and neither touch nor overlap, as
+    /// [`iter`](Self::iter) returns them.
     pub(crate) fn from_sorted(stretches: impl IntoIterator<Item = Range<u64>>) -> Option<Self> {
         let mut ranges = Self::default();
         for range in stretches {
@@ -40,19 +40,19 @@ impl RangeSet {
         self.0.iter()
     }
 
-    /// How many bytes are in the set.
+    /// The number of bytes in the set.
     pub(crate) fn total_bytes(&self) -> u64 {
         self.0.iter().map(|range| range.end - range.start).sum()
     }
 
-    /// The end of the contiguous bytes from `start` on.
+    /// The end of the contiguous range that contains `start`, or `start` if there is none.
     pub(crate) fn contiguous_end(&self, start: u64) -> u64 {
         let range = self.0.iter().find(|range| range.contains(&start));
         range.map_or(start, |range| range.end)
     }
 
-    /// The missing ranges of `whole`, each at most `max_len` bytes. They are made one by one: a
-    /// server says how large a file is.
+    /// The missing ranges of `whole`, each at most `max_len` bytes. They are generated lazily,
+    /// since the length of a file is reported by a server.
     pub(crate) fn missing(&self, whole: Range<u64>, max_len: u64) -> MissingRanges {
         let mut gaps = Vec::with_capacity(self.0.len() + 1);
         let mut at = whole.start;
@@ -79,12 +79,12 @@ pub(crate) struct MissingRanges {
 }
 
 impl MissingRanges {
-    /// Adds a range behind the others.
+    /// Appends a range.
     pub(crate) fn push(&mut self, range: Range<u64>) {
         self.gaps.push_back(range);
     }
 
-    /// How many ranges are still to come.
+    /// The number of remaining ranges.
     pub(crate) fn count_ranges(&self) -> u64 {
         let ranges = |gap: &Range<u64>| (gap.end - gap.start).div_ceil(self.max_len);
         self.gaps.iter().map(ranges).sum()
@@ -137,7 +137,7 @@ mod tests {
         );
     }
 
-    /// With a range for each byte it would not fit into memory.
+    /// One range per byte would not fit into memory.
     #[test]
     fn missing_ranges_are_made_one_by_one() {
         let mut missing = RangeSet::default().missing(0..MAX_FILE, 0);

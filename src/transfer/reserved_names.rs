@@ -1,13 +1,13 @@
 //! Local file names that are reserved for partial downloads, so that no file from B2 gets one.
 
-/// What the names of partial files contain; the state of one ends in `.json` after it.
+/// The marker in the names of partial files. State files have `.json` after it.
 pub(super) const MARK: &str = ".b2part";
 
-/// Whether a file system may take this name for that of a partial file: it starts with a dot and
+/// Whether a file system may treat this name as that of a partial file: it starts with a dot and
 /// contains [`MARK`].
 ///
-/// That is more than the names in use, so nothing depends on how those are made. Case is ignored,
-/// and so are the characters that file systems which ignore case ignore as well.
+/// This covers more than the names in use, so it doesn't depend on how these are constructed. Case
+/// is ignored, as are the characters that case-insensitive file systems ignore.
 pub(crate) fn is_reserved(name: &str) -> bool {
     let seen: String = name
         .chars()
@@ -17,8 +17,8 @@ pub(crate) fn is_reserved(name: &str) -> bool {
     seen.starts_with('.') && seen.contains(MARK)
 }
 
-/// What ext4, f2fs and HFS+ ignore when they compare names: Unicode's `Default_Ignorable_Code_Point`,
-/// of which HFS+ ignores a part.
+/// Whether ext4, f2fs or HFS+ ignore this character in name comparisons: Unicode's
+/// `Default_Ignorable_Code_Point`, of which HFS+ ignores a subset.
 const fn is_ignorable(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'

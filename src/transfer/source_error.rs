@@ -1,14 +1,14 @@
-//! Errors of sources: bytes that can't be read, and bytes that changed.
+//! Errors of sources that can't be read or have changed.
 
 use std::fmt;
 use std::io;
 
 use crate::error::{Error, ErrorKind};
 
-/// The message for a source whose bytes differ from those that were hashed before.
+/// The message for a source that changed after it was hashed.
 pub(crate) const CHANGED_SINCE_HASHED: &str = "the source was changed after it was hashed";
 
-/// The source has other bytes than before.
+/// The error for a source that has changed.
 #[derive(Debug)]
 struct SourceChanged(&'static str);
 
@@ -20,12 +20,12 @@ impl fmt::Display for SourceChanged {
 
 impl std::error::Error for SourceChanged {}
 
-/// The source has other bytes than before.
+/// The error for a source that has changed.
 pub(crate) fn changed(how: &'static str) -> io::Error {
     io::Error::other(SourceChanged(how))
 }
 
-/// Whether the cause is a source that [changed], as far as the HTTP library passed the cause on.
+/// Whether the cause is a [changed] source, provided the HTTP library preserves the cause.
 pub(crate) fn is_changed(error: &Error) -> bool {
     let mut next = std::error::Error::source(error);
     while let Some(error) = next {
@@ -38,7 +38,7 @@ pub(crate) fn is_changed(error: &Error) -> bool {
     false
 }
 
-/// The source can't be read.
+/// The error for a source that can't be read.
 pub(crate) fn unreadable(what: &str, error: io::Error) -> Error {
     Error::new(ErrorKind::Source, what).with_source(error)
 }

@@ -1384,7 +1384,7 @@ fn small_files_beyond_the_memory_budget_are_read_while_they_are_sent() {
         };
         for uploaded in futures::future::join_all(names.iter().map(upload)).await {
             let (file, sha1) = (uploaded.unwrap().file, Sha1::of(&content(200_000)));
-            assert_eq!(file.content_sha1.sha1(), Some(sha1));
+            assert_eq!(file.content_sha1.sha1(), Some(&sha1));
         }
     });
 }

@@ -22,21 +22,21 @@ pub struct CreateGroupMember {
     region: Option<Region>,
 }
 
-/// An account that was created in a group.
+/// A newly created account in a group.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct CreatedGroupMember {
-    /// The account's master key. B2 never shows it again.
+    /// The account's master key. B2 never returns it again.
     pub application_key: Secret,
-    /// The key's public half.
+    /// The key's id.
     pub application_key_id: ApplicationKeyId,
     /// The account.
     pub group_member: GroupMember,
 }
 
 impl CreateGroupMember {
-    /// An account in this group for the owner of this email address.
+    /// Creates an account in this group for the owner of this email address.
     pub fn new(group_id: impl Into<String>, member_email: impl Into<String>) -> Self {
         Self {
             group_id: group_id.into(),
@@ -45,7 +45,7 @@ impl CreateGroupMember {
         }
     }
 
-    /// The region of the account's files.
+    /// Sets the region of the account's files.
     #[must_use]
     pub fn region(mut self, region: Region) -> Self {
         self.region = Some(region);
@@ -73,8 +73,7 @@ impl Call for CreateGroupMember {
         vec![created.application_key.clone()]
     }
 
-    /// The account's key comes with the answer and with nothing else, so a second account would not
-    /// mend it.
+    /// The account's key is only in the response, and a second account would not recover it.
     async fn reconcile(
         &self,
         _: &impl CallExecutor,

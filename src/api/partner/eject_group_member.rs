@@ -27,7 +27,7 @@ pub struct EjectGroupMember {
 pub struct EjectedGroupMember {
     /// The account.
     pub account_id: AccountId,
-    /// Its address.
+    /// Its email address.
     pub email: Box<str>,
     /// The group it was in.
     #[serde(deserialize_with = "id")]
@@ -48,7 +48,7 @@ impl EjectGroupMember {
         }
     }
 
-    /// The account's address.
+    /// Sets the account's email address.
     #[must_use]
     pub fn email(mut self, email: impl Into<String>) -> Self {
         self.email = Some(email.into());

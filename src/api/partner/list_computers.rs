@@ -61,14 +61,14 @@ impl ListComputers {
         }
     }
 
-    /// Starts at this computer, or the next that exists.
+    /// Starts at this computer, or the next existing one.
     #[must_use]
     pub fn start_computer_id(mut self, start_computer_id: impl Into<String>) -> Self {
         self.start_computer_id = Some(start_computer_id.into());
         self
     }
 
-    /// The maximum number of computers per page: up to 500.
+    /// Sets the maximum number of computers per page: up to 500.
     #[must_use]
     pub const fn max_computer_count(mut self, count: u32) -> Self {
         self.max_computer_count = Some(count);

@@ -9,7 +9,7 @@ use crate::api::{Call, CallKind, CallMetadata, Reply, Target};
 use crate::error::Error;
 use crate::types::{AccountId, Timestamp};
 
-/// Lists the accounts of a group, by their addresses: `b2_list_group_members`.
+/// Lists the accounts of a group, sorted by email address: `b2_list_group_members`.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-list-group-members)
 #[derive(Debug, Clone, Serialize)]
@@ -32,7 +32,7 @@ pub struct GroupMembers {
     pub group_id: Box<str>,
     /// Its name.
     pub group_name: Box<str>,
-    /// The accounts, by their addresses.
+    /// The accounts, sorted by email address.
     pub group_members: Vec<GroupMember>,
     /// Where the next page starts; `None` on the last page.
     pub next_email: Option<Box<str>>,
@@ -45,17 +45,17 @@ pub struct GroupMembers {
 pub struct GroupMember {
     /// The account.
     pub account_id: AccountId,
-    /// What it stores, where that was counted.
+    /// Its storage statistics, if available.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub b2_stats: Option<MemberStats>,
-    /// Which of B2's clusters holds its files.
+    /// The number of the B2 cluster that holds its files.
     #[serde(
         default,
         deserialize_with = "count",
         skip_serializing_if = "Option::is_none"
     )]
     pub cluster_num: Option<u64>,
-    /// Its address.
+    /// Its email address.
     pub email: Box<str>,
     /// The group.
     #[serde(deserialize_with = "id")]
@@ -65,38 +65,38 @@ pub struct GroupMember {
     /// The region of its files.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<Region>,
-    /// Its endpoint of the S3-compatible API.
+    /// Its endpoint for the S3-compatible API.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub s3_endpoint: Option<Box<str>>,
 }
 
-/// What an account stores.
+/// Storage statistics of an account or group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct MemberStats {
-    /// How many bytes.
+    /// The number of stored bytes.
     #[serde(
         default,
         deserialize_with = "count",
         skip_serializing_if = "Option::is_none"
     )]
     pub b2_bytes_stored_count: Option<u64>,
-    /// How many files.
+    /// The number of stored files.
     #[serde(
         default,
         deserialize_with = "count",
         skip_serializing_if = "Option::is_none"
     )]
     pub b2_files_stored_count: Option<u64>,
-    /// When that was counted.
+    /// When the statistics were collected.
     #[serde(
         default,
         deserialize_with = "timestamp",
         skip_serializing_if = "Option::is_none"
     )]
     pub b2_stats_as_of_timestamp: Option<Timestamp>,
-    /// In how many buckets.
+    /// The number of buckets.
     #[serde(
         default,
         deserialize_with = "count",
@@ -106,7 +106,7 @@ pub struct MemberStats {
 }
 
 impl ListGroupMembers {
-    /// Lists the first accounts of this group.
+    /// Lists the accounts of this group, from the first.
     pub fn new(group_id: impl Into<String>) -> Self {
         Self {
             group_id: group_id.into(),
@@ -115,14 +115,14 @@ impl ListGroupMembers {
         }
     }
 
-    /// Starts at this address, or the next that exists.
+    /// Starts at this email address, or the next existing one.
     #[must_use]
     pub fn start_email(mut self, start_email: impl Into<String>) -> Self {
         self.start_email = Some(start_email.into());
         self
     }
 
-    /// The maximum number of accounts per page: up to 1,000.
+    /// Sets the maximum number of accounts per page: up to 1,000.
     #[must_use]
     pub const fn max_member_count(mut self, count: u32) -> Self {
         self.max_member_count = Some(count);

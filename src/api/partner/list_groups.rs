@@ -46,7 +46,7 @@ pub struct Group {
     /// Whether the account is in good standing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account_standing_details: Option<AccountStandingDetails>,
-    /// What its accounts store, counted once a day, where the group has the product for it.
+    /// Storage statistics of its accounts, updated daily, if the group has the storage product.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub b2_stats: Option<MemberStats>,
     /// Its id.
@@ -54,10 +54,10 @@ pub struct Group {
     pub group_id: Box<str>,
     /// Its name.
     pub group_name: Box<str>,
-    /// What it is for.
+    /// The group's products, such as `STORAGE`.
     #[serde(default)]
     pub group_products: Vec<String>,
-    /// How many accounts are in it.
+    /// The number of accounts in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group_stats: Option<GroupStats>,
 }
@@ -66,17 +66,17 @@ pub struct Group {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct AccountStandingDetails {
-    /// As `B2_GOOD_STANDING`.
+    /// The state, such as `B2_GOOD_STANDING`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<Box<str>>,
 }
 
-/// How many accounts are in a group.
+/// Statistics of a group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct GroupStats {
-    /// When the group was made.
+    /// When the group was created.
     #[serde(
         default,
         deserialize_with = "timestamp",
@@ -90,7 +90,7 @@ pub struct GroupStats {
         skip_serializing_if = "Option::is_none"
     )]
     pub group_stats_as_of_timestamp: Option<Timestamp>,
-    /// How many they were.
+    /// The number of accounts.
     #[serde(
         default,
         deserialize_with = "count",
@@ -106,21 +106,21 @@ impl ListGroups {
         Self::default()
     }
 
-    /// Only the group with this name.
+    /// Lists only the group with this name.
     #[must_use]
     pub fn group_name(mut self, group_name: impl Into<String>) -> Self {
         self.group_name = Some(group_name.into());
         self
     }
 
-    /// Starts at this group, or the next that exists.
+    /// Starts at this group, or the next existing one.
     #[must_use]
     pub fn start_group_id(mut self, start_group_id: impl Into<String>) -> Self {
         self.start_group_id = Some(start_group_id.into());
         self
     }
 
-    /// The maximum number of groups per page: up to 100.
+    /// Sets the maximum number of groups per page: up to 100.
     #[must_use]
     pub const fn max_group_count(mut self, count: u32) -> Self {
         self.max_group_count = Some(count);
@@ -141,7 +141,7 @@ impl Call for ListGroups {
         check_count(page.groups.len(), self.max_group_count, 100)?;
         for (number, group) in page.groups.iter().enumerate() {
             let asked = self.group_name.as_deref();
-            // Whether B2 looks at the case of a group's name is not documented.
+            // Whether group names are case-sensitive is not documented.
             if asked.is_some_and(|asked| !asked.eq_ignore_ascii_case(&group.group_name)) {
                 return Err(outside(number, &group.group_name, "it has another name"));
             }

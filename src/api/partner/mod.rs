@@ -1,14 +1,15 @@
-//! The Partner API: accounts in groups, and computers that are backed up.
+//! The Partner API: accounts in groups, and backed-up computers.
 //!
-//! All calls need the master key of a group's administrator and a session of v3 or v4. What they
-//! cost is not documented; [`CallMetadata::class`](super::CallMetadata::class) says the dearest.
-//! They are made after B2's samples, and were tried on no real group;
-//! `b2_reserve_trial_create_account` is left out, since what it takes is documented in two ways.
+//! All calls need the master key of a group's administrator and a session of v3 or v4. Their
+//! billing class is not documented; [`CallMetadata::class`](super::CallMetadata::class) is the most
+//! expensive one. They follow B2's documented samples and are untested with a real group.
+//! `b2_reserve_trial_create_account` is omitted, since its parameters are documented
+//! inconsistently.
 //!
 //! | call | what it does |
 //! |---|---|
-//! | [`CreateGroupMember`] | makes an account in a group |
-//! | [`EjectGroupMember`] | puts an account out of a group |
+//! | [`CreateGroupMember`] | creates an account in a group |
+//! | [`EjectGroupMember`] | removes an account from a group |
 //! | [`ListGroupMembers`] | lists the accounts of a group |
 //! | [`ListGroups`] | lists the administrator's groups |
 //! | [`ListComputers`] | lists an account's computers |
@@ -50,8 +51,8 @@ open_enum! {
     }
 }
 
-/// What the storage API lists of a key's capabilities says nothing about these calls, so none is
-/// named.
+/// The metadata of a Partner API call. It has no capability, since the storage API's capabilities
+/// don't cover these calls.
 const fn metadata(name: &'static str, kind: CallKind) -> CallMetadata {
     CallMetadata {
         name,
@@ -66,7 +67,7 @@ const fn metadata(name: &'static str, kind: CallKind) -> CallMetadata {
 const NOT_A_PARTNER: &str = "the session knows no Partner API: its key is not that of a group's \
     administrator, or it speaks v2";
 
-/// A call of the groups' API, with the administrator's account added to the document.
+/// A request to the Groups API, with the administrator's account id added to the document.
 fn post_to_groups(
     target: &Target<'_>,
     metadata: &CallMetadata,
@@ -93,7 +94,7 @@ fn post_to_groups(
     )
 }
 
-/// A call of the computers' API, which has versions of its own.
+/// A request to the Computer Backup API, which has its own versions.
 fn post_to_computers(
     target: &Target<'_>,
     metadata: &CallMetadata,
@@ -107,8 +108,8 @@ fn post_to_computers(
     )
 }
 
-/// Reads a timestamp, which the groups' API writes as `d20240512_m010709`, a day and a time in UTC.
-/// Numbers are milliseconds. What is neither is none: a page is not to fail for it.
+/// Parses a timestamp, which the Groups API formats as `d20240512_m010709` (UTC). Numbers are
+/// milliseconds. Anything else is `None`, so that the page doesn't fail.
 fn timestamp<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Timestamp>, D::Error> {
@@ -148,7 +149,7 @@ fn day_and_time(text: &str) -> Option<Timestamp> {
     {
         return None;
     }
-    // Days since 1970, in years that begin with March, so that the odd day is their last.
+    // Days since 1970, with years that start in March, so that the leap day is the last day.
     let (years, months) = if month > 2 {
         (year, month - 3)
     } else {
@@ -161,7 +162,7 @@ fn day_and_time(text: &str) -> Option<Timestamp> {
     Some(Timestamp::from_millis(seconds * 1_000))
 }
 
-/// Reads an id, which B2's samples write as a text and its page as a number.
+/// Parses an id, which is a string in B2's samples and a number in its reference.
 fn id<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Box<str>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -184,7 +185,7 @@ fn id_or_none<'de, D: serde::Deserializer<'de>>(
     Ok(id.map(|Present(id)| id))
 }
 
-/// Reads a count, which B2's samples write as a number and its SDK as a text.
+/// Parses a count, which is a number in B2's samples and a string in its SDK.
 fn count<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]

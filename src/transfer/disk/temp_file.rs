@@ -1,5 +1,4 @@
-//! [`TempFile`]: a partial file, which is written beside its target and renamed when it is
-//! complete.
+//! [`TempFile`]: a partial file, written next to its target and renamed when complete.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -20,28 +19,28 @@ use super::state::{Checkpoint, StateFile, StateStatus};
 use super::target::TargetPath;
 use crate::transfer::commit::Commit;
 
-/// Names that are tried for a file that is not resumed, so this many downloads to one target at
-/// once. What was left there is removed.
+/// The number of fixed names for files that are not resumable. Abandoned files of these names are
+/// removed. Further concurrent downloads to the same target get random names.
 const TEMPORARY_NAMES: u64 = 4;
 
-/// How much of a file is cut off so that its state fits on a full disk: nothing but unrecorded
-/// bytes, at first.
+/// How many bytes to truncate so that the state fits on a full disk. At first only bytes that the
+/// state doesn't cover.
 const TRUNCATIONS: [u64; 4] = [0, 64 << 10, 1 << 20, 16 << 20];
 
-/// A partial file beside its target. Unless it is renamed to the target, it is removed on drop, or
-/// kept if it may be resumed.
+/// A partial file next to its target. Unless renamed to the target, it is removed on drop, or kept
+/// if it is resumable.
 ///
-/// All methods block; the drop takes as long as removing a file.
+/// All methods block. Dropping it takes as long as removing a file.
 #[derive(Debug)]
 pub(crate) struct TempFile {
     file: Arc<File>,
-    /// Its status when it was created or found.
+    /// The status when it was created or opened.
     status: FileStatus,
     target: Arc<TargetPath>,
     name: OsString,
-    /// Where its state is written, if it may be resumed.
+    /// The state file, if it is resumable.
     state: Option<StateFile>,
-    /// It was renamed to the target, or abandoned.
+    /// Whether it was renamed to the target or abandoned.
     is_done: AtomicBool,
     work: Arc<ActiveJobs>,
 }
@@ -49,16 +48,16 @@ pub(crate) struct TempFile {
 /// The result of [`TempFile::resume`].
 #[derive(Debug)]
 pub(crate) enum ResumeOutcome {
-    /// The file, and what it contains of an earlier download.
+    /// The file, and the saved state of an earlier download.
     Ready(Arc<TempFile>, Option<SavedState>),
     /// Another download has locked it.
     Locked,
-    /// Something else has its name.
+    /// Something else has the name of the partial file.
     Unavailable,
 }
 
 impl TempFile {
-    /// Creates a file that no later download resumes.
+    /// Creates a file that is not resumable.
     pub(crate) fn create(target: &Arc<TargetPath>) -> io::Result<Self> {
         for number in 0..TEMPORARY_NAMES {
             let name = target.temporary_name(number);
@@ -74,8 +73,7 @@ impl TempFile {
         }
     }
 
-    /// The file that an earlier download to this target left, or a new one that a later download
-    /// finds.
+    /// Opens the partial file of an earlier download to this target, or creates a resumable one.
     pub(crate) fn resume(target: &Arc<TargetPath>) -> io::Result<ResumeOutcome> {
         let name = target.resumable_name();
         let (file, status) = match claim::claim(&target.dir, &name)? {
@@ -97,14 +95,15 @@ impl TempFile {
                 Ok(ResumeOutcome::Ready(Arc::new(temp), Some(left)))
             }
             _ => {
-                // Only this user's key leads to that name, so it may be removed.
+                // The name depends on this user's key, so the file may be removed.
                 target.dir.remove(&name)?;
                 Self::resumable(target, name)
             }
         }
     }
 
-    /// The file that a version without signatures left. Without a state it could be anything.
+    /// Opens a partial file of a version without signatures. Ignored unless it has a state:
+    /// otherwise it could be anything.
     fn unsigned(target: &Arc<TargetPath>) -> io::Result<Option<(Self, SavedState)>> {
         if !KNOWS_OWNERS_AND_LINKS {
             return Ok(None);
@@ -120,14 +119,14 @@ impl TempFile {
         }))
     }
 
-    /// Creates a file that a later download finds.
+    /// Creates a resumable file.
     fn resumable(target: &Arc<TargetPath>, name: OsString) -> io::Result<ResumeOutcome> {
         // Another process may have been faster.
         let Some((file, status)) = claim::create_locked(&target.dir, &name)? else {
             return Ok(ResumeOutcome::Locked);
         };
         let state = StateFile::of(&name);
-        // There may be a state of another file; or something else, which is left alone.
+        // There may be the state of an earlier file, or something else, which must not be touched.
         if state.remove(target).is_err() {
             target.dir.remove(&name)?;
             return Ok(ResumeOutcome::Unavailable);
@@ -158,7 +157,7 @@ impl TempFile {
         }
     }
 
-    /// Runs a job on the file, on the pool.
+    /// Runs a job on the file, on the thread pool.
     pub(crate) fn run_job<T: Send + 'static>(
         &self,
         job: impl FnOnce(&File) -> T + Send + 'static,
@@ -170,24 +169,24 @@ impl TempFile {
         })
     }
 
-    /// Whether a later download may resume it.
+    /// Whether a later download can resume it.
     pub(crate) const fn is_resumable(&self) -> bool {
         self.state.is_some()
     }
 
-    /// Discards all bytes.
+    /// Discards the content and its state.
     pub(crate) fn reset(&self) -> io::Result<()> {
         if let Some(state) = &self.state {
             *state.lock() = StateStatus::default();
             state.remove(&self.target)?;
-            // Without it the download continues, and may not be resumable.
+            // If this fails, the download continues but may not be resumable.
             let _ = state.reserve(&self.target);
         }
         self.file.set_len(0)
     }
 
-    /// Sets what is written down if the file is abandoned. If no SHA-1 will verify the bytes, they
-    /// are flushed first.
+    /// Sets the state to save if the file is abandoned. Unless a SHA-1 will verify the bytes
+    /// (`is_checked`), they are synced first.
     pub(crate) fn set_checkpoint(&self, partial: PartialDownload, is_checked: bool) {
         if let Some(state) = &self.state {
             state.lock().now = Some(Checkpoint {
@@ -197,8 +196,8 @@ impl TempFile {
         }
     }
 
-    /// Writes down which bytes are there, on the pool. If no SHA-1 will verify them, they are
-    /// flushed before that. Without a free descriptor the earlier state stays.
+    /// Saves the state, on the thread pool. If `sync` is set, the bytes are synced first. Without a
+    /// free descriptor the earlier state is kept.
     pub(crate) fn write_checkpoint(
         self: &Arc<Self>,
         partial: PartialDownload,
@@ -222,7 +221,7 @@ impl TempFile {
         })
     }
 
-    /// Sets the length and the modification time that the file has under its target's name.
+    /// Sets the final length and modification time.
     pub(crate) fn complete(&self, len: u64, modified: Option<SystemTime>) -> io::Result<()> {
         if self.file.metadata()?.len() < len {
             return Err(io::ErrorKind::UnexpectedEof.into());
@@ -230,14 +229,14 @@ impl TempFile {
         // An earlier download may have been longer.
         self.file.set_len(len)?;
         if let Some(modified) = modified {
-            // A time that the file system can't represent is ignored.
+            // Ignore a time that the file system can't represent.
             let _ = self.file.set_modified(modified);
         }
         Ok(())
     }
 
-    /// Renames the file, of `len` bytes, to its target, durably. If the machine lacks descriptors
-    /// for that, it can be tried again.
+    /// Renames the file, of `len` bytes, to its target, durably. Can be retried if it fails for
+    /// lack of descriptors.
     pub(crate) fn put_in_place(
         &self,
         len: u64,
@@ -256,7 +255,7 @@ impl TempFile {
             self.file.sync_all()?;
         }
         let (dir, name) = (&self.target.dir, &self.target.name);
-        // From here on it is no longer private.
+        // From here on the file is no longer private.
         mode::apply_final_mode(dir, &self.file, name, &self.target.mode_probe_name())?;
         if !claim::name_refers_to(dir, &self.name, self.status)? {
             return Err(io::Error::other("the partial file was replaced by another"));
@@ -267,14 +266,14 @@ impl TempFile {
             mode::make_private(&self.file);
             return Err(error);
         }
-        // Another download may replace the target by now, which is fine.
+        // From now on another download may replace the target, which is fine.
         self.is_done.store(true, Ordering::Relaxed);
         self.remove_leftovers();
         flush_directory()
     }
 
-    /// Removes what earlier downloads left, unless it is locked. What can't be removed does no
-    /// harm: the target is complete.
+    /// Removes partial files of earlier downloads, unless they are locked. Errors are ignored: the
+    /// target is complete.
     fn remove_leftovers(&self) {
         let target = &self.target;
         if let Some(state) = &self.state {
@@ -295,7 +294,7 @@ impl TempFile {
         }
     }
 
-    /// Removes it, or keeps it for later, once no job works on it.
+    /// Removes the file, or keeps it to be resumed, once no job works on it.
     pub(crate) fn abandon(&self) {
         self.work.wait();
         self.discard_or_keep(true);
@@ -306,7 +305,7 @@ impl TempFile {
             return;
         }
         let dir = &self.target.dir;
-        // Otherwise its name now refers to another file.
+        // Otherwise the name now refers to another file.
         if claim::name_refers_to(dir, &self.name, self.status).unwrap_or(false) {
             let keep = |state: &StateFile| self.keep(state, &mut state.lock(), may_wait);
             if !self.state.as_ref().is_some_and(keep) {
@@ -318,7 +317,8 @@ impl TempFile {
         }
     }
 
-    /// Keeps it if possible: whether there is a state on disk by which it can be resumed.
+    /// Saves the state if possible. Returns whether a state is on disk, so that the file can be
+    /// resumed.
     fn keep(&self, state: &StateFile, kept: &mut StateStatus, may_wait: bool) -> bool {
         let Some(now) = kept.now.take() else {
             return kept.is_on_disk;
@@ -337,7 +337,7 @@ impl TempFile {
             }
             if bytes > 0 {
                 partial = partial.without_last(bytes);
-                // An older state may cover what is cut off.
+                // An older state may cover truncated bytes.
                 if state.remove(&self.target).is_err() || partial.done.total_bytes() == 0 {
                     return false;
                 }
@@ -350,8 +350,8 @@ impl TempFile {
     }
 }
 
-/// Whether the file that this state is about may be written to. Where nothing else shows that it is
-/// not another file of this user, under another name, the state has to be about this very file.
+/// Whether the file may be written to. On systems without owners and link counts, only an
+/// authenticated state proves that it is not another file of this user.
 const fn is_surely_ours(left: &SavedState) -> bool {
     KNOWS_OWNERS_AND_LINKS || left.is_authenticated
 }

@@ -1,7 +1,7 @@
-//! [`BackgroundHasher`]: the SHA-1 of bytes that pass by.
+//! [`BackgroundHasher`]: computes the SHA-1 of a stream on another thread.
 //!
-//! Hashing costs about as much as the network. With threads to hash on (feature `fs`) it takes no
-//! time from the task that moves the bytes; without, they are hashed as they pass.
+//! Hashing costs about as much as the network I/O. With the thread pool (feature `fs`), it doesn't
+//! delay the task that moves the bytes; without, bytes are hashed inline.
 
 use std::task::{Context, Poll, ready};
 
@@ -10,20 +10,20 @@ use futures_core::future::BoxFuture;
 
 use crate::types::{Sha1, Sha1Hasher};
 
-/// From this many bytes on, another thread is worth waking.
+/// The minimum number of bytes worth waking another thread for.
 #[cfg(feature = "fs")]
 const MIN_BACKGROUND: usize = 64 << 10;
 
-/// Hashed in one job.
+/// The number of bytes that start a hashing job.
 const BATCH: usize = 256 << 10;
 
-/// Bytes that wait for the hash, at most. The reader holds them for some time anyway.
+/// The maximum number of bytes waiting to be hashed. The reader holds them for some time anyway.
 const MAX_WAITING: usize = 1 << 20;
 
-/// What a chunk counts at least, so that many small ones don't pile up.
+/// The minimum that each chunk counts, so that many small ones don't accumulate.
 const MIN_CHUNK_COST: usize = 128;
 
-/// The SHA-1 of bytes that pass by.
+/// Computes the SHA-1 of a stream on another thread.
 pub(super) struct BackgroundHasher {
     state: State,
     waiting: Vec<Bytes>,
@@ -44,7 +44,7 @@ impl BackgroundHasher {
         }
     }
 
-    /// Ready when there is room for more bytes.
+    /// Ready when more bytes can be pushed.
     pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let is_back = self.poll_idle(cx).is_ready();
         if self.waiting_bytes >= BATCH && is_back {
@@ -58,7 +58,7 @@ impl BackgroundHasher {
         Poll::Ready(())
     }
 
-    /// Takes the next bytes.
+    /// Adds the next bytes.
     pub(super) fn push(&mut self, bytes: &Bytes) {
         self.waiting_bytes += bytes.len().max(MIN_CHUNK_COST);
         self.waiting.push(bytes.clone());
@@ -91,7 +91,7 @@ impl BackgroundHasher {
     }
 }
 
-/// Hashes these bytes: few inline, many on another thread.
+/// Hashes bytes: inline if they are few, otherwise on another thread.
 pub(super) async fn update_hasher(mut hasher: Sha1Hasher, chunks: Vec<Bytes>) -> Sha1Hasher {
     #[cfg(feature = "fs")]
     let is_worth_it = chunks.iter().map(Bytes::len).sum::<usize>() >= MIN_BACKGROUND;

@@ -1,4 +1,4 @@
-//! [`FileDownload`]: the arguments of a download, and downloads to streams and writers.
+//! [`FileDownload`]: the builder of a download, and downloads to streams and writers.
 
 use std::future::poll_fn;
 use std::io;
@@ -18,27 +18,27 @@ use crate::error::Error;
 use crate::transfer::progress::{Progress, Stage};
 use crate::types::{BucketName, ByteRange, CustomerKey, FileId, FileName};
 
-/// Ranges downloaded side by side at most, by default.
+/// The default maximum number of ranges downloaded in parallel.
 #[cfg(feature = "fs")]
 const CONCURRENCY: usize = 4;
 
-/// The size of such a range in bytes, by default.
+/// The default size of a range, in bytes.
 #[cfg(feature = "fs")]
 pub(crate) const RANGE_SIZE: u64 = 64 << 20;
 
 /// A download of one file, made by [`BucketHandle::download`] or [`Client::download`].
 ///
-/// Nothing is sent until it is told where the bytes go: [`stream`](Self::stream),
+/// Nothing is sent until you choose a destination: [`stream`](Self::stream),
 /// [`to_writer`](Self::to_writer), or, with the feature `fs`, `to_path`.
 ///
-/// All bytes come from one version of the file, the one that the first response is about, whatever
-/// happens to the name meanwhile. If the connection breaks, the rest is requested from there. A
-/// whole file is verified by its SHA-1, if B2 or the uploader stored one;
+/// All bytes come from the version of the first response, even if the file is replaced meanwhile.
+/// If the connection breaks, the download is resumed at the next missing byte. A whole file is
+/// verified with its SHA-1, if B2 or the uploader stored one;
 /// [`Verified`](crate::transfer::Verified) says which.
 ///
-/// Response headers that B2 is asked to override, such as
-/// [`b2_content_type`](Self::b2_content_type), appear in [`DownloadStream::file`]. A download
-/// authorization that was issued for certain overrides needs the same ones here.
+/// Overridden response headers, such as [`b2_content_type`](Self::b2_content_type), are reflected
+/// in [`DownloadStream::file`]. A download authorization that was issued with overrides requires
+/// the same ones here.
 ///
 /// ```
 /// # use b2kit::{Client, Credentials, Error, backend::emulator::Emulator};
@@ -73,7 +73,7 @@ pub struct FileDownload {
     pub(super) path_options: PathOptions,
 }
 
-/// Which file is downloaded.
+/// The file to download.
 #[derive(Debug, Clone)]
 pub(super) enum Selector {
     Name(BucketName, FileName),
@@ -85,7 +85,7 @@ pub(super) enum Selector {
 #[cfg(feature = "fs")]
 pub(super) struct PathOptions {
     pub(super) concurrency: usize,
-    /// The size of the ranges of a download that has several from its beginning.
+    /// The range size chosen by the caller, for a download in ranges from the beginning.
     pub(super) range_size: Option<u64>,
     pub(super) resume: bool,
     pub(super) modified_time: bool,
@@ -93,7 +93,7 @@ pub(super) struct PathOptions {
 }
 
 impl Client {
-    /// Downloads this file version, hidden or not.
+    /// Downloads a file version by id, even if the file is hidden.
     pub fn download(&self, file_id: impl Into<FileId>) -> FileDownload {
         FileDownload::new(self, Ok(Selector::Id(file_id.into())))
     }
@@ -132,9 +132,9 @@ impl FileDownload {
         }
     }
 
-    /// Downloads only this byte range. It can't be verified, unless it is the whole file.
+    /// Downloads only this byte range. It can't be verified unless it covers the whole file.
     ///
-    /// A range that starts behind the end of the file is a [`Rejected`](crate::ErrorKind::Rejected)
+    /// A range that starts beyond the end of the file is a [`Rejected`](crate::ErrorKind::Rejected)
     /// error with status 416.
     pub fn range(mut self, range: impl Into<ByteRange>) -> Self {
         self.range = Some(range.into());
@@ -147,18 +147,18 @@ impl FileDownload {
         self
     }
 
-    /// Sends the account's token: to B2 itself, if a download origin of the caller's own may not
-    /// have it.
+    /// Requires the account's token. If a custom download origin must not see the token, the
+    /// request goes to B2 directly.
     pub(crate) const fn with_token(mut self) -> Self {
         self.needs_token = true;
         self
     }
 
-    /// Fails with [`Integrity`](crate::ErrorKind::Integrity), before the first byte, if the bytes
-    /// can't be verified by a SHA-1.
+    /// Fails with [`Integrity`](crate::ErrorKind::Integrity), before the first byte, if the content
+    /// can't be verified with a SHA-1.
     ///
-    /// That is the case for a byte range, and for a large file without `large_file_sha1`. Uploads
-    /// of this crate store it if their source is replayable
+    /// That is the case for a byte range, and for a large file without `large_file_sha1`. This
+    /// crate's uploads store it if their source is replayable
     /// ([`Upload::hash_first`](crate::transfer::Upload::hash_first)) or its SHA-1 is known
     /// ([`Source::with_sha1`](crate::transfer::Source::with_sha1)).
     pub const fn require_verified(mut self) -> Self {
@@ -172,22 +172,22 @@ impl FileDownload {
         self
     }
 
-    /// Sends the request and returns the bytes as a stream, once the headers have arrived.
+    /// Sends the request, and returns the bytes as a stream once the response headers have arrived.
     ///
-    /// A file takes one call, and one more for each time that the connection breaks.
+    /// Costs one call, and one more for each time that the connection breaks.
     ///
     /// # Errors
-    /// - [`Invalid`](crate::ErrorKind::Invalid): no file can have this name.
-    /// - [`NotFound`](crate::ErrorKind::NotFound): there is no such file, or it is hidden.
+    /// - [`Invalid`](crate::ErrorKind::Invalid): the file name is invalid.
+    /// - [`NotFound`](crate::ErrorKind::NotFound): the file does not exist or is hidden.
     /// - [`Unauthorized`](crate::ErrorKind::Unauthorized): the key may not read it.
     /// - [`CapExceeded`](crate::ErrorKind::CapExceeded): the account's download cap is reached.
-    /// - [`Integrity`](crate::ErrorKind::Integrity): the file can't be
-    ///   [verified](Self::require_verified), but has to be.
+    /// - [`Integrity`](crate::ErrorKind::Integrity): the file can't be verified, but this is
+    ///   [required](Self::require_verified).
     /// - [`Credentials`](crate::ErrorKind::Credentials),
     ///   [`TooManyRequests`](crate::ErrorKind::TooManyRequests),
     ///   [`Rejected`](crate::ErrorKind::Rejected), [`Unavailable`](crate::ErrorKind::Unavailable),
-    ///   [`Http`](crate::ErrorKind::Http), [`Protocol`](crate::ErrorKind::Protocol): the call that
-    ///   failed for good, after its retries.
+    ///   [`Http`](crate::ErrorKind::Http), [`Protocol`](crate::ErrorKind::Protocol): a call failed
+    ///   after its retries.
     /// - [`ShutDown`](crate::ErrorKind::ShutDown): the client is shutting down.
     ///
     /// # Cancellation
@@ -216,30 +216,30 @@ impl FileDownload {
 
     /// Writes the bytes to `writer`, in order, and flushes it. The writer is not closed.
     ///
-    /// The bytes are verified at their end: what was written is right only if this returns `Ok`.
-    /// After an error start again with a new writer, for what was written stays.
+    /// The content is verified at the end: don't use what was written unless this returns `Ok`.
+    /// After an error, start again with a new writer.
     ///
-    /// It is a writer of `futures::io`. One of tokio's becomes one with `.compat_write()`, from
-    /// `TokioAsyncWriteCompatExt` in the crate tokio-util (feature `compat`):
+    /// The writer is a `futures::io::AsyncWrite`. Convert a tokio writer with
+    /// `TokioAsyncWriteCompatExt` of the crate tokio-util (feature `compat`):
     /// `to_writer(writer.compat_write())`.
     ///
     /// # Errors
-    /// - [`Invalid`](crate::ErrorKind::Invalid): no file can have this name.
-    /// - [`NotFound`](crate::ErrorKind::NotFound): there is no such file, or it is hidden.
+    /// - [`Invalid`](crate::ErrorKind::Invalid): the file name is invalid.
+    /// - [`NotFound`](crate::ErrorKind::NotFound): the file does not exist or is hidden.
     /// - [`Unauthorized`](crate::ErrorKind::Unauthorized): the key may not read it.
     /// - [`CapExceeded`](crate::ErrorKind::CapExceeded): the account's download cap is reached.
-    /// - [`Integrity`](crate::ErrorKind::Integrity): the bytes have another SHA-1 than the file, or
-    ///   can't be [verified](Self::require_verified) but have to be.
+    /// - [`Integrity`](crate::ErrorKind::Integrity): the content doesn't match the file's SHA-1, or
+    ///   can't be verified although this is [required](Self::require_verified).
     /// - [`Destination`](crate::ErrorKind::Destination): the writer failed.
     /// - [`Credentials`](crate::ErrorKind::Credentials),
     ///   [`TooManyRequests`](crate::ErrorKind::TooManyRequests),
     ///   [`Rejected`](crate::ErrorKind::Rejected), [`Unavailable`](crate::ErrorKind::Unavailable),
-    ///   [`Http`](crate::ErrorKind::Http), [`Protocol`](crate::ErrorKind::Protocol): the call that
-    ///   failed for good, after its retries.
+    ///   [`Http`](crate::ErrorKind::Http), [`Protocol`](crate::ErrorKind::Protocol): a call failed
+    ///   after its retries.
     /// - [`ShutDown`](crate::ErrorKind::ShutDown): the client is shutting down.
     ///
     /// # Cancellation
-    /// Dropping the future closes the connection. What was written stays written.
+    /// Dropping the future closes the connection. Bytes that were already written remain.
     pub async fn to_writer<W>(self, writer: W) -> Result<Downloaded, Error>
     where
         W: AsyncWrite + Unpin + Send,
@@ -269,7 +269,7 @@ impl FileDownload {
         })
     }
 
-    /// Adds the file to an error that doesn't name it, and redacts secrets.
+    /// Adds the file's name or id to an error without one, and redacts secrets.
     pub(super) fn with_file(&self, error: Error) -> Error {
         let error = match &self.selector {
             Ok(Selector::Name(_, name)) => error.about(name.as_str()),

@@ -1,4 +1,4 @@
-//! The first response of a download, which decides the version that all bytes come from.
+//! The first response of a download, which determines the version that all bytes come from.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -9,17 +9,17 @@ use crate::api::{Download, DownloadFileById, DownloadFileByName};
 use crate::error::Error;
 use crate::types::ByteRange;
 
-/// The first response.
+/// The first response of a download.
 pub(super) struct FirstResponse {
     pub(super) download: Download,
     pub(super) version: Arc<PinnedVersion>,
-    /// The byte range that it brings.
+    /// The byte range of its body.
     pub(super) sent: Range<u64>,
     pub(super) is_whole: bool,
 }
 
 impl FileDownload {
-    /// Makes the first call: for a byte range, for all bytes, or for the headers only.
+    /// Makes the first call: for a byte range, for the whole file, or for the headers only.
     pub(super) async fn request_first(
         &self,
         range: Option<ByteRange>,

@@ -1,10 +1,10 @@
-//! Downloads of any size, in the order in which bytes pass them:
+//! Downloads of any size. In the order in which bytes pass through:
 //!
-//! - `builder`: the arguments; `first_response`: decides the version
-//! - `reader`: requests bytes, and again from where the connection broke
-//! - `background_hash`: hashes them; `verify`: says what was verified
+//! - `builder`: the public builder; `first_response`: determines the version
+//! - `reader`: requests bytes, and resumes when the connection breaks
+//! - `background_hash`: hashes them; `verify`: how they were verified
 //! - `stream`: returns them in order
-//! - `to_path`: writes ranges side by side into a local file
+//! - `to_path`: writes parallel ranges to a local file
 
 mod background_hash;
 mod builder;

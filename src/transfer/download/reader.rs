@@ -1,5 +1,4 @@
-//! [`ResumingReader`]: bytes of one version, in order, requested again from where the connection
-//! broke.
+//! [`ResumingReader`]: the bytes of one version, in order. Resumes when the connection breaks.
 
 use std::ops::Range;
 use std::pin::Pin;
@@ -17,7 +16,7 @@ use crate::error::Error;
 use crate::transfer::progress::Progress;
 use crate::types::{BucketName, ByteRange, CustomerKey, FileId, FileName};
 
-/// The version that the first response was about. All later requests are for it.
+/// The version of the first response. All later requests are for this version.
 #[derive(Debug)]
 pub(super) struct PinnedVersion {
     pub(super) client: Client,
@@ -31,14 +30,14 @@ pub(super) struct PinnedVersion {
     pub(super) progress: Progress,
 }
 
-/// A byte range of the version.
+/// Reads a byte range of the version, and resumes when the connection breaks.
 pub(super) struct ResumingReader {
     version: Arc<PinnedVersion>,
     /// The bytes that are still missing.
     left: Range<u64>,
     state: State,
     resume_policy: ResumePolicy,
-    /// Whether its range was shortened, so that the response has more bytes.
+    /// Whether the range was shortened, so that the response has more bytes than needed.
     is_cut: bool,
 }
 
@@ -49,7 +48,7 @@ enum State {
 }
 
 impl ResumingReader {
-    /// Bytes whose response has begun.
+    /// Reads from a response that has begun.
     pub(super) fn from_response(
         version: Arc<PinnedVersion>,
         range: Range<u64>,
@@ -59,7 +58,7 @@ impl ResumingReader {
         Self::new(version, range, state)
     }
 
-    /// Bytes that are requested when they are first polled.
+    /// Sends the request when first polled.
     #[cfg(feature = "fs")]
     pub(super) fn lazy(version: Arc<PinnedVersion>, range: Range<u64>) -> Self {
         let client = version.client.clone();
@@ -77,14 +76,15 @@ impl ResumingReader {
         }
     }
 
-    /// The position of the next byte in the file.
+    /// The offset of the next byte in the file.
     #[cfg(feature = "fs")]
     pub(super) const fn at(&self) -> u64 {
         self.left.start
     }
 
-    /// Ends the range here, if it has not got so far. The rest of the response is not read; the
-    /// server may have sent as much of it as the buffers of the connection hold.
+    /// Shortens the range to end here, or at the current offset if that is later. The rest of the
+    /// response is not read; the server may already have sent as much of it as the connection's
+    /// buffers hold.
     #[cfg(feature = "fs")]
     pub(super) fn cut_at(&mut self, end: u64) {
         if end < self.left.end {
@@ -93,7 +93,7 @@ impl ResumingReader {
         }
     }
 
-    /// The error without secrets.
+    /// Redacts secrets from the error.
     pub(super) fn redacted(&self, error: Error) -> Error {
         self.version.client.redacted(error)
     }
@@ -150,7 +150,8 @@ impl Stream for ResumingReader {
     }
 }
 
-/// All bytes have arrived. A connection that breaks now does no harm; more bytes than requested do.
+/// Handles a failure after all bytes have arrived. A broken connection is harmless then; more bytes
+/// than requested are an error.
 fn after_the_last_byte(failure: Error) -> Result<(), Error> {
     match failure.http_error().map(b2kit_core::HttpError::kind) {
         Some(kind) if kind != HttpErrorKind::Protocol => Ok(()),
@@ -166,7 +167,7 @@ async fn open(
 ) -> Result<DownloadBody, Error> {
     client.sleep(pause).await;
     let range = ByteRange::inclusive(range.start, range.end.saturating_sub(1))?;
-    // The call rejects responses about another version, range or length.
+    // The call rejects responses for another version, range or length.
     macro_rules! ask {
         ($call:expr) => {{
             let mut call = $call

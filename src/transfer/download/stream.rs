@@ -15,17 +15,17 @@ use crate::error::Error;
 use crate::transfer::progress::{Progress, Stage};
 use crate::types::Sha1;
 
-/// The bytes of a download: in order, complete, none twice. Made by
+/// The bytes of a download, in order. Made by
 /// [`FileDownload::stream`](crate::transfer::FileDownload::stream).
 ///
-/// If the connection breaks, the rest of the same version is requested, as the client's
-/// [`RetryPolicy`](crate::RetryPolicy) says; 256 KiB of progress reset its limits.
+/// If the connection breaks, the rest of the same version is requested, within the limits of the
+/// client's [`RetryPolicy`](crate::RetryPolicy), which are reset after 256 KiB of progress.
 ///
-/// A whole file whose SHA-1 is known is verified. If it differs, the last item is an
-/// [`Integrity`](crate::ErrorKind::Integrity) error: don't act on the bytes before the stream has
-/// ended without one. An error is the last item.
+/// A whole file is verified if its SHA-1 is known. On a mismatch, the last item is an
+/// [`Integrity`](crate::ErrorKind::Integrity) error: don't act on the content before the stream has
+/// ended without an error. The stream ends after an error.
 ///
-/// It is `Send` and `Unpin`, and not `Sync`.
+/// It is `Send` and `Unpin`, but not `Sync`.
 ///
 /// # Cancellation
 /// Dropping the stream closes the connection.
@@ -61,13 +61,13 @@ impl DownloadStream {
         &self.file
     }
 
-    /// How the bytes are verified by the time that the stream ends without an error.
+    /// How the content is verified once the stream has ended without an error.
     #[must_use]
     pub const fn verified(&self) -> Verified {
         self.verified
     }
 
-    /// The next bytes, or `None` at the end.
+    /// Returns the next bytes, or `None` at the end.
     pub async fn next(&mut self) -> Option<Result<Bytes, Error>> {
         std::future::poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }
@@ -76,8 +76,8 @@ impl DownloadStream {
     ///
     /// # Errors
     /// - [`Invalid`](crate::ErrorKind::Invalid): there are more than `limit` bytes.
-    /// - [`Integrity`](crate::ErrorKind::Integrity): the bytes have another SHA-1 than the file.
-    /// - [`NotFound`](crate::ErrorKind::NotFound): the version was deleted meanwhile.
+    /// - [`Integrity`](crate::ErrorKind::Integrity): the content doesn't match the file's SHA-1.
+    /// - [`NotFound`](crate::ErrorKind::NotFound): the version was deleted during the download.
     /// - [`Http`](crate::ErrorKind::Http), [`Unavailable`](crate::ErrorKind::Unavailable),
     ///   [`TooManyRequests`](crate::ErrorKind::TooManyRequests),
     ///   [`Protocol`](crate::ErrorKind::Protocol): the connection broke, and the retries failed.

@@ -1,20 +1,20 @@
-//! [`Verified`]: how the bytes of a download were verified.
+//! [`Verified`]: how the content of a download was verified.
 
 use crate::api::DownloadedFile;
 use crate::error::{Error, ErrorKind};
 use crate::types::Sha1;
 
-/// How the bytes of a download were verified. Their number and position always are.
+/// How the content of a download was verified. Length and offsets always are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Verified {
-    /// By the SHA-1 that B2 stores of the file.
+    /// By the SHA-1 that B2 stores for the file.
     Sha1,
-    /// By the SHA-1 of a large file that its uploader stored in `large_file_sha1`.
+    /// By the SHA-1 that the uploader of a large file stored as `large_file_sha1`.
     LargeFileSha1,
     /// By the length only: a large file without a SHA-1.
     LengthOnly,
-    /// By the length only: a byte range, and the SHA-1 is that of the whole file.
+    /// By the length only: a byte range, for which there is no SHA-1.
     Range,
 }
 
@@ -24,15 +24,15 @@ pub enum Verified {
 pub struct Downloaded {
     /// The metadata of the file.
     pub file: DownloadedFile,
-    /// How the bytes were verified.
+    /// How the content was verified.
     pub verified: Verified,
-    /// How many bytes were written: those of the file or of the requested range.
+    /// The number of bytes of the file or the requested range.
     pub bytes: u64,
-    /// How many of them come from an earlier, interrupted download.
+    /// The number of bytes reused from an earlier, interrupted download.
     pub resumed_bytes: u64,
 }
 
-/// How the bytes will be verified, as far as the headers tell.
+/// How the content will be verified, according to the response headers.
 pub(super) fn verification_of(file: &DownloadedFile, is_whole: bool) -> (Verified, Option<Sha1>) {
     let sha1 = file.expected_sha1().filter(|_| is_whole);
     let verified = match (is_whole, file.content_sha1.sha1(), sha1) {
@@ -44,7 +44,7 @@ pub(super) fn verification_of(file: &DownloadedFile, is_whole: bool) -> (Verifie
     (verified, sha1)
 }
 
-/// Fails if nothing but the length would be verified.
+/// Fails if only the length would be verified.
 pub(super) fn require_verification(verified: Verified, file_name: &str) -> Result<(), Error> {
     let what = match verified {
         Verified::Sha1 | Verified::LargeFileSha1 => return Ok(()),
@@ -54,7 +54,7 @@ pub(super) fn require_verification(verified: Verified, file_name: &str) -> Resul
     Err(Error::new(ErrorKind::Integrity, what).about(file_name))
 }
 
-/// The bytes that arrived are not those that were stored.
+/// The error for content that doesn't match the stored SHA-1.
 pub(super) fn sha1_mismatch(expected: Sha1, arrived: Sha1, file_name: &str) -> Error {
     let what = format!("the file's SHA-1 is {expected}, but the bytes that arrived have {arrived}");
     Error::new(ErrorKind::Integrity, what).about(file_name)

@@ -1,11 +1,11 @@
-//! Large files: parts uploaded side by side, then finished, or cancelled. Uploads, copies and
-//! compositions share them.
+//! Large files: upload parts in parallel, then finish or cancel the file. Used by uploads, copies
+//! and compositions.
 //!
 //! - `options`: the options of the new file; `on_failure`: what happens if it fails
-//! - `part_sizes`: how a file is divided; pure
-//! - `parts`: what each part is made of, and which B2 has
+//! - `part_sizes`: how a file is divided into parts (pure)
+//! - `parts`: the origin of each part, and the completed parts
 //! - `upload_parts`: uploads the parts and finishes the file
-//! - `upload_counter`: tells the progress what was sent
+//! - `upload_counter`: reports sent bytes to the progress
 
 mod on_failure;
 mod options;

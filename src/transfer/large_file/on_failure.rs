@@ -1,15 +1,15 @@
-//! [`OnFailure`]: what happens to a large file whose upload fails.
+//! [`OnFailure`]: what happens to the large file of a failed upload.
 
-/// What happens to a large file whose upload fails or is dropped.
+/// What happens to the large file of an upload that fails or is dropped.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnFailure {
-    /// It is cancelled: B2 keeps nothing and charges nothing.
+    /// Cancel it: B2 deletes its parts and charges nothing.
     #[default]
     Cancel,
-    /// It is kept, so that the upload can be resumed. B2 charges for its parts.
+    /// Keep it, so that the upload can be resumed. B2 charges for its parts.
     ///
-    /// A large file whose source was hashed first and has changed since is cancelled all the same:
-    /// nothing could resume it.
+    /// A large file whose source was hashed first and has changed since is cancelled nevertheless,
+    /// since it could not be resumed.
     Keep,
 }

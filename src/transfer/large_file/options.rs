@@ -1,5 +1,5 @@
-//! [`FileOptions`] and [`ContentOptions`]: the options that uploads, copies, compositions and creates
-//! share.
+//! [`FileOptions`] and [`ContentOptions`]: the options shared by uploads, copies, compositions and
+//! creates.
 
 use super::on_failure::OnFailure;
 use super::part_sizes::PartSizes;
@@ -13,10 +13,10 @@ use crate::types::{
     LegalHold, RetentionMode, Timestamp,
 };
 
-/// Parts sent at once, by default.
+/// The default number of parts sent in parallel.
 pub(crate) const CONCURRENCY: usize = 4;
 
-/// How the new file is locked and encrypted, and how its parts are sent.
+/// Lock and encryption of the new file, and how its parts are sent.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct FileOptions {
     pub(crate) file_retention: Option<(RetentionMode, Timestamp)>,
@@ -28,7 +28,7 @@ pub(crate) struct FileOptions {
     pub(crate) progress: Progress,
 }
 
-/// The setters of [`FileOptions`], for a type that has them in a field `options`.
+/// The setters of [`FileOptions`], for a type with these in a field `options`.
 macro_rules! file_options {
     ($name:ident) => {
         impl $name {
@@ -42,14 +42,14 @@ macro_rules! file_options {
                 self
             }
 
-            /// Puts the new file under a legal hold, or not. Needs the capability
+            /// Sets whether the new file is under legal hold. Needs the capability
             /// `writeFileLegalHolds`.
             pub fn legal_hold(mut self, hold: $crate::types::LegalHold) -> Self {
                 self.options.legal_hold = Some(hold);
                 self
             }
 
-            /// Sets how the new file is encrypted. Defaults to the bucket's default encryption.
+            /// Sets the encryption of the new file. Defaults to the bucket's default encryption.
             pub fn server_side_encryption(
                 mut self,
                 encryption: $crate::types::EncryptionSetting,
@@ -58,16 +58,16 @@ macro_rules! file_options {
                 self
             }
 
-            /// Sets how many bytes the file name and the file info may have together. Defaults to
-            /// what B2 accepts in every bucket; old buckets without encryption accept
+            /// Sets the limit on the size of file name and file info together. Defaults to what B2
+            /// accepts for every bucket; old buckets without encryption accept
             /// [`FileInfoLimit::Unencrypted`](crate::types::FileInfoLimit::Unencrypted).
             pub const fn file_info_limit(mut self, limit: $crate::types::FileInfoLimit) -> Self {
                 self.options.file_info_limit = limit;
                 self
             }
 
-            /// Sets how many parts are sent at once. Defaults to 4. That many parts of a
-            /// non-replayable stream are held in memory.
+            /// Sets how many parts are sent in parallel. Defaults to 4. For a non-replayable
+            /// stream, this many parts are buffered in memory.
             pub const fn concurrency(mut self, parts: usize) -> Self {
                 self.options.concurrency = Some(parts);
                 self
@@ -94,7 +94,7 @@ macro_rules! file_options {
 
 pub(crate) use file_options;
 
-/// What a new file is, besides its name and bytes, and the size of its parts.
+/// Content type and file info of a new file, and the size of its parts.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ContentOptions {
     pub(crate) content_type: ContentType,
@@ -102,8 +102,8 @@ pub(crate) struct ContentOptions {
     pub(crate) part_size: Option<u64>,
 }
 
-/// The setters of [`ContentOptions`], for a type that has them in this field. The documentation of
-/// two of them differs from type to type.
+/// The setters of [`ContentOptions`], for a type with these in the given field. The documentation
+/// of two of them is a parameter.
 macro_rules! content_options {
     (
         $name:ident, $($field:ident).+,
@@ -112,7 +112,7 @@ macro_rules! content_options {
     ) => {
         impl $name {
             /// Sets the MIME type. Defaults to
-            /// [`ContentType::auto`](crate::types::ContentType::auto): B2 chooses it by the file
+            /// [`ContentType::auto`](crate::types::ContentType::auto): B2 derives it from the file
             /// name's extension.
             pub fn content_type(mut self, content_type: $crate::types::ContentType) -> Self {
                 self.$($field).+.content_type = content_type;
@@ -137,7 +137,7 @@ macro_rules! content_options {
 pub(crate) use content_options;
 
 impl FileOptions {
-    /// How many bytes the file name and info of the new file may have together.
+    /// The limit on the size of file name and file info together.
     pub(crate) fn info_limit(&self) -> FileInfoLimit {
         self.file_info_limit.of_file(
             self.server_side_encryption.as_ref(),
@@ -213,7 +213,8 @@ pub(crate) async fn account_part_sizes(client: &Client) -> Result<PartSizes, Err
     ))
 }
 
-/// Adds an entry that the caller did not ask for, if none has its name and there is surely room.
+/// Adds an entry that the caller did not set, if there is none with this key and there is certainly
+/// room.
 pub(crate) fn add_info_if_it_fits(
     info: &mut FileInfo,
     name: &FileName,
@@ -230,7 +231,7 @@ pub(crate) fn add_info_if_it_fits(
     }
 }
 
-/// Adds an id by which the upload recognises its own large file, if there is room for it.
+/// Adds an id by which the upload recognises its own large file, if there is room.
 pub(crate) fn with_upload_id(client: &Client, start: StartLargeFile) -> StartLargeFile {
     if start.noted_upload_id().is_some() {
         return start;
@@ -238,7 +239,7 @@ pub(crate) fn with_upload_id(client: &Client, start: StartLargeFile) -> StartLar
     start.noting_upload_id(&client.unique())
 }
 
-/// Whether this crate began the large file.
+/// Whether this crate started the large file.
 pub(crate) fn is_ours(file: &FileVersion) -> bool {
     file.file_info.get(UPLOAD_ID).is_some()
 }

@@ -1,15 +1,16 @@
-//! How a file is divided into parts: pure arithmetic.
+//! How a file is divided into parts. Pure.
 
 use std::ops::Range;
 
 use crate::error::Error;
 use crate::types::{MAX_FILE, PartNumber};
 
-/// The largest part, and the largest file that is sent or copied in one call.
+/// The maximum size of a part, and of a file sent or copied in one call.
 pub(crate) const MAX_PART: u64 = 5_000_000_000;
 
-/// The largest minimum part size that is believed. B2's is 5 MB. Parts of non-replayable streams
-/// are held in memory, which no server's answer may fill; B2 says so if a part is too small.
+/// The upper limit on the minimum part size that a server reports. B2's is 5 MB. Parts of
+/// non-replayable streams are buffered in memory, which a server's response must not exhaust; if a
+/// part is too small, B2 rejects it.
 const MAX_MINIMUM: u64 = 100_000_000;
 
 pub(crate) const MAX_PARTS: u64 = PartNumber::MAX.as_u16() as u64;
@@ -29,8 +30,8 @@ pub(crate) struct PartLayout {
 }
 
 impl PartSizes {
-    /// The sizes that the account reports, clamped to what is possible: no server's answer makes a
-    /// file fall into single bytes.
+    /// The sizes that the account reports, clamped to a sensible range, so that a server's response
+    /// can't split a file into single bytes.
     pub(crate) fn new(minimum: u64, recommended: u64) -> Self {
         let minimum = minimum.clamp(1, MAX_MINIMUM);
         Self {
@@ -39,8 +40,8 @@ impl PartSizes {
         }
     }
 
-    /// Divides a file of `len` bytes into parts of the requested or the recommended size: larger if
-    /// there would be too many, and as even as possible.
+    /// Divides a file of `len` bytes into parts of the requested or recommended size. Parts are
+    /// larger if there would be too many. If no size is requested, they are as even as possible.
     pub(crate) fn layout(self, len: u64, asked: Option<u64>) -> Result<PartLayout, Error> {
         if len > MAX_FILE {
             let excess = len - MAX_FILE;
@@ -68,9 +69,9 @@ impl PartSizes {
         Ok(PartLayout { len, part })
     }
 
-    /// The size of this part of a stream of unknown length. Parts are held in memory while they are
-    /// sent, so they start small; they double every thousand parts, so that 10,000 are enough for
-    /// any file.
+    /// The size of this part of a stream of unknown length. Parts are buffered in memory while they
+    /// are sent, so they start small. They double every 1,000 parts, so that 10,000 parts are
+    /// enough for any file.
     pub(crate) fn for_unknown_length(self, number: PartNumber, asked: Option<u64>) -> u64 {
         const SMALL: u64 = 8_000_000;
         let first = asked

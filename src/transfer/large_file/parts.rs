@@ -1,4 +1,4 @@
-//! The parts of a large file: what each is made of, and which B2 has.
+//! The parts of a large file: the origin of each, and the completed ones.
 
 use std::collections::BTreeMap;
 
@@ -25,15 +25,15 @@ pub(crate) enum PartOrigin {
     Local(Segment),
     /// A file in B2.
     Copy(Box<CopyPart>),
-    /// An earlier upload: B2 has the part.
+    /// An earlier upload: B2 already has the part.
     Existing(Sha1),
 }
 
-/// The parts that B2 has, with their lengths and SHA-1s.
+/// The parts that B2 has stored, with their lengths and SHA-1s.
 #[derive(Debug, Default)]
 pub(super) struct CompletedParts(pub(super) BTreeMap<PartNumber, (u64, Sha1)>);
 
-/// The SHA-1 of a part that B2 stored, once its length is checked.
+/// Checks the length of a stored part, and returns its SHA-1.
 pub(super) fn checked_sha1(part: &Part, len: u64) -> Result<Sha1, Error> {
     let integrity = |what: String| Error::new(ErrorKind::Integrity, what).with_effect(true);
     if part.content_length != len {

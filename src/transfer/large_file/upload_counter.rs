@@ -1,4 +1,4 @@
-//! [`UploadCounter`]: reports to the progress how much of a body was sent, over all attempts.
+//! [`UploadCounter`]: reports the sent bytes of a body to the progress, across attempts.
 
 use std::io;
 use std::pin::Pin;
@@ -37,7 +37,7 @@ impl UploadCounter {
         }
     }
 
-    /// The body, counted.
+    /// Wraps a body to count its bytes.
     pub(crate) fn count(&self, body: &Body) -> Body {
         let (inner, counter) = (body.clone(), Arc::clone(&self.counter));
         Body::replay(body.len(), move || {
@@ -50,14 +50,14 @@ impl UploadCounter {
         })
     }
 
-    /// All of it has arrived.
+    /// Keeps the count: the upload succeeded.
     pub(crate) fn commit(mut self) {
         self.is_committed = true;
     }
 }
 
 impl Counter {
-    /// An attempt begins.
+    /// Starts an attempt.
     fn begin(&self) {
         let before = self.bytes.swap(1, Ordering::Relaxed);
         if let Some(bytes) = before.checked_sub(1) {

@@ -1,4 +1,4 @@
-//! [`LargeFile`]: uploads parts side by side, then finishes the file, or cancels it.
+//! [`LargeFile`]: uploads parts in parallel, then finishes or cancels the file.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use crate::transfer::source::check_unchanged;
 use crate::transfer::source_error::{is_changed, unreadable};
 use crate::types::{BucketId, CustomerKey, FileId, FileName, FileVersion, PartNumber, Sha1};
 
-/// A large file that was started and is not finished.
+/// A large file that is started and not finished.
 pub(crate) struct LargeFile<'a> {
     pub(crate) client: &'a Client,
     pub(crate) file_id: FileId,
@@ -25,8 +25,8 @@ pub(crate) struct LargeFile<'a> {
     pub(crate) customer_key: Option<CustomerKey>,
     pub(crate) concurrency: usize,
     pub(crate) on_failure: OnFailure,
-    /// Whether it is cancelled if the source changed, even if it was to be kept: no part of it
-    /// could be reused.
+    /// Whether it is cancelled if the source changed, even with `OnFailure::Keep`: it could not be
+    /// resumed.
     pub(crate) requires_unchanged_source: bool,
     pub(crate) progress: &'a Progress,
 }
@@ -47,7 +47,7 @@ impl<'a> LargeFile<'a> {
             Ok(file) => {
                 let mut entry = entry;
                 if file.possible_duplicate {
-                    // The first entry stays, for the file whose response was lost.
+                    // Keep the first entry, for the file whose response was lost.
                     entry = client.register_upload(bucket_id, name.as_str(), &upload_id);
                 }
                 entry.started(&file.file_id);
@@ -63,8 +63,8 @@ impl<'a> LargeFile<'a> {
                 })
             }
             Err(error) => {
-                // A file that may have been started stays in the record of unfinished uploads, so that it is searched
-                // for.
+                // A file that may have been started stays in the record of unfinished uploads, so
+                // that it is looked for later.
                 if !error.may_have_taken_effect() {
                     entry.remove();
                 }
@@ -74,8 +74,7 @@ impl<'a> LargeFile<'a> {
     }
 
     /// Uploads all parts, finishes the file, and checks its length. On failure the file is
-    /// cancelled or kept. `recreate` makes the task of a part once more, if its source is
-    /// replayable.
+    /// cancelled or kept. `recreate` makes the task of a part again, if its source is replayable.
     pub(crate) async fn upload_parts(
         mut self,
         parts: impl Stream<Item = Result<PartTask, Error>> + Send,
@@ -102,7 +101,7 @@ impl<'a> LargeFile<'a> {
         }
     }
 
-    /// Uploads several parts at a time. The first failure stops the others: they are dropped.
+    /// Uploads parts in parallel. After the first failure the others are dropped.
     async fn upload_side_by_side(
         &self,
         parts: impl Stream<Item = Result<PartTask, Error>> + Send,
@@ -162,8 +161,8 @@ impl<'a> LargeFile<'a> {
         Ok((number, len, sha1))
     }
 
-    /// Finishes the file. Parts that B2 has with other bytes (by a late retry, say) are uploaded
-    /// once more, once.
+    /// Finishes the file. Parts that B2 has stored with other content (for example from a late
+    /// retry) are uploaded again, once.
     async fn finish(
         &mut self,
         completed: &mut CompletedParts,
@@ -216,7 +215,7 @@ impl<'a> LargeFile<'a> {
         outcome
     }
 
-    /// The parts that B2 lacks, or has with other bytes.
+    /// The parts that B2 lacks, or has stored with other content.
     async fn mismatched_parts(&self, completed: &CompletedParts) -> Result<Vec<PartNumber>, Error> {
         let mut there = BTreeMap::new();
         let mut parts = self.client.paginate(ListParts::new(&self.file_id));
@@ -233,9 +232,9 @@ impl<'a> LargeFile<'a> {
         Ok(completed.0.iter().filter_map(wrong).collect())
     }
 
-    /// Cancels or keeps the file, and returns the first failure.
+    /// Cancels or keeps the file, and returns `error`.
     async fn abort(mut self, error: Error) -> Error {
-        // It may have been finished: the record of unfinished uploads says that this is unknown.
+        // It may have been finished. The record of unfinished uploads keeps it as such.
         if self.entry.is_finishing() {
             return error;
         }
@@ -250,7 +249,7 @@ impl<'a> LargeFile<'a> {
                 let gone = |error: &Error| {
                     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Rejected)
                 };
-                // Otherwise it stays recorded, to be cancelled later.
+                // Otherwise it stays in the record, to be cancelled later.
                 if cancelled.is_ok() || cancelled.is_err_and(|error| gone(&error)) {
                     self.entry.remove();
                 }
@@ -260,8 +259,8 @@ impl<'a> LargeFile<'a> {
     }
 }
 
-/// If B2 got other bytes than were hashed before, checks whether the source has changed: then that
-/// is the reason.
+/// If B2 rejected a part because its SHA-1 differs from the one computed before, checks whether the
+/// source has changed. If so, that is the error.
 async fn explain_rejection(error: Error, body: &Body, is_known: bool) -> Error {
     let differs = |b2: &B2Error| b2.status == 400 && b2.message.contains("did not match");
     if is_known && error.b2().is_some_and(differs) {

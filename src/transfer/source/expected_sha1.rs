@@ -13,9 +13,9 @@ use crate::api::CatchPanics;
 use crate::transfer::source_error::{CHANGED_SINCE_HASHED, changed};
 use crate::types::{Sha1, Sha1Hasher};
 
-/// A body that is not hashed the first time it is sent, since B2 is told its SHA-1 and refuses
-/// other bytes. From the second time on it is hashed: it may be sent again because B2 refused it,
-/// and if the source has changed, that fails before the last byte is sent.
+/// A body with a known SHA-1. It is not hashed the first time, since B2 gets the SHA-1 and rejects
+/// other content. From the second time on it is hashed: it may be a retry because B2 rejected it,
+/// and if the source has changed, the body fails before its last byte is sent.
 pub(crate) fn with_expected_sha1(body: &Body, sha1: Sha1) -> Body {
     let (inner, is_opened, len) = (body.clone(), AtomicBool::new(false), body.len());
     Body::replay(len, move || {
@@ -57,7 +57,7 @@ impl Stream for ExpectedSha1Stream {
     }
 }
 
-/// Reads the body [again](with_expected_sha1): fails if the source has changed.
+/// Reads the body [again](with_expected_sha1), and fails if the source has changed.
 pub(crate) async fn check_unchanged(body: &Body) -> io::Result<()> {
     let mut stream = CatchPanics::open(body)?;
     while stream.next().await.transpose()?.is_some() {}

@@ -42,11 +42,11 @@ use crate::types::{Sha1, Timestamp};
 ///
 /// The first two kinds are *replayable*: a part is read again for each attempt, and a large file is
 /// hashed before it is sent, unless [`hash_first`](super::Upload::hash_first) says otherwise. The
-/// last is a *non-replayable stream*: its parts are held in memory, as many as
-/// [`concurrency`](super::Upload::concurrency) says.
+/// last is a *non-replayable stream*: up to [`concurrency`](super::Upload::concurrency) of its
+/// parts are buffered in memory.
 ///
-/// A source that panics fails its upload with [`Source`](crate::ErrorKind::Source), as one that
-/// can't be read does. A `Source` is `Send` and `Unpin`, but not `Sync`.
+/// If a source panics or can't be read, its upload fails with [`Source`](crate::ErrorKind::Source).
+/// A `Source` is `Send` and `Unpin`, but not `Sync`.
 ///
 /// ```
 /// # use b2kit::{Client, Credentials, Error, backend::emulator::Emulator};
@@ -90,15 +90,15 @@ enum Kind {
     #[cfg(feature = "sync")]
     PathBelow(std::path::PathBuf, std::path::PathBuf),
     Stream(Option<u64>, BodyStream),
-    /// A source that was opened before.
+    /// A source that is already open.
     Opened(RandomAccess),
 }
 
-/// A source that is ready to be read.
+/// An open source.
 pub(crate) enum Opened {
-    /// Any range, as often as needed.
+    /// Any range can be read, repeatedly.
     RandomAccess(RandomAccess),
-    /// From the first byte to the last, once; with its length, if that is known.
+    /// Can be read once, sequentially; with its length, if known.
     Sequential(Option<u64>, BodyStream),
 }
 
@@ -122,7 +122,7 @@ impl Source {
         }
     }
 
-    /// A source that was opened before and can be read again.
+    /// A source that is already open and replayable.
     pub(crate) const fn from_opened(random_access: RandomAccess) -> Self {
         Self::new(Kind::Opened(random_access))
     }
@@ -134,17 +134,16 @@ impl Source {
 
     /// A file on the local disk. Its modification time is stored as `src_last_modified_millis`.
     ///
-    /// The file is opened once, when the upload is awaited, so a file that replaces it is never
-    /// mixed in. A file of at most 256 KiB is read at the same time, and then held in memory. If
-    /// the file changes while it is read, the upload fails with
-    /// [`Source`](crate::ErrorKind::Source) and leaves nothing behind. A directory, a pipe or a
-    /// device is refused with the same kind.
+    /// The file is opened once, when the upload is awaited, so replacing it during the upload has
+    /// no effect. A file of at most 256 KiB is read into memory when it is opened. If the file
+    /// changes while it is read, the upload fails with [`Source`](crate::ErrorKind::Source) and
+    /// stores nothing. A directory, pipe or device is rejected with the same kind.
     #[cfg(feature = "fs")]
     pub fn path(path: impl Into<std::path::PathBuf>) -> Self {
         Self::new(Kind::Path(path.into()))
     }
 
-    /// A file at a path below `root`, as [`path`](Self::path), but no link below `root` is followed.
+    /// Like [`path`](Self::path), for a path below `root`. Links below `root` are not followed.
     #[cfg(feature = "sync")]
     pub(crate) fn path_below(
         root: impl Into<std::path::PathBuf>,
@@ -153,10 +152,10 @@ impl Source {
         Self::new(Kind::PathBelow(root.into(), path.into()))
     }
 
-    /// `len` bytes of which any range can be read.
+    /// A source of `len` bytes of which any range can be read.
     ///
-    /// `open` is called with a byte range as often as needed, several at once, and has to return
-    /// the same bytes each time. It must not block.
+    /// `open` is called with a byte range as often as needed, also for several ranges in parallel,
+    /// and has to return the same bytes each time. It must not block.
     pub fn ranges<S>(
         len: u64,
         open: impl Fn(Range<u64>) -> io::Result<S> + Send + Sync + 'static,
@@ -168,8 +167,8 @@ impl Source {
         Self::new(Kind::Ranges(len, Arc::new(open)))
     }
 
-    /// All bytes of a seekable reader, from its start to its end. Parts take turns reading, so it
-    /// is slower than [`ranges`](Self::ranges).
+    /// A seekable reader, from its start to its end, whatever its current position. Parts take
+    /// turns reading, so it is slower than [`ranges`](Self::ranges).
     pub fn seekable(reader: impl AsyncRead + AsyncSeek + Send + 'static) -> Self {
         Self::new(Kind::Seekable(Box::pin(reader)))
     }
@@ -188,27 +187,27 @@ impl Source {
         Self::new(Kind::Stream(Some(len), Box::pin(stream)))
     }
 
-    /// A reader, read once up to its end.
+    /// A non-replayable reader of unknown length.
     ///
-    /// It is a reader of `futures::io`. One of tokio's becomes one with `.compat()`, from
-    /// `TokioAsyncReadCompatExt` in the crate tokio-util (feature `compat`):
+    /// The reader is a `futures::io::AsyncRead`. Convert a tokio reader with
+    /// `TokioAsyncReadCompatExt` of the crate tokio-util (feature `compat`):
     /// `Source::reader(reader.compat())`.
     pub fn reader(reader: impl AsyncRead + Send + 'static) -> Self {
         Self::stream(chunks(Box::pin(reader)))
     }
 
-    /// A reader of exactly `len` bytes, read once: more or fewer are a
+    /// A non-replayable reader of exactly `len` bytes: more or fewer are a
     /// [`Source`](crate::ErrorKind::Source) error.
     pub fn sized_reader(len: u64, reader: impl AsyncRead + Send + 'static) -> Self {
         Self::sized_stream(len, chunks(Box::pin(reader)))
     }
 
-    /// Sets the SHA-1 of all bytes, if it is known already. Then a large file is not hashed before
-    /// it is sent.
+    /// Sets the SHA-1 of the whole content, if you already know it. A large file is then not hashed
+    /// before it is sent.
     ///
-    /// A small file is refused if its bytes have another SHA-1. For a large file B2 stores it
-    /// unchecked, in `large_file_sha1`: if it is wrong, the upload succeeds, and downloads that
-    /// verify it fail.
+    /// B2 rejects a small file if the SHA-1 doesn't match. For a large file, B2 stores it unchecked
+    /// as `large_file_sha1`: if it is wrong, the upload succeeds, but downloads that verify it
+    /// fail.
     #[must_use]
     pub const fn with_sha1(mut self, sha1: Sha1) -> Self {
         self.sha1 = Some(sha1);
@@ -222,7 +221,7 @@ impl Source {
         self
     }
 
-    /// Whether it holds a file open while it is sent.
+    /// Whether it is a local file, which is held open during the upload.
     #[cfg(feature = "fs")]
     pub(crate) const fn is_file(&self) -> bool {
         match self.kind {
@@ -237,8 +236,8 @@ impl Source {
         self.open_as(client, false).await
     }
 
-    /// Opens it to be uploaded as one file: a small file is read at once. Its bytes have to be
-    /// reserved, so that those of many files together are bounded.
+    /// Opens it to be uploaded as one file: a small local file is read into memory. The caller
+    /// reserves the memory, so that many files together are bounded.
     #[cfg(feature = "fs")]
     pub(crate) async fn open_whole(self, client: &Client) -> Result<Opened, Error> {
         self.open_as(client, true).await
@@ -294,7 +293,7 @@ impl Source {
     }
 }
 
-/// The file, with this modification time or its own.
+/// The open file, with this modification time or else its own.
 #[cfg(feature = "fs")]
 fn from_file(file: disk::OpenedFile, modified: Option<Timestamp>) -> Opened {
     Opened::RandomAccess(match file {

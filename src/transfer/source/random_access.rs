@@ -1,4 +1,4 @@
-//! [`RandomAccess`]: an open source of which any byte range can be read, as often as needed.
+//! [`RandomAccess`]: an open source of which any byte range can be read repeatedly.
 
 use std::io;
 use std::ops::Range;
@@ -26,7 +26,7 @@ pub(crate) struct RandomAccess {
 
 #[derive(Clone)]
 pub(super) enum RangeReader {
-    /// Bytes in memory, and their SHA-1 if it is known.
+    /// Bytes in memory, and their SHA-1 if known.
     Bytes(Bytes, Option<Sha1>),
     Ranges(OpenRange),
     #[cfg(feature = "fs")]
@@ -34,12 +34,12 @@ pub(super) enum RangeReader {
 }
 
 impl RandomAccess {
-    /// Whether reading never waits.
+    /// Whether reading never blocks or waits.
     pub(crate) const fn is_in_memory(&self) -> bool {
         matches!(self.reader, RangeReader::Bytes(..))
     }
 
-    /// A byte range to send. A file hashes it while it is read.
+    /// A byte range to send. A file is hashed while it is read.
     pub(crate) fn segment(&self, range: Range<u64>) -> Segment {
         match &self.reader {
             #[cfg(feature = "fs")]
@@ -62,7 +62,7 @@ impl RandomAccess {
         }
     }
 
-    /// A byte range to send whose SHA-1 is known.
+    /// A byte range to send, with a known SHA-1.
     pub(crate) fn segment_with_sha1(&self, range: Range<u64>, sha1: Sha1) -> Segment {
         let body = self.unhashed(range);
         Segment::with_sha1(

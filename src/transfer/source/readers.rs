@@ -1,4 +1,4 @@
-//! Byte streams over readers of `futures::io`.
+//! Byte streams over `futures::io` readers.
 
 use std::io::{self, SeekFrom};
 use std::ops::Range;
@@ -12,7 +12,7 @@ use futures_util::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use futures_util::lock::Mutex;
 use futures_util::stream;
 
-/// How much is read at once.
+/// The size of a read.
 const CHUNK: usize = 256 * 1024;
 
 pub(super) trait Seekable: AsyncRead + AsyncSeek + Send {}
@@ -29,7 +29,8 @@ pub(super) fn chunks<R: AsyncRead + Send + 'static>(
     })
 }
 
-/// A byte range of a seekable reader. It seeks for each chunk, since other parts read in between.
+/// A byte range of a seekable reader. Seeks before each chunk, since other parts may read in
+/// between.
 pub(super) fn seekable_range(
     reader: Arc<Mutex<Pin<Box<dyn Seekable>>>>,
     range: Range<u64>,

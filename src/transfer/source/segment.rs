@@ -9,9 +9,9 @@ use crate::types::Sha1;
 #[derive(Debug)]
 pub(crate) struct Segment {
     pub(crate) body: Body,
-    /// Where its SHA-1 appears, if it is computed while it is read.
+    /// Set to its SHA-1 once it is read, if the source computes that.
     pub(crate) digest: Option<Digest>,
-    /// Its SHA-1, if it was computed before.
+    /// Its SHA-1, if known in advance.
     pub(crate) sha1: Option<Sha1>,
 }
 
@@ -26,7 +26,7 @@ impl From<Body> for Segment {
 }
 
 impl Segment {
-    /// A segment whose SHA-1 is known: B2 refuses other bytes.
+    /// A segment with a known SHA-1: B2 rejects other content.
     pub(crate) fn with_sha1(body: Body, sha1: Sha1) -> Self {
         Self {
             body,

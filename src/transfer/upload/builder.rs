@@ -1,4 +1,4 @@
-//! [`Upload`]: the arguments of an upload.
+//! [`Upload`]: the builder of an upload.
 
 use super::resume_token::ResumeToken;
 use crate::client::BucketHandle;
@@ -10,13 +10,13 @@ use crate::types::{FileName, FileVersion, Sha1, Timestamp};
 /// An upload of one file, made by [`BucketHandle::upload`]: await it.
 ///
 /// A file that fits in one part is sent in one call. A larger file, and a stream of unknown length,
-/// is sent in parts, several at once. B2 checks the SHA-1 of each part, and the client checks B2's
-/// response before the part counts.
+/// is sent in parts, several in parallel. B2 verifies the SHA-1 of each part, and the client
+/// verifies B2's response.
 ///
-/// B2 keeps no SHA-1 of a large file as a whole. So a replayable [source](Source) is read and
-/// hashed before the upload starts, and the file gets `large_file_sha1`, which verifies later
-/// downloads: see [`hash_first`](Self::hash_first). All other bytes are read once and hashed while
-/// they are sent.
+/// B2 stores no SHA-1 of a large file as a whole. So a replayable [source](Source) is read and
+/// hashed before the upload starts, and the SHA-1 is stored as `large_file_sha1`, with which later
+/// downloads are verified: see [`hash_first`](Self::hash_first). Small files and non-replayable
+/// streams are read once and hashed while they are sent.
 ///
 /// ```
 /// # use b2kit::{BucketHandle, Error};
@@ -31,27 +31,28 @@ use crate::types::{FileName, FileVersion, Sha1, Timestamp};
 ///
 /// # Errors
 /// - [`Invalid`](crate::ErrorKind::Invalid), before anything is sent: the file name, the part size,
-///   file info that is too long, more than 10 TB, or a non-replayable stream that is to be resumed.
-/// - [`Source`](crate::ErrorKind::Source): the bytes can't be read, changed while they were sent,
-///   are more or fewer than promised, or the source panicked.
-/// - [`NotFound`](crate::ErrorKind::NotFound): the upload that [`resume_from`](Self::resume_from)
-///   names can't be resumed.
-/// - [`Integrity`](crate::ErrorKind::Integrity): B2 stored another length or SHA-1 than was sent.
+///   file info that is too long, more than 10 TB, or resuming a non-replayable stream.
+/// - [`Source`](crate::ErrorKind::Source): the source can't be read, changed while it was sent, has
+///   a different length than declared, or panicked.
+/// - [`NotFound`](crate::ErrorKind::NotFound): the upload given to
+///   [`resume_from`](Self::resume_from) can't be resumed.
+/// - [`Integrity`](crate::ErrorKind::Integrity): B2 stored a different length or SHA-1 than was
+///   sent.
 /// - [`Credentials`](crate::ErrorKind::Credentials),
 ///   [`Unauthorized`](crate::ErrorKind::Unauthorized),
 ///   [`CapExceeded`](crate::ErrorKind::CapExceeded),
 ///   [`TooManyRequests`](crate::ErrorKind::TooManyRequests),
 ///   [`Rejected`](crate::ErrorKind::Rejected), [`Unavailable`](crate::ErrorKind::Unavailable),
-///   [`Http`](crate::ErrorKind::Http), [`Protocol`](crate::ErrorKind::Protocol): the call that
-///   failed for good, after its retries.
+///   [`Http`](crate::ErrorKind::Http), [`Protocol`](crate::ErrorKind::Protocol): a call failed
+///   after its retries.
 /// - [`ShutDown`](crate::ErrorKind::ShutDown): the client is shutting down.
 ///
-/// [`Error::part`] says which part failed. A large file that fails is cancelled, unless
-/// [`on_failure`](Self::on_failure) says otherwise.
+/// [`Error::part`] is the number of the part that failed. The large file is cancelled on failure,
+/// unless [`on_failure`](Self::on_failure) says otherwise.
 ///
 /// # Cancellation
-/// Dropping the future stops all parts at once. A small file that did not arrive completely is not
-/// stored. A large file stays unfinished at B2, which charges for its parts:
+/// Dropping the future stops all parts immediately. A small file that B2 has not received
+/// completely is not stored. A large file remains unfinished at B2, which charges for its parts:
 /// [`Client::unfinished`](crate::Client::unfinished) lists it, and
 /// [`Client::cancel_orphaned_uploads`](crate::Client::cancel_orphaned_uploads) cancels it, unless
 /// it is [to be kept](Self::on_failure).
@@ -70,14 +71,14 @@ pub struct Upload {
 #[derive(Debug, Clone, Default)]
 pub(super) struct UploadSettings {
     pub(super) content: ContentOptions,
-    /// The SHA-1 of the whole source, where the caller gave it.
+    /// The SHA-1 of the whole source, if given by the caller.
     pub(super) sha1: Option<Sha1>,
     pub(super) custom_upload_timestamp: Option<Timestamp>,
     pub(super) read_once: bool,
     pub(super) resume: Option<ResumeMode>,
 }
 
-/// Which unfinished upload is resumed.
+/// Which unfinished upload to resume.
 #[derive(Debug, Clone)]
 pub(super) enum ResumeMode {
     Any,
@@ -90,9 +91,9 @@ pub(super) enum ResumeMode {
 pub struct Uploaded {
     /// The new file version.
     pub file: FileVersion,
-    /// How many parts it has; 0 if it was sent in one call.
+    /// The number of parts; 0 if it was sent in one call.
     pub parts: u32,
-    /// How many of them an earlier upload had sent.
+    /// The number of parts reused from an earlier upload.
     pub reused_parts: u32,
 }
 
@@ -115,46 +116,46 @@ impl Upload {
 content_options!(
     Upload, settings.content,
     file_info:
-    /// Sets the file info: custom metadata, at most ten entries, which also hold response headers
-    /// such as `b2-cache-control`.
+    /// Sets the file info: at most ten entries of custom metadata, including response headers such
+    /// as `b2-cache-control`.
     ///
-    /// If there is room, the upload adds what it knows of `large_file_sha1` and
-    /// `src_last_modified_millis`, in this order, and to a large file an id by which the client
-    /// recognises its own upload.
+    /// If there is room, the upload adds `large_file_sha1` and `src_last_modified_millis`, in this
+    /// order, if it knows them, and for a large file an id by which the client recognises its own
+    /// upload.
     ;
     part_size:
-    /// Sets the size of the parts, in bytes. A file that fits in one part is sent in one call.
+    /// Sets the part size, in bytes. A file that fits in one part is sent in one call.
     ///
-    /// Defaults to the size that B2 recommends for the account, divided evenly. Parts of a
-    /// non-replayable stream are held in memory, so they start at 8 MB and double every 1,000
-    /// parts. If there would be more than 10,000 parts, they are larger than asked for.
+    /// Defaults to the size that B2 recommends for the account, with parts as even as possible.
+    /// Parts of a non-replayable stream are buffered in memory, so they start at 8 MB and double
+    /// every 1,000 parts. Parts are larger than this if there would otherwise be more than 10,000.
     ;
 );
 
 file_options!(Upload);
 
 impl Upload {
-    /// Sets another upload time than now. B2 has to enable it for the account.
+    /// Sets a custom upload timestamp. B2 has to enable this for the account.
     pub const fn custom_upload_timestamp(mut self, timestamp: Timestamp) -> Self {
         self.settings.custom_upload_timestamp = Some(timestamp);
         self
     }
 
-    /// Whether a large file is read and hashed before it is sent. Defaults to `true`, as in B2's
-    /// own tools.
+    /// Sets whether a large file is read and hashed before it is sent. Defaults to `true`, as in
+    /// B2's own tools.
     ///
     /// The SHA-1 is stored as `large_file_sha1`, one of the ten entries of the file info. B2 does
-    /// not check it. So the SHA-1 of each part is remembered too: if a part has other bytes when it
-    /// is sent, the upload fails with [`Source`](crate::ErrorKind::Source) and leaves nothing
-    /// behind.
+    /// not verify it, so the SHA-1 of each part is computed too: if the source has changed when a
+    /// part is sent, the upload fails with [`Source`](crate::ErrorKind::Source) and the large file
+    /// is cancelled.
     ///
-    /// With `false` each byte is read once and hashed while it is sent. That is faster, but nobody
-    /// can verify the file as a whole later, and
-    /// [`require_verified`](crate::transfer::FileDownload::require_verified) refuses it.
+    /// With `false` the source is read once and hashed while it is sent. That is faster, but the
+    /// file as a whole can't be verified later, and downloads with
+    /// [`require_verified`](crate::transfer::FileDownload::require_verified) reject it.
     ///
-    /// It makes no difference for a file that is sent in one call (B2 has its SHA-1), for a
-    /// non-replayable stream, for a source [with a SHA-1](Source::with_sha1), and for a file whose
-    /// info has ten entries already.
+    /// It has no effect for a file that is sent in one call (B2 stores its SHA-1), for a
+    /// non-replayable stream, for a source [with a SHA-1](Source::with_sha1), and if the file info
+    /// already has ten entries.
     pub const fn hash_first(mut self, hash_first: bool) -> Self {
         self.settings.read_once = !hash_first;
         self
@@ -162,31 +163,33 @@ impl Upload {
 
     /// Resumes an unfinished upload of this name, if there is one; otherwise starts a new one.
     ///
-    /// Candidates are large files that this crate began, or that have the same `large_file_sha1`,
-    /// with the same file info, content type, encryption and lock. A part is reused only if its
-    /// size and SHA-1 match the source. Of several candidates the one with the most reusable bytes
-    /// wins.
+    /// Candidates are large files that were started by this crate or have the same
+    /// `large_file_sha1`, with the same file info, content type, encryption and lock. A part is
+    /// reused only if its size and SHA-1 match the source. The candidate with the most reusable
+    /// bytes is chosen.
     ///
-    /// The source is read once to compare it with all candidates; and once more if it was
-    /// [hashed](Self::hash_first) first and the existing parts have another size. An upload that
-    /// fails is kept by default, see [`on_failure`](Self::on_failure). The first 10,000 unfinished
-    /// large files of this name are gone through.
+    /// The source is read once to compare it with all candidates, and once more if it was
+    /// [hashed](Self::hash_first) first and the existing parts have a different size. An upload
+    /// that fails is kept by default, see [`on_failure`](Self::on_failure). At most 10,000
+    /// unfinished large files are searched.
     ///
-    /// What another upload of this client is sending is never resumed. What another program is
-    /// sending can't be told from what it has left behind. If both send the same large file, they
-    /// share its parts; once one of them has finished or cancelled it, this upload starts anew,
-    /// while one that was not resumed fails. So don't resume what may still be uploaded elsewhere.
+    /// An upload in progress in this client is never resumed. One in progress in another program
+    /// can't be distinguished from one that it has abandoned. If both send the same large file,
+    /// they share its parts; when one of them finishes or cancels it, this upload starts over,
+    /// while the other one fails. So don't resume a file that may still be being uploaded
+    /// elsewhere.
     ///
-    /// Awaiting it fails with [`Invalid`](crate::ErrorKind::Invalid) for a non-replayable stream.
+    /// The upload fails with [`Invalid`](crate::ErrorKind::Invalid) if the source is a
+    /// non-replayable stream.
     pub fn resume(mut self) -> Self {
         self.settings.resume = Some(ResumeMode::Any);
         self
     }
 
-    /// Resumes this unfinished upload and no other.
+    /// Resumes a specific unfinished upload.
     ///
-    /// Awaiting it fails with [`NotFound`](crate::ErrorKind::NotFound) if the upload no longer
-    /// exists or is not one of this file; the error says why.
+    /// The upload fails with [`NotFound`](crate::ErrorKind::NotFound) if that upload no longer
+    /// exists or doesn't match this file; the error says why.
     pub fn resume_from(mut self, token: ResumeToken) -> Self {
         self.settings.resume = Some(ResumeMode::Token(token));
         self

@@ -1,4 +1,4 @@
-//! Carries an upload out: in one call, in parts of a replayable source, or in parts of a
+//! Executes an upload: in one call, in parts of a replayable source, or in parts of a
 //! non-replayable stream.
 
 use std::future::IntoFuture;
@@ -27,28 +27,30 @@ use crate::transfer::progress::Stage;
 use crate::transfer::source::{Opened, RandomAccess, Segment, Source};
 use crate::types::{FileInfo, FileName, FileVersion, LARGE_FILE_SHA1, PartNumber, Sha1, Timestamp};
 
-/// How many unfinished uploads are resumed in turn, if somebody else cancels each of them.
+/// The maximum number of unfinished uploads to resume in turn, if others cancel or finish each of
+/// them.
 const MAX_RESUMED: u32 = 3;
 
-/// A stand-in of the length that a SHA-1 has.
+/// A placeholder with the length of a SHA-1.
 const NO_SHA1: &str = "0000000000000000000000000000000000000000";
 
 impl Upload {
-    /// Says what the upload would send and reuse, without sending anything. For an upload that is
-    /// to be resumed, the source is read as the upload would read it.
+    /// Plans the upload without sending anything: which parts would be sent and reused. If an
+    /// upload is to be resumed, the source is read as the upload would read it.
     ///
     /// # Errors
-    /// - [`Invalid`](crate::ErrorKind::Invalid): the source is a non-replayable stream, whose bytes
-    ///   would be lost; or the file name, part size or file info break one of B2's rules.
-    /// - [`Source`](crate::ErrorKind::Source): the bytes can't be read or have another length than
-    ///   promised.
-    /// - [`NotFound`](crate::ErrorKind::NotFound): the upload that
-    ///   [`resume_from`](Self::resume_from) names can't be resumed.
+    /// - [`Invalid`](crate::ErrorKind::Invalid): the source is a non-replayable stream, whose
+    ///   content would be lost; or the file name, part size or file info is invalid.
+    /// - [`Source`](crate::ErrorKind::Source): the source can't be read or has a different length
+    ///   than declared.
+    /// - [`NotFound`](crate::ErrorKind::NotFound): the upload given to
+    ///   [`resume_from`](Self::resume_from) can't be resumed.
     /// - [`Credentials`](crate::ErrorKind::Credentials),
     ///   [`Unauthorized`](crate::ErrorKind::Unauthorized),
     ///   [`TooManyRequests`](crate::ErrorKind::TooManyRequests),
     ///   [`Unavailable`](crate::ErrorKind::Unavailable), [`Http`](crate::ErrorKind::Http),
-    ///   [`Protocol`](crate::ErrorKind::Protocol): a listing of unfinished uploads failed for good.
+    ///   [`Protocol`](crate::ErrorKind::Protocol): listing the unfinished uploads failed after
+    ///   retries.
     /// - [`ShutDown`](crate::ErrorKind::ShutDown): the client is shutting down.
     pub async fn plan(self) -> Result<UploadPlan, Error> {
         let name = self.name?;
@@ -136,7 +138,7 @@ impl IntoFuture for Upload {
     }
 }
 
-/// An upload whose source is about to be opened.
+/// An upload with all its settings, except for the open source.
 struct UploadJob {
     bucket: BucketHandle,
     name: FileName,
@@ -173,13 +175,14 @@ impl UploadJob {
         self
     }
 
-    /// The file info, completed with what is known of the source.
+    /// The file info, with entries for the known properties of the source.
     fn file_info(&self, large_file_sha1: Option<Sha1>) -> FileInfo {
         let (mut info, limit) = (
             self.settings.content.file_info.clone(),
             self.options.info_limit(),
         );
-        // The SHA-1 goes first: if only one entry fits, verification is worth more than the time.
+        // The SHA-1 takes precedence: if only one entry fits, verification is worth more than the
+        // modification time.
         if let Some(sha1) = large_file_sha1 {
             add_info_if_it_fits(
                 &mut info,
@@ -229,7 +232,7 @@ impl UploadJob {
         if self.settings.resume.is_none() && layout.parts() <= 1 {
             return self.upload_whole(source.segment(0..source.len)).await;
         }
-        // Boxed, so that small files don't make room for it.
+        // Boxed, so that the future of a small upload stays small.
         Box::pin(self.upload_or_resume(source)).await
     }
 
@@ -260,12 +263,12 @@ impl UploadJob {
                     return Err(error);
                 }
             }
-            // Another upload has it now, or has cancelled or finished it.
+            // Another upload is using it now, or has cancelled or finished it.
             self.options.progress.start_over();
         }
     }
 
-    /// Sends the missing parts, and finishes the file.
+    /// Uploads the missing parts, and finishes the file.
     async fn upload_planned(
         &self,
         source: &RandomAccess,
@@ -287,7 +290,7 @@ impl UploadJob {
         })
     }
 
-    /// Sends a non-replayable stream: in one call if it ends within the first part.
+    /// Uploads a non-replayable stream, in one call if it fits in the first part.
     async fn upload_sequential(
         self,
         len: Option<u64>,
@@ -295,7 +298,7 @@ impl UploadJob {
     ) -> Result<Uploaded, Error> {
         let (sizes, asked) = (self.part_sizes().await?, self.settings.content.part_size);
         if let Some(len) = len {
-            // Fails early on a wrong length or part size.
+            // Fail early on an invalid length or part size.
             sizes.layout(len, asked)?;
             self.options.progress.expect_bytes(len);
         }
@@ -349,12 +352,12 @@ impl UploadJob {
             .await?
             .layout(source.len, self.settings.content.part_size)?;
         let is_large = layout.parts() > 1;
-        // Sending a small file takes less time than looking for what is left of it.
+        // Uploading a small file takes less time than searching for an unfinished upload.
         let resume = self.settings.resume.as_ref();
         let resume = resume.filter(|resume| is_large || matches!(resume, ResumeMode::Token(_)));
         let mut digests = Digests::default();
         if self.is_hashed_first() && (resume.is_some() || is_large && !is_dry) {
-            // Fails before the time is spent on hashing.
+            // Fail before spending time on hashing.
             self.start(None).check()?;
             let ranges = layout.ranges().map(|(_, range)| range);
             let progress = &self.options.progress;
@@ -378,7 +381,7 @@ impl UploadJob {
         search.plan(layout, digests).await
     }
 
-    /// Continues a large file that exists at B2, unless another upload of this client has it.
+    /// Resumes an existing large file, unless another upload of this client is using it.
     fn resume_large_file(&self, found: &FileVersion, is_hashed: bool) -> Option<LargeFile<'_>> {
         let client = self.bucket.client();
         let entry = client.adopt_upload(found)?;
@@ -389,7 +392,7 @@ impl UploadJob {
             customer_key: self.start(None).customer_key(),
             concurrency: self.options.concurrency.unwrap_or(CONCURRENCY),
             on_failure: self.options.on_failure.unwrap_or_default(),
-            // Its info has the SHA-1 of what was hashed, which no other bytes can have.
+            // Its file info has the SHA-1 of the hashed source, which other content can't match.
             requires_unchanged_source: is_hashed,
             progress: &self.options.progress,
         })
@@ -413,7 +416,7 @@ impl UploadJob {
         Ok(file)
     }
 
-    /// Sends the file in one call.
+    /// Uploads the file in one call.
     async fn upload_whole(self, content: Segment) -> Result<Uploaded, Error> {
         let progress = &self.options.progress;
         progress.enter(Stage::Transferring);
@@ -441,7 +444,7 @@ impl UploadJob {
     }
 }
 
-/// B2 refuses a call, perhaps because its large file is gone.
+/// Whether B2 rejected a call, perhaps because the large file no longer exists.
 fn is_refused(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Rejected)
 }

@@ -1,8 +1,7 @@
-//! Reads a source before it is sent, for the SHA-1 of the whole and of each range that will be a
-//! part.
+//! Hashes a source before it is sent: computes the SHA-1 of the whole and of each part.
 //!
-//! The source is read once: each chunk goes to all the hashes whose range it is in. Hashing runs on
-//! the thread pool, and only one chunk of the source is held at a time.
+//! The source is read once, and each chunk updates the hashes of all ranges that contain it.
+//! Hashing runs on the thread pool, and only one chunk of the source is in memory at a time.
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -24,24 +23,24 @@ use crate::transfer::source::RandomAccess;
 use crate::transfer::source_error::{CHANGED_SINCE_HASHED, changed, unreadable};
 use crate::types::{Sha1, Sha1Hasher};
 
-/// The largest chunk that is hashed in one job, so that a drop takes effect soon.
+/// The maximum number of bytes hashed in one job, so that dropping the future takes effect soon.
 const MAX_JOB: u64 = 1 << 20;
 
-/// Chunks below this size are hashed inline: waking another thread would take longer.
+/// Smaller chunks are hashed inline, since waking another thread would take longer.
 const SMALL: usize = 64 << 10;
 
-/// Sources in memory up to this size are hashed inline: reading them never waits.
+/// In-memory sources up to this size are hashed inline.
 const SMALL_SOURCE: u64 = 32 << 20;
 
-/// After this many bytes hashed inline, the task yields.
+/// The task yields after this many bytes hashed inline.
 const YIELD_AFTER: usize = 256 << 10;
 
 /// The known SHA-1s of a source.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Digests {
-    /// Of all bytes.
+    /// The SHA-1 of the whole source.
     pub(crate) whole: Option<Sha1>,
-    /// By the start and end of the range.
+    /// The SHA-1 of each range, by its start and end.
     ranges: BTreeMap<(u64, u64), Sha1>,
 }
 
@@ -51,9 +50,9 @@ impl Digests {
         self.ranges.get(&(range.start, range.end)).copied()
     }
 
-    /// Computes the SHA-1 of these ranges, and of the whole if that is asked for or known already.
-    /// Reads nothing if nothing is missing. If the whole has another SHA-1 than before, the source
-    /// has changed, which is an error.
+    /// Computes the SHA-1 of these ranges, and of the whole if requested or already known. Reads
+    /// nothing if all of them are known. Fails if the SHA-1 of the whole differs from the known
+    /// one, since the source has changed.
     pub(crate) async fn compute(
         &mut self,
         source: &RandomAccess,
@@ -109,11 +108,11 @@ fn merged(ranges: &[(u64, u64)]) -> Vec<(u64, u64)> {
 
 /// One pass over the source.
 struct HashPass {
-    /// The ranges that have not begun, the next one last.
+    /// The ranges that have not started yet, the next one last.
     wanted: Vec<(u64, u64)>,
     /// The ranges that contain the next byte.
     open: Vec<(u64, u64, Sha1Hasher)>,
-    /// Of all bytes, unless the source hashes itself.
+    /// The hasher of the whole source, unless the source computes it.
     whole: Option<Sha1Hasher>,
     whole_sha1: Option<Sha1>,
     done: Vec<((u64, u64), Sha1)>,
@@ -160,7 +159,7 @@ impl HashPass {
                     end
                 )));
             }
-            // An empty chunk counts too: a source may return them forever.
+            // Empty chunks count too, since a source may return them forever.
             self.yield_if_due(chunk.len().clamp(1 << 10, SMALL)).await;
             while !chunk.is_empty() {
                 let len = self.next(at).min(chunk.len() as u64);
@@ -188,8 +187,8 @@ impl HashPass {
         Ok(())
     }
 
-    /// Opens the ranges that begin here. Returns how many bytes follow until a range begins or
-    /// ends.
+    /// Opens the ranges that start here. Returns the number of bytes up to the next start or end of
+    /// a range.
     fn next(&mut self, at: u64) -> u64 {
         while let Some((start, end)) = self.wanted.pop_if(|(start, _)| *start <= at) {
             self.open.push((start, end, Sha1Hasher::default()));
@@ -239,7 +238,7 @@ impl HashPass {
         (self.whole, self.open) = join(of_whole, of_parts).await;
     }
 
-    /// Yields to other tasks from time to time.
+    /// Yields to other tasks periodically.
     async fn yield_if_due(&mut self, bytes: usize) {
         self.since_yield += bytes;
         if self.since_yield < YIELD_AFTER {
@@ -271,7 +270,7 @@ fn wrong_length(what: String) -> Error {
     Error::new(ErrorKind::Source, format!("the source {what}"))
 }
 
-/// There is no thread pool without the feature `fs`.
+/// Runs the job inline: without the feature `fs` there is no thread pool.
 #[cfg(not(feature = "fs"))]
 async fn unblock<T>(job: impl FnOnce() -> T + Send) -> T {
     job()
@@ -364,7 +363,7 @@ mod tests {
                 assert_eq!(digests.whole, whole.then(|| Sha1::of(&bytes)));
                 let read = progress.now().hashed_bytes;
                 assert!(read <= 5_000_000 && (read == 5_000_000 || !whole));
-                // What is known is not read again.
+                // Known ranges are not read again.
                 block_on(digests.compute(&source, wanted, whole, &progress)).unwrap();
                 assert_eq!(progress.now().hashed_bytes, read);
             }
@@ -386,7 +385,7 @@ mod tests {
         }
     }
 
-    /// Chunks that are always there and never have anything don't keep others from their turn.
+    /// A source that is always ready with empty chunks must not starve other tasks.
     #[test]
     fn an_endless_source_yields_to_other_tasks() {
         let endless = Source::ranges(10, |_| {

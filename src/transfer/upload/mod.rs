@@ -1,10 +1,10 @@
-//! Uploads.
+//! Uploads of any size.
 //!
-//! - `builder`: the arguments; `execute`: carries out the upload
-//! - `plan`: which parts are sent, and which are reused
-//! - `hash_first`: reads a replayable source before it is sent
+//! - `builder`: the public builder; `execute`: executes the upload
+//! - `plan`: which parts are uploaded and which are reused
+//! - `hash_first`: hashes a replayable source before it is sent
 //! - `sequential`: reads a non-replayable stream part by part
-//! - `resume`: finds an unfinished upload at B2; `resume_token` names one
+//! - `resume`: finds an unfinished upload to resume; `resume_token` identifies one
 
 mod builder;
 mod execute;

@@ -1,4 +1,4 @@
-//! [`UploadPlan`]: which parts an upload sends, and which it reuses.
+//! [`UploadPlan`]: which parts an upload sends and which it reuses.
 
 use std::ops::Range;
 
@@ -7,7 +7,8 @@ use crate::transfer::large_file::{PartLayout, PartOrigin, PartTask};
 use crate::transfer::source::RandomAccess;
 use crate::types::{FileId, PartNumber, Sha1};
 
-/// What an upload would send and reuse. Made by [`Upload::plan`](crate::transfer::Upload::plan).
+/// The plan of an upload: which parts would be sent and which reused. Made by
+/// [`Upload::plan`](crate::transfer::Upload::plan).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UploadPlan {
@@ -15,10 +16,9 @@ pub struct UploadPlan {
     pub file_id: Option<FileId>,
     /// The parts, in order.
     pub parts: Vec<PlannedPart>,
-    /// The other unfinished large files of this name, each with the reason why it would not be
-    /// resumed.
+    /// The other unfinished large files of this name, each with the reason why it can't be resumed.
     pub rejected: Vec<(FileId, String)>,
-    /// The SHA-1 of the whole source, if it was read for the plan.
+    /// The SHA-1 of the whole source, if it was computed for the plan.
     pub large_file_sha1: Option<Sha1>,
 }
 
@@ -26,15 +26,15 @@ pub struct UploadPlan {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PlannedPart {
-    /// The part number, from 1.
+    /// The part number, starting at 1.
     pub number: PartNumber,
-    /// The byte range of the file.
+    /// The byte range in the file.
     pub range: Range<u64>,
-    /// The SHA-1 of the source's bytes, if they were read for the plan.
+    /// The SHA-1 of this range of the source, if it was computed for the plan.
     pub sha1: Option<Sha1>,
     /// The SHA-1 of the part at B2, if it is reused.
     pub reused: Option<Sha1>,
-    /// Why the part at B2 can't be reused, if there is one.
+    /// Why the existing part at B2 can't be reused, if there is one.
     pub differs: Option<&'static str>,
 }
 
@@ -56,14 +56,14 @@ impl UploadPlan {
         }
     }
 
-    /// How many bytes would be sent.
+    /// The number of bytes that would be sent.
     #[must_use]
     pub fn missing_bytes(&self) -> u64 {
         let missing = self.parts.iter().filter(|part| part.reused.is_none());
         missing.map(PlannedPart::len).sum()
     }
 
-    /// How many bytes would be reused.
+    /// The number of bytes that would be reused.
     #[must_use]
     pub fn reused_bytes(&self) -> u64 {
         let reused = self.parts.iter().filter(|part| part.reused.is_some());
@@ -88,7 +88,7 @@ impl PlannedPart {
         self.range.end - self.range.start
     }
 
-    /// Sends it.
+    /// The task that uploads this part.
     pub(crate) fn task(&self, source: &RandomAccess) -> PartTask {
         PartTask {
             number: self.number,

@@ -1,5 +1,4 @@
-//! Finds the unfinished upload to resume: which large files qualify, and which of their parts can
-//! be reused.
+//! Finds the unfinished upload to resume: which large files qualify, and which parts can be reused.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -18,17 +17,17 @@ use crate::transfer::progress::Progress;
 use crate::transfer::source::RandomAccess;
 use crate::types::{FileId, FileName, FileVersion, LARGE_FILE_SHA1, PartNumber, Sha1};
 
-/// The parts that a large file has: their lengths and SHA-1s, by part number.
+/// The existing parts of a large file: their lengths and SHA-1s, by part number.
 type ExistingParts = BTreeMap<u32, (u64, Option<Sha1>)>;
 
-/// If more unfinished uploads qualify, those with the most bytes are compared: each may have 10,000
-/// parts.
+/// The maximum number of candidates to compare, since each may have 10,000 parts. Those with the
+/// most bytes are kept.
 const MAX_CANDIDATES: usize = 20;
 
-/// Unfinished large files that are gone through.
+/// The maximum number of unfinished large files to list.
 const MAX_LISTED: usize = 10_000;
 
-/// Of those, the ones whose parts are listed.
+/// The maximum number of large files whose parts are listed.
 const MAX_EXAMINED: usize = 100;
 
 /// Searches B2 for an unfinished upload of a file.
@@ -37,9 +36,9 @@ pub(crate) struct ResumeSearch<'a> {
     pub(crate) name: &'a FileName,
     pub(crate) source: &'a RandomAccess,
     pub(crate) progress: &'a Progress,
-    /// What a new upload would start as.
+    /// The request that would start a new upload.
     pub(crate) start: &'a StartLargeFile,
-    /// The one upload to resume, if the caller named it.
+    /// The upload to resume, if the caller specified one.
     pub(crate) token: Option<&'a ResumeToken>,
 }
 
@@ -87,10 +86,10 @@ impl ResumeSearch<'_> {
         Ok((plan, found))
     }
 
-    /// The large files that may be resumed; and the others, with the reason.
+    /// The large files that can be resumed, and the rejected ones with the reason.
     ///
     /// Since a listing can be endless, the search ends after [`MAX_LISTED`] files, after
-    /// [`MAX_EXAMINED`] that qualify, and when it has taken as long as one call may.
+    /// [`MAX_EXAMINED`] qualifying ones, or when it has taken as long as the deadline of a call.
     async fn candidates(
         &self,
         layout: PartLayout,
@@ -131,7 +130,7 @@ impl ResumeSearch<'_> {
                 Err(why) => rejected.push(why),
             }
             if candidates.len() > MAX_CANDIDATES {
-                // Most bytes first; among equals, the oldest.
+                // Most bytes first; among equals, the oldest first.
                 candidates.sort_by_key(|candidate| Reverse(candidate.existing_bytes()));
                 if let Some(least) = candidates.pop() {
                     let why = "others have more bytes".to_owned();
@@ -147,7 +146,7 @@ impl ResumeSearch<'_> {
         layout: PartLayout,
         file: FileVersion,
     ) -> Result<Result<Candidate, (FileId, String)>, Error> {
-        // A listing of parts ends: their numbers ascend, up to 10,000.
+        // A listing of parts is finite: their numbers ascend, up to 10,000.
         let parts = self.bucket.client().paginate(ListParts::new(&file.file_id));
         let existing = parts.map_ok(|part| {
             let sha1 = part.content_sha1.sha1().copied();
@@ -170,8 +169,8 @@ impl ResumeSearch<'_> {
         })
     }
 
-    /// Hashes the ranges that the candidates have to be compared by, in one pass for all. If the
-    /// source was hashed before, each part that may have to be sent is hashed as well.
+    /// Hashes the ranges needed to compare all candidates, in one pass. If the source was hashed
+    /// before, each part that may have to be sent is hashed as well.
     async fn read(
         &self,
         layout: PartLayout,
@@ -196,18 +195,18 @@ impl ResumeSearch<'_> {
 }
 
 impl Candidate {
-    /// Whether there is a part of this length.
+    /// Whether there is an existing part with this number and length.
     fn has(&self, number: PartNumber, range: &Range<u64>) -> bool {
         let existing = self.existing.get(&u32::from(number.as_u16()));
         existing.is_some_and(|(len, _)| *len == range.end - range.start)
     }
 
-    /// How many bytes may be reused, at most.
+    /// The maximum number of reusable bytes.
     fn existing_bytes(&self) -> u64 {
         self.existing.values().map(|(len, _)| len).sum()
     }
 
-    /// The parts of the file, compared with what exists.
+    /// The planned parts, compared with the existing ones.
     fn parts(&self, digests: &Digests) -> Vec<PlannedPart> {
         let mut parts = UploadPlan::new_upload(self.layout, digests).parts;
         for part in &mut parts {
@@ -226,8 +225,8 @@ impl Candidate {
     }
 }
 
-/// Whether this crate began it, or its uploader stored the same SHA-1. The file info was compared
-/// before.
+/// Checks that this crate started the large file, or that it has the same `large_file_sha1`: the
+/// file info was already compared.
 fn check_origin(file: &FileVersion) -> Result<(), String> {
     if is_ours(file) || file.file_info.get(LARGE_FILE_SHA1).is_some() {
         return Ok(());
@@ -235,9 +234,9 @@ fn check_origin(file: &FileVersion) -> Result<(), String> {
     Err("it was not started by this crate".to_owned())
 }
 
-/// The layout that the existing parts were made by: a part can only be reused at its place.
+/// The part layout of the existing parts: a part can only be reused at the same offset.
 fn existing_layout(layout: PartLayout, existing: &ExistingParts) -> Result<PartLayout, String> {
-    // Only the last part may be smaller, so the largest has the size of all others.
+    // Only the last part may be smaller, so the largest determines the part size.
     let Some(part) = existing.values().map(|(len, _)| *len).max() else {
         return Ok(layout);
     };

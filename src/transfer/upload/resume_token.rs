@@ -1,4 +1,4 @@
-//! [`ResumeToken`]: names an unfinished upload across processes.
+//! [`ResumeToken`]: identifies an unfinished upload across processes.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,12 +9,12 @@ use crate::client::Unfinished;
 use crate::error::Error;
 use crate::types::FileId;
 
-/// Names an unfinished upload, so that another process can resume it with
+/// Identifies an unfinished upload, so that another process can resume it with
 /// [`Upload::resume_from`](crate::transfer::Upload::resume_from).
 ///
-/// It holds no secret, and nothing is taken on trust from it: each part at B2 is compared with the
-/// source before it is reused. `Display` writes it as JSON with a format version,
-/// `{"b2kit-resume":1,"fileId":"…"}`; `FromStr` reads that.
+/// It contains no secrets and is not trusted: each part at B2 is compared with the source before it
+/// is reused. `Display` formats it as JSON with a format version,
+/// `{"b2kit-resume":1,"fileId":"…"}`; `FromStr` parses that.
 ///
 /// ```
 /// use b2kit::transfer::ResumeToken;
@@ -38,7 +38,7 @@ struct TokenDocument {
 }
 
 impl ResumeToken {
-    /// The token of the unfinished large file with this id.
+    /// Creates the token of the unfinished large file with this id.
     pub fn new(file_id: impl Into<FileId>) -> Self {
         Self {
             file_id: file_id.into(),
@@ -47,8 +47,8 @@ impl ResumeToken {
 }
 
 impl Unfinished {
-    /// The token for [`Upload::resume_from`](crate::transfer::Upload::resume_from); `None` if the
-    /// client never learned the file's id.
+    /// Returns the token for [`Upload::resume_from`](crate::transfer::Upload::resume_from), or
+    /// `None` if the client never received the file's id.
     #[must_use]
     pub fn resume_token(&self) -> Option<ResumeToken> {
         self.file_id.as_ref().map(ResumeToken::new)
@@ -68,10 +68,11 @@ impl fmt::Display for ResumeToken {
 impl FromStr for ResumeToken {
     type Err = Error;
 
-    /// Reads a token.
+    /// Parses a token.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) if the text is not a token, or one of a later format.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the text is not a token, or has a later format
+    /// version.
     fn from_str(text: &str) -> Result<Self, Error> {
         let wrong = |what: &str| Error::invalid(format!("the resume token {what}"));
         if text.len() > 4_096 {

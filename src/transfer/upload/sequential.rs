@@ -1,5 +1,5 @@
-//! [`SequentialParts`]: a non-replayable stream, read in parts that are held in memory until B2 has
-//! them.
+//! [`SequentialParts`]: a non-replayable stream, read in parts that are buffered in memory until B2
+//! has stored them.
 
 use std::io;
 
@@ -11,15 +11,15 @@ use crate::client::{Client, Reservation};
 use crate::error::{Error, ErrorKind};
 use crate::transfer::source_error::unreadable;
 
-/// From this many chunks on, small chunks of a part are copied together.
+/// After this many chunks of a part, small chunks are coalesced.
 const COALESCE_AFTER: usize = 1_000;
 const COALESCE_BELOW: usize = 16 << 10;
 
-/// Reads a stream part by part, and holds it to its promised length.
+/// Reads a stream part by part, and enforces its declared length.
 pub(crate) struct SequentialParts {
     client: Client,
     stream: NonEmptyChunks,
-    /// Read already, for the next part.
+    /// Bytes already read, for the next part.
     ahead: Bytes,
     read: u64,
     len: Option<u64>,
@@ -38,7 +38,7 @@ impl SequentialParts {
         }
     }
 
-    /// The next part: `size` bytes, or all that are left. Waits for memory.
+    /// The next part: `size` bytes, or all remaining ones. Waits for the memory budget.
     pub(crate) async fn next(&mut self, size: u64) -> Result<Body, Error> {
         let consumed = self.read - self.ahead.len() as u64;
         let left = self
@@ -49,7 +49,7 @@ impl SequentialParts {
         Ok(with_memory(body, room))
     }
 
-    /// The next part, for a caller that has reserved the memory.
+    /// The next part, if the caller has already reserved the memory.
     pub(crate) async fn next_with_memory(&mut self, size: u64) -> Result<Body, Error> {
         let (mut chunks, mut small) = (Vec::new(), BytesMut::new());
         let mut room = size;
@@ -61,7 +61,7 @@ impl SequentialParts {
             let chunk = self.ahead.split_to(self.ahead.len().min(fits));
             room -= chunk.len() as u64;
             match small.len() + chunk.len() {
-                // Otherwise a stream of single bytes would take many times their memory.
+                // Otherwise a stream of single bytes would use many times their memory.
                 together if together < COALESCE_BELOW && chunks.len() >= COALESCE_AFTER => {
                     if small.is_empty() {
                         small = BytesMut::with_capacity(COALESCE_BELOW);
@@ -84,12 +84,12 @@ impl SequentialParts {
         }))
     }
 
-    /// Whether the stream has ended, which only reading on can tell.
+    /// Whether the stream has ended. Reads ahead to find out.
     pub(crate) async fn is_over(&mut self) -> Result<bool, Error> {
         Ok(self.ahead.is_empty() && !self.fill().await?)
     }
 
-    /// Reads until there are bytes, or the stream ends.
+    /// Reads until bytes are available or the stream ends.
     async fn fill(&mut self) -> Result<bool, Error> {
         while self.ahead.is_empty() && !self.ended {
             match self.stream.next().await {
@@ -118,7 +118,7 @@ impl SequentialParts {
     }
 }
 
-/// A body that keeps its memory reserved while it exists, and no more than it needs.
+/// A body that holds a memory reservation, shrunk to its length, while it exists.
 pub(crate) fn with_memory(body: Body, room: Option<Reservation>) -> Body {
     let Some(mut room) = room else {
         return body;

@@ -1,4 +1,4 @@
-//! Downloads to a path of the local disk: the options, and the methods that start them.
+//! Downloads to a local path: options, and the methods that start a download.
 
 use std::path::PathBuf;
 
@@ -7,102 +7,101 @@ use crate::transfer::disk::TargetPath;
 use crate::transfer::download::builder::FileDownload;
 use crate::transfer::download::verify::Downloaded;
 
-/// The most ranges that are downloaded side by side.
+/// The maximum number of ranges downloaded in parallel.
 const MAX_CONCURRENCY: usize = 1_000;
 
 impl FileDownload {
-    /// Sets how many byte ranges are downloaded side by side into a path, at most. Defaults to 4;
-    /// no more than 1,000.
+    /// Sets the maximum number of byte ranges downloaded in parallel to a path. Defaults to 4, at
+    /// most 1,000.
     ///
-    /// A download begins with one call for the whole file. It requests ranges besides, of 64 MiB
-    /// each, as long as it mostly waits for the network, and not for the disk or for the SHA-1 that
-    /// verifies it: then the first response is read up to where the ranges begin, and its connection
-    /// closed. B2 may have sent, and count as downloaded, what the buffers of that connection hold
-    /// beyond that, at most a few MiB. With 1, or with a
-    /// [bandwidth limit](crate::ClientBuilder::bandwidth_limit), there is no other call.
+    /// A download starts with one call for the whole file. It adds parallel ranges of 64 MiB while
+    /// it mostly waits for the network, rather than for the disk or for SHA-1 verification: the
+    /// first response is then read up to the first added range, and its connection closed. B2 may
+    /// have sent, and billed as downloaded, a few MiB more that the buffers of that connection
+    /// hold. With 1, or with a [bandwidth limit](crate::ClientBuilder::bandwidth_limit), there is
+    /// no other call.
     ///
-    /// Each range takes up to 1 MiB of memory, or twice what the backend reads at once if that is
-    /// more.
+    /// Each range uses up to 1 MiB of memory, or twice the backend's read size if that is more.
     pub fn concurrency(mut self, ranges: usize) -> Self {
         self.path_options.concurrency = ranges.clamp(1, MAX_CONCURRENCY);
         self
     }
 
-    /// Downloads in ranges of so many bytes from the beginning, whether that is faster or not. A
+    /// Downloads in ranges of this many bytes from the beginning, even if that is not faster. A
     /// file that is not larger takes one call.
     pub fn range_size(mut self, bytes: u64) -> Self {
         self.path_options.range_size = Some(bytes.max(1));
         self
     }
 
-    /// Resumes an interrupted download to the same path, and keeps what has arrived if this one is
-    /// interrupted: by an error, a drop, or the end of the process.
+    /// Resumes an interrupted download to the same path. If this download is interrupted (by an
+    /// error, a drop, or the end of the process), its partial file is kept.
     ///
-    /// What is kept is a hidden file beside the path with the bytes, and a small one that says
-    /// which bytes of which version they are; it holds no secret. They are used only for that same
-    /// version. A SHA-1 of the file verifies them with the rest. Without one, they are used only if
-    /// the small file is signed with a key derived from the application key, for that very file on
-    /// this disk. So another application key starts over.
+    /// The partial file is a hidden file next to the path. A small state file, without secrets,
+    /// records which bytes of which version it holds, and only that version is resumed. If the file
+    /// has a SHA-1, the resumed bytes are verified with the rest. If not, they are used only if the
+    /// state is signed with a key derived from the application key, for that very file on this
+    /// disk. So with another application key the download starts over.
     ///
-    /// While one download works on them, another to the same path works on a file of its own.
+    /// A concurrent download to the same path uses a separate partial file and is not resumable.
     pub const fn resume(mut self) -> Self {
         self.path_options.resume = true;
         self
     }
 
-    /// Sets the file's modification time to the one that its uploader stored in
-    /// `src_last_modified_millis`. A time that the system can't represent is ignored.
+    /// Sets the local file's modification time from `src_last_modified_millis` in the file info. A
+    /// time that the system can't represent is ignored.
     pub const fn modified_time(mut self) -> Self {
         self.path_options.modified_time = true;
         self
     }
 
-    /// Sets how the new file takes the place of what is there.
+    /// Sets how the new file replaces the existing one.
     #[cfg(feature = "sync")]
     pub(crate) fn commit(mut self, commit: crate::transfer::commit::Commit) -> Self {
         self.path_options.commit = commit;
         self
     }
 
-    /// Downloads to this path. The path has the old file, or none, until the new one is complete,
-    /// verified and flushed to disk.
+    /// Downloads to this path. The new file replaces any existing one atomically, once it is
+    /// complete, verified and synced to disk.
     ///
-    /// The bytes go to a hidden file in the same directory, which only its owner can open (mode 600
-    /// on Unix). When it is complete it gets the mode of the file that it replaces, or for a new
-    /// file the mode that the umask leaves, and is renamed. A symbolic link at the path is
-    /// replaced, not followed; links in the directories on the way are followed, see
-    /// [`to_path_below`](Self::to_path_below). A directory, a pipe or a device is not replaced.
+    /// The bytes are written to a hidden file in the same directory, accessible only to its owner
+    /// (mode 600 on Unix). When complete, it gets the mode of the file that it replaces, or the
+    /// default mode of a new file, and is renamed. A symbolic link at the path is replaced, not
+    /// followed; links in parent directories are followed, see
+    /// [`to_path_below`](Self::to_path_below). Directories, pipes and devices are not replaced.
     ///
-    /// Partial files that killed downloads left behind without [`resume`](Self::resume) are
-    /// removed. A file that arrives with the wrong SHA-1 is downloaded again, at most twice, and
-    /// not again if the same wrong bytes arrive twice.
+    /// Partial files left behind by killed downloads without [`resume`](Self::resume) are removed.
+    /// After a SHA-1 mismatch the file is downloaded again, at most twice, and not again if the
+    /// same wrong content arrives twice.
     ///
-    /// On systems other than Unix the standard library tells neither a file's owner nor how many
-    /// names it has. There a user who may write to the directory can put a file of yours in the
-    /// partial file's place while it is written; so don't download into such directories.
+    /// On systems other than Unix, the standard library reports neither a file's owner nor its
+    /// number of hard links. There, a user who can write to the directory can substitute another
+    /// file of yours for the partial file while it is written, so don't download into directories
+    /// that other users can write to.
     ///
     /// # Errors
-    /// - [`Destination`](crate::ErrorKind::Destination): the disk failed, or something that is no
-    ///   regular file is in the way.
+    /// - [`Destination`](crate::ErrorKind::Destination): a local I/O error, or something other than
+    ///   a regular file is in the way.
     /// - [`Invalid`](crate::ErrorKind::Invalid): the path ends in a name that is reserved for
-    ///   partial files (it starts with a dot and contains `.b2part`), or no file in B2 can have
-    ///   this name.
-    /// - [`NotFound`](crate::ErrorKind::NotFound): there is no such file, or it is hidden.
+    ///   partial files (it starts with a dot and contains `.b2part`), or the file name is invalid.
+    /// - [`NotFound`](crate::ErrorKind::NotFound): the file does not exist or is hidden.
     /// - [`Unauthorized`](crate::ErrorKind::Unauthorized): the key may not read it.
     /// - [`CapExceeded`](crate::ErrorKind::CapExceeded): the account's download cap is reached.
-    /// - [`Integrity`](crate::ErrorKind::Integrity): other bytes arrive than were stored, or they
-    ///   can't be [verified](Self::require_verified) but have to be.
+    /// - [`Integrity`](crate::ErrorKind::Integrity): the content doesn't match the file's SHA-1, or
+    ///   can't be verified although this is [required](Self::require_verified).
     /// - [`Credentials`](crate::ErrorKind::Credentials),
     ///   [`TooManyRequests`](crate::ErrorKind::TooManyRequests),
     ///   [`Rejected`](crate::ErrorKind::Rejected), [`Unavailable`](crate::ErrorKind::Unavailable),
-    ///   [`Http`](crate::ErrorKind::Http), [`Protocol`](crate::ErrorKind::Protocol): the call that
-    ///   failed for good, after its retries.
+    ///   [`Http`](crate::ErrorKind::Http), [`Protocol`](crate::ErrorKind::Protocol): a call failed
+    ///   after its retries.
     /// - [`ShutDown`](crate::ErrorKind::ShutDown): the client is shutting down.
     ///
     /// # Cancellation
     /// Dropping the future closes the connections, and removes the partial file or keeps it for
-    /// [`resume`](Self::resume). A job that has begun on another thread runs to its end: it may
-    /// still rename a file that is complete and verified.
+    /// [`resume`](Self::resume). A job already running on another thread completes: it may still
+    /// rename a complete, verified file.
     pub async fn to_path<P: Into<PathBuf> + Send>(self, path: P) -> Result<Downloaded, Error> {
         let (path, key) = (path.into(), self.client.signing_key());
         let target = path.clone();
@@ -111,11 +110,11 @@ impl FileDownload {
         outcome.map_err(|error| self.with_file(error))
     }
 
-    /// Downloads to a path below `root` whose names come from elsewhere, such as those that
-    /// [`safe_local_path`](crate::transfer::safe_local_path) returns.
+    /// Downloads to an untrusted path below `root`, such as one from
+    /// [`safe_local_path`](crate::transfer::safe_local_path).
     ///
-    /// Works like [`to_path`](Self::to_path), but follows no symbolic link below `root`, so none
-    /// can lead the download out of it. Missing directories below `root` are created.
+    /// Works like [`to_path`](Self::to_path), but follows no symbolic link below `root`, so that
+    /// the file can't end up outside of it. Missing directories below `root` are created.
     ///
     /// ```no_run
     /// # use b2kit::{BucketHandle, Error, transfer::safe_local_path};
@@ -127,25 +126,25 @@ impl FileDownload {
     /// ```
     ///
     /// # Errors
-    /// - [`Destination`](crate::ErrorKind::Destination): the disk failed, a directory on the way is a
-    ///   symbolic link, `path` does not stay below `root`, or something that is not a regular file is
-    ///   in the way.
+    /// - [`Destination`](crate::ErrorKind::Destination): a local I/O error, a directory in the path
+    ///   is a symbolic link, `path` leaves `root`, or something other than a regular file is in the
+    ///   way.
     /// - [`Invalid`](crate::ErrorKind::Invalid): the path ends in a name that is reserved for
-    ///   partial files, or no file in B2 can have this name.
-    /// - [`NotFound`](crate::ErrorKind::NotFound): there is no such file, or it is hidden.
+    ///   partial files, or the file name is invalid.
+    /// - [`NotFound`](crate::ErrorKind::NotFound): the file does not exist or is hidden.
     /// - [`Unauthorized`](crate::ErrorKind::Unauthorized): the key may not read it.
     /// - [`CapExceeded`](crate::ErrorKind::CapExceeded): the account's download cap is reached.
-    /// - [`Integrity`](crate::ErrorKind::Integrity): other bytes arrive than were stored, or they
-    ///   can't be [verified](Self::require_verified) but have to be.
+    /// - [`Integrity`](crate::ErrorKind::Integrity): the content doesn't match the file's SHA-1, or
+    ///   can't be verified although this is [required](Self::require_verified).
     /// - [`Credentials`](crate::ErrorKind::Credentials),
     ///   [`TooManyRequests`](crate::ErrorKind::TooManyRequests),
     ///   [`Rejected`](crate::ErrorKind::Rejected), [`Unavailable`](crate::ErrorKind::Unavailable),
-    ///   [`Http`](crate::ErrorKind::Http), [`Protocol`](crate::ErrorKind::Protocol): the call that
-    ///   failed for good, after its retries.
+    ///   [`Http`](crate::ErrorKind::Http), [`Protocol`](crate::ErrorKind::Protocol): a call failed
+    ///   after its retries.
     /// - [`ShutDown`](crate::ErrorKind::ShutDown): the client is shutting down.
     ///
     /// # Cancellation
-    /// As for [`to_path`](Self::to_path). Created directories stay.
+    /// As for [`to_path`](Self::to_path). Created directories remain.
     pub async fn to_path_below<R, P>(self, root: R, path: P) -> Result<Downloaded, Error>
     where
         R: Into<PathBuf> + Send,

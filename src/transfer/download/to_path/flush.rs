@@ -1,4 +1,4 @@
-//! Flushes a file and writes checkpoints while its bytes arrive.
+//! Syncs the file and writes checkpoints while its bytes arrive.
 
 use std::fs::File;
 use std::future::poll_fn;
@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use super::shared_state::{ActiveDownload, write_error};
 use crate::error::Error;
 
-/// After this many bytes, a resumable download writes down what is on disk.
+/// A resumable download saves its state after this many bytes.
 const CHECKPOINT: u64 = 16 << 20;
 
 impl ActiveDownload<'_> {
@@ -26,12 +26,12 @@ impl ActiveDownload<'_> {
         saved.map_err(|error| write_error(self.target, error))
     }
 
-    /// Flushes the file while more bytes arrive. Otherwise they would all wait in the system's
-    /// memory, and the end of the download for them.
+    /// Syncs the file while more bytes arrive. Otherwise they would accumulate in the page cache,
+    /// and the end of the download would have to wait for them.
     pub(super) async fn flush_periodically(&self) -> Result<(), Error> {
         if !self.is_checked && self.temp.is_resumable() {
-            // Checkpoints flush before they are written. A disk reports a failed write once, so a
-            // second flush beside them could be the one that hears of it.
+            // Checkpoints already sync the file. The system reports a failed write only once, and a
+            // second sync could consume the error.
             return Ok(());
         }
         while poll_fn(|cx| self.poll_flush(cx)).await {
@@ -43,7 +43,7 @@ impl ActiveDownload<'_> {
         Ok(())
     }
 
-    /// Whether to flush; `false` once all bytes have arrived.
+    /// Ready when a sync is due: `true` to sync, `false` once all bytes have arrived.
     fn poll_flush(&self, cx: &Context<'_>) -> Poll<bool> {
         let mut state = self.lock();
         if !self.is_flush_due(&state) {

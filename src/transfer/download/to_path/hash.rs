@@ -1,4 +1,4 @@
-//! Hashes a file from its first byte to its last while its ranges arrive in any order.
+//! Hashes a file sequentially while its ranges arrive in any order.
 
 use std::fs::File;
 use std::future::poll_fn;
@@ -13,10 +13,10 @@ use crate::transfer::disk::hash_at;
 use crate::transfer::download::background_hash::update_hasher;
 use crate::types::{Sha1, Sha1Hasher};
 
-/// Bytes read back from disk at once.
+/// The number of bytes read back from disk in one job.
 const READ_BACK: u64 = 4 << 20;
 
-/// What the hash gets next.
+/// The next input of the hash.
 enum HashInput {
     Bytes(Vec<Bytes>),
     ReadBack(Range<u64>),
@@ -24,7 +24,7 @@ enum HashInput {
 }
 
 impl ActiveDownload<'_> {
-    /// Hashes the file from its first byte to its last, as soon as they are there.
+    /// Hashes the file sequentially, as its bytes become available.
     pub(super) async fn hash_in_order(&self) -> Result<Sha1, Error> {
         let mut hasher = Sha1Hasher::default();
         loop {

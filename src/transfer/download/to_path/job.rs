@@ -25,10 +25,10 @@ use crate::transfer::progress::Stage;
 use crate::transfer::range_set::RangeSet;
 use crate::types::{ByteRange, Sha1, Timestamp};
 
-/// Descriptors that a download uses: the partial file, its directory, and its state.
+/// The descriptors that a download uses: the partial file, its directory, and its state file.
 const OPEN_FILES: u64 = 3;
 
-/// How often a file that arrives with the wrong SHA-1 is downloaded.
+/// The maximum number of downloads of a file whose SHA-1 doesn't match.
 const MAX_FETCHES: u32 = 3;
 
 impl FileDownload {
@@ -58,7 +58,7 @@ impl FileDownload {
             .map_err(write_error)?;
         let outcome = self.fetch_verified(&temp, target, saved).await;
         if outcome.is_err() {
-            // All work on the file has ended when this returns.
+            // No job works on the file any more when this returns.
             on_pool(move || temp.abandon()).await;
             return outcome;
         }
@@ -88,7 +88,7 @@ impl FileDownload {
         Ok(outcome)
     }
 
-    /// Waits until the file, which is complete, may get its name.
+    /// Waits until the complete file may be renamed.
     async fn pass_barrier(
         &self,
         temp: &Arc<TempFile>,
@@ -104,7 +104,7 @@ impl FileDownload {
         commit.pass_barrier().await
     }
 
-    /// Downloads the file, and again if its SHA-1 is wrong.
+    /// Downloads the file, again after a SHA-1 mismatch.
     async fn fetch_verified(
         &self,
         temp: &Arc<TempFile>,
@@ -128,7 +128,7 @@ impl FileDownload {
         unreachable!("the last round returns")
     }
 
-    /// The file to write to, and what an earlier download left in it.
+    /// The file to write to, and the saved state of an earlier download.
     async fn open_temp_file(
         &self,
         target: TargetPath,
@@ -156,7 +156,7 @@ impl FileDownload {
             .map_err(|error| write_error(target, error))
     }
 
-    /// Brings all bytes to disk, and compares their SHA-1.
+    /// Downloads all bytes to disk, and compares their SHA-1.
     async fn fetch(
         &self,
         temp: &Arc<TempFile>,
@@ -216,7 +216,7 @@ impl FileDownload {
         })
     }
 
-    /// The first response, and the ranges that are on disk already.
+    /// The first response, and the ranges that are already on disk.
     async fn first_response(
         &self,
         temp: &Arc<TempFile>,
@@ -242,7 +242,8 @@ impl FileDownload {
                 {
                     return Ok((first, partial.done));
                 }
-                // Another version, perhaps a shorter one; or nothing verifies the bytes on disk.
+                // It is another version, perhaps a shorter one; or the bytes on disk can't be
+                // verified.
                 Ok(_) => {}
                 Err(error) if is_past_the_end(&error) => {}
                 Err(error) => return Err(error),
@@ -257,7 +258,7 @@ impl FileDownload {
             range = Some(range.unwrap_or(all).first(size));
         }
         let first = match self.request_first(range, false).await {
-            // An empty file has no range.
+            // An empty file has no satisfiable range.
             Err(error) if self.range.is_none() && is_past_the_end(&error) => {
                 self.request_first(None, false).await
             }
@@ -273,7 +274,7 @@ impl FileDownload {
             && self.requested_range(file) == partial.wanted
     }
 
-    /// Whether there is a SHA-1 of the requested bytes.
+    /// Whether the requested bytes can be verified with a SHA-1.
     fn is_checkable(&self, first: &FirstResponse) -> bool {
         let file = &first.download.file;
         let is_whole = self.requested_range(file) == (0..file.content_length);
@@ -290,7 +291,7 @@ impl FileDownload {
     }
 }
 
-/// All bytes are on disk.
+/// The outcome of a download whose bytes are all on disk.
 struct FetchOutcome {
     result: Downloaded,
     /// The expected and the actual SHA-1, if they differ.

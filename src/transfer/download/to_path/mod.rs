@@ -1,10 +1,10 @@
-//! Downloads to a local path: ranges side by side, verified, and renamed when they are complete.
+//! Downloads to a local path: parallel ranges, verified, and renamed when complete.
 //!
-//! - `builder`: the arguments
-//! - `job`: one download, from its first request to the rename
-//! - `streams`: how many streams it has; `stream_controller` decides when another is worth a call
-//! - `writer`: writes ranges; `hash` and `flush` follow it; `shared_state` is what these three
-//!   share
+//! - `builder`: the public methods and options
+//! - `job`: a download, from the first request to the rename
+//! - `streams`: the parallel streams; `stream_controller` decides when to add one
+//! - `writer`: writes ranges; `hash` and `flush` run concurrently; `shared_state` is shared by
+//!   these three
 
 mod builder;
 mod flush;

@@ -1,4 +1,4 @@
-//! [`ActiveDownload`]: what the writers, the hash and the flush of one download share.
+//! [`ActiveDownload`]: the state shared by the writers, the hash and the flush of a download.
 
 use std::io;
 use std::ops::Range;
@@ -15,10 +15,10 @@ use crate::transfer::disk::{PartialDownload, TempFile};
 use crate::transfer::download::reader::PinnedVersion;
 use crate::transfer::range_set::RangeSet;
 
-/// After this many bytes, the disk is asked to flush.
+/// The file is synced after this many bytes.
 const FLUSH: u64 = 64 << 20;
 
-/// A download whose bytes are arriving.
+/// A download in progress.
 pub(super) struct ActiveDownload<'a> {
     pub(super) temp: &'a Arc<TempFile>,
     pub(super) target: &'a Path,
@@ -28,15 +28,15 @@ pub(super) struct ActiveDownload<'a> {
     pub(super) state: Mutex<SharedState>,
 }
 
-/// What the writers, the hash and the flush tell each other.
+/// The state shared by the writers, the hash and the flush.
 pub(super) struct SharedState {
     /// The ranges that are on disk.
     pub(super) written: RangeSet,
-    /// Up to here an earlier download has left bytes.
+    /// The end of the bytes that an earlier download left.
     pub(super) resumed_end: u64,
-    /// The hash has the bytes up to here, or is getting them.
+    /// The offset up to which bytes have been given to the hash.
     pub(super) hashed: u64,
-    /// The next bytes for the hash, if they need not be read back.
+    /// The next bytes for the hash, if they needn't be read back from disk.
     pub(super) hash_input: Option<Vec<Bytes>>,
     pub(super) hash_waker: Option<Waker>,
     pub(super) writer_waker: Option<Waker>,
@@ -44,10 +44,10 @@ pub(super) struct SharedState {
     pub(super) unflushed: u64,
     pub(super) unsaved: u64,
     pub(super) is_saving: bool,
-    /// How far the first stream has got, and where it ends.
+    /// The first stream's current offset, and where it has to end.
     pub(super) first_stream_at: u64,
     pub(super) first_stream_end: u64,
-    /// Jobs that write.
+    /// The number of running write jobs.
     pub(super) writes: usize,
     pub(super) is_hashing: bool,
     pub(super) controller: StreamController,
@@ -71,7 +71,7 @@ impl ActiveDownload<'_> {
         state.unflushed >= FLUSH || self.is_all_there(state)
     }
 
-    /// A job that writes begins or has ended.
+    /// Records that a write job begins or has ended.
     pub(super) fn count_write(&self, begins: bool) {
         let now = self.version.client.now();
         let mut state = self.lock();
@@ -83,7 +83,7 @@ impl ActiveDownload<'_> {
         state.observe(now);
     }
 
-    /// The hash has something to do, or waits.
+    /// Records whether the hash is busy or waiting.
     pub(super) fn set_hashing(&self, state: &mut SharedState, is_hashing: bool) {
         if state.is_hashing != is_hashing {
             state.is_hashing = is_hashing;
@@ -91,7 +91,7 @@ impl ActiveDownload<'_> {
         }
     }
 
-    /// These bytes have arrived.
+    /// Records bytes that have arrived.
     pub(super) fn record_arrived(&self, by_first_stream: bool, range: Range<u64>) {
         let mut state = self.lock();
         if by_first_stream {
@@ -100,7 +100,7 @@ impl ActiveDownload<'_> {
         state.controller.record_bytes(range.end - range.start);
     }
 
-    /// Whether another stream is worth a call, beside so many.
+    /// Whether to add a stream to the current number of them.
     pub(super) fn wants_another_stream(&self, streams: usize) -> bool {
         let now = self.version.client.now();
         self.lock().controller.wants_another(streams, now)
@@ -132,7 +132,7 @@ impl SharedState {
         }
     }
 
-    /// Tells the controller whether there is anything to do but wait for the network.
+    /// Tells the controller whether the download is only waiting for the network.
     fn observe(&mut self, now: Instant) {
         let is_waiting = self.writes == 0 && !self.is_hashing && self.hash_input.is_none();
         self.controller.set_waiting(is_waiting, now);

@@ -1,30 +1,30 @@
-//! [`StreamController`]: when a download to a path opens another stream. Pure: the time is a
+//! [`StreamController`]: decides when a download to a path adds a stream. Pure: the time is a
 //! parameter.
 
 use std::time::{Duration, Instant};
 
-/// How long a download is observed before each decision.
+/// The observation window before each decision.
 const WINDOW: Duration = Duration::from_millis(100);
 
-/// No line limits a connection that brings so many bytes a second: the processor does.
+/// The rate in bytes per second above which a connection is limited by the CPU, not by the network.
 const FAST: u64 = 400_000_000;
 
-/// Observes whether a download waits for the network, for the disk or for its hash.
+/// Observes whether a download is waiting for the network, the disk or the hash.
 ///
-/// Each stream is a call, and costs money. Another one only helps a download that waits for the
-/// network, as where each connection has a limited bandwidth.
+/// Each stream is a billed call. Adding one only helps a download that is waiting for the network,
+/// for example if the bandwidth of each connection is limited.
 #[derive(Debug)]
 pub(super) struct StreamController {
     window: Instant,
-    /// How long, in this window, there was nothing to do but wait for the network.
+    /// How long the download was only waiting for the network in this window.
     waited: Duration,
     waiting_since: Option<Instant>,
-    /// How many bytes have arrived in this window.
+    /// The bytes that arrived in this window.
     bytes: u64,
 }
 
 impl StreamController {
-    /// A download that waits for the network from now on.
+    /// The controller of a download that starts waiting for the network.
     pub(super) const fn new(now: Instant) -> Self {
         Self {
             window: now,
@@ -34,7 +34,7 @@ impl StreamController {
         }
     }
 
-    /// Whether there is nothing to do, from now on, but wait for the network.
+    /// Sets whether the download is only waiting for the network from now on.
     pub(super) fn set_waiting(&mut self, is_waiting: bool, now: Instant) {
         match (self.waiting_since, is_waiting) {
             (Some(since), false) => {
@@ -47,13 +47,12 @@ impl StreamController {
         }
     }
 
-    /// So many bytes have arrived.
+    /// Records bytes that have arrived.
     pub(super) fn record_bytes(&mut self, bytes: u64) {
         self.bytes += bytes;
     }
 
-    /// Whether another stream is worth a call, beside so many. The answer is `false` until the
-    /// window is over.
+    /// Whether to add a stream to the current number of them. `false` until the window is over.
     pub(super) fn wants_another(&mut self, streams: usize, now: Instant) -> bool {
         let window = now.saturating_duration_since(self.window);
         if window < WINDOW {
@@ -77,7 +76,7 @@ mod tests {
 
     use super::*;
 
-    /// Chunks of so many bytes, for each of which the download waits and then works.
+    /// The decisions for 100 chunks, each of which is waited for and then processed.
     fn decisions(chunk: u64, waits: Duration, works: Duration, streams: usize) -> Vec<bool> {
         let timer = ManualTimer::new();
         let mut controller = StreamController::new(timer.now());

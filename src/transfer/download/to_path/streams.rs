@@ -1,5 +1,5 @@
-//! The streams of a download to a path: one at first, unless the caller chose ranges, and more while
-//! it waits for the network.
+//! The streams of a download to a path: one at first, unless the caller chose a range size, and
+//! more while it is waiting for the network.
 
 use std::future::Future;
 use std::ops::Range;
@@ -16,16 +16,16 @@ use crate::transfer::download::reader::ResumingReader;
 use crate::transfer::progress::Progress;
 use crate::transfer::range_set::MissingRanges;
 
-/// Which ranges are downloaded, and how many side by side.
+/// Which ranges are downloaded, and how many in parallel.
 pub(super) struct StreamPlan {
     max_streams: usize,
-    /// How many there may be now.
+    /// The current number of streams.
     streams: usize,
-    /// The end of the first stream, if it may be cut off.
+    /// The end of the first stream, if it may be shortened.
     end_of_first: Option<u64>,
-    /// The ranges that no stream brings yet.
+    /// The ranges not yet assigned to a stream.
     ahead: MissingRanges,
-    /// The ranges that are done or begun.
+    /// The number of ranges that are done or in progress.
     begun: u64,
 }
 
@@ -38,7 +38,7 @@ impl PathOptions {
         }
     }
 
-    /// The size of the first.
+    /// The size of the first range.
     pub(super) fn first_range_size(&self) -> u64 {
         self.range_size
             .filter(|_| self.concurrency > 1)
@@ -47,8 +47,8 @@ impl PathOptions {
 }
 
 impl StreamPlan {
-    /// The first stream brings `first`; `ahead` is missing besides, and so many ranges are there.
-    /// A download that waits for the client's own bandwidth limit gains nothing by another stream.
+    /// The plan in which the first stream downloads `first`, `ahead` is missing, and `done` ranges
+    /// are on disk. A client with a bandwidth limit (`is_limited`) gains nothing from more streams.
     pub(super) fn new(
         options: &PathOptions,
         is_limited: bool,
@@ -92,7 +92,7 @@ impl StreamPlan {
 }
 
 impl ActiveDownload<'_> {
-    /// Brings all ranges to disk.
+    /// Downloads all ranges to disk.
     pub(super) async fn write_ranges(
         &self,
         first: ResumingReader,
@@ -152,8 +152,8 @@ impl ActiveDownload<'_> {
         }
     }
 
-    /// If nothing else is left to begin, ends the first stream at the next multiple of the range
-    /// size, and leaves the rest to others. That happens at most once.
+    /// If all ranges are in progress, shortens the first stream to the next multiple of the range
+    /// size, and leaves the rest to other streams. Happens at most once.
     fn cut_first_stream(&self, plan: &mut StreamPlan) -> bool {
         if plan.ahead.count_ranges() > 0 {
             return false;

@@ -1,4 +1,4 @@
-//! Writes the ranges of a download side by side into one file.
+//! Writes the parallel ranges of a download to one file.
 
 use std::future::{Future as _, poll_fn};
 use std::io;
@@ -16,25 +16,25 @@ use crate::error::Error;
 use crate::transfer::disk::write_at;
 use crate::transfer::download::reader::ResumingReader;
 
-/// Bytes written at once, while as many are gathered.
+/// The number of bytes in one write. As many are gathered in the meantime.
 const BATCH: u64 = 512 << 10;
 
-/// Chunks written at once: however small a server makes them, each takes memory of its own.
+/// The maximum number of chunks in one write, since each takes memory, however small.
 const BATCH_CHUNKS: usize = 4_096;
 
-/// A range of the file on its way to disk.
+/// A range being written to disk.
 struct RangeTask {
     reader: ResumingReader,
-    /// Whether it is the first stream, which others may cut off.
+    /// Whether this is the first stream, which may be shortened.
     is_first: bool,
-    /// Where the gathered bytes begin.
+    /// The offset of the gathered bytes.
     start: u64,
     gathered: Vec<Bytes>,
     writing: Option<(Range<u64>, Task<io::Result<()>>)>,
 }
 
 impl ActiveDownload<'_> {
-    /// Writes a range: while some bytes are written, the next are gathered.
+    /// Writes a range. While bytes are being written, the next are gathered.
     pub(super) async fn write_range(
         &self,
         reader: ResumingReader,
@@ -63,7 +63,7 @@ impl ActiveDownload<'_> {
         }
     }
 
-    /// The next bytes, once those before are written; none at the end.
+    /// Returns the next bytes once the previous ones are written; empty at the end.
     fn poll_gather(
         &self,
         task: &mut RangeTask,
@@ -99,8 +99,8 @@ impl ActiveDownload<'_> {
         Poll::Ready(Ok(mem::take(&mut task.gathered)))
     }
 
-    /// Hands the hash the bytes that come next in the file, and waits until it has taken those
-    /// before. Bytes that come too early are read back from disk later.
+    /// Gives the hash the bytes if they are next in the file, after waiting until it has taken the
+    /// previous ones. Other bytes are read back from disk later.
     fn poll_feed_hash(
         &self,
         range: &Range<u64>,
