@@ -12,7 +12,9 @@ use super::action::Action;
 use super::entry::{LocalFile, RemoteFile};
 use super::flush::GroupFlush;
 use super::listing::all_versions;
-use super::local::{delete_unchanged, is_as_planned, is_directory_in_the_way, is_unchanged};
+use super::local::{
+    delete_unchanged, file_at, is_as_planned, is_directory_in_the_way, is_unchanged,
+};
 use super::names::local_path;
 use super::outcome::Status;
 use super::policy::{Durability, Links, SyncPolicy};
@@ -192,6 +194,10 @@ impl Performer {
         };
         let relative = local_path(path, self.policy.portable_names)?;
         make_root(&root).await?;
+        let replaces = match self.policy.ignore_destination {
+            true => current_file(&root, &relative).await,
+            false => replaces,
+        };
         if !unchanged(&root, &relative, replaces).await? {
             return Ok(Status::Changed);
         }
@@ -318,6 +324,11 @@ async fn is_current(
     };
     let now = bucket.stat(name).await?;
     Ok(now.is_some_and(|now| now.file_id == planned.file_id))
+}
+
+async fn current_file(root: &Path, path: &Path) -> Option<LocalFile> {
+    let (root, path) = (root.to_owned(), path.to_owned());
+    blocking::unblock(move || file_at(&root, &path)).await
 }
 
 async fn unchanged(root: &Path, path: &Path, planned: Option<LocalFile>) -> Result<bool, Error> {

@@ -16,6 +16,7 @@ pub struct SyncPolicy {
     pub(super) tolerance: Duration,
     pub(super) newer: Newer,
     pub(super) extras: Extras,
+    pub(super) ignore_destination: bool,
     pub(super) links: Links,
     pub(super) filter: Filter,
     pub(super) max_delete: Option<u64>,
@@ -127,6 +128,7 @@ impl Default for SyncPolicy {
             tolerance: Duration::ZERO,
             newer: Newer::default(),
             extras: Extras::default(),
+            ignore_destination: false,
             links: Links::default(),
             filter: Filter::default(),
             max_delete: None,
@@ -172,6 +174,14 @@ impl SyncPolicy {
     /// What happens to files that are only at the destination. Defaults to [`Extras::Keep`].
     pub const fn extras(mut self, extras: Extras) -> Self {
         self.extras = extras;
+        self
+    }
+
+    /// Whether the destination is neither listed nor walked: every file is transferred, and replaces the file that has
+    /// its path by then. So nothing is compared, and a key needs no capability to list the destination. Only with
+    /// [`Extras::Keep`]. Defaults to `false`.
+    pub const fn ignore_destination(mut self, ignore: bool) -> Self {
+        self.ignore_destination = ignore;
         self
     }
 

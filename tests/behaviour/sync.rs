@@ -859,6 +859,9 @@ fn policies_that_only_a_bucket_knows_and_sides_that_overlap_are_invalid() {
                 .unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Invalid);
         }
+        let policy = SyncPolicy::new().ignore_destination(true);
+        let sync = Synchronizer::up(root, bucket, "").policy(policy.extras(Extras::Delete));
+        assert_eq!(sync.plan().unwrap_err().kind(), ErrorKind::Invalid);
         for (source, destination) in [("", "a"), ("a/", "a/b"), ("a", "a")] {
             let sync = Synchronizer::copy(bucket, source, bucket, destination);
             assert_eq!(sync.plan().unwrap_err().kind(), ErrorKind::Invalid);
