@@ -18,7 +18,8 @@ type Flush = Arc<dyn Fn(&File) -> io::Result<()> + Send + Sync>;
 pub(super) struct GroupFlush {
     flush: Flush,
     /// Open from the first download on, since the system reports a failed write only to those who had a file open.
-    root: OnceLock<Arc<File>>,
+    /// With its device.
+    root: OnceLock<(Arc<File>, u64)>,
     arrived: AtomicU64,
     waiting: AtomicUsize,
     /// So many of those that arrived are flushed. An error stays: which files it was about is not known.
@@ -29,9 +30,8 @@ impl GroupFlush {
     /// `None` where only single files can be flushed.
     pub(super) fn of_file_system() -> Option<Arc<Self>> {
         #[cfg(any(target_os = "linux", target_os = "android"))]
-        return Some(Arc::new(Self::new(|root: &File| {
-            Ok(rustix::fs::syncfs(root)?)
-        })));
+        return reports_failed_writes(&rustix::system::uname().release().to_string_lossy())
+            .then(|| Arc::new(Self::new(|root: &File| Ok(rustix::fs::syncfs(root)?))));
         #[cfg(not(any(target_os = "linux", target_os = "android")))]
         return None;
     }
@@ -50,12 +50,14 @@ impl GroupFlush {
         }
     }
 
-    /// To be called before anything is written below this directory.
-    pub(super) fn watch(&self, root: &Path) -> io::Result<()> {
-        if self.root.get().is_none() {
-            let _ = self.root.set(Arc::new(File::open(root)?));
+    /// To be called before anything is written below this directory. The device that is flushed.
+    pub(super) fn watch(&self, root: &Path) -> io::Result<u64> {
+        if let Some((_, device)) = self.root.get() {
+            return Ok(*device);
         }
-        Ok(())
+        let root = File::open(root)?;
+        let device = device(&root)?;
+        Ok(self.root.get_or_init(|| (Arc::new(root), device)).1)
     }
 
     /// How many wait for a flush.
@@ -73,7 +75,7 @@ impl GroupFlush {
             Ok(flushed) if *flushed >= ticket => return Ok(()),
             Ok(_) => {}
         }
-        let root = self.root.get().ok_or(io::ErrorKind::NotFound)?;
+        let (root, _) = self.root.get().ok_or(io::ErrorKind::NotFound)?;
         let (root, flush) = (Arc::clone(root), Arc::clone(&self.flush));
         let covered = self.arrived.load(Ordering::SeqCst);
         let outcome = blocking::unblock(move || flush(&root)).await;
@@ -86,6 +88,23 @@ impl fmt::Debug for GroupFlush {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GroupFlush").finish_non_exhaustive()
     }
+}
+
+/// Whether `syncfs` of this release of Linux reports writes that failed: since 5.8.
+#[cfg(any(target_os = "linux", target_os = "android", test))]
+fn reports_failed_writes(release: &str) -> bool {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit());
+    let mut number = || numbers.next()?.parse::<u32>().ok();
+    number().zip(number()).is_some_and(|it| it >= (5, 8))
+}
+
+/// The device that a file is on.
+fn device(file: &File) -> io::Result<u64> {
+    let metadata = file.metadata()?;
+    #[cfg(unix)]
+    return Ok(std::os::unix::fs::MetadataExt::dev(&metadata));
+    #[cfg(not(unix))]
+    return Ok(0);
 }
 
 /// The same error for another file.
@@ -155,6 +174,34 @@ mod tests {
         let outcomes = block_on(join_all((0..3).map(|_| group.flushed())));
         for outcome in outcomes {
             assert_eq!(outcome.unwrap_err().kind(), io::ErrorKind::StorageFull);
+        }
+    }
+
+    #[test]
+    fn a_flush_of_a_file_system_is_trusted_from_linux_5_8_on() {
+        for (release, is_trusted) in [
+            ("3.10.0-1160.el7.x86_64", false),
+            ("4.19.0", false),
+            ("5.7.19", false),
+            ("5.8.0-rc1", true),
+            ("5.10-arch", true),
+            ("6.1.0-18-amd64", true),
+            ("", false),
+            ("unknown", false),
+        ] {
+            assert_eq!(reports_failed_writes(release), is_trusted, "{release}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_device_that_is_flushed_is_that_of_the_root() {
+        use std::os::unix::fs::MetadataExt as _;
+        let root = tempfile::tempdir().unwrap();
+        let group = GroupFlush::new(|_| Ok(()));
+        let device = root.path().metadata().unwrap().dev();
+        for _ in 0..2 {
+            assert_eq!(group.watch(root.path()).unwrap(), device);
         }
     }
 

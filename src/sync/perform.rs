@@ -240,7 +240,7 @@ impl Performer {
         let Some(flush) = &self.flush else {
             return Ok(commit.flush(self.policy.durability != Durability::None));
         };
-        flush.watch(root).map_err(|error| {
+        let device = flush.watch(root).map_err(|error| {
             Error::destination(format!("{root:?} can't be opened to be flushed"), error)
         })?;
         let flush = Arc::clone(flush);
@@ -248,7 +248,7 @@ impl Performer {
             let flush = Arc::clone(&flush);
             Box::pin(async move { flush.flushed().await })
         };
-        Ok(commit.flush(false).barrier(barrier))
+        Ok(commit.flushed_device(device).barrier(barrier))
     }
 
     async fn hide(&self, path: &str, planned: &RemoteFile) -> Result<Status, Error> {
