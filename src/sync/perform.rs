@@ -243,6 +243,10 @@ impl Performer {
         let device = flush.watch(root).map_err(|error| {
             Error::destination(format!("{root:?} can't be opened to be flushed"), error)
         })?;
+        if let Some(error) = flush.failed() {
+            let what = "what was downloaded before could not be flushed";
+            return Err(Error::destination(what, error));
+        }
         let flush = Arc::clone(flush);
         let barrier = move || -> BoxFuture<'static, io::Result<()>> {
             let flush = Arc::clone(&flush);

@@ -114,8 +114,8 @@ pub enum Durability {
     /// were complete, and the names are flushed at the end of the run. So a crash leaves whole files only, as with
     /// [`EachFile`](Self::EachFile), at a fraction of the flushes; but a crash before the end may take back names.
     ///
-    /// Only on Linux and Android from 5.8 on, whose flushes report failed writes, and for files on the file system of the
-    /// root; elsewhere it is [`EachFile`](Self::EachFile).
+    /// Only on Linux and Android from 5.8 on, whose flushes report failed writes, and for files on the file system of
+    /// the root; elsewhere it is [`EachFile`](Self::EachFile).
     AtEnd,
     /// Whenever the system does it. After a crash a file may be empty or cut off, or have holes and the right size,
     /// which only a comparison of SHA-1s would find.
