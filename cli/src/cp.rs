@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use b2kit::sync::{Compare, Newer, SyncPolicy, Synchronizer};
+use b2kit::sync::{SyncPolicy, Synchronizer};
 use b2kit::transfer::{Progress, Source, safe_local_path};
 use b2kit::{BucketHandle, Client};
 
@@ -127,11 +127,10 @@ impl Job<'_> {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// A directory, or all files with a prefix: a sync to which all files differ.
+    /// A directory, or all files with a prefix: a sync that ignores what is at the destination.
     async fn tree(&self, sync: Synchronizer) -> Result<ExitCode, Failure> {
         let policy = SyncPolicy::new()
-            .compare(Compare::Always)
-            .newer(Newer::Replace)
+            .ignore_destination(true)
             .portable_names(true)
             .resume(self.args.resume)
             .hash_first(!self.args.no_hash_first);

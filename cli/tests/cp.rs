@@ -7,10 +7,10 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
-use b2kit::api::CreateBucket;
+use b2kit::api::{CreateBucket, CreateKey};
 use b2kit::backend::emulator::{Emulator, Fault, FaultKind, Latch, Server};
 use b2kit::transfer::Source;
-use b2kit::types::{BucketName, BucketType};
+use b2kit::types::{BucketName, BucketType, Capability, KeyName};
 use b2kit::{BucketHandle, Client, Credentials};
 use futures::executor::block_on;
 
@@ -297,6 +297,64 @@ fn a_prefix_without_files_and_an_empty_directory_are_errors() {
     let up = fixture.cp(&[dir.path().to_str().unwrap(), "b2://holiday-photos/"]);
     assert_failed(&up);
     assert!(stderr(&up).contains(line), "{}", stderr(&up));
+}
+
+/// A destination that is not listed: no capability for that, and no call for what is there.
+#[test]
+fn a_directory_is_uploaded_with_a_key_that_can_only_write() {
+    let (fixture, dir) = (Fixture::new(), tempfile::tempdir().unwrap());
+    fixture.put("t/x", "old");
+    fs::write(dir.path().join("x"), "new").unwrap();
+    fs::write(dir.path().join("y"), "new").unwrap();
+    let capabilities = [Capability::ListBuckets, Capability::WriteFiles];
+    let create = CreateKey::new(KeyName::new("backup").unwrap(), capabilities);
+    let created = block_on(fixture.bucket.client().call(create)).unwrap();
+    let before = fixture.emulator.snapshot();
+    let up = fixture
+        .program(&[dir.path().to_str().unwrap(), "b2://holiday-photos/t/"])
+        .env(
+            "B2_APPLICATION_KEY_ID",
+            created.key.application_key_id.as_str(),
+        )
+        .env("B2_APPLICATION_KEY", created.application_key.expose())
+        .output()
+        .unwrap();
+    assert_copied(&up);
+    let after = fixture.emulator.snapshot();
+    assert_eq!((before.versions, after.versions), (1, 3));
+    assert_eq!(after.calls_of("b2_list_file_names"), 0);
+}
+
+/// What has nothing to do with the source is neither read nor told of.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_prefix_is_downloaded_over_what_is_there_and_beside_what_can_not_be_read() {
+    let (fixture, dir) = (Fixture::new(), tempfile::tempdir().unwrap());
+    fixture.put("p/a", "new");
+    fixture.put("p/d/b", "new");
+    // Paths that are too long to be opened, even by root.
+    let deep: std::path::PathBuf = std::iter::repeat_n("d".repeat(250), 10).collect();
+    for top in ["lost", "found"] {
+        fs::create_dir_all(dir.path().join(top).join(&deep)).unwrap();
+    }
+    let below = dir.path().join("lost").join(&deep).join("found");
+    fs::rename(dir.path().join("found"), below).unwrap();
+    std::os::unix::fs::symlink("/", dir.path().join("link")).unwrap();
+    fs::write(dir.path().join("a"), "old").unwrap();
+
+    let target = dir.path().to_str().unwrap();
+    let down = fixture.cp(&["b2://holiday-photos/p/", target]);
+    assert_copied(&down);
+    let told_of = stderr(&down);
+    assert!(told_of.contains("0 the same or skipped"), "{told_of}");
+    assert_eq!(fs::read(dir.path().join("a")).unwrap(), b"new");
+    assert_eq!(fs::read(dir.path().join("d/b")).unwrap(), b"new");
+
+    // A mistyped prefix is an error all the same.
+    let down = fixture.cp(&["b2://holiday-photos/q/", target]);
+    assert_failed(&down);
+    let line = "there is no file at the source";
+    assert!(stderr(&down).contains(line), "{}", stderr(&down));
 }
 
 #[test]

@@ -94,9 +94,9 @@ impl Decider {
         }
     }
 
-    /// What an empty source means, once everything was read.
+    /// What an empty source means, once all of it was read.
     pub(super) fn source_empty(&self, scan: Scan) -> Option<Step> {
-        let refuse = scan.is_complete && scan.source_files == 0 && !self.policy.allow_empty_source;
+        let refuse = scan.source_files == 0 && !self.policy.allow_empty_source;
         refuse.then(|| Step::Ready(refused("", Reason::SourceEmpty)))
     }
 
@@ -220,7 +220,9 @@ impl Decider {
     /// A path that only the destination has.
     fn extra(&self, path: &str, parent: Option<(Box<str>, Parent)>, current: State) -> Step {
         if let State::Opaque(reason) = current {
-            return Step::Ready(match reason.hides_files() {
+            // Where extras are kept, none is taken for missing.
+            let refuse = reason.hides_files() && self.policy.extras != Extras::Keep;
+            return Step::Ready(match refuse {
                 true => refused(path, reason),
                 false => skipped(path, reason),
             });

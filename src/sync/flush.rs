@@ -18,20 +18,22 @@ type Flush = Arc<dyn Fn(&File) -> io::Result<()> + Send + Sync>;
 pub(super) struct GroupFlush {
     flush: Flush,
     /// Open from the first download on, since the system reports a failed write only to those who had a file open.
-    root: OnceLock<Arc<File>>,
+    /// With its device.
+    root: OnceLock<(Arc<File>, u64)>,
     arrived: AtomicU64,
     waiting: AtomicUsize,
-    /// So many of those that arrived are flushed. An error stays: which files it was about is not known.
-    flushed: Mutex<Result<u64, Arc<io::Error>>>,
+    /// So many of those that arrived are flushed.
+    flushed: Mutex<u64>,
+    /// An error stays: which files it was about is not known.
+    failed: OnceLock<Arc<io::Error>>,
 }
 
 impl GroupFlush {
     /// `None` where only single files can be flushed.
     pub(super) fn of_file_system() -> Option<Arc<Self>> {
         #[cfg(any(target_os = "linux", target_os = "android"))]
-        return Some(Arc::new(Self::new(|root: &File| {
-            Ok(rustix::fs::syncfs(root)?)
-        })));
+        return reports_failed_writes(&rustix::system::uname().release().to_string_lossy())
+            .then(|| Arc::new(Self::new(|root: &File| Ok(rustix::fs::syncfs(root)?))));
         #[cfg(not(any(target_os = "linux", target_os = "android")))]
         return None;
     }
@@ -46,16 +48,19 @@ impl GroupFlush {
             root: OnceLock::new(),
             arrived: AtomicU64::new(0),
             waiting: AtomicUsize::new(0),
-            flushed: Mutex::new(Ok(0)),
+            flushed: Mutex::new(0),
+            failed: OnceLock::new(),
         }
     }
 
-    /// To be called before anything is written below this directory.
-    pub(super) fn watch(&self, root: &Path) -> io::Result<()> {
-        if self.root.get().is_none() {
-            let _ = self.root.set(Arc::new(File::open(root)?));
+    /// To be called before anything is written below this directory. The device that is flushed.
+    pub(super) fn watch(&self, root: &Path) -> io::Result<u64> {
+        if let Some((_, device)) = self.root.get() {
+            return Ok(*device);
         }
-        Ok(())
+        let root = File::open(root)?;
+        let device = device(&root)?;
+        Ok(self.root.get_or_init(|| (Arc::new(root), device)).1)
     }
 
     /// How many wait for a flush.
@@ -63,22 +68,31 @@ impl GroupFlush {
         self.waiting.load(Ordering::Relaxed)
     }
 
+    /// The error that every file will meet from now on.
+    pub(super) fn failed(&self) -> Option<io::Error> {
+        let error = self.failed.get()?;
+        Some(io::Error::new(error.kind(), Arc::clone(error)))
+    }
+
     /// Waits for a flush that begins after this call.
     pub(super) async fn flushed(&self) -> io::Result<()> {
         let ticket = self.arrived.fetch_add(1, Ordering::SeqCst) + 1;
         let _waiting = Waiting::new(&self.waiting);
         let mut flushed = self.flushed.lock().await;
-        match &*flushed {
-            Err(error) => return Err(again(error)),
-            Ok(flushed) if *flushed >= ticket => return Ok(()),
-            Ok(_) => {}
+        if let Some(error) = self.failed() {
+            return Err(error);
         }
-        let root = self.root.get().ok_or(io::ErrorKind::NotFound)?;
+        if *flushed >= ticket {
+            return Ok(());
+        }
+        let (root, _) = self.root.get().ok_or(io::ErrorKind::NotFound)?;
         let (root, flush) = (Arc::clone(root), Arc::clone(&self.flush));
         let covered = self.arrived.load(Ordering::SeqCst);
-        let outcome = blocking::unblock(move || flush(&root)).await;
-        *flushed = outcome.map(|()| covered).map_err(Arc::new);
-        flushed.as_ref().map(drop).map_err(again)
+        match blocking::unblock(move || flush(&root)).await {
+            Ok(()) => *flushed = covered,
+            Err(error) => drop(self.failed.set(Arc::new(error))),
+        }
+        self.failed().map_or(Ok(()), Err)
     }
 }
 
@@ -88,9 +102,21 @@ impl fmt::Debug for GroupFlush {
     }
 }
 
-/// The same error for another file.
-fn again(error: &Arc<io::Error>) -> io::Error {
-    io::Error::new(error.kind(), Arc::clone(error))
+/// Whether `syncfs` of this release of Linux reports writes that failed: since 5.8.
+#[cfg(any(target_os = "linux", target_os = "android", test))]
+fn reports_failed_writes(release: &str) -> bool {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit());
+    let mut number = || numbers.next()?.parse::<u32>().ok();
+    number().zip(number()).is_some_and(|it| it >= (5, 8))
+}
+
+/// The device that a file is on.
+fn device(file: &File) -> io::Result<u64> {
+    let metadata = file.metadata()?;
+    #[cfg(unix)]
+    return Ok(std::os::unix::fs::MetadataExt::dev(&metadata));
+    #[cfg(not(unix))]
+    return Ok(0);
 }
 
 /// Counts for as long as it is there, also where a future is dropped.
@@ -159,6 +185,34 @@ mod tests {
     }
 
     #[test]
+    fn a_flush_of_a_file_system_is_trusted_from_linux_5_8_on() {
+        for (release, is_trusted) in [
+            ("3.10.0-1160.el7.x86_64", false),
+            ("4.19.0", false),
+            ("5.7.19", false),
+            ("5.8.0-rc1", true),
+            ("5.10-arch", true),
+            ("6.1.0-18-amd64", true),
+            ("", false),
+            ("unknown", false),
+        ] {
+            assert_eq!(reports_failed_writes(release), is_trusted, "{release}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_device_that_is_flushed_is_that_of_the_root() {
+        use std::os::unix::fs::MetadataExt as _;
+        let root = tempfile::tempdir().unwrap();
+        let group = GroupFlush::new(|_| Ok(()));
+        let device = root.path().metadata().unwrap().dev();
+        for _ in 0..2 {
+            assert_eq!(group.watch(root.path()).unwrap(), device);
+        }
+    }
+
+    #[test]
     fn a_flush_that_is_dropped_counts_for_nobody() {
         let group = watched(|_| Ok(()));
         block_on(async {
@@ -170,63 +224,128 @@ mod tests {
         });
     }
 
-    /// The names in a directory but for those of partial files.
+    /// In a run.
     #[cfg(feature = "emulator")]
-    fn named(root: &Path) -> Vec<String> {
-        let names = std::fs::read_dir(root).unwrap();
-        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        let mut names: Vec<_> = names.filter(|name| !name.contains(".b2part")).collect();
-        names.sort();
-        names
-    }
+    mod run {
+        use std::task::{Context, Poll};
 
-    /// After a crash a file may have its size and its time, but not its bytes, unless they are flushed before it has
-    /// its name.
-    #[cfg(feature = "emulator")]
-    #[test]
-    fn downloads_get_their_names_after_a_flush_and_are_flushed_once_more_at_the_end() {
+        use futures::StreamExt as _;
+        use futures::future::poll_fn;
+        use futures::stream::BoxStream;
+
+        use super::*;
+        use crate::api::Credentials;
+        use crate::backend::emulator::Emulator;
+        use crate::client::Client;
+        use crate::error::Error;
         use crate::sync::perform::Performer;
-        use crate::sync::{Durability, SyncPolicy, SyncRun, Synchronizer};
+        use crate::sync::{Action, Durability, Plan, Summary, SyncPolicy, SyncRun, Synchronizer};
+        use crate::types::BucketType;
 
-        let emulator = crate::backend::emulator::Emulator::new();
-        let client = crate::client::Client::builder()
-            .credentials(crate::api::Credentials::new(emulator.key_id(), emulator.key()).unwrap())
-            .endpoint(emulator.url())
-            .backend(emulator)
-            .build()
-            .unwrap();
-        let root = tempfile::tempdir().unwrap();
-        let seen: Arc<std::sync::Mutex<Vec<Vec<String>>>> = Arc::default();
-        let group = GroupFlush::new({
-            let (seen, root) = (Arc::clone(&seen), root.path().to_owned());
-            move |_| {
-                seen.lock().unwrap().push(named(&root));
-                Ok(())
-            }
-        });
-        let summary = block_on(async {
-            let private = crate::types::BucketType::AllPrivate;
-            let bucket = client
-                .create_bucket("holiday-photos", private)
-                .await
+        /// The names in a directory but for those of partial files.
+        fn named(root: &Path) -> Vec<String> {
+            let names = std::fs::read_dir(root).unwrap();
+            let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+            let mut names: Vec<_> = names.filter(|name| !name.contains(".b2part")).collect();
+            names.sort();
+            names
+        }
+
+        /// A download of these files, flushed by this group.
+        async fn downloaded(
+            emulator: &Emulator,
+            names: &[&str],
+            root: &Path,
+            group: Arc<GroupFlush>,
+            plan: impl FnOnce(Plan) -> BoxStream<'static, Result<Action, Error>>,
+        ) -> Summary {
+            let credentials = Credentials::new(emulator.key_id(), emulator.key());
+            let client = Client::builder()
+                .credentials(credentials.unwrap())
+                .endpoint(emulator.url())
+                .backend(emulator.clone())
+                .build()
                 .unwrap();
-            for name in ["a", "b"] {
-                bucket.upload(name, "meow").await.unwrap();
+            let private = BucketType::AllPrivate;
+            let bucket = client.create_bucket("holiday-photos", private).await;
+            let bucket = bucket.unwrap();
+            for name in names {
+                bucket.upload(*name, "meow").await.unwrap();
             }
             let policy = SyncPolicy::new()
                 .durability(Durability::AtEnd)
                 .concurrency(1);
-            let sync = Synchronizer::down(&bucket, "", root.path()).policy(policy);
+            let sync = Synchronizer::down(&bucket, "", root).policy(policy);
             let performer = Performer {
-                flush: Some(Arc::new(group)),
+                flush: Some(group),
                 ..Performer::new(&sync.sides, &sync.policy)
             };
-            let run = SyncRun::new(sync.plan().unwrap(), performer, Default::default);
-            run.finish().await.unwrap()
-        });
-        assert_eq!(summary.downloaded, 2);
-        let seen = seen.lock().unwrap();
-        assert!(seen.first().unwrap().is_empty(), "{seen:?}");
-        assert_eq!(*seen.last().unwrap(), ["a", "b"], "{seen:?}");
+            let plan = plan(sync.plan().unwrap());
+            let mut run = SyncRun::new(plan, performer, Default::default);
+            while run.next().await.is_some() {}
+            run.summary()
+        }
+
+        /// After a crash a file may have its size and its time, but not its bytes, unless they are flushed before it
+        /// has its name.
+        #[test]
+        fn downloads_get_their_names_after_a_flush_and_are_flushed_once_more_at_the_end() {
+            let root = tempfile::tempdir().unwrap();
+            let seen: Arc<std::sync::Mutex<Vec<Vec<String>>>> = Arc::default();
+            let group = GroupFlush::new({
+                let (seen, root) = (Arc::clone(&seen), root.path().to_owned());
+                move |_| {
+                    seen.lock().unwrap().push(named(&root));
+                    Ok(())
+                }
+            });
+            let (emulator, group) = (Emulator::new(), Arc::new(group));
+            let names = ["a", "b"];
+            let summary = block_on(downloaded(&emulator, &names, root.path(), group, |plan| {
+                plan.boxed()
+            }));
+            assert_eq!(summary.downloaded, 2);
+            let seen = seen.lock().unwrap();
+            assert!(seen.first().unwrap().is_empty(), "{seen:?}");
+            assert_eq!(*seen.last().unwrap(), ["a", "b"], "{seen:?}");
+        }
+
+        /// Each would be downloaded only to be thrown away.
+        #[test]
+        fn after_a_flush_that_failed_nothing_more_is_downloaded() {
+            let root = tempfile::tempdir().unwrap();
+            let group = GroupFlush::new(|_| Err(io::ErrorKind::StorageFull.into()));
+            let (emulator, group) = (Emulator::new(), Arc::new(group));
+            let has_failed = {
+                let group = Arc::clone(&group);
+                move |cx: &mut Context<'_>| match group.failed() {
+                    Some(_) => Poll::Ready(()),
+                    None => {
+                        cx.waker().wake_by_ref();
+                        Poll::Pending
+                    }
+                }
+            };
+            let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
+            let summary = block_on(downloaded(&emulator, &names, root.path(), group, |plan| {
+                // The others are planned once the flush of the first has failed.
+                let mut has_failed = Some(poll_fn(has_failed));
+                plan.enumerate()
+                    .then(move |(at, action)| {
+                        let wait = has_failed.take_if(|_| at == 1);
+                        async move {
+                            if let Some(wait) = wait {
+                                wait.await;
+                            }
+                            action
+                        }
+                    })
+                    .boxed()
+            }));
+            let calls = emulator.snapshot().calls_of("b2_download_file_by_id");
+            assert_eq!((calls, summary.downloaded), (1, 0), "{summary:?}");
+            assert!(summary.is_broken_off && summary.failed <= 2, "{summary:?}");
+            assert_eq!(named(root.path()), [""; 0]);
+        }
     }
 }

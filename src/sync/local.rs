@@ -248,6 +248,13 @@ pub(super) fn is_unchanged(
     is_as_planned(there, planned)
 }
 
+/// The regular file that has the path now. No link is followed below the root.
+pub(super) fn file_at(root: &Path, path: &Path) -> Option<LocalFile> {
+    let there = PathBelow::find(root, path).ok()??.metadata().ok()??;
+    let modified = there.modified.filter(|_| there.is_file)?;
+    local_file(there.len, modified).ok()
+}
+
 /// Whether this is what a plan has found.
 pub(super) fn is_as_planned(
     there: Option<EntryMetadata>,

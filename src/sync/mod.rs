@@ -38,7 +38,8 @@
 //! - Immediately before a file is replaced, deleted or hidden, it is checked to be the one that the plan was made for:
 //!   in a bucket by the id of the current version, locally by size and modification time. B2 has no conditional upload,
 //!   so another writer can come between the check and the upload; then that writer's version stays beneath the new one.
-//!   The same holds where the plan found no file of the name, which is not checked again.
+//!   The same holds where the plan found no file of the name, which is not checked again. With a destination that is
+//!   [ignored](SyncPolicy::ignore_destination) nothing is checked.
 //! - No symbolic link in a local tree is followed, unless the policy [says so](Links::Follow) for a source. That also
 //!   holds for links that are created while the sync runs.
 //! - An upload of a file that changes while it is read fails. A download gets its name only when it is complete and
@@ -80,7 +81,7 @@ use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use futures_core::stream::BoxStream;
-use futures_util::StreamExt as _;
+use futures_util::{StreamExt as _, stream};
 
 pub use self::action::{Action, Scan};
 pub use self::cost::Cost;
@@ -179,8 +180,9 @@ impl Synchronizer {
     /// item is [`Action::End`]. Nothing is changed.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) if the two sides overlap, and for [`Extras::Hide`] and
-    /// [`Extras::KeepDays`] where the destination is local. In the stream, as its last item: what a listing fails
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the two sides overlap, for [`Extras::Hide`] and [`Extras::KeepDays`]
+    /// where the destination is local, and for all but [`Extras::Keep`] where it is
+    /// [ignored](SyncPolicy::ignore_destination). In the stream, as its last item: what a listing fails
     /// with, and [`Source`](crate::ErrorKind::Source) if the local tree changes its order while it is read.
     pub fn plan(&self) -> Result<Plan, Error> {
         let source = self.side(&self.sides.source, false);
@@ -192,8 +194,9 @@ impl Synchronizer {
     /// as from a database.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) if the two sides overlap, and for [`Extras::Hide`] and
-    /// [`Extras::KeepDays`] where the destination is local. In the stream, as its last item: the error of a side, or
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the two sides overlap, for [`Extras::Hide`] and [`Extras::KeepDays`]
+    /// where the destination is local, and for all but [`Extras::Keep`] where it is
+    /// [ignored](SyncPolicy::ignore_destination). In the stream, as its last item: the error of a side, or
     /// [`Source`](crate::ErrorKind::Source) if a side is not sorted.
     pub fn plan_entries(
         &self,
@@ -214,6 +217,9 @@ impl Synchronizer {
     }
 
     fn side(&self, place: &Place, is_destination: bool) -> Side {
+        if is_destination && self.policy.ignore_destination {
+            return plan::side(stream::empty());
+        }
         let filter = self.policy.filter.clone();
         match place {
             Place::Local(root) => {
@@ -240,6 +246,11 @@ impl Synchronizer {
             return Err(Error::invalid(
                 "local files can be kept or deleted; only a bucket can hide files or keep \
                  them for days",
+            ));
+        }
+        if self.policy.ignore_destination && self.policy.extras != Extras::Keep {
+            return Err(Error::invalid(
+                "what is only at the destination can't be removed if the destination is ignored",
             ));
         }
         let client = self.sides.client().cloned();

@@ -12,7 +12,9 @@ use super::action::Action;
 use super::entry::{LocalFile, RemoteFile};
 use super::flush::GroupFlush;
 use super::listing::all_versions;
-use super::local::{delete_unchanged, is_as_planned, is_directory_in_the_way, is_unchanged};
+use super::local::{
+    delete_unchanged, file_at, is_as_planned, is_directory_in_the_way, is_unchanged,
+};
 use super::names::local_path;
 use super::outcome::Status;
 use super::policy::{Durability, Links, SyncPolicy};
@@ -192,6 +194,10 @@ impl Performer {
         };
         let relative = local_path(path, self.policy.portable_names)?;
         make_root(&root).await?;
+        let replaces = match self.policy.ignore_destination {
+            true => current_file(&root, &relative).await,
+            false => replaces,
+        };
         if !unchanged(&root, &relative, replaces).await? {
             return Ok(Status::Changed);
         }
@@ -234,15 +240,19 @@ impl Performer {
         let Some(flush) = &self.flush else {
             return Ok(commit.flush(self.policy.durability != Durability::None));
         };
-        flush.watch(root).map_err(|error| {
+        let device = flush.watch(root).map_err(|error| {
             Error::destination(format!("{root:?} can't be opened to be flushed"), error)
         })?;
+        if let Some(error) = flush.failed() {
+            let what = "what was downloaded before could not be flushed";
+            return Err(Error::destination(what, error));
+        }
         let flush = Arc::clone(flush);
         let barrier = move || -> BoxFuture<'static, io::Result<()>> {
             let flush = Arc::clone(&flush);
             Box::pin(async move { flush.flushed().await })
         };
-        Ok(commit.flush(false).barrier(barrier))
+        Ok(commit.flushed_device(device).barrier(barrier))
     }
 
     async fn hide(&self, path: &str, planned: &RemoteFile) -> Result<Status, Error> {
@@ -318,6 +328,11 @@ async fn is_current(
     };
     let now = bucket.stat(name).await?;
     Ok(now.is_some_and(|now| now.file_id == planned.file_id))
+}
+
+async fn current_file(root: &Path, path: &Path) -> Option<LocalFile> {
+    let (root, path) = (root.to_owned(), path.to_owned());
+    blocking::unblock(move || file_at(&root, &path)).await
 }
 
 async fn unchanged(root: &Path, path: &Path, planned: Option<LocalFile>) -> Result<bool, Error> {

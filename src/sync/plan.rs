@@ -33,10 +33,7 @@ pub(super) fn steps(
         destination: Sorted::new(destination),
         decider,
         ready: VecDeque::new(),
-        scan: Scan {
-            is_complete: true,
-            ..Scan::default()
-        },
+        scan: Scan::default(),
         is_over: false,
     };
     stream::try_unfold(merge, |mut merge| async move {
@@ -68,7 +65,10 @@ impl Merge {
             match pair {
                 Pair::Neither => {
                     self.is_over = true;
-                    self.ready.extend(self.decider.source_empty(self.scan));
+                    self.scan.is_complete = self.source.is_complete && self.destination.is_complete;
+                    if self.source.is_complete {
+                        self.ready.extend(self.decider.source_empty(self.scan));
+                    }
                     self.ready.push_back(Step::Ready(Action::End(self.scan)));
                 }
                 pair => {
@@ -83,7 +83,6 @@ impl Merge {
     async fn pair(&mut self) -> Result<Option<Pair>, Error> {
         for side in [&mut self.source, &mut self.destination] {
             if let Some(refused) = side.next_refused().await? {
-                self.scan.is_complete &= !hides_files(&refused);
                 self.ready.push_back(Step::Ready(refused));
                 return Ok(None);
             }
@@ -125,9 +124,6 @@ impl Merge {
                 State::Remote(_) | State::Hidden | State::Opaque(Reason::UnknownAction(_))
             );
             self.scan.listed += u64::from(is_listed);
-            if let State::Opaque(reason) = &entry.state {
-                self.scan.is_complete &= !reason.hides_files();
-            }
         }
     }
 }
@@ -140,6 +136,8 @@ fn hides_files(action: &Action) -> bool {
 struct Sorted {
     rows: Peekable<Side>,
     last: Option<Box<str>>,
+    /// Whether all that was read of it could be.
+    is_complete: bool,
 }
 
 impl Sorted {
@@ -147,13 +145,17 @@ impl Sorted {
         Self {
             rows: rows.peekable(),
             last: None,
+            is_complete: true,
         }
     }
 
     async fn next_refused(&mut self) -> Result<Option<Action>, Error> {
         match self.peek().await? {
             Some(Row::Refused(_)) => match self.rows.try_next().await? {
-                Some(Row::Refused(action)) => Ok(Some(action)),
+                Some(Row::Refused(action)) => {
+                    self.is_complete &= !hides_files(&action);
+                    Ok(Some(action))
+                }
                 _ => Ok(None),
             },
             _ => Ok(None),
@@ -179,6 +181,9 @@ impl Sorted {
                 self.last.as_deref().unwrap_or_default()
             );
             return Err(Error::new(ErrorKind::Source, what));
+        }
+        if let State::Opaque(reason) = &entry.state {
+            self.is_complete &= !reason.hides_files();
         }
         self.last = Some(entry.path.clone());
         Ok(Some(entry))

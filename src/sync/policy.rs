@@ -16,6 +16,7 @@ pub struct SyncPolicy {
     pub(super) tolerance: Duration,
     pub(super) newer: Newer,
     pub(super) extras: Extras,
+    pub(super) ignore_destination: bool,
     pub(super) links: Links,
     pub(super) filter: Filter,
     pub(super) max_delete: Option<u64>,
@@ -113,7 +114,8 @@ pub enum Durability {
     /// were complete, and the names are flushed at the end of the run. So a crash leaves whole files only, as with
     /// [`EachFile`](Self::EachFile), at a fraction of the flushes; but a crash before the end may take back names.
     ///
-    /// Only on Linux and Android; elsewhere it is [`EachFile`](Self::EachFile).
+    /// Only on Linux and Android from 5.8 on, whose flushes report failed writes, and for files on the file system of
+    /// the root; elsewhere it is [`EachFile`](Self::EachFile).
     AtEnd,
     /// Whenever the system does it. After a crash a file may be empty or cut off, or have holes and the right size,
     /// which only a comparison of SHA-1s would find.
@@ -127,6 +129,7 @@ impl Default for SyncPolicy {
             tolerance: Duration::ZERO,
             newer: Newer::default(),
             extras: Extras::default(),
+            ignore_destination: false,
             links: Links::default(),
             filter: Filter::default(),
             max_delete: None,
@@ -172,6 +175,14 @@ impl SyncPolicy {
     /// What happens to files that are only at the destination. Defaults to [`Extras::Keep`].
     pub const fn extras(mut self, extras: Extras) -> Self {
         self.extras = extras;
+        self
+    }
+
+    /// Whether the destination is neither listed nor walked: every file is transferred, and replaces the file that has
+    /// its path by then. So nothing is compared, and a key needs no capability to list the destination. Only with
+    /// [`Extras::Keep`]. Defaults to `false`.
+    pub const fn ignore_destination(mut self, ignore: bool) -> Self {
+        self.ignore_destination = ignore;
         self
     }
 

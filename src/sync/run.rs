@@ -34,8 +34,9 @@ use crate::transfer::Progress;
 /// An error of the plan, such as that of a listing, or of the temporary file, is an item. Transfers under way are then
 /// finished, and nothing is deleted or hidden.
 ///
-/// A file that fails stops no other, unless every other would fail too: if the server is gone, a cap is reached or the
-/// key is no longer valid, nothing more is begun.
+/// A file that fails stops no other, unless every other would fail too: if the server is gone, a cap is reached, the
+/// key is no longer valid, or a flush of [many files at once](super::Durability::AtEnd) has failed, nothing more is
+/// begun.
 ///
 /// It is `Send` and `Unpin`, and not `Sync`.
 ///
@@ -299,7 +300,9 @@ impl Run {
         self.tally.ended(number, &action, &performed);
         match performed {
             Performed::Status(status) => {
-                if matches!(&status, Status::Failed(error) if concerns_all(error)) {
+                let flush = self.performer.flush.as_ref();
+                let is_unflushed = flush.is_some_and(|flush| flush.failed().is_some());
+                if is_unflushed || matches!(&status, Status::Failed(error) if concerns_all(error)) {
                     self.stop();
                 }
                 // A removal that fails keeps no other from being done.

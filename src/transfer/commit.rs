@@ -28,7 +28,8 @@ pub(crate) struct Commit {
     check: Option<PreCommitCheck>,
     barrier: Option<Barrier>,
     modified: Option<Timestamp>,
-    pub(in crate::transfer) flush: bool,
+    flush: bool,
+    flushed_device: Option<u64>,
 }
 
 impl Default for Commit {
@@ -38,6 +39,7 @@ impl Default for Commit {
             barrier: None,
             modified: None,
             flush: true,
+            flushed_device: None,
         }
     }
 }
@@ -80,6 +82,19 @@ impl Commit {
         self
     }
 
+    /// The device that the barrier flushes. A file on another, such as one that is mounted below the root, is flushed
+    /// like any other.
+    #[cfg(feature = "sync")]
+    pub(crate) const fn flushed_device(mut self, device: u64) -> Self {
+        (self.flush, self.flushed_device) = (false, Some(device));
+        self
+    }
+
+    /// Whether a file on this device, and its directory, are to be flushed.
+    pub(in crate::transfer) fn flushes(&self, device: u64) -> bool {
+        self.flush || self.flushed_device.is_some_and(|flushed| flushed != device)
+    }
+
     pub(in crate::transfer) const fn modification_time(&self) -> Option<Timestamp> {
         self.modified
     }
@@ -109,6 +124,22 @@ impl fmt::Debug for Commit {
         f.debug_struct("Commit")
             .field("modified", &self.modified)
             .field("flush", &self.flush)
+            .field("flushed_device", &self.flushed_device)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, feature = "sync"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_on_another_device_than_the_flushed_one_is_flushed_itself() {
+        let commit = Commit::default();
+        assert!(commit.flushes(1));
+        let commit = commit.flushed_device(1);
+        assert!(!commit.flushes(1) && commit.flushes(2));
+        let commit = Commit::default().flush(false);
+        assert!(!commit.flushes(1));
     }
 }

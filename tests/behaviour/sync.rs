@@ -757,6 +757,37 @@ fn a_downloading_sync_neither_follows_nor_replaces_a_symbolic_link() {
     });
 }
 
+/// Where extras are kept, none of them is taken for missing. Where they are not, nothing is deleted.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_can_not_be_read_at_the_destination_is_skipped_where_extras_are_kept() {
+    scenario(async |bucket, root| {
+        // Paths that are too long to be opened, even by root.
+        let deep: std::path::PathBuf = std::iter::repeat_n("d".repeat(250), 10).collect();
+        for top in ["lost", "found"] {
+            fs::create_dir_all(root.join(top).join(&deep)).unwrap();
+        }
+        let below = root.join("lost").join(&deep).join("found");
+        fs::rename(root.join("found"), below).unwrap();
+        put(bucket, "p/a", b"x", 100).await;
+        let sync = Synchronizer::down(bucket, "p/", root);
+        let summary = complete(&sync).await;
+        assert_eq!((summary.downloaded, summary.skipped), (1, 1), "{summary:?}");
+
+        let delete = SyncPolicy::new().extras(Extras::Delete);
+        let (_, summary) = run(&sync.policy(delete.clone())).await;
+        assert_eq!((summary.refused, summary.skipped), (1, 1), "{summary:?}");
+
+        // That the source is empty is told all the same.
+        for policy in [SyncPolicy::new(), delete] {
+            let sync = Synchronizer::down(bucket, "q/", root).policy(policy);
+            let lines = printed(&sync).await;
+            let refused = "refuse the whole tree: there is no file at the source";
+            assert!(lines.iter().any(|line| line == refused), "{lines:?}");
+        }
+    });
+}
+
 #[test]
 fn names_invalid_on_one_side_are_refused_or_left_alone() {
     scenario(async |bucket, root| {
@@ -859,6 +890,9 @@ fn bucket_policies_for_a_local_destination_and_overlapping_sides_are_invalid() {
                 .unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Invalid);
         }
+        let policy = SyncPolicy::new().ignore_destination(true);
+        let sync = Synchronizer::up(root, bucket, "").policy(policy.extras(Extras::Delete));
+        assert_eq!(sync.plan().unwrap_err().kind(), ErrorKind::Invalid);
         for (source, destination) in [("", "a"), ("a/", "a/b"), ("a", "a")] {
             let sync = Synchronizer::copy(bucket, source, bucket, destination);
             assert_eq!(sync.plan().unwrap_err().kind(), ErrorKind::Invalid);

@@ -243,7 +243,8 @@ impl TempFile {
         modified: Option<SystemTime>,
         commit: &Commit,
     ) -> io::Result<()> {
-        let flush_directory = || match commit.flush {
+        let flush = commit.flushes(self.status.identity.device);
+        let flush_directory = || match flush {
             true => self.target.dir.sync(),
             false => Ok(()),
         };
@@ -251,7 +252,7 @@ impl TempFile {
             return flush_directory();
         }
         self.complete(len, modified)?;
-        if commit.flush {
+        if flush {
             self.file.sync_all()?;
         }
         let (dir, name) = (&self.target.dir, &self.target.name);
