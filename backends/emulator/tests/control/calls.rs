@@ -224,9 +224,11 @@ fn secrets_are_masked() {
 fn secrets_in_a_body_that_is_not_utf8_are_masked() {
     let wire = Wire::new();
     let server = serve(&wire);
+    let token = &wire.token;
     let mut body = br#"{"customerKey": "c2VjcmV0LXNlY3JldA==", "fileName": "caf"#.to_vec();
     body.extend_from_slice(b"\xe9\"}");
-    Line::to(&server).ask("POST", "/b2api/v4/b2_copy_file", &[], &body);
+    let authorization = [("Authorization", token.as_str())];
+    Line::to(&server).ask("POST", "/b2api/v4/b2_copy_file", &authorization, &body);
     let shown = ok(&ask(&server, "GET", "/calls/1", &Value::Null)).to_string();
     assert!(shown.contains("caf"), "{shown}");
     let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, &body);
