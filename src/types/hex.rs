@@ -14,6 +14,7 @@ pub(super) fn encode(bytes: &[u8], digits: &mut [u8]) {
 }
 
 /// The digits, in lower case.
+#[cfg(any(feature = "fs", test))]
 pub(crate) fn to_string(bytes: &[u8]) -> String {
     let mut digits = vec![0; 2 * bytes.len()];
     encode(bytes, &mut digits);
