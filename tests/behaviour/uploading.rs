@@ -1344,6 +1344,10 @@ fn a_missing_or_irregular_local_file_fails_with_an_error_that_names_it() {
 
 #[cfg(unix)]
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the writer is a thread that blocks"
+)]
 fn a_pipe_is_refused_before_its_writer_notices() {
     let dir = tempfile::tempdir().unwrap();
     let pipe = dir.path().join("pipe");
