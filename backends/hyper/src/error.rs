@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 
-use b2kit_core::adapter::{Upload, exchange_kind, find, is_exhaustion};
+use b2kit_core::adapter::{Upload, exchange_kind, find, handshake_kind, is_exhaustion};
 use b2kit_core::{HttpError, HttpErrorKind, Phase};
 use rustls::pki_types::InvalidDnsNameError;
 
@@ -52,25 +52,9 @@ fn connect_kind(error: &(dyn StdError + 'static)) -> HttpErrorKind {
     } else if find::<InvalidDnsNameError>(error).is_some() {
         HttpErrorKind::Invalid
     } else if let Some(error) = find::<rustls::Error>(error) {
-        tls_kind(error)
+        handshake_kind(error)
     } else {
         // Includes a socket that closes during the handshake: a retry may succeed.
         HttpErrorKind::Connect
-    }
-}
-
-/// A peer that is stopping or overloaded says so in an alert, which is like a refused connection: a
-/// retry may succeed. Everything else, such as a certificate that isn't trusted, stays as it is.
-fn tls_kind(error: &rustls::Error) -> HttpErrorKind {
-    use rustls::AlertDescription as Alert;
-    match error {
-        rustls::Error::AlertReceived(
-            Alert::CloseNotify
-            | Alert::InternalError
-            | Alert::HandshakeFailure
-            | Alert::UserCanceled
-            | Alert::UnrecognisedName,
-        ) => HttpErrorKind::Connect,
-        _ => HttpErrorKind::Tls,
     }
 }

@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::iter::successors;
 
-use b2kit_core::adapter::{Upload, exchange_kind, find, is_exhaustion};
+use b2kit_core::adapter::{Upload, exchange_kind, find, handshake_kind, is_exhaustion};
 use b2kit_core::{HttpError, HttpErrorKind, Phase};
 
 /// The error of a request without a response.
@@ -57,25 +57,9 @@ fn connect_kind(error: &reqwest::Error) -> HttpErrorKind {
     } else if successors(Some(first), |&error| error.source()).any(is_dns) {
         HttpErrorKind::Resolve
     } else if let Some(error) = find::<rustls::Error>(error) {
-        tls_kind(error)
+        handshake_kind(error)
     } else {
         // Includes a timeout, and a socket that closes during the handshake: a retry may succeed.
         HttpErrorKind::Connect
-    }
-}
-
-/// A peer that is stopping or overloaded says so in an alert, which is like a refused connection: a
-/// retry may succeed. Everything else, such as a certificate that isn't trusted, stays as it is.
-fn tls_kind(error: &rustls::Error) -> HttpErrorKind {
-    use rustls::AlertDescription as Alert;
-    match error {
-        rustls::Error::AlertReceived(
-            Alert::CloseNotify
-            | Alert::InternalError
-            | Alert::HandshakeFailure
-            | Alert::UserCanceled
-            | Alert::UnrecognisedName,
-        ) => HttpErrorKind::Connect,
-        _ => HttpErrorKind::Tls,
     }
 }

@@ -8,6 +8,7 @@
 //! - [`receiving`], and [`BodyChunks`] as `AsyncRead`, for libraries with that interface (feature `futures-io`);
 //! - [`check_framing`]: refuses a response whose length is ambiguous;
 //! - [`exchange_kind`], and [`BodyChunks`] as an `http_body::Body`, for libraries built on hyper (feature `hyper`);
+//! - [`handshake_kind`], for libraries with rustls (feature `rustls`);
 //! - [`find`]: an error of a given type in a chain of sources; [`is_exhaustion`]: whether a chain says that this
 //!   machine has no descriptors, buffers or ports left.
 
@@ -20,6 +21,8 @@ mod hyper;
 #[cfg(feature = "futures-io")]
 mod io;
 mod request;
+#[cfg(feature = "rustls")]
+mod tls;
 
 pub use body_chunks::{AbortOnDrop, Aborted, BodyChunks, Upload, body_chunks};
 pub use client_pool::{ClientPool, PooledClient};
@@ -30,3 +33,5 @@ pub use hyper::exchange_kind;
 #[cfg(feature = "futures-io")]
 pub use io::{Exchange, receiving};
 pub use request::{checked, same_target, same_to_curl};
+#[cfg(feature = "rustls")]
+pub use tls::handshake_kind;
