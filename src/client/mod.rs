@@ -46,6 +46,7 @@ pub use self::builder::{ClientBuilder, TestMode};
 pub use self::handle::Client;
 pub(crate) use self::limits::semaphore::Reservation;
 pub use self::metrics::CallCounts;
+pub(crate) use self::orphans::is_large_file_gone;
 pub(crate) use self::paginate::{MAX_VERSIONS, at_most};
 pub use self::retry::policy::RetryPolicy;
 pub(crate) use self::retry::resume_policy::ResumePolicy;

@@ -123,7 +123,10 @@ impl Client {
     /// B2 can't be asked, it is taken to be there.
     pub(crate) async fn is_upload_gone(&self, file_id: &FileId) -> bool {
         let parts = ListParts::new(file_id).max_part_count(1);
-        let is_gone = self.call(parts).await.is_err_and(|error| is_gone(&error));
+        let is_gone = self
+            .call(parts)
+            .await
+            .is_err_and(|error| is_large_file_gone(&error));
         if is_gone {
             self.shared.unfinished_uploads.forget(file_id);
         }
@@ -151,7 +154,7 @@ impl Client {
             Ok(file) if file.action != Action::Start => registry.remove(orphan.number),
             Ok(_) => registry.set_state(orphan.number, UnfinishedState::Kept),
             // B2 shows no unfinished large files here.
-            Err(error) if is_gone(&error) => {
+            Err(error) if is_large_file_gone(&error) => {
                 registry.set_state(orphan.number, UnfinishedState::Kept);
             }
             Err(error) => return Err(error),
@@ -178,7 +181,7 @@ impl Client {
         for file_id in file_ids {
             match self.call(CancelLargeFile::new(file_id)).await {
                 // Somebody else has cancelled it.
-                Err(error) if !is_gone(&error) => return Err(error),
+                Err(error) if !is_large_file_gone(&error) => return Err(error),
                 _ => {}
             }
         }
@@ -211,7 +214,7 @@ fn upload_id(file: &FileVersion) -> &str {
     file.file_info.get(UPLOAD_ID).unwrap_or_default()
 }
 
-/// B2 says that there is no such large file.
-fn is_gone(error: &Error) -> bool {
+/// Whether B2 rejected a call about a large file as it does where there is no such unfinished one.
+pub(crate) fn is_large_file_gone(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Rejected)
 }

@@ -10,7 +10,7 @@ use super::on_failure::OnFailure;
 use super::parts::{CompletedParts, PartOrigin, PartTask, checked_sha1};
 use super::upload_counter::UploadCounter;
 use crate::api::{CancelLargeFile, FinishLargeFile, ListParts, StartLargeFile, UploadPart};
-use crate::client::{Client, UploadEntry};
+use crate::client::{Client, UploadEntry, is_large_file_gone};
 use crate::error::{B2Error, Error, ErrorKind};
 use crate::transfer::progress::{Progress, Stage};
 use crate::transfer::source::check_unchanged;
@@ -246,11 +246,8 @@ impl<'a> LargeFile<'a> {
             OnFailure::Keep => self.entry.keep(),
             OnFailure::Cancel => {
                 let cancelled = self.client.call(CancelLargeFile::new(&self.file_id)).await;
-                let gone = |error: &Error| {
-                    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Rejected)
-                };
                 // Otherwise it stays in the record, to be cancelled later.
-                if cancelled.is_ok() || cancelled.is_err_and(|error| gone(&error)) {
+                if cancelled.is_ok() || cancelled.is_err_and(|error| is_large_file_gone(&error)) {
                     self.entry.remove();
                 }
             }

@@ -15,8 +15,8 @@ use super::plan::UploadPlan;
 use super::resume::ResumeSearch;
 use super::sequential::SequentialParts;
 use crate::api::{Call as _, StartLargeFile, UploadFile};
-use crate::client::BucketHandle;
-use crate::error::{Error, ErrorKind};
+use crate::client::{BucketHandle, is_large_file_gone};
+use crate::error::Error;
 #[cfg(feature = "fs")]
 use crate::transfer::disk;
 use crate::transfer::large_file::{
@@ -256,7 +256,7 @@ impl UploadJob {
                     && resumed < MAX_RESUMED
                     && matches!(self.settings.resume, Some(ResumeMode::Any));
                 let error = match outcome {
-                    Err(error) if may_restart && is_refused(&error) => error,
+                    Err(error) if may_restart && is_large_file_gone(&error) => error,
                     outcome => return outcome,
                 };
                 if !self.bucket.client().is_upload_gone(&found.file_id).await {
@@ -442,9 +442,4 @@ impl UploadJob {
             reused_parts: 0,
         })
     }
-}
-
-/// Whether B2 rejected a call, perhaps because the large file no longer exists.
-fn is_refused(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Rejected)
 }

@@ -10,7 +10,7 @@ use super::hash_first::Digests;
 use super::plan::{PlannedPart, UploadPlan};
 use super::resume_token::ResumeToken;
 use crate::api::{ListParts, ListUnfinishedLargeFiles, StartLargeFile};
-use crate::client::BucketHandle;
+use crate::client::{BucketHandle, is_large_file_gone};
 use crate::error::{Error, ErrorKind};
 use crate::transfer::large_file::{PartLayout, is_ours};
 use crate::transfer::progress::Progress;
@@ -153,7 +153,7 @@ impl ResumeSearch<'_> {
             (part.part_number, (part.content_length, sha1))
         });
         let existing: ExistingParts = match existing.try_collect().await {
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Rejected) => {
+            Err(error) if is_large_file_gone(&error) => {
                 let why = "it was finished or cancelled since it was listed".to_owned();
                 return Ok(Err((file.file_id, why)));
             }
