@@ -3,14 +3,16 @@
 #![expect(clippy::unwrap_used, reason = "a test may")]
 #![expect(clippy::disallowed_methods, reason = "it waits for another process")]
 
+mod served;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use b2kit::api::{CreateBucket, StartLargeFile};
+use b2kit::BucketHandle;
+use b2kit::api::StartLargeFile;
 use b2kit::backend::emulator::{Emulator, Fault, FaultKind, Latch, ManualClock, Server};
-use b2kit::types::{BucketName, BucketType, FileName};
-use b2kit::{BucketHandle, Client, Credentials};
+use b2kit::types::FileName;
 use futures::TryStreamExt as _;
 use futures::executor::block_on;
 use tempfile::TempDir;
@@ -28,32 +30,20 @@ impl Fixture {
     }
 
     fn of(emulator: Emulator) -> Self {
-        let server = Server::start(&emulator).unwrap();
-        let b2 = Client::builder()
-            .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
-            .endpoint(emulator.url())
-            .backend(emulator.clone())
-            .build()
-            .unwrap();
-        let photos = BucketName::new("holiday-photos").unwrap();
-        let create = CreateBucket::new(photos.clone(), BucketType::AllPrivate);
-        let id = block_on(b2.call(create)).unwrap().bucket_id;
+        let (server, bucket) = served::serve(&emulator);
         Self {
             emulator,
             server,
-            bucket: BucketHandle::new(b2, id, photos),
+            bucket,
             root: tempfile::tempdir().unwrap(),
         }
     }
 
     fn program(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_b2kit"));
+        let mut command = served::program(&self.emulator, &self.server);
         command
             .args(args)
             .current_dir(self.root.path())
-            .env("B2_ENVIRONMENT", self.server.url())
-            .env("B2_APPLICATION_KEY_ID", self.emulator.key_id())
-            .env("B2_APPLICATION_KEY", self.emulator.key())
             .stdin(Stdio::null());
         command
     }

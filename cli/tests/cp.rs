@@ -2,16 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
+mod served;
+
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
-use b2kit::api::{CreateBucket, CreateKey};
+use b2kit::BucketHandle;
+use b2kit::api::CreateKey;
 use b2kit::backend::emulator::{Emulator, Fault, FaultKind, Latch, Server};
 use b2kit::transfer::Source;
-use b2kit::types::{BucketName, BucketType, Capability, KeyName};
-use b2kit::{BucketHandle, Client, Credentials};
+use b2kit::types::{Capability, KeyName};
 use futures::executor::block_on;
 
 struct Fixture {
@@ -26,16 +28,7 @@ impl Fixture {
     }
 
     fn of(emulator: Emulator) -> Self {
-        let server = Server::start(&emulator).unwrap();
-        let b2 = Client::builder()
-            .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
-            .endpoint(emulator.url())
-            .backend(emulator.clone())
-            .build()
-            .unwrap();
-        let photos = BucketName::new("holiday-photos").unwrap();
-        let made = block_on(b2.call(CreateBucket::new(photos.clone(), BucketType::AllPrivate)));
-        let bucket = BucketHandle::new(b2, made.unwrap().bucket_id, photos);
+        let (server, bucket) = served::serve(&emulator);
         Self {
             emulator,
             server,
@@ -43,15 +36,11 @@ impl Fixture {
         }
     }
 
-    /// The program, configured by the environment variables of the official tools.
     fn program(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_b2kit"));
+        let mut command = served::program(&self.emulator, &self.server);
         command
             .arg("cp")
             .args(args)
-            .env("B2_ENVIRONMENT", self.server.url())
-            .env("B2_APPLICATION_KEY_ID", self.emulator.key_id())
-            .env("B2_APPLICATION_KEY", self.emulator.key())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

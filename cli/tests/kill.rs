@@ -5,6 +5,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may")]
 #![expect(clippy::disallowed_methods, reason = "it waits for another process")]
 
+mod served;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -13,10 +15,10 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
+use b2kit::BucketHandle;
 use b2kit::backend::emulator::{Emulator, Server};
 use b2kit::transfer::Source;
-use b2kit::types::{BucketType, FileVersion, Timestamp};
-use b2kit::{BucketHandle, Client, Credentials};
+use b2kit::types::{FileVersion, Timestamp};
 use fastrand::Rng;
 use futures::TryStreamExt as _;
 use futures::executor::block_on;
@@ -139,14 +141,7 @@ impl<'a> Sides<'a> {
             .absolute_minimum_part_size(10)
             .recommended_part_size(100)
             .build();
-        let server = Server::start(&emulator).unwrap();
-        let b2 = Client::builder()
-            .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
-            .endpoint(emulator.url())
-            .backend(emulator.clone())
-            .build()
-            .unwrap();
-        let bucket = block_on(b2.create_bucket("holiday-photos", BucketType::AllPrivate)).unwrap();
+        let (server, bucket) = served::serve(&emulator);
         Self {
             emulator,
             server,
@@ -190,14 +185,11 @@ impl<'a> Sides<'a> {
             Way::Down => (source, root),
             Way::Within => (source, destination),
         };
-        let mut command = Command::new(env!("CARGO_BIN_EXE_b2kit"));
+        let mut command = served::program(&self.emulator, &self.server);
         command
             .args(["sync", from, to, "--newer", "replace", "--threads", "3"])
             .args(["--durability", scenario.durability])
             .args(scenario.extras)
-            .env("B2_ENVIRONMENT", self.server.url())
-            .env("B2_APPLICATION_KEY_ID", self.emulator.key_id())
-            .env("B2_APPLICATION_KEY", self.emulator.key())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
