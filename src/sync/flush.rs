@@ -76,13 +76,13 @@ impl GroupFlush {
 
     /// Waits for a flush that begins after this call.
     pub(super) async fn flushed(&self) -> io::Result<()> {
-        let ticket = self.arrived.fetch_add(1, Ordering::SeqCst) + 1;
+        let number = self.arrived.fetch_add(1, Ordering::SeqCst) + 1;
         let _waiting = Waiting::new(&self.waiting);
         let mut flushed = self.flushed.lock().await;
         if let Some(error) = self.failed() {
             return Err(error);
         }
-        if *flushed >= ticket {
+        if *flushed >= number {
             return Ok(());
         }
         let (root, _) = self.root.get().ok_or(io::ErrorKind::NotFound)?;

@@ -13,7 +13,7 @@ use super::entry::{Entry, LocalFile, State};
 use super::filter::Filter;
 use super::policy::Links;
 use super::reason::Reason;
-use crate::transfer::{EntryMetadata, PathBelow, is_reserved};
+use crate::transfer::{EntryMetadata, PathBelow, is_reserved, open_nonblocking};
 use crate::types::{Sha1, Sha1Hasher, Timestamp};
 
 /// So many entries are walked ahead of the plan.
@@ -317,11 +317,16 @@ fn open(root: &Path, path: &Path, follow_links: bool) -> io::Result<File> {
         return there.ok_or(io::ErrorKind::NotFound)?.open();
     }
     let path = root.join(path);
-    // A pipe would wait for a writer.
-    if !fs::metadata(&path)?.is_file() {
-        return Err(io::Error::other("it is no regular file by now"));
-    }
-    File::open(path)
+    let is_regular = |metadata: Metadata| match metadata.is_file() {
+        true => Ok(()),
+        false => Err(io::Error::other("it is no regular file by now")),
+    };
+    // Opening alone wakes the writer of a pipe.
+    is_regular(fs::metadata(&path)?)?;
+    let file = open_nonblocking(&path)?;
+    // It may have been replaced in between.
+    is_regular(file.metadata()?)?;
+    Ok(file)
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ pub use copy::{
 pub(crate) use create::discard_abandoned;
 pub use create::{CREATE_STAGES, Create, CreateSlot, Created, is_create_stage};
 #[cfg(feature = "sync")]
-pub(crate) use disk::PathBelow;
+pub(crate) use disk::{PathBelow, open_nonblocking};
 #[cfg(feature = "sync")]
 pub(crate) use download::RANGE_SIZE;
 pub use download::{DownloadStream, Downloaded, FileDownload, Verified};

@@ -28,6 +28,8 @@ pub(super) use self::partial::{PartialDownload, SavedState};
 pub(super) use self::positioned_io::{hash_at, write_at};
 #[cfg(feature = "sync")]
 pub(super) use self::read::open_below;
+#[cfg(feature = "sync")]
+pub(crate) use self::read::open_nonblocking;
 pub(super) use self::read::{CHUNK, OpenedFile, SourceFile, open, read};
 pub(super) use self::target::{TargetPath, is_reserved_path};
 pub(super) use self::temp_file::{ResumeOutcome, TempFile};

@@ -89,7 +89,7 @@ impl SourceFile {
         let failed = |error| cannot_read(path, error);
         // Opening alone wakes the writer of a pipe, who then fails, and rewinds a tape.
         check_type(path, &std::fs::metadata(path).map_err(failed)?)?;
-        let file = open_file(path).map_err(failed)?;
+        let file = open_nonblocking(path).map_err(failed)?;
         let now = file.metadata().map_err(failed)?;
         // It may have been replaced in between.
         check_type(path, &now)?;
@@ -177,7 +177,7 @@ fn check_type(path: &Path, metadata: &Metadata) -> Result<(), Error> {
 }
 
 /// Opens a file without blocking on a pipe, and without making a terminal the controlling terminal.
-fn open_file(path: &Path) -> io::Result<File> {
+pub(crate) fn open_nonblocking(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.read(true);
     #[cfg(unix)]
