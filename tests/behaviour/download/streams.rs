@@ -1,11 +1,11 @@
 //! How many requests a download to a path makes: one, and more only while it waits for the network.
 
+use std::fs;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use std::{fs, thread};
 
 use b2kit::transfer::{Progress, Verified};
 use b2kit::{Bytes, HttpError, ManualTimer, Response, ResponseBody};
@@ -21,10 +21,10 @@ const LEN: u64 = 130 * MIB;
 
 /// What a poll of a stalled response costs: little, so that the disk and the hash, which are busy in
 /// real time, end their work long before a request times out.
-const POLL: Duration = Duration::from_micros(10);
+const POLL: Duration = Duration::from_micros(100);
 
-/// The number of polls after which a stalled response continues: ten times what a download observes.
-const STALLED_POLLS: u32 = 100_000;
+/// The number of polls after which a stalled response continues: three times what a download observes.
+const STALLED_POLLS: u32 = 3_000;
 
 /// A response that stalls after its first MiB, until another request is made if one is expected.
 struct Stalling {
@@ -56,7 +56,6 @@ impl Stream for Stalling {
         if self.is_stalled() {
             self.polls += 1;
             self.timer.advance(POLL);
-            thread::yield_now();
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
