@@ -1015,6 +1015,36 @@ fn an_error_that_affects_every_file_ends_the_run_and_deletes_nothing() {
 }
 
 #[test]
+fn an_error_that_affects_every_deletion_withholds_the_rest() {
+    let (b2, emulator, timer) = client();
+    let root = tempfile::tempdir().unwrap();
+    run_with_disk(&timer, async {
+        let bucket = bucket(&b2).await;
+        write(root.path(), "kept", b"x", 100);
+        for number in 0..20 {
+            put(&bucket, &format!("f{number}"), b"x", 100).await;
+        }
+        let capped = crate::wired(&emulator, &timer, |request| {
+            let is_deletion = crate::call_of(request) == "b2_delete_file_version";
+            is_deletion.then(|| Ok(crate::http_refusal(403, "transaction_cap_exceeded")))
+        });
+        let bucket = BucketHandle::new(
+            capped.build().unwrap(),
+            bucket.id().clone(),
+            bucket.name().clone(),
+        );
+        let policy = SyncPolicy::new().extras(Extras::Delete).concurrency(1);
+        let sync = Synchronizer::up(root.path(), &bucket, "").policy(policy);
+        let (outcomes, summary) = run(&sync).await;
+        let counts = (summary.uploaded, summary.failed, summary.withheld);
+        assert_eq!(counts, (1, 1, 19), "{outcomes:?}");
+        assert_eq!(summary.withheld_because, Some(Withheld::BrokenOff));
+        assert!(summary.is_broken_off && !summary.is_complete());
+        assert_eq!(versions(&bucket).await.len(), 21);
+    });
+}
+
+#[test]
 fn deleting_versions_that_are_already_gone_succeeds() {
     scenario(async |bucket, root| {
         write(root, "a", b"x", 100);
