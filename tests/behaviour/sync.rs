@@ -688,6 +688,30 @@ fn files_excluded_by_the_filter_are_left_alone_on_both_sides() {
 
 #[cfg(unix)]
 #[test]
+fn a_destination_file_whose_name_is_not_unicode_is_skipped_if_extras_are_kept_and_else_refused() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+    scenario(async |bucket, root| {
+        put(bucket, "a", b"a", 100).await;
+        let odd = root.join(OsStr::from_bytes(b"caf\xe9"));
+        if fs::write(&odd, "x").is_err() {
+            return; // a file system that allows no such name
+        }
+        for (extras, skipped, refused) in [(Extras::Keep, 1, 0), (Extras::Delete, 1, 1)] {
+            let policy = SyncPolicy::new().extras(extras);
+            let sync = Synchronizer::down(bucket, "", root).policy(policy);
+            let (outcomes, summary) = run(&sync).await;
+            let counts = (summary.skipped, summary.refused);
+            assert_eq!(counts, (skipped, refused), "{outcomes:?}");
+            assert_eq!(summary.is_complete(), extras == Extras::Keep);
+            assert_eq!(fs::read(&odd).unwrap(), b"x");
+            assert_eq!(fs::read(root.join("a")).unwrap(), b"a");
+        }
+    });
+}
+
+#[cfg(unix)]
+#[test]
 fn symbolic_links_are_skipped_refused_or_followed_and_files_below_them_are_kept() {
     use std::os::unix::fs::symlink;
     scenario(async |bucket, root| {
