@@ -139,8 +139,8 @@ impl B2Store {
         self.page_of(rows, offset.as_deref(), token)
     }
 
-    /// A page of B2's rows. If a name is reported as invalid, the page ends before it; if it is the first one, the error
-    /// has the token that continues after it.
+    /// A page of B2's rows. If a name is reported as invalid, the page ends before it; if it is the first one, the
+    /// error has the token that continues after it.
     fn page_of(
         &self,
         rows: impl Iterator<Item = ListedFile>,

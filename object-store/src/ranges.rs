@@ -50,8 +50,8 @@ impl Fetch {
     }
 }
 
-/// Merges ranges into fetches, sorted by their start. Each range lies within one of them. In each fetch, the gaps between
-/// the ranges are at most three times as long as the ranges, plus 256 KiB.
+/// Merges ranges into fetches, sorted by their start. Each range lies within one of them. In each fetch, the gaps
+/// between the ranges are at most three times as long as the ranges, plus 256 KiB.
 pub(crate) fn coalesce(ranges: &[Range<u64>]) -> Vec<Range<u64>> {
     let mut sorted = ranges.to_vec();
     sorted.sort_unstable_by_key(|range| range.start);
