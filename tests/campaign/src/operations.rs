@@ -348,7 +348,7 @@ impl Run {
         deleted
     }
 
-    /// Makes a bucket equal to a local tree, and checks the files that were told to be done.
+    /// Makes a bucket equal to a local tree, and checks the files that were reported as done.
     fn sync(&mut self) -> Result<(), Error> {
         let (prefix, root) = (self.fresh_name("synced"), self.directory.join("tree"));
         fs::create_dir(&root).unwrap();
