@@ -65,7 +65,7 @@ impl Serialize for Outcome {
     }
 }
 
-/// Why nothing was deleted or hidden in a whole run.
+/// Why nothing was deleted or hidden in a run, or nothing more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -86,6 +86,8 @@ pub enum Withheld {
     /// Something was not transferred. It may be a renamed file, whose old name must not be deleted
     /// first.
     TransferFailed,
+    /// An earlier action failed in a way that every other would too, for example because the server is unreachable.
+    Aborted,
 }
 
 impl fmt::Display for Withheld {
@@ -95,6 +97,7 @@ impl fmt::Display for Withheld {
             Self::ScanIncomplete => "not everything could be read",
             Self::SourceEmpty => "there is no file at the source",
             Self::TransferFailed => "not everything was transferred",
+            Self::Aborted => "an earlier failure concerns every file",
             Self::TooMany { planned, allowed } => {
                 return write!(f, "{planned} are planned, but only {allowed} are allowed");
             }

@@ -43,7 +43,8 @@ use crate::transfer::Progress;
 ///
 /// A file that fails doesn't stop the others, unless they would fail too: if the server is
 /// unreachable, a cap is reached, the key is no longer valid, or a flush of [many files at
-/// once](super::Durability::AtEnd) has failed, nothing more is started.
+/// once](super::Durability::AtEnd) has failed, nothing more is started. Deletes and hides that were
+/// planned are then reported as withheld.
 ///
 /// It is `Send` and `Unpin`, but not `Sync`.
 ///
@@ -333,12 +334,14 @@ impl Run {
         }
     }
 
-    /// Starts no more actions of the plan.
+    /// Starts no more actions. What is spooled is reported as withheld.
     fn stop(&mut self) {
+        self.tally.lock().summary.is_aborted = true;
         if self.phase == Phase::Plan {
             self.plan = stream::empty().boxed().fuse();
             self.scan = None;
-            self.tally.lock().summary.is_aborted = true;
+        } else if let Some((_, withheld)) = &mut self.waiting {
+            withheld.get_or_insert(Withheld::Aborted);
         }
     }
 
@@ -374,7 +377,11 @@ impl Run {
         if spool.len == 0 {
             return;
         }
-        let withheld = self.tally.lock().summary.withheld_because;
+        let withheld = {
+            let summary = &self.tally.lock().summary;
+            let aborted = summary.is_aborted.then_some(Withheld::Aborted);
+            summary.withheld_because.or(aborted)
+        };
         match spool.actions().await {
             Ok(actions) => self.waiting = Some((actions.boxed().fuse(), withheld)),
             Err(error) => self.broken(spool_failed(error)),
