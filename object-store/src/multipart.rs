@@ -155,8 +155,8 @@ impl B2Store {
                 return Err(StoreError::limit(path, Limit::SinglePartsInMemory, what));
             }
             Some(OnlyPart::Unknown) => {
-                let what = "B2 refuses large files of one part, and this store doesn't have the \
-                            bytes of that part";
+                let what = "B2 rejects large files of one part, and this store did not upload that \
+                            part, so it can't upload it as a small file";
                 return Err(StoreError::limit(
                     path,
                     Limit::SinglePartStaysWithItsStore,
@@ -194,7 +194,7 @@ impl Multipart {
         payload: Payload,
     ) -> BoxFuture<'static, Result<(), StoreError>> {
         if self.is_over {
-            return self.refuse("the upload is over");
+            return self.refuse("the upload was completed or aborted");
         }
         if payload.len() == 0 {
             return future::ready(Ok(())).boxed();
@@ -249,7 +249,10 @@ impl Multipart {
 
     pub(crate) async fn complete(&mut self) -> Result<FileId, StoreError> {
         if self.is_over {
-            return Err(StoreError::other(&self.path, "the upload is over"));
+            return Err(StoreError::other(
+                &self.path,
+                "the upload was completed or aborted",
+            ));
         }
         let (path, file_id) = (self.path.as_str(), &self.file_id);
         let completed = if self.parts <= 1 {
