@@ -70,7 +70,11 @@ impl BucketHandle {
         // The newest is deleted last: until then the file stays hidden.
         while let Some(marker) = markers.pop() {
             let call = DeleteFileVersion::new(marker.file_name.as_str(), &marker.file_id);
-            client.call(call).await?;
+            match client.call(call).await {
+                // Somebody else has deleted it since it was listed.
+                Err(error) if error.is_not_found() => {}
+                deleted => drop(deleted?),
+            }
         }
         Ok(newest)
     }

@@ -27,8 +27,8 @@ impl BucketHandle {
     /// Deletes old versions of the files whose names begin with `prefix`, as the rule says; `""` is
     /// all files.
     ///
-    /// The newest version of a visible file is never deleted, and no marker while there is a
-    /// version beneath it that stays. So no file appears, disappears or changes by it.
+    /// The newest version of a visible file is never deleted, and no marker while the
+    /// rule keeps a version beneath it. So no file appears, disappears or changes by it.
     ///
     /// [`DeleteMode::DryRun`] yields the same versions and deletes nothing. Each version comes with
     /// its outcome, and a failure doesn't stop the others. Unfinished uploads and the

@@ -65,7 +65,7 @@ impl Serialize for Outcome {
     }
 }
 
-/// Why nothing was deleted or hidden in a whole run.
+/// Why nothing was deleted or hidden in a run, or nothing more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -85,6 +85,8 @@ pub enum Withheld {
     },
     /// Something was not transferred. It may be a file under a new name, whose old name must not be deleted before.
     TransferFailed,
+    /// An earlier action failed in a way that every other would too, for example because the server is unreachable.
+    BrokenOff,
 }
 
 impl fmt::Display for Withheld {
@@ -94,6 +96,7 @@ impl fmt::Display for Withheld {
             Self::ScanIncomplete => "not everything could be read",
             Self::SourceEmpty => "there is no file at the source",
             Self::TransferFailed => "not everything was transferred",
+            Self::BrokenOff => "an earlier failure concerns every file",
             Self::TooMany { planned, allowed } => {
                 return write!(f, "there are {planned}, and {allowed} are allowed");
             }

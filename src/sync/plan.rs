@@ -10,6 +10,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, future};
 use super::action::{Action, Scan};
 use super::decide::{Decider, Pair, Step};
 use super::entry::{Entry, State};
+use super::policy::Extras;
 use super::reason::Reason;
 use crate::error::{Error, ErrorKind};
 
@@ -81,11 +82,15 @@ impl Merge {
 
     /// What both sides have of the next path; `None` where a side had something else to say.
     async fn pair(&mut self) -> Result<Option<Pair>, Error> {
-        for side in [&mut self.source, &mut self.destination] {
-            if let Some(refused) = side.next_refused().await? {
-                self.ready.push_back(Step::Ready(refused));
-                return Ok(None);
-            }
+        if let Some(refused) = self.source.next_refused().await? {
+            self.ready.push_back(Step::Ready(refused));
+            return Ok(None);
+        }
+        if let Some(refused) = self.destination.next_refused().await? {
+            let extras = self.decider.policy.extras;
+            self.ready
+                .push_back(Step::Ready(at_destination(refused, extras)));
+            return Ok(None);
         }
         let order = match (self.source.path().await?, self.destination.path().await?) {
             (None, None) => return Ok(Some(Pair::Neither)),
@@ -125,6 +130,17 @@ impl Merge {
             );
             self.scan.listed += u64::from(is_listed);
         }
+    }
+}
+
+/// A local path that no file in B2 can have as its name is an extra file at the destination.
+fn at_destination(refused: Action, extras: Extras) -> Action {
+    match refused {
+        Action::Refuse {
+            path,
+            reason: reason @ Reason::NotAName(_),
+        } if extras == Extras::Keep => Action::Skip { path, reason },
+        refused => refused,
     }
 }
 

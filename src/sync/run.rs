@@ -36,7 +36,7 @@ use crate::transfer::Progress;
 ///
 /// A file that fails stops no other, unless every other would fail too: if the server is gone, a cap is reached, the
 /// key is no longer valid, or a flush of [many files at once](super::Durability::AtEnd) has failed, nothing more is
-/// begun.
+/// begun. Deletes and hides that were planned are then reported as withheld.
 ///
 /// It is `Send` and `Unpin`, and not `Sync`.
 ///
@@ -323,12 +323,14 @@ impl Run {
         }
     }
 
-    /// Begins nothing more of the plan.
+    /// Begins nothing more. What is spooled is reported as withheld.
     fn stop(&mut self) {
+        self.tally.lock().summary.is_broken_off = true;
         if self.phase == Phase::Plan {
             self.plan = stream::empty().boxed().fuse();
             self.scan = None;
-            self.tally.lock().summary.is_broken_off = true;
+        } else if let Some((_, withheld)) = &mut self.waiting {
+            withheld.get_or_insert(Withheld::BrokenOff);
         }
     }
 
@@ -364,7 +366,11 @@ impl Run {
         if spool.len == 0 {
             return;
         }
-        let withheld = self.tally.lock().summary.withheld_because;
+        let withheld = {
+            let summary = &self.tally.lock().summary;
+            let broken_off = summary.is_broken_off.then_some(Withheld::BrokenOff);
+            summary.withheld_because.or(broken_off)
+        };
         match spool.actions().await {
             Ok(actions) => self.waiting = Some((actions.boxed().fuse(), withheld)),
             Err(error) => self.broken(spool_failed(error)),

@@ -688,6 +688,30 @@ fn files_excluded_by_the_filter_are_left_alone_on_both_sides() {
 
 #[cfg(unix)]
 #[test]
+fn a_destination_file_whose_name_is_not_unicode_is_skipped_if_extras_are_kept_and_else_refused() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+    scenario(async |bucket, root| {
+        put(bucket, "a", b"a", 100).await;
+        let odd = root.join(OsStr::from_bytes(b"caf\xe9"));
+        if fs::write(&odd, "x").is_err() {
+            return; // a file system that allows no such name
+        }
+        for (extras, skipped, refused) in [(Extras::Keep, 1, 0), (Extras::Delete, 1, 1)] {
+            let policy = SyncPolicy::new().extras(extras);
+            let sync = Synchronizer::down(bucket, "", root).policy(policy);
+            let (outcomes, summary) = run(&sync).await;
+            let counts = (summary.skipped, summary.refused);
+            assert_eq!(counts, (skipped, refused), "{outcomes:?}");
+            assert_eq!(summary.is_complete(), extras == Extras::Keep);
+            assert_eq!(fs::read(&odd).unwrap(), b"x");
+            assert_eq!(fs::read(root.join("a")).unwrap(), b"a");
+        }
+    });
+}
+
+#[cfg(unix)]
+#[test]
 fn symbolic_links_are_skipped_refused_or_followed_and_files_below_them_are_kept() {
     use std::os::unix::fs::symlink;
     scenario(async |bucket, root| {
@@ -1011,6 +1035,36 @@ fn an_error_that_affects_every_file_ends_the_run_and_deletes_nothing() {
         let (outcomes, summary) = run(&sync).await;
         assert_eq!((summary.failed, summary.deleted), (1, 0), "{outcomes:?}");
         assert!(summary.is_broken_off && !summary.is_complete());
+    });
+}
+
+#[test]
+fn an_error_that_affects_every_deletion_withholds_the_rest() {
+    let (b2, emulator, timer) = client();
+    let root = tempfile::tempdir().unwrap();
+    run_with_disk(&timer, async {
+        let bucket = bucket(&b2).await;
+        write(root.path(), "kept", b"x", 100);
+        for number in 0..20 {
+            put(&bucket, &format!("f{number}"), b"x", 100).await;
+        }
+        let capped = crate::wired(&emulator, &timer, |request| {
+            let is_deletion = crate::call_of(request) == "b2_delete_file_version";
+            is_deletion.then(|| Ok(crate::http_refusal(403, "transaction_cap_exceeded")))
+        });
+        let bucket = BucketHandle::new(
+            capped.build().unwrap(),
+            bucket.id().clone(),
+            bucket.name().clone(),
+        );
+        let policy = SyncPolicy::new().extras(Extras::Delete).concurrency(1);
+        let sync = Synchronizer::up(root.path(), &bucket, "").policy(policy);
+        let (outcomes, summary) = run(&sync).await;
+        let counts = (summary.uploaded, summary.failed, summary.withheld);
+        assert_eq!(counts, (1, 1, 19), "{outcomes:?}");
+        assert_eq!(summary.withheld_because, Some(Withheld::BrokenOff));
+        assert!(summary.is_broken_off && !summary.is_complete());
+        assert_eq!(versions(&bucket).await.len(), 21);
     });
 }
 
