@@ -2,9 +2,9 @@
 //!
 //! A server may repeat a secret in an error, encoded in any way, and not only one of the same
 //! request. So one redactor knows the secrets of all calls. Instead of searching for each secret in
-//! each encoding, it decodes the text in each way: as it is; with escapes undone (percent; JSON and
-//! HTML; both, once and twice); and each of these with runs of hexadecimal digits and of base64 at
-//! any offset. Each decoded text is searched once for all secrets.
+//! each encoding, it decodes the text in each way: as it is; with escapes undone (those of URLs, of
+//! JSON, of HTML; all, once and twice); and each of these with runs of hexadecimal digits and of
+//! base64 at any offset. Each decoded text is searched once for all secrets.
 //!
 //! Errors are redacted when they leave the client, after they were classified.
 
@@ -210,14 +210,14 @@ impl DecodedText {
     /// The text with its escapes undone in each way. A secret may contain what looks like an escape,
     /// and so may the text around it: one kind undone must not undo the other, nor one time two.
     fn unescaped_views(&self) -> Vec<Self> {
-        let is_escaped = |kind: Escapes| self.bytes.iter().any(|byte| kind.begin_with(*byte));
-        let (percent, other) = (is_escaped(Escapes::Percent), is_escaped(Escapes::Other));
+        let single = [Escapes::Percent, Escapes::Json, Escapes::Html];
+        let is_there = |kind: &Escapes| self.bytes.iter().any(|byte| kind.begin_with(*byte));
+        let kinds: Vec<_> = single.into_iter().filter(is_there).collect();
         let mut views = Vec::new();
-        if percent && other {
-            views.push(self.unescaped(Escapes::Percent));
-            views.push(self.unescaped(Escapes::Other));
+        if kinds.len() > 1 {
+            views.extend(kinds.iter().map(|kind| self.unescaped(*kind)));
         }
-        if percent || other {
+        if !kinds.is_empty() {
             let once = self.unescaped(Escapes::All);
             views.push(once.unescaped(Escapes::All));
             views.push(once);
@@ -299,8 +299,8 @@ impl DecodedText {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Escapes {
     Percent,
-    /// JSON's and HTML's.
-    Other,
+    Json,
+    Html,
     All,
 }
 
@@ -308,7 +308,8 @@ impl Escapes {
     const fn begin_with(self, byte: u8) -> bool {
         match self {
             Self::Percent => byte == b'%',
-            Self::Other => matches!(byte, b'\\' | b'&'),
+            Self::Json => byte == b'\\',
+            Self::Html => byte == b'&',
             Self::All => true,
         }
     }
