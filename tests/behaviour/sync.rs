@@ -329,7 +329,8 @@ fn every_policy_plans_the_tabulated_action_for_every_state() {
                         _ => "delete".to_owned(),
                     })
                     .collect();
-                // Between buckets, equal SHA-1s are recognized whatever the modification times.
+                // Between buckets, equal SHA-1s are recognised regardless of the modification
+                // times.
                 let expected = match (way, expected, source, destination) {
                     (Way::Copy, _, Some((len, _)), Some((other, _)))
                         if len == other
@@ -784,7 +785,7 @@ fn a_downloading_sync_neither_follows_nor_replaces_a_symbolic_link() {
 /// Where extras are kept, none of them is taken for missing. Where they are not, nothing is deleted.
 #[cfg(target_os = "linux")]
 #[test]
-fn what_can_not_be_read_at_the_destination_is_skipped_where_extras_are_kept() {
+fn an_unreadable_destination_entry_is_skipped_if_extras_are_kept() {
     scenario(async |bucket, root| {
         // Paths that are too long to be opened, even by root.
         let deep: std::path::PathBuf = std::iter::repeat_n("d".repeat(250), 10).collect();
@@ -802,7 +803,7 @@ fn what_can_not_be_read_at_the_destination_is_skipped_where_extras_are_kept() {
         let (_, summary) = run(&sync.policy(delete.clone())).await;
         assert_eq!((summary.refused, summary.skipped), (1, 1), "{summary:?}");
 
-        // That the source is empty is told all the same.
+        // That the source is empty is still reported.
         for policy in [SyncPolicy::new(), delete] {
             let sync = Synchronizer::down(bucket, "q/", root).policy(policy);
             let lines = printed(&sync).await;
@@ -984,7 +985,7 @@ fn a_failed_listing_ends_the_plan_and_deletes_nothing() {
             (1, 0, 1),
             "{summary:?}"
         );
-        assert!(summary.is_broken_off && !summary.is_complete());
+        assert!(summary.is_aborted && !summary.is_complete());
         assert!(root.path().join("extra").exists());
         assert!(
             summary.downloaded > 900,
@@ -1034,7 +1035,7 @@ fn an_error_that_affects_every_file_ends_the_run_and_deletes_nothing() {
         let sync = Synchronizer::up(root.path(), &bucket, "").policy(policy);
         let (outcomes, summary) = run(&sync).await;
         assert_eq!((summary.failed, summary.deleted), (1, 0), "{outcomes:?}");
-        assert!(summary.is_broken_off && !summary.is_complete());
+        assert!(summary.is_aborted && !summary.is_complete());
     });
 }
 
@@ -1062,8 +1063,8 @@ fn an_error_that_affects_every_deletion_withholds_the_rest() {
         let (outcomes, summary) = run(&sync).await;
         let counts = (summary.uploaded, summary.failed, summary.withheld);
         assert_eq!(counts, (1, 1, 19), "{outcomes:?}");
-        assert_eq!(summary.withheld_because, Some(Withheld::BrokenOff));
-        assert!(summary.is_broken_off && !summary.is_complete());
+        assert_eq!(summary.withheld_because, Some(Withheld::Aborted));
+        assert!(summary.is_aborted && !summary.is_complete());
         assert_eq!(versions(&bucket).await.len(), 21);
     });
 }
