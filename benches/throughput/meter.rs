@@ -2,9 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-/// The environment variable in which CPU time is not read: valgrind can't run the call that rustix makes for it.
-pub(crate) const WITHOUT_CPU_TIME: &str = "B2KIT_BENCHES_WITHOUT_CPU_TIME";
-
 /// Runs from [`start`](Self::start) to [`stop`](Self::stop).
 pub(crate) struct Meter {
     wall: Instant,
@@ -38,9 +35,6 @@ fn now() -> Instant {
 #[cfg(unix)]
 fn cpu() -> Option<Duration> {
     use rustix::time::{ClockId, clock_gettime};
-    if std::env::var_os(WITHOUT_CPU_TIME).is_some() {
-        return None;
-    }
     clock_gettime(ClockId::ProcessCPUTime).try_into().ok()
 }
 

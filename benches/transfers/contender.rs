@@ -49,31 +49,11 @@ impl Contender {
         if self == Self::Curl {
             return curl(server, disk, load);
         }
-        let what = self.words(server, disk, load)?;
-        Sample::take(&what.iter().map(String::as_str).collect::<Vec<_>>())
-    }
-
-    /// The arguments of this program that take a sample.
-    pub(crate) fn arguments(
-        self,
-        server: &Server,
-        disk: Disk<'_>,
-        load: Load,
-    ) -> Result<Vec<String>, Failure> {
-        let mut arguments = vec![sample::ARGUMENT.to_owned()];
-        arguments.extend(self.words(server, disk, load)?);
-        Ok(arguments)
-    }
-
-    fn words(self, server: &Server, disk: Disk<'_>, load: Load) -> Result<Vec<String>, Failure> {
         let directory = disk.0.to_str().ok_or("the directory has no plain name")?;
-        let mut words = vec![
-            self.name().to_owned(),
-            server.port().to_string(),
-            directory.to_owned(),
-        ];
-        words.extend(load.to_arguments());
-        Ok(words)
+        let (port, words) = (server.port().to_string(), load.to_arguments());
+        let mut what = vec![self.name(), &*port, directory];
+        what.extend(words.iter().map(String::as_str));
+        Sample::take(&what)
     }
 }
 

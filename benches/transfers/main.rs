@@ -18,7 +18,6 @@ mod contender;
 mod disk;
 #[path = "../throughput/file.rs"]
 mod file;
-mod instructions;
 mod load;
 #[path = "../throughput/meter.rs"]
 mod meter;
@@ -52,7 +51,7 @@ const GIB: u64 = 1 << 30;
 const UNKNOWN: &str = "";
 
 const USAGE: &str = "cargo bench -p b2kit-benches --bench transfers -- \
-    [up|down|send|fetch|verify|limit|memory|scaling|in-flight|count|programs] [--rounds N]";
+    [up|down|send|fetch|verify|limit|memory|scaling|in-flight|programs] [--rounds N]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -144,9 +143,6 @@ impl<'a> Plan<'a> {
         }
         if self.wants("in-flight") {
             scaling::measure_in_flight(disk, self.in_earnest)?;
-        }
-        if self.wants("count") {
-            instructions::measure(disk, self.in_earnest)?;
         }
         if self.wants("programs") {
             programs::compare_all(self.rounds, self.in_earnest)?;

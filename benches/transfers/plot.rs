@@ -93,7 +93,8 @@ impl Panel {
             }
             let _ = writeln!(
                 text,
-                "<polyline points=\"{path}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"2\"/>\n\
+                "<polyline points=\"{path}\" fill=\"none\" stroke=\"{color}\" \
+                 stroke-width=\"2\"/>\n\
                  <text x=\"{}\" y=\"{}\" fill=\"{color}\">{}</text>",
                 LEFT + 8.0 + 120.0 * number as f64,
                 TOP - 4.0,
