@@ -13,19 +13,19 @@ use tempfile::tempdir;
 
 use super::cancellation::{at_each_poll, polled};
 use super::fault_matrix::{all_faults, inject_random_faults, random_file};
-use super::stalling::{Stall, stall_first};
+use super::stalling::{EXPECTED, UNEXPECTED, stall_first};
 use super::{BY_ID, Net, RecordedRequest, bytes, files, left_in, put, wait_for_files};
 use crate::seeds::for_seeds;
 
 const LEN: usize = 60_000;
 const PART: u64 = 10_000;
 
-/// A file whose download is joined by ranges: its first response stalls after 500 bytes, until a
-/// range is requested.
-fn joined() -> (Net, BucketHandle, Vec<u8>) {
+/// A file whose download is joined by ranges: its first response stalls after 500 bytes, until so
+/// many ranges are requested.
+fn joined(until: usize) -> (Net, BucketHandle, Vec<u8>) {
     let (net, file) = (Net::with_part_size(0, PART), bytes(LEN));
     let (bucket, _) = net.with_file(&file);
-    stall_first(&net, 500, Stall::until(1), |_| {});
+    stall_first(&net, 500, (until, EXPECTED), |_| {});
     (net, bucket, file)
 }
 
@@ -52,7 +52,7 @@ fn expected_error(
 
 #[test]
 fn each_fault_at_the_first_stream_or_at_a_range_is_survived_or_reported() {
-    let (net, bucket, _) = joined();
+    let (net, bucket, _) = joined(1);
     let dir = tempdir().unwrap();
     let download = bucket.download("f").concurrency(3);
     net.run(download.to_path(dir.path().join("f"))).unwrap();
@@ -61,7 +61,7 @@ fn each_fault_at_the_first_stream_or_at_a_range_is_survived_or_reported() {
     for (fault_kind, kind) in all_faults() {
         for index in 1..=3 {
             let what = format!("{fault_kind:?} at request {index}");
-            let (net, bucket, file) = joined();
+            let (net, bucket, file) = joined(1);
             let dir = tempdir().unwrap();
             let path = dir.path().join("f");
             fs::write(&path, "old").unwrap();
@@ -93,7 +93,7 @@ fn each_fault_at_the_first_stream_or_at_a_range_is_survived_or_reported() {
 
 #[test]
 fn a_first_stream_that_breaks_after_it_was_cut_off_continues_only_to_its_new_end() {
-    let (net, bucket, file) = joined();
+    let (net, bucket, file) = joined(1);
     let dir = tempdir().unwrap();
     let path = dir.path().join("f");
     net.nth(1, FaultKind::CutResponse { after: 3_000 });
@@ -117,7 +117,7 @@ fn a_joined_download_writes_the_same_bytes_under_random_faults() {
         let (bucket, _) = net.with_file(&file);
         let path = dir.path().join("f");
         let (after, until) = (rng.usize(..20_000), rng.usize(1..4));
-        stall_first(&net, after, Stall::perhaps_until(until), |_| {});
+        stall_first(&net, after, (until, UNEXPECTED), |_| {});
         let faults = inject_random_faults(&net, file.len(), rng);
         if rng.u8(..4) == 0 {
             let corrupt = FaultKind::CorruptResponse {
@@ -141,8 +141,7 @@ fn a_joined_download_writes_the_same_bytes_under_random_faults() {
 }
 
 fn faulty() -> (Net, BucketHandle, Vec<u8>) {
-    let (net, bucket, file) = joined();
-    stall_first(&net, 500, Stall::in_few_polls(1), |_| {});
+    let (net, bucket, file) = joined(2);
     net.nth(1, FaultKind::CutResponse { after: 3_333 });
     net.nth(3, FaultKind::internal_error());
     (net, bucket, file)
@@ -185,6 +184,8 @@ fn a_joined_download_that_is_dropped_at_any_poll_can_be_resumed() {
         assert!(!path.exists() || fs::read(&path).unwrap() == file);
         net.emulator.faults().clear();
         net.requests();
+        // What resumes it is joined too.
+        stall_first(&net, 200, (1, UNEXPECTED), |_| {});
         net.run(download().to_path(&path)).unwrap();
         assert!(fs::read(&path).unwrap() == file, "at {k}");
         wait_for_files(dir.path(), |left| left == ["f"]);
@@ -194,7 +195,7 @@ fn a_joined_download_that_is_dropped_at_any_poll_can_be_resumed() {
 
 /// Fails a joined download at its third range, and returns what may resume it.
 fn break_off(dir: &Path) -> (Net, BucketHandle, Vec<u8>) {
-    let (net, bucket, file) = joined();
+    let (net, bucket, file) = joined(1);
     for n in 4..100 {
         net.nth(n, FaultKind::download_cap_exceeded());
     }
@@ -242,7 +243,7 @@ fn a_joined_download_that_failed_is_resumed_and_requests_only_what_is_missing() 
 fn a_resumed_download_is_joined_in_its_first_gap() {
     let dir = tempdir().unwrap();
     let (net, bucket, file) = break_off(dir.path());
-    stall_first(&net, 100, Stall::until(1), |_| {});
+    stall_first(&net, 100, (1, EXPECTED), |_| {});
     let done = net
         .run(resumable(&bucket).to_path(dir.path().join("f")))
         .unwrap();
@@ -256,7 +257,7 @@ fn a_version_uploaded_before_the_first_range_is_not_mixed_in() {
     let (net, file, dir) = (Net::with_part_size(0, PART), bytes(LEN), tempdir().unwrap());
     let (bucket, version) = net.with_file(&file);
     let other = bucket.clone();
-    stall_first(&net, 500, Stall::until(2), move |number| {
+    stall_first(&net, 500, (2, EXPECTED), move |number| {
         if number == 1 {
             futures::executor::block_on(put(&other, &[7; LEN], FileInfo::new()));
         }
@@ -270,7 +271,7 @@ fn a_version_uploaded_before_the_first_range_is_not_mixed_in() {
 
 #[test]
 fn a_version_deleted_before_the_first_range_fails_and_the_target_is_kept() {
-    let (net, bucket, _) = joined();
+    let (net, bucket, _) = joined(1);
     let dir = tempdir().unwrap();
     let path = dir.path().join("f");
     fs::write(&path, "old").unwrap();
@@ -284,7 +285,7 @@ fn a_version_deleted_before_the_first_range_fails_and_the_target_is_kept() {
 #[test]
 fn bytes_that_change_in_a_joined_range_are_downloaded_again() {
     for index in 1..=3 {
-        let (net, bucket, file) = joined();
+        let (net, bucket, file) = joined(1);
         let dir = tempdir().unwrap();
         let path = dir.path().join("f");
         net.nth(index, FaultKind::CorruptResponse { at: 77 });

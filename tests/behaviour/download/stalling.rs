@@ -12,49 +12,20 @@ use futures::Stream;
 
 use super::Net;
 
-/// How long a response stalls.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Stall {
-    /// Until so many more requests were made.
-    requests: usize,
-    /// But no longer than so many polls.
-    polls: u32,
-    /// The time that a poll takes on the manual clock.
-    poll: Duration,
-}
+/// What a poll of a stalled response costs on the manual clock.
+const VIRTUAL_TIME: Duration = Duration::from_millis(10);
 
-impl Stall {
-    /// Until so many requests were made, which are certain to come.
-    pub(super) const fn until(requests: usize) -> Self {
-        Self {
-            requests,
-            // Fewer than a request's timeout, and more than the disk and the hash ever take.
-            polls: 1_900,
-            poll: Duration::from_millis(10),
-        }
-    }
-
-    /// The same in fewer polls.
-    pub(super) const fn in_few_polls(requests: usize) -> Self {
-        Self {
-            requests,
-            polls: 380,
-            poll: Duration::from_millis(50),
-        }
-    }
-
-    /// Until so many requests were made, if they come.
-    pub(super) const fn perhaps_until(requests: usize) -> Self {
-        Self {
-            requests,
-            polls: 40,
-            poll: Duration::from_millis(10),
-        }
-    }
-}
-
-/// What a poll costs in real time, in which the disk and the hash are busy.
+/// What it costs in real time, in which the disk and the hash are busy: they end their work long
+/// before the request times out on the manual clock.
 const REAL_TIME: Duration = Duration::from_millis(1);
+
+/// The number of polls after which a response continues that more requests are expected for: more
+/// than the disk and the hash ever take, fewer than a request's timeout.
+pub(super) const EXPECTED: u32 = 1_900;
+
+/// The number of polls after which a response continues in any case: four times what a download
+/// observes before it adds a stream.
+pub(super) const UNEXPECTED: u32 = 40;
 
 struct StallingBody {
     body: ResponseBody,
@@ -67,7 +38,6 @@ struct StallingBody {
     requests: Arc<AtomicUsize>,
     ends_at: usize,
     polls_left: u32,
-    poll: Duration,
     /// The number of bytes that were read.
     read: Arc<AtomicU64>,
 }
@@ -84,8 +54,7 @@ impl Stream for StallingBody {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         if self.may_stall() && self.before == 0 {
             self.polls_left -= 1;
-            let poll = self.poll;
-            self.timer.advance(poll);
+            self.timer.advance(VIRTUAL_TIME);
             thread::park_timeout(REAL_TIME);
             cx.waker().wake_by_ref();
             return Poll::Pending;
@@ -109,12 +78,13 @@ impl Stream for StallingBody {
     }
 }
 
-/// The first successful response from now on stalls after so many bytes. `meddle` sees each request by its number, before it is sent. Returns how
+/// The first successful response from now on stalls after so many bytes, until so many more
+/// requests were made, or for so many polls. `meddle` sees each request by its number, before it is sent. Returns how
 /// much of that response is read.
 pub(super) fn stall_first(
     net: &Net,
     after: usize,
-    stall: Stall,
+    (until, polls): (usize, u32),
     meddle: impl Fn(usize) + Send + Sync + 'static,
 ) -> Arc<AtomicU64> {
     let (requests, read) = (Arc::<AtomicUsize>::default(), Arc::<AtomicU64>::default());
@@ -135,10 +105,9 @@ pub(super) fn stall_first(
             timer: timer.clone(),
             held: Bytes::new(),
             before: after,
-            ends_at: requests.load(Ordering::SeqCst) + stall.requests,
+            ends_at: requests.load(Ordering::SeqCst) + until,
             requests: Arc::clone(&requests),
-            polls_left: stall.polls,
-            poll: stall.poll,
+            polls_left: polls,
             read: Arc::clone(&read),
         };
         Response::from_parts(head, ResponseBody::new(len, stalling))

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use b2kit::transfer::{Progress, Verified};
 use tempfile::tempdir;
 
-use super::stalling::{Stall, stall_first};
+use super::stalling::{EXPECTED, UNEXPECTED, stall_first};
 use super::{BY_ID, BY_NAME, Net, bytes};
 
 /// Several of the ranges that a download with these parts has.
@@ -39,12 +39,12 @@ fn a_download_that_waits_for_the_network_requests_ranges_and_cuts_off_one_stream
     for concurrency in [1, 2] {
         let (net, file, dir) = (net(), bytes(LEN as usize), tempdir().unwrap());
         let (bucket, _) = net.with_file(&file);
-        let stall = if concurrency > 1 {
-            Stall::until(1)
+        let polls = if concurrency > 1 {
+            EXPECTED
         } else {
-            Stall::perhaps_until(1)
+            UNEXPECTED
         };
-        let read = stall_first(&net, STALLS_AT as usize, stall, |_| {});
+        let read = stall_first(&net, STALLS_AT as usize, (1, polls), |_| {});
         let (path, progress) = (dir.path().join("f"), Progress::new());
         let download = bucket.download("f").concurrency(concurrency);
         let done = net
