@@ -1,5 +1,5 @@
-//! A minimal server: it discards uploads, sends the same buffer again and again and pages that differ only in bucket and
-//! names, and hashes nothing.
+//! A minimal server: it discards uploads, sends the same buffer again and again, and pages that differ only in bucket
+//! and names. It hashes nothing.
 
 use std::io::{self, BufReader, Read};
 use std::net::TcpStream;
