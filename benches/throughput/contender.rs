@@ -13,7 +13,7 @@ use http_body_util::{BodyExt as _, Either};
 use crate::Failure;
 use crate::bare::{Bare, same};
 use crate::file::File;
-use crate::listing::{LIST, PageRequest};
+use crate::listing::{LIST, PageRequest, bucket_id};
 use crate::page::Floor;
 
 /// The contenders.
@@ -135,7 +135,7 @@ async fn download(client: &b2kit::Client, file: &File) -> Result<(), Failure> {
 }
 
 async fn list(client: &b2kit::Client, rows: u64) -> Result<(), Failure> {
-    let mut files = client.paginate(ListFileNames::new(rows.to_string()));
+    let mut files = client.paginate(ListFileNames::new(bucket_id(rows)));
     let mut there = 0;
     while let Some(file) = files.try_next().await? {
         std::hint::black_box(file);
@@ -146,7 +146,7 @@ async fn list(client: &b2kit::Client, rows: u64) -> Result<(), Failure> {
 
 async fn list_bare(client: &Bare, rows: u64) -> Result<(), Failure> {
     let mut asked = PageRequest {
-        bucket_id: rows.to_string(),
+        bucket_id: bucket_id(rows),
         start_file_name: None,
         max_file_count: 1_000,
     };

@@ -16,16 +16,21 @@ pub(crate) struct PageRequest {
 }
 
 impl PageRequest {
-    /// The first row of the next page, or `None` if it is unknown.
-    pub(crate) fn next(&self) -> Option<Option<u64>> {
+    /// The first row of this page, and that of the next one; `None` if the request is unknown.
+    pub(crate) fn rows(&self) -> Option<(u64, Option<u64>)> {
         let rows: u64 = self.bucket_id.parse().ok()?;
         let start = match &self.start_file_name {
             Some(name) => row_of(name)?,
             None => 0,
         };
         let next = start + self.max_file_count;
-        Some((next < rows).then_some(next))
+        Some((start, (next < rows).then_some(next)))
     }
+}
+
+/// The id of the bucket with this many rows, as long as B2's ids.
+pub(crate) fn bucket_id(rows: u64) -> String {
+    format!("{rows:024}")
 }
 
 /// The row with this name.

@@ -1,4 +1,5 @@
-//! A minimal server: it discards uploads, sends the same buffer and the same page again and again, and hashes nothing.
+//! A minimal server: it discards uploads, sends the same buffer again and again, and pages that differ only in bucket
+//! and names. It hashes nothing.
 
 use std::io::{self, BufReader, Read};
 use std::net::TcpStream;
@@ -30,24 +31,44 @@ pub(crate) fn serve_connection(stream: TcpStream, port: u16) -> io::Result<()> {
     Ok(())
 }
 
-/// The rows of every page.
-static ROWS: LazyLock<String> = LazyLock::new(|| page::beginning(1_000));
+/// The rows of every page, and where the bucket's id and the number in the file's name are in each.
+static ROWS: LazyLock<(String, Vec<(usize, usize)>)> = LazyLock::new(|| {
+    let rows = page::beginning(1_000);
+    let ends = |text: &str| -> Vec<usize> {
+        let found = rows.match_indices(text);
+        found.map(|(at, text)| at + text.len()).collect()
+    };
+    let positions = ends("\"bucketId\": \"").into_iter();
+    let positions = positions.zip(ends("/landlord-")).collect();
+    (rows, positions)
+});
 
-/// Responds with a page of a thousand rows, which differs only in its `nextFileName`.
+/// The rows of the page of this bucket that begins with row `start`.
+fn rows(bucket_id: &str, start: u64) -> Vec<u8> {
+    let (rows, positions) = &*ROWS;
+    let mut rows = rows.clone().into_bytes();
+    for (&(bucket, name), row) in positions.iter().zip(start..) {
+        rows[bucket..][..bucket_id.len()].copy_from_slice(bucket_id.as_bytes());
+        rows[name..][..6].copy_from_slice(format!("{row:06}").as_bytes());
+    }
+    rows
+}
+
+/// Responds with a page of a thousand rows.
 fn list(input: &mut impl Read, output: &mut impl io::Write, len: u64) -> io::Result<()> {
     let mut document = Vec::new();
     input.take(len).read_to_end(&mut document)?;
     let asked: PageRequest = serde_json::from_slice(&document)?;
-    let next = asked.next().ok_or_else(|| {
+    let (start, next) = asked.rows().ok_or_else(|| {
         let document = String::from_utf8_lossy(&document);
         io::Error::other(format!("unknown document {document:?}"))
     })?;
-    let end = page::end(next);
-    let len = ROWS.len() + end.len();
+    let (rows, end) = (rows(&asked.bucket_id, start), page::end(next));
+    let len = rows.len() + end.len();
     write!(
         output,
         "HTTP/1.1 200 OK\r\nContent-Length: {len}\r\nContent-Type: application/json\r\n\r\n"
     )?;
-    output.write_all(ROWS.as_bytes())?;
+    output.write_all(&rows)?;
     output.write_all(end.as_bytes())
 }
