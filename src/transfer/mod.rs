@@ -28,6 +28,8 @@ mod create;
 #[cfg(feature = "fs")]
 mod disk;
 mod download;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod large_file;
 mod local_path;
 mod progress;
