@@ -14,12 +14,12 @@ pub fn now() -> Instant {
 }
 
 #[must_use]
-pub fn later(now: Instant, by: Duration) -> Instant {
+pub fn saturating_add(now: Instant, by: Duration) -> Instant {
     now + by
 }
 
 #[must_use]
-pub fn share(of: Duration, _share: f64) -> Duration {
+pub fn fraction(of: Duration, _: f64) -> Duration {
     of
 }
 
