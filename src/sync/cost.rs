@@ -1,8 +1,11 @@
 //! [`Cost`]: what a plan costs.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use super::action::Action;
+use super::size::Size;
 use crate::api::{
     Call, CopyFile, DeleteFileVersion, DownloadFileById, HideFile, ListFileNames, ListFileVersions,
     UploadFile,
@@ -41,8 +44,30 @@ pub struct Cost {
     /// Bytes to copy within B2.
     pub copied_bytes: u64,
     /// The calls, by billing class: an estimate. It has neither retries nor the parts of large files that are uploaded
-    /// or copied, and counts each deletion as one of a file with a single version.
+    /// or copied, counts each deletion as one of a file with a single version, and a listing for each file that is
+    /// replaced or hidden, although one often serves many.
     pub calls: CallCounts,
+}
+
+/// One line for people.
+impl fmt::Display for Cost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} to upload ({}), {} to download ({}), {} to copy, {} to delete or hide, \
+             {} refused; about {} calls of class A, {} of B, {} of C",
+            self.uploads,
+            Size(self.uploaded_bytes),
+            self.downloads,
+            Size(self.downloaded_bytes),
+            self.copies,
+            self.removals,
+            self.refusals,
+            self.calls.class_a,
+            self.calls.class_b,
+            self.calls.class_c,
+        )
+    }
 }
 
 impl Cost {

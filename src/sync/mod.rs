@@ -36,7 +36,8 @@
 //!   is within the policy's limit. A source without a file is refused and deletes nothing, unless that is
 //!   [allowed](SyncPolicy::allow_empty_source).
 //! - Immediately before a file is replaced, deleted or hidden, it is checked to be the one that the plan was made for:
-//!   in a bucket by the id of the current version, locally by size and modification time. B2 has no conditional upload,
+//!   in a bucket by the id of the current version, locally by size and modification time. To replace or hide many files
+//!   of a bucket takes few calls: one listing checks all whose turn comes within a second. B2 has no conditional upload,
 //!   so another writer can come between the check and the upload; then that writer's version stays beneath the new one.
 //!   The same holds where the plan found no file of the name, which is not checked again. With a destination that is
 //!   [ignored](SyncPolicy::ignore_destination) nothing is checked.
@@ -56,6 +57,7 @@
 mod action;
 mod compare;
 mod cost;
+mod current;
 mod decide;
 mod entry;
 mod filter;
@@ -71,6 +73,7 @@ mod progress;
 mod reason;
 mod run;
 mod sides;
+mod size;
 mod spool;
 
 use std::fmt;
@@ -227,7 +230,10 @@ impl Synchronizer {
                     true => Links::Skip,
                     false => self.policy.links,
                 };
-                plan::local_side(Walk::new(root, filter, links, is_destination))
+                plan::local_side(
+                    Walk::new(root, filter, links, is_destination),
+                    is_destination,
+                )
             }
             Place::Bucket { bucket, prefix }
                 if is_destination && matches!(self.policy.extras, Extras::KeepDays(_)) =>

@@ -17,7 +17,7 @@ use crate::error::{Error, ErrorKind};
 pub(super) enum Row {
     Entry(Entry),
     /// Something that has no place in the order, since no path can be said of it.
-    Refused(Action),
+    Unordered(Action),
 }
 
 pub(super) type Side = stream::BoxStream<'static, Result<Row, Error>>;
@@ -82,8 +82,8 @@ impl Merge {
     /// What both sides have of the next path; `None` where a side had something else to say.
     async fn pair(&mut self) -> Result<Option<Pair>, Error> {
         for side in [&mut self.source, &mut self.destination] {
-            if let Some(refused) = side.next_refused().await? {
-                self.ready.push_back(Step::Ready(refused));
+            if let Some(action) = side.next_unordered().await? {
+                self.ready.push_back(Step::Ready(action));
                 return Ok(None);
             }
         }
@@ -149,10 +149,10 @@ impl Sorted {
         }
     }
 
-    async fn next_refused(&mut self) -> Result<Option<Action>, Error> {
+    async fn next_unordered(&mut self) -> Result<Option<Action>, Error> {
         match self.peek().await? {
-            Some(Row::Refused(_)) => match self.rows.try_next().await? {
-                Some(Row::Refused(action)) => {
+            Some(Row::Unordered(_)) => match self.rows.try_next().await? {
+                Some(Row::Unordered(action)) => {
                     self.is_complete &= !hides_files(&action);
                     Ok(Some(action))
                 }
@@ -204,17 +204,22 @@ pub(super) fn side(entries: impl Stream<Item = Result<Entry, Error>> + Send + 's
     entries.map_ok(Row::Entry).boxed()
 }
 
-/// A side of a local tree.
-pub(super) fn local_side(walk: super::local::Walk) -> Side {
+/// A side of a local tree. What has no name as text can't be uploaded; at a destination nothing of the source can have
+/// its place, and it is none of the files that a sync deletes.
+pub(super) fn local_side(walk: super::local::Walk, is_destination: bool) -> Side {
     use super::local::Found;
-    let found = super::local::entries(walk).map(|found| {
+    let found = super::local::entries(walk).map(move |found| {
         Ok(match found {
             Found::Entry(entry) => Row::Entry(entry),
-            Found::NoText(path) => Row::Refused(Action::Refuse {
-                path: path.into(),
-                reason: Reason::NotAName("it is not valid Unicode".to_owned()),
-            }),
-            Found::RootGone => Row::Refused(Action::Refuse {
+            Found::NoText(path) => {
+                let path = path.into();
+                let reason = Reason::NotAName("it is not valid Unicode".to_owned());
+                Row::Unordered(match is_destination {
+                    true => Action::Skip { path, reason },
+                    false => Action::Refuse { path, reason },
+                })
+            }
+            Found::RootGone => Row::Unordered(Action::Refuse {
                 path: Box::default(),
                 reason: Reason::Unreadable(
                     "the root is no longer the directory that it was".to_owned(),
