@@ -7,7 +7,7 @@ use b2kit::sync::SyncPolicy;
 use b2kit::transfer::{FileDownload, Upload};
 use b2kit::types::{CustomerKey, EncryptionSetting, LegalHold, RetentionMode, Timestamp};
 use clap::Args;
-use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::location::Location;
 
