@@ -2,9 +2,9 @@
 //!
 //! A server may repeat a secret in an error, encoded in any way, and not only one of the same
 //! request. So one redactor knows the secrets of all calls. Instead of searching for each secret in
-//! each encoding, it decodes the text in each way: as it is; with escapes undone (percent, JSON,
-//! HTML, twice); and runs of hexadecimal digits and of base64 at any offset. Each decoded text is
-//! searched once for all secrets.
+//! each encoding, it decodes the text in each way: as it is; with escapes undone (those of URLs, of
+//! JSON, of HTML; all, once and twice); and each of these with runs of hexadecimal digits and of
+//! base64 at any offset. Each decoded text is searched once for all secrets.
 //!
 //! Errors are redacted when they leave the client, after they were classified.
 
@@ -25,8 +25,9 @@ const MASK: &str = "[redacted]";
 /// What is shorter is not looked for: to mask it would hide nothing, and spoil every text.
 const TAIL: usize = 4;
 
-/// Tokens and keys that are remembered, besides those that the client was built with; the oldest go
-/// first. A client of which more uploads than this are under way forgets tokens that are in use.
+/// Tokens and keys that are remembered, in addition to those that the client was built with; the
+/// oldest go first. A client with more uploads than this in progress forgets tokens that are in
+/// use.
 const MAX_LEARNED: usize = 4_096;
 
 /// What a user chose as a secret may be a word, and stand in a code. What is as long as this is no
@@ -155,12 +156,13 @@ impl SecretIndex {
             return hidden;
         }
         let plain = DecodedText::plain(text);
-        let open = plain.unescaped().unescaped();
-        let hexadecimal = (0..2).map(|at| open.hexadecimal(at));
-        let base64 = (0..4).map(|at| open.base64(at));
-        let decoded: Vec<_> = hexadecimal.chain(base64).collect();
-        for view in [&plain, &open].into_iter().chain(&decoded) {
+        for view in plain.unescaped_views().iter().chain([&plain]) {
             self.find_in(view, &mut hidden, &counts);
+            let hexadecimal = (0..2).map(|at| view.hexadecimal(at));
+            let base64 = (0..4).map(|at| view.base64(at));
+            for decoded in hexadecimal.chain(base64) {
+                self.find_in(&decoded, &mut hidden, &counts);
+            }
         }
         hidden
     }
@@ -180,7 +182,7 @@ impl SecretIndex {
     }
 }
 
-/// A text, decoded, and which bytes of the text each decoded byte stands for.
+/// A decoded text, and the bytes of the original text for each decoded byte.
 struct DecodedText {
     bytes: Zeroizing<Vec<u8>>,
     spans: Vec<(usize, usize)>,
@@ -194,10 +196,10 @@ impl DecodedText {
         }
     }
 
-    fn empty(room: usize) -> Self {
+    fn empty(capacity: usize) -> Self {
         Self {
-            bytes: Zeroizing::new(Vec::with_capacity(room)),
-            spans: Vec::with_capacity(room),
+            bytes: Zeroizing::new(Vec::with_capacity(capacity)),
+            spans: Vec::with_capacity(capacity),
         }
     }
 
@@ -206,12 +208,32 @@ impl DecodedText {
         self.spans.push(span);
     }
 
-    /// Escapes undone once.
-    fn unescaped(&self) -> Self {
+    /// The text with its escapes undone in each way. A secret may contain what looks like an escape,
+    /// and so may the text around it: one kind undone must not undo the other, nor one time two.
+    fn unescaped_views(&self) -> Vec<Self> {
+        let single = [Escapes::Percent, Escapes::Json, Escapes::Html];
+        let is_there = |kind: &Escapes| self.bytes.iter().any(|byte| kind.begin_with(*byte));
+        let kinds: Vec<_> = single.into_iter().filter(is_there).collect();
+        let mut views = Vec::new();
+        if kinds.len() > 1 {
+            views.extend(kinds.iter().map(|kind| self.unescaped(*kind)));
+        }
+        if !kinds.is_empty() {
+            let once = self.unescaped(Escapes::All);
+            views.push(once.unescaped(Escapes::All));
+            views.push(once);
+        }
+        views
+    }
+
+    /// Escapes of these kinds undone once.
+    fn unescaped(&self, kinds: Escapes) -> Self {
         let mut view = Self::empty(self.bytes.len());
         let mut at = 0;
         while at < self.bytes.len() {
-            let (byte, len) = escape(&self.bytes[at..]).unwrap_or((self.bytes[at], 1));
+            let text = &self.bytes[at..];
+            let escape = escape(text).filter(|_| kinds.begin_with(text[0]));
+            let (byte, len) = escape.unwrap_or((text[0], 1));
             view.push(byte, (self.spans[at].0, self.spans[at + len - 1].1));
             at += len;
         }
@@ -239,7 +261,7 @@ impl DecodedText {
         })
     }
 
-    /// Runs of digits of so many bits, each without its first `skip`, and a zero between two of
+    /// Runs of digits of this many bits, each without its first `skip`, and a zero between two of
     /// them.
     fn decoded(&self, skip: usize, bits: u32, digit: impl Fn(u8) -> Option<u8>) -> Self {
         let mut view = Self::empty(self.bytes.len());
@@ -271,6 +293,26 @@ impl DecodedText {
             }
         }
         view
+    }
+}
+
+/// Kinds of escapes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Escapes {
+    Percent,
+    Json,
+    Html,
+    All,
+}
+
+impl Escapes {
+    const fn begin_with(self, byte: u8) -> bool {
+        match self {
+            Self::Percent => byte == b'%',
+            Self::Json => byte == b'\\',
+            Self::Html => byte == b'&',
+            Self::All => true,
+        }
     }
 }
 
@@ -351,7 +393,7 @@ mod tests {
         text.bytes().map(letter).collect()
     }
 
-    /// The same in every form, with what may stand around it.
+    /// The same in every form, and with what may surround it.
     fn forms_of(secret: &str) -> Vec<String> {
         let mut forms = vec![
             secret.to_owned(),
@@ -366,7 +408,7 @@ mod tests {
             secret.replace('/', "\\u002F"),
             secret.replace('=', "&#61;").replace('/', "&#x2F;"),
         ];
-        // Whatever stands before it moves the borders of base64.
+        // Text before it shifts the boundaries of base64.
         for lead in ["", "x", "xy", "xyz", "id:"] {
             let whole = format!("{lead}{secret}:rest");
             forms.push(BASE64_STANDARD.encode(&whole));
@@ -389,9 +431,37 @@ mod tests {
                     "{shown}"
                 );
                 assert!(shown.contains(MASK), "{form}");
-                // Of an encoded form no more than what stood around the secret is left.
+                // Only what surrounded the secret is left of an encoded form.
                 assert!(shown.len() < 50, "{form} became {shown}");
             }
+        }
+    }
+
+    #[test]
+    fn a_secret_that_looks_like_an_escape_is_masked_in_escaped_text() {
+        let secret = r"K004\/100%25&#61;";
+        let known = knowing(&[secret]);
+        for form in [
+            percent(secret, false),
+            percent(secret, true),
+            secret.replace('\\', "\\\\"),
+            hex::to_string(secret.as_bytes()),
+            BASE64_STANDARD.encode(secret),
+        ] {
+            let shown = known.redacted(&format!("<{form}>")).replace('=', "");
+            assert_eq!(shown, format!("<{MASK}>"), "{form}");
+        }
+    }
+
+    #[test]
+    fn an_encoded_secret_is_masked_after_what_looks_like_the_beginning_of_an_escape() {
+        let known = knowing(&["abcdef-secret"]);
+        for form in [
+            format!("%25{}", percent("abcdef-secret", true)),
+            format!("%{}", hex::to_string(b"abcdef-secret")),
+            format!("\\u00{}", hex::to_string(b"abcdef-secret")),
+        ] {
+            assert!(known.redacted(&form).ends_with(MASK), "{form}");
         }
     }
 

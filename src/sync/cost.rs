@@ -13,7 +13,7 @@ use crate::api::{
 use crate::client::CallCounts;
 use crate::transfer::RANGE_SIZE;
 
-/// What the lines of a plan cost, added up.
+/// The total cost of the lines of a plan.
 ///
 /// ```
 /// # use b2kit::sync::{Cost, Plan};
@@ -43,9 +43,9 @@ pub struct Cost {
     pub downloaded_bytes: u64,
     /// Bytes to copy within B2.
     pub copied_bytes: u64,
-    /// The calls, by billing class: an estimate. It has neither retries nor the parts of large files that are uploaded
-    /// or copied, counts each deletion as one of a file with a single version, and a listing for each file that is
-    /// replaced or hidden, although one often serves many.
+    /// The calls by billing class. This is an estimate: it includes neither retries nor the parts
+    /// of large files that are uploaded or copied, assumes that each deleted file has a single
+    /// version, and counts a listing for each file to replace or hide, although one can check many.
     pub calls: CallCounts,
 }
 
@@ -124,7 +124,7 @@ impl Cost {
     }
 }
 
-/// A plan may come from elsewhere, with any numbers in it.
+/// Saturates, since a plan from elsewhere may contain any numbers.
 const fn add(sum: &mut u64, bytes: u64) {
     *sum = sum.saturating_add(bytes);
 }

@@ -9,7 +9,7 @@ use crate::options::Options;
 
 pub(crate) fn of(options: &Options, emulator: &Emulator, server: &Server) -> String {
     let mut text = String::new();
-    write(&mut text, options, emulator, server).expect("a string takes everything");
+    write(&mut text, options, emulator, server).expect("writing to a String never fails");
     text
 }
 
@@ -65,7 +65,7 @@ fn write(
     if !options.is_local() {
         writeln!(
             text,
-            "# Everybody who can reach {} may try the key.",
+            "# Everyone who can reach {} can try to guess the key.",
             options.bind
         )?;
     }
@@ -143,7 +143,7 @@ fn percent_encoded(text: &str) -> String {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
                 encoded.push(char::from(byte));
             }
-            _ => write!(encoded, "%{byte:02X}").expect("a string takes everything"),
+            _ => write!(encoded, "%{byte:02X}").expect("writing to a String never fails"),
         }
     }
     encoded

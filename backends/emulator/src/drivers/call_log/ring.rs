@@ -40,7 +40,7 @@ pub(in crate::drivers) struct Totals {
 pub(in crate::drivers) struct Slot {
     pub(super) id: u64,
     pub(super) entry: Arc<Entry>,
-    /// `None` once later calls needed the room.
+    /// `None` once it was dropped for later calls.
     pub(super) recorded: Option<Arc<Recorded>>,
 }
 
