@@ -163,7 +163,7 @@ fn sync_deletes_only_as_configured_and_reports_what_it_keeps() {
         ],
     );
     assert!(
-        stderr.contains("there are 2, and 1 are allowed"),
+        stderr.contains("2 are planned, but only 1 are allowed"),
         "{stderr}"
     );
     assert_eq!(fixture.names(), ["a", "b", "c"]);
