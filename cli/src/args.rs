@@ -1,7 +1,9 @@
 //! The command line.
 
+use std::str::FromStr;
 use std::time::Duration;
 
+use anyhow::Result;
 use b2kit::sync::{Compare, Durability, Extras, Filter, Links, Newer, SyncPolicy};
 use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
@@ -9,6 +11,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::environment;
 use crate::location::{Location, Remote};
+use crate::protection::Protection;
 
 /// Backblaze B2 from the command line.
 ///
@@ -110,6 +113,9 @@ pub(crate) struct Cp {
     /// Read large files only once, while sending: faster, but B2 then has no SHA-1 to verify downloads with
     #[arg(long)]
     pub(crate) no_hash_first: bool,
+
+    #[command(flatten)]
+    pub(crate) protection: Protection,
 }
 
 /// Make a directory and a bucket, or two buckets, equal.
@@ -161,7 +167,7 @@ pub(crate) struct SyncArgs {
     /// none: never, so existing files are not replaced. size: if the sizes differ. mtime: if the sizes or modification
     /// times differ. sha1: if the sizes or SHA-1s differ; local files are read if only the modification times differ.
     /// sha1-always: the same, but local files are read whenever the sizes are equal. always: always.
-    #[arg(long, value_parser = one_of(COMPARES), default_value = "mtime")]
+    #[arg(long, value_parser = one_of::<Compare>(Compare::WORDS), default_value = "mtime")]
     compare: Compare,
 
     /// Maximum difference of modification times that count as equal
@@ -171,13 +177,13 @@ pub(crate) struct SyncArgs {
     /// What to do if the file at the destination is newer
     ///
     /// refuse and skip keep it; with refuse the exit status is 1.
-    #[arg(long, value_parser = one_of(NEWER), default_value = "refuse")]
+    #[arg(long, value_parser = one_of::<Newer>(Newer::WORDS), default_value = "refuse")]
     newer: Newer,
 
     /// What to do with symbolic links in a source directory
     ///
     /// follow syncs their targets, except for a directory that contains the link. With refuse the exit status is 1.
-    #[arg(long, value_parser = one_of(LINKS), default_value = "skip")]
+    #[arg(long, value_parser = one_of::<Links>(Links::WORDS), default_value = "skip")]
     links: Links,
 
     /// Sync only paths that match this glob; one that ends in / matches everything below a directory
@@ -205,65 +211,38 @@ pub(crate) struct SyncArgs {
     /// each: each file before it gets its name, then the name. end: many at once before they get their names, and the
     /// names at the end (on Linux; elsewhere like each). none: whenever the system does it; a crash may leave files
     /// with the right size and time but without their bytes.
-    #[arg(long, value_parser = one_of(DURABILITIES), default_value = "each")]
+    #[arg(long, value_parser = one_of::<Durability>(Durability::WORDS), default_value = "each")]
     durability: Durability,
 
     /// Maximum number of concurrent files
     #[arg(long, value_name = "FILES", default_value_t = 16)]
     threads: usize,
 
+    #[command(flatten)]
+    protection: Protection,
+
     /// Print a JSON object for each path, and one with the totals at the end
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-/// Converts values of options to those of the library.
-type Words<T> = &'static [(&'static str, T)];
-
-const COMPARES: Words<Compare> = &[
-    ("none", Compare::Existence),
-    ("size", Compare::Size),
-    ("mtime", Compare::ModifiedTime),
-    ("sha1", Compare::Sha1),
-    ("sha1-always", Compare::Sha1Always),
-    ("always", Compare::Always),
-];
-
-const NEWER: Words<Newer> = &[
-    ("refuse", Newer::Refuse),
-    ("skip", Newer::Skip),
-    ("replace", Newer::Replace),
-];
-
-const LINKS: Words<Links> = &[
-    ("skip", Links::Skip),
-    ("follow", Links::Follow),
-    ("refuse", Links::Refuse),
-];
-
-const DURABILITIES: Words<Durability> = &[
-    ("each", Durability::EachFile),
-    ("end", Durability::AtEnd),
-    ("none", Durability::None),
-];
-
-fn one_of<T: Copy + Send + Sync + 'static>(
-    words: Words<T>,
-) -> impl TypedValueParser<Value = T> + use<T> {
-    let meaning = move |said: String| {
-        let mut all = words.iter();
-        all.find_map(|(word, value)| (*word == said).then_some(*value))
-            .ok_or("it is none of them")
-    };
-    PossibleValuesParser::new(words.iter().map(|(word, _)| *word)).try_map(meaning)
+/// Parses one of the library's words for a setting.
+fn one_of<T>(words: &'static [&'static str]) -> impl TypedValueParser<Value = T> + use<T>
+where
+    T: FromStr<Err = b2kit::Error> + Clone + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(words).try_map(|word| word.parse())
 }
 
 impl SyncArgs {
-    pub(crate) fn policy(&self) -> Result<SyncPolicy, b2kit::Error> {
-        let add = |filter: Result<Filter, _>, pattern: &String| filter?.include(pattern);
-        let filter = self.include.iter().fold(Ok(Filter::new()), add);
-        let add = |filter: Result<Filter, _>, pattern: &String| filter?.exclude(pattern);
-        let filter = self.exclude.iter().fold(filter, add)?;
+    pub(crate) fn policy(&self) -> Result<SyncPolicy> {
+        let mut filter = Filter::new();
+        for pattern in &self.include {
+            filter = filter.include(pattern)?;
+        }
+        for pattern in &self.exclude {
+            filter = filter.exclude(pattern)?;
+        }
         let mut policy = SyncPolicy::new()
             .filter(filter)
             .extras(match self.keep_days {
@@ -278,14 +257,13 @@ impl SyncArgs {
             .links(self.links)
             .durability(self.durability)
             .allow_empty_source(self.allow_empty_source)
+            .max_delete(self.max_delete.unwrap_or(u64::MAX))
             .concurrency(self.threads);
-        if let Some(paths) = self.max_delete {
-            policy = policy.max_delete(paths);
-        }
         if self.refuse_collisions {
             policy = policy.refuse_collisions(true);
         }
-        Ok(policy)
+        let protection = self.protection.read(&self.from, &self.to)?;
+        Ok(protection.policy(policy))
     }
 }
 

@@ -5,13 +5,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::{Context as _, Result, bail};
 use b2kit::sync::{SyncPolicy, Synchronizer};
 use b2kit::transfer::{Progress, Source, safe_local_path};
 use b2kit::{BucketHandle, Client};
 
 use crate::args::{Cp, refuse};
-use crate::failure::{Failure, context};
 use crate::location::{Location, Remote};
+use crate::protection::Protected;
 use crate::terminal::Terminal;
 
 /// Refuses arguments that can't work, before the first call.
@@ -35,11 +36,7 @@ pub(crate) fn check(args: &Cp) {
     refuse("cp", why)
 }
 
-pub(crate) async fn run(
-    args: &Cp,
-    terminal: &Terminal,
-    client: &Client,
-) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(args: &Cp, terminal: &Terminal, client: &Client) -> Result<ExitCode> {
     let job = Job { args, terminal };
     match (&args.from, &args.to) {
         (from, Location::Remote(to)) => job.up(from, to, &to.bucket(client).await?).await,
@@ -54,27 +51,17 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    async fn up(
-        &self,
-        from: &Location,
-        to: &Remote,
-        bucket: &BucketHandle,
-    ) -> Result<ExitCode, Failure> {
+    async fn up(&self, from: &Location, to: &Remote, bucket: &BucketHandle) -> Result<ExitCode> {
         let (source, name, from) = match from {
             Location::Local(path) => {
                 let from = path.display().to_string();
-                let found = fs::metadata(path);
-                let found =
-                    found.map_err(|error| context(format!("{from} can't be read"), error))?;
+                let found = fs::metadata(path).with_context(|| format!("{from} can't be read"))?;
                 match (found.is_dir(), to.is_prefix()) {
                     (true, true) => {
                         return self.tree(Synchronizer::up(path, bucket, &to.name)).await;
                     }
                     (true, false) => {
-                        let name = &to.name;
-                        return Err(
-                            format!("{from} is a directory, so {name:?} must end in /").into()
-                        );
+                        bail!("{from} is a directory, so {:?} must end in /", to.name)
                     }
                     _ => {}
                 }
@@ -91,19 +78,16 @@ impl Job<'_> {
         if self.args.resume {
             upload = upload.resume();
         }
+        let upload = self.protected()?.upload(upload);
         let uploaded = self.terminal.transfer(&name, &progress, upload).await;
-        uploaded.map_err(|error| context(format!("{from} to {name}"), error))?;
+        uploaded.with_context(|| format!("{from} to {name}"))?;
         Ok(ExitCode::SUCCESS)
     }
 
-    async fn down(
-        &self,
-        from: &Remote,
-        to: &Location,
-        bucket: &BucketHandle,
-    ) -> Result<ExitCode, Failure> {
+    async fn down(&self, from: &Remote, to: &Location, bucket: &BucketHandle) -> Result<ExitCode> {
         let (name, progress) = (&*from.name, Progress::new());
-        let mut download = bucket.download(name).progress(&progress).modified_time();
+        let download = bucket.download(name).progress(&progress).modified_time();
+        let mut download = self.protected()?.download(download);
         if self.args.resume {
             download = download.resume();
         }
@@ -123,28 +107,33 @@ impl Job<'_> {
                 (downloaded, "standard output".to_owned())
             }
         };
-        downloaded.map_err(|error| context(format!("{name} to {to}"), error))?;
+        downloaded.with_context(|| format!("{name} to {to}"))?;
         Ok(ExitCode::SUCCESS)
     }
 
     /// A directory, or all files with a prefix: a sync that ignores what is at the destination.
-    async fn tree(&self, sync: Synchronizer) -> Result<ExitCode, Failure> {
+    async fn tree(&self, sync: Synchronizer) -> Result<ExitCode> {
         let policy = SyncPolicy::new()
             .ignore_destination(true)
             .portable_names(true)
             .resume(self.args.resume)
             .hash_first(!self.args.no_hash_first);
+        let policy = self.protected()?.policy(policy);
         crate::sync::execute(&sync.policy(policy), self.terminal, false).await
+    }
+
+    fn protected(&self) -> Result<Protected> {
+        self.args.protection.read(&self.args.from, &self.args.to)
     }
 }
 
 /// The name at B2 of a local file: below a prefix, its own.
-fn name_of(path: &Path, to: &Remote) -> Result<String, Failure> {
+fn name_of(path: &Path, to: &Remote) -> Result<String> {
     if !to.is_prefix() {
         return Ok(to.name.clone());
     }
     let own = path.file_name().and_then(|own| own.to_str());
-    let own = own.ok_or_else(|| {
+    let own = own.with_context(|| {
         let path = path.display();
         format!("the name of {path} is not UTF-8; give a name at B2")
     })?;
@@ -152,7 +141,7 @@ fn name_of(path: &Path, to: &Remote) -> Result<String, Failure> {
 }
 
 /// Where to write the file `name`: `path`, or a file in it if it is a directory.
-fn path_of(name: &str, path: &Path) -> Result<PathBuf, Failure> {
+fn path_of(name: &str, path: &Path) -> Result<PathBuf> {
     if !path.is_dir() {
         return Ok(path.to_owned());
     }

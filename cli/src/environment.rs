@@ -1,14 +1,13 @@
 //! The B2 to use: `--endpoint`, or `B2_ENVIRONMENT` as B2's official tools read it.
 
+use anyhow::{Error, Result};
 use b2kit::{Client, Credentials};
 
-use crate::failure::Failure;
-
-pub(crate) fn client(environment: Option<&str>) -> Result<Client, Failure> {
+pub(crate) fn client(environment: Option<&str>) -> Result<Client> {
     let mut client = Client::builder()
         .credentials(Credentials::from_env()?)
         .user_agent(concat!("b2kit-cli/", env!("CARGO_PKG_VERSION")));
-    if let Some(origin) = origin(environment.unwrap_or_default())? {
+    if let Some(origin) = origin(environment.unwrap_or_default()).map_err(Error::msg)? {
         client = client.endpoint(origin);
     }
     Ok(client.build()?)

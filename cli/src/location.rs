@@ -1,10 +1,13 @@
 //! [`Location`]: a local path, standard input or output, or a file or prefix at B2.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use b2kit::{BucketHandle, Client, Error};
+
+const NOT_A_FILE: &str = "it has to be the name of a file: b2://BUCKET/NAME";
 
 /// `b2://BUCKET/NAME`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +22,7 @@ impl Remote {
     pub(crate) fn file(text: &str) -> Result<Self, String> {
         let at: Self = text.parse()?;
         match at.is_prefix() {
-            true => Err("it has to be the name of a file: b2://BUCKET/NAME".to_owned()),
+            true => Err(NOT_A_FILE.to_owned()),
             false => Ok(at),
         }
     }
@@ -75,10 +78,18 @@ impl Location {
     pub(crate) fn file(text: OsString) -> Result<Self, String> {
         match Self::parse(text)? {
             Self::Stdio => Err("it has to be a path, or b2://BUCKET/NAME".to_owned()),
-            Self::Remote(at) if at.is_prefix() => {
-                Err("it has to be the name of a file: b2://BUCKET/NAME".to_owned())
-            }
+            Self::Remote(at) if at.is_prefix() => Err(NOT_A_FILE.to_owned()),
             location => Ok(location),
+        }
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Remote(at) => write!(f, "b2://{}/{}", at.bucket, at.name),
+            Self::Local(path) => write!(f, "{}", path.display()),
+            Self::Stdio => f.write_str("-"),
         }
     }
 }

@@ -1,37 +1,17 @@
 //! Standard output, which may have a slow reader, or none.
 
-use std::io::{self, BufWriter, StdoutLock, Write};
+use std::io::{self, BufWriter, Stdout, StdoutLock, Write};
 use std::process::ExitCode;
-use std::thread;
 
-use futures::channel::{mpsc, oneshot};
-use futures::executor::block_on;
-use futures::{SinkExt as _, StreamExt as _};
+use blocking::Unblock;
+use futures::AsyncWriteExt as _;
 use serde::Serialize;
 
 /// Standard output, in one piece where it is no terminal.
-pub(crate) struct Output(BufWriter<StdoutLock<'static>>);
+pub(crate) type Output = BufWriter<StdoutLock<'static>>;
 
-impl Output {
-    pub(crate) fn new() -> Self {
-        Self(BufWriter::new(io::stdout().lock()))
-    }
-
-    /// All is written.
-    pub(crate) fn done(mut self) -> io::Result<ExitCode> {
-        self.0.flush()?;
-        Ok(ExitCode::SUCCESS)
-    }
-}
-
-impl Write for Output {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
+pub(crate) fn output() -> Output {
+    BufWriter::new(io::stdout().lock())
 }
 
 /// One JSON object, on a line of its own.
@@ -40,47 +20,46 @@ pub(crate) fn json(out: &mut impl Write, value: &impl Serialize) -> io::Result<(
     writeln!(out)
 }
 
-/// How many lines a reader may be behind.
-const BEHIND: usize = 1_024;
+/// Prints an error. Standard error may be closed.
+pub(crate) fn print_error(what: &str) {
+    let _ = writeln!(io::stderr(), "error: {what}");
+}
+
+/// The exit status of a command that came to its end.
+pub(crate) fn status(is_complete: bool) -> ExitCode {
+    ExitCode::from(u8::from(!is_complete))
+}
+
+/// How many bytes a reader may be behind.
+const BEHIND: usize = 1 << 20;
 
 /// JSON objects on standard output, written by a thread, so that a slow reader does not hold up transfers.
 pub(crate) struct JsonLines {
-    lines: mpsc::Sender<Vec<u8>>,
-    written: oneshot::Receiver<io::Result<()>>,
+    out: Unblock<Stdout>,
+    failed: io::Result<()>,
 }
 
 impl JsonLines {
     pub(crate) fn begin() -> Self {
-        let (lines, mut from) = mpsc::channel::<Vec<u8>>(BEHIND);
-        let (tell, written) = oneshot::channel();
-        thread::spawn(move || {
-            let mut out = Output::new();
-            let mut write = || {
-                while let Some(line) = block_on(from.next()) {
-                    out.write_all(&line)?;
-                    while let Ok(line) = from.try_recv() {
-                        out.write_all(&line)?;
-                    }
-                    out.flush()?;
-                }
-                Ok(())
-            };
-            tell.send(write())
-        });
-        Self { lines, written }
+        Self {
+            out: Unblock::with_capacity(BEHIND, io::stdout()),
+            failed: Ok(()),
+        }
     }
 
     /// Waits while the reader is too far behind. Without a reader it does nothing.
     pub(crate) async fn send(&mut self, value: &impl Serialize) -> io::Result<()> {
         let mut line = Vec::new();
         json(&mut line, value)?;
-        let _ = self.lines.send(line).await;
+        if self.failed.is_ok() {
+            self.failed = self.out.write_all(&line).await;
+        }
         Ok(())
     }
 
     /// Waits until all is written.
-    pub(crate) async fn done(self) -> io::Result<()> {
-        drop(self.lines);
-        self.written.await.unwrap_or(Ok(()))
+    pub(crate) async fn done(mut self) -> io::Result<()> {
+        self.failed?;
+        self.out.flush().await
     }
 }

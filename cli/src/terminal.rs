@@ -1,19 +1,17 @@
 //! [`Terminal`]: progress, warnings and errors, all on standard error. Progress bars appear only if that is a terminal.
 
-use std::error::Error as StdError;
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write};
 use std::time::Duration;
 
+use anyhow::{Error, Result};
 use b2kit::transfer::{Progress, ProgressNow, Stage};
 use indicatif::{DecimalBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tracing::Level;
 use tracing::field::Field;
-use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
 
 use crate::escape::escape;
-use crate::failure::Failure;
 
 /// How often progress bars are updated.
 pub(crate) const TICK: Duration = Duration::from_millis(100);
@@ -28,10 +26,9 @@ impl Terminal {
     /// Also installs a `tracing` subscriber, which prints the library's warnings: retries and their reasons.
     pub(crate) fn begin(quiet: bool, verbose: bool) -> Self {
         let live = !quiet && io::stderr().is_terminal();
-        let target = if live {
-            ProgressDrawTarget::stderr()
-        } else {
-            ProgressDrawTarget::hidden()
+        let target = match live {
+            true => ProgressDrawTarget::stderr(),
+            false => ProgressDrawTarget::hidden(),
         };
         let terminal = Self {
             bars: MultiProgress::with_draw_target(target),
@@ -42,6 +39,7 @@ impl Terminal {
             (_, true) => Level::DEBUG,
             _ => Level::WARN,
         };
+        let log = terminal.clone();
         // It fails only if there is one already, which this program never sets.
         let _ = tracing_subscriber::fmt()
             .with_max_level(level)
@@ -49,7 +47,7 @@ impl Terminal {
             .with_target(false)
             .without_time()
             .fmt_fields(debug_fn(message_only))
-            .with_writer(terminal.clone())
+            .with_writer(move || LogWriter(log.clone()))
             .try_init();
         terminal
     }
@@ -70,8 +68,9 @@ impl Terminal {
         bar
     }
 
-    pub(crate) fn error(&self, error: &(dyn StdError + 'static)) {
-        self.line(&format!("error: {}", with_sources(error)));
+    /// Prints an error with its chain of causes, in one line.
+    pub(crate) fn error(&self, error: impl fmt::Display) {
+        self.line(&format!("error: {error:#}"));
     }
 
     /// Prints a line above the progress bars.
@@ -87,9 +86,9 @@ impl Terminal {
         name: &str,
         progress: &Progress,
         transfer: impl IntoFuture<Output = Result<T, E>>,
-    ) -> Result<T, Failure>
+    ) -> Result<T>
     where
-        E: Into<Failure>,
+        E: Into<Error>,
     {
         let bar = self.bars.add(ProgressBar::no_length());
         let cleared = ClearOnDrop(&bar);
@@ -146,30 +145,15 @@ fn style(length_is_known: bool) -> ProgressStyle {
 
 fn summary(name: &str, now: ProgressNow, elapsed: Duration) -> String {
     let size = DecimalBytes(now.bytes);
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "for people"
-    )]
-    let speed = DecimalBytes((now.bytes as f64 / elapsed.as_secs_f64().max(0.001)) as u64);
+    let millis = u64::try_from(elapsed.as_millis())
+        .unwrap_or(u64::MAX)
+        .max(1);
+    let speed = DecimalBytes(now.bytes.saturating_mul(1_000) / millis);
     let retries = match now.retries {
         0 => String::new(),
-        retries => format!("  {retries} times sent or fetched again"),
+        retries => format!("  {retries} retries"),
     };
     format!("{name}  {size}  {speed}/s{retries}")
-}
-
-/// An error and its chain of sources, in one line.
-fn with_sources(error: &(dyn StdError + 'static)) -> String {
-    let mut line = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        line.push_str(": ");
-        line.push_str(&error.to_string());
-        source = error.source();
-    }
-    line
 }
 
 /// Prints only an event's message, which contains what its fields say.
@@ -181,17 +165,9 @@ fn message_only(to: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> f
 }
 
 /// The library's log goes through [`Terminal::line`].
-impl<'a> MakeWriter<'a> for Terminal {
-    type Writer = LogWriter<'a>;
+struct LogWriter(Terminal);
 
-    fn make_writer(&'a self) -> LogWriter<'a> {
-        LogWriter(self)
-    }
-}
-
-pub(crate) struct LogWriter<'a>(&'a Terminal);
-
-impl Write for LogWriter<'_> {
+impl Write for LogWriter {
     /// `tracing_subscriber` writes each event in one call, with a line feed.
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         self.0.line(String::from_utf8_lossy(event).trim());
@@ -200,28 +176,5 @@ impl Write for LogWriter<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_error_is_printed_with_its_chain_of_sources() {
-        #[derive(Debug)]
-        struct Outer(io::Error);
-        impl std::fmt::Display for Outer {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("it failed")
-            }
-        }
-        impl StdError for Outer {
-            fn source(&self) -> Option<&(dyn StdError + 'static)> {
-                Some(&self.0)
-            }
-        }
-        let error = Outer(io::Error::other("no disk"));
-        assert_eq!(with_sources(&error), "it failed: no disk");
     }
 }

@@ -163,7 +163,7 @@ fn sync_deletes_only_as_configured_and_reports_what_it_keeps() {
         ],
     );
     assert!(
-        stderr.contains("there are 2, and 1 are allowed"),
+        stderr.contains("2 are planned, but only 1 are allowed"),
         "{stderr}"
     );
     assert_eq!(fixture.names(), ["a", "b", "c"]);
@@ -466,4 +466,44 @@ fn completion_man_and_hash_of_local_files_need_no_key() {
             .len(),
         40
     );
+}
+
+/// 32 bytes of 0x2A in base64.
+const KEY: &str = "KioqKioqKioqKioqKioqKioqKioqKioqKioqKioqKio=";
+
+#[test]
+fn sync_and_cp_encrypt_and_decrypt_with_a_key_from_the_environment() {
+    let fixture = Fixture::new();
+    fixture.write("src/a", "first");
+    let run = |args: &[&str], variable: &str| {
+        let output = fixture.program(args).env(variable, KEY).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(!stderr.contains(KEY), "{stderr}");
+        assert!(output.status.success(), "{args:?}: {stderr}");
+    };
+    const ENCRYPT: &str = "--destination-server-side-encryption=SSE-C";
+    const DECRYPT: &str = "--source-server-side-encryption=SSE-C";
+    let to = "B2_DESTINATION_SSE_C_KEY_B64";
+    run(&["sync", ENCRYPT, "src", "b2://holiday-photos/s"], to);
+    run(&["cp", ENCRYPT, "src/a", "b2://holiday-photos/c"], to);
+    for name in ["s/a", "c"] {
+        let stat = fixture.said(&["stat", &format!("b2://holiday-photos/{name}")]);
+        assert!(stat.contains("\"SSE-C\""), "{stat}");
+    }
+    let from = "B2_SOURCE_SSE_C_KEY_B64";
+    run(&["sync", DECRYPT, "b2://holiday-photos/s", "down"], from);
+    run(&["cp", DECRYPT, "b2://holiday-photos/c", "down/c"], from);
+    for name in ["down/a", "down/c"] {
+        let content = fs::read_to_string(fixture.root.path().join(name)).unwrap();
+        assert_eq!(content, "first", "{name}");
+    }
+    let refused = fixture.failed(1, &["sync", ENCRYPT, "src", "b2://holiday-photos/s"]);
+    assert!(refused.contains(to), "{refused}");
+    let refused = fixture.failed(
+        1,
+        &["sync", "--legal-hold=on", "b2://holiday-photos/s", "down"],
+    );
+    assert!(refused.contains("local files can't be"), "{refused}");
+    let refused = fixture.failed(2, &["sync", "--retain-until=1", "a", "b2://holiday-photos"]);
+    assert!(refused.contains("--file-retention-mode"), "{refused}");
 }

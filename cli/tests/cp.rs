@@ -261,9 +261,9 @@ fn a_name_outside_of_the_directory_is_refused_and_the_others_are_downloaded() {
     assert_failed(&down);
     let stderr = stderr(&down);
     for line in [
-        "error: refuse ../../out: no local path can have this name",
-        "error: refuse /d: no local path can have this name",
-        "error: refuse e/: no local path can have this name",
+        "error: refuse ../../out: the name can't be a local path",
+        "error: refuse /d: the name can't be a local path",
+        "error: refuse e/: the name can't be a local path",
         "error: 3 were not done",
     ] {
         assert!(stderr.contains(line), "{line}: {stderr}");

@@ -161,6 +161,20 @@ impl Action {
         )
     }
 
+    /// Whether a plan for people should show it: not that both sides are the same, that an extra file is kept, or the
+    /// end of the plan.
+    #[must_use]
+    pub const fn is_notable(&self) -> bool {
+        !matches!(
+            self,
+            Self::End(_)
+                | Self::Skip {
+                    reason: Reason::Same | Reason::SameSha1 | Reason::Extra,
+                    ..
+                }
+        )
+    }
+
     /// The bytes that it transfers.
     #[must_use]
     pub const fn bytes(&self) -> u64 {

@@ -1,8 +1,11 @@
 //! [`Cost`]: what a plan costs.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use super::action::Action;
+use super::size::Size;
 use crate::api::{
     Call, CopyFile, DeleteFileVersion, DownloadFileById, HideFile, ListFileNames, ListFileVersions,
     UploadFile,
@@ -41,9 +44,30 @@ pub struct Cost {
     /// Bytes to copy within B2.
     pub copied_bytes: u64,
     /// The calls by billing class. This is an estimate: it includes neither retries nor the parts
-    /// of large files that are uploaded or copied, and assumes that each deleted file has a single
-    /// version.
+    /// of large files that are uploaded or copied, assumes that each deleted file has a single
+    /// version, and counts a listing for each file to replace or hide, although one can check many.
     pub calls: CallCounts,
+}
+
+/// One line for people.
+impl fmt::Display for Cost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} to upload ({}), {} to download ({}), {} to copy, {} to delete or hide, \
+             {} refused; about {} calls of class A, {} of B, {} of C",
+            self.uploads,
+            Size(self.uploaded_bytes),
+            self.downloads,
+            Size(self.downloaded_bytes),
+            self.copies,
+            self.removals,
+            self.refusals,
+            self.calls.class_a,
+            self.calls.class_b,
+            self.calls.class_c,
+        )
+    }
 }
 
 impl Cost {

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use super::action::{Action, Scan};
+use super::size::Size;
 use crate::client::CallCounts;
 use crate::error::Error;
 
@@ -34,6 +35,41 @@ pub enum Status {
     Failed(Error),
     /// Nothing was deleted or hidden.
     Withheld(Withheld),
+}
+
+impl Outcome {
+    /// Whether it is to be told to people: not that both sides are the same, that an extra file is kept, or what the
+    /// [summary](Summary::withheld_because) says of all that was withheld.
+    #[must_use]
+    pub const fn is_notable(&self) -> bool {
+        match self.status {
+            Status::Withheld(_) => false,
+            Status::Skipped => self.action.is_notable(),
+            _ => true,
+        }
+    }
+
+    /// Whether the path is not as it should be.
+    #[must_use]
+    pub const fn is_failure(&self) -> bool {
+        !matches!(self.status, Status::Done | Status::Skipped)
+    }
+}
+
+/// One line for people: the line of the plan, and why it was not done.
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let action = &self.action;
+        match &self.status {
+            Status::Done | Status::Skipped | Status::Refused => write!(f, "{action}"),
+            Status::Changed => write!(
+                f,
+                "{action}: not done, because the destination has changed since it was scanned"
+            ),
+            Status::Failed(error) => write!(f, "{action}: {error:#}"),
+            Status::Withheld(why) => write!(f, "{action}: not done: {why}"),
+        }
+    }
 }
 
 /// Serializes to a JSON object: the line of the plan, with `status`, and `why` if it was not done.
@@ -146,12 +182,35 @@ pub struct Summary {
     pub calls: CallCounts,
 }
 
+/// One line for people: what was done.
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} uploaded, {} downloaded, {} copied ({}), {} hidden, {} deleted, \
+             {} the same or skipped",
+            self.uploaded,
+            self.downloaded,
+            self.copied,
+            Size(self.bytes),
+            self.hidden,
+            self.deleted,
+            self.skipped,
+        )
+    }
+}
+
 impl Summary {
+    /// The paths that are not as they should be.
+    #[must_use]
+    pub const fn undone(&self) -> u64 {
+        self.refused + self.changed + self.failed + self.withheld
+    }
+
     /// Whether the destination is now as the policy wants it.
     #[must_use]
     pub const fn is_complete(&self) -> bool {
-        let undone = self.refused + self.changed + self.failed + self.withheld;
-        undone == 0 && !self.is_aborted && self.scan.is_some()
+        self.undone() == 0 && !self.is_aborted && self.scan.is_some()
     }
 
     pub(super) fn add(&mut self, outcome: &Outcome) {

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures_core::future::BoxFuture;
 
 use super::action::Action;
+use super::current::CurrentVersions;
 use super::entry::{LocalFile, RemoteFile};
 use super::flush::GroupFlush;
 use super::listing::all_versions;
@@ -49,6 +50,8 @@ pub(super) struct Performer {
     pub(super) policy: Arc<SyncPolicy>,
     /// For [`Durability::AtEnd`], where it can be had.
     pub(super) flush: Option<Arc<GroupFlush>>,
+    /// Of the destination, where it is a bucket.
+    current: Option<Arc<CurrentVersions>>,
 }
 
 impl Performer {
@@ -58,6 +61,12 @@ impl Performer {
             sides: Arc::clone(sides),
             policy: Arc::clone(policy),
             flush: is_group.then(GroupFlush::of_file_system).flatten(),
+            current: match &sides.destination {
+                Place::Bucket { bucket, prefix } => {
+                    Some(Arc::new(CurrentVersions::new(bucket, prefix)))
+                }
+                Place::Local(_) => None,
+            },
         }
     }
 
@@ -114,6 +123,16 @@ impl Performer {
         }
     }
 
+    /// Whether what is to be replaced is still what is there. Where nothing was there nothing is asked: an upload
+    /// destroys nothing.
+    async fn is_current(&self, name: &str, planned: Option<&RemoteFile>) -> Result<bool, Error> {
+        match (planned, &self.current) {
+            (Some(planned), Some(current)) => current.is_current(name, &planned.file_id).await,
+            (Some(_), None) => Err(not_of_this_sync()),
+            (None, _) => Ok(true),
+        }
+    }
+
     async fn upload(
         &self,
         path: &str,
@@ -125,7 +144,7 @@ impl Performer {
             return Err(not_of_this_sync());
         };
         let name = format!("{prefix}{path}");
-        if !is_current(bucket, &name, replaces).await? {
+        if !self.is_current(&name, replaces).await? {
             return Ok(Status::Changed);
         }
         let relative = relative(path)?;
@@ -160,7 +179,7 @@ impl Performer {
     ) -> Result<Status, Error> {
         let (bucket, prefix) = self.bucket()?;
         let name = format!("{prefix}{path}");
-        if !is_current(bucket, &name, replaces).await? {
+        if !self.is_current(&name, replaces).await? {
             return Ok(Status::Changed);
         }
         let mut copy = bucket.copy(&source.file_id, FileName::new(&*name)?);
@@ -261,7 +280,7 @@ impl Performer {
     async fn hide(&self, path: &str, planned: &RemoteFile) -> Result<Status, Error> {
         let (bucket, prefix) = self.bucket()?;
         let name = FileName::new(format!("{prefix}{path}"))?;
-        if !is_current(bucket, name.as_str(), Some(planned)).await? {
+        if !self.is_current(name.as_str(), Some(planned)).await? {
             return Ok(Status::Changed);
         }
         bucket.hide(name).await?;
@@ -317,20 +336,6 @@ impl Performer {
             )),
         }
     }
-}
-
-/// Whether the file to be replaced is unchanged. If there was none, B2 is not asked: an upload
-/// destroys nothing.
-async fn is_current(
-    bucket: &BucketHandle,
-    name: &str,
-    planned: Option<&RemoteFile>,
-) -> Result<bool, Error> {
-    let Some(planned) = planned else {
-        return Ok(true);
-    };
-    let now = bucket.stat(name).await?;
-    Ok(now.is_some_and(|now| now.file_id == planned.file_id))
 }
 
 async fn current_file(root: &Path, path: &Path) -> Option<LocalFile> {

@@ -1,8 +1,10 @@
 //! [`SyncPolicy`]: how a sync decides.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use super::filter::Filter;
+use crate::error::Error;
 use crate::types::{CustomerKey, EncryptionSetting, LegalHold, RetentionMode, Timestamp};
 
 /// What a sync compares, what it does with files that exist only at the destination, and what it leaves alone.
@@ -124,6 +126,58 @@ pub enum Durability {
     /// right size but holes, which only a comparison of SHA-1s would detect.
     None,
 }
+
+/// The words for an enum's values on command lines and in configuration files.
+macro_rules! words {
+    ($name:ident { $($word:literal => $variant:ident,)+ }) => {
+        impl $name {
+            /// The words that [`from_str`](Self::from_str) accepts.
+            pub const WORDS: &'static [&'static str] = &[$($word),+];
+        }
+
+        /// Parses one of [`WORDS`](Self::WORDS); [`Invalid`](crate::ErrorKind::Invalid) for any other.
+        impl FromStr for $name {
+            type Err = Error;
+
+            fn from_str(word: &str) -> Result<Self, Error> {
+                match word {
+                    $($word => Ok(Self::$variant),)+
+                    _ => {
+                        let words = Self::WORDS.join(", ");
+                        Err(Error::invalid(format!("{word:?} is none of {words}")))
+                    }
+                }
+            }
+        }
+    };
+}
+
+words!(Compare {
+    "none" => Existence,
+    "size" => Size,
+    "mtime" => ModifiedTime,
+    "sha1" => Sha1,
+    "sha1-always" => Sha1Always,
+    "always" => Always,
+});
+
+words!(Newer {
+    "refuse" => Refuse,
+    "skip" => Skip,
+    "replace" => Replace,
+});
+
+words!(Links {
+    "skip" => Skip,
+    "follow" => Follow,
+    "refuse" => Refuse,
+});
+
+words!(Durability {
+    "each" => EachFile,
+    "end" => AtEnd,
+    "none" => None,
+});
 
 impl Default for SyncPolicy {
     fn default() -> Self {

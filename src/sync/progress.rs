@@ -1,10 +1,12 @@
 //! [`SyncProgress`]: the progress of a run, and its counters.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::action::Action;
 use super::outcome::{Status, Summary};
 use super::perform::Performed;
+use super::size::Size;
 use crate::client::CallCounts;
 use crate::transfer::Progress;
 
@@ -26,6 +28,23 @@ pub struct SyncProgress {
     pub scanned: u64,
     /// Whether the plan is complete, so that the totals no longer grow.
     pub is_scanned: bool,
+}
+
+/// One line for people, such as a status line.
+impl fmt::Display for SyncProgress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let more = if self.is_scanned { "" } else { " or more" };
+        write!(
+            f,
+            "{} of {}{more} files, {} of {}{more}, {} retries, {} scanned",
+            self.finished_transfers,
+            self.transfers,
+            Size(self.bytes),
+            Size(self.total_bytes),
+            self.retries,
+            self.scanned,
+        )
+    }
 }
 
 /// What a run and those who look at it share.

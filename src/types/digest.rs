@@ -125,6 +125,18 @@ impl Sha1Hasher {
     }
 }
 
+/// Adds what is written, so that [`io::copy`](std::io::copy) hashes a file.
+impl std::io::Write for Sha1Hasher {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Reads an MD5. `null`, and a text that is not an MD5, is `None`.
 pub(super) fn md5_or_none<'de, D: Deserializer<'de>>(
     deserializer: D,

@@ -113,6 +113,20 @@ impl CustomerKey {
         Self(Zeroizing::new(key))
     }
 
+    /// A key from its base64 text, as the official tools read it.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) if it is not the base64 of 32 bytes. The error doesn't
+    /// contain the text.
+    pub fn from_base64(text: &str) -> Result<Self, Error> {
+        let bytes = BASE64_STANDARD.decode(text).map(Zeroizing::new);
+        let key = bytes
+            .ok()
+            .and_then(|bytes| bytes.as_slice().try_into().ok());
+        key.map(Self::new)
+            .ok_or_else(|| Error::invalid("a customer's key is 32 bytes in base64"))
+    }
+
     pub(crate) fn base64(&self) -> Zeroizing<String> {
         Zeroizing::new(BASE64_STANDARD.encode(*self.0))
     }
@@ -207,6 +221,16 @@ impl Serialize for EncryptionSetting {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_customer_key_is_read_from_base64_and_an_error_does_not_show_the_text() {
+        let text = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+        assert_eq!(*CustomerKey::from_base64(text).unwrap().base64(), text);
+        for bad in ["", "MDEy", &text[1..], "not base64"] {
+            let error = CustomerKey::from_base64(bad).unwrap_err();
+            assert!(bad.is_empty() || !format!("{error:?}").contains(bad));
+        }
+    }
 
     #[test]
     fn a_customer_key_serializes_with_its_md5_and_is_redacted_in_debug_output() {

@@ -46,6 +46,8 @@ mod sessions; // sessions shared, renewed, exported and restored
 #[cfg(feature = "sync")] // as the program's package turns on: not in a plain `cargo test`
 mod sync; // synchronizing a local tree and a bucket
 #[cfg(feature = "sync")]
+mod sync_checks; // what is replaced or hidden is still what was planned
+#[cfg(feature = "sync")]
 mod sync_hostile; // plans, listings and links that a sync must not trust
 #[cfg(feature = "sync")]
 mod sync_safety; // random syncs, interrupted anywhere

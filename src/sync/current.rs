@@ -1,0 +1,135 @@
+//! [`CurrentVersions`]: whether versions that are about to be replaced or hidden are still current.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_core::future::BoxFuture;
+use futures_util::FutureExt as _;
+use futures_util::future::Shared;
+
+use crate::api::ListFileNames;
+use crate::bucket::BucketHandle;
+use crate::error::Error;
+use crate::types::FileId;
+
+/// A listing answers checks for this long after it was requested.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// Rows of a listing: the most that B2 bills as one call.
+const ROWS: u32 = 1_000;
+
+/// How many listings that others have requested a check waits for before it makes a call of its own.
+const SHARED: usize = 2;
+
+/// Checks the current versions of files, those of neighbouring names with one listing.
+///
+/// A check that comes alone lists one row. If another came within the last second, it lists a page, which also answers
+/// the checks of the names after it, for a second. So there is never more than one call per check, and far fewer where
+/// the names are close to each other.
+pub(super) struct CurrentVersions {
+    bucket: BucketHandle,
+    /// What the names of the destination begin with.
+    prefix: String,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    last_check: Option<Instant>,
+    listing: Option<Listing>,
+}
+
+/// A page that is being listed, or has been.
+#[derive(Clone)]
+struct Listing {
+    requested: Instant,
+    from: Arc<str>,
+    page: Shared<BoxFuture<'static, Result<Arc<Page>, Error>>>,
+}
+
+/// The current versions of all names from one on.
+struct Page {
+    versions: HashMap<Box<str>, FileId>,
+    /// The first name that it does not cover.
+    next: Option<Box<str>>,
+}
+
+impl Page {
+    fn covers(&self, name: &str) -> bool {
+        self.next.as_deref().is_none_or(|next| name < next)
+    }
+}
+
+impl CurrentVersions {
+    pub(super) fn new(bucket: &BucketHandle, prefix: &str) -> Self {
+        Self {
+            bucket: bucket.clone(),
+            prefix: prefix.to_owned(),
+            state: Mutex::default(),
+        }
+    }
+
+    /// Whether this version is the current one of its name.
+    pub(super) async fn is_current(&self, name: &str, planned: &FileId) -> Result<bool, Error> {
+        for _ in 0..SHARED {
+            let Some(listing) = self.listing(name) else {
+                break;
+            };
+            match listing.page.await {
+                Ok(page) if page.covers(name) => {
+                    return Ok(page.versions.get(name) == Some(planned));
+                }
+                Ok(_) => {}
+                // The call for this name alone tells what is wrong.
+                Err(_) => break,
+            }
+        }
+        let now = self.bucket.stat(name).await?;
+        Ok(now.is_some_and(|now| now.file_id == *planned))
+    }
+
+    /// A listing that has this name, or may have it; `None` if the name should be listed alone.
+    fn listing(&self, name: &str) -> Option<Listing> {
+        let now = self.bucket.client().now();
+        let is_recent = |then: Instant| now.saturating_duration_since(then) <= FRESH;
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_alone = !state.last_check.replace(now).is_some_and(is_recent);
+        if let Some(listing) = state.listing.as_ref().filter(|it| is_recent(it.requested)) {
+            let is_before = *listing.from <= *name;
+            match listing.page.peek() {
+                None => return is_before.then(|| listing.clone()),
+                Some(Ok(page)) if is_before && page.covers(name) => return Some(listing.clone()),
+                Some(_) => {}
+            }
+        }
+        if is_alone {
+            return None;
+        }
+        let listing = Listing {
+            requested: now,
+            from: name.into(),
+            page: list(self.bucket.clone(), self.prefix.clone(), name.into())
+                .boxed()
+                .shared(),
+        };
+        state.listing = Some(listing.clone());
+        Some(listing)
+    }
+}
+
+async fn list(bucket: BucketHandle, prefix: String, from: String) -> Result<Arc<Page>, Error> {
+    let call = ListFileNames::new(bucket.id())
+        .start_file_name(from)
+        .prefix(prefix)
+        .max_file_count(ROWS);
+    let page = bucket.client().call(call).await?;
+    let versions = page.files.into_iter().filter_map(|row| {
+        let version = row.into_version()?;
+        Some((version.file_name.as_str().into(), version.file_id))
+    });
+    Ok(Arc::new(Page {
+        versions: versions.collect(),
+        next: page.next_file_name.map(Into::into),
+    }))
+}
