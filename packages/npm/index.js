@@ -144,7 +144,7 @@ export class Emulator {
   /** Removes all faults, and restores the state at the start. */
   async reset() { await this.control("POST", "/reset"); }
   /** The latest calls, oldest first. */
-  async calls(filter = {}) { return (await this.control("GET", "/calls", undefined, { limit: 10000, ...filter })).calls; }
+  async calls(filter = {}) { return (await this.control("GET", "/calls", undefined, { limit: 30000, ...filter })).calls; }
   async clearCalls() { await this.control("DELETE", "/calls"); }
   /** Writes the log of calls as a recording of b2kit-cassette. */
   async exportCassette(path, filter = {}) {

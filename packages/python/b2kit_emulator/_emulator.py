@@ -253,7 +253,7 @@ class Emulator:
 
     def calls(self, **filter: Any) -> list[dict[str, Any]]:
         """The latest calls, oldest first: ``calls(call="b2_upload_file", status="5xx", faults="true")``."""
-        return list(self.control("GET", "/calls", query={"limit": 10000, **filter})["calls"])
+        return list(self.control("GET", "/calls", query={"limit": 30000, **filter})["calls"])
 
     def clear_calls(self) -> None:
         """Clears the log of calls."""
