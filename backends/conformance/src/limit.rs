@@ -73,9 +73,10 @@ impl Limit {
     ];
 
     /// Further limits of such a library if one client of it serves all exchanges.
-    pub const OF_ONE_CLIENT_OVER_LIBCURL: [Self; 3] = [
+    pub const OF_ONE_CLIENT_OVER_LIBCURL: [Self; 4] = [
         Self::LingersWhereServerIsSilent,
         Self::LingersWhereServerStopsReading,
         Self::RepeatsWhatHasNoBody,
+        Self::MakesSpareConnections,
     ];
 }
