@@ -130,7 +130,7 @@ export class Emulator {
   }
 
   async clearFaults() { await this.control("DELETE", "/faults"); }
-  async openLatch(name) { return (await this.control("POST", `/latches/${name}/open`)).waited; }
+  async openLatch(name) { return (await this.control("POST", `/latches/${encodeURIComponent(name)}/open`)).waited; }
   async now() { return new Date((await this.control("GET", "/clock")).now); }
   async advanceClock(seconds) { await this.control("POST", "/clock", { advanceSeconds: seconds }); }
   /** Returns the clock to the time of the system. */

@@ -202,7 +202,7 @@ class Emulator:
 
     def open_latch(self, name: str) -> int:
         """Lets the requests that wait at a latch continue, and returns their number."""
-        return int(self.control("POST", f"/latches/{name}/open")["waited"])
+        return int(self.control("POST", f"/latches/{urllib.parse.quote(name, safe='')}/open")["waited"])
 
     @property
     def now(self) -> datetime:
