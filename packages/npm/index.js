@@ -141,6 +141,8 @@ export class Emulator {
   }
   async save(name) { await this.control("PUT", "/states/" + encodeURIComponent(name)); }
   async restore(name) { await this.control("POST", `/states/${encodeURIComponent(name)}/restore`); }
+  async states() { return (await this.control("GET", "/states")).states; }
+  async removeState(name) { await this.control("DELETE", "/states/" + encodeURIComponent(name)); }
   /** Removes all faults, and restores the state at the start. */
   async reset() { await this.control("POST", "/reset"); }
   /** The latest calls, oldest first. */

@@ -234,6 +234,14 @@ class Emulator:
         """Restores a saved state."""
         self.control("POST", f"/states/{urllib.parse.quote(name, safe='')}/restore")
 
+    def states(self) -> list[str]:
+        """The names of the saved states."""
+        return list(self.control("GET", "/states")["states"])
+
+    def remove_state(self, name: str) -> None:
+        """Removes a saved state."""
+        self.control("DELETE", f"/states/{urllib.parse.quote(name, safe='')}")
+
     @contextlib.contextmanager
     def restored(self) -> Iterator[Emulator]:
         """A block whose changes are undone at its end, except for the clock; all faults are removed, too."""
@@ -245,7 +253,7 @@ class Emulator:
         finally:
             self.clear_faults()
             self.restore(name)
-            self.control("DELETE", f"/states/{name}")
+            self.remove_state(name)
 
     def reset(self) -> None:
         """Removes all faults, and restores the state at the start."""
