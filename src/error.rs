@@ -14,10 +14,10 @@ type SharedError = Arc<dyn StdError + Send + Sync>;
 
 /// Why a call failed.
 ///
-/// [`kind`](Self::kind) says what a program can do about it, [`b2`](Self::b2) what B2 answered,
+/// [`kind`](Self::kind) says what a program can do about it, [`b2`](Self::b2) B2's response,
 /// [`call`](Self::call) which call failed, [`is_retryable`](Self::is_retryable) whether to try
 /// again later, and [`may_have_taken_effect`](Self::may_have_taken_effect) whether B2 may have
-/// carried out the call all the same. `Display` prints the error itself, at most a screen of it and
+/// carried out the call nevertheless. `Display` prints the error itself, at most a screen of it and
 /// never a secret; `{error:#}` adds its sources, in one line. The wording and the types of the
 /// sources are not part of the API.
 ///
@@ -72,7 +72,7 @@ pub enum RetryStopReason {
     RetryQuotaExhausted,
     /// The body is a non-replayable stream that was read already.
     BodyNotReplayable,
-    /// No connection could be made, and no server has ever answered this client: see
+    /// No connection could be made, and no server has ever responded to this client: see
     /// [`RetryPolicy::first_connection_timeout`](crate::RetryPolicy::first_connection_timeout).
     NeverConnected,
 }
@@ -90,7 +90,7 @@ pub enum ErrorKind {
     Unauthorized,
     /// There is no such bucket, file, version or unfinished large file.
     NotFound,
-    /// What the call would create exists already, or somebody else has changed it in the meantime.
+    /// What the call would create already exists, or was changed by somebody else in the meantime.
     Conflict,
     /// A cap of the account is reached, and its owner can raise it. [`B2Error::code`] says which:
     /// `storage_cap_exceeded`, `transaction_cap_exceeded`, `download_cap_exceeded`, or the older
@@ -110,7 +110,7 @@ pub enum ErrorKind {
     /// What was downloaded could not be written: to a local file, its directory, or the program's
     /// writer. The source is the [`io::Error`].
     Destination,
-    /// What was received is not what was stored or asked for: don't use it.
+    /// What was received is not what was stored or requested: don't use it.
     Integrity,
     /// The response is not B2's: not a document of its API, or a proxy's error.
     Protocol,
@@ -313,7 +313,7 @@ impl Error {
         self
     }
 
-    /// Adds the host that did not answer, or not completely.
+    /// Adds the host that did not respond, or not completely.
     pub(crate) fn at_host(mut self, host: Option<&Authority>) -> Self {
         if let (ErrorKind::Http, Some(host)) = (self.0.kind, host) {
             self.0.what = format!("{host}: {}", self.0.what);
@@ -399,7 +399,7 @@ impl Error {
         transient && !self.0.effect
     }
 
-    /// B2's error document, if B2 answered with one.
+    /// B2's error document, if B2 responded with one.
     #[must_use]
     pub fn b2(&self) -> Option<&B2Error> {
         self.0.b2.as_ref()
@@ -583,17 +583,16 @@ impl fmt::Display for Error {
                 attempts)"
             )?,
             Some(RetryStopReason::Deadline) => {
-                f.write_str(" (and another attempt would have come too late)")?
+                f.write_str(" (no time was left for another attempt)")?
             }
             Some(RetryStopReason::RetryQuotaExhausted) => {
-                f.write_str(" (and so much fails that another attempt would only add to it)")?
+                f.write_str(" (the retry quota is exhausted, since many calls are failing)")?
             }
             Some(RetryStopReason::BodyNotReplayable) => {
-                f.write_str(" (and the stream that was sent can't be read again)")?
+                f.write_str(" (the stream can't be read again for another attempt)")?
             }
             Some(RetryStopReason::NeverConnected) => f.write_str(
-                " (no server has answered this client yet: is the address right, and is the \
-                 network up?)",
+                " (no server has responded to this client yet; check the address and the network)",
             )?,
             Some(RetryStopReason::Attempts) | None => {}
         }
@@ -640,7 +639,7 @@ impl fmt::Display for NonB2Response {
     }
 }
 
-/// Cuts a text to at most so many bytes.
+/// Truncates a text to at most `most` bytes.
 fn cut(text: &mut String, most: usize) {
     if text.len() > most {
         let mut end = most - '…'.len_utf8();

@@ -5,9 +5,9 @@
 //! [`verify`], and gets the events only where B2 has signed exactly these bytes with a secret that
 //! both sides know. It answers 200 within three seconds; otherwise B2 sends the events again.
 //!
-//! B2 delivers an event at least once and in no order: whoever must act once keeps the
-//! [`event_id`](Event::event_id)s that were seen, which also makes harmless what somebody has
-//! recorded and sends again.
+//! B2 delivers an event at least once and in no particular order: a program that must act once
+//! keeps the [`event_id`](Event::event_id)s that were seen, which also makes harmless what somebody
+//! has recorded and sends again.
 //!
 //! ```
 //! use b2kit::types::Secret;
@@ -83,7 +83,7 @@ pub struct Event {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WebhookError {
-    /// There is no secret to check with, or an empty one: the receiver is not configured.
+    /// There is no secret to verify with, or an empty one: the receiver is not configured.
     NoSecret,
     /// The body is larger than [`MAX_BODY`]. It was not read.
     TooLarge,
@@ -114,11 +114,11 @@ impl WebhookError {
 impl fmt::Display for WebhookError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NoSecret => "there is no secret to check the webhook's signature with",
+            Self::NoSecret => "no secret was given to verify the webhook's signature with",
             Self::TooLarge => "the webhook's body has more than 1 MiB",
             Self::MissingSignature => "the webhook has no signature",
-            Self::MalformedSignature => "the webhook's signature is not of a known form",
-            Self::WrongSignature => "the webhook's signature is not that of its body",
+            Self::MalformedSignature => "the webhook's signature has an unknown format",
+            Self::WrongSignature => "the webhook's signature doesn't match its body",
             Self::NotANotification(place) => {
                 return write!(f, "the webhook's body is not a notification: {place}");
             }
@@ -221,7 +221,7 @@ fn read(raw_body: &[u8]) -> Result<Notification, WebhookError> {
         WebhookError::NotANotification(format!("{} at line {line} column {column}", Quoted(&path)))
     })?;
     json.end()
-        .map_err(|_| WebhookError::NotANotification("something follows it".to_owned()))?;
+        .map_err(|_| WebhookError::NotANotification("there is more text after it".to_owned()))?;
     let event = |event: WireEvent| Event {
         account_id: event.account_id,
         bucket_id: event.bucket_id,

@@ -99,7 +99,7 @@ impl Task {
             "up" => Ok(Self::Up(amount)),
             "down" => Ok(Self::Down(amount)),
             "calls" => Ok(Self::Calls(amount)),
-            _ => Err(format!("what is {name}?").into()),
+            _ => Err(format!("unknown task {name:?}").into()),
         }
     }
 }

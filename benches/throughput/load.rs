@@ -54,7 +54,7 @@ impl Load {
 /// The main function of a sample's process.
 pub(crate) fn run_sample(what: &[&str]) -> Result<(), Failure> {
     let &[port, contender, task, times, size] = what else {
-        return Err("a sample is of PORT ARM TASK TIMES SIZE".into());
+        return Err("the arguments of a sample are PORT CONTENDER TASK TIMES SIZE".into());
     };
     let contender = Contender::BOTH
         .into_iter()
@@ -65,15 +65,15 @@ pub(crate) fn run_sample(what: &[&str]) -> Result<(), Failure> {
     let job = task.of_size(size.parse()?);
     sample::run_sample(async {
         let client = Client::new(contender, port)?;
-        let carry = async || {
+        let run = async || {
             for _ in 0..times {
                 client.run(&job).await?;
             }
             Ok::<_, Failure>(())
         };
-        carry().await?;
+        run().await?;
         let meter = Meter::start();
-        carry().await?;
+        run().await?;
         Ok(meter.stop())
     })
 }

@@ -86,7 +86,7 @@ impl Plan {
                     rounds = Some(given.filter(|&rounds| rounds > 0).ok_or(USAGE)?);
                 }
                 flag if flag.starts_with('-') && bench => {
-                    return Err(format!("what is {flag:?}? {USAGE}").into());
+                    return Err(format!("unknown option {flag:?}; {USAGE}").into());
                 }
                 // Something for the test harness that this isn't.
                 flag if flag.starts_with('-') => {}

@@ -52,7 +52,7 @@ pub(crate) fn beginning(rows: u32) -> String {
             len = 5_060 + u64::from(row) * 97,
             name = name(row.into()),
         )
-        .expect("a String takes everything");
+        .expect("writing to a String never fails");
     }
     page
 }

@@ -39,7 +39,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It reads its input to the end, which comes when this process ends, too, in whatever way.
+        // It reads its input to the end, which it also reaches when this process ends, in any way.
         drop(self.process.stdin.take());
         let _ = self.process.wait();
     }

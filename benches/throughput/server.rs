@@ -40,7 +40,7 @@ fn list(input: &mut impl Read, output: &mut impl io::Write, len: u64) -> io::Res
     let asked: PageRequest = serde_json::from_slice(&document)?;
     let next = asked.next().ok_or_else(|| {
         let document = String::from_utf8_lossy(&document);
-        io::Error::other(format!("what is {document}?"))
+        io::Error::other(format!("unknown document {document:?}"))
     })?;
     let end = page::end(next);
     let len = ROWS.len() + end.len();

@@ -131,7 +131,7 @@ pub(crate) fn send(output: &mut impl io::Write, request: &Head) -> io::Result<()
     let id = path.split_once("fileId=").map_or("", |(_, id)| id);
     let id = id.split('&').next().unwrap_or_default();
     let (len, sha1) =
-        File::of_id(id).ok_or_else(|| io::Error::other(format!("what is {path}?")))?;
+        File::of_id(id).ok_or_else(|| io::Error::other(format!("unknown path {path:?}")))?;
     let (mut first, mut last, mut status) = (0, len, "200 OK".to_owned());
     if let Some((from, to)) = request.range {
         (first, last) = (from, len.min(to + 1));

@@ -60,7 +60,10 @@ impl Contender {
 /// The main function of a sample's process. There is no warm-up: setup counts.
 pub(crate) fn run_sample(what: &[&str]) -> Result<(), Failure> {
     let &[contender, port, directory, task, files, size, at_once] = what else {
-        return Err("a sample is of ARM PORT DIRECTORY TASK FILES SIZE AT-ONCE".into());
+        return Err(
+            "the arguments of a sample are CONTENDER PORT DIRECTORY TASK FILES SIZE CONCURRENCY"
+                .into(),
+        );
     };
     let load = Load::from_arguments([task, files, size, at_once])?;
     let (disk, origin) = (

@@ -97,7 +97,7 @@ impl<'a> Plan<'a> {
                     rounds = given.filter(|&rounds| rounds > 0).ok_or(USAGE)?;
                 }
                 flag if flag.starts_with('-') && in_earnest => {
-                    return Err(format!("what is {flag:?}? {USAGE}").into());
+                    return Err(format!("unknown option {flag:?}; {USAGE}").into());
                 }
                 // Something for the test harness that this isn't.
                 flag if flag.starts_with('-') => {}
@@ -158,7 +158,7 @@ impl<'a> Plan<'a> {
             } else {
                 load.minimized()
             };
-            let arms: Vec<_> = [
+            let contenders: Vec<_> = [
                 Some(Contender::B2kit),
                 Some(Contender::Bare),
                 load.task.has_socket_client().then_some(Contender::Socket),
@@ -179,14 +179,14 @@ impl<'a> Plan<'a> {
             });
             let (mut samples, mut calls) = (Vec::new(), 0);
             for round in 0..rounds {
-                let mut taken = vec![None; arms.len()];
+                let mut taken = vec![None; contenders.len()];
                 // They take turns, so that what else the machine does hits all alike; who goes first changes.
-                for at in 0..arms.len() {
-                    let at = (at + round) % arms.len();
+                for at in 0..contenders.len() {
+                    let at = (at + round) % contenders.len();
                     server::calls(&server)?;
-                    taken[at] = Some(arms[at].take(&server, disk, load)?);
+                    taken[at] = Some(contenders[at].take(&server, disk, load)?);
                     let made = server::calls(&server)?;
-                    match arms[at] {
+                    match contenders[at] {
                         Contender::B2kit => calls = made,
                         _ if made == load.files => {}
                         other => return Err(format!("{other:?} made {made} calls").into()),
@@ -194,7 +194,7 @@ impl<'a> Plan<'a> {
                 }
                 samples.push(taken.into_iter().flatten().collect());
             }
-            print(load, &arms, &samples, calls);
+            print(load, &contenders, &samples, calls);
         }
         Ok(())
     }
@@ -316,7 +316,7 @@ fn loads() -> impl Iterator<Item = Load> {
 }
 
 /// The samples of each round, one of each contender.
-fn print(load: Load, arms: &[Contender], rounds: &[Vec<Sample>], calls: u64) {
+fn print(load: Load, contenders: &[Contender], rounds: &[Vec<Sample>], calls: u64) {
     let wall = |sample: &Sample| Some(sample.wall.as_secs_f64());
     let cpu = |sample: &Sample| sample.cpu.map(|cpu| cpu.as_secs_f64());
     let show = |seconds: f64| {
@@ -331,19 +331,21 @@ fn print(load: Load, arms: &[Contender], rounds: &[Vec<Sample>], calls: u64) {
     };
     let or_unknown = |text: Option<String>| text.unwrap_or_else(|| UNKNOWN.to_owned());
     let row = |what: &str, of: &dyn Fn(&Sample) -> Option<f64>, last: &str| {
-        let of_arm = |samples: &[Sample], arm: Contender| {
-            let at = arms.iter().position(|&other| other == arm)?;
+        let of_contender = |samples: &[Sample], contender: Contender| {
+            let at = contenders.iter().position(|&other| other == contender)?;
             of(samples.get(at)?)
         };
-        let own = |arm| {
-            of_all(&|samples| of_arm(samples, arm))
+        let own = |contender| {
+            of_all(&|samples| of_contender(samples, contender))
                 .map(median)
                 .map(show)
         };
-        let ratios = |arm| {
-            of_all(&|samples| Some(of_arm(samples, Contender::B2kit)? / of_arm(samples, arm)?))
+        let ratios = |contender| {
+            of_all(&|samples| {
+                Some(of_contender(samples, Contender::B2kit)? / of_contender(samples, contender)?)
+            })
         };
-        let to = |arm| ratios(arm).map(|ratios| format!("{:.2}", median(ratios)));
+        let to = |contender| ratios(contender).map(|ratios| format!("{:.2}", median(ratios)));
         println!(
             "| {load}, {what} | {} | {} | {} | {} | {} | {last} |",
             or_unknown(own(Contender::B2kit)),

@@ -182,7 +182,7 @@ fn progress(now: SyncProgress, elapsed: Duration) -> String {
     let left = now.total_bytes.saturating_sub(now.bytes) / rate.max(1);
     format!(
         "{} of {}{more} files, {} of {}, {}/s, {left} s{more} left, {} retries, {} looked at",
-        now.transfers_over,
+        now.finished_transfers,
         now.transfers,
         DecimalBytes(now.bytes),
         DecimalBytes(now.total_bytes),

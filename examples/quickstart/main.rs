@@ -128,7 +128,7 @@ async fn round_trip(bucket: &BucketHandle, files: &[LocalFile]) -> Result<(), Fa
         }
         let uploaded = upload.await?;
         let how = match uploaded.parts {
-            0 => "in one piece".to_owned(),
+            0 => "in one call".to_owned(),
             parts => format!("in {parts} parts"),
         };
         let (name, size) = (&uploaded.file.file_name, uploaded.file.content_length);
@@ -280,11 +280,11 @@ impl LocalFile {
         };
         let failed = |error| format!("can't read {}: {error}", path.display());
         let mut file = File::open(path).map_err(failed)?;
-        let (mut hasher, mut piece) = (Sha1Hasher::default(), vec![0; 1 << 16]);
+        let (mut hasher, mut buffer) = (Sha1Hasher::default(), vec![0; 1 << 16]);
         loop {
-            match file.read(&mut piece).map_err(failed)? {
+            match file.read(&mut buffer).map_err(failed)? {
                 0 => return Ok(hasher.finish()),
-                read => hasher.update(&piece[..read]),
+                read => hasher.update(&buffer[..read]),
             }
         }
     }

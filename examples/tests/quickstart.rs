@@ -130,7 +130,7 @@ fn an_error_is_printed_in_one_line_without_the_key() {
         (quickstart(&["--bogus"], None), "usage: quickstart"),
         (wrong_key, "b2_authorize_account: B2 answered 401 "),
         (refused, "Connection refused"),
-        (plain, "plain http is trusted on loopback addresses only"),
+        (plain, "plain http is allowed to loopback addresses only"),
     ] {
         let line = error_line(&output);
         assert!(line.starts_with("error: ") && line.contains(why), "{line}");

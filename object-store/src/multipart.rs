@@ -166,7 +166,7 @@ impl Multipart {
         payload: Payload,
     ) -> BoxFuture<'static, Result<(), StoreError>> {
         if self.is_over {
-            return self.refuse("the upload is over");
+            return self.refuse("the upload was completed or aborted");
         }
         if payload.len() == 0 {
             return future::ready(Ok(())).boxed();
@@ -221,7 +221,10 @@ impl Multipart {
 
     pub(crate) async fn complete(&mut self) -> Result<FileId, StoreError> {
         if self.is_over {
-            return Err(StoreError::other(&self.path, "the upload is over"));
+            return Err(StoreError::other(
+                &self.path,
+                "the upload was completed or aborted",
+            ));
         }
         let (path, file_id) = (self.path.as_str(), &self.file_id);
         let completed = if self.parts <= 1 {

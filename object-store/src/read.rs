@@ -207,7 +207,7 @@ impl B2Store {
         version: Option<&str>,
         fetches: &[Range<u64>],
     ) -> Result<Vec<FetchedRange>, StoreError> {
-        let pieces = fetches.iter().cloned().map(|range| async move {
+        let parts = fetches.iter().cloned().map(|range| async move {
             let fetched = self
                 .fetch(path, version, RequestedRange::Bounded(range))
                 .await?;
@@ -222,7 +222,7 @@ impl B2Store {
                 bytes,
             })
         });
-        stream::iter(pieces)
+        stream::iter(parts)
             .buffered(self.shared.concurrency)
             .try_collect()
             .await

@@ -55,14 +55,14 @@ impl Credentials {
             if let Some(at) = text.chars().position(|c| !c.is_ascii_graphic()) {
                 let at = at + 1;
                 return Err(Error::invalid(format!(
-                    "the {name} has a space or another character at position {at} that no key has; \
-                     was it copied whole?",
+                    "the {name} has whitespace or an invalid character at position {at}; was it \
+                     copied completely?",
                 )));
             }
         }
         if id.contains(':') {
             return Err(Error::invalid(
-                "the application key id has a ':', which no key id has",
+                "the application key id contains a ':', which no key id does",
             ));
         }
         Ok(Self {
@@ -256,7 +256,7 @@ impl Wire {
             (None, None) => {
                 return Err(Error::new(
                     ErrorKind::Protocol,
-                    "the answer says nothing about the storage API",
+                    "the response has no information about the storage API",
                 ));
             }
         };

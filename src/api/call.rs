@@ -212,7 +212,7 @@ pub struct LostResponse {
     /// by this call. `None` if B2's time is not known.
     pub since: Option<Timestamp>,
     /// B2's error, if the call was rejected when it was sent again.
-    pub refusal: Option<B2Error>,
+    pub rejection: Option<B2Error>,
     /// The API version of the call. Older versions don't show everything.
     pub version: ApiVersion,
     /// Whether B2 may still execute an attempt, so that its result may appear later.

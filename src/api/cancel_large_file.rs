@@ -80,7 +80,7 @@ impl Call for CancelLargeFile {
         executor: &impl CallExecutor,
         lost: &LostResponse,
     ) -> Reconciliation<CanceledLargeFile> {
-        if lost.refusal.is_none() {
+        if lost.rejection.is_none() {
             return Reconciliation::NotDone;
         }
         let gone = CanceledLargeFile {

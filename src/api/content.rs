@@ -110,8 +110,8 @@ impl Content {
         let len = self.body.len();
         if len > MAX_LEN {
             return Err(Error::invalid(format!(
-                "the content has {len} bytes; one upload takes at most {MAX_LEN}, and a large \
-                 file takes more in parts",
+                "the content has {len} bytes, more than the {MAX_LEN} of a single upload; upload \
+                 it as a large file, in parts",
             )));
         }
         Ok(())
@@ -126,7 +126,7 @@ impl Content {
             ),
             Check::Known(sha1, sent) => {
                 let hex = HeaderValue::from_bytes(&sha1.hex())
-                    .expect("hexadecimal digits are a header's value");
+                    .expect("hexadecimal digits are a valid header value");
                 (tracked_body(&self.body, sent), hex)
             }
             Check::DoNotVerify => {
@@ -144,7 +144,7 @@ impl Content {
         if stored_len != len {
             return Err(Error::new(
                 ErrorKind::Integrity,
-                format!("{len} bytes were sent, and B2 stored {stored_len}"),
+                format!("{len} bytes were sent, but B2 stored {stored_len}"),
             )
             .with_effect(true));
         }
@@ -164,7 +164,7 @@ impl Content {
                 let (sent, stored) = (shown(sent), shown(stored.copied()));
                 Err(Error::new(
                     ErrorKind::Integrity,
-                    format!("{sent} was sent, and B2 stored {stored}"),
+                    format!("{sent} was sent, but B2 stored {stored}"),
                 )
                 .with_effect(true))
             }
@@ -287,7 +287,7 @@ impl Stream for BodyThenDigest {
                 // Send no digest if the length is wrong.
                 None if this.read != this.len => {
                     let why = format!(
-                        "the source has {} bytes and promised {}",
+                        "the source has {} bytes, but declared {}",
                         this.read, this.len
                     );
                     return Poll::Ready(Some(Err(io::Error::new(
@@ -297,7 +297,7 @@ impl Stream for BodyThenDigest {
                 }
                 None => {
                     let Some(sha1) = this.hasher.take().and_then(Hasher::finish) else {
-                        let why = "the source gives no digest of its bytes";
+                        let why = "the source returned no digest of its bytes";
                         return Poll::Ready(Some(Err(io::Error::other(why))));
                     };
                     *this.digest.lock().unwrap_or_else(PoisonError::into_inner) = Some(sha1);
@@ -309,7 +309,7 @@ impl Stream for BodyThenDigest {
         this.read = this.read.saturating_add(chunk.len() as u64);
         if this.read > this.len {
             let why = format!(
-                "the source has more than the {} bytes it promised",
+                "the source has more than the {} bytes it declared",
                 this.len
             );
             return Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::InvalidData, why))));

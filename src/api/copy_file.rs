@@ -155,13 +155,13 @@ impl CopyFile {
     fn mismatch(&self, file: &FileVersion) -> Option<&'static str> {
         let bucket_id = self.destination_bucket_id.as_ref();
         if file.file_name != *self.file_name.as_str() {
-            return Some("it has another name");
+            return Some("its name differs");
         }
         if bucket_id.is_some_and(|id| file.bucket_id != *id) {
-            return Some("it is in another bucket");
+            return Some("it is in a different bucket");
         }
         if file.file_id == self.source_file_id {
-            return Some("it is the source");
+            return Some("it is the source itself");
         }
         // B2 truncates a range at the end of the source, so the copy may be shorter.
         if self

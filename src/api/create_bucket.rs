@@ -135,11 +135,11 @@ impl Call for CreateBucket {
     fn read(&self, reply: Reply) -> Result<Bucket, Error> {
         reply.json_like(|bucket: &Bucket| {
             if bucket.name() != self.bucket_name {
-                return Some("it has another name".to_owned());
+                return Some("its name differs".to_owned());
             }
             match match_settings(bucket, self) {
                 SettingsMatch::Full | SettingsMatch::Readable => None,
-                SettingsMatch::Differs(field) => Some(format!("it has another {field}")),
+                SettingsMatch::Differs(field) => Some(format!("its {field} differs")),
             }
         })
     }
@@ -155,7 +155,7 @@ impl Call for CreateBucket {
             .execute(ListBuckets::new().bucket_name(self.bucket_name.clone()))
             .await
         else {
-            return if lost.refusal.is_some() {
+            return if lost.rejection.is_some() {
                 Reconciliation::Unknown
             } else {
                 Reconciliation::NotDone

@@ -97,7 +97,7 @@ impl CreateKey {
         self
     }
 
-    /// Creates the key through this API version, whatever the session's version. A key for a single
+    /// Creates the key through this API version, regardless of the session's. A key for a single
     /// bucket created through v3 works with v2, v3 and v4.
     #[must_use]
     pub const fn api_version(mut self, version: ApiVersion) -> Self {
@@ -142,11 +142,14 @@ impl Call for CreateKey {
 
     fn check(&self) -> Result<(), Error> {
         if self.capabilities.is_empty() {
-            return Err(Error::invalid("the key would have no capability"));
+            return Err(Error::invalid("a key needs at least one capability"));
         }
         // B2 doesn't document what an empty list means, and it must not mean "all buckets".
         if self.bucket_ids.as_ref().is_some_and(Vec::is_empty) {
-            return Err(Error::invalid("the key would be restricted to no bucket"));
+            return Err(Error::invalid(
+                "the list of buckets that the key is restricted to is \
+                                       empty",
+            ));
         }
         Ok(())
     }
@@ -158,8 +161,7 @@ impl Call for CreateKey {
             (ApiVersion::V2 | ApiVersion::V3, Some([bucket_id])) => (None, Some(bucket_id)),
             (version @ (ApiVersion::V2 | ApiVersion::V3), Some(several)) => {
                 return Err(Error::invalid(format!(
-                    "a key for {} buckets needs version v4 of the API, and this is made through \
-                     {version}",
+                    "a key for {} buckets needs API version v4, but this call uses {version}",
                     several.len()
                 )));
             }

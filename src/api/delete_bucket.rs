@@ -66,8 +66,8 @@ impl Call for DeleteBucket {
         _: &impl CallExecutor,
         lost: &LostResponse,
     ) -> Reconciliation<Option<Bucket>> {
-        match &lost.refusal {
-            Some(refusal) if refusal.code == "bad_bucket_id" || refusal.status == 404 => {
+        match &lost.rejection {
+            Some(rejection) if rejection.code == "bad_bucket_id" || rejection.status == 404 => {
                 Reconciliation::Done(None)
             }
             _ => Reconciliation::NotDone,

@@ -91,8 +91,8 @@ impl Call for DeleteFileVersion {
         _: &impl CallExecutor,
         lost: &LostResponse,
     ) -> Reconciliation<DeletedFileVersion> {
-        match &lost.refusal {
-            Some(refusal) if refusal.code == "file_not_present" || refusal.status == 404 => {
+        match &lost.rejection {
+            Some(rejection) if rejection.code == "file_not_present" || rejection.status == 404 => {
                 let file_id = self.file_id.clone();
                 let file_name = FileName::new_unchecked(&self.file_name);
                 Reconciliation::Done(DeletedFileVersion { file_id, file_name })

@@ -60,7 +60,7 @@ impl Call for DeleteKey {
         executor: &impl CallExecutor,
         lost: &LostResponse,
     ) -> Reconciliation<Option<ApplicationKey>> {
-        if lost.refusal.is_none() {
+        if lost.rejection.is_none() {
             return Reconciliation::NotDone;
         }
         // Before v4, keys for several buckets can neither be deleted nor listed.

@@ -109,9 +109,8 @@ impl DownloadOptions {
         let (_, gets_token) = self.origin(target.account()?);
         if self.customer_key.is_some() && !gets_token {
             return Err(Error::invalid(
-                "the download would hand the customer's key to an origin that doesn't even get \
-                 the account's token; nothing \
-                 was sent",
+                "nothing was sent: the customer's SSE-C key would go to a download origin that is \
+                 not trusted with the account's token",
             ));
         }
         let mut request = target.request(self.method(), url)?;
@@ -135,11 +134,13 @@ impl DownloadOptions {
             .content_length
             .is_some_and(|known| known != file.content_length)
         {
-            return Err(integrity("B2 says that the version has another length now"));
+            return Err(integrity(
+                "the version's length differs from that in the first response",
+            ));
         }
         if self.file_id.as_ref().is_some_and(|id| *id != file.file_id) {
             return Err(integrity(
-                "the name has another version now than when the download began",
+                "the file was replaced after the download began: its name has a different version",
             ));
         }
         let whole = file.content_length.checked_sub(1).map(|last| (0, last));
@@ -150,9 +151,7 @@ impl DownloadOptions {
         // B2 may respond with the whole file if the range covers the whole file.
         let sent = file.range.or(whole);
         if sent != wanted || (file.range.is_some() && self.range.is_none()) {
-            return Err(integrity(
-                "B2 sends another range of the file than the one asked for",
-            ));
+            return Err(integrity("B2 sent a different range than requested"));
         }
         let sha1 = match file.range {
             None if !self.head => file.expected_sha1(),
@@ -163,7 +162,7 @@ impl DownloadOptions {
         let said = reply.headers().get(CONTENT_LENGTH);
         if said.is_some_and(|said| said.to_str().ok().and_then(number) != Some(len)) {
             return Err(integrity(
-                "the answer's content-length is not that of its content-range",
+                "the response's content-length doesn't match its content-range",
             ));
         }
         let body = DownloadBody {
@@ -262,7 +261,7 @@ impl DownloadBody {
         while let Some(bytes) = self.next().await.transpose()? {
             if bytes.len() > limit - whole.len() {
                 return Err(Error::invalid(format!(
-                    "the file has more than the {limit} bytes to be held in memory"
+                    "the file is larger than the limit of {limit} bytes"
                 )));
             }
             whole.extend_from_slice(&bytes);
@@ -304,9 +303,10 @@ impl Stream for DownloadBody {
             Some(Ok(bytes)) => {
                 let Some(left) = this.left.checked_sub(bytes.len() as u64) else {
                     this.body = None;
-                    return Poll::Ready(Some(Err(
-                        this.with_context(integrity("B2 sends more bytes than the headers said"))
-                    )));
+                    return Poll::Ready(Some(Err(this.with_context(integrity(
+                        "B2 sent more bytes than the headers \
+                                                     announced",
+                    )))));
                 };
                 this.left = left;
                 if let Some((hasher, _)) = &mut this.check {
@@ -324,9 +324,9 @@ impl Stream for DownloadBody {
                 this.body = None;
                 if this.left > 0 {
                     let left = this.left;
-                    return Poll::Ready(Some(Err(this.with_context(integrity(&format!(
-                        "the bytes ended {left} before their end"
-                    ))))));
+                    return Poll::Ready(Some(Err(
+                        this.with_context(integrity(&format!("the body ended {left} bytes early")))
+                    )));
                 }
                 let Some((hasher, expected)) = this.check.take() else {
                     return Poll::Ready(None);
@@ -334,7 +334,8 @@ impl Stream for DownloadBody {
                 let arrived = hasher.finish();
                 Poll::Ready((arrived != expected).then(|| {
                     Err(this.with_context(integrity(&format!(
-                        "the file's SHA-1 is {expected}, and what arrived has {arrived}"
+                        "the file's SHA-1 is {expected}, but that of the received bytes is \
+                         {arrived}"
                     ))))
                 }))
             }
@@ -351,16 +352,15 @@ fn file(reply: &Reply) -> Result<DownloadedFile, Error> {
     {
         return Err(Error::new(
             ErrorKind::Protocol,
-            "the answer has none of B2's x-bz- headers, which say which version of which file it \
-             is: something on the way, \
-             such as a CDN, strips them, or it is not B2 that answers",
+            "the response has no x-bz- headers, which identify the file and its version: an \
+             intermediary such as a CDN removes them, or the server is not B2",
         ));
     }
     let required = |name: &str| {
         text(name).ok_or_else(|| {
             Error::new(
                 ErrorKind::Protocol,
-                format!("the answer has no proper {name} header"),
+                format!("the response's {name} header is missing or invalid"),
             )
         })
     };
@@ -373,7 +373,7 @@ fn file(reply: &Reply) -> Result<DownloadedFile, Error> {
             Some(range.ok_or_else(|| {
                 Error::new(
                     ErrorKind::Protocol,
-                    "the answer has no proper content-range header",
+                    "the response's content-range header is missing or invalid",
                 )
             })?)
         }
@@ -384,7 +384,7 @@ fn file(reply: &Reply) -> Result<DownloadedFile, Error> {
         None => number(required(CONTENT_LENGTH.as_str())?).ok_or_else(|| {
             Error::new(
                 ErrorKind::Protocol,
-                "the answer has no proper content-length header",
+                "the response's content-length header is missing or invalid",
             )
         })?,
     };
@@ -392,8 +392,8 @@ fn file(reply: &Reply) -> Result<DownloadedFile, Error> {
         return Err(Error::new(
             ErrorKind::Protocol,
             format!(
-                "the answer says that the file has {content_length} bytes, more than the \
-                 {MAX_FILE} that B2 can hold"
+                "the response announces a file of {content_length} bytes, more than the \
+                 {MAX_FILE} that B2 can store"
             ),
         ));
     }

@@ -71,7 +71,7 @@ impl Call for DownloadFileById {
     fn read(&self, reply: Reply) -> Result<Download, Error> {
         let download = self.options.read(Self::METADATA.name, reply)?;
         if download.file.file_id != self.file_id {
-            return Err(integrity("B2 sends another version than the one asked for"));
+            return Err(integrity("B2 sent a different version than requested"));
         }
         Ok(download)
     }

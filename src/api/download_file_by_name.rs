@@ -16,7 +16,7 @@ use crate::types::{BucketName, FileId, FileName};
 ///
 /// # Errors
 /// [`NotFound`](crate::ErrorKind::NotFound) if the file does not exist or is hidden.
-/// [`Invalid`](crate::ErrorKind::Invalid) if the HTTP library would request another name, as
+/// [`Invalid`](crate::ErrorKind::Invalid) if the HTTP library would request a different name, as
 /// libraries based on the crate `url` or on libcurl would for `a/../b`: use
 /// [`DownloadFileById`](super::DownloadFileById) then.
 /// [`CapExceeded`](crate::ErrorKind::CapExceeded) if the account's download cap is reached.
@@ -71,7 +71,7 @@ impl Call for DownloadFileByName {
         let download = self.options.read(Self::METADATA.name, reply)?;
         // A proxy or library that normalizes `a/../b` to `b` would fetch another file.
         if download.file.file_name != self.file_name.as_str() {
-            return Err(integrity("B2 sends another file than the one asked for"));
+            return Err(integrity("B2 sent a different file than requested"));
         }
         Ok(download)
     }

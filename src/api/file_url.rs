@@ -19,7 +19,7 @@ pub(super) fn browser_url(
         .any(|segment| segment == "." || segment == "..")
     {
         return Err(Error::invalid(format!(
-            "browsers would turn the link to {name:?} into one to another file"
+            "browsers would rewrite the URL of {name:?} into that of a different file"
         )));
     }
     Ok(file_url(origin, bucket, file))

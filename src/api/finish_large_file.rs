@@ -72,7 +72,7 @@ impl Call for FinishLargeFile {
         if parts > 10_000 {
             let excess = parts - 10_000;
             return Err(Error::invalid(format!(
-                "the large file has {parts} parts, {excess} more than the 10,000 that B2 takes"
+                "the large file has {parts} parts, {excess} more than the 10,000 that B2 allows"
             )));
         }
         Ok(())
@@ -87,7 +87,7 @@ impl Call for FinishLargeFile {
             let (asked, got) = (self.file_id.as_str(), file.file_id.as_str());
             match not_a_file(file) {
                 _ if asked != got => Some(format!(
-                    "{asked:?} was to be finished, and {got:?} is what B2 says it has finished"
+                    "the request was to finish {asked:?}, but the response is about {got:?}"
                 )),
                 why => why.map(str::to_owned),
             }
@@ -102,9 +102,9 @@ impl Call for FinishLargeFile {
         // With these codes, the large file is still unfinished.
         let unfinished = |code: &str| matches!(code, "missing_part" | "part_sha1_mismatch");
         if lost
-            .refusal
+            .rejection
             .as_ref()
-            .is_some_and(|refusal| unfinished(&refusal.code))
+            .is_some_and(|rejection| unfinished(&rejection.code))
         {
             return Reconciliation::NotDone;
         }

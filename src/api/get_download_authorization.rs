@@ -151,7 +151,8 @@ impl DownloadAuthorization {
         let name = file_name.as_str();
         if !name.starts_with(&*self.file_name_prefix) {
             return Err(Error::invalid(format!(
-                "the authorization is for names that begin with {:?}, and {name:?} does not",
+                "the download authorization is for names that begin with {:?}, but {name:?} \
+                 doesn't",
                 self.file_name_prefix
             )));
         }

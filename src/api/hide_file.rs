@@ -72,7 +72,7 @@ impl Call for HideFile {
         lost: &LostResponse,
     ) -> Reconciliation<FileVersion> {
         let Some(newest) = Newest::of(executor, &self.bucket_id, &self.file_name).await else {
-            return if lost.refusal.is_some() {
+            return if lost.rejection.is_some() {
                 Reconciliation::Unknown
             } else {
                 Reconciliation::Unclear

@@ -77,15 +77,15 @@ impl ListBuckets {
         let name = self.bucket_name.as_ref();
         let types = self.bucket_types.as_deref();
         if id.is_some_and(|id| bucket.bucket_id != *id) {
-            Some("it has another id")
+            Some("its id differs")
         } else if name.is_some_and(|name| bucket.name() != *name) {
-            Some("it has another name")
+            Some("its name differs")
         } else if one && number > 0 {
-            Some("one bucket was asked for, and it is one more")
+            Some("one bucket was requested, and the response has more")
         } else if types.is_some_and(|types| {
             !types.contains(&bucket.bucket_type) && *types != [BucketType::from("all")]
         }) {
-            Some("it has another type")
+            Some("its type differs")
         } else {
             None
         }
@@ -102,7 +102,7 @@ impl Call for ListBuckets {
         match self.bucket_types.as_deref() {
             Some([]) => Err(Error::invalid("the list of bucket types is empty")),
             Some(types) if types.len() > 1 && types.contains(&all) => Err(Error::invalid(
-                "the bucket type \"all\" has all others in it, and B2 takes it alone",
+                "the bucket type \"all\" includes all others and can't be combined with them",
             )),
             _ => Ok(()),
         }

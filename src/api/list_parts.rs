@@ -88,11 +88,11 @@ impl Call for ListParts {
         let mut least = u32::from(start.as_u16());
         for (number, part) in page.parts.iter().enumerate() {
             let why = if part.file_id != self.file_id {
-                "it is of another file"
+                "it belongs to a different file"
             } else if part.part_number < least {
                 "its number is out of order"
             } else if part.part_number > u32::from(PartNumber::MAX.as_u16()) {
-                "its number is higher than a part can have"
+                "its number is higher than 10,000"
             } else {
                 least = part.part_number + 1;
                 continue;

@@ -41,7 +41,7 @@ impl Overrides {
             };
             if let Some(control) = value.chars().find(|c| c.is_ascii_control() && *c != '\t') {
                 return Err(Error::invalid(format!(
-                    "{name} has the control character {control:?}, which no header may have"
+                    "{name} contains the control character {control:?}, which a header can't"
                 )));
             }
             if let Some(rule) = broken_header(key, value) {
@@ -57,42 +57,42 @@ macro_rules! overrides {
     ($name:ident, $($field:ident).+) => {
         impl $name {
             /// Makes B2 respond with this `Content-Disposition`.
-            #[must_use = "what it gives back has the header, and nothing else"]
+            #[must_use = "the override is set on the returned value only"]
             pub fn b2_content_disposition(mut self, value: impl Into<String>) -> Self {
                 self.$($field).+.set("b2ContentDisposition", value.into());
                 self
             }
 
             /// Makes B2 respond with this `Content-Language`.
-            #[must_use = "what it gives back has the header, and nothing else"]
+            #[must_use = "the override is set on the returned value only"]
             pub fn b2_content_language(mut self, value: impl Into<String>) -> Self {
                 self.$($field).+.set("b2ContentLanguage", value.into());
                 self
             }
 
             /// Makes B2 respond with this `Expires`.
-            #[must_use = "what it gives back has the header, and nothing else"]
+            #[must_use = "the override is set on the returned value only"]
             pub fn b2_expires(mut self, value: impl Into<String>) -> Self {
                 self.$($field).+.set("b2Expires", value.into());
                 self
             }
 
             /// Makes B2 respond with this `Cache-Control`.
-            #[must_use = "what it gives back has the header, and nothing else"]
+            #[must_use = "the override is set on the returned value only"]
             pub fn b2_cache_control(mut self, value: impl Into<String>) -> Self {
                 self.$($field).+.set("b2CacheControl", value.into());
                 self
             }
 
             /// Makes B2 respond with this `Content-Encoding`.
-            #[must_use = "what it gives back has the header, and nothing else"]
+            #[must_use = "the override is set on the returned value only"]
             pub fn b2_content_encoding(mut self, value: impl Into<String>) -> Self {
                 self.$($field).+.set("b2ContentEncoding", value.into());
                 self
             }
 
             /// Makes B2 respond with this `Content-Type`.
-            #[must_use = "what it gives back has the header, and nothing else"]
+            #[must_use = "the override is set on the returned value only"]
             pub fn b2_content_type(mut self, value: impl Into<String>) -> Self {
                 self.$($field).+.set("b2ContentType", value.into());
                 self

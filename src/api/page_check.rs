@@ -66,20 +66,20 @@ impl NameQuery<'_> {
             ListedFile::Folder(folder) => (&folder.bucket_id, folder.file_name.as_str()),
         };
         if bucket_id != self.bucket_id {
-            return Some("it is in another bucket");
+            return Some("it is in a different bucket");
         }
         let Some(rest) = name.strip_prefix(self.prefix.unwrap_or_default()) else {
-            return Some("its name does not begin with the prefix");
+            return Some("its name doesn't begin with the prefix");
         };
         let is_folder = match row {
             ListedFile::Version(version) if version.action == Action::Folder => {
-                return Some("it is a folder with an id");
+                return Some("it is a folder, but has a file id");
             }
             ListedFile::Version(_) => false,
             ListedFile::Folder(_) => true,
         };
         let Some(delimiter) = self.delimiter else {
-            return is_folder.then_some("it is a folder, and no delimiter was given");
+            return is_folder.then_some("it is a folder, but no delimiter was given");
         };
         let mut letters = delimiter.chars();
         if letters.next().is_none() || letters.next().is_some() {
@@ -89,8 +89,8 @@ impl NameQuery<'_> {
         let end = rest.find(delimiter).map(|at| at + delimiter.len());
         match (is_folder, end) {
             (true, Some(end)) if end == rest.len() => None,
-            (true, _) => Some("it is a folder whose name does not end at the first delimiter"),
-            (false, Some(_)) => Some("it lies inside a folder"),
+            (true, _) => Some("it is a folder whose name doesn't end at the first delimiter"),
+            (false, Some(_)) => Some("it is inside a folder"),
             (false, None) => None,
         }
     }
@@ -108,17 +108,17 @@ impl NameQuery<'_> {
         match last {
             None => {
                 let start = self.start_name.filter(|start| !starts_inside(start))?;
-                (!order.advance(start, name)).then_some("it lies before the start of the listing")
+                (!order.advance(start, name)).then_some("it sorts before the start of the listing")
             }
             Some(last) if !order.advance(last.file_name(), name) => {
-                Some("it is out of order: the row before has a later name")
+                Some("it is out of order: the previous row has a later name")
             }
             Some(last) if last.file_name() != name => None,
             Some(ListedFile::Folder(_)) if is_folder => None,
-            Some(_) if !self.versions => Some("its name is there twice"),
+            Some(_) if !self.versions => Some("its name is listed twice"),
             Some(last) => match (last.version(), row.version()) {
                 (Some(last), Some(row)) if last.file_id == row.file_id => {
-                    Some("the same version is there twice")
+                    Some("the same version is listed twice")
                 }
                 _ => None,
             },
@@ -172,7 +172,7 @@ pub(super) fn check_count(rows: usize, requested: Option<u32>, most: u32) -> Res
     }
     Err(Error::new(
         ErrorKind::Protocol,
-        format!("the page has {rows} rows, and {limit} at most were asked for"),
+        format!("the page has {rows} rows, but at most {limit} were requested"),
     ))
 }
 
@@ -186,7 +186,7 @@ pub(super) fn check_ids<'a, T: PartialEq + fmt::Display + ?Sized + 'a>(
     let mut last = None;
     for (number, id) in ids.enumerate() {
         if last == Some(id) {
-            return Err(outside(number, &id.to_string(), "it is there twice"));
+            return Err(outside(number, &id.to_string(), "it is listed twice"));
         }
         if next == Some(id) {
             return Err(stuck(&id));
@@ -207,15 +207,15 @@ pub(super) fn check_unfinished(
     prefix: Option<&str>,
 ) -> Result<(), Error> {
     let why = if file.bucket_id != *bucket_id {
-        "it is in another bucket"
+        "it is in a different bucket"
     } else if !file
         .file_name
         .as_str()
         .starts_with(prefix.unwrap_or_default())
     {
-        "its name does not begin with the prefix"
+        "its name doesn't begin with the prefix"
     } else if file.action != Action::Start {
-        "it is no unfinished large file"
+        "it is not an unfinished large file"
     } else {
         return Ok(());
     };
@@ -228,7 +228,7 @@ pub(super) fn outside(number: usize, name: &str, why: &str) -> Error {
     let number = number + 1;
     Error::new(
         ErrorKind::Protocol,
-        format!("row {number} of the page, {name:?}, is not what was asked for: {why}"),
+        format!("row {number} of the page, {name:?}, doesn't match the request: {why}"),
     )
 }
 
@@ -238,8 +238,8 @@ pub(super) fn stuck(next: &(impl fmt::Display + ?Sized)) -> Error {
     Error::new(
         ErrorKind::Protocol,
         format!(
-            "the page does not lead on: it says that the next one starts at {next:?}, which is \
-             not behind it"
+            "the listing doesn't advance: the next page would start at {next:?}, which doesn't \
+             sort after this one"
         ),
     )
 }
@@ -405,13 +405,17 @@ mod tests {
             ..FOLDERS
         };
         for (params, rows, reason) in [
-            (&NAMES, vec![elsewhere], "another bucket"),
+            (&NAMES, vec![elsewhere], "a different bucket"),
             (
                 &prefixed,
                 vec![file("precious")],
-                "\"precious\", is not what was asked for: its name does not begin",
+                "\"precious\", doesn't match the request: its name doesn't begin",
             ),
-            (&FOLDERS, vec![folder_with_id], "a folder with an id"),
+            (
+                &FOLDERS,
+                vec![folder_with_id],
+                "a folder, but has a file id",
+            ),
             (&NAMES, vec![folder("a/")], "no delimiter was given"),
             (&FOLDERS, vec![folder("a")], "first delimiter"),
             (&FOLDERS, vec![folder("a/b/")], "first delimiter"),
@@ -421,7 +425,7 @@ mod tests {
             (
                 &NAMES,
                 vec![file("b"), file("a")],
-                "row 2 of the page, \"a\", is not what was asked for: it is out of order",
+                "row 2 of the page, \"a\", doesn't match the request: it is out of order",
             ),
             (&NAMES, vec![file("a"), file("a")], "twice"),
             (
@@ -472,7 +476,7 @@ mod tests {
             (&VERSIONS, vec![file("a"), file("b")], "a"),
         ] {
             let error = check_page(params, &rows, Some(next)).unwrap_err();
-            assert!(error.contains("does not lead on"), "{error}");
+            assert!(error.contains("doesn't advance"), "{error}");
         }
         let ids = ["1", "2", "3"];
         assert!(check_ids(ids.into_iter(), Some("1"), Some("4")).is_ok());

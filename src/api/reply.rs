@@ -111,7 +111,7 @@ impl Reply {
         let Some(difference) = difference(&document) else {
             return Ok(document);
         };
-        let mut what = "B2 answers about something else than what was asked for".to_owned();
+        let mut what = "the response doesn't match the request".to_owned();
         if !difference.as_ref().is_empty() {
             what = format!("{what}: {}", difference.as_ref());
         }
@@ -197,22 +197,22 @@ fn is_code(code: &str) -> bool {
 fn explain<T: DeserializeOwned>(text: &[u8]) -> Error {
     let wrong = |what: String| Error::new(ErrorKind::Protocol, what);
     if text.iter().all(u8::is_ascii_whitespace) {
-        return wrong("the answer is empty, where a document should be".to_owned());
+        return wrong("the response is empty where a JSON document was expected".to_owned());
     }
     let mut json = serde_json::Deserializer::from_slice(text);
     let result = serde_path_to_error::deserialize::<_, T>(&mut json);
     let (path, error) = match result.map(|_| json.end()) {
         Err(error) => (path_text(error.path()), error.into_inner()),
         Ok(Err(error)) => (String::new(), error),
-        Ok(Ok(())) => return wrong("the answer can't be read".to_owned()),
+        Ok(Ok(())) => return wrong("the response can't be parsed".to_owned()),
     };
     let path = if path.is_empty() {
-        "the answer".to_owned()
+        "the response".to_owned()
     } else {
-        format!("{path:?} in the answer")
+        format!("{path:?} in the response")
     };
     wrong(format!(
-        "{path} is not what it should be: {}",
+        "{path} can't be parsed: {}",
         without_values(&error.to_string())
     ))
 }
@@ -292,12 +292,12 @@ mod tests {
             "uploadTimestamp":"4_secret_acct_xyz"}]}"#;
         let told = explained(misplaced);
         assert!(
-            told.starts_with("\"files[0].uploadTimestamp\" in the answer is not what it should be"),
+            told.starts_with("\"files[0].uploadTimestamp\" in the response can't be parsed"),
             "{told}"
         );
         assert!(!told.contains("secret"), "{told}");
         assert!(explained(r#"{"nextFileName":null}"#).contains("missing field `files`"));
-        assert!(explained("<html>no</html>").starts_with("the answer is not what it should be"));
+        assert!(explained("<html>no</html>").starts_with("the response can't be parsed"));
         assert!(explained("  ").contains("empty"));
         assert!(explained(r#"{"files":["#).contains("EOF"));
         assert!(explained(r#"{"files":[],"nextFileName":null} x"#).contains("trailing"));
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_map_key_that_is_no_field_is_not_reported() {
+    fn a_map_key_that_is_not_a_field_is_not_reported() {
         let secret = "4_00415f935cf4_secret_acct_x";
         let row = format!(
             r#"{{"files":[{{"action":"upload","bucketId":"b","fileId":"f","fileName":"n",

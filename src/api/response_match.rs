@@ -43,16 +43,16 @@ impl Attributes<'_> {
             .file_info
             .is_some_and(|requested| !requested.iter().all(has))
         {
-            Some("it has other file info")
+            Some("its file info differs")
         } else if !self.content_type.is_none_or(named) {
-            Some("it has another content type")
+            Some("its content type differs")
         } else if !self.encryption_matches(actual) {
-            Some("it is encrypted in another way")
+            Some("its encryption differs")
         } else if !self.retention.as_ref().is_none_or(|requested| {
             let actual = actual.file_retention.value();
             actual.is_none_or(|actual| same_retention(requested, actual))
         }) {
-            Some("it has another retention")
+            Some("its retention differs")
         } else if !self
             .legal_hold
             .is_none_or(|requested| match &actual.legal_hold {
@@ -62,12 +62,12 @@ impl Attributes<'_> {
                 Restricted::Value(Some(actual)) => actual == requested,
             })
         {
-            Some("it has another legal hold")
+            Some("its legal hold differs")
         } else if self
             .upload_timestamp
             .is_some_and(|requested| requested != actual.upload_timestamp)
         {
-            Some("it has another time of upload")
+            Some("its upload timestamp differs")
         } else {
             None
         }
@@ -102,7 +102,7 @@ pub(super) fn same_retention(requested: &FileRetention, actual: &FileRetention) 
 /// Checks that a version is a file, not a hide marker or an unfinished large file.
 pub(super) fn not_a_file(actual: &FileVersion) -> Option<&'static str> {
     matches!(actual.action, Action::Start | Action::Hide | Action::Folder)
-        .then_some("it is no file")
+        .then_some("it is not a file")
 }
 
 /// Whether a bucket has all settings of a request.
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_that_b2_adds_folds_or_hides_are_no_difference() {
+    fn fields_that_b2_adds_folds_or_hides_are_not_differences() {
         let info = FileInfo::new().with("Colour", "red").unwrap();
         let (plain, auto) = (
             ContentType::new("Text/Plain; charset=UTF-8").unwrap(),
@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_requested_and_is_missing_is_a_difference() {
+    fn a_requested_attribute_that_is_missing_is_a_difference() {
         let info = FileInfo::new().with("colour", "blue").unwrap();
         let more = FileInfo::new().with("size", "1").unwrap();
         let html = ContentType::new("text/html").unwrap();
@@ -421,14 +421,14 @@ mod tests {
                 json!({"contentType": null}),
                 "content type",
             ),
-            (none(), sse("SSE-C", "x"), "encrypted"),
+            (none(), sse("SSE-C", "x"), "encryption"),
             (
                 Attributes {
                     encryption: Some(&sse_c),
                     ..none()
                 },
                 json!({}),
-                "encrypted",
+                "encryption",
             ),
             (
                 Attributes {
@@ -436,7 +436,7 @@ mod tests {
                     ..none()
                 },
                 sse("SSE-C", "other"),
-                "encrypted",
+                "encryption",
             ),
             (
                 Attributes {
@@ -444,7 +444,7 @@ mod tests {
                     ..none()
                 },
                 json!({}),
-                "encrypted",
+                "encryption",
             ),
             (
                 Attributes {

@@ -44,7 +44,7 @@ impl FromStr for ApiVersion {
             "v3" => Ok(Self::V3),
             "v4" => Ok(Self::V4),
             _ => Err(Error::invalid(format!(
-                "{text:?} is none of the versions v2, v3 and v4"
+                "{text:?} is not one of the API versions v2, v3 and v4"
             ))),
         }
     }
@@ -365,7 +365,7 @@ impl Session {
             application_key_expiration_timestamp: self.application_key_expiration_timestamp,
         };
         Secret::new(
-            serde_json::to_string(&exported).expect("texts and numbers can be written as JSON"),
+            serde_json::to_string(&exported).expect("strings and numbers serialize as JSON"),
         )
     }
 
@@ -393,7 +393,8 @@ impl Session {
         let Format { format } = serde_json::from_str(text).map_err(broken)?;
         if format != FORMAT {
             return Err(Error::invalid(format!(
-                "the session was exported in format {format}; this crate knows {FORMAT}"
+                "the session was exported in format {format}; this version of b2kit reads format \
+                 {FORMAT}"
             )));
         }
         let exported: Exported = serde_json::from_str(text).map_err(broken)?;

@@ -166,14 +166,14 @@ impl StartLargeFile {
     /// How the response differs from the request, if it does.
     fn mismatch(&self, file: &FileVersion) -> Option<&'static str> {
         if file.file_name != *self.file_name.as_str() {
-            return Some("it has another name");
+            return Some("its name differs");
         }
         if file.bucket_id != self.bucket_id {
-            return Some("it is in another bucket");
+            return Some("it is in a different bucket");
         }
         // B2 may omit the action, which is implied.
         if file.action != Action::Start && !file.action.as_str().is_empty() {
-            return Some("it is no unfinished large file");
+            return Some("it is not an unfinished large file");
         }
         let wanted = Attributes {
             file_info: Some(&self.file_info),
@@ -224,7 +224,7 @@ impl StartLargeFile {
         } else {
             return None;
         };
-        Some(format!("it has another {what}"))
+        Some(format!("its {what} differs"))
     }
 
     /// The customer-managed key that every part needs.

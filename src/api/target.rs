@@ -100,7 +100,7 @@ impl<'a> Target<'a> {
     pub(crate) fn post_to(&self, url: &str, document: &impl Serialize) -> Result<Request, Error> {
         let mut request = self.request(Method::POST, url)?;
         let document = serde_json::to_vec(document).map_err(|error| {
-            Error::invalid("the arguments can't be written as JSON").with_source(error)
+            Error::invalid("the arguments can't be serialized as JSON").with_source(error)
         })?;
         *request.body_mut() = Body::from(document);
         request
@@ -179,7 +179,7 @@ pub(crate) fn request(
 ) -> Result<Request, Error> {
     // The URL may contain a token, so the error doesn't show it.
     let uri = Uri::try_from(url)
-        .map_err(|error| Error::invalid("the URL is not one").with_source(error))?;
+        .map_err(|error| Error::invalid("the URL is invalid").with_source(error))?;
     let mut request = Request::new(Body::empty());
     *request.method_mut() = method;
     *request.uri_mut() = uri;
@@ -192,7 +192,7 @@ pub(crate) fn request(
 /// The `Authorization` header value of a token, marked as sensitive.
 pub(crate) fn authorization(token: &Secret) -> Result<HeaderValue, Error> {
     let mut value = HeaderValue::try_from(token.expose())
-        .map_err(|_| Error::invalid("the token can't stand in a header"))?;
+        .map_err(|_| Error::invalid("the token is not a valid header value"))?;
     value.set_sensitive(true);
     Ok(value)
 }

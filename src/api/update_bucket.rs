@@ -36,8 +36,8 @@ use crate::types::{
 /// [B2's page](https://www.backblaze.com/apidocs/b2-update-bucket)
 ///
 /// # Errors
-/// [`Conflict`](crate::ErrorKind::Conflict) if the bucket is at another revision than
-/// [`if_revision_is`](Self::if_revision_is) says. B2's error codes for Object Lock are
+/// [`Conflict`](crate::ErrorKind::Conflict) if the bucket's revision is not that of
+/// [`if_revision_is`](Self::if_revision_is). B2's error codes for Object Lock are
 /// `bucket_missing_file_lock` for a default retention without Object Lock, `file_lock_conflict` for
 /// disabling it, `source_replication_conflict` for enabling it on a replication source, and
 /// `restricted_bucket_conflict` for enabling it on a bucket that is neither public nor private.
@@ -183,7 +183,7 @@ impl Call for UpdateBucket {
     fn read(&self, reply: Reply) -> Result<Bucket, Error> {
         reply.json_like(|bucket: &Bucket| {
             if bucket.bucket_id != self.bucket_id {
-                return Some("it is another bucket".to_owned());
+                return Some("it is a different bucket".to_owned());
             }
             if self
                 .if_revision_is
@@ -193,7 +193,7 @@ impl Call for UpdateBucket {
             }
             match match_settings(bucket, self) {
                 SettingsMatch::Full | SettingsMatch::Readable => None,
-                SettingsMatch::Differs(field) => Some(format!("it has another {field}")),
+                SettingsMatch::Differs(field) => Some(format!("its {field} differs")),
             }
         })
     }

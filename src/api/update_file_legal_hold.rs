@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::types::{Capability, FileId, FileName, LegalHold, unchecked};
 
 /// Sets or removes the legal hold of a file version: `b2_update_file_legal_hold`. A version under
-/// legal hold can't be deleted, whatever its retention.
+/// legal hold can't be deleted, regardless of its retention.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-update-file-legal-hold)
 ///

@@ -163,8 +163,8 @@ impl Call for UploadFile {
         self.file_info.check_headers()?;
         if let Some(EncryptionSetting::None) = self.server_side_encryption {
             return Err(Error::invalid(
-                "an upload has no header for \"not encrypted\", and B2 encrypts everything but \
-                 in old buckets",
+                "an upload can't turn encryption off: B2 encrypts all new files, except in some \
+                 old buckets",
             ));
         }
         self.content.check_len()
@@ -208,7 +208,7 @@ impl Call for UploadFile {
         if file.file_name != *self.file_name.as_str() || file.bucket_id != self.bucket_id {
             return Err(Error::new(
                 ErrorKind::Integrity,
-                "B2 answers about another file than the one sent",
+                "the response is about a different file than the one sent",
             )
             .with_effect(true));
         }
@@ -217,7 +217,7 @@ impl Call for UploadFile {
             let Some(why) = not_a_file(&file).or_else(|| self.mismatch(&file)) else {
                 return Ok(());
             };
-            let what = format!("B2 stored something else than what was sent: {why}");
+            let what = format!("B2 stored something other than what was sent: {why}");
             Err(Error::new(ErrorKind::Integrity, what).with_effect(true))
         });
         held.map_err(|error| {
@@ -301,5 +301,5 @@ impl UploadFile {
 
 fn value(text: &str) -> Result<HeaderValue, Error> {
     HeaderValue::try_from(text)
-        .map_err(|error| Error::invalid("a value can't stand in a header").with_source(error))
+        .map_err(|error| Error::invalid("a value is not a valid header value").with_source(error))
 }

@@ -118,7 +118,7 @@ impl Call for UploadPart {
         {
             return Err(Error::new(
                 ErrorKind::Integrity,
-                "B2 answers about another part than the one sent",
+                "the response is about a different part than the one sent",
             )
             .with_effect(true));
         }

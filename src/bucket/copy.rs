@@ -8,10 +8,10 @@ use crate::types::FileName;
 impl BucketHandle {
     /// Copies a file version into this bucket, from any bucket of the account.
     ///
-    /// An existing file of this name is not overwritten: B2 adds a version. An invalid name is an
-    /// error of the copy, not of this method.
+    /// An existing file of this name is not overwritten: B2 adds a version. An invalid name is
+    /// reported when the copy is awaited.
     ///
-    /// Costs one call (class C); for more than 5 GB one for each 5 GB.
+    /// Costs one call (class C); above 5 GB, one for each 5 GB.
     pub fn copy<N>(&self, source: impl Into<CopySource>, name: N) -> FileCopy
     where
         N: TryInto<FileName>,
@@ -22,11 +22,11 @@ impl BucketHandle {
 
     /// Assembles a file from these sources, one after the other.
     ///
-    /// An existing file of this name is not overwritten: B2 adds a version. An invalid name is an
-    /// error of the composition, not of this method.
+    /// An existing file of this name is not overwritten: B2 adds a version. An invalid name is
+    /// reported when the composition is awaited.
     ///
-    /// Each range that is copied costs one call (class C), each that has to be downloaded one of
-    /// class B; sending is free.
+    /// Each range that is copied costs one call (class C), and each that has to be downloaded one
+    /// of class B; uploading is free.
     pub fn compose<N>(&self, name: N, sources: impl IntoIterator<Item = ComposeSource>) -> Compose
     where
         N: TryInto<FileName>,

@@ -10,11 +10,11 @@ use crate::transfer::{Create, CreateSlot, Source, discard_abandoned};
 use crate::types::{FileName, FileVersion};
 
 impl BucketHandle {
-    /// Creates a file if there is none of this name: what is also called put-if-absent.
+    /// Creates a file unless one with this name exists (put-if-absent).
     ///
-    /// B2 has no conditional upload; [`Create`] says how this works all the same, what all writers
-    /// have to observe, and what it costs: eight calls of class C. An invalid name is an error of
-    /// the future, not of this method.
+    /// B2 has no conditional upload; [`Create`] says how this works nevertheless, which rules all
+    /// writers have to follow, and what it costs: eight calls of class C. An invalid name is
+    /// reported when the future is awaited.
     #[doc(alias = "put_if_absent")]
     #[doc(alias = "if_none_match")]
     pub fn create<N>(&self, name: N, source: impl Into<Source>, slot: &CreateSlot) -> Create
@@ -25,8 +25,8 @@ impl BucketHandle {
         Create::new(self.clone(), name, source, slot)
     }
 
-    /// Copies a version within B2 if there is no file of this name in this bucket: a
-    /// [`create`](Self::create) of bytes that B2 has already, with their content type and file
+    /// Copies a version within B2 unless a file with this name exists in this bucket: a
+    /// [`create`](Self::create) of content that B2 already has, with its content type and file
     /// info. The version may be in any bucket of the account.
     ///
     /// The stage is a copy: one more `b2_copy_file`, of class C, instead of an upload. The settings
@@ -51,7 +51,7 @@ impl BucketHandle {
     ///
     /// # Errors
     /// The first error ends it; what was deleted stays deleted.
-    /// - [`Unavailable`](ErrorKind::Unavailable): B2's time is unknown, or B2 does not answer.
+    /// - [`Unavailable`](ErrorKind::Unavailable): B2's time is unknown, or B2 does not respond.
     /// - [`Unauthorized`](ErrorKind::Unauthorized): the key may not list, read or delete files, or
     ///   update the slot's bucket.
     /// - [`Protocol`](ErrorKind::Protocol): the slot holds an entry that this version of the crate
@@ -59,7 +59,7 @@ impl BucketHandle {
     /// - [`NotFound`](ErrorKind::NotFound): one of the buckets is gone.
     /// - [`Credentials`](ErrorKind::Credentials), [`TooManyRequests`](ErrorKind::TooManyRequests),
     ///   [`Rejected`](ErrorKind::Rejected), [`Http`](ErrorKind::Http),
-    ///   [`ShutDown`](ErrorKind::ShutDown): the call that failed for good.
+    ///   [`ShutDown`](ErrorKind::ShutDown): a call failed after its retries.
     ///
     /// # Cancellation
     /// Dropping the future may leave an intent in the slot, which its next user carries out.

@@ -12,7 +12,7 @@ use crate::client::BucketHandle;
 use crate::error::Error;
 use crate::types::{FileName, FileVersion};
 
-/// So many versions of one name are deleted at once.
+/// How many versions of one name are deleted at once.
 const CONCURRENCY: usize = 4;
 
 /// Which versions of a name to delete. B2 keeps every version of a file until it is deleted, so
@@ -21,7 +21,7 @@ const CONCURRENCY: usize = 4;
 pub enum DeleteScope {
     /// All of them, and hide markers: the file is gone for good.
     AllVersions,
-    /// Only the version that a download of the name gives. **The version beneath it, if there is
+    /// Only the version that a download of the name returns. **The version beneath it, if there is
     /// one, comes back** as the file's content. A hidden file has no such version, so nothing of it
     /// is deleted.
     NewestVersion,
@@ -35,13 +35,18 @@ pub enum DeleteScope {
 /// # Errors
 /// [`Unauthorized`](crate::ErrorKind::Unauthorized) without `deleteFiles` and `listFiles`, or with
 /// B2's code `access_denied` for a version that a retention or a legal hold protects;
-/// [`Invalid`](crate::ErrorKind::Invalid) if no file can have this name. Where one of several
-/// versions can't be deleted the others are, but for the newest: without it an older one would
-/// become visible. Deleting again is safe: a version that is gone already is no error.
+/// [`Invalid`](crate::ErrorKind::Invalid) if the file name is invalid;
+/// [`NotFound`](crate::ErrorKind::NotFound) if the bucket was deleted;
+/// [`Credentials`](crate::ErrorKind::Credentials), [`CapExceeded`](crate::ErrorKind::CapExceeded),
+/// [`TooManyRequests`](crate::ErrorKind::TooManyRequests),
+/// [`Unavailable`](crate::ErrorKind::Unavailable), [`Http`](crate::ErrorKind::Http) or
+/// [`Protocol`](crate::ErrorKind::Protocol) if a call failed after its retries. If one of several
+/// versions can't be deleted, the others still are, except the newest: without it an older one
+/// would become visible. Deleting again is safe: a version that no longer exists is not an error.
 ///
 /// # Cancellation
-/// Dropping the future stops it. What has been deleted stays deleted, and B2 may still carry out
-/// the calls in progress.
+/// Dropping the future stops it. What was deleted stays deleted, and B2 may still carry out the
+/// calls in progress.
 #[derive(Debug, Clone)]
 #[must_use = "nothing is deleted until it is awaited"]
 pub struct Delete {
@@ -57,7 +62,7 @@ enum DeleteTarget {
 }
 
 impl BucketHandle {
-    /// Deletes the file with exactly this name: no other, whatever its name begins with.
+    /// Deletes the file with exactly this name, and no file whose name begins with it.
     ///
     /// With [`DeleteScope::AllVersions`] the file is gone for good. The newest version, which may
     /// be a hide marker, is deleted last, so that no older version becomes visible meanwhile. With
@@ -95,8 +100,8 @@ impl BucketHandle {
         }
     }
 
-    /// Deletes this version and no other, by its name and id: as [`versions`](Self::versions) gives
-    /// it, or an upload.
+    /// Deletes this version and no other, by its name and id. It comes from
+    /// [`versions`](Self::versions) or from an upload.
     ///
     /// If it is the newest version, the one beneath it comes back; if it is a hide marker, the file
     /// is visible again.

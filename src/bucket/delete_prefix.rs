@@ -14,12 +14,12 @@ const DELETE: RemovalCall = RemovalCall::Delete { bypass: false };
 
 impl BucketHandle {
     /// Deletes all versions of all files whose names begin with `prefix`, hide markers too. A
-    /// prefix is no folder: `photos` is the beginning of `photos-old/1.jpg`, and `photos/` is not.
+    /// prefix is not a folder: `photos` also matches `photos-old/1.jpg`, `photos/` doesn't.
     ///
     /// [`DeleteMode::DryRun`] yields the same versions and deletes nothing. Each version comes with
     /// its outcome, and a failure doesn't stop the others. Of each name the newest version is
     /// deleted last, and stays if an older one could not be deleted: so no older version ever
-    /// becomes visible, even if this ends half way.
+    /// becomes visible, even if this is interrupted.
     ///
     /// An empty prefix is an error: [`delete_all_files`](Self::delete_all_files) empties a bucket.
     /// Left alone are unfinished uploads ([`cancel_unfinished`](Self::cancel_unfinished)) and the
@@ -55,12 +55,14 @@ impl BucketHandle {
     /// [`CapExceeded`](crate::ErrorKind::CapExceeded),
     /// [`TooManyRequests`](crate::ErrorKind::TooManyRequests),
     /// [`Unavailable`](crate::ErrorKind::Unavailable), [`Http`](crate::ErrorKind::Http) or
-    /// [`Protocol`](crate::ErrorKind::Protocol) if the listing failed for good. The outcome of a
-    /// version is [`Unauthorized`](crate::ErrorKind::Unauthorized) without `deleteFiles`, and with
-    /// B2's code `access_denied` if a retention or a legal hold protects it.
+    /// [`Protocol`](crate::ErrorKind::Protocol) if the listing failed after its retries. The
+    /// outcome of a version is [`Unauthorized`](crate::ErrorKind::Unauthorized) without
+    /// `deleteFiles`, and with B2's code `access_denied` if a retention or a legal hold protects
+    /// it.
     ///
     /// # Cancellation
-    /// Dropping the stream drops the calls under way; B2 may still carry out those it has received.
+    /// Dropping the stream drops the calls in progress. B2 may still carry out those that it has
+    /// received.
     #[doc(alias = "delete_dir")]
     pub fn delete_prefix(
         &self,
@@ -69,8 +71,8 @@ impl BucketHandle {
     ) -> impl Stream<Item = Result<(FileVersion, Result<(), Error>), Error>> + Send + Unpin + use<>
     {
         if prefix.is_empty() {
-            let error =
-                "an empty prefix is every file of the bucket; delete_all_files deletes those";
+            let error = "an empty prefix matches every file of the bucket; call \
+                         delete_all_files to delete them all";
             return Sweep::refused(self, Error::invalid(error));
         }
         if is_create_stage(prefix) {
@@ -81,11 +83,29 @@ impl BucketHandle {
 
     /// Empties the bucket, so that it can be [deleted](Self::delete_bucket): deletes all versions
     /// of all files, hide markers, unfinished uploads, and the
-    /// [stages](crate::transfer::CREATE_STAGES) of [`create`](Self::create). Uploads and creates
-    /// that are under way fail.
+    /// [stages](crate::transfer::CREATE_STAGES) of [`create`](Self::create). Uploads and creates in
+    /// progress fail.
     ///
-    /// Everything else is as for [`delete_prefix`](Self::delete_prefix): dry run, outcomes, order,
-    /// cost, errors and cancellation.
+    /// Dry run, outcomes and order are those of [`delete_prefix`](Self::delete_prefix), and so is the
+    /// cost: a `b2_list_file_versions` (class C) for each 1,000 versions, and a
+    /// `b2_delete_file_version` (class A, which is free) for each version.
+    ///
+    /// # Errors
+    /// An error of the whole operation is the last item:
+    /// [`Unauthorized`](crate::ErrorKind::Unauthorized) without `listFiles`,
+    /// [`NotFound`](crate::ErrorKind::NotFound) if the bucket was deleted, or
+    /// [`Credentials`](crate::ErrorKind::Credentials),
+    /// [`CapExceeded`](crate::ErrorKind::CapExceeded),
+    /// [`TooManyRequests`](crate::ErrorKind::TooManyRequests),
+    /// [`Unavailable`](crate::ErrorKind::Unavailable), [`Http`](crate::ErrorKind::Http) or
+    /// [`Protocol`](crate::ErrorKind::Protocol) if the listing failed after its retries. The
+    /// outcome of a version is [`Unauthorized`](crate::ErrorKind::Unauthorized) without
+    /// `deleteFiles`, and with B2's code `access_denied` if a retention or a legal hold protects
+    /// it.
+    ///
+    /// # Cancellation
+    /// Dropping the stream drops the calls in progress. B2 may still carry out those that it has
+    /// received.
     pub fn delete_all_files(
         &self,
         mode: DeleteMode,

@@ -9,13 +9,13 @@ use crate::types::FileName;
 impl BucketHandle {
     /// Downloads the newest version of the file with this name.
     ///
-    /// Nothing happens before the destination is set and awaited: [`bytes`](FileDownload::bytes),
+    /// Nothing is sent until a destination is chosen and awaited: [`bytes`](FileDownload::bytes),
     /// [`text`](FileDownload::text), [`stream`](FileDownload::stream),
     /// [`to_writer`](FileDownload::to_writer) or, with the feature `fs`, `to_path`. A hidden file
     /// is not found; [`Client::download`](crate::Client::download) takes the id of any version.
     ///
-    /// Costs one call (class B) for each request, and the download traffic. An invalid name is an
-    /// error of the download, not of this method.
+    /// Costs one call (class B) for each request, and the download traffic. An invalid name is
+    /// reported when the download is awaited.
     #[doc(alias = "get_object")]
     pub fn download<N>(&self, name: N) -> FileDownload
     where
@@ -27,8 +27,8 @@ impl BucketHandle {
 }
 
 impl FileDownload {
-    /// Reads all bytes into memory: at most `limit`, and none if there are more. They are checked
-    /// against the file's SHA-1 as by [`stream`](Self::stream).
+    /// Reads all bytes into memory, unless there are more than `limit`. They are verified with the
+    /// file's SHA-1, as by [`stream`](Self::stream).
     ///
     /// Costs one download (class B), and one more for each time that the connection breaks.
     ///
@@ -40,18 +40,18 @@ impl FileDownload {
     /// ```
     ///
     /// # Errors
-    /// - [`Invalid`](crate::ErrorKind::Invalid): there are more than `limit` bytes, or no file can
-    ///   have this name.
-    /// - [`NotFound`](crate::ErrorKind::NotFound): there is no such file, or it is hidden.
+    /// - [`Invalid`](crate::ErrorKind::Invalid): there are more than `limit` bytes, or the file
+    ///   name is invalid.
+    /// - [`NotFound`](crate::ErrorKind::NotFound): the file doesn't exist, or is hidden.
     /// - [`Unauthorized`](crate::ErrorKind::Unauthorized): the key may not read it.
     /// - [`CapExceeded`](crate::ErrorKind::CapExceeded): the account's download cap is reached.
-    /// - [`Integrity`](crate::ErrorKind::Integrity): the bytes have another SHA-1 than the file, or
-    ///   can't be [verified](Self::require_verified) but have to be.
+    /// - [`Integrity`](crate::ErrorKind::Integrity): the content doesn't match the file's SHA-1, or
+    ///   can't be verified although this is [required](Self::require_verified).
     /// - [`Credentials`](crate::ErrorKind::Credentials),
     ///   [`TooManyRequests`](crate::ErrorKind::TooManyRequests),
     ///   [`Rejected`](crate::ErrorKind::Rejected), [`Unavailable`](crate::ErrorKind::Unavailable),
-    ///   [`Http`](crate::ErrorKind::Http), [`Protocol`](crate::ErrorKind::Protocol): the call that
-    ///   failed for good, after its retries.
+    ///   [`Http`](crate::ErrorKind::Http), [`Protocol`](crate::ErrorKind::Protocol): a call failed
+    ///   after its retries.
     /// - [`ShutDown`](crate::ErrorKind::ShutDown): the client is shutting down.
     pub async fn bytes(self, limit: usize) -> Result<Vec<u8>, Error> {
         let stream = self.stream().await?;
@@ -62,14 +62,14 @@ impl FileDownload {
         };
         if !usize::try_from(arriving).is_ok_and(|bytes| bytes <= limit) {
             return Err(Error::invalid(format!(
-                "there are {arriving} bytes, more than the {limit} that may be held in memory"
+                "the download has {arriving} bytes, more than the limit of {limit}"
             )));
         }
         stream.collect(limit).await
     }
 
-    /// Reads all bytes into memory as UTF-8 text: at most `limit` bytes, and none if there are
-    /// more. A byte order mark stays where it is.
+    /// Reads the whole file into memory as UTF-8 text, unless it has more than `limit` bytes. A
+    /// byte order mark is kept.
     ///
     /// ```
     /// # use b2kit::{BucketHandle, Error};
@@ -79,24 +79,27 @@ impl FileDownload {
     /// ```
     ///
     /// # Errors
-    /// - [`Invalid`](crate::ErrorKind::Invalid): the bytes are not UTF-8 or more than `limit`, or no
-    ///   file can have this name.
-    /// - [`NotFound`](crate::ErrorKind::NotFound): there is no such file, or it is hidden.
+    /// - [`Invalid`](crate::ErrorKind::Invalid): the bytes are not UTF-8 or more than `limit`, or
+    ///   the file name is invalid.
+    /// - [`NotFound`](crate::ErrorKind::NotFound): the file doesn't exist, or is hidden.
     /// - [`Unauthorized`](crate::ErrorKind::Unauthorized): the key may not read it.
     /// - [`CapExceeded`](crate::ErrorKind::CapExceeded): the account's download cap is reached.
-    /// - [`Integrity`](crate::ErrorKind::Integrity): the bytes have another SHA-1 than the file, or
-    ///   can't be [verified](Self::require_verified) but have to be.
+    /// - [`Integrity`](crate::ErrorKind::Integrity): the content doesn't match the file's SHA-1, or
+    ///   can't be verified although this is [required](Self::require_verified).
     /// - [`Credentials`](crate::ErrorKind::Credentials),
     ///   [`TooManyRequests`](crate::ErrorKind::TooManyRequests),
     ///   [`Rejected`](crate::ErrorKind::Rejected), [`Unavailable`](crate::ErrorKind::Unavailable),
-    ///   [`Http`](crate::ErrorKind::Http), [`Protocol`](crate::ErrorKind::Protocol): the call that
-    ///   failed for good, after its retries.
+    ///   [`Http`](crate::ErrorKind::Http), [`Protocol`](crate::ErrorKind::Protocol): a call failed
+    ///   after its retries.
     /// - [`ShutDown`](crate::ErrorKind::ShutDown): the client is shutting down.
     pub async fn text(self, limit: usize) -> Result<String, Error> {
         let bytes = self.bytes(limit).await?;
         String::from_utf8(bytes).map_err(|error| {
             let at = error.utf8_error().valid_up_to();
-            Error::invalid(format!("the file is no UTF-8 text: byte {at} is not"))
+            Error::invalid(format!(
+                "the file is not UTF-8 text: the byte at offset {at} is \
+                                    invalid"
+            ))
         })
     }
 }

@@ -10,7 +10,8 @@ use crate::client::{BucketHandle, Client, at_most};
 use crate::error::{Error, ErrorKind};
 use crate::types::{Action, FileName, FileVersion};
 
-/// Hide markers and unfinished large files above the newest version of a name that are gone through.
+/// The maximum number of hide markers and unfinished large files above the newest version of a name
+/// that are searched.
 const MAX_MARKERS: usize = 10_000;
 
 impl BucketHandle {
@@ -18,17 +19,21 @@ impl BucketHandle {
     /// [`list`](Self::list) don't find it. All versions beneath stay, and are charged for.
     /// [`unhide`](Self::unhide) undoes it, and so does an upload.
     ///
-    /// Returns the marker; `None` if there was nothing to hide, because the file is hidden already
-    /// or there is none.
+    /// Returns the marker; `None` if there was nothing to hide, because the file doesn't exist or
+    /// is already hidden.
     ///
     /// Makes one `b2_hide_file` (class A, which is free).
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) if no file can have this name,
-    /// [`Unauthorized`](crate::ErrorKind::Unauthorized) without `writeFiles`.
+    /// [`Unauthorized`](crate::ErrorKind::Unauthorized) without `writeFiles`, and
+    /// [`Credentials`](crate::ErrorKind::Credentials),
+    /// [`TooManyRequests`](crate::ErrorKind::TooManyRequests),
+    /// [`Unavailable`](crate::ErrorKind::Unavailable), [`Http`](crate::ErrorKind::Http) or
+    /// [`Protocol`](crate::ErrorKind::Protocol) if the call failed after its retries.
     ///
     /// # Cancellation
-    /// Once the request has left, the file may be hidden although the future was dropped.
+    /// Once the request was sent, the file may be hidden although the future was dropped.
     pub async fn hide<N>(&self, name: N) -> Result<Option<FileVersion>, Error>
     where
         N: TryInto<FileName>,
@@ -51,13 +56,17 @@ impl BucketHandle {
     /// is free) for each marker.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no version of this name that could be
-    /// shown; nothing is deleted then. [`Invalid`](crate::ErrorKind::Invalid) if no file can have
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no version of this name beneath the
+    /// markers; then nothing is deleted. [`Invalid`](crate::ErrorKind::Invalid) if no file can have
     /// this name, [`Unauthorized`](crate::ErrorKind::Unauthorized) without `listFiles` and
-    /// `deleteFiles`.
+    /// `deleteFiles`, and [`Credentials`](crate::ErrorKind::Credentials),
+    /// [`CapExceeded`](crate::ErrorKind::CapExceeded),
+    /// [`TooManyRequests`](crate::ErrorKind::TooManyRequests),
+    /// [`Unavailable`](crate::ErrorKind::Unavailable), [`Http`](crate::ErrorKind::Http) or
+    /// [`Protocol`](crate::ErrorKind::Protocol) if a call failed after its retries.
     ///
     /// # Cancellation
-    /// Once a request has left, its marker may be deleted although the future was dropped.
+    /// Once a request was sent, its marker may be deleted although the future was dropped.
     pub async fn unhide<N>(&self, name: N) -> Result<Option<FileVersion>, Error>
     where
         N: TryInto<FileName>,
@@ -70,7 +79,11 @@ impl BucketHandle {
         // The newest is deleted last: until then the file stays hidden.
         while let Some(marker) = markers.pop() {
             let call = DeleteFileVersion::new(marker.file_name.as_str(), &marker.file_id);
-            client.call(call).await?;
+            match client.call(call).await {
+                // Somebody else has deleted it since it was listed.
+                Err(error) if error.is_not_found() => {}
+                deleted => drop(deleted?),
+            }
         }
         Ok(newest)
     }
@@ -99,7 +112,7 @@ impl BucketHandle {
         }
         Err(Error::new(
             ErrorKind::NotFound,
-            format!("the bucket has no version of {:?} to show", name.as_str()),
+            format!("there is no version of {:?} to unhide", name.as_str()),
         ))
     }
 }

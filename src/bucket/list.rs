@@ -37,12 +37,12 @@ impl BucketHandle {
     /// - [`Unauthorized`](crate::ErrorKind::Unauthorized): the key lacks `listFiles`, or is restricted
     ///   to names that the prefix doesn't begin with.
     /// - [`NotFound`](crate::ErrorKind::NotFound): the bucket was deleted.
-    /// - [`Protocol`](crate::ErrorKind::Protocol): a page doesn't fit the request.
+    /// - [`Protocol`](crate::ErrorKind::Protocol): a page doesn't match the request.
     /// - [`Credentials`](crate::ErrorKind::Credentials),
     ///   [`CapExceeded`](crate::ErrorKind::CapExceeded),
     ///   [`TooManyRequests`](crate::ErrorKind::TooManyRequests),
     ///   [`Unavailable`](crate::ErrorKind::Unavailable), [`Http`](crate::ErrorKind::Http): a page
-    ///   failed for good, after its retries.
+    ///   failed after its retries.
     #[doc(alias = "list_objects")]
     pub fn list(
         &self,
@@ -60,8 +60,7 @@ impl BucketHandle {
         })
     }
 
-    /// Lists one folder: the files in it, and each folder in it as one row. `""` is the topmost
-    /// folder.
+    /// Lists one folder: the files in it, and each folder in it as one row. `""` is the root.
     ///
     /// B2 has no folders, only names with slashes: `photos/` is a folder for as long as a file's
     /// name begins with it. A `/` is added to `folder` if it doesn't end with one. Hidden files and
@@ -88,12 +87,12 @@ impl BucketHandle {
     /// - [`Unauthorized`](crate::ErrorKind::Unauthorized): the key lacks `listFiles`, or is restricted
     ///   to names that the prefix doesn't begin with.
     /// - [`NotFound`](crate::ErrorKind::NotFound): the bucket was deleted.
-    /// - [`Protocol`](crate::ErrorKind::Protocol): a page doesn't fit the request.
+    /// - [`Protocol`](crate::ErrorKind::Protocol): a page doesn't match the request.
     /// - [`Credentials`](crate::ErrorKind::Credentials),
     ///   [`CapExceeded`](crate::ErrorKind::CapExceeded),
     ///   [`TooManyRequests`](crate::ErrorKind::TooManyRequests),
     ///   [`Unavailable`](crate::ErrorKind::Unavailable), [`Http`](crate::ErrorKind::Http): a page
-    ///   failed for good, after its retries.
+    ///   failed after its retries.
     pub fn list_folder(
         &self,
         folder: &str,
@@ -113,7 +112,7 @@ impl BucketHandle {
     /// first. A hide marker is a version ([`Action::Hide`]) without bytes; the versions beneath it
     /// are still there.
     ///
-    /// Unfinished uploads are no versions yet: see [`unfinished`](Self::unfinished).
+    /// Unfinished uploads are not versions yet: see [`unfinished`](Self::unfinished).
     /// [Stages](crate::transfer::CREATE_STAGES) are left out as by [`list`](Self::list). Any
     /// version that is not a marker can be downloaded, by
     /// [`Client::download`](crate::Client::download), and copied to a name, by
@@ -126,12 +125,12 @@ impl BucketHandle {
     /// - [`Unauthorized`](crate::ErrorKind::Unauthorized): the key lacks `listFiles`, or is restricted
     ///   to names that the prefix doesn't begin with.
     /// - [`NotFound`](crate::ErrorKind::NotFound): the bucket was deleted.
-    /// - [`Protocol`](crate::ErrorKind::Protocol): a page doesn't fit the request.
+    /// - [`Protocol`](crate::ErrorKind::Protocol): a page doesn't match the request.
     /// - [`Credentials`](crate::ErrorKind::Credentials),
     ///   [`CapExceeded`](crate::ErrorKind::CapExceeded),
     ///   [`TooManyRequests`](crate::ErrorKind::TooManyRequests),
     ///   [`Unavailable`](crate::ErrorKind::Unavailable), [`Http`](crate::ErrorKind::Http): a page
-    ///   failed for good, after its retries.
+    ///   failed after its retries.
     pub fn versions(
         &self,
         prefix: &str,

@@ -93,12 +93,12 @@ impl BucketHandle {
         run_each(inputs, concurrency, move |input| download(&bucket, input))
     }
 
-    /// Deletes many files, up to `concurrency` at a time, and returns each input with its outcome,
-    /// in the order in which they end. A failure doesn't stop the others. 0 at a time is taken as
-    /// 1.
+    /// Deletes a file or version for each input, up to `concurrency` at a time. Returns each input
+    /// with its outcome, in the order of completion; one failure doesn't stop the others.
     ///
-    /// `delete` says what to delete for an input: a name, or a version. To delete all that a prefix
-    /// has, use [`delete_prefix`](Self::delete_prefix), which lists once for all names.
+    /// `delete` turns an input into a [`Delete`], when it is the input's turn. A concurrency of 0
+    /// counts as 1. To delete everything with a prefix, use [`delete_prefix`](Self::delete_prefix),
+    /// which needs one listing for all names.
     ///
     /// ```
     /// # use b2kit::{BucketHandle, DeleteScope, Error};
@@ -118,7 +118,7 @@ impl BucketHandle {
     /// ```
     ///
     /// # Cancellation
-    /// Dropping the stream drops the deletions that are under way: see [`Delete`].
+    /// Dropping the stream drops the deletions in progress; see [`Delete`](Delete#cancellation).
     pub fn delete_many<T, S, F>(
         &self,
         inputs: S,

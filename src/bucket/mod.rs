@@ -56,7 +56,7 @@ use crate::error::Error;
 use crate::transfer::is_create_stage;
 use crate::types::FileName;
 
-/// Whether a row is a stage of `create` that nobody asked for.
+/// Whether a row is a stage of `create` that was not requested.
 fn is_unasked_stage(prefix: &str, name: &str) -> bool {
     is_create_stage(name) && !is_create_stage(prefix)
 }
@@ -71,7 +71,7 @@ fn refuse_stage(name: &FileName) -> Result<(), Error> {
 
 fn stage_refused(name: &str) -> Error {
     Error::invalid(format!(
-        "{name:?} belongs to a file that is being created; \
-         discard_abandoned_creates removes what is left over"
+        "{name:?} is the stage of a file that is being created; discard_abandoned_creates removes \
+         stages that are left over"
     ))
 }

@@ -16,19 +16,19 @@ use crate::types::{Action, FileVersion, Timestamp};
 pub enum PruneRule {
     /// Keeps this many of the newest versions of each name. Hide markers don't count. At least 1.
     KeepNewest(usize),
-    /// The versions that were hidden before this time: by a newer version, or by a hide marker. The
-    /// files that are hidden since then go for good, with their markers.
+    /// The versions that were hidden before this time: by a newer version, or by a hide marker.
+    /// Files that have been hidden since then are deleted for good, with their markers.
     ///
-    /// It is what the lifecycle rule `daysFromHidingToDeleting` does, once and now.
+    /// The lifecycle rule `daysFromHidingToDeleting` does the same, but every day.
     HiddenBefore(Timestamp),
 }
 
 impl BucketHandle {
-    /// Deletes old versions of the files whose names begin with `prefix`, as the rule says; `""` is
-    /// all files.
+    /// Deletes old versions of the files whose names begin with `prefix`, as the rule says; `""`
+    /// matches all files.
     ///
-    /// The newest version of a visible file is never deleted, and no marker while there is a
-    /// version beneath it that stays. So no file appears, disappears or changes by it.
+    /// The newest version of a visible file is never deleted, and no marker while the
+    /// rule keeps a version beneath it. So no file appears, disappears or changes.
     ///
     /// [`DeleteMode::DryRun`] yields the same versions and deletes nothing. Each version comes with
     /// its outcome, and a failure doesn't stop the others. Unfinished uploads and the
@@ -62,12 +62,14 @@ impl BucketHandle {
     /// [`CapExceeded`](crate::ErrorKind::CapExceeded),
     /// [`TooManyRequests`](crate::ErrorKind::TooManyRequests),
     /// [`Unavailable`](crate::ErrorKind::Unavailable), [`Http`](crate::ErrorKind::Http) or
-    /// [`Protocol`](crate::ErrorKind::Protocol) if the listing failed for good. The outcome of a
-    /// version is [`Unauthorized`](crate::ErrorKind::Unauthorized) without `deleteFiles`, and with
-    /// B2's code `access_denied` if a retention or a legal hold protects it.
+    /// [`Protocol`](crate::ErrorKind::Protocol) if the listing failed after its retries. The
+    /// outcome of a version is [`Unauthorized`](crate::ErrorKind::Unauthorized) without
+    /// `deleteFiles`, and with B2's code `access_denied` if a retention or a legal hold protects
+    /// it.
     ///
     /// # Cancellation
-    /// Dropping the stream drops the calls under way; B2 may still carry out those it has received.
+    /// Dropping the stream drops the calls in progress. B2 may still carry out those that it has
+    /// received.
     pub fn prune_versions(
         &self,
         prefix: &str,
@@ -76,7 +78,10 @@ impl BucketHandle {
     ) -> impl Stream<Item = Result<(FileVersion, Result<(), Error>), Error>> + Send + Unpin + use<>
     {
         if rule == PruneRule::KeepNewest(0) {
-            let error = Error::invalid("at least 1 version is kept; delete_prefix deletes all");
+            let error = Error::invalid(
+                "at least 1 version has to be kept; delete_prefix deletes \
+                                        all",
+            );
             return Sweep::refused(self, error);
         }
         let mut pruning = Pruning::new(rule);
@@ -111,8 +116,8 @@ impl Pruning {
 
     /// Whether the rule deletes the listing's next version.
     ///
-    /// A marker on top is to be deleted as soon as its own time has come; it stays where something
-    /// beneath it does, which [`DeleteOrder`](super::delete_order::DeleteOrder) sees to.
+    /// A marker on top is deleted once it is old enough itself, unless a version beneath it is
+    /// kept, which [`DeleteOrder`](super::delete_order::DeleteOrder) ensures.
     fn deletes(&mut self, version: &FileVersion) -> bool {
         if *self.name != *version.file_name.as_str() {
             *self = Self::new(self.rule);

@@ -11,7 +11,7 @@ use crate::client::BucketHandle;
 use crate::error::{Error, ErrorKind};
 use crate::types::{FileName, FileVersion};
 
-/// So many versions of the old name are deleted at once.
+/// How many versions of the old name are deleted at once.
 const CONCURRENCY: usize = 4;
 
 /// A file that was renamed.
@@ -29,16 +29,16 @@ impl BucketHandle {
     /// and its SHA-1 where both are known, and then deletes the old name's versions, as
     /// [`DeleteScope`] says.
     ///
-    /// B2 can't rename, so this is **not atomic**: for a moment both names are there, and if it
-    /// fails between the two steps they stay so. Doing it again is safe. Only the newest version
-    /// gets the new name. With [`DeleteScope::AllVersions`] the others are lost; with
+    /// B2 can't rename, so this is **not atomic**: for a moment both names exist, and if it fails
+    /// between the two steps, both remain. Repeating it is safe. Only the newest version gets the
+    /// new name. With [`DeleteScope::AllVersions`] the others are lost; with
     /// [`DeleteScope::NewestVersion`] the one beneath **comes back** under the old name. A file
     /// that has the new name already becomes an older version of it.
     ///
-    /// Nothing is deleted that was not there when the file was copied: if the old name has a newer
-    /// version by then, nothing of it is deleted. Retention and legal hold don't go along; a file
-    /// that they protect can be copied and not deleted. A file that is encrypted with a customer's
-    /// key is copied by [`copy`](Self::copy), which takes that key.
+    /// Nothing is deleted that did not exist when the file was copied: if the old name has got a
+    /// newer version by then, none of its versions is deleted. Retention and legal hold are not
+    /// copied; a file that they protect can be copied but not deleted. A file that is encrypted
+    /// with a customer's key is copied by [`copy`](Self::copy), which takes that key.
     ///
     /// Costs a `b2_list_file_names` and a `b2_copy_file` (class C), for more than 5 GB one
     /// `b2_copy_part` (class C) for each 5 GB; with [`DeleteScope::AllVersions`] a listing (class
@@ -54,20 +54,24 @@ impl BucketHandle {
     /// ```
     ///
     /// # Errors
-    /// - [`NotFound`](ErrorKind::NotFound): there is no such file, or it is hidden.
-    /// - [`Invalid`](ErrorKind::Invalid): a name that no file can have, or twice the same.
-    /// - [`Integrity`](ErrorKind::Integrity): the copy is not like the source. The old name is as
-    ///   it was.
+    /// - [`NotFound`](ErrorKind::NotFound): the file doesn't exist, or is hidden.
+    /// - [`Invalid`](ErrorKind::Invalid): one of the names is invalid, or both are the same.
+    /// - [`Integrity`](ErrorKind::Integrity): the copy differs from the source. The old name is
+    ///   unchanged.
     /// - [`Conflict`](ErrorKind::Conflict): the old name has a newer version than the one that was
-    ///   copied. It is as it was, and the copy is there.
+    ///   copied. It is unchanged, and the copy exists.
     /// - [`Unauthorized`](ErrorKind::Unauthorized): the key lacks `listFiles`, `readFiles`,
     ///   `writeFiles` or `deleteFiles`, or a version of the old name is locked.
+    /// - [`Credentials`](ErrorKind::Credentials), [`CapExceeded`](ErrorKind::CapExceeded),
+    ///   [`TooManyRequests`](ErrorKind::TooManyRequests), [`Unavailable`](ErrorKind::Unavailable),
+    ///   [`Http`](ErrorKind::Http), [`Protocol`](ErrorKind::Protocol): a call failed after its
+    ///   retries.
     ///
-    /// Where the copy is there, or may be, [`Error::may_have_taken_effect`] says so.
+    /// [`Error::may_have_taken_effect`] is true if the copy exists or may exist.
     ///
     /// # Cancellation
-    /// Dropping the future stops it; both names may be there then, and an unfinished large file as
-    /// after a dropped [`copy`](Self::copy).
+    /// Dropping the future stops it; both names may exist then, or an unfinished large file may
+    /// remain as after a dropped [`copy`](Self::copy).
     #[doc(alias = "move")]
     pub async fn rename<N, M>(&self, from: N, to: M, scope: DeleteScope) -> Result<Renamed, Error>
     where
@@ -93,10 +97,7 @@ impl BucketHandle {
             return Err(Error::invalid("the old name and the new one are the same"));
         }
         let Some(source) = self.newest(&from).await? else {
-            let error = Error::new(
-                ErrorKind::NotFound,
-                "there is no such file, or it is hidden",
-            );
+            let error = Error::new(ErrorKind::NotFound, "the file doesn't exist, or is hidden");
             return Err(self.client().redacted(error.about(from.as_str())));
         };
         let file = self.copy(&source, to).await?.file;
@@ -113,7 +114,7 @@ impl BucketHandle {
         }
     }
 
-    /// Deletes the version that was copied, and those beneath it where all are to go.
+    /// Deletes the version that was copied, and those beneath it if all are to be deleted.
     async fn delete_copied(
         &self,
         name: &FileName,
@@ -133,8 +134,8 @@ impl BucketHandle {
             return Ok(Vec::new());
         };
         if newest.file_id != copied.file_id {
-            let what = "the file was copied, but its old name has another newest version now; \
-                        nothing of it was deleted";
+            let what = "the file was copied, but its old name has since got a newer version; \
+                        nothing was deleted";
             return Err(Error::new(ErrorKind::Conflict, what));
         }
         let all = stream::once(ready(Ok(newest))).chain(versions);
@@ -142,16 +143,18 @@ impl BucketHandle {
     }
 }
 
-/// Holds the copy against its source before the source is deleted.
+/// Compares the copy with its source before the source is deleted.
 fn check_copy(source: &FileVersion, copy: &FileVersion) -> Result<(), Error> {
     let differs = |what: String| Err(Error::new(ErrorKind::Integrity, what));
     if copy.content_length != source.content_length {
         let (has, copied) = (source.content_length, copy.content_length);
-        return differs(format!("the file has {has} bytes, and its copy {copied}"));
+        return differs(format!(
+            "the file has {has} bytes, but its copy has {copied}"
+        ));
     }
     match (source.expected_sha1(), copy.expected_sha1()) {
         (Some(has), Some(copied)) if has != copied => differs(format!(
-            "the file's SHA-1 is {has}, and that of its copy is {copied}"
+            "the file's SHA-1 is {has}, but that of its copy is {copied}"
         )),
         _ => Ok(()),
     }

@@ -17,23 +17,26 @@ impl BucketHandle {
     ///
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound) if the bucket was deleted,
-    /// [`Unauthorized`](ErrorKind::Unauthorized) without `listBuckets`.
+    /// [`Unauthorized`](ErrorKind::Unauthorized) without `listBuckets`, and
+    /// [`Credentials`](ErrorKind::Credentials), [`CapExceeded`](ErrorKind::CapExceeded),
+    /// [`TooManyRequests`](ErrorKind::TooManyRequests), [`Unavailable`](ErrorKind::Unavailable),
+    /// [`Http`](ErrorKind::Http) or [`Protocol`](ErrorKind::Protocol) if the call failed after its
+    /// retries.
     pub async fn settings(&self) -> Result<Bucket, Error> {
         let call = ListBuckets::new().bucket_id(self.id());
         let found = self.client().call(call).await?.buckets.into_iter().next();
         found.ok_or_else(|| {
-            let what = format!("the account has no bucket \"{}\" any more", self.name());
+            let what = format!("the account no longer has a bucket \"{}\"", self.name());
             let error = Error::new(ErrorKind::NotFound, what);
             error.in_call(ListBuckets::METADATA.name, 1, Duration::ZERO)
         })
     }
 
-    /// Changes settings: those that `change` sets, and no others. Each replaces the old value as a
-    /// whole. Returns all settings as they are afterwards.
+    /// Changes the settings that `change` sets, and no others. Each new value replaces the old one
+    /// entirely. Returns all settings as they are afterwards.
     ///
     /// To change a value that depends on the old one, read it first, and set
-    /// [`if_revision_is`](UpdateBucket::if_revision_is): then nobody's change in the meantime is
-    /// overwritten.
+    /// [`if_revision_is`](UpdateBucket::if_revision_is): then no concurrent change is overwritten.
     ///
     /// Makes one `b2_update_bucket` (class C), which needs `writeBuckets`.
     ///
@@ -53,13 +56,17 @@ impl BucketHandle {
     /// ```
     ///
     /// # Errors
-    /// [`Conflict`](ErrorKind::Conflict) if the bucket is at another revision than was set;
+    /// [`Conflict`](ErrorKind::Conflict) if the bucket's revision is not the one that was set;
     /// [`NotFound`](ErrorKind::NotFound) if it was deleted; [`Invalid`](ErrorKind::Invalid) for
     /// settings that B2 would refuse; [`Unauthorized`](ErrorKind::Unauthorized) without
-    /// `writeBuckets`, and for some settings more: [`UpdateBucket`] has the list.
+    /// `writeBuckets`, and for some settings without other capabilities, which [`UpdateBucket`]
+    /// lists; [`Credentials`](ErrorKind::Credentials), [`CapExceeded`](ErrorKind::CapExceeded),
+    /// [`TooManyRequests`](ErrorKind::TooManyRequests), [`Rejected`](ErrorKind::Rejected),
+    /// [`Unavailable`](ErrorKind::Unavailable), [`Http`](ErrorKind::Http) or
+    /// [`Protocol`](ErrorKind::Protocol) if the call failed after its retries.
     ///
     /// # Cancellation
-    /// Once the request has left, the settings may change although the future was dropped.
+    /// Once the request was sent, the settings may change although the future was dropped.
     pub async fn update<F>(&self, change: F) -> Result<Bucket, Error>
     where
         F: FnOnce(UpdateBucket) -> UpdateBucket,
@@ -69,7 +76,7 @@ impl BucketHandle {
     }
 
     /// Deletes the bucket, which has to be empty: see [`delete_all_files`](Self::delete_all_files).
-    /// Its name is free for every B2 account then.
+    /// Any B2 account can take its name afterwards.
     ///
     /// Makes one `b2_delete_bucket` (class A, which is free), which needs `deleteBuckets`.
     ///
@@ -77,10 +84,13 @@ impl BucketHandle {
     /// [`Rejected`](ErrorKind::Rejected) with B2's code `cannot_delete_non_empty_bucket` while
     /// there is any version of a file, a hide marker or an unfinished upload;
     /// [`NotFound`](ErrorKind::NotFound) if the bucket was deleted already;
-    /// [`Unauthorized`](ErrorKind::Unauthorized) without `deleteBuckets`.
+    /// [`Unauthorized`](ErrorKind::Unauthorized) without `deleteBuckets`;
+    /// [`Credentials`](ErrorKind::Credentials), [`TooManyRequests`](ErrorKind::TooManyRequests),
+    /// [`Unavailable`](ErrorKind::Unavailable), [`Http`](ErrorKind::Http) or
+    /// [`Protocol`](ErrorKind::Protocol) if the call failed after its retries.
     ///
     /// # Cancellation
-    /// Once the request has left, the bucket may be deleted although the future was dropped.
+    /// Once the request was sent, the bucket may be deleted although the future was dropped.
     pub async fn delete_bucket(&self) -> Result<(), Error> {
         self.client().call(DeleteBucket::new(self.id())).await?;
         Ok(())

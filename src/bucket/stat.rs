@@ -6,8 +6,8 @@ use crate::error::Error;
 use crate::types::{FileName, FileVersion};
 
 impl BucketHandle {
-    /// The newest version of the file with exactly this name, without its bytes; `None` if there is
-    /// no such file or it is hidden.
+    /// The newest version of the file with exactly this name, without its content; `None` if the
+    /// file doesn't exist or is hidden.
     ///
     /// Makes one `b2_list_file_names` (class C), which needs `listFiles`. It works for every name
     /// and shows every field. A `HEAD` request is class B and needs `readFiles` instead, but its

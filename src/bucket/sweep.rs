@@ -35,7 +35,7 @@ pub(super) type SweepItem = (FileVersion, Result<(), Error>);
 /// The call that removes a version.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum RemovalCall {
-    /// Deletes it, whatever it is. `bypass` lifts a retention in governance mode.
+    /// Deletes it unconditionally. `bypass` lifts a retention in governance mode.
     Delete { bypass: bool },
     /// Cancels an unfinished large file, and no file that has been finished since.
     Cancel,
@@ -43,8 +43,8 @@ pub(super) enum RemovalCall {
 
 /// A stream of what is deleted.
 ///
-/// If the listing fails, the deletions under way come to their end first, and the newest version of
-/// the name that the listing was at stays: there may be older ones that nobody has seen.
+/// If the listing fails, the deletions in progress are completed first, and the newest version of
+/// the current name of the listing is kept: it may have older versions that were not listed yet.
 pub(super) struct Sweep {
     bucket: BucketHandle,
     call: RemovalCall,
@@ -115,7 +115,7 @@ impl Sweep {
         failure.map_or(Ok(deleted), Err)
     }
 
-    /// Takes rows and begins deletions, up to as many as may be under way.
+    /// Takes rows and starts deletions, up to the maximum in progress.
     fn fill(&mut self, cx: &mut Context<'_>) {
         while self.running.len() < self.concurrency {
             match self.ready.pop_front() {

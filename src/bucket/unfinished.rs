@@ -14,8 +14,8 @@ use crate::types::{FileVersion, Timestamp};
 
 impl BucketHandle {
     /// Lists the large files whose uploads were started and neither finished nor cancelled, and
-    /// whose names begin with `prefix`, the oldest first. Uploads under way are among them, whoever
-    /// makes them; so are stages of [`create`](Self::create).
+    /// whose names begin with `prefix`, the oldest first. Uploads in progress are among them,
+    /// whoever makes them; so are stages of [`create`](Self::create).
     ///
     /// B2 charges for their parts until they are finished or cancelled. What this client itself has
     /// begun, and not ended, is in [`Client::unfinished`](crate::Client::unfinished).
@@ -48,7 +48,7 @@ impl BucketHandle {
     /// Cancels the [unfinished](Self::unfinished) large files with this prefix that were started
     /// before `before`, and deletes their parts.
     ///
-    /// An upload that is still under way fails when its file is cancelled, so leave uploads the
+    /// An upload that is still in progress fails when its file is cancelled, so leave uploads the
     /// time that they may take. Yields each file with the outcome; a failure doesn't stop the
     /// others. [`DeleteMode::DryRun`] yields the same files and cancels none.
     ///
@@ -65,7 +65,8 @@ impl BucketHandle {
     /// call failed for good.
     ///
     /// # Cancellation
-    /// Dropping the stream drops the calls under way; B2 may still carry out those it has received.
+    /// Dropping the stream drops the calls in progress. B2 may still carry out those that it has
+    /// received.
     pub fn cancel_unfinished(
         &self,
         prefix: &str,

@@ -26,9 +26,9 @@ pub struct PresignedUrl {
 }
 
 impl BucketHandle {
-    /// The URL of a file in a public bucket. Anybody can download from it, for as long as the
-    /// bucket is [`AllPublic`](crate::types::BucketType::AllPublic) and the file is there; neither
-    /// is checked. In a private bucket it answers 401: use [`presigned_url`](Self::presigned_url).
+    /// The URL of a file in a public bucket. Anyone can download from it, for as long as the bucket
+    /// is [`AllPublic`](crate::types::BucketType::AllPublic) and the file is there; neither is
+    /// checked. In a private bucket it answers 401: use [`presigned_url`](Self::presigned_url).
     ///
     /// Makes no request if the account is authorized already. The URL is at the [download
     /// origin](crate::ClientBuilder::download_origin), if the client has one.
@@ -58,13 +58,13 @@ impl BucketHandle {
         session.public_url(self.name(), &name)
     }
 
-    /// A URL with which anybody can download a file of a private bucket for some time: 1 second to
-    /// a week.
+    /// A URL with which anyone can download a file of a private bucket for some time: 1 second to a
+    /// week.
     ///
     /// **It also opens every other file whose name begins with this one's**: a URL for `a` opens
-    /// `a.bak` and `a/b`, since B2 authorizes a prefix, and whoever has the URL can change the rest
-    /// of the name. For a secret file choose a name that is not a prefix of another. The file
-    /// need not exist yet; a URL can't be revoked before its time is over, but by deleting the
+    /// `a.bak` and `a/b`, since B2 authorizes a prefix, and anyone with the URL can change the rest
+    /// of the name. For a secret file choose a name that is not a prefix of another. The file need
+    /// not exist yet; a URL can't be revoked before its time is over, but by deleting the
     /// application key.
     ///
     /// Makes one `b2_get_download_authorization` (class C), which needs `shareFiles`. Whoever opens

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use b2kit_core::time::share;
+use b2kit_core::time::fraction;
 use futures_util::future::{Either, select};
 
 use super::handle::Client;
@@ -14,7 +14,7 @@ use super::telemetry::log_shared_pause;
 use crate::api::CallKind;
 use crate::error::{Error, RetryStopReason};
 
-/// How long to wait for a permit. One that is held by a future which nobody polls is never
+/// How long to wait for a permit. One that is held by a future which is not polled is never
 /// released.
 const MAX_PERMIT_WAIT: Duration = Duration::from_secs(60);
 
@@ -63,7 +63,7 @@ async fn acquire_permit<'a>(
     let limiter = &client.shared.limiter;
     loop {
         if let Some(left) = limiter.paused_for(kind, client.now()) {
-            let spread = share(Duration::from_secs(1), client.shared.jitter());
+            let spread = fraction(Duration::from_secs(1), client.shared.jitter());
             let pause = left.saturating_add(spread);
             if pause < state.max_wait(client.now()) {
                 client.sleep(pause).await;

@@ -131,7 +131,7 @@ impl AttemptContext {
         }
     }
 
-    /// Adds the key's permissions to B2's refusal.
+    /// Adds the key's permissions to B2's error.
     pub(super) fn explain(
         &self,
         client: &Client,

@@ -9,7 +9,7 @@ use crate::types::{BucketId, BucketName};
 /// A bucket of an account: its name, its id, and the client that reaches it. Clones are cheap; it
 /// is `Send` and `Sync`.
 ///
-/// Made by [`Client::bucket`], [`Client::create_bucket`] and [`Client::get_or_create_bucket`];
+/// [`Client::bucket`], [`Client::create_bucket`] and [`Client::get_or_create_bucket`] return one;
 /// [`new`](Self::new) makes one from a known id without a request.
 ///
 /// B2 keeps every version of a file until it is deleted. Uploading a name again adds a version on
@@ -18,7 +18,7 @@ use crate::types::{BucketId, BucketName};
 /// version that was not there when it looked.
 ///
 /// A listing shows what is there while it runs, page by page. Methods that list and then change
-/// something say what happens if somebody else changes it in between.
+/// something say what happens if somebody else changes the bucket in between.
 ///
 /// ```
 /// # use b2kit::{Client, Credentials, Error, backend::emulator::Emulator};
@@ -62,8 +62,8 @@ impl BucketHandle {
         Self { client, id, name }
     }
 
-    /// The client that makes this bucket's calls: for [`Client::call`], and what belongs to the
-    /// account.
+    /// The client that makes this bucket's calls, for other [calls](Client::call) and operations on
+    /// the account.
     #[must_use]
     pub const fn client(&self) -> &Client {
         &self.client

@@ -23,13 +23,12 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`Invalid`](ErrorKind::Invalid) if no bucket can have this name,
-    /// [`Conflict`](ErrorKind::Conflict) if some account has a bucket of this name,
-    /// [`Rejected`](ErrorKind::Rejected) if the account may have no more,
-    /// [`Unauthorized`](ErrorKind::Unauthorized) if the key lacks `writeBuckets`,
-    /// [`Credentials`](ErrorKind::Credentials), [`Http`](ErrorKind::Http),
+    /// [`Invalid`](ErrorKind::Invalid) if the name is invalid, [`Conflict`](ErrorKind::Conflict) if
+    /// any account has a bucket with this name, [`Rejected`](ErrorKind::Rejected) if the account
+    /// can't have more buckets, [`Unauthorized`](ErrorKind::Unauthorized) if the key lacks
+    /// `writeBuckets`, [`Credentials`](ErrorKind::Credentials), [`Http`](ErrorKind::Http),
     /// [`Unavailable`](ErrorKind::Unavailable), [`TooManyRequests`](ErrorKind::TooManyRequests) or
-    /// [`Protocol`](ErrorKind::Protocol) if the call failed for good.
+    /// [`Protocol`](ErrorKind::Protocol) if the call failed after its retries.
     ///
     /// # Cancellation
     /// The bucket may be created although the future was dropped.
@@ -44,18 +43,18 @@ impl Client {
         Ok(BucketHandle::new(self.clone(), bucket.bucket_id, name))
     }
 
-    /// The account's bucket of this name, which is created if there is none.
+    /// Finds the account's bucket with this name, or creates it.
     ///
-    /// A bucket that exists keeps its settings: `bucket_type` is only for a new one.
+    /// An existing bucket keeps its settings: `bucket_type` only applies to a new one.
     ///
     /// # Errors
-    /// [`Conflict`](ErrorKind::Conflict) if another account has a bucket of this name,
-    /// [`Invalid`](ErrorKind::Invalid) if no bucket can have this name,
+    /// [`Conflict`](ErrorKind::Conflict) if another account has a bucket with this name,
+    /// [`Invalid`](ErrorKind::Invalid) if the name is invalid,
     /// [`Unauthorized`](ErrorKind::Unauthorized) if the key is restricted to other buckets or lacks
-    /// `listBuckets` or `writeBuckets`, [`Rejected`](ErrorKind::Rejected) if the account may have
-    /// no more buckets; [`Credentials`](ErrorKind::Credentials), [`Http`](ErrorKind::Http),
+    /// `listBuckets` or `writeBuckets`, [`Rejected`](ErrorKind::Rejected) if the account can't have
+    /// more buckets; [`Credentials`](ErrorKind::Credentials), [`Http`](ErrorKind::Http),
     /// [`Unavailable`](ErrorKind::Unavailable), [`TooManyRequests`](ErrorKind::TooManyRequests) or
-    /// [`Protocol`](ErrorKind::Protocol) if a call failed for good.
+    /// [`Protocol`](ErrorKind::Protocol) if a call failed after its retries.
     ///
     /// # Cancellation
     /// The bucket may be created although the future was dropped.
@@ -80,17 +79,17 @@ impl Client {
         }
     }
 
-    /// The buckets of the account with their settings, in one call (class C). For a key that is
-    /// restricted to buckets these are its buckets that exist, and there is one call for each.
+    /// Lists the buckets of the account with their settings, in one call (class C). With a key that
+    /// is restricted to buckets, it lists those that exist, in one call for each.
     ///
-    /// What the key may not read of the settings is
+    /// Settings that the key may not read are
     /// [`Restricted::Unauthorized`](crate::types::Restricted).
     ///
     /// # Errors
     /// [`Unauthorized`](ErrorKind::Unauthorized) if the key lacks `listBuckets`, and
     /// [`Credentials`](ErrorKind::Credentials), [`Http`](ErrorKind::Http),
     /// [`Unavailable`](ErrorKind::Unavailable), [`TooManyRequests`](ErrorKind::TooManyRequests) or
-    /// [`Protocol`](ErrorKind::Protocol) if a call failed for good.
+    /// [`Protocol`](ErrorKind::Protocol) if a call failed after its retries.
     pub async fn buckets(&self) -> Result<Vec<Bucket>, Error> {
         let session = self.session().await?;
         let Some(allowed) = &session.allowed().buckets else {
@@ -105,7 +104,7 @@ impl Client {
         Ok(buckets)
     }
 
-    /// A bucket by its name. The handle's name is spelled as B2 spells it.
+    /// Finds a bucket by its name. The handle has the name as B2 spells it.
     ///
     /// Makes one `b2_list_buckets` (class C), or none if the key is restricted to buckets: then the
     /// names came with the authorization.
@@ -113,10 +112,10 @@ impl Client {
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound) if the account has no such bucket,
     /// [`Unauthorized`](ErrorKind::Unauthorized) if the key is restricted to other buckets or lacks
-    /// `listBuckets`, [`Invalid`](ErrorKind::Invalid) if no bucket can have this name,
+    /// `listBuckets`, [`Invalid`](ErrorKind::Invalid) if the name is invalid,
     /// [`Credentials`](ErrorKind::Credentials), [`Http`](ErrorKind::Http),
     /// [`Unavailable`](ErrorKind::Unavailable), [`TooManyRequests`](ErrorKind::TooManyRequests) or
-    /// [`Protocol`](ErrorKind::Protocol) if the call failed for good.
+    /// [`Protocol`](ErrorKind::Protocol) if the call failed after its retries.
     pub async fn bucket(&self, name: &str) -> Result<BucketHandle, Error> {
         let name = BucketName::new(name)?;
         let (id, name) = self.find_bucket(&name).await?;
@@ -139,8 +138,8 @@ impl Client {
                 let error = Error::new(
                     ErrorKind::Unauthorized,
                     format!(
-                        "the key is restricted to the buckets {names:?}, and \"{name}\" is \
-                        none of them"
+                        "the key is restricted to the buckets {names:?}, and \"{name}\" is not \
+                         one of them"
                     ),
                 );
                 // No call was made that would do it.

@@ -33,14 +33,14 @@ impl Client {
     }
 
     /// A client with the application key in the environment variables `B2_APPLICATION_KEY_ID` and
-    /// `B2_APPLICATION_KEY`, which B2's official tools read too. All else is as
-    /// [`builder`](Self::builder) has it by default.
+    /// `B2_APPLICATION_KEY`, which B2's official tools read too. Everything else has the defaults
+    /// of [`builder`](Self::builder).
     ///
-    /// Nothing is sent yet: whether the key is good shows with the first call.
+    /// Nothing is sent yet: a wrong key is an error of the first call.
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) if one of the variables is not set or can't be a key,
-    /// or there is no default backend since the feature `hyper` is off.
+    /// or if there is no default backend because the feature `hyper` is disabled.
     pub fn from_env() -> Result<Self, Error> {
         Self::builder()
             .credentials(Credentials::from_env()?)
@@ -117,8 +117,7 @@ impl ClientBuilder {
 
     /// A download authorization instead of an application key: `token` is that of a
     /// [`DownloadAuthorization`](crate::api::DownloadAuthorization) which somebody with an account
-    /// has created, and `download_url` the origin of its links. Such a client can download and
-    /// nothing else.
+    /// has created, and `download_url` is the origin of its links. Such a client can only download.
     ///
     /// B2 accepts such a token for downloads by name only: [`Client::download_by_name`] and
     /// [`DownloadFileByName`](crate::api::DownloadFileByName), which can also set response headers
@@ -210,8 +209,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Allows plain `http` to hosts other than this machine. Anybody between can read keys, tokens
-    /// and files.
+    /// Allows plain `http` to hosts other than this computer. Everyone on the network path can then
+    /// read keys, tokens and files.
     pub const fn allow_insecure_http(mut self) -> Self {
         self.allow_insecure_http = true;
         self
@@ -237,9 +236,10 @@ impl ClientBuilder {
         self
     }
 
-    /// The minimum throughput of an upload or a download while it is the server's turn: so many
-    /// bytes within so much waiting. Defaults to 16 KiB per minute, [`Throughput::DEFAULT`]; 0
-    /// bytes disables it. A slower attempt is aborted and retried as the [`RetryPolicy`] says.
+    /// The minimum throughput of an upload or a download while the client waits for the server: a
+    /// number of bytes for each period of waiting. Defaults to 16 KiB per minute,
+    /// [`Throughput::DEFAULT`]; 0 bytes disables it. A slower attempt is aborted and retried as the
+    /// [`RetryPolicy`] says.
     ///
     /// Time in which the source isn't ready, nobody reads, or a [bandwidth
     /// limit](Self::bandwidth_limit) holds the bytes back does not count.
@@ -254,8 +254,8 @@ impl ClientBuilder {
         self
     }
 
-    /// The seed of the random number generator (jitter, unique ids), for tests that have to be
-    /// repeatable. Defaults to a random one.
+    /// The seed of the random number generator (jitter, unique ids), for reproducible tests.
+    /// Defaults to a random one.
     pub const fn rng_seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
@@ -263,8 +263,8 @@ impl ClientBuilder {
 
     /// How many bytes all transfers of this client and its clones together may hold in memory:
     /// parts of non-replayable sources, such as streams. By default each transfer holds as many
-    /// parts as it has in progress. Local files of at most 256 KiB are held besides, up to the
-    /// budget and never more than 64 MiB; larger ones never are.
+    /// parts as it has in progress. In addition, local files of at most 256 KiB are held, up to the
+    /// budget but never more than 64 MiB; larger ones are not held.
     ///
     /// Transfers that need more wait, first come, first served. A part larger than the budget waits
     /// until it is alone. A transfer that holds bytes and is not polled blocks the others.
@@ -283,17 +283,17 @@ impl ClientBuilder {
     /// Builds the client. Nothing is sent yet.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) if something is missing or wrong,
-    /// [`Untrusted`](crate::ErrorKind::Untrusted) if the endpoint must not get a key, or the
-    /// session names an origin that is not the endpoint's.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if something is missing or invalid,
+    /// [`Untrusted`](crate::ErrorKind::Untrusted) if the endpoint is not to be trusted with a key,
+    /// or the session names an origin outside of the endpoint's domain.
     pub fn build(self) -> Result<Client, Error> {
         let is_for_downloads_only = self.download_authorization.is_some();
         let (mut session, mut endpoint) = (self.session, self.endpoint);
         match self.download_authorization {
             Some(_) if self.credentials.is_some() || session.is_some() => {
                 return Err(Error::invalid(
-                    "the client has a download authorization, and credentials or a session \
-                     beside it",
+                    "a client takes either a download authorization or credentials and a session, \
+                     not both",
                 ));
             }
             Some((download_url, token)) => {
@@ -311,13 +311,13 @@ impl ClientBuilder {
         }
         if self.memory_budget == Some(0) || self.bandwidth_limit == Some(0) {
             return Err(Error::invalid(
-                "a memory budget or bandwidth limit of 0 would let nothing through",
+                "a memory budget or bandwidth limit of 0 would block all transfers",
             ));
         }
         let version = match (self.version, session.as_ref().map(Session::version)) {
             (Some(asked), Some(its)) if asked != its => {
                 return Err(Error::invalid(format!(
-                    "the session is one of {its} of the API, and the client is to speak {asked}"
+                    "the session is for API version {its}, but the client is set to use {asked}"
                 )));
             }
             (asked, its) => asked.or(its).unwrap_or_default(),
@@ -370,7 +370,7 @@ impl ClientBuilder {
             upload_urls: UploadUrls::default(),
             quota: RetryQuota::default(),
             limiter: Limiter::default(),
-            // Of its own, so that it is no matter for all else whether somebody answers.
+            // Separate from the others, which so don't depend on whether a server responds.
             outages: Outages::new(rng()),
             counters: Counters::default(),
             server_clock: ServerClock::default(),
@@ -413,7 +413,7 @@ fn default_backend() -> Result<Arc<dyn HttpClient>, Error> {
 #[cfg(not(feature = "hyper"))]
 fn default_backend() -> Result<Arc<dyn HttpClient>, Error> {
     Err(Error::invalid(
-        "the client has no backend; give it one, or switch on the feature `hyper`",
+        "the client has no backend; call backend(), or enable the feature `hyper`",
     ))
 }
 
@@ -422,10 +422,10 @@ fn user_agent(product: Option<String>) -> Result<HeaderValue, Error> {
     let text = product.map_or_else(|| ours.to_owned(), |product| format!("{product} {ours}"));
     if text.chars().any(|c| !matches!(c, ' '..='~')) {
         return Err(Error::invalid(
-            "the user agent has something else than visible ASCII",
+            "the user agent contains characters other than visible ASCII",
         ));
     }
     HeaderValue::try_from(text).map_err(|error| {
-        Error::invalid("the user agent can't stand in a header").with_source(error)
+        Error::invalid("the user agent is not a valid header value").with_source(error)
     })
 }

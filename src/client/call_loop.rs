@@ -5,7 +5,7 @@ use std::future::{Future, pending};
 use std::pin::pin;
 use std::time::Duration;
 
-use b2kit_core::time::later;
+use b2kit_core::time::saturating_add;
 use b2kit_core::{HttpError, HttpErrorKind, Phase, Request};
 use futures_util::future::{BoxFuture, Either, select};
 use http::header::AUTHORIZATION;
@@ -28,8 +28,8 @@ impl Client {
     /// The account is authorized first if necessary, and again when B2 says that the token has
     /// expired. Transient errors are retried with backoff, as the
     /// [`RetryPolicy`](crate::RetryPolicy) says. Where the response was lost, the client asks B2
-    /// whether the call has taken effect before it is made again, so that nothing is done twice
-    /// that would do harm.
+    /// whether the call has taken effect before it is made again, so that nothing harmful is done
+    /// twice.
     ///
     /// ```
     /// # use b2kit::{Client, Error, api::GetFileInfo, types::FileId};
@@ -42,8 +42,8 @@ impl Client {
     /// # Errors
     /// Any [`ErrorKind`](crate::ErrorKind) except `Destination` and `ShutDown`, which are errors of
     /// transfers. [`CallMetadata`](crate::api::CallMetadata) and the call's own page say more.
-    /// [`Error::is_retryable`] says whether it makes sense to try later,
-    /// [`Error::may_have_taken_effect`] whether B2 may have carried out the call all the same.
+    /// [`Error::is_retryable`] says whether trying again later makes sense,
+    /// [`Error::may_have_taken_effect`] whether B2 may have carried out the call nevertheless.
     ///
     /// # Cancellation
     /// Dropping the future closes the connection. B2 may still carry out what it has received by
@@ -178,7 +178,7 @@ impl<C: Call> CallLoop<'_, C> {
         let scope = guard.finish(&outcome, deadline_passed, first, now, &client.policy);
         let failure = match outcome {
             Ok(output) => {
-                debug!(attempt = state.attempts(), ?elapsed, "an attempt succeeded");
+                debug!(attempt = state.attempts(), ?elapsed, "attempt succeeded");
                 permit.succeeded();
                 context.give_back(client);
                 client.shared.quota.deposit(1);
@@ -188,9 +188,9 @@ impl<C: Call> CallLoop<'_, C> {
         };
         state.set_failure_scope(scope, client.shared.outages.ever_answered());
         self.adjust_limits(state, &permit, &failure);
-        // A refusal says nothing about the session's token if that was not sent.
+        // A 401 says nothing about the session's token if that was not sent.
         if !had_token && failure.b2().is_some_and(|b2| b2.status == 401) {
-            let hint = "no token was sent there, since download_origin() was told to withhold it";
+            let hint = "no token was sent: download_origin() is set to withhold it";
             return Err(self.error(state, failure.with_hint(hint.to_owned()), None));
         }
         Ok(Err(FailedAttempt {
@@ -208,7 +208,7 @@ impl<C: Call> CallLoop<'_, C> {
         if failure.status() == Some(429) {
             permit.throttled();
             let asked = failure.retry_after().unwrap_or_default();
-            let until = later(now, asked.min(client.policy.max_retry_after));
+            let until = saturating_add(now, asked.min(client.policy.max_retry_after));
             pause_kind(client, kind, until, failure);
         }
         if kind == CallKind::Authorize {
@@ -237,7 +237,7 @@ impl<C: Call> CallLoop<'_, C> {
         lost.version = failed.context.version(client);
         self.label
             .log_failure(failure, state.attempts(), failed.elapsed);
-        debug!("asking B2 whether the call has taken effect");
+        debug!("asking B2 whether the call took effect");
         state.remember_failure(failure.clone());
         match self.call.reconcile(client, &lost).await {
             Reconciliation::Done(output) => return Ok(Reconciled::Done(output)),
@@ -308,7 +308,7 @@ impl<C: Call> CallLoop<'_, C> {
         self.label
             .log_retry(&failed.failure, state.attempts_and_limit(), wait);
         if is_shared {
-            let until = later(client.now(), pause);
+            let until = saturating_add(client.now(), pause);
             pause_kind(client, kind, until, &failed.failure);
         }
         state.remember_failure(failed.failure);
@@ -334,7 +334,7 @@ enum Reconciled<T> {
 /// Marks a result that B2 may have stored twice.
 fn complete<C: Call>(state: &RetryState<'_>, mut output: C::Output) -> C::Output {
     if state.is_possible_duplicate() {
-        warn!("B2 may hold the result twice");
+        warn!("B2 may have stored the result twice");
         C::mark_possible_duplicate(&mut output);
     }
     output

@@ -63,8 +63,8 @@ async fn send<C: Call>(client: &Client, call: &C, request: Request) -> Result<C:
             .map_err(|error| match error.kind() {
                 // Of a URI, only a file name is chosen by somebody else.
                 HttpErrorKind::Invalid if is_download => Error::invalid(
-                    "the HTTP library can't ask for this name as it is, and nothing was sent; \
-                 DownloadFileById asks for the same file by its id",
+                    "nothing was sent: the HTTP library would rewrite this name; DownloadFileById \
+                     requests the same file by its id",
                 )
                 .with_source(error),
                 _ => Error::http(error).at_host(host.as_ref()),
@@ -90,7 +90,7 @@ async fn send<C: Call>(client: &Client, call: &C, request: Request) -> Result<C:
                     note_date();
                 }
                 if b2.code == "auth_token_limit" {
-                    warn!("two uploads at once went to one upload URL");
+                    warn!("two concurrent uploads used one upload URL");
                 }
                 Error::from_b2(b2)
             }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use b2kit_core::time::share;
+use b2kit_core::time::fraction;
 use b2kit_core::{CheckedClient, Deadlines, Timer};
 use tracing::warn;
 
@@ -96,7 +96,7 @@ pub(super) struct Shared {
 }
 
 impl Client {
-    /// The same client, session and all, with another retry policy.
+    /// Returns the same client, sharing everything, but with this retry policy.
     ///
     /// The retry quota, pauses and outages stay shared with the original.
     #[must_use]
@@ -121,8 +121,8 @@ impl Client {
         }
     }
 
-    /// Says whether as much time has passed from now on as the user gives one call; never, if that
-    /// is not limited.
+    /// Returns a function that says whether the deadline of a call that begins now has passed;
+    /// never, if there is none.
     pub(crate) fn is_late(&self) -> impl Fn() -> bool + Send + Sync + use<> {
         let (client, began) = (self.clone(), self.now());
         move || {
@@ -134,8 +134,7 @@ impl Client {
         }
     }
 
-    /// An error as it may leave the client, without secrets. Not before: what is classified are
-    /// B2's own words.
+    /// Redacts an error that leaves the client. Not before, since B2's own text is classified.
     pub(crate) fn redacted(&self, error: Error) -> Error {
         let redactor = &self.shared.redactor;
         error.redacted(
@@ -155,9 +154,8 @@ impl Client {
         self.shared.downloads_by_name
     }
 
-    /// The key that signs what is left on the local disk. It is derived from the application key,
-    /// or from the session's token where the client has only a session: then no later process has
-    /// it.
+    /// The key that signs the states of partial downloads. It is derived from the application key,
+    /// or from the session's token if the client has only a session: then no later process has it.
     #[cfg(feature = "fs")]
     pub(crate) fn signing_key(&self) -> SigningKey {
         let of_this_client = || SigningKey::derived_from(&Secret::new(self.unique()));
@@ -177,14 +175,14 @@ impl Client {
         format!("{:016x}{:016x}", rng.u64(..), rng.u64(..))
     }
 
-    /// A time that is not later than B2's own and earlier by a minute at most, if B2 has said
-    /// lately what time it is.
+    /// A time that is not later than B2's own and at most a minute earlier, if a recent response of
+    /// B2 shows its time.
     pub(crate) fn server_time(&self) -> Option<Timestamp> {
         self.shared.server_clock.not_later_than(self.now())
     }
 
-    /// The current time by B2's clock, a minute behind it at most, for comparison with timestamps that B2 has made; by
-    /// this machine's clock if no response has told B2's lately.
+    /// The current time by B2's clock or up to a minute earlier, for comparison with B2's
+    /// timestamps. If no recent response has shown B2's time, it is that of this computer's clock.
     #[must_use]
     pub fn current_time(&self) -> Timestamp {
         let here = || Timestamp::from_system_time(self.shared.timer.wall_clock());
@@ -195,7 +193,7 @@ impl Client {
 
     /// Sleeps for a random part of this.
     pub(crate) async fn sleep_up_to(&self, most: Duration) {
-        self.sleep(share(most, self.shared.jitter())).await;
+        self.sleep(fraction(most, self.shared.jitter())).await;
     }
 
     pub(crate) fn now(&self) -> Instant {
@@ -218,12 +216,12 @@ impl Shared {
             .f64()
     }
 
-    /// Warns once if this machine's clock is wrong. Nothing in the client depends on it, but the
+    /// Warns once if this computer's clock is wrong. Nothing in the client depends on it, but the
     /// user's code may.
     pub(super) fn compare_clocks(&self) {
         let (here, now) = (self.timer.wall_clock(), self.timer.now());
         if let Some(seconds_ahead) = self.server_clock.skew(here, now) {
-            warn!(seconds_ahead, "this machine's clock differs from B2's");
+            warn!(seconds_ahead, "this computer's clock differs from B2's");
         }
     }
 }

@@ -33,7 +33,7 @@ impl CallCounts {
         *count = count.saturating_add(calls);
     }
 
-    /// What was counted after these had been read.
+    /// The requests counted since `earlier` was read.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Self {
         Self {

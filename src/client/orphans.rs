@@ -13,21 +13,20 @@ use crate::api::{CancelLargeFile, GetFileInfo, ListParts, ListUnfinishedLargeFil
 use crate::error::{Error, ErrorKind};
 use crate::types::{Action, BucketId, FileId, FileVersion};
 
-/// Orphans that are cancelled at a time.
+/// How many orphans are cancelled at a time.
 const CONCURRENCY: usize = 4;
 
-/// How often [`Client::shutdown`] looks whether transfers are still under way.
+/// How often [`Client::shutdown`] checks whether transfers are still in progress.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Unfinished large files of one name that are gone through.
+/// The maximum number of unfinished large files of one name that are searched.
 const MAX_LISTED: usize = 10_000;
 
 impl Client {
     /// The large files that uploads of this client and its clones have started and not finished,
     /// those in progress included.
     ///
-    /// It knows nothing of other processes: what those left is found by
-    /// [`ListUnfinishedLargeFiles`].
+    /// Those of other processes are found by [`ListUnfinishedLargeFiles`].
     #[must_use]
     pub fn unfinished(&self) -> Vec<Unfinished> {
         let all = self.shared.unfinished_uploads.all();
@@ -41,7 +40,7 @@ impl Client {
     /// kept for resuming. Uploads in progress, those that keep their parts, and large files that
     /// another upload of this client has [resumed](crate::transfer::Upload::resume) are not touched.
     ///
-    /// Returns those that could not be dealt with, each with the reason; they stay in
+    /// Returns those that could not be cancelled or looked up, each with the reason; they stay in
     /// [`unfinished`](Self::unfinished) for another attempt.
     ///
     /// # Cancellation
@@ -67,11 +66,11 @@ impl Client {
         failed.collect().await
     }
 
-    /// Refuses new transfers, waits for those in progress until `deadline` has passed at most, and
-    /// cancels orphaned uploads with the time that is left. Returns what is unfinished after that.
+    /// Refuses new transfers, waits for those in progress for at most `deadline`, and cancels
+    /// orphaned uploads in the time that is left. Returns the uploads that are still unfinished.
     ///
-    /// A transfer makes progress only while its own future is polled: poll them beside this one, or
-    /// drop them before.
+    /// A transfer makes progress only while its own future is polled: poll them concurrently with
+    /// this one, or drop them first.
     pub async fn shutdown(&self, deadline: Duration) -> Vec<Unfinished> {
         self.shared.unfinished_uploads.close();
         let work = async {
@@ -138,7 +137,7 @@ impl Client {
         if self.shared.unfinished_uploads.is_closing() {
             return Err(Error::new(
                 ErrorKind::ShutDown,
-                "the client is shut down, and takes no more transfers",
+                "the client is shut down and starts no more transfers",
             ));
         }
         Ok(())
@@ -172,8 +171,7 @@ impl Client {
             None if orphan.upload_id.is_empty() => {
                 return Err(Error::new(
                     ErrorKind::NotFound,
-                    "its id was never received, and its file info has no upload id by which it \
-                     could be found",
+                    "its id was never received, and its file info has no upload id to find it by",
                 ));
             }
             None => self.find_unfinished(orphan).await?,
@@ -214,7 +212,7 @@ fn upload_id(file: &FileVersion) -> &str {
     file.file_info.get(UPLOAD_ID).unwrap_or_default()
 }
 
-/// Whether B2 rejected a call about a large file as it does where there is no such unfinished one.
+/// Whether B2 rejected a call because there is no such unfinished large file.
 pub(crate) fn is_large_file_gone(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Rejected)
 }

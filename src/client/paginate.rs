@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind, RetryStopReason};
 
 impl Client {
     /// Turns a paged call into one stream of its results. A page is requested when the results of
-    /// the one before are used up.
+    /// the previous one are used up.
     ///
     /// Empty pages are skipped, and a folder that B2 repeats at the beginning of a page is left
     /// out. Pages have a thousand results, which B2 bills as one call, unless the call sets another
@@ -36,14 +36,14 @@ impl Client {
     /// result, however many empty pages precede it.
     ///
     /// # Errors
-    /// The stream ends after an error: [`Protocol`](ErrorKind::Protocol) if a page does not fit the
-    /// request or leads back to an earlier page, [`Invalid`](ErrorKind::Invalid) if the arguments
-    /// break one of B2's rules, [`Unauthorized`](ErrorKind::Unauthorized) if the key may not list
-    /// this, [`NotFound`](ErrorKind::NotFound) if what is listed doesn't exist, or
+    /// The stream ends after an error: [`Protocol`](ErrorKind::Protocol) if a page doesn't match
+    /// the request or leads back to an earlier page, [`Invalid`](ErrorKind::Invalid) if the
+    /// arguments break one of B2's rules, [`Unauthorized`](ErrorKind::Unauthorized) if the key may
+    /// not list this, [`NotFound`](ErrorKind::NotFound) if what is listed doesn't exist, or
     /// [`Credentials`](ErrorKind::Credentials), [`CapExceeded`](ErrorKind::CapExceeded),
     /// [`TooManyRequests`](ErrorKind::TooManyRequests), [`Rejected`](ErrorKind::Rejected),
-    /// [`Unavailable`](ErrorKind::Unavailable) or [`Http`](ErrorKind::Http) if a page failed for
-    /// good.
+    /// [`Unavailable`](ErrorKind::Unavailable) or [`Http`](ErrorKind::Http) if a page failed after
+    /// its retries.
     pub fn paginate<C: Paged + 'static>(
         &self,
         call: C,
@@ -78,7 +78,7 @@ pub(crate) fn at_most<T>(
         if number < rows {
             return row;
         }
-        let what = format!("the listing has more than {rows} rows, which is taken for endless");
+        let what = format!("the listing has more than {rows} rows, so it is assumed to be endless");
         Err(Error::new(ErrorKind::Protocol, what))
     })
 }
@@ -88,7 +88,7 @@ struct ItemStream<C: Paged> {
     client: Client,
     page: vec::IntoIter<C::Item>,
     next: Option<BoxFuture<'static, NextPage<C>>>,
-    /// The folder that was given last. Pages are in order, so no other can come again.
+    /// The folder that was returned last. Pages are in order, so no other can be repeated.
     folder: Option<Box<str>>,
     /// Ends when the next item has to be there: there may be any number of empty pages before it.
     late: Option<Sleep>,
@@ -100,7 +100,7 @@ type NextPage<C> = Result<Option<(Vec<<C as Paged>::Item>, Pager<C>)>, Error>;
 impl<C: Paged> Unpin for ItemStream<C> {}
 
 impl<C: Paged> ItemStream<C> {
-    /// Whether the next item has kept somebody waiting for as long as the user's deadline allows.
+    /// Whether the wait for the next item has exceeded the user's deadline.
     fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(deadline) = self.client.policy.deadline else {
             return false;
@@ -135,7 +135,7 @@ impl<C: Paged + 'static> Stream for ItemStream<C> {
                 }
                 self.next = None;
                 let late = HttpError::new(HttpErrorKind::Timeout, Phase::NotSent)
-                    .with_source("no page with an item came in time");
+                    .with_source("no page with an item arrived in time");
                 let late =
                     Error::http(late).with_retry_stop_reason(Some(RetryStopReason::Deadline));
                 let late = late.in_call(C::METADATA.name, 0, std::time::Duration::ZERO);
@@ -158,8 +158,7 @@ struct Pager<C: Paged> {
     client: Client,
     next: NextCall<C>,
     last: Option<C::Cursor>,
-    /// A cursor that was passed. It moves on at every power of two, so that any circle comes back
-    /// to it.
+    /// An earlier cursor. It advances at every power of two, so that any cycle returns to it.
     checkpoint: Option<C::Cursor>,
     pages_requested: u64,
 }
@@ -178,7 +177,7 @@ impl<C: Paged> Pager<C> {
             NextCall::Cycle => {
                 let cycle = Error::new(
                     ErrorKind::Protocol,
-                    "B2 leads in a circle: a page starts where one did before",
+                    "the listing repeats itself: B2 returned the same cursor twice",
                 );
                 return Err(cycle.in_call(C::METADATA.name, 1, std::time::Duration::ZERO));
             }

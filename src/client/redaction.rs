@@ -25,8 +25,9 @@ const MASK: &str = "[redacted]";
 /// What is shorter is not looked for: to mask it would hide nothing, and spoil every text.
 const TAIL: usize = 4;
 
-/// Tokens and keys that are remembered, besides those that the client was built with; the oldest go
-/// first. A client of which more uploads than this are under way forgets tokens that are in use.
+/// Tokens and keys that are remembered, in addition to those that the client was built with; the
+/// oldest go first. A client with more uploads than this in progress forgets tokens that are in
+/// use.
 const MAX_LEARNED: usize = 4_096;
 
 /// What a user chose as a secret may be a word, and stand in a code. What is as long as this is no
@@ -180,7 +181,7 @@ impl SecretIndex {
     }
 }
 
-/// A text, decoded, and which bytes of the text each decoded byte stands for.
+/// A decoded text, and the bytes of the original text for each decoded byte.
 struct DecodedText {
     bytes: Zeroizing<Vec<u8>>,
     spans: Vec<(usize, usize)>,
@@ -194,10 +195,10 @@ impl DecodedText {
         }
     }
 
-    fn empty(room: usize) -> Self {
+    fn empty(capacity: usize) -> Self {
         Self {
-            bytes: Zeroizing::new(Vec::with_capacity(room)),
-            spans: Vec::with_capacity(room),
+            bytes: Zeroizing::new(Vec::with_capacity(capacity)),
+            spans: Vec::with_capacity(capacity),
         }
     }
 
@@ -239,7 +240,7 @@ impl DecodedText {
         })
     }
 
-    /// Runs of digits of so many bits, each without its first `skip`, and a zero between two of
+    /// Runs of digits of this many bits, each without its first `skip`, and a zero between two of
     /// them.
     fn decoded(&self, skip: usize, bits: u32, digit: impl Fn(u8) -> Option<u8>) -> Self {
         let mut view = Self::empty(self.bytes.len());
@@ -351,7 +352,7 @@ mod tests {
         text.bytes().map(letter).collect()
     }
 
-    /// The same in every form, with what may stand around it.
+    /// The same in every form, and with what may surround it.
     fn forms_of(secret: &str) -> Vec<String> {
         let mut forms = vec![
             secret.to_owned(),
@@ -366,7 +367,7 @@ mod tests {
             secret.replace('/', "\\u002F"),
             secret.replace('=', "&#61;").replace('/', "&#x2F;"),
         ];
-        // Whatever stands before it moves the borders of base64.
+        // Text before it shifts the boundaries of base64.
         for lead in ["", "x", "xy", "xyz", "id:"] {
             let whole = format!("{lead}{secret}:rest");
             forms.push(BASE64_STANDARD.encode(&whole));
@@ -389,7 +390,7 @@ mod tests {
                     "{shown}"
                 );
                 assert!(shown.contains(MASK), "{form}");
-                // Of an encoded form no more than what stood around the secret is left.
+                // Only what surrounded the secret is left of an encoded form.
                 assert!(shown.len() < 50, "{form} became {shown}");
             }
         }

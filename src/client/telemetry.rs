@@ -132,7 +132,7 @@ impl<'a> CallLabel<'a> {
             kind = ?failure.kind(),
             status = failure.status(),
             code = self.shown(code(failure)),
-            "an attempt failed"
+            "attempt failed"
         );
     }
 
@@ -157,7 +157,7 @@ impl fmt::Display for RetryWait {
             (false, _) => write!(f, "retrying in {:.1?}", self.pause),
             (true, false) => f.write_str("retrying at once"),
             (true, true) => {
-                f.write_str("retrying when the outage is over, or to see whether it is")
+                f.write_str("retrying once the outage has ended, or to probe whether it has")
             }
         }
     }
@@ -171,7 +171,7 @@ pub(super) fn log_shared_pause(
     failure: &Error,
 ) {
     let what = match kind {
-        CallKind::Authorize | CallKind::Read | CallKind::Write => "calls of the API",
+        CallKind::Authorize | CallKind::Read | CallKind::Write => "API calls",
         CallKind::Upload => "uploads",
         CallKind::Download => "downloads",
     };
@@ -179,7 +179,7 @@ pub(super) fn log_shared_pause(
         status = failure.b2().map(|b2| b2.status),
         code = code(failure).map(|code| display(Masked(redactor, code))),
         ?pause,
-        "B2 asks for fewer requests: all {what} wait for {pause:.1?}"
+        "B2 is limiting requests: all {what} wait for {pause:.1?}"
     );
 }
 
@@ -218,7 +218,7 @@ impl fmt::Display for Reason<'_> {
             }
             (None, Some(error)) => error.fmt(f),
             (None, None) if let Some(response) = failure.non_b2_response() => {
-                write!(f, "somebody else answered {}", response.status)
+                write!(f, "an intermediary answered {}", response.status)
             }
             (None, None) => write!(f, "{:?}", failure.kind()),
         }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::types::{BucketId, FileId};
 
-/// A large file that was started and neither finished nor cancelled, as far as this client knows.
+/// A large file that was started but neither finished nor cancelled, as far as this client knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unfinished {
@@ -18,10 +18,10 @@ pub struct Unfinished {
     pub bucket_id: BucketId,
     /// Its name.
     pub file_name: String,
-    /// Its id; `None` where this client does not know it, since the upload was dropped first or the
+    /// Its id; `None` if this client does not know it, because the upload was dropped before or the
     /// response was lost.
     pub file_id: Option<FileId>,
-    /// Whether somebody is still working on it.
+    /// Whether it is still being uploaded.
     pub state: UnfinishedState,
 }
 
@@ -34,13 +34,12 @@ pub enum UnfinishedState {
     /// Its upload was dropped, or failed and could not cancel it.
     /// [`Client::cancel_orphaned_uploads`](crate::Client::cancel_orphaned_uploads) will.
     Orphaned,
-    /// Its upload failed or was dropped, and was told to keep it so that it can be resumed. This
+    /// Its upload failed or was dropped, and was set to keep it so that it can be resumed. This
     /// client never cancels it.
     Kept,
     /// Its upload was dropped, or lost B2's response, while B2 was finishing the file. It may be a
-    /// file by now, so it is never cancelled;
-    /// [`Client::cancel_orphaned_uploads`](crate::Client::cancel_orphaned_uploads) asks B2 what it
-    /// is.
+    /// complete file by now, so it is never cancelled;
+    /// [`Client::cancel_orphaned_uploads`](crate::Client::cancel_orphaned_uploads) asks B2.
     Unknown,
 }
 
@@ -80,7 +79,7 @@ pub(super) struct Cancellation {
 pub(crate) struct UploadEntry {
     registry: Arc<UnfinishedUploads>,
     number: u64,
-    /// Its state once its upload is dropped, unless it may be a file by then.
+    /// Its state once its upload is dropped, unless it may be a complete file then.
     if_dropped: UnfinishedState,
     finishing: bool,
     resolved: bool,
@@ -111,7 +110,7 @@ impl UnfinishedUploads {
         if state.is_in_use(file_id, upload_id) {
             return None;
         }
-        // Whoever resumes it decides what happens to it.
+        // The upload that resumes it decides what happens to it.
         let is_other = |one: &Registered| one.unfinished.file_id.as_ref() != Some(file_id);
         state.uploads.retain(is_other);
         let number = state.add(bucket_id, name, Some(file_id), upload_id);
@@ -285,7 +284,7 @@ impl UploadEntry {
         self.finishing
     }
 
-    /// It is certain that it is no file.
+    /// It is certain that it is not a file.
     pub(crate) const fn not_finished(&mut self) {
         self.finishing = false;
     }

@@ -8,7 +8,7 @@ use super::entry::{LocalFile, RemoteFile};
 use super::reason::Reason;
 use crate::types::FileId;
 
-/// One line of a plan: what is to be done with one path, or why nothing is.
+/// One line of a plan: what to do with one path, or why nothing has to be done.
 ///
 /// It implements `Display` and serializes to a JSON object, so a plan can be printed, stored and executed later.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,9 +23,10 @@ pub enum Action {
     Upload {
         /// Relative to both sides.
         path: Box<str>,
-        /// The local file when the plan was made. What is there at execution is uploaded.
+        /// The local file when the plan was made. What exists at execution is uploaded.
         source: LocalFile,
-        /// The current version at the destination. If another is current at execution, nothing is done.
+        /// The current version at the destination. If a different one is current at execution,
+        /// nothing is done.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         replaces: Option<Box<RemoteFile>>,
     },
@@ -48,7 +49,8 @@ pub enum Action {
         path: Box<str>,
         /// The version.
         source: Box<RemoteFile>,
-        /// The current version at the destination. If another is current at execution, nothing is done.
+        /// The current version at the destination. If a different one is current at execution,
+        /// nothing is done.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         replaces: Option<Box<RemoteFile>>,
     },
@@ -56,14 +58,14 @@ pub enum Action {
     Hide {
         /// Relative to the destination.
         path: Box<str>,
-        /// The current version. If another is current at execution, nothing is done.
+        /// The current version. If a different one is current at execution, nothing is done.
         current: Box<RemoteFile>,
     },
-    /// Delete a file that is not at the source, in all its versions, the oldest first.
+    /// Delete all versions of a file that is not at the source, the oldest first.
     Delete {
         /// Relative to the destination.
         path: Box<str>,
-        /// The current version. If another is current at execution, nothing is done.
+        /// The current version. If a different one is current at execution, nothing is done.
         current: Box<RemoteFile>,
     },
     /// Delete versions that have been invisible for longer than [`Extras::KeepDays`](super::Extras::KeepDays).
@@ -82,7 +84,7 @@ pub enum Action {
         /// The file when the plan was made. If something else is there at execution, nothing is done.
         file: LocalFile,
     },
-    /// Nothing is to be done.
+    /// Nothing has to be done.
     Skip {
         /// Relative to both sides.
         path: Box<str>,
@@ -109,9 +111,9 @@ pub struct Scan {
     pub source_files: u64,
     /// The files at the destination.
     pub destination_files: u64,
-    /// The names that the listings of buckets have given, before the plan left out what it does not sync.
+    /// The names in the listings of buckets, including those that are not synchronized.
     pub listed: u64,
-    /// Whether everything could be read. Where something could not, nothing is deleted or hidden.
+    /// Whether everything could be read. If not, nothing is deleted or hidden.
     pub is_complete: bool,
 }
 
@@ -120,7 +122,8 @@ const fn is_false(value: &bool) -> bool {
 }
 
 impl Action {
-    /// The path, relative to both sides; empty for the end of a plan and for what is about the whole tree.
+    /// The path, relative to both sides; empty for the end of a plan and for what concerns the
+    /// whole tree.
     #[must_use]
     pub fn path(&self) -> &str {
         match self {
@@ -137,7 +140,7 @@ impl Action {
         }
     }
 
-    /// Whether it moves bytes.
+    /// Whether it transfers bytes.
     #[must_use]
     pub const fn is_transfer(&self) -> bool {
         matches!(
@@ -158,7 +161,7 @@ impl Action {
         )
     }
 
-    /// The bytes that it moves.
+    /// The bytes that it transfers.
     #[must_use]
     pub const fn bytes(&self) -> u64 {
         match self {

@@ -1,4 +1,4 @@
-//! Whether two files of one path are the same.
+//! Whether two files with the same path are equal.
 
 use std::time::Duration;
 
@@ -6,13 +6,13 @@ use super::entry::{LocalFile, RemoteFile, State};
 use super::policy::{Compare, Newer, SyncPolicy};
 use crate::types::{Sha1, Timestamp};
 
-/// What a comparison has come to.
+/// The result of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
     Same,
     SameSha1,
     Different,
-    /// They differ, the destination is newer, and is to be refused or skipped.
+    /// They differ, and the destination is newer, so it is refused or skipped.
     Newer {
         refuse: bool,
     },
@@ -27,7 +27,7 @@ struct Known {
     modified: Timestamp,
     sha1: Option<Sha1>,
     is_local: bool,
-    /// When it was uploaded, where nothing else is known of its time.
+    /// When it was uploaded, if no other time is known.
     uploaded_only: Option<Timestamp>,
 }
 
@@ -63,7 +63,7 @@ fn known(state: &State) -> Option<Known> {
     }
 }
 
-/// Compares two files. What is no file differs from all.
+/// Compares two files. Anything that is not a file differs from all files.
 pub(super) fn compare(policy: &SyncPolicy, source: &State, destination: &State) -> Verdict {
     let (Some(source), Some(destination)) = (known(source), known(destination)) else {
         return Verdict::Different;
@@ -129,7 +129,7 @@ pub(super) fn after_other_sha1(
     }
 }
 
-/// They differ; is the destination the newer one?
+/// The verdict for files that differ: which one is newer.
 fn different(policy: &SyncPolicy, source: Known, destination: Known) -> Verdict {
     let is_newer =
         destination.modified > source.modified && !are_of_one_time(policy, source, destination);

@@ -10,7 +10,7 @@ use crate::api::{
 use crate::client::CallCounts;
 use crate::transfer::RANGE_SIZE;
 
-/// What the lines of a plan cost, added up.
+/// The total cost of the lines of a plan.
 ///
 /// ```
 /// # use b2kit::sync::{Cost, Plan};
@@ -40,8 +40,9 @@ pub struct Cost {
     pub downloaded_bytes: u64,
     /// Bytes to copy within B2.
     pub copied_bytes: u64,
-    /// The calls, by billing class: an estimate. It has neither retries nor the parts of large files that are uploaded
-    /// or copied, and counts each deletion as one of a file with a single version.
+    /// The calls by billing class. This is an estimate: it includes neither retries nor the parts
+    /// of large files that are uploaded or copied, and assumes that each deleted file has a single
+    /// version.
     pub calls: CallCounts,
 }
 
@@ -99,7 +100,7 @@ impl Cost {
     }
 }
 
-/// A plan may come from elsewhere, with any numbers in it.
+/// Saturates, since a plan from elsewhere may contain any numbers.
 const fn add(sum: &mut u64, bytes: u64) {
     *sum = sum.saturating_add(bytes);
 }

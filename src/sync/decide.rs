@@ -1,4 +1,4 @@
-//! What is to be done with one path: pure decisions, from what both sides have of it.
+//! Decides what to do with one path, from what both sides have of it. Pure.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -100,7 +100,7 @@ impl Decider {
         refuse.then(|| Step::Ready(refused("", Reason::SourceEmpty)))
     }
 
-    /// What the path is below, and what is noted of it for those below it.
+    /// The parent of the path, and what is recorded about the path for those below it.
     #[expect(clippy::type_complexity, reason = "it gives back what it is given")]
     fn place(
         &mut self,
@@ -133,7 +133,7 @@ impl Decider {
         (parent, source, destination)
     }
 
-    /// A path that the source has.
+    /// Decides about a path that the source has.
     fn wanted(
         &mut self,
         path: &str,
@@ -208,7 +208,7 @@ impl Decider {
         }
     }
 
-    /// Why no local source could ever have had this path, so that none is missing there.
+    /// Why no local source can have this path, so that it doesn't count as missing there.
     fn no_local_path(&self, path: &str) -> Option<Reason> {
         if self.direction != Direction::Up {
             return None;
@@ -217,7 +217,7 @@ impl Decider {
         Some(Reason::NotAPath(unsafe_name.why().to_owned()))
     }
 
-    /// A path that only the destination has.
+    /// Decides about a path that only the destination has.
     fn extra(&self, path: &str, parent: Option<(Box<str>, Parent)>, current: State) -> Step {
         if let State::Opaque(reason) = current {
             // Where extras are kept, none is taken for missing.
@@ -323,7 +323,7 @@ fn refused(path: &str, reason: Reason) -> Action {
     }
 }
 
-/// Whether the path is one that both sides can have, so that its old versions are the policy's to delete.
+/// Whether both sides can have the path, so that the policy applies to its old versions.
 const fn is_synced(step: &Step) -> bool {
     match step {
         Step::Ready(Action::Refuse { .. }) => false,
@@ -335,7 +335,8 @@ const fn is_synced(step: &Step) -> bool {
     }
 }
 
-/// Deletes the versions that nobody could see for so many days: from the first such version on, all of them.
+/// Deletes the versions that have been invisible for this many days: the newest such version and
+/// all older ones.
 fn expired(path: &str, history: &History, days: u32, now: Timestamp) -> Option<Action> {
     if history.has_unknown_actions {
         return None;
@@ -348,7 +349,7 @@ fn expired(path: &str, history: &History, days: u32, now: Timestamp) -> Option<A
     let mut was_replaced_by_then = false;
     for version in &history.versions {
         let is_old = version.uploaded.as_millis() < limit;
-        // A hide marker shows nothing, so it goes with what it hides.
+        // A hide marker shows nothing, so it is deleted with what it hides.
         was_replaced_by_then |= is_old && version.is_hide_marker;
         if was_replaced_by_then {
             versions.push(version.file_id.clone());

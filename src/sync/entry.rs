@@ -7,9 +7,9 @@ use crate::types::{FileId, FileVersion, Sha1, Timestamp};
 
 /// A file on one side of a sync.
 ///
-/// A stream of entries is a side of a [`plan`](super::Synchronizer::plan_entries) if their paths are strictly
-/// ascending in the order of their UTF-8 bytes. That is the order in which B2 lists. A walk of a directory tree has it
-/// too where directories sort as `name/`.
+/// A stream of entries can be a side of a [`plan`](super::Synchronizer::plan_entries) if the paths
+/// are in strictly ascending order of their UTF-8 bytes. That is the order of B2's listings, and of
+/// a walk of a directory tree in which directories sort as `name/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// Relative to the root or the prefix of its side, with `/` between its parts.
@@ -23,9 +23,9 @@ pub struct Entry {
 pub(super) enum State {
     Local(LocalFile),
     Remote(Box<RemoteFile>),
-    /// Nothing that can be seen: a name of a bucket that is hidden.
+    /// A hidden file of a bucket.
     Hidden,
-    /// Something that is not synced. With a path that ends in `/`: nor is anything below it.
+    /// Something that is not synchronized. If the path ends in `/`, neither is anything below it.
     Opaque(Reason),
 }
 
@@ -51,9 +51,9 @@ pub(super) struct OldVersion {
 pub struct LocalFile {
     /// Its size in bytes.
     pub bytes: u64,
-    /// When it was last modified, cut to the milliseconds that B2 stores.
+    /// When it was last modified, truncated to the milliseconds that B2 stores.
     pub modified: Timestamp,
-    /// The nanoseconds that were cut off.
+    /// The nanoseconds that were truncated.
     pub nanos: u32,
 }
 
@@ -66,7 +66,7 @@ pub struct RemoteFile {
     pub file_id: FileId,
     /// Its size in bytes.
     pub bytes: u64,
-    /// The SHA-1 of its content, where B2 or its uploader has stored one.
+    /// The SHA-1 of its content, if B2 or its uploader has stored one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha1: Option<Sha1>,
     /// When the file was last modified before its upload, if its uploader stored that (`src_last_modified_millis`).
@@ -77,7 +77,7 @@ pub struct RemoteFile {
 }
 
 impl RemoteFile {
-    /// A version of this id and size, which was uploaded then; with no SHA-1, and no modification time besides.
+    /// A version with this id, size and upload time, without a SHA-1 or a modification time.
     #[must_use]
     pub const fn new(file_id: FileId, bytes: u64, uploaded: Timestamp) -> Self {
         Self {
@@ -89,7 +89,7 @@ impl RemoteFile {
         }
     }
 
-    /// When it was last modified; when its upload began, if its uploader did not store that.
+    /// When it was last modified, or when its upload began if its uploader did not store that.
     #[must_use]
     pub fn modified(&self) -> Timestamp {
         self.source_modified.unwrap_or(self.uploaded)
@@ -109,7 +109,7 @@ impl From<&FileVersion> for RemoteFile {
 }
 
 impl LocalFile {
-    /// A file of this size that was last modified then.
+    /// A file with this size and modification time.
     #[must_use]
     pub const fn new(bytes: u64, modified: Timestamp) -> Self {
         Self {

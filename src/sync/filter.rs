@@ -1,15 +1,17 @@
-//! [`Filter`]: which paths a sync sees.
+//! [`Filter`]: which paths are synchronized.
 
 use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 
 use crate::error::Error;
 
-/// Which paths a sync sees: those that an include pattern matches, or all if there is none, but for those that an
-/// exclude pattern matches. What it does not see is neither transferred nor deleted, on either side.
+/// Which paths are synchronized: those that match an include pattern, or all if there is none,
+/// except those that match an exclude pattern. All others are neither transferred nor deleted, on
+/// either side.
 ///
-/// A pattern is a glob over the whole path relative to the root: `*` and `?` match within one part, `**` across parts,
-/// `[ab]` one of several characters, `{a,b}` one of several texts. An exclude pattern that matches a directory
-/// excludes all below it; an include pattern that ends in `/` includes all below a directory.
+/// A pattern is a glob over the whole path relative to the root: `*` and `?` match within one part,
+/// `**` across parts, `[ab]` one of several characters, `{a,b}` one of several texts. An exclude
+/// pattern that matches a directory excludes everything below it; an include pattern that ends in
+/// `/` includes everything below a directory.
 ///
 /// ```
 /// # use b2kit::sync::Filter;
@@ -38,10 +40,10 @@ impl Filter {
         Self::default()
     }
 
-    /// Sees what this matches, besides what other include patterns match.
+    /// Includes the paths that match this glob, in addition to those of other include patterns.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) for what is no pattern.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if it is not a valid glob.
     pub fn include(mut self, pattern: &str) -> Result<Self, Error> {
         let pattern = match pattern.strip_suffix('/') {
             Some(directory) => format!("{directory}/**"),
@@ -51,16 +53,16 @@ impl Filter {
         Ok(self)
     }
 
-    /// Does not see what this matches, nor what is below it.
+    /// Excludes the paths that match this glob, and everything below them.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) for what is no pattern.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if it is not a valid glob.
     pub fn exclude(mut self, pattern: &str) -> Result<Self, Error> {
         self.excludes = self.excludes.with(pattern)?;
         Ok(self)
     }
 
-    /// Whether it sees a file of this path.
+    /// Whether a file with this path is synchronized.
     #[must_use]
     pub fn sees(&self, path: &str) -> bool {
         let is_included = self.includes.globs.is_empty() || self.includes.set.is_match(path);
@@ -106,7 +108,7 @@ fn literal(pattern: &str) -> String {
 
 impl Patterns {
     fn with(mut self, pattern: &str) -> Result<Self, Error> {
-        let bad = |error: globset::Error| Error::invalid(format!("no pattern: {error}"));
+        let bad = |error: globset::Error| Error::invalid(format!("invalid pattern: {error}"));
         let mut builder = GlobBuilder::new(pattern.trim_end_matches('/'));
         builder.literal_separator(true).backslash_escape(true);
         self.globs.push(builder.build().map_err(bad)?);
@@ -188,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_pattern_is_invalid() {
+    fn an_invalid_glob_is_refused() {
         let error = Filter::new().include("a[").unwrap_err();
         assert_eq!(error.kind(), crate::ErrorKind::Invalid);
     }

@@ -17,14 +17,14 @@ type Flush = Arc<dyn Fn(&File) -> io::Result<()> + Send + Sync>;
 /// with the number of files, but with the time that they take.
 pub(super) struct GroupFlush {
     flush: Flush,
-    /// Open from the first download on, since the system reports a failed write only to those who had a file open.
-    /// With its device.
+    /// Held open from the first download on, since the system reports a failed write only to
+    /// processes that had a file open. With its device.
     root: OnceLock<(Arc<File>, u64)>,
     arrived: AtomicU64,
     waiting: AtomicUsize,
-    /// So many of those that arrived are flushed.
+    /// How many of those that arrived are flushed.
     flushed: Mutex<u64>,
-    /// An error stays: which files it was about is not known.
+    /// An error is kept: it is unknown which files it was about.
     failed: OnceLock<Arc<io::Error>>,
 }
 
@@ -102,7 +102,7 @@ impl fmt::Debug for GroupFlush {
     }
 }
 
-/// Whether `syncfs` of this release of Linux reports writes that failed: since 5.8.
+/// Whether `syncfs` of this Linux release reports failed writes, as it does since 5.8.
 #[cfg(any(target_os = "linux", target_os = "android", test))]
 fn reports_failed_writes(release: &str) -> bool {
     let mut numbers = release.split(|c: char| !c.is_ascii_digit());
@@ -116,7 +116,7 @@ fn device(file: &File) -> io::Result<u64> {
     Ok(std::os::unix::fs::MetadataExt::dev(&file.metadata()?))
 }
 
-/// Where no file system is flushed as a whole.
+/// For systems on which no file system can be flushed as a whole.
 #[cfg(not(unix))]
 const fn device(_: &File) -> io::Result<u64> {
     Ok(0)
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flush_that_is_dropped_counts_for_nobody() {
+    fn a_dropped_flush_counts_for_no_file() {
         let group = watched(|_| Ok(()));
         block_on(async {
             let mut dropped = Box::pin(group.flushed());
@@ -347,7 +347,7 @@ mod tests {
             }));
             let calls = emulator.snapshot().calls_of("b2_download_file_by_id");
             assert_eq!((calls, summary.downloaded), (1, 0), "{summary:?}");
-            assert!(summary.is_broken_off && summary.failed <= 2, "{summary:?}");
+            assert!(summary.is_aborted && summary.failed <= 2, "{summary:?}");
             assert_eq!(named(root.path()), [""; 0]);
         }
     }

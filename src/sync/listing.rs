@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind};
 use crate::transfer::is_create_stage;
 use crate::types::{Action, FileVersion};
 
-/// Few names have more versions, and longer names with the same beginning are of no use.
+/// Few names have more versions, and rows of longer names with the same beginning are discarded.
 const VERSIONS: u32 = 100;
 
 /// The visible files, in the order of their names.
@@ -71,8 +71,8 @@ pub(super) fn versions(
     ))
 }
 
-/// What a version is to a sync; `None` for a large file that is not finished. An action that this crate does not know
-/// is never taken for a missing file.
+/// How a sync treats a version; `None` for an unfinished large file. A version with an unknown
+/// action never counts as a missing file.
 fn state(version: &FileVersion) -> Option<State> {
     match &version.action {
         Action::Upload | Action::Copy => Some(State::Remote(Box::new(version.into()))),
@@ -82,7 +82,7 @@ fn state(version: &FileVersion) -> Option<State> {
     }
 }
 
-/// The path of a version that the sync sees.
+/// The path of a version, if it is synchronized.
 fn seen(version: &FileVersion, prefix: &str, filter: &Filter) -> Option<Box<str>> {
     if is_create_stage(version.file_name.as_str()) {
         return None;
@@ -91,7 +91,8 @@ fn seen(version: &FileVersion, prefix: &str, filter: &Filter) -> Option<Box<str>
     filter.sees(path).then(|| path.into())
 }
 
-/// A name that has no end of versions is refused: an entry is given when it is whole.
+/// Refuses a name with an endless number of versions, since an entry is only returned when it is
+/// complete.
 fn add(entry: &mut Entry, version: &FileVersion) -> Result<(), Error> {
     let history = entry
         .history
@@ -115,8 +116,8 @@ fn is_unknown(version: &FileVersion) -> bool {
 
 /// All versions of a name, the newest first, without large files that are not finished.
 ///
-/// Fails if one has an action that this crate does not know, since nobody can say what deleting it, or the versions
-/// around it, would do.
+/// Fails if one has an action that this crate does not know, since it is unknown what deleting it,
+/// or the versions around it, would do.
 pub(super) async fn all_versions(
     bucket: &BucketHandle,
     name: &str,

@@ -1,4 +1,4 @@
-//! The local side: a sorted walk, and what is asked of single files.
+//! The local side: a sorted walk, and queries about single files.
 
 use std::cmp::Ordering;
 use std::fs::{self, File, Metadata};
@@ -16,15 +16,16 @@ use super::reason::Reason;
 use crate::transfer::{EntryMetadata, PathBelow, is_reserved, open_nonblocking};
 use crate::types::{Sha1, Sha1Hasher, Timestamp};
 
-/// So many entries are walked ahead of the plan.
+/// How many entries are walked ahead of the plan.
 const AHEAD: usize = 1_024;
 
-/// Something that a walk has come upon: an entry in its order, or something without a place in it.
+/// Something that a walk has found: an entry in order, or something that has no place in the order.
 pub(super) enum Found {
     Entry(Entry),
-    /// It has no name as text, so it can't be compared with anything.
+    /// Its name is not valid Unicode, so it can't be compared with anything.
     NoText(String),
-    /// The root is no longer the directory that it was when the walk began: its disk may be gone.
+    /// The root was replaced by a different directory after the walk began: its disk may have been
+    /// unmounted.
     RootGone,
 }
 
@@ -41,7 +42,7 @@ pub(super) struct Walk {
     filter: Filter,
     may_be_missing: bool,
     has_begun: bool,
-    /// What the root was when the walk began, to be compared at its end.
+    /// The root's identity when the walk began, to be compared at its end.
     identity: Option<Identity>,
 }
 
@@ -79,7 +80,7 @@ impl Walk {
         }
     }
 
-    /// Relative to the root, with `/` between the parts; `None` if it is no text.
+    /// Relative to the root, with `/` between the parts; `None` if it is not valid Unicode.
     fn relative(&self, path: &Path) -> Option<String> {
         let path = path.strip_prefix(&self.root).ok()?.to_str()?;
         Some(match cfg!(windows) {
@@ -145,11 +146,11 @@ impl Walk {
         let is_link = fs::symlink_metadata(path).is_ok_and(|there| there.is_symlink());
         if is_link && is_missing(error) {
             let seen = self.filter.sees(&name);
-            let reason = Reason::Unreadable("the symbolic link leads nowhere".to_owned());
+            let reason = Reason::Unreadable("the symbolic link is broken".to_owned());
             return seen.then(|| Found::Entry(Entry::opaque(name, reason)));
         }
-        // What can't be read of a directory stands where the directory does. One that is gone may have gone with the
-        // disk that it is on.
+        // Errors of a directory are reported at its place in the order. A missing directory may be
+        // missing together with the disk that it is on.
         if path.is_dir() || is_missing(error) {
             name.push('/');
         }
@@ -165,7 +166,7 @@ impl Iterator for Walk {
             self.has_begun = true;
             self.identity = identity(&self.root);
             if self.root.metadata().is_ok_and(|root| !root.is_dir()) {
-                let reason = Reason::Unreadable("it is no directory".to_owned());
+                let reason = Reason::Unreadable("it is not a directory".to_owned());
                 return Some(Found::Entry(Entry::opaque("", reason)));
             }
         }
@@ -187,7 +188,7 @@ impl Iterator for Walk {
     }
 }
 
-/// By the bytes of the names; a directory's name has a `/` at its end.
+/// By the bytes of the names, where a directory's name ends with `/`.
 fn order(a: &DirEntry, b: &DirEntry, follow: bool) -> Ordering {
     let key = |entry: &DirEntry| {
         let kind = entry.file_type();
@@ -220,7 +221,7 @@ fn found_file(metadata: &Metadata) -> io::Result<LocalFile> {
 }
 
 fn local_file(bytes: u64, modified: SystemTime) -> io::Result<LocalFile> {
-    let too_far = || io::Error::other("its modification time is too far from 1970");
+    let too_far = || io::Error::other("its modification time is out of range");
     let millis = Timestamp::from_system_time(modified).ok_or_else(too_far)?;
     let cut = millis.to_system_time().ok_or_else(too_far)?;
     let rest = modified
@@ -319,7 +320,7 @@ fn open(root: &Path, path: &Path, follow_links: bool) -> io::Result<File> {
     let path = root.join(path);
     let is_regular = |metadata: Metadata| match metadata.is_file() {
         true => Ok(()),
-        false => Err(io::Error::other("it is no regular file by now")),
+        false => Err(io::Error::other("it is no longer a regular file")),
     };
     // Opening alone wakes the writer of a pipe.
     is_regular(fs::metadata(&path)?)?;
@@ -372,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn a_root_that_is_gone_or_replaced_at_the_end_of_a_walk_is_told() {
+    fn a_root_that_is_gone_or_replaced_at_the_end_of_a_walk_is_reported() {
         let parent = tempfile::tempdir().unwrap();
         for replaced in [false, true] {
             let root = parent.path().join(format!("root-{replaced}"));
@@ -401,7 +402,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn links_are_told_or_followed_and_a_loop_ends() {
+    fn links_are_reported_or_followed_and_loops_end() {
         use std::os::unix::fs::symlink;
         let root = tempfile::tempdir().unwrap();
         fs::create_dir_all(root.path().join("d/e")).unwrap();
@@ -414,7 +415,7 @@ mod tests {
             ["c Symlink", "d/e/up Symlink", "d/x", "n Symlink"]
         );
         let followed = walked(root.path(), Links::Follow);
-        let nowhere = "n Unreadable(\"the symbolic link leads nowhere\")";
+        let nowhere = "n Unreadable(\"the symbolic link is broken\")";
         assert_eq!(
             followed,
             [
@@ -429,7 +430,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_name_that_is_no_text_is_told_and_its_directory_not_entered() {
+    fn a_name_that_is_not_unicode_is_reported_and_its_directory_is_not_entered() {
         use std::os::unix::ffi::OsStrExt as _;
         let root = tempfile::tempdir().unwrap();
         let bad = root.path().join(std::ffi::OsStr::from_bytes(b"b\xff"));

@@ -32,26 +32,30 @@
 //! ```
 //!
 //! # Guarantees
-//! - Deletes and hides come last: after both sides were read completely, everything was transferred, and their number
-//!   is within the policy's limit. A source without a file is refused and deletes nothing, unless that is
-//!   [allowed](SyncPolicy::allow_empty_source).
-//! - Immediately before a file is replaced, deleted or hidden, it is checked to be the one that the plan was made for:
-//!   in a bucket by the id of the current version, locally by size and modification time. B2 has no conditional upload,
-//!   so another writer can come between the check and the upload; then that writer's version stays beneath the new one.
-//!   The same holds where the plan found no file of the name, which is not checked again. With a destination that is
+//! - Deletes and hides come last: after both sides were read completely, everything was
+//!   transferred, and their number is within the policy's limit. A source without a file is
+//!   refused, and nothing is deleted, unless that is [allowed](SyncPolicy::allow_empty_source).
+//! - Immediately before a file is replaced, deleted or hidden, the sync checks that it is the one
+//!   that the plan was made for: in a bucket by the id of the current version, locally by size and
+//!   modification time. B2 has no conditional upload, so another writer can come between the check
+//!   and the upload; then that writer's version stays beneath the new one. The same applies if the
+//!   plan found no file with the name, which is not checked again. With a destination that is
 //!   [ignored](SyncPolicy::ignore_destination) nothing is checked.
-//! - No symbolic link in a local tree is followed, unless the policy [says so](Links::Follow) for a source. That also
-//!   holds for links that are created while the sync runs.
+//! - No symbolic link in a local tree is followed, unless the policy [says so](Links::Follow) for a
+//!   source. That also applies to links that are created while the sync runs.
 //! - An upload of a file that changes while it is read fails. A download gets its name only when it is complete and
 //!   verified.
-//! - A run that was interrupted anywhere can be repeated, and does what is left. Large files are resumed.
-//! - What a listing gives that this version of the crate does not know is refused, and never taken for a missing file.
-//! - Left alone on both sides is what the [filter](Filter) does not match, skipped symbolic links and files below them,
-//!   pipes and devices, names that the other side can't have, and the stages of
-//!   [`create`](crate::BucketHandle::create).
+//! - A run that was interrupted at any point can be repeated, and does what is left. Large files
+//!   are resumed.
+//! - A listing's rows that this version of the crate does not know are refused, and never count as
+//!   missing files.
+//! - Left alone on both sides are files that the [filter](Filter) does not match, skipped symbolic
+//!   links and files below them, pipes and devices, names that the other side can't have, and the
+//!   stages of [`create`](crate::BucketHandle::create).
 //!
 //! # What is not synced
-//! Empty directories, modes, owners and other attributes of local files. Local directories that become empty stay.
+//! Empty directories, modes, owners and other attributes of local files. Local directories that
+//! become empty are not removed.
 
 mod action;
 mod compare;
@@ -133,8 +137,8 @@ impl fmt::Debug for Plan {
 }
 
 impl Synchronizer {
-    /// From a local directory to the files of a bucket whose names begin with `prefix`. To a prefix that is not empty
-    /// a `/` is added, if there is none at its end.
+    /// From a local directory to the files of a bucket whose names begin with `prefix`. A `/` is
+    /// added to a prefix that is not empty and doesn't end with one.
     pub fn up(root: impl Into<PathBuf>, bucket: &BucketHandle, prefix: &str) -> Self {
         Self::new(Place::Local(root.into()), Place::bucket(bucket, prefix))
     }
@@ -145,7 +149,7 @@ impl Synchronizer {
         Self::new(Place::bucket(bucket, prefix), Place::Local(root.into()))
     }
 
-    /// From one bucket, or prefix, to another of the same account. The bytes do not leave B2.
+    /// From one bucket, or prefix, to another of the same account. The content does not leave B2.
     pub fn copy(
         source: &BucketHandle,
         source_prefix: &str,
@@ -176,28 +180,29 @@ impl Synchronizer {
         self
     }
 
-    /// Reads both sides and yields for each path, in ascending order, what is to be done, or why nothing is. The last
-    /// item is [`Action::End`]. Nothing is changed.
+    /// Reads both sides and yields for each path, in ascending order, what has to be done, or why
+    /// nothing has. The last item is [`Action::End`]. Nothing is changed.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) if the two sides overlap, for [`Extras::Hide`] and [`Extras::KeepDays`]
-    /// where the destination is local, and for all but [`Extras::Keep`] where it is
-    /// [ignored](SyncPolicy::ignore_destination). In the stream, as its last item: what a listing fails
-    /// with, and [`Source`](crate::ErrorKind::Source) if the local tree changes its order while it is read.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the two sides overlap, for [`Extras::Hide`] and
+    /// [`Extras::KeepDays`] if the destination is local, and for all but [`Extras::Keep`] if it is
+    /// [ignored](SyncPolicy::ignore_destination). The last item of the stream is the error of a
+    /// listing, or [`Source`](crate::ErrorKind::Source) if the order of the local tree changes
+    /// while it is read.
     pub fn plan(&self) -> Result<Plan, Error> {
         let source = self.side(&self.sides.source, false);
         let destination = self.side(&self.sides.destination, true);
         self.plan_sides(source, destination)
     }
 
-    /// Makes a plan of these entries instead of those that the two sides have: for a side that is known otherwise, such
-    /// as from a database.
+    /// Makes a plan from these entries instead of those of the two sides: for a side that is known
+    /// from elsewhere, such as a database.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) if the two sides overlap, for [`Extras::Hide`] and [`Extras::KeepDays`]
-    /// where the destination is local, and for all but [`Extras::Keep`] where it is
-    /// [ignored](SyncPolicy::ignore_destination). In the stream, as its last item: the error of a side, or
-    /// [`Source`](crate::ErrorKind::Source) if a side is not sorted.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the two sides overlap, for [`Extras::Hide`] and
+    /// [`Extras::KeepDays`] if the destination is local, and for all but [`Extras::Keep`] if it is
+    /// [ignored](SyncPolicy::ignore_destination). The last item of the stream is the error of a
+    /// side, or [`Source`](crate::ErrorKind::Source) if a side is not sorted.
     pub fn plan_entries(
         &self,
         source: impl Stream<Item = Result<Entry, Error>> + Send + 'static,
@@ -244,13 +249,14 @@ impl Synchronizer {
         let needs_bucket = matches!(self.policy.extras, Extras::Hide | Extras::KeepDays(_));
         if direction == Direction::Down && needs_bucket {
             return Err(Error::invalid(
-                "local files can be kept or deleted; only a bucket can hide files or keep \
-                 them for days",
+                "a local destination can only keep or delete files; hiding them or keeping them \
+                 for days takes a bucket",
             ));
         }
         if self.policy.ignore_destination && self.policy.extras != Extras::Keep {
             return Err(Error::invalid(
-                "what is only at the destination can't be removed if the destination is ignored",
+                "files that exist only at the destination can't be removed if the destination is \
+                 ignored",
             ));
         }
         let client = self.sides.client().cloned();
@@ -287,7 +293,7 @@ impl Synchronizer {
     }
 }
 
-/// Hashes the local file, where that is what a decision depends on.
+/// Hashes the local file, if the decision depends on it.
 async fn resolve(
     step: Step,
     direction: Direction,

@@ -1,4 +1,5 @@
-//! What paths have to do with each other: which lies below which, and which a file system may take for another.
+//! Relations between paths: which one is below which, and which ones a file system may not
+//! distinguish.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -24,11 +25,11 @@ pub(super) enum Parent {
     File,
     /// A file at the destination that is to be deleted.
     Leaving,
-    /// Something that is not synced, so nothing is known of what is below it.
+    /// Something that is not synchronized, so nothing is known about what is below it.
     Opaque,
 }
 
-/// The paths that were met last and that the following ones may be below. Paths have to come in ascending order; then
+/// The last paths that the following ones may be below. Paths have to be in ascending order; then
 /// all that begin with the same text come one after the other.
 #[derive(Debug, Default)]
 pub(super) struct Parents(Vec<(Box<str>, Parent)>);
@@ -69,7 +70,8 @@ struct Directory {
 }
 
 impl Collisions {
-    /// The path that this one, or a directory of it, would be taken for. Paths have to come in ascending order.
+    /// The path that a file system may not distinguish from this one or its directory. Paths have
+    /// to be in ascending order.
     pub(super) fn with(&mut self, path: &str) -> Option<String> {
         while let Some(last) = self.0.last()
             && !path.starts_with(&last.path)
@@ -110,7 +112,7 @@ impl Collisions {
     }
 }
 
-/// The same for two names that some file system takes for one.
+/// Equal for two names that some file system doesn't distinguish.
 fn folded(name: &str) -> String {
     if name.is_ascii() {
         return name.to_ascii_lowercase();

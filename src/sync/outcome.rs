@@ -26,11 +26,11 @@ pub enum Status {
     Done,
     /// There was nothing to do.
     Skipped,
-    /// The plan refuses it.
+    /// The plan refused it.
     Refused,
     /// Nothing was done, because the destination has changed since the plan was made.
     Changed,
-    /// It failed. What it would have replaced is still there.
+    /// It failed. What it would have replaced still exists.
     Failed(Error),
     /// Nothing was deleted or hidden.
     Withheld(Withheld),
@@ -65,12 +65,12 @@ impl Serialize for Outcome {
     }
 }
 
-/// Why nothing was deleted or hidden in a whole run.
+/// Why nothing was deleted or hidden in a run, or nothing more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum Withheld {
-    /// The plan did not come to its end.
+    /// The plan is incomplete.
     PlanIncomplete,
     /// Something could not be read while the sides were scanned.
     ScanIncomplete,
@@ -83,19 +83,23 @@ pub enum Withheld {
         /// How many the policy allows.
         allowed: u64,
     },
-    /// Something was not transferred. It may be a file under a new name, whose old name must not be deleted before.
+    /// Something was not transferred. It may be a renamed file, whose old name must not be deleted
+    /// first.
     TransferFailed,
+    /// An earlier action failed in a way that every other would too, for example because the server is unreachable.
+    Aborted,
 }
 
 impl fmt::Display for Withheld {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::PlanIncomplete => "the plan did not come to its end",
+            Self::PlanIncomplete => "the plan is incomplete",
             Self::ScanIncomplete => "not everything could be read",
             Self::SourceEmpty => "there is no file at the source",
             Self::TransferFailed => "not everything was transferred",
+            Self::Aborted => "an earlier failure concerns every file",
             Self::TooMany { planned, allowed } => {
-                return write!(f, "there are {planned}, and {allowed} are allowed");
+                return write!(f, "{planned} are planned, but only {allowed} are allowed");
             }
         })
     }
@@ -106,7 +110,7 @@ impl fmt::Display for Withheld {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Summary {
-    /// What was scanned, once the plan has come to its end.
+    /// What was scanned, once the plan is complete.
     pub scan: Option<Scan>,
     /// Files uploaded.
     pub uploaded: u64,
@@ -116,7 +120,7 @@ pub struct Summary {
     pub copied: u64,
     /// Files hidden.
     pub hidden: u64,
-    /// Files deleted, and names of which old versions were.
+    /// Files of which all or old versions were deleted.
     pub deleted: u64,
     /// Paths for which there was nothing to do.
     pub skipped: u64,
@@ -128,25 +132,26 @@ pub struct Summary {
     pub failed: u64,
     /// Paths that were neither deleted nor hidden, and downloads that had to wait for them.
     pub withheld: u64,
-    /// Why they were not.
+    /// Why they were withheld.
     pub withheld_because: Option<Withheld>,
-    /// Bytes of the files that were transferred.
+    /// The bytes of the files that were transferred.
     pub bytes: u64,
-    /// How often something had to be sent or fetched again.
+    /// How often something had to be sent or requested again.
     pub retries: u64,
-    /// Whether the plan broke off with an error, or the run with one that every other file would meet too.
-    pub is_broken_off: bool,
-    /// The requests that the client has made since the sync was planned, by billing class. Those of others who use the
-    /// same client count too.
+    /// Whether the plan ended with an error, or the run with one that would affect every other file
+    /// too.
+    pub is_aborted: bool,
+    /// The requests that the client has made since the sync was planned, by billing class. Requests
+    /// of other users of the same client count too.
     pub calls: CallCounts,
 }
 
 impl Summary {
-    /// Whether the destination is now what the policy makes of it.
+    /// Whether the destination is now as the policy wants it.
     #[must_use]
     pub const fn is_complete(&self) -> bool {
         let undone = self.refused + self.changed + self.failed + self.withheld;
-        undone == 0 && !self.is_broken_off && self.scan.is_some()
+        undone == 0 && !self.is_aborted && self.scan.is_some()
     }
 
     pub(super) fn add(&mut self, outcome: &Outcome) {

@@ -1,4 +1,4 @@
-//! How a single action is carried out, with a check of the destination right before it.
+//! Carries out a single action, after checking the destination immediately before.
 
 use std::fs;
 use std::io;
@@ -26,13 +26,13 @@ use crate::error::{Error, ErrorKind};
 use crate::transfer::{Commit, Progress, Source};
 use crate::types::{FileId, FileName};
 
-/// From this size on a download that is interrupted is resumed by the next run.
+/// Interrupted downloads of at least this size are resumed by the next run.
 const RESUMED: u64 = 32 << 20;
 
 /// What has happened to an action.
 pub(super) enum Performed {
     Status(Status),
-    /// A directory is in the way of a file. It may be empty once what is extra is deleted.
+    /// A directory is in the way of a file. It may be empty once extra files are deleted.
     DirectoryInTheWay,
 }
 
@@ -209,7 +209,9 @@ impl Performer {
                     return Ok(());
                 }
                 has_changed.store(true, Ordering::Relaxed);
-                Err(io::Error::other("the destination has changed meanwhile"))
+                Err(io::Error::other(
+                    "the destination changed after the plan was made",
+                ))
             }
         };
         let commit = self.durable(&root, Commit::new(check).modified(source.modified()))?;
@@ -228,23 +230,24 @@ impl Performer {
         }
     }
 
-    /// Whether a download would have to replace a directory. At the last chance one that holds nothing is removed.
+    /// Whether a download would have to replace a directory. At the last chance, an empty directory
+    /// is removed.
     async fn directory_in_the_way(&self, path: &str, is_last_chance: bool) -> Result<bool, Error> {
         let (root, relative) = (self.local_root()?.to_owned(), relative(path)?);
         let is_there = move || is_directory_in_the_way(&root, &relative, is_last_chance);
         Ok(blocking::unblock(is_there).await)
     }
 
-    /// How a download that is complete gets its name.
+    /// How a complete download is committed to disk.
     fn durable(&self, root: &Path, commit: Commit) -> Result<Commit, Error> {
         let Some(flush) = &self.flush else {
             return Ok(commit.flush(self.policy.durability != Durability::None));
         };
         let device = flush.watch(root).map_err(|error| {
-            Error::destination(format!("{root:?} can't be opened to be flushed"), error)
+            Error::destination(format!("{root:?} can't be opened for the flush"), error)
         })?;
         if let Some(error) = flush.failed() {
-            let what = "what was downloaded before could not be flushed";
+            let what = "earlier downloads could not be flushed";
             return Err(Error::destination(what, error));
         }
         let flush = Arc::clone(flush);
@@ -316,8 +319,8 @@ impl Performer {
     }
 }
 
-/// Whether what is to be replaced is still what is there. Where nothing was there nothing is asked: an upload destroys
-/// nothing.
+/// Whether the file to be replaced is unchanged. If there was none, B2 is not asked: an upload
+/// destroys nothing.
 async fn is_current(
     bucket: &BucketHandle,
     name: &str,
@@ -338,10 +341,18 @@ async fn current_file(root: &Path, path: &Path) -> Option<LocalFile> {
 async fn unchanged(root: &Path, path: &Path, planned: Option<LocalFile>) -> Result<bool, Error> {
     let (root, relative, there) = (root.to_owned(), path.to_owned(), root.join(path));
     let checked = blocking::unblock(move || is_unchanged(&root, &relative, planned)).await;
-    checked.map_err(|error| Error::destination(format!("{there:?} can't be looked at"), error))
+    checked.map_err(|error| {
+        Error::destination(
+            format!(
+                "{there:?} can't be compared with the \
+                                                        plan"
+            ),
+            error,
+        )
+    })
 }
 
-/// One that is gone already is no failure: an earlier run may have been interrupted.
+/// A version that no longer exists is not an error: an earlier run may have been interrupted.
 async fn delete_version(bucket: &BucketHandle, name: &str, id: &FileId) -> Result<(), Error> {
     let deleted = bucket.client().call(DeleteFileVersion::new(name, id)).await;
     match deleted {
@@ -356,19 +367,19 @@ async fn make_root(root: &Path) -> Result<(), Error> {
     made.map_err(|error| Error::destination(format!("{told:?} can't be created"), error))
 }
 
-/// The path of what a walk has found, which is no name from elsewhere, unless the plan is.
+/// The path of a local file. It was found by a walk, unless the plan comes from elsewhere.
 fn relative(path: &str) -> Result<PathBuf, Error> {
     let relative = PathBuf::from(path);
     let is_below = relative
         .components()
         .all(|part| matches!(part, std::path::Component::Normal(_)));
     if !is_below || path.is_empty() {
-        let reason = Reason::NotAPath("it does not stay below the root".to_owned());
+        let reason = Reason::NotAPath("it leads outside of the root".to_owned());
         return Err(Error::invalid(format!("{path:?}: {reason}")));
     }
     Ok(relative)
 }
 
 fn not_of_this_sync() -> Error {
-    Error::invalid("the plan is one of another sync: its actions go another way")
+    Error::invalid("the plan belongs to a different sync: its actions go in the other direction")
 }

@@ -1,4 +1,4 @@
-//! Two sorted sides become a plan: a merge that holds one entry of each.
+//! Merges two sorted sides into a plan. Holds one entry of each side.
 
 use std::cmp::Ordering;
 use std::collections::VecDeque;
@@ -10,13 +10,14 @@ use futures_util::{StreamExt as _, TryStreamExt as _, future};
 use super::action::{Action, Scan};
 use super::decide::{Decider, Pair, Step};
 use super::entry::{Entry, State};
+use super::policy::Extras;
 use super::reason::Reason;
 use crate::error::{Error, ErrorKind};
 
 /// What a side gives.
 pub(super) enum Row {
     Entry(Entry),
-    /// Something that has no place in the order, since no path can be said of it.
+    /// Something outside of the order, since it has no path.
     Refused(Action),
 }
 
@@ -79,13 +80,17 @@ impl Merge {
         }
     }
 
-    /// What both sides have of the next path; `None` where a side had something else to say.
+    /// What both sides have of the next path; `None` if a side yielded something else.
     async fn pair(&mut self) -> Result<Option<Pair>, Error> {
-        for side in [&mut self.source, &mut self.destination] {
-            if let Some(refused) = side.next_refused().await? {
-                self.ready.push_back(Step::Ready(refused));
-                return Ok(None);
-            }
+        if let Some(refused) = self.source.next_refused().await? {
+            self.ready.push_back(Step::Ready(refused));
+            return Ok(None);
+        }
+        if let Some(refused) = self.destination.next_refused().await? {
+            let extras = self.decider.policy.extras;
+            self.ready
+                .push_back(Step::Ready(at_destination(refused, extras)));
+            return Ok(None);
         }
         let order = match (self.source.path().await?, self.destination.path().await?) {
             (None, None) => return Ok(Some(Pair::Neither)),
@@ -128,15 +133,27 @@ impl Merge {
     }
 }
 
+/// A local path that no file in B2 can have as its name is an extra file at the destination.
+fn at_destination(refused: Action, extras: Extras) -> Action {
+    match refused {
+        Action::Refuse {
+            path,
+            reason: reason @ Reason::NotAName(_),
+        } if extras == Extras::Keep => Action::Skip { path, reason },
+        refused => refused,
+    }
+}
+
 fn hides_files(action: &Action) -> bool {
     matches!(action, Action::Refuse { reason, .. } if reason.hides_files())
 }
 
-/// A side that is held to its order, for without that a merge would take for missing what is there.
+/// A side whose order is checked, since a merge of unsorted sides would take existing files for
+/// missing ones.
 struct Sorted {
     rows: Peekable<Side>,
     last: Option<Box<str>>,
-    /// Whether all that was read of it could be.
+    /// Whether everything on this side could be read.
     is_complete: bool,
 }
 
@@ -175,8 +192,8 @@ impl Sorted {
         };
         if self.last.as_ref().is_some_and(|last| **last >= *entry.path) {
             let what = format!(
-                "{:?} came after {:?}: a side of a sync has to be sorted, and nothing in its tree \
-                 may be renamed while it is read",
+                "{:?} came after {:?}: each side of a sync has to be sorted, and nothing in its \
+                 tree may be renamed while it is listed",
                 entry.path,
                 self.last.as_deref().unwrap_or_default()
             );
@@ -199,7 +216,7 @@ impl Sorted {
     }
 }
 
-/// A side of entries that somebody else gives.
+/// A side whose entries come from the caller.
 pub(super) fn side(entries: impl Stream<Item = Result<Entry, Error>> + Send + 'static) -> Side {
     entries.map_ok(Row::Entry).boxed()
 }
@@ -217,7 +234,7 @@ pub(super) fn local_side(walk: super::local::Walk) -> Side {
             Found::RootGone => Row::Refused(Action::Refuse {
                 path: Box::default(),
                 reason: Reason::Unreadable(
-                    "the root is no longer the directory that it was".to_owned(),
+                    "the root was replaced by a different directory".to_owned(),
                 ),
             }),
         })

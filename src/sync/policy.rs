@@ -37,22 +37,22 @@ pub struct SyncPolicy {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Compare {
-    /// Never: what is there is not replaced.
+    /// Never: existing files are not replaced.
     Existence,
     /// The size.
     Size,
     /// The size, or the modification time.
     ///
-    /// From bucket to bucket, where the listings have both, an equal SHA-1 makes files of different times the same.
+    /// Between buckets, files with different times but the same SHA-1 are equal.
     #[default]
     ModifiedTime,
-    /// The size, or the SHA-1. A local file is read and hashed only where the sizes agree and the modification times
-    /// do not. Where B2 has no SHA-1, as [`ModifiedTime`](Self::ModifiedTime).
+    /// The size, or the SHA-1. A local file is read and hashed only if the sizes are equal and the
+    /// modification times are not. If B2 has no SHA-1, like [`ModifiedTime`](Self::ModifiedTime).
     Sha1,
-    /// The size, or the SHA-1. Every local file is read and hashed whose size agrees. Where B2 has no SHA-1, as
-    /// [`ModifiedTime`](Self::ModifiedTime).
+    /// The size, or the SHA-1. Every local file of equal size is read and hashed. If B2 has no
+    /// SHA-1, like [`ModifiedTime`](Self::ModifiedTime).
     Sha1Always,
-    /// They always differ, so every file is transferred, again in each run.
+    /// Always: every file is transferred in each run.
     Always,
 }
 
@@ -74,18 +74,19 @@ pub enum Newer {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Extras {
-    /// They stay.
+    /// They are kept.
     #[default]
     Keep,
     /// They are hidden. Only for a bucket.
     Hide,
-    /// They are deleted: in a bucket, all versions of them. Older versions of files that are at the source stay.
+    /// They are deleted, in a bucket with all their versions. Older versions of files that are at
+    /// the source are kept.
     Delete,
     /// They are hidden, and versions of all synced files that have been invisible for this many days are deleted. Only
     /// for a bucket.
     ///
-    /// A version was visible until a newer one, or a hide marker, took its place. So of versions that were uploaded 5,
-    /// 15 and 25 days ago, 10 days keep the first two.
+    /// A version is visible until a newer one or a hide marker takes its place. So of versions that
+    /// were uploaded 5, 15 and 25 days ago, `KeepDays(10)` keeps the first two.
     KeepDays(u32),
 }
 
@@ -97,7 +98,7 @@ pub enum Links {
     /// They are skipped.
     #[default]
     Skip,
-    /// What they point to is synced. A link to a directory that contains it is skipped.
+    /// Their targets are synchronized. A link to a directory that contains it is skipped.
     Follow,
     /// They are refused, and the sync is incomplete.
     Refuse,
@@ -107,18 +108,20 @@ pub enum Links {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Durability {
-    /// Each before it gets its name, and then the name: a crash leaves whole files only, and takes none back.
+    /// Each file before it is renamed into place, and then its directory: a crash leaves only
+    /// complete files, and loses none.
     #[default]
     EachFile,
-    /// Many at once, by flushes of the whole file system: a file gets its name after a flush that began when its bytes
-    /// were complete, and the names are flushed at the end of the run. So a crash leaves whole files only, as with
-    /// [`EachFile`](Self::EachFile), at a fraction of the flushes; but a crash before the end may take back names.
+    /// Many files at once, by flushing the whole file system: a file is renamed into place after a
+    /// flush that began when it was complete, and the directories are flushed at the end of the
+    /// run. So a crash leaves only complete files, as with [`EachFile`](Self::EachFile), with a
+    /// fraction of the flushes; but a crash before the end may lose files.
     ///
     /// Only on Linux and Android from 5.8 on, whose flushes report failed writes, and for files on the file system of
     /// the root; elsewhere it is [`EachFile`](Self::EachFile).
     AtEnd,
-    /// Whenever the system does it. After a crash a file may be empty or cut off, or have holes and the right size,
-    /// which only a comparison of SHA-1s would find.
+    /// Whenever the system does it. After a crash a file may be empty or truncated, or have the
+    /// right size but holes, which only a comparison of SHA-1s would detect.
     None,
 }
 
@@ -166,21 +169,21 @@ impl SyncPolicy {
         self
     }
 
-    /// What happens where the destination is newer. Defaults to [`Newer::Refuse`].
+    /// What happens if the destination is newer. Defaults to [`Newer::Refuse`].
     pub const fn newer(mut self, newer: Newer) -> Self {
         self.newer = newer;
         self
     }
 
-    /// What happens to files that are only at the destination. Defaults to [`Extras::Keep`].
+    /// What happens to files that exist only at the destination. Defaults to [`Extras::Keep`].
     pub const fn extras(mut self, extras: Extras) -> Self {
         self.extras = extras;
         self
     }
 
-    /// Whether the destination is neither listed nor walked: every file is transferred, and replaces the file that has
-    /// its path by then. So nothing is compared, and a key needs no capability to list the destination. Only with
-    /// [`Extras::Keep`]. Defaults to `false`.
+    /// Whether the destination is neither listed nor walked: every file is transferred, and
+    /// replaces an existing file of the same path. So nothing is compared, and the key needs no
+    /// capability to list the destination. Only with [`Extras::Keep`]. Defaults to `false`.
     pub const fn ignore_destination(mut self, ignore: bool) -> Self {
         self.ignore_destination = ignore;
         self
@@ -192,13 +195,14 @@ impl SyncPolicy {
         self
     }
 
-    /// Which paths are synced; all others are invisible on both sides. Defaults to all.
+    /// Which paths are synchronized; all others are left alone on both sides. Defaults to all.
     pub fn filter(mut self, filter: Filter) -> Self {
         self.filter = filter;
         self
     }
 
-    /// Deletes and hides nothing if more paths than this would be. Defaults to no limit.
+    /// The maximum number of paths to delete or hide: if there are more, nothing is deleted or
+    /// hidden. Defaults to no limit.
     pub const fn max_delete(mut self, paths: u64) -> Self {
         self.max_delete = Some(paths);
         self
@@ -211,17 +215,19 @@ impl SyncPolicy {
         self
     }
 
-    /// Whether a download is refused if a file system that ignores case or Unicode normalization would take its path
-    /// for that of another. Defaults to `true` on Windows and macOS.
+    /// Whether a download is refused if a file system that ignores case or Unicode normalization
+    /// would not distinguish its path from that of another file. Defaults to `true` on Windows and
+    /// macOS.
     ///
-    /// The names of one directory at a time are held in memory for it.
+    /// For this, the names of one directory at a time are held in memory.
     pub const fn refuse_collisions(mut self, refuse: bool) -> Self {
         self.refuse_collisions = refuse;
         self
     }
 
-    /// Whether only names are downloaded that can be paths on all systems; see
-    /// [`safe_local_path`](crate::transfer::safe_local_path). Defaults to `true` on Windows, where it can't be changed.
+    /// Whether to download only names that are valid paths on all systems; see
+    /// [`safe_local_path`](crate::transfer::safe_local_path). Defaults to `true` on Windows, where
+    /// it can't be changed.
     pub const fn portable_names(mut self, portable: bool) -> Self {
         self.portable_names = portable || cfg!(windows);
         self
@@ -239,9 +245,10 @@ impl SyncPolicy {
         self
     }
 
-    /// Whether large files that an earlier run left unfinished are resumed, and those that this run leaves are kept for
-    /// the next. Defaults to `true`. If not, call
-    /// [`cancel_orphaned_uploads`](crate::Client::cancel_orphaned_uploads) after a run that was interrupted.
+    /// Whether large files that an earlier run left unfinished are resumed, and those that this run
+    /// leaves are kept for the next. Defaults to `true`. If `false`, call
+    /// [`cancel_orphaned_uploads`](crate::Client::cancel_orphaned_uploads) after a run that was
+    /// interrupted.
     pub const fn resume(mut self, resume: bool) -> Self {
         self.resume = resume;
         self
@@ -254,13 +261,13 @@ impl SyncPolicy {
         self
     }
 
-    /// How new versions are encrypted. Defaults to what the bucket does.
+    /// How new versions are encrypted. Defaults to the bucket's default encryption.
     pub fn server_side_encryption(mut self, encryption: EncryptionSetting) -> Self {
         self.encryption = Some(encryption);
         self
     }
 
-    /// The customer's own key that the files of a bucket are read with.
+    /// The customer's key (SSE-C) with which the files of the source bucket are encrypted.
     pub fn source_customer_key(mut self, key: CustomerKey) -> Self {
         self.source_key = Some(key);
         self
@@ -272,7 +279,7 @@ impl SyncPolicy {
         self
     }
 
-    /// Whether new versions are held regardless of time. Needs `writeFileLegalHolds`.
+    /// Whether new versions are under legal hold. Needs `writeFileLegalHolds`.
     pub fn legal_hold(mut self, hold: LegalHold) -> Self {
         self.legal_hold = Some(hold);
         self

@@ -1,4 +1,4 @@
-//! [`SyncProgress`]: how far a run is, and what it counts.
+//! [`SyncProgress`]: the progress of a run, and its counters.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,23 +8,23 @@ use super::perform::Performed;
 use crate::client::CallCounts;
 use crate::transfer::Progress;
 
-/// How far a run is.
+/// The progress of a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SyncProgress {
-    /// Transfers that are known of.
+    /// The transfers that are known so far.
     pub transfers: u64,
-    /// Transfers that are over, well or not.
-    pub transfers_over: u64,
-    /// Bytes of the transfers that are known of.
+    /// The transfers that have ended, successfully or not.
+    pub finished_transfers: u64,
+    /// The bytes of the transfers that are known so far.
     pub total_bytes: u64,
-    /// Bytes that are over, also of files that are under way.
+    /// The bytes that were transferred, including those of files in progress.
     pub bytes: u64,
-    /// How often something had to be sent or fetched again.
+    /// How often something had to be sent or requested again.
     pub retries: u64,
-    /// Paths that were looked at.
+    /// The paths that were compared.
     pub scanned: u64,
-    /// Whether the plan has come to its end, so that the totals will not grow.
+    /// Whether the plan is complete, so that the totals no longer grow.
     pub is_scanned: bool,
 }
 
@@ -83,7 +83,7 @@ impl Tally {
             counted.progress.retries += u64::from(now.retries);
         }
         if let Performed::Status(status) = performed {
-            counted.progress.transfers_over += 1;
+            counted.progress.finished_transfers += 1;
             if matches!(status, Status::Done) {
                 let bytes = &mut counted.progress.bytes;
                 *bytes = bytes.saturating_add(action.bytes());
@@ -96,7 +96,7 @@ impl Tally {
 }
 
 impl Counted {
-    /// With what is under way.
+    /// Including the transfers in progress.
     fn progress(&self) -> SyncProgress {
         let mut progress = self.progress;
         for (_, transfer) in &self.under_way {

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum Reason {
-    /// Both sides have the same, as far as was compared.
+    /// Both sides are equal, as far as they were compared.
     Same,
-    /// The modification times differ, the SHA-1 is the same.
+    /// The modification times differ, but the SHA-1 is the same.
     SameSha1,
     /// It is only at the destination, where extra files are kept.
     Extra,
@@ -23,25 +23,26 @@ pub enum Reason {
     SymlinkLoop,
     /// It is a pipe, a socket or a device.
     SpecialFile,
-    /// It belongs to a download that is not finished.
+    /// It belongs to an unfinished download.
     PartialDownload,
-    /// It marks a folder, and has no bytes.
+    /// It is a folder marker: an empty file whose name ends with `/`.
     FolderMarker,
     /// It is below something that is skipped.
     BelowSkipped,
-    /// It is a name of the bucket that no local path can have.
+    /// The file name in the bucket can't be a local path.
     NotAPath(String),
-    /// It is a local path that no file in B2 can have as its name.
+    /// The local path can't be a B2 file name.
     NotAName(String),
-    /// It and this path are one to a file system that ignores case or Unicode normalization.
+    /// A file system that ignores case or Unicode normalization doesn't distinguish it from this
+    /// path.
     Collision(String),
-    /// This, which it would be below, is a file.
+    /// This path, which would be its directory, is a file.
     ParentIsFile(String),
-    /// What is there at the destination is no regular file.
+    /// The destination's entry is not a regular file.
     DestinationNotAFile,
     /// It can't be read.
     Unreadable(String),
-    /// B2 lists it with this action, which this version of the crate does not know.
+    /// B2 lists it with an action that this version of the crate does not know.
     UnknownAction(String),
     /// The source has no file, which [the policy](super::SyncPolicy::allow_empty_source) does not allow.
     SourceEmpty,
@@ -59,19 +60,19 @@ impl fmt::Display for Reason {
         f.write_str(match self {
             Self::Same => "both sides are the same",
             Self::SameSha1 => "both sides have the same SHA-1",
-            Self::Extra => "it is not at the source, and kept",
+            Self::Extra => "it is not at the source, and is kept",
             Self::DestinationNewer => "the destination is newer",
             Self::Symlink => "it is a symbolic link",
             Self::SymlinkLoop => "it is a symbolic link to a directory that contains it",
             Self::SpecialFile => "it is a pipe, a socket or a device",
-            Self::PartialDownload => "it belongs to a download that is not finished",
-            Self::FolderMarker => "it marks a folder",
+            Self::PartialDownload => "it belongs to an unfinished download",
+            Self::FolderMarker => "it is a folder marker",
             Self::BelowSkipped => "it is below something that is skipped",
-            Self::DestinationNotAFile => "what is there at the destination is no regular file",
-            Self::NotAPath(why) => return write!(f, "no local path can have this name: {why}"),
-            Self::NotAName(why) => return write!(f, "no file in B2 can have this name: {why}"),
+            Self::DestinationNotAFile => "the destination's entry is not a regular file",
+            Self::NotAPath(why) => return write!(f, "the name can't be a local path: {why}"),
+            Self::NotAName(why) => return write!(f, "the path can't be a B2 file name: {why}"),
             Self::Collision(with) => {
-                return write!(f, "a file system may take it for {with:?}");
+                return write!(f, "a file system may not distinguish it from {with:?}");
             }
             Self::ParentIsFile(parent) => return write!(f, "{parent:?} is a file"),
             Self::Unreadable(why) => return write!(f, "it can't be read: {why}"),

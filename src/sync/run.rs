@@ -31,18 +31,26 @@ use crate::transfer::Progress;
 /// then they are carried out, or [withheld](Withheld).
 ///
 /// # Errors
-/// An error of the plan, such as that of a listing, or of the temporary file, is an item. Transfers under way are then
-/// finished, and nothing is deleted or hidden.
+/// An error of the plan is an item: [`Credentials`](crate::ErrorKind::Credentials),
+/// [`Unauthorized`](crate::ErrorKind::Unauthorized), [`NotFound`](crate::ErrorKind::NotFound),
+/// [`CapExceeded`](crate::ErrorKind::CapExceeded),
+/// [`TooManyRequests`](crate::ErrorKind::TooManyRequests),
+/// [`Unavailable`](crate::ErrorKind::Unavailable), [`Http`](crate::ErrorKind::Http) or
+/// [`Protocol`](crate::ErrorKind::Protocol) of a listing, and [`Source`](crate::ErrorKind::Source)
+/// of a local tree that changes while it is listed. So is
+/// [`Destination`](crate::ErrorKind::Destination) of the temporary file. Transfers in progress are
+/// then finished, and nothing is deleted or hidden.
 ///
-/// A file that fails stops no other, unless every other would fail too: if the server is gone, a cap is reached, the
-/// key is no longer valid, or a flush of [many files at once](super::Durability::AtEnd) has failed, nothing more is
-/// begun.
+/// A file that fails doesn't stop the others, unless they would fail too: if the server is
+/// unreachable, a cap is reached, the key is no longer valid, or a flush of [many files at
+/// once](super::Durability::AtEnd) has failed, nothing more is started. Deletes and hides that were
+/// planned are then reported as withheld.
 ///
-/// It is `Send` and `Unpin`, and not `Sync`.
+/// It is `Send` and `Unpin`, but not `Sync`.
 ///
 /// # Cancellation
-/// Dropping it stops everything at once, as dropping each transfer does. A run that was dropped or killed can be
-/// repeated: the next one does what is left, and resumes large files.
+/// Dropping it stops all transfers immediately, as if each was dropped. A run that was dropped or
+/// killed can be repeated: the next one does what is left, and resumes large files.
 #[must_use = "a run does nothing unless it is polled"]
 pub struct SyncRun {
     outcomes: BoxStream<'static, Result<Outcome, Error>>,
@@ -95,7 +103,8 @@ impl SyncRun {
     /// Runs to the end and returns the totals. The results of single files are discarded.
     ///
     /// # Errors
-    /// The first error that is not about a single file.
+    /// The first error that doesn't concern a single file: the plan's, that of the temporary file,
+    /// or one that ended the run.
     pub async fn finish(mut self) -> Result<Summary, Error> {
         let mut first = None;
         while let Some(outcome) = self.outcomes.next().await {
@@ -127,7 +136,7 @@ impl std::fmt::Debug for SyncRun {
 enum Phase {
     Plan,
     Removals,
-    /// Downloads for which something had to be removed.
+    /// Downloads for which something has to be removed first.
     Last,
     Over,
 }
@@ -143,7 +152,7 @@ struct Run {
     /// Downloads that come after the removals.
     last: Spool,
     phase: Phase,
-    /// What is read back of a spool, and why nothing of it is done.
+    /// The spool that is read back, and why its actions are withheld.
     waiting: Option<(Fuse<Spooled>, Option<Withheld>)>,
     scan: Option<Scan>,
     has_failed: bool,
@@ -156,8 +165,8 @@ enum Event {
     Action(Action),
     Broken(Error),
     Performed(u64, Action, Performed),
-    /// More can be begun.
-    Room,
+    /// More actions can be started.
+    Capacity,
     End,
 }
 
@@ -167,7 +176,7 @@ impl Run {
             if let Some(outcome) = self.ready.pop_front() {
                 match &outcome {
                     Ok(outcome) => self.tally.lock().summary.add(outcome),
-                    Err(_) => self.tally.lock().summary.is_broken_off = true,
+                    Err(_) => self.tally.lock().summary.is_aborted = true,
                 }
                 return Some(outcome);
             }
@@ -180,7 +189,7 @@ impl Run {
                 Event::Performed(number, action, performed) => {
                     self.performed(number, action, performed).await;
                 }
-                Event::Room => {}
+                Event::Capacity => {}
                 Event::End => self.next_phase().await,
             }
         }
@@ -202,7 +211,7 @@ impl Run {
         if self.under_way.is_empty() {
             return planned(source.await);
         }
-        // In this order, so that a plan that is always ahead starves nobody.
+        // In this order, so that a plan that is always ready starves nothing else.
         match select(self.under_way.next(), source).await {
             Either::Left((over, _)) => performed(over),
             Either::Right((None, over)) => performed(over.await),
@@ -210,9 +219,11 @@ impl Run {
         }
     }
 
-    /// Whether no more files may be worked on. Those that only wait for a flush take no place.
+    /// Whether the limit of files in progress is reached. Those that only wait for a flush don't
+    /// count.
     fn is_full(&self) -> bool {
-        /// Each holds three descriptors, of the third of all that files may have.
+        /// How many files may wait for a flush. Each holds three of the descriptors that files may
+        /// have.
         const WAITING: usize = 256;
         let flush = self.performer.flush.as_ref();
         let waiting = flush.map_or(0, |flush| flush.waiting()).min(WAITING);
@@ -223,12 +234,12 @@ impl Run {
         poll_fn(|cx| match self.under_way.poll_next_unpin(cx) {
             Poll::Ready(over) => Poll::Ready(performed(over)),
             Poll::Pending if self.is_full() => Poll::Pending,
-            Poll::Pending => Poll::Ready(Event::Room),
+            Poll::Pending => Poll::Ready(Event::Capacity),
         })
         .await
     }
 
-    /// Takes up an action of the plan or of a spool.
+    /// Starts or spools an action of the plan or of a spool.
     async fn take(&mut self, action: Action) {
         if self.phase == Phase::Plan {
             self.tally.lock().progress.scanned += 1;
@@ -323,12 +334,14 @@ impl Run {
         }
     }
 
-    /// Begins nothing more of the plan.
+    /// Starts no more actions. What is spooled is reported as withheld.
     fn stop(&mut self) {
+        self.tally.lock().summary.is_aborted = true;
         if self.phase == Phase::Plan {
             self.plan = stream::empty().boxed().fuse();
             self.scan = None;
-            self.tally.lock().summary.is_broken_off = true;
+        } else if let Some((_, withheld)) = &mut self.waiting {
+            withheld.get_or_insert(Withheld::Aborted);
         }
     }
 
@@ -338,12 +351,12 @@ impl Run {
 
     fn broken(&mut self, error: Error) {
         self.scan = None;
-        self.waiting = None; // a spool that fails once may fail for ever
+        self.waiting = None; // a spool that fails once may fail forever
         self.has_failed = true;
         self.ready.push_back(Err(error));
     }
 
-    /// All of a phase is over.
+    /// Starts the next phase when all of this one has ended.
     async fn next_phase(&mut self) {
         self.waiting = None;
         let (phase, spool) = match self.phase {
@@ -356,7 +369,7 @@ impl Run {
             }
         };
         if phase == Phase::Removals {
-            let withheld = self.judge(spool.len);
+            let withheld = self.withheld_reason(spool.len);
             self.tally.lock().summary.withheld_because =
                 withheld.filter(|_| spool.len + self.last.len > 0);
         }
@@ -364,15 +377,19 @@ impl Run {
         if spool.len == 0 {
             return;
         }
-        let withheld = self.tally.lock().summary.withheld_because;
+        let withheld = {
+            let summary = &self.tally.lock().summary;
+            let aborted = summary.is_aborted.then_some(Withheld::Aborted);
+            summary.withheld_because.or(aborted)
+        };
         match spool.actions().await {
             Ok(actions) => self.waiting = Some((actions.boxed().fuse(), withheld)),
             Err(error) => self.broken(spool_failed(error)),
         }
     }
 
-    /// Whether what is spooled may be done.
-    fn judge(&self, planned: u64) -> Option<Withheld> {
+    /// Why the spooled actions must not be carried out, if so.
+    fn withheld_reason(&self, planned: u64) -> Option<Withheld> {
         let Some(scan) = self.scan else {
             return Some(Withheld::PlanIncomplete);
         };
@@ -388,20 +405,20 @@ impl Run {
         }
     }
 
-    /// Flushes the names of what was downloaded, and what was deleted.
+    /// Flushes the directories in which files were downloaded or deleted.
     async fn flush(&mut self) {
         let has_downloads = self.tally.lock().summary.downloaded > 0;
         let Some(flush) = self.performer.flush.clone().filter(|_| has_downloads) else {
             return;
         };
         if let Err(error) = flush.flushed().await {
-            let error = Error::destination("what was downloaded could not be flushed", error);
+            let error = Error::destination("the downloaded files could not be flushed", error);
             self.broken(error);
         }
     }
 }
 
-/// Whether the next file would fail as this one did.
+/// Whether the next file would fail with the same error.
 fn concerns_all(error: &Error) -> bool {
     matches!(
         error.kind(),
@@ -431,5 +448,8 @@ fn performed(over: Option<(u64, Action, Performed)>) -> Event {
 }
 
 fn spool_failed(error: io::Error) -> Error {
-    Error::destination("the temporary file for what is to be deleted failed", error)
+    Error::destination(
+        "the temporary file that lists pending deletes failed",
+        error,
+    )
 }

@@ -1,4 +1,4 @@
-//! [`Sides`]: from where to where.
+//! [`Sides`]: the source and the destination.
 
 use std::path::PathBuf;
 
@@ -60,7 +60,8 @@ impl Sides {
             && (prefix.starts_with(&**below) || below.starts_with(&**prefix))
         {
             return Err(Error::invalid(format!(
-                "{prefix:?} and {below:?} of one bucket overlap, so they can't be made equal"
+                "{prefix:?} and {below:?} are in the same bucket and overlap, so they can't be \
+                 synchronized"
             )));
         }
         Ok(())

@@ -7,7 +7,7 @@ use futures_core::Stream;
 
 use super::action::Action;
 
-/// So much is gathered before it is written.
+/// How many bytes are gathered before they are written.
 const GATHERED: usize = 64 << 10;
 
 /// Actions in the order in which they came. The file has no name, so it ends with the process.

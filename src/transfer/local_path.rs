@@ -107,7 +107,7 @@ fn unix_rule(part: &str) -> Option<&'static str> {
     match part {
         "" => Some("it begins or ends with '/', or has \"//\", or is empty"),
         "." | ".." => Some("it has a component \".\" or \"..\""),
-        _ if part.contains('\0') => Some("it has a NUL"),
+        _ if part.contains('\0') => Some("it contains a NUL"),
         _ if part.len() > MAX_COMPONENT => Some("it has a component longer than 255 bytes"),
         _ if is_reserved(part) => Some("it has a component that is reserved for partial downloads"),
         _ => None,

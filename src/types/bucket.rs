@@ -19,7 +19,7 @@ use super::wire_form::WireForm;
 open_enum! {
     /// Who may download a bucket's files.
     BucketType {
-        /// Everybody.
+        /// Everyone.
         AllPublic = "allPublic",
         /// Holders of a key or a download authorization.
         AllPrivate = "allPrivate",
@@ -45,17 +45,17 @@ pub struct Bucket {
     pub bucket_id: BucketId,
     /// Its name.
     pub bucket_name: BucketName,
-    /// Who may download its files; an empty word where B2 doesn't say.
+    /// Who may download its files; empty if B2 doesn't say.
     pub bucket_type: BucketType,
     /// The bucket info: custom metadata.
     pub bucket_info: BucketInfo,
     /// CORS rules.
     pub cors_rules: CorsRules,
-    /// Lifecycle rules: when files are hidden and deleted by themselves.
+    /// Lifecycle rules: when B2 hides and deletes files automatically.
     pub lifecycle_rules: LifecycleRules,
     /// Such as `s3`: the bucket can be used through the S3 API.
     pub options: Vec<String>,
-    /// A number that grows with every change of the settings.
+    /// A number that increases with every change of the settings.
     pub revision: u64,
     /// The default encryption of files.
     pub default_server_side_encryption: Restricted<Encryption>,
@@ -197,12 +197,12 @@ fn or_default<T: Clone + Default>(value: Option<Cow<'_, T>>) -> T {
     value.map(Cow::into_owned).unwrap_or_default()
 }
 
-/// A setting that B2 doesn't mention is one that it doesn't show.
+/// A setting that B2 doesn't mention counts as one that the key may not read.
 fn or_unauthorized<T: Clone>(value: Option<Cow<'_, Restricted<T>>>) -> Restricted<T> {
     value.map_or(Restricted::Unauthorized, Cow::into_owned)
 }
 
-/// The value, unless B2 left it out and it still is what was taken for it.
+/// The value, unless B2 left it out and it still is its default.
 fn if_present<'a, T: ToOwned + PartialEq + ?Sized>(
     was_absent: bool,
     value: &'a T,
@@ -231,7 +231,7 @@ impl Bucket {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct FileLockConfiguration {
-    /// Whether files can be locked. It can't be switched off again.
+    /// Whether files can be locked. It can't be disabled again.
     #[serde(default)]
     pub is_file_lock_enabled: bool,
     /// The default retention of files.
@@ -244,7 +244,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bucket_is_written_with_what_b2_said_and_what_was_set_since() {
+    fn a_bucket_serializes_with_b2s_fields_and_those_set_since() {
         let least = r#"{"accountId":"a","bucketId":"b","bucketName":"my-bucket""#;
         let full = concat!(
             r#","bucketType":"allPublic","bucketInfo":{},"corsRules":[],"lifecycleRules":[]"#,

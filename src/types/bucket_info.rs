@@ -11,7 +11,7 @@ use crate::error::Error;
 /// Bucket info: custom metadata of a bucket. At most ten entries, with keys of up to 50 and values
 /// of up to 10,000 bytes.
 ///
-/// Keys are stored in lower case, as B2 does, and looked up whatever their case. B2 interprets one
+/// Keys are stored in lower case, as B2 does, and looked up regardless of case. B2 interprets one
 /// key: `cache-control` is a header of the bucket's downloads.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
@@ -33,13 +33,13 @@ impl BucketInfo {
     pub fn with(mut self, key: impl Into<String>, value: impl Into<String>) -> Result<Self, Error> {
         let (key, value) = (folded(key.into()), value.into());
         let broken = if is_reserved(&key) {
-            "begins with \"b2-\", which B2 keeps for itself".to_owned()
+            "begins with \"b2-\", which is reserved by B2".to_owned()
         } else if !(1..=50).contains(&key.len()) {
             format!("has {} bytes; a key has 1 to 50", key.len())
         } else if value.len() > 10_000 {
             let excess = value.len() - 10_000;
             format!(
-                "has a value of {} bytes, {excess} more than the 10,000 that B2 takes",
+                "has a value of {} bytes, {excess} more than the 10,000 that B2 allows",
                 value.len()
             )
         } else if self.0.len() >= 10 && !self.0.contains_key(&key) {
@@ -64,7 +64,7 @@ impl BucketInfo {
         Self(folded.collect())
     }
 
-    /// The value of the key, whatever its case.
+    /// The value of the key, regardless of case.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
         self.find(key).map(String::as_str)
@@ -96,7 +96,7 @@ impl BucketInfo {
         }
     }
 
-    /// The same without the entry with this key, whatever its case.
+    /// Removes the entry with this key, regardless of case.
     #[must_use]
     pub fn without(mut self, key: &str) -> Self {
         self.0.remove(&key.to_ascii_lowercase());
@@ -104,7 +104,7 @@ impl BucketInfo {
     }
 }
 
-/// Whatever the case of the key.
+/// Regardless of the case of the key.
 ///
 /// # Panics
 /// If there is no such key.
@@ -117,7 +117,7 @@ impl Index<&str> for BucketInfo {
 }
 
 impl<'de> Deserialize<'de> for BucketInfo {
-    /// What B2 has is not checked; `null` is no notes.
+    /// What B2 sends is not checked; `null` is no entries.
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let notes: Option<BTreeMap<_, _>> = Option::deserialize(deserializer)?;
         Ok(Self::unchecked(notes.unwrap_or_default()))

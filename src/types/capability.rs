@@ -71,7 +71,7 @@ open_enum! {
 }
 
 impl Capability {
-    /// What a file that comes with a retention or a legal hold needs.
+    /// What a file with a retention or a legal hold needs.
     pub(crate) fn for_lock(retention: bool, legal_hold: bool) -> Vec<Self> {
         let retention = retention.then_some(Self::WriteFileRetentions);
         let legal_hold = legal_hold.then_some(Self::WriteFileLegalHolds);

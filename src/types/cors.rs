@@ -40,7 +40,7 @@ open_enum! {
 pub struct CorsRule {
     /// The rule's name: 6 to 50 letters, digits and `-`, unique in the bucket.
     pub cors_rule_name: String,
-    /// The origins it is for: `https://example.com`, `https://*.example.com`, `https` for all with
+    /// The origins it allows: `https://example.com`, `https://*.example.com`, `https` for all with
     /// TLS, or `*` for all.
     pub allowed_origins: Vec<String>,
     /// The operations it allows.
@@ -49,7 +49,7 @@ pub struct CorsRule {
     pub allowed_headers: Vec<String>,
     /// The response headers that scripts may see.
     pub expose_headers: Vec<String>,
-    /// How long a browser may cache the answer: 0 to 86,400 seconds.
+    /// How long a browser may cache the response to a preflight request: 0 to 86,400 seconds.
     pub max_age_seconds: u32,
     wire_form: WireForm<Lists>,
 }
@@ -174,7 +174,7 @@ impl CorsRule {
         self
     }
 
-    /// How long a browser may cache the answer: 0 to 86,400 seconds.
+    /// How long a browser may cache the response to a preflight request: 0 to 86,400 seconds.
     #[must_use]
     pub const fn max_age_seconds(mut self, seconds: u32) -> Self {
         self.max_age_seconds = seconds;
@@ -207,7 +207,7 @@ impl CorsRule {
         if self.max_age_seconds > 86_400 {
             let excess = self.max_age_seconds - 86_400;
             return Some(format!(
-                "its age of {} seconds is {excess} more than the 86,400 that B2 takes",
+                "its age of {} seconds is {excess} more than the 86,400 that B2 allows",
                 self.max_age_seconds
             ));
         }
@@ -215,7 +215,7 @@ impl CorsRule {
         if size >= 1_000 {
             let excess = size - 999;
             return Some(format!(
-                "its texts have {size} bytes, {excess} more than the 999 that B2 takes"
+                "its texts have {size} bytes, {excess} more than the 999 that B2 allows"
             ));
         }
         origins(&self.allowed_origins)
@@ -235,16 +235,16 @@ impl CorsRule {
 
 fn origins(origins: &[String]) -> Option<String> {
     if origins.is_empty() {
-        return Some("it is for no origin".to_owned());
+        return Some("it allows no origin".to_owned());
     }
     if origins.len() > 1 && origins.iter().any(|origin| origin == "*") {
-        return Some("it is for \"*\", which allows no other origin beside it".to_owned());
+        return Some("it allows the origin \"*\", which can't be combined with others".to_owned());
     }
     let mut all_of_tls = false;
     for origin in origins {
         if all_of_tls && (origin == "https" || origin.starts_with("https:")) {
             return Some(format!(
-                "{} stands after \"https\", which has it already",
+                "{} comes after \"https\", which already includes it",
                 Quoted(origin)
             ));
         }
@@ -257,9 +257,8 @@ fn origins(origins: &[String]) -> Option<String> {
         });
         if !whole && origin != "*" && origin != "https" {
             return Some(format!(
-                "{} is no origin: those are as \"https://example.com\", with at most one '*' in \
-                 the domain, or \
-                 \"https\", or \"*\"",
+                "{} is not an origin such as \"https://example.com\", with at most one '*' in the \
+                 domain, nor \"https\" or \"*\"",
                 Quoted(origin)
             ));
         }
@@ -269,16 +268,14 @@ fn origins(origins: &[String]) -> Option<String> {
 
 fn headers(headers: &[String]) -> Option<String> {
     if headers.len() > 1 && headers.iter().any(|header| header == "*") {
-        return Some(
-            "it allows the header \"*\", which allows no other header beside it".to_owned(),
-        );
+        return Some("it allows the header \"*\", which can't be combined with others".to_owned());
     }
     let bad = headers.iter().find(|header| {
         let name = header.strip_suffix('*').unwrap_or(header);
         header.is_empty() || name.contains('*')
     })?;
     Some(format!(
-        "the header {} is neither a name nor the beginning of one and '*'",
+        "the header {} is neither a name nor a prefix that ends in '*'",
         Quoted(bad)
     ))
 }
@@ -359,17 +356,23 @@ mod tests {
             (odd, "has '_'"),
             (idle, "no operation"),
             (rule().max_age_seconds(86_401), "is 1 more than the 86,400"),
-            (origins(&[]), "for no origin"),
-            (origins(&["*", "http://a.example"]), "no other origin"),
-            (origins(&["https", "https"]), "stands after \"https\""),
+            (origins(&[]), "allows no origin"),
+            (
+                origins(&["*", "http://a.example"]),
+                "\"*\", which can't be combined",
+            ),
+            (origins(&["https", "https"]), "comes after \"https\""),
             (
                 origins(&["https", "https://a.example"]),
-                "stands after \"https\"",
+                "comes after \"https\"",
             ),
-            (origins(&["example.com"]), "is no origin"),
-            (origins(&["https://*.*.example.com"]), "is no origin"),
-            (origins(&["http*://example.com"]), "is no origin"),
-            (rule().allowed_headers(["*", "range"]), "no other header"),
+            (origins(&["example.com"]), "is not an origin"),
+            (origins(&["https://*.*.example.com"]), "is not an origin"),
+            (origins(&["http*://example.com"]), "is not an origin"),
+            (
+                rule().allowed_headers(["*", "range"]),
+                "header \"*\", which can't be combined",
+            ),
             (rule().allowed_headers(["x-*-y"]), "neither a name nor"),
             (rule().allowed_headers(["x-**"]), "neither a name nor"),
             (rule().allowed_headers([""]), "neither a name nor"),
@@ -408,7 +411,7 @@ mod tests {
         let error = CorsRules::new(many(102)).unwrap_err().to_string();
         assert_eq!(
             error,
-            "there are 102 CORS rules, 2 more than the 100 that B2 takes"
+            "there are 102 CORS rules, 2 more than the 100 that B2 allows"
         );
     }
 }

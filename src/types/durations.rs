@@ -35,10 +35,10 @@ macro_rules! seconds {
                     Ok(seconds @ 1..=$max) => Ok(Self(seconds)),
                     _ if seconds == 0 => Err(Error::invalid(concat!(
                         $what,
-                        " is good for at least 1 second"
+                        " is valid for at least 1 second"
                     ))),
                     _ => Err(Error::invalid(format!(
-                        concat!($what, " is good for at most {} seconds, and {} are {} more"),
+                        concat!($what, " is valid for at most {} seconds; {} are {} too many"),
                         $max,
                         seconds,
                         seconds - $max
@@ -95,11 +95,11 @@ mod tests {
         for (error, told) in [
             (
                 KeyDuration::new(Duration::from_millis(999)),
-                "a key is good for at least 1 second",
+                "a key is valid for at least 1 second",
             ),
             (
                 KeyDuration::from_secs(86_400_000),
-                "a key is good for at most 86399999 seconds, and 86400000 are 1 more",
+                "a key is valid for at most 86399999 seconds; 86400000 are 1 too many",
             ),
         ] {
             assert_eq!(error.unwrap_err().to_string(), told);

@@ -79,7 +79,7 @@ impl Encryption {
                 "a bucket's default encryption can't be SSE-C: each file comes with its own key",
             )),
             Some(EncryptionMode::Other(mode)) if **mode == *"none" => Err(Error::invalid(
-                "a bucket's default encryption can't be \"none\" since B2 encrypts everything: \
+                "a bucket's default encryption can't be \"none\", since B2 encrypts everything; \
                  Encryption::none() resets it",
             )),
             _ => Ok(()),
@@ -133,7 +133,7 @@ impl EncryptionSetting {
         }
     }
 
-    /// The keys in these settings, as they stand in a document.
+    /// The keys in these settings, as they are written in a document.
     pub(crate) fn secrets<'a>(settings: impl IntoIterator<Item = &'a Option<Self>>) -> Vec<Secret> {
         let keys = settings.into_iter().filter_map(|setting| match setting {
             Some(Self::SseC(key)) => Some(Secret::new(key.base64().as_str())),

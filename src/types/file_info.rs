@@ -24,7 +24,7 @@ use crate::error::Error;
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct FileInfo(Vec<(Text, Text)>); // by their keys
 
-/// How many bytes a file's name and file info may have together.
+/// How many bytes a file's name and file info may have in total.
 ///
 /// B2 accepts less for files that are encrypted or in a bucket with Object Lock. Since September
 /// 2026 it encrypts everything, except in old buckets that have not been migrated yet.
@@ -99,7 +99,7 @@ impl FileInfo {
             format!("has {other:?}; a key has letters, digits and -_.~!#$%^&*'+|` only")
         } else if key.starts_with("b2-") && !B2_KEYS.contains(&key.as_str()) {
             format!(
-                "begins with \"b2-\", and of those B2 takes only {}",
+                "begins with \"b2-\", and B2 accepts only {} of those",
                 B2_KEYS.join(", ")
             )
         } else if self.0.len() >= 10 && self.get(&key).is_none() {
@@ -154,7 +154,7 @@ impl FileInfo {
         self.0.is_empty()
     }
 
-    /// The value of this key, whatever its case.
+    /// The value of this key, regardless of case.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
         if key.bytes().any(|byte| byte.is_ascii_uppercase()) {
@@ -201,8 +201,8 @@ impl FileInfo {
         if size > limit {
             let excess = size - limit;
             return Err(Error::invalid(format!(
-                "the file name and file info have {size} bytes together, {excess} more than the \
-                 {limit} that B2 takes{wider}",
+                "the file name and file info have {size} bytes in total, {excess} more than the \
+                 {limit} that B2 allows{wider}",
             )));
         }
         Ok(())
@@ -238,7 +238,7 @@ impl FileInfo {
 fn header_name(key: &str) -> Result<HeaderName, Error> {
     HeaderName::try_from(format!("x-bz-info-{key}")).map_err(|_| {
         let key = Quoted(key);
-        Error::invalid(format!("the file info key {key} can't stand in a header"))
+        Error::invalid(format!("the file info key {key} is not valid in a header"))
     })
 }
 
@@ -326,7 +326,7 @@ impl ContentType {
     pub(crate) fn header(&self) -> Result<HeaderValue, Error> {
         // A type from B2 was not checked.
         HeaderValue::try_from(self.as_str())
-            .map_err(|_| Error::invalid("the content type can't stand in a header"))
+            .map_err(|_| Error::invalid("the content type is not a valid header value"))
     }
 }
 
@@ -404,7 +404,7 @@ mod tests {
             let info = FileInfo::new().with("k", "v".repeat(bytes - 10)).unwrap();
             assert!(info.check_size("name-of-9", limit).is_ok());
             let error = info.check_size("name-of-10", limit).unwrap_err();
-            let told = format!("{} bytes together, 1 more than the {bytes}", bytes + 1);
+            let told = format!("{} bytes in total, 1 more than the {bytes}", bytes + 1);
             assert!(error.to_string().contains(&told), "{error}");
         }
     }

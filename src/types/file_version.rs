@@ -37,18 +37,19 @@ open_enum! {
 
 /// One version of a file. Its bytes never change.
 ///
-/// It serializes to B2's own JSON. Fields that B2 left out or gave as `null` are left out, unless they were set
-/// since: hide markers have neither lock nor encryption, and most files no replication status.
+/// It serializes to B2's own JSON. Fields that B2 left out or sent as `null` are left out, unless
+/// they were set since: hide markers have neither lock nor encryption, and most files no
+/// replication status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FileVersion {
     /// The account that owns it.
     pub account_id: Option<AccountId>,
-    /// What it is; an empty word where B2 doesn't say.
+    /// What it is; empty if B2 doesn't say.
     pub action: Action,
     /// The bucket it is in.
     pub bucket_id: BucketId,
-    /// Its size in bytes; 0 for what has no bytes.
+    /// Its size in bytes; 0 for a hide marker.
     pub content_length: u64,
     /// Its SHA-1, where B2 has one: not for large files.
     pub content_sha1: ContentSha1,
@@ -72,8 +73,8 @@ pub struct FileVersion {
     pub server_side_encryption: Encryption,
     /// When its upload began.
     pub upload_timestamp: Timestamp,
-    /// Whether B2 may have stored the same a second time: the response of an earlier attempt was
-    /// lost, and the client could not find out whether it had taken effect. Only set by calls that
+    /// Whether B2 may have stored the same content twice: the response to an earlier attempt was
+    /// lost, and the client could not determine whether it had taken effect. Only set by calls that
     /// create a version, never in listings.
     pub possible_duplicate: bool,
     wire_form: WireForm<RowForm>,
@@ -128,11 +129,11 @@ pub(crate) fn expected_sha1(content: &ContentSha1, info: &FileInfo) -> Option<Sh
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Folder {
-    /// The account that owns the bucket, where B2 says it.
+    /// The account that owns the bucket, if B2 says so.
     pub account_id: Option<AccountId>,
     /// The bucket it is in.
     pub bucket_id: BucketId,
-    /// What the names begin with; the delimiter is its end.
+    /// What the names begin with; it ends with the delimiter.
     pub file_name: FileName,
 }
 
@@ -146,7 +147,7 @@ pub struct Folder {
 pub enum ListedFile {
     /// A version: a file, a hide marker, or an unfinished large file.
     Version(FileVersion),
-    /// A folder; only where the listing was asked for with a delimiter.
+    /// A folder; only in listings with a delimiter.
     Folder(Folder),
 }
 
@@ -222,14 +223,14 @@ impl Serialize for Folder {
     }
 }
 
-/// What B2 says of a content's SHA-1.
+/// What B2 says about the SHA-1 of a content.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum ContentSha1 {
     /// B2 checked it when the bytes arrived.
     Verified(Sha1),
     /// B2 computed it, since the uploader asked it not to check.
     Unverified(Sha1),
-    /// There is none: a large file, a folder, or something that is no SHA-1.
+    /// There is none, as for a large file or a folder, or it is not a SHA-1.
     #[default]
     None,
 }
@@ -545,7 +546,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_absent_is_absent_when_written_again_and_a_status_keeps_its_spelling() {
+    fn absent_fields_stay_absent_and_a_status_keeps_its_spelling() {
         let least = concat!(
             r#"{"action":"upload","bucketId":"b","contentLength":3,"contentSha1":"none","#,
             r#""fileId":"f","fileInfo":{},"fileName":"n""#

@@ -27,7 +27,8 @@ pub(crate) fn decode(digits: &[u8], bytes: &mut [u8]) -> bool {
     if digits.len() != 2 * bytes.len() {
         return false;
     }
-    // The values are or-ed together and checked once: what is no digit has bits that no digit has.
+    // The values are or-ed together and checked once: anything but a digit has bits that no digit
+    // has.
     let mut seen = 0;
     for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
         let [high, low] = [pair[0], pair[1]].map(|digit| VALUES[usize::from(digit)]);

@@ -20,8 +20,7 @@ pub struct ApplicationKey {
     pub account_id: AccountId,
     /// Its public half.
     pub application_key_id: ApplicationKeyId,
-    /// The buckets it is restricted to; `None` is all. One at most where the API's version is below
-    /// v4.
+    /// The buckets it is restricted to; `None` is all. At most one with an API version below v4.
     pub bucket_ids: Option<Vec<BucketId>>,
     /// Its capabilities.
     pub capabilities: Vec<Capability>,

@@ -141,8 +141,7 @@ impl LifecycleRule {
 }
 
 rules! {
-    /// A bucket's rules for what happens to files with time: at most 100, of which no two are for
-    /// the same file.
+    /// A bucket's lifecycle rules: at most 100, of which no two may apply to the same file.
     LifecycleRules of LifecycleRule, check
 }
 open_rules!(LifecycleRules);
@@ -163,7 +162,7 @@ fn check(rules: &[LifecycleRule]) -> Result<(), Error> {
     for rule in rules {
         let broken = match (rule.days().next(), rule.days().find(|days| *days == 0)) {
             (None, _) => "sets no days",
-            (_, Some(_)) => "has 0 days, and days count from 1",
+            (_, Some(_)) => "has 0 days; the minimum is 1",
             _ => continue,
         };
         let prefix = Quoted(&rule.file_name_prefix);
@@ -196,7 +195,7 @@ mod tests {
     #[test]
     fn rules_overlap_if_one_prefix_begins_with_the_other() {
         assert!(LifecycleRules::new([rule("logs/"), rule("log-"), rule("temp/")]).is_ok());
-        // The two that overlap don't stand side by side once they are sorted.
+        // The two that overlap are not adjacent when sorted.
         let overlapping = [rule("logs/b"), rule("logs/"), rule("logs/a")];
         assert_eq!(
             told(overlapping),

@@ -12,8 +12,8 @@ use crate::types::rules::{Quoted, is_reserved};
 
 /// The name of a bucket: 6 to 63 letters, digits and `-`, not beginning with `b2-`.
 ///
-/// Names are unique over all of B2 whatever their case, so two that differ in nothing else are
-/// equal here too. The case is kept.
+/// Names are unique in all of B2, regardless of case, so two that differ only in case are equal.
+/// The case is kept.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "String")]
 pub struct BucketName(Box<str>);
@@ -73,7 +73,7 @@ impl BucketName {
         {
             format!("has {other:?}; a bucket name has letters, digits and '-' only")
         } else if is_reserved(&name) {
-            "begins with \"b2-\", which B2 keeps for itself".to_owned()
+            "begins with \"b2-\", which is reserved by B2".to_owned()
         } else {
             return Ok(Self(name.into()));
         };
@@ -133,8 +133,8 @@ impl FileName {
         &self.0
     }
 
-    /// Takes a name unchecked: B2's own, or one that is older than today's rules. What can't stand
-    /// in a URL or a header is encoded all the same.
+    /// Takes a name unchecked: B2's own, or one that is older than today's rules. Characters that
+    /// are not valid in a URL or a header are still encoded.
     pub fn new_unchecked(name: impl Into<String>) -> Self {
         Self(name.into().into())
     }

@@ -45,8 +45,8 @@ open_enum! {
 }
 
 impl EventType {
-    /// Whether a rule for the one is also a rule for the other: they are the same, or one is every
-    /// event of the other's kind.
+    /// Whether rules for the two overlap: they are the same, or one matches every event of the
+    /// other's kind.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
         let covers = |all: &Self, one: &Self| {
@@ -77,7 +77,7 @@ pub struct EventNotificationRule {
     pub is_suspended: bool,
     /// The rule's name: 6 to 63 letters, digits and `-`, unique in the bucket.
     pub name: String,
-    /// The prefix of the files' names; empty is all files.
+    /// The prefix of the file names; empty matches all files.
     pub object_name_prefix: String,
     /// Why B2 has suspended deliveries; empty if it has not.
     pub suspension_reason: String,
@@ -93,10 +93,10 @@ pub struct TargetConfiguration {
     pub target_type: TargetType,
     /// The URL, which begins with `https://`.
     pub url: String,
-    /// Headers that B2 sends along: at most ten, none beginning with `X-Bz-`.
+    /// Additional headers that B2 sends: at most ten, none beginning with `X-Bz-`.
     pub custom_headers: Vec<CustomHeader>,
-    /// The secret with which B2 signs its requests: 32 letters and digits. `None` is unsigned, and
-    /// anybody can send an unsigned request.
+    /// The secret with which B2 signs its requests: 32 letters and digits. `None` means unsigned,
+    /// and anyone can forge an unsigned request.
     pub hmac_sha256_signing_secret: Option<Secret>,
     /// How many events B2 puts into one request: 1 to 50.
     pub max_events_per_batch: u32,
@@ -149,7 +149,7 @@ impl EventNotificationRule {
             return Some(format!("its name {broken}"));
         }
         if self.event_types.is_empty() {
-            return Some("it is for no events".to_owned());
+            return Some("it has no event types".to_owned());
         }
         for (at, one) in self.event_types.iter().enumerate() {
             if let Some(other) = self.event_types[..at]
@@ -205,7 +205,7 @@ impl TargetConfiguration {
         }
         if !(1..=50).contains(&self.max_events_per_batch) {
             return Some(format!(
-                "it has {} events in a batch; B2 puts 1 to 50 into one",
+                "it has {} events per batch; B2 allows 1 to 50",
                 self.max_events_per_batch
             ));
         }
@@ -217,7 +217,7 @@ impl TargetConfiguration {
         }
         if self.custom_headers.len() > 10 {
             let count = self.custom_headers.len();
-            return Some(format!("it has {count} headers; B2 sends at most 10 along"));
+            return Some(format!("it has {count} headers; B2 allows at most 10"));
         }
         let own = |name: &str| {
             name.get(..5)
@@ -226,7 +226,7 @@ impl TargetConfiguration {
         if let Some(header) = self.custom_headers.iter().find(|header| own(&header.name)) {
             let name = Quoted(&header.name);
             return Some(format!(
-                "its header {name} begins with \"X-Bz-\", which B2 keeps for itself"
+                "its header {name} begins with \"X-Bz-\", which is reserved by B2"
             ));
         }
         let lengths = self.custom_headers.iter();
@@ -235,7 +235,7 @@ impl TargetConfiguration {
             .sum();
         (size > 2_048).then(|| {
             let excess = size - 2_048;
-            format!("its headers have {size} bytes, {excess} more than the 2,048 that B2 takes")
+            format!("its headers have {size} bytes, {excess} more than the 2,048 that B2 allows")
         })
     }
 }
@@ -274,7 +274,7 @@ fn check(rules: &[EventNotificationRule]) -> Result<(), Error> {
             {
                 let (one, other) = (Quoted(&one.name), Quoted(&other.name));
                 return Err(Error::invalid(format!(
-                    "the event notification rules {other} and {one} are both for {same} of the \
+                    "the event notification rules {other} and {one} both apply to {same} of the \
                      same files"
                 )));
             }
@@ -437,7 +437,7 @@ mod tests {
                 rule("b2-mine", "", &[E::ObjectCreatedAll]),
                 "begins with \"b2-\"",
             ),
-            (rule("my-rule", "", &[]), "for no events"),
+            (rule("my-rule", "", &[]), "no event types"),
             (
                 rule("my-rule", "", &[E::ObjectCreatedAll, E::ObjectCreatedCopy]),
                 "its events b2:ObjectCreated:* and b2:ObjectCreated:Copy overlap",
@@ -448,11 +448,11 @@ mod tests {
             ),
             (
                 with(target().max_events_per_batch(0)),
-                "has 0 events in a batch",
+                "has 0 events per batch",
             ),
             (
                 with(target().max_events_per_batch(51)),
-                "has 51 events in a batch",
+                "has 51 events per batch",
             ),
             (
                 with(secret("canarycanarycanarycanarycanary3")),
@@ -489,9 +489,8 @@ mod tests {
         let error = EventNotificationRules::new([pets.clone(), images(E::ObjectCreatedAll)]);
         assert_eq!(
             error.unwrap_err().to_string(),
-            "the event notification rules \"pets-rule\" and \"images-rule\" are both for \
-             b2:ObjectCreated:* of the \
-             same files"
+            "the event notification rules \"pets-rule\" and \"images-rule\" both apply to \
+             b2:ObjectCreated:* of the same files"
         );
         assert!(EventNotificationRules::new([pets.clone(), images(E::ObjectDeletedAll)]).is_ok());
         let films = rule("films-rule", "films/", &[E::ObjectCreatedCopy]);

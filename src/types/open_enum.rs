@@ -40,7 +40,7 @@ macro_rules! open_enum {
         impl std::str::FromStr for $name {
             type Err = std::convert::Infallible;
 
-            /// Never fails: what is not known is kept as it came.
+            /// Never fails: an unknown word is kept.
             fn from_str(word: &str) -> Result<Self, Self::Err> {
                 Ok(word.into())
             }

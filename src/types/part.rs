@@ -70,8 +70,8 @@ pub struct Part {
     pub content_sha1: ContentSha1,
     /// Its MD5.
     pub content_md5: Option<Md5>,
-    /// A checksum that B2 has not explained, and so far leaves empty. Where it is no text, its
-    /// JSON.
+    /// A checksum that B2 does not document and leaves empty so far. Its JSON, if it is not a
+    /// string.
     pub b2_checksum: Option<Box<str>>,
     /// How it is encrypted.
     pub server_side_encryption: Encryption,

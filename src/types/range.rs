@@ -67,8 +67,8 @@ impl ByteRange {
         Ok(Self(Span::Last(count)))
     }
 
-    /// The first and last byte that a file of `len` bytes has in this range; `None` where it has
-    /// none.
+    /// The offsets of the first and last byte of this range in a file of `len` bytes; `None` if it
+    /// has none of them.
     #[must_use]
     pub fn within(self, len: u64) -> Option<(u64, u64)> {
         let end = len.checked_sub(1)?;
@@ -90,7 +90,7 @@ impl ByteRange {
     }
 
     /// The range's beginning, no longer than `count` bytes. What is counted from the end is left as
-    /// it is: nobody knows where it begins.
+    /// it is, since its start is unknown.
     #[cfg(feature = "fs")]
     pub(crate) const fn first(self, count: u64) -> Self {
         let (first, last) = match self.0 {
@@ -154,12 +154,12 @@ impl FromStr for ByteRange {
     fn from_str(text: &str) -> Result<Self, Error> {
         let wrong = || {
             Error::invalid(format!(
-                "{} is no range of bytes, such as bytes=0-99, bytes=100- or bytes=-5",
+                "{} is not a byte range such as bytes=0-99, bytes=100- or bytes=-5",
                 Quoted(text)
             ))
         };
         let number = |digits: &str| {
-            // A sign is no digit.
+            // A sign is not a digit.
             let digits = Some(digits).filter(|of| of.bytes().all(|c| c.is_ascii_digit()));
             digits
                 .and_then(|of| of.parse::<u64>().ok())

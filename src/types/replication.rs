@@ -113,7 +113,7 @@ impl ReplicationConfiguration {
         self
     }
 
-    /// The same with all fields, also those that B2 left out: as it goes into a request.
+    /// The same with all fields, including those that B2 left out, for a request.
     pub(crate) fn in_full(mut self) -> Self {
         self.absent = WireForm::default();
         if let Some(source) = &mut self.as_replication_source {
@@ -135,7 +135,7 @@ pub struct AsReplicationSource {
     /// The rules.
     #[serde(default)]
     pub replication_rules: ReplicationRules,
-    /// The key that reads the files; an empty id where B2 doesn't say.
+    /// The key that reads the files; an empty id if B2 doesn't say.
     #[serde(default = "absent_key", skip_serializing_if = "is_absent")]
     pub source_application_key_id: ApplicationKeyId,
 }
@@ -150,8 +150,8 @@ fn is_absent(key_id: &ApplicationKeyId) -> bool {
 
 /// Which files are copied where.
 ///
-/// It serializes to B2's own JSON. Fields that B2 left out or gave as `null` have the values that B2's own SDK takes
-/// for them, those of [`new`](Self::new), and are left out again, unless they were set since.
+/// It serializes to B2's own JSON. Fields that B2 left out or sent as `null` have the defaults of
+/// B2's own SDK, those of [`new`](Self::new), and are left out again, unless they were set since.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReplicationRule {

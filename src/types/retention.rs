@@ -11,13 +11,13 @@ open_enum! {
     RetentionMode {
         /// A key with `bypassGovernance` may shorten or remove it.
         Governance = "governance",
-        /// Nobody may shorten or remove it.
+        /// No one can shorten or remove it.
         Compliance = "compliance",
     }
 }
 
 open_enum! {
-    /// Whether a version is under legal hold, which has no end of its own.
+    /// Whether a version is under legal hold, which doesn't expire.
     LegalHold {
         /// It is under legal hold.
         On = "on",
@@ -95,13 +95,13 @@ pub struct RetentionPeriod {
 }
 
 impl DefaultRetention {
-    /// Files are kept for so many days from their upload.
+    /// Files are kept for this many days after their upload.
     #[must_use]
     pub const fn days(mode: RetentionMode, days: u64) -> Self {
         Self::new(mode, days, RetentionUnit::Days)
     }
 
-    /// Files are kept for so many years from their upload.
+    /// Files are kept for this many years after their upload.
     #[must_use]
     pub const fn years(mode: RetentionMode, years: u64) -> Self {
         Self::new(mode, years, RetentionUnit::Years)

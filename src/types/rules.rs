@@ -86,7 +86,7 @@ macro_rules! rules {
         }
 
         impl<'de> serde::Deserialize<'de> for $name {
-            /// What B2 has is taken as it comes; `null` is no rules.
+            /// What B2 sends is not checked; `null` is no rules.
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let rules = Option::<Vec<$rule>>::deserialize(deserializer)?;
                 Ok(Self(rules.unwrap_or_default()))
@@ -122,7 +122,7 @@ pub(crate) fn at_most(max: usize, len: usize, what: &str) -> Result<(), Error> {
     if len > max {
         let excess = len - max;
         return Err(Error::invalid(format!(
-            "there are {len} {what}, {excess} more than the {max} that B2 takes"
+            "there are {len} {what}, {excess} more than the {max} that B2 allows"
         )));
     }
     Ok(())
@@ -143,7 +143,7 @@ pub(crate) fn rule_name(name: &str, least: usize, most: usize) -> Option<String>
             "has {other:?}; it has letters, digits and '-' only"
         ))
     } else if is_reserved(name) {
-        Some("begins with \"b2-\", which B2 keeps for itself".to_owned())
+        Some("begins with \"b2-\", which is reserved by B2".to_owned())
     } else {
         None
     }

@@ -73,7 +73,7 @@ impl fmt::Display for Timestamp {
 }
 
 /// The year, month and day, so many days after 1970-01-01, in the Gregorian calendar, which is
-/// carried on to both sides.
+/// extended in both directions.
 ///
 /// Years begin in March here, so that the day that leap years have more is the last of a year.
 const fn date(days: i64) -> (i64, i64, i64) {
@@ -98,7 +98,7 @@ impl TryFrom<SystemTime> for Timestamp {
 
     fn try_from(time: SystemTime) -> Result<Self, Error> {
         Self::from_system_time(time).ok_or_else(|| {
-            Error::invalid("the time is too far from 1970 for milliseconds to count it")
+            Error::invalid("the time is out of range for a timestamp in milliseconds")
         })
     }
 }
@@ -107,9 +107,12 @@ impl TryFrom<Timestamp> for SystemTime {
     type Error = Error;
 
     fn try_from(timestamp: Timestamp) -> Result<Self, Error> {
-        timestamp
-            .to_system_time()
-            .ok_or_else(|| Error::invalid(format!("this system has no time {timestamp}")))
+        timestamp.to_system_time().ok_or_else(|| {
+            Error::invalid(format!(
+                "the timestamp {timestamp} is out of range on \
+                                                   this system"
+            ))
+        })
     }
 }
 
@@ -127,8 +130,12 @@ impl TryFrom<Timestamp> for chrono::DateTime<chrono::Utc> {
     type Error = Error;
 
     fn try_from(timestamp: Timestamp) -> Result<Self, Error> {
-        Self::from_timestamp_millis(timestamp.0)
-            .ok_or_else(|| Error::invalid(format!("chrono has no time {timestamp}")))
+        Self::from_timestamp_millis(timestamp.0).ok_or_else(|| {
+            Error::invalid(format!(
+                "the timestamp {timestamp} is out of range for \
+                                                   chrono"
+            ))
+        })
     }
 }
 
@@ -146,8 +153,13 @@ impl TryFrom<Timestamp> for jiff::Timestamp {
     type Error = Error;
 
     fn try_from(timestamp: Timestamp) -> Result<Self, Error> {
-        Self::from_millisecond(timestamp.0)
-            .map_err(|error| Error::invalid("jiff has no such time").with_source(error))
+        Self::from_millisecond(timestamp.0).map_err(|error| {
+            Error::invalid(
+                "the timestamp is out of range for \
+                                             jiff",
+            )
+            .with_source(error)
+        })
     }
 }
 

@@ -185,11 +185,11 @@ async fn a_large_file_is_made_of_copied_parts_and_cancelled(b2: &Client) {
     );
 
     let whole = CopyPart::new(SOURCE, COPIED, number(1));
-    let stretch =
+    let section =
         CopyPart::new(SOURCE, COPIED, number(2)).range(ByteRange::inclusive(0, 3).unwrap());
-    let (whole, stretch) = (
+    let (whole, section) = (
         b2.call(whole).await.unwrap(),
-        b2.call(stretch).await.unwrap(),
+        b2.call(section).await.unwrap(),
     );
     let md5s = [
         "3c825ca59d58209eae5924221497780c",
@@ -200,7 +200,7 @@ async fn a_large_file_is_made_of_copied_parts_and_cancelled(b2: &Client) {
         "00b2aad45d07b70e1b7eefea74316913901b6e42",
     ];
     assert_part(&whole, COPIED, 1, 10, md5s[0], sha1s[0], 1_640_099_068_526);
-    assert_part(&stretch, COPIED, 2, 4, md5s[1], sha1s[1], 1_640_099_068_712);
+    assert_part(&section, COPIED, 2, 4, md5s[1], sha1s[1], 1_640_099_068_712);
     assert_canceled(b2, COPIED, "Test-large-file2.txt").await;
 }
 

@@ -66,7 +66,7 @@ fn a_mismatch_of_an_upload_or_a_download_says_that_nothing_was_sent() {
         assert!(!said.contains("HTTP library"), "{said}");
         let mismatch = std::error::Error::source(http).unwrap().to_string();
         assert!(
-            mismatch.contains("has no answer to this request"),
+            mismatch.contains("has no response to this request"),
             "{mismatch}"
         );
     }

@@ -53,8 +53,8 @@ fn serve(player: &Player, mut peer: Peer) {
                 text += &format!("{name}: {}\r\n", value.to_str().unwrap());
             }
         }
-        peer.say(format!("{text}content-length: {}\r\n\r\n", body.len()));
-        peer.say(body);
+        peer.send(format!("{text}content-length: {}\r\n\r\n", body.len()));
+        peer.send(body);
     }
 }
 

@@ -130,7 +130,7 @@ fn an_error_body_is_read_only_up_to_the_size_limit_of_errors() {
 }
 
 #[test]
-fn an_error_without_b2s_json_is_not_attributed_to_b2_whatever_its_status() {
+fn an_error_without_b2s_json_is_not_attributed_to_b2_regardless_of_its_status() {
     for (status, kind) in [
         (301, ErrorKind::Protocol),
         (302, ErrorKind::Protocol),
@@ -387,11 +387,14 @@ fn a_silent_download_ends_at_the_callers_deadline_and_the_error_names_the_file()
         message.starts_with("b2_download_file_by_id: \"cat.jpg\": no progress for too long"),
         "{message}"
     );
-    assert!(message.ends_with("the server stopped sending"), "{message}");
+    assert!(
+        message.ends_with("the server stopped sending the response"),
+        "{message}"
+    );
 }
 
 #[test]
-fn a_lost_finish_is_not_reconciled_with_a_row_that_is_no_file() {
+fn a_lost_finish_is_not_reconciled_with_a_row_that_is_not_a_file() {
     for action in ["hide", "folder"] {
         let (_, emulator, timer) = crate::client();
         let b2 = crate::wired(&emulator, &timer, move |request| {

@@ -19,19 +19,19 @@ fn a_truncated_key_is_reported_without_showing_it() {
         (
             "002id\n",
             "K002secret",
-            "application key id has a space or another character at position 6",
+            "application key id has whitespace or an invalid character at position 6",
         ),
         (
             "002id",
             "K002 secret",
-            "application key has a space or another character at position 5",
+            "application key has whitespace or an invalid character at position 5",
         ),
         (
             "002id",
             "K002secret\u{200b}",
-            "application key has a space or another character at position 11",
+            "application key has whitespace or an invalid character at position 11",
         ),
-        ("002:id", "K002secret", "has a ':'"),
+        ("002:id", "K002secret", "contains a ':'"),
     ] {
         let error = Credentials::new(id, key).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);
@@ -118,7 +118,7 @@ fn a_value_that_breaks_b2s_rules_is_refused_before_anything_is_sent() {
 }
 
 #[test]
-fn a_token_that_is_no_valid_header_value_is_refused() {
+fn a_token_that_is_not_a_valid_header_value_is_refused() {
     let origin = "https://api002.backblazeb2.com";
     let session = Session::new(
         ApiVersion::V4,

@@ -286,11 +286,11 @@ fn a_composition_has_the_encryption_file_info_and_type_that_were_set() {
                 sources.push(ComposeSource::local("ab"));
                 sources.push(copied());
             }
-            let stretch = &before[from as usize..to as usize];
+            let section = &before[from as usize..to as usize];
             let all = if to == 20 {
-                stretch.to_vec()
+                section.to_vec()
             } else {
-                [stretch, b"ab", stretch].concat()
+                [section, b"ab", section].concat()
             };
             let compose = bucket.compose("new", sources).like(&old);
             let compose = compose.server_side_encryption(EncryptionSetting::SseC(key(2)));
@@ -338,7 +338,7 @@ fn invalid_sources_are_refused_before_anything_is_sent() {
                     ComposeSource::copy("4_z1", 0..u64::MAX),
                     ComposeSource::copy("4_z1", 0..u64::MAX),
                 ],
-                "too many bytes together",
+                "too many bytes in total",
             ),
             (
                 vec![ComposeSource::copy("4_z1", 0..10_000_000_000_001)],

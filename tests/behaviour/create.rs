@@ -158,7 +158,7 @@ async fn assert_outcomes_are_true(seed: u64, outcomes: &[Outcome], bucket: &Buck
 }
 
 #[test]
-fn eight_writers_of_20_names_get_true_outcomes_though_some_are_dropped() {
+fn eight_writers_of_20_names_get_correct_outcomes_though_some_are_dropped() {
     for_seeds(0..6, |seed| {
         let (b2, chaos) = Chaos::calm();
         chaos.timer.run(async {
@@ -192,7 +192,7 @@ fn eight_writers_of_20_names_get_true_outcomes_though_some_are_dropped() {
 }
 
 #[test]
-fn eight_writers_over_a_faulty_network_get_true_outcomes() {
+fn eight_writers_over_a_faulty_network_get_correct_outcomes() {
     for_seeds(0..6, |seed| {
         let (b2, chaos) = Chaos::seeded(seed, 5);
         let calm = client_of(&chaos.emulator, &chaos.timer);
@@ -300,7 +300,10 @@ fn an_invalid_create_is_refused_before_a_byte_is_sent() {
                 bucket.create("f", endless(), &slot),
                 "at most 5000000000 bytes",
             ),
-            (bucket.create("f", unknown(), &slot), "needs a length"),
+            (
+                bucket.create("f", unknown(), &slot),
+                "whose length is known",
+            ),
             (
                 bucket.create(stage.as_str(), x(), &slot),
                 "reserved for stages",
@@ -314,7 +317,7 @@ fn an_invalid_create_is_refused_before_a_byte_is_sent() {
                 bucket
                     .create("f".repeat(300).as_str(), x(), &slot)
                     .file_info(large),
-                "together",
+                "in total",
             ),
         ] {
             let error = create.await.unwrap_err();

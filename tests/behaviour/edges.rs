@@ -171,8 +171,8 @@ fn an_upload_whose_clone_starts_before_its_reply_is_not_corrupt() {
     let mut first = read(&upload);
     block_on(async {
         use futures::StreamExt as _;
-        while let Some(piece) = first.next().await {
-            piece.unwrap();
+        while let Some(chunk) = first.next().await {
+            chunk.unwrap();
         }
     });
     let _second = read(&clone);

@@ -1,4 +1,4 @@
-//! Keys and tokens go only to hosts of the endpoint, whatever a reply says.
+//! Keys and tokens go only to hosts of the endpoint, regardless of what a reply says.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

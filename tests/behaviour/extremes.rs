@@ -1,4 +1,4 @@
-//! Extreme numbers: whatever a setting or a header says, calls end and nothing panics.
+//! Extreme numbers: with any value of a setting or a header, calls end and nothing panics.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -110,16 +110,16 @@ fn failing(
     let builder = wired(&emulator, &timer, move |request| {
         let number = count.fetch_add(1, Ordering::Relaxed);
         assert!(number < 20_000, "{} goes on for ever", call_of(request));
-        let refusal = |status, code| {
-            let mut refusal = http_refusal(status, code);
-            let headers = refusal.headers_mut();
+        let response = |status, code| {
+            let mut response = http_refusal(status, code);
+            let headers = response.headers_mut();
             headers.insert(RETRY_AFTER, HeaderValue::from_static(wish));
             headers.insert(DATE, HeaderValue::from_static(date));
-            Some(Ok(refusal))
+            Some(Ok(response))
         };
         match number % 7 {
-            0 => refusal(503, "service_unavailable"),
-            2 => refusal(429, "too_many_requests"),
+            0 => response(503, "service_unavailable"),
+            2 => response(429, "too_many_requests"),
             4 => Some(Err(HttpError::new(
                 HttpErrorKind::Reset,
                 Phase::MaybeReceived,
@@ -227,8 +227,8 @@ fn extreme_settings_of_a_transfer_do_not_panic() {
                 assert_ends(&case, upload.part_size(size).await);
                 let copy = bucket.copy(&version, "h").concurrency(concurrency);
                 assert_ends(&case, copy.part_size(size).await);
-                let piece = || ComposeSource::file(&version);
-                let compose = bucket.compose("i", [piece(), piece()]);
+                let source = || ComposeSource::file(&version);
+                let compose = bucket.compose("i", [source(), source()]);
                 assert_ends(
                     &case,
                     compose.concurrency(concurrency).part_size(size).await,
@@ -293,15 +293,18 @@ fn extreme_lengths_of_a_version_do_not_panic() {
         net.run(async {
             assert_ends(&case, bucket.copy(&version, "g").await);
             assert_ends(&case, bucket.copy(&version, "g").part_size(u64::MAX).await);
-            let piece = || ComposeSource::file(&version);
+            let source = || ComposeSource::file(&version);
             assert_ends(
                 &case,
                 bucket
-                    .compose("h", [piece(), piece(), ComposeSource::local("x")])
+                    .compose("h", [source(), source(), ComposeSource::local("x")])
                     .await,
             );
-            let piece = || ComposeSource::copy(&version.file_id, len / 2..len);
-            assert_ends(&case, bucket.compose("h", [piece(), piece()]).plan().await);
+            let source = || ComposeSource::copy(&version.file_id, len / 2..len);
+            assert_ends(
+                &case,
+                bucket.compose("h", [source(), source()]).plan().await,
+            );
         });
         let sources = [
             Source::ranges(len, |_| Ok(stream::empty())),

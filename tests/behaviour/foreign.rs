@@ -169,9 +169,8 @@ fn a_finish_error_lists_every_attempt_whose_reply_was_about_another_file() {
     for number in [0, 1] {
         let attempt = number + 1;
         let one = format!(
-            "attempt {attempt}: B2 answers about something else than what was asked for: \
-             \"4_asked\" was to be finished, and \"4_other_{number}\" is what B2 says it has \
-             finished"
+            "attempt {attempt}: the response doesn't match the request: \
+             the request was to finish \"4_asked\", but the response is about \"4_other_{number}\""
         );
         assert!(message.contains(&one), "{message}");
     }

@@ -311,9 +311,9 @@ async fn begun(bucket: &BucketHandle, content: &Bytes, info: FileInfo, part: usi
         .file_info(info);
     let file = b2.call(start).await.unwrap();
     for number in 1..=parts {
-        let stretch = content.slice((number - 1) * part..(number * part).min(content.len()));
+        let section = content.slice((number - 1) * part..(number * part).min(content.len()));
         let number = PartNumber::new(number as u64).unwrap();
-        let upload = UploadPart::new(&file.file_id, number, stretch);
+        let upload = UploadPart::new(&file.file_id, number, section);
         b2.call(upload).await.unwrap();
     }
 }
@@ -335,7 +335,7 @@ fn an_unfinished_upload_with_the_same_sha1_is_resumed_whoever_started_it() {
         let plan = plan.await.unwrap();
         assert_eq!(plan.large_file_sha1, Some(Sha1::of(&content)));
         assert_eq!(plan.parts[7].sha1, Some(Sha1::of(&content[700..800])));
-        assert_eq!(plan.rejected[0].1, "it has another file info");
+        assert_eq!(plan.rejected[0].1, "its file info differs");
         let uploaded = bucket.upload("f", content.clone()).resume().await.unwrap();
         assert_eq!((uploaded.parts, uploaded.reused_parts), (10, 4));
         assert_eq!(stored(&b2, &uploaded.file.file_id).await, content);
@@ -366,8 +366,8 @@ fn counted(content: &Bytes) -> (Source, Arc<AtomicUsize>) {
     let count = Arc::clone(&read);
     let source = Source::ranges(content.len() as u64, move |range| {
         count.fetch_add((range.end - range.start) as usize, Ordering::Relaxed);
-        let stretch = bytes.slice(range.start as usize..range.end as usize);
-        Ok(stream::iter(in_chunks(&stretch)))
+        let section = bytes.slice(range.start as usize..range.end as usize);
+        Ok(stream::iter(in_chunks(&section)))
     });
     (source, read)
 }

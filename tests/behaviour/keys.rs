@@ -46,7 +46,7 @@ fn a_key_for_one_bucket_has_the_request_of_each_api_version() {
 }
 
 #[test]
-fn a_key_for_older_programs_is_created_with_v3_whatever_the_sessions_version() {
+fn a_key_for_older_programs_is_created_with_v3_regardless_of_the_sessions_version() {
     let create = create().api_version(ApiVersion::V3);
     for version in ALL {
         let one = create.clone().bucket_ids(["b1"]);
@@ -81,8 +81,8 @@ fn a_v4_key_in_a_v3_session_is_a_credentials_error_that_suggests_v4() {
     let text = r#"{"status":400,"code":"bad_request",
                "message":"This request is not currently supported on API version number 3"}"#;
     let backend = |_| async {
-        let refusal = b2kit::http::Response::builder().status(400);
-        Ok(refusal.body(text.into()).unwrap())
+        let response = b2kit::http::Response::builder().status(400);
+        Ok(response.body(text.into()).unwrap())
     };
     let b2 = Client::builder()
         .credentials(Credentials::new("id", "key").unwrap())
@@ -94,7 +94,7 @@ fn a_v4_key_in_a_v3_session_is_a_credentials_error_that_suggests_v4() {
     assert_eq!(error.kind(), ErrorKind::Credentials);
     let message = error.to_string();
     assert!(
-        message.contains("speaks v3") && message.contains("ApiVersion::V4"),
+        message.contains("uses API version v3") && message.contains("ApiVersion::V4"),
         "{message}"
     );
 }
@@ -105,9 +105,7 @@ fn a_key_for_several_buckets_needs_v4() {
     assert_eq!(document(&create)["bucketIds"], json!(["b1", "b2"]));
     for version in [ApiVersion::V2, ApiVersion::V3] {
         let message = refused(version, &create);
-        let expected = format!(
-            "for 2 buckets needs version v4 of the API, and this is made through {version}"
-        );
+        let expected = format!("for 2 buckets needs API version v4, but this call uses {version}");
         assert!(message.contains(&expected), "{message}");
     }
 }
@@ -117,8 +115,8 @@ fn a_key_without_buckets_or_capabilities_is_refused() {
     let nothing = CreateKey::new(KeyName::new("x").unwrap(), []);
     for version in ALL {
         let message = refused(version, &create().bucket_ids(Vec::<BucketId>::new()));
-        assert!(message.contains("no bucket"), "{message}");
-        assert!(refused(version, &nothing).contains("no capability"));
+        assert!(message.contains("list of buckets"), "{message}");
+        assert!(refused(version, &nothing).contains("at least one capability"));
     }
 }
 

@@ -264,7 +264,7 @@ fn pages_whose_cursors_form_a_cycle_are_an_error() {
             let error = outcomes.last().unwrap().as_ref().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Protocol);
             assert_eq!(error.call(), Some("b2_list_file_names"));
-            assert!(error.to_string().contains("does not lead on"), "{error}");
+            assert!(error.to_string().contains("doesn't advance"), "{error}");
             let count = count.load(Ordering::Relaxed);
             assert!(
                 count <= 4 * (tail + circle) + 2,
@@ -586,7 +586,11 @@ fn every_listing_refuses_a_page_that_does_not_match_its_request() {
     };
     let names = |rows: &[Value]| json!({"files": rows, "nextFileName": null});
     let query = || ListFileNames::new("b");
-    refused(query(), names(&[elsewhere(file("a"))]), "another bucket");
+    refused(
+        query(),
+        names(&[elsewhere(file("a"))]),
+        "a different bucket",
+    );
     refused(query().prefix("p/"), names(&[file("q")]), "the prefix");
     refused(
         query(),
@@ -611,29 +615,33 @@ fn every_listing_refuses_a_page_that_does_not_match_its_request() {
     );
 
     let query = || ListFileVersions::new("b");
-    refused(query(), names(&[elsewhere(file("a"))]), "another bucket");
+    refused(
+        query(),
+        names(&[elsewhere(file("a"))]),
+        "a different bucket",
+    );
     refused(query(), names(&[file("a"), file("a")]), "twice");
     let no_name = json!({"files": [file("a")], "nextFileName": null, "nextFileId": "4_z"});
-    refused(query(), no_name, "does not lead on");
+    refused(query(), no_name, "doesn't advance");
     let again = json!({"files": [file("a")], "nextFileName": "a", "nextFileId": null});
-    refused(query(), again, "does not lead on");
+    refused(query(), again, "doesn't advance");
     let again = json!({"files": [file("a")], "nextFileName": "a", "nextFileId": "4_za"});
-    refused(query(), again, "does not lead on");
+    refused(query(), again, "doesn't advance");
 
     let query = || ListUnfinishedLargeFiles::new("b");
     refused(
         query(),
         names(&[elsewhere(unfinished("a"))]),
-        "another bucket",
+        "a different bucket",
     );
-    refused(query(), names(&[file("a")]), "no unfinished large file");
+    refused(query(), names(&[file("a")]), "not an unfinished large file");
     refused(
         query().name_prefix("p"),
         names(&[unfinished("a")]),
         "the prefix",
     );
     let again = json!({"files": [unfinished("a")], "nextFileId": "4_za"});
-    refused(query(), again, "does not lead on");
+    refused(query(), again, "doesn't advance");
 
     let part = |file: &str, number: u32| {
         json!({
@@ -642,7 +650,11 @@ fn every_listing_refuses_a_page_that_does_not_match_its_request() {
     };
     let parts = |parts: &[Value], next: Value| json!({"parts": parts, "nextPartNumber": next});
     let query = || ListParts::new("f");
-    refused(query(), parts(&[part("g", 1)], Value::Null), "another file");
+    refused(
+        query(),
+        parts(&[part("g", 1)], Value::Null),
+        "a different file",
+    );
     refused(
         query(),
         parts(&[part("f", 2), part("f", 2)], Value::Null),
@@ -650,11 +662,7 @@ fn every_listing_refuses_a_page_that_does_not_match_its_request() {
     );
     refused(query(), parts(&[part("f", 10_001)], Value::Null), "higher");
     refused(query(), parts(&[part("f", 0)], Value::Null), "out of order");
-    refused(
-        query(),
-        parts(&[part("f", 7)], json!(7)),
-        "does not lead on",
-    );
+    refused(query(), parts(&[part("f", 7)], json!(7)), "doesn't advance");
     let late = query().start_part_number(PartNumber::new(5).unwrap());
     refused(late, parts(&[part("f", 4)], Value::Null), "out of order");
 
@@ -672,7 +680,7 @@ fn every_listing_refuses_a_page_that_does_not_match_its_request() {
     refused(
         ListKeys::new(),
         keys(&[key("1"), key("2")], json!("1")),
-        "does not lead on",
+        "doesn't advance",
     );
     refused(
         ListKeys::new().max_key_count(1),

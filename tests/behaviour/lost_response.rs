@@ -44,7 +44,7 @@ fn hello_upload(bucket: &Bucket) -> UploadFile {
     UploadFile::new(&bucket.bucket_id, name("f"), "hello").content_sha1(Sha1::of(b"hello"))
 }
 
-/// Before a client's first response the server's time is unknown, so the age of a file can't be judged.
+/// Before a client's first response the server's time is unknown, so the age of a file is unknown.
 #[test]
 fn reconciling_a_new_clients_first_upload_ignores_an_older_hidden_file() {
     let (b2, script) = Script::new([]);
@@ -231,7 +231,7 @@ fn a_retry_after_applies_to_all_calls_even_if_its_receiver_gives_up() {
     assert!(pauses[0].as_secs() >= 60, "{pauses:?}");
 }
 
-/// A success status other than 200 is an unreadable reply, not a refusal.
+/// A success status other than 200 is an unreadable reply, not a rejection.
 #[test]
 fn a_success_status_without_a_document_may_have_taken_effect() {
     let (emulator, timer) = (Emulator::builder().build(), ManualTimer::new());

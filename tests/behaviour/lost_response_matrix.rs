@@ -163,10 +163,10 @@ fn no_lost_message_makes_a_call_execute_twice_unreported() {
 #[test]
 fn the_table_has_every_call_with_effects() {
     use b2kit::api::CallKind::{Upload, Write};
-    for (_, facts) in crate::names::calls() {
-        let changes = matches!(facts.kind, Write | Upload);
-        let has_row = TABLE.iter().any(|(call, ..)| *call == facts.name);
-        assert_eq!(changes, has_row, "{}", facts.name);
+    for (_, metadata) in crate::names::calls() {
+        let changes = matches!(metadata.kind, Write | Upload);
+        let has_row = TABLE.iter().any(|(call, ..)| *call == metadata.name);
+        assert_eq!(changes, has_row, "{}", metadata.name);
     }
 }
 

@@ -240,7 +240,7 @@ fn a_custom_origin_is_kept_when_the_session_is_renewed() {
 }
 
 #[test]
-fn a_refusal_by_an_origin_without_the_token_says_so_without_a_new_authorization() {
+fn a_401_from_an_origin_without_the_token_is_explained_without_a_new_authorization() {
     let world = Fixture::new();
     let b2 = world
         .with_key()
@@ -303,7 +303,7 @@ fn compositions_download_from_b2_if_the_origin_does_not_get_the_token() {
             let bucket = at(&b2, &there);
             let listed = b2.call(ListFileNames::new(bucket.id())).await.unwrap();
             let file = listed.files[0].version().unwrap();
-            // The token has expired when it is needed; a refusal by B2 itself leads to its renewal.
+            // The token has expired when it is needed; a 401 from B2 itself leads to its renewal.
             world.clock.advance(Duration::from_secs(25 * 3_600));
             world.forget();
             // Both sources are below the minimum part size, so they are downloaded and uploaded again.
@@ -380,7 +380,7 @@ fn an_origin_that_strips_b2s_headers_is_reported_as_such() {
         assert_eq!(error.kind(), ErrorKind::Protocol);
         let message = error.to_string();
         assert!(
-            message.contains("none of B2's x-bz- headers") && message.contains("CDN"),
+            message.contains("no x-bz- headers") && message.contains("CDN"),
             "{message}"
         );
     });
@@ -430,7 +430,7 @@ fn a_download_by_name_from_a_custom_origin_resumes_by_name_and_only_with_the_sam
                     Some(Err(error)) => {
                         assert!(replaced, "{error:?}");
                         assert_eq!(error.kind(), ErrorKind::Integrity, "{error:?}");
-                        assert!(error.to_string().contains("another version"), "{error}");
+                        assert!(error.to_string().contains("a different version"), "{error}");
                         break;
                     }
                     None => {
@@ -513,7 +513,7 @@ fn a_download_authorization_suffices_for_downloads_and_for_no_other_call() {
             .await;
         let error = other.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unauthorized, "{error:?}");
-        assert!(error.to_string().contains("another prefix"), "{error}");
+        assert!(error.to_string().contains("a different prefix"), "{error}");
         let by_id = friend.call(DownloadFileById::new("4_z1")).await;
         assert!(by_id.is_err());
 

@@ -349,7 +349,7 @@ fn uploads_survive_an_outage_of_the_only_upload_host() {
 }
 
 #[test]
-fn one_bad_upload_host_is_no_outage() {
+fn one_bad_upload_host_is_not_an_outage() {
     let (b2, network) = SimulatedNetwork::new();
     network.set(|state| (state.pods, state.bad_pods) = (Some(20), |pod| pod == 3));
     let took = network.timer.run(async {
@@ -616,10 +616,7 @@ fn a_client_without_a_first_response_gives_up_within_seconds_and_others_do_not()
         );
         assert_eq!(error.http_error().unwrap().kind(), kind);
         assert!(network.timer.now() - began <= 10 * SECOND);
-        assert!(
-            error.to_string().contains("is the address right"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("check the address"), "{error}");
         let (_, host) = network.emulator.url().split_once("://").unwrap();
         assert!(error.to_string().contains(host), "{host}: {error}");
 
@@ -682,7 +679,7 @@ fn a_thousand_uploads_with_descriptors_for_a_hundred_all_arrive() {
 }
 
 #[test]
-fn exhausted_descriptors_are_no_outage_and_end_a_call_after_two_minutes_without_success() {
+fn exhausted_descriptors_are_not_an_outage_and_end_a_call_after_two_minutes_without_success() {
     let (b2, network) = SimulatedNetwork::new();
     network.timer.run(async {
         b2.session().await.unwrap();

@@ -63,7 +63,7 @@ fn versions(script: &Script) -> usize {
 // Uploads.
 
 #[test]
-fn an_upload_to_a_busy_host_goes_to_another_at_once() {
+fn an_upload_to_a_busy_host_is_retried_at_another_immediately() {
     for fault in [
         BUSY,
         BROKEN,
@@ -233,9 +233,9 @@ fn a_repeated_copy_that_can_not_be_reconciled_is_a_possible_duplicate() {
         let bucket = bucket(&b2).await;
         let file = upload(&b2, &bucket).await.unwrap();
         script.push("b2_copy_file", LostResponse);
-        let stretch =
+        let copy_of_range =
             CopyFile::new(&file.file_id, name("copy")).range(ByteRange::inclusive(0, 2).unwrap());
-        assert!(b2.call(stretch).await.unwrap().possible_duplicate);
+        assert!(b2.call(copy_of_range).await.unwrap().possible_duplicate);
     });
     assert_eq!(versions(&script), 3);
 }
@@ -408,7 +408,7 @@ fn a_finish_that_a_proxy_sent_twice_is_reconciled() {
         b2.call(FinishLargeFile::new(&file_id, sha1s()))
             .await
             .unwrap();
-        // The client sees only the refusal of the second request.
+        // The client sees only the rejection of the second request.
         let file = b2
             .call(FinishLargeFile::new(&file_id, sha1s()))
             .await
@@ -753,7 +753,7 @@ fn a_key_is_never_created_twice_and_a_foreign_key_is_never_deleted() {
 // Calls without effects.
 
 #[test]
-fn a_reading_call_is_retried_whatever_was_lost() {
+fn a_read_call_is_retried_after_any_loss() {
     for fault in [
         LostResponse,
         DroppedRequest,

@@ -123,7 +123,7 @@ fn resuming_an_upload_in_progress_by_its_token_is_refused_with_the_reason() {
         let error = other.await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
         assert!(
-            error.to_string().contains("an upload of this client"),
+            error.to_string().contains("this client is uploading"),
             "{error}"
         );
         one.await.unwrap();

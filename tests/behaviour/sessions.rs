@@ -414,7 +414,7 @@ fn a_renewal_for_another_account_is_refused() {
             for outcome in outcomes {
                 let error = outcome.unwrap_err();
                 assert_eq!(error.kind(), ErrorKind::Credentials);
-                assert!(error.to_string().contains("another account"), "{error}");
+                assert!(error.to_string().contains("a different account"), "{error}");
             }
         });
         assert_eq!(authorizations.get(), if restored { 1 } else { 2 });
@@ -480,7 +480,7 @@ fn calls_use_the_hosts_of_the_renewed_session() {
 }
 
 #[test]
-fn tokens_are_renewed_whatever_the_servers_clock_says() {
+fn tokens_are_renewed_regardless_of_the_servers_clock() {
     let dates: [Option<&'static str>; 6] = [
         None,
         Some(""),
@@ -711,7 +711,9 @@ fn an_invalid_exported_session_is_refused_and_not_shown() {
     }
     let error = Session::restore(&with("\"b2kitSession\":1", "\"b2kitSession\":2")).unwrap_err();
     assert!(
-        error.to_string().contains("format 2; this crate knows 1"),
+        error
+            .to_string()
+            .contains("format 2; this version of b2kit reads format 1"),
         "{error}"
     );
 }
@@ -752,7 +754,7 @@ fn a_restored_session_with_foreign_hosts_is_refused() {
 }
 
 #[test]
-fn a_restored_token_that_is_no_valid_header_value_is_an_error_that_does_not_show_it() {
+fn a_restored_token_that_is_not_a_valid_header_value_is_an_error_that_does_not_show_it() {
     let token = Secret::new("canary\r\nevil: 1");
     let origin = "https://api004.backblazeb2.com";
     let session = Session::new(ApiVersion::V4, "a", token, origin, origin);

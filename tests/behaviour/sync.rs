@@ -329,7 +329,8 @@ fn every_policy_plans_the_tabulated_action_for_every_state() {
                         _ => "delete".to_owned(),
                     })
                     .collect();
-                // Between buckets, equal SHA-1s are recognized whatever the modification times.
+                // Between buckets, equal SHA-1s are recognised regardless of the modification
+                // times.
                 let expected = match (way, expected, source, destination) {
                     (Way::Copy, _, Some((len, _)), Some((other, _)))
                         if len == other
@@ -688,6 +689,30 @@ fn files_excluded_by_the_filter_are_left_alone_on_both_sides() {
 
 #[cfg(unix)]
 #[test]
+fn a_destination_file_whose_name_is_not_unicode_is_skipped_if_extras_are_kept_and_else_refused() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+    scenario(async |bucket, root| {
+        put(bucket, "a", b"a", 100).await;
+        let odd = root.join(OsStr::from_bytes(b"caf\xe9"));
+        if fs::write(&odd, "x").is_err() {
+            return; // a file system that allows no such name
+        }
+        for (extras, skipped, refused) in [(Extras::Keep, 1, 0), (Extras::Delete, 1, 1)] {
+            let policy = SyncPolicy::new().extras(extras);
+            let sync = Synchronizer::down(bucket, "", root).policy(policy);
+            let (outcomes, summary) = run(&sync).await;
+            let counts = (summary.skipped, summary.refused);
+            assert_eq!(counts, (skipped, refused), "{outcomes:?}");
+            assert_eq!(summary.is_complete(), extras == Extras::Keep);
+            assert_eq!(fs::read(&odd).unwrap(), b"x");
+            assert_eq!(fs::read(root.join("a")).unwrap(), b"a");
+        }
+    });
+}
+
+#[cfg(unix)]
+#[test]
 fn symbolic_links_are_skipped_refused_or_followed_and_files_below_them_are_kept() {
     use std::os::unix::fs::symlink;
     scenario(async |bucket, root| {
@@ -760,7 +785,7 @@ fn a_downloading_sync_neither_follows_nor_replaces_a_symbolic_link() {
 /// Where extras are kept, none of them is taken for missing. Where they are not, nothing is deleted.
 #[cfg(target_os = "linux")]
 #[test]
-fn what_can_not_be_read_at_the_destination_is_skipped_where_extras_are_kept() {
+fn an_unreadable_destination_entry_is_skipped_if_extras_are_kept() {
     scenario(async |bucket, root| {
         // Paths that are too long to be opened, even by root.
         let deep: std::path::PathBuf = std::iter::repeat_n("d".repeat(250), 10).collect();
@@ -778,7 +803,7 @@ fn what_can_not_be_read_at_the_destination_is_skipped_where_extras_are_kept() {
         let (_, summary) = run(&sync.policy(delete.clone())).await;
         assert_eq!((summary.refused, summary.skipped), (1, 1), "{summary:?}");
 
-        // That the source is empty is told all the same.
+        // That the source is empty is still reported.
         for policy in [SyncPolicy::new(), delete] {
             let sync = Synchronizer::down(bucket, "q/", root).policy(policy);
             let lines = printed(&sync).await;
@@ -960,7 +985,7 @@ fn a_failed_listing_ends_the_plan_and_deletes_nothing() {
             (1, 0, 1),
             "{summary:?}"
         );
-        assert!(summary.is_broken_off && !summary.is_complete());
+        assert!(summary.is_aborted && !summary.is_complete());
         assert!(root.path().join("extra").exists());
         assert!(
             summary.downloaded > 900,
@@ -1010,7 +1035,37 @@ fn an_error_that_affects_every_file_ends_the_run_and_deletes_nothing() {
         let sync = Synchronizer::up(root.path(), &bucket, "").policy(policy);
         let (outcomes, summary) = run(&sync).await;
         assert_eq!((summary.failed, summary.deleted), (1, 0), "{outcomes:?}");
-        assert!(summary.is_broken_off && !summary.is_complete());
+        assert!(summary.is_aborted && !summary.is_complete());
+    });
+}
+
+#[test]
+fn an_error_that_affects_every_deletion_withholds_the_rest() {
+    let (b2, emulator, timer) = client();
+    let root = tempfile::tempdir().unwrap();
+    run_with_disk(&timer, async {
+        let bucket = bucket(&b2).await;
+        write(root.path(), "kept", b"x", 100);
+        for number in 0..20 {
+            put(&bucket, &format!("f{number}"), b"x", 100).await;
+        }
+        let capped = crate::wired(&emulator, &timer, |request| {
+            let is_deletion = crate::call_of(request) == "b2_delete_file_version";
+            is_deletion.then(|| Ok(crate::http_refusal(403, "transaction_cap_exceeded")))
+        });
+        let bucket = BucketHandle::new(
+            capped.build().unwrap(),
+            bucket.id().clone(),
+            bucket.name().clone(),
+        );
+        let policy = SyncPolicy::new().extras(Extras::Delete).concurrency(1);
+        let sync = Synchronizer::up(root.path(), &bucket, "").policy(policy);
+        let (outcomes, summary) = run(&sync).await;
+        let counts = (summary.uploaded, summary.failed, summary.withheld);
+        assert_eq!(counts, (1, 1, 19), "{outcomes:?}");
+        assert_eq!(summary.withheld_because, Some(Withheld::Aborted));
+        assert!(summary.is_aborted && !summary.is_complete());
+        assert_eq!(versions(&bucket).await.len(), 21);
     });
 }
 

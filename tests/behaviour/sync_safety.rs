@@ -160,7 +160,7 @@ impl Scenario {
         };
         let (sizes, times) = (source.0 != destination.0, source.1 != destination.1);
         let may_replace = source.1 >= destination.1 || self.newer == Newer::Replace;
-        // Where contents are compared, empty files are equal whatever their modification times.
+        // If contents are compared, empty files are equal regardless of their modification times.
         let is_same_content = bytes(source) == bytes(destination);
         match self.compare {
             Compare::Existence => false,
@@ -362,7 +362,7 @@ fn stopped_anywhere_and_run_again(seed: u64) {
             "the source is as it was"
         );
         assert_eq!(
-            (summary.failed, summary.is_broken_off),
+            (summary.failed, summary.is_aborted),
             (0, false),
             "{summary:?}"
         );

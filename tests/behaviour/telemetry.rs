@@ -217,9 +217,13 @@ fn a_wrong_clock_is_logged_once_and_a_right_one_never() {
                 }
             });
         });
-        let of_the_clock = notes
-            .iter()
-            .filter(|note| note.level == Level::WARN && note.text.contains("this machine's clock"));
+        let of_the_clock = notes.iter().filter(|note| {
+            note.level == Level::WARN
+                && note.text.contains(
+                    "this computer's \
+                                                                            clock",
+                )
+        });
         assert_eq!(of_the_clock.count(), expected, "{hours}");
     }
 }
@@ -254,16 +258,16 @@ fn every_failed_attempt_has_an_event_in_the_span_of_its_call() {
     let expected = [
         (
             1,
-            r#"outcome="refused" kind=Unavailable status=503 code="service_unavailable""#,
+            r#"outcome="rejected" kind=Unavailable status=503 code="service_unavailable""#,
         ),
         (2, r#"outcome="ambiguous" kind=Http"#),
         (
             3,
-            r#"outcome="refused" kind=Unauthorized status=401 code="expired_auth_token""#,
+            r#"outcome="rejected" kind=Unauthorized status=401 code="expired_auth_token""#,
         ),
         (
             1,
-            r#"outcome="refused" kind=Rejected status=400 code="bad_request""#,
+            r#"outcome="rejected" kind=Rejected status=400 code="bad_request""#,
         ),
     ];
     assert_eq!(failures.len(), expected.len(), "{failures:#?}");
@@ -273,7 +277,7 @@ fn every_failed_attempt_has_an_event_in_the_span_of_its_call() {
         assert!(event.contains(message), "{event}");
     }
     // The successful attempts: two authorizations and a listing.
-    let succeeded = |note: &&LogEntry| note.is_event && note.text.contains("an attempt succeeded");
+    let succeeded = |note: &&LogEntry| note.is_event && note.text.contains("attempt succeeded");
     let succeeded: Vec<_> = notes.iter().filter(succeeded).collect();
     assert_eq!(succeeded.len(), 3, "{notes:#?}");
     let last = &succeeded[2].text;
@@ -394,11 +398,11 @@ fn an_outage_is_one_warning_that_names_the_host_and_the_reason() {
         timer.run(b2.call(ListBuckets::new())).unwrap();
     });
     let is_warning =
-        |note: &&LogEntry| note.level == Level::WARN && note.text.contains("outage has");
+        |note: &&LogEntry| note.level == Level::WARN && note.text.contains("outage detected");
     let warnings: Vec<_> = notes.iter().filter(is_warning).collect();
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     let (_, host) = emulator.url().split_once("://").unwrap();
-    let why = format!("outage has begun ({host}: no connection could be made");
+    let why = format!("outage detected ({host}: no connection could be made");
     assert!(warnings[0].text.contains(&why), "{warnings:?}");
     let field = format!(" host={host:?} ");
     assert!(warnings[0].text.contains(&field), "{warnings:?}");
@@ -477,10 +481,10 @@ fn a_shared_pause_of_a_thousand_calls_is_one_warning() {
             }
             // All requests are in flight before the first gets a response.
             clock.sleep(Duration::from_secs(1)).await;
-            let mut refusal = http_refusal(429, "too_many_requests");
+            let mut response = http_refusal(429, "too_many_requests");
             let wish = b2kit::http::HeaderValue::from_static("7");
-            refusal.headers_mut().insert("retry-after", wish);
-            Ok(refusal)
+            response.headers_mut().insert("retry-after", wish);
+            Ok(response)
         }
     };
     let b2 = client_over(&emulator, &timer, backend);
@@ -494,7 +498,7 @@ fn a_shared_pause_of_a_thousand_calls_is_one_warning() {
     let warnings = notes.iter().filter(|note| note.level == Level::WARN);
     let warnings: Vec<_> = warnings.map(|note| &*note.text).collect();
     assert_eq!(warnings.len(), 1, "{warnings:#?}");
-    assert!(warnings[0].contains("all calls of the API wait for 7.0s"));
+    assert!(warnings[0].contains("all API calls wait for 7.0s"));
     assert!(warnings[0].contains(" status=429"));
 }
 
@@ -673,7 +677,7 @@ fn no_span_or_event_shows_a_secret() {
     assert!(failures(&notes).len() >= 8, "{notes:#?}");
     let two_at_once = notes
         .iter()
-        .filter(|note| note.text.contains("two uploads at once"));
+        .filter(|note| note.text.contains("two concurrent uploads"));
     assert_eq!(two_at_once.count(), 1);
 
     let tokens = tokens.lock().unwrap();
@@ -718,11 +722,14 @@ fn the_search_for_secrets_in_telemetry_finds_them() {
 
 /// The emulator's counts by class.
 fn received(emulator: &Emulator) -> [u64; 3] {
-    let (calls, facts) = (emulator.snapshot().calls, crate::names::calls());
+    let (calls, metadata) = (emulator.snapshot().calls, crate::names::calls());
     [BillingClass::A, BillingClass::B, BillingClass::C].map(|class| {
         let of_class = |name: &String| {
-            let (_, facts) = facts.iter().find(|(_, facts)| facts.name == *name).unwrap();
-            facts.class == class
+            let (_, metadata) = metadata
+                .iter()
+                .find(|(_, metadata)| metadata.name == *name)
+                .unwrap();
+            metadata.class == class
         };
         let counts = calls.iter().filter(|(name, _)| of_class(name));
         counts.map(|(_, count)| count).sum()

@@ -136,8 +136,8 @@ fn a_trickling_error_body_is_not_waited_for() {
         let (wire, clock) = (wire.clone(), clock.clone());
         async move {
             if first {
-                let refusal = http_refusal(503, &"x".repeat(60_000));
-                return Ok(trickling_response(&clock, 5 * SECOND, refusal));
+                let response = http_refusal(503, &"x".repeat(60_000));
+                return Ok(trickling_response(&clock, 5 * SECOND, response));
             }
             wire.send(request).await
         }
@@ -407,8 +407,8 @@ fn a_deadline_bounds_copies_compositions_and_listings() {
                     bucket.compose("g", sources).await.unwrap_err()
                 }
                 "compose in parts" => {
-                    let piece = || b2kit::transfer::ComposeSource::file(&file);
-                    bucket.compose("g", [piece(), piece()]).await.unwrap_err()
+                    let source = || b2kit::transfer::ComposeSource::file(&file);
+                    bucket.compose("g", [source(), source()]).await.unwrap_err()
                 }
                 "list" => {
                     let mut files = b2.paginate(ListFileNames::new(bucket.id()));

@@ -48,7 +48,7 @@ fn refusal(code: &str, message: &str) -> FaultKind {
 }
 
 #[test]
-fn an_upload_that_a_host_cuts_off_goes_to_another() {
+fn an_upload_cut_off_by_its_host_is_retried_at_another() {
     for len in [1, 50, 500] {
         // The bytes that one host receives: a SHA-1's 40 digits follow the content, except for parts hashed beforehand.
         let sent = len.min(100) as u64 + if len == 500 { 0 } else { 40 };

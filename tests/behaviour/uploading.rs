@@ -307,11 +307,11 @@ fn broken_promises(content: &Bytes) -> Vec<(&'static str, Source)> {
     let torn = content.clone();
     vec![
         (
-            "promised",
+            "declared",
             Source::sized_stream(len, stream::iter(in_chunks(&short))),
         ),
         (
-            "promised",
+            "declared",
             Source::sized_stream(len - 1, stream::iter(in_chunks(content))),
         ),
         ("the tape tore", Source::stream(broken())),
@@ -426,7 +426,7 @@ fn a_file_whose_cancel_fails_stays_in_the_ledger_until_orphans_are_cancelled() {
 }
 
 /// If the response to the start is lost and the key may not list files, a second file is started,
-/// and the first stays in the ledger.
+/// and the first stays registered.
 #[test]
 fn a_lost_start_that_can_not_be_looked_up_stays_in_the_ledger_and_the_upload_succeeds() {
     let may_look = Arc::new(std::sync::atomic::AtomicBool::new(false));
@@ -945,7 +945,7 @@ fn a_resumed_upload_resends_a_part_with_other_bytes() {
         let plan = plan.await.unwrap();
         assert_eq!(
             plan.parts[1].differs,
-            Some("the part at B2 has other bytes")
+            Some("the part at B2 has different content")
         );
         assert_eq!((plan.reused_bytes(), plan.missing_bytes()), (400, 600));
         let uploaded = bucket
@@ -991,8 +991,8 @@ fn unfinished_uploads_that_are_foreign_or_differ_are_left_alone_and_the_plan_say
         let why: Vec<_> = plan.rejected.iter().map(|(id, why)| (id, &**why)).collect();
         let expected = [
             (&foreign.file_id, "it was not started by this crate"),
-            (&noted.file_id, "it has another file info"),
-            (&locked.file_id, "it has another encryption"),
+            (&noted.file_id, "its file info differs"),
+            (&locked.file_id, "its encryption differs"),
         ];
         assert_eq!(why, expected);
         let token = ResumeToken::new(&noted.file_id);
@@ -1001,7 +1001,10 @@ fn unfinished_uploads_that_are_foreign_or_differ_are_left_alone_and_the_plan_say
             .resume_from(token)
             .await
             .unwrap_err();
-        assert!(error.to_string().contains("another file info"), "{error}");
+        assert!(
+            error.to_string().contains("its file info differs"),
+            "{error}"
+        );
         let upload = bucket.upload("f", content.clone()).hash_first(false);
         let uploaded = upload.resume().await.unwrap();
         assert_eq!(uploaded.reused_parts, 0);

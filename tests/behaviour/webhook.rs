@@ -111,7 +111,7 @@ fn with_several_secrets_any_of_them_may_have_signed() {
 
 #[test]
 fn every_signature_is_refused_without_a_secret() {
-    // HMAC-SHA256 of the body with an empty key, which anybody can compute.
+    // HMAC-SHA256 of the body with an empty key, which anyone can compute.
     let forged = "v1=1d4bb05748163f0d436bb86d78f5cf6acf5e88beeef39d675fcded7e525785c3";
     for secrets in [
         &[][..],
@@ -208,7 +208,7 @@ fn an_invalid_notification_is_an_error_with_its_path_and_without_its_values() {
         ("", "."),
         ("canary", "."),
         (r#"{"events":{"canary":1}}"#, "events"),
-        (r#"{"events":[]} canary"#, "follows"),
+        (r#"{"events":[]} canary"#, "more text"),
         (&*wrong, "events[1].eventTimestamp"),
         (&*"[".repeat(100_000), "[0][0]"),
         (&*format!("{{\"{}\":tru}}", "\\n".repeat(10_000)), "\\n\\n"),

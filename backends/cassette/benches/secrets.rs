@@ -29,7 +29,7 @@ fn nested_percent() -> String {
     std::iter::once('%').chain(digits).collect()
 }
 
-/// As many tokens as fit, each with the same beginning, and said twice.
+/// As many tokens as fit, each with the same prefix, and each of them twice.
 fn tokens() -> String {
     let mut text = String::with_capacity(LEN);
     for number in 0_u32.. {
@@ -43,7 +43,7 @@ fn tokens() -> String {
     text
 }
 
-/// Each of them ends where the next goes on.
+/// The end of each is the beginning of the next.
 fn nested_tokens() -> String {
     let mut text = String::with_capacity(LEN);
     for length in 6.. {

@@ -8,7 +8,7 @@ pub(crate) fn sha1_of(bytes: &[u8]) -> [u8; 20] {
     Sha1::digest(bytes).into()
 }
 
-/// The SHA-1 that forty hexadecimal digits of either case stand for; `None` for any other text.
+/// Parses a SHA-1 of forty hexadecimal digits in either case; `None` for any other text.
 pub(crate) fn parse_sha1(digits: &[u8]) -> Option<[u8; 20]> {
     HEXLOWER_PERMISSIVE.decode(digits).ok()?.try_into().ok()
 }

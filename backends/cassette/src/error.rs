@@ -28,7 +28,7 @@ pub enum CassetteError {
         limit: u64,
     },
     /// The recording has a version that this crate doesn't know.
-    #[error("the recording {file} is of a version that is not known here; version 1 is")]
+    #[error("the recording {file} has an unknown format version; this crate reads version 1")]
     UnknownVersion {
         /// The recording.
         file: String,
@@ -45,8 +45,7 @@ pub enum CassetteError {
     },
     /// The recording would have contained a secret. Nothing was written.
     #[error(
-        "the recording {file} was not written: {place} still holds the secret that is called \
-         {secret}"
+        "the recording {file} was not written: {place} still contains the secret named {secret}"
     )]
     Secret {
         /// The recording.

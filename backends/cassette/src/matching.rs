@@ -164,7 +164,7 @@ pub(crate) fn shown_request(request: &RecordedRequest) -> String {
         line.push(' ');
         line.push_str(&shortened(&json.to_string(), 300));
     } else if !body.is_empty() {
-        write!(line, " ({})", summary(body)).expect("writing to a String can't fail");
+        write!(line, " ({})", summary(body)).expect("writing to a String never fails");
     }
     line
 }

@@ -8,7 +8,7 @@ use std::fmt;
 /// Its message shows the request, an equal one that was already played, and the nearest one that was not, with the
 /// differences.
 /// ```text
-/// the recording has no answer to this request
+/// the recording has no response to this request
 ///   sent: POST https://example.com/b2_list_file_names {"bucketId":"c","maxFileCount":100}
 ///   nearest: request 1 (line 2): POST https://example.com/b2_list_file_names {"bucketId":"b","maxFileCount":100}
 ///     header x-bz-test-mode: recorded "fail_some_uploads", sent nothing
@@ -94,16 +94,16 @@ impl fmt::Display for Mismatch {
         match &self.reason {
             MismatchReason::Omitted { recorded, length } => write!(
                 f,
-                "the response's body of {length} bytes was left out of the recording\n  {recorded}"
+                "the response's body of {length} bytes was omitted from the recording\n  {recorded}"
             ),
             MismatchReason::NoMatch { played, nearest } => {
-                writeln!(f, "the recording has no answer to this request")?;
+                writeln!(f, "the recording has no response to this request")?;
                 write!(f, "  sent: {}", self.sent)?;
                 if let Some(played) = played {
                     write!(f, "\n  already played: {played}")?;
                 }
                 let Some((nearest, differences)) = nearest else {
-                    return write!(f, "\n  nothing is left to play");
+                    return write!(f, "\n  all recorded requests were played");
                 };
                 write!(f, "\n  nearest: {nearest}")?;
                 for difference in differences.iter().take(MAX_DIFFERENCES) {

@@ -381,7 +381,7 @@ impl HttpClient for Player {
             };
             let promised = body.len();
             return Err(failed(
-                format!("the body gave {direction} bytes than the {promised} it had promised")
+                format!("the body yielded {direction} bytes than the {promised} it declared")
                     .into(),
             ));
         }
@@ -409,7 +409,10 @@ impl Drop for Recording {
         }
         let unplayed = progress.played.iter().filter(|played| !**played).count();
         if unplayed > 0 {
-            tracing::warn!("{unplayed} recorded requests were not played, and nobody asked");
+            tracing::warn!(
+                "{unplayed} recorded requests were not played, and the player was \
+                            dropped without `finish`"
+            );
         }
     }
 }

@@ -51,7 +51,7 @@ pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Vec<LocatedInteraction>, ParseE
     })?;
     let mut documents = Documents::new(text)?;
     let Some(first) = documents.next()? else {
-        return Err(ParseError::new(1, "there is nothing in it"));
+        return Err(ParseError::new(1, "the recording is empty"));
     };
     let mut interactions = Vec::new();
     let versioned = matches!(first.value, Value::Map(_));
@@ -79,7 +79,7 @@ fn check_version(header: YamlNode) -> Result<(), ParseError> {
 }
 
 fn interaction(document: YamlNode, versioned: bool) -> Result<LocatedInteraction, ParseError> {
-    const SHAPE: &str = "a document is a list of two: a Request and its Response";
+    const SHAPE: &str = "a document must be a list of a Request and its Response";
     let line = document.line;
     let Value::List(halves) = document.value else {
         return Err(ParseError::new(line, SHAPE));
@@ -104,7 +104,7 @@ fn request(node: YamlNode, versioned: bool) -> Result<RecordedRequest, ParseErro
     let [method, url, headers, body] = fields(node, ["method", "url", "headers", "body"])?;
     let (method, at) = text(required(method, line, "method")?)?;
     let method = Method::from_bytes(method.as_bytes())
-        .map_err(|_| ParseError::new(at, "this is not a method"))?;
+        .map_err(|_| ParseError::new(at, "this is not an HTTP method"))?;
     let (url, at) = text(required(url, line, "url")?)?;
     let url = url
         .parse::<Uri>()
@@ -157,14 +157,14 @@ fn response(node: YamlNode) -> Result<RecordedResponse, ParseError> {
         fields(node, ["status", "version", "headers", "body", "cut"])?;
     let (status, at) = text(required(status, line, "status")?)?;
     let status = StatusCode::from_bytes(status.as_bytes())
-        .map_err(|_| ParseError::new(at, "this is not a status"))?;
+        .map_err(|_| ParseError::new(at, "this is not an HTTP status"))?;
     let version = version.map(http_version).transpose()?.flatten();
     let cut = match cut {
         None => false,
         Some(cut) => match text(cut)? {
             (yes, _) if yes == "true" => true,
             (no, _) if no == "false" => false,
-            (_, at) => return Err(ParseError::new(at, "`cut` is true or false")),
+            (_, at) => return Err(ParseError::new(at, "`cut` must be true or false")),
         },
     };
     Ok(RecordedResponse {
@@ -189,7 +189,7 @@ fn http_version(node: YamlNode) -> Result<Option<Version>, ParseError> {
         "HTTP/1.1" | "Http1_1" => Version::HTTP_11,
         "HTTP/2" | "HTTP/2.0" | "Http2_0" => Version::HTTP_2,
         "HTTP/3" | "HTTP/3.0" | "Http3_0" => Version::HTTP_3,
-        _ => return Err(ParseError::new(node.line, "this is not a version of HTTP")),
+        _ => return Err(ParseError::new(node.line, "this is not an HTTP version")),
     }))
 }
 
@@ -197,18 +197,15 @@ fn header_map(node: YamlNode) -> Result<HeaderMap, ParseError> {
     let entries = match node.value {
         Value::Null => Vec::new(),
         Value::Map(entries) => entries,
-        _ => return Err(ParseError::new(node.line, "headers are a map")),
+        _ => return Err(ParseError::new(node.line, "headers must be a map")),
     };
     let mut headers = HeaderMap::new();
     for (name, values) in entries {
         let line = values.line;
         let name = HeaderName::from_bytes(name.as_bytes())
-            .map_err(|_| ParseError::new(line, "this is not the name of a header"))?;
+            .map_err(|_| ParseError::new(line, "this is not a header name"))?;
         if headers.contains_key(&name) {
-            return Err(ParseError::new(
-                line,
-                "a header stands here for the second time",
-            ));
+            return Err(ParseError::new(line, "this header is a duplicate"));
         }
         let values = match values.value {
             Value::List(values) => values,
@@ -232,10 +229,9 @@ fn header_value(node: YamlNode) -> Result<HeaderValue, ParseError> {
             let [base64] = fields(node, ["base64"])?;
             decode(required(base64, line, "base64")?)?
         }
-        _ => return Err(ParseError::new(line, "a header's value is a text")),
+        _ => return Err(ParseError::new(line, "a header value must be a string")),
     };
-    HeaderValue::from_bytes(&bytes)
-        .map_err(|_| ParseError::new(line, "this is not the value of a header"))
+    HeaderValue::from_bytes(&bytes).map_err(|_| ParseError::new(line, "this is not a header value"))
 }
 
 fn recorded_body(node: YamlNode) -> Result<RecordedBody, ParseError> {
@@ -255,7 +251,7 @@ fn recorded_body(node: YamlNode) -> Result<RecordedBody, ParseError> {
                 (None, Some(omitted)) => omitted_body(omitted),
                 _ => Err(ParseError::new(
                     line,
-                    "a body is either `base64` or `omitted`",
+                    "a body must be either `base64` or `omitted`",
                 )),
             }
         }
@@ -309,13 +305,13 @@ fn fields<const N: usize>(
     names: [&str; N],
 ) -> Result<[Option<YamlNode>; N], ParseError> {
     let Value::Map(entries) = node.value else {
-        let reason = format!("here belongs a map of {}", names.join(", "));
+        let reason = format!("expected a map of {}", names.join(", "));
         return Err(ParseError::new(node.line, reason));
     };
     let mut values = [const { None }; N];
     for (name, value) in entries {
         let Some(at) = names.iter().position(|known| *known == name) else {
-            let reason = format!("only {} may stand here", names.join(", "));
+            let reason = format!("expected only {}", names.join(", "));
             return Err(ParseError::new(value.line, reason));
         };
         values[at] = Some(value);
@@ -330,6 +326,6 @@ fn required(node: Option<YamlNode>, line: usize, name: &str) -> Result<YamlNode,
 fn text(node: YamlNode) -> Result<(String, usize), ParseError> {
     match node.value {
         Value::Text(text) => Ok((text, node.line)),
-        _ => Err(ParseError::new(node.line, "here belongs a text")),
+        _ => Err(ParseError::new(node.line, "expected a string")),
     }
 }

@@ -380,6 +380,8 @@ fn set_url(url: &mut Uri, text: &str) {
 }
 
 fn header_value(bytes: &[u8]) -> HeaderValue {
-    HeaderValue::from_bytes(bytes)
-        .expect("placeholders are letters and hyphens, and the rest was a header's value before")
+    HeaderValue::from_bytes(bytes).expect(
+        "placeholders are letters and hyphens, and the rest is part of a valid header \
+                 value",
+    )
 }

@@ -54,7 +54,7 @@ pub(crate) fn to_file(path: &Path, text: &str) -> io::Result<()> {
 }
 
 fn line(text: &mut String, key: &str, value: &str) {
-    writeln!(text, "    {key}: {value}").expect("writing to a String can't fail");
+    writeln!(text, "    {key}: {value}").expect("writing to a String never fails");
 }
 
 const fn version(version: Option<Version>) -> &'static str {
@@ -153,7 +153,7 @@ fn quoted(text: &str) -> String {
             | '\u{fff0}'..='\u{ffff}'
             | '\u{e0000}'.. => {
                 write!(out, "\\U{:08X}", u32::from(letter))
-                    .expect("writing to a String can't fail");
+                    .expect("writing to a String never fails");
             }
             letter => out.push(letter),
         }

@@ -39,7 +39,7 @@ impl<'a> Documents<'a> {
         let control = |byte: u8| byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r');
         if let Some(at) = text.bytes().position(control) {
             let line = 1 + text[..at].matches('\n').count();
-            return Err(ParseError::new(line, "there is a control character"));
+            return Err(ParseError::new(line, "this is a control character"));
         }
         Ok(Self {
             parser: Parser::new_from_str(text),
@@ -117,13 +117,10 @@ impl<'a> Documents<'a> {
             }
             let key = self.node(event, span, depth + 1)?;
             let Value::Text(name) = key.value else {
-                return Err(ParseError::new(key.line, "a key is not a text"));
+                return Err(ParseError::new(key.line, "a key is not a string"));
             };
             if !seen.insert(name.clone()) {
-                return Err(ParseError::new(
-                    key.line,
-                    "a key stands here for the second time",
-                ));
+                return Err(ParseError::new(key.line, "this key is a duplicate"));
             }
             let (event, span) = self.event()?;
             entries.push((name, self.node(event, span, depth + 1)?));

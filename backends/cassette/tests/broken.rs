@@ -1,4 +1,4 @@
-//! A broken recording is an error that says where and why: no panic, and nothing of what stands in it.
+//! A broken recording is an error that says where and why: no panic, and nothing of its content.
 
 use b2kit_cassette::{CassetteError, Player};
 
@@ -38,43 +38,43 @@ fn each_error_has_its_line() {
     let bombs = "a: &a [x,x]\nb: &b [*a,*a]\nc: [*b,*b]\n";
     for (text, error) in [
         (GOOD.to_owned(), "no error, 1 interactions"),
-        (String::new(), "recording:1: there is nothing in it"),
-        ("# canary\n".into(), "recording:1: there is nothing in it"),
+        (String::new(), "recording:1: the recording is empty"),
+        ("# canary\n".into(), "recording:1: the recording is empty"),
         (
             "canary".into(),
-            "recording:1: a document is a list of two: a Request and its Response",
+            "recording:1: a document must be a list of a Request and its Response",
         ),
         (
             with("cassette: 1", "cassette: 2"),
-            "the recording recording is of a version that is not known here; version 1 is",
+            "the recording recording has an unknown format version; this crate reads version 1",
         ),
         (
             with("cassette: 1", "cassette: canary"),
-            "the recording recording is of a version that is not known here; version 1 is",
+            "the recording recording has an unknown format version; this crate reads version 1",
         ),
         (
             with("b2kit-cassette", "canary"),
-            "recording:1: only b2kit-cassette may stand here",
+            "recording:1: expected only b2kit-cassette",
         ),
         (
             with("---\n", "---\nb2kit-cassette: 1\n---\n"),
-            "recording:3: a document is a list of two: a Request and its Response",
+            "recording:3: a document must be a list of a Request and its Response",
         ),
         (
             GOOD.to_owned() + "---\n",
-            "recording:16: a document is a list of two: a Request and its Response",
+            "recording:16: a document must be a list of a Request and its Response",
         ),
         (
             GOOD[..GOOD.find("- Response").unwrap()].into(),
-            "recording:3: a document is a list of two: a Request and its Response",
+            "recording:3: a document must be a list of a Request and its Response",
         ),
         (
             with("- Response:", "- Request:"),
-            "recording:11: only Response may stand here",
+            "recording:11: expected only Response",
         ),
         (
             with("\"GET\"", "\"canary canary\""),
-            "recording:4: this is not a method",
+            "recording:4: this is not an HTTP method",
         ),
         (
             with("https://example.com", ""),
@@ -90,50 +90,56 @@ fn each_error_has_its_line() {
         ),
         (
             with("    method:", "    method: \"GET\"\n    method:"),
-            "recording:5: a key stands here for the second time",
+            "recording:5: this key is a duplicate",
         ),
         (
             with("    method:", "    canary: \"GET\"\n    method:"),
-            "recording:4: only method, url, headers, body may stand here",
+            "recording:4: expected only method, url, headers, body",
         ),
         (
             with("    body: \"canary\"\n", ""),
             "recording:4: `body` is missing",
         ),
-        (with("200", "99"), "recording:11: this is not a status"),
-        (with("200", "canary"), "recording:11: this is not a status"),
-        (with("200", "[]"), "recording:11: here belongs a text"),
+        (
+            with("200", "99"),
+            "recording:11: this is not an HTTP status",
+        ),
+        (
+            with("200", "canary"),
+            "recording:11: this is not an HTTP status",
+        ),
+        (with("200", "[]"), "recording:11: expected a string"),
         (
             with("version: ~", "version: HTTP/canary"),
-            "recording:12: this is not a version of HTTP",
+            "recording:12: this is not an HTTP version",
         ),
         (
             with("headers: ~", "headers: [canary]"),
-            "recording:13: headers are a map",
+            "recording:13: headers must be a map",
         ),
         (
             with("x-one", "\"canary header\""),
-            "recording:8: this is not the name of a header",
+            "recording:8: this is not a header name",
         ),
         (
             with("x-one:", "X-ONE: canary\n      x-one:"),
-            "recording:9: a header stands here for the second time",
+            "recording:9: this header is a duplicate",
         ),
         (
             with("- \"canary\"", "- \"canary\\r\\nx: y\""),
-            "recording:8: this is not the value of a header",
+            "recording:8: this is not a header value",
         ),
         (
             with("- \"canary\"", "- \"canary\\0\""),
-            "recording:8: this is not the value of a header",
+            "recording:8: this is not a header value",
         ),
         (
             with("- \"canary\"", "- [canary]"),
-            "recording:8: a header's value is a text",
+            "recording:8: a header value must be a string",
         ),
         (
             with("- \"canary\"", "- base64: \"Y2FuYXJ5DQo=\""),
-            "recording:8: this is not the value of a header",
+            "recording:8: this is not a header value",
         ),
         (
             with(body, "    body: {base64: \"canary!\"}\n- Response"),
@@ -144,7 +150,7 @@ fn each_error_has_its_line() {
                 body,
                 "    body: {base64: \"\", omitted: {length: 1}}\n- Response",
             ),
-            "recording:9: a body is either `base64` or `omitted`",
+            "recording:9: a body must be either `base64` or `omitted`",
         ),
         (
             with(body, "    body: {omitted: {length: -1}}\n- Response"),
@@ -159,7 +165,7 @@ fn each_error_has_its_line() {
         ),
         (
             with(body, "    body: {canary: 1}\n- Response"),
-            "recording:9: only base64, omitted may stand here",
+            "recording:9: expected only base64, omitted",
         ),
         (
             with(body, "    body: [1, 256]\n- Response"),
@@ -176,7 +182,7 @@ fn each_error_has_its_line() {
         ),
         (
             GOOD.to_owned() + "    cut: maybe\n",
-            "recording:15: `cut` is true or false",
+            "recording:15: `cut` must be true or false",
         ),
         (
             with("- \"canary\"", "- &anchor \"canary\""),
@@ -204,15 +210,15 @@ fn each_error_has_its_line() {
         ),
         (
             with("x-one", "? [canary]\n      "),
-            "recording:7: a key is not a text",
+            "recording:7: a key is not a string",
         ),
         (
             with("- \"canary\"", "- \"can\0ary\""),
-            "recording:8: there is a control character",
+            "recording:8: this is a control character",
         ),
         (
             with("- \"canary\"", "- \"can\u{1b}ary\""),
-            "recording:8: there is a control character",
+            "recording:8: this is a control character",
         ),
         (
             with("        - \"canary\"", "\t- \"canary\""),
@@ -230,10 +236,7 @@ fn text_that_is_not_utf_8_is_refused() {
     bytes[40] = 0xff;
     assert_eq!(error_of(bytes), "recording:4: this is not UTF-8");
     let utf_16: Vec<u8> = GOOD.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    assert_eq!(
-        error_of(utf_16),
-        "recording:1: there is a control character"
-    );
+    assert_eq!(error_of(utf_16), "recording:1: this is a control character");
 }
 
 #[test]
@@ -352,7 +355,7 @@ fn files_that_can_not_be_read_are_errors() {
     std::fs::write(&path, "- Request:\n    canary: x\n").unwrap();
     let error = Player::open(&path).unwrap_err();
     let text = format!(
-        "{}:1: a document is a list of two: a Request and its Response",
+        "{}:1: a document must be a list of a Request and its Response",
         path.display()
     );
     assert_eq!(error.to_string(), text);
@@ -378,7 +381,7 @@ fn malicious_documents_are_refused_quickly() {
         ),
         (
             many("--- ~\n"),
-            "recording:1: a document is a list of two: a Request and its Response",
+            "recording:1: a document must be a list of a Request and its Response",
         ),
     ] {
         assert_eq!(error_of(&text), error, "{}", &text[..9]);

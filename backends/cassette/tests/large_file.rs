@@ -137,7 +137,7 @@ fn other_bytes_of_the_same_length_are_a_mismatch() {
     assert_eq!(
         mismatch.to_string(),
         format!(
-            "the recording has no answer to this request\n  sent: {part} ({theirs})\n  \
+            "the recording has no response to this request\n  sent: {part} ({theirs})\n  \
              nearest: request 7 (line 153): {part} ({ours})\n    \
              body: recorded {ours}, sent {theirs}"
         )

@@ -101,7 +101,7 @@ fn equal_requests_play_in_order_and_each_once() {
     assert_eq!(
         mismatch(&player, call(CALL)),
         [
-            "the recording has no answer to this request",
+            "the recording has no response to this request",
             concat!(
                 "  sent: POST https://example.com/b2_list_file_names ",
                 r#"{"bucketId":"b","maxFileCount":100.0,"options":{"a":[1.0,2],"b":null}}"#
@@ -143,7 +143,7 @@ fn a_mismatch_names_the_nearest_request_and_each_difference() {
     assert_eq!(
         mismatch(&player, request),
         [
-            "the recording has no answer to this request",
+            "the recording has no response to this request",
             concat!(
                 "  sent: POST https://example.com/b2_list_file_names ",
                 r#"{"bucketId":"c","maxFileCount":100,"options":{"a":[1]},"prefix":""}"#
@@ -164,7 +164,7 @@ fn a_mismatch_names_the_nearest_request_and_each_difference() {
             &player,
             download("https://example.com/file/b/a/b?x=1", "bytes=0-3")
         ),
-        "the recording has no answer to this request\n  \
+        "the recording has no response to this request\n  \
          sent: GET https://example.com/file/b/a/b?x=1\n  \
          nearest: request 3 (line 31): GET https://example.com/file/b/a%2Fb?x=1\n    \
          URL: recorded https://example.com/file/b/a%2Fb?x=1, \
@@ -183,10 +183,10 @@ fn a_mismatch_after_the_last_request_says_that_all_were_played() {
     player.finish().unwrap();
     assert_eq!(
         mismatch(&player, range()),
-        "the recording has no answer to this request\n  \
+        "the recording has no response to this request\n  \
          sent: GET https://example.com/file/b/a%2Fb?x=1\n  \
          already played: request 3 (line 31): GET https://example.com/file/b/a%2Fb?x=1\n  \
-         nothing is left to play"
+         all recorded requests were played"
     );
 }
 
@@ -247,12 +247,12 @@ fn a_body_that_fails_or_has_another_length_is_a_source_error_and_plays_nothing()
         (
             length + 1,
             vec![chunk()],
-            "the body gave fewer bytes than the 69 it had promised",
+            "the body yielded fewer bytes than the 69 it declared",
         ),
         (
             length,
             vec![chunk(), chunk()],
-            "the body gave more bytes than the 68 it had promised",
+            "the body yielded more bytes than the 68 it declared",
         ),
     ] {
         let mut request = call("");

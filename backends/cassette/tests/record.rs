@@ -19,7 +19,7 @@ use futures::stream;
 /// A path that can't be written to.
 const NOWHERE: &str = "nowhere/at all";
 
-/// A server that sends back what it gets: the length is told, the body has chunks of 1000 bytes.
+/// A server that echoes what it receives: with a length, in chunks of 1000 bytes.
 async fn echo(request: Request) -> Result<Response, HttpError> {
     let (parts, body) = request.into_parts();
     let bytes = read(&body).await;
@@ -234,7 +234,7 @@ fn a_response_that_is_too_large_is_a_mismatch_that_says_so() {
     let text = std::error::Error::source(&error).unwrap().to_string();
     assert_eq!(
         text,
-        "the response's body of 2000 bytes was left out of the recording\n  \
+        "the response's body of 2000 bytes was omitted from the recording\n  \
          request 1 (line 3): POST https://example.com/echo (2000 bytes of SHA-1 \
          8e894dd1aef94637f347af568e934075a69d1b79)"
     );

@@ -1,4 +1,4 @@
-//! No secret reaches a recording, wherever it stands and however it is written.
+//! No secret reaches a recording, regardless of where it occurs and how it is encoded.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -333,7 +333,8 @@ fn a_redacted_session_replays_with_the_real_secrets() {
         .json_field("mine")
         .header(HeaderName::from_static("x-mine"));
     let mut session = session();
-    // A token or an account id that stands in a name or in text, where only one who saw the whole session knows it.
+    // A token or an account id in a name or in text, which can only be recognised from the rest of
+    // the session.
     session.retain(|request| {
         let uri = request.uri().to_string();
         !uri.contains("/file/b/f") && !uri.contains("/plain")
@@ -444,8 +445,8 @@ fn a_remaining_secret_prevents_the_recording_and_is_not_printed() {
     assert_eq!(
         error.to_string(),
         format!(
-            "the recording {} was not written: the body of response 1 still holds the secret that \
-             is called hidden-pet",
+            "the recording {} was not written: the body of response 1 still contains the secret \
+             named hidden-pet",
             path.display()
         )
     );

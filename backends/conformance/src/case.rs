@@ -82,7 +82,7 @@ impl<'s> Subject<'s> {
     /// Sends a response on a connection that a library over libcurl closes only when something arrives.
     pub(crate) fn wake_silent_connection(&self, peer: &mut Peer) {
         if self.is_limited(Limit::LingersWhereServerIsSilent) {
-            let _ = peer.try_say("HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n!");
+            let _ = peer.try_send("HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n!");
         }
     }
 

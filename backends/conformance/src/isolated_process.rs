@@ -145,7 +145,7 @@ impl Suite {
         let answer = |server: &RawServer| {
             let mut peer = server.accept();
             peer.head();
-            peer.say("HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            peer.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
             peer
         };
         // A first exchange, so that threads and pools exist.
@@ -181,7 +181,7 @@ impl Suite {
         let mut peer = server.accept();
         assert_eq!(peer.head().values("content-length"), [len.to_string()]);
         take(&mut peer, len);
-        peer.say("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+        peer.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
         sending.response();
     }
 
@@ -192,9 +192,9 @@ impl Suite {
         let mut peer = server.accept();
         peer.head();
         let serving = std::thread::spawn(move || {
-            peer.say(format!("HTTP/1.1 200 OK\r\ncontent-length: {len}\r\n\r\n"));
+            peer.send(format!("HTTP/1.1 200 OK\r\ncontent-length: {len}\r\n\r\n"));
             for at in (0..len).step_by(CHUNK) {
-                peer.say(chunk(at, len));
+                peer.send(chunk(at, len));
             }
             peer
         });

@@ -6,7 +6,7 @@ use crate::limit::Limit;
 
 /// The outcome of each case, in the order of the suite.
 #[derive(Debug)]
-#[must_use = "a report that nobody looks at proves nothing"]
+#[must_use = "a report proves nothing unless it is checked"]
 pub struct Report {
     pub(crate) cases: Vec<(&'static str, Outcome)>,
     /// Declared limits that no case needed.
@@ -71,7 +71,10 @@ impl fmt::Display for Report {
             }
         }
         for limit in &self.unused_limits {
-            writeln!(f, "FAILED   the limit {limit:?} was declared for nothing")?;
+            writeln!(
+                f,
+                "FAILED   the limit {limit:?} was declared, but no case needs it"
+            )?;
         }
         Ok(())
     }

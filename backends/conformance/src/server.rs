@@ -272,12 +272,12 @@ impl Peer {
     }
 
     /// Sends these bytes.
-    pub fn say(&mut self, bytes: impl AsRef<[u8]>) {
-        self.try_say(bytes).expect("the client listens");
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.try_send(bytes).expect("the client listens");
     }
 
     /// Sends these bytes to a client that may be gone.
-    pub fn try_say(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+    pub fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         self.stream.write_all(bytes.as_ref())?;
         self.stream.flush()
     }

@@ -36,7 +36,7 @@ impl HttpClient for ThreadedClient {
                 .is_none_or(|a| a.as_str().contains('@'))
         {
             return Err(HttpError::invalid(
-                "this backend speaks plain http only, and knows no passwords",
+                "this backend supports neither https nor URIs with credentials",
             ));
         }
 
@@ -80,7 +80,7 @@ impl HttpClient for ThreadedClient {
 /// 8: closes the connection when it is dropped. That ends what blocks on the socket, and `HungUp` ends what doesn't.
 struct HangUp(
     TcpStream,
-    #[expect(dead_code, reason = "dropping it is the signal")] oneshot::Sender<()>,
+    #[expect(dead_code, reason = "dropping the sender is the signal")] oneshot::Sender<()>,
 );
 type HungUp = oneshot::Receiver<()>;
 
@@ -116,7 +116,8 @@ fn connect(uri: &Uri, limit: Duration) -> Result<(TcpStream, HangUp, HungUp), Ht
     Ok((socket, HangUp(other_end, sender), hung_up))
 }
 
-/// Errors are those of the body's source. Where the socket fails, whoever reads from it knows more, perhaps a response.
+/// Errors are those of the body's source. An error of the socket is left to the reader, who may
+/// still find a response.
 fn send_request(
     head: &request::Parts,
     body: &Body,
@@ -205,11 +206,11 @@ fn at_most(bytes: &[u8], limit: u64) -> &[u8] {
 fn read_head(socket: &mut BufReader<TcpStream>, method: &Method) -> io::Result<Head> {
     let mut bytes = Vec::new();
     loop {
-        let room = (64 << 10) - bytes.len() as u64;
-        if room == 0 {
+        let left = (64 << 10) - bytes.len() as u64;
+        if left == 0 {
             return Err(malformed("the head is too large"));
         }
-        if socket.take(room).read_until(b'\n', &mut bytes)? == 0 {
+        if socket.take(left).read_until(b'\n', &mut bytes)? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         let mut slots = [httparse::EMPTY_HEADER; 128];

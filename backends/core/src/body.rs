@@ -194,7 +194,7 @@ impl Stream for NonEmptyChunks {
                     return Poll::Pending;
                 }
                 NextStep::TooMany => {
-                    let why = "the source gives empty chunks without end";
+                    let why = "the source yields empty chunks endlessly";
                     return Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::InvalidData, why))));
                 }
             }

@@ -162,7 +162,7 @@ impl HttpErrorKind {
         match self {
             Self::Resolve => "the host name could not be resolved",
             Self::Connect => "no connection could be made",
-            Self::Exhausted => "this machine has no descriptors, buffers or ports left",
+            Self::Exhausted => "this computer has no file descriptors, buffers or ports left",
             Self::Tls => "the TLS handshake failed",
             Self::Timeout => "the deadline passed",
             Self::Stalled => "no progress for too long",

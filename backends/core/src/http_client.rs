@@ -21,7 +21,7 @@ pub type Response = http::Response<ResponseBody>;
 pub trait HttpClient: Send + Sync + 'static {
     /// Sends `request` and resolves when the head of the response has arrived. Its body is still to be read.
     ///
-    /// A response is `Ok` whatever its status is: only the caller knows what a 404 means.
+    /// A response is `Ok` with any status: only the caller knows what a 404 means.
     ///
     /// # Errors
     /// If no response arrived. [`HttpError::kind`] says why, [`HttpError::phase`] whether the server may have acted on

@@ -18,8 +18,8 @@
 //!    with at most about a megabyte buffered. If the stream yields an error, the request is aborted and its connection
 //!    closed; the stream's error is the source of the [`HttpError`].
 //! 5. **An early response** (such as an error status while the body is still being sent) is returned at once.
-//! 6. **`send` resolves at the response's head**, whatever its status. Interim responses (100, 103) are skipped. No
-//!    redirect is followed, nothing is retried once a byte has left.
+//! 6. **`send` resolves at the response's head**, regardless of its status. Interim responses (100,
+//!    103) are skipped. No redirect is followed, nothing is retried once a byte has left.
 //! 7. **The response's body is a stream** of the bytes as they arrive: no decompression, no buffering of the whole
 //!    body. If it ends before the length that its framing declares, the last item is an error.
 //! 8. **Dropping** the future of `send`, or the response's body before its end, closes the connection: no byte is sent

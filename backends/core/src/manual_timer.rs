@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use crate::time::later;
+use crate::time::saturating_add;
 use crate::timer::{Sleep, SystemTimer, Timer};
 
-/// A timer for tests, whose time stands still until it is advanced. Clones share the time.
+/// A timer for tests, whose time only changes when it is advanced. Clones share the time.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -33,7 +33,7 @@ struct State {
 }
 
 impl ManualTimer {
-    /// A timer that stands at an arbitrary instant.
+    /// A timer that starts at an arbitrary instant.
     #[must_use]
     pub fn new() -> Self {
         let now = SystemTimer.now();
@@ -47,7 +47,7 @@ impl ManualTimer {
     /// Advances the time by `duration`, at most by [`FOREVER`](crate::time::FOREVER), and wakes all sleepers that are
     /// due.
     pub fn advance(&self, duration: Duration) {
-        let to = later(self.lock().now, duration);
+        let to = saturating_add(self.lock().now, duration);
         self.advance_to(to);
     }
 
@@ -90,7 +90,7 @@ impl ManualTimer {
             } else {
                 assert!(
                     self.advance_to_next(),
-                    "the future waits, and no sleeper is left to wake it"
+                    "the future is pending, but no sleeper is left to wake it"
                 );
             }
         }

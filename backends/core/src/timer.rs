@@ -26,10 +26,7 @@ pub trait Timer: Send + Sync + 'static {
     fn sleep(&self, duration: Duration) -> Sleep;
 
     /// The wall-clock time. It may be wrong and it may jump, so no decision depends on it.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the Timer that everyone else asks"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the Timer itself")]
     fn wall_clock(&self) -> SystemTime {
         SystemTime::now()
     }
@@ -43,10 +40,7 @@ pub trait Timer: Send + Sync + 'static {
 pub struct SystemTimer;
 
 impl Timer for SystemTimer {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the Timer that everyone else asks"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the Timer itself")]
     fn now(&self) -> Instant {
         Instant::now()
     }

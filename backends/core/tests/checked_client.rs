@@ -149,7 +149,7 @@ fn a_source_that_is_too_long_never_completes_the_body() {
         assert_eq!(error.kind(), HttpErrorKind::Source);
         assert_eq!(
             cause(&error),
-            "the source has more than the 3 bytes it promised"
+            "the source has more than the 3 bytes it declared"
         );
         assert!(
             taken.load(Ordering::Relaxed) < 3,
@@ -180,7 +180,7 @@ fn a_source_of_length_0_that_yields_bytes_is_refused() {
 }
 
 #[test]
-fn the_error_of_a_source_is_reported_whatever_the_backends_error_is() {
+fn the_error_of_a_source_is_reported_regardless_of_the_backends_error() {
     let (checked, timer) = checked(|request: Request| async move {
         let mut body = request.into_body().open().unwrap();
         while body.next().await.is_some_and(|chunk| chunk.is_ok()) {}
@@ -333,7 +333,7 @@ fn lengths_that_contradict_each_other_are_a_protocol_error() {
 }
 
 #[test]
-fn a_head_response_has_no_body_whatever_its_length_says() {
+fn a_head_response_has_no_body_regardless_of_its_content_length() {
     let (checked, timer) = checked(|_: Request| async {
         Ok(with_length(
             "1000",

@@ -54,7 +54,7 @@ impl Peer {
         body
     }
 
-    fn say(&mut self, bytes: impl AsRef<[u8]>) {
+    fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.0.write_all(bytes.as_ref()).unwrap();
     }
 
@@ -122,7 +122,7 @@ fn answered(bytes: &str) -> Result<Response, HttpError> {
     let sending = send(request("GET", origin + "/", ""));
     let mut peer = Peer::accept(&listener);
     peer.head();
-    peer.say(bytes);
+    peer.send(bytes);
     drop(peer);
     sending.recv_timeout(WAIT_TIMEOUT).unwrap()
 }
@@ -156,7 +156,7 @@ fn the_request_arrives_unchanged_with_host_added() {
         let host = origin.replace("http://", "host: ");
         assert_eq!(head, ["authorization: token", "content-length: 4", &host]);
         assert_eq!(peer.body(4), b"body");
-        peer.say("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+        peer.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
         assert_eq!(read(response(&sending)).unwrap(), "");
     }
 }
@@ -173,11 +173,11 @@ fn large_bodies_stream_both_ways() {
     let received = peer.body(whole.len());
     assert!(received == whole);
     let serving = thread::spawn(move || {
-        peer.say(format!(
+        peer.send(format!(
             "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n",
             received.len()
         ));
-        peer.say(received);
+        peer.send(received);
     });
     let response = response(&sending);
     assert_eq!(response.body().len(), Some(whole.len() as u64));
@@ -193,7 +193,7 @@ fn an_early_response_is_returned_and_dropping_it_ends_the_upload() {
     let mut peer = Peer::accept(&listener);
     peer.head();
     peer.body(4);
-    peer.say("HTTP/1.1 401 Unauthorized\r\ncontent-length: 3\r\n\r\nbad");
+    peer.send("HTTP/1.1 401 Unauthorized\r\ncontent-length: 3\r\n\r\nbad");
     let response = response(&sending);
     assert_eq!(response.status(), 401);
     assert_eq!(read(response).unwrap(), "bad");
@@ -228,7 +228,7 @@ fn a_response_without_a_body_ends_although_the_connection_stays_open() {
         let sending = send(request(method, origin + "/", ""));
         let mut peer = Peer::accept(&listener);
         peer.head();
-        peer.say(head);
+        peer.send(head);
         assert_eq!(read(response(&sending)).unwrap(), "");
         peer.drain();
     }
@@ -332,7 +332,7 @@ fn dropping_the_response_half_way_closes_the_connection() {
     let sending = send(request("GET", origin + "/", ""));
     let mut peer = Peer::accept(&listener);
     peer.head();
-    peer.say("HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\nfirst");
+    peer.send("HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\nfirst");
     let mut body = response(&sending).into_body();
     assert_eq!(block_on(body.next()).unwrap().unwrap(), "first");
     drop(body);
@@ -352,6 +352,6 @@ fn it_works_in_a_checked_client() {
     let mut peer = Peer::accept(&listener);
     assert!(peer.head().contains(&"content-length: 4".to_owned()));
     peer.body(4);
-    peer.say("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+    peer.send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
     assert_eq!(read(response(&sending)).unwrap(), "ok");
 }

@@ -14,8 +14,8 @@
 #[path = "../tests/console/browser.rs"]
 mod browser;
 mod common;
-#[path = "../tests/line/mod.rs"]
-mod line;
+#[path = "../tests/raw_connection/mod.rs"]
+mod raw_connection;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};

@@ -1,4 +1,4 @@
-//! [`UndocumentedBehavior`]: what neither B2's documents nor recordings settle, as plain
+//! [`UndocumentedBehavior`]: what neither B2's documents nor recordings determine, as plain
 //! configuration.
 //!
 //! What a client can observe is a switch; a client should work under either setting. Constants
@@ -59,9 +59,9 @@
 //! - Replication rules may name buckets and keys that don't exist; known is only that keys may be
 //!   gone later (`calls::replication`).
 //! - A file is `pending` for replication if an enabled rule applied when it was made, or when a
-//!   rule was added that includes existing files, and stays so whatever happens to the rule. Files
-//!   with SSE-C (seen in the CLI's tests), hide markers and unfinished large files are not
-//!   replicated (`calls::replication`).
+//!   rule was added that includes existing files, and stays so even if the rule changes. Files with
+//!   SSE-C (seen in the CLI's tests), hide markers and unfinished large files are not replicated
+//!   (`calls::replication`).
 //! - Only large files have the MD5 of their customer key in JSON, as seen (`calls::response_json`).
 //! - Object Lock protects files, not unfinished large files. A year has 365 days; any period is
 //!   allowed (`model::lock`).
@@ -76,7 +76,7 @@
 //!   lone hide marker is deleted once its last version is gone and its own days have passed
 //!   (`machine::lifecycle`).
 //! - `objectSize` of an event is 0 for hide markers, as the guide says. Of two rules that match an
-//!   event, the first by name gets it; a batch is whatever is pending when it is taken
+//!   event, the first by name gets it; a batch has all events that are pending when it is taken
 //!   (`machine::events`).
 //! - An allowed preflight gets 200 without a body, with `*` if the rule has `*`, otherwise the
 //!   origin (`calls::cors`).

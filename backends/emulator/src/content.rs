@@ -1,7 +1,7 @@
-//! [`Content`]: the bytes of a file, as pieces of blobs.
+//! [`Content`]: the bytes of a file, as extents of blobs.
 //!
 //! A blob is written once and read through handles; when the last handle is dropped, its space is
-//! free again. So a copy of a file or range, or a large file made of parts, is a new list of pieces
+//! free again. So a copy of a file or range, or a large file made of parts, is a new list of extents
 //! and moves no bytes, and a download continues while its file is deleted.
 
 use std::fmt;
@@ -34,15 +34,15 @@ pub(crate) trait BlobReader: Send {
     fn read(&mut self, offset: u64, max: usize) -> io::Result<Bytes>;
 }
 
-/// Pieces of blobs, in order.
+/// Extents of blobs, in order.
 #[derive(Clone, Default)]
 pub(crate) struct Content {
-    pieces: Vec<Piece>,
+    extents: Vec<Extent>,
     len: u64,
 }
 
 #[derive(Clone)]
-struct Piece {
+struct Extent {
     blob: Arc<dyn Blob>,
     start: u64,
     len: u64,
@@ -51,23 +51,23 @@ struct Piece {
 impl Content {
     /// A whole blob of `len` bytes.
     pub(crate) fn of_blob(blob: Arc<dyn Blob>, len: u64) -> Self {
-        let pieces = if len == 0 {
+        let extents = if len == 0 {
             Vec::new()
         } else {
-            vec![Piece {
+            vec![Extent {
                 blob,
                 start: 0,
                 len,
             }]
         };
-        Self { pieces, len }
+        Self { extents, len }
     }
 
     /// These contents concatenated.
     pub(crate) fn joined<'a>(contents: impl IntoIterator<Item = &'a Self>) -> Self {
         let mut whole = Self::default();
         for content in contents {
-            whole.pieces.extend(content.pieces.iter().cloned());
+            whole.extents.extend(content.extents.iter().cloned());
             whole.len += content.len;
         }
         whole
@@ -81,18 +81,18 @@ impl Content {
     pub(crate) fn slice(&self, range: Range<u64>) -> Self {
         let mut slice = Self::default();
         let mut at = 0;
-        for piece in &self.pieces {
-            let from = range.start.clamp(at, at + piece.len);
-            let to = range.end.clamp(at, at + piece.len);
+        for extent in &self.extents {
+            let from = range.start.clamp(at, at + extent.len);
+            let to = range.end.clamp(at, at + extent.len);
             if from < to {
                 slice.len += to - from;
-                slice.pieces.push(Piece {
-                    blob: Arc::clone(&piece.blob),
-                    start: piece.start + (from - at),
+                slice.extents.push(Extent {
+                    blob: Arc::clone(&extent.blob),
+                    start: extent.start + (from - at),
                     len: to - from,
                 });
             }
-            at += piece.len;
+            at += extent.len;
         }
         slice
     }
@@ -101,31 +101,33 @@ impl Content {
     pub(crate) const fn into_chunks(self) -> Chunks {
         Chunks {
             content: self,
-            piece: 0,
+            extent: 0,
             offset: 0,
             reader: None,
         }
     }
 
-    /// Number, start and length of each piece; `None` if a blob has no number.
+    /// Number, start and length of each extent; `None` if a blob has no number.
     pub(crate) fn numbered(&self) -> Option<Vec<(u64, u64, u64)>> {
-        let pieces = self.pieces.iter();
-        pieces
-            .map(|piece| Some((piece.blob.number()?, piece.start, piece.len)))
+        let extents = self.extents.iter();
+        extents
+            .map(|extent| Some((extent.blob.number()?, extent.start, extent.len)))
             .collect()
     }
 
     /// The numbers of those of its blobs that have one.
     pub(crate) fn numbers(&self) -> impl Iterator<Item = u64> + '_ {
-        self.pieces.iter().filter_map(|piece| piece.blob.number())
+        self.extents
+            .iter()
+            .filter_map(|extent| extent.blob.number())
     }
 
     /// The reverse of [`numbered`](Self::numbered).
-    pub(crate) fn of_pieces(pieces: impl IntoIterator<Item = (Arc<dyn Blob>, u64, u64)>) -> Self {
+    pub(crate) fn of_extents(extents: impl IntoIterator<Item = (Arc<dyn Blob>, u64, u64)>) -> Self {
         let mut content = Self::default();
-        for (blob, start, len) in pieces {
+        for (blob, start, len) in extents {
             content.len = content.len.saturating_add(len);
-            content.pieces.push(Piece { blob, start, len });
+            content.extents.push(Extent { blob, start, len });
         }
         content
     }
@@ -140,30 +142,30 @@ impl fmt::Debug for Content {
 /// The bytes of a [`Content`] in chunks.
 pub(crate) struct Chunks {
     content: Content,
-    piece: usize,
+    extent: usize,
     offset: u64,
-    /// Reads the current piece.
+    /// Reads the current extent.
     reader: Option<Box<dyn BlobReader>>,
 }
 
 impl Chunks {
     fn read(&mut self) -> Option<io::Result<Bytes>> {
-        let piece = self.content.pieces.get(self.piece)?;
-        let left = piece.len - self.offset;
+        let extent = self.content.extents.get(self.extent)?;
+        let left = extent.len - self.offset;
         let max = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
         let reader = match &mut self.reader {
             Some(reader) => reader,
-            none => match Arc::clone(&piece.blob).reader() {
+            none => match Arc::clone(&extent.blob).reader() {
                 Ok(reader) => none.insert(reader),
                 Err(error) => return Some(Err(error)),
             },
         };
-        Some(match reader.read(piece.start + self.offset, max) {
+        Some(match reader.read(extent.start + self.offset, max) {
             Ok(chunk) if chunk.is_empty() => Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(chunk) => {
                 self.offset += chunk.len() as u64;
-                if self.offset >= piece.len {
-                    self.piece += 1;
+                if self.offset >= extent.len {
+                    self.extent += 1;
                     self.offset = 0;
                     self.reader = None;
                 }
@@ -181,7 +183,7 @@ impl Iterator for Chunks {
         let chunk = self.read();
         if matches!(chunk, Some(Err(_))) {
             // an error ends it
-            self.piece = usize::MAX;
+            self.extent = usize::MAX;
         }
         chunk
     }

@@ -61,7 +61,7 @@
 //! - `storage`: where an account is kept: `blobs` for the bytes of files, `journal` for the rest.
 //! - `model`: the account, its keys, tokens, buckets and files: plain data.
 //! - `protocol`: how requests are read and responses written.
-//! - `content`: the bytes of a file as pieces of blobs.
+//! - `content`: the bytes of a file as extents of blobs.
 //! - [`behavior`](UndocumentedBehavior): what B2's documents leave open. Check it before you rely
 //!   on a detail.
 //!

@@ -2,36 +2,36 @@
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 
+mod raw_client;
 #[path = "authorization/restrictions.rs"]
 mod restrictions;
-mod wire;
 
 use std::time::Duration;
 
 use b2kit_core::{Body, http};
 use b2kit_emulator::{Emulator, UndocumentedBehavior};
+use raw_client::{RawClient, upload_request};
 use serde_json::{Value, json};
-use wire::{Wire, upload_request};
 
-fn key(wire: &Wire, fields: &Value) -> Value {
+fn key(client: &RawClient, fields: &Value) -> Value {
     let mut body = json!({
-        "accountId": wire.emulator.account_id(),
+        "accountId": client.emulator.account_id(),
         "keyName": "test-key",
         "capabilities": ["listBuckets", "listFiles", "readFiles", "writeFiles", "deleteFiles"],
     });
     for (name, value) in fields.as_object().unwrap() {
         body[name] = value.clone();
     }
-    wire.post("b2_create_key", &body).ok()
+    client.post("b2_create_key", &body).ok()
 }
 
 #[test]
 fn the_three_versions_of_authorize_have_their_documented_fields() {
-    let wire = Wire::new();
-    let (id, secret) = (wire.emulator.key_id(), wire.emulator.key());
+    let client = RawClient::new();
+    let (id, secret) = (client.emulator.key_id(), client.emulator.key());
     let fields =
         |value: &Value| -> Vec<String> { value.as_object().unwrap().keys().cloned().collect() };
-    let v2 = Wire::new().in_version("v2").authorize(id, secret).ok();
+    let v2 = RawClient::new().in_version("v2").authorize(id, secret).ok();
     assert_eq!(
         fields(&v2),
         [
@@ -55,7 +55,7 @@ fn the_three_versions_of_authorize_have_their_documented_fields() {
         "applicationKeyExpirationTimestamp",
         "authorizationToken",
     ];
-    let v3 = Wire::new().in_version("v3").authorize(id, secret).ok();
+    let v3 = RawClient::new().in_version("v3").authorize(id, secret).ok();
     assert_eq!(fields(&v3), top);
     assert_eq!(
         fields(&v3["apiInfo"]["storageApi"]),
@@ -72,7 +72,7 @@ fn the_three_versions_of_authorize_have_their_documented_fields() {
             "s3ApiUrl"
         ]
     );
-    let v4 = Wire::new().authorize(id, secret).ok();
+    let v4 = RawClient::new().authorize(id, secret).ok();
     assert_eq!(fields(&v4), top);
     let storage = &v4["apiInfo"]["storageApi"];
     assert_eq!(
@@ -88,7 +88,7 @@ fn the_three_versions_of_authorize_have_their_documented_fields() {
     );
     assert_eq!(storage["absoluteMinimumPartSize"], 5_000_000);
     assert_eq!(storage["recommendedPartSize"], 100_000_000);
-    assert_eq!(storage["apiUrl"], wire.emulator.url());
+    assert_eq!(storage["apiUrl"], client.emulator.url());
     let allowed = &storage["allowed"];
     assert_eq!(allowed["buckets"], Value::Null);
     assert_eq!(allowed["capabilities"].as_array().unwrap().len(), 30);
@@ -96,33 +96,34 @@ fn the_three_versions_of_authorize_have_their_documented_fields() {
 
 #[test]
 fn authorizing_accepts_post_and_only_the_right_key() {
-    let wire = Wire::new();
-    let post = http::Request::post(wire.url("b2_authorize_account"))
+    let client = RawClient::new();
+    let post = http::Request::post(client.url("b2_authorize_account"))
         .header("authorization", "Basic bm90OnRoaXM=")
         .body(Body::from("{}"))
         .unwrap();
-    let wrong = wire.send(post);
+    let wrong = client.send(post);
     wrong.is_error(401, "bad_auth_token", "");
     assert_eq!(
         wrong.header("www-authenticate"),
         "BASIC realm=\"authorize_account\""
     );
-    wire.authorize(wire.emulator.key_id(), "nearly")
+    client
+        .authorize(client.emulator.key_id(), "nearly")
         .has_code(401, "unauthorized");
-    let bare = http::Request::get(wire.url("b2_authorize_account"))
+    let bare = http::Request::get(client.url("b2_authorize_account"))
         .body(Body::empty())
         .unwrap();
-    wire.send(bare).has_code(401, "bad_auth_token");
+    client.send(bare).has_code(401, "bad_auth_token");
     let mut behavior = UndocumentedBehavior::default();
     behavior.wrong_key_is_bad_auth_token = true;
-    let old = Wire::of(Emulator::builder().undocumented(behavior));
+    let old = RawClient::of(Emulator::builder().undocumented(behavior));
     old.authorize(old.emulator.key_id(), "nearly")
         .is_error(401, "bad_auth_token", "");
 }
 
 #[test]
 fn the_key_and_seed_of_the_builder_are_used() {
-    let build = |seed| Wire::of(Emulator::builder().key("my-key", "my-secret").seed(seed));
+    let build = |seed| RawClient::of(Emulator::builder().key("my-key", "my-secret").seed(seed));
     assert_eq!(build(1).authorize("my-key", "my-secret").status, 200);
     assert_eq!(build(1).token, build(1).token);
     assert_ne!(build(1).token, build(2).token);
@@ -130,24 +131,24 @@ fn the_key_and_seed_of_the_builder_are_used() {
 
 #[test]
 fn responses_have_the_format_of_b2() {
-    let wire = Wire::new();
-    let answer = wire.post(
+    let client = RawClient::new();
+    let response = client.post(
         "b2_list_buckets",
-        &json!({"accountId": wire.emulator.account_id()}),
+        &json!({"accountId": client.emulator.account_id()}),
     );
-    assert_eq!(answer.body, "{\n  \"buckets\": []\n}\n");
+    assert_eq!(response.body, "{\n  \"buckets\": []\n}\n");
     assert_eq!(
-        answer.header("content-type"),
+        response.header("content-type"),
         "application/json;charset=UTF-8"
     );
     assert_eq!(
-        answer.header("cache-control"),
+        response.header("cache-control"),
         "max-age=0, no-cache, no-store"
     );
-    assert_eq!(answer.header("content-length"), "20");
-    assert_eq!(answer.header("date"), "Thu, 05 Feb 2026 23:40:12 GMT");
-    assert_eq!(answer.header("connection"), "");
-    let error = wire.post("b2_cancel_large_file", &json!({"fileId": "bad-id"}));
+    assert_eq!(response.header("content-length"), "20");
+    assert_eq!(response.header("date"), "Thu, 05 Feb 2026 23:40:12 GMT");
+    assert_eq!(response.header("connection"), "");
+    let error = client.post("b2_cancel_large_file", &json!({"fileId": "bad-id"}));
     assert_eq!(
         error.body,
         "{\n  \"code\": \"bad_request\",\n  \"message\": \"Invalid fileId: bad-id\",\n  \
@@ -163,18 +164,19 @@ fn responses_have_the_format_of_b2() {
 
 #[test]
 fn missing_unknown_and_expired_tokens_have_their_own_errors() {
-    let mut wire = Wire::new();
-    let body = json!({"accountId": wire.emulator.account_id()});
-    let bare = http::Request::post(wire.url("b2_list_buckets"))
+    let mut client = RawClient::new();
+    let body = json!({"accountId": client.emulator.account_id()});
+    let bare = http::Request::post(client.url("b2_list_buckets"))
         .body(Body::from(body.to_string()))
         .unwrap();
-    wire.send(bare).has_code(401, "bad_auth_token");
-    wire.clock.advance(Duration::from_secs(24 * 60 * 60 - 1));
-    assert_eq!(wire.post("b2_list_buckets", &body).status, 200);
-    wire.clock.advance(Duration::from_secs(1));
-    wire.post("b2_list_buckets", &body)
+    client.send(bare).has_code(401, "bad_auth_token");
+    client.clock.advance(Duration::from_secs(24 * 60 * 60 - 1));
+    assert_eq!(client.post("b2_list_buckets", &body).status, 200);
+    client.clock.advance(Duration::from_secs(1));
+    client
+        .post("b2_list_buckets", &body)
         .has_code(401, "expired_auth_token");
-    let good = wire.token.clone();
+    let good = client.token.clone();
     for bad in [
         "",
         "x",
@@ -183,32 +185,35 @@ fn missing_unknown_and_expired_tokens_have_their_own_errors() {
         &good[..good.len() - 1],
         &good.replace("_acct_", "_upld_"),
     ] {
-        bad.clone_into(&mut wire.token);
-        wire.post("b2_list_buckets", &body)
+        bad.clone_into(&mut client.token);
+        client
+            .post("b2_list_buckets", &body)
             .has_code(401, "bad_auth_token");
     }
     let last = if good.ends_with("A=") { "B=" } else { "A=" };
-    wire.token = format!("{}{last}", &good[..good.len() - 2]);
-    wire.post("b2_list_buckets", &body)
+    client.token = format!("{}{last}", &good[..good.len() - 2]);
+    client
+        .post("b2_list_buckets", &body)
         .has_code(401, "bad_auth_token");
 }
 
 #[test]
 fn all_account_tokens_can_be_expired() {
-    let wire = Wire::new();
-    let body = json!({"accountId": wire.emulator.account_id()});
-    wire.emulator.expire_account_tokens();
-    wire.post("b2_list_buckets", &body)
+    let client = RawClient::new();
+    let body = json!({"accountId": client.emulator.account_id()});
+    client.emulator.expire_account_tokens();
+    client
+        .post("b2_list_buckets", &body)
         .has_code(401, "expired_auth_token");
-    let again = wire
-        .authorize(wire.emulator.key_id(), wire.emulator.key())
+    let again = client
+        .authorize(client.emulator.key_id(), client.emulator.key())
         .ok();
-    let wire = Wire {
+    let client = RawClient {
         token: again["authorizationToken"].as_str().unwrap().to_owned(),
-        ..wire
+        ..client
     };
-    assert_eq!(wire.post("b2_list_buckets", &body).status, 200);
-    let snapshot = wire.emulator.snapshot();
+    assert_eq!(client.post("b2_list_buckets", &body).status, 200);
+    let snapshot = client.emulator.snapshot();
     assert_eq!(
         snapshot.calls_of("b2_list_buckets"),
         2,
@@ -220,27 +225,28 @@ fn all_account_tokens_can_be_expired() {
 
 #[test]
 fn another_account_and_an_unknown_call_are_refused() {
-    let wire = Wire::new();
-    wire.post("b2_list_buckets", &json!({"accountId": "ffffffffffff"}))
+    let client = RawClient::new();
+    client
+        .post("b2_list_buckets", &json!({"accountId": "ffffffffffff"}))
         .has_code(401, "unauthorized");
     for path in ["b2_frobnicate", "b2_list_buckets/x", ""] {
-        wire.get(path).has_code(404, "not_found");
+        client.get(path).has_code(404, "not_found");
     }
-    let old = Wire::new().in_version("v9");
+    let old = RawClient::new().in_version("v9");
     old.get("b2_list_buckets").has_code(404, "not_found");
-    let put = http::Request::put(wire.url("b2_list_buckets"))
+    let put = http::Request::put(client.url("b2_list_buckets"))
         .body(Body::empty())
         .unwrap();
-    wire.send(put).has_code(405, "method_not_allowed");
+    client.send(put).has_code(405, "method_not_allowed");
 }
 
 #[test]
 fn bodies_that_are_not_json_or_too_large_are_refused() {
-    let wire = Wire::new();
+    let client = RawClient::new();
     let post = |body: Vec<u8>| {
-        wire.send(
-            http::Request::post(wire.url("b2_list_buckets"))
-                .header("authorization", &wire.token)
+        client.send(
+            http::Request::post(client.url("b2_list_buckets"))
+                .header("authorization", &client.token)
                 .body(Body::from(body))
                 .unwrap(),
         )
@@ -253,9 +259,9 @@ fn bodies_that_are_not_json_or_too_large_are_refused() {
 
 #[test]
 fn a_key_is_created_listed_and_deleted_with_its_tokens() {
-    let wire = Wire::new();
+    let client = RawClient::new();
     let created = key(
-        &wire,
+        &client,
         &json!({"namePrefix": "p/", "validDurationInSeconds": 60}),
     );
     assert_eq!(created["applicationKeyId"].as_str().unwrap().len(), 25);
@@ -266,36 +272,38 @@ fn a_key_is_created_listed_and_deleted_with_its_tokens() {
     );
     assert_eq!(created["bucketIds"], Value::Null);
     assert_eq!(created["options"], json!(["s3"]));
-    let account = json!({"accountId": wire.emulator.account_id()});
+    let account = json!({"accountId": client.emulator.account_id()});
     let mut shown = created.clone();
     shown.as_object_mut().unwrap().remove("applicationKey");
-    let listed = wire.post("b2_list_keys", &account).ok();
+    let listed = client.post("b2_list_keys", &account).ok();
     assert_eq!(
         listed,
         json!({"keys": [shown], "nextApplicationKeyId": null})
     );
-    let holder = wire.as_key(&created);
+    let holder = client.as_key(&created);
     let id = json!({"applicationKeyId": created["applicationKeyId"]});
-    assert_eq!(wire.post("b2_delete_key", &id).ok(), shown);
+    assert_eq!(client.post("b2_delete_key", &id).ok(), shown);
     holder
         .post("b2_list_buckets", &account)
         .has_code(401, "bad_auth_token");
-    wire.post("b2_delete_key", &id).has_code(400, "bad_request");
+    client
+        .post("b2_delete_key", &id)
+        .has_code(400, "bad_request");
 }
 
 #[test]
 fn keys_page_by_id() {
-    let wire = Wire::new();
+    let client = RawClient::new();
     let ids: Vec<Value> = (0..3)
-        .map(|_| key(&wire, &json!({}))["applicationKeyId"].clone())
+        .map(|_| key(&client, &json!({}))["applicationKeyId"].clone())
         .collect();
     let mut start = Value::Null;
     let mut seen = Vec::new();
     loop {
-        let page = wire
+        let page = client
             .post(
                 "b2_list_keys",
-                &json!({"accountId": wire.emulator.account_id(), "maxKeyCount": 1,
+                &json!({"accountId": client.emulator.account_id(), "maxKeyCount": 1,
                     "startApplicationKeyId": start}),
             )
             .ok();
@@ -311,21 +319,22 @@ fn keys_page_by_id() {
 
 #[test]
 fn an_expiring_key_ends_its_tokens_and_then_itself() {
-    let wire = Wire::new();
-    let short = key(&wire, &json!({"validDurationInSeconds": 60}));
-    let holder = wire.as_key(&short);
-    wire.clock.advance(Duration::from_secs(60));
-    let account = json!({"accountId": wire.emulator.account_id()});
+    let client = RawClient::new();
+    let short = key(&client, &json!({"validDurationInSeconds": 60}));
+    let holder = client.as_key(&short);
+    client.clock.advance(Duration::from_secs(60));
+    let account = json!({"accountId": client.emulator.account_id()});
     holder
         .post("b2_list_buckets", &account)
         .has_code(401, "expired_auth_token");
-    wire.authorize(
-        short["applicationKeyId"].as_str().unwrap(),
-        short["applicationKey"].as_str().unwrap(),
-    )
-    .has_code(401, "unauthorized");
-    let master = wire.as_key(&json!({
-        "applicationKeyId": wire.emulator.key_id(), "applicationKey": wire.emulator.key(),
+    client
+        .authorize(
+            short["applicationKeyId"].as_str().unwrap(),
+            short["applicationKey"].as_str().unwrap(),
+        )
+        .has_code(401, "unauthorized");
+    let master = client.as_key(&json!({
+        "applicationKeyId": client.emulator.key_id(), "applicationKey": client.emulator.key(),
     }));
     assert_eq!(
         master.post("b2_list_keys", &account).ok()["keys"],
@@ -335,9 +344,9 @@ fn an_expiring_key_ends_its_tokens_and_then_itself() {
 
 #[test]
 fn invalid_keys_are_refused() {
-    let wire = Wire::new();
-    let account = wire.emulator.account_id();
-    let bucket = wire.create_bucket("bucket-1", "allPrivate");
+    let client = RawClient::new();
+    let account = client.emulator.account_id();
+    let bucket = client.create_bucket("bucket-1", "allPrivate");
     for (fields, code) in [
         (json!({"capabilities": []}), "bad_request"),
         (json!({"capabilities": ["fly"]}), "bad_request"),
@@ -358,6 +367,6 @@ fn invalid_keys_are_refused() {
         for (name, value) in fields.as_object().unwrap() {
             body[name] = value.clone();
         }
-        wire.post("b2_create_key", &body).has_code(400, code);
+        client.post("b2_create_key", &body).has_code(400, code);
     }
 }

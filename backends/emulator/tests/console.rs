@@ -13,13 +13,13 @@ mod browser;
 mod dropped;
 #[path = "console/hostile.rs"]
 mod hostile;
-mod line;
 #[path = "console/many.rs"]
 mod many;
+mod raw_client;
+mod raw_connection;
 mod receiver;
 #[path = "console/webhooks.rs"]
 mod webhooks;
-mod wire;
 
 use std::fs;
 use std::path::Path;
@@ -28,9 +28,9 @@ use b2kit_cassette::Player;
 use b2kit_core::{Body, HttpClient as _, http};
 use b2kit_emulator::{Emulator, OffsetClock, Server};
 use browser::Browser;
-use line::Line;
+use raw_client::RawClient;
+use raw_connection::RawConnection;
 use serde_json::{Value, json};
-use wire::Wire;
 
 const HOSTILE: &str = "<img src=x onerror=document.title='run'>";
 
@@ -42,7 +42,7 @@ const BUCKET: &str = "//button[starts-with(normalize-space(), 'holiday-photos')]
 
 /// An emulator with files, and a browser that shows it.
 struct Scene {
-    wire: Wire,
+    client: RawClient,
     server: Server,
     bucket: String,
     browser: Browser,
@@ -52,10 +52,10 @@ struct Scene {
 impl Scene {
     fn new(dark: bool) -> Self {
         let emulator = Emulator::builder().clock(OffsetClock::default()).build();
-        let wire = Wire::with(emulator, b2kit_emulator::ManualClock::default());
+        let client = RawClient::with(emulator, b2kit_emulator::ManualClock::default());
         let server = Server::builder().control("open-sesame").webhooks(true);
-        let server = server.start(&wire.emulator).unwrap();
-        let bucket = fill(&wire);
+        let server = server.start(&client.emulator).unwrap();
+        let bucket = fill(&client);
         let directory = tempfile::tempdir().unwrap();
         let browser = Browser::start(directory.path(), dark);
         browser.open(&format!(
@@ -64,7 +64,7 @@ impl Scene {
         ));
         browser.wait_for_text("connected");
         Self {
-            wire,
+            client,
             server,
             bucket,
             browser,
@@ -78,7 +78,7 @@ impl Scene {
 
     /// Uploads a file over the socket: the server looks for events after each request.
     fn upload(&self, name: &str, content_type: &str) {
-        let (url, token) = self.wire.upload_url(&self.bucket);
+        let (url, token) = self.client.upload_url(&self.bucket);
         let headers = [
             ("Authorization", token.as_str()),
             ("X-Bz-File-Name", name),
@@ -86,14 +86,19 @@ impl Scene {
             ("X-Bz-Info-It", HOSTILE_NAME),
             ("X-Bz-Content-Sha1", "do_not_verify"),
         ];
-        let answer = Line::to(&self.server).ask("POST", line::path(&url), &headers, b"content");
+        let answer = RawConnection::to(&self.server).send(
+            "POST",
+            raw_connection::path(&url),
+            &headers,
+            b"content",
+        );
         assert_eq!(answer.status, 200);
     }
 
     /// A listing, over the socket.
-    fn list(&self) -> line::Answer {
-        let headers = [("Authorization", self.wire.token.as_str())];
-        Line::to(&self.server).ask("GET", &self.listing(), &headers, b"")
+    fn list(&self) -> raw_connection::Response {
+        let headers = [("Authorization", self.client.token.as_str())];
+        RawConnection::to(&self.server).send("GET", &self.listing(), &headers, b"")
     }
 
     fn listing(&self) -> String {
@@ -123,45 +128,48 @@ impl Scene {
 }
 
 /// Buckets, folders, versions, a hide marker and an unfinished large file.
-fn fill(wire: &Wire) -> String {
+fn fill(client: &RawClient) -> String {
     let rule = json!({"fileNamePrefix": "logs/", "daysFromUploadingToHiding": 7,
         "daysFromHidingToDeleting": 1});
     let rules = json!({"lifecycleRules": [rule], "bucketInfo": {"team": HOSTILE}});
-    let bucket = wire.create_bucket_with("holiday-photos", &rules);
-    wire.create_bucket("backups", "allPrivate");
-    wire.create_bucket("website", "allPublic");
+    let bucket = client.create_bucket_with("holiday-photos", &rules);
+    client.create_bucket("backups", "allPrivate");
+    client.create_bucket("website", "allPublic");
     for name in ["2026/cat.txt", "2026/dog.txt", "logs/monday.txt"] {
-        wire.upload(&bucket, name, b"meow\nmeow\n");
+        client.upload(&bucket, name, b"meow\nmeow\n");
     }
-    wire.upload(&bucket, "notes.txt", b"first");
-    wire.upload_with(
-        &bucket,
-        "notes.txt",
-        b"second",
-        &[("x-bz-info-author", "me")],
-    )
-    .ok();
+    client.upload(&bucket, "notes.txt", b"first");
+    client
+        .upload_with(
+            &bucket,
+            "notes.txt",
+            b"second",
+            &[("x-bz-info-author", "me")],
+        )
+        .ok();
     let info = [("x-bz-info-note", "%3Cimg%20src=x%20onerror=alert(1)%3E")];
     let page = b"<img src=x onerror=document.title='run'><script>document.title='run'</script>";
-    wire.upload_with(&bucket, HOSTILE_NAME, page, &info).ok();
+    client.upload_with(&bucket, HOSTILE_NAME, page, &info).ok();
     let svg = b"<svg xmlns='http://www.w3.org/2000/svg' width='320' height='180' \
         onload='document.title=1'><rect width='320' height='180' fill='#7ab'/>\
         <circle cx='160' cy='90' r='60' fill='#fc6'/></svg>";
-    wire.upload_with(
-        &bucket,
-        "sun.svg",
-        svg,
-        &[("content-type", "image/svg+xml")],
-    )
-    .ok();
-    wire.upload(&bucket, "old.txt", b"old");
-    wire.post(
-        "b2_hide_file",
-        &json!({"bucketId": bucket, "fileName": "old.txt"}),
-    )
-    .ok();
-    let large = wire.start(&bucket, "video.mp4");
-    wire.upload_part(&large, 1, b"part");
+    client
+        .upload_with(
+            &bucket,
+            "sun.svg",
+            svg,
+            &[("content-type", "image/svg+xml")],
+        )
+        .ok();
+    client.upload(&bucket, "old.txt", b"old");
+    client
+        .post(
+            "b2_hide_file",
+            &json!({"bucketId": bucket, "fileName": "old.txt"}),
+        )
+        .ok();
+    let large = client.start(&bucket, "video.mp4");
+    client.upload_part(&large, 1, b"part");
     bucket
 }
 
@@ -198,7 +206,7 @@ fn files_are_shown_uploaded_and_deleted_and_none_of_their_scripts_runs() {
     browser.click("//td[contains(., '.txt') and contains(., '<img')]");
     browser.wait_for_text("from the browser");
     let bytes = scene
-        .wire
+        .client
         .download(&format!("holiday-photos/2026/{HOSTILE_NAME}.txt"), &[]);
     assert_eq!(
         (bytes.status.as_u16(), &bytes.body[..]),
@@ -273,10 +281,10 @@ fn a_call_appears_a_fault_hits_it_and_the_exported_cassette_replays_it() {
         "/file/holiday-photos/2026/bird.txt",
     ] {
         let headers = [
-            ("Authorization", scene.wire.token.as_str()),
+            ("Authorization", scene.client.token.as_str()),
             ("Range", "bytes=0-3"),
         ];
-        Line::to(&scene.server).ask("GET", target, &headers, b"");
+        RawConnection::to(&scene.server).send("GET", target, &headers, b"");
     }
     browser.press("Calls");
     browser.wait_for("!!document.querySelector('main .chip.hit')");
@@ -303,7 +311,7 @@ fn a_call_appears_a_fault_hits_it_and_the_exported_cassette_replays_it() {
     let replayed = replayed(&player, &scene.listing());
     assert_eq!(replayed, first.json());
     let text = String::from_utf8(cassette).unwrap();
-    assert!(!text.contains(&scene.wire.token));
+    assert!(!text.contains(&scene.client.token));
     assert_eq!(text.matches("- Request:").count(), 5);
     scene.check();
 }
@@ -351,10 +359,10 @@ fn the_clock_states_and_usage_work_by_keyboard_and_in_the_dark() {
     browser.wait_for_text("The clock was advanced.");
     browser.press("Apply lifecycle rules now");
     browser.wait_for_text("Lifecycle rules were applied.");
-    let hidden = scene.wire.emulator.snapshot().versions;
+    let hidden = scene.client.emulator.snapshot().versions;
     browser.press("Restore");
     browser.wait_for_text("The state was restored.");
-    assert_eq!(scene.wire.emulator.snapshot().versions + 1, hidden);
+    assert_eq!(scene.client.emulator.snapshot().versions + 1, hidden);
     browser.screenshot("account.png");
     scene.list();
     browser.press("Usage");

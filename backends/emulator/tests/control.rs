@@ -11,75 +11,75 @@ mod calls;
 mod cassette;
 #[path = "control/faults.rs"]
 mod faults;
-mod line;
 #[path = "control/openapi.rs"]
 mod openapi;
+mod raw_client;
+mod raw_connection;
 #[path = "control/state.rs"]
 mod state;
-mod wire;
 
 use b2kit_emulator::{Emulator, OffsetClock, Server};
-use line::{Answer, Line};
+use raw_client::RawClient;
+use raw_connection::{RawConnection, Response};
 use serde_json::{Value, json};
-use wire::Wire;
 
 const BEARER: (&str, &str) = ("Authorization", "Bearer open-sesame");
 
-fn serve(wire: &Wire) -> Server {
+fn serve(client: &RawClient) -> Server {
     let server = Server::builder().control("open-sesame");
-    server.start(&wire.emulator).unwrap()
+    server.start(&client.emulator).unwrap()
 }
 
 /// Sends a request to the control endpoint with its token.
-fn ask(server: &Server, method: &str, path: &str, body: &Value) -> Answer {
+fn send_json(server: &Server, method: &str, path: &str, body: &Value) -> Response {
     let target = format!("/b2kit-emulator/v1{path}");
     let body = if body.is_null() {
         String::new()
     } else {
         body.to_string()
     };
-    let mut line = Line::to(server);
+    let mut connection = RawConnection::to(server);
     let length = body.len().to_string();
-    line.head(
+    connection.head(
         method,
         &target,
         &[("Host", "localhost"), BEARER, ("Content-Length", &length)],
     );
-    line.write(body.as_bytes());
-    line.answer()
+    connection.write(body.as_bytes());
+    connection.response()
 }
 
 #[track_caller]
-fn ok(answer: &Answer) -> Value {
-    assert_eq!(answer.status, 200, "{}", answer.json());
-    answer.json()
+fn ok(response: &Response) -> Value {
+    assert_eq!(response.status, 200, "{}", response.json());
+    response.json()
 }
 
 fn add(server: &Server, rule: &Value) -> u64 {
-    ok(&ask(server, "POST", "/faults", rule))["id"]
+    ok(&send_json(server, "POST", "/faults", rule))["id"]
         .as_u64()
         .unwrap()
 }
 
-fn list(server: &Server, wire: &Wire) -> Answer {
-    let headers = [("Authorization", wire.token.as_str())];
+fn list(server: &Server, client: &RawClient) -> Response {
+    let headers = [("Authorization", client.token.as_str())];
     let target = format!(
         "/b2api/v4/b2_list_buckets?accountId={}",
-        wire.emulator.account_id()
+        client.emulator.account_id()
     );
-    Line::to(server).ask("GET", &target, &headers, b"")
+    RawConnection::to(server).send("GET", &target, &headers, b"")
 }
 
 #[test]
 fn control_needs_the_token_and_an_allowed_host() {
-    let wire = Wire::new();
-    let server = serve(&wire);
+    let client = RawClient::new();
+    let server = serve(&client);
     let asked = |headers: &[(&str, &str)]| {
-        let mut line = Line::to(&server);
-        line.head("POST", "/b2kit-emulator/v1/reset", headers);
-        line.answer().status
+        let mut connection = RawConnection::to(&server);
+        connection.head("POST", "/b2kit-emulator/v1/reset", headers);
+        connection.response().status
     };
-    wire.create_bucket("a-bucket", "allPrivate");
+    client.create_bucket("a-bucket", "allPrivate");
     assert_eq!(asked(&[("Host", "localhost")]), 401);
     assert_eq!(
         asked(&[("Host", "localhost"), ("Authorization", "Bearer wrong")]),
@@ -95,32 +95,32 @@ fn control_needs_the_token_and_an_allowed_host() {
     );
     assert_eq!(asked(&[("Host", "evil.example"), BEARER]), 421);
     assert_eq!(asked(&[BEARER]), 400, "HTTP/1.1 wants a host");
-    assert_eq!(wire.emulator.snapshot().buckets, 1);
+    assert_eq!(client.emulator.snapshot().buckets, 1);
     assert_eq!(asked(&[("Host", "127.0.0.1:1"), BEARER]), 200);
-    assert_eq!(wire.emulator.snapshot().buckets, 0);
+    assert_eq!(client.emulator.snapshot().buckets, 0);
     // and where it isn't served, it is an unknown path like any other
-    let plain = Server::start(&wire.emulator).unwrap();
-    let mut line = Line::to(&plain);
-    line.head(
+    let plain = Server::start(&client.emulator).unwrap();
+    let mut connection = RawConnection::to(&plain);
+    connection.head(
         "GET",
         "/b2kit-emulator/v1",
         &[("Host", "localhost"), BEARER],
     );
-    let answer = line.answer();
+    let response = connection.response();
     assert_eq!(
-        (answer.status, &answer.json()["code"]),
+        (response.status, &response.json()["code"]),
         (404, &json!("not_found"))
     );
 }
 
 #[test]
 fn control_errors_say_what_is_wrong() {
-    let wire = Wire::new();
-    let server = serve(&wire);
+    let client = RawClient::new();
+    let server = serve(&client);
     let fails = |method: &str, path: &str, body: Value, status: u16, message: &str| {
-        let answer = ask(&server, method, path, &body);
-        let error = answer.json()["error"].as_str().unwrap().to_owned();
-        assert_eq!(answer.status, status, "{method} {path}: {error}");
+        let response = send_json(&server, method, path, &body);
+        let error = response.json()["error"].as_str().unwrap().to_owned();
+        assert_eq!(response.status, status, "{method} {path}: {error}");
         assert!(error.contains(message), "{error}");
     };
     let rule = |fault: Value| json!({"fault": fault});
@@ -236,31 +236,31 @@ fn control_errors_say_what_is_wrong() {
         "/states/x/restore",
         Value::Null,
         404,
-        "no state was saved as x",
+        "there is no saved state x",
     );
     fails("POST", "/tokens/expire", json!({}), 400, "must be true");
     assert_eq!(
-        ok(&ask(&server, "GET", "/faults", &Value::Null))["faults"],
+        ok(&send_json(&server, "GET", "/faults", &Value::Null))["faults"],
         json!([])
     );
-    let mut line = Line::to(&server);
-    line.head(
+    let mut connection = RawConnection::to(&server);
+    connection.head(
         "GET",
         "/b2kit-emulator/v2/faults",
         &[("Host", "localhost"), BEARER],
     );
     assert_eq!(
-        line.answer().json()["error"],
-        "there is no version v2 of this, only v1"
+        connection.response().json()["error"],
+        "the control API has no version v2, only v1"
     );
 }
 
 #[test]
 fn control_requests_are_not_counted_and_no_fault_hits_them() {
-    let wire = Wire::new();
-    let server = serve(&wire);
+    let client = RawClient::new();
+    let server = serve(&client);
     add(&server, &json!({"fault": {"kind": "internal_error"}}));
-    let status = ok(&ask(&server, "GET", "", &Value::Null));
+    let status = ok(&send_json(&server, "GET", "", &Value::Null));
     assert_eq!(status["emulator"], "b2kit-emulator");
     assert_eq!(status["url"], server.url());
     assert_eq!(status["calls"], json!({"b2_authorize_account": 1}));

@@ -6,18 +6,18 @@
 mod damage;
 #[path = "data_dir/disk.rs"]
 mod disk;
+mod raw_client;
 #[path = "data_dir/states.rs"]
 mod states;
-mod wire;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use b2kit_core::{Body, http};
 use b2kit_emulator::{Builder, Emulator, ManualClock};
+use raw_client::{RawClient, sha1};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use wire::{Wire, sha1};
 
 fn builder() -> Builder {
     Emulator::builder()
@@ -25,10 +25,10 @@ fn builder() -> Builder {
         .absolute_minimum_part_size(5)
 }
 
-fn open(directory: &Path) -> Wire {
+fn open(directory: &Path) -> RawClient {
     let emulator = builder().open(directory).unwrap();
     assert_eq!(emulator.recovery_warnings(), [""; 0]);
-    Wire::with(emulator, ManualClock::default())
+    RawClient::with(emulator, ManualClock::default())
 }
 
 /// A copy of a directory, as a process finds it that starts after this one was killed.
@@ -63,26 +63,27 @@ fn blobs(directory: &Path) -> Vec<PathBuf> {
 }
 
 /// Everything that listings show.
-fn shown(wire: &Wire) -> Value {
-    let account = json!({"accountId": wire.emulator.account_id()});
-    let buckets = wire.post("b2_list_buckets", &account).ok();
-    let mut shown = json!({"keys": wire.post("b2_list_keys", &account).ok()});
+fn shown(client: &RawClient) -> Value {
+    let account = json!({"accountId": client.emulator.account_id()});
+    let buckets = client.post("b2_list_buckets", &account).ok();
+    let mut shown = json!({"keys": client.post("b2_list_keys", &account).ok()});
     for bucket in buckets["buckets"].as_array().unwrap() {
         let id = bucket["bucketId"].as_str().unwrap();
         let of = json!({"bucketId": id});
-        let unfinished = wire.post("b2_list_unfinished_large_files", &of).ok();
+        let unfinished = client.post("b2_list_unfinished_large_files", &of).ok();
         let parts: Vec<Value> = unfinished["files"]
             .as_array()
             .unwrap()
             .iter()
             .map(|file| {
-                wire.post("b2_list_parts", &json!({"fileId": file["fileId"]}))
+                client
+                    .post("b2_list_parts", &json!({"fileId": file["fileId"]}))
                     .ok()
             })
             .collect();
         shown[id] = json!({
-            "versions": wire.post("b2_list_file_versions", &of).ok(),
-            "rules": wire.post("b2_get_bucket_notification_rules", &of).ok(),
+            "versions": client.post("b2_list_file_versions", &of).ok(),
+            "rules": client.post("b2_get_bucket_notification_rules", &of).ok(),
             "unfinished": unfinished,
             "parts": parts,
         });
@@ -93,8 +94,8 @@ fn shown(wire: &Wire) -> Value {
 
 /// Fills an account with one of everything. Returns the ids of a bucket, a file in it, and an
 /// unfinished large file.
-fn fill(wire: &Wire) -> (String, String, String) {
-    let bucket = wire.create_bucket_with(
+fn fill(client: &RawClient) -> (String, String, String) {
+    let bucket = client.create_bucket_with(
         "kept-bucket",
         &json!({
             "fileLockEnabled": true, "bucketInfo": {"color": "blue"},
@@ -108,64 +109,72 @@ fn fill(wire: &Wire) -> (String, String, String) {
         "eventTypes": ["b2:ObjectCreated:*"], "isEnabled": true, "objectNamePrefix": "",
         "targetConfiguration": {"targetType": "webhook", "url": "https://x.example/",
             "hmacSha256SigningSecret": "3XDfkdQte2OgA78qCtSD17LAzpj6ay9H"}}]});
-    wire.post("b2_set_bucket_notification_rules", &rules).ok();
-    wire.update_bucket(
-        &bucket,
-        &json!({"defaultRetention":
+    client.post("b2_set_bucket_notification_rules", &rules).ok();
+    client
+        .update_bucket(
+            &bucket,
+            &json!({"defaultRetention":
         {"mode": "governance", "period": {"duration": 2, "unit": "days"}}}),
-    )
-    .ok();
-    let file = wire.upload(&bucket, "caf%C3%A9.txt", b"first");
-    wire.upload(&bucket, "caf%C3%A9.txt", b"second");
-    wire.post(
-        "b2_update_file_legal_hold",
-        &json!({"fileId": file["fileId"],
-        "fileName": file["fileName"], "legalHold": "on"}),
-    )
-    .ok();
-    wire.upload_with(&bucket, "info", b"x", &[("x-bz-info-color", "blue")])
+        )
         .ok();
-    wire.upload_with(
-        &bucket,
-        "unverified",
-        b"x",
-        &[("x-bz-content-sha1", "do_not_verify")],
-    )
-    .ok();
-    wire.post(
-        "b2_hide_file",
-        &json!({"bucketId": bucket, "fileName": "info"}),
-    )
-    .ok();
-    let large = wire.start(&bucket, "large");
+    let file = client.upload(&bucket, "caf%C3%A9.txt", b"first");
+    client.upload(&bucket, "caf%C3%A9.txt", b"second");
+    client
+        .post(
+            "b2_update_file_legal_hold",
+            &json!({"fileId": file["fileId"],
+        "fileName": file["fileName"], "legalHold": "on"}),
+        )
+        .ok();
+    client
+        .upload_with(&bucket, "info", b"x", &[("x-bz-info-color", "blue")])
+        .ok();
+    client
+        .upload_with(
+            &bucket,
+            "unverified",
+            b"x",
+            &[("x-bz-content-sha1", "do_not_verify")],
+        )
+        .ok();
+    client
+        .post(
+            "b2_hide_file",
+            &json!({"bucketId": bucket, "fileName": "info"}),
+        )
+        .ok();
+    let large = client.start(&bucket, "large");
     let hashes = [sha1(b"first part "), sha1(b"second")];
-    wire.upload_part(&large, 1, b"first part ").ok();
-    wire.upload_part(&large, 2, b"wrong").ok();
-    wire.upload_part(&large, 2, b"second").ok();
-    wire.post(
-        "b2_finish_large_file",
-        &json!({"fileId": large, "partSha1Array": hashes}),
-    )
-    .ok();
+    client.upload_part(&large, 1, b"first part ").ok();
+    client.upload_part(&large, 2, b"wrong").ok();
+    client.upload_part(&large, 2, b"second").ok();
+    client
+        .post(
+            "b2_finish_large_file",
+            &json!({"fileId": large, "partSha1Array": hashes}),
+        )
+        .ok();
     let slice = json!({"sourceFileId": large, "fileName": "slice", "range": "bytes=6-13"});
-    wire.post("b2_copy_file", &slice).ok();
-    let unfinished = wire.start(&bucket, "unfinished");
-    wire.upload_part(&unfinished, 1, b"first part ").ok();
-    let other = wire.create_bucket("another-bucket", "allPublic");
-    let gone = wire.upload(&other, "gone", b"gone");
-    wire.post(
-        "b2_delete_file_version",
-        &json!({"fileId": gone["fileId"], "fileName": "gone"}),
-    )
-    .ok();
-    let deleted = wire.create_bucket("deleted-bucket", "allPublic");
-    wire.post(
-        "b2_delete_bucket",
-        &json!({"accountId": wire.emulator.account_id(),
+    client.post("b2_copy_file", &slice).ok();
+    let unfinished = client.start(&bucket, "unfinished");
+    client.upload_part(&unfinished, 1, b"first part ").ok();
+    let other = client.create_bucket("another-bucket", "allPublic");
+    let gone = client.upload(&other, "gone", b"gone");
+    client
+        .post(
+            "b2_delete_file_version",
+            &json!({"fileId": gone["fileId"], "fileName": "gone"}),
+        )
+        .ok();
+    let deleted = client.create_bucket("deleted-bucket", "allPublic");
+    client
+        .post(
+            "b2_delete_bucket",
+            &json!({"accountId": client.emulator.account_id(),
         "bucketId": deleted}),
-    )
-    .ok();
-    wire.with_key(
+        )
+        .ok();
+    client.with_key(
         &["readFiles", "listFiles"],
         &json!({"bucketIds": [bucket], "namePrefix": "caf"}),
     );
@@ -176,40 +185,40 @@ fn fill(wire: &Wire) -> (String, String, String) {
 #[test]
 fn a_restart_continues_with_everything_as_it_was() {
     let directory = tempfile::tempdir().unwrap();
-    let wire = open(directory.path());
-    let (bucket, file, unfinished) = fill(&wire);
-    let before = shown(&wire);
+    let client = open(directory.path());
+    let (bucket, file, unfinished) = fill(&client);
+    let before = shown(&client);
     let grant = json!({"bucketId": bucket, "fileNamePrefix": "caf", "validDurationInSeconds": 60});
-    let grant = wire.post("b2_get_download_authorization", &grant).ok();
-    let session = wire.token.clone();
-    drop(wire);
+    let grant = client.post("b2_get_download_authorization", &grant).ok();
+    let session = client.token.clone();
+    drop(client);
 
-    let mut wire = open(directory.path());
-    wire.token = session;
-    assert_eq!(shown(&wire), before);
-    let answer = wire.get(&format!("b2_download_file_by_id?fileId={file}"));
-    assert_eq!(answer.body, "first");
+    let mut client = open(directory.path());
+    client.token = session;
+    assert_eq!(shown(&client), before);
+    let response = client.get(&format!("b2_download_file_by_id?fileId={file}"));
+    assert_eq!(response.body, "first");
     assert_eq!(
-        wire.download("kept-bucket/large", &[]).body,
+        client.download("kept-bucket/large", &[]).body,
         "first part second"
     );
-    assert_eq!(wire.download("kept-bucket/slice", &[]).body, "part sec");
+    assert_eq!(client.download("kept-bucket/slice", &[]).body, "part sec");
     let token = grant["authorizationToken"].as_str().unwrap();
-    let url = format!("{}/file/kept-bucket/caf%C3%A9.txt", wire.emulator.url());
+    let url = format!("{}/file/kept-bucket/caf%C3%A9.txt", client.emulator.url());
     let request = http::Request::get(url).header("authorization", token);
     assert_eq!(
-        wire.send(request.body(Body::empty()).unwrap()).body,
+        client.send(request.body(Body::empty()).unwrap()).body,
         "second"
     );
-    wire.upload_part(&unfinished, 2, b"end").ok();
+    client.upload_part(&unfinished, 2, b"end").ok();
     let parts =
         json!({"fileId": unfinished, "partSha1Array": [sha1(b"first part "), sha1(b"end")]});
-    wire.post("b2_finish_large_file", &parts).ok();
+    client.post("b2_finish_large_file", &parts).ok();
     assert_eq!(
-        wire.download("kept-bucket/unfinished", &[]).body,
+        client.download("kept-bucket/unfinished", &[]).body,
         "first part end"
     );
-    let again = wire.upload(&bucket, "new", b"new");
+    let again = client.upload(&bucket, "new", b"new");
     let before = before.to_string();
     assert!(
         !before.contains(again["fileId"].as_str().unwrap()),
@@ -220,24 +229,24 @@ fn a_restart_continues_with_everything_as_it_was() {
 #[test]
 fn after_a_crash_everything_answered_is_still_there() {
     let directory = tempfile::tempdir().unwrap();
-    let wire = open(directory.path());
-    fill(&wire);
+    let client = open(directory.path());
+    fill(&client);
     let crashed = as_after_a_crash(directory.path());
     let after = open(crashed.path());
-    assert_eq!(shown(&after), shown(&wire));
+    assert_eq!(shown(&after), shown(&client));
 }
 
 #[test]
 fn files_without_their_bytes_are_reported_and_removed() {
     let directory = tempfile::tempdir().unwrap();
-    let wire = open(directory.path());
-    let bucket = wire.create_bucket("a-bucket", "allPrivate");
-    wire.upload(&bucket, "whole", b"whole");
-    wire.upload(&bucket, "lost", b"lost");
-    wire.upload(&bucket, "short", b"short");
-    let large = wire.start(&bucket, "large");
-    wire.upload_part(&large, 1, b"part").ok();
-    drop(wire);
+    let client = open(directory.path());
+    let bucket = client.create_bucket("a-bucket", "allPrivate");
+    client.upload(&bucket, "whole", b"whole");
+    client.upload(&bucket, "lost", b"lost");
+    client.upload(&bucket, "short", b"short");
+    let large = client.start(&bucket, "large");
+    client.upload_part(&large, 1, b"part").ok();
+    drop(client);
     let mut files = blobs(directory.path());
     files.sort();
     fs::remove_file(&files[1]).unwrap();
@@ -260,15 +269,15 @@ fn files_without_their_bytes_are_reported_and_removed() {
             ),
         ]
     );
-    let wire = Wire::with(emulator, ManualClock::default());
+    let client = RawClient::with(emulator, ManualClock::default());
     let of = json!({"bucketId": bucket});
-    let names: Vec<String> = wire
+    let names: Vec<String> = client
         .listed("b2_list_file_names", &of)
         .into_iter()
         .map(|it| it.0)
         .collect();
     assert_eq!(names, ["whole"]);
-    drop(wire);
+    drop(client);
     open(directory.path());
 }
 
@@ -278,18 +287,18 @@ fn files_without_their_bytes_are_reported_and_removed() {
 fn directories_of_all_formats_are_read_and_continued_in_the_newest() {
     if let Some(to) = std::env::var_os("KEEP_JOURNAL") {
         let directory = tempfile::tempdir().unwrap();
-        let wire = open(directory.path());
-        fill(&wire);
-        let grant = json!({"bucketId": wire.create_bucket("third-bucket", "allPrivate"),
+        let client = open(directory.path());
+        fill(&client);
+        let grant = json!({"bucketId": client.create_bucket("third-bucket", "allPrivate"),
             "fileNamePrefix": "a", "validDurationInSeconds": 60, "b2ContentType": "text/plain"});
-        wire.post("b2_get_download_authorization", &grant).ok();
+        client.post("b2_get_download_authorization", &grant).ok();
         fs::create_dir_all(&to).unwrap();
         for name in ["journal", "head"] {
             fs::copy(directory.path().join(name), Path::new(&to).join(name)).unwrap();
         }
         fs::write(
             Path::new(&to).join("shown.json"),
-            format!("{:#}\n", shown(&wire)),
+            format!("{:#}\n", shown(&client)),
         )
         .unwrap();
         return;
@@ -315,12 +324,12 @@ fn is_read_and_upgraded(format: &str) {
         fs::create_dir_all(&blobs).unwrap();
         fs::write(blobs.join(format!("{number:016x}")), vec![b'x'; len]).unwrap();
     }
-    let wire = open(directory.path());
+    let client = open(directory.path());
     let expected: Value =
         serde_json::from_slice(&fs::read(kept.join("shown.json")).unwrap()).unwrap();
-    assert_eq!(shown(&wire), expected, "{format}");
+    assert_eq!(shown(&client), expected, "{format}");
     let journal = fs::read_to_string(directory.path().join("journal")).unwrap();
     assert!(journal.starts_with("{\"b2kit-emulator-journal\": 2, "));
-    drop(wire);
+    drop(client);
     assert_eq!(shown(&open(directory.path())), expected, "{format}");
 }

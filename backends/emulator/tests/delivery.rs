@@ -3,22 +3,22 @@
 #![cfg(feature = "server")]
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 
-mod line;
+mod raw_client;
+mod raw_connection;
 mod receiver;
-mod wire;
 
 use b2kit_emulator::Server;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use line::Line;
+use raw_client::RawClient;
+use raw_connection::RawConnection;
 use receiver::Receiver;
 use serde_json::{Value, json};
 use sha2::Sha256;
-use wire::Wire;
 
 const SECRET: &str = "3XDfkdQte2OgA78qCtSD17LAzpj6ay9H";
 
-fn set_rule(wire: &Wire, bucket: &str, url: &str) -> wire::Answer {
-    wire.post(
+fn set_rule(client: &RawClient, bucket: &str, url: &str) -> raw_client::Response {
+    client.post(
         "b2_set_bucket_notification_rules",
         &json!({"bucketId": bucket,
         "eventNotificationRules": [{"name": "a-rule", "eventTypes": ["b2:ObjectCreated:*"],
@@ -29,27 +29,31 @@ fn set_rule(wire: &Wire, bucket: &str, url: &str) -> wire::Answer {
 }
 
 /// Uploads a file over HTTP: the server looks for events after each request.
-fn upload(wire: &Wire, server: &Server, bucket: &str, name: &str) {
-    let (url, token) = wire.upload_url(bucket);
+fn upload(client: &RawClient, server: &Server, bucket: &str, name: &str) {
+    let (url, token) = client.upload_url(bucket);
     let headers = [
         ("Authorization", token.as_str()),
         ("X-Bz-File-Name", name),
         ("Content-Type", "x/y"),
         ("X-Bz-Content-Sha1", "do_not_verify"),
     ];
-    let answer = Line::to(server).ask("POST", line::path(&url), &headers, b"content");
+    let answer =
+        RawConnection::to(server).send("POST", raw_connection::path(&url), &headers, b"content");
     assert_eq!(answer.status, 200);
 }
 
 fn deliveries(server: &Server, wanted: usize) -> Vec<Value> {
     loop {
-        let mut line = Line::to(server);
-        line.head(
+        let mut connection = RawConnection::to(server);
+        connection.head(
             "GET",
             "/b2kit-emulator/v1/webhooks",
             &[("Host", "localhost"), ("Authorization", "Bearer t")],
         );
-        let log = line.answer().json()["webhooks"].as_array().unwrap().clone();
+        let log = connection.response().json()["webhooks"]
+            .as_array()
+            .unwrap()
+            .clone();
         if log.len() == wanted {
             return log;
         }
@@ -57,19 +61,19 @@ fn deliveries(server: &Server, wanted: usize) -> Vec<Value> {
     }
 }
 
-fn serve(wire: &Wire) -> Server {
+fn serve(client: &RawClient) -> Server {
     let server = Server::builder().webhooks(true).control("t");
-    server.start(&wire.emulator).unwrap()
+    server.start(&client.emulator).unwrap()
 }
 
 #[test]
 fn an_event_is_posted_with_its_signature() {
-    let wire = Wire::new();
-    let server = serve(&wire);
+    let client = RawClient::new();
+    let server = serve(&client);
     let receiver = Receiver::new();
-    let bucket = wire.create_bucket("a-bucket", "allPrivate");
-    set_rule(&wire, &bucket, &receiver.url()).ok();
-    upload(&wire, &server, &bucket, "f");
+    let bucket = client.create_bucket("a-bucket", "allPrivate");
+    set_rule(&client, &bucket, &receiver.url()).ok();
+    upload(&client, &server, &bucket, "f");
     let got = receiver.receive(200);
     assert!(
         got.head.starts_with("POST /hook?a=b HTTP/1.1\r\n"),
@@ -101,12 +105,12 @@ fn an_event_is_posted_with_its_signature() {
 
 #[test]
 fn a_failed_webhook_is_retried_with_the_same_bytes() {
-    let wire = Wire::new();
-    let server = serve(&wire);
+    let client = RawClient::new();
+    let server = serve(&client);
     let receiver = Receiver::new();
-    let bucket = wire.create_bucket("a-bucket", "allPrivate");
-    set_rule(&wire, &bucket, &receiver.url()).ok();
-    upload(&wire, &server, &bucket, "f");
+    let bucket = client.create_bucket("a-bucket", "allPrivate");
+    set_rule(&client, &bucket, &receiver.url()).ok();
+    upload(&client, &server, &bucket, "f");
     let first = receiver.receive(500);
     let second = receiver.receive(200);
     assert_eq!(first.body, second.body);
@@ -119,24 +123,24 @@ fn a_failed_webhook_is_retried_with_the_same_bytes() {
 
 #[test]
 fn webhooks_are_sent_to_this_computer_only() {
-    let wire = Wire::new();
-    let server = serve(&wire);
-    let bucket = wire.create_bucket("a-bucket", "allPrivate");
+    let client = RawClient::new();
+    let server = serve(&client);
+    let bucket = client.create_bucket("a-bucket", "allPrivate");
     for url in [
         "http://192.0.2.1/",
         "http://example.com/",
         "http://127.0.0.1.example.com/",
         "ftp://localhost/",
     ] {
-        set_rule(&wire, &bucket, url).is_error(
+        set_rule(&client, &bucket, url).is_error(
             400,
             "bad_request",
             "The protocol for the url must be https://",
         );
     }
     for url in ["https://192.0.2.1/", "https://localhost/"] {
-        set_rule(&wire, &bucket, url).ok();
-        upload(&wire, &server, &bucket, "f");
+        set_rule(&client, &bucket, url).ok();
+        upload(&client, &server, &bucket, "f");
     }
     let log = deliveries(&server, 2);
     for delivery in log {
@@ -155,14 +159,14 @@ fn webhooks_are_sent_to_this_computer_only() {
 
 #[test]
 fn without_delivery_the_control_endpoint_returns_pending_webhooks() {
-    let wire = Wire::new();
+    let client = RawClient::new();
     let server = Server::builder()
         .control("t")
-        .start(&wire.emulator)
+        .start(&client.emulator)
         .unwrap();
-    let bucket = wire.create_bucket("a-bucket", "allPrivate");
-    set_rule(&wire, &bucket, "https://b2.example/").ok();
-    wire.upload(&bucket, "f", b"x");
+    let bucket = client.create_bucket("a-bucket", "allPrivate");
+    set_rule(&client, &bucket, "https://b2.example/").ok();
+    client.upload(&bucket, "f", b"x");
     let log = deliveries(&server, 1);
     assert_eq!(log[0]["rule"], "a-rule");
     assert_eq!(log[0]["outcome"], "kept");

@@ -2,21 +2,21 @@
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 
-mod wire;
+mod raw_client;
 
 use b2kit_core::{Body, http};
+use raw_client::{RawClient, Response, customer_key, part_request, sha1};
 use serde_json::{Value, json};
-use wire::{Answer, Wire, customer_key, part_request, sha1};
 
 const MANAGED: &str = "x-bz-server-side-encryption";
 const ALGORITHM: &str = "x-bz-server-side-encryption-customer-algorithm";
 const KEY: &str = "x-bz-server-side-encryption-customer-key";
 const KEY_MD5: &str = "x-bz-server-side-encryption-customer-key-md5";
 
-fn with_bucket() -> (Wire, String) {
-    let wire = Wire::of(b2kit_emulator::Emulator::builder().absolute_minimum_part_size(2));
-    let bucket = wire.create_bucket("encrypted", "allPrivate");
-    (wire, bucket)
+fn with_bucket() -> (RawClient, String) {
+    let client = RawClient::of(b2kit_emulator::Emulator::builder().absolute_minimum_part_size(2));
+    let bucket = client.create_bucket("encrypted", "allPrivate");
+    (client, bucket)
 }
 
 /// The headers with the key.
@@ -42,8 +42,8 @@ fn shown(algorithm: Value, mode: Value) -> Value {
     json!({"algorithm": algorithm, "mode": mode})
 }
 
-fn needs_a_key(answer: &Answer) {
-    answer.is_error(
+fn needs_a_key(response: &Response) {
+    response.is_error(
         400,
         "bad_request",
         "The object was stored using a form of Server Side Encryption. The correct parameters must \
@@ -53,52 +53,54 @@ fn needs_a_key(answer: &Answer) {
 
 #[test]
 fn a_file_with_sse_b2_needs_no_key() {
-    let (wire, bucket) = with_bucket();
-    let file = wire
+    let (client, bucket) = with_bucket();
+    let file = client
         .upload_with(&bucket, "f", b"x", &[(MANAGED, "AES256")])
         .ok();
     assert_eq!(
         file["serverSideEncryption"],
         shown("AES256".into(), "SSE-B2".into())
     );
-    let download = wire.download("encrypted/f", &[]);
+    let download = client.download("encrypted/f", &[]);
     assert_eq!(
         (&download.body[..], download.header(MANAGED)),
         (&b"x"[..], "AES256")
     );
-    wire.upload_with(&bucket, "f", b"x", &[(MANAGED, "AES128")])
+    client
+        .upload_with(&bucket, "f", b"x", &[(MANAGED, "AES128")])
         .has_code(400, "bad_request");
 }
 
 #[test]
 fn a_file_with_sse_c_needs_its_key() {
-    let (wire, bucket) = with_bucket();
+    let (client, bucket) = with_bucket();
     let (right, wrong) = (Headers::of(1), Headers::of(2));
-    let file = wire
+    let file = client
         .upload_with(&bucket, "f", b"secret", &right.list())
         .ok();
     assert_eq!(
         file["serverSideEncryption"],
         shown("AES256".into(), "SSE-C".into())
     );
-    let download = wire.download("encrypted/f", &right.list());
+    let download = client.download("encrypted/f", &right.list());
     assert_eq!(download.body, "secret");
     assert_eq!(download.header(ALGORITHM), "AES256");
     assert_eq!(download.header(KEY_MD5), right.1);
     assert_eq!(download.header(KEY), "");
-    needs_a_key(&wire.download("encrypted/f", &[]));
-    wire.download("encrypted/f", &wrong.list())
+    needs_a_key(&client.download("encrypted/f", &[]));
+    client
+        .download("encrypted/f", &wrong.list())
         .has_code(403, "access_denied");
     let by_id = json!({"fileId": file["fileId"]});
-    needs_a_key(&wire.post("b2_download_file_by_id", &by_id));
-    let head = http::Request::head(format!("{}/file/encrypted/f", wire.emulator.url()))
-        .header("authorization", &wire.token)
+    needs_a_key(&client.post("b2_download_file_by_id", &by_id));
+    let head = http::Request::head(format!("{}/file/encrypted/f", client.emulator.url()))
+        .header("authorization", &client.token)
         .body(Body::empty())
         .unwrap();
-    let head = wire.send(head);
+    let head = client.send(head);
     assert_eq!((head.status.as_u16(), head.body.len()), (400, 0));
     // what shows no bytes needs no key
-    let info = wire.post("b2_get_file_info", &by_id).ok();
+    let info = client.post("b2_get_file_info", &by_id).ok();
     assert_eq!(
         info["serverSideEncryption"],
         shown("AES256".into(), "SSE-C".into())
@@ -107,7 +109,7 @@ fn a_file_with_sse_c_needs_its_key() {
 
 #[test]
 fn broken_keys_are_refused_and_never_printed() {
-    let (wire, bucket) = with_bucket();
+    let (client, bucket) = with_bucket();
     let (key, md5) = customer_key(1);
     let (_, other_md5) = customer_key(2);
     for headers in [
@@ -124,37 +126,38 @@ fn broken_keys_are_refused_and_never_printed() {
             (KEY_MD5, &md5),
         ],
     ] {
-        let answer = wire.upload_with(&bucket, "f", b"x", &headers);
-        answer.has_code(400, "bad_request");
-        assert!(!answer.json()["message"].as_str().unwrap().contains(&key));
+        let response = client.upload_with(&bucket, "f", b"x", &headers);
+        response.has_code(400, "bad_request");
+        assert!(!response.json()["message"].as_str().unwrap().contains(&key));
     }
-    wire.upload(&bucket, "open", b"x");
+    client.upload(&bucket, "open", b"x");
     let headers = Headers::of(1);
-    wire.download("encrypted/open", &headers.list())
+    client
+        .download("encrypted/open", &headers.list())
         .has_code(400, "bad_request");
 }
 
 #[test]
 fn files_have_sse_b2_by_default_and_none_is_refused() {
-    let (wire, bucket) = with_bucket();
-    let of = json!({"accountId": wire.emulator.account_id(), "bucketId": bucket});
+    let (client, bucket) = with_bucket();
+    let of = json!({"accountId": client.emulator.account_id(), "bucketId": bucket});
     let default = || {
-        let listed = wire.post("b2_list_buckets", &of).ok();
+        let listed = client.post("b2_list_buckets", &of).ok();
         listed["buckets"][0]["defaultServerSideEncryption"]["value"].clone()
     };
     let managed = shown("AES256".into(), "SSE-B2".into());
     assert_eq!(default(), managed);
-    let source = wire.upload(&bucket, "f", b"x");
+    let source = client.upload(&bucket, "f", b"x");
     let start = json!({"bucketId": bucket, "fileName": "l", "contentType": "x/y"});
     let copy = json!({"sourceFileId": source["fileId"], "fileName": "c"});
     for file in [
         source.clone(),
-        wire.post("b2_start_large_file", &start).ok(),
-        wire.post("b2_copy_file", &copy).ok(),
+        client.post("b2_start_large_file", &start).ok(),
+        client.post("b2_copy_file", &copy).ok(),
     ] {
         assert_eq!(file["serverSideEncryption"], managed);
     }
-    let explicit = wire.upload_with(&bucket, "f", b"x", &Headers::of(1).list());
+    let explicit = client.upload_with(&bucket, "f", b"x", &Headers::of(1).list());
     assert_eq!(explicit.ok()["serverSideEncryption"]["mode"], "SSE-C");
     for (call, body, field) in [
         ("b2_start_large_file", &start, "serverSideEncryption"),
@@ -162,14 +165,18 @@ fn files_have_sse_b2_by_default_and_none_is_refused() {
     ] {
         let mut body = body.clone();
         body[field] = json!({"mode": "none"});
-        wire.post(call, &body).has_code(400, "bad_request");
+        client.post(call, &body).has_code(400, "bad_request");
         body[field] = json!({"mode": null});
-        assert_eq!(wire.post(call, &body).ok()["serverSideEncryption"], managed);
+        assert_eq!(
+            client.post(call, &body).ok()["serverSideEncryption"],
+            managed
+        );
     }
-    wire.upload_with(&bucket, "f", b"x", &[(MANAGED, "NONE")])
+    client
+        .upload_with(&bucket, "f", b"x", &[(MANAGED, "NONE")])
         .has_code(400, "bad_request");
     let update = |mode: Value| {
-        wire.update_bucket(
+        client.update_bucket(
             &bucket,
             &json!({"defaultServerSideEncryption": {"mode": mode}}),
         )
@@ -181,17 +188,17 @@ fn files_have_sse_b2_by_default_and_none_is_refused() {
 
 #[test]
 fn only_setting_a_buckets_encryption_needs_its_capability() {
-    let wire = Wire::new();
+    let client = RawClient::new();
     let managed = json!({"mode": "SSE-B2", "algorithm": "AES256"});
     let explicit = json!({"defaultServerSideEncryption": managed});
     let may = ["writeBuckets", "readBucketEncryption"];
-    let lacks = wire.with_key(&may, &json!({}));
-    let has = wire.with_key(&[&may[..], &["writeBucketEncryption"]].concat(), &json!({}));
-    let create = |wire: &Wire, name: &str, fields: &Value| {
-        let mut body = json!({"accountId": wire.emulator.account_id(), "bucketName": name,
+    let lacks = client.with_key(&may, &json!({}));
+    let has = client.with_key(&[&may[..], &["writeBucketEncryption"]].concat(), &json!({}));
+    let create = |client: &RawClient, name: &str, fields: &Value| {
+        let mut body = json!({"accountId": client.emulator.account_id(), "bucketName": name,
             "bucketType": "allPrivate"});
-        wire::merge(&mut body, fields);
-        wire.post("b2_create_bucket", &body)
+        raw_client::merge(&mut body, fields);
+        client.post("b2_create_bucket", &body)
     };
     let automatic = create(&lacks, "automatic", &json!({})).ok();
     let of = |bucket: &Value| bucket["defaultServerSideEncryption"]["value"].clone();
@@ -212,38 +219,39 @@ fn only_setting_a_buckets_encryption_needs_its_capability() {
 }
 
 /// An old bucket, and a bucket of an old account.
-fn legacy() -> [(Wire, String); 2] {
-    let (wire, bucket) = with_bucket();
-    wire.emulator
+fn legacy() -> [(RawClient, String); 2] {
+    let (client, bucket) = with_bucket();
+    client
+        .emulator
         .set_legacy_encryption("encrypted", true)
         .unwrap();
     let builder = b2kit_emulator::Emulator::builder().legacy_encryption(true);
-    let account = Wire::of(builder);
+    let account = RawClient::of(builder);
     let of_account = account.create_bucket("encrypted", "allPrivate");
-    [(wire, bucket), (account, of_account)]
+    [(client, bucket), (account, of_account)]
 }
 
 #[test]
 fn under_the_old_rules_files_are_encrypted_only_on_request() {
-    for (wire, bucket) in legacy() {
+    for (client, bucket) in legacy() {
         let nothing = shown(Value::Null, Value::Null);
-        let before = wire.upload(&bucket, "before", b"x");
+        let before = client.upload(&bucket, "before", b"x");
         assert_eq!(before["serverSideEncryption"], nothing);
         let default =
             json!({"defaultServerSideEncryption": {"mode": "SSE-B2", "algorithm": "AES256"}});
-        wire.update_bucket(&bucket, &default).ok();
+        client.update_bucket(&bucket, &default).ok();
         assert_eq!(
-            wire.upload(&bucket, "f", b"x")["serverSideEncryption"]["mode"],
+            client.upload(&bucket, "f", b"x")["serverSideEncryption"]["mode"],
             "SSE-B2"
         );
         let copy = json!({"sourceFileId": before["fileId"], "fileName": "c",
             "destinationServerSideEncryption": {"mode": "none"}});
-        let copied = wire.post("b2_copy_file", &copy).ok();
+        let copied = client.post("b2_copy_file", &copy).ok();
         assert_eq!(copied["serverSideEncryption"], nothing);
         for off in [json!("none"), Value::Null] {
-            wire.update_bucket(&bucket, &default).ok();
+            client.update_bucket(&bucket, &default).ok();
             let off = json!({"defaultServerSideEncryption": {"mode": off}});
-            let updated = wire.update_bucket(&bucket, &off).ok();
+            let updated = client.update_bucket(&bucket, &off).ok();
             assert_eq!(updated["defaultServerSideEncryption"]["value"], nothing);
         }
     }
@@ -251,95 +259,100 @@ fn under_the_old_rules_files_are_encrypted_only_on_request() {
 
 #[test]
 fn a_bucket_switched_to_the_current_rules_encrypts_by_default() {
-    let [(wire, bucket), _] = legacy();
-    let emulator = &wire.emulator;
+    let [(client, bucket), _] = legacy();
+    let emulator = &client.emulator;
     emulator.set_legacy_encryption("encrypted", false).unwrap();
-    let file = wire.upload(&bucket, "f", b"x");
+    let file = client.upload(&bucket, "f", b"x");
     assert_eq!(file["serverSideEncryption"]["mode"], "SSE-B2");
     let missing = emulator.set_legacy_encryption("nobody", true).unwrap_err();
     assert_eq!(missing.kind(), std::io::ErrorKind::NotFound);
 }
 
-fn part(wire: &Wire, id: &str, number: u64, headers: &[(&str, &str)]) -> Answer {
-    let mut request = part_request(&wire.upload_part_url(id), number, b"ab", &sha1(b"ab"));
+fn part(client: &RawClient, id: &str, number: u64, headers: &[(&str, &str)]) -> Response {
+    let mut request = part_request(&client.upload_part_url(id), number, b"ab", &sha1(b"ab"));
     for (name, value) in headers {
         let name: http::HeaderName = name.parse().unwrap();
         request.headers_mut().insert(name, value.parse().unwrap());
     }
-    wire.send(request)
+    client.send(request)
 }
 
 #[test]
 fn every_part_of_a_large_file_with_sse_c_needs_its_key() {
-    let (wire, bucket) = with_bucket();
+    let (client, bucket) = with_bucket();
     let start = json!({"bucketId": bucket, "fileName": "l", "contentType": "x/y",
         "serverSideEncryption": field(1)});
-    let large = wire.post("b2_start_large_file", &start).ok();
+    let large = client.post("b2_start_large_file", &start).ok();
     let (_, md5) = customer_key(1);
     let with_md5 = json!({"algorithm": "AES256", "mode": "SSE-C", "customerKeyMd5": md5});
     assert_eq!(large["serverSideEncryption"], with_md5);
     let id = large["fileId"].as_str().unwrap();
-    let uploaded = part(&wire, id, 1, &Headers::of(1).list()).ok();
+    let uploaded = part(&client, id, 1, &Headers::of(1).list()).ok();
     assert_eq!(
         uploaded["serverSideEncryption"],
         shown("AES256".into(), "SSE-C".into())
     );
-    needs_a_key(&part(&wire, id, 2, &[]));
-    part(&wire, id, 2, &Headers::of(2).list()).has_code(403, "access_denied");
-    part(&wire, id, 2, &[(MANAGED, "AES256")]).has_code(400, "bad_request");
-    let large_of_b2s = wire.start(&bucket, "of-b2s");
-    part(&wire, &large_of_b2s, 1, &[(MANAGED, "AES256")]).ok();
-    part(&wire, &large_of_b2s, 1, &Headers::of(1).list()).has_code(400, "bad_request");
-    let source = wire.upload(&bucket, "s", b"cd");
+    needs_a_key(&part(&client, id, 2, &[]));
+    part(&client, id, 2, &Headers::of(2).list()).has_code(403, "access_denied");
+    part(&client, id, 2, &[(MANAGED, "AES256")]).has_code(400, "bad_request");
+    let large_of_b2s = client.start(&bucket, "of-b2s");
+    part(&client, &large_of_b2s, 1, &[(MANAGED, "AES256")]).ok();
+    part(&client, &large_of_b2s, 1, &Headers::of(1).list()).has_code(400, "bad_request");
+    let source = client.upload(&bucket, "s", b"cd");
     let mut copy = json!({"sourceFileId": source["fileId"], "largeFileId": id, "partNumber": 2});
-    needs_a_key(&wire.post("b2_copy_part", &copy));
+    needs_a_key(&client.post("b2_copy_part", &copy));
     copy["destinationServerSideEncryption"] = json!({"mode": "SSE-B2", "algorithm": "AES256"});
-    wire.post("b2_copy_part", &copy)
+    client
+        .post("b2_copy_part", &copy)
         .has_code(400, "bad_request");
     copy["destinationServerSideEncryption"] = field(1);
     copy["sourceServerSideEncryption"] = json!({"mode": "SSE-B2", "algorithm": "AES256"});
-    let copied = wire.post("b2_copy_part", &copy).ok();
+    let copied = client.post("b2_copy_part", &copy).ok();
     assert_eq!(copied["serverSideEncryption"]["mode"], "SSE-C");
     let mut to_b2s = json!({"sourceFileId": source["fileId"], "largeFileId": large_of_b2s,
         "partNumber": 2,
         "destinationServerSideEncryption": {"mode": "SSE-B2", "algorithm": "AES256"}});
-    let copied = wire.post("b2_copy_part", &to_b2s).ok();
+    let copied = client.post("b2_copy_part", &to_b2s).ok();
     assert_eq!(copied["serverSideEncryption"]["mode"], "SSE-B2");
     to_b2s["destinationServerSideEncryption"] = field(1);
-    wire.post("b2_copy_part", &to_b2s)
+    client
+        .post("b2_copy_part", &to_b2s)
         .has_code(400, "bad_request");
     let finish = json!({"fileId": id, "partSha1Array": [sha1(b"ab"), sha1(b"cd")]});
-    let finished = wire.post("b2_finish_large_file", &finish).ok();
+    let finished = client.post("b2_finish_large_file", &finish).ok();
     assert_eq!(finished["serverSideEncryption"], with_md5);
-    needs_a_key(&wire.download("encrypted/l", &[]));
+    needs_a_key(&client.download("encrypted/l", &[]));
     assert_eq!(
-        wire.download("encrypted/l", &Headers::of(1).list()).body,
+        client.download("encrypted/l", &Headers::of(1).list()).body,
         "abcd"
     );
 }
 
 #[test]
 fn a_copy_needs_the_key_of_its_source_and_takes_one_of_its_own() {
-    let (wire, bucket) = with_bucket();
+    let (client, bucket) = with_bucket();
     let key = Headers::of(1);
-    let source = wire.upload_with(&bucket, "s", b"secret", &key.list()).ok();
+    let source = client
+        .upload_with(&bucket, "s", b"secret", &key.list())
+        .ok();
     let mut copy = json!({"sourceFileId": source["fileId"], "fileName": "c"});
-    needs_a_key(&wire.post("b2_copy_file", &copy));
+    needs_a_key(&client.post("b2_copy_file", &copy));
     copy["sourceServerSideEncryption"] = field(2);
-    wire.post("b2_copy_file", &copy)
+    client
+        .post("b2_copy_file", &copy)
         .has_code(403, "access_denied");
     copy["sourceServerSideEncryption"] = field(1);
-    let plain = wire.post("b2_copy_file", &copy).ok();
+    let plain = client.post("b2_copy_file", &copy).ok();
     assert_eq!(
         plain["serverSideEncryption"],
         shown("AES256".into(), "SSE-B2".into())
     );
-    assert_eq!(wire.download("encrypted/c", &[]).body, "secret");
+    assert_eq!(client.download("encrypted/c", &[]).body, "secret");
     copy["destinationServerSideEncryption"] = field(3);
     copy["range"] = "bytes=0-1".into();
-    wire.post("b2_copy_file", &copy).ok();
+    client.post("b2_copy_file", &copy).ok();
     assert_eq!(
-        wire.download("encrypted/c", &Headers::of(3).list()).body,
+        client.download("encrypted/c", &Headers::of(3).list()).body,
         "se"
     );
 }
@@ -347,9 +360,9 @@ fn a_copy_needs_the_key_of_its_source_and_takes_one_of_its_own() {
 #[test]
 fn names_and_info_of_encrypted_files_are_shorter() {
     let of_len = |len: usize| "v".repeat(len - "f".len() - "key".len());
-    let upload = |(wire, bucket): &(Wire, String), value: &str, headers: &[(&str, &str)]| {
+    let upload = |(client, bucket): &(RawClient, String), value: &str, headers: &[(&str, &str)]| {
         let headers = [headers, &[("x-bz-info-key", value)]].concat();
-        wire.upload_with(bucket, "f", b"x", &headers)
+        client.upload_with(bucket, "f", b"x", &headers)
     };
     let today = with_bucket();
     upload(&today, &of_len(2048), &[]).ok();

@@ -2,29 +2,29 @@
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 
-mod wire;
+mod raw_client;
 
+use raw_client::RawClient;
 use serde_json::json;
-use wire::Wire;
 
-fn with_bucket() -> (Wire, String) {
-    let wire = Wire::new();
-    let bucket = wire.create_bucket("versions", "allPrivate");
-    (wire, bucket)
+fn with_bucket() -> (RawClient, String) {
+    let client = RawClient::new();
+    let bucket = client.create_bucket("versions", "allPrivate");
+    (client, bucket)
 }
 
 #[test]
 fn a_hide_marker_has_the_recorded_json() {
-    let (wire, bucket) = with_bucket();
-    wire.upload(&bucket, "f", b"x");
-    let marker = wire
+    let (client, bucket) = with_bucket();
+    client.upload(&bucket, "f", b"x");
+    let marker = client
         .post(
             "b2_hide_file",
             &json!({"bucketId": bucket, "fileName": "f"}),
         )
         .ok();
     let expected = json!({
-        "accountId": wire.emulator.account_id(), "action": "hide", "bucketId": bucket,
+        "accountId": client.emulator.account_id(), "action": "hide", "bucketId": bucket,
         "contentLength": 0, "contentMd5": "d41d8cd98f00b204e9800998ecf8427e",
         "contentSha1": "da39a3ee5e6b4b0d3255bfef95601890afd80709",
         "contentType": "application/x-bz-hide-marker", "fileId": marker["fileId"], "fileInfo": {},
@@ -37,7 +37,7 @@ fn a_hide_marker_has_the_recorded_json() {
             .unwrap()
             .contains("_v7007000_t0000_")
     );
-    let info = wire
+    let info = client
         .post("b2_get_file_info", &json!({"fileId": marker["fileId"]}))
         .ok();
     assert_eq!(info, expected);
@@ -45,96 +45,107 @@ fn a_hide_marker_has_the_recorded_json() {
 
 #[test]
 fn hiding_needs_a_visible_file_and_deleting_the_marker_unhides_it() {
-    let (wire, bucket) = with_bucket();
+    let (client, bucket) = with_bucket();
     let hide = || {
-        wire.post(
+        client.post(
             "b2_hide_file",
             &json!({"bucketId": bucket, "fileName": "f"}),
         )
     };
     hide().is_error(400, "no_such_file", "File not present: f");
-    wire.start(&bucket, "f");
+    client.start(&bucket, "f");
     hide().has_code(400, "no_such_file");
-    wire.upload(&bucket, "f", b"1");
+    client.upload(&bucket, "f", b"1");
     let marker = hide().ok();
     hide().is_error(400, "already_hidden", "File already hidden: f");
     assert!(
-        wire.listed("b2_list_file_names", &json!({"bucketId": bucket}))
+        client
+            .listed("b2_list_file_names", &json!({"bucketId": bucket}))
             .is_empty()
     );
     let id = json!({"fileName": "f", "fileId": marker["fileId"]});
-    assert_eq!(wire.post("b2_delete_file_version", &id).ok(), id);
-    assert_eq!(wire.download("versions/f", &[]).body, "1");
+    assert_eq!(client.post("b2_delete_file_version", &id).ok(), id);
+    assert_eq!(client.download("versions/f", &[]).body, "1");
     hide().ok();
-    wire.upload(&bucket, "f", b"2");
-    assert_eq!(wire.download("versions/f", &[]).body, "2");
-    wire.post(
-        "b2_hide_file",
-        &json!({"bucketId": "1234567", "fileName": "f"}),
-    )
-    .is_error(400, "bad_bucket_id", "Bucket 1234567 does not exist");
+    client.upload(&bucket, "f", b"2");
+    assert_eq!(client.download("versions/f", &[]).body, "2");
+    client
+        .post(
+            "b2_hide_file",
+            &json!({"bucketId": "1234567", "fileName": "f"}),
+        )
+        .is_error(400, "bad_bucket_id", "Bucket 1234567 does not exist");
 }
 
 #[test]
 fn deleting_the_newest_version_shows_the_older_one() {
-    let (wire, bucket) = with_bucket();
-    wire.upload(&bucket, "f", b"old");
-    let new = wire.upload(&bucket, "f", b"new");
+    let (client, bucket) = with_bucket();
+    client.upload(&bucket, "f", b"old");
+    let new = client.upload(&bucket, "f", b"new");
     assert_eq!(
-        wire.download("versions/f", &[]).body,
+        client.download("versions/f", &[]).body,
         "new",
         "of one millisecond, the later"
     );
     let id = json!({"fileName": "f", "fileId": new["fileId"]});
-    wire.post("b2_delete_file_version", &id).ok();
-    assert_eq!(wire.download("versions/f", &[]).body, "old");
+    client.post("b2_delete_file_version", &id).ok();
+    assert_eq!(client.download("versions/f", &[]).body, "old");
     let message = format!("File not present: f {}", new["fileId"].as_str().unwrap());
-    wire.post("b2_delete_file_version", &id)
+    client
+        .post("b2_delete_file_version", &id)
         .is_error(400, "file_not_present", &message);
 }
 
 #[test]
 fn a_version_is_deleted_only_by_its_name_and_id() {
-    let (wire, bucket) = with_bucket();
-    let file = wire.upload(&bucket, "f", b"x");
-    wire.post(
-        "b2_delete_file_version",
-        &json!({"fileName": "g", "fileId": file["fileId"]}),
-    )
-    .has_code(400, "file_not_present");
-    wire.post(
-        "b2_delete_file_version",
-        &json!({"fileName": "f", "fileId": "x"}),
-    )
-    .has_code(400, "bad_request");
-    wire.post("b2_delete_file_version", &json!({"fileName": "f"}))
+    let (client, bucket) = with_bucket();
+    let file = client.upload(&bucket, "f", b"x");
+    client
+        .post(
+            "b2_delete_file_version",
+            &json!({"fileName": "g", "fileId": file["fileId"]}),
+        )
+        .has_code(400, "file_not_present");
+    client
+        .post(
+            "b2_delete_file_version",
+            &json!({"fileName": "f", "fileId": "x"}),
+        )
         .has_code(400, "bad_request");
-    assert_eq!(wire.emulator.snapshot().versions, 1);
-    let large = wire.start(&bucket, "large");
-    wire.post(
-        "b2_delete_file_version",
-        &json!({"fileName": "large", "fileId": large}),
-    )
-    .ok();
-    assert_eq!(wire.emulator.snapshot().unfinished_large_files, 0);
+    client
+        .post("b2_delete_file_version", &json!({"fileName": "f"}))
+        .has_code(400, "bad_request");
+    assert_eq!(client.emulator.snapshot().versions, 1);
+    let large = client.start(&bucket, "large");
+    client
+        .post(
+            "b2_delete_file_version",
+            &json!({"fileName": "large", "fileId": large}),
+        )
+        .ok();
+    assert_eq!(client.emulator.snapshot().unfinished_large_files, 0);
 }
 
 #[test]
 fn get_file_info_finds_every_version_but_unfinished_ones() {
-    let (wire, bucket) = with_bucket();
-    let file = wire.upload(&bucket, "f", b"x");
+    let (client, bucket) = with_bucket();
+    let file = client.upload(&bucket, "f", b"x");
     let id = file["fileId"].as_str().unwrap();
     assert_eq!(
-        wire.get(&format!("b2_get_file_info?fileId={id}")).ok(),
+        client.get(&format!("b2_get_file_info?fileId={id}")).ok(),
         file
     );
-    let large = wire.start(&bucket, "large");
-    wire.post("b2_get_file_info", &json!({"fileId": large}))
+    let large = client.start(&bucket, "large");
+    client
+        .post("b2_get_file_info", &json!({"fileId": large}))
         .has_code(404, "not_found");
-    wire.post("b2_get_file_info", &json!({"fileId": "bad"}))
+    client
+        .post("b2_get_file_info", &json!({"fileId": "bad"}))
         .is_error(400, "bad_request", "Bad fileId: bad");
-    wire.post("b2_get_file_info", &json!({}))
+    client
+        .post("b2_get_file_info", &json!({}))
         .has_code(400, "bad_request");
-    wire.post("b2_get_file_info", &json!({"fileId": 7}))
+    client
+        .post("b2_get_file_info", &json!({"fileId": 7}))
         .has_code(400, "bad_request");
 }

@@ -5,10 +5,10 @@
 
 #[path = "hardening/failures.rs"]
 mod failures;
-mod line;
+mod raw_client;
+mod raw_connection;
 #[path = "hardening/requests.rs"]
 mod requests;
-mod wire;
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
@@ -17,9 +17,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use b2kit_emulator::{Clock, Emulator, Fault, FaultKind, ManualClock, Server, ServerBuilder};
-use line::{Line, path};
+use raw_client::{RawClient, sha1};
+use raw_connection::{RawConnection, path};
 use serde_json::json;
-use wire::{Wire, sha1};
 
 /// Waits in real time, which only the socket measures. (Not by parking the thread, which executors
 /// leave unparked.)
@@ -35,24 +35,26 @@ fn hasty() -> ServerBuilder {
 }
 
 /// The status of a listing that should succeed.
-fn listing_status(server: &Server, wire: &Wire) -> u16 {
-    let headers = [("Authorization", wire.token.as_str())];
+fn listing_status(server: &Server, client: &RawClient) -> u16 {
+    let headers = [("Authorization", client.token.as_str())];
     let target = format!(
         "/b2api/v4/b2_list_buckets?accountId={}",
-        wire.emulator.account_id()
+        client.emulator.account_id()
     );
-    Line::to(server).ask("GET", &target, &headers, b"").status
+    RawConnection::to(server)
+        .send("GET", &target, &headers, b"")
+        .status
 }
 
 /// Requires the server to work.
-fn is_well(server: &Server, wire: &Wire) {
-    assert_eq!(listing_status(server, wire), 200);
+fn is_well(server: &Server, client: &RawClient) {
+    assert_eq!(listing_status(server, client), 200);
 }
 
 /// The same, once the server has noticed that connections are closed. One that was answered counts
 /// for a moment longer.
-fn is_well_again(server: &Server, wire: &Wire) {
-    let mut statuses = std::iter::repeat_with(|| listing_status(server, wire));
+fn is_well_again(server: &Server, client: &RawClient) {
+    let mut statuses = std::iter::repeat_with(|| listing_status(server, client));
     assert_eq!(statuses.find(|status| *status != 503), Some(200));
 }
 
@@ -69,152 +71,152 @@ fn upload_headers<'a>(url: &'a (String, String), len: &'a str) -> Vec<(&'a str, 
 
 #[test]
 fn a_client_that_trickles_a_head_is_disconnected() {
-    let wire = Wire::new();
-    let server = hasty().start(&wire.emulator).unwrap();
-    let mut line = Line::to(&server);
+    let client = RawClient::new();
+    let server = hasty().start(&client.emulator).unwrap();
+    let mut connection = RawConnection::to(&server);
     // it would take minutes to its end
     for byte in b"GET / HTTP/1.1\r\nX-Slow: "
         .iter()
         .chain(std::iter::repeat(&b'x'))
     {
-        if line.stream.get_mut().write_all(&[*byte]).is_err() {
+        if connection.stream.get_mut().write_all(&[*byte]).is_err() {
             break;
         }
         pass(Duration::from_millis(10));
     }
-    assert!(line.is_at_end());
-    is_well(&server, &wire);
+    assert!(connection.is_at_end());
+    is_well(&server, &client);
 }
 
 #[test]
 fn a_silent_client_is_disconnected_before_and_after_a_request() {
-    let wire = Wire::new();
-    let server = hasty().start(&wire.emulator).unwrap();
-    assert!(Line::to(&server).is_at_end());
-    let mut line = Line::to(&server);
-    assert_eq!(line.ask("GET", "/", &[], b"").status, 404);
-    assert!(line.is_at_end());
-    is_well(&server, &wire);
+    let client = RawClient::new();
+    let server = hasty().start(&client.emulator).unwrap();
+    assert!(RawConnection::to(&server).is_at_end());
+    let mut connection = RawConnection::to(&server);
+    assert_eq!(connection.send("GET", "/", &[], b"").status, 404);
+    assert!(connection.is_at_end());
+    is_well(&server, &client);
 }
 
 #[test]
 fn a_stalled_upload_gets_408_and_stores_nothing() {
-    let wire = Wire::new();
-    let server = hasty().start(&wire.emulator).unwrap();
-    let bucket = wire.create_bucket("a-bucket", "allPrivate");
-    let url = wire.upload_url(&bucket);
-    let mut line = Line::to(&server);
-    line.head("POST", path(&url.0), &upload_headers(&url, "100"));
-    line.write(b"half");
-    let answer = line.answer();
-    assert_eq!(answer.status, 408);
-    assert_eq!(answer.json()["code"], "request_timeout");
-    assert!(line.is_at_end());
-    let snapshot = wire.emulator.snapshot();
+    let client = RawClient::new();
+    let server = hasty().start(&client.emulator).unwrap();
+    let bucket = client.create_bucket("a-bucket", "allPrivate");
+    let url = client.upload_url(&bucket);
+    let mut connection = RawConnection::to(&server);
+    connection.head("POST", path(&url.0), &upload_headers(&url, "100"));
+    connection.write(b"half");
+    let response = connection.response();
+    assert_eq!(response.status, 408);
+    assert_eq!(response.json()["code"], "request_timeout");
+    assert!(connection.is_at_end());
+    let snapshot = client.emulator.snapshot();
     assert_eq!((snapshot.versions, snapshot.stored_bytes), (0, 0));
-    let mut line = Line::to(&server);
-    line.head(
+    let mut connection = RawConnection::to(&server);
+    connection.head(
         "POST",
         "/b2api/v4/b2_list_buckets",
         &[
             ("Host", "x"),
-            ("Authorization", &wire.token),
+            ("Authorization", &client.token),
             ("Content-Length", "100"),
         ],
     );
-    assert_eq!(line.answer().status, 408);
-    is_well(&server, &wire);
+    assert_eq!(connection.response().status, 408);
+    is_well(&server, &client);
 }
 
 #[test]
 fn a_slow_but_steady_upload_is_accepted() {
-    let wire = Wire::new();
+    let client = RawClient::new();
     let server = Server::builder()
         .stall_timeout(SOON * 5)
-        .start(&wire.emulator)
+        .start(&client.emulator)
         .unwrap();
-    let bucket = wire.create_bucket("a-bucket", "allPrivate");
-    let url = wire.upload_url(&bucket);
-    let mut line = Line::to(&server);
-    line.head("POST", path(&url.0), &upload_headers(&url, "10"));
+    let bucket = client.create_bucket("a-bucket", "allPrivate");
+    let url = client.upload_url(&bucket);
+    let mut connection = RawConnection::to(&server);
+    connection.head("POST", path(&url.0), &upload_headers(&url, "10"));
     for _ in 0..10 {
         pass(SOON * 3 / 4);
-        line.write(b"x");
+        connection.write(b"x");
     }
-    assert_eq!(line.answer().status, 200);
+    assert_eq!(connection.response().status, 200);
 }
 
 #[test]
 fn a_connection_within_a_request_is_not_idle() {
-    let wire = Wire::new();
+    let client = RawClient::new();
     let server = Server::builder()
         .head_timeout(SOON)
-        .start(&wire.emulator)
+        .start(&client.emulator)
         .unwrap();
-    let bucket = wire.create_bucket("a-bucket", "allPrivate");
-    let url = wire.upload_url(&bucket);
-    let mut line = Line::to(&server);
-    line.head("POST", path(&url.0), &upload_headers(&url, "2"));
+    let bucket = client.create_bucket("a-bucket", "allPrivate");
+    let url = client.upload_url(&bucket);
+    let mut connection = RawConnection::to(&server);
+    connection.head("POST", path(&url.0), &upload_headers(&url, "2"));
     for _ in 0..2 {
         pass(SOON * 3 / 2);
-        line.write(b"x");
+        connection.write(b"x");
     }
-    assert_eq!(line.answer().status, 200);
-    assert!(line.is_at_end());
+    assert_eq!(connection.response().status, 200);
+    assert!(connection.is_at_end());
 }
 
 #[test]
 fn a_client_that_does_not_read_is_disconnected() {
-    let wire = Wire::new();
-    let server = hasty().start(&wire.emulator).unwrap();
-    let bucket = wire.create_bucket("a-bucket", "allPublic");
+    let client = RawClient::new();
+    let server = hasty().start(&client.emulator).unwrap();
+    let bucket = client.create_bucket("a-bucket", "allPublic");
     // more than the buffers of both ends hold
     let content = vec![7; 64 << 20];
-    wire.upload(&bucket, "f", &content);
-    let mut line = Line::to(&server);
-    line.head("GET", "/file/a-bucket/f", &[("Host", "x")]);
+    client.upload(&bucket, "f", &content);
+    let mut connection = RawConnection::to(&server);
+    connection.head("GET", "/file/a-bucket/f", &[("Host", "x")]);
     pass(SOON * 5);
     let mut all = Vec::new();
     // a proper end or a reset, but not all of it
-    line.stream.read_to_end(&mut all).ok();
+    connection.stream.read_to_end(&mut all).ok();
     assert!(all.len() < content.len());
-    is_well(&server, &wire);
+    is_well(&server, &client);
 }
 
 #[test]
 fn connections_beyond_the_limit_get_503_and_the_others_are_served() {
-    let wire = Wire::new();
+    let client = RawClient::new();
     let server = Server::builder()
         .connections(3)
-        .start(&wire.emulator)
+        .start(&client.emulator)
         .unwrap();
-    let mut inside: Vec<Line> = (0..3).map(|_| Line::to(&server)).collect();
-    for line in &mut inside {
-        assert_eq!(line.ask("GET", "/", &[], b"").status, 404);
+    let mut inside: Vec<RawConnection> = (0..3).map(|_| RawConnection::to(&server)).collect();
+    for connection in &mut inside {
+        assert_eq!(connection.send("GET", "/", &[], b"").status, 404);
     }
-    let mut late = Line::to(&server);
-    // who has sent much before it listens reads the answer all the same
-    let answer = late.ask("POST", "/", &[], &vec![7; 3 << 20]);
-    assert_eq!(answer.status, 503);
-    assert_eq!(answer.header("connection"), "close");
-    assert_eq!(answer.json()["code"], "service_unavailable");
-    assert_eq!(answer.header("retry-after"), "1");
+    let mut late = RawConnection::to(&server);
+    // a client that has sent much before it reads still gets the response
+    let response = late.send("POST", "/", &[], &vec![7; 3 << 20]);
+    assert_eq!(response.status, 503);
+    assert_eq!(response.header("connection"), "close");
+    assert_eq!(response.json()["code"], "service_unavailable");
+    assert_eq!(response.header("retry-after"), "1");
     assert!(late.is_at_end());
-    assert_eq!(inside[0].ask("GET", "/", &[], b"").status, 404);
+    assert_eq!(inside[0].send("GET", "/", &[], b"").status, 404);
     drop(inside);
-    is_well_again(&server, &wire);
+    is_well_again(&server, &client);
 }
 
 /// An independent client: hyper accepts no response before it has sent its request.
 #[test]
 fn a_hyper_client_can_read_the_503_of_a_full_server() {
-    let wire = Wire::new();
+    let client = RawClient::new();
     let server = Server::builder()
         .connections(1)
-        .start(&wire.emulator)
+        .start(&client.emulator)
         .unwrap();
-    let mut inside = Line::to(&server);
-    assert_eq!(inside.ask("GET", "/", &[], b"").status, 404);
+    let mut inside = RawConnection::to(&server);
+    assert_eq!(inside.send("GET", "/", &[], b"").status, 404);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -237,16 +239,16 @@ fn a_hyper_client_can_read_the_503_of_a_full_server() {
             assert_eq!(response.status(), 503);
         }
     });
-    assert_eq!(inside.ask("GET", "/", &[], b"").status, 404);
+    assert_eq!(inside.send("GET", "/", &[], b"").status, 404);
 }
 
-/// Whether a new client is told that there are too many connections.
+/// Whether a new client gets the response that there are too many connections.
 #[test]
 fn idle_connections_are_closed_and_leave_room_for_others() {
-    let wire = Wire::new();
-    let server = hasty().connections(300).start(&wire.emulator).unwrap();
-    let idle: Vec<Line> = (0..300).map(|_| Line::to(&server)).collect();
-    is_well_again(&server, &wire);
+    let client = RawClient::new();
+    let server = hasty().connections(300).start(&client.emulator).unwrap();
+    let idle: Vec<RawConnection> = (0..300).map(|_| RawConnection::to(&server)).collect();
+    is_well_again(&server, &client);
     drop(idle);
 }
 
@@ -273,20 +275,21 @@ fn a_file_is_served_while_it_is_being_deleted() {
         .clock(clock.clone())
         .open(directory.path())
         .unwrap();
-    let wire = Wire::with(emulator, clock);
-    let server = Server::start(&wire.emulator).unwrap();
-    let bucket = wire.create_bucket("a-bucket", "allPublic");
+    let client = RawClient::with(emulator, clock);
+    let server = Server::start(&client.emulator).unwrap();
+    let bucket = client.create_bucket("a-bucket", "allPublic");
     let content: Vec<u8> = (0..20_000_000_u32).map(|at| (at % 249) as u8).collect();
-    let file = wire.upload(&bucket, "f", &content);
-    let mut line = Line::to(&server);
-    line.head("GET", "/file/a-bucket/f", &[("Host", "x")]);
+    let file = client.upload(&bucket, "f", &content);
+    let mut connection = RawConnection::to(&server);
+    connection.head("GET", "/file/a-bucket/f", &[("Host", "x")]);
     let mut first = [0; 1000];
-    line.stream.read_exact(&mut first).unwrap();
-    wire.post(
-        "b2_delete_file_version",
-        &json!({"fileId": file["fileId"], "fileName": "f"}),
-    )
-    .ok();
+    connection.stream.read_exact(&mut first).unwrap();
+    client
+        .post(
+            "b2_delete_file_version",
+            &json!({"fileId": file["fileId"], "fileName": "f"}),
+        )
+        .ok();
     let mut rest = vec![0; content.len()];
     let head = first
         .windows(4)
@@ -295,6 +298,6 @@ fn a_file_is_served_while_it_is_being_deleted() {
         + 4;
     let got = first.len() - head;
     rest[..got].copy_from_slice(&first[head..]);
-    line.stream.read_exact(&mut rest[got..]).unwrap();
+    connection.stream.read_exact(&mut rest[got..]).unwrap();
     assert_eq!(sha1(&rest), sha1(&content));
 }

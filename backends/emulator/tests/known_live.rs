@@ -3,11 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 
-mod wire;
+mod raw_client;
 
 use b2kit_emulator::{Emulator, ManualClock, UndocumentedBehavior};
+use raw_client::{RawClient, customer_key, merge};
 use serde_json::{Value, json};
-use wire::{Wire, customer_key, merge};
 
 fn rule(fields: &Value) -> Value {
     let mut rule = json!({"destinationBucketId": "d".repeat(24), "fileNamePrefix": "",
@@ -22,39 +22,42 @@ fn source(fields: &Value) -> Value {
         {"sourceApplicationKeyId": "a-key", "replicationRules": [rule(fields)]}}})
 }
 
-fn status(wire: &Wire, file: &Value) -> Option<Value> {
-    let info = wire.post("b2_get_file_info", &json!({"fileId": file["fileId"]}));
+fn status(client: &RawClient, file: &Value) -> Option<Value> {
+    let info = client.post("b2_get_file_info", &json!({"fileId": file["fileId"]}));
     info.ok().get("replicationStatus").cloned()
 }
 
 #[test]
 fn files_covered_by_a_replication_rule_are_pending() {
-    let wire = Wire::of(Emulator::builder().absolute_minimum_part_size(1));
-    let bucket = wire.create_bucket_with("the-source", &source(&json!({"fileNamePrefix": "in/"})));
+    let client = RawClient::of(Emulator::builder().absolute_minimum_part_size(1));
+    let bucket =
+        client.create_bucket_with("the-source", &source(&json!({"fileNamePrefix": "in/"})));
     let pending = Some(Value::from("pending"));
-    let inside = wire.upload(&bucket, "in/f", b"x");
+    let inside = client.upload(&bucket, "in/f", b"x");
     assert_eq!(inside["replicationStatus"], "pending");
-    assert_eq!(status(&wire, &inside), pending);
-    let download = wire.download("the-source/in/f", &[]);
+    assert_eq!(status(&client, &inside), pending);
+    let download = client.download("the-source/in/f", &[]);
     assert_eq!(download.header("x-bz-replication-status"), "pending");
     let copy = json!({"sourceFileId": inside["fileId"], "fileName": "in/copy"});
-    let copy = wire.post("b2_copy_file", &copy).ok();
+    let copy = client.post("b2_copy_file", &copy).ok();
     assert_eq!(copy["replicationStatus"], "pending");
-    let large = wire.start(&bucket, "in/large");
+    let large = client.start(&bucket, "in/large");
     let parts =
-        [1, 2].map(|number| wire.upload_part(&large, number, b"x").ok()["contentSha1"].clone());
+        [1, 2].map(|number| client.upload_part(&large, number, b"x").ok()["contentSha1"].clone());
     let finish = json!({"fileId": large, "partSha1Array": parts});
-    let large = wire.post("b2_finish_large_file", &finish).ok();
+    let large = client.post("b2_finish_large_file", &finish).ok();
     assert_eq!(large["replicationStatus"], "pending");
-    let outside = wire.upload(&bucket, "out/f", b"x");
-    assert_eq!(status(&wire, &outside), None);
+    let outside = client.upload(&bucket, "out/f", b"x");
+    assert_eq!(status(&client, &outside), None);
     let (key, md5) = customer_key(1);
     let prefix = "x-bz-server-side-encryption-customer";
     let names = ["-algorithm", "-key", "-key-md5"].map(|name| format!("{prefix}{name}"));
     let headers = [(&*names[0], "AES256"), (&names[1], &key), (&names[2], &md5)];
-    let secret = wire.upload_with(&bucket, "in/secret", b"x", &headers).ok();
+    let secret = client
+        .upload_with(&bucket, "in/secret", b"x", &headers)
+        .ok();
     assert_eq!(
-        status(&wire, &secret),
+        status(&client, &secret),
         None,
         "B2 can't read what it holds no key for"
     );
@@ -62,37 +65,38 @@ fn files_covered_by_a_replication_rule_are_pending() {
 
 #[test]
 fn existing_files_are_pending_only_if_a_rule_includes_them() {
-    let wire = Wire::new();
-    let bucket = wire.create_bucket("the-source", "allPrivate");
-    let file = wire.upload(&bucket, "f", b"x");
-    wire.update_bucket(&bucket, &source(&json!({}))).ok();
-    assert_eq!(status(&wire, &file), None);
+    let client = RawClient::new();
+    let bucket = client.create_bucket("the-source", "allPrivate");
+    let file = client.upload(&bucket, "f", b"x");
+    client.update_bucket(&bucket, &source(&json!({}))).ok();
+    assert_eq!(status(&client, &file), None);
     let disabled = json!({"includeExistingFiles": true, "isEnabled": false});
-    wire.update_bucket(&bucket, &source(&disabled)).ok();
-    assert_eq!(status(&wire, &file), None);
+    client.update_bucket(&bucket, &source(&disabled)).ok();
+    assert_eq!(status(&client, &file), None);
     let includes = json!({"includeExistingFiles": true});
-    wire.update_bucket(&bucket, &source(&includes)).ok();
-    assert_eq!(status(&wire, &file), Some("pending".into()));
-    wire.update_bucket(&bucket, &json!({"replicationConfiguration": {}}))
+    client.update_bucket(&bucket, &source(&includes)).ok();
+    assert_eq!(status(&client, &file), Some("pending".into()));
+    client
+        .update_bucket(&bucket, &json!({"replicationConfiguration": {}}))
         .ok();
     assert_eq!(
-        wire.upload(&bucket, "g", b"x").get("replicationStatus"),
+        client.upload(&bucket, "g", b"x").get("replicationStatus"),
         None
     );
 }
 
 #[test]
 fn a_missing_capability_is_unauthorized_without_a_message() {
-    let wire = Wire::new();
-    let bucket = wire.create_bucket("the-bucket", "allPrivate");
+    let client = RawClient::new();
+    let bucket = client.create_bucket("the-bucket", "allPrivate");
     let of = json!({"bucketId": bucket});
-    let reader = wire.with_key(&["listBuckets"], &json!({}));
+    let reader = client.with_key(&["listBuckets"], &json!({}));
     reader
         .post("b2_get_upload_url", &of)
         .is_error(401, "unauthorized", "");
-    let other = wire.with_key(
+    let other = client.with_key(
         &["writeFiles"],
-        &json!({"bucketIds": [wire.create_bucket("another", "allPrivate")]}),
+        &json!({"bucketIds": [client.create_bucket("another", "allPrivate")]}),
     );
     other
         .post("b2_get_upload_url", &of)
@@ -101,12 +105,12 @@ fn a_missing_capability_is_unauthorized_without_a_message() {
 
 #[test]
 fn parts_can_be_listed_from_number_0() {
-    let wire = Wire::new();
-    let bucket = wire.create_bucket("the-bucket", "allPrivate");
-    let large = wire.start(&bucket, "large");
-    wire.upload_part(&large, 1, b"x").ok();
+    let client = RawClient::new();
+    let bucket = client.create_bucket("the-bucket", "allPrivate");
+    let large = client.start(&bucket, "large");
+    client.upload_part(&large, 1, b"x").ok();
     let list = |start: i64| {
-        wire.post(
+        client.post(
             "b2_list_parts",
             &json!({"fileId": large, "startPartNumber": start}),
         )
@@ -117,30 +121,30 @@ fn parts_can_be_listed_from_number_0() {
 
 #[test]
 fn unknown_fields_are_refused_by_the_calls_known_to_refuse_them() {
-    let wire = Wire::new();
-    let bucket = wire.create_bucket_with("the-bucket", &json!({"fileLockEnabled": true}));
-    let file = wire.upload(&bucket, "f", b"x");
+    let client = RawClient::new();
+    let bucket = client.create_bucket_with("the-bucket", &json!({"fileLockEnabled": true}));
+    let file = client.upload(&bucket, "f", b"x");
     let until = 1_870_334_812_998_u64;
     let mut retain = json!({"fileId": file["fileId"], "fileName": "f",
         "fileRetention": {"mode": "governance", "retainUntilTimestamp": until}});
-    wire.post("b2_update_file_retention", &retain).ok();
+    client.post("b2_update_file_retention", &retain).ok();
     // the shape of answers, which once removed the retention
     let shown = json!({"isClientAuthorizedToRead": true,
         "value": {"mode": "governance", "retainUntilTimestamp": until}});
     retain["fileRetention"] = shown.clone();
     retain["bypassGovernance"] = true.into();
-    wire.post("b2_update_file_retention", &retain).is_error(
+    client.post("b2_update_file_retention", &retain).is_error(
         400,
         "bad_request",
         "unknown field in fileRetention: isClientAuthorizedToRead",
     );
-    let info = wire
+    let info = client
         .post("b2_get_file_info", &json!({"fileId": file["fileId"]}))
         .ok();
     assert_eq!(info["fileRetention"], shown);
     let copy = json!({"sourceFileId": file["fileId"], "fileName": "copy",
         "serverSideEncryption": {"mode": "SSE-B2", "algorithm": "AES256"}});
-    wire.post("b2_copy_file", &copy).is_error(
+    client.post("b2_copy_file", &copy).is_error(
         400,
         "bad_request",
         "unknown field in b2_copy_file: serverSideEncryption",
@@ -152,13 +156,13 @@ fn other_unknown_fields_are_ignored_or_refused_by_a_switch() {
     let of = |refused: bool| {
         let mut behavior = UndocumentedBehavior::default();
         behavior.unknown_fields_are_refused = refused;
-        Wire::of(Emulator::builder().undocumented(behavior))
+        RawClient::of(Emulator::builder().undocumented(behavior))
     };
-    let create = |wire: &Wire, field: &str| {
-        let mut body = json!({"accountId": wire.emulator.account_id(), "keyName": "a-key",
+    let create = |client: &RawClient, field: &str| {
+        let mut body = json!({"accountId": client.emulator.account_id(), "keyName": "a-key",
             "capabilities": ["listFiles"]});
         body[field] = json!("3cab16c93a1384c5c38ac941");
-        wire.post("b2_create_key", &body)
+        client.post("b2_create_key", &body)
     };
     // the name of older versions makes a key for all buckets, unless it is refused
     assert_eq!(
@@ -182,26 +186,27 @@ fn legacy_rules_v4_keys_and_pending_replication_survive_a_restart() {
     let open = || {
         let clock = ManualClock::default();
         let builder = Emulator::builder().clock(clock.clone());
-        Wire::with(builder.open(directory.path()).unwrap(), clock)
+        RawClient::with(builder.open(directory.path()).unwrap(), clock)
     };
-    let wire = open();
-    let old = wire.create_bucket("old-bucket", "allPrivate");
-    wire.emulator
+    let client = open();
+    let old = client.create_bucket("old-bucket", "allPrivate");
+    client
+        .emulator
         .set_legacy_encryption("old-bucket", true)
         .unwrap();
-    let today = wire.create_bucket_with("the-source", &source(&json!({})));
-    let file = wire.upload(&today, "f", b"x");
-    let create = json!({"accountId": wire.emulator.account_id(), "keyName": "a-key",
+    let today = client.create_bucket_with("the-source", &source(&json!({})));
+    let file = client.upload(&today, "f", b"x");
+    let create = json!({"accountId": client.emulator.account_id(), "keyName": "a-key",
         "capabilities": ["listFiles"], "bucketIds": [today]});
-    let key = wire.post("b2_create_key", &create).ok();
-    drop(wire);
-    let wire = open();
+    let key = client.post("b2_create_key", &create).ok();
+    drop(client);
+    let client = open();
     let mode =
-        |bucket: &str| wire.upload(bucket, "g", b"x")["serverSideEncryption"]["mode"].clone();
+        |bucket: &str| client.upload(bucket, "g", b"x")["serverSideEncryption"]["mode"].clone();
     assert_eq!((mode(&old), mode(&today)), (Value::Null, "SSE-B2".into()));
-    assert_eq!(status(&wire, &file), Some("pending".into()));
+    assert_eq!(status(&client, &file), Some("pending".into()));
     let (id, secret) = (&key["applicationKeyId"], &key["applicationKey"]);
-    let v3 = wire.in_version("v3");
+    let v3 = client.in_version("v3");
     v3.authorize(id.as_str().unwrap(), secret.as_str().unwrap())
         .has_code(400, "bad_request");
 }

@@ -4,24 +4,24 @@
 
 #[path = "large_files/copies.rs"]
 mod copies;
-mod wire;
+mod raw_client;
 
 use std::time::Duration;
 
 use b2kit_emulator::{Emulator, UndocumentedBehavior};
+use raw_client::{RawClient, part_request, sha1};
 use serde_json::{Value, json};
-use wire::{Wire, part_request, sha1};
 
 /// Allows parts of 5 bytes.
-fn with_bucket() -> (Wire, String) {
-    let wire = Wire::of(Emulator::builder().absolute_minimum_part_size(5));
-    let bucket = wire.create_bucket("large-files", "allPrivate");
-    (wire, bucket)
+fn with_bucket() -> (RawClient, String) {
+    let client = RawClient::of(Emulator::builder().absolute_minimum_part_size(5));
+    let bucket = client.create_bucket("large-files", "allPrivate");
+    (client, bucket)
 }
 
-fn finish(wire: &Wire, file: &str, parts: &[&[u8]]) -> wire::Answer {
+fn finish(client: &RawClient, file: &str, parts: &[&[u8]]) -> raw_client::Response {
     let sha1s: Vec<String> = parts.iter().map(|part| sha1(part)).collect();
-    wire.post(
+    client.post(
         "b2_finish_large_file",
         &json!({"fileId": file, "partSha1Array": sha1s}),
     )
@@ -29,8 +29,8 @@ fn finish(wire: &Wire, file: &str, parts: &[&[u8]]) -> wire::Answer {
 
 #[test]
 fn parts_uploaded_in_any_order_become_one_file() {
-    let (wire, bucket) = with_bucket();
-    let started = wire
+    let (client, bucket) = with_bucket();
+    let started = client
         .post(
             "b2_start_large_file",
             &json!({"bucketId": bucket, "fileName": "f.txt", "contentType": "b2/x-auto",
@@ -39,7 +39,7 @@ fn parts_uploaded_in_any_order_become_one_file() {
         .ok();
     let file = started["fileId"].as_str().unwrap();
     let expected = json!({
-        "accountId": wire.emulator.account_id(), "action": "start", "bucketId": bucket,
+        "accountId": client.emulator.account_id(), "action": "start", "bucketId": bucket,
         "contentLength": 0, "contentMd5": null, "contentSha1": "none", "contentType": "text/plain",
         "fileId": file, "fileInfo": {"author": "me"}, "fileName": "f.txt",
         "fileRetention": {"isClientAuthorizedToRead": true,
@@ -50,8 +50,8 @@ fn parts_uploaded_in_any_order_become_one_file() {
     });
     assert_eq!(started, expected);
     assert!(file.starts_with(&format!("4_z{bucket}_f2")));
-    wire.clock.advance(Duration::from_millis(1500));
-    let part = wire.upload_part(file, 2, b"end").ok();
+    client.clock.advance(Duration::from_millis(1500));
+    let part = client.upload_part(file, 2, b"end").ok();
     let expected = json!({
         "b2Checksum": null, "contentLength": 3, "contentMd5": "7f021a1415b86f2d013b2618fb31ae53",
         "contentSha1": sha1(b"end"), "fileId": file, "partNumber": 2,
@@ -59,25 +59,25 @@ fn parts_uploaded_in_any_order_become_one_file() {
         "uploadTimestamp": 1_770_334_814_498_u64,
     });
     assert_eq!(part, expected);
-    wire.upload_part(file, 1, b"wrong").ok();
-    wire.upload_part(file, 1, b"begin ").ok();
-    wire.upload(&bucket, "f.txt", b"uploaded meanwhile");
-    let finished = finish(&wire, file, &[b"begin ", b"end"]).ok();
+    client.upload_part(file, 1, b"wrong").ok();
+    client.upload_part(file, 1, b"begin ").ok();
+    client.upload(&bucket, "f.txt", b"uploaded meanwhile");
+    let finished = finish(&client, file, &[b"begin ", b"end"]).ok();
     let mut expected = started.clone();
     expected["action"] = "upload".into();
     expected["contentLength"] = 9.into();
     assert_eq!(finished, expected);
     assert_eq!(
-        wire.download("large-files/f.txt", &[]).body,
+        client.download("large-files/f.txt", &[]).body,
         "uploaded meanwhile",
         "it is newer"
     );
-    let by_id = wire.get(&format!("b2_download_file_by_id?fileId={file}"));
+    let by_id = client.get(&format!("b2_download_file_by_id?fileId={file}"));
     assert_eq!(by_id.body, "begin end");
     assert_eq!(by_id.header("x-bz-content-sha1"), "none");
     assert_eq!(by_id.header("x-bz-info-author"), "me");
-    assert_eq!(wire.emulator.snapshot().unfinished_large_files, 0);
-    finish(&wire, file, &[b"begin ", b"end"]).is_error(
+    assert_eq!(client.emulator.snapshot().unfinished_large_files, 0);
+    finish(&client, file, &[b"begin ", b"end"]).is_error(
         400,
         "bad_request",
         &format!("No active upload for: {file}"),
@@ -86,19 +86,19 @@ fn parts_uploaded_in_any_order_become_one_file() {
 
 #[test]
 fn ranges_across_parts_have_the_right_bytes() {
-    let (wire, bucket) = with_bucket();
-    let file = wire.start(&bucket, "f");
+    let (client, bucket) = with_bucket();
+    let file = client.start(&bucket, "f");
     for (number, part) in [(1, "01234"), (2, "56789"), (3, "ab")] {
-        wire.upload_part(&file, number, part.as_bytes()).ok();
+        client.upload_part(&file, number, part.as_bytes()).ok();
     }
-    finish(&wire, &file, &[b"01234", b"56789", b"ab"]).ok();
+    finish(&client, &file, &[b"01234", b"56789", b"ab"]).ok();
     for (range, content) in [
         ("bytes=3-6", "3456"),
         ("bytes=4-10", "456789a"),
         ("bytes=-3", "9ab"),
     ] {
         assert_eq!(
-            wire.download("large-files/f", &[("range", range)]).body,
+            client.download("large-files/f", &[("range", range)]).body,
             content
         );
     }
@@ -106,104 +106,118 @@ fn ranges_across_parts_have_the_right_bytes() {
 
 #[test]
 fn finishing_needs_every_part_its_sha1_and_its_size() {
-    let (wire, bucket) = with_bucket();
-    let file = wire.start(&bucket, "f");
-    wire.upload_part(&file, 1, b"12345").ok();
+    let (client, bucket) = with_bucket();
+    let file = client.start(&bucket, "f");
+    client.upload_part(&file, 1, b"12345").ok();
     let message = "large files must have at least 2 parts";
-    finish(&wire, &file, &[]).is_error(400, "bad_request", message);
-    finish(&wire, &file, &[b"12345"]).is_error(400, "bad_request", message);
-    finish(&wire, &file, &[b"12345", b"x"]).has_code(400, "missing_part");
-    wire.upload_part(&file, 2, b"1234").ok();
-    wire.upload_part(&file, 3, b"x").ok();
-    finish(&wire, &file, &[b"12345", b"4321", b"x"]).has_code(400, "part_sha1_mismatch");
-    finish(&wire, &file, &[b"12345", b"1234", b"x"]).has_code(400, "bad_request");
-    finish(&wire, &file, &[b"12345", b"1234"]).has_code(400, "bad_request");
-    wire.post("b2_finish_large_file", &json!({"fileId": file}))
+    finish(&client, &file, &[]).is_error(400, "bad_request", message);
+    finish(&client, &file, &[b"12345"]).is_error(400, "bad_request", message);
+    finish(&client, &file, &[b"12345", b"x"]).has_code(400, "missing_part");
+    client.upload_part(&file, 2, b"1234").ok();
+    client.upload_part(&file, 3, b"x").ok();
+    finish(&client, &file, &[b"12345", b"4321", b"x"]).has_code(400, "part_sha1_mismatch");
+    finish(&client, &file, &[b"12345", b"1234", b"x"]).has_code(400, "bad_request");
+    finish(&client, &file, &[b"12345", b"1234"]).has_code(400, "bad_request");
+    client
+        .post("b2_finish_large_file", &json!({"fileId": file}))
         .has_code(400, "bad_request");
     assert_eq!(
-        wire.emulator.snapshot().unfinished_large_files,
+        client.emulator.snapshot().unfinished_large_files,
         1,
         "nothing is lost by trying"
     );
-    wire.upload_part(&file, 2, b"45678").ok();
-    finish(&wire, &file, &[b"12345", b"45678", b"x"]).ok();
+    client.upload_part(&file, 2, b"45678").ok();
+    finish(&client, &file, &[b"12345", b"45678", b"x"]).ok();
 }
 
 #[test]
 fn an_unverified_part_is_finished_by_its_sha1_without_prefix() {
-    let (wire, bucket) = with_bucket();
-    let file = wire.start(&bucket, "f");
-    let url = wire.upload_part_url(&file);
-    let part = wire
+    let (client, bucket) = with_bucket();
+    let file = client.start(&bucket, "f");
+    let url = client.upload_part_url(&file);
+    let part = client
         .send(part_request(&url, 1, b"12345", "do_not_verify"))
         .ok();
     assert_eq!(
         part["contentSha1"],
         format!("unverified:{}", sha1(b"12345"))
     );
-    wire.send(part_request(&url, 2, b"x", &sha1(b"x"))).ok();
+    client.send(part_request(&url, 2, b"x", &sha1(b"x"))).ok();
     let prefixed = json!({"fileId": file, "partSha1Array": [part["contentSha1"], sha1(b"x")]});
-    wire.post("b2_finish_large_file", &prefixed)
+    client
+        .post("b2_finish_large_file", &prefixed)
         .has_code(400, "part_sha1_mismatch");
-    finish(&wire, &file, &[b"12345", b"x"]).ok();
+    finish(&client, &file, &[b"12345", b"x"]).ok();
 }
 
 #[test]
 fn part_urls_and_numbers_are_checked() {
-    let (wire, bucket) = with_bucket();
-    let file = wire.start(&bucket, "f");
-    let (url, token) = wire.upload_part_url(&file);
-    let prefix = format!("{}/b2api/v4/b2_upload_part/{file}/00", wire.emulator.url());
+    let (client, bucket) = with_bucket();
+    let file = client.start(&bucket, "f");
+    let (url, token) = client.upload_part_url(&file);
+    let prefix = format!(
+        "{}/b2api/v4/b2_upload_part/{file}/00",
+        client.emulator.url()
+    );
     assert!(url.starts_with(&prefix), "{url}");
     assert!(token.contains("_uplg_"));
-    wire.upload_part(&file, 10_000, b"x").ok();
+    client.upload_part(&file, 10_000, b"x").ok();
     for number in [0, 10_001] {
-        wire.upload_part(&file, number, b"x")
+        client
+            .upload_part(&file, number, b"x")
             .has_code(400, "bad_request");
     }
-    wire.upload_part(&file, 1, b"").has_code(400, "bad_request");
-    let url = wire.upload_part_url(&file);
-    wire.send(part_request(&url, 1, b"x", &sha1(b"y")))
+    client
+        .upload_part(&file, 1, b"")
         .has_code(400, "bad_request");
-    let url = wire.upload_part_url(&file);
-    wire.post("b2_cancel_large_file", &json!({"fileId": file}))
+    let url = client.upload_part_url(&file);
+    client
+        .send(part_request(&url, 1, b"x", &sha1(b"y")))
+        .has_code(400, "bad_request");
+    let url = client.upload_part_url(&file);
+    client
+        .post("b2_cancel_large_file", &json!({"fileId": file}))
         .ok();
-    wire.send(part_request(&url, 1, b"x", &sha1(b"x")))
+    client
+        .send(part_request(&url, 1, b"x", &sha1(b"x")))
         .has_code(400, "bad_request");
-    wire.post("b2_get_upload_part_url", &json!({"fileId": "x"}))
+    client
+        .post("b2_get_upload_part_url", &json!({"fileId": "x"}))
         .is_error(400, "bad_request", "Invalid fileId: x");
 }
 
 #[test]
 fn cancelling_frees_the_parts() {
-    let (wire, bucket) = with_bucket();
-    let file = wire.start(&bucket, "f");
-    wire.upload_part(&file, 1, b"12345").ok();
-    assert_eq!(wire.emulator.snapshot().stored_bytes, 5);
-    let cancelled = wire
+    let (client, bucket) = with_bucket();
+    let file = client.start(&bucket, "f");
+    client.upload_part(&file, 1, b"12345").ok();
+    assert_eq!(client.emulator.snapshot().stored_bytes, 5);
+    let cancelled = client
         .post("b2_cancel_large_file", &json!({"fileId": file}))
         .ok();
-    let expected = json!({"accountId": wire.emulator.account_id(), "bucketId": bucket,
+    let expected = json!({"accountId": client.emulator.account_id(), "bucketId": bucket,
         "fileId": file, "fileName": "f"});
     assert_eq!(cancelled, expected);
-    assert_eq!(wire.emulator.snapshot().stored_bytes, 0);
-    wire.post("b2_cancel_large_file", &json!({"fileId": file}))
+    assert_eq!(client.emulator.snapshot().stored_bytes, 0);
+    client
+        .post("b2_cancel_large_file", &json!({"fileId": file}))
         .is_error(400, "bad_request", &format!("No active upload for: {file}"));
-    wire.post("b2_cancel_large_file", &json!({"fileId": "bad-id"}))
+    client
+        .post("b2_cancel_large_file", &json!({"fileId": "bad-id"}))
         .is_error(400, "bad_request", "Invalid fileId: bad-id");
 }
 
 #[test]
 fn parts_are_listed_by_number_in_pages_with_whole_seconds() {
-    let (wire, bucket) = with_bucket();
-    let file = wire.start(&bucket, "f");
+    let (client, bucket) = with_bucket();
+    let file = client.start(&bucket, "f");
     for number in [7, 2, 5] {
-        wire.upload_part(&file, number, b"x").ok();
+        client.upload_part(&file, number, b"x").ok();
     }
     let (mut numbers, mut start) = (Vec::new(), Value::Null);
     loop {
         let body = json!({"fileId": file, "maxPartCount": 1, "startPartNumber": start});
-        let page = wire.post("b2_list_parts", &body).ok();
+        let page = client.post("b2_list_parts", &body).ok();
         let part = &page["parts"][0];
         assert_eq!(part["uploadTimestamp"], 1_770_334_812_000_u64);
         assert_eq!(part["b2Checksum"], Value::Null);
@@ -214,22 +228,23 @@ fn parts_are_listed_by_number_in_pages_with_whole_seconds() {
         }
     }
     assert_eq!(numbers, [2, 5, 7]);
-    wire.post(
-        "b2_list_parts",
-        &json!({"fileId": file, "maxPartCount": 1001}),
-    )
-    .has_code(400, "out_of_range");
+    client
+        .post(
+            "b2_list_parts",
+            &json!({"fileId": file, "maxPartCount": 1001}),
+        )
+        .has_code(400, "out_of_range");
 }
 
 #[test]
 fn unfinished_files_are_listed_oldest_first() {
-    let (wire, bucket) = with_bucket();
+    let (client, bucket) = with_bucket();
     let mut files = Vec::new();
     for name in ["z", "a", "z", "other"] {
-        files.push(wire.start(&bucket, name));
-        wire.clock.advance(Duration::from_secs(1));
+        files.push(client.start(&bucket, name));
+        client.clock.advance(Duration::from_secs(1));
     }
-    let list = |body: Value| wire.post("b2_list_unfinished_large_files", &body).ok();
+    let list = |body: Value| client.post("b2_list_unfinished_large_files", &body).ok();
     let ids = |listing: &Value| -> Vec<String> {
         let files = listing["files"].as_array().unwrap().iter();
         files
@@ -251,20 +266,22 @@ fn unfinished_files_are_listed_oldest_first() {
         ids(&list(json!({"bucketId": bucket, "namePrefix": "z"}))).len(),
         2
     );
-    wire.post("b2_cancel_large_file", &json!({"fileId": files[1]}))
+    client
+        .post("b2_cancel_large_file", &json!({"fileId": files[1]}))
         .ok();
     let after = list(json!({"bucketId": bucket, "startFileId": files[1]}));
     assert_eq!(ids(&after), files[2..]);
-    wire.post(
-        "b2_list_unfinished_large_files",
-        &json!({"bucketId": bucket, "maxFileCount": 101}),
-    )
-    .has_code(400, "out_of_range");
+    client
+        .post(
+            "b2_list_unfinished_large_files",
+            &json!({"bucketId": bucket, "maxFileCount": 101}),
+        )
+        .has_code(400, "out_of_range");
 }
 
 #[test]
 fn invalid_large_files_are_refused() {
-    let (wire, bucket) = with_bucket();
+    let (client, bucket) = with_bucket();
     for (fields, status, code) in [
         (json!({"fileName": ""}), 400, "bad_request"),
         (json!({"fileName": null}), 400, "bad_request"),
@@ -294,7 +311,8 @@ fn invalid_large_files_are_refused() {
         for (name, value) in fields.as_object().unwrap() {
             body[name] = value.clone();
         }
-        wire.post("b2_start_large_file", &body)
+        client
+            .post("b2_start_large_file", &body)
             .has_code(status, code);
     }
 }

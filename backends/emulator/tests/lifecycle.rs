@@ -2,29 +2,29 @@
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 
-mod wire;
+mod raw_client;
 
 use std::time::Duration;
 
 use b2kit_emulator::Emulator;
+use raw_client::RawClient;
 use serde_json::{Value, json};
-use wire::Wire;
 
 const NOW: u64 = 1_770_334_812_998;
 const DAY: u64 = 24 * 60 * 60 * 1000;
 
-fn with_rule(days: &Value) -> (Wire, String) {
+fn with_rule(days: &Value) -> (RawClient, String) {
     let year = Duration::from_millis(365 * DAY);
-    let wire = Wire::of(Emulator::builder().token_lifetime(year));
+    let client = RawClient::of(Emulator::builder().token_lifetime(year));
     let mut rule = json!({"fileNamePrefix": "logs/"});
-    wire::merge(&mut rule, days);
+    raw_client::merge(&mut rule, days);
     let fields = json!({"fileLockEnabled": true, "lifecycleRules": [rule]});
-    let bucket = wire.create_bucket_with("the-bucket", &fields);
-    (wire, bucket)
+    let bucket = client.create_bucket_with("the-bucket", &fields);
+    (client, bucket)
 }
 
-fn versions(wire: &Wire, bucket: &str) -> Vec<(String, String)> {
-    wire.listed("b2_list_file_versions", &json!({"bucketId": bucket}))
+fn versions(client: &RawClient, bucket: &str) -> Vec<(String, String)> {
+    client.listed("b2_list_file_versions", &json!({"bucketId": bucket}))
 }
 
 fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -32,79 +32,82 @@ fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
     expected.iter().map(owned).collect()
 }
 
-fn days(wire: &Wire, days: u64) {
-    wire.clock.set(NOW + days * DAY);
+fn days(client: &RawClient, days: u64) {
+    client.clock.set(NOW + days * DAY);
 }
 
 #[test]
 fn files_are_hidden_then_deleted_and_then_their_marker() {
-    let (wire, bucket) = with_rule(&json!({"daysFromUploadingToHiding": 2,
+    let (client, bucket) = with_rule(&json!({"daysFromUploadingToHiding": 2,
         "daysFromHidingToDeleting": 3}));
-    wire.upload(&bucket, "logs/a", b"x");
-    wire.upload(&bucket, "other", b"x");
+    client.upload(&bucket, "logs/a", b"x");
+    client.upload(&bucket, "other", b"x");
     let shown = |expected: &[(&str, &str)]| {
         let mut expected = expected.to_vec();
         expected.push(("other", "upload"));
-        assert_eq!(versions(&wire, &bucket), pairs(&expected));
+        assert_eq!(versions(&client, &bucket), pairs(&expected));
     };
-    days(&wire, 1);
+    days(&client, 1);
     shown(&[("logs/a", "upload")]);
-    days(&wire, 2);
+    days(&client, 2);
     shown(&[("logs/a", "hide"), ("logs/a", "upload")]);
-    days(&wire, 4);
+    days(&client, 4);
     shown(&[("logs/a", "hide"), ("logs/a", "upload")]);
-    days(&wire, 5);
+    days(&client, 5);
     shown(&[]);
 }
 
 #[test]
 fn lifecycle_rules_delete_older_versions_and_keep_the_current_one() {
-    let (wire, bucket) = with_rule(&json!({"daysFromHidingToDeleting": 1}));
-    wire.upload(&bucket, "logs/a", b"old");
-    days(&wire, 9);
-    wire.upload(&bucket, "logs/a", b"new");
-    days(&wire, 10);
-    assert_eq!(versions(&wire, &bucket), pairs(&[("logs/a", "upload")]));
-    assert_eq!(wire.download("the-bucket/logs/a", &[]).body, "new");
-    days(&wire, 99);
-    assert_eq!(versions(&wire, &bucket).len(), 1);
+    let (client, bucket) = with_rule(&json!({"daysFromHidingToDeleting": 1}));
+    client.upload(&bucket, "logs/a", b"old");
+    days(&client, 9);
+    client.upload(&bucket, "logs/a", b"new");
+    days(&client, 10);
+    assert_eq!(versions(&client, &bucket), pairs(&[("logs/a", "upload")]));
+    assert_eq!(client.download("the-bucket/logs/a", &[]).body, "new");
+    days(&client, 99);
+    assert_eq!(versions(&client, &bucket).len(), 1);
 }
 
 #[test]
 fn lifecycle_rules_keep_locked_versions_and_their_marker() {
-    let (wire, bucket) = with_rule(&json!({"daysFromHidingToDeleting": 1}));
-    wire.upload_with(&bucket, "logs/a", b"x", &[("x-bz-file-legal-hold", "on")])
+    let (client, bucket) = with_rule(&json!({"daysFromHidingToDeleting": 1}));
+    client
+        .upload_with(&bucket, "logs/a", b"x", &[("x-bz-file-legal-hold", "on")])
         .ok();
-    wire.post(
-        "b2_hide_file",
-        &json!({"bucketId": bucket, "fileName": "logs/a"}),
-    )
-    .ok();
-    days(&wire, 5);
-    assert_eq!(versions(&wire, &bucket).len(), 2);
+    client
+        .post(
+            "b2_hide_file",
+            &json!({"bucketId": bucket, "fileName": "logs/a"}),
+        )
+        .ok();
+    days(&client, 5);
+    assert_eq!(versions(&client, &bucket).len(), 2);
 }
 
 #[test]
 fn unfinished_large_files_are_cancelled() {
-    let (wire, bucket) = with_rule(&json!({"daysFromStartingToCancelingUnfinishedLargeFiles": 1}));
-    wire.start(&bucket, "logs/a");
-    wire.start(&bucket, "other");
-    days(&wire, 1);
-    assert_eq!(versions(&wire, &bucket), pairs(&[("other", "start")]));
+    let (client, bucket) =
+        with_rule(&json!({"daysFromStartingToCancelingUnfinishedLargeFiles": 1}));
+    client.start(&bucket, "logs/a");
+    client.start(&bucket, "other");
+    days(&client, 1);
+    assert_eq!(versions(&client, &bucket), pairs(&[("other", "start")]));
 }
 
 #[test]
 fn lifecycle_rules_run_once_a_day_or_on_demand() {
-    let (wire, bucket) = with_rule(&json!({"daysFromUploadingToHiding": 1}));
-    wire.clock.set(NOW + DAY * 3 / 4);
-    wire.upload(&bucket, "logs/a", b"x");
+    let (client, bucket) = with_rule(&json!({"daysFromUploadingToHiding": 1}));
+    client.clock.set(NOW + DAY * 3 / 4);
+    client.upload(&bucket, "logs/a", b"x");
     // the day's run is over when the file gets old enough
-    wire.clock.set(NOW + DAY * 6 / 4);
-    assert_eq!(versions(&wire, &bucket).len(), 1);
-    wire.clock.set(NOW + DAY * 7 / 4);
-    assert_eq!(versions(&wire, &bucket).len(), 1);
-    wire.emulator.run_lifecycle();
-    assert_eq!(versions(&wire, &bucket).len(), 2);
-    wire.emulator.run_lifecycle();
-    assert_eq!(versions(&wire, &bucket).len(), 2, "hidden once");
+    client.clock.set(NOW + DAY * 6 / 4);
+    assert_eq!(versions(&client, &bucket).len(), 1);
+    client.clock.set(NOW + DAY * 7 / 4);
+    assert_eq!(versions(&client, &bucket).len(), 1);
+    client.emulator.run_lifecycle();
+    assert_eq!(versions(&client, &bucket).len(), 2);
+    client.emulator.run_lifecycle();
+    assert_eq!(versions(&client, &bucket).len(), 2, "hidden once");
 }

@@ -2,26 +2,26 @@
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 
+mod raw_client;
 #[path = "listing/scan_limit.rs"]
 mod scan_limit;
-mod wire;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use b2kit_emulator::{Cursor, Emulator, UndocumentedBehavior};
 use proptest::prelude::*;
+use raw_client::{RawClient, names_of};
 use serde_json::{Value, json};
-use wire::{Wire, names_of};
 
-fn with_bucket() -> (Wire, String) {
-    let wire = Wire::new();
-    let bucket = wire.create_bucket("listing", "allPrivate");
-    (wire, bucket)
+fn with_bucket() -> (RawClient, String) {
+    let client = RawClient::new();
+    let bucket = client.create_bucket("listing", "allPrivate");
+    (client, bucket)
 }
 
-fn photos() -> (Wire, String) {
-    let (wire, bucket) = with_bucket();
+fn photos() -> (RawClient, String) {
+    let (client, bucket) = with_bucket();
     for name in [
         "photos/lilly.jpg",
         "photos/cats/mittens.jpg",
@@ -30,9 +30,9 @@ fn photos() -> (Wire, String) {
         "photos/alfred.jpg",
         "photos/cats/fluffy.jpg",
     ] {
-        wire.upload(&bucket, name, b"x");
+        client.upload(&bucket, name, b"x");
     }
-    (wire, bucket)
+    (client, bucket)
 }
 
 fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -42,9 +42,9 @@ fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
 
 #[test]
 fn the_documented_photos_are_listed_as_folders() {
-    let (wire, bucket) = photos();
+    let (client, bucket) = photos();
     let body = json!({"bucketId": bucket, "prefix": "photos/", "delimiter": "/"});
-    let listing = wire.post("b2_list_file_names", &body).ok();
+    let listing = client.post("b2_list_file_names", &body).ok();
     let expected = pairs(&[
         ("photos/alfred.jpg", "upload"),
         ("photos/alice.jpg", "upload"),
@@ -55,32 +55,32 @@ fn the_documented_photos_are_listed_as_folders() {
     assert_eq!(names_of(&listing), expected);
     assert_eq!(listing["nextFileName"], Value::Null);
     let folder = json!({
-        "accountId": wire.emulator.account_id(), "action": "folder", "bucketId": bucket,
+        "accountId": client.emulator.account_id(), "action": "folder", "bucketId": bucket,
         "contentLength": 0, "contentMd5": null, "contentSha1": null, "contentType": null,
         "fileId": null, "fileInfo": {}, "fileName": "photos/cats/", "uploadTimestamp": 0,
     });
     assert_eq!(listing["files"][2], folder);
-    assert_eq!(wire.listed("b2_list_file_versions", &body), expected);
+    assert_eq!(client.listed("b2_list_file_versions", &body), expected);
     let cats = json!({"bucketId": bucket, "prefix": "photos/c", "delimiter": "/"});
     assert_eq!(
-        wire.listed("b2_list_file_names", &cats),
+        client.listed("b2_list_file_names", &cats),
         pairs(&[("photos/cats/", "folder")])
     );
     let none = json!({"bucketId": bucket, "prefix": "photos/", "delimiter": ""});
-    assert_eq!(wire.listed("b2_list_file_names", &none).len(), 6);
+    assert_eq!(client.listed("b2_list_file_names", &none).len(), 6);
     let words = json!({"bucketId": bucket, "delimiter": "ts/"});
     assert_eq!(
-        wire.listed("b2_list_file_names", &words)[2],
+        client.listed("b2_list_file_names", &words)[2],
         ("photos/cats/".into(), "folder".into())
     );
 }
 
 #[test]
 fn pages_of_one_entry_make_up_the_whole_listing() {
-    let (wire, bucket) = photos();
+    let (client, bucket) = photos();
     let (mut names, mut start) = (Vec::new(), Value::Null);
     loop {
-        let page = wire
+        let page = client
             .post(
                 "b2_list_file_names",
                 &json!({"bucketId": bucket, "prefix": "photos/", "delimiter": "/",
@@ -107,35 +107,36 @@ fn pages_of_one_entry_make_up_the_whole_listing() {
 
 #[test]
 fn a_start_inside_a_folder_lists_the_folder_again() {
-    let (wire, bucket) = photos();
+    let (client, bucket) = photos();
     let body = json!({"bucketId": bucket, "delimiter": "/", "prefix": "photos/",
         "startFileName": "photos/cats/mittens.jpg", "maxFileCount": 1});
-    let page = wire.post("b2_list_file_names", &body).ok();
+    let page = client.post("b2_list_file_names", &body).ok();
     assert_eq!(names_of(&page), pairs(&[("photos/cats/", "folder")]));
     assert_eq!(page["nextFileName"], "photos/dogs/");
 }
 
 #[test]
 fn versions_are_listed_newest_first_with_markers_and_unfinished_files() {
-    let (wire, bucket) = with_bucket();
-    let second = || wire.clock.advance(Duration::from_secs(1));
-    wire.upload(&bucket, "b", b"1");
+    let (client, bucket) = with_bucket();
+    let second = || client.clock.advance(Duration::from_secs(1));
+    client.upload(&bucket, "b", b"1");
     second();
-    wire.upload(&bucket, "a", b"1");
+    client.upload(&bucket, "a", b"1");
     second();
-    wire.start(&bucket, "a");
+    client.start(&bucket, "a");
     second();
-    wire.post(
-        "b2_hide_file",
-        &json!({"bucketId": bucket, "fileName": "a"}),
-    )
-    .ok();
+    client
+        .post(
+            "b2_hide_file",
+            &json!({"bucketId": bucket, "fileName": "a"}),
+        )
+        .ok();
     second();
-    wire.upload(&bucket, "B", b"1");
-    wire.start(&bucket, "only-started");
+    client.upload(&bucket, "B", b"1");
+    client.start(&bucket, "only-started");
     let body = json!({"bucketId": bucket});
     assert_eq!(
-        wire.listed("b2_list_file_versions", &body),
+        client.listed("b2_list_file_versions", &body),
         pairs(&[
             ("B", "upload"),
             ("a", "hide"),
@@ -146,50 +147,51 @@ fn versions_are_listed_newest_first_with_markers_and_unfinished_files() {
         ])
     );
     assert_eq!(
-        wire.listed("b2_list_file_names", &body),
+        client.listed("b2_list_file_names", &body),
         pairs(&[("B", "upload"), ("b", "upload")])
     );
 }
 
 #[test]
 fn an_unfinished_file_in_front_of_a_file_does_not_hide_it() {
-    let (wire, bucket) = with_bucket();
-    wire.upload(&bucket, "f", b"x");
-    wire.start(&bucket, "f");
+    let (client, bucket) = with_bucket();
+    client.upload(&bucket, "f", b"x");
+    client.start(&bucket, "f");
     let body = json!({"bucketId": bucket});
     assert_eq!(
-        wire.listed("b2_list_file_names", &body),
+        client.listed("b2_list_file_names", &body),
         pairs(&[("f", "upload")])
     );
-    assert_eq!(wire.download("listing/f", &[]).body, "x");
+    assert_eq!(client.download("listing/f", &[]).body, "x");
 }
 
 #[test]
 fn a_folder_of_hidden_files_appears_only_in_listings_of_versions() {
-    let (wire, bucket) = with_bucket();
-    wire.upload(&bucket, "dir/f", b"x");
-    wire.post(
-        "b2_hide_file",
-        &json!({"bucketId": bucket, "fileName": "dir/f"}),
-    )
-    .ok();
+    let (client, bucket) = with_bucket();
+    client.upload(&bucket, "dir/f", b"x");
+    client
+        .post(
+            "b2_hide_file",
+            &json!({"bucketId": bucket, "fileName": "dir/f"}),
+        )
+        .ok();
     let body = json!({"bucketId": bucket, "delimiter": "/"});
-    assert!(wire.listed("b2_list_file_names", &body).is_empty());
+    assert!(client.listed("b2_list_file_names", &body).is_empty());
     assert_eq!(
-        wire.listed("b2_list_file_versions", &body),
+        client.listed("b2_list_file_versions", &body),
         pairs(&[("dir/", "folder")])
     );
 }
 
 #[test]
 fn versions_page_by_name_and_id() {
-    let (wire, bucket) = with_bucket();
+    let (client, bucket) = with_bucket();
     for _ in 0..3 {
-        wire.upload(&bucket, "f", b"x");
-        wire.upload(&bucket, "g", b"x");
-        wire.clock.advance(Duration::from_millis(1));
+        client.upload(&bucket, "f", b"x");
+        client.upload(&bucket, "g", b"x");
+        client.clock.advance(Duration::from_millis(1));
     }
-    let all = wire
+    let all = client
         .post("b2_list_file_versions", &json!({"bucketId": bucket}))
         .ok();
     let all = all["files"].as_array().unwrap().clone();
@@ -197,7 +199,7 @@ fn versions_page_by_name_and_id() {
     loop {
         let body = json!({"bucketId": bucket, "maxFileCount": 1, "startFileName": name,
             "startFileId": id});
-        let page = wire.post("b2_list_file_versions", &body).ok();
+        let page = client.post("b2_list_file_versions", &body).ok();
         seen.extend(page["files"].as_array().unwrap().clone());
         (name, id) = (page["nextFileName"].clone(), page["nextFileId"].clone());
         assert_eq!(name.is_null(), id.is_null());
@@ -208,12 +210,13 @@ fn versions_page_by_name_and_id() {
     assert_eq!(seen, all);
     let middle = all[1]["fileId"].as_str().unwrap();
     let cursor = json!({"bucketId": bucket, "startFileName": "f", "startFileId": middle});
-    wire.post(
-        "b2_delete_file_version",
-        &json!({"fileName": "f", "fileId": middle}),
-    )
-    .ok();
-    let rest = wire.post("b2_list_file_versions", &cursor).ok();
+    client
+        .post(
+            "b2_delete_file_version",
+            &json!({"fileName": "f", "fileId": middle}),
+        )
+        .ok();
+    let rest = client.post("b2_list_file_versions", &cursor).ok();
     assert_eq!(
         rest["files"].as_array().unwrap()[..],
         all[2..],
@@ -223,8 +226,8 @@ fn versions_page_by_name_and_id() {
 
 #[test]
 fn invalid_listings_are_refused_with_the_documented_messages() {
-    let (wire, bucket) = with_bucket();
-    let names = |body: Value| wire.post("b2_list_file_names", &body);
+    let (client, bucket) = with_bucket();
+    let names = |body: Value| client.post("b2_list_file_names", &body);
     names(json!({"bucketId": "nonsense"})).is_error(
         400,
         "invalid_bucket_id",
@@ -239,7 +242,7 @@ fn invalid_listings_are_refused_with_the_documented_messages() {
             &format!("maxFileCount out of range: {count}"),
         );
     }
-    let versions = |body: Value| wire.post("b2_list_file_versions", &body);
+    let versions = |body: Value| client.post("b2_list_file_versions", &body);
     versions(json!({"bucketId": bucket, "startFileName": "f", "startFileId": "x"})).is_error(
         400,
         "invalid_file_id",
@@ -250,19 +253,25 @@ fn invalid_listings_are_refused_with_the_documented_messages() {
 
 #[test]
 fn a_listing_has_100_entries_by_default() {
-    let (wire, bucket) = with_bucket();
-    let url = wire.upload_url(&bucket);
+    let (client, bucket) = with_bucket();
+    let url = client.upload_url(&bucket);
     for at in 0..101 {
-        wire.send(wire::upload_request(&url, &format!("f{at:03}"), b"x", &[]))
+        client
+            .send(raw_client::upload_request(
+                &url,
+                &format!("f{at:03}"),
+                b"x",
+                &[],
+            ))
             .ok();
     }
     for count in [Value::Null, json!(0)] {
         let body = json!({"bucketId": bucket, "maxFileCount": count});
-        let page = wire.post("b2_list_file_names", &body).ok();
+        let page = client.post("b2_list_file_names", &body).ok();
         assert_eq!(page["files"].as_array().unwrap().len(), 100);
         assert_eq!(page["nextFileName"], "f100");
     }
-    let by_get = wire.get(&format!(
+    let by_get = client.get(&format!(
         "b2_list_file_names?bucketId={bucket}&maxFileCount=101"
     ));
     assert_eq!(by_get.ok()["nextFileName"], Value::Null);
@@ -270,7 +279,7 @@ fn a_listing_has_100_entries_by_default() {
 
 /// All pages of a listing of names.
 fn all_names(
-    wire: &Wire,
+    client: &RawClient,
     bucket: &str,
     prefix: &str,
     delimiter: Option<&str>,
@@ -280,7 +289,7 @@ fn all_names(
     for _ in 0..100 {
         let body = json!({"bucketId": bucket, "prefix": prefix, "delimiter": delimiter,
             "maxFileCount": count, "startFileName": start});
-        let page = wire.post("b2_list_file_names", &body).ok();
+        let page = client.post("b2_list_file_names", &body).ok();
         let page_names = names_of(&page);
         assert!(page_names.len() <= count);
         names.extend(page_names.into_iter().map(|(name, _)| name));

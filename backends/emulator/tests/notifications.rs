@@ -2,33 +2,33 @@
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 
-mod wire;
+mod raw_client;
 
+use raw_client::{RawClient, Response};
 use serde_json::{Value, json};
-use wire::{Answer, Wire};
 
-fn with_bucket() -> (Wire, String) {
-    let wire = Wire::new();
-    let bucket = wire.create_bucket("the-bucket", "allPrivate");
-    (wire, bucket)
+fn with_bucket() -> (RawClient, String) {
+    let client = RawClient::new();
+    let bucket = client.create_bucket("the-bucket", "allPrivate");
+    (client, bucket)
 }
 
 fn rule(fields: &Value) -> Value {
     let mut rule = json!({"name": "the-rule", "eventTypes": ["b2:ObjectCreated:*"],
         "isEnabled": true, "objectNamePrefix": "",
         "targetConfiguration": {"targetType": "webhook", "url": "https://example.com/hook"}});
-    wire::merge(&mut rule, fields);
+    raw_client::merge(&mut rule, fields);
     rule
 }
 
 fn target(fields: &Value) -> Value {
     let mut target = json!({"targetType": "webhook", "url": "https://example.com/hook"});
-    wire::merge(&mut target, fields);
+    raw_client::merge(&mut target, fields);
     rule(&json!({"targetConfiguration": target}))
 }
 
-fn set(wire: &Wire, bucket: &str, rules: &[Value]) -> Answer {
-    wire.post(
+fn set(client: &RawClient, bucket: &str, rules: &[Value]) -> Response {
+    client.post(
         "b2_set_bucket_notification_rules",
         &json!({"bucketId": bucket, "eventNotificationRules": rules}),
     )
@@ -36,7 +36,7 @@ fn set(wire: &Wire, bucket: &str, rules: &[Value]) -> Answer {
 
 #[test]
 fn rules_come_back_complete_and_sorted() {
-    let (wire, bucket) = with_bucket();
+    let (client, bucket) = with_bucket();
     let first = rule(
         &json!({"name": "b-rule", "eventTypes": ["b2:ObjectDeleted:Delete",
         "b2:HideMarkerCreated:Hide"], "isSuspended": true, "suspensionReason": "ignored",
@@ -45,7 +45,7 @@ fn rules_come_back_complete_and_sorted() {
     let mut second = target(&json!({"customHeaders": [{"name": "X-My", "value": "v"}],
         "hmacSha256SigningSecret": "3XDfkdQte2OgA78qCtSD17LAzpj6ay9H", "maxEventsPerBatch": 50}));
     second["name"] = "a-rule".into();
-    let answer = set(&wire, &bucket, &[first, second]).ok();
+    let response = set(&client, &bucket, &[first, second]).ok();
     let expected = json!({"bucketId": bucket, "eventNotificationRules": [
         {"name": "a-rule", "eventTypes": ["b2:ObjectCreated:*"], "isEnabled": true,
             "isSuspended": false, "suspensionReason": "", "objectNamePrefix": "",
@@ -58,26 +58,26 @@ fn rules_come_back_complete_and_sorted() {
             "targetConfiguration": {"targetType": "webhook", "url": "https://example.com/hook",
                 "customHeaders": null, "maxEventsPerBatch": 7, "hmacSha256SigningSecret": null}},
     ]});
-    assert_eq!(answer, expected);
+    assert_eq!(response, expected);
     let path = format!("b2_get_bucket_notification_rules?bucketId={bucket}");
-    assert_eq!(wire.get(&path).ok(), expected);
+    assert_eq!(client.get(&path).ok(), expected);
     let post = json!({"bucketId": bucket});
     assert_eq!(
-        wire.post("b2_get_bucket_notification_rules", &post).ok(),
+        client.post("b2_get_bucket_notification_rules", &post).ok(),
         expected
     );
     assert_eq!(
-        set(&wire, &bucket, &[]).ok()["eventNotificationRules"],
+        set(&client, &bucket, &[]).ok()["eventNotificationRules"],
         json!([])
     );
 }
 
 #[test]
 fn rules_that_contradict_the_documents_are_refused() {
-    let (wire, bucket) = with_bucket();
+    let (client, bucket) = with_bucket();
     let content_type = json!({"customHeaders": [{"name": "Content-Type", "value": "x/y"}]});
-    set(&wire, &bucket, &[target(&content_type)]).ok();
-    let kept = set(&wire, &bucket, &[rule(&json!({}))]).ok();
+    set(&client, &bucket, &[target(&content_type)]).ok();
+    let kept = set(&client, &bucket, &[rule(&json!({}))]).ok();
     let types = |types: Value| rule(&json!({"eventTypes": types}));
     let headers = |count: usize, value: &str| {
         let headers = (0..count).map(|at| json!({"name": format!("h{at}"), "value": value}));
@@ -123,51 +123,51 @@ fn rules_that_contradict_the_documents_are_refused() {
         (headers(11, "v"), "bad_request"),
         (headers(2, &"v".repeat(1023)), "bad_request"),
     ] {
-        let answer = set(&wire, &bucket, std::slice::from_ref(&rule));
-        assert_eq!(answer.json()["code"], code, "{rule}");
-        assert_eq!(answer.status, 400);
+        let response = set(&client, &bucket, std::slice::from_ref(&rule));
+        assert_eq!(response.json()["code"], code, "{rule}");
+        assert_eq!(response.status, 400);
     }
     let mut without = rule(&json!({}));
     without.as_object_mut().unwrap().remove("objectNamePrefix");
-    set(&wire, &bucket, &[without]).is_error(
+    set(&client, &bucket, &[without]).is_error(
         400,
         "bad_request",
         "required field objectNamePrefix is missing",
     );
     let get = format!("b2_get_bucket_notification_rules?bucketId={bucket}");
-    assert_eq!(wire.get(&get).ok(), kept);
+    assert_eq!(client.get(&get).ok(), kept);
     let many: Vec<Value> = (0..26)
         .map(|at| {
             rule(&json!({"name": format!("rule-{at:02}"), "objectNamePrefix": format!("{at:02}")}))
         })
         .collect();
-    set(&wire, &bucket, &many).has_code(400, "bad_request");
-    set(&wire, &bucket, &many[..25]).ok();
+    set(&client, &bucket, &many).has_code(400, "bad_request");
+    set(&client, &bucket, &many[..25]).ok();
 }
 
 #[test]
 fn rules_with_overlapping_events_and_names_are_refused() {
-    let (wire, bucket) = with_bucket();
+    let (client, bucket) = with_bucket();
     let pair = |prefix: &str, event: &str| {
         let one = rule(&json!({"name": "rule-1", "objectNamePrefix": "images/"}));
         let two =
             rule(&json!({"name": "rule-2", "objectNamePrefix": prefix, "eventTypes": [event]}));
-        set(&wire, &bucket, &[one, two])
+        set(&client, &bucket, &[one, two])
     };
     pair("images/pets/", "b2:ObjectCreated:Upload").has_code(400, "bad_request");
     pair("", "b2:ObjectCreated:*").has_code(400, "bad_request");
     pair("images/pets/", "b2:ObjectDeleted:*").ok();
     pair("letters/", "b2:ObjectCreated:*").ok();
     let same = rule(&json!({}));
-    set(&wire, &bucket, &[same.clone(), same]).has_code(400, "bad_request");
+    set(&client, &bucket, &[same.clone(), same]).has_code(400, "bad_request");
 }
 
 #[test]
 fn notification_rules_need_a_capability_to_read_and_another_to_write() {
-    let (wire, bucket) = with_bucket();
+    let (client, bucket) = with_bucket();
     let restricted = json!({"bucketIds": [bucket]});
-    let reader = wire.with_key(&["readBucketNotifications"], &restricted);
-    let writer = wire.with_key(&["writeBucketNotifications"], &restricted);
+    let reader = client.with_key(&["readBucketNotifications"], &restricted);
+    let writer = client.with_key(&["writeBucketNotifications"], &restricted);
     let get = json!({"bucketId": bucket});
     reader.post("b2_get_bucket_notification_rules", &get).ok();
     writer
@@ -175,7 +175,7 @@ fn notification_rules_need_a_capability_to_read_and_another_to_write() {
         .has_code(401, "unauthorized");
     set(&writer, &bucket, &[]).ok();
     set(&reader, &bucket, &[]).has_code(401, "unauthorized");
-    let other = wire.create_bucket("another", "allPrivate");
+    let other = client.create_bucket("another", "allPrivate");
     set(&writer, &other, &[]).has_code(401, "unauthorized");
-    set(&wire, "nobody", &[]).has_code(400, "bad_bucket_id");
+    set(&client, "nobody", &[]).has_code(400, "bad_bucket_id");
 }

@@ -2,13 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 
-mod wire;
+mod raw_client;
 
 use std::time::Duration;
 
 use b2kit_emulator::Emulator;
+use raw_client::{RawClient, Response};
 use serde_json::{Value, json};
-use wire::{Answer, Wire};
 
 const NOW: u64 = 1_770_334_812_998;
 const DAY: u64 = 24 * 60 * 60 * 1000;
@@ -16,24 +16,25 @@ const MODE: &str = "x-bz-file-retention-mode";
 const UNTIL: &str = "x-bz-file-retention-retain-until-timestamp";
 const HOLD: &str = "x-bz-file-legal-hold";
 
-fn with_bucket() -> (Wire, String) {
+fn with_bucket() -> (RawClient, String) {
     let year = Duration::from_millis(365 * DAY);
-    let wire = Wire::of(Emulator::builder().token_lifetime(year));
-    let bucket = wire.create_bucket_with("locked", &json!({"fileLockEnabled": true}));
-    (wire, bucket)
+    let client = RawClient::of(Emulator::builder().token_lifetime(year));
+    let bucket = client.create_bucket_with("locked", &json!({"fileLockEnabled": true}));
+    (client, bucket)
 }
 
 fn id(file: &Value) -> &str {
     file["fileId"].as_str().unwrap()
 }
 
-fn retained(wire: &Wire, bucket: &str, mode: &str, until: u64) -> Value {
+fn retained(client: &RawClient, bucket: &str, mode: &str, until: u64) -> Value {
     let until = until.to_string();
-    wire.upload_with(bucket, "f", b"x", &[(MODE, mode), (UNTIL, &until)])
+    client
+        .upload_with(bucket, "f", b"x", &[(MODE, mode), (UNTIL, &until)])
         .ok()
 }
 
-fn retain(wire: &Wire, file: &Value, mode: &str, until: u64, bypass: bool) -> Answer {
+fn retain(client: &RawClient, file: &Value, mode: &str, until: u64, bypass: bool) -> Response {
     let retention = match mode {
         "" => json!({"mode": null, "retainUntilTimestamp": null}),
         mode => json!({"mode": mode, "retainUntilTimestamp": until}),
@@ -43,42 +44,42 @@ fn retain(wire: &Wire, file: &Value, mode: &str, until: u64, bypass: bool) -> An
     if bypass {
         body["bypassGovernance"] = true.into();
     }
-    wire.post("b2_update_file_retention", &body)
+    client.post("b2_update_file_retention", &body)
 }
 
-fn hold(wire: &Wire, file: &Value, word: &str) -> Answer {
+fn hold(client: &RawClient, file: &Value, word: &str) -> Response {
     let body = json!({"fileName": file["fileName"], "fileId": file["fileId"], "legalHold": word});
-    wire.post("b2_update_file_legal_hold", &body)
+    client.post("b2_update_file_legal_hold", &body)
 }
 
-fn delete(wire: &Wire, file: &Value, bypass: bool) -> Answer {
+fn delete(client: &RawClient, file: &Value, bypass: bool) -> Response {
     let mut body = json!({"fileName": file["fileName"], "fileId": file["fileId"]});
     if bypass {
         body["bypassGovernance"] = true.into();
     }
-    wire.post("b2_delete_file_version", &body)
+    client.post("b2_delete_file_version", &body)
 }
 
 #[test]
 fn the_lock_of_an_upload_is_in_every_response_about_it() {
-    let (wire, bucket) = with_bucket();
+    let (client, bucket) = with_bucket();
     let until = (NOW + DAY).to_string();
     let headers = [(MODE, "governance"), (UNTIL, until.as_str()), (HOLD, "on")];
-    let file = wire.upload_with(&bucket, "f", b"x", &headers).ok();
+    let file = client.upload_with(&bucket, "f", b"x", &headers).ok();
     let retention = json!({"isClientAuthorizedToRead": true,
         "value": {"mode": "governance", "retainUntilTimestamp": NOW + DAY}});
     let legal_hold = json!({"isClientAuthorizedToRead": true, "value": "on"});
-    let info = wire
+    let info = client
         .post("b2_get_file_info", &json!({"fileId": id(&file)}))
         .ok();
-    let versions = wire
+    let versions = client
         .post("b2_list_file_versions", &json!({"bucketId": bucket}))
         .ok();
     for shown in [&file, &info, &versions["files"][0]] {
         assert_eq!(shown["fileRetention"], retention);
         assert_eq!(shown["legalHold"], legal_hold);
     }
-    let download = wire.download("locked/f", &[]);
+    let download = client.download("locked/f", &[]);
     assert_eq!(download.header(MODE), "governance");
     assert_eq!(download.header(UNTIL), until);
     assert_eq!(download.header(HOLD), "on");
@@ -87,7 +88,7 @@ fn the_lock_of_an_upload_is_in_every_response_about_it() {
 
 #[test]
 fn headers_of_object_lock_are_checked() {
-    let (wire, bucket) = with_bucket();
+    let (client, bucket) = with_bucket();
     let future = (NOW + 1).to_string();
     let past = NOW.to_string();
     for (headers, code) in [
@@ -101,21 +102,22 @@ fn headers_of_object_lock_are_checked() {
         ),
         (vec![(HOLD, "perhaps")], "bad_request"),
     ] {
-        wire.upload_with(&bucket, "f", b"x", &headers)
+        client
+            .upload_with(&bucket, "f", b"x", &headers)
             .has_code(400, code);
     }
-    let open = wire.create_bucket("not-locked", "allPrivate");
+    let open = client.create_bucket("not-locked", "allPrivate");
     for headers in [
         vec![(MODE, "governance"), (UNTIL, future.as_str())],
         vec![(HOLD, "off")],
     ] {
-        wire.upload_with(&open, "f", b"x", &headers).is_error(
+        client.upload_with(&open, "f", b"x", &headers).is_error(
             400,
             "bucket_missing_file_lock",
             "The bucket is not file lock enabled",
         );
     }
-    let writer = wire.with_key(&["writeFiles"], &json!({}));
+    let writer = client.with_key(&["writeFiles"], &json!({}));
     for headers in [
         vec![(MODE, "governance"), (UNTIL, future.as_str())],
         vec![(HOLD, "on")],
@@ -128,21 +130,22 @@ fn headers_of_object_lock_are_checked() {
 
 #[test]
 fn a_buckets_default_retention_applies_to_new_files_without_their_own() {
-    let (wire, bucket) = with_bucket();
-    let before = wire.upload(&bucket, "before", b"x");
+    let (client, bucket) = with_bucket();
+    let before = client.upload(&bucket, "before", b"x");
     let default = json!({"mode": "compliance", "period": {"duration": 2, "unit": "years"}});
-    wire.update_bucket(&bucket, &json!({"defaultRetention": default}))
+    client
+        .update_bucket(&bucket, &json!({"defaultRetention": default}))
         .ok();
     let by_default = json!({"mode": "compliance", "retainUntilTimestamp": NOW + 730 * DAY});
-    let upload = wire.upload(&bucket, "f", b"x");
+    let upload = client.upload(&bucket, "f", b"x");
     let start = json!({"bucketId": bucket, "fileName": "l", "contentType": "x/y"});
-    let large = wire.post("b2_start_large_file", &start).ok();
+    let large = client.post("b2_start_large_file", &start).ok();
     let copy = json!({"sourceFileId": id(&before), "fileName": "c"});
-    let copied = wire.post("b2_copy_file", &copy).ok();
+    let copied = client.post("b2_copy_file", &copy).ok();
     for file in [&upload, &large, &copied] {
         assert_eq!(file["fileRetention"]["value"], by_default);
     }
-    let info = wire
+    let info = client
         .post("b2_get_file_info", &json!({"fileId": id(&before)}))
         .ok();
     assert_eq!(
@@ -150,7 +153,7 @@ fn a_buckets_default_retention_applies_to_new_files_without_their_own() {
         Value::Null,
         "only new files"
     );
-    let explicit = retained(&wire, &bucket, "governance", NOW + 1);
+    let explicit = retained(&client, &bucket, "governance", NOW + 1);
     assert_eq!(
         explicit["fileRetention"]["value"]["retainUntilTimestamp"],
         NOW + 1
@@ -158,54 +161,54 @@ fn a_buckets_default_retention_applies_to_new_files_without_their_own() {
     let mut none = copy.clone();
     none["fileRetention"] = json!({"mode": null, "retainUntilTimestamp": null});
     none["legalHold"] = "off".into();
-    let copied = wire.post("b2_copy_file", &none).ok();
+    let copied = client.post("b2_copy_file", &none).ok();
     assert_eq!(copied["fileRetention"]["value"]["mode"], Value::Null);
     assert_eq!(copied["legalHold"]["value"], "off");
 }
 
 #[test]
 fn a_retained_version_can_not_be_deleted_before_its_time() {
-    let (wire, bucket) = with_bucket();
+    let (client, bucket) = with_bucket();
     for mode in ["governance", "compliance"] {
-        let file = retained(&wire, &bucket, mode, NOW + DAY);
-        delete(&wire, &file, false).is_error(401, "access_denied", "Access Denied");
+        let file = retained(&client, &bucket, mode, NOW + DAY);
+        delete(&client, &file, false).is_error(401, "access_denied", "Access Denied");
     }
     let body = json!({"bucketId": bucket, "fileName": "f"});
-    wire.post("b2_hide_file", &body).ok();
-    wire.upload(&bucket, "f", b"newer");
-    let governed = retained(&wire, &bucket, "governance", NOW + DAY);
-    let holder = wire.with_key(&["deleteFiles"], &json!({}));
+    client.post("b2_hide_file", &body).ok();
+    client.upload(&bucket, "f", b"newer");
+    let governed = retained(&client, &bucket, "governance", NOW + DAY);
+    let holder = client.with_key(&["deleteFiles"], &json!({}));
     delete(&holder, &governed, true).has_code(401, "unauthorized");
-    delete(&wire, &governed, true).ok();
-    let complied = retained(&wire, &bucket, "compliance", NOW + DAY);
-    delete(&wire, &complied, true).has_code(401, "access_denied");
-    wire.clock.advance(Duration::from_millis(DAY));
-    delete(&wire, &complied, false).ok();
+    delete(&client, &governed, true).ok();
+    let complied = retained(&client, &bucket, "compliance", NOW + DAY);
+    delete(&client, &complied, true).has_code(401, "access_denied");
+    client.clock.advance(Duration::from_millis(DAY));
+    delete(&client, &complied, false).ok();
 }
 
 #[test]
 fn a_legal_hold_prevents_deletion_until_it_is_removed() {
-    let (wire, bucket) = with_bucket();
-    let file = wire.upload(&bucket, "f", b"x");
+    let (client, bucket) = with_bucket();
+    let file = client.upload(&bucket, "f", b"x");
     assert_eq!(file["legalHold"]["value"], Value::Null, "never set");
     let expected = json!({"fileId": id(&file), "fileName": "f", "legalHold": "on"});
-    assert_eq!(hold(&wire, &file, "on").ok(), expected);
-    delete(&wire, &file, true).has_code(401, "access_denied");
-    assert_eq!(hold(&wire, &file, "off").ok()["legalHold"], "off");
-    let info = wire
+    assert_eq!(hold(&client, &file, "on").ok(), expected);
+    delete(&client, &file, true).has_code(401, "access_denied");
+    assert_eq!(hold(&client, &file, "off").ok()["legalHold"], "off");
+    let info = client
         .post("b2_get_file_info", &json!({"fileId": id(&file)}))
         .ok();
     assert_eq!(info["legalHold"]["value"], "off", "no longer null");
-    hold(&wire, &file, "maybe").has_code(400, "bad_request");
-    delete(&wire, &file, false).ok();
-    hold(&wire, &file, "on").has_code(400, "bad_request");
+    hold(&client, &file, "maybe").has_code(400, "bad_request");
+    delete(&client, &file, false).ok();
+    hold(&client, &file, "on").has_code(400, "bad_request");
 }
 
 #[test]
 fn governance_can_be_extended_by_all_and_shortened_with_bypass() {
-    let (wire, bucket) = with_bucket();
-    let file = retained(&wire, &bucket, "governance", NOW + 5 * DAY);
-    let longer = retain(&wire, &file, "governance", NOW + 6 * DAY, false).ok();
+    let (client, bucket) = with_bucket();
+    let file = retained(&client, &bucket, "governance", NOW + 5 * DAY);
+    let longer = retain(&client, &file, "governance", NOW + 6 * DAY, false).ok();
     let expected = json!({"fileId": id(&file), "fileName": "f", "fileRetention":
         {"mode": "governance", "retainUntilTimestamp": NOW + 6 * DAY}});
     assert_eq!(longer, expected);
@@ -214,78 +217,79 @@ fn governance_can_be_extended_by_all_and_shortened_with_bypass() {
         ("compliance", NOW + DAY),
         ("", 0),
     ] {
-        retain(&wire, &file, mode, until, false).is_error(
+        retain(&client, &file, mode, until, false).is_error(
             403,
             "access_denied",
             "Auth token not authorized to write retention or file already in 'compliance' mode or \
              bypassGovernance=true parameter missing",
         );
     }
-    let writer = wire.with_key(&["writeFileRetentions"], &json!({}));
+    let writer = client.with_key(&["writeFileRetentions"], &json!({}));
     retain(&writer, &file, "governance", NOW + DAY, true).has_code(403, "access_denied");
-    retain(&wire, &file, "governance", NOW + DAY, true).ok();
-    retain(&wire, &file, "", 0, true).ok();
-    delete(&wire, &file, false).ok();
+    retain(&client, &file, "governance", NOW + DAY, true).ok();
+    retain(&client, &file, "", 0, true).ok();
+    delete(&client, &file, false).ok();
 }
 
 #[test]
 fn compliance_retention_can_only_be_extended() {
-    let (wire, bucket) = with_bucket();
-    let file = retained(&wire, &bucket, "governance", NOW + DAY);
-    retain(&wire, &file, "compliance", NOW + 2 * DAY, false).ok();
+    let (client, bucket) = with_bucket();
+    let file = retained(&client, &bucket, "governance", NOW + DAY);
+    retain(&client, &file, "compliance", NOW + 2 * DAY, false).ok();
     for (mode, until) in [
         ("compliance", NOW + DAY),
         ("governance", NOW + 3 * DAY),
         ("", 0),
     ] {
-        retain(&wire, &file, mode, until, true).has_code(403, "access_denied");
+        retain(&client, &file, mode, until, true).has_code(403, "access_denied");
     }
-    retain(&wire, &file, "compliance", NOW + 3 * DAY, false).ok();
-    wire.clock.advance(Duration::from_millis(3 * DAY));
-    retain(&wire, &file, "", 0, false).ok();
+    retain(&client, &file, "compliance", NOW + 3 * DAY, false).ok();
+    client.clock.advance(Duration::from_millis(3 * DAY));
+    retain(&client, &file, "", 0, false).ok();
 }
 
 #[test]
 fn invalid_retentions_are_refused_after_the_capability_is_checked() {
-    let (wire, bucket) = with_bucket();
-    let file = wire.upload(&bucket, "f", b"x");
-    retain(&wire, &file, "governance", NOW, false).is_error(
+    let (client, bucket) = with_bucket();
+    let file = client.upload(&bucket, "f", b"x");
+    retain(&client, &file, "governance", NOW, false).is_error(
         400,
         "retain_until_timestamp_must_be_in_future",
         "The retainUntilTimestamp must be in future",
     );
-    retain(&wire, &file, "loose", NOW + 1, false).has_code(400, "bad_request");
+    retain(&client, &file, "loose", NOW + 1, false).has_code(400, "bad_request");
     let half = json!({"fileName": "f", "fileId": id(&file), "fileRetention":
         {"mode": "governance", "retainUntilTimestamp": null}});
-    wire.post("b2_update_file_retention", &half)
+    client
+        .post("b2_update_file_retention", &half)
         .has_code(400, "bad_request");
-    let open = wire.create_bucket("not-locked", "allPrivate");
-    let open = wire.upload(&open, "f", b"x");
+    let open = client.create_bucket("not-locked", "allPrivate");
+    let open = client.upload(&open, "f", b"x");
     let message = "The bucket is not file lock enabled";
-    retain(&wire, &open, "governance", NOW + 1, false).is_error(
+    retain(&client, &open, "governance", NOW + 1, false).is_error(
         400,
         "bucket_missing_file_lock",
         message,
     );
     let of = json!({"bucketId": open["bucketId"], "fileName": open["fileName"]});
-    let marker = wire.post("b2_hide_file", &of).ok();
+    let marker = client.post("b2_hide_file", &of).ok();
     for hidden in [
-        retain(&wire, &marker, "governance", NOW + 1, false),
-        hold(&wire, &marker, "on"),
+        retain(&client, &marker, "governance", NOW + 1, false),
+        hold(&client, &marker, "on"),
     ] {
         hidden.is_error(400, "bucket_missing_file_lock", message);
     }
-    hold(&wire, &open, "on").has_code(400, "bucket_missing_file_lock");
-    let nobody = wire.with_key(&["writeFiles"], &json!({}));
+    hold(&client, &open, "on").has_code(400, "bucket_missing_file_lock");
+    let nobody = client.with_key(&["writeFiles"], &json!({}));
     retain(&nobody, &open, "governance", NOW + 1, false).has_code(403, "access_denied");
     hold(&nobody, &open, "on").has_code(403, "access_denied");
 }
 
 #[test]
 fn a_lock_that_the_key_can_not_read_is_marked_as_restricted() {
-    let (wire, bucket) = with_bucket();
-    retained(&wire, &bucket, "governance", NOW + DAY);
-    let reader = wire.with_key(
+    let (client, bucket) = with_bucket();
+    retained(&client, &bucket, "governance", NOW + DAY);
+    let reader = client.with_key(
         &["readFiles", "listFiles", "readFileLegalHolds"],
         &json!({}),
     );
@@ -306,10 +310,12 @@ fn a_lock_that_the_key_can_not_read_is_marked_as_restricted() {
 
 #[test]
 fn names_and_info_are_shorter_where_files_can_be_locked() {
-    let (wire, bucket) = with_bucket();
+    let (client, bucket) = with_bucket();
     let value = "v".repeat(2048 - "f".len() - "key".len());
-    wire.upload_with(&bucket, "f", b"x", &[("x-bz-info-key", &value)])
+    client
+        .upload_with(&bucket, "f", b"x", &[("x-bz-info-key", &value)])
         .ok();
-    wire.upload_with(&bucket, "ff", b"x", &[("x-bz-info-key", &value)])
+    client
+        .upload_with(&bucket, "ff", b"x", &[("x-bz-info-key", &value)])
         .has_code(400, "bad_request");
 }

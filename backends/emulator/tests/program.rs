@@ -74,9 +74,9 @@ impl Running {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
         write!(stream, "{head}\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        response
     }
 
     /// Sends a POST with these headers and returns the whole response.
@@ -89,9 +89,9 @@ impl Running {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
         write!(stream, "{head}\r\n{body}").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        response
     }
 
     fn authorize(&self) -> String {
@@ -142,8 +142,8 @@ fn refused_with(arguments: &[&str]) -> (Option<i32>, String) {
 fn legacy_encryption_applies_to_single_buckets_or_the_account() {
     let default_of = |arguments: &[&str], bucket: &str| {
         let running = Running::start(arguments);
-        let text = |answer: &str, name: &str| {
-            let (_, json) = answer.split_once("\r\n\r\n").unwrap();
+        let text = |response: &str, name: &str| {
+            let (_, json) = response.split_once("\r\n\r\n").unwrap();
             let json: serde_json::Value = serde_json::from_str(json).unwrap();
             json.pointer(name).unwrap().clone()
         };
@@ -218,12 +218,12 @@ fn the_program_prints_the_clients_settings_and_stops_on_a_signal() {
             running.setting("RCLONE_CONFIG_EMULATOR_ENDPOINT"),
             running.setting("B2_ENVIRONMENT")
         );
-        let answer = running.authorize();
-        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        let response = running.authorize();
+        assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
         let url = running.setting("B2_ENVIRONMENT").to_owned();
         assert!(
-            answer.contains(&format!("\"apiUrl\": \"{url}\"")),
-            "{answer}"
+            response.contains(&format!("\"apiUrl\": \"{url}\"")),
+            "{response}"
         );
         assert_eq!(
             running.stop(signal),
@@ -236,11 +236,11 @@ fn the_program_prints_the_clients_settings_and_stops_on_a_signal() {
 fn the_control_endpoint_accepts_the_printed_token() {
     let running = Running::start(&["--bucket", "first-bucket"]);
     let bearer = format!("Bearer {}", running.setting("B2KIT_EMULATOR_CONTROL_TOKEN"));
-    let answer = running.get(
+    let response = running.get(
         "/b2kit-emulator/v1",
         &[("Host", "localhost"), ("Authorization", &bearer)],
     );
-    assert!(answer.contains("\"buckets\": 1"), "{answer}");
+    assert!(response.contains("\"buckets\": 1"), "{response}");
     let other = Running::start(&[]);
     assert_ne!(
         running.setting("B2KIT_EMULATOR_CONTROL_TOKEN"),
@@ -252,19 +252,19 @@ fn the_control_endpoint_accepts_the_printed_token() {
             .settings
             .contains_key("B2KIT_EMULATOR_CONTROL_TOKEN")
     );
-    let answer = without.get(
+    let response = without.get(
         "/b2kit-emulator/v1",
         &[("Host", "localhost"), ("Authorization", &bearer)],
     );
-    assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+    assert!(response.starts_with("HTTP/1.1 404 "), "{response}");
 }
 
 #[test]
 fn a_request_for_an_unknown_host_name_gets_421() {
     let running = Running::start(&["--host", "b2.test"]);
     let status = |host: &str| {
-        let answer = running.get("/b2api/v2/b2_list_buckets", &[("Host", host)]);
-        answer.split(' ').nth(1).unwrap().to_owned()
+        let response = running.get("/b2api/v2/b2_list_buckets", &[("Host", host)]);
+        response.split(' ').nth(1).unwrap().to_owned()
     };
     assert_eq!(status("b2.test"), "401");
     assert_eq!(status("evil.example"), "421");
@@ -286,10 +286,10 @@ fn data_survives_a_kill() {
     // what is there needs no --bucket, and tokens are still good
     let running = Running::start(&["--data", data]);
     let target = "/b2api/v2/b2_list_buckets?accountId=e0b2e0b2e0b2";
-    let answer = running.get(target, &[("Host", "localhost"), ("Authorization", &token)]);
+    let response = running.get(target, &[("Host", "localhost"), ("Authorization", &token)]);
     assert!(
-        answer.contains("\"bucketName\": \"kept-bucket\""),
-        "{answer}"
+        response.contains("\"bucketName\": \"kept-bucket\""),
+        "{response}"
     );
     assert!(running.stop(Signal::INT).0);
 }
@@ -364,22 +364,22 @@ fn downloads_continue_when_a_delete_can_not_be_persisted() {
         "/file/full-bucket/kept".to_owned(),
         format!("/b2api/v2/b2_download_file_by_id?fileId={kept}"),
     ] {
-        let answer = get(&target);
-        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
-        assert!(answer.ends_with("meow"), "{answer}");
+        let response = get(&target);
+        assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
+        assert!(response.ends_with("meow"), "{response}");
     }
     // a restart would find the one that was to be deleted, and not the one that did not fit
     for name in ["deleted".to_owned(), format!("more-{more}")] {
-        let answer = get(&format!("/file/full-bucket/{name}"));
-        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
-        assert!(answer.contains("service_unavailable"), "{answer}");
+        let response = get(&format!("/file/full-bucket/{name}"));
+        assert!(response.starts_with("HTTP/1.1 503 "), "{response}");
+        assert!(response.contains("service_unavailable"), "{response}");
     }
 }
 
 /// The first string with this name in the JSON of a response.
-fn field(answer: &str, name: &str) -> String {
-    let found = answer.split(&format!("\"{name}\": \"")).nth(1);
-    let found = found.unwrap_or_else(|| panic!("no {name} in {answer}"));
+fn field(response: &str, name: &str) -> String {
+    let found = response.split(&format!("\"{name}\": \"")).nth(1);
+    let found = found.unwrap_or_else(|| panic!("no {name} in {response}"));
     found.split('"').next().unwrap().to_owned()
 }
 

@@ -3,8 +3,8 @@
 #![cfg(feature = "server")]
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 
-mod line;
-mod wire;
+mod raw_client;
+mod raw_connection;
 
 use std::io::Read as _;
 
@@ -12,40 +12,40 @@ use b2kit_emulator::{Emulator, Fault, FaultKind, Server};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures::executor::block_on;
-use line::{Line, path};
+use raw_client::{RawClient, sha1};
+use raw_connection::{RawConnection, path};
 use serde_json::json;
-use wire::{Wire, sha1};
 
 #[test]
 fn authorization_has_the_servers_url_and_one_connection_suffices() {
     let emulator = Emulator::new();
     let server = Server::start(&emulator).unwrap();
-    let mut line = Line::to(&server);
+    let mut connection = RawConnection::to(&server);
     let basic = STANDARD.encode(format!("{}:{}", emulator.key_id(), emulator.key()));
     let basic = format!("Basic {basic}");
     let authorize = [("Authorization", basic.as_str())];
-    let answer = line.ask("GET", "/b2api/v2/b2_authorize_account", &authorize, b"");
-    let session = answer.json();
+    let response = connection.send("GET", "/b2api/v2/b2_authorize_account", &authorize, b"");
+    let session = response.json();
     assert_eq!(session["apiUrl"], server.url());
     assert_eq!(session["downloadUrl"], server.url());
-    assert!(!answer.header("date").is_empty());
+    assert!(!response.header("date").is_empty());
     let token = session["authorizationToken"].as_str().unwrap();
     let auth = [("Authorization", token)];
     let body = json!({"accountId": emulator.account_id(), "bucketName": "over-http",
         "bucketType": "allPrivate"});
-    let answer = line.ask(
+    let response = connection.send(
         "POST",
         "/b2api/v2/b2_create_bucket",
         &auth,
         body.to_string().as_bytes(),
     );
-    let bucket = answer.json()["bucketId"].as_str().unwrap().to_owned();
+    let bucket = response.json()["bucketId"].as_str().unwrap().to_owned();
     let target = format!("/b2api/v2/b2_get_upload_url?bucketId={bucket}");
-    let url = line.ask("GET", &target, &auth, b"").json();
+    let url = connection.send("GET", &target, &auth, b"").json();
     let upload_url = url["uploadUrl"].as_str().unwrap();
     assert!(upload_url.starts_with(server.url()));
     let content: Vec<u8> = (0..3_000_000_u32).map(|at| (at % 253) as u8).collect();
-    let answer = line.ask(
+    let response = connection.send(
         "POST",
         path(upload_url),
         &[
@@ -56,61 +56,61 @@ fn authorization_has_the_servers_url_and_one_connection_suffices() {
         ],
         &content,
     );
-    assert_eq!(answer.status, 200, "{:?}", answer.json());
-    assert_eq!(answer.json()["fileName"], "a/../b//c+d");
+    assert_eq!(response.status, 200, "{:?}", response.json());
+    assert_eq!(response.json()["fileName"], "a/../b//c+d");
     let target = "/file/over-http/a/../b//c%2Bd";
-    let whole = line.ask("GET", target, &auth, b"");
+    let whole = connection.send("GET", target, &auth, b"");
     assert!(whole.body == content);
-    let head = line.ask("HEAD", target, &auth, b"");
+    let head = connection.send("HEAD", target, &auth, b"");
     assert_eq!(
         (head.status, head.header("content-length")),
         (200, "3000000")
     );
-    let part = line.ask("GET", target, &[auth[0], ("Range", "bytes=-5")], b"");
+    let part = connection.send("GET", target, &[auth[0], ("Range", "bytes=-5")], b"");
     assert_eq!(part.status, 206);
     assert_eq!(
         part.header("content-range"),
         "bytes 2999995-2999999/3000000"
     );
     assert_eq!(part.body, content[2_999_995..]);
-    let missing = line.ask("HEAD", "/file/over-http/none", &auth, b"");
+    let missing = connection.send("HEAD", "/file/over-http/none", &auth, b"");
     assert_eq!(missing.status, 404);
     assert_eq!(
-        line.ask("GET", target, &auth, b"").status,
+        connection.send("GET", target, &auth, b"").status,
         200,
         "the connection still lives"
     );
     block_on(server.stop());
-    assert!(line.is_at_end());
+    assert!(connection.is_at_end());
 }
 
 #[test]
 fn the_error_of_a_bad_request_can_be_read_before_the_connection_closes() {
-    let wire = Wire::new();
-    let server = Server::start(&wire.emulator).unwrap();
-    let bucket = wire.create_bucket("over-http", "allPrivate");
-    let (url, token) = wire.upload_url(&bucket);
-    let mut line = Line::to(&server);
+    let client = RawClient::new();
+    let server = Server::start(&client.emulator).unwrap();
+    let bucket = client.create_bucket("over-http", "allPrivate");
+    let (url, token) = client.upload_url(&bucket);
+    let mut connection = RawConnection::to(&server);
     // no SHA-1: refused at its head, while megabytes follow
     let headers = [
         ("Authorization", token.as_str()),
         ("X-Bz-File-Name", "f"),
         ("Content-Type", "x/y"),
     ];
-    let answer = line.ask("POST", path(&url), &headers, &vec![7; 8 << 20]);
-    assert_eq!(answer.status, 400);
-    assert_eq!(answer.header("connection"), "close");
-    assert!(!answer.body.ends_with(b"\n"));
-    assert!(line.is_at_end());
+    let response = connection.send("POST", path(&url), &headers, &vec![7; 8 << 20]);
+    assert_eq!(response.status, 400);
+    assert_eq!(response.header("connection"), "close");
+    assert!(!response.body.ends_with(b"\n"));
+    assert!(connection.is_at_end());
 }
 
 #[test]
 fn chunked_uploads_are_refused() {
-    let wire = Wire::new();
-    let server = Server::start(&wire.emulator).unwrap();
-    let bucket = wire.create_bucket("over-http", "allPrivate");
-    let (url, token) = wire.upload_url(&bucket);
-    let mut line = Line::to(&server);
+    let client = RawClient::new();
+    let server = Server::start(&client.emulator).unwrap();
+    let bucket = client.create_bucket("over-http", "allPrivate");
+    let (url, token) = client.upload_url(&bucket);
+    let mut connection = RawConnection::to(&server);
     let head = format!(
         "POST {} HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\nX-Bz-File-Name: f\r\n\
          Content-Type: x/y\r\nX-Bz-Content-Sha1: do_not_verify\r\n\
@@ -118,21 +118,21 @@ fn chunked_uploads_are_refused() {
          3\r\nabc\r\n0\r\n\r\n",
         path(&url)
     );
-    line.write(head.as_bytes());
-    let answer = line.answer();
+    connection.write(head.as_bytes());
+    let response = connection.response();
     assert_eq!(
-        (answer.status, &answer.json()["code"]),
+        (response.status, &response.json()["code"]),
         (400, &json!("bad_request"))
     );
-    assert_eq!(wire.emulator.snapshot().versions, 0);
+    assert_eq!(client.emulator.snapshot().versions, 0);
 }
 
 #[test]
 fn a_client_that_expects_100_continue_gets_it_or_the_error() {
-    let wire = Wire::new();
-    let server = Server::start(&wire.emulator).unwrap();
-    let bucket = wire.create_bucket("over-http", "allPrivate");
-    let (url, token) = wire.upload_url(&bucket);
+    let client = RawClient::new();
+    let server = Server::start(&client.emulator).unwrap();
+    let bucket = client.create_bucket("over-http", "allPrivate");
+    let (url, token) = client.upload_url(&bucket);
     let head = |token: &str| {
         format!(
             "POST {} HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\nX-Bz-File-Name: f\r\n\
@@ -141,54 +141,54 @@ fn a_client_that_expects_100_continue_gets_it_or_the_error() {
             path(&url)
         )
     };
-    let mut line = Line::to(&server);
-    line.write(head(&token).as_bytes());
-    assert_eq!(line.answer().status, 100);
-    line.write(b"abc");
-    assert_eq!(line.answer().status, 200);
-    let mut refused = Line::to(&server);
+    let mut connection = RawConnection::to(&server);
+    connection.write(head(&token).as_bytes());
+    assert_eq!(connection.response().status, 100);
+    connection.write(b"abc");
+    assert_eq!(connection.response().status, 200);
+    let mut refused = RawConnection::to(&server);
     refused.write(head("nonsense").as_bytes());
-    assert_eq!(refused.answer().status, 401);
+    assert_eq!(refused.response().status, 401);
 }
 
 #[test]
 fn an_upload_whose_connection_breaks_stores_nothing_and_invalidates_its_token() {
-    let wire = Wire::new();
-    let server = Server::start(&wire.emulator).unwrap();
-    let bucket = wire.create_bucket("over-http", "allPrivate");
-    let (url, token) = wire.upload_url(&bucket);
+    let client = RawClient::new();
+    let server = Server::start(&client.emulator).unwrap();
+    let bucket = client.create_bucket("over-http", "allPrivate");
+    let (url, token) = client.upload_url(&bucket);
     let head = format!(
         "POST {} HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\nX-Bz-File-Name: f\r\n\
          Content-Type: x/y\r\nX-Bz-Content-Sha1: do_not_verify\r\nContent-Length: 100\r\n\
          Expect: 100-continue\r\n\r\n",
         path(&url)
     );
-    let mut line = Line::to(&server);
-    line.write(head.as_bytes());
+    let mut connection = RawConnection::to(&server);
+    connection.write(head.as_bytes());
     // once this is here, the upload is under way
-    assert_eq!(line.answer().status, 100);
+    assert_eq!(connection.response().status, 100);
     let headers = [
         ("Authorization", token.as_str()),
         ("X-Bz-File-Name", "f"),
         ("Content-Type", "x/y"),
         ("X-Bz-Content-Sha1", "do_not_verify"),
     ];
-    let mut other = Line::to(&server);
-    let second = other.ask("POST", path(&url), &headers, b"abc");
+    let mut other = RawConnection::to(&server);
+    let second = other.send("POST", path(&url), &headers, b"abc");
     assert_eq!(second.json()["code"], "auth_token_limit");
-    line.write(b"half");
-    drop(line);
+    connection.write(b"half");
+    drop(connection);
     // the server notices when it notices: until then the token is in use, from then on it is no
     // good
     let code = loop {
-        let answer = Line::to(&server).ask("POST", path(&url), &headers, b"abc");
-        if answer.json()["code"] != "auth_token_limit" {
-            break answer.json()["code"].clone();
+        let response = RawConnection::to(&server).send("POST", path(&url), &headers, b"abc");
+        if response.json()["code"] != "auth_token_limit" {
+            break response.json()["code"].clone();
         }
         std::thread::yield_now();
     };
     assert_eq!(code, "bad_auth_token");
-    let snapshot = wire.emulator.snapshot();
+    let snapshot = client.emulator.snapshot();
     assert_eq!((snapshot.versions, snapshot.stored_bytes), (0, 0));
 }
 
@@ -205,18 +205,18 @@ fn a_server_can_be_dropped_inside_an_async_runtime() {
 
 #[test]
 fn faults_work_over_http() {
-    let wire = Wire::new();
-    let server = Server::start(&wire.emulator).unwrap();
-    let bucket = wire.create_bucket("over-http", "allPrivate");
-    wire.upload(&bucket, "f", b"0123456789");
-    let auth = [("Authorization", wire.token.as_str())];
+    let client = RawClient::new();
+    let server = Server::start(&client.emulator).unwrap();
+    let bucket = client.create_bucket("over-http", "allPrivate");
+    client.upload(&bucket, "f", b"0123456789");
+    let auth = [("Authorization", client.token.as_str())];
     let target = "/file/over-http/f";
-    let faults = wire.emulator.faults();
+    let faults = client.emulator.faults();
 
     faults.add(Fault::new(FaultKind::internal_error()).times(1));
-    let mut line = Line::to(&server);
-    assert_eq!(line.ask("GET", target, &auth, b"").status, 500);
-    let missing = line.ask("HEAD", "/file/over-http/none", &auth, b"");
+    let mut connection = RawConnection::to(&server);
+    assert_eq!(connection.send("GET", target, &auth, b"").status, 500);
+    let missing = connection.send("HEAD", "/file/over-http/none", &auth, b"");
     assert_eq!(missing.status, 404);
 
     faults.add(
@@ -225,34 +225,35 @@ fn faults_work_over_http() {
             .on("b2_hide_file"),
     );
     let body = json!({"bucketId": bucket, "fileName": "f"}).to_string();
-    line.write(
+    connection.write(
         format!(
             "POST /b2api/v4/b2_hide_file HTTP/1.1\r\nHost: x\r\nAuthorization: {}\r\n\
              Content-Length: {}\r\n\r\n{body}",
-            wire.token,
+            client.token,
             body.len()
         )
         .as_bytes(),
     );
-    assert!(line.is_at_end(), "closed without a byte");
-    wire.post(
-        "b2_hide_file",
-        &json!({"bucketId": bucket, "fileName": "f"}),
-    )
-    .has_code(400, "already_hidden");
+    assert!(connection.is_at_end(), "closed without a byte");
+    client
+        .post(
+            "b2_hide_file",
+            &json!({"bucketId": bucket, "fileName": "f"}),
+        )
+        .has_code(400, "already_hidden");
 
-    wire.upload(&bucket, "f", b"0123456789");
+    client.upload(&bucket, "f", b"0123456789");
     faults.add(Fault::new(FaultKind::CutResponse { after: 4 }).times(1));
-    let mut line = Line::to(&server);
-    line.write(
+    let mut connection = RawConnection::to(&server);
+    connection.write(
         format!(
             "GET {target} HTTP/1.1\r\nHost: x\r\nAuthorization: {}\r\n\r\n",
-            wire.token
+            client.token
         )
         .as_bytes(),
     );
     let mut all = Vec::new();
-    line.stream.read_to_end(&mut all).ok();
+    connection.stream.read_to_end(&mut all).ok();
     assert!(
         all.ends_with(b"\r\n\r\n0123"),
         "{}",
@@ -262,27 +263,30 @@ fn faults_work_over_http() {
 
 #[test]
 fn a_request_to_the_origin_of_another_role_gets_421() {
-    let wire = Wire::new();
+    let client = RawClient::new();
     let server = Server::builder()
         .separate_origins(true)
-        .start(&wire.emulator)
+        .start(&client.emulator)
         .unwrap();
-    let bucket = wire.create_bucket("a-bucket", "allPublic");
-    let auth = [("Authorization", wire.token.as_str())];
+    let bucket = client.create_bucket("a-bucket", "allPublic");
+    let auth = [("Authorization", client.token.as_str())];
     let basic = STANDARD.encode(format!(
         "{}:{}",
-        wire.emulator.key_id(),
-        wire.emulator.key()
+        client.emulator.key_id(),
+        client.emulator.key()
     ));
     let basic = format!("Basic {basic}");
     let basic = [("Authorization", basic.as_str())];
-    let session = Line::to(&server).ask("GET", "/b2api/v4/b2_authorize_account", &basic, b"");
+    let session =
+        RawConnection::to(&server).send("GET", "/b2api/v4/b2_authorize_account", &basic, b"");
     let storage = session.json()["apiInfo"]["storageApi"].clone();
     let api = storage["apiUrl"].as_str().unwrap().to_owned();
     let download = storage["downloadUrl"].as_str().unwrap().to_owned();
     assert_eq!(api, server.url());
     let target = format!("/b2api/v4/b2_get_upload_url?bucketId={bucket}");
-    let url = Line::to(&server).ask("GET", &target, &auth, b"").json();
+    let url = RawConnection::to(&server)
+        .send("GET", &target, &auth, b"")
+        .json();
     let upload_url = url["uploadUrl"].as_str().unwrap().to_owned();
     let upload = upload_url[..upload_url.find("/b2api").unwrap()].to_owned();
     assert!(api != download && download != upload && upload != api);
@@ -295,30 +299,33 @@ fn a_request_to_the_origin_of_another_role_gets_421() {
     ];
     let list = format!(
         "/b2api/v4/b2_list_buckets?accountId={}",
-        wire.emulator.account_id()
+        client.emulator.account_id()
     );
     let mut file_id = String::new();
     for origin in [&api, &download, &upload] {
-        let line = || Line::at(origin.strip_prefix("http://").unwrap());
-        let uploaded = line().ask("POST", path(&upload_url), &headers, b"meow");
+        let connection = || RawConnection::at(origin.strip_prefix("http://").unwrap());
+        let uploaded = connection().send("POST", path(&upload_url), &headers, b"meow");
         if uploaded.status == 200 {
             file_id = uploaded.json()["fileId"].as_str().unwrap().to_owned();
         }
         let by_id = format!("/b2api/v4/b2_download_file_by_id?fileId={file_id}");
-        for (answer, right) in [
+        for (response, right) in [
             (uploaded, &upload),
-            (line().ask("GET", &list, &auth, b""), &api),
-            (line().ask("GET", "/file/a-bucket/g", &[], b""), &download),
-            (line().ask("GET", &by_id, &auth, b""), &download),
+            (connection().send("GET", &list, &auth, b""), &api),
+            (
+                connection().send("GET", "/file/a-bucket/g", &[], b""),
+                &download,
+            ),
+            (connection().send("GET", &by_id, &auth, b""), &download),
         ] {
             if origin == right {
-                assert_ne!(answer.status, 421, "{}", answer.json());
+                assert_ne!(response.status, 421, "{}", response.json());
                 continue;
             }
-            assert_eq!(answer.status, 421);
-            let message = answer.json()["message"].to_string();
+            assert_eq!(response.status, 421);
+            let message = response.json()["message"].to_string();
             assert!(message.contains(right.as_str()), "{message}");
         }
     }
-    assert_eq!(wire.emulator.snapshot().versions, 1);
+    assert_eq!(client.emulator.snapshot().versions, 1);
 }

@@ -2,35 +2,35 @@
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 
-mod wire;
+mod raw_client;
 
 use b2kit_emulator::Emulator;
+use raw_client::{RawClient, Response};
 use serde_json::{Value, json};
-use wire::{Answer, Wire};
 
 const NOW: u64 = 1_770_334_812_998;
 
-fn allowed() -> (Wire, String) {
-    let wire = Wire::of(Emulator::builder().custom_timestamps(true));
-    let bucket = wire.create_bucket("the-bucket", "allPrivate");
-    (wire, bucket)
+fn allowed() -> (RawClient, String) {
+    let client = RawClient::of(Emulator::builder().custom_timestamps(true));
+    let bucket = client.create_bucket("the-bucket", "allPrivate");
+    (client, bucket)
 }
 
-fn upload(wire: &Wire, bucket: &str, content: &str, time: &str) -> Answer {
+fn upload(client: &RawClient, bucket: &str, content: &str, time: &str) -> Response {
     let header = [("x-bz-custom-upload-timestamp", time)];
-    wire.upload_with(bucket, "f", content.as_bytes(), &header)
+    client.upload_with(bucket, "f", content.as_bytes(), &header)
 }
 
 #[test]
 fn an_older_upload_sorts_below_a_newer_one() {
-    let (wire, bucket) = allowed();
-    wire.upload(&bucket, "f", b"now");
-    let old = upload(&wire, &bucket, "old", "1500000000000").ok();
+    let (client, bucket) = allowed();
+    client.upload(&bucket, "f", b"now");
+    let old = upload(&client, &bucket, "old", "1500000000000").ok();
     assert_eq!(old["uploadTimestamp"], 1_500_000_000_000_u64);
     let id = old["fileId"].as_str().unwrap();
     assert!(id.contains("_d20170714_m024000_") && id.ends_with("_u01500000000000"));
-    assert_eq!(wire.download("the-bucket/f", &[]).body, "now");
-    let listed = wire
+    assert_eq!(client.download("the-bucket/f", &[]).body, "now");
+    let listed = client
         .post("b2_list_file_versions", &json!({"bucketId": bucket}))
         .ok();
     let times: Vec<&Value> = listed["files"]
@@ -44,12 +44,12 @@ fn an_older_upload_sorts_below_a_newer_one() {
 
 #[test]
 fn large_files_take_numbers_and_digits() {
-    let (wire, bucket) = allowed();
+    let (client, bucket) = allowed();
     for time in [json!(5), json!("5")] {
         let start = json!({"bucketId": bucket, "fileName": "l", "contentType": "x/y",
             "customUploadTimestamp": time});
         assert_eq!(
-            wire.post("b2_start_large_file", &start).ok()["uploadTimestamp"],
+            client.post("b2_start_large_file", &start).ok()["uploadTimestamp"],
             5
         );
     }
@@ -57,17 +57,18 @@ fn large_files_take_numbers_and_digits() {
 
 #[test]
 fn future_and_malformed_timestamps_are_invalid() {
-    let (wire, bucket) = allowed();
-    upload(&wire, &bucket, "x", &NOW.to_string()).ok();
+    let (client, bucket) = allowed();
+    upload(&client, &bucket, "x", &NOW.to_string()).ok();
     for time in [
         (NOW + 1).to_string(),
         "-1".to_owned(),
         "yesterday".to_owned(),
     ] {
-        upload(&wire, &bucket, "x", &time).has_code(400, "custom_timestamp_invalid");
+        upload(&client, &bucket, "x", &time).has_code(400, "custom_timestamp_invalid");
         let start = json!({"bucketId": bucket, "fileName": "l", "contentType": "x/y",
             "customUploadTimestamp": time});
-        wire.post("b2_start_large_file", &start)
+        client
+            .post("b2_start_large_file", &start)
             .has_code(400, "custom_timestamp_invalid");
     }
 }

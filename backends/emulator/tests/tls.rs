@@ -44,10 +44,10 @@ fn authorize(
         "GET /b2api/v3/b2_authorize_account HTTP/1.1\r\nHost: localhost\r\n\
          Authorization: Basic {basic}\r\nConnection: close\r\n\r\n"
     )?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer)?;
-    let body = answer.windows(4).position(|four| four == b"\r\n\r\n");
-    Ok(serde_json::from_slice(&answer[body.unwrap() + 4..])?)
+    let mut response = Vec::new();
+    stream.read_to_end(&mut response)?;
+    let body = response.windows(4).position(|four| four == b"\r\n\r\n");
+    Ok(serde_json::from_slice(&response[body.unwrap() + 4..])?)
 }
 
 #[test]
@@ -92,9 +92,12 @@ fn a_client_without_tls_does_not_disturb_others() {
     let der = server.root_certificate_der().unwrap().to_vec();
     let config = trusting([CertificateDer::from(der)]);
     assert!(authorize(&server, &emulator, config, "localhost").is_ok());
-    let mut answer = Vec::new();
-    plain.read_to_end(&mut answer).ok();
-    assert!(!answer.starts_with(b"HTTP"), "an alert of TLS, or nothing");
+    let mut response = Vec::new();
+    plain.read_to_end(&mut response).ok();
+    assert!(
+        !response.starts_with(b"HTTP"),
+        "an alert of TLS, or nothing"
+    );
     silent.write_all(b"x").unwrap();
 }
 

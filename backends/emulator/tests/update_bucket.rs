@@ -2,25 +2,25 @@
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 
-mod wire;
+mod raw_client;
 
+use raw_client::RawClient;
 use serde_json::{Value, json};
-use wire::Wire;
 
-fn with_bucket() -> (Wire, String) {
-    let wire = Wire::new();
-    let bucket = wire.create_bucket("the-bucket", "allPrivate");
-    (wire, bucket)
+fn with_bucket() -> (RawClient, String) {
+    let client = RawClient::new();
+    let bucket = client.create_bucket("the-bucket", "allPrivate");
+    (client, bucket)
 }
 
-fn shown(wire: &Wire, bucket: &str) -> Value {
-    let body = json!({"accountId": wire.emulator.account_id(), "bucketId": bucket});
-    wire.post("b2_list_buckets", &body).ok()["buckets"][0].clone()
+fn shown(client: &RawClient, bucket: &str) -> Value {
+    let body = json!({"accountId": client.emulator.account_id(), "bucketId": bucket});
+    client.post("b2_list_buckets", &body).ok()["buckets"][0].clone()
 }
 
 #[test]
 fn an_update_replaces_each_given_field_and_keeps_the_others() {
-    let (wire, bucket) = with_bucket();
+    let (client, bucket) = with_bucket();
     let cors = json!({"corsRuleName": "the-rule", "allowedOrigins": ["https://mysite.com"],
         "allowedOperations": ["s3_head", "s3_get"], "allowedHeaders": ["authorization", "range"],
         "exposeHeaders": null, "maxAgeSeconds": 3600});
@@ -61,41 +61,43 @@ fn an_update_replaces_each_given_field_and_keeps_the_others() {
         ),
         (json!({}), json!({})),
     ];
-    let mut expected = shown(&wire, &bucket);
+    let mut expected = shown(&client, &bucket);
     for (at, (given, changed)) in steps.into_iter().enumerate() {
-        wire::merge(&mut expected, &changed);
+        raw_client::merge(&mut expected, &changed);
         expected["revision"] = (at + 3).into();
         assert_eq!(
-            wire.update_bucket(&bucket, &given).ok(),
+            client.update_bucket(&bucket, &given).ok(),
             expected,
             "{given}"
         );
-        assert_eq!(shown(&wire, &bucket), expected);
+        assert_eq!(shown(&client, &bucket), expected);
     }
 }
 
 #[test]
 fn an_update_of_another_revision_is_a_conflict_and_changes_nothing() {
-    let (wire, bucket) = with_bucket();
+    let (client, bucket) = with_bucket();
     let update = json!({"bucketType": "allPublic", "ifRevisionIs": 2});
-    assert_eq!(wire.update_bucket(&bucket, &update).ok()["revision"], 3);
+    assert_eq!(client.update_bucket(&bucket, &update).ok()["revision"], 3);
     let update = json!({"bucketType": "allPrivate", "ifRevisionIs": 2});
-    wire.update_bucket(&bucket, &update).is_error(
+    client.update_bucket(&bucket, &update).is_error(
         409,
         "conflict",
         "simultaneous updates to bucket",
     );
-    assert_eq!(shown(&wire, &bucket)["bucketType"], "allPublic");
-    assert_eq!(shown(&wire, &bucket)["revision"], 3);
+    assert_eq!(shown(&client, &bucket)["bucketType"], "allPublic");
+    assert_eq!(shown(&client, &bucket)["revision"], 3);
 }
 
 #[test]
 fn object_lock_can_be_enabled_and_never_disabled() {
-    let (wire, bucket) = with_bucket();
-    wire.update_bucket(&bucket, &json!({"fileLockEnabled": false}))
+    let (client, bucket) = with_bucket();
+    client
+        .update_bucket(&bucket, &json!({"fileLockEnabled": false}))
         .ok();
     let retention = json!({"mode": "governance", "period": {"duration": 7, "unit": "days"}});
-    wire.update_bucket(&bucket, &json!({"defaultRetention": retention}))
+    client
+        .update_bucket(&bucket, &json!({"defaultRetention": retention}))
         .is_error(
             400,
             "bucket_missing_file_lock",
@@ -103,18 +105,20 @@ fn object_lock_can_be_enabled_and_never_disabled() {
         );
     // both at once
     let both = json!({"fileLockEnabled": true, "defaultRetention": retention});
-    let updated = wire.update_bucket(&bucket, &both).ok();
+    let updated = client.update_bucket(&bucket, &both).ok();
     assert_eq!(
         updated["fileLockConfiguration"],
         json!({"isClientAuthorizedToRead": true,
             "value": {"defaultRetention": retention, "isFileLockEnabled": true}})
     );
-    wire.update_bucket(&bucket, &json!({"fileLockEnabled": true}))
+    client
+        .update_bucket(&bucket, &json!({"fileLockEnabled": true}))
         .ok();
-    wire.update_bucket(&bucket, &json!({"fileLockEnabled": false}))
+    client
+        .update_bucket(&bucket, &json!({"fileLockEnabled": false}))
         .has_code(400, "file_lock_conflict");
     let off = json!({"defaultRetention": {"mode": null}});
-    let updated = wire.update_bucket(&bucket, &off).ok();
+    let updated = client.update_bucket(&bucket, &off).ok();
     assert_eq!(
         updated["fileLockConfiguration"]["value"]["defaultRetention"],
         json!({"mode": null, "period": null})
@@ -123,24 +127,25 @@ fn object_lock_can_be_enabled_and_never_disabled() {
 
 #[test]
 fn a_replication_configuration_can_be_set_and_removed() {
-    let (wire, bucket) = with_bucket();
+    let (client, bucket) = with_bucket();
     let rule = json!({"destinationBucketId": bucket, "fileNamePrefix": "", "isEnabled": true,
         "includeExistingFiles": false, "priority": 1, "replicationRuleName": "my_rule-1"});
     let source = json!({"replicationRules": [rule], "sourceApplicationKeyId": "key"});
     let given = json!({"replicationConfiguration": {"asReplicationSource": source}});
-    let updated = wire.update_bucket(&bucket, &given).ok();
+    let updated = client.update_bucket(&bucket, &given).ok();
     assert_eq!(
         updated["replicationConfiguration"],
         json!({"isClientAuthorizedToRead": true,
             "value": {"asReplicationSource": source, "asReplicationDestination": null}})
     );
-    wire.update_bucket(&bucket, &json!({"fileLockEnabled": true}))
+    client
+        .update_bucket(&bucket, &json!({"fileLockEnabled": true}))
         .has_code(400, "source_replication_conflict");
     for none in [
         json!({}),
         json!({"asReplicationSource": null, "asReplicationDestination": null}),
     ] {
-        let updated = wire.update_bucket(&bucket, &json!({"replicationConfiguration": none}));
+        let updated = client.update_bucket(&bucket, &json!({"replicationConfiguration": none}));
         assert_eq!(
             updated.ok()["replicationConfiguration"]["value"],
             Value::Null
@@ -150,8 +155,8 @@ fn a_replication_configuration_can_be_set_and_removed() {
 
 #[test]
 fn an_invalid_update_changes_nothing() {
-    let (wire, bucket) = with_bucket();
-    let before = shown(&wire, &bucket);
+    let (client, bucket) = with_bucket();
+    let before = shown(&client, &bucket);
     let rule = |prefix: &str| json!({"fileNamePrefix": prefix, "daysFromHidingToDeleting": 1});
     for bad in [
         json!({"bucketType": "snapshot"}),
@@ -177,21 +182,24 @@ fn an_invalid_update_changes_nothing() {
         json!({"accountId": null}),
     ] {
         let mut both = json!({"bucketInfo": {"changed": "yes"}});
-        wire::merge(&mut both, &bad);
-        wire.update_bucket(&bucket, &both)
+        raw_client::merge(&mut both, &bad);
+        client
+            .update_bucket(&bucket, &both)
             .has_code(400, "bad_request");
-        assert_eq!(shown(&wire, &bucket), before, "{bad}");
+        assert_eq!(shown(&client, &bucket), before, "{bad}");
     }
-    wire.update_bucket("nobody", &json!({}))
+    client
+        .update_bucket("nobody", &json!({}))
         .has_code(400, "bad_bucket_id");
-    wire.update_bucket(&bucket, &json!({"accountId": "0"}))
+    client
+        .update_bucket(&bucket, &json!({"accountId": "0"}))
         .has_code(401, "unauthorized");
 }
 
 #[test]
 fn some_bucket_fields_need_capabilities_to_be_set_and_read() {
-    let (wire, bucket) = with_bucket();
-    let writer = wire.with_key(&["writeBuckets"], &json!({}));
+    let (client, bucket) = with_bucket();
+    let writer = client.with_key(&["writeBuckets"], &json!({}));
     for fields in [
         json!({"defaultServerSideEncryption": {"mode": "SSE-B2", "algorithm": "AES256"}}),
         json!({"defaultServerSideEncryption": {"mode": null}}),
@@ -204,18 +212,18 @@ fn some_bucket_fields_need_capabilities_to_be_set_and_read() {
             .is_error(401, "unauthorized", "");
     }
     // what a bucket gets by itself needs no capability
-    let account = wire.emulator.account_id();
+    let account = client.emulator.account_id();
     let named =
         json!({"accountId": account, "bucketName": "automatic", "bucketType": "allPrivate"});
     writer.post("b2_create_bucket", &named).ok();
     let of = json!({"accountId": account, "bucketName": "automatic"});
-    let made = wire.post("b2_list_buckets", &of).ok();
+    let made = client.post("b2_list_buckets", &of).ok();
     assert_eq!(
         made["buckets"][0]["defaultServerSideEncryption"]["value"]["mode"],
         "SSE-B2"
     );
     let mut explicit = named;
-    wire::merge(
+    raw_client::merge(
         &mut explicit,
         &json!({"bucketName": "explicit-1",
             "defaultServerSideEncryption": {"mode": "SSE-B2", "algorithm": "AES256"}}),
@@ -234,7 +242,7 @@ fn some_bucket_fields_need_capabilities_to_be_set_and_read() {
     ] {
         assert_eq!(updated[field], withheld);
     }
-    let reader = wire.with_key(&["listBuckets"], &json!({}));
+    let reader = client.with_key(&["listBuckets"], &json!({}));
     reader
         .update_bucket(&bucket, &json!({}))
         .has_code(401, "unauthorized");

@@ -2,10 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 
-mod wire;
+mod raw_client;
 
+use raw_client::RawClient;
 use serde_json::{Value, json};
-use wire::Wire;
 
 fn fields(value: &Value) -> Vec<&str> {
     let mut names: Vec<&str> = value
@@ -18,17 +18,17 @@ fn fields(value: &Value) -> Vec<&str> {
     names
 }
 
-fn with_bucket() -> (Wire, String) {
-    let wire = Wire::new();
-    let bucket = wire.create_bucket("the-bucket", "allPrivate");
-    (wire.in_version("v1"), bucket)
+fn with_bucket() -> (RawClient, String) {
+    let client = RawClient::new();
+    let bucket = client.create_bucket("the-bucket", "allPrivate");
+    (client.in_version("v1"), bucket)
 }
 
 #[test]
 fn authorizing_in_v1_has_minimum_part_size() {
-    let (wire, _) = with_bucket();
-    let (id, key) = (wire.emulator.key_id(), wire.emulator.key());
-    let session = wire.authorize(id, key).ok();
+    let (client, _) = with_bucket();
+    let (id, key) = (client.emulator.key_id(), client.emulator.key());
+    let session = client.authorize(id, key).ok();
     assert_eq!(
         fields(&session),
         [
@@ -48,20 +48,20 @@ fn authorizing_in_v1_has_minimum_part_size() {
 
 #[test]
 fn upload_urls_are_of_v1_and_files_have_a_size() {
-    let (wire, bucket) = with_bucket();
-    let (url, _) = wire.upload_url(&bucket);
+    let (client, bucket) = with_bucket();
+    let (url, _) = client.upload_url(&bucket);
     assert!(url.contains("/b2api/v1/b2_upload_file/"), "{url}");
-    wire.upload(&bucket, "d/f", b"four");
+    client.upload(&bucket, "d/f", b"four");
     let body = json!({"bucketId": bucket});
     for call in ["b2_list_file_names", "b2_list_file_versions"] {
-        let file = &wire.post(call, &body).ok()["files"][0];
+        let file = &client.post(call, &body).ok()["files"][0];
         assert_eq!(
             (&file["size"], &file["contentLength"]),
             (&json!(4), &json!(4))
         );
     }
     let folders = json!({"bucketId": bucket, "delimiter": "/"});
-    let folder = &wire.post("b2_list_file_names", &folders).ok()["files"][0];
+    let folder = &client.post("b2_list_file_names", &folders).ok()["files"][0];
     assert_eq!(
         (&folder["action"], &folder["size"]),
         (&json!("folder"), &json!(0))
@@ -70,9 +70,9 @@ fn upload_urls_are_of_v1_and_files_have_a_size() {
 
 #[test]
 fn hide_markers_and_unfinished_files_have_fewer_fields() {
-    let (wire, bucket) = with_bucket();
-    wire.upload(&bucket, "f", b"x");
-    let hidden = wire.post(
+    let (client, bucket) = with_bucket();
+    client.upload(&bucket, "f", b"x");
+    let hidden = client.post(
         "b2_hide_file",
         &json!({"bucketId": bucket, "fileName": "f"}),
     );
@@ -87,8 +87,8 @@ fn hide_markers_and_unfinished_files_have_fewer_fields() {
     );
     assert_eq!(hidden.get("bucketId"), None);
     let start = json!({"bucketId": bucket, "fileName": "l", "contentType": "x/y"});
-    let started = wire.post("b2_start_large_file", &start).ok();
-    let unfinished = wire.post(
+    let started = client.post("b2_start_large_file", &start).ok();
+    let unfinished = client.post(
         "b2_list_unfinished_large_files",
         &json!({"bucketId": bucket}),
     );
@@ -99,7 +99,7 @@ fn hide_markers_and_unfinished_files_have_fewer_fields() {
         }
         assert_eq!(file["contentType"], "x/y");
     }
-    let versions = wire
+    let versions = client
         .post("b2_list_file_versions", &json!({"bucketId": bucket}))
         .ok();
     assert_eq!(versions["files"][2]["action"], "start");
@@ -107,16 +107,16 @@ fn hide_markers_and_unfinished_files_have_fewer_fields() {
 
 #[test]
 fn v1_leaves_out_what_a_restricted_key_can_not_access() {
-    let (wire, bucket) = with_bucket();
-    let other = wire.create_bucket("another", "allPrivate");
+    let (client, bucket) = with_bucket();
+    let other = client.create_bucket("another", "allPrivate");
     for name in ["a", "in/a", "in/b/c", "z"] {
-        wire.upload(&bucket, name, b"x");
+        client.upload(&bucket, name, b"x");
     }
-    wire.start(&bucket, "in/l");
-    wire.start(&bucket, "l");
+    client.start(&bucket, "in/l");
+    client.start(&bucket, "l");
     let restricted = json!({"bucketId": bucket, "namePrefix": "in/"});
-    let holder = wire.with_key(&["listBuckets", "listFiles"], &restricted);
-    let account = json!({"accountId": wire.emulator.account_id()});
+    let holder = client.with_key(&["listBuckets", "listFiles"], &restricted);
+    let account = json!({"accountId": client.emulator.account_id()});
     let buckets = holder.post("b2_list_buckets", &account).ok();
     let buckets = buckets["buckets"].as_array().unwrap();
     assert_eq!(
@@ -125,7 +125,7 @@ fn v1_leaves_out_what_a_restricted_key_can_not_access() {
     );
     let names = |fields: &Value| -> Vec<String> {
         let mut body = json!({"bucketId": bucket});
-        wire::merge(&mut body, fields);
+        raw_client::merge(&mut body, fields);
         let listed = holder.listed("b2_list_file_names", &body);
         listed.into_iter().map(|(name, _)| name).collect()
     };

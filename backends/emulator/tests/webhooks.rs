@@ -2,18 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 
-mod wire;
+mod raw_client;
 
 use b2kit_emulator::Webhook;
+use raw_client::{RawClient, sha1};
 use serde_json::{Value, json};
-use wire::{Wire, sha1};
 
-fn with_rules(rules: &Value) -> (Wire, String) {
-    let wire = Wire::of(b2kit_emulator::Emulator::builder().absolute_minimum_part_size(1));
-    let bucket = wire.create_bucket("the-bucket", "allPrivate");
+fn with_rules(rules: &Value) -> (RawClient, String) {
+    let client = RawClient::of(b2kit_emulator::Emulator::builder().absolute_minimum_part_size(1));
+    let bucket = client.create_bucket("the-bucket", "allPrivate");
     let body = json!({"bucketId": bucket, "eventNotificationRules": rules});
-    wire.post("b2_set_bucket_notification_rules", &body).ok();
-    (wire, bucket)
+    client.post("b2_set_bucket_notification_rules", &body).ok();
+    (client, bucket)
 }
 
 fn rule(name: &str, types: &[&str], max: u64) -> Value {
@@ -30,10 +30,10 @@ fn events(hook: &Webhook) -> Vec<Value> {
 
 #[test]
 fn a_webhook_of_an_upload_has_every_documented_field() {
-    let (wire, bucket) = with_rules(&json!([rule("the-rule", &["b2:ObjectCreated:*"], 1)]));
-    let file = wire.upload(&bucket, "in/f", b"four");
-    wire.upload(&bucket, "out", b"x");
-    let hooks = wire.emulator.drain_webhooks();
+    let (client, bucket) = with_rules(&json!([rule("the-rule", &["b2:ObjectCreated:*"], 1)]));
+    let file = client.upload(&bucket, "in/f", b"four");
+    client.upload(&bucket, "out", b"x");
+    let hooks = client.emulator.drain_webhooks();
     assert_eq!(hooks.len(), 1);
     let hook = &hooks[0];
     assert_eq!(
@@ -41,7 +41,7 @@ fn a_webhook_of_an_upload_has_every_documented_field() {
         ("the-rule", "https://example.com/hook")
     );
     let events = events(hook);
-    let expected = json!({"accountId": wire.emulator.account_id(), "bucketId": bucket,
+    let expected = json!({"accountId": client.emulator.account_id(), "bucketId": bucket,
         "bucketName": "the-bucket", "eventId": events[0]["eventId"],
         "eventTimestamp": 1_770_334_812_998_u64, "eventType": "b2:ObjectCreated:Upload",
         "eventVersion": 1, "matchedRuleName": "the-rule", "objectName": "in/f", "objectSize": 4,
@@ -54,7 +54,7 @@ fn a_webhook_of_an_upload_has_every_documented_field() {
         signature.starts_with("v1=") && signature.len() == 67,
         "{signature}"
     );
-    assert!(wire.emulator.drain_webhooks().is_empty(), "told once");
+    assert!(client.emulator.drain_webhooks().is_empty(), "told once");
 }
 
 #[test]
@@ -64,24 +64,25 @@ fn every_kind_of_change_has_its_event_and_batches_have_their_size() {
         "b2:ObjectCreated:*",
         "b2:ObjectDeleted:*",
     ];
-    let (wire, bucket) = with_rules(&json!([rule("the-rule", &all, 4)]));
-    let file = wire.upload(&bucket, "in/f", b"x");
+    let (client, bucket) = with_rules(&json!([rule("the-rule", &all, 4)]));
+    let file = client.upload(&bucket, "in/f", b"x");
     let copy = json!({"sourceFileId": file["fileId"], "fileName": "in/c"});
-    wire.post("b2_copy_file", &copy).ok();
-    let large = wire.start(&bucket, "in/l");
+    client.post("b2_copy_file", &copy).ok();
+    let large = client.start(&bucket, "in/l");
     for number in 1..=2 {
-        wire.upload_part(&large, number, b"x").ok();
+        client.upload_part(&large, number, b"x").ok();
     }
     let finish = json!({"fileId": large, "partSha1Array": [sha1(b"x"), sha1(b"x")]});
-    wire.post("b2_finish_large_file", &finish).ok();
-    wire.post(
-        "b2_hide_file",
-        &json!({"bucketId": bucket, "fileName": "in/f"}),
-    )
-    .ok();
+    client.post("b2_finish_large_file", &finish).ok();
+    client
+        .post(
+            "b2_hide_file",
+            &json!({"bucketId": bucket, "fileName": "in/f"}),
+        )
+        .ok();
     let delete = json!({"fileName": "in/f", "fileId": file["fileId"]});
-    wire.post("b2_delete_file_version", &delete).ok();
-    let hooks = wire.emulator.drain_webhooks();
+    client.post("b2_delete_file_version", &delete).ok();
+    let hooks = client.emulator.drain_webhooks();
     let sizes: Vec<usize> = hooks.iter().map(|hook| events(hook).len()).collect();
     assert_eq!(sizes, [4, 1]);
     let told: Vec<Value> = hooks.iter().flat_map(events).collect();
@@ -111,14 +112,15 @@ fn disabled_rules_send_nothing_and_secrets_are_not_printed() {
     off["isEnabled"] = false.into();
     let mut unsigned = rule("other-rule", &["b2:HideMarkerCreated:Hide"], 1);
     unsigned["targetConfiguration"]["hmacSha256SigningSecret"] = Value::Null;
-    let (wire, bucket) = with_rules(&json!([off, unsigned]));
-    wire.upload(&bucket, "in/f", b"x");
-    wire.post(
-        "b2_hide_file",
-        &json!({"bucketId": bucket, "fileName": "in/f"}),
-    )
-    .ok();
-    let hooks = wire.emulator.drain_webhooks();
+    let (client, bucket) = with_rules(&json!([off, unsigned]));
+    client.upload(&bucket, "in/f", b"x");
+    client
+        .post(
+            "b2_hide_file",
+            &json!({"bucketId": bucket, "fileName": "in/f"}),
+        )
+        .ok();
+    let hooks = client.emulator.drain_webhooks();
     assert_eq!(hooks.len(), 1);
     let names: Vec<&str> = hooks[0]
         .headers

@@ -124,7 +124,7 @@ pub(crate) struct ResolveError(io::Error);
 
 impl fmt::Display for ResolveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the resolver gave no address")
+        f.write_str("the resolver returned no address")
     }
 }
 

@@ -77,12 +77,12 @@ impl IsahcClient {
         };
         // libcurl would repeat a request without a body if its reused connection is closed.
         let is_safe = matches!(*request.method(), Method::GET | Method::HEAD);
-        let lease = if request.body().is_empty() && !is_safe {
+        let client = if request.body().is_empty() && !is_safe {
             clients.lease_new(make)
         } else {
-            clients.lease(make)
+            clients.get(make)
         };
-        lease.map_err(|error| {
+        client.map_err(|error| {
             // Making a client needs file descriptors too.
             let kind = match is_exhaustion(&error) {
                 true => HttpErrorKind::Exhausted,
@@ -148,7 +148,7 @@ fn configured(
 fn refuse_non_ascii(headers: &HeaderMap) -> Result<(), HttpError> {
     if headers.values().any(|value| value.to_str().is_err()) {
         return Err(HttpError::invalid(
-            "isahc can't send a header's value that is not ASCII",
+            "isahc can't send a header value that is not ASCII",
         ));
     }
     Ok(())

@@ -64,6 +64,6 @@ fn a_custom_clients_timeout_is_removed() {
     let mut peer = server.accept();
     peer.head();
     start(SystemTimer.sleep(20 * soon)).wait();
-    peer.say("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+    peer.send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
     assert_eq!(read(sending.response()).unwrap(), "ok");
 }

@@ -128,9 +128,9 @@ impl HttpClient for ReqwestClient {
 
         let mut request = reqwest::Request::new(head.method, url.clone());
         *request.headers_mut() = head.headers;
-        let (pieces, upload) = body_chunks(body);
-        if pieces.remaining() > 0 {
-            *request.body_mut() = Some(reqwest::Body::wrap(pieces));
+        let (chunks, upload) = body_chunks(body);
+        if chunks.remaining() > 0 {
+            *request.body_mut() = Some(reqwest::Body::wrap(chunks));
         }
         let upload = AbortOnDrop(upload);
         let executing = Box::pin(self.client.execute(request));
@@ -138,8 +138,8 @@ impl HttpClient for ReqwestClient {
             .await
             .map_err(|error| send_error(error, &upload.0))?;
         if *response.url() != url {
-            let why = "the client followed a redirect, which a backend must not: build it with \
-                redirect::Policy::none()";
+            let why = "the client followed a redirect, which a backend must not do: build it with \
+                       redirect::Policy::none()";
             return Err(
                 HttpError::new(HttpErrorKind::Protocol, Phase::ResponseBegun).with_source(why),
             );

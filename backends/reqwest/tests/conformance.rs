@@ -49,9 +49,9 @@ fn a_client_that_follows_a_redirect_returns_an_error() {
     let sending = start_send(&client, get(server.uri("/from")));
     let mut peer = server.accept();
     peer.head();
-    peer.say("HTTP/1.1 302 Found\r\nlocation: /to\r\ncontent-length: 0\r\n\r\n");
+    peer.send("HTTP/1.1 302 Found\r\nlocation: /to\r\ncontent-length: 0\r\n\r\n");
     assert_eq!(peer.head().target(), "/to");
-    peer.say("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nother");
+    peer.send("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nother");
     let error = sending.error();
     assert_eq!(error.kind(), HttpErrorKind::Protocol, "{}", chain(&error));
     assert_eq!(error.phase(), Phase::ResponseBegun);

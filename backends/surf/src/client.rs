@@ -90,12 +90,12 @@ impl SurfClient {
             Source::Pooled { clients, make } => (clients, &**make),
         };
         // libcurl would repeat a request without a body if its reused connection is closed.
-        let lease = if request.body().is_empty() && request.method() != Method::GET {
+        let client = if request.body().is_empty() && request.method() != Method::GET {
             clients.lease_new(make)
         } else {
-            clients.lease(make)
+            clients.get(make)
         };
-        lease.map_err(|error| {
+        client.map_err(|error| {
             let source = error.into_inner();
             HttpError::new(HttpErrorKind::Other, Phase::NotSent).with_source(source)
         })

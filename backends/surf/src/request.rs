@@ -22,19 +22,19 @@ pub(crate) fn converted(request: Request) -> Result<(surf::Request, Upload), Htt
     let (head, body) = request.into_parts();
     if head.method == Method::HEAD {
         return Err(HttpError::invalid(
-            "surf can't send a HEAD: it waits for the body for ever",
+            "surf can't send a HEAD request: it waits for a body forever",
         ));
     }
     same_to_curl(&head.uri)?;
     let url = Url::parse(&head.uri.to_string()).map_err(HttpError::invalid)?;
     same_target(&head.uri, url.path(), url.query())?;
     let method = head.method.as_str().parse();
-    let method = method.map_err(|_| HttpError::invalid("surf doesn't know the method"))?;
+    let method = method.map_err(|_| HttpError::invalid("surf doesn't support the method"))?;
 
     let mut request = surf::Request::new(method, url);
     if head.headers.len() > head.headers.keys_len() {
         return Err(HttpError::invalid(
-            "surf can't send a header with several values: it leaves out all but the first",
+            "surf can't send a header with several values: it sends only the first",
         ));
     }
     for (name, value) in &head.headers {
@@ -44,19 +44,19 @@ pub(crate) fn converted(request: Request) -> Result<(surf::Request, Upload), Htt
             .ok()
             .and_then(|text| text.parse::<HeaderValue>().ok());
         let text = text.ok_or_else(|| {
-            HttpError::invalid("surf can't send a header's value that is not ASCII")
+            HttpError::invalid("surf can't send a header value that is not ASCII")
         })?;
         request.append_header(name, text);
     }
     let (chunks, upload) = body_chunks(body);
     let Ok(len) = usize::try_from(chunks.remaining()) else {
         return Err(HttpError::invalid(
-            "surf can't send a body of this length here",
+            "surf can't send a body of this length on this platform",
         ));
     };
     if len > 0 {
-        let piece = Bytes::new();
-        request.set_body(Body::from_reader(Buffered { chunks, piece }, Some(len)));
+        let chunk = Bytes::new();
+        request.set_body(Body::from_reader(Buffered { chunks, chunk }, Some(len)));
         if !head.headers.contains_key(CONTENT_TYPE) {
             // Set by http-types along with the body.
             request.remove_header("content-type");
@@ -68,22 +68,22 @@ pub(crate) fn converted(request: Request) -> Result<(surf::Request, Upload), Htt
 /// The chunks of a body as a buffered reader.
 struct Buffered {
     chunks: BodyChunks,
-    piece: Bytes,
+    chunk: Bytes,
 }
 
 impl AsyncBufRead for Buffered {
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         let this = self.get_mut();
-        if this.piece.is_empty()
-            && let Some(piece) = ready!(Pin::new(&mut this.chunks).poll_next(cx))
+        if this.chunk.is_empty()
+            && let Some(chunk) = ready!(Pin::new(&mut this.chunks).poll_next(cx))
         {
-            this.piece = piece.map_err(io::Error::other)?;
+            this.chunk = chunk.map_err(io::Error::other)?;
         }
-        Poll::Ready(Ok(&this.piece))
+        Poll::Ready(Ok(&this.chunk))
     }
 
     fn consume(mut self: Pin<&mut Self>, amount: usize) {
-        let _ = self.piece.split_to(amount);
+        let _ = self.chunk.split_to(amount);
     }
 }
 
@@ -93,9 +93,9 @@ impl AsyncRead for Buffered {
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        let piece = ready!(self.as_mut().poll_fill_buf(cx))?;
-        let amount = piece.len().min(buf.len());
-        buf[..amount].copy_from_slice(&piece[..amount]);
+        let chunk = ready!(self.as_mut().poll_fill_buf(cx))?;
+        let amount = chunk.len().min(buf.len());
+        buf[..amount].copy_from_slice(&chunk[..amount]);
         self.consume(amount);
         Poll::Ready(Ok(amount))
     }

@@ -21,7 +21,7 @@ fn trusting(pem: &str) -> SurfClient {
     })
 }
 
-/// What surf can't do besides what libcurl can't.
+/// What surf can't do, in addition to libcurl's limits.
 const LIMITS: [Limit; 6] = [
     Limit::RefusesRepeatedHeaders,
     Limit::RefusesHead,

@@ -31,7 +31,7 @@ const HEADERS: [(Attribute, &str, &str); 4] = [
 /// Converts attributes. Refuses those that B2 can't store.
 pub(super) fn metadata(tags: &TagSet, attributes: &Attributes) -> Result<Metadata, StoreError> {
     if !tags.encoded().is_empty() {
-        return Err(StoreError::unsupported("B2 has no tags".into()));
+        return Err(StoreError::unsupported("B2 doesn't support tags".into()));
     }
     let mut metadata = Metadata::default();
     for (attribute, value) in attributes {
@@ -56,7 +56,7 @@ pub(super) fn metadata(tags: &TagSet, attributes: &Attributes) -> Result<Metadat
 
 fn user_key(key: &str) -> Result<&str, StoreError> {
     let why = if key.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        "has upper-case letters, which B2 would make lower-case"
+        "has upper-case letters, which B2 would convert to lower case"
     } else if is_reserved(key) {
         "is reserved by B2 or b2kit"
     } else {

@@ -26,7 +26,7 @@ pub(super) fn into_error(error: StoreError) -> Error {
         },
         StoreError::NotFound { path, error } => Error::NotFound {
             path,
-            source: error.map_or_else(|| "there is no such file".into(), Into::into),
+            source: error.map_or_else(|| "the file doesn't exist".into(), Into::into),
         },
         StoreError::AlreadyExists { path, error } => Error::AlreadyExists {
             path,

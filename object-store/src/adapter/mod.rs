@@ -182,7 +182,7 @@ impl PaginatedListStore for B2Store {
     ) -> Result<PaginatedListResult> {
         let delimiter = opts.delimiter.as_deref();
         if delimiter.is_some_and(|delimiter| delimiter != "/") {
-            let what = format!("the delimiter {delimiter:?}: only / is one");
+            let what = format!("the delimiter {delimiter:?}: only \"/\" is supported");
             return Err(into_error(StoreError::unsupported(what)));
         }
         let query = PageQuery {
@@ -250,7 +250,7 @@ fn downloaded(location: &Path, file: &DownloadedFile) -> Result<ObjectMeta> {
     let uploaded = file.upload_timestamp.ok_or_else(|| {
         into_error(StoreError::other(
             location.as_ref(),
-            "the response doesn't say when the file was uploaded",
+            "the response has no upload timestamp",
         ))
     })?;
     meta(
@@ -267,7 +267,7 @@ fn meta(location: Path, uploaded: Timestamp, size: u64, id: &str) -> Result<Obje
     let last_modified = last_modified.ok_or_else(|| -> Error {
         into_error(StoreError::other(
             location.as_ref(),
-            "the time of upload is out of range",
+            "the upload timestamp is out of range",
         ))
     })?;
     Ok(ObjectMeta {

@@ -96,7 +96,8 @@ async fn complete_small(
             let kept = store.shared.first_parts.take(file_id.as_str());
             kept.ok_or_else(|| {
                 let what =
-                    "B2 refuses large files of one part, and this store has not uploaded that part";
+                    "B2 rejects large files of one part, and this store did not upload that part, \
+                     so it can't upload it as a small file";
                 StoreError::other(path, what)
             })?
         }

@@ -1,7 +1,7 @@
 //! `object_store`'s own integration suite: every function that applies, in both versions, over every transport, with
 //! and without coordinated creates, and with faults.
 //!
-//! Not called: `tagging` (B2 has no tags), `signing` and `response_extensions` (of its own HTTP clients).
+//! Not called: `tagging` (B2 doesn't support tags), `signing` and `response_extensions` (of its own HTTP clients).
 
 use crate::fixture::{Fixture, Transport, run};
 

@@ -87,7 +87,7 @@ async fn main() -> Outcome<()> {
         format!("write {ROWS} rows, 12 partitions")
     );
 
-    // From here on, one request in twenty fails; the queries succeed all the same.
+    // From here on, one request in twenty fails, but the queries succeed.
     let faults = [
         FaultKind::service_unavailable(),
         FaultKind::ResetResponse { after: 1_000 },

@@ -143,7 +143,7 @@ impl Call for ListGroupMembers {
         check_count(page.group_members.len(), self.max_member_count, 1_000)?;
         for (number, member) in page.group_members.iter().enumerate() {
             if *member.group_id != *self.group_id {
-                return Err(outside(number, &member.email, "it is in another group"));
+                return Err(outside(number, &member.email, "it is in a different group"));
             }
         }
         let emails = page.group_members.iter().map(|member| &*member.email);

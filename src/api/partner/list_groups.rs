@@ -143,7 +143,7 @@ impl Call for ListGroups {
             let asked = self.group_name.as_deref();
             // Whether group names are case-sensitive is not documented.
             if asked.is_some_and(|asked| !asked.eq_ignore_ascii_case(&group.group_name)) {
-                return Err(outside(number, &group.group_name, "it has another name"));
+                return Err(outside(number, &group.group_name, "its name differs"));
             }
         }
         let ids = page.groups.iter().map(|group| &*group.group_id);

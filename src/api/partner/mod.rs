@@ -64,8 +64,8 @@ const fn metadata(name: &'static str, kind: CallKind) -> CallMetadata {
     }
 }
 
-const NOT_A_PARTNER: &str = "the session knows no Partner API: its key is not that of a group's \
-    administrator, or it speaks v2";
+const NOT_A_PARTNER: &str = "the session has no URL of the Partner API: its key is not a group \
+                             administrator's, or its API version is v2";
 
 /// A request to the Groups API, with the administrator's account id added to the document.
 fn post_to_groups(

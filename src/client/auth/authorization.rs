@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use b2kit_core::time::{later, share};
+use b2kit_core::time::{fraction, saturating_add};
 use b2kit_core::{HttpError, HttpErrorKind, Phase};
 use futures_util::future::{Either, select};
 use futures_util::lock::Mutex as AsyncMutex;
@@ -148,8 +148,10 @@ impl Authorization {
         let _turn = match select(self.turn.lock(), enough).await {
             Either::Left((turn, _)) => turn,
             Either::Right(_) => {
-                let late = HttpError::new(HttpErrorKind::Timeout, Phase::NotSent)
-                    .with_source("another call's authorization took too long");
+                let late = HttpError::new(HttpErrorKind::Timeout, Phase::NotSent).with_source(
+                    "waiting for an authorization that another call had begun took \
+                                  too long",
+                );
                 return Err(
                     Error::http(late).with_retry_stop_reason(Some(RetryStopReason::Deadline))
                 );
@@ -164,7 +166,7 @@ impl Authorization {
         let Some(credentials) = &self.credentials else {
             return Err(Error::new(
                 ErrorKind::Credentials,
-                "the session has expired, and the client has no credentials to make another",
+                "the session has expired, and the client has no credentials to renew it",
             ));
         };
         let outcome = authorize(AuthorizeAccount::new(credentials.clone())).await;
@@ -195,11 +197,11 @@ impl Authorization {
         let pause = if failed {
             let doubled = SHORTEST_PAUSE.saturating_mul(1 << state.failed_attempts.min(10));
             let half = doubled.min(LONGEST_PAUSE) / 2;
-            half.saturating_add(share(half, jitter))
+            half.saturating_add(fraction(half, jitter))
         } else {
             SHORTEST_PAUSE
         };
-        state.not_before = Some(later(now, pause));
+        state.not_before = Some(saturating_add(now, pause));
     }
 
     /// The failure of an authorization that ended while we waited for our turn, or of one that need not be
@@ -235,8 +237,7 @@ impl Authorization {
         let outcome = outcome.and_then(|session| match &state.account_id {
             Some(first) if first != session.account_id() => Err(Error::new(
                 ErrorKind::Credentials,
-                "the key now belongs to another account than before; nothing was sent \
-                 with its token",
+                "the key now belongs to a different account; no call was made with its token",
             )),
             _ => Ok(session),
         });

@@ -52,7 +52,7 @@ impl EndpointPolicy {
 
     /// Trusts this origin with downloads, since the program names it. It needs TLS like all others.
     pub(in crate::client) fn with_download_origin(mut self, text: &str) -> Result<Self, Error> {
-        let uri = origin(text, "the origin of downloads", "https://files.example.com")?;
+        let uri = origin(text, "the download origin", "https://files.example.com")?;
         self.check_form(&uri)?;
         self.download_origin = scheme_and_authority(&uri);
         Ok(self)
@@ -73,9 +73,8 @@ impl EndpointPolicy {
         for origin in used.into_iter().chain(perhaps_used.into_iter().flatten()) {
             if !is_origin(origin) {
                 let what = format!(
-                    "the session leads to {origin:?}, which is no origin such as \
-                     https://api002.backblazeb2.com: calls \
-                     are made below it, so it has no path and no query"
+                    "the session's URL {origin:?} is not an origin such as \
+                     https://api002.backblazeb2.com, without a path or query"
                 );
                 return Err(Error::new(ErrorKind::Untrusted, what));
             }
@@ -93,7 +92,8 @@ impl EndpointPolicy {
         self.check_host(uri, &host)
     }
 
-    /// Refuses a URL to which nothing may be sent, whoever names it. Returns its host.
+    /// Refuses a URL to which nothing may be sent, regardless of where it comes from. Returns its
+    /// host.
     fn check_form(&self, uri: &Uri) -> Result<String, Error> {
         let untrusted = |why: &str| Err(Error::new(ErrorKind::Untrusted, why));
         let Some(host) = uri.host().map(str::to_ascii_lowercase) else {
@@ -103,7 +103,7 @@ impl EndpointPolicy {
             .authority()
             .is_some_and(|authority| authority.as_str().contains('@'))
         {
-            return untrusted("the URL has a user name, which B2's URLs never have");
+            return untrusted("the URL contains a user name, which B2's URLs never do");
         }
         if uri
             .authority()
@@ -116,9 +116,8 @@ impl EndpointPolicy {
             Some("http") if is_loopback(&host) || self.allow_insecure_http => {}
             _ => {
                 return untrusted(
-                    "plain http is trusted on loopback addresses only; allow_insecure_http() \
-                     would send keys and files \
-                     readable to everyone on the way",
+                    "plain http is allowed to loopback addresses only; with \
+                     allow_insecure_http(), everyone on the network path could read keys and files",
                 );
             }
         }
@@ -139,9 +138,9 @@ impl EndpointPolicy {
         Err(Error::new(
             ErrorKind::Untrusted,
             format!(
-                "B2 names the host {host:?}, which is not the endpoint's ({:?}), so it gets no \
-                 token; is endpoint() set to \
-                 where this B2 is? Only trust_host() would trust the other host",
+                "B2 named the host {host:?}, which is outside of the endpoint's domain ({:?}), so \
+                 no token was sent to it; check endpoint(), or call trust_host() if that host is \
+                 to be trusted",
                 self.realm_host
             ),
         ))
@@ -357,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_that_is_no_origin_or_insecure_is_refused() {
+    fn an_endpoint_that_is_not_an_origin_or_insecure_is_refused() {
         for bad in [
             "",
             "b2",

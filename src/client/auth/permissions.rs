@@ -15,8 +15,8 @@ pub(in crate::client) fn refuse_known_missing(
     if session.is_for_downloads_only && metadata.kind != CallKind::Download {
         return Err(Error::new(
             ErrorKind::Unauthorized,
-            "nothing was sent: the client holds a download authorization, which is for downloads \
-             by name and nothing else",
+            "nothing was sent: the client has a download authorization, which permits downloads \
+             by name only",
         ));
     }
     // Files in public buckets can be downloaded by any key.
@@ -40,7 +40,7 @@ pub(in crate::client) fn refuse_known_missing(
     }
 }
 
-/// Adds to B2's refusal what the key may do.
+/// Adds what the key permits to B2's error.
 pub(in crate::client) fn with_key_permissions(
     failure: Error,
     metadata: &CallMetadata,
@@ -51,8 +51,8 @@ pub(in crate::client) fn with_key_permissions(
         .is_some_and(|b2| b2.status == 401 && b2.code == "unauthorized");
     match &metadata.capability {
         Some(_) if unauthorized && session.is_for_downloads_only => failure.with_hint(
-            "the download authorization is for names with another prefix, for other headers, or \
-             not for downloads by id"
+            "the download authorization is for names with a different prefix or for different \
+             headers, or the download is by id, which it never permits"
                 .to_owned(),
         ),
         Some(capability) if unauthorized => {
@@ -74,10 +74,10 @@ pub(in crate::client) fn explain_rejection(failure: Error, version: ApiVersion) 
         || b2.code == "unsupported";
     match b2.status {
         400 | 401 if is_too_new => failure.with_kind(ErrorKind::Credentials).with_hint(format!(
-            "the client speaks {version}, and a key for buckets that was made in v4 works in v4 \
-             alone: \
-             ClientBuilder::api_version(ApiVersion::V4), or a key that CreateKey::api_version \
-             makes through v3"
+            "the client uses API version {version}, but a key that is restricted to buckets and \
+             was created through v4 works with v4 only: set \
+             ClientBuilder::api_version(ApiVersion::V4), or create the key through v3 with \
+             CreateKey::api_version"
         )),
         401 => failure.with_kind(ErrorKind::Credentials),
         _ => failure,

@@ -20,16 +20,16 @@ pub(in crate::client) struct ServerClock(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// What the last answer said, and when.
+    /// The time in the last response, and when it arrived.
     heard: Option<(Timestamp, Instant)>,
-    /// Whether the last answer contradicts the one before: then neither is believed until a third
+    /// Whether the last response contradicts the one before: then neither is trusted until a third
     /// one decides.
     doubtful: bool,
     skew_logged: bool,
 }
 
 impl ServerClock {
-    /// An answer of B2's says that it is `date`.
+    /// A response of B2 says that it is `date`.
     pub(in crate::client) fn note(&self, date: SystemTime, now: Instant) {
         let Some(date) = timestamp(date) else {
             return;

@@ -23,7 +23,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Credentials`](crate::ErrorKind::Credentials) if B2 does not accept the key,
-    /// [`Untrusted`](crate::ErrorKind::Untrusted) if the answer names an origin that must not get
+    /// [`Untrusted`](crate::ErrorKind::Untrusted) if the response names an origin that must not get
     /// the token, [`Http`](crate::ErrorKind::Http), [`Unavailable`](crate::ErrorKind::Unavailable)
     /// or [`TooManyRequests`](crate::ErrorKind::TooManyRequests) if retries did not help.
     pub async fn session(&self) -> Result<Arc<Session>, Error> {

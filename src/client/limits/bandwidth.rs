@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use b2kit_core::time::later;
+use b2kit_core::time::saturating_add;
 use b2kit_core::{Body, Bytes, Request, ResponseBody, Sleep, Timer};
 use futures_core::Stream;
 
@@ -65,7 +65,7 @@ impl Bandwidth {
         let now = self.timer.now();
         let earliest = now.checked_sub(SAVED).unwrap_or(now);
         let mut over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
-        *over = later((*over).max(earliest), time);
+        *over = saturating_add((*over).max(earliest), time);
         over.saturating_duration_since(now)
     }
 

@@ -55,7 +55,7 @@ impl Semaphore {
         }
     }
 
-    /// Reserves so much at once, unless others wait for it or hold it.
+    /// Reserves this much immediately, unless others wait for it or hold it.
     #[cfg(feature = "fs")]
     pub(in crate::client) fn try_acquire(self: &Arc<Self>, amount: u64) -> Option<Reservation> {
         self.acquire(amount).now_or_never()
@@ -184,13 +184,13 @@ mod tests {
     #[test]
     fn shrinking_a_reservation_releases_the_excess() {
         let memory = Semaphore::new(10);
-        let mut room = ask(&memory, 10).unwrap();
-        room.shrink_to(12);
+        let mut reservation = ask(&memory, 10).unwrap();
+        reservation.shrink_to(12);
         assert!(ask(&memory, 1).is_none());
-        room.shrink_to(3);
+        reservation.shrink_to(3);
         let seven = ask(&memory, 7).unwrap();
         assert!(ask(&memory, 1).is_none());
-        drop((room, seven));
+        drop((reservation, seven));
         assert!(ask(&memory, 10).is_some());
     }
 

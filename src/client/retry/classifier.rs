@@ -44,7 +44,7 @@ impl FailureClass<'_> {
             | Self::ConnectionLost
             | Self::Unreadable
             | Self::NonB2(_) => "ambiguous",
-            Self::Rejected(_) => "refused",
+            Self::Rejected(_) => "rejected",
             Self::RequestTimeout => "timed out",
             Self::Mismatch => "corrupt",
             Self::Fatal => "final",
@@ -81,7 +81,7 @@ pub(in crate::client) enum Decision {
     /// Ask B2 whether the call took effect, and retry if it did not.
     Reconcile,
     /// The call fails.
-    GiveUp,
+    Stop,
 }
 
 /// How long to wait before a retry.
@@ -173,7 +173,7 @@ pub(in crate::client) fn decide(
 ) -> Decision {
     let writes = kind == CallKind::Write;
     match outcome {
-        FailureClass::Fatal => Decision::GiveUp,
+        FailureClass::Fatal => Decision::Stop,
         FailureClass::NotSent => Decision::Retry(delay(kind, history)),
         FailureClass::Ambiguous | FailureClass::MayStillExecute | FailureClass::ConnectionLost
             if writes || kind == CallKind::Upload =>
@@ -191,7 +191,7 @@ pub(in crate::client) fn decide(
         {
             Decision::Retry(Delay::None)
         }
-        FailureClass::Mismatch | FailureClass::Unreadable => Decision::GiveUp,
+        FailureClass::Mismatch | FailureClass::Unreadable => Decision::Stop,
         FailureClass::Rejected(b2) => refused(kind, b2, history),
         FailureClass::RequestTimeout if writes => Decision::Reconcile,
         FailureClass::RequestTimeout => Decision::Retry(delay(kind, history)),
@@ -200,7 +200,7 @@ pub(in crate::client) fn decide(
         FailureClass::NonB2(_) if history.non_b2_responses < MAX_NON_B2_RETRIES => {
             Decision::Retry(delay(kind, history))
         }
-        FailureClass::NonB2(_) => Decision::GiveUp,
+        FailureClass::NonB2(_) => Decision::Stop,
     }
 }
 
@@ -224,7 +224,7 @@ fn refused(kind: CallKind, b2: &B2Error, history: History) -> Decision {
             {
                 return Decision::Retry(Delay::None);
             }
-            Decision::GiveUp
+            Decision::Stop
         }
         // An earlier attempt that took effect may be the reason for this rejection.
         (400 | 404 | 409, _)
@@ -233,7 +233,7 @@ fn refused(kind: CallKind, b2: &B2Error, history: History) -> Decision {
         {
             Decision::Reconcile
         }
-        _ => Decision::GiveUp,
+        _ => Decision::Stop,
     }
 }
 
@@ -241,15 +241,15 @@ fn unauthorized(kind: CallKind, code: &str, history: History) -> Decision {
     // The code is empty for HEAD, whose response has no body.
     let expired = matches!(code, "expired_auth_token" | "bad_auth_token" | "");
     match kind {
-        CallKind::Authorize => Decision::GiveUp,
+        CallKind::Authorize => Decision::Stop,
         // The upload URL's token is invalid. Whether the account's is too shows when requesting
         // another URL.
         CallKind::Upload if expired || history.rejected_urls == 0 => {
             Decision::Retry(delay(kind, history))
         }
-        CallKind::Upload => Decision::GiveUp,
+        CallKind::Upload => Decision::Stop,
         _ if expired && !history.reauthorized => Decision::Reauthorize,
-        _ => Decision::GiveUp,
+        _ => Decision::Stop,
     }
 }
 
@@ -285,7 +285,7 @@ mod tests {
         Error::http(HttpError::new(kind, phase))
     }
 
-    /// An error response of B2; an empty `code` stands for a response without a body.
+    /// An error response of B2; an empty `code` makes a response without a body.
     fn b2(status: u16, code: &str, message: &str) -> Error {
         Error::from_b2(B2Error {
             status,
@@ -483,9 +483,9 @@ mod tests {
             Upload if history.failures < 2 => AT_ONCE,
             Upload | Read | Write | Download => BACKOFF,
         };
-        let again_if = |yes, next| if yes { next } else { Decision::GiveUp };
+        let again_if = |yes, next| if yes { next } else { Decision::Stop };
         match (class, kind) {
-            (Final, _) => Decision::GiveUp,
+            (Final, _) => Decision::Stop,
             (Unsent, _) => paced,
             (SlowDown, _) => Decision::Retry(Delay::Shared),
             (LostResponse | Late | Broken, Write | Upload) => Decision::Reconcile,
@@ -493,13 +493,13 @@ mod tests {
             (LostResponse | Late | Broken, _) => paced,
             (Wrong | Unreadable, Write) | (Unreadable, Upload) => Decision::Reconcile,
             (Wrong | Unreadable, _) => again_if(history.invalid_responses < 2, AT_ONCE),
-            (Expired | Denied, Authorize) => Decision::GiveUp,
+            (Expired | Denied, Authorize) => Decision::Stop,
             (Expired, Upload) => paced,
             (Denied, Upload) => again_if(history.rejected_urls == 0, paced),
             (Expired, Read | Write | Download) => {
                 again_if(!history.reauthorized, Decision::Reauthorize)
             }
-            (Denied, Read | Write | Download) => Decision::GiveUp,
+            (Denied, Read | Write | Download) => Decision::Stop,
             (TimedOut, Write) | (Foreign | ForeignSlowDown, Write | Upload) => Decision::Reconcile,
             (TimedOut, _) => paced,
             (Foreign, _) => again_if(history.non_b2_responses < 2, paced),
@@ -510,7 +510,7 @@ mod tests {
                 history.ambiguous || history.reconcile_on_first_error,
                 Decision::Reconcile,
             ),
-            (UrlInUse | Sha1 | Impossible, _) => Decision::GiveUp,
+            (UrlInUse | Sha1 | Impossible, _) => Decision::Stop,
         }
     }
 
@@ -542,7 +542,7 @@ mod tests {
             ..History::default()
         };
         for kind in [CallKind::Read, CallKind::Write, CallKind::Download] {
-            assert_eq!(decide(kind, classify(&failure), history), Decision::GiveUp);
+            assert_eq!(decide(kind, classify(&failure), history), Decision::Stop);
         }
     }
 
@@ -555,7 +555,7 @@ mod tests {
         };
         assert_eq!(
             decide(CallKind::Upload, classify(&failure), history),
-            Decision::GiveUp
+            Decision::Stop
         );
     }
 
@@ -565,8 +565,7 @@ mod tests {
             Error::new(ErrorKind::Integrity, ""),
             Error::new(ErrorKind::Protocol, ""),
         ] {
-            for (invalid_responses, expected) in [(0, AT_ONCE), (1, AT_ONCE), (2, Decision::GiveUp)]
-            {
+            for (invalid_responses, expected) in [(0, AT_ONCE), (1, AT_ONCE), (2, Decision::Stop)] {
                 let history = History {
                     invalid_responses,
                     ..History::default()
@@ -625,7 +624,7 @@ mod tests {
                 );
                 assert_eq!(
                     decide(CallKind::Read, classify(&failure), history),
-                    Decision::GiveUp
+                    Decision::Stop
                 );
             }
         }
@@ -635,7 +634,7 @@ mod tests {
                 classify(&b2(403, "cap_exceeded", "")),
                 lost
             ),
-            Decision::GiveUp
+            Decision::Stop
         );
     }
 }

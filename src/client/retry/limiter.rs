@@ -213,7 +213,7 @@ impl Drop for Acquire<'_> {
 }
 
 impl Permit<'_> {
-    /// B2 answered 429, or this machine ran out of resources: lowers the limit.
+    /// B2 answered 429, or this computer ran out of resources: lowers the limit.
     pub(in crate::client) fn throttled(&self) {
         let mut state = self.lane.lock();
         if state.decreases != self.decreases {
@@ -365,20 +365,20 @@ mod tests {
 
     /// A call waiting for a permit.
     struct Waiter<'a> {
-        room: Pin<Box<Acquire<'a>>>,
+        acquire: Pin<Box<Acquire<'a>>>,
         woken: std::sync::Arc<Woken>,
     }
 
     impl<'a> Waiter<'a> {
         fn new(limiter: &'a Limiter) -> Self {
-            let (room, woken) = (Box::pin(limiter.acquire(KIND)), std::sync::Arc::default());
-            Self { room, woken }
+            let (acquire, woken) = (Box::pin(limiter.acquire(KIND)), std::sync::Arc::default());
+            Self { acquire, woken }
         }
 
         fn passed(&mut self) -> Option<Permit<'a>> {
             let waker = Waker::from(std::sync::Arc::clone(&self.woken));
             let mut cx = Context::from_waker(&waker);
-            match self.room.as_mut().poll(&mut cx) {
+            match self.acquire.as_mut().poll(&mut cx) {
                 Poll::Ready(permit) => Some(permit),
                 Poll::Pending => None,
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use b2kit_core::time::share;
+use b2kit_core::time::fraction;
 
 use crate::api::{CallKind, CallMetadata};
 
@@ -190,7 +190,7 @@ impl RetryPolicy {
     pub(in crate::client) fn pause(&self, pauses: u32, jitter: f64) -> Duration {
         let doubled = self.initial_backoff.saturating_mul(1 << pauses.min(20));
         let half = doubled.min(self.max_backoff) / 2;
-        half.saturating_add(share(half, jitter))
+        half.saturating_add(fraction(half, jitter))
     }
 
     /// Whether calls of this kind have only a single attempt.

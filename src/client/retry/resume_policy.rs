@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::io;
 use std::time::{Duration, Instant};
 
-use b2kit_core::time::later;
+use b2kit_core::time::saturating_add;
 use b2kit_core::{HttpError, HttpErrorKind};
 
 use super::outage::FailureScope;
@@ -127,7 +127,9 @@ impl ResumePolicy {
         if self.client.policy.deadline.is_none() {
             return self.client.clone();
         }
-        let left = self.state.max_wait(later(self.client.now(), pause));
+        let left = self
+            .state
+            .max_wait(saturating_add(self.client.now(), pause));
         let policy = self.client.policy.as_ref().clone();
         self.client.with_retry_policy(policy.with_deadline(left))
     }

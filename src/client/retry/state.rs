@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use b2kit_core::time::{FOREVER, share};
+use b2kit_core::time::{FOREVER, fraction};
 
 use super::classifier::{
     Decision, Delay, FailureClass, History, MAX_INVALID_RESPONSE_RETRIES, MAX_NON_B2_RETRIES,
@@ -16,7 +16,7 @@ use crate::api::{ApiVersion, CallKind, CallMetadata, LostResponse};
 use crate::error::{Error, RetryStopReason};
 use crate::types::Timestamp;
 
-/// The minimum pause between attempts that don't draw on the quota, whatever the policy says.
+/// The minimum pause between attempts that don't draw on the quota, regardless of the policy.
 const MIN_UNCHARGED_PAUSE: Duration = Duration::from_millis(100);
 
 /// The retry state of one call. Pure except for the shared quota: time and jitter are parameters.
@@ -119,7 +119,7 @@ impl<'a> RetryState<'a> {
             self.since = since;
         }
         self.attempts += 1;
-        // The effect of this attempt is unknown, whatever is known about the previous one.
+        // The effect of this attempt is unknown, even if that of the previous one is known.
         self.last = None;
     }
 
@@ -299,11 +299,11 @@ impl<'a> RetryState<'a> {
                 .push((self.attempts, failure.what().to_owned()));
         }
         match next {
-            Decision::GiveUp => RetryAction::Stop(None),
+            Decision::Stop => RetryAction::Stop(None),
             Decision::Reauthorize => RetryAction::Reauthorize,
             Decision::Reconcile => RetryAction::Reconcile(LostResponse {
                 since: self.since,
-                refusal: match class {
+                rejection: match class {
                     FailureClass::Rejected(b2) => Some(b2.clone()),
                     _ => None,
                 },
@@ -487,7 +487,7 @@ impl<'a> RetryState<'a> {
         }
         match wish {
             Some(wish) => {
-                let apart = share(Duration::from_secs(1), jitter);
+                let apart = fraction(Duration::from_secs(1), jitter);
                 wish.max(backoff).saturating_add(apart)
             }
             None => backoff,
@@ -553,7 +553,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_is_retried_for_the_minimum_duration_whatever_the_attempts() {
+    fn a_call_is_retried_for_the_minimum_duration_regardless_of_its_attempts() {
         let (pauses, why) = state(&ListBuckets::METADATA, RetryPolicy::default(), &busy(), 0.0);
         assert!(
             pauses.len() >= 8 && pauses.iter().sum::<Duration>() >= Duration::from_secs(120),

@@ -65,7 +65,7 @@ pub(super) async fn run(
         };
         requests += 1;
         if requests > MAX_REQUESTS {
-            let what = "other writers always came first at the slot";
+            let what = "other writers were first at the slot in every attempt";
             break Error::new(ErrorKind::Unavailable, what);
         }
         match driver.answer(operation).await {

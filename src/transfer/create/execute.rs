@@ -147,12 +147,12 @@ impl Job<'_> {
             Outcome::Created(file) => Ok(Some(Created { file: *file })),
             Outcome::Exists => Err(Error::new(
                 ErrorKind::Conflict,
-                "there is a file of this name already",
+                "a file with this name already exists",
             )),
             Outcome::Discarded => Ok(None),
             Outcome::Unknown => Err(Error::new(
                 ErrorKind::Unavailable,
-                "whether the file was created can no longer be found out",
+                "it can no longer be determined whether the file was created",
             )
             .with_effect(true)),
         }
@@ -211,7 +211,8 @@ impl Job<'_> {
 }
 
 fn discarded() -> Error {
-    let what = "its stages were discarded, one after the other: the minimum age is too short";
+    let what = "all of its stages were discarded before they could be copied; use a longer \
+                minimum age";
     Error::new(ErrorKind::Unavailable, what)
 }
 
@@ -241,10 +242,10 @@ fn check_name(name: &FileName, info: &FileInfo, nonce: &str) -> Result<(), Error
 fn check_len(len: Option<u64>) -> Result<(), Error> {
     match len {
         None => Err(Error::invalid(
-            "a file to be created needs a length that is known in advance",
+            "create needs a source whose length is known in advance",
         )),
         Some(len) if len > MAX_PART => Err(Error::invalid(format!(
-            "a file to be created may have at most {MAX_PART} bytes, and this one has {len}"
+            "create takes at most {MAX_PART} bytes, and this source has {len}"
         ))),
         Some(_) => Ok(()),
     }
@@ -265,7 +266,7 @@ async fn check_keys(bucket: &BucketHandle, slot: &CreateSlot) -> Result<(), Erro
         // An empty list means that the capabilities are unknown.
         let missing = needed.iter().find(|needed| !may.contains(needed));
         if let Some(missing) = missing.filter(|_| !may.is_empty()) {
-            let what = format!("nothing was sent: creating needs {}", missing.as_str());
+            let what = format!("nothing was sent: create needs {}", missing.as_str());
             return Err(Error::new(ErrorKind::Unauthorized, what));
         }
     }
@@ -288,7 +289,7 @@ async fn check_retention(bucket: &BucketHandle) -> Result<(), Error> {
 
 fn locked() -> Error {
     Error::invalid(
-        "the bucket has a default retention, so that stages could not be deleted; nothing can be \
-         created in it",
+        "create can't be used in a bucket with a default retention, which would keep its stages \
+         from being deleted",
     )
 }

@@ -70,7 +70,7 @@ impl StateFile {
         }
         let file = match claim::open_ours(&target.dir, &self.name)? {
             Opened::Ours(file, status) if status.is_private() => file,
-            // Somebody else has it open on Windows, which says nothing about the state.
+            // Another process has it open on Windows, which says nothing about the state.
             Opened::InUse => return Err(io::ErrorKind::ResourceBusy.into()),
             _ => return Ok(None),
         };

@@ -43,7 +43,7 @@ impl TargetPath {
         let names = names.ok_or_else(|| {
             io::Error::new(
                 io::ErrorKind::InvalidInput,
-                "the path does not stay below the directory",
+                "the path leads outside of the directory",
             )
         })?;
         let (name, directories) = names.split_last().ok_or_else(no_file_name)?;

@@ -259,7 +259,7 @@ impl TempFile {
         // From here on the file is no longer private.
         mode::apply_final_mode(dir, &self.file, name, &self.target.mode_probe_name())?;
         if !claim::name_refers_to(dir, &self.name, self.status)? {
-            return Err(io::Error::other("the partial file was replaced by another"));
+            return Err(io::Error::other("the partial file was replaced"));
         }
         let checked = commit.check(|| dir.metadata_of(name));
         let renamed = checked.and_then(|()| dir.rename(&self.name, name));

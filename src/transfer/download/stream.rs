@@ -86,7 +86,7 @@ impl DownloadStream {
         while let Some(bytes) = self.next().await.transpose()? {
             if bytes.len() > limit - whole.len() {
                 return Err(Error::invalid(format!(
-                    "the file has more than the limit of {limit} bytes"
+                    "the file is larger than the limit of {limit} bytes"
                 )));
             }
             whole.extend_from_slice(&bytes);

@@ -56,6 +56,9 @@ pub(super) fn require_verification(verified: Verified, file_name: &str) -> Resul
 
 /// The error for content that doesn't match the stored SHA-1.
 pub(super) fn sha1_mismatch(expected: Sha1, arrived: Sha1, file_name: &str) -> Error {
-    let what = format!("the file's SHA-1 is {expected}, but the bytes that arrived have {arrived}");
+    let what = format!(
+        "the file's SHA-1 is {expected}, but that of the received bytes is \
+                        {arrived}"
+    );
     Error::new(ErrorKind::Integrity, what).about(file_name)
 }

@@ -167,7 +167,7 @@ impl Source {
         Self::new(Kind::Ranges(len, Arc::new(open)))
     }
 
-    /// A seekable reader, from its start to its end, whatever its current position. Parts take
+    /// A seekable reader, from its start to its end, regardless of its current position. Parts take
     /// turns reading, so it is slower than [`ranges`](Self::ranges).
     pub fn seekable(reader: impl AsyncRead + AsyncSeek + Send + 'static) -> Self {
         Self::new(Kind::Seekable(Box::pin(reader)))

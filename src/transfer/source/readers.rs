@@ -48,7 +48,7 @@ pub(super) fn seekable_range(
             if chunk.is_empty() {
                 return Err(io::Error::new(
                     io::ErrorKind::UnexpectedEof,
-                    format!("the source ends {left} bytes early"),
+                    format!("the source ended {left} bytes early"),
                 ));
             }
             let next = range.start + chunk.len() as u64;

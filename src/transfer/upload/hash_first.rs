@@ -155,7 +155,7 @@ impl HashPass {
         while let Some(mut chunk) = stream.next().await.transpose().map_err(failed)? {
             if chunk.len() as u64 > end - at {
                 return Err(wrong_length(format!(
-                    "has more than the {} bytes it promised",
+                    "has more than the {} bytes it declared",
                     end
                 )));
             }

@@ -117,7 +117,7 @@ impl ResumeSearch<'_> {
                 .differs_from(&file)
                 .map_or_else(|| check_origin(&file), Err)
                 .and_then(|()| match client.is_upload_in_use(&file) {
-                    true => Err("an upload of this client is sending or cancelling it".to_owned()),
+                    true => Err("this client is uploading or cancelling it".to_owned()),
                     false => Ok(()),
                 });
             examined += usize::from(alike.is_ok());
@@ -133,7 +133,7 @@ impl ResumeSearch<'_> {
                 // Most bytes first; among equals, the oldest first.
                 candidates.sort_by_key(|candidate| Reverse(candidate.existing_bytes()));
                 if let Some(least) = candidates.pop() {
-                    let why = "others have more bytes".to_owned();
+                    let why = "another unfinished upload has more bytes".to_owned();
                     rejected.push((least.file.file_id, why));
                 }
             }
@@ -154,7 +154,7 @@ impl ResumeSearch<'_> {
         });
         let existing: ExistingParts = match existing.try_collect().await {
             Err(error) if is_large_file_gone(&error) => {
-                let why = "it was finished or cancelled since it was listed".to_owned();
+                let why = "it was finished or cancelled after it was listed".to_owned();
                 return Ok(Err((file.file_id, why)));
             }
             existing => existing?,
@@ -214,11 +214,11 @@ impl Candidate {
                 continue;
             };
             if !self.has(part.number, &part.range) {
-                part.differs = Some("the part at B2 has another size");
+                part.differs = Some("the part at B2 has a different size");
             } else if its.is_some() && *its == part.sha1 {
                 part.reused = *its;
             } else {
-                part.differs = Some("the part at B2 has other bytes");
+                part.differs = Some("the part at B2 has different content");
             }
         }
         parts
@@ -249,12 +249,12 @@ fn existing_layout(layout: PartLayout, existing: &ExistingParts) -> Result<PartL
     let last = existing.keys().max().copied().unwrap_or(0);
     if u64::from(last) > layout.parts() {
         return Err(format!(
-            "it has a part {last}, and this file has {} parts of that size",
+            "it has a part {last}, but this file has only {} parts of that size",
             layout.parts()
         ));
     }
     if layout.parts() > 10_000 {
-        return Err("its parts are so small that there would be more than 10,000".to_owned());
+        return Err("its parts are so small that the file would need more than 10,000".to_owned());
     }
     Ok(layout)
 }

@@ -79,7 +79,7 @@ impl FromStr for ResumeToken {
             return Err(wrong("is too long"));
         }
         let written: TokenDocument = serde_json::from_str(text)
-            .map_err(|error| wrong("is not one of this crate's").with_source(error))?;
+            .map_err(|error| wrong("was not made by b2kit").with_source(error))?;
         if written.version != 1 {
             return Err(wrong("has an unknown version"));
         }

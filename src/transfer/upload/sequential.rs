@@ -44,22 +44,22 @@ impl SequentialParts {
         let left = self
             .len
             .map_or(u64::MAX, |len| len.saturating_sub(consumed));
-        let room = self.client.reserve_memory(size.min(left)).await;
+        let reservation = self.client.reserve_memory(size.min(left)).await;
         let body = self.next_with_memory(size).await?;
-        Ok(with_memory(body, room))
+        Ok(with_memory(body, reservation))
     }
 
     /// The next part, if the caller has already reserved the memory.
     pub(crate) async fn next_with_memory(&mut self, size: u64) -> Result<Body, Error> {
         let (mut chunks, mut small) = (Vec::new(), BytesMut::new());
-        let mut room = size;
-        while room > 0 {
+        let mut wanted = size;
+        while wanted > 0 {
             if self.ahead.is_empty() && !self.fill().await? {
                 break;
             }
-            let fits = usize::try_from(room).unwrap_or(usize::MAX);
+            let fits = usize::try_from(wanted).unwrap_or(usize::MAX);
             let chunk = self.ahead.split_to(self.ahead.len().min(fits));
-            room -= chunk.len() as u64;
+            wanted -= chunk.len() as u64;
             match small.len() + chunk.len() {
                 // Otherwise a stream of single bytes would use many times their memory.
                 together if together < COALESCE_BELOW && chunks.len() >= COALESCE_AFTER => {
@@ -79,7 +79,7 @@ impl SequentialParts {
         if !small.is_empty() {
             chunks.push(small.freeze());
         }
-        Ok(Body::replay(size - room, move || {
+        Ok(Body::replay(size - wanted, move || {
             Ok(stream::iter(chunks.clone()).map(io::Result::Ok))
         }))
     }
@@ -111,7 +111,7 @@ impl SequentialParts {
             let (read, more) = (self.read, if self.ended { "" } else { " or more" });
             return Err(Error::new(
                 ErrorKind::Source,
-                format!("the source has {read} bytes{more}, but {len} were promised"),
+                format!("the source has {read} bytes{more}, but declared {len}"),
             ));
         }
         Ok(())
@@ -119,13 +119,13 @@ impl SequentialParts {
 }
 
 /// A body that holds a memory reservation, shrunk to its length, while it exists.
-pub(crate) fn with_memory(body: Body, room: Option<Reservation>) -> Body {
-    let Some(mut room) = room else {
+pub(crate) fn with_memory(body: Body, reservation: Option<Reservation>) -> Body {
+    let Some(mut reservation) = reservation else {
         return body;
     };
-    room.shrink_to(body.len());
+    reservation.shrink_to(body.len());
     Body::replay(body.len(), move || {
-        let _held = &room;
+        let _held = &reservation;
         body.open()
     })
 }

@@ -75,7 +75,7 @@ fn a_lookup_by_name_never_returns_the_id_of_another_bucket() {
         for name in ["letters", "accounts"] {
             let error = find(&b2, name).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Protocol);
-            let message = "\"holiday-photos\", is not what was asked for: it has another name";
+            let message = "\"holiday-photos\", doesn't match the request: its name differs";
             assert!(error.to_string().contains(message), "{error}");
         }
         let error = find(&owner, "accounts").await.unwrap_err();

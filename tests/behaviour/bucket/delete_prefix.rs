@@ -151,7 +151,7 @@ fn order(concurrency: usize, names: &[&str]) -> Vec<(String, String)> {
 }
 
 #[test]
-fn the_newest_version_of_each_name_is_deleted_last_whatever_the_concurrency() {
+fn the_newest_version_of_each_name_is_deleted_last_at_any_concurrency() {
     let names = ["f1", "f2", "f2", "f2", "f3", "f3", "f4", "f2", "f5", "f5"];
     for concurrency in [0, 1, 2, 3, 100] {
         assert_eq!(order(concurrency, &names).len(), names.len());

@@ -1,11 +1,11 @@
 //! `hide` and `unhide`.
 
-use b2kit::ErrorKind;
 use b2kit::types::Action;
+use b2kit::{BucketHandle, ErrorKind};
 
 use super::{count, hide, put, rows, start, text};
-use crate::client;
 use crate::uploading::bucket;
+use crate::{call_of, client, http_refusal, wired};
 
 #[test]
 fn hiding_or_unhiding_twice_has_the_same_effect_as_once() {
@@ -54,6 +54,24 @@ fn unhide_restores_a_file_beneath_several_markers() {
         assert_eq!(marker.file_id, newest.file_id);
         assert_eq!(text(&bucket, "f").await, "old");
         assert_eq!(count(&bucket, "f").await, 1);
+    });
+}
+
+#[test]
+fn unhide_succeeds_where_another_caller_has_deleted_the_marker() {
+    let (b2, emulator, timer) = client();
+    timer.run(async {
+        let bucket = bucket(&b2).await;
+        put(&bucket, "f", "x").await;
+        let marker = hide(&bucket, "f").await;
+        let overtaken = wired(&emulator, &timer, |request| {
+            let is_deletion = call_of(request) == "b2_delete_file_version";
+            is_deletion.then(|| Ok(http_refusal(400, "file_not_present")))
+        });
+        let (id, name) = (bucket.id().clone(), bucket.name().clone());
+        let bucket = BucketHandle::new(overtaken.build().unwrap(), id, name);
+        let deleted = bucket.unhide("f").await.unwrap();
+        assert_eq!(deleted.map(|deleted| deleted.file_id), Some(marker.file_id));
     });
 }
 

@@ -1,5 +1,5 @@
-//! Whatever the versions of some names are, and whatever fails: what deletes never changes what a
-//! name shows, but for a file that it deletes as a whole.
+//! For any versions of some names, and any failures: what deletes never changes what a name shows,
+//! but for a file that it deletes as a whole.
 
 use std::collections::BTreeMap;
 

@@ -27,7 +27,7 @@ fn stat_returns_the_newest_version_of_exactly_this_name_in_one_call() {
 }
 
 #[test]
-fn stat_returns_none_for_missing_and_hidden_files_whatever_names_follow() {
+fn stat_returns_none_for_missing_and_hidden_files_regardless_of_the_names_after_them() {
     let (b2, _, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2).await;
@@ -120,7 +120,7 @@ fn bytes_and_text_return_a_whole_file_up_to_the_limit() {
             .range(ByteRange::inclusive(0, 1).unwrap());
         let error = half.text(4).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);
-        assert!(error.to_string().contains("byte 1"), "{error}");
+        assert!(error.to_string().contains("offset 1"), "{error}");
         let error = bucket.download("none").text(10).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
     });

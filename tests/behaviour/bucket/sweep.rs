@@ -196,17 +196,17 @@ fn rows_outside_of_the_bucket_or_prefix_are_never_deleted_or_cancelled() {
         (
             true,
             "pre/x",
-            "\"pre/x\", is not what was asked for: it is in another bucket",
+            "\"pre/x\", doesn't match the request: it is in a different bucket",
         ),
         (
             false,
             "precious",
-            "\"precious\", is not what was asked for: its name does not begin with the prefix",
+            "\"precious\", doesn't match the request: its name doesn't begin with the prefix",
         ),
         (
             false,
             "pre/a\u{1b}[2J",
-            "\"pre/a\\u{1b}[2J\", is not what was asked for: it is out of order",
+            "\"pre/a\\u{1b}[2J\", doesn't match the request: it is out of order",
         ),
     ] {
         let emulator = Emulator::new();

@@ -114,7 +114,7 @@ fn a_resumed_download_of_another_version_starts_over() {
 }
 
 #[test]
-fn a_download_by_id_resumes_whatever_version_its_name_has_now() {
+fn a_download_by_id_resumes_even_if_its_name_has_a_new_version() {
     let (net, bucket, file, dir) = left_behind();
     let id = net.run(async {
         let id = bucket

@@ -333,7 +333,7 @@ fn excess_bytes_are_never_returned() {
 }
 
 #[test]
-fn a_connection_that_breaks_after_the_last_byte_is_no_error() {
+fn a_connection_that_breaks_after_the_last_byte_is_not_an_error() {
     let (net, file) = (Net::new(0), bytes(1_000));
     let (bucket, _) = net.with_file(&file);
     net.spoil(|_, response| {

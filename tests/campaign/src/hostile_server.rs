@@ -273,7 +273,8 @@ pub fn tamperings(seen: &Seen) -> impl Iterator<Item = Tampering> + '_ {
     in_replies.chain(in_headers)
 }
 
-/// Each secret in each form, in place of each string in the replies of an honest run, and in refusals of each call.
+/// Each secret in each form, in place of each string in the replies of an honest run, and in error
+/// responses to each call.
 pub fn echoes(seen: &Seen) -> impl Iterator<Item = Tampering> + '_ {
     let secrets = || {
         let of = |secret| Form::ALL.map(|form| (secret, form));

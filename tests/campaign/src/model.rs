@@ -71,12 +71,12 @@ impl Model {
         }
     }
 
-    /// Records that a version with these bytes may exist, whatever the client was told.
+    /// Records that a version with these bytes may exist, regardless of the client's result.
     pub fn may_exist(&mut self, name: &str, content: &Bytes) {
         self.possible.insert((name.to_owned(), content.clone()));
     }
 
-    /// Records that this version may exist or not, whatever the client was told.
+    /// Records that this version may exist or not, regardless of the client's result.
     pub fn may_be_deleted(&mut self, version: &FileVersion) {
         let known = self.known.get_mut(version.file_id.as_str()).unwrap();
         known.state = State::Either;

@@ -156,7 +156,7 @@ impl Run {
         uploaded.map(drop)
     }
 
-    /// Resumes what another program has begun and left.
+    /// Resumes an upload that another program has started and abandoned.
     fn resume_upload(&mut self) -> Result<(), Error> {
         let name = self.fresh_name("resumed");
         let content = self.content(120_000);
@@ -195,7 +195,7 @@ impl Run {
         self.check_read(name, read)
     }
 
-    /// Downloads to a path, from the beginning or from where another process has stopped.
+    /// Downloads to a path, from the beginning or where another process stopped.
     fn download_to_path(&mut self, resumes: bool) -> Result<(), Error> {
         let name = self.existing();
         let directory = self.directory.join("down");
@@ -348,7 +348,7 @@ impl Run {
         deleted
     }
 
-    /// Makes a bucket equal to a local tree, and checks the files that were told to be done.
+    /// Makes a bucket equal to a local tree, and checks the files that were reported as done.
     fn sync(&mut self) -> Result<(), Error> {
         let (prefix, root) = (self.fresh_name("synced"), self.directory.join("tree"));
         fs::create_dir(&root).unwrap();

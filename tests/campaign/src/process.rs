@@ -101,7 +101,7 @@ fn traces(secret: &str) -> Vec<String> {
         escaped('+', "%2B"),
     ]);
     for lead in ["", "x", "xx"] {
-        // Without the characters that depend on what stands around it.
+        // Without the characters that depend on what surrounds it.
         let encoded = BASE64_STANDARD.encode(format!("{lead}{secret}"));
         let whole = encoded.trim_end_matches('=');
         let core = &whole[if lead.is_empty() { 0 } else { 4 }..whole.len() - 2];

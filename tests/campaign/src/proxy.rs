@@ -40,7 +40,7 @@ struct Shared {
     tokens: Mutex<BTreeSet<String>>,
 }
 
-/// A fault that strikes one exchange.
+/// A fault that hits one exchange.
 #[derive(Debug, Clone, Copy)]
 struct Armed {
     fault: Fault,
@@ -245,7 +245,7 @@ impl Exchange<'_> {
             let sending = scope.spawn(|| self.request(requests, &head, len));
             let received = self.response(&method);
             if !matches!(received, Ok(true)) {
-                // Whoever still waits for the rest of the request is woken.
+                // Wakes those that still wait for the rest of the request.
                 self.end();
             }
             let sent = sending.join().unwrap();

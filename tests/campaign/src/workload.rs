@@ -86,7 +86,7 @@ pub fn run(backend: Arc<dyn HttpClient>, seed: u64, percent: u64, steps: usize) 
     run.finish()
 }
 
-/// A client of an emulator behind a proxy, and what it was told.
+/// A client of an emulator behind a proxy, and its results.
 #[derive(Debug)]
 pub struct Run {
     pub(crate) rng: Rng,
@@ -145,7 +145,7 @@ impl Run {
         }
     }
 
-    /// Does one operation. It is told within its deadlines whether it failed.
+    /// Does one operation, which succeeds or fails within its deadlines.
     pub fn step(&mut self, operation: Operation) {
         let shown = self.shown.clone();
         let begun = Instant::now();
@@ -171,7 +171,7 @@ impl Run {
         panic!("{fault:?} did not strike {operation:?}");
     }
 
-    /// Compares what the client was told with what B2 holds, and looks for secrets in what it printed.
+    /// Compares the client's results with what B2 has, and looks for secrets in what it printed.
     pub fn finish(mut self) -> Outcome {
         self.proxy.stop_faults();
         let shown = self.shown.clone();

@@ -217,7 +217,7 @@ fn rounds(count: u64) {
     let is_enough = |kills: &Kills| {
         kills.programs >= least && kills.servers >= least / 4 && kills.resumed >= least / 4
     };
-    // How often a kill strikes depends on the machine.
+    // How often a kill hits depends on the machine.
     for seed in count..count * 5 {
         if is_enough(&kills) {
             break;

@@ -41,8 +41,8 @@ fn serve(mut peer: Peer) {
         let lengths = head.values("content-length");
         let len = lengths.first().map_or(0, |len| len.parse().unwrap());
         let body = peer.body(len);
-        peer.say(format!("HTTP/1.1 200 OK\r\ncontent-length: {len}\r\n\r\n"));
-        peer.say(body);
+        peer.send(format!("HTTP/1.1 200 OK\r\ncontent-length: {len}\r\n\r\n"));
+        peer.send(body);
     }
 }
 
@@ -71,7 +71,7 @@ fn sequential_requests_use_one_connection(s: &Subject<'_>) {
 fn a_connection_is_reused_after_a_chunked_response(s: &Subject<'_>) {
     let server = RawServer::scripted(|mut peer| {
         while peer.next_head().is_some() {
-            peer.say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n");
+            peer.send("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n");
         }
     });
     let client = s.client();
@@ -117,13 +117,13 @@ fn a_connection_that_was_idle_for_three_seconds_is_not_reused(s: &Subject<'_>) {
     let sending = start_send(&client, get(server.uri("/1")));
     let mut first = server.accept();
     first.head();
-    first.say("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    first.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
     sending.response();
     start(SystemTimer.sleep(Duration::from_secs(3))).wait();
     let sending = start_send(&client, get(server.uri("/2")));
     let mut second = server.accept();
     assert_eq!(second.head().line, "GET /2 HTTP/1.1");
-    second.say("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    second.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
     sending.response();
     assert!(first.next_head().is_none(), "the idle one is closed");
 }
@@ -249,7 +249,7 @@ fn dropping_an_early_response_stops_a_body_that_is_a_single_chunk(s: &Subject<'_
     let sending = start_send(&client, post(server.uri("/"), vec![0; len]));
     let mut peer = server.accept();
     peer.head();
-    peer.say("HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n");
+    peer.send("HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n");
     drop(sending.response());
     // The server would read all of it.
     assert!(peer.drain() < len as u64);
@@ -266,7 +266,7 @@ fn dropping_an_early_response_closes_a_connection_whose_server_has_stopped_readi
         let sending = start_send(&client, post(server.uri("/"), Body::once(1 << 40, source)));
         let mut peer = server.accept();
         peer.head();
-        peer.say("HTTP/1.1 401 Unauthorized\r\ncontent-length: 7\r\n\r\nexpired");
+        peer.send("HTTP/1.1 401 Unauthorized\r\ncontent-length: 7\r\n\r\nexpired");
         let response = sending.response();
         if is_read {
             assert_eq!(read(response).unwrap(), "expired");
@@ -286,7 +286,7 @@ fn dropping_an_unfinished_response_closes_its_connection(s: &Subject<'_>) {
     let sending = start_send(&client, get(server.uri("/1")));
     let mut first = server.accept();
     first.head();
-    first.say("HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\nHTTP/1.1 200 OK\r\n\r\nforged");
+    first.send("HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\nHTTP/1.1 200 OK\r\n\r\nforged");
     let mut body = sending.response().into_body();
     let body = start(async move {
         body.next().await.unwrap().unwrap();
@@ -298,7 +298,7 @@ fn dropping_an_unfinished_response_closes_its_connection(s: &Subject<'_>) {
     let sending = start_send(&client, get(server.uri("/2")));
     let mut second = server.accept();
     second.head();
-    second.say("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ntrue");
+    second.send("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ntrue");
     assert_eq!(read(sending.response()).unwrap(), "true");
 }
 
@@ -309,7 +309,7 @@ fn a_connection_with_connection_close_is_not_reused(s: &Subject<'_>) {
         let sending = start_send(&client, get(server.uri("/")));
         let mut peer = server.accept();
         peer.head();
-        peer.say("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+        peer.send("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
         read(sending.response()).unwrap();
         assert!(peer.next_head().is_none());
     }
@@ -337,7 +337,7 @@ fn a_connection_that_the_server_closed_while_idle_is_not_reused(s: &Subject<'_>)
         if let Some(mut before) = before.take() {
             assert_eq!(before.drain(), 0, "nothing else comes on it");
         }
-        peer.say("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+        peer.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
         read(sending.response()).unwrap();
         peer.finish();
         wait_until_noticed(s);
@@ -351,7 +351,7 @@ fn bytes_after_a_response_are_not_the_next_response(s: &Subject<'_>) {
     let answer = |mut peer: Peer| {
         std::thread::spawn(move || {
             while peer.next_head().is_some() {
-                let _ = peer.try_say("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nnext");
+                let _ = peer.try_send("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nnext");
             }
         });
     };
@@ -368,12 +368,12 @@ fn bytes_after_a_response_are_not_the_next_response(s: &Subject<'_>) {
             peer.head();
             let response = format!("HTTP/1.1 200 OK\r\n{framed}");
             if together {
-                peer.say(format!("{response}{forged}"));
+                peer.send(format!("{response}{forged}"));
                 read(sending.response()).unwrap();
             } else {
-                peer.say(response);
+                peer.send(response);
                 read(sending.response()).unwrap();
-                peer.say(forged);
+                peer.send(forged);
             }
             wait_until_noticed(s);
             let sending = start_send(&client, get(server.uri("/2")));

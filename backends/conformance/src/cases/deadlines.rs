@@ -54,7 +54,7 @@ fn a_stalled_download_is_detected(s: &Subject<'_>) {
     let sending = start_send(&client, get(server.uri("/")));
     let mut peer = server.accept();
     peer.head();
-    peer.say("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello");
+    peer.send("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello");
     let mut items = items(sending.response());
     let error = items.pop().unwrap().unwrap_err();
     assert_eq!(error.kind(), HttpErrorKind::Stalled, "{}", chain(&error));
@@ -84,7 +84,7 @@ fn an_exchange_that_takes_too_long_is_a_timeout(s: &Subject<'_>) {
     let sending = start_send(&client, get(server.uri("/")));
     let mut peer = server.accept();
     peer.head();
-    peer.say("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello");
+    peer.send("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello");
     let error = items(sending.response()).pop().unwrap().unwrap_err();
     assert_eq!(error.kind(), HttpErrorKind::Timeout, "{}", chain(&error));
     assert_eq!(error.phase(), Phase::ResponseBegun);
@@ -102,7 +102,7 @@ fn a_slow_source_is_not_a_stall(s: &Subject<'_>) {
     let mut peer = server.accept();
     peer.head();
     assert_eq!(peer.body(8), b"slowness");
-    peer.say("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    peer.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
     sending.response();
 }
 

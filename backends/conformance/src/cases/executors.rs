@@ -21,8 +21,8 @@ fn echo(mut peer: Peer) {
     while let Some(head) = peer.next_head() {
         let len = head.values("content-length")[0].parse().unwrap();
         let body = peer.body(len);
-        peer.say(format!("HTTP/1.1 200 OK\r\ncontent-length: {len}\r\n\r\n"));
-        peer.say(body);
+        peer.send(format!("HTTP/1.1 200 OK\r\ncontent-length: {len}\r\n\r\n"));
+        peer.send(body);
     }
 }
 
@@ -92,10 +92,10 @@ fn a_body_outlives_its_client(s: &Subject<'_>) {
     let sending = start_send(&client, get(server.uri("/")));
     let mut peer = server.accept();
     peer.head();
-    peer.say("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello");
+    peer.send("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello");
     let response = sending.response();
     drop(client);
-    peer.say("world");
+    peer.send("world");
     assert_eq!(read(response).unwrap(), "helloworld");
 }
 

@@ -51,7 +51,7 @@ fn broken_off(s: &Subject<'_>, bytes: &str, end: impl FnOnce(Peer)) -> (String, 
     let sending = start_send(&s.client(), get(server.uri("/")));
     let mut peer = server.accept();
     peer.head();
-    peer.say(bytes);
+    peer.send(bytes);
     let response = sending.response();
     end(peer);
     let mut items = items(response);
@@ -101,7 +101,7 @@ fn a_request_that_can_not_be_sent_is_invalid(s: &Subject<'_>) {
 fn a_close_before_the_head_is_closed(s: &Subject<'_>) {
     let error = treated(s, drop);
     assert_broke(s, &error, HttpErrorKind::Closed, Phase::MaybeReceived);
-    let error = treated(s, |mut peer| peer.say("HTTP/1.1 200 O"));
+    let error = treated(s, |mut peer| peer.send("HTTP/1.1 200 O"));
     assert_broke(s, &error, HttpErrorKind::Closed, Phase::MaybeReceived);
 }
 
@@ -185,7 +185,7 @@ fn assert_garbled(s: &Subject<'_>, head: &str, limit: Limit) {
     let mut peer = server.accept();
     peer.head();
     peer.body(4);
-    let _ = peer.try_say(head);
+    let _ = peer.try_send(head);
     let _ = peer.try_finish();
     let result = sending.wait();
     peer.drain();
@@ -205,7 +205,7 @@ fn lengths_that_contradict_each_other_are_a_protocol_error(s: &Subject<'_>) {
     let sending = start_send(&s.checked_client(Deadlines::NONE), get(server.uri("/")));
     let mut peer = server.accept();
     peer.head();
-    peer.say("HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab");
+    peer.send("HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab");
     let error = match sending.wait() {
         Err(error) => error,
         Ok(response) => read(response).expect_err("an error"),
@@ -221,7 +221,7 @@ fn a_body_with_ambiguous_framing_is_a_protocol_error(s: &Subject<'_>) {
         "transfer-encoding: gzip, chunked\r\n",
     ] {
         let error = treated(s, |mut peer| {
-            peer.say(format!("HTTP/1.1 200 OK\r\n{framing}\r\n0\r\n\r\n"));
+            peer.send(format!("HTTP/1.1 200 OK\r\n{framing}\r\n0\r\n\r\n"));
             peer.drain();
         });
         assert!(error.phase() >= Phase::MaybeReceived);
@@ -237,7 +237,7 @@ fn an_endless_head_is_an_error(s: &Subject<'_>) {
         format!("HTTP/1.1 200 OK\r\n{}\r\n", "x-y: v\r\n".repeat(100_000)),
     ] {
         let error = treated(s, |mut peer| {
-            let _ = peer.try_say(&head);
+            let _ = peer.try_send(&head);
             peer.drain();
         });
         assert_broke(s, &error, HttpErrorKind::Protocol, Phase::MaybeReceived);
@@ -250,7 +250,7 @@ fn a_head_of_200_headers_is_read(s: &Subject<'_>) {
     let sending = start_send(&s.client(), get(server.uri("/")));
     let mut peer = server.accept();
     peer.head();
-    peer.say(format!(
+    peer.send(format!(
         "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n{headers}\r\n"
     ));
     let response = sending.response();
@@ -293,7 +293,7 @@ fn a_body_returns_none_after_its_end(s: &Subject<'_>) {
     let sending = start_send(&s.client(), get(server.uri("/")));
     let mut peer = server.accept();
     peer.head();
-    peer.say("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello");
+    peer.send("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello");
     drop(peer);
     let mut body = sending.response().into_body();
     let after_the_error = crate::client::start(async move {
@@ -306,7 +306,7 @@ fn a_body_returns_none_after_its_end(s: &Subject<'_>) {
 fn errors_show_neither_uri_nor_headers_nor_body(s: &Subject<'_>) {
     let server = RawServer::start();
     for treat in [drop, Peer::reset, |mut peer: Peer| {
-        peer.say("canary?\r\n\r\n")
+        peer.send("canary?\r\n\r\n")
     }] {
         let mut request = post(server.uri("/canary?canary=canary"), "canary");
         let headers = request.headers_mut();
@@ -330,7 +330,7 @@ fn a_body_read_to_its_end_has_no_error(s: &Subject<'_>) {
     let sending = start_send(&s.client(), get(server.uri("/")));
     let mut peer = server.accept();
     peer.head();
-    peer.say("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello");
+    peer.send("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello");
     drop(peer);
     assert_eq!(read(sending.response()).unwrap(), "hello");
 }

@@ -28,7 +28,7 @@ fn no_redirect_is_followed(s: &Subject<'_>) {
         let mut peer = server.accept();
         peer.head();
         let to = server.uri("/to");
-        peer.say(format!(
+        peer.send(format!(
             "HTTP/1.1 {status} Moved\r\nconnection: close\r\nlocation: {to}\r\n\
              content-length: 0\r\n\r\n"
         ));
@@ -41,7 +41,7 @@ fn no_redirect_is_followed(s: &Subject<'_>) {
         let sending = start_send(&client, get(server.uri("/next")));
         let mut peer = server.accept();
         assert_eq!(peer.head().line, "GET /next HTTP/1.1");
-        peer.say("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+        peer.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
         sending.response();
     }
 }
@@ -53,7 +53,7 @@ fn no_cookie_is_kept(s: &Subject<'_>) {
         let sending = start_send(&client, get(server.uri("/")));
         let mut peer = server.accept();
         assert!(peer.head().values("cookie").is_empty());
-        peer.say(
+        peer.send(
             "HTTP/1.1 200 OK\r\nconnection: close\r\nset-cookie: a=b\r\ncontent-length: 0\r\n\r\n",
         );
         assert_eq!(sending.response().headers()["set-cookie"], "a=b");
@@ -70,7 +70,7 @@ fn no_authentication_challenge_is_answered(s: &Subject<'_>) {
         let sending = start_send(&s.client(), get(server.uri("/")));
         let mut peer = server.accept();
         peer.head();
-        peer.say(format!(
+        peer.send(format!(
             "HTTP/1.1 401 Unauthorized\r\nwww-authenticate: {challenge}\r\ncontent-length: 0\r\n\
              \r\n"
         ));
@@ -90,7 +90,7 @@ fn no_accept_encoding_is_sent(s: &Subject<'_>) {
     for name in ["accept-encoding", "te"] {
         assert!(head.values(name).is_empty(), "{head:?}");
     }
-    peer.say("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    peer.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
     sending.response();
 }
 
@@ -101,11 +101,11 @@ fn a_compressed_body_stays_compressed(s: &Subject<'_>) {
     let sending = start_send(&s.client(), get(server.uri("/")));
     let mut peer = server.accept();
     peer.head();
-    peer.say(format!(
+    peer.send(format!(
         "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\n\r\n",
         gzip.len()
     ));
-    peer.say(gzip);
+    peer.send(gzip);
     let response = sending.response();
     assert_eq!(response.headers()["content-encoding"], "gzip");
     assert_eq!(response.headers()["content-length"], gzip.len().to_string());
@@ -120,7 +120,7 @@ fn errors_that_allow_a_retry_are_not_retried(s: &Subject<'_>) {
         let mut peer = server.accept();
         peer.head();
         peer.body(4);
-        peer.say(format!(
+        peer.send(format!(
             "HTTP/1.1 {status} Later\r\nconnection: close\r\nretry-after: 0\r\n\
              content-length: 0\r\n\r\n"
         ));
@@ -168,7 +168,7 @@ fn times_sent_on_a_closing_connection(s: &Subject<'_>, method: &str, body: &str)
     let sending = start_send(&client, get(server.uri("/first")));
     let mut first = server.accept();
     first.head();
-    first.say("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+    first.send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
     read(sending.response()).unwrap();
 
     let mut request = post(server.uri("/second"), body.to_owned());
@@ -207,7 +207,7 @@ fn no_upgrade_is_requested(s: &Subject<'_>) {
     for name in ["upgrade", "http2-settings"] {
         assert!(head.values(name).is_empty(), "{head:?}");
     }
-    peer.say(
+    peer.send(
         "HTTP/1.1 200 OK\r\nalt-svc: h3=\":443\"\r\nstrict-transport-security: max-age=9\r\n\
          content-length: 0\r\n\r\n",
     );

@@ -33,7 +33,7 @@ fn answered(s: &Subject<'_>, bytes: impl AsRef<[u8]>) -> Response {
     let sending = start_send(&s.client(), get(server.uri("/")));
     let mut peer = server.accept();
     peer.head();
-    peer.say(bytes);
+    peer.send(bytes);
     drop(peer);
     sending.response()
 }
@@ -52,7 +52,7 @@ fn an_unregistered_status_is_a_response(s: &Subject<'_>) {
     let sending = start_send(&s.client(), get(server.uri("/")));
     let mut peer = server.accept();
     peer.head();
-    peer.say("HTTP/1.1 599 Why\r\ncontent-length: 0\r\n\r\n");
+    peer.send("HTTP/1.1 599 Why\r\ncontent-length: 0\r\n\r\n");
     if s.is_limited(Limit::KnowsFewStatuses) {
         let error = sending.error();
         assert_eq!(error.kind(), HttpErrorKind::Protocol, "{error:?}");
@@ -73,7 +73,7 @@ fn a_204_or_304_has_no_body(s: &Subject<'_>) {
         let sending = start_send(&s.client(), get(server.uri("/")));
         let mut peer = server.accept();
         peer.head();
-        peer.say(head);
+        peer.send(head);
         let response = sending.response();
         assert_eq!(read(response).unwrap(), "", "{head:?}");
     }
@@ -84,7 +84,7 @@ fn an_empty_body_ends_at_once(s: &Subject<'_>) {
     let sending = start_send(&s.client(), get(server.uri("/")));
     let mut peer = server.accept();
     peer.head();
-    peer.say("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    peer.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
     let response = sending.response();
     assert_eq!(response.body().len(), Some(0));
     assert_eq!(read(response).unwrap(), "");
@@ -115,7 +115,7 @@ fn header_values_that_are_not_ascii_arrive_or_are_an_error(s: &Subject<'_>) {
     let sending = start_send(&s.client(), get(server.uri("/")));
     let mut peer = server.accept();
     peer.head();
-    peer.say(b"HTTP/1.1 200 OK\r\nx-opaque: caf\xc3\xa9 \xff\r\ncontent-length: 2\r\n\r\nok");
+    peer.send(b"HTTP/1.1 200 OK\r\nx-opaque: caf\xc3\xa9 \xff\r\ncontent-length: 2\r\n\r\nok");
     match sending.wait() {
         Ok(response) => {
             assert_eq!(
@@ -185,7 +185,7 @@ fn a_response_that_arrives_byte_by_byte_is_complete(s: &Subject<'_>) {
         let mut peer = server.accept();
         peer.head();
         for byte in bytes.bytes() {
-            peer.say([byte]);
+            peer.send([byte]);
         }
         let response = sending.response();
         assert_eq!(response.headers()["x-a"], "b");
@@ -215,7 +215,7 @@ fn a_content_length_in_response_to_head_does_not_announce_a_body(s: &Subject<'_>
     }
     let mut peer = server.accept();
     assert_eq!(peer.head().line, "HEAD / HTTP/1.1");
-    peer.say("HTTP/1.1 200 OK\r\ncontent-length: 12345\r\n\r\n");
+    peer.send("HTTP/1.1 200 OK\r\ncontent-length: 12345\r\n\r\n");
     let response = sending.response();
     assert_eq!(response.headers()["content-length"], "12345");
     assert_eq!(response.body().len(), Some(0));
@@ -230,11 +230,11 @@ fn a_large_response_body_arrives_completely(s: &Subject<'_>) {
     peer.head();
     let sent = whole.clone();
     let serving = start(async move {
-        peer.say(format!(
+        peer.send(format!(
             "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n",
             sent.len()
         ));
-        peer.say(sent);
+        peer.send(sent);
     });
     let response = sending.response();
     assert_eq!(response.body().len(), Some(whole.len() as u64));
@@ -250,16 +250,16 @@ fn the_head_arrives_before_the_body_and_each_chunk_before_the_next(s: &Subject<'
     let sending = start_send(&s.client(), get(server.uri("/")));
     let mut peer = server.accept();
     peer.head();
-    peer.say("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n");
+    peer.send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n");
     let mut said = false;
     if s.is_limited(Limit::HeadComesWithBody) {
-        peer.say("a");
+        peer.send("a");
         said = true;
     }
     let mut body = sending.response().into_body();
     for chunk in ["a", "b"] {
         if !std::mem::take(&mut said) {
-            peer.say(chunk);
+            peer.send(chunk);
         }
         let (next, rest) = start(async move { (body.next().await, body) }).wait();
         assert_eq!(next.unwrap().unwrap(), chunk);
@@ -273,15 +273,15 @@ fn an_unread_response_is_not_buffered(s: &Subject<'_>) {
     let sending = start_send(&s.client(), get(server.uri("/")));
     let mut peer = server.accept();
     peer.head();
-    peer.say("HTTP/1.1 200 OK\r\ncontent-length: 1073741824\r\n\r\n");
-    peer.say("the first bytes");
+    peer.send("HTTP/1.1 200 OK\r\ncontent-length: 1073741824\r\n\r\n");
+    peer.send("the first bytes");
     let response = sending.response();
     let (sender, progress) = std::sync::mpsc::channel();
     let sending = start(async move {
         let chunk = vec![0; 1 << 20];
         for written in 0..1024 {
             sender.send(written).unwrap();
-            if peer.try_say(&chunk).is_err() {
+            if peer.try_send(&chunk).is_err() {
                 break;
             }
         }

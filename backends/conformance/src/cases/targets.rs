@@ -53,7 +53,7 @@ fn arrives(s: &Subject<'_>, target: &str) -> bool {
         return false;
     };
     assert_eq!(peer.head().line, format!("GET {target} HTTP/1.1"));
-    peer.say("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    peer.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
     sending.response();
     true
 }
@@ -146,7 +146,7 @@ fn bytes_that_are_not_ascii_arrive_unchanged_or_are_refused(s: &Subject<'_>) {
         return;
     };
     assert_eq!(peer.head().target(), "/\u{e2}\u{82}\u{ac}");
-    peer.say("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    peer.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
     sending.response();
 }
 

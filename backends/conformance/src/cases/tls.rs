@@ -54,7 +54,7 @@ fn arrives(client: &Client, host: &str, config: &Arc<ServerConfig>) -> String {
     let sending = start_send(client, get(uri));
     let mut peer = server.accept_tls(config);
     let line = peer.head().line;
-    peer.say(OK);
+    peer.send(OK);
     assert_eq!(read(sending.response()).unwrap(), "secret");
     line
 }
@@ -118,7 +118,7 @@ fn a_server_without_tls_gets_no_request(s: &Subject<'_>) {
     let server = RawServer::start();
     let sending = start_send(&s.client(), get(uri(&server)));
     let mut peer = server.accept();
-    let _ = peer.try_say("HTTP/1.1 400 Bad Request\r\n\r\n");
+    let _ = peer.try_send("HTTP/1.1 400 Bad Request\r\n\r\n");
     let error = sending.error();
     assert_eq!(error.phase(), Phase::NotSent);
     if error.kind() == HttpErrorKind::Connect
@@ -149,7 +149,7 @@ fn an_alert_of_a_stopping_server_is_a_connect_error(s: &Subject<'_>) {
         let sending = start_send(&s.client(), get(uri(&server)));
         let mut peer = server.accept();
         peer.body(1);
-        let _ = peer.try_say(alert);
+        let _ = peer.try_send(alert);
         drop(peer);
         let error = sending.error();
         assert_eq!(error.kind(), HttpErrorKind::Connect, "{}", chain(&error));
@@ -185,7 +185,7 @@ fn a_tls_connection_without_close_notify_does_not_end_a_body(s: &Subject<'_>) {
         let sending = start_send(&s.trusting(authority.pem()), get(uri(&server)));
         let mut peer = server.accept_tls(&config);
         peer.head();
-        peer.say(format!("HTTP/1.1 200 OK\r\n{framing}\r\nhello"));
+        peer.send(format!("HTTP/1.1 200 OK\r\n{framing}\r\nhello"));
         let response = sending.response();
         // A FIN without a close_notify.
         peer.finish();
@@ -208,11 +208,11 @@ fn bodies_are_sent_and_received_over_tls(s: &Subject<'_>) {
     assert!(peer.body(whole.len()) == whole);
     let sent = whole.clone();
     let serving = crate::client::start(async move {
-        peer.say(format!(
+        peer.send(format!(
             "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n",
             sent.len()
         ));
-        peer.say(sent);
+        peer.send(sent);
     });
     assert!(read(sending.response()).unwrap() == whole);
     serving.wait();

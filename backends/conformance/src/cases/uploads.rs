@@ -43,7 +43,7 @@ fn a_large_body_arrives_completely_in_chunks_of_any_size(s: &Subject<'_>) {
         let mut peer = server.accept();
         peer.head();
         assert!(peer.body(whole.len()) == whole);
-        peer.say("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+        peer.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
         sending.response();
     }
 }
@@ -87,7 +87,7 @@ fn an_early_response_is_returned_while_the_body_is_being_sent(s: &Subject<'_>) {
     let mut peer = server.accept();
     peer.head();
     peer.body(1 << 16);
-    peer.say("HTTP/1.1 401 Unauthorized\r\ncontent-length: 7\r\n\r\nexpired");
+    peer.send("HTTP/1.1 401 Unauthorized\r\ncontent-length: 7\r\n\r\nexpired");
     let response = sending.response();
     assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
     assert_eq!(read(response).unwrap(), "expired");
@@ -104,7 +104,7 @@ fn an_early_response_is_returned_although_the_server_closes_after_it(s: &Subject
         let sending = start_send(&client, post(server.uri("/"), body()));
         let mut peer = server.accept();
         peer.head();
-        peer.say(
+        peer.send(
             "HTTP/1.1 401 Unauthorized\r\nconnection: close\r\ncontent-length: 7\r\n\r\nexpired",
         );
         if !reset {
@@ -132,7 +132,7 @@ fn an_early_response_in_the_middle_of_a_body_is_returned(s: &Subject<'_>) {
     let mut peer = server.accept();
     peer.head();
     peer.body(4 << 20);
-    peer.say("HTTP/1.1 503 Busy\r\ncontent-length: 4\r\n\r\nbusy");
+    peer.send("HTTP/1.1 503 Busy\r\ncontent-length: 4\r\n\r\nbusy");
     let response = sending.response();
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(read(response).unwrap(), "busy");
@@ -149,9 +149,9 @@ fn interim_responses_do_not_affect_an_upload(s: &Subject<'_>) {
     );
     let mut peer = server.accept();
     peer.head();
-    peer.say("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n");
+    peer.send("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n");
     assert!(peer.body(whole.len()) == whole);
-    peer.say("HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+    peer.send("HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
     let response = sending.response();
     assert_eq!(response.status(), StatusCode::OK);
     assert!(response.headers().get("link").is_none());
@@ -169,7 +169,7 @@ fn a_source_that_is_not_ready_is_awaited(s: &Subject<'_>) {
         send.unbounded_send(Bytes::from(byte)).unwrap();
         assert_eq!(peer.body(1), byte.as_bytes(), "each leaves as it comes");
     }
-    peer.say("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    peer.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
     sending.response();
 }
 
@@ -257,7 +257,7 @@ fn a_source_that_fails_during_the_response_fails_its_body(s: &Subject<'_>) {
     let sending = start_send(&client, post(server.uri("/"), Body::once(10, source)));
     let mut peer = server.accept();
     peer.head();
-    peer.say("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n");
+    peer.send("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n");
     if s.is_limited(Limit::HeadComesWithBody) {
         fail.send(()).unwrap();
         let error = sending.error();

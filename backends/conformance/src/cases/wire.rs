@@ -31,7 +31,7 @@ fn arrived(s: &Subject<'_>, request: impl FnOnce(&RawServer) -> Request) -> Head
     let sending = start_send(&s.client(), request(&server));
     let mut peer = server.accept();
     let head = peer.head();
-    peer.say(EMPTY_OK);
+    peer.send(EMPTY_OK);
     sending.response();
     head
 }
@@ -135,7 +135,7 @@ fn header_values_that_are_not_ascii_arrive_unchanged_or_are_refused(s: &Subject<
         };
         let sent: String = value.iter().map(|&byte| char::from(byte)).collect();
         assert_eq!(peer.head().values("x-opaque"), [sent]);
-        peer.say(EMPTY_OK);
+        peer.send(EMPTY_OK);
         sending.response();
     }
 }
@@ -195,7 +195,7 @@ fn a_body_is_sent_with_its_length_and_never_chunked(s: &Subject<'_>) {
                 assert!(head.values("transfer-encoding").is_empty(), "{name}");
                 assert!(head.values("expect").is_empty(), "{name}");
                 assert!(peer.body(whole.len()) == whole, "{name}");
-                peer.say(EMPTY_OK);
+                peer.send(EMPTY_OK);
                 sending.response();
             }
         }
@@ -214,7 +214,7 @@ fn a_large_body_is_sent_without_expect_100_continue(s: &Subject<'_>) {
     assert!(!expects || s.is_limited(Limit::AddsExpect));
     // Without a 100 response the body must arrive too, since not every server sends one.
     assert!(peer.body(len) == pattern(len));
-    peer.say(EMPTY_OK);
+    peer.send(EMPTY_OK);
     sending.response();
 }
 
@@ -232,7 +232,7 @@ fn a_body_of_one_byte_arrives(s: &Subject<'_>) {
     let mut peer = server.accept();
     assert_eq!(peer.head().values("content-length"), ["1"]);
     assert_eq!(peer.body(1), b"1");
-    peer.say(EMPTY_OK);
+    peer.send(EMPTY_OK);
     sending.response();
 }
 

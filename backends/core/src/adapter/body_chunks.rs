@@ -226,7 +226,7 @@ impl BodyChunks {
 
 fn length_error(how: &str) -> io::Error {
     io::Error::other(format!(
-        "the body's source yielded {how} bytes than its length"
+        "the body's source yielded {how} bytes than it declared"
     ))
 }
 

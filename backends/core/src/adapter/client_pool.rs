@@ -58,7 +58,7 @@ impl<C: Clone + Send + 'static> ClientPool<C> {
     ///
     /// # Errors
     /// The error of `make`, which is called only if a client has to be made.
-    pub fn lease<E>(&self, make: impl FnOnce() -> Result<C, E>) -> Result<PooledClient<C>, E> {
+    pub fn get<E>(&self, make: impl FnOnce() -> Result<C, E>) -> Result<PooledClient<C>, E> {
         let now = SystemTimer.now();
         let mut state = self.0.state();
         let since = |idle: &(C, Instant)| now.duration_since(idle.1);
@@ -269,12 +269,12 @@ mod tests {
     fn a_client_that_is_given_back_is_reused() {
         let (sender, _all) = channel();
         let clients = ClientPool::new();
-        let first = clients.lease(|| made(&sender)).unwrap();
+        let first = clients.get(|| made(&sender)).unwrap();
         let made_first = Arc::clone(&first.0);
-        let second = clients.lease(|| made(&sender)).unwrap();
+        let second = clients.get(|| made(&sender)).unwrap();
         assert!(!same(&first, &second));
         first.give_back();
-        let third = clients.lease(|| made(&sender)).unwrap();
+        let third = clients.get(|| made(&sender)).unwrap();
         assert!(Arc::ptr_eq(&third.0, &made_first));
         let fourth = clients.lease_new(|| made(&sender)).unwrap();
         assert!(!same(&third, &fourth));
@@ -284,9 +284,9 @@ mod tests {
     fn a_client_that_is_not_given_back_is_dropped() {
         let (sender, all) = channel();
         let clients = ClientPool::new();
-        let lease = clients.lease(|| made(&sender)).unwrap();
+        let client = clients.get(|| made(&sender)).unwrap();
         drop(sender);
-        drop(lease);
+        drop(client);
         wait_until_dropped(&all);
         assert_eq!(format!("{clients:?}"), "ClientPool { idle: 0, busy: 0 }");
     }
@@ -295,27 +295,27 @@ mod tests {
     fn beyond_the_limit_exchanges_share_clients_which_are_dropped_with_the_last() {
         let (sender, all) = channel();
         let clients = ClientPool::new();
-        let lease = || clients.lease(|| made(&sender)).unwrap();
-        let leases: Vec<_> = (0..MAX_CLIENTS).map(|_| lease()).collect();
-        let shared = lease();
-        let with = leases
+        let client = || clients.get(|| made(&sender)).unwrap();
+        let pooled: Vec<_> = (0..MAX_CLIENTS).map(|_| client()).collect();
+        let shared = client();
+        let with = pooled
             .iter()
             .position(|other| same(other, &shared))
             .unwrap();
-        for (at, lease) in leases.into_iter().enumerate() {
+        for (at, client) in pooled.into_iter().enumerate() {
             if at == with {
-                drop(lease);
+                drop(client);
             } else {
-                lease.give_back();
+                client.give_back();
             }
         }
         // Its other exchange continues, but it takes no new one.
         let made_shared = Arc::clone(&shared.0);
-        let fresh: Vec<_> = (0..MAX_CLIENTS).map(|_| lease()).collect();
+        let fresh: Vec<_> = (0..MAX_CLIENTS).map(|_| client()).collect();
         assert!(
             fresh
                 .iter()
-                .all(|lease| !Arc::ptr_eq(&lease.0, &made_shared))
+                .all(|client| !Arc::ptr_eq(&client.0, &made_shared))
         );
         shared.give_back();
         drop((fresh, made_shared, sender));

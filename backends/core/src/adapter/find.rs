@@ -9,7 +9,7 @@ pub fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> O
     successors(Some(error), |error| source(*error)).find_map(|error| error.downcast_ref())
 }
 
-/// Whether `error` or one of its sources says that this machine has no descriptors, buffers or ports left.
+/// Whether `error` or one of its sources says that this computer has no file descriptors, buffers or ports left.
 pub fn is_exhaustion(error: &(dyn StdError + 'static)) -> bool {
     successors(Some(error), |error| source(*error))
         .filter_map(|error| error.downcast_ref())

@@ -17,11 +17,11 @@ pub fn checked(request: Request) -> Result<Request, HttpError> {
     let (mut head, body) = request.into_parts();
     check_uri(&head.uri)?;
     if head.method == Method::CONNECT {
-        return Err(HttpError::invalid("backends don't support CONNECT"));
+        return Err(HttpError::invalid("CONNECT is not supported"));
     }
     if head.headers.contains_key(TRANSFER_ENCODING) {
         return Err(HttpError::invalid(
-            "bodies are sent with their length, not with a Transfer-Encoding",
+            "bodies are sent with a Content-Length, not with a Transfer-Encoding",
         ));
     }
     set_length(&mut head, body.len())?;
@@ -74,7 +74,7 @@ pub fn same_target(uri: &Uri, path: &str, query: Option<&str>) -> Result<(), Htt
 
 fn rewritten() -> HttpError {
     HttpError::invalid(
-        "this HTTP library would rewrite the URI's path or query, and request something else",
+        "this HTTP library would rewrite the URI's path or query, and so request something else",
     )
 }
 
@@ -87,7 +87,7 @@ fn check_uri(uri: &Uri) -> Result<(), HttpError> {
     }
     if uri.authority().is_some_and(|a| a.as_str().contains('@')) {
         return Err(HttpError::invalid(
-            "the URI has credentials; they belong in a header",
+            "the URI has credentials, which belong in a header",
         ));
     }
     Ok(())
@@ -106,7 +106,7 @@ fn set_length(head: &mut Parts, len: u64) -> Result<(), HttpError> {
         }
         (Some(stated), None) if *stated == HeaderValue::from(len) => Ok(()),
         (Some(_), _) => Err(HttpError::invalid(
-            "the Content-Length header is not the length of the body",
+            "the Content-Length header doesn't match the length of the body",
         )),
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn set_content_length(request: &mut Request) -> Result<(), HttpError>
     }
     if request.headers().contains_key(TRANSFER_ENCODING) {
         return Err(HttpError::invalid(
-            "a body is sent with its length, never with Transfer-Encoding",
+            "a body is sent with a Content-Length, not with a Transfer-Encoding",
         ));
     }
     let len = request.body().len();
@@ -27,7 +27,7 @@ pub(super) fn set_content_length(request: &mut Request) -> Result<(), HttpError>
         .map(|value| parse_length(value.as_bytes()));
     if says.into_iter().any(|said| said != Some(len)) {
         return Err(HttpError::invalid(
-            "Content-Length is not the length of the body",
+            "Content-Length doesn't match the length of the body",
         ));
     }
     if len > 0
@@ -66,7 +66,7 @@ pub(super) fn body_length(
         let said = parse_length(value.as_bytes())
             .ok_or_else(|| protocol("Content-Length is not a number"))?;
         if length.is_some_and(|length| length != said) {
-            return Err(protocol("two values of Content-Length that differ"));
+            return Err(protocol("two Content-Length headers with different values"));
         }
         length = Some(said);
     }

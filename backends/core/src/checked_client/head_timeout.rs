@@ -58,24 +58,34 @@ impl<'a> HeadTimeout<'a> {
         let shortest = shortest.max(MIN_RECHECK_INTERVAL);
         if too_slow_after == Some(Duration::ZERO) {
             let late = HttpError::new(HttpErrorKind::Stalled, Phase::MaybeReceived);
-            return DeadlineStatus::Expired(late.with_source("the server reads too slowly"));
+            return DeadlineStatus::Expired(late.with_source(
+                "the server reads the request too \
+                                                             slowly",
+            ));
         }
         let (limit, since, late) = match waiting_for {
             WaitingFor::Source => return DeadlineStatus::CheckAgainIn(shortest),
             WaitingFor::BodyRequest(since) => (
                 self.deadlines.head,
                 since,
-                (HttpErrorKind::Timeout, "before the body was asked for"),
+                (
+                    HttpErrorKind::Timeout,
+                    "the HTTP library did not start to read the request's \
+                                          body in time",
+                ),
             ),
             WaitingFor::ServerRead(since) => (
                 self.deadlines.stall,
                 since,
-                (HttpErrorKind::Stalled, "the server stopped reading"),
+                (
+                    HttpErrorKind::Stalled,
+                    "the server stopped reading the request",
+                ),
             ),
             WaitingFor::ResponseHead(since) => (
                 self.deadlines.head,
                 since,
-                (HttpErrorKind::Timeout, "no response came"),
+                (HttpErrorKind::Timeout, "the server sent no response"),
             ),
         };
         let Some(limit) = limit else {

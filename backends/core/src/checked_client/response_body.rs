@@ -68,7 +68,7 @@ impl CheckedResponseBody {
                         return Poll::Pending;
                     }
                     NextStep::TooMany => {
-                        let why = "empty chunks without end";
+                        let why = "the server sends empty chunks endlessly";
                         return Poll::Ready(Some(Err(failure(HttpErrorKind::Protocol, why))));
                     }
                 }
@@ -84,9 +84,15 @@ impl CheckedResponseBody {
 /// The error for the limit with this index.
 fn too_slow(limit: usize) -> HttpError {
     match limit {
-        0 => failure(HttpErrorKind::Stalled, "the server stopped sending"),
-        1 => failure(HttpErrorKind::Stalled, "the server sends too slowly"),
-        _ => failure(HttpErrorKind::Timeout, "too few bytes came in time"),
+        0 => failure(
+            HttpErrorKind::Stalled,
+            "the server stopped sending the response",
+        ),
+        1 => failure(
+            HttpErrorKind::Stalled,
+            "the server sends the response too slowly",
+        ),
+        _ => failure(HttpErrorKind::Timeout, "too few bytes arrived in time"),
     }
 }
 
@@ -113,7 +119,10 @@ impl Stream for CheckedResponseBody {
                 match this.length {
                     Some(length) if this.received > length => Some(Err(failure(
                         HttpErrorKind::Protocol,
-                        format!("more than the {length} bytes promised"),
+                        format!(
+                            "the response has more than the {length} bytes of its \
+                                 Content-Length"
+                        ),
                     ))),
                     _ => return Poll::Ready(Some(Ok(chunk))),
                 }

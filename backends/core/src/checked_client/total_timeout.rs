@@ -16,6 +16,6 @@ pub(super) fn check_total_timeout(
         .is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready());
     over.then(|| {
         HttpError::new(HttpErrorKind::Timeout, phase)
-            .with_source("the whole exchange record_taken too long")
+            .with_source("the exchange as a whole took too long")
     })
 }

@@ -331,6 +331,6 @@ fn source_too_short(read: u64, len: u64) -> io::Error {
 pub(super) fn source_too_long(len: u64) -> io::Error {
     io::Error::new(
         io::ErrorKind::InvalidData,
-        format!("the source has more than the {len} bytes it promised"),
+        format!("the source has more than the {len} bytes it declared"),
     )
 }

@@ -36,7 +36,7 @@ pub(crate) fn create_bucket(
     Ok(Outcome::Json(answer))
 }
 
-/// Checks that the name is free and the account has room for one bucket more.
+/// Checks that the name is free and the account can have one more bucket.
 fn check_limit_and_name(state: &State, name: &str) -> Result<(), ApiError> {
     if state.bucket_by_name_any_case(name).is_some() {
         let message = "Bucket name is already in use.";

@@ -204,9 +204,9 @@ mod tests {
             let found = check(call, known, ApiVersion::V4, &body, strict);
             found.err().map(|error| error.message)
         };
-        let shape = r#"{"fileRetention": {"isClientAuthorizedToRead": true, "value": {}}}"#;
+        let document = r#"{"fileRetention": {"isClientAuthorizedToRead": true, "value": {}}}"#;
         let message = "unknown field in fileRetention: isClientAuthorizedToRead";
-        let found = refused("b2_update_file_retention", shape, false);
+        let found = refused("b2_update_file_retention", document, false);
         assert_eq!(found.as_deref(), Some(message));
         let rules = r#"{"eventNotificationRules": [{"name": "a"}, {"isSuspended": false}]}"#;
         let call = "b2_set_bucket_notification_rules";

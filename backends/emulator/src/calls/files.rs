@@ -33,8 +33,8 @@ pub(crate) fn get_file_info(
     caller
         .key
         .require_access(&version.bucket_id, &version.name)?;
-    let shape = response_json::file(version, &state.account_id, caller, false);
-    Ok(Outcome::serialized(&shape))
+    let document = response_json::file(version, &state.account_id, caller, false);
+    Ok(Outcome::serialized(&document))
 }
 
 pub(crate) fn hide_file(

@@ -137,10 +137,10 @@ pub(crate) fn list_parts(
         .by_ref()
         .take(count)
         .map(|(number, part)| {
-            let mut shape = response_json::part_with_checksum(id, *number, part);
+            let mut document = response_json::part_with_checksum(id, *number, part);
             // recorded: seconds here, milliseconds in the response to the upload
-            shape["uploadTimestamp"] = (part.uploaded / 1000 * 1000).into();
-            shape
+            document["uploadTimestamp"] = (part.uploaded / 1000 * 1000).into();
+            document
         })
         .collect();
     let next = rest.next().map(|(number, _)| number);

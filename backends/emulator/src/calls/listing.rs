@@ -275,9 +275,9 @@ fn json<'a>(
     state: &'a State,
     caller: &Caller,
 ) -> Vec<File<'a>> {
-    let shape = |entry: &Entry<'a>| match entry {
+    let document = |entry: &Entry<'a>| match entry {
         Entry::File(version) => response_json::file(version, &state.account_id, caller, false),
         Entry::Folder(name, _) => response_json::folder(name, bucket, &state.account_id, caller),
     };
-    page.entries.iter().map(shape).collect()
+    page.entries.iter().map(document).collect()
 }

@@ -32,7 +32,7 @@ pub(crate) fn bucket(bucket: &Bucket, account: &str, caller: &Caller) -> Value {
         ])
     };
     let lifecycle_rules = bucket.lifecycle_rules.iter().map(LifecycleRule::json);
-    let mut shape = json!({
+    let mut document = json!({
         "accountId": account,
         "bucketId": bucket.id,
         "bucketInfo": bucket.info,
@@ -41,8 +41,8 @@ pub(crate) fn bucket(bucket: &Bucket, account: &str, caller: &Caller) -> Value {
         "options": ["s3"],
         "revision": bucket.revision,
     });
-    shape["corsRules"] = bucket.cors_rules.iter().map(CorsRule::json).collect();
-    shape["defaultServerSideEncryption"] =
+    document["corsRules"] = bucket.cors_rules.iter().map(CorsRule::json).collect();
+    document["defaultServerSideEncryption"] =
         readable("readBucketEncryption", json!(bucket.encryption().json()));
     let lock = object([
         (
@@ -51,11 +51,11 @@ pub(crate) fn bucket(bucket: &Bucket, account: &str, caller: &Caller) -> Value {
         ),
         ("isFileLockEnabled", bucket.file_lock.into()),
     ]);
-    shape["fileLockConfiguration"] = readable("readBucketRetentions", lock);
-    shape["lifecycleRules"] = lifecycle_rules.collect();
-    shape["replicationConfiguration"] =
+    document["fileLockConfiguration"] = readable("readBucketRetentions", lock);
+    document["lifecycleRules"] = lifecycle_rules.collect();
+    document["replicationConfiguration"] =
         readable("readBucketReplications", bucket.replication.clone());
-    shape
+    document
 }
 
 /// A file version with its fields in B2's order. Of nested `Option`s, an outer `None` is a missing
@@ -163,7 +163,7 @@ pub(crate) fn file<'a>(
     caller: &Caller,
     copied: bool,
 ) -> File<'a> {
-    let shape = match &version.kind {
+    let document = match &version.kind {
         Kind::File(stored) => {
             let action = if copied { "copy" } else { "upload" };
             let sha1 = stored.sha1.as_ref().map(|sha1| sha1.json());
@@ -182,14 +182,14 @@ pub(crate) fn file<'a>(
             ..File::of(version, account, "hide", 0)
         },
     };
-    shape.for_version(caller.version)
+    document.for_version(caller.version)
 }
 
 /// An unfinished large file. v1 repeats only what was requested.
 pub(crate) fn unfinished<'a>(version: &'a Version, account: &'a str, caller: &Caller) -> File<'a> {
-    let shape = file(version, account, caller, false);
+    let document = file(version, account, caller, false);
     if caller.version != ApiVersion::V1 {
-        return shape;
+        return document;
     }
     File {
         action: None,
@@ -197,15 +197,15 @@ pub(crate) fn unfinished<'a>(version: &'a Version, account: &'a str, caller: &Ca
         content_md5: None,
         content_sha1: None,
         size: None,
-        ..shape
+        ..document
     }
 }
 
 /// A hide marker in the response of `b2_hide_file`.
 pub(crate) fn hide_marker<'a>(version: &'a Version, account: &'a str, caller: &Caller) -> File<'a> {
-    let shape = file(version, account, caller, false);
+    let document = file(version, account, caller, false);
     if caller.version != ApiVersion::V1 {
-        return shape;
+        return document;
     }
     File {
         account_id: None,
@@ -213,7 +213,7 @@ pub(crate) fn hide_marker<'a>(version: &'a Version, account: &'a str, caller: &C
         content_md5: Some(None),
         content_sha1: Some(None),
         content_type: None,
-        ..shape
+        ..document
     }
 }
 
@@ -261,14 +261,14 @@ pub(crate) fn part(file_id: &str, number: u64, part: &Part) -> Value {
 
 /// A part in the responses of `b2_upload_part` and `b2_list_parts`.
 pub(crate) fn part_with_checksum(file_id: &str, number: u64, json: &Part) -> Value {
-    let mut shape = part(file_id, number, json);
-    shape["b2Checksum"] = Value::Null;
-    shape
+    let mut document = part(file_id, number, json);
+    document["b2Checksum"] = Value::Null;
+    document
 }
 
 /// A key without its secret. v4 has all its buckets, earlier versions the only one.
 pub(crate) fn key(key: &Key, account: &str, version: ApiVersion) -> Value {
-    let mut shape = json!({
+    let mut document = json!({
         "accountId": account,
         "applicationKeyId": key.id,
         "capabilities": key.capabilities,
@@ -280,11 +280,11 @@ pub(crate) fn key(key: &Key, account: &str, version: ApiVersion) -> Value {
     match version {
         ApiVersion::V1 | ApiVersion::V2 | ApiVersion::V3 => {
             let first = key.buckets.as_ref().and_then(|buckets| buckets.first());
-            shape["bucketId"] = first.cloned().into();
+            document["bucketId"] = first.cloned().into();
         }
-        ApiVersion::V4 => shape["bucketIds"] = key.buckets.clone().into(),
+        ApiVersion::V4 => document["bucketIds"] = key.buckets.clone().into(),
     }
-    shape
+    document
 }
 
 #[cfg(test)]
@@ -332,13 +332,13 @@ mod tests {
                 now: 0,
             };
             let version = version(kind);
-            for shape in [
+            for document in [
                 file(&version, "account", &caller, false),
                 unfinished(&version, "account", &caller),
                 hide_marker(&version, "account", &caller),
             ] {
-                let sorted = serde_json::to_value(&shape).unwrap();
-                assert_eq!(text(&shape), text(&Sorted(&sorted)));
+                let sorted = serde_json::to_value(&document).unwrap();
+                assert_eq!(text(&document), text(&Sorted(&sorted)));
             }
         }
     }

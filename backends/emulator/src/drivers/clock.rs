@@ -59,10 +59,7 @@ impl<T: Clock + ?Sized> Clock for Arc<T> {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the Clock that everyone else asks"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the Clock itself")]
     fn now_millis(&self) -> u64 {
         SystemTime::now()
             .duration_since(SystemTime::UNIX_EPOCH)
@@ -104,7 +101,7 @@ impl Clock for OffsetClock {
     }
 }
 
-/// A clock that stands still until a test advances it. Clones share one time.
+/// A clock that only changes when a test advances it. Clones share one time.
 #[derive(Clone)]
 pub struct ManualClock(Arc<Mutex<ManualTime>>);
 

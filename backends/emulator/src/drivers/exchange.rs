@@ -187,7 +187,7 @@ impl Exchange<'_> {
             Step::Response(response) => Ok(response),
             Step::Rehash(pending) => self.copy(pending).await,
             Step::ReadJson(_) | Step::Receive(_) => {
-                Err(io::Error::other("a call asked for a second body").into())
+                Err(io::Error::other("a call requested the body twice").into())
             }
         }
     }

@@ -311,7 +311,7 @@ fn declare_length(headers: &mut http::HeaderMap, body: &Body) -> Result<(), Http
         Ok(())
     } else {
         Err(HttpError::invalid(
-            "Content-Length is not the length of the body",
+            "Content-Length doesn't match the length of the body",
         ))
     }
 }

@@ -53,7 +53,7 @@ impl Receiver {
             .min(usize::try_from(self.data_left).unwrap_or(usize::MAX));
         let (data, digits) = (bytes.slice(..data), &bytes[data..]);
         if digits.len() as u64 > self.digits_left {
-            let error = io::Error::other("the body is longer than it had said");
+            let error = io::Error::other("the body is longer than its Content-Length");
             return Err(ReceiveError::Length(error));
         }
         self.hasher.update(&data).await;

@@ -75,8 +75,8 @@ impl ResponseStream {
         Poll::Ready(chunk.map(|chunk| {
             let mut chunk = chunk?;
             if let Some(limit) = limit {
-                let room = usize::try_from(limit - self.sent).unwrap_or(usize::MAX);
-                chunk.truncate(room);
+                let left = usize::try_from(limit - self.sent).unwrap_or(usize::MAX);
+                chunk.truncate(left);
             }
             let chunk = self.corrupted(chunk);
             self.sent += chunk.len() as u64;
@@ -91,17 +91,17 @@ impl ResponseStream {
 
 /// A chunk that starts at `offset` of the body, with one bit flipped at each of these offsets of
 /// the body.
-pub(crate) fn corrupted(chunk: Bytes, offset: u64, places: &[u64]) -> Bytes {
+pub(crate) fn corrupted(chunk: Bytes, offset: u64, offsets: &[u64]) -> Bytes {
     let within = |at: &u64| {
         let at = usize::try_from(at.checked_sub(offset)?).ok()?;
         (at < chunk.len()).then_some(at)
     };
-    let places: Vec<usize> = places.iter().filter_map(within).collect();
-    if places.is_empty() {
+    let offsets: Vec<usize> = offsets.iter().filter_map(within).collect();
+    if offsets.is_empty() {
         return chunk;
     }
     let mut copy = BytesMut::from(&chunk[..]);
-    for at in places {
+    for at in offsets {
         copy[at] ^= 1;
     }
     copy.freeze()

@@ -164,7 +164,7 @@ async fn deliver_one(webhook: Webhook) -> Delivery {
         let sent = sent.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
         let failure = match sent {
             Ok(200) => return delivery(webhook, attempts, Outcome::Delivered),
-            Ok(status) => format!("the receiver answered {status}"),
+            Ok(status) => format!("the receiver responded with {status}"),
             Err(error) => error.to_string(),
         };
         let Some(pause) = BACKOFF.get(attempts - 1) else {
@@ -182,11 +182,11 @@ struct Target {
 /// The receiver, if webhooks may be sent to it. Resolved once, so that the address can't change
 /// later.
 async fn target(url: &str) -> Result<Target, &'static str> {
-    let uri: Uri = url.parse().map_err(|_| "the URL can't be read")?;
+    let uri: Uri = url.parse().map_err(|_| "the URL is invalid")?;
     if uri.scheme_str() != Some("http") {
-        return Err("only http is spoken, and only to this computer");
+        return Err("only http to this computer is supported");
     }
-    let host = uri.host().ok_or("the URL names no host")?;
+    let host = uri.host().ok_or("the URL has no host")?;
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let found = lookup_host((host, uri.port_u16().unwrap_or(80))).await;
     let address = found

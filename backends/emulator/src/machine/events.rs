@@ -37,8 +37,8 @@ impl State {
         let mut batches: Vec<(Event, Vec<Value>)> = Vec::new();
         for event in self.events.drain(..) {
             let fits = |(first, batch): &&mut (Event, Vec<Value>)| {
-                let room = (batch.len() as u64) < first.rule.max_batch;
-                first.bucket == event.bucket && first.rule == event.rule && room
+                let has_capacity = (batch.len() as u64) < first.rule.max_batch;
+                first.bucket == event.bucket && first.rule == event.rule && has_capacity
             };
             let shown = event.json.clone();
             match batches.iter_mut().rev().find(fits) {

@@ -34,7 +34,7 @@ pub(crate) enum TokenFault {
 /// Below this number of tokens, expired ones are not removed.
 const MIN_CLEANUP: usize = 1024;
 
-/// What an account token stands for.
+/// What an account token permits.
 #[derive(Clone)]
 pub(crate) struct AccountToken {
     pub(crate) key_id: String,
@@ -54,7 +54,7 @@ pub(crate) struct UploadToken {
     pub(crate) in_use: bool,
 }
 
-/// What a download authorization stands for.
+/// What a download authorization permits.
 #[derive(Clone)]
 pub(crate) struct DownloadToken {
     pub(crate) key_id: String,

@@ -6,7 +6,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes
         .iter()
         .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            write!(text, "{byte:02x}").expect("a String takes everything");
+            write!(text, "{byte:02x}").expect("writing to a String never fails");
             text
         })
 }

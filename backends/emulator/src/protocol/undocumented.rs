@@ -91,7 +91,7 @@ pub(crate) fn panicked() -> ApiError {
     ApiError::new(
         500,
         "internal_error",
-        "The emulator made a mistake: see its log",
+        "Internal error of the emulator: see its log",
     )
 }
 
@@ -117,7 +117,7 @@ pub(crate) fn other_origin(origin: &str) -> ApiError {
     ApiError::new(
         421,
         "misdirected_request",
-        format!("API, uploads and downloads have different origins here: this belongs to {origin}"),
+        format!("API, uploads and downloads have different origins here: send this to {origin}"),
     )
 }
 
@@ -143,7 +143,7 @@ pub(crate) fn not_persisted(error: &std::io::Error) -> ApiError {
     )
 }
 
-/// The content has no SHA-1. Unreachable: whatever comes without one is hashed.
+/// The content has no SHA-1. Unreachable: content without one is hashed.
 pub(crate) fn unhashed() -> ApiError {
     ApiError::new(500, "internal_error", "The content was not hashed")
 }
@@ -174,12 +174,12 @@ pub(crate) fn wrong_customer_key() -> ApiError {
 
 /// A customer key for a file that has none. No recording; S3 refuses it as well.
 pub(crate) fn key_without_need() -> ApiError {
-    ApiError::bad_request("A customer key was given, but none is needed")
+    ApiError::bad_request("A customer key was given, but the file is not encrypted with one")
 }
 
 /// The encryption stated for a part or a copy's source is not the actual one.
 pub(crate) fn other_encryption(name: &str) -> ApiError {
-    ApiError::bad_request(format!("{name} is not how this is encrypted"))
+    ApiError::bad_request(format!("{name} doesn't match the file's encryption"))
 }
 
 /// `none` where B2 encrypts everything. Known to be refused; the message is ours.
@@ -197,13 +197,13 @@ pub(crate) fn unknown_field(place: &str, name: &str) -> ApiError {
 /// A download states another override than its download authorization. Documented as an error,
 /// without which.
 pub(crate) fn other_override(parameter: &str) -> ApiError {
-    let message = format!("{parameter} is not what the download authorization allows");
+    let message = format!("The download authorization doesn't allow this {parameter}");
     ApiError::unauthorized(message)
 }
 
 /// No CORS rule allows a preflight. Documented as refused, without the response.
 pub(crate) fn preflight_denied() -> ApiError {
-    ApiError::new(403, "access_denied", "No CORS rule allows this")
+    ApiError::new(403, "access_denied", "No CORS rule allows this request")
 }
 
 /// Two notification rules cover the same events of the same names. Documented as forbidden, without

@@ -4,11 +4,11 @@ use super::*;
 
 #[test]
 fn a_call_needs_a_key_with_its_capability() {
-    let wire = Wire::new();
-    let bucket = wire.create_bucket("bucket-1", "allPrivate");
-    let file = wire.upload(&bucket, "f", b"x");
-    let (id, account) = (&file["fileId"], wire.emulator.account_id());
-    let reader = wire.as_key(&key(&wire, &json!({"capabilities": ["readFiles"]})));
+    let client = RawClient::new();
+    let bucket = client.create_bucket("bucket-1", "allPrivate");
+    let file = client.upload(&bucket, "f", b"x");
+    let (id, account) = (&file["fileId"], client.emulator.account_id());
+    let reader = client.as_key(&key(&client, &json!({"capabilities": ["readFiles"]})));
     let calls = [
         ("b2_list_buckets", json!({"accountId": account})),
         ("b2_list_keys", json!({"accountId": account})),
@@ -38,7 +38,7 @@ fn a_call_needs_a_key_with_its_capability() {
     assert_eq!(info["fileRetention"], withheld);
     assert_eq!(info["legalHold"], withheld);
     assert_eq!(reader.download("bucket-1/f", &[]).status, 200);
-    let lister = wire.as_key(&key(&wire, &json!({"capabilities": ["listBuckets"]})));
+    let lister = client.as_key(&key(&client, &json!({"capabilities": ["listBuckets"]})));
     lister
         .download("bucket-1/f", &[])
         .has_code(401, "unauthorized");
@@ -57,12 +57,12 @@ fn a_call_needs_a_key_with_its_capability() {
 
 #[test]
 fn copying_from_a_private_bucket_needs_to_read_it() {
-    let wire = Wire::new();
-    let private = wire.create_bucket("private-1", "allPrivate");
-    let public = wire.create_bucket("public-1", "allPublic");
-    let writer = wire.as_key(&key(&wire, &json!({"capabilities": ["writeFiles"]})));
+    let client = RawClient::new();
+    let private = client.create_bucket("private-1", "allPrivate");
+    let public = client.create_bucket("public-1", "allPublic");
+    let writer = client.as_key(&key(&client, &json!({"capabilities": ["writeFiles"]})));
     let copy = |bucket: &str| {
-        let source = wire.upload(bucket, "f", b"x");
+        let source = client.upload(bucket, "f", b"x");
         let body = json!({"sourceFileId": source["fileId"], "fileName": "g",
             "destinationBucketId": private});
         writer.post("b2_copy_file", &body)
@@ -73,27 +73,27 @@ fn copying_from_a_private_bucket_needs_to_read_it() {
 
 #[test]
 fn bypassing_governance_needs_its_own_capability() {
-    let wire = Wire::new();
-    let bucket = wire.create_bucket("bucket-1", "allPrivate");
-    let file = wire.upload(&bucket, "f", b"x");
-    let deleter = wire.as_key(&key(&wire, &json!({"capabilities": ["deleteFiles"]})));
+    let client = RawClient::new();
+    let bucket = client.create_bucket("bucket-1", "allPrivate");
+    let file = client.upload(&bucket, "f", b"x");
+    let deleter = client.as_key(&key(&client, &json!({"capabilities": ["deleteFiles"]})));
     let body = json!({"fileName": "f", "fileId": file["fileId"], "bypassGovernance": true});
     deleter
         .post("b2_delete_file_version", &body)
         .has_code(401, "unauthorized");
-    wire.post("b2_delete_file_version", &body).ok();
+    client.post("b2_delete_file_version", &body).ok();
 }
 
 #[test]
 fn a_key_restricted_to_a_bucket_reaches_no_other() {
-    let wire = Wire::new();
-    let mine = wire.create_bucket("my-bucket", "allPrivate");
-    let other = wire.create_bucket("other-bucket", "allPrivate");
-    let foreign = wire.upload(&other, "f", b"x");
-    let foreign_large = wire.start(&other, "large");
-    let own = wire.upload(&mine, "f", b"x");
-    let account = wire.emulator.account_id();
-    let holder = wire.as_key(&key(&wire, &json!({"bucketIds": [mine]})));
+    let client = RawClient::new();
+    let mine = client.create_bucket("my-bucket", "allPrivate");
+    let other = client.create_bucket("other-bucket", "allPrivate");
+    let foreign = client.upload(&other, "f", b"x");
+    let foreign_large = client.start(&other, "large");
+    let own = client.upload(&mine, "f", b"x");
+    let account = client.emulator.account_id();
+    let holder = client.as_key(&key(&client, &json!({"bucketIds": [mine]})));
     let id = &foreign["fileId"];
     for (call, body) in [
         ("b2_list_buckets", json!({"accountId": account})),
@@ -139,11 +139,11 @@ fn a_key_restricted_to_a_bucket_reaches_no_other() {
 
 #[test]
 fn a_name_prefix_holds_for_uploads_listings_and_downloads() {
-    let wire = Wire::new();
-    let bucket = wire.create_bucket("bucket-1", "allPrivate");
-    wire.upload(&bucket, "out", b"x");
-    wire.upload(&bucket, "in/a", b"x");
-    let holder = wire.as_key(&key(&wire, &json!({"namePrefix": "in/"})));
+    let client = RawClient::new();
+    let bucket = client.create_bucket("bucket-1", "allPrivate");
+    client.upload(&bucket, "out", b"x");
+    client.upload(&bucket, "in/a", b"x");
+    let holder = client.as_key(&key(&client, &json!({"namePrefix": "in/"})));
     let url = holder.upload_url(&bucket);
     holder
         .send(upload_request(&url, "out2", b"x", &[]))
@@ -173,39 +173,39 @@ fn a_name_prefix_holds_for_uploads_listings_and_downloads() {
 
 #[test]
 fn keys_made_with_bucket_ids_are_refused_before_v4() {
-    let wire = Wire::new();
-    let one = wire.create_bucket("bucket-1", "allPrivate");
-    let two = wire.create_bucket("bucket-2", "allPrivate");
-    let both = key(&wire, &json!({"bucketIds": [one, two]}));
+    let client = RawClient::new();
+    let one = client.create_bucket("bucket-1", "allPrivate");
+    let two = client.create_bucket("bucket-2", "allPrivate");
+    let both = key(&client, &json!({"bucketIds": [one, two]}));
     let (id, secret) = (
         both["applicationKeyId"].as_str().unwrap(),
         both["applicationKey"].as_str().unwrap(),
     );
-    let account = json!({"accountId": wire.emulator.account_id(), "bucketId": two});
-    assert_eq!(wire.post("b2_delete_bucket", &account).status, 200);
-    let v4 = wire.authorize(id, secret).ok();
+    let account = json!({"accountId": client.emulator.account_id(), "bucketId": two});
+    assert_eq!(client.post("b2_delete_bucket", &account).status, 200);
+    let v4 = client.authorize(id, secret).ok();
     assert_eq!(
         v4["apiInfo"]["storageApi"]["allowed"]["buckets"],
         json!([{"id": one, "name": "bucket-1"}, {"id": two, "name": null}])
     );
-    let of_one = key(&wire, &json!({"bucketIds": [one]}));
-    let of_all = key(&wire, &json!({"bucketIds": null}));
-    let mut wire = wire;
+    let of_one = key(&client, &json!({"bucketIds": [one]}));
+    let of_all = key(&client, &json!({"bucketIds": null}));
+    let mut client = client;
     for version in ["v1", "v2", "v3"] {
-        wire = wire.in_version(version);
+        client = client.in_version(version);
         let number = &version[1..];
         for key in [&both, &of_one] {
             let (id, secret) = (&key["applicationKeyId"], &key["applicationKey"]);
-            let refused = wire.authorize(id.as_str().unwrap(), secret.as_str().unwrap());
+            let refused = client.authorize(id.as_str().unwrap(), secret.as_str().unwrap());
             let message =
                 format!("This request is not currently supported on API version number {number}");
             refused.is_error(400, "bad_request", &message);
         }
         let (id, secret) = (&of_all["applicationKeyId"], &of_all["applicationKey"]);
-        let taken = wire.authorize(id.as_str().unwrap(), secret.as_str().unwrap());
+        let taken = client.authorize(id.as_str().unwrap(), secret.as_str().unwrap());
         assert_eq!(taken.status, 200, "{version}");
     }
-    let v3 = wire;
+    let v3 = client;
     let listed = v3.post("b2_list_keys", &account).ok();
     let listed = listed["keys"].as_array().unwrap().iter();
     let listed: Vec<&Value> = listed.map(|key| &key["applicationKeyId"]).collect();
@@ -227,18 +227,18 @@ fn keys_made_with_bucket_ids_are_refused_before_v4() {
 
 #[test]
 fn debug_output_contains_no_key_or_token() {
-    let wire = Wire::of(Emulator::builder().key("the-id", "the-secret"));
-    let created = key(&wire, &json!({}));
+    let client = RawClient::of(Emulator::builder().key("the-id", "the-secret"));
+    let created = key(&client, &json!({}));
     let printed = format!(
         "{:?} {:?} {:?}",
-        wire.emulator,
+        client.emulator,
         Emulator::builder().key("the-id", "the-secret"),
-        wire.emulator.snapshot()
+        client.emulator.snapshot()
     );
     for secret in [
         "the-secret",
         created["applicationKey"].as_str().unwrap(),
-        &wire.token,
+        &client.token,
     ] {
         assert!(!printed.contains(secret));
     }

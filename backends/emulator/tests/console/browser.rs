@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::line::Line;
+use crate::raw_connection::RawConnection;
 
 /// How often a condition is checked before it counts as failed, with a pause in between.
 const CHECKS: usize = 600;
@@ -90,9 +90,9 @@ impl Browser {
     }
 
     fn command(&self, method: &str, path: &str, body: &Value) -> Value {
-        let (status, mut answer) = self.exchange(method, path, body);
-        assert_eq!(status, 200, "{method} {path}: {answer}");
-        answer["value"].take()
+        let (status, mut response) = self.exchange(method, path, body);
+        assert_eq!(status, 200, "{method} {path}: {response}");
+        response["value"].take()
     }
 
     fn exchange(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
@@ -102,8 +102,8 @@ impl Browser {
         } else {
             String::new()
         };
-        let mut line = Line::at(&self.address);
-        line.head(
+        let mut connection = RawConnection::at(&self.address);
+        connection.head(
             method,
             &target,
             &[
@@ -112,8 +112,8 @@ impl Browser {
                 ("Content-Length", &body.len().to_string()),
             ],
         );
-        line.write(body.as_bytes());
-        answer(line)
+        connection.write(body.as_bytes());
+        response(connection)
     }
 
     pub(crate) fn open(&self, url: &str) {
@@ -203,9 +203,9 @@ impl Browser {
         loop {
             let id = self.find(xpath);
             let path = format!("/element/{id}/{action}");
-            let (status, answer) = self.exchange("POST", &path, body);
-            if answer["value"]["error"] != "stale element reference" {
-                assert_eq!(status, 200, "{xpath}: {answer}");
+            let (status, response) = self.exchange("POST", &path, body);
+            if response["value"]["error"] != "stale element reference" {
+                assert_eq!(status, 200, "{xpath}: {response}");
                 return;
             }
         }
@@ -265,11 +265,11 @@ impl Browser {
 }
 
 /// The status and JSON of a response. The driver puts no space after the colon of a header.
-fn answer(mut line: Line) -> (u16, Value) {
+fn response(mut connection: RawConnection) -> (u16, Value) {
     let (mut status, mut length) = (0, 0);
     loop {
         let mut text = String::new();
-        line.stream.read_line(&mut text).unwrap();
+        connection.stream.read_line(&mut text).unwrap();
         let text = text.trim_end().to_ascii_lowercase();
         if let Some(rest) = text.strip_prefix("http/1.1 ") {
             status = rest[..3].parse().unwrap();
@@ -280,7 +280,7 @@ fn answer(mut line: Line) -> (u16, Value) {
         }
     }
     let mut body = vec![0; length];
-    line.stream.read_exact(&mut body).unwrap();
+    connection.stream.read_exact(&mut body).unwrap();
     (status, serde_json::from_slice(&body).unwrap())
 }
 

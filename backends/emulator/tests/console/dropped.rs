@@ -31,7 +31,7 @@ fn files_that_are_dropped_on_the_list_are_uploaded_and_elsewhere_they_are_not() 
     browser.click("//td[contains(., '2026/')]");
     browser.wait_for_text("cat.txt");
 
-    let uploads = || scene.wire.emulator.snapshot().calls["b2_upload_file"];
+    let uploads = || scene.client.emulator.snapshot().calls["b2_upload_file"];
     let before = uploads();
     // the browser would show the file instead of the page
     let elsewhere = browser.value_of(&drop_on("document.querySelector('header')"));
@@ -44,7 +44,7 @@ fn files_that_are_dropped_on_the_list_are_uploaded_and_elsewhere_they_are_not() 
     browser.wait_for_detail("text/plain");
     for (name, content) in [(HOSTILE_NAME, &b"first"[..]), ("second.txt", b"second")] {
         let found = scene
-            .wire
+            .client
             .download(&format!("holiday-photos/2026/{name}"), &[]);
         assert_eq!((found.status.as_u16(), &found.body[..]), (200, content));
     }

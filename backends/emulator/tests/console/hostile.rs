@@ -5,37 +5,38 @@ use std::net::TcpListener;
 
 use serde_json::{Value, json};
 
-use crate::line::Line;
+use crate::raw_connection::RawConnection;
 use crate::{BUCKET, HOSTILE, HOSTILE_NAME, Scene};
 
 /// Sends a request to the control API.
 fn control(scene: &Scene, method: &str, path: &str, body: &Value) -> Value {
     let body = body.to_string();
     let length = body.len().to_string();
-    let mut line = Line::to(&scene.server);
+    let mut connection = RawConnection::to(&scene.server);
     let headers = [
         ("Host", "localhost"),
         ("Authorization", "Bearer open-sesame"),
         ("Content-Length", &length),
     ];
-    line.head(method, &format!("/b2kit-emulator/v1{path}"), &headers);
-    line.write(body.as_bytes());
-    let answer = line.answer();
+    connection.head(method, &format!("/b2kit-emulator/v1{path}"), &headers);
+    connection.write(body.as_bytes());
+    let answer = connection.response();
     assert_eq!(answer.status, 200, "{}", answer.json());
     answer.json()
 }
 
 /// Puts it wherever a client may put a text.
 fn fill(scene: &Scene) {
-    let (wire, bucket) = (&scene.wire, &scene.bucket);
+    let (client, bucket) = (&scene.client, &scene.bucket);
     scene.upload(&format!("{HOSTILE_NAME}/inside"), HOSTILE);
     let lifecycle = json!({"fileNamePrefix": HOSTILE, "daysFromUploadingToHiding": 7,
         "daysFromHidingToDeleting": null});
-    wire.update_bucket(bucket, &json!({"lifecycleRules": [lifecycle]}))
+    client
+        .update_bucket(bucket, &json!({"lifecycleRules": [lifecycle]}))
         .ok();
-    let key = json!({"accountId": wire.emulator.account_id(), "keyName": "a-key",
+    let key = json!({"accountId": client.emulator.account_id(), "keyName": "a-key",
         "capabilities": ["readFiles"], "bucketIds": [bucket], "namePrefix": HOSTILE});
-    wire.post("b2_create_key", &key).ok();
+    client.post("b2_create_key", &key).ok();
     control(scene, "PUT", &format!("/states/{HOSTILE_NAME}"), &json!({}));
     let hides = json!({"fault": {"kind": "error", "status": 418, "code": HOSTILE,
         "message": HOSTILE}, "on": {"call": "b2_hide_file", "fileName": format!("{HOSTILE}/inside")}});
@@ -74,14 +75,14 @@ fn hostile_text_is_shown_as_text_in_every_view() {
     ));
 
     let headers = [
-        ("Authorization", scene.wire.token.as_str()),
+        ("Authorization", scene.client.token.as_str()),
         ("User-Agent", HOSTILE),
     ];
     let target = format!("/b2api/v4/b2_list_file_names?x={HOSTILE_NAME}");
     let body = json!({"bucketId": scene.bucket, "prefix": HOSTILE}).to_string();
-    Line::to(&scene.server).ask("POST", &target, &headers, body.as_bytes());
+    RawConnection::to(&scene.server).send("POST", &target, &headers, body.as_bytes());
     let target = format!("/file/none/{HOSTILE_NAME}/nothing");
-    Line::to(&scene.server).ask("GET", &target, &headers, b"");
+    RawConnection::to(&scene.server).send("GET", &target, &headers, b"");
     browser.press("Calls");
     browser.wait_for_text(&format!("{HOSTILE}/nothing"));
     // the code of the fault's error

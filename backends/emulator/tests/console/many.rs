@@ -5,7 +5,7 @@ use std::thread;
 use serde_json::json;
 
 use crate::Scene;
-use crate::line::Line;
+use crate::raw_connection::RawConnection;
 
 const LINES: u64 = 4;
 const CALLS: u64 = 12_000;
@@ -20,10 +20,10 @@ fn the_page_counts_all_calls_and_says_how_many_it_no_longer_has() {
     thread::scope(|scope| {
         for _ in 0..LINES {
             scope.spawn(|| {
-                let mut line = Line::to(&scene.server);
+                let mut connection = RawConnection::to(&scene.server);
                 for _ in 0..CALLS / LINES {
                     let target = "/b2api/v4/b2_list_buckets";
-                    assert_eq!(line.ask("GET", target, &[], b"").status, 401);
+                    assert_eq!(connection.send("GET", target, &[], b"").status, 401);
                 }
             });
         }

@@ -30,7 +30,7 @@ fn webhooks_that_were_delivered_refused_and_not_sent_are_shown_with_their_reason
     ];
     let rules = json!({"bucketId": scene.bucket, "eventNotificationRules": rules});
     scene
-        .wire
+        .client
         .post("b2_set_bucket_notification_rules", &rules)
         .ok();
     thread::scope(|scope| {

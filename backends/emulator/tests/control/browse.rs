@@ -2,46 +2,47 @@
 
 use super::*;
 
-/// Sends a request with these headers besides host and token.
+/// Sends a request with these headers in addition to host and token.
 fn send(
     server: &Server,
     method: &str,
     path: &str,
     headers: &[(&str, &str)],
     body: &[u8],
-) -> Answer {
+) -> Response {
     let length = body.len().to_string();
     let mut all = vec![("Host", "localhost"), BEARER, ("Content-Length", &length)];
     all.extend(headers);
-    let mut line = Line::to(server);
-    line.head(method, &format!("/b2kit-emulator/v1{path}"), &all);
-    line.write(body);
-    line.answer()
+    let mut connection = RawConnection::to(server);
+    connection.head(method, &format!("/b2kit-emulator/v1{path}"), &all);
+    connection.write(body);
+    connection.response()
 }
 
 #[test]
 fn the_owner_s_calls_see_everything_and_are_not_counted() {
-    let wire = Wire::new();
-    let server = serve(&wire);
-    let bucket = wire.create_bucket("a-bucket", "allPrivate");
-    wire.upload(&bucket, "f", b"0123456789");
-    let large = wire.start(&bucket, "g");
-    wire.upload_part(&large, 1, b"part");
+    let client = RawClient::new();
+    let server = serve(&client);
+    let bucket = client.create_bucket("a-bucket", "allPrivate");
+    client.upload(&bucket, "f", b"0123456789");
+    let large = client.start(&bucket, "g");
+    client.upload_part(&large, 1, b"part");
     add(&server, &json!({"fault": {"kind": "internal_error"}}));
-    let before = wire.emulator.snapshot().calls;
-    let admin = |call: &str, body: Value| ask(&server, "POST", &format!("/admin/{call}"), &body);
+    let before = client.emulator.snapshot().calls;
+    let admin =
+        |call: &str, body: Value| send_json(&server, "POST", &format!("/admin/{call}"), &body);
     let listed = ok(&admin("b2_list_file_versions", json!({"bucketId": bucket})));
-    assert_eq!(wire::names_of(&listed).len(), 2);
+    assert_eq!(raw_client::names_of(&listed).len(), 2);
     let parts = ok(&admin("b2_list_parts", json!({"fileId": large})));
     assert_eq!(parts["parts"][0]["contentLength"], 4);
     let copied = json!({"sourceFileId": listed["files"][0]["fileId"], "fileName": "copy"});
     assert_eq!(ok(&admin("b2_copy_file", copied))["contentLength"], 10);
-    let answer = admin(
+    let response = admin(
         "b2_hide_file",
         json!({"bucketId": bucket, "fileName": "none"}),
     );
     assert_eq!(
-        (answer.status, &answer.json()["code"]),
+        (response.status, &response.json()["code"]),
         (400, &json!("no_such_file"))
     );
     for call in [
@@ -52,8 +53,8 @@ fn the_owner_s_calls_see_everything_and_are_not_counted() {
     ] {
         assert_eq!(admin(call, json!({})).status, 404, "{call}");
     }
-    assert_eq!(wire.emulator.snapshot().calls, before);
-    let buckets = ok(&ask(&server, "GET", "/buckets", &Value::Null));
+    assert_eq!(client.emulator.snapshot().calls, before);
+    let buckets = ok(&send_json(&server, "GET", "/buckets", &Value::Null));
     assert_eq!(
         buckets["buckets"],
         json!([{"bucketId": bucket, "bucketName": "a-bucket", "bucketType": "allPrivate",
@@ -63,10 +64,10 @@ fn the_owner_s_calls_see_everything_and_are_not_counted() {
 
 #[test]
 fn a_client_s_calls_are_counted_logged_and_hit_by_faults() {
-    let wire = Wire::new();
-    let server = serve(&wire);
-    let bucket = wire.create_bucket("a-bucket", "allPrivate");
-    let sha1 = wire::sha1(b"content");
+    let client = RawClient::new();
+    let server = serve(&client);
+    let bucket = client.create_bucket("a-bucket", "allPrivate");
+    let sha1 = raw_client::sha1(b"content");
     let upload = || {
         send(
             &server,
@@ -85,7 +86,7 @@ fn a_client_s_calls_are_counted_logged_and_hit_by_faults() {
     assert_eq!(file["fileName"], "<img src=x onerror=alert(1)>");
     let hide = json!({"bucketId": bucket, "fileName": file["fileName"]});
     assert_eq!(
-        ok(&ask(&server, "POST", "/client/b2_hide_file", &hide))["action"],
+        ok(&send_json(&server, "POST", "/client/b2_hide_file", &hide))["action"],
         "hide"
     );
     let id = file["fileId"].as_str().unwrap();
@@ -99,14 +100,14 @@ fn a_client_s_calls_are_counted_logged_and_hit_by_faults() {
         &json!({"fault": {"kind": "service_unavailable"}, "on": {"call": "b2_upload_file"}}),
     );
     assert_eq!(upload().status, 503);
-    let large = wire.start(&bucket, "g");
+    let large = client.start(&bucket, "g");
     let part = format!("/client/b2_upload_part?fileId={large}");
     let headers = [
         ("X-Bz-Part-Number", "1"),
         ("X-Bz-Content-Sha1", sha1.as_str()),
     ];
     ok(&send(&server, "POST", &part, &headers, b"content"));
-    let calls = ok(&ask(&server, "GET", "/calls", &Value::Null));
+    let calls = ok(&send_json(&server, "GET", "/calls", &Value::Null));
     let calls: Vec<_> = calls["calls"].as_array().unwrap().iter().collect();
     let said = |name: &str| calls.iter().map(|it| it[name].clone()).collect::<Vec<_>>();
     let expected = [
@@ -118,8 +119,12 @@ fn a_client_s_calls_are_counted_logged_and_hit_by_faults() {
     ];
     assert_eq!(said("call"), expected);
     assert_eq!(said("status"), [200, 200, 206, 503, 200]);
-    assert!(said("keyId").iter().all(|it| it == wire.emulator.key_id()));
-    let snapshot = wire.emulator.snapshot();
+    assert!(
+        said("keyId")
+            .iter()
+            .all(|it| it == client.emulator.key_id())
+    );
+    let snapshot = client.emulator.snapshot();
     assert_eq!(
         (
             snapshot.calls_of("b2_upload_file"),
@@ -128,12 +133,12 @@ fn a_client_s_calls_are_counted_logged_and_hit_by_faults() {
         (2, 0)
     );
     // expired tokens are replaced
-    wire.emulator.expire_account_tokens();
-    ok(&ask(
+    client.emulator.expire_account_tokens();
+    ok(&send_json(
         &server,
         "POST",
         "/client/b2_list_keys",
-        &json!({"accountId": wire.emulator.account_id()}),
+        &json!({"accountId": client.emulator.account_id()}),
     ));
     for (path, status) in [
         ("/client/b2_upload_file", 400),
@@ -152,12 +157,12 @@ fn a_client_s_calls_are_counted_logged_and_hit_by_faults() {
 
 #[test]
 fn with_separate_origins_a_client_s_upload_reaches_its_role() {
-    let wire = Wire::new();
+    let client = RawClient::new();
     let server = Server::builder()
         .control("open-sesame")
         .separate_origins(true);
-    let server = server.start(&wire.emulator).unwrap();
-    let bucket = wire.create_bucket("a-bucket", "allPrivate");
+    let server = server.start(&client.emulator).unwrap();
+    let bucket = client.create_bucket("a-bucket", "allPrivate");
     let path = format!("/client/b2_upload_file?bucketId={bucket}");
     let headers = [
         ("X-Bz-File-Name", "f"),
@@ -169,24 +174,28 @@ fn with_separate_origins_a_client_s_upload_reaches_its_role() {
 
 #[test]
 fn content_is_read_without_its_key_and_never_shown_by_a_browser() {
-    let wire = Wire::new();
-    let server = serve(&wire);
-    let bucket = wire.create_bucket("a-bucket", "allPrivate");
-    let (key, md5) = wire::customer_key(7);
+    let client = RawClient::new();
+    let server = serve(&client);
+    let bucket = client.create_bucket("a-bucket", "allPrivate");
+    let (key, md5) = raw_client::customer_key(7);
     let sse = [
         ("x-bz-server-side-encryption-customer-algorithm", "AES256"),
         ("x-bz-server-side-encryption-customer-key", key.as_str()),
         ("x-bz-server-side-encryption-customer-key-md5", md5.as_str()),
     ];
     let html = b"<script>alert(1)</script>";
-    let file = wire.upload_with(&bucket, "f.html", html, &sse).ok();
+    let file = client.upload_with(&bucket, "f.html", html, &sse).ok();
     let path = format!("/files/{}/content", file["fileId"].as_str().unwrap());
-    let answer = send(&server, "GET", &path, &[], b"");
-    assert_eq!(answer.body, html);
-    assert_eq!(answer.header("content-type"), "application/octet-stream");
-    assert_eq!(answer.header("content-disposition"), "attachment");
-    assert_eq!(answer.header("x-content-type-options"), "nosniff");
-    assert!(answer.header("content-security-policy").contains("sandbox"));
+    let response = send(&server, "GET", &path, &[], b"");
+    assert_eq!(response.body, html);
+    assert_eq!(response.header("content-type"), "application/octet-stream");
+    assert_eq!(response.header("content-disposition"), "attachment");
+    assert_eq!(response.header("x-content-type-options"), "nosniff");
+    assert!(
+        response
+            .header("content-security-policy")
+            .contains("sandbox")
+    );
     let part = send(&server, "GET", &path, &[("Range", "bytes=1-6")], b"");
     assert_eq!((part.status, &part.body[..]), (206, &b"script"[..]));
     assert_eq!(part.header("content-range"), "bytes 1-6/25");
@@ -202,49 +211,52 @@ fn content_is_read_without_its_key_and_never_shown_by_a_browser() {
 
 #[test]
 fn states_are_listed_and_removed() {
-    let wire = Wire::new();
-    let server = serve(&wire);
-    let states = || ok(&ask(&server, "GET", "/states", &Value::Null))["states"].clone();
-    ok(&ask(&server, "PUT", "/states/b", &Value::Null));
-    ok(&ask(&server, "PUT", "/states/a", &Value::Null));
+    let client = RawClient::new();
+    let server = serve(&client);
+    let states = || ok(&send_json(&server, "GET", "/states", &Value::Null))["states"].clone();
+    ok(&send_json(&server, "PUT", "/states/b", &Value::Null));
+    ok(&send_json(&server, "PUT", "/states/a", &Value::Null));
     assert_eq!(states(), json!(["a", "b"]));
-    ok(&ask(&server, "DELETE", "/states/a", &Value::Null));
+    ok(&send_json(&server, "DELETE", "/states/a", &Value::Null));
     assert_eq!(states(), json!(["b"]));
     assert_eq!(
-        ask(&server, "DELETE", "/states/a", &Value::Null).status,
+        send_json(&server, "DELETE", "/states/a", &Value::Null).status,
         404
     );
 }
 
 #[test]
 fn names_in_paths_are_decoded() {
-    let wire = Wire::new();
-    let server = serve(&wire);
-    ok(&ask(
+    let client = RawClient::new();
+    let server = serve(&client);
+    ok(&send_json(
         &server,
         "PUT",
         "/states/a%20b+c%2F%C3%BC",
         &Value::Null,
     ));
-    let states = ok(&ask(&server, "GET", "/states", &Value::Null));
+    let states = ok(&send_json(&server, "GET", "/states", &Value::Null));
     assert_eq!(states, json!({"states": ["a b+c/ü"]}));
-    ok(&ask(
+    ok(&send_json(
         &server,
         "POST",
         "/states/a%20b%2Bc%2f%c3%bc/restore",
         &Value::Null,
     ));
-    assert_eq!(ask(&server, "PUT", "/states/50%", &Value::Null).status, 404);
+    assert_eq!(
+        send_json(&server, "PUT", "/states/50%", &Value::Null).status,
+        404
+    );
 }
 
 #[test]
 fn the_console_needs_its_token_and_an_allowed_host() {
-    let wire = Wire::new();
-    let server = serve(&wire);
+    let client = RawClient::new();
+    let server = serve(&client);
     let get = |target: &str, host: &str| {
-        let mut line = Line::to(&server);
-        line.head("GET", target, &[("Host", host)]);
-        line.answer()
+        let mut connection = RawConnection::to(&server);
+        connection.head("GET", target, &[("Host", host)]);
+        connection.response()
     };
     let page = get("/b2kit-emulator/?token=open-sesame", "localhost");
     assert_eq!(page.status, 200);
@@ -271,10 +283,10 @@ fn the_console_needs_its_token_and_an_allowed_host() {
         assert_eq!(refused.status, 401, "{target}");
         assert!(!refused.body.starts_with(b"<"), "{target}");
     }
-    let mut line = Line::to(&server);
+    let mut connection = RawConnection::to(&server);
     let target = "/b2kit-emulator/?token=open-sesame";
-    line.head("DELETE", target, &[("Host", "localhost")]);
-    assert_eq!(line.answer().status, 405);
+    connection.head("DELETE", target, &[("Host", "localhost")]);
+    assert_eq!(connection.response().status, 405);
     assert_eq!(
         get("/b2kit-emulator/?token=open-sesame", "evil.example").status,
         421

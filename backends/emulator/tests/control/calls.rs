@@ -4,7 +4,12 @@ use super::*;
 
 /// The calls after this id.
 fn calls(server: &Server, query: &str) -> Value {
-    ok(&ask(server, "GET", &format!("/calls{query}"), &Value::Null))
+    ok(&send_json(
+        server,
+        "GET",
+        &format!("/calls{query}"),
+        &Value::Null,
+    ))
 }
 
 fn names(page: &Value) -> Vec<&str> {
@@ -12,18 +17,18 @@ fn names(page: &Value) -> Vec<&str> {
     calls.map(|it| it["call"].as_str().unwrap()).collect()
 }
 
-fn get(server: &Server, target: &str, headers: &[(&str, &str)]) -> Answer {
-    Line::to(server).ask("GET", target, headers, b"")
+fn get(server: &Server, target: &str, headers: &[(&str, &str)]) -> Response {
+    RawConnection::to(server).send("GET", target, headers, b"")
 }
 
 #[test]
 fn a_call_is_in_the_log_once_its_response_has_arrived() {
-    let wire = Wire::new();
-    let server = serve(&wire);
-    let bucket = wire.create_bucket("a-bucket", "allPublic");
-    wire.upload(&bucket, "a file", b"0123456789");
+    let client = RawClient::new();
+    let server = serve(&client);
+    let bucket = client.create_bucket("a-bucket", "allPublic");
+    client.upload(&bucket, "a file", b"0123456789");
     assert_eq!(calls(&server, "")["calls"], json!([]), "in-process");
-    list(&server, &wire);
+    list(&server, &client);
     let range = [("Range", "bytes=2-4")];
     assert_eq!(get(&server, "/file/a-bucket/a+file", &range).body, b"234");
     get(&server, "/nothing", &[]);
@@ -35,7 +40,7 @@ fn a_call_is_in_the_log_once_its_response_has_arrived() {
         (&first["class"], &first["status"]),
         (&json!("C"), &json!(200))
     );
-    assert_eq!(first["keyId"], wire.emulator.key_id());
+    assert_eq!(first["keyId"], client.emulator.key_id());
     assert_eq!(first["path"], "/b2api/v4/b2_list_buckets");
     assert_eq!(second["call"], "b2_download_file_by_name");
     assert_eq!(
@@ -55,20 +60,23 @@ fn a_call_is_in_the_log_once_its_response_has_arrived() {
         (&Value::Null, &Value::Null)
     );
     assert_eq!(third["status"], 404);
-    let full = ok(&ask(&server, "GET", "/calls/2", &Value::Null));
+    let full = ok(&send_json(&server, "GET", "/calls/2", &Value::Null));
     assert_eq!(full["request"]["target"], "/file/a-bucket/a+file");
     assert_eq!(full["response"]["body"]["text"], "234");
     let ranges = full["request"]["headers"].as_array().unwrap();
     assert!(ranges.contains(&json!({"name": "range", "value": "bytes=2-4"})));
-    assert_eq!(ask(&server, "GET", "/calls/4", &Value::Null).status, 404);
-    let usage = ok(&ask(&server, "GET", "/usage", &Value::Null));
+    assert_eq!(
+        send_json(&server, "GET", "/calls/4", &Value::Null).status,
+        404
+    );
+    let usage = ok(&send_json(&server, "GET", "/usage", &Value::Null));
     assert_eq!(
         usage["calls"]["b2_list_buckets"],
         json!({"class": "C", "count": 1})
     );
     assert_eq!(usage["classes"], json!({"A": 2, "B": 1, "C": 3}));
-    ok(&ask(&server, "DELETE", "/calls", &Value::Null));
-    list(&server, &wire);
+    ok(&send_json(&server, "DELETE", "/calls", &Value::Null));
+    list(&server, &client);
     let page = calls(&server, "");
     assert_eq!(
         (&page["calls"][0]["id"], &page["missed"]),
@@ -78,13 +86,13 @@ fn a_call_is_in_the_log_once_its_response_has_arrived() {
 
 #[test]
 fn calls_are_filtered_and_paged() {
-    let wire = Wire::new();
-    let server = serve(&wire);
+    let client = RawClient::new();
+    let server = serve(&client);
     let busy = json!({"fault": {"kind": "service_unavailable"}, "on": {"call": "b2_list_buckets"},
         "when": {"nth": 2}});
     let id = add(&server, &busy);
-    list(&server, &wire);
-    list(&server, &wire);
+    list(&server, &client);
+    list(&server, &client);
     get(&server, "/file/none/none", &[]);
     let count = |query: &str| names(&calls(&server, query)).len();
     assert_eq!(count("?call=b2_list_buckets"), 2);
@@ -92,7 +100,7 @@ fn calls_are_filtered_and_paged() {
     assert_eq!(count("?status=5xx&call=b2_list_buckets"), 1);
     assert_eq!(count("?status=4xx"), 1);
     assert_eq!(count("?status=none"), 0);
-    assert_eq!(count(&format!("?keyId={}", wire.emulator.key_id())), 2);
+    assert_eq!(count(&format!("?keyId={}", client.emulator.key_id())), 2);
     let hit = calls(&server, "?faults=true");
     assert_eq!(
         hit["calls"][0]["faults"],
@@ -116,50 +124,50 @@ fn calls_are_filtered_and_paged() {
         "?x=1",
         "?after=%zz",
     ] {
-        let answer = ask(&server, "GET", &format!("/calls{wrong}"), &Value::Null);
-        assert_eq!(answer.status, 400, "{wrong}");
+        let response = send_json(&server, "GET", &format!("/calls{wrong}"), &Value::Null);
+        assert_eq!(response.status, 400, "{wrong}");
     }
 }
 
 #[test]
 fn a_request_for_calls_waits_until_there_is_one() {
-    let wire = Wire::new();
-    let server = serve(&wire);
+    let client = RawClient::new();
+    let server = serve(&client);
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| calls(&server, "?waitSeconds=60"));
         // whether or not it waits by now
-        list(&server, &wire);
+        list(&server, &client);
         assert_eq!(names(&waiting.join().unwrap()), ["b2_list_buckets"]);
     });
 }
 
 #[test]
 fn a_server_stops_although_a_request_waits_for_calls() {
-    let wire = Wire::new();
-    let server = serve(&wire);
-    let mut line = Line::to(&server);
+    let client = RawClient::new();
+    let server = serve(&client);
+    let mut connection = RawConnection::to(&server);
     let target = "/b2kit-emulator/v1/calls?waitSeconds=60";
-    line.head("GET", target, &[("Host", "localhost"), BEARER]);
+    connection.head("GET", target, &[("Host", "localhost"), BEARER]);
     // the request has been received when it is answered on this one
-    ok(&ask(&server, "GET", "", &Value::Null));
+    ok(&send_json(&server, "GET", "", &Value::Null));
     futures::executor::block_on(server.stop());
-    assert!(line.is_at_end() || line.stream.buffer().starts_with(b"TTP/1.1 200"));
+    assert!(connection.is_at_end() || connection.stream.buffer().starts_with(b"TTP/1.1 200"));
 }
 
 #[test]
 fn calls_without_a_response_or_with_a_part_of_it_are_logged_as_such() {
-    let wire = Wire::new();
-    let server = serve(&wire);
-    let bucket = wire.create_bucket("a-bucket", "allPublic");
-    wire.upload(&bucket, "f", b"0123456789");
+    let client = RawClient::new();
+    let server = serve(&client);
+    let bucket = client.create_bucket("a-bucket", "allPublic");
+    client.upload(&bucket, "f", b"0123456789");
     for kind in [
         json!({"kind": "lose_response"}),
         json!({"kind": "cut_response", "after": 4}),
     ] {
         add(&server, &json!({"fault": kind, "when": {"times": 1}}));
-        let mut line = Line::to(&server);
-        line.head("GET", "/file/a-bucket/f", &[("Host", "x")]);
-        std::io::Read::read_to_end(&mut line.stream, &mut Vec::new()).ok();
+        let mut connection = RawConnection::to(&server);
+        connection.head("GET", "/file/a-bucket/f", &[("Host", "x")]);
+        std::io::Read::read_to_end(&mut connection.stream, &mut Vec::new()).ok();
     }
     let page = calls(&server, "?waitSeconds=60&after=1");
     assert_eq!(page["calls"][0]["isComplete"], false);
@@ -171,32 +179,32 @@ fn calls_without_a_response_or_with_a_part_of_it_are_logged_as_such() {
         (&Value::Null, &json!(false))
     );
     assert_eq!(lost["faults"][0]["kind"], "lose_response");
-    let full = ok(&ask(&server, "GET", "/calls/1", &Value::Null));
+    let full = ok(&send_json(&server, "GET", "/calls/1", &Value::Null));
     assert!(full["request"].is_object() && full["response"].is_null());
 }
 
 #[test]
 fn secrets_are_masked() {
-    let wire = Wire::new();
-    let server = serve(&wire);
+    let client = RawClient::new();
+    let server = serve(&client);
     let pair = base64::Engine::encode(
         &base64::engine::general_purpose::STANDARD,
-        format!("{}:{}", wire.emulator.key_id(), wire.emulator.key()),
+        format!("{}:{}", client.emulator.key_id(), client.emulator.key()),
     );
     let basic = format!("Basic {pair}");
-    let answer = get(
+    let response = get(
         &server,
         "/b2api/v4/b2_authorize_account",
         &[("Authorization", &basic)],
     );
-    let token = answer.json()["authorizationToken"]
+    let token = response.json()["authorizationToken"]
         .as_str()
         .unwrap()
         .to_owned();
-    let account = wire.emulator.account_id();
+    let account = client.emulator.account_id();
     let body = json!({"accountId": account, "capabilities": ["listFiles"], "keyName": "k"});
     let body = body.to_string();
-    let made = Line::to(&server).ask(
+    let made = RawConnection::to(&server).send(
         "POST",
         "/b2api/v4/b2_create_key",
         &[("Authorization", &token)],
@@ -209,27 +217,27 @@ fn secrets_are_masked() {
         &[],
     );
     for id in 1..=3 {
-        let shown = ask(&server, "GET", &format!("/calls/{id}"), &Value::Null);
+        let shown = send_json(&server, "GET", &format!("/calls/{id}"), &Value::Null);
         let shown = String::from_utf8(shown.body).unwrap();
-        for secret in [&pair, &token, &key, wire.emulator.key()] {
+        for secret in [&pair, &token, &key, client.emulator.key()] {
             assert!(!shown.contains(secret), "{shown}");
         }
         assert!(shown.contains("hidden-"), "{shown}");
     }
-    let shown = ok(&ask(&server, "GET", "/calls/1", &Value::Null));
-    assert_eq!(shown["keyId"], wire.emulator.key_id());
+    let shown = ok(&send_json(&server, "GET", "/calls/1", &Value::Null));
+    assert_eq!(shown["keyId"], client.emulator.key_id());
 }
 
 #[test]
 fn secrets_in_a_body_that_is_not_utf8_are_masked() {
-    let wire = Wire::new();
-    let server = serve(&wire);
-    let token = &wire.token;
+    let client = RawClient::new();
+    let server = serve(&client);
+    let token = &client.token;
     let mut body = br#"{"customerKey": "c2VjcmV0LXNlY3JldA==", "fileName": "caf"#.to_vec();
     body.extend_from_slice(b"\xe9\"}");
     let authorization = [("Authorization", token.as_str())];
-    Line::to(&server).ask("POST", "/b2api/v4/b2_copy_file", &authorization, &body);
-    let shown = ok(&ask(&server, "GET", "/calls/1", &Value::Null)).to_string();
+    RawConnection::to(&server).send("POST", "/b2api/v4/b2_copy_file", &authorization, &body);
+    let shown = ok(&send_json(&server, "GET", "/calls/1", &Value::Null)).to_string();
     assert!(shown.contains("caf"), "{shown}");
     let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, &body);
     for secret in ["c2VjcmV0LXNlY3JldA==", &encoded] {
@@ -239,8 +247,8 @@ fn secrets_in_a_body_that_is_not_utf8_are_masked() {
 
 #[test]
 fn a_path_that_no_name_is_as_long_as_is_cut() {
-    let wire = Wire::new();
-    let server = serve(&wire);
+    let client = RawClient::new();
+    let server = serve(&client);
     get(&server, &format!("/file/{}", "u".repeat(50_000)), &[]);
     let page = calls(&server, "");
     assert!(page.to_string().len() < 6_000, "{page}");
@@ -248,14 +256,14 @@ fn a_path_that_no_name_is_as_long_as_is_cut() {
 
 #[test]
 fn control_requests_are_not_logged() {
-    let wire = Wire::new();
-    let server = serve(&wire);
-    ok(&ask(&server, "GET", "/faults", &Value::Null));
-    ok(&ask(
+    let client = RawClient::new();
+    let server = serve(&client);
+    ok(&send_json(&server, "GET", "/faults", &Value::Null));
+    ok(&send_json(
         &server,
         "POST",
         "/admin/b2_list_keys",
-        &json!({"accountId": wire.emulator.account_id()}),
+        &json!({"accountId": client.emulator.account_id()}),
     ));
     assert_eq!(calls(&server, "")["totals"]["calls"], 0);
 }

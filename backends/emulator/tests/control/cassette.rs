@@ -28,9 +28,9 @@ impl Sent {
         self
     }
 
-    fn to_server(&self, server: &Server) -> Answer {
+    fn to_server(&self, server: &Server) -> Response {
         let headers: Vec<_> = self.headers.iter().map(|(n, v)| (*n, v.as_str())).collect();
-        Line::to(server).ask(self.method, &self.target, &headers, &self.body)
+        RawConnection::to(server).send(self.method, &self.target, &headers, &self.body)
     }
 
     fn to_player(&self, player: &Player) -> Result<(u16, Vec<u8>), String> {
@@ -50,29 +50,29 @@ impl Sent {
 }
 
 fn exported(server: &Server, query: &str) -> Player {
-    let answer = ask(server, "GET", &format!("/cassette{query}"), &Value::Null);
-    assert_eq!(answer.status, 200);
-    let attachment = answer.header("content-disposition");
+    let response = send_json(server, "GET", &format!("/cassette{query}"), &Value::Null);
+    assert_eq!(response.status, 200);
+    let attachment = response.header("content-disposition");
     assert_eq!(attachment, "attachment; filename=\"calls.yaml\"");
-    Player::parse(&answer.body).unwrap()
+    Player::parse(&response.body).unwrap()
 }
 
 #[test]
 fn an_exported_recording_replays_every_call() {
-    let wire = Wire::new();
-    let server = serve(&wire);
-    let bucket = wire.create_bucket("a-bucket", "allPrivate");
-    let token = wire.token.as_str();
-    let (url, upload_token) = wire.upload_url(&bucket);
+    let client = RawClient::new();
+    let server = serve(&client);
+    let bucket = client.create_bucket("a-bucket", "allPrivate");
+    let token = client.token.as_str();
+    let (url, upload_token) = client.upload_url(&bucket);
     let name = "%3Cimg%20src=x%3E%C3%BC";
     let upload = |content: &[u8]| {
-        Sent::new("POST", line::path(&url), &upload_token, content)
+        Sent::new("POST", raw_connection::path(&url), &upload_token, content)
             .with("X-Bz-File-Name", name)
             .with("Content-Type", "text/plain")
-            .with("X-Bz-Content-Sha1", &wire::sha1(content))
+            .with("X-Bz-Content-Sha1", &raw_client::sha1(content))
     };
     let long = vec![b'x'; 100_000];
-    let key = json!({"accountId": wire.emulator.account_id(), "capabilities": ["listFiles"],
+    let key = json!({"accountId": client.emulator.account_id(), "capabilities": ["listFiles"],
         "keyName": "k"});
     let mut bad_key = key.clone();
     bad_key["keyName"] = json!("\u{202e}\"k\\\u{1}");
@@ -104,17 +104,17 @@ fn an_exported_recording_replays_every_call() {
             b"",
         ),
     ];
-    let answers: Vec<Answer> = session.iter().map(|it| it.to_server(&server)).collect();
+    let responses: Vec<Response> = session.iter().map(|it| it.to_server(&server)).collect();
     let player = exported(&server, "");
-    for (sent, answer) in session.iter().zip(&answers) {
+    for (sent, response) in session.iter().zip(&responses) {
         let (status, body) = sent.to_player(&player).unwrap();
-        assert_eq!(status, answer.status, "{}", sent.target);
+        assert_eq!(status, response.status, "{}", sent.target);
         if sent.target.ends_with("b2_create_key") && status == 200 {
             let played: Value = serde_json::from_slice(&body).unwrap();
-            assert_eq!(played["keyName"], answer.json()["keyName"]);
+            assert_eq!(played["keyName"], response.json()["keyName"]);
             assert_eq!(played["applicationKey"], "hidden-application-key");
         } else {
-            assert_eq!(body, answer.body, "{}", sent.target);
+            assert_eq!(body, response.body, "{}", sent.target);
         }
     }
     player.finish().unwrap();
@@ -132,16 +132,16 @@ fn an_exported_recording_replays_every_call() {
 
 #[test]
 fn requests_whose_bodies_were_not_read_or_had_secrets_are_replayed() {
-    let wire = Wire::new();
-    let server = serve(&wire);
-    let bucket = wire.create_bucket("a-bucket", "allPrivate");
+    let client = RawClient::new();
+    let server = serve(&client);
+    let bucket = client.create_bucket("a-bucket", "allPrivate");
     let busy = json!({"fault": {"kind": "too_many_requests"}, "on": {"call": "b2_upload_file"}});
     add(&server, &busy);
-    let (url, token) = wire.upload_url(&bucket);
-    let upload = Sent::new("POST", line::path(&url), &token, b"content")
+    let (url, token) = client.upload_url(&bucket);
+    let upload = Sent::new("POST", raw_connection::path(&url), &token, b"content")
         .with("X-Bz-File-Name", "f")
         .with("Content-Type", "text/plain")
-        .with("X-Bz-Content-Sha1", &wire::sha1(b"content"));
+        .with("X-Bz-Content-Sha1", &raw_client::sha1(b"content"));
     let rules = json!({"bucketId": bucket, "eventNotificationRules": [{
         "eventTypes": ["b2:ObjectCreated:*"], "isEnabled": true, "name": "a-rule",
         "objectNamePrefix": "", "targetConfiguration": {"targetType": "webhook",
@@ -149,10 +149,10 @@ fn requests_whose_bodies_were_not_read_or_had_secrets_are_replayed() {
         "customHeaders": [{"name": "x", "value": "a-secret-value"}],
         "url": "https://example.com/"}}]});
     let set = "/b2api/v4/b2_set_bucket_notification_rules";
-    let set = Sent::new("POST", set, &wire.token, rules.to_string().as_bytes());
+    let set = Sent::new("POST", set, &client.token, rules.to_string().as_bytes());
     assert_eq!(upload.to_server(&server).status, 429);
     assert_eq!(set.to_server(&server).status, 200);
-    let text = ask(&server, "GET", "/cassette", &Value::Null).body;
+    let text = send_json(&server, "GET", "/cassette", &Value::Null).body;
     let shown = String::from_utf8_lossy(&text);
     assert!(!shown.contains("0123456789abcdef") && !shown.contains("a-secret-value"));
     let player = Player::parse(&text).unwrap();
@@ -163,30 +163,30 @@ fn requests_whose_bodies_were_not_read_or_had_secrets_are_replayed() {
 
 #[test]
 fn a_recording_has_no_secret_and_counts_what_it_leaves_out() {
-    let wire = Wire::new();
-    let server = serve(&wire);
+    let client = RawClient::new();
+    let server = serve(&client);
     add(
         &server,
         &json!({"fault": {"kind": "lose_response"}, "when": {"times": 1}}),
     );
-    let mut line = Line::to(&server);
-    let authorization = ("Authorization", wire.token.as_str());
-    line.head(
+    let mut connection = RawConnection::to(&server);
+    let authorization = ("Authorization", client.token.as_str());
+    connection.head(
         "GET",
         "/b2api/v4/b2_list_buckets",
         &[("Host", "x"), authorization],
     );
-    assert!(line.is_at_end());
-    list(&server, &wire);
-    let text = ask(&server, "GET", "/cassette", &Value::Null).body;
+    assert!(connection.is_at_end());
+    list(&server, &client);
+    let text = send_json(&server, "GET", "/cassette", &Value::Null).body;
     let text = String::from_utf8(text).unwrap();
     assert!(text.starts_with("b2kit-cassette: 1\n---\n"), "{text}");
     assert!(
-        text.ends_with("# Left out: 1 calls that had no response.\n"),
+        text.ends_with("# Omitted: 1 calls that had no response.\n"),
         "{text}"
     );
-    assert!(!text.contains(&wire.token), "{text}");
+    assert!(!text.contains(&client.token), "{text}");
     Player::parse(&text).unwrap();
-    ok(&ask(&server, "DELETE", "/calls", &Value::Null));
-    Player::parse(ask(&server, "GET", "/cassette", &Value::Null).body).unwrap();
+    ok(&send_json(&server, "DELETE", "/calls", &Value::Null));
+    Player::parse(send_json(&server, "GET", "/cassette", &Value::Null).body).unwrap();
 }

@@ -4,46 +4,46 @@ use super::*;
 
 #[test]
 fn a_fault_is_injected_counted_and_removed() {
-    let wire = Wire::new();
-    let server = serve(&wire);
+    let client = RawClient::new();
+    let server = serve(&client);
     let busy = json!({"fault": {"kind": "too_many_requests", "retryAfter": 7},
         "on": {"call": "b2_list_buckets"}, "when": {"every": 2}});
     let id = add(&server, &busy);
-    let statuses: Vec<u16> = (0..4).map(|_| list(&server, &wire).status).collect();
+    let statuses: Vec<u16> = (0..4).map(|_| list(&server, &client).status).collect();
     assert_eq!(statuses, [200, 429, 200, 429]);
-    list(&server, &wire);
-    assert_eq!(list(&server, &wire).header("retry-after"), "7");
-    let listed = ok(&ask(&server, "GET", "/faults", &Value::Null));
+    list(&server, &client);
+    assert_eq!(list(&server, &client).header("retry-after"), "7");
+    let listed = ok(&send_json(&server, "GET", "/faults", &Value::Null));
     let mut rule = busy;
     rule["afterCommit"] = json!(false);
     assert_eq!(
         listed["faults"],
         json!([{"id": id, "matched": 6, "hits": 3, "strikes": 3, "rule": rule}])
     );
-    ok(&ask(
+    ok(&send_json(
         &server,
         "DELETE",
         &format!("/faults/{id}"),
         &Value::Null,
     ));
-    list(&server, &wire);
-    assert_eq!(list(&server, &wire).status, 200);
+    list(&server, &client);
+    assert_eq!(list(&server, &client).status, 200);
     add(&server, &json!({"fault": {"kind": "internal_error"}}));
     add(
         &server,
         &json!({"fault": {"kind": "truncated_json"}, "afterCommit": true}),
     );
-    ok(&ask(&server, "DELETE", "/faults", &Value::Null));
-    assert_eq!(list(&server, &wire).status, 200);
+    ok(&send_json(&server, "DELETE", "/faults", &Value::Null));
+    assert_eq!(list(&server, &client).status, 200);
 }
 
 /// Each kind of fault, and the result of a download or upload of `0123456789`.
 #[test]
 fn every_kind_of_fault_can_be_added() {
-    let wire = Wire::new();
-    let server = serve(&wire);
-    let bucket = wire.create_bucket("a-bucket", "allPublic");
-    wire.upload(&bucket, "f", b"0123456789");
+    let client = RawClient::new();
+    let server = serve(&client);
+    let bucket = client.create_bucket("a-bucket", "allPublic");
+    client.upload(&bucket, "f", b"0123456789");
     let statuses = [
         (
             json!({"kind": "error", "status": 418, "code": "teapot", "message": "m"}),
@@ -77,12 +77,12 @@ fn every_kind_of_fault_can_be_added() {
     ];
     for (fault, status) in statuses {
         add(&server, &json!({"fault": fault, "when": {"times": 1}}));
-        let answer = Line::to(&server).ask("GET", "/file/a-bucket/f", &[], b"");
-        assert_eq!(answer.status, status, "{fault}");
-        let is_as_ever = answer.body == b"0123456789"
-            && answer.header("x-a").is_empty()
-            && answer.header("accept-ranges") == "bytes"
-            && answer.header("x-bz-content-sha1") == wire::sha1(b"0123456789");
+        let response = RawConnection::to(&server).send("GET", "/file/a-bucket/f", &[], b"");
+        assert_eq!(response.status, status, "{fault}");
+        let is_as_ever = response.body == b"0123456789"
+            && response.header("x-a").is_empty()
+            && response.header("accept-ranges") == "bytes"
+            && response.header("x-bz-content-sha1") == raw_client::sha1(b"0123456789");
         let changes_nothing = ["delay", "wrong_length"]
             .iter()
             .any(|kind| fault["kind"] == *kind);
@@ -93,31 +93,31 @@ fn every_kind_of_fault_can_be_added() {
             &server,
             &json!({"fault": {"kind": kind}, "when": {"times": 1}}),
         );
-        let mut line = Line::to(&server);
-        line.head("GET", "/file/a-bucket/f", &[("Host", "x")]);
-        assert!(line.is_at_end(), "{kind}");
+        let mut connection = RawConnection::to(&server);
+        connection.head("GET", "/file/a-bucket/f", &[("Host", "x")]);
+        assert!(connection.is_at_end(), "{kind}");
     }
     for kind in ["cut_response", "reset_response"] {
         add(
             &server,
             &json!({"fault": {"kind": kind, "after": 4}, "when": {"times": 1}}),
         );
-        let mut line = Line::to(&server);
-        line.head("GET", "/file/a-bucket/f", &[("Host", "x")]);
+        let mut connection = RawConnection::to(&server);
+        connection.head("GET", "/file/a-bucket/f", &[("Host", "x")]);
         let mut all = Vec::new();
-        std::io::Read::read_to_end(&mut line.stream, &mut all).ok();
+        std::io::Read::read_to_end(&mut connection.stream, &mut all).ok();
         assert!(!all.ends_with(b"456789"), "{kind}");
     }
     for (kind, code) in [
         ("expire_token", "expired_auth_token"),
         ("forget_token", "bad_auth_token"),
     ] {
-        let wire = Wire::with(wire.emulator.clone(), wire.clock.clone());
+        let client = RawClient::with(client.emulator.clone(), client.clock.clone());
         add(
             &server,
             &json!({"fault": {"kind": kind}, "when": {"times": 1}}),
         );
-        assert_eq!(list(&server, &wire).json()["code"], code);
+        assert_eq!(list(&server, &client).json()["code"], code);
     }
     let uploads = [
         (json!({"kind": "corrupt_upload", "at": 2}), Some(400)),
@@ -130,24 +130,24 @@ fn every_kind_of_fault_can_be_added() {
             &json!({"fault": fault, "on": {"bucketName": "a-bucket",
             "fileName": "g", "call": "b2_upload_file"}, "when": {"times": 1}}),
         );
-        let (url, token) = wire.upload_url(&bucket);
-        let mut line = Line::to(&server);
-        line.head(
+        let (url, token) = client.upload_url(&bucket);
+        let mut connection = RawConnection::to(&server);
+        connection.head(
             "POST",
-            line::path(&url),
+            raw_connection::path(&url),
             &[
                 ("Host", "x"),
                 ("Authorization", &token),
                 ("X-Bz-File-Name", "g"),
                 ("Content-Type", "x/y"),
                 ("Content-Length", "10"),
-                ("X-Bz-Content-Sha1", &wire::sha1(b"0123456789")),
+                ("X-Bz-Content-Sha1", &raw_client::sha1(b"0123456789")),
             ],
         );
-        line.write(b"0123456789");
+        connection.write(b"0123456789");
         match status {
-            Some(status) => assert_eq!(line.answer().status, status, "{fault}"),
-            None => assert!(line.is_at_end(), "{fault}"),
+            Some(status) => assert_eq!(connection.response().status, status, "{fault}"),
+            None => assert!(connection.is_at_end(), "{fault}"),
         }
     }
     // what never ends: that it hangs is tested where time can be turned
@@ -164,19 +164,26 @@ fn every_kind_of_fault_can_be_added() {
 
 #[test]
 fn requests_wait_at_a_latch_until_it_is_opened() {
-    let wire = Wire::new();
-    let server = serve(&wire);
+    let client = RawClient::new();
+    let server = serve(&client);
     add(
         &server,
         &json!({"fault": {"kind": "wait", "latch": "one"}, "on": {"call": "b2_list_buckets"}}),
     );
     std::thread::scope(|scope| {
-        let held = scope.spawn(|| list(&server, &wire).status);
-        while ok(&ask(&server, "GET", "/faults", &Value::Null))["waitingAtLatches"]["one"] != 1 {
+        let held = scope.spawn(|| list(&server, &client).status);
+        while ok(&send_json(&server, "GET", "/faults", &Value::Null))["waitingAtLatches"]["one"]
+            != 1
+        {
             std::thread::yield_now();
         }
         assert!(!held.is_finished());
-        let opened = ok(&ask(&server, "POST", "/latches/one/open", &Value::Null));
+        let opened = ok(&send_json(
+            &server,
+            "POST",
+            "/latches/one/open",
+            &Value::Null,
+        ));
         assert_eq!(opened["waited"], 1);
         assert_eq!(held.join().unwrap(), 200);
     });
@@ -185,8 +192,8 @@ fn requests_wait_at_a_latch_until_it_is_opened() {
 /// Requests as programs send them that were written for an earlier release.
 #[test]
 fn old_spellings_of_version_1_are_accepted_and_answered_with_the_current_ones() {
-    let wire = Wire::new();
-    let server = serve(&wire);
+    let client = RawClient::new();
+    let server = serve(&client);
     let requests = [
         (
             r#"{"trouble":{"kind":"lose_reply"},"on":{"call":"b2_list_keys"},"when":{"nth":2},
@@ -214,8 +221,8 @@ fn old_spellings_of_version_1_are_accepted_and_answered_with_the_current_ones() 
     for (old, _) in &requests {
         add(&server, &serde_json::from_str(old).unwrap());
     }
-    assert_eq!(list(&server, &wire).status, 204);
-    let listed = ok(&ask(&server, "GET", "/faults", &Value::Null));
+    assert_eq!(list(&server, &client).status, 204);
+    let listed = ok(&send_json(&server, "GET", "/faults", &Value::Null));
     for (index, (_, rule)) in requests.iter().enumerate() {
         assert_eq!(listed["faults"][index]["rule"], *rule);
         assert_eq!(
@@ -226,6 +233,6 @@ fn old_spellings_of_version_1_are_accepted_and_answered_with_the_current_ones() 
     assert_eq!(listed["faults"][3]["hits"], 1);
     assert_eq!(listed["waitingAtLatches"], json!({"one": 0}));
     assert_eq!(listed["waitingAtGates"], listed["waitingAtLatches"]);
-    let opened = ok(&ask(&server, "POST", "/gates/one/open", &Value::Null));
+    let opened = ok(&send_json(&server, "POST", "/gates/one/open", &Value::Null));
     assert_eq!(opened, json!({"waited": 0}));
 }

@@ -74,16 +74,16 @@ fn problem(document: &Value, schema: &Value, value: &Value, place: &str) -> Opti
 
 /// Requires a response to have the schema that is described for its path.
 #[track_caller]
-fn check(answer: &Answer, method: &str, path: &str) {
+fn check(response: &Response, method: &str, path: &str) {
     let document = document();
     let operation = &document["paths"][path][method.to_lowercase()];
-    let content = &operation["responses"][answer.status.to_string()]["content"];
-    assert!(content.is_object(), "{method} {path}: {}", answer.status);
-    let kind = answer.header("content-type").split(';').next().unwrap();
+    let content = &operation["responses"][response.status.to_string()]["content"];
+    assert!(content.is_object(), "{method} {path}: {}", response.status);
+    let kind = response.header("content-type").split(';').next().unwrap();
     let schema = &content[kind]["schema"];
     assert!(schema.is_object(), "{method} {path}: {kind}");
     if kind == "application/json" {
-        let found = problem(&document, schema, &answer.json(), "");
+        let found = problem(&document, schema, &response.json(), "");
         assert_eq!(found, None, "{method} {path}");
     }
 }
@@ -91,18 +91,18 @@ fn check(answer: &Answer, method: &str, path: &str) {
 #[test]
 fn every_response_has_the_fields_that_are_described_and_no_others() {
     let emulator = Emulator::builder().clock(OffsetClock::default()).build();
-    let wire = Wire::with(emulator, b2kit_emulator::ManualClock::default());
-    let server = serve(&wire);
-    let bucket = wire.create_bucket("a-bucket", "allPublic");
-    let file = wire.upload(&bucket, "f", b"0123456789");
+    let client = RawClient::with(emulator, b2kit_emulator::ManualClock::default());
+    let server = serve(&client);
+    let bucket = client.create_bucket("a-bucket", "allPublic");
+    let file = client.upload(&bucket, "f", b"0123456789");
     let rules = json!({"bucketId": bucket, "eventNotificationRules": [{
         "eventTypes": ["b2:ObjectCreated:*"], "isEnabled": true, "name": "a-rule",
         "objectNamePrefix": "", "targetConfiguration": {"targetType": "webhook",
         "url": "https://example.com/"}}]});
-    wire.post("b2_set_bucket_notification_rules", &rules).ok();
-    wire.upload(&bucket, "g", b"0123456789");
-    list(&server, &wire);
-    let account = json!({"accountId": wire.emulator.account_id()});
+    client.post("b2_set_bucket_notification_rules", &rules).ok();
+    client.upload(&bucket, "g", b"0123456789");
+    list(&server, &client);
+    let account = json!({"accountId": client.emulator.account_id()});
     let wait = json!({"fault": {"kind": "wait", "latch": "a"}, "on": {"call": "b2_list_keys"},
         "when": {"nth": 9}, "afterCommit": true});
     let content = format!("/files/{}/content", file["fileId"].as_str().unwrap());
@@ -154,16 +154,20 @@ fn every_response_has_the_fields_that_are_described_and_no_others() {
         described.extend(methods.map(|method| (method.to_uppercase(), path.clone())));
     }
     for (method, path, target, body) in asked {
-        let answer = ask(&server, method, target, body);
-        assert_eq!(answer.status, 200, "{method} {target}: {:?}", answer.body);
-        check(&answer, method, path);
+        let response = send_json(&server, method, target, body);
+        assert_eq!(
+            response.status, 200,
+            "{method} {target}: {:?}",
+            response.body
+        );
+        check(&response, method, path);
         assert!(
             described.remove(&(method.to_owned(), path.to_owned())),
             "{path}"
         );
     }
     assert_eq!(described, BTreeSet::new(), "described, but not asked for");
-    let error = ask(&server, "GET", "/calls/99", &nothing);
+    let error = send_json(&server, "GET", "/calls/99", &nothing);
     assert_eq!(
         problem(
             &document(),
@@ -199,18 +203,18 @@ fn example(document: &Value, schema: &Value) -> Value {
 #[test]
 fn faults_have_the_kinds_and_fields_that_are_described_and_no_others() {
     let document = document();
-    let wire = Wire::new();
-    let server = serve(&wire);
-    let status = |rule: Value| ask(&server, "POST", "/faults", &rule).status;
+    let client = RawClient::new();
+    let server = serve(&client);
+    let status = |rule: Value| send_json(&server, "POST", "/faults", &rule).status;
     let kinds = document["components"]["schemas"]["Kind"]["oneOf"].as_array();
     let mut described = BTreeSet::new();
     for schema in kinds.unwrap() {
         let whole = example(&document, schema);
         assert_eq!(status(json!({"fault": whole})), 200, "{whole}");
-        let listed = ok(&ask(&server, "GET", "/faults", &Value::Null));
+        let listed = ok(&send_json(&server, "GET", "/faults", &Value::Null));
         assert_eq!(listed["faults"][0]["rule"]["fault"], whole);
         check(
-            &ask(&server, "GET", "/faults", &Value::Null),
+            &send_json(&server, "GET", "/faults", &Value::Null),
             "GET",
             "/faults",
         );
@@ -225,7 +229,7 @@ fn faults_have_the_kinds_and_fields_that_are_described_and_no_others() {
             };
             assert_eq!(status(json!({"fault": less})), expected, "{less}");
         }
-        ok(&ask(&server, "DELETE", "/faults", &Value::Null));
+        ok(&send_json(&server, "DELETE", "/faults", &Value::Null));
         let mut more = whole.clone();
         more["other"] = json!(1);
         assert_eq!(status(json!({"fault": more})), 400, "{more}");
@@ -233,7 +237,7 @@ fn faults_have_the_kinds_and_fields_that_are_described_and_no_others() {
     }
     // serde's message lists all kinds, older names too
     let wrong = json!({"fault": {"kind": "none"}});
-    let message = ask(&server, "POST", "/faults", &wrong).json()["error"].to_string();
+    let message = send_json(&server, "POST", "/faults", &wrong).json()["error"].to_string();
     let (_, known) = message.split_once("expected one of ").unwrap();
     let known: BTreeSet<_> = known
         .split('`')
@@ -252,9 +256,9 @@ fn faults_have_the_kinds_and_fields_that_are_described_and_no_others() {
 #[test]
 fn conditions_of_faults_are_those_that_are_described() {
     let document = document();
-    let wire = Wire::new();
-    let server = serve(&wire);
-    wire.create_bucket("an-example", "allPrivate");
+    let client = RawClient::new();
+    let server = serve(&client);
+    client.create_bucket("an-example", "allPrivate");
     let rule = &document["components"]["schemas"]["Rule"]["properties"];
     for part in ["on", "when"] {
         let properties = rule[part]["properties"].as_object().unwrap();
@@ -270,12 +274,12 @@ fn conditions_of_faults_are_those_that_are_described() {
             if name == "seed" {
                 said[part]["probability"] = json!(0.5);
             }
-            let answer = ask(&server, "POST", "/faults", &said);
-            assert_eq!(answer.status, 200, "{said}: {}", answer.json());
+            let response = send_json(&server, "POST", "/faults", &said);
+            assert_eq!(response.status, 200, "{said}: {}", response.json());
         }
         let mut said = json!({"fault": {"kind": "internal_error"}});
         said[part] = json!({"other": 1});
-        let error = ask(&server, "POST", "/faults", &said).json()["error"].to_string();
+        let error = send_json(&server, "POST", "/faults", &said).json()["error"].to_string();
         let (_, known) = error.split_once("expected one of ").unwrap();
         let known: BTreeSet<_> = known.split('`').skip(1).step_by(2).collect();
         assert_eq!(known, properties.keys().map(String::as_str).collect());

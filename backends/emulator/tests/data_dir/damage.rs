@@ -5,13 +5,13 @@ use super::*;
 #[test]
 fn a_truncated_last_line_is_ignored_and_reported() {
     let directory = tempfile::tempdir().unwrap();
-    let wire = open(directory.path());
-    let bucket = wire.create_bucket("a-bucket", "allPrivate");
-    wire.upload(&bucket, "kept", b"kept");
-    let before = shown(&wire);
+    let client = open(directory.path());
+    let bucket = client.create_bucket("a-bucket", "allPrivate");
+    client.upload(&bucket, "kept", b"kept");
+    let before = shown(&client);
     let whole = fs::read(directory.path().join("journal")).unwrap();
     let head = fs::read(directory.path().join("head"));
-    wire.upload(&bucket, "torn", b"torn");
+    client.upload(&bucket, "torn", b"torn");
     let torn = fs::read(directory.path().join("journal")).unwrap();
     let head = head.unwrap();
     let first = whole.len() + 1;
@@ -23,7 +23,7 @@ fn a_truncated_last_line_is_ignored_and_reported() {
         let emulator = builder().open(crashed.path()).unwrap();
         let recovery_warnings = emulator.recovery_warnings();
         assert!(
-            recovery_warnings[0].contains("not written to their end"),
+            recovery_warnings[0].contains("are incomplete"),
             "{recovery_warnings:?}"
         );
         // the bytes were whole, and no record speaks of them
@@ -31,7 +31,7 @@ fn a_truncated_last_line_is_ignored_and_reported() {
             recovery_warnings[1].contains("1 blobs of 4 bytes"),
             "{recovery_warnings:?}"
         );
-        let after = Wire::with(emulator, ManualClock::default());
+        let after = RawClient::with(emulator, ManualClock::default());
         assert_eq!(shown(&after), before);
         assert_eq!(blobs(crashed.path()).len(), 1);
         assert_eq!(fs::read(&lost(crashed.path())[0]).unwrap(), b"torn");
@@ -41,7 +41,7 @@ fn a_truncated_last_line_is_ignored_and_reported() {
         let emulator = builder().open(cut.path()).unwrap();
         let recovery_warnings = emulator.recovery_warnings();
         assert!(
-            recovery_warnings[0].contains("are cut off: what they said is lost"),
+            recovery_warnings[0].contains("are cut off: their changes are lost"),
             "{recovery_warnings:?}"
         );
     }
@@ -50,14 +50,14 @@ fn a_truncated_last_line_is_ignored_and_reported() {
 #[test]
 fn a_journal_truncated_between_lines_is_reported_and_nothing_is_deleted() {
     let directory = tempfile::tempdir().unwrap();
-    let wire = open(directory.path());
-    let bucket = wire.create_bucket("a-bucket", "allPrivate");
+    let client = open(directory.path());
+    let bucket = client.create_bucket("a-bucket", "allPrivate");
     for name in ["one", "two", "three"] {
-        wire.upload(&bucket, name, name.as_bytes());
+        client.upload(&bucket, name, name.as_bytes());
     }
-    let deleted = wire.upload(&bucket, "four", b"four");
+    let deleted = client.upload(&bucket, "four", b"four");
     let which = json!({"fileId": deleted["fileId"], "fileName": "four"});
-    wire.post("b2_delete_file_version", &which).ok();
+    client.post("b2_delete_file_version", &which).ok();
     let journal = fs::read(directory.path().join("journal")).unwrap();
     let ends = (0..journal.len()).filter(|at| journal[*at] == b'\n');
     let ends: Vec<usize> = ends.map(|at| at + 1).collect();
@@ -90,11 +90,11 @@ fn a_journal_truncated_between_lines_is_reported_and_nothing_is_deleted() {
 #[test]
 fn an_older_journal_in_place_of_the_newest_is_reported() {
     let directory = tempfile::tempdir().unwrap();
-    let wire = open(directory.path());
-    let bucket = wire.create_bucket("a-bucket", "allPrivate");
+    let client = open(directory.path());
+    let bucket = client.create_bucket("a-bucket", "allPrivate");
     let older = fs::read(directory.path().join("journal")).unwrap();
-    wire.upload(&bucket, "f", b"content");
-    drop(wire);
+    client.upload(&bucket, "f", b"content");
+    drop(client);
     // written anew by another start
     drop(open(directory.path()));
     fs::write(directory.path().join("journal"), older).unwrap();
@@ -117,7 +117,7 @@ fn another_directorys_journal_of_the_same_length_is_reported() {
     let emulator = builder().open(two.path()).unwrap();
     let recovery_warnings = emulator.recovery_warnings();
     assert!(
-        recovery_warnings[0].contains("not the one that was written here last"),
+        recovery_warnings[0].contains("not the one that was last written here"),
         "{recovery_warnings:?}"
     );
 }
@@ -125,30 +125,30 @@ fn another_directorys_journal_of_the_same_length_is_reported() {
 #[test]
 fn a_missing_journal_is_refused_if_there_are_blobs_and_nothing_is_deleted() {
     let directory = tempfile::tempdir().unwrap();
-    let wire = open(directory.path());
-    let bucket = wire.create_bucket("a-bucket", "allPrivate");
-    wire.upload(&bucket, "f", b"content");
-    drop(wire);
+    let client = open(directory.path());
+    let bucket = client.create_bucket("a-bucket", "allPrivate");
+    client.upload(&bucket, "f", b"content");
+    drop(client);
     let journal = fs::read(directory.path().join("journal")).unwrap();
     fs::remove_file(directory.path().join("journal")).unwrap();
     let refused = || builder().open(directory.path()).unwrap_err().to_string();
     assert!(
-        refused().contains("the journal is missing in"),
+        refused().contains("is missing, but 1 blobs are there"),
         "{}",
         refused()
     );
-    assert!(refused().contains("where 1 blobs are"), "{}", refused());
+    assert!(refused().contains("restore it"), "{}", refused());
     assert_eq!(blobs(directory.path()).len(), 1);
     // without any blob the head still knows that there was a journal; without the head, the blob
     // does
     let head = fs::read(directory.path().join("head")).unwrap();
     fs::remove_file(directory.path().join("head")).unwrap();
-    assert!(refused().contains("where 1 blobs are"));
+    assert!(refused().contains("restore it"));
     fs::write(directory.path().join("head"), head).unwrap();
     let blob = blobs(directory.path()).remove(0);
     fs::rename(&blob, directory.path().join("lock.saved")).unwrap();
     fs::remove_file(directory.path().join("lock.saved")).unwrap();
-    assert!(refused().contains("where 0 blobs are"));
+    assert!(refused().contains("0 blobs are there"));
     fs::write(blob, b"content").unwrap();
     fs::write(directory.path().join("journal"), journal).unwrap();
     open(directory.path());
@@ -157,10 +157,10 @@ fn a_missing_journal_is_refused_if_there_are_blobs_and_nothing_is_deleted() {
 #[test]
 fn a_missing_or_damaged_head_is_reported_and_unknown_blobs_are_kept() {
     let directory = tempfile::tempdir().unwrap();
-    let wire = open(directory.path());
-    let bucket = wire.create_bucket("a-bucket", "allPrivate");
-    wire.upload(&bucket, "f", b"content");
-    drop(wire);
+    let client = open(directory.path());
+    let bucket = client.create_bucket("a-bucket", "allPrivate");
+    client.upload(&bucket, "f", b"content");
+    drop(client);
     let head = directory.path().join("head");
     fs::remove_file(&head).unwrap();
     let stray = directory.path().join("blobs/07/0000000000000007");
@@ -168,7 +168,7 @@ fn a_missing_or_damaged_head_is_reported_and_unknown_blobs_are_kept() {
     let emulator = builder().open(directory.path()).unwrap();
     let recovery_warnings = emulator.recovery_warnings();
     assert!(
-        recovery_warnings[0].contains("the file head is missing"),
+        recovery_warnings[0].contains("the file `head` is missing"),
         "{recovery_warnings:?}"
     );
     assert!(
@@ -178,20 +178,20 @@ fn a_missing_or_damaged_head_is_reported_and_unknown_blobs_are_kept() {
     drop(emulator);
     fs::write(&head, "nonsense").unwrap();
     let emulator = builder().open(directory.path()).unwrap();
-    assert!(emulator.recovery_warnings()[0].contains("the file head is damaged"));
+    assert!(emulator.recovery_warnings()[0].contains("the file `head` is damaged"));
     assert_eq!(emulator.snapshot().versions, 1);
-    let wire = Wire::with(emulator, ManualClock::default());
+    let client = RawClient::with(emulator, ManualClock::default());
     // the number of what was set aside is not used again
-    wire.upload(&bucket, "g", b"more");
+    client.upload(&bucket, "g", b"more");
     assert!(directory.path().join("blobs/08/0000000000000008").exists());
 }
 
 #[test]
 fn an_upload_interrupted_by_a_crash_is_discarded_silently() {
     let directory = tempfile::tempdir().unwrap();
-    let wire = open(directory.path());
-    let bucket = wire.create_bucket("a-bucket", "allPrivate");
-    wire.upload(&bucket, "f", b"content");
+    let client = open(directory.path());
+    let bucket = client.create_bucket("a-bucket", "allPrivate");
+    client.upload(&bucket, "f", b"content");
     let crashed = as_after_a_crash(directory.path());
     fs::write(
         crashed.path().join("blobs/02/0000000000000002.part"),
@@ -206,9 +206,9 @@ fn an_upload_interrupted_by_a_crash_is_discarded_silently() {
 #[test]
 fn a_blob_whose_renaming_was_undone_by_a_machine_crash_is_completed() {
     let directory = tempfile::tempdir().unwrap();
-    let wire = open(directory.path());
-    let bucket = wire.create_bucket("a-bucket", "allPublic");
-    wire.upload(&bucket, "f", b"content");
+    let client = open(directory.path());
+    let bucket = client.create_bucket("a-bucket", "allPublic");
+    client.upload(&bucket, "f", b"content");
     let crashed = as_after_a_crash(directory.path());
     let blob = blobs(crashed.path()).remove(0);
     fs::rename(&blob, blob.with_extension("part")).unwrap();
@@ -233,32 +233,32 @@ fn is_blob(path: &Path) -> bool {
 #[test]
 fn a_last_line_that_is_damaged_is_reported_as_lost() {
     let directory = tempfile::tempdir().unwrap();
-    let wire = open(directory.path());
-    wire.create_bucket("a-bucket", "allPrivate");
-    wire.create_bucket("lost-bucket", "allPrivate");
-    drop(wire);
+    let client = open(directory.path());
+    client.create_bucket("a-bucket", "allPrivate");
+    client.create_bucket("lost-bucket", "allPrivate");
+    drop(client);
     let path = directory.path().join("journal");
     let mut journal = fs::read(&path).unwrap();
     let last = journal.len() - 2;
     journal[last] ^= 1;
     fs::write(&path, journal).unwrap();
     let emulator = builder().open(directory.path()).unwrap();
-    assert!(emulator.recovery_warnings()[0].ends_with("are damaged: what they said is lost"));
+    assert!(emulator.recovery_warnings()[0].ends_with("are damaged: their changes are lost"));
     assert_eq!(emulator.snapshot().buckets, 1);
 }
 
 #[test]
 fn removing_a_damaged_line_keeps_the_other_lines_and_is_reported() {
     let directory = tempfile::tempdir().unwrap();
-    let wire = open(directory.path());
-    let bucket = wire.create_bucket("a-bucket", "allPrivate");
+    let client = open(directory.path());
+    let bucket = client.create_bucket("a-bucket", "allPrivate");
     for name in ["before", "damaged", "after"] {
-        wire.upload(&bucket, name, name.as_bytes());
+        client.upload(&bucket, name, name.as_bytes());
     }
-    drop(wire);
-    let wire = open(directory.path());
-    wire.upload(&bucket, "damaged", b"again");
-    wire.upload(&bucket, "last", b"last");
+    drop(client);
+    let client = open(directory.path());
+    client.upload(&bucket, "damaged", b"again");
+    client.upload(&bucket, "last", b"last");
     let crashed = as_after_a_crash(directory.path());
     let path = crashed.path().join("journal");
     let journal = fs::read_to_string(&path).unwrap();

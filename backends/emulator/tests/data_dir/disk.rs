@@ -45,9 +45,9 @@ fn keys_and_tokens_on_disk_are_for_their_owner_only() {
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&directory), 0o700);
     assert_eq!(mode(&directory.join("journal")), 0o600);
-    let wire = open(&directory);
-    let bucket = wire.create_bucket("a-bucket", "allPrivate");
-    wire.upload(&bucket, "f", b"secret");
+    let client = open(&directory);
+    let bucket = client.create_bucket("a-bucket", "allPrivate");
+    client.upload(&bucket, "f", b"secret");
     assert_eq!(mode(&blobs(&directory)[0]), 0o600);
 }
 
@@ -55,8 +55,8 @@ fn keys_and_tokens_on_disk_are_for_their_owner_only() {
 fn names_of_files_never_become_paths() {
     let parent = tempfile::tempdir().unwrap();
     let directory = parent.path().join("data");
-    let wire = open(&directory);
-    let bucket = wire.create_bucket("a-bucket", "allPublic");
+    let client = open(&directory);
+    let bucket = client.create_bucket("a-bucket", "allPublic");
     for name in [
         "../../escaped",
         "/etc/escaped",
@@ -66,9 +66,9 @@ fn names_of_files_never_become_paths() {
         "C:%5Cescaped",
         "%2e%2e/x",
     ] {
-        wire.upload(&bucket, name, name.as_bytes());
-        let answer = wire.download(&format!("a-bucket/{name}"), &[]);
-        assert_eq!(answer.body, name.as_bytes());
+        client.upload(&bucket, name, name.as_bytes());
+        let response = client.download(&format!("a-bucket/{name}"), &[]);
+        assert_eq!(response.body, name.as_bytes());
     }
     let entries: Vec<_> = fs::read_dir(parent.path()).unwrap().collect();
     assert_eq!(entries.len(), 1);
@@ -83,36 +83,36 @@ fn names_of_files_never_become_paths() {
 #[test]
 fn blobs_without_files_are_deleted_from_disk() {
     let directory = tempfile::tempdir().unwrap();
-    let wire = open(directory.path());
-    let bucket = wire.create_bucket("a-bucket", "allPrivate");
-    let file = wire.upload(&bucket, "a", b"content");
+    let client = open(directory.path());
+    let bucket = client.create_bucket("a-bucket", "allPrivate");
+    let file = client.upload(&bucket, "a", b"content");
     let copy = json!({"sourceFileId": file["fileId"], "fileName": "copy"});
-    let copy = wire.post("b2_copy_file", &copy).ok();
+    let copy = client.post("b2_copy_file", &copy).ok();
     assert_eq!(blobs(directory.path()).len(), 1, "a copy moves no byte");
     let delete = |file: &Value| {
         let which = json!({"fileId": file["fileId"], "fileName": file["fileName"]});
-        wire.post("b2_delete_file_version", &which).ok();
+        client.post("b2_delete_file_version", &which).ok();
     };
     delete(&file);
-    assert_eq!(wire.download("a-bucket/copy", &[]).body, "content");
+    assert_eq!(client.download("a-bucket/copy", &[]).body, "content");
     delete(&copy);
     assert_eq!(blobs(directory.path()).len(), 0);
-    assert_eq!(wire.emulator.snapshot().stored_bytes, 0);
+    assert_eq!(client.emulator.snapshot().stored_bytes, 0);
 }
 
 #[test]
 fn the_storage_cap_on_disk_counts_existing_files() {
     let directory = tempfile::tempdir().unwrap();
-    let wire = open(directory.path());
-    let bucket = wire.create_bucket("a-bucket", "allPrivate");
-    wire.upload(&bucket, "a", b"1234567");
-    drop(wire);
+    let client = open(directory.path());
+    let bucket = client.create_bucket("a-bucket", "allPrivate");
+    client.upload(&bucket, "a", b"1234567");
+    drop(client);
     let emulator = builder().storage_cap(10).open(directory.path()).unwrap();
-    let wire = Wire::with(emulator, ManualClock::default());
-    wire.upload_with(&bucket, "b", b"1234", &[]).is_error(
+    let client = RawClient::with(emulator, ManualClock::default());
+    client.upload_with(&bucket, "b", b"1234", &[]).is_error(
         403,
         "storage_cap_exceeded",
         "Cannot upload files, storage cap exceeded",
     );
-    wire.upload(&bucket, "b", b"123");
+    client.upload(&bucket, "b", b"123");
 }

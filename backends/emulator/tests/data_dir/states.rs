@@ -5,29 +5,30 @@ use super::*;
 #[test]
 fn a_saved_state_can_be_restored_repeatedly() {
     let directory = tempfile::tempdir().unwrap();
-    for wire in [
-        Wire::of(Emulator::builder().absolute_minimum_part_size(5)),
+    for client in [
+        RawClient::of(Emulator::builder().absolute_minimum_part_size(5)),
         open(directory.path()),
     ] {
-        let (bucket, file, _) = fill(&wire);
-        let before = shown(&wire);
-        let saved = wire.emulator.save();
+        let (bucket, file, _) = fill(&client);
+        let before = shown(&client);
+        let saved = client.emulator.save();
         for _ in 0..2 {
-            wire.upload(&bucket, "more", b"more");
-            wire.create_bucket("more-bucket", "allPublic");
-            wire.post(
-                "b2_update_file_legal_hold",
-                &json!({"fileId": file,
+            client.upload(&bucket, "more", b"more");
+            client.create_bucket("more-bucket", "allPublic");
+            client
+                .post(
+                    "b2_update_file_legal_hold",
+                    &json!({"fileId": file,
                 "fileName": "café.txt", "legalHold": "off"}),
-            )
-            .ok();
+                )
+                .ok();
             let which = json!({"fileId": file, "fileName": "café.txt", "bypassGovernance": true});
-            wire.post("b2_delete_file_version", &which).ok();
-            assert_ne!(shown(&wire), before);
-            wire.emulator.restore(&saved).unwrap();
-            assert_eq!(shown(&wire), before);
-            let answer = wire.get(&format!("b2_download_file_by_id?fileId={file}"));
-            assert_eq!(answer.body, "first");
+            client.post("b2_delete_file_version", &which).ok();
+            assert_ne!(shown(&client), before);
+            client.emulator.restore(&saved).unwrap();
+            assert_eq!(shown(&client), before);
+            let response = client.get(&format!("b2_download_file_by_id?fileId={file}"));
+            assert_eq!(response.body, "first");
         }
         let error = Emulator::new().restore(&saved).unwrap_err();
         assert_eq!(error.to_string(), "the state was saved by another emulator");
@@ -42,19 +43,20 @@ fn a_saved_state_can_be_restored_repeatedly() {
 
 #[test]
 fn discarded_bytes_keep_their_length_and_sha1() {
-    let wire = Wire::of(Emulator::builder().discard_contents(true));
-    let bucket = wire.create_bucket("a-bucket", "allPrivate");
-    let file = wire.upload(&bucket, "f", b"content");
+    let client = RawClient::of(Emulator::builder().discard_contents(true));
+    let bucket = client.create_bucket("a-bucket", "allPrivate");
+    let file = client.upload(&bucket, "f", b"content");
     assert_eq!(file["contentSha1"], sha1(b"content"));
-    assert_eq!(wire.download("a-bucket/f", &[]).body, [0; 7][..]);
-    assert_eq!(wire.emulator.snapshot().stored_bytes, 0);
-    wire.upload_with(
-        &bucket,
-        "g",
-        b"content",
-        &[("x-bz-content-sha1", &sha1(b"other"))],
-    )
-    .has_code(400, "bad_request");
+    assert_eq!(client.download("a-bucket/f", &[]).body, [0; 7][..]);
+    assert_eq!(client.emulator.snapshot().stored_bytes, 0);
+    client
+        .upload_with(
+            &bucket,
+            "g",
+            b"content",
+            &[("x-bz-content-sha1", &sha1(b"other"))],
+        )
+        .has_code(400, "bad_request");
 }
 
 #[test]
@@ -65,27 +67,28 @@ fn unverified_uploads_are_stored_unchecked_and_hashed_only_without_a_sha1() {
         (Checksums::Sha1, true, false),
         (Checksums::Unverified, false, false),
     ] {
-        let wire = Wire::of(Emulator::builder().checksums(checksums));
-        let bucket = wire.create_bucket("a-bucket", "allPrivate");
+        let client = RawClient::of(Emulator::builder().checksums(checksums));
+        let bucket = client.create_bucket("a-bucket", "allPrivate");
         let wrong = sha1(b"other");
-        let answer = wire.upload_with(&bucket, "f", b"content", &[("x-bz-content-sha1", &wrong)]);
-        assert_eq!(answer.status == 400, is_checked);
+        let response =
+            client.upload_with(&bucket, "f", b"content", &[("x-bz-content-sha1", &wrong)]);
+        assert_eq!(response.status == 400, is_checked);
         if !is_checked {
-            assert_eq!(answer.json()["contentSha1"], wrong);
+            assert_eq!(response.json()["contentSha1"], wrong);
         }
         let unsaid = [("x-bz-content-sha1", "do_not_verify")];
-        let file = wire.upload_with(&bucket, "g", b"content", &unsaid).ok();
+        let file = client.upload_with(&bucket, "g", b"content", &unsaid).ok();
         assert_eq!(
             file["contentSha1"],
             format!("unverified:{}", sha1(b"content"))
         );
         assert_eq!(file["contentMd5"].is_string(), has_md5);
-        let large = wire.start(&bucket, "large");
-        wire.upload_part(&large, 1, &[1; 10]).ok();
+        let large = client.start(&bucket, "large");
+        client.upload_part(&large, 1, &[1; 10]).ok();
         let part = json!({"sourceFileId": file["fileId"], "largeFileId": large, "partNumber": 2,
             "range": "bytes=1-3"});
         assert_eq!(
-            wire.post("b2_copy_part", &part).ok()["contentSha1"],
+            client.post("b2_copy_part", &part).ok()["contentSha1"],
             sha1(b"ont")
         );
     }
@@ -94,38 +97,41 @@ fn unverified_uploads_are_stored_unchecked_and_hashed_only_without_a_sha1() {
 #[test]
 fn states_can_be_restored_during_uploads() {
     let directory = tempfile::tempdir().unwrap();
-    let wire = open(directory.path());
-    let bucket = wire.create_bucket("a-bucket", "allPrivate");
-    let saved = wire.emulator.save();
+    let client = open(directory.path());
+    let bucket = client.create_bucket("a-bucket", "allPrivate");
+    let saved = client.emulator.save();
     std::thread::scope(|scope| {
         for writer in 0..3 {
-            let (wire, bucket) = (&wire, &bucket);
+            let (client, bucket) = (&client, &bucket);
             scope.spawn(move || {
                 for number in 0..100 {
-                    wire.post(
-                        "b2_start_large_file",
-                        &json!({"bucketId": bucket,
+                    client
+                        .post(
+                            "b2_start_large_file",
+                            &json!({"bucketId": bucket,
                         "fileName": format!("{writer}-{number}"), "contentType": "x/y"}),
-                    )
-                    .ok();
+                        )
+                        .ok();
                 }
             });
         }
         for _ in 0..50 {
-            wire.emulator.restore(&saved).unwrap();
+            client.emulator.restore(&saved).unwrap();
         }
     });
-    let after = shown(&wire);
-    drop(wire);
+    let after = shown(&client);
+    drop(client);
     assert_eq!(shown(&open(directory.path())), after);
 }
 
 #[test]
 fn an_upload_in_progress_during_a_restore_loses_its_url() {
-    let wire = Wire::new();
-    let bucket = wire.create_bucket("a-bucket", "allPrivate");
-    let url = wire.upload_url(&bucket);
-    let saved = wire.emulator.save();
-    wire.emulator.restore(&saved).unwrap();
-    wire.send(wire::upload_request(&url, "a", b"a", &[])).ok();
+    let client = RawClient::new();
+    let bucket = client.create_bucket("a-bucket", "allPrivate");
+    let url = client.upload_url(&bucket);
+    let saved = client.emulator.save();
+    client.emulator.restore(&saved).unwrap();
+    client
+        .send(raw_client::upload_request(&url, "a", b"a", &[]))
+        .ok();
 }

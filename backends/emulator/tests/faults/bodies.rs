@@ -4,14 +4,14 @@ use super::*;
 
 #[test]
 fn a_response_is_cut_stalled_or_corrupted() {
-    let (wire, bucket) = with_bucket();
+    let (client, bucket) = with_bucket();
     let content: Vec<u8> = (0..300_000_u32).map(|at| (at % 251) as u8).collect();
-    wire.upload(&bucket, "f", &content);
+    client.upload(&bucket, "f", &content);
     let path = "the-bucket/f";
     let once = |kind| Fault::new(kind).on("b2_download_file_by_name").times(1);
 
-    add(&wire, once(FaultKind::CutResponse { after: 200_000 }));
-    let response = send(&wire, get(&wire, path)).unwrap();
+    add(&client, once(FaultKind::CutResponse { after: 200_000 }));
+    let response = send(&client, get(&client, path)).unwrap();
     assert_eq!(response.headers()["content-length"], "300000");
     let (bytes, error) = read(response);
     assert_eq!(
@@ -19,29 +19,29 @@ fn a_response_is_cut_stalled_or_corrupted() {
         (true, Some(HttpErrorKind::Closed))
     );
 
-    add(&wire, once(FaultKind::CutResponse { after: 300_000 }));
+    add(&client, once(FaultKind::CutResponse { after: 300_000 }));
     assert_eq!(
-        read(send(&wire, get(&wire, path)).unwrap()),
+        read(send(&client, get(&client, path)).unwrap()),
         (content.clone(), None)
     );
 
-    add(&wire, once(FaultKind::ResetResponse { after: 200_000 }));
-    let (bytes, error) = read(send(&wire, get(&wire, path)).unwrap());
+    add(&client, once(FaultKind::ResetResponse { after: 200_000 }));
+    let (bytes, error) = read(send(&client, get(&client, path)).unwrap());
     assert_eq!(
         (bytes == content[..200_000], error),
         (true, Some(HttpErrorKind::Reset))
     );
 
-    add(&wire, once(FaultKind::StallResponse { after: 1 }));
-    let mut body = send(&wire, get(&wire, path)).unwrap().into_body();
+    add(&client, once(FaultKind::StallResponse { after: 1 }));
+    let mut body = send(&client, get(&client, path)).unwrap().into_body();
     let first = block_on(futures::StreamExt::next(&mut body))
         .unwrap()
         .unwrap();
     assert_eq!(first, content[..1]);
     assert!(futures::StreamExt::next(&mut body).now_or_never().is_none());
 
-    add(&wire, once(FaultKind::CorruptResponse { at: 131_072 }));
-    let (bytes, error) = read(send(&wire, get(&wire, path)).unwrap());
+    add(&client, once(FaultKind::CorruptResponse { at: 131_072 }));
+    let (bytes, error) = read(send(&client, get(&client, path)).unwrap());
     let wrong: Vec<usize> = (0..300_000)
         .filter(|&at| bytes[at] != content[at])
         .collect();
@@ -50,139 +50,140 @@ fn a_response_is_cut_stalled_or_corrupted() {
 
 #[test]
 fn an_upload_that_is_cut_reset_or_stalled_stores_nothing() {
-    let (wire, bucket) = with_bucket();
+    let (client, bucket) = with_bucket();
     let chunks = |url: &(String, String)| {
         let request = upload_request(url, "f", b"abcdef", &[]);
         let chunks = ["ab", "cd", "ef"].map(|chunk| Ok(bytes::Bytes::from(chunk)));
         request.map(|_| Body::once(6, futures::stream::iter(chunks)))
     };
-    let url = wire.upload_url(&bucket);
+    let url = client.upload_url(&bucket);
     add(
-        &wire,
+        &client,
         Fault::new(FaultKind::ResetUpload { after: 3 }).times(1),
     );
-    let error = send(&wire, chunks(&url)).unwrap_err();
+    let error = send(&client, chunks(&url)).unwrap_err();
     assert_eq!(
         (error.kind(), error.phase()),
         (HttpErrorKind::Reset, Phase::MaybeReceived)
     );
-    wire.send(chunks(&url)).has_code(401, "bad_auth_token");
-    let url = wire.upload_url(&bucket);
+    client.send(chunks(&url)).has_code(401, "bad_auth_token");
+    let url = client.upload_url(&bucket);
     add(
-        &wire,
+        &client,
         Fault::new(FaultKind::CutUpload { after: 3 }).times(1),
     );
-    let error = send(&wire, chunks(&url)).unwrap_err();
+    let error = send(&client, chunks(&url)).unwrap_err();
     assert_eq!(error.kind(), HttpErrorKind::Closed);
-    wire.send(chunks(&url)).has_code(401, "bad_auth_token");
-    let url = wire.upload_url(&bucket);
+    client.send(chunks(&url)).has_code(401, "bad_auth_token");
+    let url = client.upload_url(&bucket);
     add(
-        &wire,
+        &client,
         Fault::new(FaultKind::StallUpload { after: 3 }).times(1),
     );
-    let mut stuck = wire.emulator.send(chunks(&url));
+    let mut stuck = client.emulator.send(chunks(&url));
     assert!((0..20).all(|_| (&mut stuck).now_or_never().is_none()));
-    wire.send(chunks(&url)).has_code(400, "auth_token_limit");
+    client.send(chunks(&url)).has_code(400, "auth_token_limit");
     drop(stuck);
-    wire.send(chunks(&url)).has_code(401, "bad_auth_token");
-    let url = wire.upload_url(&bucket);
+    client.send(chunks(&url)).has_code(401, "bad_auth_token");
+    let url = client.upload_url(&bucket);
     add(
-        &wire,
+        &client,
         Fault::new(FaultKind::StallUpload { after: 3 }).times(1),
     );
-    let mut stuck = wire.emulator.send(chunks(&url));
+    let mut stuck = client.emulator.send(chunks(&url));
     assert!((0..20).all(|_| (&mut stuck).now_or_never().is_none()));
-    wire.clock.advance(Duration::from_secs(3600));
+    client.clock.advance(Duration::from_secs(3600));
     let error = block_on(stuck).unwrap_err();
     assert_eq!(error.kind(), HttpErrorKind::Closed);
-    let snapshot = wire.emulator.snapshot();
+    let snapshot = client.emulator.snapshot();
     assert_eq!((snapshot.versions, snapshot.stored_bytes), (0, 0));
 }
 
 #[test]
 fn a_corrupted_upload_does_not_match_its_sha1() {
-    let (wire, bucket) = with_bucket();
+    let (client, bucket) = with_bucket();
     add(
-        &wire,
+        &client,
         Fault::new(FaultKind::CorruptUpload { at: 4 })
             .on("b2_upload_file")
             .times(1),
     );
-    let url = wire.upload_url(&bucket);
+    let url = client.upload_url(&bucket);
     let request = || upload_request(&url, "f", b"abcdef", &[]);
     let chunks = ["ab", "cd", "ef"].map(|chunk| Ok(bytes::Bytes::from(chunk)));
     let chunked = request().map(|_| Body::once(6, futures::stream::iter(chunks)));
-    wire.send(chunked)
+    client
+        .send(chunked)
         .is_error(400, "bad_request", "Sha1 did not match data received");
     add(
-        &wire,
+        &client,
         Fault::new(FaultKind::CorruptUpload { at: 6 })
             .on("b2_upload_file")
             .times(1),
     );
-    wire.upload(&bucket, "f", b"abcdef");
-    assert_eq!(wire.download("the-bucket/f", &[]).body, "abcdef");
+    client.upload(&bucket, "f", b"abcdef");
+    assert_eq!(client.download("the-bucket/f", &[]).body, "abcdef");
 }
 
 #[test]
 fn a_response_has_the_falsified_sha1_length_or_headers() {
-    let (wire, bucket) = with_bucket();
+    let (client, bucket) = with_bucket();
     add(
-        &wire,
+        &client,
         Fault::new(FaultKind::WrongSha1)
             .on("b2_upload_file")
             .times(1),
     );
-    let file = wire.upload(&bucket, "f", b"x");
+    let file = client.upload(&bucket, "f", b"x");
     assert_eq!(file["contentSha1"], "0".repeat(40));
-    let info = wire
+    let info = client
         .post("b2_get_file_info", &json!({"fileId": file["fileId"]}))
         .ok();
     assert_eq!(info["contentSha1"], sha1(b"x"), "what is stored is right");
-    let large = wire.start(&bucket, "l");
+    let large = client.start(&bucket, "l");
     add(
-        &wire,
+        &client,
         Fault::new(FaultKind::WrongLength)
             .on("b2_upload_part")
             .times(1),
     );
     assert_eq!(
-        wire.upload_part(&large, 1, b"four").ok()["contentLength"],
+        client.upload_part(&large, 1, b"four").ok()["contentLength"],
         5
     );
     let range = HeaderValue::from_static("bytes 1-2/9");
     let name = HeaderName::from_static("content-range");
-    let download = || wire.download("the-bucket/f", &[("range", "bytes=0-0")]);
+    let download = || client.download("the-bucket/f", &[("range", "bytes=0-0")]);
     add(
-        &wire,
+        &client,
         Fault::new(FaultKind::SetHeader(name.clone(), range)).times(1),
     );
     assert_eq!(download().header("content-range"), "bytes 1-2/9");
-    add(&wire, Fault::new(FaultKind::RemoveHeader(name)).times(1));
-    let answer = download();
+    add(&client, Fault::new(FaultKind::RemoveHeader(name)).times(1));
+    let response = download();
     assert_eq!(
-        (answer.status.as_u16(), answer.header("content-range")),
+        (response.status.as_u16(), response.header("content-range")),
         (206, "")
     );
-    add(&wire, Fault::new(FaultKind::WrongSha1).times(1));
+    add(&client, Fault::new(FaultKind::WrongSha1).times(1));
     assert_eq!(download().header("x-bz-content-sha1"), "0".repeat(40));
 }
 
 #[test]
 fn a_replaced_response_has_its_own_content_type() {
-    let (wire, _) = with_bucket();
+    let (client, _) = with_bucket();
     add(
-        &wire,
+        &client,
         Fault::new(FaultKind::html(StatusCode::BAD_GATEWAY)).times(1),
     );
-    let answer = wire.post("b2_list_buckets", &list_buckets(&wire));
+    let response = client.post("b2_list_buckets", &list_buckets(&client));
     assert_eq!(
-        (answer.status.as_u16(), answer.header("content-type")),
+        (response.status.as_u16(), response.header("content-type")),
         (502, "text/html")
     );
-    assert!(answer.body.starts_with(b"<html>"));
-    add(&wire, Fault::new(FaultKind::truncated_json()).times(1));
-    let answer = wire.post("b2_list_buckets", &list_buckets(&wire));
-    assert_eq!(answer.status, 200);
-    assert!(serde_json::from_slice::<Value>(&answer.body).is_err());
+    assert!(response.body.starts_with(b"<html>"));
+    add(&client, Fault::new(FaultKind::truncated_json()).times(1));
+    let response = client.post("b2_list_buckets", &list_buckets(&client));
+    assert_eq!(response.status, 200);
+    assert!(serde_json::from_slice::<Value>(&response.body).is_err());
 }

@@ -7,51 +7,51 @@ fn a_panic_is_a_500_of_one_request_and_affects_no_other() {
     let countdown = Arc::new(AtomicU64::new(0));
     let clock = Broken(ManualClock::default(), Arc::clone(&countdown));
     let emulator = Emulator::builder().clock(clock).build();
-    let wire = Wire::with(emulator, ManualClock::default());
-    let server = Server::start(&wire.emulator).unwrap();
-    let bucket = wire.create_bucket("a-bucket", "allPrivate");
-    let auth = [("Authorization", wire.token.as_str())];
+    let client = RawClient::with(emulator, ManualClock::default());
+    let server = Server::start(&client.emulator).unwrap();
+    let bucket = client.create_bucket("a-bucket", "allPrivate");
+    let auth = [("Authorization", client.token.as_str())];
     let target = "/b2api/v4/b2_list_buckets";
-    let body = json!({"accountId": wire.emulator.account_id()}).to_string();
-    let mut line = Line::to(&server);
+    let body = json!({"accountId": client.emulator.account_id()}).to_string();
+    let mut connection = RawConnection::to(&server);
     countdown.store(1, Ordering::SeqCst);
-    let answer = line.ask("POST", target, &auth, body.as_bytes());
-    assert_eq!(answer.status, 500);
-    assert_eq!(answer.json()["code"], "internal_error");
+    let response = connection.send("POST", target, &auth, body.as_bytes());
+    assert_eq!(response.status, 500);
+    assert_eq!(response.json()["code"], "internal_error");
     assert!(
-        !String::from_utf8_lossy(&answer.body).contains("clock"),
+        !String::from_utf8_lossy(&response.body).contains("clock"),
         "what broke is for the log"
     );
-    is_well(&server, &wire);
+    is_well(&server, &client);
     // in the middle of an upload too: the bytes are not kept
     for at in 1..4 {
-        let url = wire.upload_url(&bucket);
+        let url = client.upload_url(&bucket);
         countdown.store(at, Ordering::SeqCst);
         let mut headers = upload_headers(&url, "");
         headers.remove(0);
         headers.pop();
-        let answer = Line::to(&server).ask("POST", path(&url.0), &headers, b"abc");
+        let response = RawConnection::to(&server).send("POST", path(&url.0), &headers, b"abc");
         countdown.store(0, Ordering::SeqCst);
-        if answer.status == 500 && wire.emulator.snapshot().versions == 0 {
-            assert_eq!(wire.emulator.snapshot().stored_bytes, 0);
+        if response.status == 500 && client.emulator.snapshot().versions == 0 {
+            assert_eq!(client.emulator.snapshot().stored_bytes, 0);
         }
     }
-    is_well(&server, &wire);
+    is_well(&server, &client);
 }
 
 #[test]
 fn over_a_socket_a_reset_differs_from_a_close() {
-    let wire = Wire::new();
-    let server = Server::start(&wire.emulator).unwrap();
-    let bucket = wire.create_bucket("a-bucket", "allPublic");
-    wire.upload(&bucket, "f", &vec![7; 1 << 20]);
+    let client = RawClient::new();
+    let server = Server::start(&client.emulator).unwrap();
+    let bucket = client.create_bucket("a-bucket", "allPublic");
+    client.upload(&bucket, "f", &vec![7; 1 << 20]);
     let ends = |fault_kind: FaultKind| {
-        let faults = wire.emulator.faults();
+        let faults = client.emulator.faults();
         let fault = faults.add(Fault::new(fault_kind).times(1));
-        let mut line = Line::to(&server);
-        line.head("GET", "/file/a-bucket/f", &[("Host", "x")]);
+        let mut connection = RawConnection::to(&server);
+        connection.head("GET", "/file/a-bucket/f", &[("Host", "x")]);
         let mut read = Vec::new();
-        let end = line.stream.read_to_end(&mut read);
+        let end = connection.stream.read_to_end(&mut read);
         faults.remove(fault);
         end.map(|_| read.len() > 1000).map_err(|error| error.kind())
     };
@@ -74,40 +74,41 @@ fn over_a_socket_a_reset_differs_from_a_close() {
         ),
         (FaultKind::CutUpload { after: 3 }, None),
     ] {
-        wire.emulator
+        client
+            .emulator
             .faults()
             .add(Fault::new(fault_kind).on("b2_upload_file").times(1));
-        let url = wire.upload_url(&bucket);
-        let mut line = Line::to(&server);
-        line.head("POST", path(&url.0), &upload_headers(&url, "10"));
-        line.write(b"abc");
-        let end = line.stream.read(&mut [0]);
+        let url = client.upload_url(&bucket);
+        let mut connection = RawConnection::to(&server);
+        connection.head("POST", path(&url.0), &upload_headers(&url, "10"));
+        connection.write(b"abc");
+        let end = connection.stream.read(&mut [0]);
         assert_eq!(end.err().map(|error| error.kind()), kind);
     }
-    assert_eq!(wire.emulator.snapshot().versions, 1);
+    assert_eq!(client.emulator.snapshot().versions, 1);
 }
 
 #[test]
 fn with_only_hosts_other_host_names_get_421() {
-    let wire = Wire::new();
+    let client = RawClient::new();
     let server = Server::builder()
         .only_hosts(["b2.test"])
-        .start(&wire.emulator)
+        .start(&client.emulator)
         .unwrap();
     let asked = |host: &str| {
-        let mut line = Line::to(&server);
-        line.head("GET", "/b2api/v4/b2_list_buckets", &[("Host", host)]);
-        line.answer()
+        let mut connection = RawConnection::to(&server);
+        connection.head("GET", "/b2api/v4/b2_list_buckets", &[("Host", host)]);
+        connection.response()
     };
     for host in ["localhost", "127.0.0.1:80", "[::1]", "B2.test:443"] {
         assert_eq!(asked(host).status, 401, "{host}");
     }
     for host in ["evil.example", "b2.test.evil.example"] {
-        let answer = asked(host);
-        assert_eq!(answer.status, 421, "{host}");
-        assert_eq!(answer.json()["code"], "misdirected_request");
+        let response = asked(host);
+        assert_eq!(response.status, 421, "{host}");
+        assert_eq!(response.json()["code"], "misdirected_request");
     }
-    assert!(wire.emulator.snapshot().calls_of("b2_list_buckets") > 0);
+    assert!(client.emulator.snapshot().calls_of("b2_list_buckets") > 0);
 }
 
 #[test]
@@ -139,15 +140,15 @@ fn responses_contain_the_configured_url_or_the_requested_host() {
         ),
     ] {
         let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        let mut line = Line {
+        let mut connection = RawConnection {
             stream: std::io::BufReader::new(stream),
             is_head: false,
         };
-        line.head(
+        connection.head(
             "GET",
             "/b2api/v2/b2_authorize_account",
             &[("Host", host), ("Authorization", &basic)],
         );
-        assert_eq!(line.answer().json()["apiUrl"], expected);
+        assert_eq!(connection.response().json()["apiUrl"], expected);
     }
 }

@@ -4,9 +4,9 @@ use super::*;
 
 #[test]
 fn copying_makes_a_new_version_and_stores_nothing_twice() {
-    let (wire, bucket) = with_bucket();
+    let (client, bucket) = with_bucket();
     let info = [("x-bz-info-author", "me")];
-    let source = wire
+    let source = client
         .upload_with(&bucket, "f.txt", b"0123456789", &info)
         .ok();
     let id = &source["fileId"];
@@ -15,7 +15,7 @@ fn copying_makes_a_new_version_and_stores_nothing_twice() {
         for (name, value) in fields.as_object().unwrap() {
             body[name] = value.clone();
         }
-        wire.post("b2_copy_file", &body)
+        client.post("b2_copy_file", &body)
     };
     let whole = copy(json!({"metadataDirective": "COPY"})).ok();
     let mut expected = source.clone();
@@ -25,14 +25,14 @@ fn copying_makes_a_new_version_and_stores_nothing_twice() {
     assert_eq!(whole, expected);
     assert_ne!(whole["fileId"], *id);
     assert_eq!(
-        wire.listed(
+        client.listed(
             "b2_list_file_names",
             &json!({"bucketId": bucket, "prefix": "copy"})
         )[0]
         .1,
         "upload"
     );
-    let other = wire.create_bucket("another-one", "allPrivate");
+    let other = client.create_bucket("another-one", "allPrivate");
     let part = copy(json!({"range": "bytes=2-4", "destinationBucketId": other,
         "metadataDirective": "REPLACE", "contentType": "a/b", "fileInfo": {"K": "v"}}))
     .ok();
@@ -42,27 +42,29 @@ fn copying_makes_a_new_version_and_stores_nothing_twice() {
         (&part["contentType"], &part["fileInfo"]),
         (&json!("a/b"), &json!({"k": "v"}))
     );
-    assert_eq!(wire.download("another-one/copy", &[]).body, "234");
-    assert_eq!(wire.emulator.snapshot().stored_bytes, 10);
-    wire.post(
-        "b2_delete_file_version",
-        &json!({"fileName": "f.txt", "fileId": id}),
-    )
-    .ok();
-    assert_eq!(wire.download("large-files/copy", &[]).body, "0123456789");
+    assert_eq!(client.download("another-one/copy", &[]).body, "234");
+    assert_eq!(client.emulator.snapshot().stored_bytes, 10);
+    client
+        .post(
+            "b2_delete_file_version",
+            &json!({"fileName": "f.txt", "fileId": id}),
+        )
+        .ok();
+    assert_eq!(client.download("large-files/copy", &[]).body, "0123456789");
 }
 
 #[test]
 fn invalid_copies_are_refused() {
-    let (wire, bucket) = with_bucket();
-    let source = wire.upload(&bucket, "f", b"0123456789");
-    let large = wire.start(&bucket, "large");
-    let gone = wire.upload(&bucket, "gone", b"x");
-    wire.post(
-        "b2_delete_file_version",
-        &json!({"fileName": "gone", "fileId": gone["fileId"]}),
-    )
-    .ok();
+    let (client, bucket) = with_bucket();
+    let source = client.upload(&bucket, "f", b"0123456789");
+    let large = client.start(&bucket, "large");
+    let gone = client.upload(&bucket, "gone", b"x");
+    client
+        .post(
+            "b2_delete_file_version",
+            &json!({"fileName": "gone", "fileId": gone["fileId"]}),
+        )
+        .ok();
     for (fields, status, code) in [
         (json!({"sourceFileId": "x"}), 400, "bad_request"),
         (json!({"sourceFileId": gone["fileId"]}), 404, "not_found"),
@@ -95,22 +97,22 @@ fn invalid_copies_are_refused() {
         for (name, value) in fields.as_object().unwrap() {
             body[name] = value.clone();
         }
-        wire.post("b2_copy_file", &body).has_code(status, code);
+        client.post("b2_copy_file", &body).has_code(status, code);
     }
-    assert_eq!(wire.emulator.snapshot().versions, 1);
+    assert_eq!(client.emulator.snapshot().versions, 1);
 }
 
 #[test]
 fn parts_are_copied_as_recorded() {
-    let (wire, bucket) = with_bucket();
-    let source = wire.upload(&bucket, "f", b"0123456789");
-    let file = wire.start(&bucket, "large");
+    let (client, bucket) = with_bucket();
+    let source = client.upload(&bucket, "f", b"0123456789");
+    let file = client.start(&bucket, "large");
     let copy = |fields: Value| {
         let mut body = json!({"sourceFileId": source["fileId"], "largeFileId": file});
         for (name, value) in fields.as_object().unwrap() {
             body[name] = value.clone();
         }
-        wire.post("b2_copy_part", &body)
+        client.post("b2_copy_part", &body)
     };
     let whole = copy(json!({"partNumber": 1})).ok();
     let expected = json!({
@@ -126,12 +128,12 @@ fn parts_are_copied_as_recorded() {
     copy(json!({"partNumber": null})).has_code(400, "bad_request");
     copy(json!({"partNumber": 3, "range": "bytes=10-11"})).has_code(416, "range_not_satisfiable");
     copy(json!({"partNumber": 3, "largeFileId": "x"})).has_code(400, "bad_request");
-    finish(&wire, &file, &[b"0123456789", b"0123"]).ok();
+    finish(&client, &file, &[b"0123456789", b"0123"]).ok();
     assert_eq!(
-        wire.download("large-files/large", &[]).body,
+        client.download("large-files/large", &[]).body,
         "01234567890123"
     );
-    assert_eq!(wire.emulator.snapshot().stored_bytes, 10);
+    assert_eq!(client.emulator.snapshot().stored_bytes, 10);
 }
 
 #[test]
@@ -139,28 +141,28 @@ fn a_switch_decides_whether_copies_of_large_files_have_a_sha1() {
     for has_sha1 in [true, false] {
         let mut behavior = UndocumentedBehavior::default();
         behavior.copies_of_large_files_have_a_sha1 = has_sha1;
-        let wire = Wire::of(
+        let client = RawClient::of(
             Emulator::builder()
                 .undocumented(behavior)
                 .absolute_minimum_part_size(1),
         );
-        let bucket = wire.create_bucket("large-files", "allPrivate");
-        let file = wire.start(&bucket, "f");
-        wire.upload_part(&file, 1, b"a").ok();
-        wire.upload_part(&file, 2, b"b").ok();
-        finish(&wire, &file, &[b"a", b"b"]).ok();
+        let bucket = client.create_bucket("large-files", "allPrivate");
+        let file = client.start(&bucket, "f");
+        client.upload_part(&file, 1, b"a").ok();
+        client.upload_part(&file, 2, b"b").ok();
+        finish(&client, &file, &[b"a", b"b"]).ok();
         let body = json!({"sourceFileId": file, "fileName": "copy"});
-        let copy = wire.post("b2_copy_file", &body).ok();
+        let copy = client.post("b2_copy_file", &body).ok();
         let expected = if has_sha1 {
             sha1(b"ab")
         } else {
             "none".to_owned()
         };
         assert_eq!(copy["contentSha1"], expected);
-        let large = wire.start(&bucket, "g");
+        let large = client.start(&bucket, "g");
         let part = json!({"sourceFileId": file, "largeFileId": large, "partNumber": 1});
         assert_eq!(
-            wire.post("b2_copy_part", &part).ok()["contentSha1"],
+            client.post("b2_copy_part", &part).ok()["contentSha1"],
             sha1(b"ab")
         );
     }

@@ -6,14 +6,14 @@ use super::*;
 fn a_page_that_reaches_the_scan_limit_ends_inside_a_folder() {
     let mut behavior = UndocumentedBehavior::default();
     behavior.names_scanned_per_page = Some(3);
-    let wire = Wire::of(Emulator::builder().undocumented(behavior));
-    let bucket = wire.create_bucket("listing", "allPrivate");
+    let client = RawClient::of(Emulator::builder().undocumented(behavior));
+    let bucket = client.create_bucket("listing", "allPrivate");
     for name in ["a", "lib/1", "lib/2", "lib/3", "lib/4", "z"] {
-        wire.upload(&bucket, name, b"x");
+        client.upload(&bucket, name, b"x");
     }
     let page = |start: Value| {
         let body = json!({"bucketId": bucket, "delimiter": "/", "startFileName": start});
-        let listing = wire.post("b2_list_file_names", &body).ok();
+        let listing = client.post("b2_list_file_names", &body).ok();
         (names_of(&listing), listing["nextFileName"].clone())
     };
     let first = pairs(&[("a", "upload"), ("lib/", "folder")]);
@@ -27,31 +27,31 @@ fn a_page_that_reaches_the_scan_limit_ends_inside_a_folder() {
 fn a_page_without_visible_names_is_empty_and_has_a_cursor() {
     let mut behavior = UndocumentedBehavior::default();
     behavior.names_scanned_per_page = Some(2);
-    let wire = Wire::of(Emulator::builder().undocumented(behavior));
-    let bucket = wire.create_bucket("listing", "allPrivate");
+    let client = RawClient::of(Emulator::builder().undocumented(behavior));
+    let bucket = client.create_bucket("listing", "allPrivate");
     for name in ["a", "b", "c"] {
-        wire.upload(&bucket, name, b"x");
-        wire.upload(&bucket, name, b"y");
+        client.upload(&bucket, name, b"x");
+        client.upload(&bucket, name, b"y");
     }
     for name in ["a", "b"] {
         let hide = json!({"bucketId": bucket, "fileName": name});
-        wire.post("b2_hide_file", &hide).ok();
+        client.post("b2_hide_file", &hide).ok();
     }
     let of = json!({"bucketId": bucket});
-    let listing = wire.post("b2_list_file_names", &of).ok();
+    let listing = client.post("b2_list_file_names", &of).ok();
     assert_eq!(
         (&listing["files"], &listing["nextFileName"]),
         (&json!([]), &json!("b "))
     );
     // of versions, each counts
-    let versions = wire.post("b2_list_file_versions", &of).ok();
+    let versions = client.post("b2_list_file_versions", &of).ok();
     let expected = pairs(&[("a", "hide"), ("a", "upload")]);
     assert_eq!(names_of(&versions), expected);
     assert_eq!(versions["nextFileName"], "a");
     let mut next = of;
     next["startFileName"] = versions["nextFileName"].clone();
     next["startFileId"] = versions["nextFileId"].clone();
-    let versions = wire.post("b2_list_file_versions", &next).ok();
+    let versions = client.post("b2_list_file_versions", &next).ok();
     let expected = pairs(&[("a", "upload"), ("b", "hide")]);
     assert_eq!(names_of(&versions), expected);
 }
@@ -74,20 +74,20 @@ proptest! {
             behavior.cursor = Cursor::LastNameAndSpace;
         }
         behavior.names_scanned_per_page = scanned;
-        let wire = Wire::of(Emulator::builder().undocumented(behavior));
-        let bucket = wire.create_bucket("listing", "allPrivate");
-        let url = wire.upload_url(&bucket);
+        let client = RawClient::of(Emulator::builder().undocumented(behavior));
+        let bucket = client.create_bucket("listing", "allPrivate");
+        let url = client.upload_url(&bucket);
         let upload = |name: &str| {
             let encoded = name.replace('ü', "%C3%BC").replace('\u{10FFFF}', "%F4%8F%BF%BF");
-            wire.send(wire::upload_request(&url, &encoded, b"", &[])).ok();
+            client.send(raw_client::upload_request(&url, &encoded, b"", &[])).ok();
         };
         names.iter().chain(&hidden).for_each(|name| upload(name));
         for name in &hidden {
-            wire.post("b2_hide_file", &json!({"bucketId": bucket, "fileName": name})).ok();
+            client.post("b2_hide_file", &json!({"bucketId": bucket, "fileName": name})).ok();
         }
         let visible: BTreeSet<String> = names.difference(&hidden).cloned().collect();
         let expected = model(&visible, &prefix, delimiter.as_deref());
-        let mut listed = all_names(&wire, &bucket, &prefix, delimiter.as_deref(), count);
+        let mut listed = all_names(&client, &bucket, &prefix, delimiter.as_deref(), count);
         if scanned.is_some() {
             // a folder comes once on each page that looked into it
             listed.dedup();

@@ -38,11 +38,11 @@ fn invalid_arguments_are_reported_in_one_line() {
         ),
         (
             &["--tls-ca", "x", "--root-cert", "y"],
-            "--tls-ca and --root-cert exclude each other",
+            "--tls-ca and --root-cert can't be used together",
         ),
         (
             &["--separate-origins", "--port", "65535"],
-            "127.0.0.1:65535: there is no port after it for uploads and downloads",
+            "127.0.0.1:65535: there are no higher ports for uploads and downloads",
         ),
         (
             &["--bind", "localhost"],
@@ -77,7 +77,7 @@ fn invalid_arguments_are_reported_in_one_line() {
         (&["--sync"], "--sync needs --data"),
         (
             &["--discard", "--data", "/nowhere"],
-            "--discard and --data exclude each other",
+            "--discard and --data can't be used together",
         ),
         (&["--root-cert", "x"], "--root-cert needs --tls"),
         (&["--tls", "--root-cert", "/nowhere/x"], "/nowhere/x: "),
@@ -101,7 +101,7 @@ fn invalid_arguments_are_reported_in_one_line() {
         ),
         (
             &["--no-control", "--control-token", "x"],
-            "exclude each other",
+            "can't be used together",
         ),
         (
             &["--control-token", ""],
@@ -121,7 +121,7 @@ fn invalid_arguments_are_reported_in_one_line() {
         ),
         (
             &["--seed", "1", "--bind", "0.0.0.0"],
-            "--seed makes tokens that can be guessed",
+            "--seed makes tokens predictable",
         ),
         (
             &["--url", "b2.test"],
@@ -144,7 +144,7 @@ fn invalid_arguments_are_reported_in_one_line() {
             "192.0.2.1:8642: ",
             "not a directory",
             "/nowhere/x: ",
-            "no port after",
+            "no higher ports",
         ];
         let is_usage = !fails.iter().any(|it| message.contains(it));
         assert_eq!(code, Some(if is_usage { 2 } else { 1 }), "{arguments:?}");

@@ -38,8 +38,8 @@ fn old_spellings_of_options_and_values_are_accepted() {
         "--checksums",
         "believed",
     ];
-    let answer = Running::start(&old).authorize();
-    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let response = Running::start(&old).authorize();
+    assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
 }
 
 #[test]
@@ -61,8 +61,8 @@ fn the_last_of_repeated_options_wins_and_buckets_are_created_in_order() {
 #[test]
 fn latencies_of_all_calls_and_of_one_are_understood() {
     let arguments = ["--latency", "1ms", "--latency", "b2_authorize_account=0s"];
-    let answer = Running::start(&arguments).authorize();
-    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let response = Running::start(&arguments).authorize();
+    assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn if_other_machines_can_connect_the_key_is_random_and_control_is_off() {
     assert!(
         running
             .said
-            .contains("# Everybody who can reach 0.0.0.0 may try the key.")
+            .contains("# Everyone who can reach 0.0.0.0 can try to guess the key.")
     );
     assert!(
         running

@@ -31,12 +31,13 @@ fn a_connection_with_an_ambiguous_response_is_not_reused() {
     let sending = start_send(&client, get(server.uri("/1")));
     let mut first = server.accept();
     first.head();
-    first
-        .say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 5\r\n\r\n0\r\n\r\n");
+    first.send(
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 5\r\n\r\n0\r\n\r\n",
+    );
     assert_eq!(sending.error().kind(), HttpErrorKind::Protocol);
     let sending = start_send(&client, get(server.uri("/2")));
     let mut second = server.accept();
     second.head();
-    second.say("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    second.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
     sending.response();
 }

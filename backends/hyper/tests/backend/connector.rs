@@ -49,9 +49,9 @@ fn a_connector_can_use_a_proxy() {
     let sending = start_send(&client, get("http://b2.test:80/file"));
     let mut peer = proxy.accept();
     assert_eq!(peer.head().line, "CONNECT b2.test:80 HTTP/1.1");
-    peer.say("HTTP/1.1 200 OK\r\n\r\n");
+    peer.send("HTTP/1.1 200 OK\r\n\r\n");
     assert_eq!(peer.head().line, "GET /file HTTP/1.1");
-    peer.say("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+    peer.send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
     assert_eq!(read(sending.response()).unwrap(), "ok");
 }
 
@@ -64,7 +64,7 @@ fn a_connector_that_fails_is_a_connect_error() {
     let sending = start_send(&client, get("http://b2.test:80/file"));
     let mut peer = proxy.accept();
     peer.head();
-    peer.say("HTTP/1.1 403 Forbidden\r\n\r\n");
+    peer.send("HTTP/1.1 403 Forbidden\r\n\r\n");
     let error = sending.error();
     assert_eq!(error.kind(), HttpErrorKind::Connect, "{error:?}");
     assert_eq!(error.phase(), Phase::NotSent);
@@ -85,6 +85,6 @@ fn hypers_settings_can_be_changed() {
     let sending = start_send(&client, get(server.uri("/")));
     let mut peer = server.accept();
     peer.head();
-    let _ = peer.try_say("HTTP/1.1 200 OK\r\na: 1\r\nb: 2\r\nc: 3\r\nd: 4\r\n\r\n");
+    let _ = peer.try_send("HTTP/1.1 200 OK\r\na: 1\r\nb: 2\r\nc: 3\r\nd: 4\r\n\r\n");
     assert_eq!(sending.error().kind(), HttpErrorKind::Protocol);
 }

@@ -115,7 +115,7 @@ fn respond(mut peer: Peer) {
     while let Some(head) = peer.next_head() {
         let more: usize = head.target().trim_start_matches('/').parse().unwrap();
         let more: String = (1..more).map(|i| format!("x-{i}: v\r\n")).collect();
-        peer.say(format!(
+        peer.send(format!(
             "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n{more}\r\n"
         ));
     }

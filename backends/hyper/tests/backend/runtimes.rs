@@ -18,8 +18,8 @@ fn echo(mut peer: Peer) {
     while let Some(head) = peer.next_head() {
         let len = head.values("content-length")[0].parse().unwrap();
         let body = peer.body(len);
-        peer.say(format!("HTTP/1.1 200 OK\r\ncontent-length: {len}\r\n\r\n"));
-        peer.say(body);
+        peer.send(format!("HTTP/1.1 200 OK\r\ncontent-length: {len}\r\n\r\n"));
+        peer.send(body);
     }
 }
 
@@ -109,7 +109,7 @@ fn requests_in_flight_fail_when_the_runtime_ends() {
     let reading = start_send(&client, get(server.uri("/1")));
     let mut first = server.accept();
     first.head();
-    first.say("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello");
+    first.send("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello");
     let response = reading.response();
     let waiting = start_send(&client, get(server.uri("/2")));
     let mut second = server.accept();

@@ -35,7 +35,7 @@ fn root_certificates_are_added_to_the_default_ones_or_replace_them() {
         let sending = start_send(&client, get(uri(&server)));
         let mut peer = server.accept_tls(&config);
         peer.head();
-        peer.say(OK);
+        peer.send(OK);
         assert_eq!(read(sending.response()).unwrap(), "secret");
     }
 }
@@ -69,7 +69,7 @@ fn a_second_connection_resumes_the_session_of_the_first() {
             let mut peer = server.accept_tls(&config);
             peer.head();
             assert_eq!(peer.is_resumed(), is_resumed, "{versions:?}");
-            peer.say("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 6\r\n\r\nsecret");
+            peer.send("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 6\r\n\r\nsecret");
             assert_eq!(read(sending.response()).unwrap(), "secret");
         }
     }

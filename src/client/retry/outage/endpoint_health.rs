@@ -4,7 +4,7 @@
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use b2kit_core::time::later;
+use b2kit_core::time::saturating_add;
 use b2kit_core::{HttpError, HttpErrorKind, Phase};
 
 use crate::client::limits::waiters::Waiters;
@@ -17,7 +17,7 @@ pub(super) const FAILURE_THRESHOLD: u32 = 3;
 /// never be polled again.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The minimum interval between probes, whatever the policy says and even if probes are dropped.
+/// The minimum interval between probes, regardless of the policy and even if probes are dropped.
 const MIN_PROBE_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The maximum interval between probes.
@@ -94,7 +94,7 @@ struct Down {
 struct Recovering {
     /// `Down::failed` of the outage, in case it continues.
     failed: u32,
-    room: u32,
+    limit: u32,
     in_flight: u32,
     grown: Instant,
     failures: u32,
@@ -175,7 +175,9 @@ impl EndpointHealth {
         let (until, is_idle, why) = match &mut self.health {
             Health::Up { .. } => return Ok(Admission::Freely),
             Health::Down(down) => {
-                let hangs = down.probe.map(|(_, since)| later(since, PROBE_TIMEOUT));
+                let hangs = down
+                    .probe
+                    .map(|(_, since)| saturating_add(since, PROBE_TIMEOUT));
                 let at = hangs.unwrap_or(down.due);
                 if at <= now {
                     if hangs.is_some() {
@@ -190,16 +192,16 @@ impl EndpointHealth {
             }
             Health::Recovering(ramp) => {
                 ramp.grow(now);
-                if ramp.room >= RAMP_END {
+                if ramp.limit >= RAMP_END {
                     self.health = Health::Up { failures: 0 };
                     return Ok(Admission::Freely);
                 }
-                if ramp.in_flight < ramp.room {
+                if ramp.in_flight < ramp.limit {
                     ramp.in_flight += 1;
                     return Ok(Admission::InRamp(self.epoch));
                 }
                 (
-                    later(ramp.grown, RAMP_INTERVAL),
+                    saturating_add(ramp.grown, RAMP_INTERVAL),
                     false,
                     HttpErrorKind::Connect,
                 )
@@ -223,7 +225,7 @@ impl EndpointHealth {
                 };
                 // Another attempt becomes the probe.
                 down.probe = None;
-                down.due = now.max(later(since, MIN_PROBE_INTERVAL));
+                down.due = now.max(saturating_add(since, MIN_PROBE_INTERVAL));
                 self.epoch += 1;
             }
             (Health::Recovering(ramp), Admission::InRamp(epoch)) if epoch == self.epoch => {
@@ -240,7 +242,7 @@ impl EndpointHealth {
             Health::Down(down) => {
                 self.health = Health::Recovering(Recovering {
                     failed: down.failed,
-                    room: 2,
+                    limit: 2,
                     in_flight: 0,
                     grown: now,
                     failures: 0,
@@ -251,7 +253,7 @@ impl EndpointHealth {
             }
             Health::Recovering(ramp) => {
                 ramp.failures = 0;
-                ramp.room = ramp.room.saturating_add(1);
+                ramp.limit = ramp.limit.saturating_add(1);
                 self.rest();
             }
         }
@@ -274,7 +276,7 @@ impl EndpointHealth {
         pause: impl Fn(u32) -> Duration,
     ) -> (FailureScope, Transition) {
         let due = |failed| {
-            later(
+            saturating_add(
                 now,
                 pause(failed).clamp(MIN_PROBE_INTERVAL, MAX_PROBE_INTERVAL),
             )
@@ -330,17 +332,17 @@ impl EndpointHealth {
         let Health::Recovering(ramp) = &self.health else {
             return Vec::new();
         };
-        let room = ramp.room.saturating_sub(ramp.in_flight) as usize;
+        let free = ramp.limit.saturating_sub(ramp.in_flight) as usize;
         self.waiters
-            .notify(room.saturating_sub(self.waiters.notified()))
+            .notify(free.saturating_sub(self.waiters.notified()))
     }
 }
 
 impl Recovering {
     fn grow(&mut self, now: Instant) {
-        while self.room < RAMP_END && now.saturating_duration_since(self.grown) >= RAMP_INTERVAL {
-            self.grown = later(self.grown, RAMP_INTERVAL);
-            self.room = self.room.saturating_mul(2);
+        while self.limit < RAMP_END && now.saturating_duration_since(self.grown) >= RAMP_INTERVAL {
+            self.grown = saturating_add(self.grown, RAMP_INTERVAL);
+            self.limit = self.limit.saturating_mul(2);
         }
     }
 }

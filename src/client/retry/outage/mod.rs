@@ -184,7 +184,7 @@ impl Outages {
             warn!(
                 host = host.map(|host| display(Quoted(host.as_str()))),
                 ?kind,
-                "an outage has begun ({why}): calls to this host wait, and one at a time is retried"
+                "outage detected ({why}): calls to this host wait, and one at a time is retried"
             );
         }
         scope
@@ -199,7 +199,7 @@ impl Outages {
         let change = act(health);
         self.update(endpoints, endpoint, epoch);
         if change == Transition::Ended {
-            info!(waiting, "an outage is over");
+            info!(waiting, "the outage has ended");
         }
     }
 
@@ -242,7 +242,7 @@ pub(in crate::client) struct AttemptGuard<'a> {
 }
 
 impl AttemptGuard<'_> {
-    /// Adds the host that the attempt goes to, for the warning that an outage has begun.
+    /// Adds the host that the attempt goes to, for the warning about a detected outage.
     pub(in crate::client) fn to(mut self, uri: &Uri) -> Self {
         self.host = uri.authority().cloned();
         self

@@ -52,10 +52,10 @@ impl Stream for ExactLength {
                     self.left = left;
                     return next;
                 }
-                None => "a source has more bytes than it promised".to_owned(),
+                None => "a source has more bytes than it declared".to_owned(),
             },
             Poll::Ready(None) if self.left > 0 => {
-                format!("a source ends {} bytes early", self.left)
+                format!("a source ended {} bytes early", self.left)
             }
             _ => return next,
         };

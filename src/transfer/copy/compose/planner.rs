@@ -30,8 +30,7 @@ pub(super) fn plan(inputs: &[InputRange], limits: PartLimits) -> Result<ComposeP
         .try_fold(0_u64, |len, input| len.checked_add(input.len));
     let Some(len) = len.filter(|len| *len <= MAX_FILE) else {
         return Err(Error::invalid(format!(
-            "the sources have more than {MAX_FILE} bytes together, the most that a large file can \
-             have"
+            "the sources have more than {MAX_FILE} bytes in total, the maximum of a large file"
         )));
     };
     let extents = Extents::new(inputs);

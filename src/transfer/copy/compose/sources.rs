@@ -65,7 +65,7 @@ impl OpenSources {
             };
             let end = at
                 .checked_add(len)
-                .ok_or_else(|| Error::invalid("the sources have too many bytes together"))?;
+                .ok_or_else(|| Error::invalid("the sources have too many bytes in total"))?;
             open.push(OpenSource {
                 range: at..end,
                 kind,
@@ -168,7 +168,7 @@ impl OpenSources {
         let file = self.client.call(options.apply_to_copy(copy)).await?;
         let (len, has) = (all.len(), file.content_length);
         if has != len {
-            let what = format!("{len} bytes were to be copied, but the copy has {has}");
+            let what = format!("{len} bytes should have been copied, but the copy has {has}");
             return Err(Error::new(ErrorKind::Integrity, what).with_effect(true));
         }
         options.progress.add(len);
@@ -184,7 +184,7 @@ impl OpenSources {
         let sequential: u64 = sequential.map(|(_, range)| range.end - range.start).sum();
         // Reserve all memory at once: two parts that each hold half and wait for the rest would
         // deadlock.
-        let room = match sequential {
+        let reservation = match sequential {
             0 => None,
             bytes => self.client.reserve_memory(bytes).await,
         };
@@ -207,7 +207,7 @@ impl OpenSources {
             segments.push(segment);
         }
         let mut joined = concatenated(segments);
-        joined.body = with_memory(joined.body, room);
+        joined.body = with_memory(joined.body, reservation);
         Ok(joined)
     }
 

@@ -9,7 +9,7 @@ use crate::options::Options;
 
 pub(crate) fn of(options: &Options, emulator: &Emulator, server: &Server) -> String {
     let mut text = String::new();
-    write(&mut text, options, emulator, server).expect("a string takes everything");
+    write(&mut text, options, emulator, server).expect("writing to a String never fails");
     text
 }
 
@@ -86,7 +86,10 @@ fn buckets(text: &mut String, options: &Options, emulator: &Emulator) -> fmt::Re
 fn notices(text: &mut String, options: &Options) -> fmt::Result {
     if !options.is_local() {
         let address = options.bind;
-        writeln!(text, "# Everybody who can reach {address} may try the key.")?;
+        writeln!(
+            text,
+            "# Everyone who can reach {address} can try to guess the key."
+        )?;
     }
     if options.separate_origins {
         writeln!(
@@ -152,7 +155,7 @@ fn percent_encoded(text: &str) -> String {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
                 encoded.push(char::from(byte));
             }
-            _ => write!(encoded, "%{byte:02X}").expect("a string takes everything"),
+            _ => write!(encoded, "%{byte:02X}").expect("writing to a String never fails"),
         }
     }
     encoded

@@ -99,11 +99,11 @@ fn check(arguments: &Arguments) -> Result<(), String> {
     let problems = [
         (
             arguments.no_control && arguments.control_token.is_some(),
-            "--no-control and --control-token exclude each other",
+            "--no-control and --control-token can't be used together",
         ),
         (
             arguments.tls_ca.is_some() && has_root_cert,
-            "--tls-ca and --root-cert exclude each other",
+            "--tls-ca and --root-cert can't be used together",
         ),
         (has_root_cert && !arguments.tls, "--root-cert needs --tls"),
         (
@@ -112,7 +112,7 @@ fn check(arguments: &Arguments) -> Result<(), String> {
         ),
         (
             arguments.discard && arguments.data.is_some(),
-            "--discard and --data exclude each other",
+            "--discard and --data can't be used together",
         ),
         (
             arguments.minimum_part_size == 0 || is_too_small,
@@ -151,7 +151,8 @@ fn master_key(
 fn seed(seed: Option<u64>, is_local: bool) -> Result<u64, String> {
     match seed {
         Some(_) if !is_local => {
-            let problem = "--seed makes tokens that can be guessed, so it needs a loopback --bind";
+            let problem = "--seed makes tokens predictable, so it needs a loopback address as \
+                           --bind";
             Err(problem.into())
         }
         Some(seed) => Ok(seed),

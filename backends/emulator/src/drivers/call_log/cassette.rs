@@ -35,7 +35,7 @@ impl CallLog {
             if count > 0 {
                 write(
                     &mut text,
-                    format_args!("# Left out: {count} calls that {why}.\n"),
+                    format_args!("# Omitted: {count} calls that {why}.\n"),
                 );
             }
         }
@@ -171,7 +171,8 @@ fn line(text: &mut String, key: &str, value: &str) {
 }
 
 fn write(text: &mut String, what: std::fmt::Arguments<'_>) {
-    text.write_fmt(what).expect("a string takes everything");
+    text.write_fmt(what)
+        .expect("writing to a String never fails");
 }
 
 /// A YAML scalar in double quotes, on one line, with everything unprintable escaped.

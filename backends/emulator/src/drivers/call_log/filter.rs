@@ -33,7 +33,7 @@ impl Filter {
             "faults" => match value {
                 "true" => self.faults = true,
                 "false" => self.faults = false,
-                _ => return Err("faults is true or false".into()),
+                _ => return Err("faults must be true or false".into()),
             },
             _ => return Ok(false),
         }
@@ -59,7 +59,7 @@ impl Filter {
 
 impl Status {
     fn parse(text: &str) -> Result<Self, String> {
-        let wrong = || format!("a status is 503, 5xx or none, not {text}");
+        let wrong = || format!("a status must be like 503, 5xx or none, not {text}");
         if text == "none" {
             return Ok(Self::None);
         }
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_parameters_and_calls_are_told_apart() {
+    fn unknown_parameters_and_calls_are_distinguished() {
         let mut filter = Filter::default();
         assert_eq!(filter.set("limit", "1"), Ok(false));
         assert_eq!(filter.set("call", "b2_upload_file"), Ok(true));

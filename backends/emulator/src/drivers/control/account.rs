@@ -71,7 +71,7 @@ impl Control {
     pub(super) fn expire(&self, body: &[u8]) -> Result<Value, ControlError> {
         let expiry: Expiry = parse(body)?;
         if !(expiry.account || expiry.upload) {
-            return Err(bad("one of account and upload must be true"));
+            return Err(bad("account or upload must be true"));
         }
         if expiry.account {
             self.emulator.expire_account_tokens();
@@ -136,5 +136,5 @@ impl Control {
 }
 
 fn no_state(name: &str) -> ControlError {
-    ControlError::not_found(format!("no state was saved as {name}"))
+    ControlError::not_found(format!("there is no saved state {name}"))
 }

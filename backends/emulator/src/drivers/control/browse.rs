@@ -61,7 +61,7 @@ impl Control {
             }
             Step::ReadJson(_) | Step::Receive(_) => Err(ControlError(
                 StatusCode::INTERNAL_SERVER_ERROR,
-                "the call asked for a second body".to_owned(),
+                "the call requested the body twice".to_owned(),
             )),
         }
     }

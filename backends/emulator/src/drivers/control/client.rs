@@ -91,7 +91,7 @@ impl Control {
             return Ok(token);
         }
         let authorize = table::find("b2_authorize_account");
-        let authorize = authorize.ok_or_else(|| bad("there is no call to authorize"))?;
+        let authorize = authorize.ok_or_else(|| bad("the table has no call that authorizes"))?;
         let answer = self.owner_json(authorize, &json!({}))?;
         let token = answer["authorizationToken"].as_str();
         let token = token.ok_or_else(|| bad("the master key is refused"))?;

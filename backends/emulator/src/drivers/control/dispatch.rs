@@ -76,7 +76,7 @@ impl Control {
         self.authenticate(given.and_then(|given| given.strip_prefix("Bearer ")))?;
         let (version, rest) = rest.split_once('/').unwrap_or((rest, ""));
         if version != VERSION {
-            let message = format!("there is no version {version} of this, only {VERSION}");
+            let message = format!("the control API has no version {version}, only {VERSION}");
             return Err(ControlError::not_found(message));
         }
         match find(&head.method, rest) {
@@ -116,7 +116,7 @@ impl Control {
             Endpoint::AdminCall => return self.admin_call(parameter, body).await,
             Endpoint::FileContent => return self.content(head, parameter),
             Endpoint::OpenApi => return Ok(openapi()),
-            Endpoint::ClientCall => return Err(super::context::bad("forwarded, never answered")),
+            Endpoint::ClientCall => return Err(super::context::bad("the caller forwards it")),
             Endpoint::Status => self.status(),
             Endpoint::Buckets => self.buckets(),
             Endpoint::ClearCalls => self.clear_calls(),

@@ -224,7 +224,7 @@ async fn catch_panic<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Se
 fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no reason given")
+        .unwrap_or("no reason was given")
 }
 
 /// Whether the body of a refused request is in transit. A client that expects `100 Continue` does

@@ -47,7 +47,7 @@ impl RequestBytes {
         };
         self.is_waiting = true;
         stalled.as_mut().poll(cx).map(|()| {
-            let message = "no byte of the body came for too long";
+            let message = "no byte of the body arrived for too long";
             Some(Err(io::Error::new(io::ErrorKind::TimedOut, message)))
         })
     }

@@ -39,7 +39,7 @@ pub(super) struct Acceptor {
     pub(super) handler: Arc<RequestHandler>,
     pub(super) limits: Limits,
     /// A permit for each connection.
-    pub(super) room: Arc<Semaphore>,
+    pub(super) slots: Arc<Semaphore>,
     /// Permits for connections beyond them, which get 503.
     pub(super) waiting_room: Arc<Semaphore>,
     #[cfg(feature = "tls")]
@@ -65,7 +65,7 @@ pub(super) async fn accept(
 }
 
 fn connect(stream: TcpStream, mut acceptor: Acceptor, role: Role, connections: &GracefulShutdown) {
-    let (permit, is_full) = match Arc::clone(&acceptor.room).try_acquire_owned() {
+    let (permit, is_full) = match Arc::clone(&acceptor.slots).try_acquire_owned() {
         Ok(permit) => (permit, false),
         Err(_) => {
             tracing::warn!(most = acceptor.limits.connections, "too many connections");

@@ -27,7 +27,7 @@ const MAX_QUEUED: usize = 4;
 
 /// Threads for hashing.
 pub(super) struct HashPool {
-    room: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
 }
 
 /// The checksums of an upload: the slowest on another thread, the rest where it is received.
@@ -44,7 +44,7 @@ struct PooledHasher {
 impl HashPool {
     pub(super) fn new() -> Self {
         Self {
-            room: Arc::new(Semaphore::new(MAX_JOBS)),
+            slots: Arc::new(Semaphore::new(MAX_JOBS)),
         }
     }
 }
@@ -60,7 +60,7 @@ impl Host for HashPool {
         if len < MIN_UPLOAD || hashes.are_none() {
             return Box::new(hashes);
         }
-        let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() else {
+        let Ok(permit) = Arc::clone(&self.slots).try_acquire_owned() else {
             return Box::new(hashes);
         };
         let (slowest, local) = hashes.split_slowest();

@@ -107,7 +107,7 @@ impl Server {
         let acceptor = Acceptor {
             handler: Arc::new(handler),
             limits: settings.limits,
-            room: Arc::new(Semaphore::new(settings.limits.connections)),
+            slots: Arc::new(Semaphore::new(settings.limits.connections)),
             waiting_room: Arc::new(Semaphore::new(MAX_REJECTED)),
             #[cfg(feature = "tls")]
             tls: identity.as_ref().map(|it| Arc::clone(&it.config).into()),
@@ -228,7 +228,7 @@ fn listen(address: SocketAddr) -> io::Result<(StdTcpListener, SocketAddr)> {
 fn after(mut address: SocketAddr, ports: u16) -> io::Result<SocketAddr> {
     if address.port() != 0 {
         let port = address.port().checked_add(ports).ok_or_else(|| {
-            let message = "there is no port after it for uploads and downloads";
+            let message = "there are no higher ports for uploads and downloads";
             io::Error::new(io::ErrorKind::InvalidInput, message)
         })?;
         address.set_port(port);

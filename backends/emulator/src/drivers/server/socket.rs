@@ -56,7 +56,7 @@ impl Socket {
         let stall = self.stall;
         let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(stall)));
         stalled.as_mut().poll(cx).map(|()| {
-            let message = "the client takes nothing";
+            let message = "the client stopped reading";
             Err(io::Error::new(io::ErrorKind::TimedOut, message))
         })
     }

@@ -314,19 +314,19 @@ mod tests {
 
     use super::*;
 
-    /// What passes of these bytes, which come in pieces of this length.
-    fn passed(bytes: &[u8], piece: usize) -> Vec<u8> {
+    /// What passes of these bytes, which come in chunks of this length.
+    fn passed(bytes: &[u8], size: usize) -> Vec<u8> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build();
         runtime.unwrap().block_on(async {
             let permit = Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap();
-            let (mut client, server) = tokio::io::duplex(piece);
+            let (mut client, server) = tokio::io::duplex(size);
             let mut strict = Strict::new(server, permit, 1024);
             let writing = async {
-                for piece in bytes.chunks(piece) {
+                for chunk in bytes.chunks(size) {
                     // once it is refused, nobody reads on
-                    if client.write_all(piece).await.is_err() {
+                    if client.write_all(chunk).await.is_err() {
                         break;
                     }
                 }
@@ -351,9 +351,9 @@ mod tests {
             \r\nPOST /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n\
             3\r\nabc\r\n10;x=y\r\n0123456789abcdef\r\n0\r\nTrailer: x\r\n\r\n\
             GET /c HTTP/1.1\r\nHost: x\r\n\r\nGET /cut HTTP";
-        for piece in 1..=requests.len() {
-            let passed = passed(requests, piece);
-            assert_eq!(passed, requests, "in pieces of {piece}");
+        for size in 1..=requests.len() {
+            let passed = passed(requests, size);
+            assert_eq!(passed, requests, "in chunks of {size}");
         }
         let long = [b"GET /".as_slice(), &[b'x'; 5000]].concat();
         assert_eq!(passed(&long, 100), long, "hyper refuses what is too long");
@@ -366,9 +366,9 @@ mod tests {
             b"GET /b HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\nGET /smuggled HTTP/1.1\r\n\r\n";
         let after_body = [first, b"1\r\nx\r\n0\r\n\r\n", two_hosts].concat();
         let expected = [first, b"1\r\nx\r\n0\r\n\r\n", REFUSED_HEAD].concat();
-        for piece in [1, 2, 7, 100, 1000] {
-            assert_eq!(passed(two_hosts, piece), REFUSED_HEAD);
-            assert_eq!(passed(&after_body, piece), expected);
+        for size in [1, 2, 7, 100, 1000] {
+            assert_eq!(passed(two_hosts, size), REFUSED_HEAD);
+            assert_eq!(passed(&after_body, size), expected);
             for chunk in [
                 &b"3\r\nabcd"[..],
                 b"x\r\n",
@@ -376,7 +376,7 @@ mod tests {
                 b"11111111111111111\r\n",
             ] {
                 let bad = [first, chunk, b"\r\nGET /smuggled HTTP/1.1\r\n\r\n"].concat();
-                let passed = passed(&bad, piece);
+                let passed = passed(&bad, size);
                 assert!(passed.ends_with(REFUSED_CHUNK), "{chunk:?}");
             }
         }

@@ -34,7 +34,7 @@ pub(super) struct Root {
 
 /// A persistent certificate authority for servers: [`ServerBuilder::tls_authority`].
 ///
-/// Whoever has its key can impersonate any host to those who trust it. Trust it only where an
+/// Anyone with its key can impersonate any host to those who trust it. Trust it only where an
 /// emulator is used.
 ///
 /// [`ServerBuilder::tls_authority`]: crate::ServerBuilder::tls_authority
@@ -98,11 +98,11 @@ impl TlsAuthority {
         let (certificate_pem, key_pem) = (certificate_pem.into(), key_pem.into());
         let invalid = |message| io::Error::new(io::ErrorKind::InvalidData, message);
         let certificate = CertificateDer::from_pem_slice(certificate_pem.as_bytes())
-            .map_err(|_| invalid("not a certificate in PEM"))?;
-        let key = KeyPair::from_pem(&key_pem).map_err(|_| invalid("its key is not one in PEM"))?;
+            .map_err(|_| invalid("it is not a certificate in PEM"))?;
+        let key = KeyPair::from_pem(&key_pem).map_err(|_| invalid("its key is not in PEM"))?;
         let holds = |bytes: &[u8]| certificate.windows(bytes.len()).any(|it| it == bytes);
         if !holds(NAME.as_bytes()) || !holds(key.public_key_raw()) {
-            let message = "not the certificate of an emulator's authority with this key";
+            let message = "it is not an emulator's CA certificate with this key";
             return Err(invalid(message));
         }
         Ok(Self {

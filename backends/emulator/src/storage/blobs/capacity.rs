@@ -33,7 +33,7 @@ impl Capacity {
         Some(self.reservation(len))
     }
 
-    /// Reserves bytes that are there already, whatever the cap.
+    /// Reserves bytes that are already stored, regardless of the cap.
     pub(super) fn reserve_unchecked(&self, len: u64) -> Reservation {
         self.used.fetch_add(len, Ordering::Relaxed);
         self.reservation(len)

@@ -362,14 +362,14 @@ mod tests {
         let store = DiskStore::open(directory.path(), u64::MAX, false).unwrap();
         store.delete_unused_files();
         let content = stored(&store, b"kept");
-        let pieces = content.numbered().unwrap();
+        let extents = content.numbered().unwrap();
         store.retain_files();
         drop(content);
         let store = DiskStore::open(directory.path(), u64::MAX, false).unwrap();
         let found = store.found().unwrap();
-        let (number, start, len) = pieces[0];
+        let (number, start, len) = extents[0];
         assert!(found.unfinished.is_empty());
-        let content = Content::of_pieces([(Arc::clone(&found.blobs[&number]), start, len)]);
+        let content = Content::of_extents([(Arc::clone(&found.blobs[&number]), start, len)]);
         let read: io::Result<Vec<Bytes>> = content.into_chunks().collect();
         assert_eq!(read.unwrap().concat(), b"kept");
         assert_eq!(store.used(), 4);

@@ -218,7 +218,10 @@ fn refuse_foreign_files(directory: &Path) -> io::Result<()> {
         let name = entry?.file_name();
         if !ours.iter().any(|ours| name == *ours) {
             let directory = directory.display();
-            let message = format!("{directory} holds other things than an emulator's: {name:?}");
+            let message = format!(
+                "{directory} contains {name:?}, which is not an emulator's: \
+                                   choose an empty directory"
+            );
             return Err(io::Error::new(io::ErrorKind::InvalidData, message));
         }
     }
@@ -233,8 +236,8 @@ fn refuse_orphaned_blobs(directory: &Path, found: &FoundBlobs) -> io::Result<()>
     }
     let directory = directory.display();
     let message = format!(
-        "the journal is missing in {directory}, where {blobs} blobs are: \
-         put it back, or begin with another directory"
+        "the journal of {directory} is missing, but {blobs} blobs are there: restore it, or start \
+         with another directory"
     );
     Err(io::Error::new(io::ErrorKind::InvalidData, message))
 }

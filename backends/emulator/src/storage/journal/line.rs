@@ -53,7 +53,10 @@ impl Position {
 
 /// Appends a line of format 2 and advances the position.
 pub(super) fn write(line: &mut Vec<u8>, position: &mut Position, records: &[Record]) {
-    let json = serde_json::to_vec(records).expect("strings, numbers and maps with string keys");
+    let json = serde_json::to_vec(records).expect(
+        "strings, numbers and maps with string keys \
+                                                   serialize as JSON",
+    );
     let number = position.number.saturating_add(1);
     let sum = line_checksum(number, &json);
     *position = position.chained(number, &sum);

@@ -134,13 +134,16 @@ impl JournalReader {
         if line.position.number <= before {
             let said = line.position.number;
             return Err(format!(
-                "is out of order: it is step {said}, after step {before}"
+                "is out of order: step {said} follows step {before}"
             ));
         }
         if !line.follows {
             let missing = line.position.number - before - 1;
             self.report_loss(if missing == 0 {
-                format!("what stood before line {number} of the journal is not what was written")
+                format!(
+                    "the lines before line {number} of the journal are not the ones that were \
+                         written"
+                )
             } else {
                 format!("{missing} steps are missing before line {number} of the journal")
             });
@@ -171,17 +174,17 @@ impl JournalReader {
         if text.ends_with(b"\n") {
             // a later line reached the disk, but not this one's content
             self.report_loss(format!(
-                "the last {len} bytes of the journal are damaged: what they said is lost"
+                "the last {len} bytes of the journal are damaged: their changes are lost"
             ));
         } else if was_answered {
             self.report_loss(format!(
-                "the last {len} bytes of the journal are cut off: what they said is lost"
+                "the last {len} bytes of the journal are cut off: their changes are lost"
             ));
         } else {
             // interrupted while it was being written
             self.read.recovery_warnings.push(format!(
-                "the last {len} bytes of the journal were not written to their end: \
-                 what they said was not answered"
+                "the last {len} bytes of the journal are incomplete: no client got a response to \
+                 that call"
             ));
         }
     }
@@ -198,8 +201,8 @@ impl JournalReader {
         if self.lines < self.began_with {
             let (began_with, lines) = (self.began_with, self.lines);
             self.report_loss(format!(
-                "the journal is cut off: of the {began_with} lines that it began with \
-                 there are {lines}"
+                "the journal is cut off: it began with {began_with} lines, of which {lines} are \
+                 left"
             ));
         }
         let end = self.read.position.number;
@@ -212,18 +215,16 @@ impl JournalReader {
             }
             Found::Position(_) if self.is_another => {
                 self.report_loss(
-                    "the journal is not the one that was written here last".to_owned(),
+                    "the journal is not the one that was last written here".to_owned(),
                 );
             }
             Found::Position(_) => {}
             Found::Nothing => self.report_loss(
-                "the file head is missing: whether steps are missing at the end of the journal \
-                 can't be told"
+                "the file `head` is missing: steps may be missing at the end of the journal"
                     .to_owned(),
             ),
             Found::Damaged => self.report_loss(
-                "the file head is damaged: whether steps are missing at the end of the journal \
-                 can't be told"
+                "the file `head` is damaged: steps may be missing at the end of the journal"
                     .to_owned(),
             ),
         }

@@ -84,7 +84,7 @@ pub(super) struct VersionRecord {
 #[serde(rename_all = "camelCase")]
 pub(super) enum KindRecord {
     File {
-        content: Pieces,
+        content: Extents,
         sha1: Option<Sha1>,
         md5: Option<String>,
     },
@@ -98,7 +98,7 @@ pub(super) enum KindRecord {
 pub(super) struct PartRecord {
     pub(super) file_id: String,
     pub(super) number: u64,
-    pub(super) content: Pieces,
+    pub(super) content: Extents,
     pub(super) sha1: Sha1,
     pub(super) md5: Option<String>,
     pub(super) encryption: Encryption,
@@ -156,8 +156,8 @@ const fn default_true() -> bool {
     true
 }
 
-/// Number of the blob, start of the piece in it, and its length.
-pub(super) type Pieces = Vec<(u64, u64, u64)>;
+/// Number of the blob, start of the extent in it, and its length.
+pub(super) type Extents = Vec<(u64, u64, u64)>;
 
 impl BucketRecord {
     pub(super) fn of(bucket: &Bucket) -> Self {
@@ -213,7 +213,7 @@ impl VersionRecord {
             replication: version.replication,
             kind: match &version.kind {
                 Kind::File(stored) => KindRecord::File {
-                    content: pieces(&stored.content),
+                    content: extents(&stored.content),
                     sha1: stored.sha1.clone(),
                     md5: stored.md5.clone(),
                 },
@@ -229,7 +229,7 @@ impl PartRecord {
         Self {
             file_id: file_id.to_owned(),
             number,
-            content: pieces(&part.content),
+            content: extents(&part.content),
             sha1: part.sha1.clone(),
             md5: part.md5.clone(),
             encryption: part.encryption.clone(),
@@ -238,10 +238,10 @@ impl PartRecord {
     }
 }
 
-fn pieces(content: &Content) -> Pieces {
+fn extents(content: &Content) -> Extents {
     content
         .numbered()
-        .expect("only a DiskStore is journaled, and its blobs have numbers")
+        .expect("only accounts with a DiskStore are journaled, and its blobs have numbers")
 }
 
 impl KeyRecord {

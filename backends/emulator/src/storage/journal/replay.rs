@@ -1,6 +1,6 @@
 //! [`Replay`]: loads the records of a journal into a state.
 
-use super::record::{KindRecord, PartRecord, Pieces, Record, VersionRecord};
+use super::record::{Extents, KindRecord, PartRecord, Record, VersionRecord};
 use crate::content::{Blob, Content};
 use crate::model::file::{Kind, Part, Stored, Version};
 use crate::model::state::State;
@@ -112,10 +112,11 @@ impl Replay<'_> {
         }
     }
 
-    /// The content of a record. Missing pieces have their length, and can't be read.
-    fn content(&mut self, pieces: &Pieces) -> Content {
-        self.known.extend(pieces.iter().map(|(number, ..)| *number));
-        let pieces = pieces.iter().map(|(number, start, len)| {
+    /// The content of a record. Missing extents keep their length, but can't be read.
+    fn content(&mut self, extents: &Extents) -> Content {
+        self.known
+            .extend(extents.iter().map(|(number, ..)| *number));
+        let extents = extents.iter().map(|(number, start, len)| {
             let is_there =
                 |blob: &Arc<dyn Blob>| start.checked_add(*len).is_some_and(|end| end <= blob.len());
             let blob = match self.blobs.get(number) {
@@ -128,7 +129,7 @@ impl Replay<'_> {
             };
             (blob, *start, *len)
         });
-        Content::of_pieces(pieces)
+        Content::of_extents(extents)
     }
 }
 

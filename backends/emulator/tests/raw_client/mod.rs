@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use sha1::Sha1;
 
 /// An emulator and a session.
-pub struct Wire {
+pub struct RawClient {
     pub emulator: Emulator,
     pub clock: ManualClock,
     pub version: &'static str,
@@ -28,13 +28,13 @@ pub struct Wire {
 
 /// A response, read completely.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Bytes,
 }
 
-impl Wire {
+impl RawClient {
     pub fn new() -> Self {
         Self::of(Emulator::builder())
     }
@@ -47,17 +47,17 @@ impl Wire {
     /// A session with this emulator, which uses this clock.
     pub fn with(emulator: Emulator, clock: ManualClock) -> Self {
         let (id, key) = (emulator.key_id().to_owned(), emulator.key().to_owned());
-        let mut wire = Self {
+        let mut client = Self {
             emulator,
             clock,
             version: "v4",
             token: String::new(),
         };
-        wire.token = wire.authorize(&id, &key).json()["authorizationToken"]
+        client.token = client.authorize(&id, &key).json()["authorizationToken"]
             .as_str()
             .unwrap()
             .to_owned();
-        wire
+        client
     }
 
     /// The same emulator with another key.
@@ -80,7 +80,7 @@ impl Wire {
         self
     }
 
-    pub fn authorize(&self, id: &str, key: &str) -> Answer {
+    pub fn authorize(&self, id: &str, key: &str) -> Response {
         let basic = format!("Basic {}", STANDARD.encode(format!("{id}:{key}")));
         self.send(
             http::Request::get(self.url("b2_authorize_account"))
@@ -95,13 +95,13 @@ impl Wire {
     }
 
     /// Through `CheckedClient`, which checks all lengths.
-    pub fn send(&self, request: Request) -> Answer {
+    pub fn send(&self, request: Request) -> Response {
         block_on(async {
             let guard = CheckedClient::new(self.emulator.clone(), ManualTimer::new());
             let response = guard.send(request).await.unwrap();
             let (head, body) = response.into_parts();
             let body = body.collect(usize::MAX).await.unwrap();
-            Answer {
+            Response {
                 status: head.status,
                 headers: head.headers,
                 body,
@@ -110,7 +110,7 @@ impl Wire {
     }
 
     /// A call with POST.
-    pub fn post(&self, call: &str, body: &Value) -> Answer {
+    pub fn post(&self, call: &str, body: &Value) -> Response {
         self.send(
             http::Request::post(self.url(call))
                 .header("authorization", &self.token)
@@ -120,7 +120,7 @@ impl Wire {
     }
 
     /// A call with GET; `path` includes its query.
-    pub fn get(&self, path: &str) -> Answer {
+    pub fn get(&self, path: &str) -> Response {
         self.send(
             http::Request::get(self.url(path))
                 .header("authorization", &self.token)
@@ -131,11 +131,11 @@ impl Wire {
 
     pub fn create_bucket(&self, name: &str, kind: &str) -> String {
         let account = self.emulator.account_id();
-        let answer = self.post(
+        let response = self.post(
             "b2_create_bucket",
             &json!({"accountId": account, "bucketName": name, "bucketType": kind}),
         );
-        answer.ok()["bucketId"].as_str().unwrap().to_owned()
+        response.ok()["bucketId"].as_str().unwrap().to_owned()
     }
 
     /// Creates a bucket with these fields besides the required ones.
@@ -143,11 +143,11 @@ impl Wire {
         let mut body = json!({"accountId": self.emulator.account_id(), "bucketName": name,
             "bucketType": "allPrivate"});
         merge(&mut body, fields);
-        let answer = self.post("b2_create_bucket", &body);
-        answer.ok()["bucketId"].as_str().unwrap().to_owned()
+        let response = self.post("b2_create_bucket", &body);
+        response.ok()["bucketId"].as_str().unwrap().to_owned()
     }
 
-    pub fn update_bucket(&self, bucket: &str, fields: &Value) -> Answer {
+    pub fn update_bucket(&self, bucket: &str, fields: &Value) -> Response {
         let mut body = json!({"accountId": self.emulator.account_id(), "bucketId": bucket});
         merge(&mut body, fields);
         self.post("b2_update_bucket", &body)
@@ -180,26 +180,26 @@ impl Wire {
         name: &str,
         content: &[u8],
         headers: &[(&str, &str)],
-    ) -> Answer {
+    ) -> Response {
         let url = self.upload_url(bucket);
         self.send(upload_request(&url, name, content, headers))
     }
 
     pub fn start(&self, bucket: &str, name: &str) -> String {
-        let answer = self.post(
+        let response = self.post(
             "b2_start_large_file",
             &json!({"bucketId": bucket, "fileName": name, "contentType": "b2/x-auto"}),
         );
-        answer.ok()["fileId"].as_str().unwrap().to_owned()
+        response.ok()["fileId"].as_str().unwrap().to_owned()
     }
 
-    pub fn upload_part(&self, file: &str, number: u64, content: &[u8]) -> Answer {
+    pub fn upload_part(&self, file: &str, number: u64, content: &[u8]) -> Response {
         let url = self.upload_part_url(file);
         self.send(part_request(&url, number, content, &sha1(content)))
     }
 
     /// A download by name with the session's token.
-    pub fn download(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+    pub fn download(&self, path: &str, headers: &[(&str, &str)]) -> Response {
         let mut request = http::Request::get(format!("{}/file/{path}", self.emulator.url()))
             .header("authorization", &self.token);
         for (name, value) in headers {
@@ -214,7 +214,7 @@ impl Wire {
     }
 }
 
-impl Answer {
+impl Response {
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
@@ -296,9 +296,9 @@ pub fn part_request(
         .unwrap()
 }
 
-pub fn url_and_token(answer: &Answer) -> (String, String) {
-    let answer = answer.ok();
-    let text = |name: &str| answer[name].as_str().unwrap().to_owned();
+pub fn url_and_token(response: &Response) -> (String, String) {
+    let response = response.ok();
+    let text = |name: &str| response[name].as_str().unwrap().to_owned();
     (text("uploadUrl"), text("authorizationToken"))
 }
 

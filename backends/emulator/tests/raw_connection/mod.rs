@@ -14,19 +14,19 @@ use b2kit_emulator::Server;
 use serde_json::Value;
 
 /// A connection.
-pub struct Line {
+pub struct RawConnection {
     pub stream: BufReader<TcpStream>,
     /// Whether the next response announces a body that it does not have.
     pub is_head: bool,
 }
 
-pub struct Answer {
+pub struct Response {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
 }
 
-impl Line {
+impl RawConnection {
     pub fn to(server: &Server) -> Self {
         Self {
             stream: BufReader::new(TcpStream::connect(server.address()).unwrap()),
@@ -56,13 +56,13 @@ impl Line {
         self.stream.get_mut().write_all(bytes).unwrap();
     }
 
-    pub fn ask(
+    pub fn send(
         &mut self,
         method: &str,
         target: &str,
         headers: &[(&str, &str)],
         body: &[u8],
-    ) -> Answer {
+    ) -> Response {
         self.is_head = method == "HEAD";
         let mut head = format!("{method} {target} HTTP/1.1\r\nHost: elsewhere.example\r\n");
         for (name, value) in headers {
@@ -76,35 +76,35 @@ impl Line {
         // a server that has refused already takes the rest all the same, or many clients would not
         // see why
         self.write(body);
-        self.answer()
+        self.response()
     }
 
-    pub fn answer(&mut self) -> Answer {
-        let mut line = || {
-            let mut line = String::new();
-            self.stream.read_line(&mut line).unwrap();
-            line.trim_end().to_owned()
+    pub fn response(&mut self) -> Response {
+        let mut connection = || {
+            let mut connection = String::new();
+            self.stream.read_line(&mut connection).unwrap();
+            connection.trim_end().to_owned()
         };
-        let status = line();
+        let status = connection();
         let status = status.split(' ').nth(1).unwrap().parse().unwrap();
         let mut headers = Vec::new();
         loop {
-            let line = line();
-            let Some((name, value)) = line.split_once(": ") else {
+            let connection = connection();
+            let Some((name, value)) = connection.split_once(": ") else {
                 break;
             };
             headers.push((name.to_ascii_lowercase(), value.to_owned()));
         }
-        let mut answer = Answer {
+        let mut response = Response {
             status,
             headers,
             body: Vec::new(),
         };
-        if !self.is_head && answer.status != 100 {
-            answer.body = vec![0; answer.header("content-length").parse().unwrap()];
-            self.stream.read_exact(&mut answer.body).unwrap();
+        if !self.is_head && response.status != 100 {
+            response.body = vec![0; response.header("content-length").parse().unwrap()];
+            self.stream.read_exact(&mut response.body).unwrap();
         }
-        answer
+        response
     }
 
     /// Whether the server has closed the connection.
@@ -113,7 +113,7 @@ impl Line {
     }
 }
 
-impl Answer {
+impl Response {
     pub fn header(&self, name: &str) -> &str {
         let found = self.headers.iter().find(|(it, _)| it == name);
         found.map_or("", |(_, value)| value)
