@@ -152,7 +152,7 @@ fn webhooks_are_sent_to_this_computer_only() {
             delivery["reason"]
                 .as_str()
                 .unwrap()
-                .contains("only http is spoken")
+                .contains("only http to this computer")
         );
     }
 }
