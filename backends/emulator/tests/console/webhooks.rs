@@ -39,7 +39,7 @@ fn webhooks_that_were_delivered_refused_and_not_sent_are_shown_with_their_reason
         for folder in ["taken", "refused", "kept"] {
             scene.upload(&format!("{folder}/{HOSTILE_NAME}"), "text/plain");
         }
-        browser.press_until("Refresh", "the receiver responded 500");
+        browser.press_until("Refresh", "the receiver responded with 500");
     });
     let cells = "[...document.querySelectorAll('main tbody tr')].map((row) => [...row.cells]\
         .map((it) => it.innerText)).map(([rule, , ...rest]) => [rule, ...rest].join()).sort()";
@@ -48,7 +48,7 @@ fn webhooks_that_were_delivered_refused_and_not_sent_are_shown_with_their_reason
         json!([
             "rule-one,delivered,1,",
             "rule-three,kept,0,the URL is invalid",
-            "rule-two,failed,4,the receiver responded 500",
+            "rule-two,failed,4,the receiver responded with 500",
         ])
     );
     browser.click("//td[.='rule-three']");
