@@ -161,6 +161,10 @@ mod client;
 
 mod error;
 
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
+
 #[cfg(feature = "sync")]
 pub mod sync;
 pub mod transfer;

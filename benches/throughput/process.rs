@@ -53,8 +53,10 @@ pub(crate) fn serve(serve_connection: fn(TcpStream, u16) -> io::Result<()>) -> R
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             thread::spawn(move || {
+                // A client may cut a response off.
+                let expected = [io::ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe];
                 if let Err(error) = serve_connection(stream, port)
-                    && error.kind() != io::ErrorKind::ConnectionReset
+                    && !expected.contains(&error.kind())
                 {
                     eprintln!("server: {error}");
                 }

@@ -21,11 +21,13 @@ mod file;
 mod load;
 #[path = "../throughput/meter.rs"]
 mod meter;
+mod plot;
 #[path = "../throughput/process.rs"]
 mod process;
 mod programs;
 #[path = "../throughput/sample.rs"]
 mod sample;
+mod scaling;
 mod server;
 mod socket;
 #[path = "../throughput/wire.rs"]
@@ -49,7 +51,7 @@ const GIB: u64 = 1 << 30;
 const UNKNOWN: &str = "";
 
 const USAGE: &str = "cargo bench -p b2kit-benches --bench transfers -- \
-    [up|down|send|fetch|verify|limit|memory|programs] [--rounds N]";
+    [up|down|send|fetch|verify|limit|memory|scaling|in-flight|programs] [--rounds N]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -135,6 +137,12 @@ impl<'a> Plan<'a> {
         }
         if self.wants("memory") {
             self.measure_memory(disk)?;
+        }
+        if self.wants("scaling") {
+            scaling::measure(disk, self.rounds.min(5), self.in_earnest)?;
+        }
+        if self.wants("in-flight") {
+            scaling::measure_in_flight(disk, self.in_earnest)?;
         }
         if self.wants("programs") {
             programs::compare_all(self.rounds, self.in_earnest)?;

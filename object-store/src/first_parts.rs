@@ -1,23 +1,69 @@
 //! [`FirstParts`]: the bytes of multipart uploads that have only one part so far.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use b2kit::types::Sha1;
 
 use crate::payload::Payload;
 
-/// Maximum number of bytes kept, of all uploads together.
+/// Maximum number of bytes kept, of all uploads together. The newest part is kept whatever its size.
 const MAX_BYTES: u64 = 256 << 20;
+
+/// Maximum number of uploads that are remembered.
+const MAX_UPLOADS: usize = 10_000;
 
 /// Keeps the only part of each upload until there is a second one. B2 refuses to finish a large file of one part, so
 /// such an upload is completed by uploading the bytes again as a small file.
+///
+/// Abandoned uploads are never removed, so the parts that are kept longest make room for new ones.
 #[derive(Debug, Default)]
 pub(crate) struct FirstParts(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// The index of the first part that was uploaded, and its bytes until there is another part.
-    uploads: BTreeMap<String, (usize, Option<Payload>)>,
+    uploads: HashMap<String, Upload>,
+    /// Of all kept parts.
     bytes: u64,
+    /// Number of parts recorded so far.
+    recorded: u64,
+}
+
+#[derive(Debug)]
+struct Upload {
+    /// Number of parts that were recorded before the last one of this upload: the lowest is the oldest.
+    order: u64,
+    part: FirstPart,
+}
+
+#[derive(Debug)]
+enum FirstPart {
+    Kept {
+        index: usize,
+        sha1: Sha1,
+        payload: Payload,
+    },
+    /// Its bytes made room for those of newer uploads.
+    Evicted { index: usize },
+    /// There is a second part, so nothing is kept.
+    NotOnly,
+}
+
+/// What is known about the only part of an upload.
+#[derive(Debug, Clone)]
+pub(crate) enum OnlyPart {
+    Kept(Payload),
+    Evicted,
+    Unknown,
+}
+
+impl FirstPart {
+    fn bytes(&self) -> u64 {
+        match self {
+            Self::Kept { payload, .. } => payload.len(),
+            Self::Evicted { .. } | Self::NotOnly => 0,
+        }
+    }
 }
 
 impl FirstParts {
@@ -25,28 +71,80 @@ impl FirstParts {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Records that a part is uploaded. Keeps the bytes of the first part if they fit, and drops them at the second.
-    pub(crate) fn record(&self, upload: &str, part: usize, payload: &Payload) {
+    /// Records an uploaded part. Keeps its bytes if it is the upload's first one.
+    pub(crate) fn record(&self, upload: &str, index: usize, sha1: Sha1, payload: &Payload) {
         let mut state = self.lock();
-        let (first, before) = match state.uploads.remove(upload) {
-            Some((first, kept)) => (first, kept),
-            None => (part, None),
+        let is_only = match state.remove(upload) {
+            None => true,
+            Some(FirstPart::Kept { index: first, .. } | FirstPart::Evicted { index: first }) => {
+                first == index
+            }
+            Some(FirstPart::NotOnly) => false,
         };
-        state.bytes -= before.as_ref().map_or(0, Payload::len);
-        let fits = state.bytes + payload.len() <= MAX_BYTES;
-        let kept = (first == part && fits).then(|| payload.clone());
-        state.bytes += kept.as_ref().map_or(0, Payload::len);
-        // From the second part on, nothing is kept.
-        let first = if first == part { first } else { usize::MAX };
-        state.uploads.insert(upload.to_owned(), (first, kept));
+        let kept = || FirstPart::Kept {
+            index,
+            sha1,
+            payload: payload.clone(),
+        };
+        let part = if is_only { kept() } else { FirstPart::NotOnly };
+        state.insert(upload, part);
+        state.evict();
     }
 
-    /// Removes an upload that is over or about to be completed. Returns its only part, if it was kept.
-    pub(crate) fn take(&self, upload: &str) -> Option<Payload> {
-        let mut state = self.lock();
-        let kept = state.uploads.remove(upload).and_then(|(_, kept)| kept);
-        state.bytes -= kept.as_ref().map_or(0, Payload::len);
-        kept
+    /// The only part of an upload, if it has this digest.
+    pub(crate) fn only_part(&self, upload: &str, digest: &Sha1) -> OnlyPart {
+        match self.lock().uploads.get(upload).map(|upload| &upload.part) {
+            Some(FirstPart::Kept { sha1, payload, .. }) if sha1 == digest => {
+                OnlyPart::Kept(payload.clone())
+            }
+            Some(FirstPart::Evicted { .. }) => OnlyPart::Evicted,
+            _ => OnlyPart::Unknown,
+        }
+    }
+
+    /// Forgets an upload that is over.
+    pub(crate) fn remove(&self, upload: &str) {
+        self.lock().remove(upload);
+    }
+}
+
+impl State {
+    fn insert(&mut self, upload: &str, part: FirstPart) {
+        self.bytes += part.bytes();
+        let order = self.recorded;
+        self.recorded += 1;
+        self.uploads
+            .insert(upload.to_owned(), Upload { order, part });
+    }
+
+    fn remove(&mut self, upload: &str) -> Option<FirstPart> {
+        let part = self.uploads.remove(upload)?.part;
+        self.bytes -= part.bytes();
+        Some(part)
+    }
+
+    /// Makes room: drops the bytes of the oldest uploads but never those of the newest, and forgets the oldest.
+    fn evict(&mut self) {
+        let newest = self.recorded - 1;
+        while self.bytes > MAX_BYTES {
+            let kept = self.uploads.values_mut().filter_map(|upload| {
+                let FirstPart::Kept { index, .. } = upload.part else {
+                    return None;
+                };
+                (upload.order != newest).then_some((upload, index))
+            });
+            let Some((oldest, index)) = kept.min_by_key(|(upload, _)| upload.order) else {
+                break;
+            };
+            self.bytes -= oldest.part.bytes();
+            oldest.part = FirstPart::Evicted { index };
+        }
+        if self.uploads.len() > MAX_UPLOADS {
+            let oldest = self.uploads.iter().min_by_key(|(_, upload)| upload.order);
+            if let Some(upload) = oldest.map(|(upload, _)| upload.clone()) {
+                self.remove(&upload);
+            }
+        }
     }
 }
 
@@ -56,33 +154,75 @@ mod tests {
 
     use super::*;
 
+    fn sha1() -> Sha1 {
+        Sha1::of(b"")
+    }
+
     fn payload(bytes: usize) -> Payload {
         std::iter::once(Bytes::from(vec![0; bytes])).collect()
+    }
+
+    /// The length of the only part, if it is kept.
+    fn kept(parts: &FirstParts, upload: &str) -> Option<u64> {
+        match parts.only_part(upload, &sha1()) {
+            OnlyPart::Kept(payload) => Some(payload.len()),
+            OnlyPart::Evicted | OnlyPart::Unknown => None,
+        }
     }
 
     #[test]
     fn the_only_part_of_an_upload_is_kept_until_there_is_a_second_one() {
         let parts = FirstParts::default();
-        parts.record("a", 0, &payload(2));
-        parts.record("a", 0, &payload(3)); // again
-        parts.record("b", 0, &payload(4));
-        parts.record("b", 1, &payload(5));
-        parts.record("b", 0, &payload(6));
+        parts.record("a", 0, sha1(), &payload(2));
+        parts.record("a", 0, sha1(), &payload(3)); // again
+        parts.record("b", 0, sha1(), &payload(4));
+        parts.record("b", 1, sha1(), &payload(5));
+        parts.record("b", 0, sha1(), &payload(6));
         assert_eq!(parts.lock().bytes, 3);
-        assert_eq!(parts.take("a").map(|part| part.len()), Some(3));
-        assert!(parts.take("b").is_none());
-        assert!(parts.take("c").is_none());
+        assert_eq!(kept(&parts, "a"), Some(3));
+        assert_eq!(kept(&parts, "b"), None);
+        assert_eq!(kept(&parts, "c"), None);
+        parts.remove("a");
+        parts.remove("b");
         assert_eq!(parts.lock().bytes, 0);
         assert!(parts.lock().uploads.is_empty());
     }
 
     #[test]
-    fn parts_beyond_the_limit_are_not_kept() {
+    fn a_part_with_another_digest_is_not_the_only_part() {
         let parts = FirstParts::default();
-        let large = payload(200 << 20);
-        parts.record("a", 0, &large);
-        parts.record("b", 0, &large);
-        assert!(parts.take("b").is_none());
-        assert!(parts.take("a").is_some());
+        parts.record("a", 0, sha1(), &payload(2));
+        let other = parts.only_part("a", &Sha1::of(b"another"));
+        assert!(matches!(other, OnlyPart::Unknown), "{other:?}");
+    }
+
+    #[test]
+    fn beyond_the_limit_the_oldest_parts_make_room_for_the_newest() {
+        let parts = FirstParts::default();
+        let large = payload(100 << 20);
+        for upload in ["a", "b", "c"] {
+            parts.record(upload, 0, sha1(), &large);
+        }
+        let first = parts.only_part("a", &sha1());
+        assert!(matches!(first, OnlyPart::Evicted), "{first:?}");
+        assert!(kept(&parts, "b").is_some() && kept(&parts, "c").is_some());
+        parts.record("a", 0, sha1(), &large); // uploaded again
+        assert!(kept(&parts, "a").is_some() && kept(&parts, "b").is_none());
+        parts.record("d", 0, sha1(), &payload(300 << 20));
+        assert_eq!(kept(&parts, "d"), Some(300 << 20));
+        assert_eq!(parts.lock().bytes, 300 << 20);
+    }
+
+    #[test]
+    fn the_oldest_of_too_many_uploads_is_forgotten() {
+        let parts = FirstParts::default();
+        for upload in 0..=MAX_UPLOADS {
+            parts.record(&upload.to_string(), 0, sha1(), &payload(1));
+        }
+        assert_eq!(parts.lock().uploads.len(), MAX_UPLOADS);
+        assert_eq!(parts.lock().bytes, MAX_UPLOADS as u64);
+        let first = parts.only_part("0", &sha1());
+        assert!(matches!(first, OnlyPart::Unknown), "{first:?}");
+        assert!(kept(&parts, "1").is_some());
     }
 }

@@ -49,15 +49,17 @@
 //! | `list_with_offset` | a listing that starts there, so earlier names cost nothing |
 //!
 //! The conditions of `get_opts` are evaluated against the response that has the bytes. `get_ranges` merges adjacent
-//! ranges into one request, makes several requests concurrently, and returns bytes of a single version.
+//! ranges into one request, makes several requests concurrently, and returns bytes of a single version. A request
+//! covers gaps between ranges only while they are at most three times as long as the ranges in it, plus 256 KiB.
 //!
 //! [`Limit`] lists what B2 can't do. Listings skip or report file names that are not valid paths: [`InvalidNames`].
 //!
 //! # Conditional creates
 //! B2 has no conditional upload. With [`coordinate_creates`](B2StoreBuilder::coordinate_creates), `PutMode::Create`,
 //! `copy_if_not_exists` and `rename_if_not_exists` work through an entry of a bucket's info, which writers update
-//! conditionally; [`Create`](b2kit::transfer::Create) describes the protocol, its assumptions and its cost. Otherwise
-//! they fail with `NotImplemented` before anything is sent.
+//! conditionally; [`Create`](b2kit::transfer::Create) describes the protocol and its cost,
+//! [`put_if_absent`](b2kit::transfer::put_if_absent) its assumptions. Otherwise they fail with `NotImplemented` before
+//! anything is sent.
 //!
 //! # Errors
 //! | `object_store` | |
@@ -70,7 +72,8 @@
 //! | `Generic` | anything else |
 //!
 //! The source of an error that B2 or the network caused is a [`b2kit::Error`], which says whether the operation
-//! [may have taken effect](b2kit::Error::may_have_taken_effect).
+//! [may have taken effect](b2kit::Error::may_have_taken_effect). Other sources that say more are [`LimitError`] and
+//! [`InvalidNameError`].
 //!
 //! # Cancellation
 //! Nothing is spawned: work is done only while futures and streams are polled, and dropping them stops it. A multipart
@@ -98,7 +101,9 @@ mod bucket;
 mod config;
 mod config_error;
 mod first_parts;
+mod invalid_name_error;
 mod limit;
+mod limit_error;
 mod list;
 mod multipart;
 mod names;
@@ -112,7 +117,9 @@ mod write;
 
 pub use config::OPTIONS;
 pub use config_error::ConfigError;
+pub use invalid_name_error::InvalidNameError;
 pub use limit::Limit;
+pub use limit_error::LimitError;
 pub use store::{B2Store, B2StoreBuilder, Deletion, InvalidNames};
 
 /// For `object_store` 0.14: parquet 60, SlateDB 0.18, Lance 14.

@@ -34,6 +34,17 @@ pub enum Limit {
     /// A multipart upload through `MultipartStore` with a single part must be completed by the store that uploaded the
     /// part, or a clone: B2 refuses large files of one part, so the store uploads its bytes again as a small file.
     SinglePartStaysWithItsStore,
+    /// For that, a store keeps at most 256 MiB of such parts, or the newest part if it is larger. More parts, such as
+    /// those of abandoned uploads, make it drop the oldest. Completing their uploads fails with a [`LimitError`], until
+    /// the part is uploaded again.
+    ///
+    /// [`LimitError`]: crate::LimitError
+    SinglePartsInMemory,
+    /// A version is found by its file id alone, so the id of a file of the same name in another bucket that the key may
+    /// read is not `NotFound`, but returns that file.
+    VersionsOfOtherBuckets,
+    /// A `CacheControl` that is the bucket's default is returned like the object's own, since B2 sends the same header.
+    BucketCacheControl,
     /// `PaginatedListStore` supports only `/` as the delimiter.
     SlashDelimiter,
     /// Files below `.b2kit-create/` in the bucket, which unfinished creates use, can't be read, written or listed.
@@ -45,7 +56,7 @@ pub enum Limit {
 
 impl Limit {
     /// All limits.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::NoConditionalUpdate,
         Self::NoCreateWithoutCoordination,
         Self::NoTags,
@@ -57,6 +68,9 @@ impl Limit {
         Self::TenThousandParts,
         Self::LaterStartWins,
         Self::SinglePartStaysWithItsStore,
+        Self::SinglePartsInMemory,
+        Self::VersionsOfOtherBuckets,
+        Self::BucketCacheControl,
         Self::SlashDelimiter,
         Self::ReservedNames,
         Self::RenameInTwoSteps,

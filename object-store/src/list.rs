@@ -7,6 +7,7 @@ use futures_util::stream::BoxStream;
 use futures_util::{StreamExt as _, TryStreamExt as _, future, stream};
 use tracing::debug;
 
+use crate::invalid_name_error::InvalidNameError;
 use crate::names::is_path;
 use crate::store::{B2Store, InvalidNames};
 use crate::store_error::StoreError;
@@ -81,7 +82,11 @@ impl B2Store {
             let rows = bucket.client().paginate(list);
             let rows = rows.map_err(move |error| StoreError::b2(&prefix, error));
             Ok(rows.filter_map(move |row| {
-                let row = row.and_then(|row| store.row(row, start.as_deref()));
+                let row = row.and_then(|row| {
+                    store
+                        .row(row, start.as_deref())
+                        .map_err(|name| StoreError::InvalidName(InvalidNameError::new(name, None)))
+                });
                 future::ready(row.transpose())
             }))
         };
@@ -101,11 +106,11 @@ impl B2Store {
             u32::try_from(limit).unwrap_or(MAX_PAGE).min(MAX_PAGE)
         });
         let offset = query.offset.map(|offset| self.shared.prefix.join(&offset));
-        let (start, seen_folder) = match query.token.as_deref() {
+        let (start, seen) = match query.token.as_deref() {
             Some(token) => token
                 .split_once('\0')
-                .map_or((Some(token), None), |(start, folder)| {
-                    (Some(start), Some(folder))
+                .map_or((Some(token), None), |(start, seen)| {
+                    (Some(start), Some(seen))
                 }),
             None => (offset.as_deref(), None),
         };
@@ -123,26 +128,49 @@ impl B2Store {
         // B2 may return the folder at the end of a page again in the next page that has rows: the token has its name.
         let last = match page.files.last() {
             Some(row) => row.folder().map(|folder| folder.file_name.as_str()),
-            None => seen_folder,
+            None => seen,
         };
         let token = page.next_file_name.map(|next| match last {
             Some(last) => format!("{next}\0{last}"),
             None => next,
         });
         let rows = page.files.into_iter();
-        let rows = rows.filter(|row| {
-            row.folder()
-                .is_none_or(|its| Some(its.file_name.as_str()) != seen_folder)
-        });
-        let rows = rows.filter_map(|row| self.row(row, offset.as_deref()).transpose());
-        Ok(Page {
-            rows: rows.collect::<Result<_, _>>()?,
-            token,
-        })
+        let rows = rows.filter(|row| Some(row.file_name()) != seen);
+        self.page_of(rows, offset.as_deref(), token)
     }
 
-    /// Converts a row of B2's listing; `None` for names that are not listed.
-    fn row(&self, row: ListedFile, offset: Option<&str>) -> Result<Option<Row>, StoreError> {
+    /// A page of B2's rows. If a name is reported as invalid, the page ends before it; if it is the first one, the
+    /// error has the token that continues after it.
+    fn page_of(
+        &self,
+        rows: impl Iterator<Item = ListedFile>,
+        offset: Option<&str>,
+        token: Option<String>,
+    ) -> Result<Page, StoreError> {
+        let mut page = Page {
+            rows: Vec::new(),
+            token,
+        };
+        for row in rows {
+            match self.row(row, offset) {
+                Ok(row) => page.rows.extend(row),
+                Err(name) if page.rows.is_empty() => {
+                    let token = format!("{name}\0{name}");
+                    let error = InvalidNameError::new(name, Some(token));
+                    return Err(StoreError::InvalidName(error));
+                }
+                Err(name) => {
+                    page.token = Some(name);
+                    break;
+                }
+            }
+        }
+        Ok(page)
+    }
+
+    /// Converts a row of B2's listing; `None` for names that are not listed. The error is a name that is to be reported
+    /// as invalid.
+    fn row(&self, row: ListedFile, offset: Option<&str>) -> Result<Option<Row>, String> {
         let name = row.file_name();
         if is_create_stage(name) || offset == Some(name) {
             return Ok(None);
@@ -164,10 +192,7 @@ impl B2Store {
                     None => Row::Directory(path),
                 }))
             }
-            None if self.shared.invalid_names == InvalidNames::Report => {
-                let what = format!("the file name {name:?} is not a valid path");
-                Err(StoreError::other(name, what))
-            }
+            None if self.shared.invalid_names == InvalidNames::Report => Err(name.to_owned()),
             None => {
                 debug!(
                     file_name = name,

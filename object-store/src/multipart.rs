@@ -13,6 +13,8 @@ use futures_util::FutureExt as _;
 use futures_util::future::{self, BoxFuture};
 use tracing::warn;
 
+use crate::first_parts::OnlyPart;
+use crate::limit::Limit;
 use crate::payload::Payload;
 use crate::store::{B2Store, Metadata};
 use crate::store_error::StoreError;
@@ -136,12 +138,38 @@ impl B2Store {
         Ok(put)
     }
 
-    /// The metadata with which an unfinished large file was started.
-    pub(crate) async fn start_metadata(
+    /// Completes an upload of at most one part, as a small file.
+    pub(crate) async fn complete_small(
         &self,
         path: &str,
         file_id: &FileId,
-    ) -> Result<Metadata, StoreError> {
+        part: Option<&Sha1>,
+    ) -> Result<FileId, StoreError> {
+        let only = part.map(|sha1| (self.shared.first_parts).only_part(file_id.as_str(), sha1));
+        let payload = match only {
+            None => std::iter::empty().collect(),
+            Some(OnlyPart::Kept(payload)) => payload,
+            Some(OnlyPart::Evicted) => {
+                let what = "the bytes of its only part were dropped, since newer uploads needed \
+                            the memory; upload the part again";
+                return Err(StoreError::limit(path, Limit::SinglePartsInMemory, what));
+            }
+            Some(OnlyPart::Unknown) => {
+                let what = "B2 rejects large files of one part, and this store did not upload that \
+                            part, so it can't upload it as a small file";
+                return Err(StoreError::limit(
+                    path,
+                    Limit::SinglePartStaysWithItsStore,
+                    what,
+                ));
+            }
+        };
+        let metadata = self.start_metadata(path, file_id).await?;
+        self.put_small_file(path, file_id, &payload, metadata).await
+    }
+
+    /// The metadata with which an unfinished large file was started.
+    async fn start_metadata(&self, path: &str, file_id: &FileId) -> Result<Metadata, StoreError> {
         let bucket = self.open_bucket(path).await?;
         let list = ListUnfinishedLargeFiles::new(bucket.id())
             .start_file_id(file_id)

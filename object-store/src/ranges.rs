@@ -11,24 +11,57 @@ const MAX_GAP: u64 = 1 << 20;
 /// A single range may be longer.
 const MAX_FETCH: u64 = 32 << 20;
 
-/// Merges ranges into fetches, sorted by their start. Each range lies within one of them.
+/// Bytes between ranges that a request may fetch in any case.
+const SPARE_BYTES: u64 = 256 << 10;
+
+/// Bytes between ranges that a request may fetch beyond that, for each byte of its ranges.
+const SPARE_RATIO: u64 = 3;
+
+/// Ranges that are fetched together.
+struct Fetch {
+    range: Range<u64>,
+    /// Number of bytes that are in a range, and not in a gap between ranges.
+    wanted: u64,
+}
+
+impl Fetch {
+    const fn new(range: Range<u64>) -> Self {
+        let wanted = range.end - range.start;
+        Self { range, wanted }
+    }
+
+    /// Adds a range that begins no earlier, if that is better than another request.
+    const fn extend(&mut self, range: &Range<u64>) -> bool {
+        let len = self.range.end - self.range.start;
+        if range.end <= self.range.end {
+            return true;
+        }
+        let gap = range.start.saturating_sub(self.range.end);
+        let added = range.end - self.range.end;
+        let wanted = self.wanted + added - gap;
+        let gaps = len + added - wanted;
+        let spare = SPARE_BYTES.saturating_add(wanted.saturating_mul(SPARE_RATIO));
+        let is_better = gap <= MAX_GAP && gaps <= spare && len + added <= MAX_FETCH;
+        if is_better {
+            self.range.end = range.end;
+            self.wanted = wanted;
+        }
+        is_better
+    }
+}
+
+/// Merges ranges into fetches, sorted by their start. Each range lies within one of them. In each fetch, the gaps
+/// between the ranges are at most three times as long as the ranges, plus 256 KiB.
 pub(crate) fn coalesce(ranges: &[Range<u64>]) -> Vec<Range<u64>> {
     let mut sorted = ranges.to_vec();
     sorted.sort_unstable_by_key(|range| range.start);
-    let mut fetches: Vec<Range<u64>> = Vec::new();
+    let mut fetches: Vec<Fetch> = Vec::new();
     for range in sorted {
-        if let Some(last) = fetches.last_mut() {
-            let end = last.end.max(range.end);
-            let is_near = range.start <= last.end.saturating_add(MAX_GAP);
-            let overlaps = range.end <= last.end;
-            if overlaps || is_near && end - last.start <= MAX_FETCH {
-                last.end = end;
-                continue;
-            }
+        if !fetches.last_mut().is_some_and(|last| last.extend(&range)) {
+            fetches.push(Fetch::new(range));
         }
-        fetches.push(range);
     }
-    fetches
+    fetches.into_iter().map(|fetch| fetch.range).collect()
 }
 
 /// The bytes of a range, from those of the fetches. Ends at the end of the file; `None` for a range that begins there
@@ -56,14 +89,22 @@ mod tests {
     #[test]
     #[expect(clippy::single_range_in_vec_init, reason = "they are ranges")]
     fn ranges_are_merged_if_they_are_close_and_the_result_is_not_too_long() {
-        let cases: [Case<'_>; 7] = [
+        let cases: [Case<'_>; 9] = [
             (&[], &[]),
             (&[0..1, 2..3, 0..5], &[0..5]),
             (&[10..20, 0..5], &[0..20]),
-            (&[0..1, 1 + MAX_GAP..2 + MAX_GAP], &[0..2 + MAX_GAP]),
             (
-                &[0..1, 2 + MAX_GAP..3 + MAX_GAP],
-                &[0..1, 2 + MAX_GAP..3 + MAX_GAP],
+                &[0..MAX_GAP, 2 * MAX_GAP..2 * MAX_GAP + 1],
+                &[0..2 * MAX_GAP + 1],
+            ),
+            (
+                &[0..MAX_GAP, 2 * MAX_GAP + 1..2 * MAX_GAP + 2],
+                &[0..MAX_GAP, 2 * MAX_GAP + 1..2 * MAX_GAP + 2],
+            ),
+            (&[0..1, SPARE_BYTES..SPARE_BYTES + 1], &[0..SPARE_BYTES + 1]),
+            (
+                &[0..1, SPARE_BYTES + 8..SPARE_BYTES + 9],
+                &[0..1, SPARE_BYTES + 8..SPARE_BYTES + 9],
             ),
             (
                 &[0..MAX_FETCH, MAX_FETCH..MAX_FETCH + 1],
@@ -76,6 +117,59 @@ mod tests {
         ];
         for (ranges, fetches) in cases {
             assert_eq!(coalesce(ranges), fetches, "{ranges:?}");
+        }
+    }
+
+    /// Bytes of all ranges, where overlaps count once.
+    fn union(ranges: &[Range<u64>]) -> u64 {
+        let mut sorted = ranges.to_vec();
+        sorted.sort_unstable_by_key(|range| range.start);
+        let mut covered = 0;
+        let lens = sorted.iter().map(|range| {
+            let len = range.end.saturating_sub(range.start.max(covered));
+            covered = covered.max(range.end);
+            len
+        });
+        lens.sum()
+    }
+
+    fn len(ranges: &[Range<u64>]) -> u64 {
+        ranges.iter().map(|range| range.end - range.start).sum()
+    }
+
+    #[test]
+    fn sparse_ranges_are_fetched_without_the_bytes_between_them() {
+        let ranges: Vec<_> = (0..1_000).map(|at| at << 20..(at << 20) + 1).collect();
+        assert_eq!(len(&coalesce(&ranges)), 1_000);
+    }
+
+    #[test]
+    fn ranges_close_to_each_other_are_fetched_together() {
+        let ranges: Vec<_> = (0..100)
+            .map(|at| at * 100_000..at * 100_000 + 65_536)
+            .collect();
+        assert_eq!(coalesce(&ranges).len(), 1);
+    }
+
+    #[test]
+    fn fetched_bytes_are_at_most_four_times_the_wanted_bytes_and_256_kib_a_request() {
+        let mut random = fastrand::Rng::with_seed(1);
+        for _ in 0..500 {
+            let (longest, file) = (1 << random.u64(0..22), 1 << random.u64(20..30));
+            let ranges: Vec<_> = (0..random.u64(1..300))
+                .map(|_| {
+                    let start = random.u64(0..file);
+                    start..start + random.u64(1..=longest)
+                })
+                .collect();
+            let fetches = coalesce(&ranges);
+            let most = 4 * union(&ranges) + SPARE_BYTES * fetches.len() as u64;
+            assert!(union(&fetches) <= most, "{ranges:?}");
+            for range in &ranges {
+                let within =
+                    |fetch: &Range<u64>| fetch.start <= range.start && range.end <= fetch.end;
+                assert!(fetches.iter().any(within), "{range:?} of {ranges:?}");
+            }
         }
     }
 

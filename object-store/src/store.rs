@@ -73,7 +73,9 @@ pub enum InvalidNames {
     /// Skips them, with a `tracing` event at the level `debug`. Tools that show folders create such names (`photos/`).
     #[default]
     Skip,
-    /// Yields an error for each, then continues.
+    /// Reports each as an error, whose source is an [`InvalidNameError`](crate::InvalidNameError). Streams continue
+    /// after it. `list_with_delimiter` fails. A page of `list_paginated` ends before the name; the next one fails, and
+    /// the error has the token that continues after the name.
     Report,
 }
 
@@ -153,8 +155,9 @@ impl B2StoreBuilder {
     /// Enables `PutMode::Create`, `copy_if_not_exists` and `rename_if_not_exists`, which B2 itself does not have.
     ///
     /// Through this slot, writers agree on who creates a file. All writers of the same names must use the same slot;
-    /// [`Create`](b2kit::transfer::Create) describes the protocol, its assumptions and its cost. The slot serializes
-    /// creates, so a small bucket for each table is best. The client of its bucket needs a key with `writeBuckets`.
+    /// [`Create`](b2kit::transfer::Create) describes the protocol and its cost, and
+    /// [`put_if_absent`](b2kit::transfer::put_if_absent) its assumptions. The slot serializes creates, so a small
+    /// bucket for each table is best. The client of its bucket needs a key with `writeBuckets`.
     pub fn coordinate_creates(mut self, slot: &CreateSlot) -> Self {
         self.slot = Some(LazyBucket::from_handle(slot.bucket().clone()));
         self

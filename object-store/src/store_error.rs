@@ -3,6 +3,9 @@
 use b2kit::ErrorKind;
 
 use crate::config_error::ConfigError;
+use crate::invalid_name_error::InvalidNameError;
+use crate::limit::Limit;
+use crate::limit_error::LimitError;
 
 /// Why an operation failed.
 #[derive(Debug)]
@@ -22,6 +25,10 @@ pub(crate) enum StoreError {
     NotImplemented { operation: &'static str },
     /// B2 can't store this. Nothing was sent.
     Unsupported(String),
+    /// A limit that only this operation meets. Nothing was sent.
+    Limit(LimitError),
+    /// A listing found a name that is not a path.
+    InvalidName(InvalidNameError),
     /// The configuration is invalid.
     Config(ConfigError),
     /// Any other invalid request, or invalid response.
@@ -67,6 +74,10 @@ impl StoreError {
 
     pub(crate) const fn unsupported(what: String) -> Self {
         Self::Unsupported(what)
+    }
+
+    pub(crate) fn limit(path: &str, limit: Limit, what: &'static str) -> Self {
+        Self::Limit(LimitError::new(path.into(), limit, what))
     }
 
     pub(crate) fn other(path: &str, what: impl Into<String>) -> Self {

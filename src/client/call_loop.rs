@@ -2,7 +2,6 @@
 //! outcome, retry.
 
 use std::future::{Future, pending};
-use std::pin::pin;
 use std::time::Duration;
 
 use b2kit_core::time::saturating_add;
@@ -101,13 +100,14 @@ impl<C: Call> CallLoop<'_, C> {
             .check()
             .map_err(|error| error.in_call(metadata.name, 0, Duration::ZERO))?;
         let mut state = RetryState::new(metadata, &client.policy, client.now());
-        // The attempts are in one place, with a deadline or without: their future is large.
         let too_late = match client.policy.deadline_of(metadata) {
             Some(deadline) => Either::Left(client.shared.timer.sleep(deadline)),
             None => Either::Right(pending()),
         };
         {
-            let attempts = pin!(self.run(&mut state));
+            // Boxed, since it is by far the largest part of every future that makes a call, and each
+            // of them is moved.
+            let attempts = Box::pin(self.run(&mut state));
             if let Either::Left((outcome, _)) = select(attempts, too_late).await {
                 return outcome;
             }

@@ -31,6 +31,8 @@ mod admission;
 mod attempt;
 mod auth;
 mod exchange;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod limits;
 mod metrics;
 mod redaction;

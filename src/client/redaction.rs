@@ -2,9 +2,9 @@
 //!
 //! A server may repeat a secret in an error, encoded in any way, and not only one of the same
 //! request. So one redactor knows the secrets of all calls. Instead of searching for each secret in
-//! each encoding, it decodes the text in each way: as it is; with escapes undone (percent, JSON,
-//! HTML, twice); and runs of hexadecimal digits and of base64 at any offset. Each decoded text is
-//! searched once for all secrets.
+//! each encoding, it decodes the text in each way: as it is; with escapes undone (those of URLs, of
+//! JSON, of HTML; all, once and twice); and each of these with runs of hexadecimal digits and of
+//! base64 at any offset. Each decoded text is searched once for all secrets.
 //!
 //! Errors are redacted when they leave the client, after they were classified.
 
@@ -156,12 +156,13 @@ impl SecretIndex {
             return hidden;
         }
         let plain = DecodedText::plain(text);
-        let open = plain.unescaped().unescaped();
-        let hexadecimal = (0..2).map(|at| open.hexadecimal(at));
-        let base64 = (0..4).map(|at| open.base64(at));
-        let decoded: Vec<_> = hexadecimal.chain(base64).collect();
-        for view in [&plain, &open].into_iter().chain(&decoded) {
+        for view in plain.unescaped_views().iter().chain([&plain]) {
             self.find_in(view, &mut hidden, &counts);
+            let hexadecimal = (0..2).map(|at| view.hexadecimal(at));
+            let base64 = (0..4).map(|at| view.base64(at));
+            for decoded in hexadecimal.chain(base64) {
+                self.find_in(&decoded, &mut hidden, &counts);
+            }
         }
         hidden
     }
@@ -207,12 +208,32 @@ impl DecodedText {
         self.spans.push(span);
     }
 
-    /// Escapes undone once.
-    fn unescaped(&self) -> Self {
+    /// The text with its escapes undone in each way. A secret may contain what looks like an escape,
+    /// and so may the text around it: one kind undone must not undo the other, nor one time two.
+    fn unescaped_views(&self) -> Vec<Self> {
+        let single = [Escapes::Percent, Escapes::Json, Escapes::Html];
+        let is_there = |kind: &Escapes| self.bytes.iter().any(|byte| kind.begin_with(*byte));
+        let kinds: Vec<_> = single.into_iter().filter(is_there).collect();
+        let mut views = Vec::new();
+        if kinds.len() > 1 {
+            views.extend(kinds.iter().map(|kind| self.unescaped(*kind)));
+        }
+        if !kinds.is_empty() {
+            let once = self.unescaped(Escapes::All);
+            views.push(once.unescaped(Escapes::All));
+            views.push(once);
+        }
+        views
+    }
+
+    /// Escapes of these kinds undone once.
+    fn unescaped(&self, kinds: Escapes) -> Self {
         let mut view = Self::empty(self.bytes.len());
         let mut at = 0;
         while at < self.bytes.len() {
-            let (byte, len) = escape(&self.bytes[at..]).unwrap_or((self.bytes[at], 1));
+            let text = &self.bytes[at..];
+            let escape = escape(text).filter(|_| kinds.begin_with(text[0]));
+            let (byte, len) = escape.unwrap_or((text[0], 1));
             view.push(byte, (self.spans[at].0, self.spans[at + len - 1].1));
             at += len;
         }
@@ -272,6 +293,26 @@ impl DecodedText {
             }
         }
         view
+    }
+}
+
+/// Kinds of escapes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Escapes {
+    Percent,
+    Json,
+    Html,
+    All,
+}
+
+impl Escapes {
+    const fn begin_with(self, byte: u8) -> bool {
+        match self {
+            Self::Percent => byte == b'%',
+            Self::Json => byte == b'\\',
+            Self::Html => byte == b'&',
+            Self::All => true,
+        }
     }
 }
 
@@ -393,6 +434,34 @@ mod tests {
                 // Only what surrounded the secret is left of an encoded form.
                 assert!(shown.len() < 50, "{form} became {shown}");
             }
+        }
+    }
+
+    #[test]
+    fn a_secret_that_looks_like_an_escape_is_masked_in_escaped_text() {
+        let secret = r"K004\/100%25&#61;";
+        let known = knowing(&[secret]);
+        for form in [
+            percent(secret, false),
+            percent(secret, true),
+            secret.replace('\\', "\\\\"),
+            hex::to_string(secret.as_bytes()),
+            BASE64_STANDARD.encode(secret),
+        ] {
+            let shown = known.redacted(&format!("<{form}>")).replace('=', "");
+            assert_eq!(shown, format!("<{MASK}>"), "{form}");
+        }
+    }
+
+    #[test]
+    fn an_encoded_secret_is_masked_after_what_looks_like_the_beginning_of_an_escape() {
+        let known = knowing(&["abcdef-secret"]);
+        for form in [
+            format!("%25{}", percent("abcdef-secret", true)),
+            format!("%{}", hex::to_string(b"abcdef-secret")),
+            format!("\\u00{}", hex::to_string(b"abcdef-secret")),
+        ] {
+            assert!(known.redacted(&form).ends_with(MASK), "{form}");
         }
     }
 

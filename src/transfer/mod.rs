@@ -28,6 +28,8 @@ mod create;
 #[cfg(feature = "fs")]
 mod disk;
 mod download;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod large_file;
 mod local_path;
 mod progress;
@@ -44,7 +46,7 @@ pub use copy::{
     Compose, ComposePlan, ComposeSource, Composed, ComposedPart, Copied, CopySource, FileCopy,
 };
 pub(crate) use create::discard_abandoned;
-pub use create::{CREATE_STAGES, Create, CreateSlot, Created, is_create_stage};
+pub use create::{CREATE_STAGES, Create, CreateSlot, Created, is_create_stage, put_if_absent};
 #[cfg(feature = "sync")]
 pub(crate) use disk::{PathBelow, open_nonblocking};
 #[cfg(feature = "sync")]

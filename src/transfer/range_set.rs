@@ -51,9 +51,8 @@ impl RangeSet {
         range.map_or(start, |range| range.end)
     }
 
-    /// The missing ranges of `whole`, each at most `max_len` bytes. They are generated lazily,
-    /// since the length of a file is reported by a server.
-    pub(crate) fn missing(&self, whole: Range<u64>, max_len: u64) -> MissingRanges {
+    /// The missing ranges of `whole`.
+    pub(crate) fn missing(&self, whole: Range<u64>) -> MissingRanges {
         let mut gaps = Vec::with_capacity(self.0.len() + 1);
         let mut at = whole.start;
         let stretches = self.0.iter().map(|range| (range.start, range.end));
@@ -64,43 +63,44 @@ impl RangeSet {
             }
             at = at.max(end);
         }
-        MissingRanges {
-            gaps: gaps.into(),
-            max_len: max_len.max(1),
-        }
+        MissingRanges(gaps.into())
     }
 }
 
-/// An iterator over missing ranges.
+/// Missing ranges, from which shorter ones are taken one by one: the length of a file is reported
+/// by a server, and a list of all its short ranges might not fit into memory.
 #[derive(Debug, Clone)]
-pub(crate) struct MissingRanges {
-    gaps: VecDeque<Range<u64>>,
-    max_len: u64,
-}
+pub(crate) struct MissingRanges(VecDeque<Range<u64>>);
 
 impl MissingRanges {
     /// Appends a range.
     pub(crate) fn push(&mut self, range: Range<u64>) {
-        self.gaps.push_back(range);
+        self.0.push_back(range);
     }
 
-    /// The number of remaining ranges.
-    pub(crate) fn count_ranges(&self) -> u64 {
-        let ranges = |gap: &Range<u64>| (gap.end - gap.start).div_ceil(self.max_len);
-        self.gaps.iter().map(ranges).sum()
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
-}
 
-impl Iterator for MissingRanges {
-    type Item = Range<u64>;
+    /// The number of missing bytes.
+    pub(crate) fn total_bytes(&self) -> u64 {
+        self.0.iter().map(|gap| gap.end - gap.start).sum()
+    }
 
-    fn next(&mut self) -> Option<Range<u64>> {
-        let gap = self.gaps.front_mut()?;
-        let next = gap.end.min(gap.start.saturating_add(self.max_len));
-        let range = gap.start..next;
-        gap.start = next;
+    /// The number of ranges of at most `max_len` bytes.
+    pub(crate) fn count_ranges(&self, max_len: u64) -> u64 {
+        let ranges = |gap: &Range<u64>| (gap.end - gap.start).div_ceil(max_len.max(1));
+        self.0.iter().map(ranges).sum()
+    }
+
+    /// Removes the first missing bytes, at most `max_len` of them.
+    pub(crate) fn take(&mut self, max_len: u64) -> Option<Range<u64>> {
+        let gap = self.0.front_mut()?;
+        let end = gap.end.min(gap.start.saturating_add(max_len.max(1)));
+        let range = gap.start..end;
+        gap.start = end;
         if gap.is_empty() {
-            self.gaps.pop_front();
+            self.0.pop_front();
         }
         Some(range)
     }
@@ -113,6 +113,10 @@ mod tests {
     use super::*;
     use crate::types::MAX_FILE;
 
+    fn all(mut missing: MissingRanges, max_len: u64) -> Vec<Range<u64>> {
+        std::iter::from_fn(|| missing.take(max_len)).collect()
+    }
+
     #[test]
     fn missing_ranges_are_divided_by_the_maximum_length() {
         let ranges = RangeSet::from_sorted([2..4, 6..7]).unwrap();
@@ -123,9 +127,9 @@ mod tests {
             (2..4, 9, &[]),
             (0..0, 9, &[]),
         ] {
-            let missing = ranges.missing(whole, max_len);
-            assert_eq!(missing.count_ranges(), expected.len() as u64);
-            assert_eq!(missing.collect::<Vec<_>>(), expected);
+            let missing = ranges.missing(whole);
+            assert_eq!(missing.count_ranges(max_len), expected.len() as u64);
+            assert_eq!(all(missing, max_len), expected);
         }
         assert_eq!(
             (
@@ -140,10 +144,11 @@ mod tests {
     /// One range per byte would not fit into memory.
     #[test]
     fn missing_ranges_are_made_one_by_one() {
-        let mut missing = RangeSet::default().missing(0..MAX_FILE, 0);
-        assert_eq!(missing.count_ranges(), MAX_FILE);
-        assert_eq!((missing.next(), missing.next()), (Some(0..1), Some(1..2)));
-        assert_eq!(missing.count_ranges(), MAX_FILE - 2);
+        let mut missing = RangeSet::default().missing(0..MAX_FILE);
+        assert_eq!(missing.count_ranges(0), MAX_FILE);
+        assert_eq!((missing.take(0), missing.take(1)), (Some(0..1), Some(1..2)));
+        assert_eq!(missing.count_ranges(1), MAX_FILE - 2);
+        assert_eq!(missing.total_bytes(), MAX_FILE - 2);
     }
 
     #[test]
@@ -173,12 +178,15 @@ mod tests {
             prop_assert_eq!(RangeSet::from_sorted(ranges.iter().cloned()), Some(ranges.clone()));
             let count = model.iter().filter(|there| **there).count();
             prop_assert_eq!(ranges.total_bytes(), count as u64);
-            let missing = ranges.missing(0..80, max_len);
-            prop_assert_eq!(missing.count_ranges(), missing.clone().count() as u64);
-            for range in missing.clone() {
+            let gaps = ranges.missing(0..80);
+            let (count, bytes) = (gaps.count_ranges(max_len), gaps.total_bytes());
+            let missing = all(gaps, max_len);
+            prop_assert_eq!(count, missing.len() as u64);
+            for range in &missing {
                 prop_assert!(!range.is_empty() && range.end - range.start <= max_len);
             }
-            let missing: Vec<_> = missing.flatten().collect();
+            let missing: Vec<_> = missing.into_iter().flatten().collect();
+            prop_assert_eq!(bytes, missing.len() as u64);
             let expected: Vec<_> = (0..80)
                 .filter(|at| !model[usize::try_from(*at).unwrap()])
                 .collect();

@@ -9,11 +9,12 @@ const MAX_CODE: usize = 100;
 const MAX_COMMENT: usize = 120;
 
 /// All directories with Rust code.
-const DIRECTORIES: [&str; 9] = [
+const DIRECTORIES: [&str; 10] = [
     "backends",
     "benches",
     "cli",
     "examples",
+    "fuzz",
     "object-store",
     "proofs",
     "recipes",

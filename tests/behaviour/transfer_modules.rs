@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::layers::sources;
 
 /// The modules of `src/transfer`, each of which may depend on those before it.
-const ORDER: [&str; 14] = [
+const ORDER: [&str; 15] = [
     "progress",
     "range_set",
     "reserved_names",
@@ -21,6 +21,7 @@ const ORDER: [&str; 14] = [
     "copy",
     "create",
     "bulk",
+    "fuzzing",
 ];
 
 #[test]

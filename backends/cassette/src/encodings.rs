@@ -9,6 +9,36 @@ const UNESCAPE_ROUNDS: usize = 3;
 /// The shortest value that is searched for in decoded base64 and hexadecimal.
 pub(crate) const MIN_SEARCH_LENGTH: usize = 4;
 
+/// The kinds of escapes that are removed. A value may contain what looks like an escape of the other kind, which only
+/// the removal of one kind leaves as it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Escapes {
+    Percent,
+    Json,
+    Both,
+}
+
+impl Escapes {
+    /// The ways to remove the escapes of a text that have different results.
+    pub(crate) fn of(text: &[u8]) -> &'static [Self] {
+        match (text.contains(&b'%'), text.contains(&b'\\')) {
+            (false, false) => &[],
+            (true, true) => &[Self::Both, Self::Percent, Self::Json],
+            _ => &[Self::Both],
+        }
+    }
+
+    /// [`unescaped`], for these kinds only.
+    fn unescaped(self, bytes: &[u8]) -> Option<(u8, usize)> {
+        match (self, bytes) {
+            (Self::Percent, [byte @ b'\\', ..]) | (Self::Json, [byte @ b'%', ..]) => {
+                Some((*byte, 1))
+            }
+            _ => unescaped(bytes),
+        }
+    }
+}
+
 /// A text without its escapes, and the position of each byte in the original.
 pub(crate) struct Unescaped {
     pub(crate) bytes: Vec<u8>,
@@ -17,17 +47,14 @@ pub(crate) struct Unescaped {
 }
 
 impl Unescaped {
-    /// `None` if there are no escapes.
-    pub(crate) fn of(text: &[u8]) -> Option<Self> {
-        if !text.iter().any(|byte| matches!(byte, b'%' | b'\\')) {
-            return None;
-        }
+    /// The text without escapes of these kinds; `None` if there are none.
+    pub(crate) fn of(text: &[u8], kinds: Escapes) -> Option<Self> {
         let mut this = Self {
             bytes: Vec::with_capacity(text.len()),
             starts: Vec::with_capacity(text.len() + 1),
         };
         let mut at = 0;
-        while let Some((byte, length)) = unescaped(&text[at..]) {
+        while let Some((byte, length)) = kinds.unescaped(&text[at..]) {
             this.bytes.push(byte);
             this.starts.push(at);
             at += length;
@@ -51,9 +78,15 @@ pub(crate) fn each_unescaped<T>(
     if let Some(found) = look(bytes) {
         return Some(found);
     }
+    // The first way, both kinds at once, is that of the rounds.
+    for kind in Escapes::of(bytes).iter().skip(1) {
+        if let Some(found) = look(&unescaped_once(bytes, *kind)) {
+            return Some(found);
+        }
+    }
     let mut text = bytes.to_vec();
     for _ in 0..UNESCAPE_ROUNDS {
-        let plain = unescaped_once(&text);
+        let plain = unescaped_once(&text, Escapes::Both);
         if plain.len() == text.len() {
             return None;
         }
@@ -65,9 +98,9 @@ pub(crate) fn each_unescaped<T>(
     look(&unescaped_wholly(&text))
 }
 
-fn unescaped_once(bytes: &[u8]) -> Vec<u8> {
+fn unescaped_once(bytes: &[u8], kinds: Escapes) -> Vec<u8> {
     let (mut plain, mut rest) = (Vec::with_capacity(bytes.len()), bytes);
-    while let Some((byte, length)) = unescaped(rest) {
+    while let Some((byte, length)) = kinds.unescaped(rest) {
         plain.push(byte);
         rest = &rest[length..];
     }
@@ -243,7 +276,7 @@ mod tests {
     fn by_rounds(bytes: &[u8]) -> Vec<u8> {
         let mut text = bytes.to_vec();
         loop {
-            let plain = unescaped_once(&text);
+            let plain = unescaped_once(&text, Escapes::Both);
             if plain.len() == text.len() {
                 return text;
             }
@@ -333,7 +366,7 @@ mod tests {
 
         #[test]
         fn the_positions_of_plain_bytes_cover_the_text(text in r"[%25cu0\\/41x]{0,40}") {
-            if let Some(plain) = Unescaped::of(text.as_bytes()) {
+            if let Some(plain) = Unescaped::of(text.as_bytes(), Escapes::Both) {
                 let whole = plain.written(0..plain.bytes.len());
                 prop_assert_eq!(whole, 0..text.len());
                 for at in 0..plain.bytes.len() {

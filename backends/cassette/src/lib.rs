@@ -117,6 +117,9 @@ mod digest;
 mod encodings;
 mod error;
 mod format;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod interaction;
 mod json;
 mod matching;

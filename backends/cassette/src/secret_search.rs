@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
-use crate::encodings::{self, MIN_SEARCH_LENGTH, Unescaped};
+use crate::encodings::{self, Escapes, MIN_SEARCH_LENGTH, Unescaped};
 
 /// A search automaton over values, each with a number. Needs about fifty times the memory of the values.
 pub(crate) struct SecretSearch {
@@ -49,7 +49,8 @@ impl SecretSearch {
     pub(crate) fn secret_fields(&self, text: &[u8]) -> Vec<Found> {
         let mut found = Vec::new();
         self.in_text(text, |range| range, &mut found);
-        if let Some(plain) = Unescaped::of(text) {
+        let ways = Escapes::of(text).iter();
+        for plain in ways.filter_map(|kinds| Unescaped::of(text, *kinds)) {
             self.in_text(&plain.bytes, |range| plain.written(range), &mut found);
         }
         merged(found)
@@ -155,6 +156,26 @@ mod tests {
         let one = |range, number| Found { range, number };
         let cross = vec![one(5..9, 1), one(0..6, 0), one(9..10, 2)];
         assert_eq!(merged(cross), [one(0..9, 0), one(9..10, 2)]);
+    }
+
+    #[test]
+    fn a_value_that_looks_like_an_escape_is_found_in_escaped_text() {
+        let value = br#"a\/b%25c"#;
+        let search = SecretSearch::new([(&value[..], 0)].into_iter());
+        for text in [
+            r#"<a\\/b%25c>"#,
+            r"<a\/b%2525c>",
+            r"<a%5C%2Fb%2525c>",
+            r"<a\u005c\u002fb\u0025\u0032\u0035c>",
+        ] {
+            let found = search.secret_fields(text.as_bytes());
+            let whole = [Found {
+                range: 1..text.len() - 1,
+                number: 0,
+            }];
+            assert_eq!(found, whole, "{text}");
+            assert_eq!(search.any(text.as_bytes()), Some(0), "{text}");
+        }
     }
 
     #[test]

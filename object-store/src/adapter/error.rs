@@ -7,7 +7,8 @@ use crate::store_error::StoreError;
 
 const STORE: &str = "B2";
 
-/// The error that engines expect. Its source is b2kit's: `downcast_ref::<b2kit::Error>()`.
+/// The error that engines expect. The source of what B2 or the network caused is b2kit's:
+/// `downcast_ref::<b2kit::Error>()`.
 pub(super) fn into_error(error: StoreError) -> Error {
     match error {
         StoreError::B2 { path, error } => match error.kind() {
@@ -44,6 +45,13 @@ pub(super) fn into_error(error: StoreError) -> Error {
         },
         StoreError::Unsupported(what) => Error::NotSupported {
             source: what.into(),
+        },
+        StoreError::Limit(error) => Error::NotSupported {
+            source: error.into(),
+        },
+        StoreError::InvalidName(error) => Error::Generic {
+            store: STORE,
+            source: error.into(),
         },
         StoreError::Config(error) => Error::Generic {
             store: STORE,

@@ -54,12 +54,17 @@ pub(in super::super) async fn send_part(
     let payload: Payload = data.into_iter().collect();
     let number = PartNumber::new((part_idx as u64).saturating_add(1));
     let number = number.map_err(|error| into_error(StoreError::b2(path, error)))?;
-    store.shared.first_parts.record(id, part_idx, &payload);
     let sent = store
         .send_part(path, &id.as_str().into(), number, &payload)
         .await;
-    let content_id = sent.map_err(into_error)?.to_string();
-    Ok(PartId { content_id })
+    let sha1 = sent.map_err(into_error)?;
+    store
+        .shared
+        .first_parts
+        .record(id, part_idx, sha1, &payload);
+    Ok(PartId {
+        content_id: sha1.to_string(),
+    })
 }
 
 pub(in super::super) async fn complete_parts(
@@ -70,54 +75,17 @@ pub(in super::super) async fn complete_parts(
 ) -> Result<PutResult> {
     let path = path.as_ref();
     let file_id = FileId::from(id.as_str());
-    let completed = if parts.len() > 1 {
-        let digests = parts.iter().map(|part| part.content_id.parse::<Sha1>());
-        let digests: Result<Vec<_>, _> = digests.collect();
-        let digests = digests.map_err(|error| into_error(StoreError::b2(path, error)))?;
-        store.finish(path, &file_id, digests).await
-    } else {
-        complete_small(store, path, &file_id, parts.first()).await
+    let digests = parts.iter().map(|part| part.content_id.parse::<Sha1>());
+    let digests: Result<Vec<_>, _> = digests.collect();
+    let digests = digests.map_err(|error| into_error(StoreError::b2(path, error)))?;
+    let completed = match digests.as_slice() {
+        [] => store.complete_small(path, &file_id, None).await,
+        [only] => store.complete_small(path, &file_id, Some(only)).await,
+        _ => store.finish(path, &file_id, digests).await,
     };
     let put = put_result(&completed.map_err(into_error)?);
-    store.shared.first_parts.take(id);
+    store.shared.first_parts.remove(id);
     Ok(put)
-}
-
-/// Completes an upload of at most one part, as a small file.
-async fn complete_small(
-    store: &B2Store,
-    path: &str,
-    file_id: &FileId,
-    part: Option<&PartId>,
-) -> Result<FileId, StoreError> {
-    let payload = match part {
-        None => std::iter::empty().collect(),
-        Some(_) => {
-            let kept = store.shared.first_parts.take(file_id.as_str());
-            kept.ok_or_else(|| {
-                let what =
-                    "B2 rejects large files of one part, and this store did not upload that part, \
-                     so it can't upload it as a small file";
-                StoreError::other(path, what)
-            })?
-        }
-    };
-    let metadata = store.start_metadata(path, file_id).await;
-    let put = match metadata {
-        Ok(metadata) => {
-            store
-                .put_small_file(path, file_id, &payload, metadata)
-                .await
-        }
-        Err(error) => Err(error),
-    };
-    if put.is_err() && part.is_some() {
-        store
-            .shared
-            .first_parts
-            .record(file_id.as_str(), 0, &payload); // for another attempt
-    }
-    put
 }
 
 pub(in super::super) async fn abort_parts(
@@ -125,7 +93,7 @@ pub(in super::super) async fn abort_parts(
     path: &Path,
     id: &MultipartId,
 ) -> Result<()> {
-    store.shared.first_parts.take(id);
+    store.shared.first_parts.remove(id);
     store
         .cancel(path.as_ref(), &id.as_str().into())
         .await

@@ -1,16 +1,18 @@
 //! Each limit still exists: the store is shown not to do what it declares that it can't.
 
+use b2kit::api::UpdateBucket;
 use b2kit::backend::emulator::Emulator;
+use b2kit::types::BucketInfo;
 use b2kit_object_store::v0_14::object_store::list::{
     PaginatedListOptions, PaginatedListStore as _,
 };
 use b2kit_object_store::v0_14::object_store::multipart::MultipartStore as _;
 use b2kit_object_store::v0_14::object_store::path::Path;
 use b2kit_object_store::v0_14::object_store::{
-    Attribute, Attributes, CopyMode, CopyOptions, Error, ObjectStore, ObjectStoreExt as _, PutMode,
-    PutOptions, TagSet, UpdateVersion,
+    Attribute, Attributes, CopyMode, CopyOptions, Error, GetOptions, ObjectStore,
+    ObjectStoreExt as _, PutMode, PutOptions, TagSet, UpdateVersion,
 };
-use b2kit_object_store::{B2Store, Limit};
+use b2kit_object_store::{B2Store, Limit, LimitError};
 use futures::future::try_join_all;
 
 use crate::fixture::{Fixture, Transport, run};
@@ -163,6 +165,29 @@ async fn assert_limited(limit: Limit, fixture: &Fixture) {
                 .await
                 .unwrap();
         }
+        Limit::SinglePartsInMemory => single_parts_in_memory(&store, &path).await,
+        Limit::VersionsOfOtherBuckets => {
+            store.put(&path, "x".into()).await.unwrap();
+            let other = B2Store::new(fixture.slot.bucket().clone());
+            let put = other.put(&path, "of another".into()).await.unwrap();
+            let options = GetOptions {
+                version: put.version,
+                ..Default::default()
+            };
+            let got = store.get_opts(&path, options).await.unwrap();
+            assert_eq!(got.bytes().await.unwrap(), "of another");
+        }
+        Limit::BucketCacheControl => {
+            let info = BucketInfo::new()
+                .with("cache-control", "max-age=5")
+                .unwrap();
+            let update = UpdateBucket::new(fixture.bucket.id()).bucket_info(info);
+            fixture.client.call(update).await.unwrap();
+            store.put(&path, "x".into()).await.unwrap();
+            let attributes = store.get(&path).await.unwrap().attributes;
+            let cache_control = attributes.get(&Attribute::CacheControl);
+            assert_eq!(cache_control.map(AsRef::as_ref), Some("max-age=5"));
+        }
         Limit::SlashDelimiter => {
             let options = PaginatedListOptions {
                 delimiter: Some("-".into()),
@@ -190,6 +215,36 @@ async fn assert_limited(limit: Limit, fixture: &Fixture) {
         }
         limit => panic!("{limit:?} is declared, and no test needs it"),
     }
+}
+
+async fn single_parts_in_memory(store: &B2Store, path: &Path) {
+    let id = store.create_multipart(path).await.unwrap();
+    let part = store.put_part(path, &id, 0, "x".into()).await.unwrap();
+    let (newer, large) = (Path::from("newer"), vec![0; 256 << 20]);
+    let newer_id = store.create_multipart(&newer).await.unwrap();
+    let newer_part = store
+        .put_part(&newer, &newer_id, 0, large.into())
+        .await
+        .unwrap();
+    let error = store
+        .complete_multipart(path, &id, vec![part])
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::NotSupported { .. }), "{error:?}");
+    let source = std::error::Error::source(&error).unwrap();
+    let limit = source.downcast_ref::<LimitError>().unwrap().limit();
+    assert_eq!(limit, Limit::SinglePartsInMemory);
+    store
+        .complete_multipart(&newer, &newer_id, vec![newer_part])
+        .await
+        .unwrap();
+    let again = store.put_part(path, &id, 0, "x".into()).await.unwrap();
+    store
+        .complete_multipart(path, &id, vec![again])
+        .await
+        .unwrap();
+    assert_eq!(store.head(&newer).await.unwrap().size, 256 << 20);
+    assert_eq!(store.head(path).await.unwrap().size, 1);
 }
 
 async fn later_start_wins(store: &B2Store, path: &Path) {

@@ -6,7 +6,7 @@ use b2kit_object_store::v0_14::object_store::list::{
 };
 use b2kit_object_store::v0_14::object_store::path::Path;
 use b2kit_object_store::v0_14::object_store::{ObjectStore as _, ObjectStoreExt as _};
-use b2kit_object_store::{B2Store, InvalidNames};
+use b2kit_object_store::{B2Store, InvalidNameError, InvalidNames};
 use futures::{StreamExt as _, TryStreamExt as _};
 
 use crate::fixture::{Fixture, Transport, run};
@@ -91,6 +91,67 @@ fn names_that_are_not_paths_are_errors_with_invalid_names_report() {
         );
         store.list_with_delimiter(None).await.unwrap_err();
     });
+}
+
+#[test]
+fn pages_continue_after_a_name_that_is_not_a_path_with_the_token_of_the_error() {
+    run(async {
+        let fixture = Fixture::in_process().await;
+        fill(&fixture).await;
+        for name in ["z", "z//1", "z//2", "zz"] {
+            fixture.bucket.upload(name, "x").await.unwrap();
+        }
+        let store = B2Store::builder(fixture.bucket.clone()).invalid_names(InvalidNames::Report);
+        let store = store.build().unwrap();
+        for delimiter in [None, Some("/")] {
+            let skipping = listed_in_pages(&fixture.uncoordinated(), delimiter, None).await;
+            for most in [None, Some(1), Some(2), Some(3)] {
+                let (paths, invalid) = listed_in_pages(&store, delimiter, most).await;
+                assert_eq!(paths, skipping.0, "{delimiter:?} {most:?}");
+                let mut names = invalid.clone();
+                names.dedup();
+                assert_eq!(names, invalid, "{delimiter:?} {most:?}");
+                match delimiter {
+                    None => assert_eq!(invalid.len(), NAMES.len() - 2 + 2, "{invalid:?}"),
+                    Some(_) => assert_eq!(invalid, ["./", "/"], "{most:?}"),
+                }
+            }
+        }
+    });
+}
+
+/// The paths in all pages, and the names that errors report.
+async fn listed_in_pages(
+    store: &B2Store,
+    delimiter: Option<&'static str>,
+    max_keys: Option<usize>,
+) -> (Vec<String>, Vec<String>) {
+    let (mut paths, mut invalid) = (Vec::new(), Vec::new());
+    let mut options = PaginatedListOptions {
+        delimiter: delimiter.map(Into::into),
+        max_keys,
+        ..Default::default()
+    };
+    loop {
+        options.page_token = match store.list_paginated(None, options.clone()).await {
+            Ok(page) => {
+                let objects = page.result.objects.into_iter();
+                paths.extend(objects.map(|meta| meta.location.to_string()));
+                paths.extend(page.result.common_prefixes.iter().map(ToString::to_string));
+                page.page_token
+            }
+            Err(error) => {
+                let source = std::error::Error::source(&error).unwrap();
+                let error = source.downcast_ref::<InvalidNameError>().unwrap();
+                invalid.push(error.file_name().to_owned());
+                Some(error.page_token().unwrap().to_owned())
+            }
+        };
+        if options.page_token.is_none() {
+            paths.sort();
+            return (paths, invalid);
+        }
+    }
 }
 
 #[test]

@@ -32,6 +32,13 @@ impl Client {
             .map(|generation| generation.session)
             .map_err(|error| self.redacted(error))
     }
+
+    /// The session, if the client has one at the moment.
+    #[cfg(feature = "fs")]
+    pub(crate) fn current_session(&self) -> Option<Arc<Session>> {
+        let current = self.shared.authorization.current()?;
+        Some(current.session)
+    }
 }
 
 /// The session that there is, or one that is being made.

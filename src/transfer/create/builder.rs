@@ -1,9 +1,9 @@
 //! [`Create`]: the builder of a put-if-absent.
 
 use super::slot::CreateSlot;
-use super::stage::NONCE;
 #[cfg(doc)]
-use super::stage::{CREATE_STAGES, is_create_stage};
+use super::stage::CREATE_STAGES;
+use super::stage::NONCE;
 use crate::api::UPLOAD_ID;
 use crate::client::BucketHandle;
 use crate::error::Error;
@@ -44,38 +44,9 @@ use crate::types::{FileInfo, FileName, FileVersion};
 /// # Ok(()) }
 /// ```
 ///
-/// # Assumptions
-/// Documented by B2:
-/// - `b2_update_bucket` with `ifRevisionIs` changes a bucket only if it has that revision.
-/// - Bucket info is returned as it was set, up to ten entries.
-/// - `b2_copy_file` with the directive `COPY` keeps the content type and the file info.
-///
-/// Not documented by B2, but assumed:
-/// - Updates with `ifRevisionIs` are linearizable: of two at the same revision, at most one
-///   succeeds.
-/// - Once the deletion of a file is confirmed, no copy of it that does not exist yet will ever
-///   appear.
-/// - Lookups of buckets, of versions by id, and of names are strongly consistent: they show
-///   everything confirmed before.
-///
-/// Under these assumptions, the protocol is model-checked: all interleavings of three writers, two
-/// crashes, and two lost or arbitrarily delayed requests. There are never two winners, and no file
-/// exists that a writer was told it did not create.
-///
-/// # Rules
-/// For names created this way:
-/// - All writers must use the same slot. The names must not be uploaded, copied to, hidden or
-///   deleted by other means while they are being created. A file may be deleted once a writer has
-///   been told that it was created.
-/// - The info of the slot's bucket must only be set with `ifRevisionIs`.
-/// - No lifecycle rule or cleanup may delete files under [`CREATE_STAGES`]. Listings include
-///   stages: [`is_create_stage`] recognises them.
-/// - The bucket of the files must have no default retention, and the keys of all writers that share
-///   a slot must be allowed to write, read, list and delete files in every bucket whose files are
-///   created through it.
-///
-/// A hidden file doesn't count as existing. Existing files are looked up through B2's API, never
-/// through a custom download origin.
+/// Under the [assumptions and rules](crate::transfer::put_if_absent) that have a page of their own,
+/// there are never two winners, and no file exists that a writer was told it did not create. All
+/// writers of a name must use the same slot.
 ///
 /// It is `Send` and `Unpin`, but not `Sync`, since the source may be a reader or a stream.
 ///

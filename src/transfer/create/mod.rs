@@ -4,6 +4,7 @@
 //! - `protocol`: the state machine (pure); `driver`: makes its requests
 //! - `stage`, `slot`: the stage, and the slot's entry
 //! - `discard`: deletes abandoned stages
+//! - `put_if_absent`: the assumptions, as a page of the documentation
 //! - `checker`: a model checker for the protocol (test only)
 
 mod builder;
@@ -13,6 +14,7 @@ mod discard;
 mod driver;
 mod execute;
 mod protocol;
+pub mod put_if_absent;
 mod slot;
 mod stage;
 

@@ -12,6 +12,8 @@
 mod below;
 mod claim;
 mod dir;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod jobs;
 mod mode;
 mod partial;

@@ -284,3 +284,89 @@ impl Stream for Chunks {
         })))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Write as _;
+
+    use futures_util::StreamExt as _;
+    use tempfile::tempdir;
+
+    use super::*;
+
+    #[test]
+    fn a_file_of_at_most_one_chunk_is_read_when_it_is_opened() {
+        let dir = tempdir().unwrap();
+        let path = dir.path().join("f");
+        for (len, read_small, is_read) in [
+            (0, true, true),
+            (262_144, true, true),
+            (262_145, true, false),
+            (262_144, false, false),
+        ] {
+            let content: Vec<u8> = (0..len).map(|at: u32| at.to_le_bytes()[1]).collect();
+            fs::write(&path, &content).unwrap();
+            let opened = futures::executor::block_on(open(path.clone(), read_small)).unwrap();
+            match opened {
+                OpenedFile::Read(file) => {
+                    assert!(is_read, "{len}");
+                    assert_eq!(file.sha1, Sha1::of(&content));
+                    assert!(file.bytes == content);
+                }
+                OpenedFile::Open(file) => {
+                    assert!(!is_read, "{len}");
+                    let len = file.len();
+                    let chunks = read(&Arc::new(file), 0..len, None);
+                    let chunks = futures::executor::block_on(chunks.collect::<Vec<_>>());
+                    let chunks: io::Result<Vec<Bytes>> = chunks.into_iter().collect();
+                    assert!(chunks.unwrap().concat() == content);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_small_file_that_grows_or_shrinks_after_it_was_opened_is_refused() {
+        type Change = fn(&Path);
+        let changes: [Change; 3] = [
+            |path| {
+                let mut file = File::options().append(true).open(path).unwrap();
+                file.write_all(b"more").unwrap();
+            },
+            |path| {
+                let file = File::options().write(true).open(path).unwrap();
+                file.set_len(999).unwrap();
+            },
+            |path| {
+                let file = File::options().write(true).open(path).unwrap();
+                file.set_len(0).unwrap();
+            },
+        ];
+        let dir = tempdir().unwrap();
+        let path = dir.path().join("f");
+        for change in changes {
+            fs::write(&path, [7; 1_000]).unwrap();
+            let file = SourceFile::open(&path).unwrap();
+            let len = usize::try_from(file.len()).unwrap();
+            change(&path);
+            let Err(error) = file.read_whole(len) else {
+                panic!("{len} bytes were read of a file that has changed");
+            };
+            assert!(error.to_string().contains("changed"), "{error}");
+        }
+    }
+
+    // Elsewhere, an open file can't be replaced.
+    #[cfg(unix)]
+    #[test]
+    fn a_small_file_that_is_replaced_after_it_was_opened_is_read_as_it_was() {
+        let dir = tempdir().unwrap();
+        let path = dir.path().join("f");
+        fs::write(&path, "old").unwrap();
+        let file = SourceFile::open(&path).unwrap();
+        fs::write(dir.path().join("g"), "new!").unwrap();
+        fs::rename(dir.path().join("g"), &path).unwrap();
+        assert_eq!(&file.read_whole(3).unwrap().bytes[..], b"old");
+    }
+}

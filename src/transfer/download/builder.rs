@@ -22,9 +22,9 @@ use crate::types::{BucketName, ByteRange, CustomerKey, FileId, FileName};
 #[cfg(feature = "fs")]
 const CONCURRENCY: usize = 4;
 
-/// The default size of a range, in bytes.
+/// The size of a range, in bytes, where the account recommends no other.
 #[cfg(feature = "fs")]
-pub(crate) const RANGE_SIZE: u64 = 64 << 20;
+pub(crate) const RANGE_SIZE: u64 = 100_000_000;
 
 /// A download of one file, made by [`BucketHandle::download`] or [`Client::download`].
 ///

@@ -54,7 +54,7 @@ impl Upload {
     /// - [`ShutDown`](crate::ErrorKind::ShutDown): the client is shutting down.
     pub async fn plan(self) -> Result<UploadPlan, Error> {
         let name = self.name?;
-        let job = UploadJob::new(
+        let mut job = UploadJob::new(
             self.bucket.about(name.as_str()),
             name,
             self.options,
@@ -63,7 +63,7 @@ impl Upload {
         );
         match self.source.open(job.bucket.client()).await? {
             Opened::RandomAccess(source) => {
-                let job = job.with_source_details(&source);
+                job.set_source_details(&source);
                 let (plan, _) = job.plan(&source, true).await?;
                 Ok(plan)
             }
@@ -75,7 +75,7 @@ impl Upload {
 
     async fn run(self) -> Result<Uploaded, Error> {
         let name = self.name?;
-        let job = UploadJob::new(
+        let mut job = UploadJob::new(
             self.bucket.about(name.as_str()),
             name,
             self.options,
@@ -106,9 +106,8 @@ impl Upload {
         let progress = job.options.progress.clone();
         let uploaded = match opened {
             Opened::RandomAccess(source) => {
-                job.with_source_details(&source)
-                    .upload_random_access(source)
-                    .await
+                job.set_source_details(&source);
+                job.upload_random_access(source).await
             }
             Opened::Sequential(..) if job.settings.resume.is_some() => Err(Error::invalid(
                 "an upload of a non-replayable stream can't be resumed: its first bytes are lost",
@@ -169,10 +168,9 @@ impl UploadJob {
     }
 
     /// Takes the length and modification time from the open source.
-    fn with_source_details(mut self, source: &RandomAccess) -> Self {
+    fn set_source_details(&mut self, source: &RandomAccess) {
         self.options.progress.expect_bytes(source.len);
         self.modified = source.modified;
-        self
     }
 
     /// The file info, with entries for the known properties of the source.

@@ -10,7 +10,7 @@ use tempfile::tempdir;
 use super::{Net, bytes, wait_for_files};
 
 /// Drops a download at its `k`th poll, for each `k`, until it completes first.
-fn at_each_poll(mut body: impl FnMut(u64) -> bool) {
+pub(super) fn at_each_poll(mut body: impl FnMut(u64) -> bool) {
     let mut done = 0;
     for k in 0..2_000 {
         done = if body(k) { done + 1 } else { 0 };
@@ -31,7 +31,11 @@ fn faulty_net(file: &[u8]) -> (Net, b2kit::BucketHandle) {
 }
 
 /// Whether it completed.
-fn polled<F: Future<Output: std::fmt::Debug>>(net: &Net, polls: u64, download: F) -> bool {
+pub(super) fn polled<F: Future<Output: std::fmt::Debug>>(
+    net: &Net,
+    polls: u64,
+    download: F,
+) -> bool {
     let mut download = pin!(download);
     let mut run = super::Run::new(&net.timer);
     (0..polls).any(|_| matches!(run.step(&mut download), Poll::Ready(_)))

@@ -74,9 +74,8 @@ fn permanent_faults() -> Vec<(FaultKind, ErrorKind)> {
     ]
 }
 
-#[test]
-fn each_fault_at_each_request_of_a_download_is_survived_or_reported() {
-    let file = bytes(6 * 10_000);
+/// All faults, and the error that a permanent one is reported with.
+pub(super) fn all_faults() -> impl Iterator<Item = (FaultKind, Option<ErrorKind>)> {
     let transient_faults = transient_faults(3_333)
         .into_iter()
         .chain(invalid_responses())
@@ -90,7 +89,13 @@ fn each_fault_at_each_request_of_a_download_is_survived_or_reported() {
         FaultKind::CorruptResponse { at: 77 },
     ];
     let more = more.map(|fault_kind| (fault_kind, None));
-    for (fault_kind, kind) in transient_faults.chain(permanent_faults).chain(more) {
+    transient_faults.chain(permanent_faults).chain(more)
+}
+
+#[test]
+fn each_fault_at_each_request_of_a_download_is_survived_or_reported() {
+    let file = bytes(6 * 10_000);
+    for (fault_kind, kind) in all_faults() {
         for index in 1..=6 {
             for concurrency in [2, 6] {
                 let what = format!("{fault_kind:?} at request {index}, {concurrency} at once");
@@ -125,7 +130,7 @@ fn each_fault_at_each_request_of_a_download_is_survived_or_reported() {
     }
 }
 
-fn random_file(rng: &mut Rng) -> Vec<u8> {
+pub(super) fn random_file(rng: &mut Rng) -> Vec<u8> {
     let len = match rng.u8(..8) {
         0 => 0,
         1 => 1,
@@ -150,7 +155,7 @@ fn invalidates_the_token(fault_kind: &FaultKind) -> bool {
 }
 
 /// Faults for the next requests, each once; and how many.
-fn inject_random_faults(net: &Net, len: usize, rng: &mut Rng) -> usize {
+pub(super) fn inject_random_faults(net: &Net, len: usize, rng: &mut Rng) -> usize {
     let count = rng.usize(..9);
     let mut has_lost_a_token = false;
     for _ in 0..count {

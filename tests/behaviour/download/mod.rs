@@ -1,5 +1,6 @@
 //! Downloads on virtual time, against an emulator behind a faulty network.
 
+mod adaptive; // downloads that add streams while they wait for the network
 mod cancellation; // what a dropped download leaves behind
 #[cfg(unix)]
 mod descriptors; // without free file descriptors
@@ -10,6 +11,7 @@ mod hostile; // directories in which another user or an earlier process has plac
 mod modes; // permissions of downloaded files
 mod path; // downloads to a local path
 mod resume; // downloads resumed by a later process
+mod stalling; // a response that stalls
 mod stream; // streams: bytes in order, under every fault
 mod streams; // how many requests a download to a path makes
 
@@ -58,13 +60,18 @@ pub(crate) struct Net {
 
 impl Net {
     pub(crate) fn new(seed: u64) -> Self {
+        Self::with_part_size(seed, 100)
+    }
+
+    /// The account's recommended part size is also that of a download's ranges.
+    pub(crate) fn with_part_size(seed: u64, recommended: u64) -> Self {
         let timer = ManualTimer::new();
         Self {
             emulator: Emulator::builder()
                 .seed(seed)
                 .clock(ManualClock::default())
                 .absolute_minimum_part_size(10)
-                .recommended_part_size(100)
+                .recommended_part_size(recommended)
                 .build(),
             began: timer.now(),
             timer,

@@ -104,11 +104,23 @@ fn set_length(head: &mut Parts, len: u64) -> Result<(), HttpError> {
             }
             Ok(())
         }
-        (Some(stated), None) if *stated == HeaderValue::from(len) => Ok(()),
+        (Some(stated), None) if is_decimal(stated.as_bytes(), len) => Ok(()),
         (Some(_), _) => Err(HttpError::invalid(
             "the Content-Length header doesn't match the length of the body",
         )),
     }
+}
+
+/// Whether this is how the number is written, without a sign or leading zeros.
+fn is_decimal(text: &[u8], number: u64) -> bool {
+    let mut left = number;
+    for &digit in text.iter().rev() {
+        if u64::from(digit) != u64::from(b'0') + left % 10 {
+            return false;
+        }
+        left /= 10;
+    }
+    left == 0 && (text.len() == 1 || text.first().is_some_and(|&digit| digit != b'0'))
 }
 
 #[cfg(test)]
@@ -157,6 +169,24 @@ mod tests {
             assert_eq!(error.kind(), HttpErrorKind::Invalid, "{shown}");
             assert_eq!(error.phase(), Phase::NotSent, "{shown}");
             assert!(!format!("{error:?}").contains("password"));
+        }
+    }
+
+    #[test]
+    fn a_number_is_written_in_one_way() {
+        for number in [0, 1, 9, 10, 4_096, u64::MAX - 1, u64::MAX] {
+            let text = number.to_string();
+            assert!(is_decimal(text.as_bytes(), number), "{text}");
+            for other in [
+                format!("0{text}"),
+                format!("+{text}"),
+                format!("{text}0"),
+                format!("{text} "),
+                text[1..].to_owned(),
+                (number ^ 1).to_string(),
+            ] {
+                assert!(!is_decimal(other.as_bytes(), number), "{other}");
+            }
         }
     }
 

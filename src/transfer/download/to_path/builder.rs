@@ -14,12 +14,14 @@ impl FileDownload {
     /// Sets the maximum number of byte ranges downloaded in parallel to a path. Defaults to 4, at
     /// most 1,000.
     ///
-    /// A download starts with one call for the whole file. It adds parallel ranges of 64 MiB while
-    /// it mostly waits for the network, rather than for the disk or for SHA-1 verification: the
-    /// first response is then read up to the first added range, and its connection closed. B2 may
-    /// have sent, and billed as downloaded, a few MiB more that the buffers of that connection
-    /// hold. With 1, or with a [bandwidth limit](crate::ClientBuilder::bandwidth_limit), there is
-    /// no other call.
+    /// A download starts with one call for the whole file. While it mostly waits for the network,
+    /// rather than for the disk or for SHA-1 verification, it adds parallel ranges, each of at most
+    /// the account's [recommended part size](crate::api::Session::recommended_part_size), and
+    /// smaller ones towards the end of the file. The first response is then read only up to the
+    /// first added range, and its connection closed. B2 may have sent, and billed as downloaded, as
+    /// many more bytes as the buffers of that connection hold: at most a few MiB, once for each
+    /// file. With 1, or with a [bandwidth limit](crate::ClientBuilder::bandwidth_limit), there is no
+    /// other call.
     ///
     /// Each range uses up to 1 MiB of memory, or twice the backend's read size if that is more.
     pub fn concurrency(mut self, ranges: usize) -> Self {

@@ -9,18 +9,19 @@ use std::time::{Duration, SystemTime};
 use futures_util::future::try_join3;
 
 use super::shared_state::{ActiveDownload, SharedState, write_error};
-use super::streams::StreamPlan;
+use super::stream_plan::{RangeSize, StreamPlan};
 use crate::api::{Download, DownloadedFile};
 use crate::error::Error;
 use crate::transfer::disk::{
     PartialDownload, ResumeOutcome, SavedState, TargetPath, TempFile, is_reserved_path, on_pool,
 };
-use crate::transfer::download::builder::FileDownload;
+use crate::transfer::download::builder::{FileDownload, RANGE_SIZE};
 use crate::transfer::download::first_response::FirstResponse;
 use crate::transfer::download::reader::ResumingReader;
 use crate::transfer::download::verify::{
     Downloaded, require_verification, sha1_mismatch, verification_of,
 };
+use crate::transfer::large_file::PartSizes;
 use crate::transfer::progress::Stage;
 use crate::transfer::range_set::RangeSet;
 use crate::types::{ByteRange, Sha1, Timestamp};
@@ -174,14 +175,14 @@ impl FileDownload {
         let mut begun_or_done = done.clone();
         begun_or_done.insert(first.sent.clone());
         let plan = StreamPlan::new(
-            &self.path_options,
-            self.client.has_bandwidth_limit(),
+            self.size_of_ranges(file.content_length),
+            self.path_options.concurrency,
             &first.sent,
-            begun_or_done.missing(wanted.clone(), self.path_options.max_range_size()),
+            begun_or_done.missing(wanted.clone()),
             done.iter().count() as u64,
         );
         self.progress.expect_bytes(wanted.end - wanted.start);
-        plan.report(&self.progress);
+        self.progress.expect_parts(plan.total_parts());
         done.iter()
             .for_each(|range| self.progress.part_reused(range.end - range.start));
         self.progress.enter(Stage::Transferring);
@@ -228,11 +229,9 @@ impl FileDownload {
             is_authenticated,
         }) = saved
         {
-            let mut missing = partial
-                .done
-                .missing(partial.wanted.clone(), self.path_options.first_range_size());
+            let mut missing = partial.done.missing(partial.wanted.clone());
             let range = missing
-                .next()
+                .take(self.path_options.first_range_size())
                 .map(|range| ByteRange::inclusive(range.start, range.end - 1))
                 .transpose()?;
             match self.request_first(range, range.is_none()).await {
@@ -265,6 +264,19 @@ impl FileDownload {
             first => first,
         };
         Ok((first?, RangeSet::default()))
+    }
+
+    /// How a file of this length is divided into ranges: if the caller chose no size, then as for an
+    /// upload.
+    fn size_of_ranges(&self, len: u64) -> RangeSize {
+        let sizes = self.client.current_session().map(|session| {
+            let minimum = session.absolute_minimum_part_size();
+            PartSizes::new(minimum, session.recommended_part_size())
+        });
+        let layout = sizes.and_then(|sizes| sizes.layout(len, None).ok());
+        let adaptive = layout.map_or(RANGE_SIZE, |layout| layout.part);
+        let is_limited = self.client.has_bandwidth_limit();
+        RangeSize::new(&self.path_options, is_limited, adaptive)
     }
 
     fn matches(&self, partial: &PartialDownload, first: &FirstResponse) -> bool {

@@ -2,7 +2,8 @@
 //!
 //! - `builder`: the public methods and options
 //! - `job`: a download, from the first request to the rename
-//! - `streams`: the parallel streams; `stream_controller` decides when to add one
+//! - `streams`: the parallel streams; `stream_plan` divides the file into ranges, and
+//!   `stream_controller` decides when to add a stream (both pure)
 //! - `writer`: writes ranges; `hash` and `flush` run concurrently; `shared_state` is shared by
 //!   these three
 
@@ -12,5 +13,6 @@ mod hash;
 mod job;
 mod shared_state;
 mod stream_controller;
+mod stream_plan;
 mod streams;
 mod writer;

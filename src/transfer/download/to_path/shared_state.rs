@@ -100,10 +100,10 @@ impl ActiveDownload<'_> {
         state.controller.record_bytes(range.end - range.start);
     }
 
-    /// Whether to add a stream to the current number of them.
-    pub(super) fn wants_another_stream(&self, streams: usize) -> bool {
+    /// Whether to add to the current number of streams.
+    pub(super) fn wants_more_streams(&self, streams: usize) -> bool {
         let now = self.version.client.now();
-        self.lock().controller.wants_another(streams, now)
+        self.lock().controller.wants_more(streams, now)
     }
 
     pub(super) fn is_all_there(&self, state: &SharedState) -> bool {

@@ -1,4 +1,4 @@
-//! [`StreamController`]: decides when a download to a path adds a stream. Pure: the time is a
+//! [`StreamController`]: decides when a download to a path adds streams. Pure: the time is a
 //! parameter.
 
 use std::time::{Duration, Instant};
@@ -52,8 +52,8 @@ impl StreamController {
         self.bytes += bytes;
     }
 
-    /// Whether to add a stream to the current number of them. `false` until the window is over.
-    pub(super) fn wants_another(&mut self, streams: usize, now: Instant) -> bool {
+    /// Whether to add to the current number of streams. `false` until the window is over.
+    pub(super) fn wants_more(&mut self, streams: usize, now: Instant) -> bool {
         let window = now.saturating_duration_since(self.window);
         if window < WINDOW {
             return false;
@@ -86,13 +86,13 @@ mod tests {
             controller.set_waiting(false, timer.now());
             timer.advance(works);
             controller.set_waiting(true, timer.now());
-            controller.wants_another(streams, timer.now())
+            controller.wants_more(streams, timer.now())
         };
         (0..100).map(step).collect()
     }
 
     #[test]
-    fn a_download_that_waits_for_the_network_wants_another_stream_once_a_window() {
+    fn a_download_that_waits_for_the_network_wants_more_stream_once_a_window() {
         let [one, nine] = [1, 9].map(Duration::from_millis);
         let wanted = decisions(250_000, nine, one, 1);
         assert_eq!(wanted.iter().filter(|&&wanted| wanted).count(), 10);
@@ -118,7 +118,7 @@ mod tests {
         let timer = ManualTimer::new();
         let mut controller = StreamController::new(timer.now());
         timer.advance(WINDOW);
-        assert!(controller.wants_another(1, timer.now()));
-        assert!(!controller.wants_another(2, timer.now()), "a new window");
+        assert!(controller.wants_more(1, timer.now()));
+        assert!(!controller.wants_more(2, timer.now()), "a new window");
     }
 }

@@ -1,0 +1,42 @@
+//! Errors of a client: no secret survives in them, in whichever form and between whatever it stands.
+
+use arbitrary::{Arbitrary, Unstructured};
+use b2kit::fuzzing::redacted;
+use b2kit::types::Secret;
+
+use crate::secret_forms::{SECRETS, find, written};
+
+#[derive(Debug, Arbitrary)]
+struct Input<'a> {
+    secret: u8,
+    form: u8,
+    before: &'a str,
+    after: &'a str,
+}
+
+pub fn run(data: &[u8]) {
+    let Ok(input) = Input::arbitrary(&mut Unstructured::new(data)) else {
+        return;
+    };
+    if input.before.len() + input.after.len() > 4_000 {
+        return;
+    }
+    let secrets: Vec<_> = SECRETS.iter().map(|secret| Secret::new(*secret)).collect();
+    let secret = SECRETS[usize::from(input.secret) % SECRETS.len()];
+    let text = format!(
+        "{}{}{}",
+        input.before,
+        written(secret, input.form),
+        input.after
+    );
+    let shown = redacted(&secrets, &text);
+    assert!(shown.contains("[redacted]"), "{text:?} became {shown:?}");
+    if let Some(form) = find(shown.as_bytes(), secret) {
+        // The rest of the text may happen to be a secret's form only if it stood there whole.
+        panic!("{form:?} survives in {shown:?}, of {text:?}");
+    }
+    // A text without secrets stays as it is.
+    let plain = input.before;
+    let is_clean = !redacted(&secrets, plain).contains("[redacted]");
+    assert!(!is_clean || redacted(&secrets, plain) == plain);
+}

@@ -1,0 +1,28 @@
+//! What concurrent calls share, for the model checker: the client's own code in `sound`, and the same with a planted
+//! bug in the others. See `build.rs`.
+
+pub mod fakes;
+
+mod locks {
+    pub use std::sync::PoisonError;
+
+    pub use shuttle::sync::{Arc, Mutex, MutexGuard};
+}
+
+include!(concat!(env!("OUT_DIR"), "/sets.rs"));
+
+macro_rules! copied {
+    ($($set:ident),*) => {$(
+        impl $set::upload_urls::PooledUrl {
+            /// For the planted bug.
+            pub fn copied(&self) -> Self {
+                let url = fakes::UploadUrl {
+                    upload_url: self.url.clone(),
+                    authorization_token: self.token.clone(),
+                };
+                Self::of_file(url, fakes::now())
+            }
+        }
+    )*};
+}
+copied!(url_stays_in_the_pool);
