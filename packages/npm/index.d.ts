@@ -129,6 +129,9 @@ export class Emulator {
   /** Saves everything but the clock and the faults. */
   save(name: string): Promise<void>;
   restore(name: string): Promise<void>;
+  /** The names of the saved states. */
+  states(): Promise<string[]>;
+  removeState(name: string): Promise<void>;
   /** Removes all faults, and restores the state at the start. */
   reset(): Promise<void>;
   /** The latest calls, oldest first. */

@@ -130,7 +130,7 @@ export class Emulator {
   }
 
   async clearFaults() { await this.control("DELETE", "/faults"); }
-  async openLatch(name) { return (await this.control("POST", `/latches/${name}/open`)).waited; }
+  async openLatch(name) { return (await this.control("POST", `/latches/${encodeURIComponent(name)}/open`)).waited; }
   async now() { return new Date((await this.control("GET", "/clock")).now); }
   async advanceClock(seconds) { await this.control("POST", "/clock", { advanceSeconds: seconds }); }
   /** Returns the clock to the time of the system. */
@@ -141,10 +141,12 @@ export class Emulator {
   }
   async save(name) { await this.control("PUT", "/states/" + encodeURIComponent(name)); }
   async restore(name) { await this.control("POST", `/states/${encodeURIComponent(name)}/restore`); }
+  async states() { return (await this.control("GET", "/states")).states; }
+  async removeState(name) { await this.control("DELETE", "/states/" + encodeURIComponent(name)); }
   /** Removes all faults, and restores the state at the start. */
   async reset() { await this.control("POST", "/reset"); }
   /** The latest calls, oldest first. */
-  async calls(filter = {}) { return (await this.control("GET", "/calls", undefined, { limit: 10000, ...filter })).calls; }
+  async calls(filter = {}) { return (await this.control("GET", "/calls", undefined, { limit: 30000, ...filter })).calls; }
   async clearCalls() { await this.control("DELETE", "/calls"); }
   /** Writes the log of calls as a recording of b2kit-cassette. */
   async exportCassette(path, filter = {}) {

@@ -1,14 +1,21 @@
-//! What the log of calls costs: without the control API, with it, and with a console that follows
-//! the calls as its page does. Also the time from the start of the program to its first response.
+//! What the log of calls costs: without the control API, with it, with a console that follows the calls
+//! as its page does, and with `--browser` with the page itself in Chromium. At 10,000 calls a second, and
+//! at as many as the program answers. Also the time from the start of the program to its first response.
 //!
-//! `cargo bench -p b2kit-emulator --all-features --bench console -- [--rounds N]`. Linux only. The
-//! programs alternate, and ratios are of neighbors. Wall time depends on what else runs on the
-//! machine; the processor time of the program does so less.
+//! `cargo bench -p b2kit-emulator --all-features --bench console -- [--rounds N] [--browser]`. Linux
+//! only. The programs alternate; rates are medians, and processor times the least of all rounds. The load, the program and whoever follows
+//! its calls share the processors, so on few of them the processor time of the program says more than
+//! the rate.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark may fail loudly")]
 #![allow(clippy::disallowed_methods, reason = "time is what is measured")]
 
+#[allow(dead_code, reason = "it is made for tests")]
+#[path = "../tests/console/browser.rs"]
+mod browser;
 mod common;
+#[path = "../tests/raw_connection/mod.rs"]
+mod raw_connection;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -18,6 +25,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use browser::Browser;
 use common::{Line, authorize};
 use serde_json::{Value, json};
 
@@ -26,64 +34,101 @@ const CALLS: u64 = 20_000;
 
 const LINES: u64 = 4;
 
-/// How long the page waits between two requests for calls.
+/// Calls a second in a round with a pace.
+const PACE: f64 = 10_000.0;
+
+/// How long the page waits between two requests for calls, and how long after many calls.
 const PAUSE: Duration = Duration::from_millis(250);
+const SHORT_PAUSE: Duration = Duration::from_millis(100);
+const MANY: usize = 1000;
 
 const TOKEN: &str = "open-sesame";
 
 fn main() {
-    let mut arguments = std::env::args().skip_while(|it| it != "--rounds").skip(1);
-    let rounds: usize = arguments
-        .next()
-        .map_or(15, |it| it.parse().expect("--rounds N"));
+    let arguments: Vec<String> = std::env::args().collect();
+    let rounds = arguments.iter().position(|it| it == "--rounds");
+    let rounds = rounds.map_or(15, |at| arguments[at + 1].parse().expect("--rounds N"));
+    let has_browser = arguments.iter().any(|it| it == "--browser");
     first_response();
-    let plain = Program::start(&["--no-control"]);
-    let logged = Program::start(&["--control-token", TOKEN]);
-    let followed = Program::start(&["--control-token", TOKEN]);
-    let mut rows = [(); 3].map(|()| Vec::new());
+    for pace in [Some(PACE), None] {
+        run(rounds, pace, has_browser);
+    }
+}
+
+/// Measures with a pace, or without one.
+fn run(rounds: usize, pace: Option<f64>, has_browser: bool) {
+    let control = ["--control-token", TOKEN];
+    let mut programs = vec![
+        ("without control API", Program::start(&["--no-control"])),
+        ("with it", Program::start(&control)),
+        ("with a console", Program::start(&control)),
+    ];
+    let downloads = tempfile::tempdir().unwrap();
+    let browser = has_browser.then(|| {
+        let program = Program::start(&control);
+        let browser = Browser::start(downloads.path(), false);
+        let address = program.address;
+        browser.open(&format!(
+            "http://{address}/b2kit-emulator/?token={TOKEN}#calls"
+        ));
+        browser.wait_for_text("create_bucket");
+        programs.push(("with Chromium", program));
+        browser
+    });
+    let mut rows = vec![Vec::new(); programs.len()];
     let mut memory = Vec::new();
     let is_over = AtomicBool::new(false);
-    let seen = thread::scope(|scope| {
+    let followed = &programs[2].1;
+    let (seen, missed) = thread::scope(|scope| {
         let follower = scope.spawn(|| follow(followed.address, &is_over));
         for round in 0..=rounds {
-            let measured = [&plain, &logged, &followed].map(Program::round);
-            // the first warms up
-            if round > 0 {
-                for (row, sample) in rows.iter_mut().zip(measured) {
+            for ((_, program), row) in programs.iter().zip(&mut rows) {
+                let sample = program.round(pace);
+                // the first warms up
+                if round > 0 {
                     row.push(sample);
                 }
-                memory.push(followed.resident_kib() / 1024);
             }
+            memory.push(followed.resident_kib() / 1024);
         }
         thread::sleep(2 * PAUSE);
         is_over.store(true, Ordering::Relaxed);
         follower.join().unwrap()
     });
-    println!("| {rounds} rounds of {CALLS} calls | calls/s | ÷ without | CPU/call | ÷ without |");
+    let names: Vec<_> = programs.iter().map(|(name, _)| *name).collect();
+    report(rounds, pace, &names, &rows);
+    let expected = (rounds as u64 + 1) * CALLS + 2;
+    println!("\nThe console saw {seen} of {expected} calls, and was told that it missed {missed}.");
+    if let Some(browser) = &browser {
+        let counts = browser.value_of("[calls.total, calls.missed, calls.all.length]");
+        println!("Chromium's page: [calls, missed, kept] are {counts}.");
+    }
+    println!("Memory by round, in MiB: {memory:?}\n");
+}
+
+fn report(rounds: usize, pace: Option<f64>, names: &[&str], rows: &[Vec<Sample>]) {
+    let pace = pace.map_or("no pace".into(), |pace| format!("{pace} a second"));
+    println!(
+        "| {rounds} rounds of {CALLS} calls, {pace} | calls/s | ÷ without | CPU/call | ÷ without |"
+    );
     println!("|---|---|---|---|---|");
-    for (name, row) in ["without control API", "with it", "with a console"]
-        .iter()
-        .zip(&rows)
-    {
-        let ratio = |of: fn(&Sample) -> f64| {
-            let neighbors = row.iter().zip(&rows[0]);
-            median(neighbors.map(|(it, plain)| of(it) / of(plain)).collect())
-        };
+    // what else the machine does only adds to the processor time
+    let least = |row: &[Sample]| row.iter().map(|it| it.cpu).fold(f64::MAX, f64::min);
+    for (name, row) in names.iter().zip(rows) {
+        let neighbors = row.iter().zip(&rows[0]);
+        let rate = median(neighbors.map(|(it, plain)| plain.wall / it.wall).collect());
         let wall = median(row.iter().map(|it| it.wall).collect());
-        let cpu = median(row.iter().map(|it| it.cpu).collect());
         println!(
-            "| {name} | {:.0} | {:.3} | {:.1} µs | {:.3} |",
+            "| {name} | {:.0} | {rate:.3} | {:.1} µs | {:.3} |",
             CALLS as f64 / wall,
-            1.0 / ratio(|it| it.wall),
-            cpu / CALLS as f64 * 1e6,
-            ratio(|it| it.cpu),
+            least(row) / CALLS as f64 * 1e6,
+            least(row) / least(&rows[0]),
         );
     }
-    let expected = (rounds as u64 + 1) * CALLS + 2;
-    println!("\nThe console saw {seen} of {expected} calls. Memory by round, in MiB: {memory:?}");
 }
 
 /// Wall time and processor time of a round, in seconds.
+#[derive(Clone)]
 struct Sample {
     wall: f64,
     cpu: f64,
@@ -105,10 +150,10 @@ fn first_response() {
     println!("First response after {:.1} ms.\n", median(times.collect()));
 }
 
-/// Reads the log as the page does. Returns the number of calls, less those that were missed.
-fn follow(address: SocketAddr, is_over: &AtomicBool) -> i64 {
+/// Reads the log as the page does. Returns how many calls came, and how many were missed.
+fn follow(address: SocketAddr, is_over: &AtomicBool) -> (u64, u64) {
     let mut line = Line::to(address);
-    let (mut after, mut seen) = (0, 0);
+    let (mut after, mut seen, mut missed) = (0, 0, 0);
     while !is_over.load(Ordering::Relaxed) {
         let head = format!(
             "GET /b2kit-emulator/v1/calls?after={after}&limit=10000&waitSeconds=1 HTTP/1.1\r\n\
@@ -116,12 +161,13 @@ fn follow(address: SocketAddr, is_over: &AtomicBool) -> i64 {
         );
         line.send(&head, &[]);
         let page: Value = serde_json::from_slice(&line.read()).unwrap();
-        seen += i64::try_from(page["calls"].as_array().unwrap().len()).unwrap();
-        seen -= page["missed"].as_i64().unwrap();
+        let calls = page["calls"].as_array().unwrap().len();
+        seen += calls as u64;
+        missed += page["missed"].as_u64().unwrap();
         after = page["last"].as_u64().unwrap();
-        thread::sleep(PAUSE);
+        thread::sleep(if calls > MANY { SHORT_PAUSE } else { PAUSE });
     }
-    seen
+    (seen, missed)
 }
 
 struct Program {
@@ -167,17 +213,11 @@ impl Program {
         this
     }
 
-    fn round(&self) -> Sample {
+    fn round(&self, pace: Option<f64>) -> Sample {
         let (begun, cpu) = (Instant::now(), self.cpu_seconds());
         thread::scope(|scope| {
             for _ in 0..LINES {
-                scope.spawn(|| {
-                    let mut line = Line::to(self.address);
-                    for _ in 0..CALLS / LINES {
-                        line.send(&self.request, &[]);
-                        line.skip(|_| {});
-                    }
-                });
+                scope.spawn(|| self.calls(begun, pace));
             }
         });
         Sample {
@@ -186,13 +226,28 @@ impl Program {
         }
     }
 
-    /// Processor time so far. The kernel counts in hundredths of a second.
+    /// One connection's share of a round. A call that is late is made at once.
+    fn calls(&self, begun: Instant, pace: Option<f64>) {
+        let mut line = Line::to(self.address);
+        for call in 0..CALLS / LINES {
+            if let Some(pace) = pace {
+                let due = Duration::from_secs_f64((call * LINES) as f64 / pace);
+                thread::sleep(due.saturating_sub(begun.elapsed()));
+            }
+            line.send(&self.request, &[]);
+            line.skip(|_| {});
+        }
+    }
+
+    /// Processor time of all threads so far.
     fn cpu_seconds(&self) -> f64 {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
-        let (_, fields) = stat.rsplit_once(") ").unwrap();
-        let fields = fields.split(' ').skip(11).take(2);
-        let ticks: u32 = fields.map(|it| it.parse::<u32>().unwrap()).sum();
-        f64::from(ticks) / 100.0
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let nanos = tasks.map(|task| {
+            let schedule = fs::read_to_string(task.unwrap().path().join("schedstat")).unwrap();
+            let (running, _) = schedule.split_once(' ').unwrap();
+            running.parse::<u64>().unwrap()
+        });
+        nanos.sum::<u64>() as f64 / 1e9
     }
 
     fn resident_kib(&self) -> u64 {

@@ -5,65 +5,17 @@
 
 mod raw_client;
 mod raw_connection;
-
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{Ipv4Addr, TcpListener};
+mod receiver;
 
 use b2kit_emulator::Server;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use raw_client::RawClient;
 use raw_connection::RawConnection;
+use receiver::Receiver;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
 const SECRET: &str = "3XDfkdQte2OgA78qCtSD17LAzpj6ay9H";
-
-/// A request that a receiver got.
-struct Got {
-    head: String,
-    body: Vec<u8>,
-}
-
-impl Got {
-    fn header(&self, name: &str) -> &str {
-        let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
-        lines
-            .find(|(it, _)| it.eq_ignore_ascii_case(name))
-            .map_or("", |(_, value)| value)
-    }
-}
-
-struct Receiver(TcpListener);
-
-impl Receiver {
-    fn new() -> Self {
-        Self(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap())
-    }
-
-    fn url(&self) -> String {
-        format!("http://{}/hook?a=b", self.0.local_addr().unwrap())
-    }
-
-    /// Waits for a request and answers it with this status.
-    fn receive(&self, status: u16) -> Got {
-        let (stream, _) = self.0.accept().unwrap();
-        let mut stream = BufReader::new(stream);
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            assert_ne!(stream.read_line(&mut head).unwrap(), 0);
-        }
-        let mut got = Got {
-            head,
-            body: Vec::new(),
-        };
-        got.body
-            .resize(got.header("content-length").parse().unwrap(), 0);
-        stream.read_exact(&mut got.body).unwrap();
-        let response = format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n");
-        stream.get_mut().write_all(response.as_bytes()).unwrap();
-        got
-    }
-}
 
 fn set_rule(client: &RawClient, bucket: &str, url: &str) -> raw_client::Response {
     client.post(
@@ -85,9 +37,9 @@ fn upload(client: &RawClient, server: &Server, bucket: &str, name: &str) {
         ("Content-Type", "x/y"),
         ("X-Bz-Content-Sha1", "do_not_verify"),
     ];
-    let response =
+    let answer =
         RawConnection::to(server).send("POST", raw_connection::path(&url), &headers, b"content");
-    assert_eq!(response.status, 200);
+    assert_eq!(answer.status, 200);
 }
 
 fn deliveries(server: &Server, wanted: usize) -> Vec<Value> {

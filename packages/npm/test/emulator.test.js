@@ -73,6 +73,9 @@ test("a state is restored, and calls are exported", async () => {
   await emulator.save("a b");
   await upload(b2, bucketId, "cat.txt", "meow");
   await emulator.restore("a b");
+  assert.deepEqual(await emulator.states(), ["a b"]);
+  await emulator.removeState("a b");
+  assert.deepEqual(await emulator.states(), []);
   assert.deepEqual(await names(b2, bucketId), []);
   const directory = await mkdtemp(join(tmpdir(), "b2kit-"));
   try {

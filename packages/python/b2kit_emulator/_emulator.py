@@ -202,7 +202,7 @@ class Emulator:
 
     def open_latch(self, name: str) -> int:
         """Lets the requests that wait at a latch continue, and returns their number."""
-        return int(self.control("POST", f"/latches/{name}/open")["waited"])
+        return int(self.control("POST", f"/latches/{urllib.parse.quote(name, safe='')}/open")["waited"])
 
     @property
     def now(self) -> datetime:
@@ -234,6 +234,14 @@ class Emulator:
         """Restores a saved state."""
         self.control("POST", f"/states/{urllib.parse.quote(name, safe='')}/restore")
 
+    def states(self) -> list[str]:
+        """The names of the saved states."""
+        return list(self.control("GET", "/states")["states"])
+
+    def remove_state(self, name: str) -> None:
+        """Removes a saved state."""
+        self.control("DELETE", f"/states/{urllib.parse.quote(name, safe='')}")
+
     @contextlib.contextmanager
     def restored(self) -> Iterator[Emulator]:
         """A block whose changes are undone at its end, except for the clock; all faults are removed, too."""
@@ -245,7 +253,7 @@ class Emulator:
         finally:
             self.clear_faults()
             self.restore(name)
-            self.control("DELETE", f"/states/{name}")
+            self.remove_state(name)
 
     def reset(self) -> None:
         """Removes all faults, and restores the state at the start."""
@@ -253,7 +261,7 @@ class Emulator:
 
     def calls(self, **filter: Any) -> list[dict[str, Any]]:
         """The latest calls, oldest first: ``calls(call="b2_upload_file", status="5xx", faults="true")``."""
-        return list(self.control("GET", "/calls", query={"limit": 10000, **filter})["calls"])
+        return list(self.control("GET", "/calls", query={"limit": 30000, **filter})["calls"])
 
     def clear_calls(self) -> None:
         """Clears the log of calls."""

@@ -24,7 +24,11 @@ def _b2_emulator_process(b2_emulator_args: Sequence[str]) -> Iterator[Emulator]:
 @pytest.fixture
 def b2_emulator(_b2_emulator_process: Emulator) -> Iterator[Emulator]:
     """An emulator with nothing in it. One program serves all tests; it is reset after each."""
-    yield _b2_emulator_process
-    _b2_emulator_process.reset_clock()
-    _b2_emulator_process.reset()
-    _b2_emulator_process.clear_calls()
+    emulator = _b2_emulator_process
+    yield emulator
+    emulator.reset_clock()
+    emulator.reset()
+    for name in emulator.states():
+        emulator.remove_state(name)
+    emulator.webhooks(clear=True)
+    emulator.clear_calls()

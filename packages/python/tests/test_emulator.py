@@ -38,6 +38,9 @@ def test_each_test_starts_with_an_empty_account(b2_emulator: Emulator, bucket: A
     bucket.upload_bytes(b"meow", "cat.txt")
     assert names(bucket) == ["cat.txt"]
     assert [it["fileName"] for it in b2_emulator.calls(call="b2_upload_file")] == ["cat.txt"]
+    assert b2_emulator.states() == []
+    b2_emulator.save("a state of this test")
+    b2_emulator.fault("internal_error", on={"call": "b2_get_upload_url"})
 
 
 def test_a_fault_hits_and_the_client_retries(b2_emulator: Emulator, bucket: Any) -> None:
@@ -81,6 +84,9 @@ def test_changes_are_undone(b2_emulator: Emulator, bucket: Any) -> None:
     b2_emulator.save("a b")
     bucket.upload_bytes(b"meow", "cat.txt")
     b2_emulator.restore("a b")
+    assert b2_emulator.states() == ["a b"]
+    b2_emulator.remove_state("a b")
+    assert b2_emulator.states() == []
     with pytest.raises(FileNotPresent):
         bucket.get_file_info_by_name("cat.txt")
 

@@ -240,28 +240,7 @@ impl Exchange<'_> {
         };
         let mut taken = 0;
         loop {
-            match self.plan.upload {
-                Some((after, UploadEnd::Cut)) if taken >= after => {
-                    return Err(ExchangeError::Disconnected(
-                        HttpErrorKind::Closed,
-                        Phase::MaybeReceived,
-                    ));
-                }
-                Some((after, UploadEnd::Reset)) if taken >= after => {
-                    return Err(ExchangeError::Disconnected(
-                        HttpErrorKind::Reset,
-                        Phase::MaybeReceived,
-                    ));
-                }
-                Some((after, UploadEnd::Stall)) if taken >= after => {
-                    account.sleep(STALL_DURATION).await;
-                    return Err(ExchangeError::Disconnected(
-                        HttpErrorKind::Closed,
-                        Phase::MaybeReceived,
-                    ));
-                }
-                _ => {}
-            }
+            self.end_upload(taken).await?;
             let Some(chunk) = next(body).await else {
                 break;
             };
@@ -280,6 +259,22 @@ impl Exchange<'_> {
         };
         let pending = upload.take();
         Ok(account.state().complete_upload(pending, received))
+    }
+
+    /// Ends the connection if a fault does so after this many bytes of an upload.
+    async fn end_upload(&self, taken: u64) -> Result<(), ExchangeError> {
+        let kind = match self.plan.upload {
+            Some((after, end)) if taken >= after => match end {
+                UploadEnd::Cut => HttpErrorKind::Closed,
+                UploadEnd::Reset => HttpErrorKind::Reset,
+                UploadEnd::Stall => {
+                    self.account.sleep(STALL_DURATION).await;
+                    HttpErrorKind::Closed
+                }
+            },
+            _ => return Ok(()),
+        };
+        Err(ExchangeError::Disconnected(kind, Phase::MaybeReceived))
     }
 
     /// The response if the state can't be persisted. A download has changed nothing: it continues

@@ -252,16 +252,16 @@ impl State {
     /// The id of the key that a request presents or whose token it has, if there is such a key or
     /// token.
     #[cfg(feature = "server")]
-    pub(crate) fn key_id_of(&self, head: &Parts) -> Option<String> {
+    pub(crate) fn key_id_of(&self, head: &Parts) -> Option<&str> {
         let given = text_of(head, AUTHORIZATION)?;
         if let Some((scheme, pair)) = given.split_once(' ') {
             let is_basic = scheme.eq_ignore_ascii_case("basic");
             let pair = STANDARD.decode(pair.trim()).ok().filter(|_| is_basic)?;
             let pair = String::from_utf8(pair).ok()?;
             let (id, _) = pair.split_once(':')?;
-            return self.keys.get(id).map(|key| key.id.clone());
+            return self.keys.get(id).map(|key| key.id.as_str());
         }
-        self.tokens.key_id(given).map(str::to_owned)
+        self.tokens.key_id(given)
     }
 
     /// Counts a request.

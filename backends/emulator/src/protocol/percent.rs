@@ -41,6 +41,12 @@ pub(crate) fn decode(encoded: &[u8]) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
+/// Decodes a segment of a path of our own, where `+` is no space. `None` as for [`decode`].
+#[cfg(feature = "server")]
+pub(crate) fn decode_segment(encoded: &str) -> Option<String> {
+    decode(encoded.replace('+', "%2B").as_bytes())
+}
+
 /// The decoded names and values of a query string, in order. `None` if one can't be decoded.
 pub(crate) fn query_pairs(query: &str) -> Option<Vec<(String, String)>> {
     query

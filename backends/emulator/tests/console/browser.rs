@@ -22,6 +22,8 @@ pub(crate) struct Browser {
     driver: Child,
     address: String,
     session: String,
+    /// The browser's process.
+    process: Option<u64>,
     _profile: tempfile::TempDir,
 }
 
@@ -50,6 +52,7 @@ impl Browser {
             driver,
             address: format!("127.0.0.1:{port}"),
             session: String::new(),
+            process: None,
             _profile: profile,
         };
         let mut arguments = vec![
@@ -82,6 +85,7 @@ impl Browser {
             }}}),
         );
         this.session = format!("/{}", session["sessionId"].as_str().unwrap());
+        this.process = session["capabilities"]["goog:processID"].as_u64();
         this
     }
 
@@ -148,6 +152,32 @@ impl Browser {
             "document.body.innerText.includes({})",
             json!(text)
         ));
+    }
+
+    /// Waits until the details at the side have a text, which may be longer than their line.
+    #[track_caller]
+    pub(crate) fn wait_for_detail(&self, text: &str) {
+        self.wait_for(&format!(
+            "document.getElementById('detail').textContent.includes({})",
+            json!(text)
+        ));
+    }
+
+    /// Clicks a button until the page shows a text.
+    #[track_caller]
+    pub(crate) fn press_until(&self, label: &str, text: &str) {
+        for _ in 0..CHECKS {
+            self.press(label);
+            let shown = format!("document.body.innerText.includes({})", json!(text));
+            if self.value_of(&shown) == true {
+                return;
+            }
+            std::thread::sleep(PAUSE);
+        }
+        panic!(
+            "never shown: {text}\n{}",
+            self.value_of("document.body.innerText")
+        );
     }
 
     /// Waits for an element, by its XPath, and returns its id.
@@ -255,9 +285,12 @@ fn response(mut connection: RawConnection) -> (u16, Value) {
 }
 
 impl Drop for Browser {
+    /// Ends the browser, too, whatever state the test has left it and its driver in.
     fn drop(&mut self) {
         if !self.session.is_empty() && !std::thread::panicking() {
             self.command("DELETE", "", &Value::Null);
+        } else if let Some(process) = self.process {
+            Command::new("kill").arg(process.to_string()).status().ok();
         }
         self.driver.kill().ok();
         self.driver.wait().ok();

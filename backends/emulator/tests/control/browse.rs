@@ -226,6 +226,30 @@ fn states_are_listed_and_removed() {
 }
 
 #[test]
+fn names_in_paths_are_decoded() {
+    let client = RawClient::new();
+    let server = serve(&client);
+    ok(&send_json(
+        &server,
+        "PUT",
+        "/states/a%20b+c%2F%C3%BC",
+        &Value::Null,
+    ));
+    let states = ok(&send_json(&server, "GET", "/states", &Value::Null));
+    assert_eq!(states, json!({"states": ["a b+c/ü"]}));
+    ok(&send_json(
+        &server,
+        "POST",
+        "/states/a%20b%2Bc%2f%c3%bc/restore",
+        &Value::Null,
+    ));
+    assert_eq!(
+        send_json(&server, "PUT", "/states/50%", &Value::Null).status,
+        404
+    );
+}
+
+#[test]
 fn the_console_needs_its_token_and_an_allowed_host() {
     let client = RawClient::new();
     let server = serve(&client);

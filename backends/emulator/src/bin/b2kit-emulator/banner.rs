@@ -1,6 +1,6 @@
 //! What is printed at start: a shell script with the settings of clients.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use b2kit_emulator::{Emulator, Server};
 
@@ -18,27 +18,45 @@ fn write(
     options: &Options,
     emulator: &Emulator,
     server: &Server,
-) -> std::fmt::Result {
+) -> fmt::Result {
     // with an unspecified address, the server can at least be reached from here
     let url = server.url().replace("://0.0.0.0:", "://127.0.0.1:");
     let url = url.replace("://[::]:", "://[::1]:");
-    let (id, key) = (emulator.key_id(), emulator.key());
+    let version = env!("CARGO_PKG_VERSION");
+    writeln!(text, "# b2kit-emulator {version} at {url}")?;
+    storage(text, options)?;
+    buckets(text, options, emulator)?;
+    notices(text, options)?;
+    clients(text, &url, emulator)?;
+    if options.tls {
+        certificate(text, options)?;
+    }
+    writeln!(text, "\n# b2kit, with Credentials::from_env():")?;
     writeln!(
         text,
-        "# b2kit-emulator {} at {url}",
-        env!("CARGO_PKG_VERSION")
+        "#   Client::builder().credentials(Credentials::from_env()?).endpoint({url:?})"
     )?;
+    if let Some(token) = &options.control_token {
+        control(text, &url, token)?;
+    }
+    writeln!(text, "\n# Ctrl-C stops it.")
+}
+
+fn storage(text: &mut String, options: &Options) -> fmt::Result {
     match &options.data {
-        Some(directory) => writeln!(text, "# Everything is kept in {}.", directory.display())?,
-        None if options.discard => writeln!(text, "# The bytes of files are discarded.")?,
+        Some(directory) => writeln!(text, "# Everything is kept in {}.", directory.display()),
+        None if options.discard => writeln!(text, "# The bytes of files are discarded."),
         None => {
             let cap = options.cap.unwrap_or(1 << 30);
             writeln!(
                 text,
                 "# Files are kept in memory until exit, {cap} bytes at most."
-            )?;
+            )
         }
     }
+}
+
+fn buckets(text: &mut String, options: &Options, emulator: &Emulator) -> fmt::Result {
     for Bucket { name, is_public } in &options.buckets {
         let asked = if *is_public {
             "allPublic"
@@ -62,11 +80,15 @@ fn write(
     for name in &options.legacy_buckets {
         writeln!(text, "# Bucket {name} (private, not encrypted by default).")?;
     }
+    Ok(())
+}
+
+fn notices(text: &mut String, options: &Options) -> fmt::Result {
     if !options.is_local() {
+        let address = options.bind;
         writeln!(
             text,
-            "# Everyone who can reach {} can try to guess the key.",
-            options.bind
+            "# Everyone who can reach {address} can try to guess the key."
         )?;
     }
     if options.separate_origins {
@@ -75,64 +97,54 @@ fn write(
             "# Uploads and downloads have ports of their own; others answer 421."
         )?;
     }
+    Ok(())
+}
+
+fn clients(text: &mut String, url: &str, emulator: &Emulator) -> fmt::Result {
+    let (id, key) = (emulator.key_id(), emulator.key());
     writeln!(text, "\n# The b2 CLI and b2sdk:")?;
-    writeln!(text, "export B2_ENVIRONMENT={}", quoted(&url))?;
-    writeln!(text, "export B2_APPLICATION_KEY_ID={}", quoted(id))?;
-    writeln!(text, "export B2_APPLICATION_KEY={}", quoted(key))?;
+    export(text, "B2_ENVIRONMENT", url)?;
+    export(text, "B2_APPLICATION_KEY_ID", id)?;
+    export(text, "B2_APPLICATION_KEY", key)?;
     writeln!(text, "\n# rclone, as the remote emulator:")?;
-    for (name, value) in [
-        ("TYPE", "b2"),
-        ("ACCOUNT", id),
-        ("KEY", key),
-        ("ENDPOINT", &url),
-    ] {
-        writeln!(
-            text,
-            "export RCLONE_CONFIG_EMULATOR_{name}={}",
-            quoted(value)
-        )?;
-    }
-    if options.tls {
-        let path = options.tls_ca.as_ref().unwrap_or(&options.root_cert);
-        let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-        let path = quoted(&path.display().to_string());
-        writeln!(text, "\n# The root certificate to trust:")?;
-        writeln!(
-            text,
-            "export REQUESTS_CA_BUNDLE={path} RCLONE_CA_CERT={path} RESTIC_CACERT={path} \
-             CURL_CA_BUNDLE={path}"
-        )?;
-    }
-    writeln!(text, "\n# b2kit, with Credentials::from_env():")?;
+    export(text, "RCLONE_CONFIG_EMULATOR_TYPE", "b2")?;
+    export(text, "RCLONE_CONFIG_EMULATOR_ACCOUNT", id)?;
+    export(text, "RCLONE_CONFIG_EMULATOR_KEY", key)?;
+    export(text, "RCLONE_CONFIG_EMULATOR_ENDPOINT", url)
+}
+
+fn certificate(text: &mut String, options: &Options) -> fmt::Result {
+    let path = options.tls_ca.as_ref().unwrap_or(&options.root_cert);
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+    let path = quoted(&path.display().to_string());
+    writeln!(text, "\n# The root certificate to trust:")?;
     writeln!(
         text,
-        "#   Client::builder().credentials(Credentials::from_env()?).endpoint({url:?})"
+        "export REQUESTS_CA_BUNDLE={path} RCLONE_CA_CERT={path} RESTIC_CACERT={path} \
+         CURL_CA_BUNDLE={path}"
+    )
+}
+
+fn control(text: &mut String, url: &str, token: &str) -> fmt::Result {
+    let in_link = percent_encoded(token);
+    writeln!(text, "\n# The console, to be opened in a browser:")?;
+    writeln!(text, "#   {url}/b2kit-emulator/?token={in_link}")?;
+    writeln!(
+        text,
+        "\n# The control API: faults, the clock, the log of calls, reset:"
     )?;
-    if let Some(token) = &options.control_token {
-        let control = format!("{url}/b2kit-emulator/v1");
-        writeln!(text, "\n# The console, to be opened in a browser:")?;
-        writeln!(
-            text,
-            "#   {url}/b2kit-emulator/?token={}",
-            percent_encoded(token)
-        )?;
-        writeln!(
-            text,
-            "\n# The control API: faults, the clock, the log of calls, reset:"
-        )?;
-        writeln!(text, "export B2KIT_EMULATOR_CONTROL={}", quoted(&control))?;
-        writeln!(
-            text,
-            "export B2KIT_EMULATOR_CONTROL_TOKEN={}",
-            quoted(token)
-        )?;
-        writeln!(
-            text,
-            "#   curl -H \"Authorization: Bearer $B2KIT_EMULATOR_CONTROL_TOKEN\" \
-             $B2KIT_EMULATOR_CONTROL"
-        )?;
-    }
-    writeln!(text, "\n# Ctrl-C stops it.")
+    let control = format!("{url}/b2kit-emulator/v1");
+    export(text, "B2KIT_EMULATOR_CONTROL", &control)?;
+    export(text, "B2KIT_EMULATOR_CONTROL_TOKEN", token)?;
+    writeln!(
+        text,
+        "#   curl -H \"Authorization: Bearer $B2KIT_EMULATOR_CONTROL_TOKEN\" \
+         $B2KIT_EMULATOR_CONTROL"
+    )
+}
+
+fn export(text: &mut String, name: &str, value: &str) -> fmt::Result {
+    writeln!(text, "export {name}={}", quoted(value))
 }
 
 /// Encodes a value in a query.

@@ -6,23 +6,25 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::CallLog;
-use super::entry::{Entry, Message, Recorded};
+use super::call::{Message, Recorded};
+use super::entry::Entry;
 use super::filter::Filter;
 use super::masking;
+use super::ring::Depth;
 
 impl CallLog {
     /// A recording of all calls that pass the filter, oldest first. Calls without a response, and
     /// those whose request and response the log no longer has, are left out; a comment counts them.
     pub(in crate::drivers) fn cassette(&self, filter: &Filter) -> String {
-        let page = self.page(0, usize::MAX, filter);
+        let page = self.ring().page(0, usize::MAX, filter, Depth::Messages);
         let mut text = "b2kit-cassette: 1\n".to_owned();
         let (mut unanswered, mut dropped) = (0, page.missed);
-        for slot in &page.slots {
-            match (&slot.recorded, slot.entry.status) {
+        for call in page.calls() {
+            match (call.recorded, call.entry.status) {
                 (None, _) => dropped += 1,
                 (Some(_), None) => unanswered += 1,
                 (Some(recorded), Some(status)) => {
-                    interaction(&mut text, self.scheme, &slot.entry, recorded, status);
+                    interaction(&mut text, self.scheme, call.entry, &recorded, status);
                 }
             }
         }
@@ -41,9 +43,15 @@ impl CallLog {
     }
 }
 
-fn interaction(text: &mut String, scheme: &str, entry: &Entry, recorded: &Recorded, status: u16) {
+fn interaction(
+    text: &mut String,
+    scheme: &str,
+    entry: &Entry,
+    recorded: &Recorded<'_>,
+    status: u16,
+) {
     let host = recorded.request.headers.text("host").unwrap_or("localhost");
-    let target = masking::target(&recorded.target);
+    let target = masking::target(recorded.target);
     text.push_str("---\n- Request:\n");
     line(text, "method", &quoted(entry.method.as_str()));
     line(text, "url", &quoted(&format!("{scheme}://{host}{target}")));
@@ -62,14 +70,14 @@ fn interaction(text: &mut String, scheme: &str, entry: &Entry, recorded: &Record
 }
 
 /// The SHA-1 of an upload that was compared with its bytes.
-fn claimed_sha1<'a>(entry: &Entry, request: &'a Message) -> Option<&'a str> {
+fn claimed_sha1<'a>(entry: &Entry, request: &Message<'a>) -> Option<&'a str> {
     let sha1 = request.headers.text("x-bz-content-sha1")?;
     let is_hex = sha1.len() == 40 && sha1.bytes().all(|byte| byte.is_ascii_hexdigit());
     (is_hex && entry.status == Some(200)).then_some(sha1)
 }
 
 /// Writes the headers and the body of a message.
-fn message(text: &mut String, message: &Message, sha1: Option<&str>) {
+fn message(text: &mut String, message: &Message<'_>, sha1: Option<&str>) {
     let body = Body::of(message);
     headers(text, message, &body);
     match body {
@@ -97,20 +105,20 @@ enum Body<'a> {
 }
 
 impl<'a> Body<'a> {
-    fn of(message: &'a Message) -> Self {
+    fn of(message: &Message<'a>) -> Self {
         match message.masked_body() {
             // a fault may have answered before a request's body was read
-            _ if message.is_request && message.announced() > Some(message.body.len()) => {
+            _ if message.is_request && message.announced() > Some(message.len) => {
                 Self::Omitted(message.announced().unwrap_or_default())
             }
             Some(Ok(text)) => Self::Text(text),
             Some(Err(bytes)) => Self::Bytes(bytes),
-            None => Self::Omitted(message.body.len()),
+            None => Self::Omitted(message.len),
         }
     }
 }
 
-impl Message {
+impl Message<'_> {
     /// The value of `Content-Length`.
     fn announced(&self) -> Option<u64> {
         self.headers.text("content-length")?.parse().ok()
@@ -122,12 +130,12 @@ impl Message {
             return None;
         };
         let announced = self.announced()?;
-        let left = announced.checked_sub(self.body.len())?;
+        let left = announced.checked_sub(self.len)?;
         Some(left + text.len() as u64)
     }
 }
 
-fn headers(text: &mut String, message: &Message, body: &Body<'_>) {
+fn headers(text: &mut String, message: &Message<'_>, body: &Body<'_>) {
     let mut all: Vec<_> = message.headers.iter().collect();
     if all.is_empty() {
         return line(text, "headers", "~");

@@ -1,6 +1,6 @@
 //! [`Filter`]: which calls of the log are wanted.
 
-use super::entry::Entry;
+use super::call::Call;
 use crate::calls::table;
 
 /// Which calls are wanted; by default all.
@@ -40,14 +40,15 @@ impl Filter {
         Ok(true)
     }
 
-    pub(super) fn matches(&self, entry: &Entry) -> bool {
+    pub(super) fn matches(&self, call: &Call<'_>) -> bool {
+        let entry = call.entry;
         let is = |wanted: &Option<String>, found: Option<&str>| {
             wanted
                 .as_ref()
                 .is_none_or(|wanted| Some(wanted.as_str()) == found)
         };
         is(&self.call, entry.call)
-            && is(&self.key_id, entry.key_id.as_deref())
+            && is(&self.key_id, call.key_id)
             && self
                 .status
                 .as_ref()

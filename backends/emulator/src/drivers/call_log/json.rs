@@ -4,9 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
-use super::entry::{Message, Recorded};
+use super::call::{Call, Message, Recorded};
 use super::masking;
-use super::ring::Slot;
 use crate::calls::billing::BillingClass;
 use crate::faults::plan::{FaultId, Hit};
 
@@ -69,37 +68,36 @@ struct BodyJson {
 }
 
 impl<'a> CallJson<'a> {
-    pub(in crate::drivers) fn of(slot: &'a Slot) -> Self {
-        let entry = &*slot.entry;
-        let faults = entry.faults.iter();
+    pub(in crate::drivers) fn of(call: &Call<'a>) -> Self {
+        let entry = call.entry;
         Self {
-            id: slot.id,
+            id: call.id,
             time: entry.at,
             duration_micros: u64::try_from(entry.duration.as_micros()).unwrap_or(u64::MAX),
             method: entry.method.as_str(),
-            path: &entry.path,
+            path: call.path,
             call: entry.call,
             class: entry.call.map(|call| BillingClass::of(call).name()),
-            key_id: entry.key_id.as_deref(),
-            file_name: entry.file_name.as_deref(),
+            key_id: call.key_id,
+            file_name: call.file_name,
             status: entry.status,
-            bytes_received: entry.received,
-            bytes_sent: entry.sent,
+            bytes_received: entry.received(),
+            bytes_sent: entry.sent(),
             is_complete: entry.is_complete,
-            faults: faults.map(HitJson::of).collect(),
+            faults: entry.faults.iter().map(HitJson::of).collect(),
             request: None,
             response: None,
         }
     }
 
     /// With request and response, if the log still has them.
-    pub(in crate::drivers) fn with_messages(slot: &'a Slot) -> Self {
-        let recorded = slot.recorded.as_deref();
-        let answered = recorded.filter(|_| slot.entry.status.is_some());
+    pub(in crate::drivers) fn with_messages(call: &Call<'a>) -> Self {
+        let recorded = call.recorded.as_ref();
+        let answered = recorded.filter(|_| call.entry.status.is_some());
         Self {
             request: recorded.map(RequestJson::of),
             response: answered.map(|recorded| MessageJson::of(&recorded.response)),
-            ..Self::of(slot)
+            ..Self::of(call)
         }
     }
 }
@@ -114,21 +112,21 @@ impl<'a> HitJson<'a> {
 }
 
 impl<'a> RequestJson<'a> {
-    fn of(recorded: &'a Recorded) -> Self {
+    fn of(recorded: &Recorded<'a>) -> Self {
         Self {
-            target: masking::target(&recorded.target),
+            target: masking::target(recorded.target),
             message: MessageJson::of(&recorded.request),
         }
     }
 }
 
 impl MessageJson {
-    fn of(message: &Message) -> Self {
+    fn of(message: &Message<'_>) -> Self {
         let headers = message.headers.iter().map(|(name, value)| HeaderJson {
             name: name.to_owned(),
             value: String::from_utf8_lossy(&masking::header(name, value)).into_owned(),
         });
-        let length = message.body.len();
+        let length = message.len;
         let (text, base64) = match message.masked_body() {
             None => (None, None),
             Some(Ok(text)) => (Some(text), None),
@@ -145,12 +143,12 @@ impl MessageJson {
     }
 }
 
-impl Message {
+impl<'a> Message<'a> {
     /// The body as text, or the bytes of content that is no text; `None` if it was too long. The
     /// content of a file is kept as it is, everything else has its secrets masked, and so can't be
     /// kept as bytes.
-    pub(super) fn masked_body(&self) -> Option<Result<String, &[u8]>> {
-        let bytes = self.body.bytes()?;
+    pub(super) fn masked_body(&self) -> Option<Result<String, &'a [u8]>> {
+        let bytes = self.body?;
         if !self.is_content {
             return Some(Ok(masking::json(&String::from_utf8_lossy(bytes))));
         }

@@ -1,8 +1,12 @@
 //! [`CallLog`]: the latest calls that came to a server, for its control endpoint.
 //!
-//! Calls are recorded as they are, and secrets are masked when they are read ([`masking`]), since
-//! most are never read. Memory is bounded by [`ring`].
+//! Calls are recorded as they are, and become JSON with their secrets masked ([`masking`]) when they
+//! are read, since most are never read. Memory is bounded by [`ring`]: readers ask it for what came
+//! after the last call that they know.
 
+mod buffers;
+mod byte_ring;
+pub(in crate::drivers) mod call;
 pub(in crate::drivers) mod cassette;
 mod entry;
 pub(in crate::drivers) mod filter;
@@ -18,16 +22,18 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use entry::{Entry, Recorded};
+use buffers::{Buffers, Spares};
+use entry::Entry;
 use filter::Filter;
-use ring::Ring;
-pub(in crate::drivers) use ring::{Page, Slot, Totals};
+use ring::{Depth, Ring};
+pub(in crate::drivers) use ring::{MAX_CALLS, Page, Totals};
 
 /// The latest calls.
 pub(in crate::drivers) struct CallLog {
     /// `http` or `https`: recordings have absolute URLs.
     scheme: &'static str,
     ring: Mutex<Ring>,
+    spares: Spares,
     grown: Notify,
     is_closed: AtomicBool,
 }
@@ -37,22 +43,26 @@ impl CallLog {
         Self {
             scheme,
             ring: Mutex::default(),
+            spares: Spares::default(),
             grown: Notify::new(),
             is_closed: AtomicBool::new(false),
         }
     }
 
-    fn push(&self, entry: Entry, recorded: Recorded) {
-        self.ring().push(entry, recorded);
+    fn push(&self, entry: Entry, buffers: Buffers) {
+        self.ring().push(entry, &buffers.text, &buffers.recorded);
         self.grown.notify_waiters();
+        self.spares.give(buffers);
     }
 
     /// At most `limit` calls after this id that pass the filter, oldest first.
     pub(in crate::drivers) fn page(&self, after: u64, limit: usize, filter: &Filter) -> Page {
-        self.ring().page(after, limit, filter)
+        self.ring().page(after, limit, filter, Depth::Entries)
     }
 
-    pub(in crate::drivers) fn get(&self, id: u64) -> Option<Slot> {
+    /// The call with this id, with its request and response; an empty page if the log no longer has
+    /// it.
+    pub(in crate::drivers) fn get(&self, id: u64) -> Page {
         self.ring().get(id)
     }
 

@@ -1,14 +1,15 @@
 //! [`Trace`]: follows one request, and puts it into the log once it has ended.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
 use tokio::time::Instant;
 
 use super::CallLog;
-use super::entry::{Capture, Entry, Headers, Message, Recorded};
+use super::buffers::Buffers;
+use super::call::Headers;
+use super::entry::{Entry, Lengths};
 use crate::calls::upload;
 use crate::drivers::account::Account;
 use crate::drivers::observer::Observer;
@@ -28,38 +29,23 @@ struct Open {
     log: Arc<CallLog>,
     began: Instant,
     entry: Entry,
-    recorded: Recorded,
+    buffers: Buffers,
 }
 
 impl Trace {
     pub(in crate::drivers) fn begin(log: &Arc<CallLog>, head: &Parts, now: u64) -> Self {
-        let target = head.uri.path_and_query();
+        let mut buffers = log.spares.take();
+        let mut entry = Entry::begin(now, head.method.clone());
+        entry.texts.path = add(&mut buffers.text, head.uri.path());
+        let target = head.uri.path_and_query().map_or("", |it| it.as_str());
+        buffers.recorded.extend_from_slice(target.as_bytes());
+        entry.messages.target = target.len();
+        entry.messages.request.headers = Headers::record(&head.headers, &mut buffers.recorded);
         Self(Some(Box::new(Open {
             log: Arc::clone(log),
             began: Instant::now(),
-            entry: Entry {
-                at: now,
-                duration: Duration::ZERO,
-                method: head.method.clone(),
-                path: shortened(head.uri.path()).into(),
-                call: None,
-                key_id: None,
-                file_name: None,
-                status: None,
-                received: 0,
-                sent: 0,
-                is_complete: false,
-                faults: Vec::new(),
-            },
-            recorded: Recorded {
-                target: target.map_or("", |it| it.as_str()).into(),
-                request: Message {
-                    headers: Headers::of(&head.headers),
-                    is_request: true,
-                    ..Message::default()
-                },
-                response: Message::default(),
-            },
+            entry,
+            buffers,
         })))
     }
 
@@ -67,8 +53,8 @@ impl Trace {
     pub(in crate::drivers) fn answered(&mut self, answer: &Response) {
         if let Some(open) = &mut self.0 {
             open.entry.status = Some(answer.status.as_u16());
-            let response = &mut open.recorded.response;
-            response.headers = Headers::of(&answer.headers);
+            let response = &mut open.entry.messages.response;
+            response.headers = Headers::record(&answer.headers, &mut open.buffers.recorded);
             response.expect(matches!(answer.payload, Payload::Content(_)));
         }
     }
@@ -76,7 +62,8 @@ impl Trace {
     /// The next bytes of the response's body are sent now.
     pub(in crate::drivers) fn sent(&mut self, bytes: &Bytes) {
         if let Some(open) = &mut self.0 {
-            open.recorded.response.body.push(bytes);
+            let response = &mut open.entry.messages.response;
+            response.push_body(&mut open.buffers.recorded, bytes);
         }
     }
 
@@ -94,12 +81,10 @@ impl Trace {
                 log,
                 began,
                 mut entry,
-                recorded,
+                buffers,
             } = *open;
             entry.duration = began.elapsed();
-            entry.received = recorded.request.body.len();
-            entry.sent = recorded.response.body.len();
-            log.push(entry, recorded);
+            log.push(entry, buffers);
         }
     }
 }
@@ -110,18 +95,20 @@ impl Drop for Trace {
     }
 }
 
-impl Message {
+impl Lengths {
     /// Gets ready for the body.
-    fn expect(&mut self, is_content: bool) {
+    const fn expect(&mut self, is_content: bool) {
         self.is_content = is_content;
-        self.body = Capture::up_to(if is_content { MAX_CONTENT } else { JSON_LIMIT });
+        self.limit = if is_content { MAX_CONTENT } else { JSON_LIMIT };
     }
 }
 
-/// An entry stays when its bodies and headers are dropped, so what a client can make long is cut. B2's
-/// names have at most 1,024 bytes.
-fn shortened(text: &str) -> &str {
-    &text[..text.floor_char_boundary(4 << 10)]
+/// Adds a text, and returns its length. What a client can make long is cut, so that few calls can't
+/// push all others out of the log; B2's names have at most 1,024 bytes.
+fn add(texts: &mut String, text: &str) -> usize {
+    let text = &text[..text.floor_char_boundary(4 << 10)];
+    texts.push_str(text);
+    text.len()
 }
 
 impl Observer for Trace {
@@ -129,11 +116,17 @@ impl Observer for Trace {
         let Some(open) = &mut self.0 else {
             return;
         };
-        open.entry.call = subject.call;
-        open.entry.file_name = subject.name.as_deref().map(shortened).map(str::to_owned);
-        open.entry.key_id = account.state().key_id_of(head);
-        let is_content = subject.call.is_some_and(upload::is_upload);
-        open.recorded.request.expect(is_content);
+        let Entry {
+            call,
+            texts,
+            messages,
+            ..
+        } = &mut open.entry;
+        let text = &mut open.buffers.text;
+        *call = subject.call;
+        texts.key_id = account.state().key_id_of(head).map(|id| add(text, id));
+        texts.file_name = subject.name.as_deref().map(|name| add(text, name));
+        messages.request.expect(call.is_some_and(upload::is_upload));
     }
 
     fn hit_by(&mut self, faults: &[Hit]) {
@@ -144,7 +137,8 @@ impl Observer for Trace {
 
     fn received(&mut self, bytes: &Bytes) {
         if let Some(open) = &mut self.0 {
-            open.recorded.request.body.push(bytes);
+            let request = &mut open.entry.messages.request;
+            request.push_body(&mut open.buffers.recorded, bytes);
         }
     }
 }

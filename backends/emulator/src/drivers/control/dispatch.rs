@@ -17,6 +17,7 @@ use super::{PATH, console};
 use crate::drivers::request_body::collect;
 use crate::machine::state_machine::JSON_LIMIT;
 use crate::protocol::headers::text_of;
+use crate::protocol::percent;
 use crate::protocol::response::Response;
 
 /// The description of the control API in OpenAPI 3.1.
@@ -36,7 +37,7 @@ impl Control {
             Err(error) => error.into_response(),
             Ok(Target::Console) => console::page(),
             Ok(Target::Endpoint(Endpoint::ClientCall, call)) => {
-                match self.client_call(head, call) {
+                match self.client_call(head, &call) {
                     Ok(forwarded) => return Ok(forwarded),
                     Err(error) => error.into_response(),
                 }
@@ -47,7 +48,7 @@ impl Control {
                     ControlError(StatusCode::PAYLOAD_TOO_LARGE, message).into_response()
                 }
                 Some(body) => self
-                    .dispatch(endpoint, parameter, head, &body)
+                    .dispatch(endpoint, &parameter, head, &body)
                     .await
                     .unwrap_or_else(ControlError::into_response),
             },
@@ -57,7 +58,7 @@ impl Control {
     }
 
     /// What a request asks for, if its token is right.
-    fn endpoint<'a>(&self, head: &'a Parts) -> Result<Target<'a>, ControlError> {
+    fn endpoint(&self, head: &Parts) -> Result<Target, ControlError> {
         let path = head.uri.path();
         let unknown = || ControlError::not_found(format!("there is nothing at {path}"));
         let rest = path.strip_prefix(PATH).ok_or_else(unknown)?;
@@ -79,7 +80,10 @@ impl Control {
             return Err(ControlError::not_found(message));
         }
         match find(&head.method, rest) {
-            Found::Endpoint(endpoint, parameter) => Ok(Target::Endpoint(endpoint, parameter)),
+            Found::Endpoint(endpoint, parameter) => {
+                let parameter = percent::decode_segment(parameter).ok_or_else(unknown)?;
+                Ok(Target::Endpoint(endpoint, parameter))
+            }
             Found::OtherMethods(methods) => Err(ControlError(
                 StatusCode::METHOD_NOT_ALLOWED,
                 methods.join(", "),
@@ -146,10 +150,10 @@ impl Control {
 }
 
 /// What a request asks for.
-enum Target<'a> {
+enum Target {
     Console,
-    /// With its parameter.
-    Endpoint(Endpoint, &'a str),
+    /// With its parameter, decoded.
+    Endpoint(Endpoint, String),
 }
 
 fn openapi() -> Response {

@@ -45,8 +45,8 @@ impl Control {
         }
         let page = self.log.page(after, limit, &filter);
         let totals = self.log.totals();
-        Ok(compact(&Calls {
-            calls: page.slots.iter().map(CallJson::of).collect(),
+        let calls = Calls {
+            calls: page.calls().map(|call| CallJson::of(&call)).collect(),
             last: page.last,
             missed: page.missed,
             totals: Totals {
@@ -54,14 +54,16 @@ impl Control {
                 bytes_received: totals.received,
                 bytes_sent: totals.sent,
             },
-        }))
+        };
+        Ok(compact(&calls, calls.calls.len()))
     }
 
     pub(super) fn call(&self, id: &str) -> Result<Response, ControlError> {
-        let slot = id.parse().ok().and_then(|id| self.log.get(id));
-        let slot = slot
+        let page = id.parse().map(|id| self.log.get(id)).unwrap_or_default();
+        let call = page.calls().next();
+        let call = call
             .ok_or_else(|| ControlError::not_found(format!("there is no call {id} in the log")))?;
-        Ok(compact(&CallJson::with_messages(&slot)))
+        Ok(compact(&CallJson::with_messages(&call), 1))
     }
 
     pub(super) fn clear_calls(&self) -> Value {
@@ -92,10 +94,11 @@ impl Control {
     }
 }
 
-/// JSON without indentation: there may be thousands of calls.
-fn compact(value: &impl Serialize) -> Response {
+/// JSON of so many calls, without indentation: there may be thousands.
+fn compact(value: &impl Serialize, calls: usize) -> Response {
+    let mut body = Vec::with_capacity(512 * (calls + 1));
     // a `Vec` takes everything, and the types have no maps whose keys are not strings
-    let body = serde_json::to_vec(value).unwrap_or_default();
+    serde_json::to_writer(&mut body, value).unwrap_or_default();
     let content_type = HeaderValue::from_static("application/json;charset=UTF-8");
     Response::with_body(StatusCode::OK, content_type, body.into())
 }

@@ -1,14 +1,12 @@
 //! Reads the queries of the control API.
 
 use super::context::{ControlError, bad};
+use crate::drivers::call_log::MAX_CALLS;
 use crate::drivers::call_log::filter::Filter;
 use crate::protocol::percent;
 
 /// Most seconds that a request waits for calls.
 const MAX_WAIT: u64 = 60;
-
-/// Most calls in one response.
-const MAX_LIMIT: usize = 10_000;
 
 /// Which calls of the log are requested.
 #[derive(Debug, Default)]
@@ -30,8 +28,8 @@ impl CallQuery {
             match name.as_str() {
                 "after" => this.after = number(&name, &value, u64::MAX)?,
                 "limit" => {
-                    let most = number(&name, &value, MAX_LIMIT as u64)?;
-                    this.limit = usize::try_from(most).unwrap_or(MAX_LIMIT);
+                    let most = number(&name, &value, MAX_CALLS as u64)?;
+                    this.limit = usize::try_from(most).unwrap_or(MAX_CALLS);
                 }
                 "waitSeconds" => this.wait_seconds = number(&name, &value, MAX_WAIT)?,
                 _ if this.filter.set(&name, &value).map_err(bad)? => {}

@@ -58,19 +58,11 @@ pub struct Server {
 
 impl Server {
     pub(super) fn start_with(settings: Settings, emulator: &Emulator) -> io::Result<Self> {
-        let (listener, address) = listen(settings.address)?;
-        let mut listeners = vec![(Role::Api, listener)];
-        let mut ports = None;
-        if settings.separate_origins {
-            let (upload, upload_address) = listen(after(settings.address, 1)?)?;
-            let (download, download_address) = listen(after(settings.address, 2)?)?;
-            listeners.extend([(Role::Upload, upload), (Role::Download, download)]);
-            ports = Some(Ports {
-                api: address.port(),
-                upload: upload_address.port(),
-                download: download_address.port(),
-            });
-        }
+        let Listeners {
+            sockets,
+            address,
+            ports,
+        } = Listeners::bind(settings.address, settings.separate_origins)?;
         let scheme = if settings.tls { "https" } else { "http" };
         let fixed: Option<Arc<str>> = settings.url.map(Into::into);
         let url = match &fixed {
@@ -80,13 +72,10 @@ impl Server {
         #[cfg(feature = "tls")]
         let identity = match settings.tls {
             true => {
-                let url = fixed.as_deref().and_then(host_of);
-                let names = settings.hosts.iter().flatten().cloned().chain(url);
-                Some(tls::Identity::make(
-                    address.ip(),
-                    names,
-                    settings.authority,
-                )?)
+                let names = settings.hosts.iter().flatten().cloned();
+                let names = names.chain(fixed.as_deref().and_then(host_of));
+                let authority = settings.authority;
+                Some(tls::Identity::make(address.ip(), names, authority)?)
             }
             false => None,
         };
@@ -128,13 +117,12 @@ impl Server {
             if let Some(sender) = sender {
                 runtime.spawn(sender.deliver(emulator.clone()));
             }
-            let mut accepting = Vec::new();
-            for (role, listener) in listeners {
-                let listener = TcpListener::from_std(listener)?;
+            let accepting = sockets.into_iter().map(|(role, socket)| {
+                let listener = TcpListener::from_std(socket)?;
                 let accepted = accept(listener, acceptor.clone(), role, Arc::clone(&connections));
-                accepting.push(runtime.spawn(accepted));
-            }
-            accepting
+                Ok(runtime.spawn(accepted))
+            });
+            accepting.collect::<io::Result<_>>()?
         };
         Ok(Self {
             address,
@@ -194,6 +182,38 @@ impl Server {
         if let Some(connections) = self.connections.take().and_then(Arc::into_inner) {
             connections.shutdown().await;
         }
+    }
+}
+
+/// The listening sockets of a server.
+struct Listeners {
+    sockets: Vec<(Role, StdTcpListener)>,
+    /// The API's.
+    address: SocketAddr,
+    /// If uploads and downloads have their own.
+    ports: Option<Ports>,
+}
+
+impl Listeners {
+    fn bind(address: SocketAddr, separate_origins: bool) -> io::Result<Self> {
+        let (api, bound) = listen(address)?;
+        let mut this = Self {
+            sockets: vec![(Role::Api, api)],
+            address: bound,
+            ports: None,
+        };
+        if separate_origins {
+            let (upload, upload_address) = listen(after(address, 1)?)?;
+            let (download, download_address) = listen(after(address, 2)?)?;
+            let others = [(Role::Upload, upload), (Role::Download, download)];
+            this.sockets.extend(others);
+            this.ports = Some(Ports {
+                api: bound.port(),
+                upload: upload_address.port(),
+                download: download_address.port(),
+            });
+        }
+        Ok(this)
     }
 }
 

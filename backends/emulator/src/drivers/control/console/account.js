@@ -98,7 +98,7 @@ faults.refresh = async () => {
   const latches = Object.entries(all.waitingAtLatches);
   faults.latches.replaceChildren(...(latches.length ? [el("h3", {}, "Latches"), panel(table([th("Latch"), th("Waiting", "num"),
     th("")], latches.map(([name, waiting]) => el("tr", {}, td(name), td(waiting, "num"), td(button("Open", async () => {
-    await api("POST", `/latches/${name}/open`);
+    await api("POST", `/latches/${encodeURIComponent(name)}/open`);
     await faults.refresh();
   }), "num")))))] : []));
 };
@@ -119,7 +119,7 @@ webhooks.refresh = async () => {
     select(event.currentTarget);
     detail(it.rule, terms([["URL", it.url], ["Outcome", it.outcome], ["Reason", it.reason], ["Attempts", it.attempts]]),
       el("h3", {}, "Headers"), terms(it.headers.map((header) => [header.name, header.value])), el("h3", {}, "Body"), pretty(it.body));
-  }, "", td(it.rule), td(it.url), td(it.outcome, { delivered: "s2", failed: "s5" }[it.outcome] || "s4"), td(it.attempts, "num"),
+  }, "", td(it.rule), td(it.url), td(it.outcome, "when " + ({ delivered: "s2", failed: "s5" }[it.outcome] || "s4")), td(it.attempts, "num"),
   td(it.reason || "")));
   webhooks.table.replaceChildren(rows.length ? table([th("Rule"), th("URL"), th("Outcome"), th("Attempts", "num"), th("Reason")],
     rows) : el("div", { className: "empty" }, "No webhooks. They are sent for events that match a bucket's notification rules."));
@@ -173,12 +173,12 @@ account.refresh = async () => {
     status.accountId)], ["Buckets", status.buckets], ["File versions", status.versions], ["Unfinished large files",
     status.unfinishedLargeFiles], ["Stored", size(status.storedBytes)]]));
   const { states } = await json("GET", "/states");
-  account.states.replaceChildren(...states.map((it) => el("div", { className: "bar" }, el("span", {}, decodeURIComponent(it)), el("span",
+  account.states.replaceChildren(...states.map((it) => el("div", { className: "bar" }, el("span", {}, it), el("span",
     { className: "gap" }), button("Restore", async () => {
-    await api("POST", `/states/${it}/restore`);
+    await api("POST", `/states/${encodeURIComponent(it)}/restore`);
     await account.refresh();
     toast("The state was restored.");
-  }), button("Delete", async () => { await api("DELETE", `/states/${it}`); await account.refresh(); }))));
+  }), button("Delete", async () => { await api("DELETE", "/states/" + encodeURIComponent(it)); await account.refresh(); }))));
   const keys = (await look("b2_list_keys", { accountId: status.accountId, maxKeyCount: 1000 })).keys;
   const rows = keys.map((it) => el("tr", {}, td(it.keyName), td(it.applicationKeyId, "mono"), td(it.bucketIds?.join(", ") || "all"),
     td(it.namePrefix || ""), td(it.expirationTimestamp ? moment(it.expirationTimestamp) : "never"), td(it.capabilities.join(", "))));

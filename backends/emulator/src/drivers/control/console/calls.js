@@ -1,6 +1,7 @@
 // The calls as they come, and what they would cost.
 
-const calls = { id: "calls", title: "Calls", all: [], last: 0, missed: 0, total: 0, paused: false, names: new Set() };
+const calls = { id: "calls", title: "Calls", all: [], last: 0, missed: 0, total: 0, paused: false, timer: null,
+  names: new Set() };
 const MAX_KEPT = 10000;
 const MAX_SHOWN = 300;
 
@@ -69,9 +70,9 @@ calls.follow = async () => {
         calls.name.replaceChildren(option("", "all calls"), ...[...calls.names].sort().map((it) => option(it)));
         calls.name.value = chosen;
       }
-      if (page.calls.length && current === calls && !calls.paused) calls.draw();
-      // many calls a second come in batches
-      await new Promise((done) => setTimeout(done, document.hidden ? 1000 : 250));
+      if (page.calls.length) calls.drawSoon(page.calls.length > MAX_SHOWN ? 500 : 0);
+      // in batches, soon enough that the log still has those that come next
+      await new Promise((done) => setTimeout(done, page.calls.length > 1000 ? 100 : 250));
     } catch {
       calls.forget();
       await new Promise((done) => setTimeout(done, 2000));
@@ -88,13 +89,24 @@ calls.matches = (it) => {
     && (!text || has(it.path) || has(it.fileName) || has(it.keyId) || has(it.call));
 };
 
+/** Draws new calls. Many come faster than anyone reads them. */
+calls.drawSoon = (millis) => {
+  calls.timer ??= setTimeout(() => {
+    calls.timer = null;
+    if (current === calls && !calls.paused) calls.draw();
+  }, millis);
+};
+
 calls.draw = () => {
   const rows = [];
   for (let at = calls.all.length - 1; at >= 0 && rows.length < MAX_SHOWN; at -= 1) {
     if (calls.matches(calls.all[at])) rows.push(calls.all[at]);
   }
-  calls.count.textContent = `${calls.all.length} calls` + (rows.length === MAX_SHOWN ? `, the last ${MAX_SHOWN} shown` : "")
-    + (calls.missed ? `, ${calls.missed} earlier ones dropped` : "");
+  const number = (count, one) => `${count.toLocaleString("en")} ${one}${count === 1 ? "" : "s"}`;
+  const earlier = calls.total - calls.all.length;
+  calls.count.textContent = number(calls.all.length, "call") + (rows.length === MAX_SHOWN ? `, the last ${MAX_SHOWN} listed` : "")
+    + (earlier > 0 ? `, ${number(earlier, "earlier one")} no longer kept` : "")
+    + (calls.missed ? `, of which ${calls.missed.toLocaleString("en")} were never seen here` : "");
   if (!rows.length) {
     calls.body.replaceChildren(el("div", { className: "empty" }, "No calls yet. They appear here as they end."));
     return;
