@@ -51,7 +51,7 @@ pub(super) struct Performer {
     /// For [`Durability::AtEnd`], where it can be had.
     pub(super) flush: Option<Arc<GroupFlush>>,
     /// Of the destination, where it is a bucket.
-    current: Option<Arc<CurrentVersions>>,
+    pub(super) current: Option<Arc<CurrentVersions>>,
 }
 
 impl Performer {
