@@ -148,7 +148,7 @@ impl Call for CreateKey {
         if self.bucket_ids.as_ref().is_some_and(Vec::is_empty) {
             return Err(Error::invalid(
                 "the list of buckets that the key is restricted to is \
-                                       empty",
+                 empty",
             ));
         }
         Ok(())

@@ -305,7 +305,7 @@ impl Stream for DownloadBody {
                     this.body = None;
                     return Poll::Ready(Some(Err(this.with_context(integrity(
                         "B2 sent more bytes than the headers \
-                                                     announced",
+                         announced",
                     )))));
                 };
                 this.left = left;

@@ -98,7 +98,7 @@ impl FileDownload {
             let at = error.utf8_error().valid_up_to();
             Error::invalid(format!(
                 "the file is not UTF-8 text: the byte at offset {at} is \
-                                    invalid"
+                 invalid"
             ))
         })
     }

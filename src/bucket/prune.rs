@@ -80,7 +80,7 @@ impl BucketHandle {
         if rule == PruneRule::KeepNewest(0) {
             let error = Error::invalid(
                 "at least 1 version has to be kept; delete_prefix deletes \
-                                        all",
+                 all",
             );
             return Sweep::refused(self, error);
         }

@@ -350,7 +350,7 @@ async fn unchanged(root: &Path, path: &Path, planned: Option<LocalFile>) -> Resu
         Error::destination(
             format!(
                 "{there:?} can't be compared with the \
-                                                        plan"
+                 plan"
             ),
             error,
         )

@@ -110,7 +110,7 @@ impl TryFrom<Timestamp> for SystemTime {
         timestamp.to_system_time().ok_or_else(|| {
             Error::invalid(format!(
                 "the timestamp {timestamp} is out of range on \
-                                                   this system"
+                 this system"
             ))
         })
     }
@@ -133,7 +133,7 @@ impl TryFrom<Timestamp> for chrono::DateTime<chrono::Utc> {
         Self::from_timestamp_millis(timestamp.0).ok_or_else(|| {
             Error::invalid(format!(
                 "the timestamp {timestamp} is out of range for \
-                                                   chrono"
+                 chrono"
             ))
         })
     }
@@ -156,7 +156,7 @@ impl TryFrom<Timestamp> for jiff::Timestamp {
         Self::from_millisecond(timestamp.0).map_err(|error| {
             Error::invalid(
                 "the timestamp is out of range for \
-                                             jiff",
+                 jiff",
             )
             .with_source(error)
         })

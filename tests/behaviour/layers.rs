@@ -57,7 +57,7 @@ fn no_crate_has_circular_module_dependencies() {
 #[test]
 fn names_in_crate_paths_are_found_in_every_form() {
     let text = "use crate::api::Call; use crate::{client::Client, error::{Error, ErrorKind}, \
-        types}; crate::Client::new(); super::super::client::Client";
+                types}; crate::Client::new(); super::super::client::Client";
     let names = named_in_the_crate(text);
     assert_eq!(
         names,

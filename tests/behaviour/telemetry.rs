@@ -221,7 +221,7 @@ fn a_wrong_clock_is_logged_once_and_a_right_one_never() {
             note.level == Level::WARN
                 && note.text.contains(
                     "this computer's \
-                                                                            clock",
+                     clock",
                 )
         });
         assert_eq!(of_the_clock.count(), expected, "{hours}");

@@ -411,7 +411,7 @@ impl Drop for Recording {
         if unplayed > 0 {
             tracing::warn!(
                 "{unplayed} recorded requests were not played, and the player was \
-                            dropped without `finish`"
+                 dropped without `finish`"
             );
         }
     }

@@ -382,6 +382,6 @@ fn set_url(url: &mut Uri, text: &str) {
 fn header_value(bytes: &[u8]) -> HeaderValue {
     HeaderValue::from_bytes(bytes).expect(
         "placeholders are letters and hyphens, and the rest is part of a valid header \
-                 value",
+         value",
     )
 }

@@ -150,7 +150,7 @@ impl Authorization {
             Either::Right(_) => {
                 let late = HttpError::new(HttpErrorKind::Timeout, Phase::NotSent).with_source(
                     "waiting for an authorization that another call had begun took \
-                                  too long",
+                     too long",
                 );
                 return Err(
                     Error::http(late).with_retry_stop_reason(Some(RetryStopReason::Deadline))

@@ -58,7 +58,7 @@ pub(super) fn require_verification(verified: Verified, file_name: &str) -> Resul
 pub(super) fn sha1_mismatch(expected: Sha1, arrived: Sha1, file_name: &str) -> Error {
     let what = format!(
         "the file's SHA-1 is {expected}, but that of the received bytes is \
-                        {arrived}"
+         {arrived}"
     );
     Error::new(ErrorKind::Integrity, what).about(file_name)
 }

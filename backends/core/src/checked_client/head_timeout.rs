@@ -60,7 +60,7 @@ impl<'a> HeadTimeout<'a> {
             let late = HttpError::new(HttpErrorKind::Stalled, Phase::MaybeReceived);
             return DeadlineStatus::Expired(late.with_source(
                 "the server reads the request too \
-                                                             slowly",
+                 slowly",
             ));
         }
         let (limit, since, late) = match waiting_for {
@@ -71,7 +71,7 @@ impl<'a> HeadTimeout<'a> {
                 (
                     HttpErrorKind::Timeout,
                     "the HTTP library did not start to read the request's \
-                                          body in time",
+                     body in time",
                 ),
             ),
             WaitingFor::ServerRead(since) => (

@@ -121,7 +121,7 @@ impl Stream for CheckedResponseBody {
                         HttpErrorKind::Protocol,
                         format!(
                             "the response has more than the {length} bytes of its \
-                                 Content-Length"
+                             Content-Length"
                         ),
                     ))),
                     _ => return Poll::Ready(Some(Ok(chunk))),

@@ -220,7 +220,7 @@ fn refuse_foreign_files(directory: &Path) -> io::Result<()> {
             let directory = directory.display();
             let message = format!(
                 "{directory} contains {name:?}, which is not an emulator's: \
-                                   choose an empty directory"
+                 choose an empty directory"
             );
             return Err(io::Error::new(io::ErrorKind::InvalidData, message));
         }

@@ -55,7 +55,7 @@ impl Position {
 pub(super) fn write(line: &mut Vec<u8>, position: &mut Position, records: &[Record]) {
     let json = serde_json::to_vec(records).expect(
         "strings, numbers and maps with string keys \
-                                                   serialize as JSON",
+         serialize as JSON",
     );
     let number = position.number.saturating_add(1);
     let sum = line_checksum(number, &json);

@@ -142,7 +142,7 @@ impl JournalReader {
             self.report_loss(if missing == 0 {
                 format!(
                     "the lines before line {number} of the journal are not the ones that were \
-                         written"
+                     written"
                 )
             } else {
                 format!("{missing} steps are missing before line {number} of the journal")
