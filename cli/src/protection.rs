@@ -88,7 +88,12 @@ impl Protection {
 
 fn key(side: &str) -> Result<CustomerKey> {
     let variable = format!("B2_{side}_SSE_C_KEY_B64");
-    let text = env::var(&variable).with_context(|| variable.clone())?;
+    let text = match env::var(&variable) {
+        Ok(text) => text,
+        Err(env::VarError::NotPresent) => bail!("{variable} is not set"),
+        // The value may be the key itself, so it is not shown.
+        Err(env::VarError::NotUnicode(_)) => bail!("{variable} is not base64"),
+    };
     CustomerKey::from_base64(&text).context(variable)
 }
 

@@ -1,6 +1,6 @@
 //! [`FirstParts`]: the bytes of multipart uploads that have only one part so far.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use b2kit::types::Sha1;
@@ -23,6 +23,10 @@ pub(crate) struct FirstParts(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     uploads: HashMap<String, Upload>,
+    /// All uploads, by the order in which they were last recorded.
+    by_order: BTreeMap<u64, String>,
+    /// Of these, the ones whose bytes are kept.
+    kept: BTreeMap<u64, String>,
     /// Of all kept parts.
     bytes: u64,
     /// Number of parts recorded so far.
@@ -110,40 +114,42 @@ impl FirstParts {
 
 impl State {
     fn insert(&mut self, upload: &str, part: FirstPart) {
-        self.bytes += part.bytes();
         let order = self.recorded;
         self.recorded += 1;
+        self.bytes += part.bytes();
+        if matches!(part, FirstPart::Kept { .. }) {
+            self.kept.insert(order, upload.to_owned());
+        }
+        self.by_order.insert(order, upload.to_owned());
         self.uploads
             .insert(upload.to_owned(), Upload { order, part });
     }
 
     fn remove(&mut self, upload: &str) -> Option<FirstPart> {
-        let part = self.uploads.remove(upload)?.part;
+        let Upload { order, part } = self.uploads.remove(upload)?;
+        self.by_order.remove(&order);
+        self.kept.remove(&order);
         self.bytes -= part.bytes();
         Some(part)
     }
 
-    /// Makes room: drops the bytes of the oldest uploads but never those of the newest, and forgets the oldest.
+    /// Makes room: drops the bytes that are kept longest, but never the newest, and forgets the oldest uploads.
     fn evict(&mut self) {
-        let newest = self.recorded - 1;
-        while self.bytes > MAX_BYTES {
-            let kept = self.uploads.values_mut().filter_map(|upload| {
-                let FirstPart::Kept { index, .. } = upload.part else {
-                    return None;
-                };
-                (upload.order != newest).then_some((upload, index))
-            });
-            let Some((oldest, index)) = kept.min_by_key(|(upload, _)| upload.order) else {
-                break;
-            };
-            self.bytes -= oldest.part.bytes();
-            oldest.part = FirstPart::Evicted { index };
-        }
-        if self.uploads.len() > MAX_UPLOADS {
-            let oldest = self.uploads.iter().min_by_key(|(_, upload)| upload.order);
-            if let Some(upload) = oldest.map(|(upload, _)| upload.clone()) {
-                self.remove(&upload);
+        while self.bytes > MAX_BYTES
+            && self.kept.len() > 1
+            && let Some((_, upload)) = self.kept.pop_first()
+        {
+            if let Some(Upload { part, .. }) = self.uploads.get_mut(&upload)
+                && let FirstPart::Kept { index, .. } = *part
+            {
+                self.bytes -= part.bytes();
+                *part = FirstPart::Evicted { index };
             }
+        }
+        while self.uploads.len() > MAX_UPLOADS
+            && let Some((_, upload)) = self.by_order.pop_first()
+        {
+            self.remove(&upload);
         }
     }
 }
@@ -210,6 +216,16 @@ mod tests {
         assert!(kept(&parts, "a").is_some() && kept(&parts, "b").is_none());
         parts.record("d", 0, sha1(), &payload(300 << 20));
         assert_eq!(kept(&parts, "d"), Some(300 << 20));
+        assert_eq!(parts.lock().bytes, 300 << 20);
+    }
+
+    #[test]
+    fn a_second_part_of_another_upload_does_not_evict_the_newest_kept_part() {
+        let parts = FirstParts::default();
+        parts.record("a", 0, sha1(), &payload(5));
+        parts.record("b", 0, sha1(), &payload(300 << 20));
+        parts.record("a", 1, sha1(), &payload(5));
+        assert_eq!(kept(&parts, "b"), Some(300 << 20));
         assert_eq!(parts.lock().bytes, 300 << 20);
     }
 

@@ -8,6 +8,7 @@ use futures_core::future::BoxFuture;
 use futures_util::FutureExt as _;
 use futures_util::future::Shared;
 
+use super::outcome::concerns_all;
 use crate::api::ListFileNames;
 use crate::bucket::BucketHandle;
 use crate::error::Error;
@@ -81,7 +82,8 @@ impl CurrentVersions {
                     return Ok(page.versions.get(name) == Some(planned));
                 }
                 Ok(_) => {}
-                // The call for this name alone tells what is wrong.
+                Err(error) if concerns_all(&error) => return Err(error),
+                // It may be about another name.
                 Err(_) => break,
             }
         }

@@ -37,8 +37,8 @@
 //!   refused, and nothing is deleted, unless that is [allowed](SyncPolicy::allow_empty_source).
 //! - Immediately before a file is replaced, deleted or hidden, the sync checks that it is the one
 //!   that the plan was made for: in a bucket by the id of the current version, locally by size and
-//!   modification time. In a bucket one listing checks all files that are replaced or hidden within
-//!   a second. B2 has no conditional upload, so another writer can come between the check and the
+//!   modification time. In a bucket, a listing answers this for a second for all files on its page
+//!   that are replaced or hidden. B2 has no conditional upload, so another writer can come between the check and the
 //!   upload; then that writer's version stays beneath the new one. The same applies if the
 //!   plan found no file with the name, which is not checked again. With a destination that is
 //!   [ignored](SyncPolicy::ignore_destination) nothing is checked.

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use super::action::{Action, Scan};
 use super::size::Size;
 use crate::client::CallCounts;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 
 /// The result of one line of a plan.
 #[derive(Debug, Clone)]
@@ -139,6 +139,20 @@ impl fmt::Display for Withheld {
             }
         })
     }
+}
+
+/// Whether the next file would fail with the same error.
+pub(super) fn concerns_all(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Credentials
+            | ErrorKind::CapExceeded
+            | ErrorKind::TooManyRequests
+            | ErrorKind::Unavailable
+            | ErrorKind::Http
+            | ErrorKind::Untrusted
+            | ErrorKind::ShutDown
+    )
 }
 
 /// The totals of a run. They are final when the run has ended.

@@ -14,14 +14,14 @@ use futures_util::stream::{self, Fuse, FuturesUnordered};
 use futures_util::{FutureExt as _, StreamExt as _};
 
 use super::action::{Action, Scan};
-use super::outcome::{Outcome, Status, Summary, Withheld};
+use super::outcome::{Outcome, Status, Summary, Withheld, concerns_all};
 use super::perform::{Performed, Performer};
 use super::policy::Extras;
 use super::progress::{SyncProgress, Tally};
 use super::reason::Reason;
 use super::spool::Spool;
 use crate::client::CallCounts;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::transfer::Progress;
 
 /// A plan that is being executed: a stream of the result of each line, in the order of completion. It makes progress
@@ -416,20 +416,6 @@ impl Run {
             self.broken(error);
         }
     }
-}
-
-/// Whether the next file would fail with the same error.
-fn concerns_all(error: &Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::Credentials
-            | ErrorKind::CapExceeded
-            | ErrorKind::TooManyRequests
-            | ErrorKind::Unavailable
-            | ErrorKind::Http
-            | ErrorKind::Untrusted
-            | ErrorKind::ShutDown
-    )
 }
 
 fn planned(action: Option<Result<Action, Error>>) -> Event {

@@ -37,7 +37,8 @@ impl RangeSet {
 
     /// See `range_set::RangeSet::missing`: their number, and the ranges.
     pub fn missing(&self, whole: Range<u64>, max: u64) -> (u64, impl Iterator<Item = Range<u64>>) {
-        let missing = self.0.missing(whole, max);
-        (missing.count_ranges(), missing)
+        let mut missing = self.0.missing(whole);
+        let count = missing.count_ranges(max);
+        (count, std::iter::from_fn(move || missing.take(max)))
     }
 }

@@ -3,9 +3,9 @@
 //! at as many as the program answers. Also the time from the start of the program to its first response.
 //!
 //! `cargo bench -p b2kit-emulator --all-features --bench console -- [--rounds N] [--browser]`. Linux
-//! only. The programs alternate; rates are medians, and processor times the least of all rounds. The load, the program and whoever follows
-//! its calls share the processors, so on few of them the processor time of the program says more than
-//! the rate.
+//! only. The programs alternate; rates are medians, and processor times the least of all rounds. The load,
+//! the program and whoever follows its calls share the processors, so on few of them the processor time
+//! of the program says more than the rate.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark may fail loudly")]
 #![allow(clippy::disallowed_methods, reason = "time is what is measured")]

@@ -3,8 +3,8 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc;
 use std::task::{Context, Poll, ready};
-use std::thread;
 use std::time::Duration;
 
 use b2kit::{Bytes, HttpError, ManualTimer, Response, ResponseBody};
@@ -26,6 +26,12 @@ pub(super) const EXPECTED: u32 = 1_900;
 /// The number of polls after which a response continues in any case: four times what a download
 /// observes before it adds a stream.
 pub(super) const UNEXPECTED: u32 = 40;
+
+/// Waits in real time, also while wakers unpark this thread.
+fn wait_really(time: Duration) {
+    let (_sender, receiver) = mpsc::channel::<()>();
+    let _ = receiver.recv_timeout(time);
+}
 
 struct StallingBody {
     body: ResponseBody,
@@ -55,7 +61,7 @@ impl Stream for StallingBody {
         if self.may_stall() && self.before == 0 {
             self.polls_left -= 1;
             self.timer.advance(VIRTUAL_TIME);
-            thread::park_timeout(REAL_TIME);
+            wait_really(REAL_TIME);
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }

@@ -35,6 +35,18 @@ fn a_download_that_never_waits_for_the_network_is_one_request() {
 }
 
 #[test]
+fn a_download_of_less_than_a_quarter_of_the_recommended_part_size_is_one_request() {
+    let (net, file) = (Net::with_part_size(0, 100_000), bytes(24_000));
+    let (bucket, _) = net.with_file(&file);
+    let dir = tempdir().unwrap();
+    stall_first(&net, 500, (1, UNEXPECTED), |_| {});
+    let path = dir.path().join("f");
+    net.run(bucket.download("f").to_path(&path)).unwrap();
+    assert!(fs::read(&path).unwrap() == file);
+    assert_eq!(net.requests().len(), 1);
+}
+
+#[test]
 fn a_download_that_waits_for_the_network_requests_ranges_and_cuts_off_one_stream() {
     for concurrency in [1, 2] {
         let (net, file, dir) = (net(), bytes(LEN as usize), tempdir().unwrap());

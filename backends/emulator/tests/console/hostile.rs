@@ -39,7 +39,8 @@ fn fill(scene: &Scene) {
     client.post("b2_create_key", &key).ok();
     control(scene, "PUT", &format!("/states/{HOSTILE_NAME}"), &json!({}));
     let hides = json!({"fault": {"kind": "error", "status": 418, "code": HOSTILE,
-        "message": HOSTILE}, "on": {"call": "b2_hide_file", "fileName": format!("{HOSTILE}/inside")}});
+        "message": HOSTILE},
+        "on": {"call": "b2_hide_file", "fileName": format!("{HOSTILE}/inside")}});
     control(scene, "POST", "/faults", &hides);
     let header = json!({"fault": {"kind": "set_header", "name": "x-hostile", "value": HOSTILE},
         "on": {"call": "b2_list_file_names"}});
@@ -132,7 +133,8 @@ fn the_policy_of_the_page_stops_scripts_markup_and_requests_elsewhere() {
         "(async () => {{
             const tried = {{}};
             const attempt = async (name, action) => {{
-                try {{ await action(); tried[name] = 'allowed'; }} catch (error) {{ tried[name] = 'stopped'; }}
+                try {{ await action(); tried[name] = 'allowed'; }}
+                catch (error) {{ tried[name] = 'stopped'; }}
             }};
             const made = (tag, set) => {{
                 const node = document.createElement(tag);

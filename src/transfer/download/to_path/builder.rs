@@ -15,13 +15,13 @@ impl FileDownload {
     /// most 1,000.
     ///
     /// A download starts with one call for the whole file. While it mostly waits for the network,
-    /// rather than for the disk or for SHA-1 verification, it adds parallel ranges, each of at most
-    /// the account's [recommended part size](crate::api::Session::recommended_part_size), and
-    /// smaller ones towards the end of the file. The first response is then read only up to the
-    /// first added range, and its connection closed. B2 may have sent, and billed as downloaded, as
-    /// many more bytes as the buffers of that connection hold: at most a few MiB, once for each
-    /// file. With 1, or with a [bandwidth limit](crate::ClientBuilder::bandwidth_limit), there is no
-    /// other call.
+    /// rather than for the disk or for SHA-1 verification, it adds parallel ranges, each of about
+    /// the account's [recommended part size](crate::api::Session::recommended_part_size) (larger
+    /// in a file of more than 10,000 such parts), and smaller ones towards the end of the file. The
+    /// first response is then read only up to the first added range, and its connection closed. B2
+    /// may have sent, and billed as downloaded, as many more bytes as the buffers of that connection
+    /// hold: at most a few MiB, once for each file. With 1, or with a
+    /// [bandwidth limit](crate::ClientBuilder::bandwidth_limit), there is no other call.
     ///
     /// Each range uses up to 1 MiB of memory, or twice the backend's read size if that is more.
     pub fn concurrency(mut self, ranges: usize) -> Self {

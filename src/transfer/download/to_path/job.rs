@@ -21,7 +21,7 @@ use crate::transfer::download::reader::ResumingReader;
 use crate::transfer::download::verify::{
     Downloaded, require_verification, sha1_mismatch, verification_of,
 };
-use crate::transfer::large_file::PartSizes;
+use crate::transfer::large_file::{MAX_PARTS, PartSizes};
 use crate::transfer::progress::Stage;
 use crate::transfer::range_set::RangeSet;
 use crate::types::{ByteRange, Sha1, Timestamp};
@@ -266,15 +266,15 @@ impl FileDownload {
         Ok((first?, RangeSet::default()))
     }
 
-    /// How a file of this length is divided into ranges: if the caller chose no size, then as for an
-    /// upload.
+    /// How a file of this length is divided into ranges: if the caller chose no size, by the
+    /// account's recommended part size.
     fn size_of_ranges(&self, len: u64) -> RangeSize {
-        let sizes = self.client.current_session().map(|session| {
+        let adaptive = self.client.current_session().map_or(RANGE_SIZE, |session| {
             let minimum = session.absolute_minimum_part_size();
-            PartSizes::new(minimum, session.recommended_part_size())
+            let sizes = PartSizes::new(minimum, session.recommended_part_size());
+            // As an upload has at most so many parts.
+            sizes.recommended.max(len.div_ceil(MAX_PARTS))
         });
-        let layout = sizes.and_then(|sizes| sizes.layout(len, None).ok());
-        let adaptive = layout.map_or(RANGE_SIZE, |layout| layout.part);
         let is_limited = self.client.has_bandwidth_limit();
         RangeSize::new(&self.path_options, is_limited, adaptive)
     }

@@ -11,7 +11,7 @@ use super::filter::Filter;
 /// Maximum number of calls: those of three seconds, at 10,000 a second.
 pub(in crate::drivers) const MAX_CALLS: usize = 30_000;
 
-/// Room for the texts of all calls. Very long ones leave room for fewer calls.
+/// Room for the paths, file names and key ids of all calls: about 139 bytes for each. Longer ones leave room for fewer.
 const TEXT_CAPACITY: usize = 4 * 1024 * 1024;
 
 /// Room for all requests and responses. Older calls lose theirs first.
