@@ -41,7 +41,16 @@ pub struct CanceledLargeFile {
     /// The file id.
     pub file_id: FileId,
     /// The name that the file would have had.
+    #[serde(default, deserialize_with = "unchecked_if_present")]
     pub file_name: Option<FileName>,
+}
+
+fn unchecked_if_present<'de, D>(deserializer: D) -> Result<Option<FileName>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+{
+    let name = Option::<String>::deserialize(deserializer)?;
+    Ok(name.map(FileName::new_unchecked))
 }
 
 impl CancelLargeFile {
@@ -99,5 +108,19 @@ impl Call for CancelLargeFile {
                 _ => Reconciliation::Unknown,
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_whose_name_breaks_todays_rules_can_be_cancelled() {
+        let json = r#"{"accountId":"a","bucketId":"b","fileId":"4_z","fileName":"/old//name"}"#;
+        let cancelled: CanceledLargeFile = serde_json::from_str(json).unwrap();
+        assert_eq!(cancelled.file_name.unwrap().as_str(), "/old//name");
+        let without = serde_json::from_str::<CanceledLargeFile>(r#"{"fileId":"4_z"}"#).unwrap();
+        assert_eq!(without.file_name, None);
     }
 }

@@ -211,7 +211,9 @@ impl Call for CreateKey {
         executor: &impl CallExecutor,
         lost: &LostResponse,
     ) -> Reconciliation<CreatedKey> {
-        if lost.may_still_execute {
+        let is_for_several = self.bucket_ids.as_ref().is_some_and(|ids| ids.len() > 1);
+        // Before v4, keys for several buckets are not listed.
+        if lost.may_still_execute || is_for_several && lost.version < ApiVersion::V4 {
             return Reconciliation::Unknown;
         }
         let (mut list, mut passed) = (ListKeys::new().max_key_count(1_000), Vec::new());

@@ -65,7 +65,8 @@ impl Call for HideFile {
         version.possible_duplicate = true;
     }
 
-    /// Checks whether the newest version is a hide marker, if the key may list.
+    /// Looks for the hide marker, if the key may list. It may be beneath an upload by another writer,
+    /// which a repeated call would hide.
     async fn reconcile(
         &self,
         executor: &impl CallExecutor,
@@ -79,11 +80,6 @@ impl Call for HideFile {
             };
         };
         // A delayed duplicate will be rejected, since the file will already be hidden.
-        match newest.into_top() {
-            Some(top) if top.action == Action::Hide && lost.covers(top.upload_timestamp) => {
-                Reconciliation::Done(top)
-            }
-            _ => Reconciliation::NotDone,
-        }
+        newest.hidden(lost)
     }
 }

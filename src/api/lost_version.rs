@@ -35,9 +35,15 @@ impl Newest {
         })
     }
 
-    /// The newest version, which determines whether the name is hidden.
-    pub(super) fn into_top(self) -> Option<FileVersion> {
-        self.versions.into_iter().next()
+    /// Reconciles a call that hides the name.
+    pub(super) fn hidden(self, lost: &LostResponse) -> Reconciliation<FileVersion> {
+        let is_marker = |version: &FileVersion| {
+            version.action == Action::Hide && lost.covers(version.upload_timestamp)
+        };
+        match self.versions.into_iter().find(is_marker) {
+            Some(marker) => Reconciliation::Done(marker),
+            None => Reconciliation::NotDone,
+        }
     }
 
     /// Reconciles a call that creates the newest version. `looks` recognizes that version. Only the

@@ -265,6 +265,11 @@ impl<C: Call> CallLoop<'_, C> {
                 self.wait(state, failed, pause, is_shared).await;
                 Ok(())
             }
+            RetryAction::Reauthorize
+                if !self.client.shared.authorization.ends_with(&failed.failure) =>
+            {
+                Err(self.stopped(state, failed, None))
+            }
             RetryAction::Reauthorize => {
                 self.label
                     .log_failure(&failed.failure, state.attempts(), failed.elapsed);
@@ -276,16 +281,23 @@ impl<C: Call> CallLoop<'_, C> {
                 }
                 Ok(())
             }
-            RetryAction::Stop(why) => {
-                self.label
-                    .log_failure(&failed.failure, state.attempts(), failed.elapsed);
-                let failure = failed
-                    .context
-                    .explain(self.client, &C::METADATA, failed.failure);
-                Err(self.error(state, failure, why))
-            }
+            RetryAction::Stop(why) => Err(self.stopped(state, failed, why)),
             RetryAction::Reconcile(_) => unreachable!("reconciled before"),
         }
+    }
+
+    fn stopped(
+        &self,
+        state: &mut RetryState<'_>,
+        failed: FailedAttempt,
+        why: Option<RetryStopReason>,
+    ) -> Error {
+        self.label
+            .log_failure(&failed.failure, state.attempts(), failed.elapsed);
+        let failure = failed
+            .context
+            .explain(self.client, &C::METADATA, failed.failure);
+        self.error(state, failure, why)
     }
 
     async fn wait(

@@ -129,9 +129,12 @@ fn lost_in_the_middle(error: HttpError) -> Error {
     Error::http(error).with_effect(true)
 }
 
-/// Remembers the secrets in the request, which no error may show. The tokens in `Authorization` are
-/// known already.
+/// Remembers the secrets in the request, which no error may show. The token in `Authorization` is
+/// known already, unless so many others were received since that it was forgotten.
 fn learn_secrets<C: Call>(client: &Client, call: &C, headers: &HeaderMap) {
+    if let Some(token) = headers.get(AUTHORIZATION) {
+        client.shared.redactor.learn_again(token.as_bytes());
+    }
     let sensitive = headers
         .iter()
         .filter(|(name, value)| value.is_sensitive() && *name != AUTHORIZATION)

@@ -26,8 +26,7 @@ const MASK: &str = "[redacted]";
 const TAIL: usize = 4;
 
 /// Tokens and keys that are remembered, in addition to those that the client was built with; the
-/// oldest go first. A client with more uploads than this in progress forgets tokens that are in
-/// use.
+/// oldest go first. A token is learned again whenever it is used.
 const MAX_LEARNED: usize = 4_096;
 
 /// What a user chose as a secret may be a word, and stand in a code. What is as long as this is no
@@ -56,6 +55,14 @@ impl Redactor {
         let mut known = self.lock();
         for bytes in forms(secret) {
             let _ = known.add(bytes);
+        }
+    }
+
+    /// Adds a secret that is about to be sent, if it is not known or was forgotten.
+    pub(super) fn learn_again(&self, bytes: &[u8]) {
+        let is_known = self.lock().has(bytes);
+        if let (false, Ok(text)) = (is_known, std::str::from_utf8(bytes)) {
+            self.learn(&Secret::new(text));
         }
     }
 
@@ -135,6 +142,14 @@ impl SecretIndex {
         let entry = Arc::new(bytes);
         same.push(Arc::clone(&entry));
         Some(entry)
+    }
+
+    /// Whether it is known, or too short to be searched for.
+    fn has(&self, bytes: &[u8]) -> bool {
+        bytes.last_chunk::<TAIL>().is_none_or(|tail| {
+            let same = self.by_tail.get(tail);
+            same.is_some_and(|same| same.iter().any(|entry| ***entry == *bytes))
+        })
     }
 
     fn remove(&mut self, entry: &Entry) {
@@ -383,6 +398,19 @@ mod tests {
             known.learn(&Secret::new(*secret));
         }
         known
+    }
+
+    #[test]
+    fn a_forgotten_token_is_learned_again_when_it_is_used() {
+        let known = knowing(&[TOKEN]);
+        for number in 0..MAX_LEARNED {
+            known.learn(&Secret::new(format!("a-newer-token-{number:010}")));
+        }
+        assert_eq!(known.redacted(TOKEN), TOKEN);
+        known.learn_again(TOKEN.as_bytes());
+        known.learn_again(TOKEN.as_bytes());
+        assert_eq!(known.redacted(TOKEN), MASK);
+        assert_eq!(known.lock().recent.len(), MAX_LEARNED);
     }
 
     fn percent(text: &str, all: bool) -> String {

@@ -127,6 +127,19 @@ impl FileInfo {
         info
     }
 
+    /// Sorts the entries, however many a response has.
+    fn from_entries(mut entries: Vec<(Text, Text)>) -> Self {
+        entries.sort_by(|(one, _), (other, _)| one.cmp(other));
+        entries.dedup_by(|later, earlier| {
+            let is_same = later.0 == earlier.0;
+            if is_same {
+                std::mem::swap(later, earlier);
+            }
+            is_same
+        });
+        Self(entries)
+    }
+
     /// Each key has one value: the last one wins.
     fn insert(&mut self, key: Text, value: Text) {
         if self.0.is_empty() {
@@ -264,11 +277,14 @@ impl<'de> Deserialize<'de> for FileInfo {
                 f.write_str("keys with their values")
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FileInfo, A::Error> {
-                let mut info = FileInfo::new();
+                let mut entries = Vec::new();
                 while let Some((key, value)) = map.next_entry::<Text, Text>()? {
-                    info.insert(folded(key), value);
+                    if entries.is_empty() {
+                        entries.reserve_exact(1);
+                    }
+                    entries.push((folded(key), value));
                 }
-                Ok(info)
+                Ok(FileInfo::from_entries(entries))
             }
         }
         deserializer.deserialize_map(FileInfoVisitor)
@@ -339,6 +355,17 @@ impl Default for ContentType {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_response_may_have_any_number_of_entries_in_any_order_and_the_last_value_of_a_key_wins() {
+        let entries = (0..100_000).rev().map(|key| format!("\"{key:06}\":\"\""));
+        let entries: Vec<_> = entries.collect();
+        let json = format!(r#"{{"k":"1",{},"K":"2","k":"3"}}"#, entries.join(","));
+        let info: FileInfo = serde_json::from_str(&json).unwrap();
+        assert_eq!(info.iter().count(), 100_001);
+        assert_eq!((info.get("k"), info.get("000007")), (Some("3"), Some("")));
+        assert!(info.iter().is_sorted());
+    }
 
     #[test]
     fn keys_are_checked_by_b2s_rules_and_stored_in_lower_case() {

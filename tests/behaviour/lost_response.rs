@@ -348,6 +348,57 @@ fn reconciling_finds_a_hide_marker_beneath_an_unfinished_upload() {
     });
 }
 
+#[test]
+fn reconciling_a_hide_does_not_hide_an_upload_by_another_writer() {
+    let (b2, script) = Script::new([]);
+    script.timer.run(async {
+        let bucket = bucket(&b2).await;
+        b2.call(hello_upload(&bucket)).await.unwrap();
+        script.clock.advance(Duration::from_secs(1));
+        script.push("b2_hide_file", Fault::LostResponse);
+        script.push("b2_list_file_versions", Status(500, "internal_error", &[]));
+        let (hidden, uploaded) = futures::join!(
+            b2.call(HideFile::new(&bucket.bucket_id, name("f"))),
+            async {
+                script.timer.sleep(Duration::from_millis(100)).await;
+                script.clock.advance(Duration::from_secs(1));
+                b2.call(hello_upload(&bucket)).await
+            }
+        );
+        assert!(hidden.is_ok(), "{hidden:?}");
+        let newest = newest_file_id(&b2, &bucket, "f").await;
+        assert_eq!(newest, Some(uploaded.unwrap().file_id));
+        assert_eq!(script.count("b2_hide_file"), 1);
+    });
+}
+
+#[test]
+fn a_key_for_several_buckets_is_not_created_twice_by_a_v3_session() {
+    let (b2, script) = Script::new([]);
+    script.timer.run(async {
+        let one = bucket(&b2).await.bucket_id;
+        let two = BucketName::new("other-photos").unwrap();
+        let two = CreateBucket::new(two, BucketType::AllPrivate);
+        let two = b2.call(two).await.unwrap().bucket_id;
+        let credentials =
+            Credentials::new(script.emulator.key_id(), script.emulator.key()).unwrap();
+        let v3 = Client::builder()
+            .credentials(credentials)
+            .endpoint(script.emulator.url())
+            .backend(script.clone())
+            .timer(script.timer.clone())
+            .api_version(ApiVersion::V3)
+            .build()
+            .unwrap();
+        script.push("b2_create_key", LostResponse);
+        let key = CreateKey::new(KeyName::new("k").unwrap(), [Capability::ListFiles]);
+        let key = key.bucket_ids([one, two]).api_version(ApiVersion::V4);
+        let error = v3.call(key).await.unwrap_err();
+        assert!(error.may_have_taken_effect(), "{error}");
+        assert_eq!(b2.call(ListKeys::new()).await.unwrap().keys.len(), 1);
+    });
+}
+
 /// An upload whose first attempt is read completely by an intermediary and doesn't arrive.
 async fn upload_after_lost_request(
     b2: &Client,

@@ -516,6 +516,13 @@ fn a_download_authorization_suffices_for_downloads_and_for_no_other_call() {
         assert!(error.to_string().contains("a different prefix"), "{error}");
         let by_id = friend.call(DownloadFileById::new("4_z1")).await;
         assert!(by_id.is_err());
+        // B2 doesn't say why it refuses a HEAD, and the authorization is still valid.
+        let head = DownloadFileByName::new(bucket.clone(), name("other")).head();
+        let refused = friend.call(head).await;
+        assert!(refused.is_err(), "{refused:?}");
+        let again = DownloadFileByName::new(bucket.clone(), name("f"));
+        let again = friend.call(again).await;
+        assert!(again.is_ok(), "{again:?}");
 
         world.clock.advance(Duration::from_secs(3_601));
         let late = friend.download_by_name(bucket, "f").stream().await;

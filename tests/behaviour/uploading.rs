@@ -1013,6 +1013,22 @@ fn unfinished_uploads_that_are_foreign_or_differ_are_left_alone_and_the_plan_say
 }
 
 #[test]
+fn an_unfinished_upload_with_a_part_as_long_as_the_file_is_not_resumed() {
+    let (b2, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let left = StartLargeFile::new(bucket.id(), FileName::new("f").unwrap());
+        let left = b2.call(left.upload_id("x").unwrap()).await.unwrap();
+        let part = UploadPart::new(&left.file_id, PartNumber::FIRST, content(300));
+        b2.call(part).await.unwrap();
+        let upload = bucket.upload("f", content(250)).hash_first(false).resume();
+        assert_eq!(upload.await.unwrap().reused_parts, 0);
+        let rows = unfinished(&bucket).await;
+        assert_eq!(rows.len(), 1, "it is left alone");
+    });
+}
+
+#[test]
 fn an_invalid_resume_token_is_refused() {
     let token = ResumeToken::new("4_z");
     assert_eq!(token.to_string(), r#"{"b2kit-resume":1,"fileId":"4_z"}"#);

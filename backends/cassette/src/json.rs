@@ -65,6 +65,8 @@ impl Comparison<'_> {
                 if same_number(ours, theirs) => {}
             (Some(Value::String(ours)), Some(Value::String(theirs)))
                 if same_text(ours, theirs) || (kind.is_some() && is_placeholder(ours)) => {}
+            (Some(Value::String(ours)), Some(Value::Number(_)))
+                if kind.is_some() && is_placeholder(ours) => {}
             (ours, theirs) if ours == theirs => {}
             (ours, theirs) => self.found.push(Difference::new(
                 format!("body {path}"),

@@ -87,7 +87,7 @@ impl SecretFields {
         (tells || self.headers.iter().any(|known| known == name)).then_some(SECRET)
     }
 
-    /// Calls `visit` with every string in `json` that is in a field for secrets.
+    /// Calls `visit` with every string and number in `json` that is in a field for secrets.
     pub(crate) fn visit_json(&self, json: &mut Value, visit: &mut impl FnMut(Kind, &mut String)) {
         self.visit_node(json, None, visit);
     }
@@ -115,7 +115,16 @@ impl SecretFields {
                     self.visit_node(member, below, visit);
                 }
             }
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            Value::Number(number) => {
+                if let Some(kind) = kind {
+                    let mut text = number.to_string();
+                    visit(kind, &mut text);
+                    if text != number.to_string() {
+                        *json = Value::String(text);
+                    }
+                }
+            }
+            Value::Null | Value::Bool(_) => {}
         }
     }
 
@@ -132,7 +141,31 @@ impl SecretFields {
     }
 }
 
-/// Whether a text is a placeholder.
+/// Whether a value is a placeholder of a known kind, or of one of these others: a secret may begin like one.
+pub(crate) fn is_known_placeholder(text: &str, is_other: impl Fn(&str) -> bool) -> bool {
+    let Some(name) = text.strip_prefix(PREFIX) else {
+        return matches!(
+            text,
+            "hidden account id" | "hidden application key id" | "hidden authorization token"
+        );
+    };
+    let kind = match name.rsplit_once('-') {
+        Some((kind, number))
+            if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) =>
+        {
+            kind
+        }
+        _ => name,
+    };
+    let kinds = FIELDS
+        .iter()
+        .map(|(_, kind)| kind)
+        .chain(HEADERS.iter().map(|(_, kind)| kind));
+    let constants = [SECRET, CREDENTIALS, APPLICATION_KEY, TOKEN, CUSTOM_HEADER];
+    kinds.chain(&constants).any(|known| *known == kind) || is_other(kind)
+}
+
+/// Whether a text in a recording is a placeholder.
 pub(crate) fn is_placeholder(text: &str) -> bool {
     text.starts_with(PREFIX)
         // Written by hand in recordings of version 0.

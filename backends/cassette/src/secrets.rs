@@ -28,7 +28,7 @@ impl Secrets {
     /// Adds a secret of this kind, and returns its placeholder. A placeholder is returned unchanged.
     pub(crate) fn learn(&mut self, kind: &str, value: &[u8]) -> String {
         if let Ok(text) = std::str::from_utf8(value)
-            && secret_fields::is_placeholder(text)
+            && secret_fields::is_known_placeholder(text, |kind| self.counts.contains_key(kind))
         {
             return text.to_owned();
         }

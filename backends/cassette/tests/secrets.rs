@@ -277,6 +277,34 @@ fn exchange(client: &impl HttpClient, request: Request) -> Vec<u8> {
 }
 
 #[test]
+fn secrets_that_begin_like_placeholders_are_hidden_and_break_no_header() {
+    for secret in ["hidden-sesame-4711", "hidden sesame 4711", "hidden-4711"] {
+        let recorder = Recorder::new(server, NOWHERE);
+        let body = format!(r#"{{"applicationKey":"{secret}","again":"{secret}"}}"#);
+        exchange(&recorder, post("/plain", &[], body));
+        let text = recorder.to_yaml().unwrap();
+        assert!(!text.contains(secret), "{text}");
+    }
+    let recorder = Recorder::new(server, NOWHERE);
+    let header = r#"{"secret":"hidden-\u000a"}"#;
+    exchange(
+        &recorder,
+        post("/plain", &[("x-foo", header)], String::new()),
+    );
+    recorder.to_yaml().unwrap();
+}
+
+#[test]
+fn a_number_in_a_field_for_secrets_is_hidden_and_replayed() {
+    let pin = || post("/plain", &[], r#"{"pin":4711234567}"#.to_owned());
+    let recorder = Recorder::new(server, NOWHERE).json_field("pin");
+    exchange(&recorder, pin());
+    let text = recorder.to_yaml().unwrap();
+    assert!(!text.contains("4711234567"), "{text}");
+    exchange(&Player::parse(text).unwrap().json_field("pin"), pin());
+}
+
+#[test]
 fn no_secret_is_in_a_recording_in_any_encoding() {
     let text = recorded();
     let bodies: Vec<u8> = Player::parse(&text)

@@ -30,8 +30,8 @@ pub(crate) struct PartLayout {
 }
 
 impl PartSizes {
-    /// The sizes that the account reports, clamped to a sensible range, so that a server's response
-    /// can't split a file into single bytes.
+    /// The sizes that the account reports, clamped to a range in which no computation with them
+    /// overflows or divides by zero.
     pub(crate) fn new(minimum: u64, recommended: u64) -> Self {
         let minimum = minimum.clamp(1, MAX_MINIMUM);
         Self {

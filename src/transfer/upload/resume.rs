@@ -246,6 +246,9 @@ fn existing_layout(layout: PartLayout, existing: &ExistingParts) -> Result<PartL
     } else {
         PartLayout { part, ..layout }
     };
+    if layout.parts() < 2 {
+        return Err("it has a part that is as long as this file".to_owned());
+    }
     let last = existing.keys().max().copied().unwrap_or(0);
     if u64::from(last) > layout.parts() {
         return Err(format!(

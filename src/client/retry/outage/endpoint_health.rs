@@ -50,7 +50,9 @@ impl Signal {
         };
         match (http.kind(), http.phase()) {
             (K::Timeout, _) if deadline_passed => Self::None,
-            (K::Exhausted | K::Invalid | K::Source | K::Tls | K::Other, _) => Self::None,
+            (K::Exhausted | K::Invalid | K::Source | K::Tls | K::NoMatch | K::Other, _) => {
+                Self::None
+            }
             (K::Protocol | K::TooLarge, _) => Self::Answered,
             // Even in the middle of a response.
             _ => Self::Failed,
@@ -356,6 +358,12 @@ mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_request_that_a_recording_does_not_have_says_nothing_of_an_endpoint() {
+        let outcome = refused::<()>(HttpErrorKind::NoMatch, Phase::NotSent);
+        assert!(matches!(Signal::of(&outcome, false), Signal::None));
+    }
 
     /// Backoff of one second, two, four...
     fn doubling(failed: u32) -> Duration {

@@ -40,7 +40,11 @@ pub(super) fn plan(inputs: &[InputRange], limits: PartLimits) -> Result<ComposeP
     let mut least = limits.minimum;
     loop {
         let copied = extents.choose_copies(least);
-        let mut sent = limits.preferred;
+        // A server's part size must not make for more parts than a file may have.
+        let copied_len: u64 = copied.iter().map(|copy| copy.end - copy.start).sum();
+        let mut sent = limits
+            .preferred
+            .max((len - copied_len).div_ceil(limits.parts.max(1) as u64));
         loop {
             let parts = extents.parts(&copied, least, sent, limits.maximum);
             if parts.len() <= limits.parts {
@@ -105,6 +109,22 @@ mod tests {
             part => format!("U{}", part.len()),
         });
         parts.collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn a_tiny_part_size_of_a_server_makes_no_more_parts_than_a_file_may_have() {
+        let limits = PartLimits {
+            minimum: 1,
+            maximum: 5_000_000_000,
+            preferred: 1,
+            parts: 10_000,
+        };
+        let plan = plan(&inputs("L1000000000 A500 L1000000000"), limits).unwrap();
+        assert!(plan.parts.len() <= 10_000);
+        assert_eq!(
+            plan.parts.iter().map(|part| part.len()).sum::<u64>(),
+            2_000_000_500
+        );
     }
 
     #[test]
