@@ -123,6 +123,21 @@ impl AttemptContext {
         }
     }
 
+    /// Whether this 401 ends the session. One that can't be renewed ends only if its token is invalid
+    /// for certain: a HEAD is refused without a reason, and what a download authorization doesn't
+    /// permit, as if its token were bad.
+    pub(super) fn is_over(&self, client: &Client, failure: &Error) -> bool {
+        let Self::Session(generation) = self else {
+            return true;
+        };
+        match failure.b2().map(|b2| &*b2.code) {
+            _ if client.shared.authorization.can_renew() => true,
+            Some("expired_auth_token") => true,
+            Some("bad_auth_token") => !generation.session.is_for_downloads_only,
+            _ => false,
+        }
+    }
+
     /// Drops the session, whose token has expired. `false` if there is a newer session already.
     pub(super) fn expired(&self, client: &Client) -> bool {
         match self {

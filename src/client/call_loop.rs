@@ -265,9 +265,7 @@ impl<C: Call> CallLoop<'_, C> {
                 self.wait(state, failed, pause, is_shared).await;
                 Ok(())
             }
-            RetryAction::Reauthorize
-                if !self.client.shared.authorization.ends_with(&failed.failure) =>
-            {
+            RetryAction::Reauthorize if !failed.context.is_over(self.client, &failed.failure) => {
                 Err(self.stopped(state, failed, None))
             }
             RetryAction::Reauthorize => {

@@ -173,21 +173,9 @@ impl Authorization {
         self.reconcile(outcome, policy, now())
     }
 
-    /// Whether this 401 ends the session. One that can't be renewed ends only if its token is invalid
-    /// for certain: a HEAD is refused without a reason, and what a download authorization doesn't
-    /// permit, as if its token were bad.
-    pub(in crate::client) fn ends_with(&self, failure: &Error) -> bool {
-        if self.credentials.is_some() {
-            return true;
-        }
-        match failure.b2().map(|b2| &*b2.code) {
-            Some("expired_auth_token") => true,
-            Some("bad_auth_token") => {
-                let session = self.current();
-                !session.is_some_and(|current| current.session.is_for_downloads_only)
-            }
-            _ => false,
-        }
+    /// Whether there are credentials to renew a session with.
+    pub(in crate::client) const fn can_renew(&self) -> bool {
+        self.credentials.is_some()
     }
 
     /// Drops a session whose token has expired. `false` if there is a newer one already.
