@@ -5,6 +5,7 @@ use std::pin::pin;
 
 use futures_util::TryStreamExt as _;
 
+use super::sweep::deletion_outcome;
 use crate::api::{DeleteFileVersion, HideFile, ListFileVersions};
 use crate::client::{BucketHandle, Client, at_most};
 use crate::error::{Error, ErrorKind};
@@ -79,11 +80,7 @@ impl BucketHandle {
         // The newest is deleted last: until then the file stays hidden.
         while let Some(marker) = markers.pop() {
             let call = DeleteFileVersion::new(marker.file_name.as_str(), &marker.file_id);
-            match client.call(call).await {
-                // Somebody else has deleted it since it was listed.
-                Err(error) if error.is_not_found() => {}
-                deleted => drop(deleted?),
-            }
+            deletion_outcome(client.call(call).await)?;
         }
         Ok(newest)
     }

@@ -50,6 +50,8 @@ pub use self::delete::{Delete, DeleteScope};
 pub use self::prune::PruneRule;
 pub use self::rename::Renamed;
 pub use self::sweep::DeleteMode;
+#[cfg(feature = "sync")]
+pub(crate) use self::sweep::deletion_outcome;
 pub use self::urls::PresignedUrl;
 
 use crate::error::Error;

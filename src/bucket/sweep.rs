@@ -161,13 +161,18 @@ impl Sweep {
         let client = about.client().clone();
         let call = self.call;
         Box::pin(async move {
-            let outcome = match call.apply(&client, &version).await {
-                // Somebody else has deleted it since it was listed.
-                Err(error) if error.is_not_found() => Ok(()),
-                outcome => outcome,
-            };
+            let outcome = deletion_outcome(call.apply(&client, &version).await);
             (number, (version, outcome))
         })
+    }
+}
+
+/// The outcome of a deletion. A version that was deleted since it was listed, by another caller or an
+/// interrupted run, counts as deleted.
+pub(crate) fn deletion_outcome<T>(outcome: Result<T, Error>) -> Result<(), Error> {
+    match outcome {
+        Err(error) if error.is_not_found() => Ok(()),
+        outcome => outcome.map(drop),
     }
 }
 

@@ -22,8 +22,8 @@ use super::policy::{Durability, Links, SyncPolicy};
 use super::reason::Reason;
 use super::sides::{Place, Sides};
 use crate::api::DeleteFileVersion;
-use crate::bucket::BucketHandle;
-use crate::error::{Error, ErrorKind};
+use crate::bucket::{BucketHandle, deletion_outcome};
+use crate::error::Error;
 use crate::transfer::{Commit, Progress, Source};
 use crate::types::{FileId, FileName};
 
@@ -357,13 +357,8 @@ async fn unchanged(root: &Path, path: &Path, planned: Option<LocalFile>) -> Resu
     })
 }
 
-/// A version that no longer exists is not an error: an earlier run may have been interrupted.
 async fn delete_version(bucket: &BucketHandle, name: &str, id: &FileId) -> Result<(), Error> {
-    let deleted = bucket.client().call(DeleteFileVersion::new(name, id)).await;
-    match deleted {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        deleted => deleted.map(drop),
-    }
+    deletion_outcome(bucket.client().call(DeleteFileVersion::new(name, id)).await)
 }
 
 async fn make_root(root: &Path) -> Result<(), Error> {

@@ -119,15 +119,14 @@ impl FileInfo {
     pub fn unchecked<K: AsRef<str>, V: AsRef<str>>(
         notes: impl IntoIterator<Item = (K, V)>,
     ) -> Self {
-        let mut info = Self::new();
-        for (key, value) in notes {
+        let folded = |(key, value): (K, V)| {
             let key = key.as_ref().to_ascii_lowercase();
-            info.insert(Text::new(&key), Text::new(value.as_ref()));
-        }
-        info
+            (Text::new(&key), Text::new(value.as_ref()))
+        };
+        Self::from_entries(notes.into_iter().map(folded).collect())
     }
 
-    /// Sorts the entries, however many a response has.
+    /// Sorts the entries, however many there are. The last value of a key wins.
     fn from_entries(mut entries: Vec<(Text, Text)>) -> Self {
         entries.sort_by(|(one, _), (other, _)| one.cmp(other));
         entries.dedup_by(|later, earlier| {

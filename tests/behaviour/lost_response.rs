@@ -18,7 +18,7 @@ use b2kit::types::{
     Sha1, TargetConfiguration, Timestamp,
 };
 use b2kit::{
-    ApiVersion, Client, Credentials, ErrorKind, HttpClient as _, HttpError, HttpErrorKind,
+    ApiVersion, Client, Credentials, Error, ErrorKind, HttpClient as _, HttpError, HttpErrorKind,
     ManualTimer, Phase, Request, RetryPolicy, Session, Timer as _,
 };
 use serde_json::{Value, json};
@@ -324,6 +324,23 @@ fn a_finish_with_a_missing_part_has_no_effect() {
     assert!(!error.may_have_taken_effect(), "{error}");
 }
 
+/// Hides `f`. Its response is lost, and `meanwhile` runs before it is looked for.
+async fn hide_and_lose_the_response<T>(
+    b2: &Client,
+    script: &Script,
+    bucket: &Bucket,
+    meanwhile: impl Future<Output = T>,
+) -> (Result<FileVersion, Error>, T) {
+    script.push("b2_hide_file", Fault::LostResponse);
+    script.push("b2_list_file_versions", Status(500, "internal_error", &[]));
+    let hide = b2.call(HideFile::new(&bucket.bucket_id, name("f")));
+    futures::join!(hide, async {
+        script.timer.sleep(Duration::from_millis(100)).await;
+        script.clock.advance(Duration::from_secs(1));
+        meanwhile.await
+    })
+}
+
 /// An unfinished large file is listed above the marker, but it does not affect visibility.
 #[test]
 fn reconciling_finds_a_hide_marker_beneath_an_unfinished_upload() {
@@ -332,17 +349,8 @@ fn reconciling_finds_a_hide_marker_beneath_an_unfinished_upload() {
         let bucket = bucket(&b2).await;
         b2.call(hello_upload(&bucket)).await.unwrap();
         script.clock.advance(Duration::from_secs(1));
-        script.push("b2_hide_file", Fault::LostResponse);
-        script.push("b2_list_file_versions", Status(500, "internal_error", &[]));
-        let (hidden, started) = futures::join!(
-            b2.call(HideFile::new(&bucket.bucket_id, name("f"))),
-            async {
-                script.timer.sleep(Duration::from_millis(100)).await;
-                script.clock.advance(Duration::from_secs(1));
-                b2.call(StartLargeFile::new(&bucket.bucket_id, name("f")))
-                    .await
-            }
-        );
+        let start = b2.call(StartLargeFile::new(&bucket.bucket_id, name("f")));
+        let (hidden, started) = hide_and_lose_the_response(&b2, &script, &bucket, start).await;
         started.unwrap();
         assert!(hidden.is_ok(), "{hidden:?}");
     });
@@ -355,16 +363,8 @@ fn reconciling_a_hide_does_not_hide_an_upload_by_another_writer() {
         let bucket = bucket(&b2).await;
         b2.call(hello_upload(&bucket)).await.unwrap();
         script.clock.advance(Duration::from_secs(1));
-        script.push("b2_hide_file", Fault::LostResponse);
-        script.push("b2_list_file_versions", Status(500, "internal_error", &[]));
-        let (hidden, uploaded) = futures::join!(
-            b2.call(HideFile::new(&bucket.bucket_id, name("f"))),
-            async {
-                script.timer.sleep(Duration::from_millis(100)).await;
-                script.clock.advance(Duration::from_secs(1));
-                b2.call(hello_upload(&bucket)).await
-            }
-        );
+        let upload = b2.call(hello_upload(&bucket));
+        let (hidden, uploaded) = hide_and_lose_the_response(&b2, &script, &bucket, upload).await;
         assert!(hidden.is_ok(), "{hidden:?}");
         let newest = newest_file_id(&b2, &bucket, "f").await;
         assert_eq!(newest, Some(uploaded.unwrap().file_id));
