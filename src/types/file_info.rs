@@ -128,6 +128,9 @@ impl FileInfo {
 
     /// Sorts the entries, however many there are. The last value of a key wins.
     fn from_entries(mut entries: Vec<(Text, Text)>) -> Self {
+        if entries.len() < 2 {
+            return Self(entries);
+        }
         entries.sort_by(|(one, _), (other, _)| one.cmp(other));
         entries.dedup_by(|later, earlier| {
             let is_same = later.0 == earlier.0;
@@ -277,11 +280,11 @@ impl<'de> Deserialize<'de> for FileInfo {
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FileInfo, A::Error> {
                 let mut entries = Vec::new();
-                while let Some((key, value)) = map.next_entry::<Text, Text>()? {
+                while let Some(key) = map.next_key::<Text>()? {
                     if entries.is_empty() {
                         entries.reserve_exact(1);
                     }
-                    entries.push((folded(key), value));
+                    entries.push((lowercase(key), map.next_value()?));
                 }
                 Ok(FileInfo::from_entries(entries))
             }
@@ -290,8 +293,14 @@ impl<'de> Deserialize<'de> for FileInfo {
     }
 }
 
-fn folded(key: Text) -> Text {
-    if key.as_str().bytes().any(|byte| byte.is_ascii_uppercase()) {
+#[inline]
+fn lowercase(key: Text) -> Text {
+    let has_uppercase = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .fold(false, |any, b| any | b.is_ascii_uppercase())
+    };
+    if has_uppercase(key.as_bytes()) {
         return Text::new(&key.as_str().to_ascii_lowercase());
     }
     key

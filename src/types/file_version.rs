@@ -300,7 +300,7 @@ impl Serialize for FileVersion {
         if !self.action.as_str().is_empty() {
             json.serialize_entry("action", &self.action)?;
         }
-        if !self.bucket_id.as_str().is_empty() {
+        if !self.bucket_id.is_empty() {
             json.serialize_entry("bucketId", &self.bucket_id)?;
         }
         if !(wire_form.absent_length && self.content_length == 0) {
@@ -438,7 +438,7 @@ fn absent_bucket() -> BucketId {
 }
 
 fn set_if_absent(its: &mut BucketId, bucket_id: &BucketId) {
-    if its.as_str().is_empty() {
+    if its.is_empty() {
         its.clone_from(bucket_id);
     }
 }
@@ -450,7 +450,7 @@ fn none_set<T: Default>() -> Restricted<T> {
 impl<'de> Deserialize<'de> for FileVersion {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let row = WireRow::deserialize(deserializer)?;
-        if row.file_id.as_str().is_empty() {
+        if row.file_id.is_empty() {
             return Err(serde::de::Error::missing_field("fileId"));
         }
         Ok(row.version())
@@ -491,7 +491,7 @@ pub(crate) fn rows<'de, D: Deserializer<'de>>(
         }
         fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
             let row = WireRow::deserialize(MapAccessDeserializer::new(map))?;
-            self.0.push(if row.file_id.as_str().is_empty() {
+            self.0.push(if row.file_id.is_empty() {
                 ListedFile::Folder(Folder {
                     account_id: row.account_id,
                     bucket_id: row.bucket_id.unwrap_or_else(absent_bucket),

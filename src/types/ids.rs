@@ -19,6 +19,11 @@ macro_rules! id {
             pub fn as_str(&self) -> &str {
                 self.0.as_str()
             }
+
+            /// Whether it is the id that stands for one that B2 left out.
+            pub(crate) fn is_empty(&self) -> bool {
+                self.0.as_bytes().is_empty()
+            }
         }
 
         impl<T: Into<Box<str>>> From<T> for $name {

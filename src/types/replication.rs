@@ -145,7 +145,7 @@ fn absent_key() -> ApplicationKeyId {
 }
 
 fn is_absent(key_id: &ApplicationKeyId) -> bool {
-    key_id.as_str().is_empty()
+    key_id.is_empty()
 }
 
 /// Which files are copied where.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Clone)]
 pub(super) enum Text {
     /// Its length, and its bytes up to there.
-    TextVisitor(u8, [u8; SHORT]),
+    Short(u8, [u8; SHORT]),
     Long(Box<str>),
 }
 
@@ -25,20 +25,25 @@ impl Text {
         match (bytes.get_mut(..text.len()), u8::try_from(text.len())) {
             (Some(there), Ok(len)) => {
                 there.copy_from_slice(text.as_bytes());
-                Self::TextVisitor(len, bytes)
+                Self::Short(len, bytes)
             }
             _ => Self::Long(text.into()),
         }
     }
 
+    /// Checks a short text's UTF-8 again; [`Text::as_bytes`] is cheaper.
     pub(super) fn as_str(&self) -> &str {
         match self {
-            // They are a str's, so there is nothing else that it could be.
-            Self::TextVisitor(len, bytes) => bytes
-                .get(..usize::from(*len))
-                .and_then(|bytes| std::str::from_utf8(bytes).ok())
-                .unwrap_or_default(),
+            // The bytes come from a `str`, so this never fails.
+            Self::Short(..) => std::str::from_utf8(self.as_bytes()).unwrap_or_default(),
             Self::Long(text) => text,
+        }
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Short(len, bytes) => bytes.get(..usize::from(*len)).unwrap_or_default(),
+            Self::Long(text) => text.as_bytes(),
         }
     }
 }
@@ -51,7 +56,7 @@ impl fmt::Debug for Text {
 
 impl PartialEq for Text {
     fn eq(&self, other: &Self) -> bool {
-        self.as_str() == other.as_str()
+        self.as_bytes() == other.as_bytes()
     }
 }
 
@@ -71,7 +76,8 @@ impl PartialOrd for Text {
 
 impl Ord for Text {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.as_str().cmp(other.as_str())
+        // The order of UTF-8 bytes is that of the text.
+        self.as_bytes().cmp(other.as_bytes())
     }
 }
 
