@@ -96,6 +96,9 @@ impl Plan {
         let chosen =
             |task: &Task| filters.is_empty() || filters.iter().any(|f| task.name().contains(f));
         let tasks: Vec<_> = Task::ALL.into_iter().filter(chosen).collect();
+        if bench && tasks.is_empty() {
+            return Err(format!("there is no task {:?}; {USAGE}", filters.join(" ")).into());
+        }
         let each = |loads: fn(Task) -> Vec<Load>| tasks.iter().copied().flat_map(loads).collect();
         Ok((!tasks.is_empty()).then(|| {
             if bench {

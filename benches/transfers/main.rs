@@ -50,6 +50,20 @@ const GIB: u64 = 1 << 30;
 /// Printed in place of an unknown number.
 const UNKNOWN: &str = "";
 
+/// What can be measured by itself.
+const PARTS: [&str; 10] = [
+    "up",
+    "down",
+    "send",
+    "fetch",
+    "verify",
+    "limit",
+    "memory",
+    "scaling",
+    "in-flight",
+    "programs",
+];
+
 const USAGE: &str = "cargo bench -p b2kit-benches --bench transfers -- \
     [up|down|send|fetch|verify|limit|memory|scaling|in-flight|programs] [--rounds N]";
 
@@ -103,6 +117,9 @@ impl<'a> Plan<'a> {
                 }
                 // Something for the test harness that this isn't.
                 flag if flag.starts_with('-') => {}
+                filter if in_earnest && !PARTS.iter().any(|part| part.contains(filter)) => {
+                    return Err(format!("there is no part {filter:?}; {USAGE}").into());
+                }
                 filter => filters.push(filter),
             }
         }
