@@ -12,14 +12,14 @@ use b2kit_core::time::saturating_add;
 use b2kit_core::{Body, Bytes, Request, ResponseBody, Sleep, Timer};
 use futures_core::Stream;
 
-/// The allowed burst, which makes up for sleeps that end late.
+/// The allowed burst, which compensates for sleeps that end late.
 const SAVED: Duration = Duration::from_millis(100);
 
 /// The bandwidth limit shared by all transfers of a client.
 pub(in crate::client) struct Bandwidth {
     timer: Arc<dyn Timer>,
     bytes_per_second: u64,
-    /// When the bytes admitted so far will have been sent at the limited rate.
+    /// The time at which the bytes admitted so far will have been sent at the limited rate.
     over: Mutex<Instant>,
 }
 
