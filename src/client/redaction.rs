@@ -117,7 +117,7 @@ impl fmt::Debug for Redactor {
     }
 }
 
-/// A secret itself, and its decoded bytes if it is base64: a customer's key, or a name and a
+/// A secret itself, and its decoded bytes if it is base64: a customer-managed key, or a name and a
 /// password.
 fn forms(secret: &Secret) -> Vec<Zeroizing<Vec<u8>>> {
     let text = secret.expose();
@@ -312,7 +312,7 @@ impl DecodedText {
     }
 }
 
-/// Kinds of escapes.
+/// The kinds of escapes to undo.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Escapes {
     Percent,

@@ -321,7 +321,7 @@ impl SyncPolicy {
         self
     }
 
-    /// The customer's key (SSE-C) with which the files of the source bucket are encrypted.
+    /// The customer-managed key (SSE-C) with which the files of the source bucket are encrypted.
     pub fn source_customer_key(mut self, key: CustomerKey) -> Self {
         self.source_key = Some(key);
         self

@@ -20,7 +20,7 @@ macro_rules! id {
                 self.0.as_str()
             }
 
-            /// Whether it is the id that stands for one that B2 left out.
+            /// Whether it is empty, which stands for an id that B2 left out.
             pub(crate) fn is_empty(&self) -> bool {
                 self.0.as_bytes().is_empty()
             }
@@ -51,7 +51,7 @@ id! {
     AccountId
 }
 id! {
-    /// The id of an application key: its public half.
+    /// The id of an application key, which is not secret.
     ApplicationKeyId
 }
 id! {
