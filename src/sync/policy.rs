@@ -35,7 +35,7 @@ pub struct SyncPolicy {
     pub(super) legal_hold: Option<LegalHold>,
 }
 
-/// When two files with the same path differ.
+/// How to compare two files with the same path: when they differ.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Compare {
