@@ -24,7 +24,7 @@ pub(crate) struct Found {
 enum Values {
     None,
     Some(AhoCorasick, Vec<usize>),
-    /// Too many to build an automaton: every byte is taken for a secret.
+    /// Too many values for an automaton: every byte counts as a secret.
     TooMany(usize),
 }
 

@@ -20,7 +20,7 @@ pub(crate) struct Secrets {
     counts: HashMap<String, usize>,
     /// The values to search for everywhere, each with its placeholder.
     wanted: Vec<(Vec<u8>, String)>,
-    /// Built from them at the first search.
+    /// The search for `wanted`, built when it is first used.
     search: OnceLock<SecretSearch>,
 }
 
