@@ -150,10 +150,10 @@ pub struct NonB2Response {
 }
 
 /// The maximum length of each text in bytes, before and after redaction.
-const LONGEST_RAW: usize = 4 << 10;
+const MAX_RAW_TEXT: usize = 4 << 10;
 const LONGEST: usize = 1_000;
-const LONGEST_BODY_START: usize = 200;
-const LONGEST_HEADER: usize = 100;
+const MAX_BODY_START: usize = 200;
+const MAX_HEADER: usize = 100;
 
 impl Error {
     /// An error of this kind, for programs that implement [`Call`](crate::api::Call) or wrap the
@@ -161,7 +161,7 @@ impl Error {
     #[must_use]
     pub fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
         let mut what = what.into();
-        cut(&mut what, LONGEST_RAW);
+        cut(&mut what, MAX_RAW_TEXT);
         Self(Box::new(Inner {
             kind,
             call: None,
@@ -210,7 +210,7 @@ impl Error {
         let mut error = Self::new(b2.kind(), "");
         // After 408 and any 5xx except 503, the server may have carried out the request.
         error.0.effect = matches!(b2.status, 408 | 500..=502 | 504..);
-        cut(&mut b2.message, LONGEST_RAW);
+        cut(&mut b2.message, MAX_RAW_TEXT);
         error.0.b2 = Some(b2);
         error
     }
@@ -257,8 +257,8 @@ impl Error {
             headers
                 .into_iter()
                 .flatten()
-                .for_each(|text| redacted(text, LONGEST_HEADER));
-            redacted(&mut response.body_start, LONGEST_BODY_START);
+                .for_each(|text| redacted(text, MAX_HEADER));
+            redacted(&mut response.body_start, MAX_BODY_START);
         }
         self
     }
@@ -303,7 +303,7 @@ impl Error {
     /// Prepends a note to the message.
     pub(crate) fn with_note(mut self, note: &str) -> Self {
         self.0.what = format!("{note:?}: {}", self.0.what);
-        cut(&mut self.0.what, LONGEST_RAW);
+        cut(&mut self.0.what, MAX_RAW_TEXT);
         self
     }
 

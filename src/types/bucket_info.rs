@@ -58,9 +58,9 @@ impl BucketInfo {
     /// are changed to lower case; of two that differ only in case, the one in lower case wins, or
     /// the last.
     #[must_use]
-    pub fn unchecked(notes: BTreeMap<String, String>) -> Self {
+    pub fn unchecked(entries: BTreeMap<String, String>) -> Self {
         // Upper case sorts before lower case, so the lower-case key comes last and wins.
-        let folded = notes.into_iter().map(|(key, value)| (folded(key), value));
+        let folded = entries.into_iter().map(|(key, value)| (folded(key), value));
         Self(folded.collect())
     }
 
@@ -119,8 +119,8 @@ impl Index<&str> for BucketInfo {
 impl<'de> Deserialize<'de> for BucketInfo {
     /// Does not check B2's entries; `null` means none.
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let notes: Option<BTreeMap<_, _>> = Option::deserialize(deserializer)?;
-        Ok(Self::unchecked(notes.unwrap_or_default()))
+        let entries: Option<BTreeMap<_, _>> = Option::deserialize(deserializer)?;
+        Ok(Self::unchecked(entries.unwrap_or_default()))
     }
 }
 

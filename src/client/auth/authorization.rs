@@ -18,12 +18,12 @@ use crate::error::{Error, ErrorKind, RetryStopReason};
 use crate::types::AccountId;
 
 /// How long a rejected key is not tried again. Until then calls fail with the same error.
-const REFUSED_FOR: Duration = Duration::from_secs(5);
+const REJECTION_TTL: Duration = Duration::from_secs(5);
 
 /// The minimum pause between two authorizations. While they fail it grows to the maximum; half of it is
 /// jitter.
-const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(64);
+const MIN_PAUSE: Duration = Duration::from_secs(1);
+const MAX_PAUSE: Duration = Duration::from_secs(64);
 
 /// The session that all calls share.
 ///
@@ -200,11 +200,11 @@ impl Authorization {
         let mut state = self.lock();
         state.failed_attempts = if failed { state.failed_attempts + 1 } else { 0 };
         let pause = if failed {
-            let doubled = SHORTEST_PAUSE.saturating_mul(1 << state.failed_attempts.min(10));
-            let half = doubled.min(LONGEST_PAUSE) / 2;
+            let doubled = MIN_PAUSE.saturating_mul(1 << state.failed_attempts.min(10));
+            let half = doubled.min(MAX_PAUSE) / 2;
             half.saturating_add(fraction(half, jitter))
         } else {
-            SHORTEST_PAUSE
+            MIN_PAUSE
         };
         state.not_before = Some(saturating_add(now, pause));
     }
@@ -220,7 +220,7 @@ impl Authorization {
         let state = self.lock();
         let failure = state.failure.as_ref()?;
         let refused = failure.error.kind() == ErrorKind::Credentials;
-        let just_now = refused && now.saturating_duration_since(failure.at) < REFUSED_FOR;
+        let just_now = refused && now.saturating_duration_since(failure.at) < REJECTION_TTL;
         // The call that authorized may have had less time than those that waited.
         let final_for_us = match failure.error.retry_stop_reason() {
             None => true,

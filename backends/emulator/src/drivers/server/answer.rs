@@ -36,7 +36,7 @@ use crate::protocol::undocumented;
 
 /// The maximum number of bytes of a refused body that are read, so that the client reads the error
 /// before it notices that the connection closes.
-const DRAINED: u64 = 64 * 1024 * 1024;
+const MAX_DRAINED: u64 = 64 * 1024 * 1024;
 
 /// The parts of a server that answer requests.
 pub(super) struct RequestHandler {
@@ -236,7 +236,7 @@ fn is_worth_draining(head: &Parts) -> bool {
 }
 
 async fn drain(mut body: BodyStream, _busy: Busy) {
-    let mut left = DRAINED;
+    let mut left = MAX_DRAINED;
     while let Some(Ok(chunk)) = poll_fn(|cx| body.as_mut().poll_next(cx)).await {
         left = left.saturating_sub(chunk.len() as u64);
         if left == 0 {
