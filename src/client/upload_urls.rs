@@ -1,9 +1,9 @@
 //! [`UploadUrls`]: the pool of upload URLs.
 //!
 //! An upload URL accepts one upload at a time. So it is taken out for one upload, and returned only
-//! after a success: after a failed or dropped upload B2 may still be reading from it. A second
-//! attempt never takes a URL from the pool, since all of them may have become invalid together; it
-//! gets a fresh one.
+//! after a success or a failure that says nothing about it, such as B2's 429: after any other
+//! failed or dropped upload B2 may still be reading from it. A second attempt gets a new URL, since
+//! all pooled ones may have become invalid together, unless the first failed in such a way.
 
 use std::collections::HashMap;
 use std::fmt;
