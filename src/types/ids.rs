@@ -19,11 +19,6 @@ macro_rules! id {
             pub fn as_str(&self) -> &str {
                 self.0.as_str()
             }
-
-            /// Whether it is empty, which stands for an id that B2 left out.
-            pub(crate) fn is_empty(&self) -> bool {
-                self.0.as_bytes().is_empty()
-            }
         }
 
         impl<T: Into<Box<str>>> From<T> for $name {
@@ -62,3 +57,16 @@ id! {
     /// The id of one version of a file, or of an unfinished large file; at most 200 characters.
     FileId
 }
+
+macro_rules! may_be_absent {
+    ($($name:ident)+) => {
+        $(impl $name {
+            /// Whether it stands for an id that B2 left out.
+            pub(crate) fn is_empty(&self) -> bool {
+                self.0.as_bytes().is_empty()
+            }
+        })+
+    };
+}
+
+may_be_absent!(ApplicationKeyId BucketId FileId);

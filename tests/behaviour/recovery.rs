@@ -122,6 +122,17 @@ fn an_upload_after_a_429_goes_to_the_same_url() {
 }
 
 #[test]
+fn an_upload_after_a_proxys_429_goes_to_another_url() {
+    let (b2, script) = Script::new([]);
+    script.timer.run(async {
+        let steps = [("b2_upload_file", Fault::Portal(429))];
+        let bucket = with_bucket(&b2, &script, steps).await;
+        upload(&b2, &bucket).await.unwrap();
+        assert_eq!(script.count("b2_get_upload_url"), 2);
+    });
+}
+
+#[test]
 fn concurrent_uploads_have_a_url_each() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {

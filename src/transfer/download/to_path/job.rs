@@ -102,7 +102,7 @@ impl FileDownload {
         }
         let file = Arc::clone(temp);
         on_pool(move || file.complete(len, modified)).await?;
-        commit.pass_barrier().await
+        temp.noting_failure(commit.pass_barrier().await)
     }
 
     /// Downloads the file, again after a SHA-1 mismatch.
