@@ -17,8 +17,8 @@ type SharedError = Arc<dyn StdError + Send + Sync>;
 /// [`kind`](Self::kind) says what a program can do about it, [`b2`](Self::b2) B2's response,
 /// [`call`](Self::call) which call failed, [`is_retryable`](Self::is_retryable) whether to try
 /// again later, and [`may_have_taken_effect`](Self::may_have_taken_effect) whether B2 may have
-/// carried out the call nevertheless. `Display` prints the error itself, at most a screenful and
-/// never a secret; `{error:#}` adds its sources on one line. The wording and the types of the
+/// carried out the call despite the error. `Display` prints the error itself, at most a screenful
+/// and never a secret; `{error:#}` adds its sources on one line. The wording and the types of the
 /// sources are not part of the API.
 ///
 /// ```
