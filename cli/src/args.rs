@@ -69,7 +69,7 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Whether it changes nothing, so that it is done once nobody reads its output.
+    /// Whether the command changes nothing, so that it may end as soon as nobody reads its output.
     pub(crate) const fn only_reads(&self) -> bool {
         match self {
             Self::Cp(_) => false,

@@ -127,7 +127,7 @@ impl Job<'_> {
     }
 }
 
-/// The name at B2 of a local file: below a prefix, its own.
+/// The name at B2 for a local file; below a prefix, the file keeps its own name.
 fn name_of(path: &Path, to: &Remote) -> Result<String> {
     if !to.is_prefix() {
         return Ok(to.name.clone());

@@ -60,7 +60,7 @@ pub(crate) async fn ls(args: &Ls, client: &Client) -> Result<ExitCode> {
     done(out)
 }
 
-/// Writes what is buffered. Errors that come late are errors all the same.
+/// Flushes the output. A late error fails the command like any other.
 fn done(mut out: impl Write) -> Result<ExitCode> {
     out.flush()?;
     Ok(ExitCode::SUCCESS)

@@ -42,7 +42,7 @@ fn main() -> ExitCode {
         .and_then(|runtime| runtime.block_on(run(&program, &terminal)));
     match done {
         Ok(code) => code,
-        // The reader has read enough, as `head` does. A command that changes something has to finish, though.
+        // The reader has read enough, as `head` does. Commands that change something finish all the same.
         Err(error) if is_broken_pipe(&error) && program.command.only_reads() => ExitCode::SUCCESS,
         Err(error) => {
             terminal.error(error);

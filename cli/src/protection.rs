@@ -45,7 +45,7 @@ where
     PossibleValuesParser::new(words).map(|word| T::from(&*word))
 }
 
-/// What the options say, with the keys.
+/// The values of the options, with the keys.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Protected {
     encryption: Option<EncryptionSetting>,

@@ -120,7 +120,7 @@ fn bucket_name(name: &str) -> Result<BucketName, ConfigError> {
 
 impl B2StoreBuilder {
     /// Configures a store for `b2://bucket/prefix`, with these [options](OPTIONS). Nothing is sent: the first operation
-    /// looks the bucket up.
+    /// looks up the bucket.
     ///
     /// An unknown option that begins with `b2_` (in lower case) is an error; all other options are ignored, so
     /// `std::env::vars()` can be passed.
@@ -138,7 +138,7 @@ impl B2StoreBuilder {
         Self::from_url_with(url, options, Client::builder())
     }
 
-    /// As [`from_url`](Self::from_url), with further settings of the client, such as its backend or retry policy.
+    /// Like [`from_url`](Self::from_url), with further settings of the client, such as its backend or retry policy.
     ///
     /// # Errors
     /// If the URL is not a `b2://` URL with a bucket, an option is missing, unknown or invalid, or the client can't be

@@ -20,17 +20,17 @@ const FRESH: Duration = Duration::from_secs(1);
 /// Rows of a listing: the most that B2 bills as one call.
 const ROWS: u32 = 1_000;
 
-/// How many listings that others have requested a check waits for before it makes a call of its own.
+/// The number of listings requested by other checks that a check awaits before it makes a call of its own.
 const SHARED: usize = 2;
 
 /// Checks the current versions of files, those of neighbouring names with one listing.
 ///
-/// A check that comes alone lists one row. If another came within the last second, it lists a page, which also answers
-/// the checks of the names after it, for a second. So there is never more than one call per check, and far fewer where
-/// the names are close to each other.
+/// An isolated check lists one row. If there was another check within the last second, it lists a page, which for a
+/// second also answers the checks of the names after it. So there is never more than one call per check, and far fewer
+/// if the names are close to each other.
 pub(super) struct CurrentVersions {
     bucket: BucketHandle,
-    /// What the names of the destination begin with.
+    /// The prefix of the names at the destination.
     prefix: String,
     state: Mutex<State>,
 }
@@ -41,7 +41,7 @@ struct State {
     listing: Option<Listing>,
 }
 
-/// A page that is being listed, or has been.
+/// A page, requested or received.
 #[derive(Clone)]
 struct Listing {
     requested: Instant,
@@ -83,7 +83,7 @@ impl CurrentVersions {
                 }
                 Ok(_) => {}
                 Err(error) if concerns_all(&error) => return Err(error),
-                // It may be about another name.
+                // The error may be about another name.
                 Err(_) => break,
             }
         }

@@ -16,26 +16,26 @@ use super::reason::Reason;
 use crate::transfer::{EntryMetadata, PathBelow, is_reserved, open_nonblocking};
 use crate::types::{Sha1, Sha1Hasher, Timestamp};
 
-/// How many entries are walked ahead of the plan.
+/// The maximum number of entries that the walk is ahead of the plan.
 const AHEAD: usize = 1_024;
 
-/// Something that a walk has found: an entry in order, or something that has no place in the order.
+/// A finding of a walk: an entry in order, or something without a place in the order.
 pub(super) enum Found {
     Entry(Entry),
-    /// Its name is not valid Unicode, so it can't be compared with anything.
+    /// A file whose name is not valid Unicode, so it can't be compared.
     NoText(String),
     /// The root was replaced by a different directory after the walk began: its disk may have been
     /// unmounted.
     RootGone,
 }
 
-/// A walk on a thread of its own.
+/// The findings of a walk, which runs on a thread of its own.
 pub(super) fn entries(walk: Walk) -> impl Stream<Item = Found> + Send + Unpin {
     blocking::Unblock::with_capacity(AHEAD, walk)
 }
 
-/// A walk through a tree, in the order in which B2 would list its files. It holds the names of the directories that lie
-/// between the root and where it is, and of no others.
+/// A walk through a tree, in the order in which B2 would list its files. It holds in memory only
+/// the entries of the directories between the root and the current path.
 pub(super) struct Walk {
     root: PathBuf,
     entries: walkdir::IntoIter,
@@ -46,7 +46,7 @@ pub(super) struct Walk {
     identity: Option<Identity>,
 }
 
-/// Which directory a path leads to.
+/// The identity of a directory.
 #[cfg(unix)]
 type Identity = (u64, u64);
 #[cfg(not(unix))]
@@ -234,7 +234,7 @@ fn local_file(bytes: u64, modified: SystemTime) -> io::Result<LocalFile> {
     })
 }
 
-/// Whether the path has what a plan has found there. No link is followed below the root.
+/// Whether the path still has what the plan found there. No link is followed below the root.
 pub(super) fn is_unchanged(
     root: &Path,
     path: &Path,
@@ -249,14 +249,14 @@ pub(super) fn is_unchanged(
     is_as_planned(there, planned)
 }
 
-/// The regular file that has the path now. No link is followed below the root.
+/// The regular file at the path, if there is one. No link is followed below the root.
 pub(super) fn file_at(root: &Path, path: &Path) -> Option<LocalFile> {
     let there = PathBelow::find(root, path).ok()??.metadata().ok()??;
     let modified = there.modified.filter(|_| there.is_file)?;
     local_file(there.len, modified).ok()
 }
 
-/// Whether this is what a plan has found.
+/// Whether this is what the plan found.
 pub(super) fn is_as_planned(
     there: Option<EntryMetadata>,
     planned: Option<LocalFile>,
@@ -272,7 +272,7 @@ pub(super) fn is_as_planned(
     }
 }
 
-/// Deletes a file if it is still the one that a plan has found; whether it was.
+/// Deletes a file if it is still the one that the plan found. Returns whether it was.
 pub(super) fn delete_unchanged(root: &Path, path: &Path, planned: LocalFile) -> io::Result<bool> {
     let there = match PathBelow::find(root, path) {
         Ok(Some(there)) => there,
@@ -288,7 +288,8 @@ pub(super) fn delete_unchanged(root: &Path, path: &Path, planned: LocalFile) -> 
     Ok(true)
 }
 
-/// Whether a directory has the path of a file. If `may_remove`, one that holds nothing but directories is removed.
+/// Whether there is a directory at the path of a file. If `may_remove` is set, a directory that
+/// contains nothing but directories is removed.
 pub(super) fn is_directory_in_the_way(root: &Path, path: &Path, may_remove: bool) -> bool {
     let Ok(Some(there)) = PathBelow::find(root, path) else {
         return false;

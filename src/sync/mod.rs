@@ -48,8 +48,7 @@
 //!   verified.
 //! - A run that was interrupted at any point can be repeated, and does what is left. Large files
 //!   are resumed.
-//! - A listing's rows that this version of the crate does not know are refused, and never count as
-//!   missing files.
+//! - Rows of a listing with an unknown action are refused, and never count as missing files.
 //! - Left alone on both sides are files that the [filter](Filter) does not match, skipped symbolic
 //!   links and files below them, pipes and devices, names that the other side can't have, and the
 //!   stages of [`create`](crate::BucketHandle::create).

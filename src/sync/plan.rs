@@ -14,16 +14,16 @@ use super::policy::Extras;
 use super::reason::Reason;
 use crate::error::{Error, ErrorKind};
 
-/// What a side gives.
+/// An item of a side.
 pub(super) enum Row {
     Entry(Entry),
-    /// Something outside of the order, since it has no path.
+    /// Something without a place in the order, since it has no path.
     Refused(Action),
 }
 
 pub(super) type Side = stream::BoxStream<'static, Result<Row, Error>>;
 
-/// The steps of a plan, and at last its end.
+/// The steps of a plan, followed by its end.
 pub(super) fn steps(
     source: Side,
     destination: Side,
@@ -80,7 +80,7 @@ impl Merge {
         }
     }
 
-    /// What both sides have of the next path; `None` if a side yielded something else.
+    /// The state of the next path on both sides; `None` if a side yielded something without a path.
     async fn pair(&mut self) -> Result<Option<Pair>, Error> {
         if let Some(refused) = self.source.next_refused().await? {
             self.ready.push_back(Step::Ready(refused));
@@ -242,7 +242,7 @@ pub(super) fn local_side(walk: super::local::Walk) -> Side {
     found.boxed()
 }
 
-/// The plan's actions; what has to be hashed is, several files at once.
+/// Turns the steps into actions: hashes the files that have to be hashed, several at once.
 pub(super) fn resolved<F>(
     steps: impl Stream<Item = Result<Step, Error>> + Send + 'static,
     resolve: impl Fn(Step) -> F + Send + 'static,
@@ -250,7 +250,7 @@ pub(super) fn resolved<F>(
 where
     F: Future<Output = Action> + Send,
 {
-    /// Files that are hashed at once.
+    /// The maximum number of files that are hashed concurrently.
     const HASHING: usize = 4;
     let actions = steps.map(move |step| match step {
         Ok(Step::Ready(action)) => future::Either::Left(future::ready(Ok(action))),

@@ -1,4 +1,4 @@
-//! [`Sha1`] and [`Md5`]: the digests that B2 checks bytes with.
+//! [`Sha1`] and [`Md5`]: the digests that B2 stores for files and parts.
 
 use std::fmt;
 use std::str::FromStr;
@@ -41,7 +41,7 @@ macro_rules! digest {
         impl FromStr for $name {
             type Err = Error;
 
-            /// Reads hexadecimal digits of either case, as many as there have to be.
+            /// Parses hexadecimal digits of either case, exactly as many as the digest has.
             fn from_str(digits: &str) -> Result<Self, Error> {
                 let mut bytes = [0; $bytes];
                 if !hex::decode(digits.as_bytes(), &mut bytes) {
@@ -94,7 +94,7 @@ digest! {
     Sha1, 20, "a SHA-1 is 40"
 }
 digest! {
-    /// An MD5 digest, which B2 computes. This crate does not.
+    /// An MD5 digest, which B2 computes and this crate does not.
     Md5, 16, "an MD5 is 32"
 }
 
@@ -125,7 +125,7 @@ impl Sha1Hasher {
     }
 }
 
-/// Adds what is written, so that [`io::copy`](std::io::copy) hashes a file.
+/// Hashes the bytes that are written, so [`io::copy`](std::io::copy) can hash a file.
 impl std::io::Write for Sha1Hasher {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.update(bytes);
@@ -137,7 +137,7 @@ impl std::io::Write for Sha1Hasher {
     }
 }
 
-/// Reads an MD5. `null`, and a text that is not an MD5, is `None`.
+/// Reads an MD5. `null` and anything that is not an MD5 are `None`.
 pub(super) fn md5_or_none<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Md5>, D::Error> {

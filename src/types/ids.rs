@@ -46,7 +46,7 @@ id! {
     AccountId
 }
 id! {
-    /// The id of an application key: its public half.
+    /// The id of an application key, which is not secret.
     ApplicationKeyId
 }
 id! {

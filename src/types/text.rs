@@ -1,4 +1,4 @@
-//! [`Text`]: a text that needs no memory of its own while it is short.
+//! [`Text`]: a string that is stored inline if it is short.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -7,16 +7,16 @@ use std::hash::{Hash, Hasher};
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A text that lies where it is used, if it is short. A row of a listing has half a dozen of them.
+/// A string that needs no allocation if it is short. A row of a listing has half a dozen of them.
 #[derive(Clone)]
 pub(super) enum Text {
-    /// Its length, and its bytes up to there.
+    /// Its length, and a buffer that begins with its bytes.
     Short(u8, [u8; SHORT]),
     Long(Box<str>),
 }
 
-/// As much as fits in 32 bytes. The longest id of a key has 25, and so has hardly any content type
-/// more.
+/// What fits in 32 bytes with the length and the tag. The longest key id has 25 bytes, and few
+/// content types are longer.
 const SHORT: usize = 30;
 
 impl Text {
@@ -31,7 +31,7 @@ impl Text {
         }
     }
 
-    /// Checks a short text's UTF-8 again; [`Text::as_bytes`] is cheaper.
+    /// Validates the UTF-8 of a short text again; [`Text::as_bytes`] is cheaper.
     pub(super) fn as_str(&self) -> &str {
         match self {
             // The bytes come from a `str`, so this never fails.
@@ -76,7 +76,7 @@ impl PartialOrd for Text {
 
 impl Ord for Text {
     fn cmp(&self, other: &Self) -> Ordering {
-        // The order of UTF-8 bytes is that of the text.
+        // UTF-8 bytes sort like the text.
         self.as_bytes().cmp(other.as_bytes())
     }
 }

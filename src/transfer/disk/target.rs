@@ -98,7 +98,7 @@ impl TargetPath {
         self.signed("empty")
     }
 
-    /// The name used by versions before signed names.
+    /// The unsigned name of format 1, which is still resumed.
     pub(super) fn unsigned_name(&self) -> OsString {
         let sha1 = Sha1::of(self.name.as_encoded_bytes()).to_string();
         self.hidden_name(&sha1[..TAG])

@@ -100,8 +100,8 @@ impl TempFile {
         }
     }
 
-    /// Opens a partial file of a version without signatures. Ignored unless it has a state:
-    /// otherwise it could be anything.
+    /// Opens a partial file with an unsigned name. `None` unless it has a state: without one it
+    /// could be any file.
     fn unsigned(target: &Arc<TargetPath>) -> io::Result<Option<(Self, SavedState)>> {
         if !KNOWS_OWNERS_AND_LINKS {
             return Ok(None);
@@ -279,7 +279,7 @@ impl TempFile {
             mode::make_private(&self.file);
             return Err(error);
         }
-        // From now on another download may replace the target, which is fine.
+        // From here on another download may replace the target, which is fine.
         self.is_done.store(true, Ordering::Relaxed);
         self.remove_leftovers();
         flush_directory()
@@ -318,7 +318,7 @@ impl TempFile {
             return;
         }
         let dir = &self.target.dir;
-        // Otherwise the name now refers to another file.
+        // Otherwise the name refers to another file.
         if claim::name_refers_to(dir, &self.name, self.status).unwrap_or(false) {
             let keep = |state: &StateFile| self.keep(state, &mut state.lock(), may_wait);
             if !self.state.as_ref().is_some_and(keep) {

@@ -1,11 +1,11 @@
-//! [`Target`]: what uploaded or copied content becomes.
+//! [`Target`]: a new version or a part, made from uploaded or copied content.
 
 use crate::model::encryption::Encryption;
 use crate::model::file::{Kind, Version};
 use crate::model::lock::Lock;
 use crate::model::names::FileInfo;
 
-/// What content becomes.
+/// The thing that content is stored as.
 #[derive(Debug)]
 pub(crate) enum Target {
     /// A new file version.

@@ -30,7 +30,7 @@ pub enum Checksums {
 #[derive(Debug)]
 pub(crate) struct Received {
     pub(crate) content: Content,
-    /// Lower-case hexadecimal; `None` if the client's is used unverified.
+    /// Lower-case hexadecimal; `None` if the client's SHA-1 is used unverified.
     pub(crate) sha1: Option<String>,
     /// Lower-case hexadecimal, if computed.
     pub(crate) md5: Option<String>,

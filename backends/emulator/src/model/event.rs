@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::file::Version;
 use super::notification::NotificationRule;
 
-/// What can happen to a version.
+/// The events that can happen to a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EventType {
     Upload,
