@@ -150,7 +150,7 @@ fn an_error_is_printed_in_one_line_and_leaves_no_file() {
         ),
         (
             &["b2://holiday-photos/absent", &target],
-            &format!("absent to {target}: "),
+            &format!("b2://holiday-photos/absent to {target}: "),
         ),
         (
             &["b2://holiday-photos/there", &nowhere],
@@ -217,7 +217,7 @@ fn invalid_arguments_print_the_usage_and_exit_with_2() {
         );
         if let Some((_, usage)) = stderr.split_once("Usage: ") {
             assert!(
-                usage.starts_with("b2kit cp [OPTIONS] <FROM> <TO>\n"),
+                usage.starts_with("b2kit cp ") && usage.contains("<FROM> <TO>\n"),
                 "{stderr}"
             );
         }

@@ -228,16 +228,10 @@ impl B2Store {
             .await
     }
 
-    /// The file name of an object to read. A name that B2 can't have is `NotFound`.
+    /// The file name of an object to read. What can't be the name of an object is `NotFound`.
     pub(crate) fn read_name(&self, path: &str) -> Result<FileName, StoreError> {
-        self.shared
-            .prefix
-            .file_name(path)
-            .map_err(|error| match error {
-                StoreError::Reserved { path } => StoreError::NotFound { path, error: None },
-                StoreError::Unsupported(_) => StoreError::not_found(path),
-                error => error,
-            })
+        let name = self.shared.prefix.file_name(path);
+        name.map_err(|_| StoreError::not_found(path))
     }
 
     /// The bucket. A missing bucket is never reported as a missing object.

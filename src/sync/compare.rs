@@ -150,6 +150,7 @@ fn are_of_one_time(policy: &SyncPolicy, one: Known, other: Known) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::entry::RequestTime;
     use super::*;
     use crate::types::FileId;
 
@@ -164,6 +165,7 @@ mod tests {
             sha1: sha1.map(Sha1::of),
             source_modified: modified.map(Timestamp::from_millis),
             uploaded: Timestamp::from_millis(uploaded),
+            requested: RequestTime::default(),
         }))
     }
 

@@ -281,7 +281,7 @@ mod tests {
             let sync = Synchronizer::down(&bucket, "", root).policy(policy);
             let performer = Performer {
                 flush: Some(group),
-                ..Performer::new(&sync.sides, &sync.policy)
+                ..Performer::new(&sync.sides, &sync.policy, false)
             };
             let plan = plan(sync.plan().unwrap());
             let mut run = SyncRun::new(plan, performer, Default::default);

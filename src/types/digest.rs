@@ -1,6 +1,7 @@
 //! [`Sha1`] and [`Md5`]: the digests that B2 stores for files and parts.
 
 use std::fmt;
+use std::io::{self, BufReader};
 use std::str::FromStr;
 
 use serde::de::Visitor;
@@ -106,6 +107,19 @@ impl Sha1 {
         hasher.update(bytes);
         hasher.finish()
     }
+
+    /// The digest of all bytes of a reader, such as a file. Blocking.
+    ///
+    /// # Errors
+    /// Those of the reader, without `Interrupted`.
+    pub fn of_reader(reader: impl io::Read) -> io::Result<Self> {
+        let mut hasher = Sha1Hasher::default();
+        io::copy(
+            &mut BufReader::with_capacity(256 << 10, reader),
+            &mut hasher,
+        )?;
+        Ok(hasher.finish())
+    }
 }
 
 /// Computes a [`Sha1`] incrementally.
@@ -125,14 +139,14 @@ impl Sha1Hasher {
     }
 }
 
-/// Hashes the bytes that are written, so [`io::copy`](std::io::copy) can hash a file.
-impl std::io::Write for Sha1Hasher {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+/// Adds what is written, so that [`io::copy`] hashes a file.
+impl io::Write for Sha1Hasher {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.update(bytes);
         Ok(bytes.len())
     }
 
-    fn flush(&mut self) -> std::io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
@@ -174,6 +188,23 @@ mod tests {
             Sha1::of(b"").to_string(),
             "da39a3ee5e6b4b0d3255bfef95601890afd80709"
         );
+    }
+
+    #[test]
+    fn the_sha1_of_a_reader_is_that_of_its_bytes() {
+        struct Interrupted<'a>(&'a [u8], bool);
+        impl io::Read for Interrupted<'_> {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                self.1 = !self.1;
+                if self.1 {
+                    return Err(io::ErrorKind::Interrupted.into());
+                }
+                self.0.read(buffer)
+            }
+        }
+        let bytes: Vec<u8> = (0..700_000_u32).map(|n| n as u8).collect();
+        let read = Sha1::of_reader(Interrupted(&bytes, false)).unwrap();
+        assert_eq!(read, Sha1::of(&bytes));
     }
 
     #[test]

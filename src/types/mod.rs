@@ -31,6 +31,7 @@ mod rules;
 mod secret;
 mod text;
 mod timestamp;
+mod uri;
 mod wire_form;
 
 pub use bucket::{Bucket, BucketType, FileLockConfiguration};
@@ -73,3 +74,4 @@ pub use retention::{
 pub(crate) use rules::{Quoted, is_reserved};
 pub use secret::Secret;
 pub use timestamp::Timestamp;
+pub use uri::B2Uri;

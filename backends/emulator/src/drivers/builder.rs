@@ -16,6 +16,7 @@ use crate::faults::rules::Rules;
 use crate::model::changes::Changes;
 use crate::model::checksums::Checksums;
 use crate::model::ids::Ids;
+use crate::model::interner::Interner;
 use crate::model::key::{CAPABILITIES, Key};
 use crate::model::state::{Settings, State};
 use crate::model::token::Tokens;
@@ -275,7 +276,7 @@ impl Builder {
             keys_created: 0,
             tokens: Tokens::default(),
             buckets: BTreeMap::new(),
-            files: std::collections::HashMap::new(),
+            content_types: Interner::default(),
             versions_made: 0,
             events: std::collections::VecDeque::new(),
             last_day: None,

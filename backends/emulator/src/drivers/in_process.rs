@@ -216,7 +216,10 @@ impl Emulator {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let state = self.inner.state();
-        let unfinished = state.buckets.values().map(|bucket| bucket.unfinished.len());
+        let unfinished = state
+            .buckets
+            .values()
+            .map(|bucket| bucket.versions.unfinished_len());
         let unfinished: usize = unfinished.sum();
         let versions = state.buckets.values().map(|bucket| bucket.versions.len());
         let calls = state.calls.iter();

@@ -90,7 +90,7 @@ impl DiskStore {
                 }
                 let len = entry.metadata()?.len();
                 let reservation = self.inner.capacity.reserve_unchecked(len);
-                let blob = Arc::new(self.blob(number, len, reservation));
+                let blob = Arc::new(self.blob(number, reservation));
                 found.blobs.insert(number, blob);
             }
         }
@@ -133,13 +133,12 @@ impl DiskStore {
         fs::rename(from, target)
     }
 
-    fn blob(&self, number: u64, len: u64, reservation: Reservation) -> DiskBlob {
+    fn blob(&self, number: u64, reservation: Reservation) -> DiskBlob {
         DiskBlob {
-            path: self.inner.path(number),
             store: Arc::clone(&self.inner),
             number,
-            len,
-            _reservation: reservation,
+            reservation,
+            is_part: false,
         }
     }
 }
@@ -185,14 +184,14 @@ impl BlobStore for DiskStore {
             .reserve(len)
             .ok_or(StoreError::CapExceeded)?;
         let number = self.inner.next.fetch_add(1, Ordering::SeqCst);
-        let mut blob = self.blob(number, len, reservation);
-        blob.path = part_path(&blob.path);
+        let mut blob = self.blob(number, reservation);
+        blob.is_part = true;
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         // readable by its owner only
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&blob.path).map_err(StoreError::Io)?;
+        let file = options.open(blob.path()).map_err(StoreError::Io)?;
         Ok(Box::new(DiskWriter { file, blob }))
     }
 
@@ -217,10 +216,11 @@ impl BlobWriter for DiskWriter {
         if syncs {
             self.file.sync_all()?;
         }
-        let path = self.blob.store.path(self.blob.number);
-        fs::rename(&self.blob.path, &path)?;
-        self.blob.path = path;
-        if syncs && let Some(directory) = self.blob.path.parent() {
+        let from = self.blob.path();
+        let to = self.blob.store.path(self.blob.number);
+        fs::rename(from, &to)?;
+        self.blob.is_part = false;
+        if syncs && let Some(directory) = to.parent() {
             sync_directory(directory)?;
         }
         Ok(Arc::new(self.blob))
@@ -238,16 +238,23 @@ pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
 
 struct DiskBlob {
     store: Arc<Inner>,
-    path: PathBuf,
     number: u64,
-    len: u64,
-    _reservation: Reservation,
+    reservation: Reservation,
+    /// Whether it is incomplete.
+    is_part: bool,
+}
+
+impl DiskBlob {
+    fn path(&self) -> PathBuf {
+        let path = self.store.path(self.number);
+        if self.is_part { part_path(&path) } else { path }
+    }
 }
 
 impl Blob for DiskBlob {
     fn reader(self: Arc<Self>) -> io::Result<Box<dyn BlobReader>> {
         Ok(Box::new(DiskReader {
-            file: File::open(&self.path)?,
+            file: File::open(self.path())?,
             at: 0,
             _blob: self,
         }))
@@ -258,7 +265,7 @@ impl Blob for DiskBlob {
     }
 
     fn len(&self) -> u64 {
-        self.len
+        self.reservation.len()
     }
 }
 
@@ -266,7 +273,7 @@ impl Drop for DiskBlob {
     fn drop(&mut self) {
         if !self.store.retains_files.load(Ordering::SeqCst) {
             // if it can't be deleted, the next start tries again
-            fs::remove_file(&self.path).ok();
+            fs::remove_file(self.path()).ok();
         }
     }
 }
@@ -297,7 +304,7 @@ mod tests {
     fn stored(store: &DiskStore, bytes: &[u8]) -> Content {
         let mut writer = store.writer(bytes.len() as u64).unwrap();
         writer.write(bytes).unwrap();
-        Content::of_blob(writer.finish().unwrap(), bytes.len() as u64)
+        Content::of_blob(writer.finish().unwrap())
     }
 
     fn files(directory: &Path) -> usize {

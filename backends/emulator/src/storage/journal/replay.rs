@@ -18,7 +18,16 @@ pub(super) struct Replay<'a> {
     pub(super) short: BTreeSet<u64>,
 }
 
-impl Replay<'_> {
+impl<'a> Replay<'a> {
+    pub(super) const fn new(state: &'a mut State, blobs: &'a HashMap<u64, Arc<dyn Blob>>) -> Self {
+        Self {
+            state,
+            blobs,
+            known: BTreeSet::new(),
+            short: BTreeSet::new(),
+        }
+    }
+
     /// Applies a record to the state.
     pub(super) fn apply(&mut self, record: Record) -> Result<(), String> {
         let state = &mut *self.state;
@@ -48,7 +57,7 @@ impl Replay<'_> {
                 state.remove_bucket(&id);
             }
             Record::NoVersion(id) => {
-                state.remove(&id);
+                state.remove(id);
             }
             Record::NoKey(id) => state.remove_key(&id),
             Record::NoToken(public) => {
@@ -61,6 +70,10 @@ impl Replay<'_> {
     }
 
     fn version(&mut self, record: VersionRecord) -> Result<(), String> {
+        if record.bucket_id != record.id.bucket() {
+            return Err(format!("{} is not in its bucket", record.id));
+        }
+        let before = self.state.remove(record.id);
         let kind = match record.kind {
             KindRecord::File { content, sha1, md5 } => Kind::File(Stored {
                 content: self.content(&content),
@@ -69,31 +82,25 @@ impl Replay<'_> {
             }),
             KindRecord::Hide => Kind::Hide,
             KindRecord::Unfinished => {
-                let before = self.state.remove(&record.id).map(|version| version.kind);
-                match before {
+                match before.map(|before| Arc::unwrap_or_clone(before).kind) {
                     Some(unfinished @ Kind::Unfinished(_)) => unfinished,
                     _ => Kind::Unfinished(BTreeMap::new()),
                 }
             }
         };
-        self.state.remove(&record.id);
-        let version = Version {
-            file_id: record.id,
-            bucket_id: record.bucket_id,
-            name: record.name,
-            uploaded: record.uploaded,
-            content_type: record.content_type,
-            info: record.info,
-            lock: record.lock,
-            encryption: record.encryption,
-            replication: record.replication,
-            kind,
-        };
-        // the number decides the position, so the version is made as that number
-        let made = self.state.versions_made;
-        self.state.versions_made = record.number.saturating_sub(1);
-        let inserted = self.state.insert(version).map(|_| ());
-        self.state.versions_made = made.max(record.number);
+        let mut version = Version::new(record.id, record.name, record.uploaded, kind);
+        version.number = record.number;
+        version.content_type = record.content_type;
+        version.info = record.info;
+        version.set_lock(record.lock);
+        version.encryption = record.encryption;
+        version.replication = record.replication;
+        self.state.versions_made = self.state.versions_made.max(record.number);
+        let bucket = self.state.bucket_of(record.bucket_id);
+        if bucket.is_some_and(|bucket| bucket.versions.has_unique(record.id.unique())) {
+            return Err(format!("another version has the digits of {}", record.id));
+        }
+        let inserted = self.state.insert_numbered(version).map(|_| ());
         inserted.map_err(|error| error.message)
     }
 
@@ -105,7 +112,7 @@ impl Replay<'_> {
             encryption: record.encryption,
             uploaded: record.uploaded,
         };
-        if self.state.put_part(&record.file_id, record.number, part) {
+        if self.state.put_part(record.file_id, record.number, part) {
             Ok(())
         } else {
             Err(format!("there is no unfinished file {}", record.file_id))
