@@ -99,7 +99,7 @@ impl Decider {
         refuse.then(|| Step::Ready(refused("", Reason::SourceEmpty)))
     }
 
-    /// The parent of the path. Records for those below it what the path is.
+    /// The parent of the path. Records what the path is, for the paths below it.
     fn place(
         &mut self,
         path: &str,

@@ -219,9 +219,9 @@ impl Synchronizer {
 
     /// Makes a plan and executes it at the same time.
     ///
-    /// It is [`execute`](Self::execute) with one difference: a version at the destination that the plan has read within the
-    /// last second is replaced or hidden without another listing. In a run in which few files differ, nearly all checks
-    /// are made so, at no cost.
+    /// It is [`execute`](Self::execute) with one difference: a version at the destination that the plan has read within
+    /// the last second is replaced or hidden without another listing. In a run in which few files differ, this makes
+    /// nearly all checks free.
     ///
     /// # Errors
     /// Those of [`plan`](Self::plan).
@@ -231,7 +231,7 @@ impl Synchronizer {
 
     /// Executes a plan of this sync. A plan that does not end with [`Action::End`] deletes and hides nothing.
     ///
-    /// However fresh the plan is, nothing is replaced, hidden or deleted that was not checked after this call.
+    /// However fresh the plan is, nothing is replaced, hidden or deleted unless it was checked after this call.
     pub fn execute(
         &self,
         plan: impl Stream<Item = Result<Action, Error>> + Send + 'static,

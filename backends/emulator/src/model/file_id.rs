@@ -12,12 +12,12 @@ use crate::protocol::hex::{Hex, write_digits};
 /// The id of a bucket.
 pub(crate) type BucketId = Hex<12>;
 
-/// Where the fields of an id are. The cluster is always the same.
+/// The positions of the fields in an id. The cluster is always the same.
 const FORMAT: &[u8; LEN] = b"4_z........................_f................_d........_m......\
     _c004_v......._t...._u..............";
 const LEN: usize = 99;
 
-/// The last moment that an id can have, in milliseconds: 14 digits, in the year 5138.
+/// The latest time that an id can have, in milliseconds: 14 digits, in the year 5138.
 const LAST_MOMENT: u64 = 99_999_999_999_999;
 
 /// `4_z{bucket}_f{unique}_d{day}_m{time}_c004_v{vault}_t{tome}_u{millis}`, in half the bytes.
@@ -47,7 +47,7 @@ impl FileId {
         }
     }
 
-    /// `None` if no id of the emulator's is written like this.
+    /// `None` if the text is not an id of the emulator.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let field = |from: usize, to: usize| text.get(from..to);
         let number = |from, to| field(from, to)?.parse().ok();
@@ -67,7 +67,7 @@ impl FileId {
         self.bucket
     }
 
-    /// The digits after `_f`.
+    /// The digits after `_f`, which are unique.
     pub(crate) const fn unique(&self) -> u64 {
         self.unique
     }

@@ -86,7 +86,7 @@ impl DataDir {
         state.changes.enabled = true;
         state.tokens.track_changes();
         let journal = match size.filter(|_| recovery_warnings.is_empty()) {
-            // it knows the superseded blobs, since it had them
+            // the journal already contains the superseded blobs
             Some(size) => Journal::resume(directory, size, after, syncs)?,
             None => {
                 let state: &State = state;
@@ -189,8 +189,8 @@ fn versions_of(
     versions.into_iter().chain(of_parts)
 }
 
-/// What the journal says about blobs, after files without their bytes are removed. Adds what is
-/// missing to the warnings.
+/// The journal's information about blobs, after files without their bytes were removed. Adds what
+/// is missing to the warnings.
 fn journaled_blobs(
     state: &mut State,
     read: Read,
