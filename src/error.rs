@@ -474,8 +474,7 @@ impl Error {
     }
 }
 
-/// For arguments that are already a checked [`FileName`](crate::types::FileName), whose conversion
-/// can't fail.
+/// For arguments that are already checked, such as a file name, whose conversion can't fail.
 impl From<std::convert::Infallible> for Error {
     fn from(never: std::convert::Infallible) -> Self {
         match never {}
