@@ -24,11 +24,10 @@ use crate::error::{Error, RetryStopReason};
 impl Client {
     /// Makes one call.
     ///
-    /// The account is authorized first if necessary, and again when B2 says that the token has
+    /// Authorizes the account first if necessary, and again when B2 says that the token has
     /// expired. Transient errors are retried with backoff, as the
-    /// [`RetryPolicy`](crate::RetryPolicy) says. Where the response was lost, the client asks B2
-    /// whether the call has taken effect before it is made again, so that nothing harmful is done
-    /// twice.
+    /// [`RetryPolicy`](crate::RetryPolicy) says. If a response is lost, the client asks B2 whether
+    /// the call has taken effect before it repeats the call, so nothing harmful is done twice.
     ///
     /// ```
     /// # use b2kit::{Client, Error, api::GetFileInfo, types::FileId};
@@ -88,12 +87,12 @@ struct FailedAttempt {
     context: AttemptContext,
     failure: Error,
     elapsed: Duration,
-    /// A random number from 0 to 1, for the pause after it.
+    /// A random number from 0 to 1, for the pause after the attempt.
     jitter: f64,
 }
 
 impl<C: Call> CallLoop<'_, C> {
-    /// Enforces the deadline of the call, whatever it is waiting for.
+    /// Runs the loop within the deadline of the call, whatever it is waiting for.
     async fn run_in_time(&self) -> Result<C::Output, Error> {
         let (client, metadata) = (self.client, &C::METADATA);
         self.call
@@ -122,21 +121,21 @@ impl<C: Call> CallLoop<'_, C> {
         Err(self.error(&state, cause, Some(RetryStopReason::Deadline)))
     }
 
-    /// Makes attempts until one succeeds or no other attempt is allowed.
+    /// Makes attempts until one succeeds or no further attempt is allowed.
     async fn run(&self, state: &mut RetryState<'_>) -> Result<C::Output, Error> {
         loop {
             let failed = match self.attempt(state).await? {
                 Ok(output) => return Ok(complete::<C>(state, output)),
                 Err(failed) => failed,
             };
-            // Boxed, so that calls that succeed don't make room for it.
+            // Boxed: the futures of calls that succeed need no room for it.
             if let Some(output) = Box::pin(self.recover(state, failed)).await? {
                 return Ok(complete::<C>(state, output));
             }
         }
     }
 
-    /// Prepares another attempt, or finds out that the one that failed has taken effect.
+    /// Prepares another attempt, or returns the output if the failed attempt took effect after all.
     async fn recover(
         &self,
         state: &mut RetryState<'_>,
@@ -188,7 +187,7 @@ impl<C: Call> CallLoop<'_, C> {
         };
         state.set_failure_scope(scope, client.shared.outages.ever_answered());
         self.adjust_limits(state, &permit, &failure);
-        // A 401 says nothing about the session's token if that was not sent.
+        // A 401 says nothing about the session's token if the token was not sent.
         if !had_token && failure.b2().is_some_and(|b2| b2.status == 401) {
             let hint = "no token was sent: download_origin() is set to withhold it";
             return Err(self.error(state, failure.with_hint(hint.to_owned()), None));
@@ -201,7 +200,7 @@ impl<C: Call> CallLoop<'_, C> {
         }))
     }
 
-    /// Applies a failure to the limits that all calls share, whatever happens to this call.
+    /// Applies a failure to the limits shared by all calls, whether or not this call is retried.
     fn adjust_limits(&self, state: &mut RetryState<'_>, permit: &Permit<'_>, failure: &Error) {
         let (client, kind) = (self.client, C::METADATA.kind);
         let now = client.now();
@@ -253,7 +252,7 @@ impl<C: Call> CallLoop<'_, C> {
         Ok(Reconciled::Then(action))
     }
 
-    /// Prepares another attempt, or gives the error of the call.
+    /// Prepares another attempt, or returns the error of the call.
     async fn act(
         &self,
         state: &mut RetryState<'_>,
@@ -335,13 +334,13 @@ impl<C: Call> CallLoop<'_, C> {
 
 /// The result of asking B2 about a lost response.
 enum Reconciled<T> {
-    /// The call has taken effect.
+    /// The call took effect.
     Done(T),
-    /// It has not, or that is unknown: the next action.
+    /// It did not, or nobody knows: the next action.
     Then(RetryAction),
 }
 
-/// Marks a result that B2 may have stored twice.
+/// Marks the result if B2 may have stored it twice.
 fn complete<C: Call>(state: &RetryState<'_>, mut output: C::Output) -> C::Output {
     if state.is_possible_duplicate() {
         warn!("B2 may have stored the result twice");

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use crate::connection::CloseSwitch;
 use crate::request_body::RequestBody;
 
-/// Where a connection leads.
+/// The origin that a connection leads to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Origin {
     scheme: Scheme,
@@ -46,7 +46,8 @@ pub(crate) struct Pooled {
     pub(crate) many_headers: bool,
 }
 
-/// At once: hyper would first flush what is still to be written, which never ends if the server has stopped reading.
+/// Closes the connection at once: hyper would first flush its buffer, which never ends if the server has stopped
+/// reading.
 impl Drop for Pooled {
     fn drop(&mut self) {
         self.switch.close();
@@ -119,7 +120,7 @@ impl Pool {
         Some(connections.remove(ready.unwrap_or(last)).pooled)
     }
 
-    /// Keeps a connection for the next request to `origin`.
+    /// Keeps an idle connection for the next request to `origin`.
     pub(crate) fn give_back(&self, origin: Origin, pooled: Pooled) {
         let mut idle = self.0.lock();
         let connections = idle.connections.entry(origin).or_default();

@@ -240,8 +240,8 @@ fn insert(headers: &mut HeaderMap, name: &str, value: &str) {
     }
 }
 
-/// Whether a download names the Object Lock headers that it withholds. In a bucket with Object Lock
-/// always: otherwise the header would reveal whether they are set.
+/// Whether a download names the Object Lock headers that it withholds: always in a bucket with
+/// Object Lock, since otherwise their absence would reveal whether they are set.
 const fn reports_withheld_headers(bucket: &Bucket) -> bool {
     bucket.file_lock
 }

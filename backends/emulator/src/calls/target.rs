@@ -1,4 +1,4 @@
-//! [`Target`]: what uploaded or copied content becomes.
+//! [`Target`]: a new version or a part, made from uploaded or copied content.
 
 use crate::model::encryption::Encryption;
 use crate::model::file::{Kind, Version};
@@ -6,7 +6,7 @@ use crate::model::file_id::{BucketId, FileId};
 use crate::model::file_info::FileInfo;
 use crate::model::lock::Lock;
 
-/// What content becomes.
+/// The thing that content is stored as.
 #[derive(Debug)]
 pub(crate) enum Target {
     /// A new file version.

@@ -199,7 +199,7 @@ impl Builder {
         self
     }
 
-    /// The behavior where B2's documents say nothing.
+    /// The behavior that B2's documentation leaves open.
     pub fn undocumented(mut self, behavior: UndocumentedBehavior) -> Self {
         self.undocumented = behavior;
         self
@@ -226,8 +226,8 @@ impl Builder {
     /// are those of this builder.
     ///
     /// Changes are in the directory's files before a request is answered.
-    /// [`Emulator::recovery_warnings`] reports what a crash has destroyed nevertheless: see
-    /// [`sync_to_disk`](Self::sync_to_disk).
+    /// [`Emulator::recovery_warnings`] reports what a crash of the machine has destroyed anyway:
+    /// see [`sync_to_disk`](Self::sync_to_disk).
     ///
     /// # Errors
     /// If the directory can't be used, is in use by another emulator, has foreign files, or is

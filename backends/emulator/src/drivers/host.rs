@@ -53,7 +53,7 @@ impl Hasher for Hashes {
 /// Yields to the executor once.
 ///
 /// In memory nothing ever waits, so concurrent requests of a client would run one after the other,
-/// and would never show what goes wrong between them.
+/// and never expose races between them.
 pub(crate) async fn yield_now() {
     let mut has_waited = false;
     poll_fn(|cx| {

@@ -13,7 +13,7 @@ use crate::model::state::State;
 /// In milliseconds.
 const DAY: u64 = 24 * 60 * 60 * 1000;
 
-/// What a rule does.
+/// An action of a rule.
 #[derive(Debug)]
 enum Action {
     /// Adds a hide marker to this name.
@@ -71,7 +71,7 @@ impl State {
     }
 }
 
-/// What a rule requires now.
+/// The actions of a rule that are due.
 fn due_actions(rule: &LifecycleRule, bucket: &Bucket, now: u64) -> Vec<Action> {
     let is_over = |since: u64, days: Option<u64>| {
         days.is_some_and(|days| now.saturating_sub(since) >= days.saturating_mul(DAY))

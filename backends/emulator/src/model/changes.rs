@@ -1,7 +1,7 @@
-//! [`Changes`]: what has changed since it was last persisted.
+//! [`Changes`]: the names of objects that have changed since they were last persisted.
 //!
-//! Only names are recorded; what is written is the state at the time of writing. So a change that
-//! is recorded twice, or undone, does no harm.
+//! Only names are recorded; the state is read when it is written. So a change that is recorded
+//! twice, or undone, does no harm.
 
 use std::collections::BTreeSet;
 

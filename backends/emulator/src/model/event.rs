@@ -8,7 +8,7 @@ use super::file::Version;
 use super::file_id::FileId;
 use super::notification::NotificationRule;
 
-/// What can happen to a version.
+/// The events that can happen to a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EventType {
     Upload,

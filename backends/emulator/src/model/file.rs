@@ -53,7 +53,7 @@ impl Replication {
     }
 }
 
-/// What a version is.
+/// The kind of a version.
 #[derive(Debug, Clone)]
 pub(crate) enum Kind {
     File(Stored),

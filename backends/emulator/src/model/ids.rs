@@ -18,7 +18,7 @@ const TOKEN_SECRET: usize = 28;
 /// digits.
 const DOWNLOAD_PUBLIC: usize = 41;
 
-/// Generates ids and tokens from a seed. Reproducible, and useless for security.
+/// Generates ids and tokens from a seed. Reproducible, so not secure.
 #[derive(Clone)]
 pub(crate) struct Ids {
     random: SplitMix64,

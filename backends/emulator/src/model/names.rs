@@ -185,7 +185,8 @@ fn check_info_key(key: &str) -> Result<(), ApiError> {
 ///
 /// The documents count names and values "as sent in headers", and don't say whether `X-Bz-Info-`
 /// counts. Here it does not, so as not to be stricter than B2. A name without info is never too
-/// long: names have their own limit of 1,024 bytes, which most scripts could not reach otherwise.
+/// long: names have their own limit of 1,024 bytes, which names in most scripts could not reach if
+/// their encoded size counted.
 fn info_size<'a>(
     file_name: &str,
     info: impl IntoIterator<Item = (&'a String, &'a String)>,

@@ -1,5 +1,5 @@
-//! [`State`]: an account with its keys, tokens, buckets and files. Plain data; what calls do with
-//! it is in [`calls`](crate::calls).
+//! [`State`]: an account with its keys, tokens, buckets and files. Plain data; the calls that use
+//! it are in [`calls`](crate::calls).
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -39,13 +39,13 @@ pub(crate) struct State {
     pub(crate) content_types: Interner,
     /// Number of versions ever made.
     pub(crate) versions_made: u64,
-    /// Events that no webhook has taken yet.
+    /// Events that are not in a webhook yet.
     pub(crate) events: VecDeque<Event>,
     /// The last day on which lifecycle rules ran, counted from the epoch.
     pub(crate) last_day: Option<u64>,
     /// Number of requests of each call, including refused ones.
     pub(crate) calls: BTreeMap<&'static str, u64>,
-    /// What is to be persisted.
+    /// The changes to be persisted.
     pub(crate) changes: Changes,
 }
 

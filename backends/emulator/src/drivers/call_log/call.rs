@@ -40,8 +40,7 @@ pub(super) struct Message<'a> {
     pub(super) is_content: bool,
 }
 
-/// Headers as they were recorded: `name:value`, each with a line break behind it, which neither names
-/// nor values have.
+/// Recorded headers: `name:value`, each followed by a line break, which neither names nor values contain.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Headers<'a>(&'a [u8]);
 

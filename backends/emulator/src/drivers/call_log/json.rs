@@ -1,4 +1,4 @@
-//! Calls of the log in the JSON of the control endpoint. No secret is in it.
+//! Calls of the log as JSON for the control endpoint, without secrets.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -145,7 +145,7 @@ impl MessageJson {
 
 impl<'a> Message<'a> {
     /// The body as text, or the bytes of content that is no text; `None` if it was too long. The
-    /// content of a file is kept as it is, everything else has its secrets masked, and so can't be
+    /// content of a file is kept unchanged. In everything else secrets are masked, so it can't be
     /// kept as bytes.
     pub(super) fn masked_body(&self) -> Option<Result<String, &'a [u8]>> {
         let bytes = self.body?;

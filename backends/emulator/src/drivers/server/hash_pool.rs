@@ -1,5 +1,5 @@
-//! [`HashPool`]: computes the slowest checksum of a large upload on another thread, so that the
-//! upload takes as long as that or as everything else, and not as long as both.
+//! [`HashPool`]: computes the slowest checksum of a large upload on another thread, in parallel
+//! with everything else.
 
 use std::sync::Arc;
 

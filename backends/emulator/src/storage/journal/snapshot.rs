@@ -1,4 +1,4 @@
-//! Renders a state, or what has changed in it, into records.
+//! Converts a state, or its changes, into records.
 
 use super::record::{
     AccountTokenRecord, BucketRecord, Counters, DownloadTokenRecord, KeyRecord, PartRecord, Record,
