@@ -64,7 +64,7 @@ impl B2Store {
         let source = self.current(from).await?;
         let bucket = self.open_bucket(to).await?;
         let copied = bucket.copy(source, name).await;
-        // Only the source can be missing: it may be deleted meanwhile.
+        // Only the source can be missing: it may have been deleted in the meantime.
         copied.map_err(|error| StoreError::from_object_call(from, error))?;
         Ok(())
     }

@@ -41,7 +41,7 @@ impl Client {
     /// Any [`ErrorKind`](crate::ErrorKind) except `Destination` and `ShutDown`, which are errors of
     /// transfers. [`CallMetadata`](crate::api::CallMetadata) and the call's own page say more.
     /// [`Error::is_retryable`] says whether trying again later makes sense,
-    /// [`Error::may_have_taken_effect`] whether B2 may have carried out the call nevertheless.
+    /// [`Error::may_have_taken_effect`] whether B2 may have carried out the call despite the error.
     ///
     /// # Cancellation
     /// Dropping the future closes the connection. B2 may still carry out what it has received by

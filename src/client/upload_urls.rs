@@ -1,9 +1,10 @@
 //! [`UploadUrls`]: the pool of upload URLs.
 //!
 //! An upload URL accepts one upload at a time. So it is taken out for one upload, and returned only
-//! after a success, B2's own 429, or a failure on this machine. After any other failure, or if the upload
-//! is dropped, B2 may still be reading from it. A second attempt after such a failure doesn't take
-//! a URL from the pool, since all of them may have become invalid together; it gets a new one.
+//! after a success or a failure that says nothing about it: B2's own 429, or one on this machine.
+//! After any other failure, or if the upload is dropped, B2 may still be reading from it. A second
+//! attempt after such a failure gets a new URL, since all pooled ones may have become invalid
+//! together.
 
 use std::collections::HashMap;
 use std::fmt;

@@ -45,7 +45,7 @@ struct Counters {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProgressNow {
-    /// What the transfer is doing.
+    /// The current stage.
     pub stage: Stage,
     /// The bytes transferred: sent to or received from the network, or reused from an earlier
     /// transfer. Bytes that have to be transferred again are subtracted, so this can decrease.
@@ -64,7 +64,7 @@ pub struct ProgressNow {
     pub hashed_bytes: u64,
 }
 
-/// What a transfer is doing.
+/// A stage of a transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Stage {

@@ -359,7 +359,7 @@ mod tests {
 
     const CHUNK: usize = 100_000;
 
-    /// The memory that a body takes which has so many bytes and says that it has `length`.
+    /// The memory that a body of this many bytes takes if it declares `length`.
     fn taken(length: Option<u64>, bytes: usize) -> usize {
         let chunks = (0..bytes / CHUNK).map(|_| Ok(Bytes::from(vec![7; CHUNK])));
         let body = ResponseBody::new(length, stream::iter(chunks));
