@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
+use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// File info, with its keys in lower case and sorted.
@@ -29,13 +30,18 @@ fn take<'a>(rest: &mut &'a str) -> Option<&'a str> {
     Some(text)
 }
 
+/// Packs entries that are sorted by key.
+fn pack<'a>(entries: impl Iterator<Item = (&'a String, &'a String)>) -> FileInfo {
+    let mut packed = String::new();
+    for text in entries.flat_map(|(key, value)| [key, value]) {
+        write!(packed, "{}:{text}", text.len()).expect("writing to a String never fails");
+    }
+    FileInfo((!packed.is_empty()).then(|| packed.into()))
+}
+
 impl From<BTreeMap<String, String>> for FileInfo {
     fn from(entries: BTreeMap<String, String>) -> Self {
-        let mut packed = String::new();
-        for text in entries.iter().flat_map(|(key, value)| [key, value]) {
-            write!(packed, "{}:{text}", text.len()).expect("writing to a String never fails");
-        }
-        Self((!packed.is_empty()).then(|| packed.into()))
+        pack(entries.iter())
     }
 }
 
@@ -53,7 +59,26 @@ impl Serialize for FileInfo {
 
 impl<'de> Deserialize<'de> for FileInfo {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        BTreeMap::deserialize(deserializer).map(Self::from)
+        struct Entries;
+        impl<'de> Visitor<'de> for Entries {
+            type Value = FileInfo;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("file info")
+            }
+
+            // not by way of a map, of which each would be an allocation of half a kilobyte
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FileInfo, A::Error> {
+                let mut entries: Vec<(String, String)> = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                entries.sort_unstable();
+                entries.dedup_by(|later, earlier| later.0 == earlier.0);
+                Ok(pack(entries.iter().map(|(key, value)| (key, value))))
+            }
+        }
+        deserializer.deserialize_map(Entries)
     }
 }
 

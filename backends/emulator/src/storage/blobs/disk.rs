@@ -5,7 +5,7 @@
 //! to an answered upload. A blob without handles is deleted at once, unless the store retains
 //! files: then the next start decides from the journal what is deleted.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -71,7 +71,7 @@ impl DiskStore {
 
     /// All blobs on disk.
     pub(crate) fn found(&self) -> io::Result<FoundBlobs> {
-        let mut found = FoundBlobs::default();
+        let mut files = Vec::new();
         for number in 0..DIRECTORIES {
             let directory = self.inner.directory.join(format!("{number:02x}"));
             for entry in fs::read_dir(directory)? {
@@ -81,20 +81,23 @@ impl DiskStore {
                 let Some((number, is_whole)) = name.to_str().and_then(number_of) else {
                     continue;
                 };
-                self.skip(number);
-                if !is_whole {
-                    found.unfinished.insert(number);
-                    if found.blobs.contains_key(&number) {
-                        continue;
-                    }
-                }
-                let len = entry.metadata()?.len();
-                let reservation = self.inner.capacity.reserve_unchecked(len);
-                let blob = Arc::new(self.blob(number, reservation));
-                found.blobs.insert(number, blob);
+                files.push((number, !is_whole, entry.metadata()?.len()));
             }
         }
-        Ok(found)
+        files.sort_unstable();
+        let unfinished = files.iter().filter(|(_, is_part, _)| *is_part);
+        let unfinished = unfinished.map(|(number, ..)| *number).collect();
+        // of a number, a complete one comes first
+        files.dedup_by_key(|(number, ..)| *number);
+        let blobs = files.into_iter().map(|(number, _, len)| {
+            self.skip(number);
+            let reservation = self.inner.capacity.reserve_unchecked(len);
+            (number, Arc::new(self.blob(number, reservation)) as _)
+        });
+        Ok(FoundBlobs {
+            blobs: blobs.collect(),
+            unfinished,
+        })
     }
 
     /// Makes sure that no new blob gets this number.
@@ -146,10 +149,38 @@ impl DiskStore {
 /// The blobs that a store finds on disk.
 #[derive(Default)]
 pub(crate) struct FoundBlobs {
-    /// By number.
-    pub(crate) blobs: HashMap<u64, Arc<dyn Blob>>,
+    /// By number, in the order in which a journal refers to them: with a map, a start would mostly
+    /// wait for memory.
+    blobs: Vec<(u64, Arc<dyn Blob>)>,
     /// Those that are incomplete.
     pub(crate) unfinished: BTreeSet<u64>,
+}
+
+impl FoundBlobs {
+    pub(crate) fn len(&self) -> usize {
+        self.blobs.len()
+    }
+
+    pub(crate) fn get(&self, number: u64) -> Option<&Arc<dyn Blob>> {
+        let at = self
+            .blobs
+            .binary_search_by_key(&number, |(number, _)| *number);
+        at.ok().map(|at| &self.blobs[at].1)
+    }
+
+    /// In ascending order.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = u64> {
+        self.blobs.iter().map(|(number, _)| *number)
+    }
+
+    /// The numbers of those that something else refers to.
+    pub(crate) fn in_use(&self) -> BTreeSet<u64> {
+        let used = self
+            .blobs
+            .iter()
+            .filter(|(_, blob)| Arc::strong_count(blob) > 1);
+        used.map(|(number, _)| *number).collect()
+    }
 }
 
 /// The number in a blob's file name, and whether the blob is complete.
@@ -353,9 +384,9 @@ mod tests {
         let store = DiskStore::open(directory.path(), u64::MAX, false).unwrap();
         let found = store.found().unwrap();
         assert_eq!(found.unfinished, [1, 2].into());
-        assert!(Arc::clone(&found.blobs[&1]).reader().is_err());
+        assert!(Arc::clone(found.get(1).unwrap()).reader().is_err());
         store.complete(1).unwrap();
-        assert!(Arc::clone(&found.blobs[&1]).reader().is_ok());
+        assert!(Arc::clone(found.get(1).unwrap()).reader().is_ok());
         fs::write(aside.path().join("0000000000000002.part"), "before").unwrap();
         store.set_aside(2, false, aside.path()).unwrap();
         let kept = fs::read(aside.path().join("0000000000000002.part.1")).unwrap();
@@ -376,7 +407,7 @@ mod tests {
         let found = store.found().unwrap();
         let (number, start, len) = extents[0];
         assert!(found.unfinished.is_empty());
-        let content = Content::of_extents([(Arc::clone(&found.blobs[&number]), start, len)]);
+        let content = Content::of_extents([(Arc::clone(found.get(number).unwrap()), start, len)]);
         let read: io::Result<Vec<Bytes>> = content.into_chunks().collect();
         assert_eq!(read.unwrap().concat(), b"kept");
         assert_eq!(store.used(), 4);

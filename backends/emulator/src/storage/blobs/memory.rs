@@ -75,16 +75,37 @@ impl BlobWriter for MemoryWriter {
 
     fn finish(self: Box<Self>) -> io::Result<Arc<dyn Blob>> {
         Ok(Arc::new(MemoryBlob {
-            chunks: self.chunks.into(),
+            chunks: Chunks::of(self.chunks),
             reservation: self.reservation,
         }))
     }
 }
 
 struct MemoryBlob {
-    /// All of `CHUNK` bytes, except the last.
-    chunks: Box<[Bytes]>,
+    chunks: Chunks,
     reservation: Reservation,
+}
+
+/// All of `CHUNK` bytes, except the last. Most files have one, which takes no allocation of its own.
+enum Chunks {
+    One(Bytes),
+    Many(Box<[Bytes]>),
+}
+
+impl Chunks {
+    fn of(chunks: Vec<Bytes>) -> Self {
+        match <[Bytes; 1]>::try_from(chunks) {
+            Ok([only]) => Self::One(only),
+            Err(many) => Self::Many(many.into()),
+        }
+    }
+
+    fn as_slice(&self) -> &[Bytes] {
+        match self {
+            Self::One(only) => std::slice::from_ref(only),
+            Self::Many(many) => many,
+        }
+    }
 }
 
 impl Blob for MemoryBlob {
@@ -105,7 +126,7 @@ impl BlobReader for MemoryReader {
         let within = usize::try_from(offset % CHUNK as u64).unwrap_or(0);
         let chunk = usize::try_from(chunk)
             .ok()
-            .and_then(|chunk| self.0.chunks.get(chunk));
+            .and_then(|chunk| self.0.chunks.as_slice().get(chunk));
         Ok(chunk
             .filter(|chunk| within < chunk.len())
             .map_or_else(Bytes::new, |chunk| {

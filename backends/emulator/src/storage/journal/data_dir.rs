@@ -22,13 +22,14 @@ use crate::content::Content;
 use crate::model::file::Kind;
 use crate::model::file_id::FileId;
 use crate::model::state::State;
+use crate::model::versions::VersionPosition;
 use crate::storage::blobs::disk::{DiskStore, FoundBlobs};
 
 use super::directory::{lock, make};
 use super::head::{Found, Head};
 use super::line::Position;
 use super::log::Journal;
-use super::reader::{self, Read};
+use super::reader;
 use super::record::Record;
 use super::replay::Replay;
 use super::salvage::{self, JournaledBlobs};
@@ -59,9 +60,14 @@ impl DataDir {
         let lock = lock(directory)?;
         let store = DiskStore::open(&directory.join("blobs"), cap, syncs)?;
         let found = store.found()?;
-        let mut replay = Replay::new(state, &found.blobs);
+        let mut replay = Replay::new(state, &found);
         let read = reader::read(directory, &mut |record| replay.apply(record))?;
-        let (known, short) = (replay.known, replay.short);
+        let Replay {
+            known,
+            short,
+            incomplete,
+            ..
+        } = replay;
         if read.is_none() {
             refuse_orphaned_blobs(directory, &found)?;
         }
@@ -70,8 +76,16 @@ impl DataDir {
         let mut after = Position::start();
         let (mut size, mut superseded) = (None, Vec::new());
         if let Some(read) = read {
-            (after, size) = (read.position.clone(), read.size);
-            let journaled = journaled_blobs(state, read, known, short, &mut recovery_warnings);
+            (after, size) = (read.position, read.size);
+            recovery_warnings = read.recovery_warnings;
+            let lost = remove_versions_without_bytes(state, incomplete);
+            recovery_warnings.extend(lost.recovery_warnings);
+            let journaled = JournaledBlobs {
+                is_whole: read.is_whole,
+                known: known.into_iter().collect(),
+                needed: found.in_use(),
+                wanted: short.into_iter().chain(lost.blobs).collect(),
+            };
             superseded = salvage::salvage(
                 directory,
                 &store,
@@ -189,27 +203,6 @@ fn versions_of(
     versions.into_iter().chain(of_parts)
 }
 
-/// The journal's information about blobs, after files without their bytes were removed. Adds what
-/// is missing to the warnings.
-fn journaled_blobs(
-    state: &mut State,
-    read: Read,
-    known: BTreeSet<u64>,
-    mut wanted: BTreeSet<u64>,
-    recovery_warnings: &mut Vec<String>,
-) -> JournaledBlobs {
-    recovery_warnings.extend(read.recovery_warnings);
-    let lost = remove_versions_without_bytes(state);
-    recovery_warnings.extend(lost.recovery_warnings);
-    wanted.extend(lost.blobs);
-    JournaledBlobs {
-        is_whole: read.is_whole,
-        known,
-        needed: snapshot::blobs(state),
-        wanted,
-    }
-}
-
 /// Refuses a directory with foreign files.
 fn refuse_foreign_files(directory: &Path) -> io::Result<()> {
     let ours = ["lock", "head", "journal.new", "blobs", salvage::LOST];
@@ -229,7 +222,7 @@ fn refuse_foreign_files(directory: &Path) -> io::Result<()> {
 
 /// Without a journal there must be no blobs and no head.
 fn refuse_orphaned_blobs(directory: &Path, found: &FoundBlobs) -> io::Result<()> {
-    let blobs = found.blobs.len();
+    let blobs = found.len();
     if blobs == 0 && Head::read(directory)? == Found::Nothing {
         return Ok(());
     }
@@ -248,31 +241,33 @@ struct Removed {
     blobs: BTreeSet<u64>,
 }
 
-/// Removes files and parts whose bytes are missing.
-fn remove_versions_without_bytes(state: &mut State) -> Removed {
+/// Removes files and parts whose bytes are missing, which only these may be.
+fn remove_versions_without_bytes(state: &mut State, incomplete: BTreeSet<FileId>) -> Removed {
     let mut lost = Removed {
         recovery_warnings: Vec::new(),
         blobs: BTreeSet::new(),
     };
+    let incomplete = incomplete.into_iter();
+    let mut incomplete: Vec<_> = incomplete.filter_map(|id| state.version_of(id)).collect();
+    incomplete
+        .sort_by_cached_key(|(bucket, version)| (bucket.hex_id, VersionPosition::of(version)));
     let (mut lost_files, mut lost_parts) = (Vec::new(), Vec::new());
-    for bucket in state.buckets.values() {
-        for version in bucket.versions.iter() {
-            let (id, name) = (version.file_id, &version.name);
-            if let Some(stored) = version.stored().filter(|it| is_lost(&it.content)) {
-                lost_files.push(id);
-                lost.blobs.extend(stored.content.numbers());
-                let loss = format!("the bytes of {name:?} in {} are lost", bucket.name);
-                lost.recovery_warnings.push(loss);
-            }
-            for (number, part) in version.parts().into_iter().flatten() {
-                if is_lost(&part.content) {
-                    lost_parts.push((id, *number));
-                    lost.blobs.extend(part.content.numbers());
-                    lost.recovery_warnings.push(format!(
-                        "the bytes of part {number} of {name:?} in {} are lost",
-                        bucket.name
-                    ));
-                }
+    for (bucket, version) in incomplete {
+        let (id, name) = (version.file_id, &version.name);
+        if let Some(stored) = version.stored().filter(|it| is_lost(&it.content)) {
+            lost_files.push(id);
+            lost.blobs.extend(stored.content.numbers());
+            let loss = format!("the bytes of {name:?} in {} are lost", bucket.name);
+            lost.recovery_warnings.push(loss);
+        }
+        for (number, part) in version.parts().into_iter().flatten() {
+            if is_lost(&part.content) {
+                lost_parts.push((id, *number));
+                lost.blobs.extend(part.content.numbers());
+                lost.recovery_warnings.push(format!(
+                    "the bytes of part {number} of {name:?} in {} are lost",
+                    bucket.name
+                ));
             }
         }
     }

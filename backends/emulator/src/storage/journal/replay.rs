@@ -3,28 +3,33 @@
 use super::record::{Extents, KindRecord, PartRecord, Record, VersionRecord};
 use crate::content::{Blob, Content};
 use crate::model::file::{Kind, Part, Stored, Version};
+use crate::model::file_id::FileId;
 use crate::model::state::State;
 use crate::model::token::{AccountToken, Issued};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use crate::storage::blobs::disk::FoundBlobs;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The state of reading a journal.
 pub(super) struct Replay<'a> {
     pub(super) state: &'a mut State,
-    pub(super) blobs: &'a HashMap<u64, Arc<dyn Blob>>,
-    /// Blobs that any record refers to.
-    pub(super) known: BTreeSet<u64>,
+    pub(super) blobs: &'a FoundBlobs,
+    /// Blobs that any record refers to, some repeatedly.
+    pub(super) known: Vec<u64>,
     /// Blobs that are shorter than a record says.
     pub(super) short: BTreeSet<u64>,
+    /// Versions of which a record refers to missing bytes. A later record may have replaced it.
+    pub(super) incomplete: BTreeSet<FileId>,
 }
 
 impl<'a> Replay<'a> {
-    pub(super) const fn new(state: &'a mut State, blobs: &'a HashMap<u64, Arc<dyn Blob>>) -> Self {
+    pub(super) const fn new(state: &'a mut State, blobs: &'a FoundBlobs) -> Self {
         Self {
             state,
             blobs,
-            known: BTreeSet::new(),
+            known: Vec::new(),
             short: BTreeSet::new(),
+            incomplete: BTreeSet::new(),
         }
     }
 
@@ -76,7 +81,7 @@ impl<'a> Replay<'a> {
         let before = self.state.remove(record.id);
         let kind = match record.kind {
             KindRecord::File { content, sha1, md5 } => Kind::File(Stored {
-                content: self.content(&content),
+                content: self.content(record.id, &content),
                 sha1,
                 md5,
             }),
@@ -106,7 +111,7 @@ impl<'a> Replay<'a> {
 
     fn part(&mut self, record: PartRecord) -> Result<(), String> {
         let part = Part {
-            content: self.content(&record.content),
+            content: self.content(record.file_id, &record.content),
             sha1: record.sha1,
             md5: record.md5,
             encryption: record.encryption,
@@ -120,19 +125,19 @@ impl<'a> Replay<'a> {
     }
 
     /// The content of a record. Missing extents keep their length, but can't be read.
-    fn content(&mut self, extents: &Extents) -> Content {
+    fn content(&mut self, of: FileId, extents: &Extents) -> Content {
         self.known
             .extend(extents.iter().map(|(number, ..)| *number));
         let extents = extents.iter().map(|(number, start, len)| {
             let is_there =
                 |blob: &Arc<dyn Blob>| start.checked_add(*len).is_some_and(|end| end <= blob.len());
-            let blob = match self.blobs.get(number) {
+            let blob = match self.blobs.get(*number) {
                 Some(blob) if is_there(blob) => Arc::clone(blob),
-                Some(_) => {
-                    self.short.insert(*number);
+                other => {
+                    self.incomplete.insert(of);
+                    self.short.extend(other.map(|_| *number));
                     Arc::new(MissingBlob) as Arc<dyn Blob>
                 }
-                None => Arc::new(MissingBlob),
             };
             (blob, *start, *len)
         });
