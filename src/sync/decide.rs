@@ -197,7 +197,7 @@ impl Decider {
             Direction::Up | Direction::Copy => {
                 let name = [&*self.prefix, path].concat();
                 if is_create_stage(&name) {
-                    let why = "names that begin so are kept for files that are being created";
+                    let why = "its prefix is reserved for files that are being created";
                     return Some(refused(path, Reason::NotAName(why.to_owned())));
                 }
                 let error = FileName::new(name).err()?;
