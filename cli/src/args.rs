@@ -1,17 +1,18 @@
 //! The command line.
 
-use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::Result;
 use b2kit::sync::{Compare, Durability, Extras, Filter, Links, Newer, SyncPolicy};
-use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
+use b2kit::types::B2Uri;
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::environment;
-use crate::location::{Location, Remote};
+use crate::location::{Location, remote_file};
 use crate::protection::Protection;
+use crate::words::one_of;
 
 /// Backblaze B2 from the command line.
 ///
@@ -29,11 +30,26 @@ pub(crate) struct Program {
     pub(crate) common: Common,
 }
 
+impl Program {
+    /// The program's arguments. Exits with a usage error if they are wrong, or can't be used together.
+    pub(crate) fn checked() -> Self {
+        let mut program = Self::command();
+        let matches = program.get_matches_mut();
+        let args = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        if let Some(why) = args.command.conflict() {
+            let name = matches.subcommand_name().unwrap_or_default();
+            let command = program.find_subcommand_mut(name).expect("it was given");
+            command.error(ErrorKind::ValueValidation, why).exit();
+        }
+        args
+    }
+}
+
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Common {
     /// The B2 to use: a URL (such as the one that an emulator prints), production (the default) or staging
     #[arg(long, global = true, env = "B2_ENVIRONMENT", value_name = "URL")]
-    #[arg(value_parser = environment::parse)]
+    #[arg(value_parser = environment::endpoint)]
     pub(crate) endpoint: Option<String>,
 
     /// Print only errors, no progress and no warnings
@@ -70,15 +86,52 @@ pub(crate) enum Command {
 
 impl Command {
     /// Whether it changes nothing, so that it is done once nobody reads its output.
-    pub(crate) const fn only_reads(&self) -> bool {
+    pub(crate) fn only_reads(&self) -> bool {
         match self {
-            Self::Cp(_) => false,
+            Self::Cp(args) => args.to == Location::Stdio,
             Self::Sync(args) => args.dry_run || args.check,
             Self::Rm(args) => args.dry_run,
             Self::Unfinished(args) => args.cancel_older_than.is_none() || args.dry_run,
-            Self::Ls(_) | Self::Du(_) | Self::Stat(_) | Self::Cat(_) | Self::Link(_) => true,
-            Self::Hash(_) | Self::Completion { .. } | Self::Man => true,
+            _ => true,
         }
+    }
+
+    /// Why its arguments can't be used together, if so.
+    fn conflict(&self) -> Option<&'static str> {
+        use Location::{Local, Remote, Stdio};
+        Some(match self {
+            Self::Cp(Cp {
+                from, to, resume, ..
+            }) => match (from, to) {
+                (Remote(_), Remote(_)) => "one of FROM and TO must be a path or -",
+                (Local(_) | Stdio, Local(_) | Stdio) => {
+                    "one of FROM and TO must be b2://BUCKET/NAME"
+                }
+                (Stdio, Remote(at)) if at.is_prefix() => {
+                    "standard input needs a name: b2://BUCKET/NAME"
+                }
+                (Remote(at), Stdio) if at.is_prefix() => {
+                    "only one file can go to standard output: b2://BUCKET/NAME"
+                }
+                (Stdio, _) | (_, Stdio) if *resume => "standard input and output can't be resumed",
+                _ => return None,
+            },
+            Self::Sync(SyncArgs { from, to, .. }) => match (from, to) {
+                (Remote(_), Local(_) | Remote(_)) | (Local(_), Remote(_)) => return None,
+                _ => "one of FROM and TO must be b2://BUCKET/PREFIX, and neither can be -",
+            },
+            Self::Rm(Rm { at, recursive, .. }) if at.is_prefix() && !recursive => {
+                "all files with a prefix: add --recursive"
+            }
+            // `a` would also match `a.bak`.
+            Self::Rm(Rm { at, recursive, .. }) if *recursive && !at.is_prefix() => {
+                "--recursive needs a prefix that ends in /"
+            }
+            Self::Unfinished(args) if args.cancel_older_than.is_some() && !args.at.is_prefix() => {
+                "--cancel-older-than needs a bucket or a prefix that ends in /"
+            }
+            _ => return None,
+        })
     }
 }
 
@@ -93,10 +146,7 @@ impl Command {
 ///
 /// Exit status: 0 if all was copied, 1 if not, 2 for wrong arguments, 130 if it was stopped.
 #[derive(Debug, Args)]
-#[command(
-    verbatim_doc_comment,
-    override_usage = "b2kit cp [OPTIONS] <FROM> <TO>"
-)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct Cp {
     /// A path, b2://BUCKET/NAME, or - for standard input
     #[arg(value_parser = OsStringValueParser::new().try_map(Location::parse))]
@@ -129,10 +179,7 @@ pub(crate) struct Cp {
 ///
 /// Exit status: 0 if both are equal as far as the options say, 1 if not, 2 for wrong arguments, 130 if it was stopped.
 #[derive(Debug, Args)]
-#[command(
-    verbatim_doc_comment,
-    override_usage = "b2kit sync [OPTIONS] <FROM> <TO>"
-)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct SyncArgs {
     /// A directory, or b2://BUCKET/PREFIX
     #[arg(value_parser = OsStringValueParser::new().try_map(Location::parse))]
@@ -226,14 +273,6 @@ pub(crate) struct SyncArgs {
     pub(crate) json: bool,
 }
 
-/// Parses one of the library's words for a setting.
-fn one_of<T>(words: &'static [&'static str]) -> impl TypedValueParser<Value = T> + use<T>
-where
-    T: FromStr<Err = b2kit::Error> + Clone + Send + Sync + 'static,
-{
-    PossibleValuesParser::new(words).try_map(|word| word.parse())
-}
-
 impl SyncArgs {
     pub(crate) fn policy(&self) -> Result<SyncPolicy> {
         let mut filter = Filter::new();
@@ -243,7 +282,8 @@ impl SyncArgs {
         for pattern in &self.exclude {
             filter = filter.exclude(pattern)?;
         }
-        let mut policy = SyncPolicy::new()
+        let policy = self.protection.policy(&self.from, &self.to)?;
+        let policy = policy
             .filter(filter)
             .extras(match self.keep_days {
                 Some(days) => Extras::KeepDays(days),
@@ -259,11 +299,10 @@ impl SyncArgs {
             .allow_empty_source(self.allow_empty_source)
             .max_delete(self.max_delete.unwrap_or(u64::MAX))
             .concurrency(self.threads);
-        if self.refuse_collisions {
-            policy = policy.refuse_collisions(true);
-        }
-        let protection = self.protection.read(&self.from, &self.to)?;
-        Ok(protection.policy(policy))
+        Ok(match self.refuse_collisions {
+            true => policy.refuse_collisions(true),
+            false => policy,
+        })
     }
 }
 
@@ -271,7 +310,7 @@ impl SyncArgs {
 #[derive(Debug, Args)]
 pub(crate) struct Ls {
     /// b2://BUCKET/PREFIX; without it, the buckets
-    pub(crate) at: Option<Remote>,
+    pub(crate) at: Option<B2Uri>,
 
     /// Print time, size and version id too
     #[arg(long, short)]
@@ -294,7 +333,7 @@ pub(crate) struct Ls {
 #[derive(Debug, Args)]
 pub(crate) struct Du {
     /// b2://BUCKET/PREFIX
-    pub(crate) at: Remote,
+    pub(crate) at: B2Uri,
 
     /// Count all versions, including hidden and older ones
     #[arg(long)]
@@ -311,7 +350,7 @@ pub(crate) struct Du {
 #[derive(Debug, Args)]
 pub(crate) struct Rm {
     /// b2://BUCKET/NAME, or b2://BUCKET/PREFIX/ with --recursive
-    pub(crate) at: Remote,
+    pub(crate) at: B2Uri,
 
     /// Apply to all files whose names begin with the prefix
     #[arg(long, short)]
@@ -334,16 +373,16 @@ pub(crate) struct Rm {
 #[derive(Debug, Args)]
 pub(crate) struct File {
     /// b2://BUCKET/NAME
-    #[arg(value_parser = Remote::file)]
-    pub(crate) at: Remote,
+    #[arg(value_parser = remote_file)]
+    pub(crate) at: B2Uri,
 }
 
 /// Print a URL for a file that works without a key for a limited time
 #[derive(Debug, Args)]
 pub(crate) struct Link {
     /// b2://BUCKET/NAME
-    #[arg(value_parser = Remote::file)]
-    pub(crate) at: Remote,
+    #[arg(value_parser = remote_file)]
+    pub(crate) at: B2Uri,
 
     /// For how many seconds the URL works, at most a week
     #[arg(long, default_value_t = 3_600)]
@@ -362,7 +401,7 @@ pub(crate) struct Hash {
 #[derive(Debug, Args)]
 pub(crate) struct Unfinished {
     /// b2://BUCKET/PREFIX
-    pub(crate) at: Remote,
+    pub(crate) at: B2Uri,
 
     /// Cancel those that were started more than this many hours ago
     #[arg(long, value_name = "HOURS")]
@@ -371,13 +410,4 @@ pub(crate) struct Unfinished {
     /// Print what would be cancelled, and do nothing
     #[arg(long, short = 'n', requires = "cancel_older_than")]
     pub(crate) dry_run: bool,
-}
-
-/// Exits with a usage error of a command.
-pub(crate) fn refuse(command: &str, why: &str) -> ! {
-    Program::command()
-        .find_subcommand_mut(command)
-        .expect("it is there")
-        .error(ErrorKind::ValueValidation, why)
-        .exit()
 }

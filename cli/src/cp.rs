@@ -6,137 +6,99 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
-use b2kit::sync::{SyncPolicy, Synchronizer};
+use b2kit::Client;
+use b2kit::sync::SyncPolicy;
 use b2kit::transfer::{Progress, Source, safe_local_path};
-use b2kit::{BucketHandle, Client};
+use b2kit::types::B2Uri;
+use blocking::Unblock;
 
-use crate::args::{Cp, refuse};
-use crate::location::{Location, Remote};
-use crate::protection::Protected;
+use crate::args::Cp;
+use crate::location::Location;
+use crate::output::ThreadedOutput;
+use crate::sync::{execute, synchronizer};
 use crate::terminal::Terminal;
 
-/// Refuses arguments that can't work, before the first call.
-pub(crate) fn check(args: &Cp) {
-    let why = match (&args.from, &args.to) {
-        (Location::Remote(_), Location::Remote(_)) => "one of FROM and TO must be a path or -",
-        (Location::Local(_) | Location::Stdio, Location::Local(_) | Location::Stdio) => {
-            "one of FROM and TO must be b2://BUCKET/NAME"
-        }
-        (Location::Stdio, Location::Remote(at)) if at.is_prefix() => {
-            "standard input needs a name: b2://BUCKET/NAME"
-        }
-        (Location::Remote(at), Location::Stdio) if at.is_prefix() => {
-            "only one file can go to standard output: b2://BUCKET/NAME"
-        }
-        (Location::Stdio, _) | (_, Location::Stdio) if args.resume => {
-            "standard input and output can't be resumed"
-        }
-        _ => return,
-    };
-    refuse("cp", why)
-}
-
 pub(crate) async fn run(args: &Cp, terminal: &Terminal, client: &Client) -> Result<ExitCode> {
-    let job = Job { args, terminal };
-    match (&args.from, &args.to) {
-        (from, Location::Remote(to)) => job.up(from, to, &to.bucket(client).await?).await,
-        (Location::Remote(from), to) => job.down(from, to, &from.bucket(client).await?).await,
-        _ => Ok(ExitCode::FAILURE), // it was checked
+    let (from, to) = (&args.from, &args.to);
+    let policy = args.protection.policy(from, to)?;
+    let policy = policy.resume(args.resume).hash_first(!args.no_hash_first);
+    let copied = match (from, to) {
+        (Location::Local(path), Location::Remote(to)) if is_directory(path, to)? => None,
+        (Location::Remote(from), Location::Local(_)) if from.is_prefix() => None,
+        (Location::Remote(from), to) => Some(download(from, to, &policy, terminal, client).await),
+        (from, Location::Remote(to)) => Some(upload(from, to, &policy, terminal, client).await),
+        _ => bail!("one of them must be b2://BUCKET/NAME"),
+    };
+    match copied {
+        Some(copied) => {
+            copied.with_context(|| format!("{from} to {to}"))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        // A sync that ignores what is at the destination.
+        None => {
+            let policy = policy.ignore_destination(true).portable_names(true);
+            let tree = synchronizer(from, to, client).await?.policy(policy);
+            execute(&tree, terminal, false).await
+        }
     }
 }
 
-struct Job<'a> {
-    args: &'a Cp,
-    terminal: &'a Terminal,
+fn is_directory(from: &Path, to: &B2Uri) -> Result<bool> {
+    let path = from.display();
+    let found = fs::metadata(from).with_context(|| format!("{path} can't be read"))?;
+    if found.is_dir() && !to.is_prefix() {
+        bail!("{path} is a directory, so {:?} must end in /", to.name);
+    }
+    Ok(found.is_dir())
 }
 
-impl Job<'_> {
-    async fn up(&self, from: &Location, to: &Remote, bucket: &BucketHandle) -> Result<ExitCode> {
-        let (source, name, from) = match from {
-            Location::Local(path) => {
-                let from = path.display().to_string();
-                let found = fs::metadata(path).with_context(|| format!("{from} can't be read"))?;
-                match (found.is_dir(), to.is_prefix()) {
-                    (true, true) => {
-                        return self.tree(Synchronizer::up(path, bucket, &to.name)).await;
-                    }
-                    (true, false) => {
-                        bail!("{from} is a directory, so {:?} must end in /", to.name)
-                    }
-                    _ => {}
-                }
-                (Source::path(path), name_of(path, to)?, from)
-            }
-            _ => {
-                let input = Source::reader(blocking::Unblock::new(io::stdin()));
-                (input, to.name.clone(), "standard input".to_owned())
-            }
-        };
-        let progress = Progress::new();
-        let mut upload = bucket.upload(&*name, source).progress(&progress);
-        upload = upload.hash_first(!self.args.no_hash_first);
-        if self.args.resume {
-            upload = upload.resume();
+async fn upload(
+    from: &Location,
+    to: &B2Uri,
+    policy: &SyncPolicy,
+    terminal: &Terminal,
+    client: &Client,
+) -> Result<()> {
+    let (source, name) = match from {
+        Location::Local(path) => (Source::path(path), name_of(path, to)?),
+        _ => (Source::reader(Unblock::new(io::stdin())), to.name.clone()),
+    };
+    let (bucket, progress) = (client.bucket(&to.bucket).await?, Progress::new());
+    let upload = policy.apply_to_upload(bucket.upload(&*name, source));
+    let upload = upload.progress(&progress);
+    terminal.transfer(&name, &progress, upload).await.map(drop)
+}
+
+async fn download(
+    from: &B2Uri,
+    to: &Location,
+    policy: &SyncPolicy,
+    terminal: &Terminal,
+    client: &Client,
+) -> Result<()> {
+    let (name, progress) = (&*from.name, Progress::new());
+    let download = client.bucket(&from.bucket).await?.download(name);
+    let download = policy.apply_to_download(download.modified_time());
+    let download = download.progress(&progress);
+    match to {
+        Location::Local(path) => {
+            let download = download.to_path(path_of(name, path)?);
+            terminal.transfer(name, &progress, download).await.map(drop)
         }
-        let upload = self.protected()?.upload(upload);
-        let uploaded = self.terminal.transfer(&name, &progress, upload).await;
-        uploaded.with_context(|| format!("{from} to {name}"))?;
-        Ok(ExitCode::SUCCESS)
-    }
-
-    async fn down(&self, from: &Remote, to: &Location, bucket: &BucketHandle) -> Result<ExitCode> {
-        let (name, progress) = (&*from.name, Progress::new());
-        let download = bucket.download(name).progress(&progress).modified_time();
-        let mut download = self.protected()?.download(download);
-        if self.args.resume {
-            download = download.resume();
+        _ => {
+            let download = download.to_writer(ThreadedOutput::new());
+            terminal.transfer(name, &progress, download).await.map(drop)
         }
-        let (downloaded, to) = match to {
-            Location::Local(path) if from.is_prefix() => {
-                return self.tree(Synchronizer::down(bucket, name, path)).await;
-            }
-            Location::Local(path) => {
-                let path = path_of(name, path)?;
-                let download = download.to_path(&path);
-                let downloaded = self.terminal.transfer(name, &progress, download).await;
-                (downloaded, path.display().to_string())
-            }
-            _ => {
-                let download = download.to_writer(blocking::Unblock::new(io::stdout()));
-                let downloaded = self.terminal.transfer(name, &progress, download).await;
-                (downloaded, "standard output".to_owned())
-            }
-        };
-        downloaded.with_context(|| format!("{name} to {to}"))?;
-        Ok(ExitCode::SUCCESS)
-    }
-
-    /// A directory, or all files with a prefix: a sync that ignores what is at the destination.
-    async fn tree(&self, sync: Synchronizer) -> Result<ExitCode> {
-        let policy = SyncPolicy::new()
-            .ignore_destination(true)
-            .portable_names(true)
-            .resume(self.args.resume)
-            .hash_first(!self.args.no_hash_first);
-        let policy = self.protected()?.policy(policy);
-        crate::sync::execute(&sync.policy(policy), self.terminal, false).await
-    }
-
-    fn protected(&self) -> Result<Protected> {
-        self.args.protection.read(&self.args.from, &self.args.to)
     }
 }
 
 /// The name at B2 of a local file: below a prefix, its own.
-fn name_of(path: &Path, to: &Remote) -> Result<String> {
+fn name_of(path: &Path, to: &B2Uri) -> Result<String> {
     if !to.is_prefix() {
         return Ok(to.name.clone());
     }
     let own = path.file_name().and_then(|own| own.to_str());
-    let own = own.with_context(|| {
-        let path = path.display();
-        format!("the name of {path} is not UTF-8; give a name at B2")
-    })?;
+    let own = own.context("the file's name is not UTF-8; give a name at B2")?;
     Ok(format!("{}{own}", to.name))
 }
 

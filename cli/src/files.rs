@@ -1,29 +1,36 @@
 //! The commands `ls`, `du`, `stat`, `cat`, `link` and `hash`.
 
 use std::fs::File as LocalFile;
-use std::io::{self, BufReader, Write};
-use std::path::Path;
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use b2kit::types::{Action, FileVersion, ListedFile, Sha1, Sha1Hasher};
-use b2kit::{Client, Error};
+use b2kit::types::{Action, B2Uri, FileVersion, ListedFile, Sha1};
+use b2kit::{BucketHandle, Client, Error};
 use futures::future::ready;
 use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
 
 use crate::args::{Du, File, Hash, Link, Ls};
 use crate::escape::escape;
-use crate::location::{Location, Remote};
-use crate::output::{json, output, print_error, status};
+use crate::location::Location;
+use crate::output::{ThreadedOutput, done, json, output, print_error, status};
 
-/// Rows of a listing.
-type Rows = BoxStream<'static, Result<ListedFile, Error>>;
+/// A listing.
+pub(crate) type Files<T = FileVersion> = BoxStream<'static, Result<T, Error>>;
+
+/// The current versions of all files with this prefix, or all their versions.
+pub(crate) fn list(bucket: &BucketHandle, prefix: &str, versions: bool) -> Files {
+    match versions {
+        true => bucket.versions(prefix).boxed(),
+        false => bucket.list(prefix).boxed(),
+    }
+}
 
 /// A file's current version.
-async fn current_version(client: &Client, at: &Remote) -> Result<FileVersion> {
-    let found = at.bucket(client).await?.stat(at.name.as_str()).await?;
+async fn current_version(client: &Client, at: &B2Uri) -> Result<FileVersion> {
+    let found = client.bucket(&at.bucket).await?.stat(&*at.name).await?;
     found.with_context(|| format!("{} has no file {:?}, or it is hidden", at.bucket, at.name))
 }
 
@@ -38,15 +45,12 @@ pub(crate) async fn ls(args: &Ls, client: &Client) -> Result<ExitCode> {
         }
         return done(out);
     };
-    let bucket = at.bucket(client).await?;
-    let mut rows: Rows = match (args.versions, args.recursive) {
-        (true, _) => bucket
-            .versions(&at.name)
+    let bucket = client.bucket(&at.bucket).await?;
+    let mut rows: Files<ListedFile> = match args.versions || args.recursive {
+        true => list(&bucket, &at.name, args.versions)
             .map_ok(ListedFile::Version)
             .boxed(),
-        (false, true) => bucket.list(&at.name).map_ok(ListedFile::Version).boxed(),
-        (false, false) if at.is_prefix() => bucket.list_folder(&at.name).boxed(),
-        (false, false) => bucket.list_folder(&format!("{}/", at.name)).boxed(),
+        false => bucket.list_folder(&at.name).boxed(),
     };
     while let Some(row) = rows.try_next().await? {
         let name = escape(row.file_name());
@@ -60,12 +64,6 @@ pub(crate) async fn ls(args: &Ls, client: &Client) -> Result<ExitCode> {
     done(out)
 }
 
-/// Writes what is buffered. Errors that come late are errors all the same.
-fn done(mut out: impl Write) -> Result<ExitCode> {
-    out.flush()?;
-    Ok(ExitCode::SUCCESS)
-}
-
 pub(crate) fn write_long(out: &mut impl Write, version: &FileVersion) -> io::Result<()> {
     let size = match version.action {
         Action::Hide => "hidden".to_owned(),
@@ -77,18 +75,13 @@ pub(crate) fn write_long(out: &mut impl Write, version: &FileVersion) -> io::Res
 }
 
 pub(crate) async fn du(args: &Du, client: &Client) -> Result<ExitCode> {
-    let bucket = args.at.bucket(client).await?;
-    let versions = match args.versions {
-        true => bucket.versions(&args.at.name).boxed(),
-        false => bucket.list(&args.at.name).boxed(),
+    let bucket = client.bucket(&args.at.bucket).await?;
+    let add = |(files, bytes): (u64, u64), version: FileVersion| {
+        let bytes = bytes.saturating_add(version.content_length);
+        ready(Ok((files + 1, bytes)))
     };
-    let add = |(files, bytes), version: FileVersion| {
-        ready(Ok((
-            files + 1,
-            version.content_length.saturating_add(bytes),
-        )))
-    };
-    let (files, bytes): (u64, u64) = versions.try_fold((0, 0), add).await?;
+    let versions = list(&bucket, &args.at.name, args.versions);
+    let (files, bytes) = versions.try_fold((0, 0), add).await?;
     let mut out = output();
     match args.json {
         true => writeln!(out, "{{\"files\":{files},\"bytes\":{bytes}}}")?,
@@ -104,14 +97,14 @@ pub(crate) async fn stat(args: &File, client: &Client) -> Result<ExitCode> {
 }
 
 pub(crate) async fn cat(args: &File, client: &Client) -> Result<ExitCode> {
-    let download = args.at.bucket(client).await?.download(&*args.at.name);
-    let out = blocking::Unblock::new(io::stdout());
-    download.to_writer(out).await?;
+    let bucket = client.bucket(&args.at.bucket).await?;
+    let download = bucket.download(&*args.at.name);
+    download.to_writer(ThreadedOutput::new()).await?;
     Ok(ExitCode::SUCCESS)
 }
 
 pub(crate) async fn link(args: &Link, client: &Client) -> Result<ExitCode> {
-    let bucket = args.at.bucket(client).await?;
+    let bucket = client.bucket(&args.at.bucket).await?;
     let duration = Duration::from_secs(args.seconds);
     let link = bucket.presigned_url(&*args.at.name, duration).await?;
     let mut out = output();
@@ -123,11 +116,12 @@ pub(crate) async fn link(args: &Link, client: &Client) -> Result<ExitCode> {
 pub(crate) async fn hash(args: &Hash, client: Option<&Client>) -> Result<ExitCode> {
     let (mut out, mut is_complete) = (output(), true);
     for at in &args.at {
+        let name = escape(&at.to_string());
         match hash_one(at, client).await {
-            Ok(sha1) => writeln!(out, "{sha1}  {}", escape(&at.to_string()))?,
+            Ok(sha1) => writeln!(out, "{sha1}  {name}")?,
             Err(error) => {
                 is_complete = false;
-                print_error(&format!("{}: {error:#}", escape(&at.to_string())));
+                print_error(&format!("{name}: {error:#}"));
             }
         }
     }
@@ -141,14 +135,7 @@ async fn hash_one(at: &Location, client: Option<&Client>) -> Result<Sha1> {
             .await?
             .expected_sha1()
             .context("B2 has no SHA-1 of it"),
-        (Location::Local(path), _) => Ok(sha1(path)?),
+        (Location::Local(path), _) => Ok(Sha1::of_reader(LocalFile::open(path)?)?),
         _ => bail!("it is neither a path nor b2://BUCKET/NAME"),
     }
-}
-
-fn sha1(path: &Path) -> io::Result<Sha1> {
-    let mut hasher = Sha1Hasher::default();
-    let mut file = BufReader::with_capacity(1 << 20, LocalFile::open(path)?);
-    io::copy(&mut file, &mut hasher)?;
-    Ok(hasher.finish())
 }

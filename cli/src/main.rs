@@ -14,25 +14,27 @@ mod rm;
 mod stop;
 mod sync;
 mod terminal;
+mod words;
 
-use std::io;
+use std::io::{self, Write as _};
 use std::pin::pin;
 use std::process::ExitCode;
 
 use anyhow::{Error, Result};
-use b2kit::{Client, UnfinishedState};
-use clap::{CommandFactory as _, Parser as _};
+use b2kit::{Client, ErrorKind, UnfinishedState};
+use clap::CommandFactory as _;
 use futures::future::{Either, select};
 
 use crate::args::{Command, Cp, Program};
 use crate::location::Location;
+use crate::output::{done, output};
 use crate::terminal::Terminal;
 
 /// The exit status after Ctrl-C.
 const STOPPED: u8 = 130;
 
 fn main() -> ExitCode {
-    let program = Program::parse();
+    let program = Program::checked();
     let terminal = Terminal::begin(program.common.quiet, program.common.verbose);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -43,7 +45,7 @@ fn main() -> ExitCode {
     match done {
         Ok(code) => code,
         // The reader has read enough, as `head` does. A command that changes something has to finish, though.
-        Err(error) if is_broken_pipe(&error) && program.command.only_reads() => ExitCode::SUCCESS,
+        Err(error) if has_no_reader(&error) && program.command.only_reads() => ExitCode::SUCCESS,
         Err(error) => {
             terminal.error(error);
             ExitCode::FAILURE
@@ -51,36 +53,31 @@ fn main() -> ExitCode {
     }
 }
 
+/// Runs what needs no client, or the command until it is done or asked to stop. Either way everything left at B2 is
+/// reported.
 async fn run(program: &Program, terminal: &Terminal) -> Result<ExitCode> {
-    let is_remote = |at: &Location| matches!(at, Location::Remote(_));
     match &program.command {
         Command::Completion { shell } => {
-            clap_complete::generate(*shell, &mut Program::command(), "b2kit", &mut io::stdout());
-            return Ok(ExitCode::SUCCESS);
+            // Into memory first: it panics where it can't write.
+            let (mut script, mut out) = (Vec::new(), output());
+            clap_complete::generate(*shell, &mut Program::command(), "b2kit", &mut script);
+            out.write_all(&script)?;
+            return done(out);
         }
         Command::Man => {
-            clap_mangen::Man::new(Program::command()).render(&mut io::stdout())?;
-            return Ok(ExitCode::SUCCESS);
+            let mut out = output();
+            clap_mangen::Man::new(Program::command()).render(&mut out)?;
+            return done(out);
         }
-        Command::Hash(args) if !args.at.iter().any(is_remote) => {
+        Command::Hash(args) if !args.at.iter().any(Location::is_remote) => {
             return files::hash(args, None).await;
         }
-        Command::Cp(args) => cp::check(args),
         _ => {}
     }
     let client = environment::client(program.common.endpoint.as_deref())?;
-    run_until_stopped(program, terminal, &client).await
-}
-
-/// Runs the command until it is done or asked to stop. Either way everything left at B2 is reported.
-async fn run_until_stopped(
-    program: &Program,
-    terminal: &Terminal,
-    client: &Client,
-) -> Result<ExitCode> {
     let ended = {
-        let command = pin!(command(program, terminal, client));
-        match select(command, Box::pin(stop::requested())).await {
+        let command = pin!(command(&program.command, terminal, &client));
+        match select(command, pin!(stop::requested())).await {
             Either::Left((outcome, _)) => Some(outcome),
             // The command is dropped, which removes partial files.
             Either::Right(_) => None,
@@ -89,8 +86,8 @@ async fn run_until_stopped(
     if ended.is_none() {
         terminal.info("stopping; press Ctrl-C again to stop immediately");
     }
-    let cancel = Box::pin(cancel_orphaned_uploads(client, terminal));
-    if let Either::Right(_) = select(cancel, Box::pin(stop::requested())).await {
+    let cancel = pin!(cancel_orphaned_uploads(&client, terminal));
+    if let Either::Right(_) = select(cancel, pin!(stop::requested())).await {
         terminal.info("stopped immediately; unfinished uploads may remain at B2");
     }
     ended.unwrap_or_else(|| {
@@ -104,8 +101,8 @@ async fn run_until_stopped(
     })
 }
 
-async fn command(program: &Program, terminal: &Terminal, client: &Client) -> Result<ExitCode> {
-    match &program.command {
+async fn command(command: &Command, terminal: &Terminal, client: &Client) -> Result<ExitCode> {
+    match command {
         Command::Cp(args) => cp::run(args, terminal, client).await,
         Command::Sync(args) => sync::run(args, terminal, client).await,
         Command::Ls(args) => files::ls(args, client).await,
@@ -134,7 +131,10 @@ async fn cancel_orphaned_uploads(client: &Client, terminal: &Terminal) {
     }
 }
 
-fn is_broken_pipe(error: &Error) -> bool {
-    let error = error.downcast_ref::<io::Error>();
-    error.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+/// Whether standard output has lost its reader. A connection to B2 that breaks is something else.
+fn has_no_reader(error: &Error) -> bool {
+    let error_of_b2 = error.downcast_ref::<b2kit::Error>();
+    let is_of_output = error_of_b2.is_none_or(|error| error.kind() == ErrorKind::Destination);
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref());
+    is_of_output && causes.any(|cause: &io::Error| cause.kind() == io::ErrorKind::BrokenPipe)
 }

@@ -1,17 +1,24 @@
 //! Standard output, which may have a slow reader, or none.
 
 use std::io::{self, BufWriter, Stdout, StdoutLock, Write};
+use std::pin::Pin;
 use std::process::ExitCode;
+use std::task::{Context, Poll, ready};
 
+use anyhow::Result;
 use blocking::Unblock;
-use futures::AsyncWriteExt as _;
+use futures::{AsyncWrite, AsyncWriteExt as _};
 use serde::Serialize;
 
-/// Standard output, in one piece where it is no terminal.
-pub(crate) type Output = BufWriter<StdoutLock<'static>>;
-
-pub(crate) fn output() -> Output {
+/// Buffered standard output.
+pub(crate) fn output() -> BufWriter<StdoutLock<'static>> {
     BufWriter::new(io::stdout().lock())
+}
+
+/// Writes what is buffered, and is the exit status of success. Errors that come late are errors all the same.
+pub(crate) fn done(mut out: impl Write) -> Result<ExitCode> {
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// One JSON object, on a line of its own.
@@ -25,24 +32,56 @@ pub(crate) fn print_error(what: &str) {
     let _ = writeln!(io::stderr(), "error: {what}");
 }
 
-/// The exit status of a command that came to its end.
+/// The exit status of a command that ran to its end.
 pub(crate) fn status(is_complete: bool) -> ExitCode {
     ExitCode::from(u8::from(!is_complete))
 }
 
-/// How many bytes a reader may be behind.
+/// The maximum number of bytes that a reader may be behind.
 const BEHIND: usize = 1 << 20;
 
-/// JSON objects on standard output, written by a thread, so that a slow reader does not hold up transfers.
+/// Standard output, written by a thread, so that a slow reader does not hold up transfers.
+pub(crate) struct ThreadedOutput(Unblock<Stdout>);
+
+impl ThreadedOutput {
+    pub(crate) fn new() -> Self {
+        Self(Unblock::with_capacity(BEHIND, io::stdout()))
+    }
+}
+
+impl AsyncWrite for ThreadedOutput {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.0).poll_write(cx, bytes))?;
+        if written == 0 && !bytes.is_empty() {
+            // The thread has ended, and this is its error.
+            ready!(self.poll_flush(cx))?;
+        }
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_close(cx)
+    }
+}
+
+/// JSON objects on standard output.
 pub(crate) struct JsonLines {
-    out: Unblock<Stdout>,
+    out: ThreadedOutput,
     failed: io::Result<()>,
 }
 
 impl JsonLines {
     pub(crate) fn begin() -> Self {
         Self {
-            out: Unblock::with_capacity(BEHIND, io::stdout()),
+            out: ThreadedOutput::new(),
             failed: Ok(()),
         }
     }

@@ -1,45 +1,46 @@
-//! The command `sync`, and how any sync is shown.
+//! The command `sync`, and the output of all syncs.
 
 use std::io::Write as _;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use b2kit::Client;
-use b2kit::sync::{Action, Cost, Outcome, Status, Summary, SyncProgress, Synchronizer};
+use b2kit::sync::{Action, Cost, Outcome, Status, Summary, Synchronizer};
 use futures::{StreamExt as _, TryStreamExt as _};
-use indicatif::DecimalBytes;
 
-use crate::args::{SyncArgs, refuse};
+use crate::args::SyncArgs;
 use crate::location::Location;
 use crate::output::{JsonLines, json, output, status};
-use crate::terminal::{TICK, Terminal};
+use crate::terminal::{OF_A_SYNC, TICK, Terminal};
 
 pub(crate) async fn run(args: &SyncArgs, terminal: &Terminal, client: &Client) -> Result<ExitCode> {
     let policy = args.policy()?;
-    let sync = synchronizer(args, client).await?.policy(policy);
+    let sync = synchronizer(&args.from, &args.to, client).await?;
+    let sync = sync.policy(policy);
     match args.dry_run || args.check {
         true => plan(args, &sync).await,
         false => execute(&sync, terminal, args.json).await,
     }
 }
 
-async fn synchronizer(args: &SyncArgs, client: &Client) -> Result<Synchronizer> {
-    Ok(match (&args.from, &args.to) {
-        (Location::Local(root), Location::Remote(to)) => {
-            Synchronizer::up(root, &to.bucket(client).await?, &to.name)
+pub(crate) async fn synchronizer(
+    from: &Location,
+    to: &Location,
+    client: &Client,
+) -> Result<Synchronizer> {
+    Ok(match (from, to) {
+        (Location::Local(from), Location::Remote(to)) => {
+            Synchronizer::up(from, &client.bucket(&to.bucket).await?, &to.name)
         }
-        (Location::Remote(from), Location::Local(root)) => {
-            Synchronizer::down(&from.bucket(client).await?, &from.name, root)
+        (Location::Remote(from), Location::Local(to)) => {
+            Synchronizer::down(&client.bucket(&from.bucket).await?, &from.name, to)
         }
         (Location::Remote(from), Location::Remote(to)) => {
-            let (source, destination) = (from.bucket(client).await?, to.bucket(client).await?);
+            let source = client.bucket(&from.bucket).await?;
+            let destination = client.bucket(&to.bucket).await?;
             Synchronizer::copy(&source, &from.name, &destination, &to.name)
         }
-        _ => refuse(
-            "sync",
-            "one of FROM and TO must be b2://BUCKET/PREFIX, and neither can be -",
-        ),
+        _ => bail!("one of them must be b2://BUCKET/PREFIX"),
     })
 }
 
@@ -49,7 +50,7 @@ pub(crate) async fn execute(
     terminal: &Terminal,
     writes_json: bool,
 ) -> Result<ExitCode> {
-    let (mut run, bar) = (sync.execute(sync.plan()?), terminal.bar());
+    let (mut run, bar) = (sync.run()?, terminal.bar(OF_A_SYNC));
     let mut lines = writes_json.then(JsonLines::begin);
     let mut tick = tokio::time::interval(TICK);
     loop {
@@ -64,10 +65,13 @@ pub(crate) async fn execute(
                 Some(Err(error)) => terminal.error(error),
                 None => break,
             },
-            _ = tick.tick() => bar.set_message(progress(run.progress(), bar.elapsed())),
+            _ = tick.tick() => {
+                let now = run.progress();
+                bar.show(now, now.bytes, Some(now.total_bytes));
+            }
         }
     }
-    bar.finish_and_clear();
+    drop(bar);
     let summary = run.summary();
     if let Some(mut lines) = lines {
         lines.send(&summary).await?;
@@ -96,8 +100,10 @@ fn conclude(terminal: &Terminal, summary: &Summary) -> ExitCode {
         let withheld = summary.withheld;
         terminal.error(format!("{withheld} were not deleted or hidden: {why}"));
     }
-    if !summary.is_complete() {
-        terminal.error(format!("{} were not done", summary.undone()));
+    match summary.undone() {
+        0 if summary.is_complete() => {}
+        0 => terminal.error("not everything was compared"),
+        undone => terminal.error(format!("{undone} were not done")),
     }
     status(summary.is_complete())
 }
@@ -122,10 +128,4 @@ async fn plan(args: &SyncArgs, sync: &Synchronizer) -> Result<ExitCode> {
     }
     out.flush()?;
     Ok(status(cost.refusals == 0))
-}
-
-fn progress(now: SyncProgress, elapsed: Duration) -> String {
-    let rate = now.bytes / elapsed.as_secs().max(1);
-    let left = now.total_bytes.saturating_sub(now.bytes) / rate.max(1);
-    format!("{now}, {}/s, {left} s left", DecimalBytes(rate))
 }

@@ -16,6 +16,12 @@ use crate::escape::escape;
 /// How often progress bars are updated.
 pub(crate) const TICK: Duration = Duration::from_millis(100);
 
+const OF_KNOWN_LENGTH: &str = "{wide_msg} {bar:20} {decimal_bytes:>10} of \
+                               {decimal_total_bytes:<10} {decimal_bytes_per_sec:>12} {eta:>4}";
+const OF_UNKNOWN_LENGTH: &str =
+    "{wide_msg} {spinner} {decimal_bytes:>10} {decimal_bytes_per_sec:>12}";
+pub(crate) const OF_A_SYNC: &str = "{spinner} {msg}, {decimal_bytes_per_sec}, {eta} left";
+
 #[derive(Debug, Clone)]
 pub(crate) struct Terminal {
     bars: MultiProgress,
@@ -59,12 +65,10 @@ impl Terminal {
         }
     }
 
-    /// A status line for as long as a command runs.
-    pub(crate) fn bar(&self) -> ProgressBar {
-        let bar = self.bars.add(ProgressBar::no_length());
-        bar.set_style(
-            ProgressStyle::with_template("{spinner} {msg}").expect("a constant template"),
-        );
+    /// A line with the progress of a command.
+    pub(crate) fn bar(&self, template: &str) -> Bar {
+        let bar = Bar(self.bars.add(ProgressBar::no_length()));
+        bar.style(template);
         bar
     }
 
@@ -81,66 +85,59 @@ impl Terminal {
     }
 
     /// Awaits a transfer, shows its progress, and prints a summary at the end.
-    pub(crate) async fn transfer<T, E>(
+    pub(crate) async fn transfer<T, E: Into<Error>>(
         &self,
         name: &str,
         progress: &Progress,
         transfer: impl IntoFuture<Output = Result<T, E>>,
-    ) -> Result<T>
-    where
-        E: Into<Error>,
-    {
-        let bar = self.bars.add(ProgressBar::no_length());
-        let cleared = ClearOnDrop(&bar);
-        bar.set_style(style(false));
-        bar.set_message(escape(name));
+    ) -> Result<T> {
+        let bar = self.bar(OF_UNKNOWN_LENGTH);
         let mut transfer = Box::pin(transfer.into_future());
         let outcome = loop {
             if let Ok(outcome) = tokio::time::timeout(TICK, &mut transfer).await {
                 break outcome;
             }
-            advance(&bar, progress.now());
+            let now = progress.now();
+            if now.total_bytes.is_some() {
+                bar.style(OF_KNOWN_LENGTH);
+            }
+            match now.stage {
+                Stage::Hashing => {
+                    bar.show(format!("hashing {name}"), now.hashed_bytes, now.total_bytes)
+                }
+                _ => bar.show(name, now.bytes, now.total_bytes),
+            }
         };
-        let elapsed = bar.elapsed();
-        drop(cleared);
+        let elapsed = bar.0.elapsed();
+        drop(bar);
         let done = outcome.map_err(Into::into)?;
         self.info(&summary(name, progress.now(), elapsed));
         Ok(done)
     }
 }
 
-/// Removes a progress bar, also if the transfer fails or is dropped.
-struct ClearOnDrop<'a>(&'a ProgressBar);
+/// A line with the progress, which is removed when it is dropped.
+pub(crate) struct Bar(ProgressBar);
 
-impl Drop for ClearOnDrop<'_> {
+impl Bar {
+    fn style(&self, template: &str) {
+        let style = ProgressStyle::with_template(template);
+        self.0.set_style(style.expect("a constant template"));
+    }
+
+    pub(crate) fn show(&self, text: impl fmt::Display, bytes: u64, total_bytes: Option<u64>) {
+        self.0.set_message(escape(&text.to_string()));
+        self.0.set_position(bytes);
+        if let Some(total) = total_bytes {
+            self.0.set_length(total);
+        }
+    }
+}
+
+impl Drop for Bar {
     fn drop(&mut self) {
         self.0.finish_and_clear();
     }
-}
-
-fn advance(bar: &ProgressBar, now: ProgressNow) {
-    if let Some(total) = now.total_bytes.filter(|_| bar.length().is_none()) {
-        bar.set_length(total);
-        bar.set_style(style(true));
-    }
-    bar.set_prefix(match now.stage {
-        Stage::Hashing => "hashing ",
-        _ => "",
-    });
-    bar.set_position(match now.stage {
-        Stage::Hashing => now.hashed_bytes,
-        _ => now.bytes,
-    });
-}
-
-fn style(length_is_known: bool) -> ProgressStyle {
-    let template = if length_is_known {
-        "{prefix}{wide_msg} {bar:20} {decimal_bytes:>10} of {decimal_total_bytes:<10} \
-         {decimal_bytes_per_sec:>12} {eta:>4}"
-    } else {
-        "{wide_msg} {spinner} {decimal_bytes:>10} {decimal_bytes_per_sec:>12}"
-    };
-    ProgressStyle::with_template(template).expect("a constant template")
 }
 
 fn summary(name: &str, now: ProgressNow, elapsed: Duration) -> String {
@@ -156,7 +153,7 @@ fn summary(name: &str, now: ProgressNow, elapsed: Duration) -> String {
     format!("{name}  {size}  {speed}/s{retries}")
 }
 
-/// Prints only an event's message, which contains what its fields say.
+/// Prints only an event's message, which already contains the values of its fields.
 fn message_only(to: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fmt::Result {
     match field.name() {
         "message" => write!(to, "{value:?}"),

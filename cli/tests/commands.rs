@@ -10,9 +10,9 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use b2kit::BucketHandle;
-use b2kit::api::StartLargeFile;
+use b2kit::api::{CreateBucket, StartLargeFile};
 use b2kit::backend::emulator::{Emulator, Fault, FaultKind, Latch, ManualClock, Server};
-use b2kit::types::FileName;
+use b2kit::types::{BucketName, BucketType, FileName};
 use futures::TryStreamExt as _;
 use futures::executor::block_on;
 use tempfile::TempDir;
@@ -371,11 +371,60 @@ fn a_command_with_effects_finishes_without_a_reader_and_exits_with_1() {
     assert_eq!(fixture.names().len(), 20);
     // The next one has nothing to do, and prints that.
     fixture.said(&["sync", "--json", "tree", "b2://holiday-photos/t/"]);
-    let status = without_a_reader(&fixture, &["ls", "-r", "b2://holiday-photos"]);
-    assert!(status.success());
     let status = without_a_reader(&fixture, &["rm", "-r", "b2://holiday-photos/t/"]);
     assert_eq!(status.code(), Some(1));
     assert_eq!(fixture.names().len(), 0);
+}
+
+#[test]
+fn a_command_that_only_reads_ends_with_0_when_its_reader_hangs_up() {
+    let fixture = Fixture::new();
+    // More than a pipe holds.
+    fixture.put("large", &"x".repeat(1 << 20));
+    for args in [
+        &["ls", "-r", "b2://holiday-photos"][..],
+        &["cat", "b2://holiday-photos/large"],
+        &["cp", "--quiet", "b2://holiday-photos/large", "-"],
+        &["completion", "bash"],
+        &["man"],
+    ] {
+        let mut child = fixture
+            .program(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let ended = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!((ended.status.code(), &*stderr), (Some(0), ""), "{args:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_output_that_can_not_be_written_is_an_error_with_its_reason() {
+    let fixture = Fixture::new();
+    fixture.put("large", &"x".repeat(1 << 20));
+    fixture.write("tree/a", "x");
+    for args in [
+        &["ls", "b2://holiday-photos"][..],
+        &["cat", "b2://holiday-photos/large"],
+        &["cp", "b2://holiday-photos/large", "-"],
+        &["sync", "--json", "tree", "b2://holiday-photos/t"],
+        &["rm", "b2://holiday-photos/large"],
+        &["man"],
+    ] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut program = fixture.program(args);
+        let output = program.stdout(full).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {stderr}");
+        assert!(
+            stderr.contains("No space left on device"),
+            "{args:?}: {stderr}"
+        );
+    }
 }
 
 #[test]
@@ -506,4 +555,109 @@ fn sync_and_cp_encrypt_and_decrypt_with_a_key_from_the_environment() {
     assert!(refused.contains("local files can't be"), "{refused}");
     let refused = fixture.failed(2, &["sync", "--retain-until=1", "a", "b2://holiday-photos"]);
     assert!(refused.contains("--file-retention-mode"), "{refused}");
+}
+
+#[test]
+fn a_sync_whose_listing_fails_exits_with_1_and_does_not_count_nothing_as_undone() {
+    let fixture = Fixture::new();
+    fixture.write("src/a", "x");
+    let fault = Fault::new(FaultKind::transaction_cap_exceeded()).on("b2_list_file_names");
+    fixture.emulator.faults().add(fault);
+    let stderr = fixture.failed(1, &["sync", "src", "b2://holiday-photos"]);
+    assert!(stderr.contains("transaction_cap_exceeded"), "{stderr}");
+    assert!(
+        stderr.contains("error: not everything was compared"),
+        "{stderr}"
+    );
+    assert!(!stderr.contains("0 were not done"), "{stderr}");
+}
+
+/// Whatever is in the variable may be a key.
+#[cfg(unix)]
+#[test]
+fn a_key_that_is_not_base64_not_utf_8_or_too_short_is_refused_and_not_printed() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let fixture = Fixture::new();
+    fixture.write("src/a", "x");
+    let (up, down) = (
+        ["src", "b2://holiday-photos/s"],
+        ["b2://holiday-photos/", "d"],
+    );
+    for (option, variable, places) in [
+        (
+            "--destination-server-side-encryption=SSE-C",
+            "B2_DESTINATION_SSE_C_KEY_B64",
+            up,
+        ),
+        (
+            "--source-server-side-encryption=SSE-C",
+            "B2_SOURCE_SSE_C_KEY_B64",
+            down,
+        ),
+    ] {
+        for key in [&b"hunter2\xff"[..], b"hunter2!", b"hunter20", b""] {
+            let mut program = fixture.program(&["sync", option]);
+            let program = program.args(places);
+            let key = std::ffi::OsStr::from_bytes(key);
+            let output = program.env(variable, key).output().unwrap();
+            let stderr = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(1), "{stderr}");
+            assert!(stderr.contains(variable), "{stderr}");
+            assert!(!stderr.contains("hunter"), "{stderr}");
+        }
+    }
+    let key = std::ffi::OsStr::from_bytes(b"hunter2\xff");
+    let mut program = fixture.program(&["ls"]);
+    let output = program.env("B2_APPLICATION_KEY", key).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("B2_APPLICATION_KEY"), "{stderr}");
+    assert!(!stderr.contains("hunter"), "{stderr}");
+    assert_eq!(fixture.versions(), 0);
+}
+
+#[test]
+fn sync_and_cp_retain_new_files_and_place_them_under_legal_hold() {
+    let fixture = Fixture::new();
+    fixture.write("src/a", "precious");
+    let name = BucketName::new("locked-photos").unwrap();
+    let create = CreateBucket::new(name, BucketType::AllPrivate).file_lock_enabled(true);
+    block_on(fixture.bucket.client().call(create)).unwrap();
+    // The year 2100.
+    let lock = [
+        "--file-retention-mode=governance",
+        "--retain-until=4102444800000",
+        "--legal-hold=on",
+    ];
+    let run = |args: &[&str]| drop(fixture.said(&[args, &lock[..]].concat()));
+    run(&["sync", "src", "b2://locked-photos/synced"]);
+    run(&["cp", "src/a", "b2://locked-photos/copied/a"]);
+    run(&["cp", "src", "b2://locked-photos/tree/"]);
+    run(&[
+        "sync",
+        "b2://locked-photos/copied",
+        "b2://locked-photos/within",
+    ]);
+    for place in ["synced", "copied", "tree", "within"] {
+        let file = format!("b2://locked-photos/{place}/a");
+        let stat: serde_json::Value =
+            serde_json::from_str(&fixture.said(&["stat", &file])).unwrap();
+        let (retention, hold) = (&stat["fileRetention"]["value"], &stat["legalHold"]["value"]);
+        assert_eq!(retention["mode"], "governance", "{stat}");
+        assert_eq!(
+            retention["retainUntilTimestamp"], 4_102_444_800_000_i64,
+            "{stat}"
+        );
+        assert_eq!(hold, "on", "{stat}");
+        let stderr = fixture.failed(1, &["rm", "--versions", &file]);
+        assert!(stderr.contains("access_denied"), "{stderr}");
+        assert_eq!(fixture.said(&["cat", &file]), "precious");
+    }
+    // Nothing can be locked where the bucket has no Object Lock.
+    let stderr = fixture.failed(
+        1,
+        &[&["sync", "src", "b2://holiday-photos"], &lock[..]].concat(),
+    );
+    assert!(stderr.contains("upload a"), "{stderr}");
+    assert_eq!(fixture.versions(), 0);
 }

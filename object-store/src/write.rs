@@ -104,9 +104,8 @@ impl B2Store {
 
     /// Deletes an object, as [`Deletion`] says. Succeeds if there is none.
     pub(crate) async fn delete(&self, path: &str) -> Result<(), StoreError> {
-        let name = match self.shared.prefix.file_name(path) {
-            Err(StoreError::Reserved { .. } | StoreError::Unsupported(_)) => return Ok(()),
-            name => name?,
+        let Ok(name) = self.shared.prefix.file_name(path) else {
+            return Ok(()); // no object can have this name
         };
         let bucket = self.open_bucket(path).await?;
         let hidden = bucket.hide(name.clone()).await;

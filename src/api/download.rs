@@ -21,7 +21,7 @@ use crate::types::{
     ReplicationStatus, Restricted, Sha1, Sha1Hasher, Timestamp, expected_sha1, percent_decode,
 };
 
-/// A download in progress: the file's metadata, and its content as a stream. It is not `Sync`.
+/// A download in progress: the file's metadata, and the content as a stream. It is not `Sync`.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Download {

@@ -1,5 +1,5 @@
-//! [`AttemptContext`]: an attempt's credentials and upload URL, and what every
-//! request carries.
+//! [`AttemptContext`]: an attempt's credentials and upload URL, and the headers and deadlines of
+//! every request.
 
 use std::time::Duration;
 
@@ -24,19 +24,19 @@ use crate::api::{
 };
 use crate::error::Error;
 
-/// The maximum time to the head of the response: of an ordinary call, of one that copies or finishes
-/// files, and of an upload once its last byte was sent.
+/// The maximum time to the head of the response: for an ordinary call, for one that copies or
+/// finishes files, and for an upload after its last byte was sent.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 const LONG_RUNNING_HEAD_TIMEOUT: Duration = Duration::from_secs(1_200);
 const UPLOAD_HEAD_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The credentials of an attempt, and the URL of an upload.
 pub(super) enum AttemptContext {
-    /// An authorization, with the application key.
+    /// For an authorization: the application key.
     Authorize,
-    /// With the session's token.
+    /// For most calls: the session's token.
     Session(Generation),
-    /// To an upload URL, with the token of that URL.
+    /// For an upload: an upload URL with a token of its own.
     Upload(Generation, UploadTarget, PooledUrl),
 }
 
@@ -116,9 +116,9 @@ impl AttemptContext {
         }
     }
 
-    /// Whether this 401 ends the session. One that can't be renewed ends only if its token is invalid
-    /// for certain: a HEAD is refused without a reason, and what a download authorization doesn't
-    /// permit, as if its token were bad.
+    /// Whether this 401 ends the session. A session that can't be renewed ends only if its token is
+    /// certainly invalid: a HEAD is refused without a reason, and a download that a download
+    /// authorization doesn't permit is refused as if its token were bad.
     pub(super) fn is_over(&self, client: &Client, failure: &Error) -> bool {
         let Self::Session(generation) = self else {
             return true;
@@ -172,7 +172,7 @@ pub(super) fn build_request(
     Ok(request)
 }
 
-/// Sets what every request carries: user agent, encoding.
+/// Sets the headers of every request.
 pub(super) fn apply_common_headers(client: &Client, request: &mut Request) {
     let headers = request.headers_mut();
     headers.insert(USER_AGENT, client.shared.user_agent.clone());
@@ -210,7 +210,7 @@ pub(super) fn deadlines(
     deadlines
 }
 
-/// A fresh upload URL. Boxed, since getting one is a call too.
+/// Gets a new upload URL. Boxed, since this is a call too.
 fn upload_url<'a>(
     client: &'a Client,
     target: &'a UploadTarget,

@@ -28,11 +28,10 @@ use crate::error::{Error, RetryStopReason};
 impl Client {
     /// Makes one call.
     ///
-    /// The account is authorized first if necessary, and again when B2 says that the token has
+    /// Authorizes the account first if necessary, and again when B2 says that the token has
     /// expired. Transient errors are retried with backoff, as the
-    /// [`RetryPolicy`](crate::RetryPolicy) says. Where the response was lost, the client asks B2
-    /// whether the call has taken effect before it is made again, so that nothing harmful is done
-    /// twice.
+    /// [`RetryPolicy`](crate::RetryPolicy) says. If a response is lost, the client asks B2 whether
+    /// the call has taken effect before it repeats the call, so nothing harmful is done twice.
     ///
     /// ```
     /// # use b2kit::{Client, Error, api::GetFileInfo, types::FileId};
@@ -111,12 +110,12 @@ struct FailedAttempt {
     context: AttemptContext,
     failure: Error,
     elapsed: Duration,
-    /// A random number from 0 to 1, for the pause after it.
+    /// A random number from 0 to 1, for the pause after the attempt.
     jitter: f64,
 }
 
 impl CallLoop<'_> {
-    /// Enforces the deadline of the call, whatever it is waiting for.
+    /// Runs the loop within the deadline of the call, whatever it is waiting for.
     async fn run_in_time(&mut self) -> Result<(), Error> {
         let (client, metadata) = (self.client, self.metadata);
         self.call
@@ -143,10 +142,10 @@ impl CallLoop<'_> {
         Err(self.error(&state, cause, Some(RetryStopReason::Deadline)))
     }
 
-    /// Makes attempts until one succeeds or no other attempt is allowed.
+    /// Makes attempts until one succeeds or no further attempt is allowed.
     async fn run(&mut self, state: &mut RetryState<'_>) -> Result<(), Error> {
         while let Err(failed) = self.attempt(state).await? {
-            // Boxed, so that calls that succeed don't make room for it.
+            // Boxed: the futures of calls that succeed need no room for it.
             if Box::pin(self.recover(state, failed)).await? {
                 break;
             }
@@ -158,8 +157,7 @@ impl CallLoop<'_> {
         Ok(())
     }
 
-    /// Prepares another attempt, or finds out that the one that failed has taken effect: then it
-    /// returns `true`.
+    /// Prepares another attempt, or returns `true` if the failed attempt took effect after all.
     async fn recover(
         &mut self,
         state: &mut RetryState<'_>,
@@ -212,7 +210,7 @@ impl CallLoop<'_> {
         };
         state.set_failure_scope(scope, client.shared.outages.ever_answered());
         self.adjust_limits(state, &permit, &failure);
-        // A 401 says nothing about the session's token if that was not sent.
+        // A 401 says nothing about the session's token if the token was not sent.
         if !had_token && failure.b2().is_some_and(|b2| b2.status == 401) {
             let hint = "no token was sent: download_origin() is set to withhold it";
             return Err(self.error(state, failure.with_hint(hint.to_owned()), None));
@@ -225,7 +223,7 @@ impl CallLoop<'_> {
         }))
     }
 
-    /// Applies a failure to the limits that all calls share, whatever happens to this call.
+    /// Applies a failure to the limits shared by all calls, whether or not this call is retried.
     fn adjust_limits(&self, state: &mut RetryState<'_>, permit: &Permit<'_>, failure: &Error) {
         let (client, kind) = (self.client, self.metadata.kind);
         let now = client.now();
@@ -277,7 +275,7 @@ impl CallLoop<'_> {
         Ok(Reconciled::Then(action))
     }
 
-    /// Prepares another attempt, or gives the error of the call.
+    /// Prepares another attempt, or returns the error of the call.
     async fn act(
         &self,
         state: &mut RetryState<'_>,
@@ -359,9 +357,9 @@ impl CallLoop<'_> {
 
 /// The result of asking B2 about a lost response.
 enum Reconciled {
-    /// The call has taken effect.
+    /// The call took effect.
     Done,
-    /// It has not, or that is unknown: the next action.
+    /// It did not, or nobody knows: the next action.
     Then(RetryAction),
 }
 

@@ -68,7 +68,7 @@ async fn send(
         .send_within(request, deadlines)
         .await
         .map_err(|error| match error.kind() {
-            // Of a URI, only a file name is chosen by somebody else.
+            // The only part of a URI that the client doesn't choose is a file name.
             HttpErrorKind::Invalid if is_download => Error::invalid(
                 "nothing was sent: the HTTP library would rewrite this name; DownloadFileById \
                      requests the same file by its id",
@@ -136,8 +136,8 @@ fn lost_in_the_middle(error: HttpError) -> Error {
     Error::http(error).with_effect(true)
 }
 
-/// Remembers the secrets in the request, which no error may show. The token in `Authorization` is
-/// known already, unless so many others were received since that it was forgotten.
+/// Remembers the secrets in the request, for redaction. The token in `Authorization` is known
+/// already, unless it was forgotten after too many others.
 fn learn_secrets(client: &Client, call: &dyn ErasedCall, headers: &HeaderMap) {
     if let Some(token) = headers.get(AUTHORIZATION) {
         client.shared.redactor.learn_again(token.as_bytes());

@@ -12,7 +12,7 @@ use crate::api::BillingClass;
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct CallCounts {
-    /// Requests of class A: free.
+    /// Requests of class A, which are free.
     pub class_a: u64,
     /// Requests of class B: reads of files.
     pub class_b: u64,
@@ -22,7 +22,7 @@ pub struct CallCounts {
 }
 
 impl CallCounts {
-    /// So many calls more, of this class.
+    /// Adds calls of this class.
     #[cfg(feature = "sync")]
     pub(crate) const fn add(&mut self, class: BillingClass, calls: u64) {
         let count = match class {
@@ -33,7 +33,7 @@ impl CallCounts {
         *count = count.saturating_add(calls);
     }
 
-    /// The requests counted since `earlier` was read.
+    /// The requests counted since `earlier` was taken.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Self {
         Self {

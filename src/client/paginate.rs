@@ -1,13 +1,14 @@
-//! Listings of any length as one stream.
+//! [`Client::paginate`]: a listing of any length as one stream.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Instant;
 use std::vec;
 
 use b2kit_core::{HttpError, HttpErrorKind, Phase, Sleep};
 use futures_core::Stream;
 use futures_core::future::BoxFuture;
-use futures_util::StreamExt as _;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use super::handle::Client;
 use crate::api::Paged;
@@ -48,6 +49,14 @@ impl Client {
         &self,
         call: C,
     ) -> impl Stream<Item = Result<C::Item, Error>> + Send + Unpin + use<C> {
+        self.paginate_timed(call).map_ok(|(_, item)| item)
+    }
+
+    /// As [`paginate`](Self::paginate), each item with the time at which its page was requested.
+    pub(crate) fn paginate_timed<C: Paged + 'static>(
+        &self,
+        call: C,
+    ) -> impl Stream<Item = Result<(Instant, C::Item), Error>> + Send + Unpin + use<C> {
         let pages = Pager {
             client: self.clone(),
             next: NextCall::Call(call.in_full_pages()),
@@ -58,6 +67,7 @@ impl Client {
         ItemStream {
             client: self.clone(),
             page: Vec::new().into_iter(),
+            requested: self.now(),
             next: Some(Box::pin(pages.page())),
             folder: None,
             late: None,
@@ -65,11 +75,11 @@ impl Client {
     }
 }
 
-/// More versions than one name has.
+/// The maximum number of versions of one name in a listing; no name has more.
 pub(crate) const MAX_VERSIONS: usize = 500_000;
 
-/// A listing for an operation that returns nothing before it has gone through all rows: after so
-/// many rows it fails, since a server can make a listing endless.
+/// Limits a listing whose reader returns nothing before the last row: it fails after this many
+/// rows, since a server can make a listing endless.
 pub(crate) fn at_most<T>(
     rows: usize,
     listing: impl Stream<Item = Result<T, Error>> + Unpin,
@@ -83,19 +93,21 @@ pub(crate) fn at_most<T>(
     })
 }
 
-/// The items of the page that is there, and the page that comes.
+/// The items of the current page, and the request for the next one.
 struct ItemStream<C: Paged> {
     client: Client,
     page: vec::IntoIter<C::Item>,
+    /// When the page was requested.
+    requested: Instant,
     next: Option<BoxFuture<'static, NextPage<C>>>,
     /// The folder that was returned last. Pages are in order, so no other can be repeated.
     folder: Option<Box<str>>,
-    /// Ends when the next item has to be there: there may be any number of empty pages before it.
+    /// Ends when the next item is due: any number of empty pages may precede it.
     late: Option<Sleep>,
 }
 
-/// A page's items and what follows it; `None` behind the last.
-type NextPage<C> = Result<Option<(Vec<<C as Paged>::Item>, Pager<C>)>, Error>;
+/// A page's items, the time of its request, and the pager for the next page; `None` after the last page.
+type NextPage<C> = Result<Option<(Vec<<C as Paged>::Item>, Instant, Pager<C>)>, Error>;
 
 impl<C: Paged> Unpin for ItemStream<C> {}
 
@@ -112,7 +124,7 @@ impl<C: Paged> ItemStream<C> {
 }
 
 impl<C: Paged + 'static> Stream for ItemStream<C> {
-    type Item = Result<C::Item, Error>;
+    type Item = Result<(Instant, C::Item), Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
@@ -124,7 +136,7 @@ impl<C: Paged + 'static> Stream for ItemStream<C> {
                     self.folder = Some(folder.into());
                 }
                 self.late = None;
-                return Poll::Ready(Some(Ok(item)));
+                return Poll::Ready(Some(Ok((self.requested, item))));
             }
             let Some(next) = &mut self.next else {
                 return Poll::Ready(None);
@@ -143,8 +155,9 @@ impl<C: Paged + 'static> Stream for ItemStream<C> {
             };
             self.next = None;
             match page {
-                Ok(Some((page, pages))) => {
+                Ok(Some((page, requested, pages))) => {
                     self.page = page.into_iter();
+                    self.requested = requested;
                     self.next = Some(Box::pin(pages.page()));
                 }
                 Ok(None) => {}
@@ -182,12 +195,13 @@ impl<C: Paged> Pager<C> {
                 return Err(cycle.in_call(C::METADATA.name, 1, std::time::Duration::ZERO));
             }
         };
+        let requested = self.client.now();
         let output = self.client.call(call.clone()).await?;
         let (items, cursor) = call.page(output);
         if let Some(cursor) = cursor {
             self.next = self.from(call, cursor);
         }
-        Ok(Some((items, self)))
+        Ok(Some((items, requested, self)))
     }
 
     fn from(&mut self, call: C, cursor: C::Cursor) -> NextCall<C> {

@@ -1,9 +1,9 @@
 //! [`UploadUrls`]: the pool of upload URLs.
 //!
 //! An upload URL accepts one upload at a time. So it is taken out for one upload, and returned only
-//! after a success: after a failed or dropped upload B2 may still be reading from it. A second
-//! attempt never takes a URL from the pool, since all of them may have become invalid together; it
-//! gets a fresh one.
+//! after a success, B2's own 429, or a failure on this machine. After any other failure, or if the upload
+//! is dropped, B2 may still be reading from it. A second attempt after such a failure doesn't take
+//! a URL from the pool, since all of them may have become invalid together; it gets a new one.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::api::{UploadAddress, UploadTarget};
 
-/// They are valid for 24 hours.
+/// The maximum age of a pooled URL; B2 accepts it for 24 hours.
 const MAX_AGE: Duration = Duration::from_secs(23 * 3_600);
 
 /// Targets that have pooled URLs; the least recently used is evicted.
@@ -47,12 +47,12 @@ impl UploadUrls {
     pub(super) fn take(&self, target: &UploadTarget, now: Instant) -> Option<PooledUrl> {
         let mut targets = self.lock();
         let idle = touch(&mut targets, target)?;
-        // The one that was used last is the most likely to have a connection still.
+        // The URL used last is the most likely to still have an open connection.
         std::iter::from_fn(|| idle.urls.pop())
             .find(|pooled| now.saturating_duration_since(pooled.obtained) < MAX_AGE)
     }
 
-    /// Returns a URL after a successful upload.
+    /// Returns a URL to the pool.
     pub(super) fn give_back(&self, target: UploadTarget, pooled: PooledUrl) {
         let mut targets = self.lock();
         if let Some(idle) = touch(&mut targets, &target) {

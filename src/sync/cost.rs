@@ -45,7 +45,8 @@ pub struct Cost {
     pub copied_bytes: u64,
     /// The calls by billing class. This is an estimate: it includes neither retries nor the parts
     /// of large files that are uploaded or copied, assumes that each deleted file has a single
-    /// version, and counts a listing for each file to replace or hide, although one can check many.
+    /// version, and counts a listing for each file to replace or hide, although one checks many, and
+    /// [`run`](super::Synchronizer::run) needs hardly any.
     pub calls: CallCounts,
 }
 

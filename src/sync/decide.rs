@@ -1,4 +1,4 @@
-//! Decides what to do with one path, from what both sides have of it. Pure.
+//! Decides what to do with one path, given its state on both sides. Pure.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::reason::Reason;
 use crate::transfer::is_create_stage;
 use crate::types::{FileId, FileName, Sha1, Timestamp};
 
-/// What two sides have of a path.
+/// The state of a path on both sides.
 #[derive(Debug)]
 pub(super) enum Pair {
     Source(Entry),
@@ -27,14 +27,14 @@ pub(super) enum Step {
     Ready(Action),
     Hash {
         path: Box<str>,
-        /// That of the version.
+        /// The SHA-1 of the version.
         sha1: Sha1,
         source: State,
         destination: State,
     },
 }
 
-/// Which way a sync goes.
+/// The direction of a sync.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Direction {
     Up,
@@ -46,9 +46,9 @@ pub(super) enum Direction {
 pub(super) struct Decider {
     pub(super) direction: Direction,
     pub(super) policy: Arc<SyncPolicy>,
-    /// What the names of the destination begin with, where it is a bucket.
+    /// The prefix of the names at the destination, if it is a bucket.
     pub(super) prefix: String,
-    /// What time it is, for [`Extras::KeepDays`].
+    /// Returns the current time, for [`Extras::KeepDays`].
     pub(super) now: Box<dyn Fn() -> Timestamp + Send>,
     pub(super) parents: Parents,
     pub(super) collisions: Collisions,
@@ -56,63 +56,61 @@ pub(super) struct Decider {
 
 impl Decider {
     pub(super) fn decide(&mut self, pair: Pair, steps: &mut VecDeque<Step>) {
-        let (source, destination) = match pair {
-            Pair::Both(source, destination) => (Some(source), Some(destination)),
-            Pair::Source(source) => (Some(source), None),
-            Pair::Destination(destination) => (None, Some(destination)),
+        let (path, source, destination, history) = match pair {
+            Pair::Both(source, destination) => (
+                source.path,
+                Some(source.state),
+                Some(destination.state),
+                destination.history,
+            ),
+            Pair::Source(source) => (source.path, Some(source.state), None, None),
+            Pair::Destination(entry) => (entry.path, None, Some(entry.state), entry.history),
             Pair::Neither => return,
         };
-        let Some(path) = source.as_ref().or(destination.as_ref()).map(Entry::path) else {
-            return;
-        };
-        let path: Box<str> = path.into();
-        let history = destination.as_ref().and_then(|entry| entry.history.clone());
-        let (source, destination) = (
-            source
-                .map(|entry| entry.state)
-                .filter(|state| *state != State::Hidden),
-            destination
-                .map(|entry| entry.state)
-                .filter(|state| *state != State::Hidden),
-        );
-        let (parent, source, destination) = self.place(&path, source, destination);
+        let history = history.map(|history| (path.clone(), history));
+        let is_visible = |state: &State| *state != State::Hidden;
+        let (source, destination) = (source.filter(is_visible), destination.filter(is_visible));
+        let parent = self.place(&path, source.as_ref(), destination.as_ref());
         let below_opaque = matches!(parent, Some((_, Parent::Opaque)));
         let step = match (source, destination) {
             (None, None) => None,
-            (Some(source), there) => Some(self.wanted(&path, parent, source, there)),
-            (None, Some(there)) => Some(self.extra(&path, parent, there)),
+            (Some(source), there) => Some(self.wanted(path, parent, source, there)),
+            (None, Some(there)) => Some(self.extra(path, parent, there)),
         };
-        let is_synced = match &step {
-            Some(step) => is_synced(step),
-            None => !below_opaque && self.no_local_path(&path).is_none(),
+        let old = match (self.policy.extras, history) {
+            (Extras::KeepDays(days), Some((path, history))) => {
+                let is_synced = match &step {
+                    Some(step) => is_synced(step),
+                    None => !below_opaque && self.no_local_path(&path).is_none(),
+                };
+                is_synced
+                    .then(|| expired(path, &history, days, (self.now)()))
+                    .flatten()
+            }
+            _ => None,
         };
         steps.extend(step);
-        if let (Extras::KeepDays(days), Some(history)) = (self.policy.extras, history)
-            && is_synced
-        {
-            steps.extend(expired(&path, &history, days, (self.now)()).map(Step::Ready));
-        }
+        steps.extend(old.map(Step::Ready));
     }
 
-    /// What an empty source means, once all of it was read.
+    /// The step for a source that was read completely and turned out to be empty.
     pub(super) fn source_empty(&self, scan: Scan) -> Option<Step> {
         let refuse = scan.source_files == 0 && !self.policy.allow_empty_source;
         refuse.then(|| Step::Ready(refused("", Reason::SourceEmpty)))
     }
 
-    /// The parent of the path, and what is recorded about the path for those below it.
-    #[expect(clippy::type_complexity, reason = "it gives back what it is given")]
+    /// The parent of the path. Records for those below it what the path is.
     fn place(
         &mut self,
         path: &str,
-        source: Option<State>,
-        destination: Option<State>,
-    ) -> (Option<(Box<str>, Parent)>, Option<State>, Option<State>) {
+        source: Option<&State>,
+        destination: Option<&State>,
+    ) -> Option<(Box<str>, Parent)> {
         let parent = self.parents.of(path);
         let parent = parent.map(|(path, what)| (Box::from(path), what));
-        let is_opaque = |state: &Option<State>| matches!(state, Some(State::Opaque(_)));
+        let is_opaque = |state: Option<&State>| matches!(state, Some(State::Opaque(_)));
         let is_down = self.direction == Direction::Down;
-        let what = if is_opaque(&source) || is_down && is_opaque(&destination) {
+        let what = if is_opaque(source) || is_down && is_opaque(destination) {
             Some(Parent::Opaque)
         } else if !is_down {
             None
@@ -130,13 +128,13 @@ impl Decider {
         if let Some(what) = what.filter(|what| *what == Parent::Opaque || !is_marker) {
             self.parents.push(path, what);
         }
-        (parent, source, destination)
+        parent
     }
 
     /// Decides about a path that the source has.
     fn wanted(
         &mut self,
-        path: &str,
+        path: Box<str>,
         parent: Option<(Box<str>, Parent)>,
         source: State,
         destination: Option<State>,
@@ -159,7 +157,7 @@ impl Decider {
                 }
             }
         }
-        if let Some(action) = self.bad_name(path, &source) {
+        if let Some(action) = self.bad_name(&path, &source) {
             return Step::Ready(action);
         }
         let Some(destination) = destination else {
@@ -173,7 +171,7 @@ impl Decider {
             _ => {}
         }
         let verdict = compare(&self.policy, &source, &destination);
-        conclude(self.direction, verdict, path.into(), source, destination)
+        conclude(self.direction, verdict, path, source, destination)
     }
 
     /// Why the destination can't have this name.
@@ -197,12 +195,12 @@ impl Decider {
                 other.map(|other| refused(path, Reason::Collision(other)))
             }
             Direction::Up | Direction::Copy => {
-                let name = format!("{}{path}", self.prefix);
+                let name = [&*self.prefix, path].concat();
                 if is_create_stage(&name) {
                     let why = "names that begin so are kept for files that are being created";
                     return Some(refused(path, Reason::NotAName(why.to_owned())));
                 }
-                let error = FileName::new(&*name).err()?;
+                let error = FileName::new(name).err()?;
                 Some(refused(path, Reason::NotAName(error.to_string())))
             }
         }
@@ -218,9 +216,10 @@ impl Decider {
     }
 
     /// Decides about a path that only the destination has.
-    fn extra(&self, path: &str, parent: Option<(Box<str>, Parent)>, current: State) -> Step {
+    fn extra(&self, path: Box<str>, parent: Option<(Box<str>, Parent)>, current: State) -> Step {
         if let State::Opaque(reason) = current {
-            // Where extras are kept, none is taken for missing.
+            // With `Extras::Keep` nothing is deleted, even if it wrongly seems to be missing at the
+            // source.
             let refuse = reason.hides_files() && self.policy.extras != Extras::Keep;
             return Step::Ready(match refuse {
                 true => refused(path, reason),
@@ -230,22 +229,21 @@ impl Decider {
         if matches!(parent, Some((_, Parent::Opaque))) {
             return Step::Ready(skipped(path, Reason::BelowSkipped));
         }
-        if let Some(why) = self.no_local_path(path) {
+        if let Some(why) = self.no_local_path(&path) {
             return Step::Ready(skipped(path, why));
         }
-        let path = path.into();
         Step::Ready(match (self.policy.extras, current) {
             (Extras::Delete, State::Local(file)) => Action::DeleteLocal { path, file },
             (Extras::Delete, State::Remote(current)) => Action::Delete { path, current },
             (Extras::Hide | Extras::KeepDays(_), State::Remote(current)) => {
                 Action::Hide { path, current }
             }
-            _ => skipped(&path, Reason::Extra),
+            _ => skipped(path, Reason::Extra),
         })
     }
 }
 
-/// What follows from a comparison.
+/// The step after a comparison.
 pub(super) fn conclude(
     direction: Direction,
     verdict: Verdict,
@@ -254,11 +252,11 @@ pub(super) fn conclude(
     destination: State,
 ) -> Step {
     Step::Ready(match verdict {
-        Verdict::Same => skipped(&path, Reason::Same),
-        Verdict::SameSha1 => skipped(&path, Reason::SameSha1),
-        Verdict::Different => transfer(direction, &path, source, Some(destination), false),
-        Verdict::Newer { refuse: true } => refused(&path, Reason::DestinationNewer),
-        Verdict::Newer { refuse: false } => skipped(&path, Reason::DestinationNewer),
+        Verdict::Same => skipped(path, Reason::Same),
+        Verdict::SameSha1 => skipped(path, Reason::SameSha1),
+        Verdict::Different => transfer(direction, path, source, Some(destination), false),
+        Verdict::Newer { refuse: true } => refused(path, Reason::DestinationNewer),
+        Verdict::Newer { refuse: false } => skipped(path, Reason::DestinationNewer),
         Verdict::Hash(sha1) => {
             return Step::Hash {
                 path,
@@ -272,12 +270,11 @@ pub(super) fn conclude(
 
 fn transfer(
     direction: Direction,
-    path: &str,
+    path: Box<str>,
     source: State,
     replaces: Option<State>,
     after_removals: bool,
 ) -> Action {
-    let path = path.into();
     let remote = |state: Option<State>| -> Option<Box<RemoteFile>> {
         match state {
             Some(State::Remote(file)) => Some(file),
@@ -304,19 +301,19 @@ fn transfer(
             },
             after_removals,
         },
-        State::Opaque(reason) => skipped(&path, reason),
-        State::Hidden => skipped(&path, Reason::Extra),
+        State::Opaque(reason) => skipped(path, reason),
+        State::Hidden => skipped(path, Reason::Extra),
     }
 }
 
-fn skipped(path: &str, reason: Reason) -> Action {
+fn skipped(path: impl Into<Box<str>>, reason: Reason) -> Action {
     Action::Skip {
         path: path.into(),
         reason,
     }
 }
 
-fn refused(path: &str, reason: Reason) -> Action {
+fn refused(path: impl Into<Box<str>>, reason: Reason) -> Action {
     Action::Refuse {
         path: path.into(),
         reason,
@@ -337,7 +334,7 @@ const fn is_synced(step: &Step) -> bool {
 
 /// Deletes the versions that have been invisible for this many days: the newest such version and
 /// all older ones.
-fn expired(path: &str, history: &History, days: u32, now: Timestamp) -> Option<Action> {
+fn expired(path: Box<str>, history: &History, days: u32, now: Timestamp) -> Option<Action> {
     if history.has_unknown_actions {
         return None;
     }
@@ -349,7 +346,7 @@ fn expired(path: &str, history: &History, days: u32, now: Timestamp) -> Option<A
     let mut was_replaced_by_then = false;
     for version in &history.versions {
         let is_old = version.uploaded.as_millis() < limit;
-        // A hide marker shows nothing, so it is deleted with what it hides.
+        // A hide marker has no content, so it is deleted with the versions that it hides.
         was_replaced_by_then |= is_old && version.is_hide_marker;
         if was_replaced_by_then {
             versions.push(version.file_id.clone());
@@ -359,7 +356,7 @@ fn expired(path: &str, history: &History, days: u32, now: Timestamp) -> Option<A
     versions.reverse();
     let newest = history.versions.first()?.file_id.clone();
     (!versions.is_empty()).then(|| Action::DeleteVersions {
-        path: path.into(),
+        path,
         newest,
         versions,
     })
@@ -383,7 +380,7 @@ mod tests {
             versions: versions.collect(),
             has_unknown_actions: false,
         };
-        match expired("a", &history, 10, Timestamp::from_millis(now)) {
+        match expired("a".into(), &history, 10, Timestamp::from_millis(now)) {
             Some(Action::DeleteVersions { versions, .. }) => versions
                 .iter()
                 .map(|id| id.as_str().parse().unwrap())

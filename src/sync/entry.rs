@@ -1,5 +1,7 @@
 //! [`Entry`]: one name on one side of a sync.
 
+use std::time::Instant;
+
 use serde::{Deserialize, Serialize};
 
 use super::reason::Reason;
@@ -33,7 +35,7 @@ pub(super) enum State {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct History {
     pub(super) versions: Vec<OldVersion>,
-    /// Then nothing is known of which versions can be seen.
+    /// Whether one has an unknown action: then it is unknown which versions are visible.
     pub(super) has_unknown_actions: bool,
 }
 
@@ -74,7 +76,22 @@ pub struct RemoteFile {
     pub source_modified: Option<Timestamp>,
     /// When its upload began.
     pub uploaded: Timestamp,
+    #[serde(skip)]
+    pub(super) requested: RequestTime,
 }
+
+/// When the listing that shows a version was requested, if it is known. It says nothing of the version, so any two are
+/// equal.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct RequestTime(pub(super) Option<Instant>);
+
+impl PartialEq for RequestTime {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for RequestTime {}
 
 impl RemoteFile {
     /// A version with this id, size and upload time, without a SHA-1 or a modification time.
@@ -86,6 +103,7 @@ impl RemoteFile {
             sha1: None,
             source_modified: None,
             uploaded,
+            requested: RequestTime(None),
         }
     }
 
@@ -104,6 +122,7 @@ impl From<&FileVersion> for RemoteFile {
             sha1: version.expected_sha1(),
             source_modified: version.last_modified(),
             uploaded: version.upload_timestamp,
+            requested: RequestTime(None),
         }
     }
 }
@@ -131,7 +150,7 @@ impl Entry {
         Self::new(path, State::Remote(Box::new(file)))
     }
 
-    /// Something that is not synced, and never taken for something that is missing.
+    /// Something that is not synced and never counts as missing.
     pub(super) fn opaque(path: impl Into<Box<str>>, reason: Reason) -> Self {
         Self::new(path, State::Opaque(reason))
     }
@@ -150,7 +169,7 @@ impl Entry {
         &self.path
     }
 
-    /// Whether it is a file that a sync would move: a folder marker is none.
+    /// Whether it is a file that a sync would transfer; a folder marker is not.
     pub(super) fn is_content(&self) -> bool {
         self.is_file() && !self.path.is_empty() && !self.path.ends_with('/')
     }

@@ -1,9 +1,11 @@
 //! The side that is a bucket: its listing, with paths relative to the prefix.
 
+use std::time::Instant;
+
 use futures_core::Stream;
 use futures_util::{StreamExt as _, TryStreamExt as _, future, stream};
 
-use super::entry::{Entry, History, OldVersion, State};
+use super::entry::{Entry, History, OldVersion, RemoteFile, RequestTime, State};
 use super::filter::Filter;
 use super::reason::Reason;
 use crate::api::{ListFileNames, ListFileVersions};
@@ -23,12 +25,12 @@ pub(super) fn names(
     filter: Filter,
 ) -> impl Stream<Item = Result<Entry, Error>> + Send + Unpin + use<> {
     let list = ListFileNames::new(bucket.id()).prefix(format!("{prefix}{}", filter.prefix()));
-    let rows = bucket.client().paginate(list);
+    let rows = bucket.client().paginate_timed(list);
     let prefix = prefix.to_owned();
-    rows.try_filter_map(move |row| {
+    rows.try_filter_map(move |(requested, row)| {
         let entry = row.into_version().and_then(|version| {
             let path = seen(&version, &prefix, &filter)?;
-            Some(Entry::new(path, state(&version)?))
+            Some(Entry::new(path, state(&version, requested)?))
         });
         future::ready(Ok(entry))
     })
@@ -41,12 +43,12 @@ pub(super) fn versions(
     filter: Filter,
 ) -> impl Stream<Item = Result<Entry, Error>> + Send + Unpin + use<> {
     let list = ListFileVersions::new(bucket.id()).prefix(format!("{prefix}{}", filter.prefix()));
-    let rows = bucket.client().paginate(list);
+    let rows = bucket.client().paginate_timed(list);
     let prefix = prefix.to_owned();
-    let rows = rows.try_filter_map(move |row| {
+    let rows = rows.try_filter_map(move |(requested, row)| {
         let version = row.into_version().and_then(|version| {
             let path = seen(&version, &prefix, &filter)?;
-            Some((path, state(&version)?, version))
+            Some((path, state(&version, requested)?, version))
         });
         future::ready(Ok(version))
     });
@@ -73,9 +75,13 @@ pub(super) fn versions(
 
 /// How a sync treats a version; `None` for an unfinished large file. A version with an unknown
 /// action never counts as a missing file.
-fn state(version: &FileVersion) -> Option<State> {
+fn state(version: &FileVersion, requested: Instant) -> Option<State> {
     match &version.action {
-        Action::Upload | Action::Copy => Some(State::Remote(Box::new(version.into()))),
+        Action::Upload | Action::Copy => {
+            let mut file = RemoteFile::from(version);
+            file.requested = RequestTime(Some(requested));
+            Some(State::Remote(Box::new(file)))
+        }
         Action::Hide => Some(State::Hidden),
         Action::Start => None,
         other => Some(State::Opaque(Reason::UnknownAction(other.to_string()))),
@@ -106,12 +112,13 @@ fn add(entry: &mut Entry, version: &FileVersion) -> Result<(), Error> {
         uploaded: version.upload_timestamp,
         is_hide_marker: version.action == Action::Hide,
     });
-    history.has_unknown_actions |= is_unknown(version);
+    history.has_unknown_actions |= is_unknown(&version.action);
     Ok(())
 }
 
-fn is_unknown(version: &FileVersion) -> bool {
-    matches!(state(version), Some(State::Opaque(_)))
+const fn is_unknown(action: &Action) -> bool {
+    use Action::{Copy, Hide, Start, Upload};
+    !matches!(action, Upload | Copy | Hide | Start)
 }
 
 /// All versions of a name, the newest first, without large files that are not finished.
@@ -133,7 +140,7 @@ pub(super) async fn all_versions(
         .try_filter(|version| future::ready(version.action != Action::Start))
         .try_collect()
         .await?;
-    match versions.iter().find(|version| is_unknown(version)) {
+    match versions.iter().find(|version| is_unknown(&version.action)) {
         None => Ok(versions),
         Some(version) => Err(Error::new(
             ErrorKind::Protocol,

@@ -1,7 +1,8 @@
 //! Synchronizes a local tree with a bucket, in either direction, or one bucket with another.
 //!
 //! A [`Synchronizer`] makes a [plan](Synchronizer::plan) of the differences, which can be printed, serialized and
-//! inspected before anything happens, and [executes](Synchronizer::execute) it. Both sides are read as sorted streams
+//! inspected before anything happens, and [executes](Synchronizer::execute) it; or it does both [at
+//! once](Synchronizer::run). Both sides are read as sorted streams
 //! and merged, so memory does not grow with the number of files, only with the largest directory.
 //!
 //! ```
@@ -20,7 +21,7 @@
 //!     println!("{}", action?);
 //! }
 //!
-//! let mut run = sync.execute(sync.plan()?);
+//! let mut run = sync.run()?;
 //! while let Some(outcome) = run.next().await {
 //!     let outcome = outcome?;
 //!     if let Status::Failed(error) = &outcome.status {
@@ -38,8 +39,9 @@
 //! - Immediately before a file is replaced, deleted or hidden, the sync checks that it is the one
 //!   that the plan was made for: in a bucket by the id of the current version, locally by size and
 //!   modification time. In a bucket, a listing answers this for a second for all files on its page
-//!   that are replaced or hidden. B2 has no conditional upload, so another writer can come between the check and the
-//!   upload; then that writer's version stays beneath the new one. The same applies if the
+//!   that are replaced or hidden, since a call for each would cost more than the sync; so does the listing from which
+//!   [`run`](Synchronizer::run) makes its plan. B2 has no conditional upload, so another writer can come between the
+//!   check and the upload; then that writer's version stays beneath the new one. The same applies if the
 //!   plan found no file with the name, which is not checked again. With a destination that is
 //!   [ignored](SyncPolicy::ignore_destination) nothing is checked.
 //! - No symbolic link in a local tree is followed, unless the policy [says so](Links::Follow) for a
@@ -48,8 +50,7 @@
 //!   verified.
 //! - A run that was interrupted at any point can be repeated, and does what is left. Large files
 //!   are resumed.
-//! - A listing's rows that this version of the crate does not know are refused, and never count as
-//!   missing files.
+//! - Rows of a listing with an unknown action are refused, and never count as missing files.
 //! - Left alone on both sides are files that the [filter](Filter) does not match, skipped symbolic
 //!   links and files below them, pipes and devices, names that the other side can't have, and the
 //!   stages of [`create`](crate::BucketHandle::create).
@@ -76,9 +77,11 @@ mod policy;
 mod progress;
 mod reason;
 mod run;
+mod settings;
 mod sides;
 mod size;
 mod spool;
+mod walk;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -102,11 +105,11 @@ pub use self::run::SyncRun;
 
 use self::compare::{Verdict, after_other_sha1};
 use self::decide::{Decider, Direction, Step, conclude};
-use self::local::Walk;
 use self::names::{Collisions, Parents};
 use self::perform::Performer;
 use self::plan::Side;
 use self::sides::{Place, Sides};
+use self::walk::Walk;
 use crate::bucket::BucketHandle;
 use crate::client::{CallCounts, Client};
 use crate::error::Error;
@@ -214,12 +217,34 @@ impl Synchronizer {
         self.plan_sides(plan::side(source), plan::side(destination))
     }
 
+    /// Makes a plan and executes it at the same time.
+    ///
+    /// It is [`execute`](Self::execute) with one difference: a version at the destination that the plan has read within the
+    /// last second is replaced or hidden without another listing. In a run in which few files differ, nearly all checks
+    /// are made so, at no cost.
+    ///
+    /// # Errors
+    /// Those of [`plan`](Self::plan).
+    pub fn run(&self) -> Result<SyncRun, Error> {
+        Ok(self.execute_with(self.plan()?, true))
+    }
+
     /// Executes a plan of this sync. A plan that does not end with [`Action::End`] deletes and hides nothing.
+    ///
+    /// However fresh the plan is, nothing is replaced, hidden or deleted that was not checked after this call.
     pub fn execute(
         &self,
         plan: impl Stream<Item = Result<Action, Error>> + Send + 'static,
     ) -> SyncRun {
-        let performer = Performer::new(&self.sides, &self.policy);
+        self.execute_with(plan, false)
+    }
+
+    fn execute_with(
+        &self,
+        plan: impl Stream<Item = Result<Action, Error>> + Send + 'static,
+        trusts_plan: bool,
+    ) -> SyncRun {
+        let performer = Performer::new(&self.sides, &self.policy, trusts_plan);
         let (sides, before) = (Arc::clone(&self.sides), self.calls_before);
         SyncRun::new(plan, performer, move || calls(&sides).since(before))
     }
@@ -283,7 +308,7 @@ impl Synchronizer {
             _ => None,
         };
         let policy = Arc::clone(&self.policy);
-        let steps = plan::steps(source, destination, decider);
+        let steps = plan::Steps::new(source, destination, decider);
         let actions = plan::resolved(steps, move |step| {
             resolve(
                 step,

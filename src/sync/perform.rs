@@ -30,7 +30,7 @@ use crate::types::{FileId, FileName};
 /// Interrupted downloads of at least this size are resumed by the next run.
 const RESUMED: u64 = 32 << 20;
 
-/// What has happened to an action.
+/// The result of carrying out an action.
 pub(super) enum Performed {
     Status(Status),
     /// A directory is in the way of a file. It may be empty once extra files are deleted.
@@ -43,19 +43,20 @@ impl From<Status> for Performed {
     }
 }
 
-/// Carries actions out between two sides.
+/// Carries out actions between two sides.
 #[derive(Clone)]
 pub(super) struct Performer {
     pub(super) sides: Arc<Sides>,
     pub(super) policy: Arc<SyncPolicy>,
-    /// For [`Durability::AtEnd`], where it can be had.
+    /// For [`Durability::AtEnd`], if the system supports it.
     pub(super) flush: Option<Arc<GroupFlush>>,
-    /// Of the destination, where it is a bucket.
+    /// The current versions at the destination, if it is a bucket.
     pub(super) current: Option<Arc<CurrentVersions>>,
 }
 
 impl Performer {
-    pub(super) fn new(sides: &Arc<Sides>, policy: &Arc<SyncPolicy>) -> Self {
+    /// `trusts_plan` says whether what the plan has just read needs no further check.
+    pub(super) fn new(sides: &Arc<Sides>, policy: &Arc<SyncPolicy>, trusts_plan: bool) -> Self {
         let is_group = policy.durability == Durability::AtEnd;
         Self {
             sides: Arc::clone(sides),
@@ -63,7 +64,8 @@ impl Performer {
             flush: is_group.then(GroupFlush::of_file_system).flatten(),
             current: match &sides.destination {
                 Place::Bucket { bucket, prefix } => {
-                    Some(Arc::new(CurrentVersions::new(bucket, prefix)))
+                    let current = CurrentVersions::new(bucket, prefix, trusts_plan);
+                    Some(Arc::new(current))
                 }
                 Place::Local(_) => None,
             },
@@ -123,11 +125,11 @@ impl Performer {
         }
     }
 
-    /// Whether what is to be replaced is still what is there. Where nothing was there nothing is asked: an upload
-    /// destroys nothing.
+    /// Whether the file to be replaced is still the current one. If the plan found no file, it is
+    /// not checked: an upload destroys nothing.
     async fn is_current(&self, name: &str, planned: Option<&RemoteFile>) -> Result<bool, Error> {
         match (planned, &self.current) {
-            (Some(planned), Some(current)) => current.is_current(name, &planned.file_id).await,
+            (Some(planned), Some(current)) => current.is_current(name, planned).await,
             (Some(_), None) => Err(not_of_this_sync()),
             (None, _) => Ok(true),
         }
@@ -152,21 +154,9 @@ impl Performer {
             Links::Follow => Source::path(root.join(relative)),
             Links::Skip | Links::Refuse => Source::path_below(root, relative),
         };
-        let mut upload = bucket.upload(FileName::new(&*name)?, source);
-        upload = upload.progress(progress).hash_first(self.policy.hash_first);
-        if self.policy.resume {
-            upload = upload.resume();
-        }
-        if let Some(encryption) = &self.policy.encryption {
-            upload = upload.server_side_encryption(encryption.clone());
-        }
-        if let Some((mode, until)) = &self.policy.file_retention {
-            upload = upload.file_retention(mode.clone(), *until);
-        }
-        if let Some(hold) = &self.policy.legal_hold {
-            upload = upload.legal_hold(hold.clone());
-        }
-        upload.await?;
+        let upload = bucket.upload(FileName::new(&*name)?, source);
+        let upload = self.policy.apply_to_upload(upload);
+        upload.progress(progress).await?;
         Ok(Status::Done)
     }
 
@@ -182,21 +172,8 @@ impl Performer {
         if !self.is_current(&name, replaces).await? {
             return Ok(Status::Changed);
         }
-        let mut copy = bucket.copy(&source.file_id, FileName::new(&*name)?);
-        copy = copy.progress(progress);
-        if let Some(key) = &self.policy.source_key {
-            copy = copy.source_customer_key(key.clone());
-        }
-        if let Some(encryption) = &self.policy.encryption {
-            copy = copy.server_side_encryption(encryption.clone());
-        }
-        if let Some((mode, until)) = &self.policy.file_retention {
-            copy = copy.file_retention(mode.clone(), *until);
-        }
-        if let Some(hold) = &self.policy.legal_hold {
-            copy = copy.legal_hold(hold.clone());
-        }
-        copy.await?;
+        let copy = bucket.copy(&source.file_id, FileName::new(&*name)?);
+        self.policy.apply_to_copy(copy).progress(progress).await?;
         Ok(Status::Done)
     }
 
@@ -234,11 +211,9 @@ impl Performer {
             }
         };
         let commit = self.durable(&root, Commit::new(check).modified(source.modified()))?;
-        let mut download = bucket.client().download(&source.file_id);
-        download = download.progress(progress).commit(commit);
-        if let Some(key) = &self.policy.source_key {
-            download = download.customer_key(key.clone());
-        }
+        let download = bucket.client().download(&source.file_id);
+        let download = download.progress(progress).commit(commit);
+        let mut download = self.policy.decrypt(download);
         if self.policy.resume && source.bytes >= RESUMED {
             download = download.resume();
         }
@@ -294,7 +269,7 @@ impl Performer {
         if versions.first().map(|newest| &newest.file_id) != Some(&planned.file_id) {
             return Ok(Status::Changed);
         }
-        // The oldest first: none of them is ever to be seen again.
+        // The oldest first, so that none of them becomes visible again.
         for version in versions.iter().rev() {
             delete_version(bucket, &name, &version.file_id).await?;
         }

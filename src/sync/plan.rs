@@ -2,47 +2,32 @@
 
 use std::cmp::Ordering;
 use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
-use futures_util::stream::{self, Peekable};
-use futures_util::{StreamExt as _, TryStreamExt as _, future};
+use futures_util::stream::{self, Fuse, FuturesOrdered};
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 
 use super::action::{Action, Scan};
 use super::decide::{Decider, Pair, Step};
 use super::entry::{Entry, State};
 use super::policy::Extras;
 use super::reason::Reason;
+use super::walk::{Found, Walk, chunks};
 use crate::error::{Error, ErrorKind};
 
-/// What a side gives.
+/// An item of a side.
 pub(super) enum Row {
     Entry(Entry),
-    /// Something outside of the order, since it has no path.
+    /// Something without a place in the order, since it has no path.
     Refused(Action),
 }
 
 pub(super) type Side = stream::BoxStream<'static, Result<Row, Error>>;
 
-/// The steps of a plan, and at last its end.
-pub(super) fn steps(
-    source: Side,
-    destination: Side,
-    decider: Decider,
-) -> impl Stream<Item = Result<Step, Error>> + Send {
-    let merge = Merge {
-        source: Sorted::new(source),
-        destination: Sorted::new(destination),
-        decider,
-        ready: VecDeque::new(),
-        scan: Scan::default(),
-        is_over: false,
-    };
-    stream::try_unfold(merge, |mut merge| async move {
-        Ok(merge.next().await?.map(|step| (step, merge)))
-    })
-}
-
-struct Merge {
+/// The steps of a plan, followed by its end. Both sides are read at the same time.
+pub(super) struct Steps {
     source: Sorted,
     destination: Sorted,
     decider: Decider,
@@ -51,67 +36,91 @@ struct Merge {
     is_over: bool,
 }
 
-impl Merge {
-    async fn next(&mut self) -> Result<Option<Step>, Error> {
+impl Stream for Steps {
+    type Item = Result<Step, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
             if let Some(step) = self.ready.pop_front() {
-                return Ok(Some(step));
+                return Poll::Ready(Some(Ok(step)));
             }
             if self.is_over {
-                return Ok(None);
+                return Poll::Ready(None);
             }
-            let Some(pair) = self.pair().await? else {
-                continue;
-            };
-            match pair {
-                Pair::Neither => {
-                    self.is_over = true;
-                    self.scan.is_complete = self.source.is_complete && self.destination.is_complete;
-                    if self.source.is_complete {
-                        self.ready.extend(self.decider.source_empty(self.scan));
-                    }
-                    self.ready.push_back(Step::Ready(Action::End(self.scan)));
-                }
+            if let Err(error) = ready!(self.poll_path(cx)) {
+                self.is_over = true;
+                return Poll::Ready(Some(Err(error)));
+            }
+        }
+    }
+}
+
+impl Steps {
+    pub(super) fn new(source: Side, destination: Side, decider: Decider) -> Self {
+        Self {
+            source: Sorted::new(source),
+            destination: Sorted::new(destination),
+            decider,
+            ready: VecDeque::new(),
+            scan: Scan::default(),
+            is_over: false,
+        }
+    }
+
+    /// Decides about the next path, or reports the next row that has none.
+    fn poll_path(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let source = self.source.poll_head(cx)?;
+        let destination = self.destination.poll_head(cx)?;
+        ready!(source);
+        ready!(destination);
+        if let Some(refused) = self.source.take_refused() {
+            self.ready.push_back(Step::Ready(refused));
+        } else if let Some(refused) = self.destination.take_refused() {
+            let extras = self.decider.policy.extras;
+            let action = at_destination(refused, extras);
+            self.ready.push_back(Step::Ready(action));
+        } else {
+            match self.pair()? {
+                Pair::Neither => self.end(),
                 pair => {
                     self.count(&pair);
                     self.decider.decide(pair, &mut self.ready);
                 }
             }
         }
+        Poll::Ready(Ok(()))
     }
 
-    /// What both sides have of the next path; `None` if a side yielded something else.
-    async fn pair(&mut self) -> Result<Option<Pair>, Error> {
-        if let Some(refused) = self.source.next_refused().await? {
-            self.ready.push_back(Step::Ready(refused));
-            return Ok(None);
+    fn end(&mut self) {
+        self.is_over = true;
+        self.scan.is_complete = self.source.is_complete && self.destination.is_complete;
+        if self.source.is_complete {
+            self.ready.extend(self.decider.source_empty(self.scan));
         }
-        if let Some(refused) = self.destination.next_refused().await? {
-            let extras = self.decider.policy.extras;
-            self.ready
-                .push_back(Step::Ready(at_destination(refused, extras)));
-            return Ok(None);
-        }
-        let order = match (self.source.path().await?, self.destination.path().await?) {
-            (None, None) => return Ok(Some(Pair::Neither)),
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
+        self.ready.push_back(Step::Ready(Action::End(self.scan)));
+    }
+
+    /// What both sides have of the next path.
+    fn pair(&mut self) -> Result<Pair, Error> {
+        let order = match (self.source.path(), self.destination.path()) {
             (Some(source), Some(destination)) => source.cmp(destination),
+            (Some(_), None) => Ordering::Less,
+            (None, _) => Ordering::Greater,
         };
-        let mut source = None;
-        if order != Ordering::Greater {
-            source = self.source.take().await?;
-        }
-        let mut destination = None;
-        if order != Ordering::Less {
-            destination = self.destination.take().await?;
-        }
-        Ok(Some(match (source, destination) {
+        let source = match order {
+            Ordering::Less | Ordering::Equal => self.source.take()?,
+            Ordering::Greater => None,
+        };
+        let destination = match order {
+            Ordering::Greater | Ordering::Equal => self.destination.take()?,
+            Ordering::Less => None,
+        };
+        Ok(match (source, destination) {
             (Some(source), Some(destination)) => Pair::Both(source, destination),
             (Some(source), None) => Pair::Source(source),
             (None, Some(destination)) => Pair::Destination(destination),
             (None, None) => Pair::Neither,
-        }))
+        })
     }
 
     fn count(&mut self, pair: &Pair) {
@@ -151,8 +160,10 @@ fn hides_files(action: &Action) -> bool {
 /// A side whose order is checked, since a merge of unsorted sides would take existing files for
 /// missing ones.
 struct Sorted {
-    rows: Peekable<Side>,
-    last: Option<Box<str>>,
+    rows: Fuse<Side>,
+    /// The next row, if it was polled for and is not the end.
+    head: Option<Row>,
+    last: Option<String>,
     /// Whether everything on this side could be read.
     is_complete: bool,
 }
@@ -160,34 +171,38 @@ struct Sorted {
 impl Sorted {
     fn new(rows: Side) -> Self {
         Self {
-            rows: rows.peekable(),
+            rows: rows.fuse(),
+            head: None,
             last: None,
             is_complete: true,
         }
     }
 
-    async fn next_refused(&mut self) -> Result<Option<Action>, Error> {
-        match self.peek().await? {
-            Some(Row::Refused(_)) => match self.rows.try_next().await? {
-                Some(Row::Refused(action)) => {
-                    self.is_complete &= !hides_files(&action);
-                    Ok(Some(action))
-                }
-                _ => Ok(None),
-            },
-            _ => Ok(None),
+    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if self.head.is_none() {
+            self.head = ready!(self.rows.poll_next_unpin(cx)).transpose()?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn take_refused(&mut self) -> Option<Action> {
+        let refused = self.head.take_if(|row| matches!(row, Row::Refused(_)))?;
+        let Row::Refused(action) = refused else {
+            return None;
+        };
+        self.is_complete &= !hides_files(&action);
+        Some(action)
+    }
+
+    fn path(&self) -> Option<&str> {
+        match &self.head {
+            Some(Row::Entry(entry)) => Some(&entry.path),
+            _ => None,
         }
     }
 
-    async fn path(&mut self) -> Result<Option<&str>, Error> {
-        Ok(match self.peek().await? {
-            Some(Row::Entry(entry)) => Some(&entry.path),
-            _ => None,
-        })
-    }
-
-    async fn take(&mut self) -> Result<Option<Entry>, Error> {
-        let Some(Row::Entry(entry)) = self.rows.try_next().await? else {
+    fn take(&mut self) -> Result<Option<Entry>, Error> {
+        let Some(Row::Entry(entry)) = self.head.take() else {
             return Ok(None);
         };
         if self.last.as_ref().is_some_and(|last| **last >= *entry.path) {
@@ -202,17 +217,10 @@ impl Sorted {
         if let State::Opaque(reason) = &entry.state {
             self.is_complete &= !reason.hides_files();
         }
-        self.last = Some(entry.path.clone());
+        let last = self.last.get_or_insert_default();
+        last.clear();
+        last.push_str(&entry.path);
         Ok(Some(entry))
-    }
-
-    async fn peek(&mut self) -> Result<Option<&Row>, Error> {
-        let rows = std::pin::Pin::new(&mut self.rows);
-        match rows.peek().await {
-            Some(Ok(row)) => Ok(Some(row)),
-            Some(Err(error)) => Err(error.clone()),
-            None => Ok(None),
-        }
     }
 }
 
@@ -222,43 +230,57 @@ pub(super) fn side(entries: impl Stream<Item = Result<Entry, Error>> + Send + 's
 }
 
 /// A side of a local tree.
-pub(super) fn local_side(walk: super::local::Walk) -> Side {
-    use super::local::Found;
-    let found = super::local::entries(walk).map(|found| {
+pub(super) fn local_side(walk: Walk) -> Side {
+    let refused = |path: Box<str>, reason| Row::Refused(Action::Refuse { path, reason });
+    let row = move |found| {
         Ok(match found {
             Found::Entry(entry) => Row::Entry(entry),
-            Found::NoText(path) => Row::Refused(Action::Refuse {
-                path: path.into(),
-                reason: Reason::NotAName("it is not valid Unicode".to_owned()),
-            }),
-            Found::RootGone => Row::Refused(Action::Refuse {
-                path: Box::default(),
-                reason: Reason::Unreadable(
-                    "the root was replaced by a different directory".to_owned(),
-                ),
-            }),
+            Found::NoText(path) => {
+                let why = "it is not valid Unicode".to_owned();
+                refused(path.into(), Reason::NotAName(why))
+            }
+            Found::RootGone => {
+                let why = "the root was replaced by a different directory".to_owned();
+                refused(Box::default(), Reason::Unreadable(why))
+            }
         })
-    });
-    found.boxed()
+    };
+    let rows = chunks(walk).flat_map(move |chunk| stream::iter(chunk.into_iter().map(row)));
+    rows.boxed()
 }
 
-/// The plan's actions; what has to be hashed is, several files at once.
+/// The plan's actions, in the order of its steps. What has to be hashed is, several files at once.
 pub(super) fn resolved<F>(
-    steps: impl Stream<Item = Result<Step, Error>> + Send + 'static,
+    steps: impl Stream<Item = Result<Step, Error>> + Send + Unpin + 'static,
     resolve: impl Fn(Step) -> F + Send + 'static,
 ) -> impl Stream<Item = Result<Action, Error>> + Send
 where
-    F: Future<Output = Action> + Send,
+    F: Future<Output = Action> + Send + 'static,
 {
-    /// Files that are hashed at once.
+    /// The maximum number of files that are hashed concurrently.
     const HASHING: usize = 4;
-    let actions = steps.map(move |step| match step {
-        Ok(Step::Ready(action)) => future::Either::Left(future::ready(Ok(action))),
-        Ok(step) => {
-            let action = resolve(step);
-            future::Either::Right(async { Ok(action.await) })
+    let (mut steps, mut hashing) = (steps.fuse(), FuturesOrdered::new());
+    stream::poll_fn(move |cx| {
+        while hashing.len() < HASHING {
+            match steps.poll_next_unpin(cx) {
+                // Most steps need no hash, and most hash nothing before them.
+                Poll::Ready(Some(Ok(Step::Ready(action)))) if hashing.is_empty() => {
+                    return Poll::Ready(Some(Ok(action)));
+                }
+                Poll::Ready(Some(Ok(Step::Ready(action)))) => {
+                    hashing.push_back(std::future::ready(Ok(action)).left_future());
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    hashing.push_back(std::future::ready(Err(error)).left_future());
+                }
+                Poll::Ready(Some(Ok(step))) => {
+                    hashing.push_back(resolve(step).map(Ok).right_future());
+                }
+                Poll::Ready(None) => break,
+                Poll::Pending if hashing.is_empty() => return Poll::Pending,
+                Poll::Pending => break,
+            }
         }
-        Err(error) => future::Either::Left(future::ready(Err(error))),
-    });
-    actions.buffered(HASHING)
+        hashing.poll_next_unpin(cx)
+    })
 }

@@ -35,7 +35,7 @@ pub struct SyncPolicy {
     pub(super) legal_hold: Option<LegalHold>,
 }
 
-/// When two files with the same path differ.
+/// How to compare two files with the same path: when they differ.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Compare {
@@ -321,7 +321,7 @@ impl SyncPolicy {
         self
     }
 
-    /// The customer's key (SSE-C) with which the files of the source bucket are encrypted.
+    /// The customer-managed key (SSE-C) with which the files of the source bucket are encrypted.
     pub fn source_customer_key(mut self, key: CustomerKey) -> Self {
         self.source_key = Some(key);
         self

@@ -4,14 +4,13 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
-use futures_util::future::{Either, select};
+use futures_util::StreamExt as _;
 use futures_util::stream::{self, Fuse, FuturesUnordered};
-use futures_util::{FutureExt as _, StreamExt as _};
 
 use super::action::{Action, Scan};
 use super::outcome::{Outcome, Status, Summary, Withheld, concerns_all};
@@ -64,7 +63,7 @@ impl SyncRun {
         calls: impl Fn() -> CallCounts + Send + 'static,
     ) -> Self {
         let tally = Tally::new(calls);
-        let run = Run {
+        let run = Box::new(Run {
             plan: plan.boxed().fuse(),
             performer,
             under_way: FuturesUnordered::new(),
@@ -77,7 +76,7 @@ impl SyncRun {
             has_failed: false,
             tally: tally.clone(),
             number: 0,
-        };
+        });
         let outcomes = stream::unfold(run, |mut run| async move {
             let outcome = run.next().await?;
             Some((outcome, run))
@@ -131,12 +130,12 @@ impl std::fmt::Debug for SyncRun {
     }
 }
 
-/// What is being worked on, in this order.
+/// The phases of a run, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Plan,
     Removals,
-    /// Downloads for which something has to be removed first.
+    /// Downloads that have to wait for a removal.
     Last,
     Over,
 }
@@ -152,7 +151,7 @@ struct Run {
     /// Downloads that come after the removals.
     last: Spool,
     phase: Phase,
-    /// The spool that is read back, and why its actions are withheld.
+    /// The spool that is being read back, and the reason if its actions are withheld.
     waiting: Option<(Fuse<Spooled>, Option<Withheld>)>,
     scan: Option<Scan>,
     has_failed: bool,
@@ -160,13 +159,11 @@ struct Run {
     number: u64,
 }
 
-/// What comes next.
+/// The next event of a run.
 enum Event {
     Action(Action),
     Broken(Error),
     Performed(u64, Action, Performed),
-    /// More actions can be started.
-    Capacity,
     End,
 }
 
@@ -189,54 +186,48 @@ impl Run {
                 Event::Performed(number, action, performed) => {
                     self.performed(number, action, performed).await;
                 }
-                Event::Capacity => {}
                 Event::End => self.next_phase().await,
             }
         }
     }
 
     async fn event(&mut self) -> Event {
-        let is_full = self.is_full();
-        let source: BoxFuture<'_, Option<Result<Action, Error>>> = match &mut self.waiting {
-            Some((spooled, _)) => spooled
-                .next()
-                .map(|action| action.map(|action| action.map_err(spool_failed)))
-                .boxed(),
-            None => self.plan.next().boxed(),
-        };
-        if is_full {
-            drop(source);
-            return self.performed_or_room().await;
-        }
-        if self.under_way.is_empty() {
-            return planned(source.await);
-        }
-        // In this order, so that a plan that is always ready starves nothing else.
-        match select(self.under_way.next(), source).await {
-            Either::Left((over, _)) => performed(over),
-            Either::Right((None, over)) => performed(over.await),
-            Either::Right((action, _)) => planned(action),
-        }
+        poll_fn(|cx| {
+            // In this order, so that a plan that is always ready starves nothing else.
+            if let Poll::Ready(Some((number, action, performed))) =
+                self.under_way.poll_next_unpin(cx)
+            {
+                return Poll::Ready(Event::Performed(number, action, performed));
+            }
+            if self.is_full() {
+                return Poll::Pending;
+            }
+            let action = match &mut self.waiting {
+                Some((spooled, _)) => {
+                    let action = ready!(spooled.poll_next_unpin(cx));
+                    action.map(|action| action.map_err(spool_failed))
+                }
+                None => ready!(self.plan.poll_next_unpin(cx)),
+            };
+            match action {
+                Some(Ok(action)) => Poll::Ready(Event::Action(action)),
+                Some(Err(error)) => Poll::Ready(Event::Broken(error)),
+                None if self.under_way.is_empty() => Poll::Ready(Event::End),
+                None => Poll::Pending,
+            }
+        })
+        .await
     }
 
     /// Whether the limit of files in progress is reached. Those that only wait for a flush don't
     /// count.
     fn is_full(&self) -> bool {
-        /// How many files may wait for a flush. Each holds three of the descriptors that files may
-        /// have.
+        /// The maximum number of files waiting for a flush. Each holds three of the descriptors
+        /// available to files.
         const WAITING: usize = 256;
         let flush = self.performer.flush.as_ref();
         let waiting = flush.map_or(0, |flush| flush.waiting()).min(WAITING);
         self.under_way.len().saturating_sub(waiting) >= self.performer.policy.concurrency
-    }
-
-    async fn performed_or_room(&mut self) -> Event {
-        poll_fn(|cx| match self.under_way.poll_next_unpin(cx) {
-            Poll::Ready(over) => Poll::Ready(performed(over)),
-            Poll::Pending if self.is_full() => Poll::Pending,
-            Poll::Pending => Poll::Ready(Event::Capacity),
-        })
-        .await
     }
 
     /// Starts or spools an action of the plan or of a spool.
@@ -244,7 +235,7 @@ impl Run {
         if self.phase == Phase::Plan {
             self.tally.lock().progress.scanned += 1;
             if let Action::End(scan) = action {
-                // Two plans, one after the other, are none.
+                // A second end means that two plans were concatenated, which is invalid.
                 self.has_failed |= self.scan.is_some();
                 self.scan = Some(scan);
                 let mut tally = self.tally.lock();
@@ -285,7 +276,7 @@ impl Run {
             }
             Action::Skip { .. } => self.over(action, Status::Skipped),
             Action::Refuse { ref reason, .. } => {
-                // Found when it was hashed, after the scan.
+                // Hashing found this after the scan.
                 self.has_failed |= matches!(reason, Reason::Unreadable(_));
                 self.over(action, Status::Refused);
             }
@@ -316,7 +307,7 @@ impl Run {
                 if is_unflushed || matches!(&status, Status::Failed(error) if concerns_all(error)) {
                     self.stop();
                 }
-                // A removal that fails keeps no other from being done.
+                // A failed removal doesn't prevent the others.
                 self.has_failed |= action.is_transfer() && !matches!(status, Status::Done);
                 self.over(action, status);
             }
@@ -334,7 +325,7 @@ impl Run {
         }
     }
 
-    /// Starts no more actions. What is spooled is reported as withheld.
+    /// Starts no more actions. Spooled ones are reported as withheld.
     fn stop(&mut self) {
         self.tally.lock().summary.is_aborted = true;
         if self.phase == Phase::Plan {
@@ -388,7 +379,7 @@ impl Run {
         }
     }
 
-    /// Why the spooled actions must not be carried out, if so.
+    /// The reason not to carry out the spooled actions, if there is one.
     fn withheld_reason(&self, planned: u64) -> Option<Withheld> {
         let Some(scan) = self.scan else {
             return Some(Withheld::PlanIncomplete);
@@ -415,21 +406,6 @@ impl Run {
             let error = Error::destination("the downloaded files could not be flushed", error);
             self.broken(error);
         }
-    }
-}
-
-fn planned(action: Option<Result<Action, Error>>) -> Event {
-    match action {
-        Some(Ok(action)) => Event::Action(action),
-        Some(Err(error)) => Event::Broken(error),
-        None => Event::End,
-    }
-}
-
-fn performed(over: Option<(u64, Action, Performed)>) -> Event {
-    match over {
-        Some((number, action, performed)) => Event::Performed(number, action, performed),
-        None => Event::End,
     }
 }
 

@@ -1,6 +1,7 @@
-//! [`Sha1`] and [`Md5`]: the digests that B2 checks bytes with.
+//! [`Sha1`] and [`Md5`]: the digests that B2 stores for files and parts.
 
 use std::fmt;
+use std::io::{self, BufReader};
 use std::str::FromStr;
 
 use serde::de::Visitor;
@@ -41,7 +42,7 @@ macro_rules! digest {
         impl FromStr for $name {
             type Err = Error;
 
-            /// Reads hexadecimal digits of either case, as many as there have to be.
+            /// Parses hexadecimal digits of either case, exactly as many as the digest has.
             fn from_str(digits: &str) -> Result<Self, Error> {
                 let mut bytes = [0; $bytes];
                 if !hex::decode(digits.as_bytes(), &mut bytes) {
@@ -94,7 +95,7 @@ digest! {
     Sha1, 20, "a SHA-1 is 40"
 }
 digest! {
-    /// An MD5 digest, which B2 computes. This crate does not.
+    /// An MD5 digest, which B2 computes and this crate does not.
     Md5, 16, "an MD5 is 32"
 }
 
@@ -105,6 +106,19 @@ impl Sha1 {
         let mut hasher = Sha1Hasher::default();
         hasher.update(bytes);
         hasher.finish()
+    }
+
+    /// The digest of all bytes of a reader, such as a file. Blocking.
+    ///
+    /// # Errors
+    /// Those of the reader, without `Interrupted`.
+    pub fn of_reader(reader: impl io::Read) -> io::Result<Self> {
+        let mut hasher = Sha1Hasher::default();
+        io::copy(
+            &mut BufReader::with_capacity(256 << 10, reader),
+            &mut hasher,
+        )?;
+        Ok(hasher.finish())
     }
 }
 
@@ -125,19 +139,19 @@ impl Sha1Hasher {
     }
 }
 
-/// Adds what is written, so that [`io::copy`](std::io::copy) hashes a file.
-impl std::io::Write for Sha1Hasher {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+/// Adds what is written, so that [`io::copy`] hashes a file.
+impl io::Write for Sha1Hasher {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.update(bytes);
         Ok(bytes.len())
     }
 
-    fn flush(&mut self) -> std::io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
 
-/// Reads an MD5. `null`, and a text that is not an MD5, is `None`.
+/// Reads an MD5. `null` and anything that is not an MD5 are `None`.
 pub(super) fn md5_or_none<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Md5>, D::Error> {
@@ -174,6 +188,23 @@ mod tests {
             Sha1::of(b"").to_string(),
             "da39a3ee5e6b4b0d3255bfef95601890afd80709"
         );
+    }
+
+    #[test]
+    fn the_sha1_of_a_reader_is_that_of_its_bytes() {
+        struct Interrupted<'a>(&'a [u8], bool);
+        impl io::Read for Interrupted<'_> {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                self.1 = !self.1;
+                if self.1 {
+                    return Err(io::ErrorKind::Interrupted.into());
+                }
+                self.0.read(buffer)
+            }
+        }
+        let bytes: Vec<u8> = (0..700_000_u32).map(|n| n as u8).collect();
+        let read = Sha1::of_reader(Interrupted(&bytes, false)).unwrap();
+        assert_eq!(read, Sha1::of(&bytes));
     }
 
     #[test]

@@ -14,7 +14,7 @@ macro_rules! seconds {
         pub struct $name(u32);
 
         impl $name {
-            /// The longest that B2 allows.
+            /// The longest duration that B2 allows.
             pub const MAX: Self = Self($max);
 
             /// Checks a duration. A fraction of a second is cut off.

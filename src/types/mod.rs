@@ -1,4 +1,5 @@
-//! Values that B2's calls take and return. They are checked once, when they are made.
+//! Values that B2's calls take and return: names, ids, digests, rules, timestamps. They are checked once, when they are
+//! made.
 //!
 //! Values from a program are checked by B2's documented rules and never more strictly. Values from B2
 //! are not checked, and unknown words and fields are kept.
@@ -32,6 +33,7 @@ mod rules;
 mod secret;
 mod text;
 mod timestamp;
+mod uri;
 mod wire_form;
 
 pub use bucket::{Bucket, BucketType, FileLockConfiguration};
@@ -74,3 +76,4 @@ pub use retention::{
 pub(crate) use rules::{Quoted, is_reserved};
 pub use secret::Secret;
 pub use timestamp::Timestamp;
+pub use uri::B2Uri;

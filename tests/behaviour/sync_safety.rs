@@ -322,7 +322,7 @@ impl Sides<'_> {
 }
 
 async fn run(sync: &Synchronizer) -> Summary {
-    let mut run = sync.execute(sync.plan().unwrap());
+    let mut run = sync.run().unwrap();
     while run.next().await.is_some() {}
     run.summary()
 }

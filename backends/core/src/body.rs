@@ -284,7 +284,7 @@ impl ResponseBody {
         let Some(second) = self.next().await.transpose()? else {
             return Ok(first);
         };
-        // A wrong length must not make us reserve memory: of a large body, never more than twice what has arrived.
+        // A wrong length must not reserve memory: for a large body, never more than twice what has arrived.
         let length = self
             .len
             .map_or(0, |len| usize::try_from(len).unwrap_or(limit));

@@ -29,7 +29,7 @@ use crate::error::{HttpError, HttpErrorKind, Phase};
 use crate::http_client::{HttpClient, Request, Response};
 use crate::timer::Timer;
 
-/// A wrapper around a backend that enforces what HTTP libraries get wrong.
+/// A wrapper around a backend that enforces exact lengths and deadlines, which HTTP libraries get wrong.
 ///
 /// For each request it
 /// - sets `Content-Length` to the body's length, and refuses a request whose headers contradict it;
@@ -162,7 +162,7 @@ impl std::fmt::Debug for CheckedClient {
     }
 }
 
-/// Checks that a source of length 0 yields nothing. No library opens an empty body, so it has to be done here.
+/// Checks that a source of length 0 yields nothing. No library opens an empty body, so this is the only check.
 async fn check_source_is_empty(body: &Body) -> Result<(), HttpError> {
     if body.as_bytes().is_some() {
         return Ok(());

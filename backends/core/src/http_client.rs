@@ -20,7 +20,7 @@ pub type Response = http::Response<ResponseBody>;
 /// The documentation of the [crate] is the protocol that an implementation follows.
 #[async_trait]
 pub trait HttpClient: Send + Sync + 'static {
-    /// Sends `request` and resolves when the head of the response has arrived. Its body is still to be read.
+    /// Sends `request` and resolves when the head of the response has arrived. The body is still to be read.
     ///
     /// A response is `Ok` with any status: only the caller knows what a 404 means.
     ///

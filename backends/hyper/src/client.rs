@@ -31,7 +31,7 @@ pub(crate) struct Inner {
 }
 
 impl Inner {
-    /// Makes a connection, whose task lives on the runtime.
+    /// Makes a connection, whose task runs on the runtime.
     async fn connect(&self, uri: http::Uri, many_headers: bool) -> Result<Pooled, HttpError> {
         let host = host_header(&uri);
         let io = self.connector.connect(uri).await.map_err(connect_error)?;
@@ -40,7 +40,7 @@ impl Inner {
         let shaken = http1.handshake(io).await;
         let (sender, connection) = shaken.map_err(|error| connect_error(error.into()))?;
         self.runtime.handle().spawn(async move {
-            // Whoever uses the connection is told the same.
+            // The request on the connection gets the same error.
             let _ = connection.await;
         });
         Ok(Pooled {

@@ -29,10 +29,10 @@ pub(crate) struct Exchange {
     connection: Option<Pooled>,
 }
 
-/// Why there is no response.
+/// The failure of a request without a response.
 pub(crate) struct Failed {
     pub(crate) error: hyper::Error,
-    /// The request, if hyper has written nothing of it.
+    /// The request, if hyper has not written any byte of it.
     pub(crate) untouched: Option<Request<RequestBody>>,
 }
 
@@ -95,8 +95,8 @@ impl Exchange {
         })
     }
 
-    /// Called when the response has ended: gives the connection back, unless the request is still being sent, or hyper
-    /// has yet to write the end of its body: it would accept the next request before that.
+    /// Called when the response has ended: gives the connection back, unless the request is still being sent or hyper
+    /// has yet to write the end of its body, since hyper would accept the next request before that.
     pub(crate) fn finish(&mut self) {
         if self.upload.is_sent()
             && let Some(pooled) = self.connection.take_if(|pooled| pooled.switch.is_flushed())
@@ -112,7 +112,7 @@ impl Drop for Exchange {
     }
 }
 
-/// Waits until the connection can take a request. False if it is closed or that takes too long.
+/// Waits until the connection can take a request. `false` if it is closed or takes too long.
 async fn is_ready(pooled: &mut Pooled, runtime: &Handle) -> bool {
     let mut timeout = None;
     poll_fn(|cx| {

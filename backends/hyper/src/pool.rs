@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use crate::connection::CloseSwitch;
 use crate::request_body::RequestBody;
 
-/// Where a connection leads. Ordered, since to hash an [`Authority`] takes longer than to compare two texts.
+/// The origin that a connection leads to. Ordered, since to hash an [`Authority`] takes longer than to compare two texts.
 #[derive(Debug, Clone)]
 pub(crate) struct Origin {
     scheme: Scheme,
@@ -72,7 +72,8 @@ pub(crate) struct Pooled {
     pub(crate) many_headers: bool,
 }
 
-/// At once: hyper would first flush what is still to be written, which never ends if the server has stopped reading.
+/// Closes the connection at once: hyper would first flush its buffer, which never ends if the server has stopped
+/// reading.
 impl Drop for Pooled {
     fn drop(&mut self) {
         self.switch.close();
@@ -155,7 +156,7 @@ impl Pool {
         Some(connections.remove(ready.unwrap_or(last)).pooled)
     }
 
-    /// Keeps a connection for the next request to `origin`.
+    /// Keeps an idle connection for the next request to `origin`.
     pub(crate) fn give_back(&self, origin: &Origin, pooled: Pooled) {
         let mut idle = self.0.lock();
         let at = match idle.find(origin) {

@@ -21,11 +21,12 @@ const SERVICES: [&[&str]; 2] = [&["backblazeb2.com", "backblaze.com"], &["backbl
 pub(in crate::client) struct EndpointPolicy {
     realm_host: String,
     realm_is_loopback: bool,
-    /// Where the realm is one of B2's own: all domains that belong to it.
+    /// All domains of the service, if the realm is B2's own.
     domains: Option<&'static [&'static str]>,
     allow_insecure_http: bool,
     trusted_hosts: Vec<String>,
-    /// The program's own choice of where downloads go, and nothing else: its scheme and authority.
+    /// The scheme and authority of the program's own download origin; trusted with nothing but
+    /// downloads.
     download_origin: Option<(String, String)>,
 }
 
@@ -65,7 +66,7 @@ impl EndpointPolicy {
         self.check(uri)
     }
 
-    /// Refuses a session with origins that are not trusted: download links are made of it too.
+    /// Refuses a session with untrusted origins: download links are built from it too.
     pub(in crate::client) fn check_session(&self, session: &Session) -> Result<(), Error> {
         let used = [session.api_url(), session.download_url()];
         let perhaps_used = [session.groups_api_url(), session.backup_api_url()];
@@ -145,7 +146,7 @@ impl EndpointPolicy {
     }
 }
 
-/// A text that is an origin, and no more than that.
+/// Parses an origin; refuses anything that has more than a scheme and an authority.
 fn origin(text: &str, what: &str, example: &str) -> Result<Uri, Error> {
     let wrong = || Error::invalid(format!("{what} is not an origin such as {example}"));
     let uri: Uri = text.parse().map_err(|_| wrong())?;
@@ -189,8 +190,8 @@ fn is_origin(text: &str) -> bool {
         && bare.len() == scheme + "://".len() + authority
 }
 
-/// Whether the host is followed by nothing or by a valid port. Anything else would be taken for the
-/// scheme's default port.
+/// Whether the host is followed by nothing or by a valid port. `Uri` would read anything else as
+/// the scheme's default port.
 fn has_a_proper_port(authority: &str) -> bool {
     let behind = authority
         .rsplit_once(']')

@@ -97,7 +97,7 @@ impl<'a> LargeFile<'a> {
         if self.on_failure == OnFailure::Keep {
             self.entry.keep_if_dropped();
         }
-        let outcome = match self.upload_side_by_side(parts).await {
+        let outcome = match self.upload_concurrently(parts).await {
             Ok(mut completed) => {
                 self.progress.enter(Stage::Finishing);
                 self.finish(&mut completed, recreate).await
@@ -115,7 +115,7 @@ impl<'a> LargeFile<'a> {
     }
 
     /// Uploads parts in parallel. After the first failure the others are dropped.
-    async fn upload_side_by_side(
+    async fn upload_concurrently(
         &self,
         parts: BoxStream<'_, Result<PartTask, Error>>,
     ) -> Result<CompletedParts, Error> {

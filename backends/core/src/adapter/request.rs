@@ -10,7 +10,8 @@ use crate::http_client::Request;
 
 /// Checks a request and sets its `Content-Length`.
 ///
-/// Libraries would not send refused requests as given, but without the URI's credentials, chunked, or truncated.
+/// A refused request is one that libraries would not send as given, but without the URI's credentials, chunked, or
+/// truncated.
 ///
 /// # Errors
 /// [`Invalid`](crate::HttpErrorKind::Invalid); nothing was sent.

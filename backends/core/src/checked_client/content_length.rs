@@ -1,4 +1,4 @@
-//! Lengths: what the headers of a request and of a response say, and what they may say.
+//! `Content-Length` of requests and responses: sets, reads and checks it.
 
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};

@@ -9,11 +9,11 @@ use crate::deadlines::Deadlines;
 use crate::error::{HttpError, HttpErrorKind, Phase};
 use crate::timer::{Sleep, Timer};
 
-/// Limits shorter than this are checked no more often than this while the source is being waited for.
+/// The minimum interval of checks while the source is being waited for, even if a limit is shorter.
 const MIN_RECHECK_INTERVAL: Duration = Duration::from_millis(1);
 
-/// Enforces the deadlines from the start of a request to the response's head, which count only while the server is
-/// being waited for.
+/// Enforces the deadlines from the start of a request to the response's head. Only time spent waiting for the server
+/// counts.
 pub(super) struct HeadTimeout<'a> {
     deadlines: Deadlines,
     timer: &'a dyn Timer,
@@ -38,8 +38,8 @@ impl<'a> HeadTimeout<'a> {
                 }
                 self.sleep = None;
             }
-            // What is waited for may change during the sleep, so it is no longer than the shortest limit that may then
-            // apply.
+            // The exchange may start to wait for something else during the sleep, so the sleep is no longer than the
+            // shortest limit that may then apply.
             let pause = match self.status(upload) {
                 DeadlineStatus::Expired(error) => return Poll::Ready(error),
                 DeadlineStatus::CheckAgainIn(pause) => pause,

@@ -18,7 +18,7 @@ use crate::throughput_monitor::ThroughputMonitor;
 use crate::time::saturating_add;
 use crate::timer::{Sleep, Timer};
 
-/// The stream that the caller reads. It fails where the body is shorter or longer than its framing says, or too slow.
+/// The stream that the caller reads. It fails if the body is shorter or longer than its framing says, or too slow.
 pub(super) struct CheckedResponseBody {
     /// `None` after the end or an error.
     body: Option<(ResponseBody, AbortOnDrop)>,
@@ -191,7 +191,7 @@ impl Stream for CheckedResponseBody {
             },
         };
         this.body = None;
-        // Drops the timers, so that they don't wake the task any more.
+        // Drops the timers, so that they don't wake the task again.
         this.throughput.end();
         (this.total, this.end) = (None, None);
         Poll::Ready(item)

@@ -124,14 +124,15 @@ impl Fault {
         self
     }
 
-    /// At most this many times.
+    /// Hits at most this many requests.
     pub const fn times(mut self, times: u64) -> Self {
         self.times = Some(times);
         self
     }
 
-    /// After the call has taken effect: only then the error or other response is sent, or the wait
-    /// begins. Makes no difference to faults with a moment of their own.
+    /// Injects the fault after the call has taken effect: only then is the error or other response
+    /// sent, or does the wait begin. No effect on faults that have a fixed moment, such as a cut
+    /// response.
     pub const fn after_commit(mut self) -> Self {
         self.is_after = true;
         self

@@ -151,7 +151,8 @@ pub(super) enum Transition {
 }
 
 impl EndpointHealth {
-    /// Creates the `nth` tracked endpoint. Its epochs and numbers don't overlap with any other's.
+    /// Creates the `nth` tracked endpoint. Its epochs and waiter numbers don't overlap with those
+    /// of other endpoints.
     pub(super) const fn new(nth: u32) -> Self {
         let first = (nth as u64) << 32;
         Self {
@@ -168,7 +169,7 @@ impl EndpointHealth {
         matches!(self.health, Health::Up { .. })
     }
 
-    /// Whether it is up with no recent failure, so that it needn't be tracked.
+    /// Whether it is up without a recent failure, and needn't be tracked.
     pub(super) const fn is_healthy(&self) -> bool {
         matches!(self.health, Health::Up { failures: 0 })
     }

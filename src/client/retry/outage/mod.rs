@@ -60,7 +60,7 @@ pub(in crate::client) struct Outages {
     endpoints: Mutex<HashMap<u64, EndpointHealth>>,
     /// The size of `endpoints`: while 0, the lock is not taken.
     unhealthy: AtomicUsize,
-    /// How many endpoints were ever tracked.
+    /// The number of endpoints ever tracked.
     ever: AtomicU32,
     ever_answered: AtomicBool,
     hashing: RandomState,
@@ -112,7 +112,7 @@ impl Outages {
         self.ever_answered.load(Ordering::Relaxed)
     }
 
-    /// Admits an attempt; unconditionally if `must` is set.
+    /// Admits an attempt, unconditionally if `must` is set.
     pub(in crate::client) fn enter(
         &self,
         endpoint: EndpointId,

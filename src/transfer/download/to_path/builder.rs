@@ -120,8 +120,8 @@ impl FileDownload {
     /// Downloads to an untrusted path below `root`, such as one from
     /// [`safe_local_path`](crate::transfer::safe_local_path).
     ///
-    /// Works like [`to_path`](Self::to_path), but follows no symbolic link below `root`, so that
-    /// the file can't end up outside of it. Missing directories below `root` are created.
+    /// Works like [`to_path`](Self::to_path), but follows no symbolic link below `root`, so the
+    /// file can't end up outside it. Missing directories below `root` are created.
     ///
     /// ```no_run
     /// # use b2kit::{BucketHandle, Error, transfer::safe_local_path};

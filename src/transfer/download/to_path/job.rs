@@ -61,7 +61,7 @@ impl FileDownload {
             .map_err(write_error)?;
         let outcome = self.fetch_verified(&temp, target, saved).await;
         if outcome.is_err() {
-            // No job works on the file any more when this returns.
+            // When this returns, no job works on the file.
             on_pool(move || temp.abandon()).await;
             return outcome;
         }
@@ -104,7 +104,7 @@ impl FileDownload {
         }
         let file = Arc::clone(temp);
         on_pool(move || file.complete(len, modified)).await?;
-        commit.pass_barrier().await
+        temp.noting_failure(commit.pass_barrier().await)
     }
 
     /// Downloads the file, again after a SHA-1 mismatch.
@@ -274,7 +274,7 @@ impl FileDownload {
         let adaptive = self.client.current_session().map_or(RANGE_SIZE, |session| {
             let minimum = session.absolute_minimum_part_size();
             let sizes = PartSizes::new(minimum, session.recommended_part_size());
-            // As an upload has at most so many parts.
+            // At most as many ranges as an upload may have parts.
             sizes.recommended.max(len.div_ceil(MAX_PARTS))
         });
         let is_limited = self.client.has_bandwidth_limit();

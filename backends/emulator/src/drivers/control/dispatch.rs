@@ -138,7 +138,7 @@ impl Control {
             }
             Endpoint::ExpireTokens => self.expire(body)?,
             Endpoint::Webhooks => self.webhooks(false),
-            Endpoint::TakeWebhooks => self.webhooks(true),
+            Endpoint::DrainWebhooks => self.webhooks(true),
             Endpoint::States => self.states(),
             Endpoint::SaveState => self.save(parameter),
             Endpoint::RemoveState => self.remove_state(parameter)?,

@@ -1,0 +1,56 @@
+//! What a [`SyncPolicy`] says of single transfers.
+
+use super::policy::SyncPolicy;
+use crate::transfer::{FileCopy, FileDownload, Upload};
+
+/// Sets the encryption and the Object Lock of a new version, if the policy has any.
+macro_rules! protect {
+    ($transfer:ident as $policy:ident says) => {
+        if let Some(encryption) = &$policy.encryption {
+            $transfer = $transfer.server_side_encryption(encryption.clone());
+        }
+        if let Some((mode, until)) = &$policy.file_retention {
+            $transfer = $transfer.file_retention(mode.clone(), *until);
+        }
+        if let Some(hold) = &$policy.legal_hold {
+            $transfer = $transfer.legal_hold(hold.clone());
+        }
+    };
+}
+
+impl SyncPolicy {
+    /// Applies the policy's settings for uploads to an upload outside of a sync: resuming, hashing first, encryption and
+    /// Object Lock.
+    pub fn apply_to_upload(&self, upload: Upload) -> Upload {
+        let mut upload = upload.hash_first(self.hash_first);
+        if self.resume {
+            upload = upload.resume();
+        }
+        protect!(upload as self says);
+        upload
+    }
+
+    /// Applies the policy's settings for downloads to a download outside of a sync: resuming, and the key of an encrypted
+    /// source.
+    pub fn apply_to_download(&self, download: FileDownload) -> FileDownload {
+        match self.resume {
+            true => self.decrypt(download).resume(),
+            false => self.decrypt(download),
+        }
+    }
+
+    pub(super) fn decrypt(&self, download: FileDownload) -> FileDownload {
+        match &self.source_key {
+            Some(key) => download.customer_key(key.clone()),
+            None => download,
+        }
+    }
+
+    pub(super) fn apply_to_copy(&self, mut copy: FileCopy) -> FileCopy {
+        if let Some(key) = &self.source_key {
+            copy = copy.source_customer_key(key.clone());
+        }
+        protect!(copy as self says);
+        copy
+    }
+}

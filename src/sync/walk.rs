@@ -1,0 +1,363 @@
+//! [`Walk`]: a sorted walk through a local tree.
+
+use std::cmp::Ordering;
+use std::fs;
+use std::io;
+use std::iter;
+use std::path::{self, Path, PathBuf};
+
+use futures_core::Stream;
+use walkdir::{DirEntry, WalkDir};
+
+use super::entry::{Entry, State};
+use super::filter::Filter;
+use super::local::found_file;
+use super::policy::Links;
+use super::reason::Reason;
+use crate::transfer::is_reserved;
+
+/// How many entries are handed over at once: a hand-over for each costs more than the entry.
+const CHUNK: usize = 256;
+
+/// How many chunks are walked ahead of the plan.
+const AHEAD: usize = 4;
+
+/// Something that a walk has found: an entry in order, or something that has no place in the order.
+pub(super) enum Found {
+    Entry(Entry),
+    /// Its name is not valid Unicode, so it can't be compared with anything.
+    NoText(String),
+    /// The root was replaced by a different directory after the walk began: its disk may have been
+    /// unmounted.
+    RootGone,
+}
+
+/// A walk on a thread of its own, in chunks.
+pub(super) fn chunks(mut walk: Walk) -> impl Stream<Item = Vec<Found>> + Send + Unpin {
+    let chunk = move || {
+        let chunk: Vec<_> = walk.by_ref().take(CHUNK).collect();
+        (!chunk.is_empty()).then_some(chunk)
+    };
+    blocking::Unblock::with_capacity(AHEAD, iter::from_fn(chunk))
+}
+
+/// A walk through a tree, in the order in which B2 would list its files. It holds the names of the directories that lie
+/// between the root and where it is, and of no others.
+pub(super) struct Walk {
+    root: PathBuf,
+    entries: walkdir::IntoIter,
+    filter: Filter,
+    may_be_missing: bool,
+    has_begun: bool,
+    /// The root's identity when the walk began, to be compared at its end.
+    identity: Option<Identity>,
+}
+
+/// Which directory a path leads to.
+#[cfg(unix)]
+type Identity = (u64, u64);
+#[cfg(not(unix))]
+type Identity = bool;
+
+fn identity(root: &Path) -> Option<Identity> {
+    let metadata = root.metadata().ok()?;
+    #[cfg(unix)]
+    return Some((
+        std::os::unix::fs::MetadataExt::dev(&metadata),
+        std::os::unix::fs::MetadataExt::ino(&metadata),
+    ));
+    #[cfg(not(unix))]
+    return metadata.is_dir().then_some(true);
+}
+
+impl Walk {
+    pub(super) fn new(root: &Path, filter: Filter, links: Links, may_be_missing: bool) -> Self {
+        let follow = links == Links::Follow;
+        let walk = WalkDir::new(root)
+            .min_depth(1)
+            .follow_links(follow)
+            .sort_by(move |a, b| order(a, b, follow));
+        Self {
+            root: root.to_owned(),
+            entries: walk.into_iter(),
+            filter,
+            may_be_missing,
+            has_begun: false,
+            identity: None,
+        }
+    }
+
+    /// Relative to the root, with `/` between the parts; `None` if it is not valid Unicode. All paths of the walk begin
+    /// with the root as it was given.
+    fn relative(&self, path: &Path) -> Option<String> {
+        let root = self.root.as_os_str().as_encoded_bytes();
+        let path = path.as_os_str().as_encoded_bytes().strip_prefix(root)?;
+        let path = str::from_utf8(path).ok()?;
+        let path = path.trim_start_matches(path::is_separator);
+        Some(match cfg!(windows) {
+            true => path.replace(path::MAIN_SEPARATOR, "/"),
+            false => path.to_owned(),
+        })
+    }
+
+    fn found(&mut self, entry: &DirEntry) -> Option<Found> {
+        let kind = entry.file_type();
+        let Some(path) = self.relative(entry.path()) else {
+            if kind.is_dir() {
+                self.entries.skip_current_dir();
+            }
+            return Some(Found::NoText(entry.path().display().to_string()));
+        };
+        if kind.is_dir() {
+            if !self.filter.enters(&path) {
+                self.entries.skip_current_dir();
+            }
+            return None;
+        }
+        if !self.filter.sees(&path) {
+            return None;
+        }
+        if entry.file_name().to_str().is_some_and(is_reserved) {
+            return Some(Found::Entry(Entry::opaque(path, Reason::PartialDownload)));
+        }
+        let state = if kind.is_symlink() {
+            State::Opaque(Reason::Symlink)
+        } else if !kind.is_file() {
+            State::Opaque(Reason::SpecialFile)
+        } else {
+            match entry.metadata() {
+                Ok(metadata) => match found_file(&metadata) {
+                    Ok(file) => State::Local(file),
+                    Err(error) => State::Opaque(Reason::Unreadable(error.to_string())),
+                },
+                // It was removed since its directory was read.
+                Err(error) if is_missing(&error) => return None,
+                Err(error) => State::Opaque(unreadable(&error)),
+            }
+        };
+        Some(Found::Entry(Entry::new(path, state)))
+    }
+
+    fn failed(&self, error: &walkdir::Error) -> Option<Found> {
+        let is_root = error.path().is_none_or(|path| path == self.root);
+        if is_root {
+            if self.may_be_missing && is_missing(error) {
+                return None;
+            }
+            return Some(Found::Entry(Entry::opaque("", unreadable(error))));
+        }
+        let path = error.path()?;
+        let Some(mut name) = self.relative(path) else {
+            return Some(Found::NoText(path.display().to_string()));
+        };
+        if error.loop_ancestor().is_some() {
+            name.push('/');
+            return Some(Found::Entry(Entry::opaque(name, Reason::SymlinkLoop)));
+        }
+        let is_link = fs::symlink_metadata(path).is_ok_and(|there| there.is_symlink());
+        if is_link && is_missing(error) {
+            let seen = self.filter.sees(&name);
+            let reason = Reason::Unreadable("the symbolic link is broken".to_owned());
+            return seen.then(|| Found::Entry(Entry::opaque(name, reason)));
+        }
+        // Errors of a directory are reported at its place in the order. A missing directory may be
+        // missing together with the disk that it is on.
+        if path.is_dir() || is_missing(error) {
+            name.push('/');
+        }
+        Some(Found::Entry(Entry::opaque(name, unreadable(error))))
+    }
+}
+
+impl Iterator for Walk {
+    type Item = Found;
+
+    fn next(&mut self) -> Option<Found> {
+        if !self.has_begun {
+            self.has_begun = true;
+            self.identity = identity(&self.root);
+            if self.root.metadata().is_ok_and(|root| !root.is_dir()) {
+                let reason = Reason::Unreadable("it is not a directory".to_owned());
+                return Some(Found::Entry(Entry::opaque("", reason)));
+            }
+        }
+        loop {
+            let Some(next) = self.entries.next() else {
+                // Once.
+                let before = self.identity.take()?;
+                let is_there = identity(&self.root) == Some(before);
+                return (!is_there).then_some(Found::RootGone);
+            };
+            let found = match next {
+                Ok(entry) => self.found(&entry),
+                Err(error) => self.failed(&error),
+            };
+            if found.is_some() {
+                return found;
+            }
+        }
+    }
+}
+
+/// By the bytes of the names of one directory's entries, where a directory's name ends with `/`.
+fn order(a: &DirEntry, b: &DirEntry, follow: bool) -> Ordering {
+    // Whole paths, since what comes before the names is the same.
+    let [x, y] = [a, b].map(|entry| entry.path().as_os_str().as_encoded_bytes());
+    let common = x.len().min(y.len());
+    x[..common].cmp(&y[..common]).then_with(|| {
+        let end = |entry: &DirEntry| {
+            let kind = entry.file_type();
+            let is_directory =
+                kind.is_dir() || follow && kind.is_symlink() && entry.path().is_dir();
+            is_directory.then_some(b'/')
+        };
+        let [x, y] = [&x[common..], &y[common..]].map(|rest| rest.iter().copied());
+        x.chain(end(a)).cmp(y.chain(end(b)))
+    })
+}
+
+fn is_missing(error: &walkdir::Error) -> bool {
+    error
+        .io_error()
+        .is_some_and(|error| error.kind() == io::ErrorKind::NotFound)
+}
+
+fn unreadable(error: &walkdir::Error) -> Reason {
+    Reason::Unreadable(match error.io_error() {
+        Some(error) => error.to_string(),
+        None => error.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn walked(root: &Path, links: Links) -> Vec<String> {
+        Walk::new(root, Filter::new(), links, false)
+            .map(|found| match found {
+                Found::Entry(entry) => match entry.state {
+                    State::Opaque(reason) => format!("{} {reason:?}", entry.path),
+                    _ => entry.path.into(),
+                },
+                Found::NoText(path) => format!("no text {path}"),
+                Found::RootGone => "the root is gone".to_owned(),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_walk_has_the_order_in_which_b2_lists() {
+        let root = tempfile::tempdir().unwrap();
+        let names = [
+            "a/b",
+            "a.txt",
+            "a0",
+            "a!",
+            "a/b.c/d",
+            "a/b0",
+            "é",
+            "z/\u{1f980}",
+            "z/\u{fffd}",
+            "Z",
+        ];
+        for name in names {
+            let path = root.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, name).unwrap();
+        }
+        let mut sorted = names.map(str::to_owned).to_vec();
+        sorted.sort();
+        assert_eq!(walked(root.path(), Links::Skip), sorted);
+    }
+
+    #[test]
+    fn a_root_that_is_gone_or_replaced_at_the_end_of_a_walk_is_reported() {
+        let parent = tempfile::tempdir().unwrap();
+        for replaced in [false, true] {
+            let root = parent.path().join(format!("root-{replaced}"));
+            fs::create_dir_all(root.join("d")).unwrap();
+            fs::write(root.join("a"), "a").unwrap();
+            fs::write(root.join("d/b"), "b").unwrap();
+            let mut walk = Walk::new(&root, Filter::new(), Links::Skip, false);
+            assert!(matches!(walk.next(), Some(Found::Entry(_))));
+            fs::rename(&root, parent.path().join(format!("away-{replaced}"))).unwrap();
+            if replaced {
+                fs::create_dir(&root).unwrap();
+            }
+            let rest: Vec<_> = walk.by_ref().collect();
+            assert!(matches!(rest.last(), Some(Found::RootGone)), "{replaced}");
+            // The directory that could not be opened is told as well.
+            let unread = rest.iter().any(|found| {
+                let Found::Entry(entry) = found else {
+                    return false;
+                };
+                matches!(entry.state, State::Opaque(Reason::Unreadable(_)))
+            });
+            assert!(unread, "{replaced}");
+            assert!(walk.next().is_none());
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_reported_or_followed_and_loops_end() {
+        use std::os::unix::fs::symlink;
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("d/e")).unwrap();
+        fs::write(root.path().join("d/x"), "x").unwrap();
+        symlink("..", root.path().join("d/e/up")).unwrap();
+        symlink("d", root.path().join("c")).unwrap();
+        symlink("nowhere", root.path().join("n")).unwrap();
+        assert_eq!(
+            walked(root.path(), Links::Skip),
+            ["c Symlink", "d/e/up Symlink", "d/x", "n Symlink"]
+        );
+        let followed = walked(root.path(), Links::Follow);
+        let nowhere = "n Unreadable(\"the symbolic link is broken\")";
+        assert_eq!(
+            followed,
+            [
+                "c/e/up/ SymlinkLoop",
+                "c/x",
+                "d/e/up/ SymlinkLoop",
+                "d/x",
+                nowhere
+            ]
+        );
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_name_that_is_not_unicode_is_reported_and_its_directory_is_not_entered() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let root = tempfile::tempdir().unwrap();
+        let bad = root.path().join(std::ffi::OsStr::from_bytes(b"b\xff"));
+        fs::create_dir(&bad).unwrap();
+        fs::write(bad.join("x"), "").unwrap();
+        fs::write(root.path().join("c"), "").unwrap();
+        let found = walked(root.path(), Links::Skip);
+        assert!(
+            found.len() == 2 && found[0].starts_with("no text") && found[1] == "c",
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn a_missing_root_is_empty_only_where_it_may_be() {
+        let root = Path::new("/nothing/is/here");
+        assert_eq!(Walk::new(root, Filter::new(), Links::Skip, true).count(), 0);
+        let found: Vec<_> = Walk::new(root, Filter::new(), Links::Skip, false).collect();
+        assert!(matches!(&found[..], [Found::Entry(entry)] if entry.path.is_empty()));
+    }
+
+    #[test]
+    fn a_root_that_is_a_file_is_unreadable_and_not_empty() {
+        let root = tempfile::NamedTempFile::new().unwrap();
+        let found: Vec<_> = Walk::new(root.path(), Filter::new(), Links::Skip, true).collect();
+        let [Found::Entry(entry)] = &found[..] else {
+            panic!("{}", found.len());
+        };
+        assert!(matches!(entry.state, State::Opaque(Reason::Unreadable(_))));
+    }
+}

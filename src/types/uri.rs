@@ -1,0 +1,101 @@
+//! [`B2Uri`]: a bucket and a name in it, in one text.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::Error;
+
+/// `b2://BUCKET/NAME`, as B2's official tools write it: a file of a bucket, or all files with a prefix.
+///
+/// Nothing in it is percent-encoded, and neither part is checked by B2's rules for names.
+///
+/// ```
+/// use b2kit::types::B2Uri;
+///
+/// let uri: B2Uri = "b2://holiday-photos/2026/cat.jpg".parse()?;
+/// assert_eq!((&*uri.bucket, &*uri.name), ("holiday-photos", "2026/cat.jpg"));
+/// assert!(!uri.is_prefix());
+/// # Ok::<(), b2kit::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct B2Uri {
+    /// The name of the bucket; never empty.
+    pub bucket: String,
+    /// A file name, or a prefix of file names.
+    pub name: String,
+}
+
+impl B2Uri {
+    /// A bucket, and a name or prefix in it.
+    pub fn new(bucket: impl Into<String>, name: impl Into<String>) -> Self {
+        Self {
+            bucket: bucket.into(),
+            name: name.into(),
+        }
+    }
+
+    /// Whether it stands for all files whose names begin with its name, which is empty then or ends in `/`.
+    #[must_use]
+    pub fn is_prefix(&self) -> bool {
+        self.name.is_empty() || self.name.ends_with('/')
+    }
+}
+
+/// The text from which it is parsed.
+impl fmt::Display for B2Uri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "b2://{}/{}", self.bucket, self.name)
+    }
+}
+
+/// [`Invalid`](crate::ErrorKind::Invalid) without `b2://` or without a bucket.
+impl FromStr for B2Uri {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let there = text
+            .strip_prefix("b2://")
+            .ok_or_else(|| Error::invalid("it is not b2://BUCKET/NAME"))?;
+        let (bucket, name) = there.split_once('/').unwrap_or((there, ""));
+        if bucket.is_empty() {
+            return Err(Error::invalid(
+                "there is no bucket in it; it is b2://BUCKET/NAME",
+            ));
+        }
+        Ok(Self::new(bucket, name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uri_is_a_bucket_and_what_follows_the_first_slash() {
+        for (text, bucket, name, is_prefix) in [
+            ("b2://photos", "photos", "", true),
+            ("b2://photos/", "photos", "", true),
+            ("b2://photos//a", "photos", "/a", false),
+            ("b2://photos/2026/", "photos", "2026/", true),
+            ("b2://photos/a%2F b", "photos", "a%2F b", false),
+        ] {
+            let uri: B2Uri = text.parse().unwrap();
+            assert_eq!(
+                (uri.is_prefix(), &uri),
+                (is_prefix, &B2Uri::new(bucket, name))
+            );
+            assert_eq!(uri.to_string().parse::<B2Uri>().unwrap(), uri);
+        }
+        for text in [
+            "",
+            "b2:/photos",
+            "B2://photos",
+            "b2://",
+            "b2:///name",
+            "./a",
+        ] {
+            assert!(text.parse::<B2Uri>().is_err(), "{text}");
+        }
+    }
+}
