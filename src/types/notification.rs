@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::from_object::from_object;
 use super::open_enum::open_enum;
 use super::rules::{Quoted, at_most, overlap, rule_name, rules, twice};
 use super::secret::Secret;
@@ -371,7 +372,7 @@ impl<'de> Deserialize<'de> for EventNotificationRule {
             hmac_sha256_signing_secret: Option<Secret>,
             max_events_per_batch: Option<u32>,
         }
-        let wire = Wire::deserialize(deserializer)?;
+        let wire: Wire = from_object(deserializer)?;
         let target = wire.target_configuration;
         Ok(Self {
             event_types: wire.event_types,
