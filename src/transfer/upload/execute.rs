@@ -88,7 +88,7 @@ impl Upload {
         let (_files, mut held) = match self.source.is_file() {
             true => (
                 client.reserve_files(1).await,
-                client.try_reserve_small_file(disk::CHUNK as u64),
+                client.try_reserve_small_file(disk::SMALL_FILE as u64),
             ),
             false => (None, None),
         };
