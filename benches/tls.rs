@@ -1,7 +1,7 @@
 //! What TLS costs a client with each of rustls' two providers, *ring* and aws-lc-rs, and what plain HTTP costs.
 //!
-//! `cargo bench -p b2kit-benches --bench tls -- [--rounds N]`. The server is the emulator, in a process of its own, with
-//! *ring*; it discards uploads and hashes nothing. Each sample is a process too, and what counts is its CPU time.
+//! `cargo bench -p b2kit-benches --bench tls -- [--rounds N]`. The server is the emulator, in a process of its own,
+//! with *ring*; it discards uploads and hashes nothing. Each sample is a process too, and what counts is its CPU time.
 
 #[allow(dead_code, reason = "more than two alternate here")]
 #[path = "throughput/alternate.rs"]

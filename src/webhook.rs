@@ -27,6 +27,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
+use crate::types::json_path::{Segment, path_of_error};
 use crate::types::{
     AccountId, BucketId, BucketName, EventType, FileId, FileName, Quoted, Secret, Timestamp, hex,
 };
@@ -64,7 +65,7 @@ pub struct Event {
     pub event_id: Box<str>,
     /// When it happened.
     pub event_timestamp: Timestamp,
-    /// What happened.
+    /// The type of event.
     pub event_type: EventType,
     /// The version of the event's format: 1 so far.
     pub event_version: u32,
@@ -211,11 +212,31 @@ struct WireEvent {
     object_version_id: Option<FileId>,
 }
 
+/// Formats a path in a document; `.` is the document.
+fn path_text(path: &[Segment]) -> String {
+    let mut text = String::new();
+    for segment in path {
+        match segment {
+            Segment::Index(index) => text.push_str(&format!("[{index}]")),
+            Segment::Key(key) if text.is_empty() => text.push_str(key),
+            Segment::Key(key) => text.push_str(&format!(".{key}")),
+        }
+        // More is not shown.
+        if text.len() > 200 {
+            break;
+        }
+    }
+    if text.is_empty() {
+        text.push('.');
+    }
+    text
+}
+
 fn read(raw_body: &[u8]) -> Result<Notification, WebhookError> {
     let mut json = serde_json::Deserializer::from_slice(raw_body);
-    let wire: Wire = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let (path, inner) = (error.path().to_string(), error.inner());
-        let (line, column) = (inner.line(), inner.column());
+    let wire = Wire::deserialize(&mut json).map_err(|error| {
+        let path = path_text(&path_of_error(&error, raw_body));
+        let (line, column) = (error.line(), error.column());
         WebhookError::NotANotification(format!("{} at line {line} column {column}", Quoted(&path)))
     })?;
     json.end()

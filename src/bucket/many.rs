@@ -91,7 +91,10 @@ impl BucketHandle {
         W: Future<Output = Result<Downloaded, Error>> + Send,
     {
         let bucket = self.clone();
-        run_each(inputs, concurrency, move |input| download(&bucket, input))
+        // Boxed, since the future of a download is large, and the stream moves it.
+        run_each(inputs, concurrency, move |input| {
+            Box::pin(download(&bucket, input))
+        })
     }
 
     /// Deletes a file or version for each input, up to `concurrency` at a time. Returns each input

@@ -72,10 +72,13 @@ impl BucketHandle {
 
     /// The same bucket, with a client whose errors and spans name this file.
     pub(crate) fn about(&self, file: &str) -> Self {
-        Self {
-            client: self.client.for_file(Some(&self.name), file),
-            ..self.clone()
-        }
+        self.clone().into_about(file)
+    }
+
+    /// The same bucket, for what is done with this file of it.
+    pub(crate) fn into_about(mut self, file: &str) -> Self {
+        self.client = self.client.into_for_file(Some(self.name.clone()), file);
+        self
     }
 
     /// The bucket's id.

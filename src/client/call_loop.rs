@@ -2,6 +2,7 @@
 //! outcome, retry.
 
 use std::future::{Future, pending};
+use std::pin::pin;
 use std::time::Duration;
 
 use b2kit_core::time::saturating_add;
@@ -11,14 +12,17 @@ use http::header::AUTHORIZATION;
 use tracing::{Instrument as _, debug, warn};
 
 use super::admission::{admit, pause_kind};
-use super::attempt::{AttemptContext, apply_common_headers, build_request};
+use super::attempt::{AttemptContext, apply_common_headers, build_request, deadlines};
+use super::erased_call::{CallWithOutput, ErasedCall};
 use super::exchange::exchange;
 use super::handle::Client;
 use super::retry::classifier::is_local_exhaustion;
 use super::retry::limiter::Permit;
 use super::retry::state::{RetryAction, RetryState};
 use super::telemetry::{CallLabel, RetryWait};
-use crate::api::{Call, CallExecutor, CallKind, LostResponse, Reconciliation};
+use crate::api::{
+    Call, CallExecutor, CallKind, CallMetadata, LostResponse, Reconciliation, Subject,
+};
 use crate::error::{Error, RetryStopReason};
 
 impl Client {
@@ -41,7 +45,7 @@ impl Client {
     /// Any [`ErrorKind`](crate::ErrorKind) except `Destination` and `ShutDown`, which are errors of
     /// transfers. [`CallMetadata`](crate::api::CallMetadata) and the call's own page say more.
     /// [`Error::is_retryable`] says whether trying again later makes sense,
-    /// [`Error::may_have_taken_effect`] whether B2 may have carried out the call nevertheless.
+    /// [`Error::may_have_taken_effect`] whether B2 may have carried out the call despite the error.
     ///
     /// # Cancellation
     /// Dropping the future closes the connection. B2 may still carry out what it has received by
@@ -56,29 +60,48 @@ impl CallExecutor for Client {
         &self,
         call: C,
     ) -> impl Future<Output = Result<C::Output, Error>> + Send {
-        let output: BoxFuture<'_, Result<C::Output, Error>> =
-            Box::pin(async move { run(self, &call).await });
-        output
+        async move { run(self, &call).await }
     }
 }
 
 /// Makes a call.
 async fn run<C: Call>(client: &Client, call: &C) -> Result<C::Output, Error> {
-    let label = CallLabel::new(&client.shared.redactor, client.transfer.as_deref(), call);
-    let call_loop = CallLoop {
-        client,
-        call,
-        label,
-    };
-    let outcome = call_loop.run_in_time().instrument(label.span()).await;
-    // Not earlier: the classifier needs B2's unredacted response.
-    outcome.map_err(|error| client.redacted(label.add_to(error)))
+    let mut call = CallWithOutput::new(call);
+    run_erased(client, call.subject(), &mut call).await?;
+    Ok(call.into_output().expect("the call has succeeded"))
+}
+
+/// Makes a call, which then has its output.
+///
+/// The future is boxed, since it is by far the largest part of every future that makes a call, and
+/// each of them is moved; and since an attempt may need another call, for its upload URL or its
+/// session, so that its future would contain itself.
+fn run_erased<'a>(
+    client: &'a Client,
+    subject: Subject<'a>,
+    call: &'a mut dyn ErasedCall,
+) -> BoxFuture<'a, Result<(), Error>> {
+    Box::pin(async move {
+        let (redactor, transfer) = (&client.shared.redactor, client.transfer.as_deref());
+        let metadata = call.metadata();
+        let label = CallLabel::new(redactor, transfer, metadata.name, subject);
+        let mut call_loop = CallLoop {
+            client,
+            metadata,
+            call,
+            label,
+        };
+        let outcome = call_loop.run_in_time().instrument(label.span()).await;
+        // Not earlier: the classifier needs B2's unredacted response.
+        outcome.map_err(|error| client.redacted(label.add_to(error)))
+    })
 }
 
 /// The state of the loop.
-struct CallLoop<'a, C> {
+struct CallLoop<'a> {
     client: &'a Client,
-    call: &'a C,
+    metadata: &'static CallMetadata,
+    call: &'a mut dyn ErasedCall,
     label: CallLabel<'a>,
 }
 
@@ -91,10 +114,10 @@ struct FailedAttempt {
     jitter: f64,
 }
 
-impl<C: Call> CallLoop<'_, C> {
+impl CallLoop<'_> {
     /// Runs the loop within the deadline of the call, whatever it is waiting for.
-    async fn run_in_time(&self) -> Result<C::Output, Error> {
-        let (client, metadata) = (self.client, &C::METADATA);
+    async fn run_in_time(&mut self) -> Result<(), Error> {
+        let (client, metadata) = (self.client, self.metadata);
         self.call
             .check()
             .map_err(|error| error.in_call(metadata.name, 0, Duration::ZERO))?;
@@ -104,9 +127,7 @@ impl<C: Call> CallLoop<'_, C> {
             None => Either::Right(pending()),
         };
         {
-            // Boxed, since it is by far the largest part of every future that makes a call, and each
-            // of them is moved.
-            let attempts = Box::pin(self.run(&mut state));
+            let attempts = pin!(self.run(&mut state));
             if let Either::Left((outcome, _)) = select(attempts, too_late).await {
                 return outcome;
             }
@@ -122,66 +143,68 @@ impl<C: Call> CallLoop<'_, C> {
     }
 
     /// Makes attempts until one succeeds or no further attempt is allowed.
-    async fn run(&self, state: &mut RetryState<'_>) -> Result<C::Output, Error> {
-        loop {
-            let failed = match self.attempt(state).await? {
-                Ok(output) => return Ok(complete::<C>(state, output)),
-                Err(failed) => failed,
-            };
+    async fn run(&mut self, state: &mut RetryState<'_>) -> Result<(), Error> {
+        while let Err(failed) = self.attempt(state).await? {
             // Boxed: the futures of calls that succeed need no room for it.
-            if let Some(output) = Box::pin(self.recover(state, failed)).await? {
-                return Ok(complete::<C>(state, output));
+            if Box::pin(self.recover(state, failed)).await? {
+                break;
             }
         }
+        if state.is_possible_duplicate() {
+            warn!("B2 may have stored the result twice");
+            self.call.mark_possible_duplicate();
+        }
+        Ok(())
     }
 
-    /// Prepares another attempt, or returns the output if the failed attempt took effect after all.
+    /// Prepares another attempt, or returns `true` if the failed attempt took effect after all.
     async fn recover(
-        &self,
+        &mut self,
         state: &mut RetryState<'_>,
         failed: FailedAttempt,
-    ) -> Result<Option<C::Output>, Error> {
+    ) -> Result<bool, Error> {
         let action = match self.next_action(state, &failed) {
             RetryAction::Reconcile(lost) => match self.reconcile(state, &failed, lost).await? {
-                Reconciled::Done(output) => return Ok(Some(output)),
+                Reconciled::Done => return Ok(true),
                 Reconciled::Then(action) => action,
             },
             action => action,
         };
-        self.act(state, failed, action).await.map(|()| None)
+        self.act(state, failed, action).await.map(|()| false)
     }
 
     /// Makes one attempt. The outer error is one that is never retried.
     async fn attempt(
-        &self,
+        &mut self,
         state: &mut RetryState<'_>,
-    ) -> Result<Result<C::Output, FailedAttempt>, Error> {
-        let (client, metadata) = (self.client, &C::METADATA);
-        let context = AttemptContext::obtain(client, self.call, state)
+    ) -> Result<Result<(), FailedAttempt>, Error> {
+        let (client, metadata) = (self.client, self.metadata);
+        let context = AttemptContext::obtain(client, &*self.call, state)
             .await
             .map_err(|error| self.error(state, error, None))?;
-        let mut request = build_request(client, self.call, &context.target(client))
+        let mut request = build_request(client, &*self.call, &context.target(client))
             .map_err(|error| self.error(state, error, None))?;
         let endpoint = context.endpoint(client, request.uri());
         let (permit, guard) = admit(client, metadata.kind, endpoint, state).await?;
         let guard = guard.to(request.uri());
         let sent = client.now();
-        apply_common_headers(client, metadata, &mut request, state.time_left(sent));
+        apply_common_headers(client, &mut request);
+        let deadlines = deadlines(client, metadata, state.time_left(sent));
         let had_token = has_token(&request);
         state.start_attempt(client.shared.server_clock.not_later_than(sent));
-        let outcome = exchange(client, self.call, request).await;
+        let outcome = exchange(client, &mut *self.call, request, deadlines).await;
         let now = client.now();
         let elapsed = now.saturating_duration_since(sent);
         let deadline_passed = state.time_left(now).is_some_and(|left| left.is_zero());
         let first = state.has_not_failed();
         let scope = guard.finish(&outcome, deadline_passed, first, now, &client.policy);
         let failure = match outcome {
-            Ok(output) => {
+            Ok(()) => {
                 debug!(attempt = state.attempts(), ?elapsed, "attempt succeeded");
                 permit.succeeded();
                 context.give_back(client);
                 client.shared.quota.deposit(1);
-                return Ok(Ok(output));
+                return Ok(Ok(()));
             }
             Err(failure) => failure,
         };
@@ -202,7 +225,7 @@ impl<C: Call> CallLoop<'_, C> {
 
     /// Applies a failure to the limits shared by all calls, whether or not this call is retried.
     fn adjust_limits(&self, state: &mut RetryState<'_>, permit: &Permit<'_>, failure: &Error) {
-        let (client, kind) = (self.client, C::METADATA.kind);
+        let (client, kind) = (self.client, self.metadata.kind);
         let now = client.now();
         if failure.status() == Some(429) {
             permit.throttled();
@@ -227,11 +250,11 @@ impl<C: Call> CallLoop<'_, C> {
 
     /// Asks B2 whether a call whose response was lost has taken effect.
     async fn reconcile(
-        &self,
+        &mut self,
         state: &mut RetryState<'_>,
         failed: &FailedAttempt,
         mut lost: LostResponse,
-    ) -> Result<Reconciled<C::Output>, Error> {
+    ) -> Result<Reconciled, Error> {
         let (client, failure) = (self.client, &failed.failure);
         lost.version = failed.context.version(client);
         self.label
@@ -239,7 +262,7 @@ impl<C: Call> CallLoop<'_, C> {
         debug!("asking B2 whether the call took effect");
         state.remember_failure(failure.clone());
         match self.call.reconcile(client, &lost).await {
-            Reconciliation::Done(output) => return Ok(Reconciled::Done(output)),
+            Reconciliation::Done(()) => return Ok(Reconciled::Done),
             Reconciliation::NotDone => {}
             Reconciliation::Unclear => state.mark_possible_duplicate(),
             Reconciliation::Unknown => {
@@ -293,7 +316,7 @@ impl<C: Call> CallLoop<'_, C> {
             .log_failure(&failed.failure, state.attempts(), failed.elapsed);
         let failure = failed
             .context
-            .explain(self.client, &C::METADATA, failed.failure);
+            .explain(self.client, self.metadata, failed.failure);
         self.error(state, failure, why)
     }
 
@@ -304,7 +327,7 @@ impl<C: Call> CallLoop<'_, C> {
         pause: Duration,
         is_shared: bool,
     ) {
-        let (client, kind) = (self.client, C::METADATA.kind);
+        let (client, kind) = (self.client, self.metadata.kind);
         // The next authorization may have to wait longer than the call itself.
         let authorization_pause = match kind {
             CallKind::Authorize => client.shared.authorization.pause(client.now()),
@@ -333,20 +356,11 @@ impl<C: Call> CallLoop<'_, C> {
 }
 
 /// The result of asking B2 about a lost response.
-enum Reconciled<T> {
+enum Reconciled {
     /// The call took effect.
-    Done(T),
+    Done,
     /// It did not, or nobody knows: the next action.
     Then(RetryAction),
-}
-
-/// Marks the result if B2 may have stored it twice.
-fn complete<C: Call>(state: &RetryState<'_>, mut output: C::Output) -> C::Output {
-    if state.is_possible_duplicate() {
-        warn!("B2 may have stored the result twice");
-        C::mark_possible_duplicate(&mut output);
-    }
-    output
 }
 
 fn has_token(request: &Request) -> bool {

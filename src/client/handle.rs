@@ -61,7 +61,7 @@ pub struct Client {
     pub(super) transfer: Option<Arc<TransferLabel>>,
 }
 
-/// What all clones share.
+/// The state that all clones share.
 pub(super) struct Shared {
     pub(super) backend: CheckedClient,
     pub(super) timer: Arc<dyn Timer>,
@@ -107,7 +107,7 @@ impl Client {
         }
     }
 
-    /// How many requests this client and its clones have made, by billing class.
+    /// The number of requests that this client and its clones have made, by billing class.
     #[must_use]
     pub fn call_counts(&self) -> CallCounts {
         self.shared.counters.read()
@@ -115,10 +115,12 @@ impl Client {
 
     /// The same client, for calls about this file. Their spans, events and errors name it.
     pub(crate) fn for_file(&self, bucket: Option<&BucketName>, file: &str) -> Self {
-        Self {
-            transfer: Some(Arc::new(TransferLabel::new(bucket.cloned(), file))),
-            ..self.clone()
-        }
+        self.clone().into_for_file(bucket.cloned(), file)
+    }
+
+    pub(super) fn into_for_file(mut self, bucket: Option<BucketName>, file: &str) -> Self {
+        self.transfer = Some(Arc::new(TransferLabel::new(bucket, file)));
+        self
     }
 
     /// Returns a function that tells whether the deadline of a call that begins now has passed;
@@ -142,6 +144,14 @@ impl Client {
             |text| redactor.redacted(text),
             |name| redactor.redacted_name(name),
         )
+    }
+
+    /// Redacts an error of a transfer, which then names the file that the transfer is about.
+    pub(crate) fn redacted_with_file(&self, error: Error) -> Error {
+        self.redacted(match &self.transfer {
+            Some(transfer) => error.about(transfer.file()),
+            None => error,
+        })
     }
 
     /// Whether the client limits its own bandwidth.

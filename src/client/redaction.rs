@@ -8,7 +8,7 @@
 //!
 //! Errors are redacted when they leave the client, after they were classified.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 
 use crate::types::{Secret, hex};
 
-/// What replaces a secret.
+/// The text that replaces a secret.
 const MASK: &str = "[redacted]";
 
 /// A secret is found by its last bytes, since all tokens of an account begin alike. Shorter secrets
@@ -42,7 +42,7 @@ pub(super) struct Redactor(Mutex<SecretIndex>);
 
 #[derive(Default)]
 struct SecretIndex {
-    by_tail: HashMap<[u8; TAIL], Vec<Entry>>,
+    by_tail: BTreeMap<[u8; TAIL], Vec<Entry>>,
     /// The secrets that may be forgotten, the oldest first.
     recent: VecDeque<Entry>,
 }

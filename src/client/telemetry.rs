@@ -8,7 +8,7 @@ use tracing::{Span, debug, debug_span, warn};
 
 use super::redaction::Redactor;
 use super::retry::classifier;
-use crate::api::{Call, CallKind};
+use crate::api::{CallKind, Subject};
 use crate::error::Error;
 use crate::types::{BucketName, Quoted};
 
@@ -35,16 +35,20 @@ impl TransferLabel {
         let file = file.into();
         Self { bucket, file }
     }
+
+    pub(super) fn file(&self) -> &str {
+        &self.file
+    }
 }
 
 impl<'a> CallLabel<'a> {
-    pub(super) fn new<C: Call>(
+    pub(super) fn new(
         redactor: &'a Redactor,
         transfer: Option<&'a TransferLabel>,
-        call: &'a C,
+        call: &'static str,
+        subject: Subject<'a>,
     ) -> Self {
-        let of_transfer = Self::of_transfer(redactor, transfer, C::METADATA.name);
-        let subject = call.subject();
+        let of_transfer = Self::of_transfer(redactor, transfer, call);
         Self {
             bucket: of_transfer.bucket.or(subject.bucket),
             file: subject.file.or(of_transfer.file).or(subject.file_id),

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::bucket_info::BucketInfo;
 use super::cors::CorsRules;
 use super::encryption::Encryption;
+use super::from_object::from_object;
 use super::ids::{AccountId, BucketId};
 use super::lifecycle::LifecycleRules;
 use super::names::BucketName;
@@ -17,7 +18,7 @@ use super::retention::DefaultRetention;
 use super::wire_form::WireForm;
 
 open_enum! {
-    /// Who may download a bucket's files.
+    /// The type of a bucket: who may download its files.
     BucketType {
         /// Everyone.
         AllPublic = "allPublic",
@@ -108,7 +109,7 @@ struct Wire<'a> {
 
 impl<'de> Deserialize<'de> for Bucket {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let wire = Wire::deserialize(deserializer)?;
+        let wire: Wire<'_> = from_object(deserializer)?;
         let absent = AbsentFields {
             info: wire.bucket_info.is_none(),
             cors: wire.cors_rules.is_none(),

@@ -3,6 +3,7 @@
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::from_object::from_object;
 use super::open_enum::open_enum;
 use super::rules::{Quoted, at_most, open_rules, rule_name, rules, twice};
 use super::wire_form::{WireForm, nullable};
@@ -103,7 +104,7 @@ impl<'de> Deserialize<'de> for CorsRule {
             expose_headers: Option<Option<Vec<String>>>,
             max_age_seconds: u32,
         }
-        let wire = Wire::deserialize(deserializer)?;
+        let wire: Wire = from_object(deserializer)?;
         let lists = Lists {
             allowed_headers: EmptyList::of(wire.allowed_headers.as_ref()),
             expose_headers: EmptyList::of(wire.expose_headers.as_ref()),

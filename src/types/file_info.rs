@@ -1,5 +1,6 @@
 //! [`FileInfo`] and [`ContentType`]: a file's custom metadata and its MIME type.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -127,19 +128,21 @@ impl FileInfo {
     }
 
     /// Sorts the entries, however many there are. The last value of a key wins.
-    fn from_entries(mut entries: Vec<(Text, Text)>) -> Self {
-        if entries.len() < 2 {
+    fn from_entries(entries: Vec<(Text, Text)>) -> Self {
+        if entries.is_sorted_by(|(one, _), (other, _)| one < other) {
             return Self(entries);
         }
-        entries.sort_by(|(one, _), (other, _)| one.cmp(other));
-        entries.dedup_by(|later, earlier| {
-            let is_same = later.0 == earlier.0;
-            if is_same {
-                std::mem::swap(later, earlier);
-            }
-            is_same
-        });
-        Self(entries)
+        // A map from strings to strings, since bucket info is one too.
+        let mut by_key = BTreeMap::new();
+        for (key, value) in entries {
+            by_key.insert(key.as_str().to_owned(), value.as_str().to_owned());
+        }
+        let sorted = by_key.iter();
+        Self(
+            sorted
+                .map(|(key, value)| (Text::new(key), Text::new(value)))
+                .collect(),
+        )
     }
 
     /// Each key has one value: the last one wins.

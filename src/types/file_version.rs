@@ -449,12 +449,28 @@ fn none_set<T: Default>() -> Restricted<T> {
 
 impl<'de> Deserialize<'de> for FileVersion {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let row = WireRow::deserialize(deserializer)?;
+        struct RowVisitor;
+        impl<'de> Visitor<'de> for RowVisitor {
+            type Value = WireRow;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a file version")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<WireRow, A::Error> {
+                read_row(map)
+            }
+        }
+        let row = deserializer.deserialize_map(RowVisitor)?;
         if row.file_id.is_empty() {
             return Err(serde::de::Error::missing_field("fileId"));
         }
         Ok(row.version())
     }
+}
+
+/// Reads a row, or a single version. Not inlined, since it is by far the largest decoder.
+#[inline(never)]
+fn read_row<'de, A: MapAccess<'de>>(map: A) -> Result<WireRow, A::Error> {
+    WireRow::deserialize(MapAccessDeserializer::new(map))
 }
 
 /// Reads the rows of a page. Each is pushed to the list as soon as it is read: a row is large, and
@@ -490,7 +506,7 @@ pub(crate) fn rows<'de, D: Deserializer<'de>>(
             f.write_str("a row")
         }
         fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
-            let row = WireRow::deserialize(MapAccessDeserializer::new(map))?;
+            let row = read_row(map)?;
             self.0.push(if row.file_id.is_empty() {
                 ListedFile::Folder(Folder {
                     account_id: row.account_id,

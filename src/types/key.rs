@@ -4,6 +4,7 @@ use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::capability::Capability;
+use super::from_object::from_object;
 use super::ids::{AccountId, ApplicationKeyId, BucketId};
 use super::names::{KeyName, unchecked};
 use super::timestamp::Timestamp;
@@ -76,7 +77,7 @@ impl<'de> Deserialize<'de> for ApplicationKey {
             name_prefix: Option<Option<Box<str>>>,
             options: Option<Vec<String>>,
         }
-        let wire = Wire::deserialize(deserializer)?;
+        let wire: Wire = from_object(deserializer)?;
         let wire_form = KeyForm {
             buckets: match (&wire.bucket_ids, &wire.bucket_id) {
                 (Some(_), _) => BucketField::Several,

@@ -3,6 +3,7 @@
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::from_object::from_object;
 use super::rules::{Quoted, at_most, open_rules, overlap, rules};
 use super::wire_form::{WireForm, nullable};
 use crate::error::Error;
@@ -46,7 +47,7 @@ impl<'de> Deserialize<'de> for LifecycleRule {
             #[serde(default, deserialize_with = "nullable")]
             days_from_starting_to_canceling_unfinished_large_files: Option<Option<u32>>,
         }
-        let wire = Wire::deserialize(deserializer)?;
+        let wire: Wire = from_object(deserializer)?;
         let uploading = wire.days_from_uploading_to_hiding;
         let hiding = wire.days_from_hiding_to_deleting;
         let starting = wire.days_from_starting_to_canceling_unfinished_large_files;

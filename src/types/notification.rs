@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::from_object::from_object;
 use super::open_enum::open_enum;
 use super::rules::{Quoted, at_most, overlap, rule_name, rules, twice};
 use super::secret::Secret;
@@ -58,7 +59,7 @@ impl EventType {
 }
 
 open_enum! {
-    /// How B2 delivers events.
+    /// The type of a target: how B2 delivers events.
     TargetType {
         /// A POST request to a URL.
         Webhook = "webhook",
@@ -85,7 +86,7 @@ pub struct EventNotificationRule {
     pub target_configuration: TargetConfiguration,
 }
 
-/// Where and how events are delivered.
+/// The target of a rule: where and how B2 delivers events.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct TargetConfiguration {
@@ -371,7 +372,7 @@ impl<'de> Deserialize<'de> for EventNotificationRule {
             hmac_sha256_signing_secret: Option<Secret>,
             max_events_per_batch: Option<u32>,
         }
-        let wire = Wire::deserialize(deserializer)?;
+        let wire: Wire = from_object(deserializer)?;
         let target = wire.target_configuration;
         Ok(Self {
             event_types: wire.event_types,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::digest::{Md5, md5_or_none};
 use super::encryption::Encryption;
 use super::file_version::ContentSha1;
+use super::from_object::from_object;
 use super::ids::FileId;
 use super::timestamp::Timestamp;
 use super::wire_form::WireForm;
@@ -130,7 +131,7 @@ impl<'de> Deserialize<'de> for Part {
             server_side_encryption: Option<Encryption>,
             upload_timestamp: Option<Timestamp>,
         }
-        let wire = Wire::deserialize(deserializer)?;
+        let wire: Wire = from_object(deserializer)?;
         let absent = AbsentFields {
             sha1: wire.content_sha1.is_none(),
             md5: wire.content_md5.is_none(),

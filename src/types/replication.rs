@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::from_object::from_object;
 use super::ids::{ApplicationKeyId, BucketId};
 use super::rules::{Quoted, at_most, open_rules, rules};
 use super::wire_form::{WireForm, null_is_default, nullable};
@@ -38,7 +39,7 @@ impl<'de> Deserialize<'de> for ReplicationConfiguration {
             #[serde(default, deserialize_with = "nullable")]
             as_replication_destination: Option<Option<AsReplicationDestination>>,
         }
-        let wire = Wire::deserialize(deserializer)?;
+        let wire: Wire = from_object(deserializer)?;
         let absent = AbsentHalves {
             source: wire.as_replication_source.is_none(),
             destination: wire.as_replication_destination.is_none(),
@@ -192,7 +193,7 @@ impl<'de> Deserialize<'de> for ReplicationRule {
             priority: Option<u32>,
             replication_rule_name: String,
         }
-        let wire = Wire::deserialize(deserializer)?;
+        let wire: Wire = from_object(deserializer)?;
         let default = Self::new(wire.replication_rule_name, wire.destination_bucket_id);
         let absent = AbsentFields {
             prefix: wire.file_name_prefix.is_none(),

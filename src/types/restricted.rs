@@ -3,6 +3,8 @@
 use serde::ser::SerializeStruct as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::from_object::from_object;
+
 /// A setting that B2 shows only to keys with a capability to read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Restricted<T> {
@@ -37,7 +39,7 @@ impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Restricted<T> {
             is_client_authorized_to_read: Option<bool>,
             value: Option<T>,
         }
-        let wire = Wire::<T>::deserialize(deserializer)?;
+        let wire: Wire<T> = from_object(deserializer)?;
         // If B2 shows a value, the key may read it.
         let authorized = wire.is_client_authorized_to_read;
         Ok(if authorized.unwrap_or(wire.value.is_some()) {

@@ -1,6 +1,7 @@
 //! [`HttpClient`]: the trait of a backend.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -32,10 +33,17 @@ pub trait HttpClient: Send + Sync + 'static {
     async fn send(&self, request: Request) -> Result<Response, HttpError>;
 }
 
-#[async_trait]
+/// Passes the inner backend's future on. With `async_trait` it would be boxed a second time.
 impl<T: HttpClient + ?Sized> HttpClient for Arc<T> {
-    async fn send(&self, request: Request) -> Result<Response, HttpError> {
-        self.as_ref().send(request).await
+    fn send<'a, 'b>(
+        &'a self,
+        request: Request,
+    ) -> Pin<Box<dyn Future<Output = Result<Response, HttpError>> + Send + 'b>>
+    where
+        'a: 'b,
+        Self: 'b,
+    {
+        self.as_ref().send(request)
     }
 }
 

@@ -52,6 +52,7 @@ mod checked_client;
 mod deadlines;
 mod empty_chunks;
 mod error;
+mod has_host;
 mod http_client;
 mod manual_timer;
 mod throughput_monitor;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use b2kit_core::adapter::Upload;
 use futures_core::ready;
-use http::header::{HOST, HeaderValue};
+use http::header::{Entry, HOST, HeaderValue};
 use http::uri::{PathAndQuery, Uri};
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -79,6 +79,10 @@ impl Exchange {
         mut request: Request<RequestBody>,
     ) -> Result<Response<Incoming>, Box<Failed>> {
         let connection = self.connection.as_mut().expect("start or reuse was called");
+        let named = request.headers_mut().entry(HOST);
+        if let (Entry::Vacant(entry), Some(host)) = (named, &connection.host) {
+            entry.insert(host.clone());
+        }
         if !connection.is_proxied {
             *request.uri_mut() = origin_form(request.uri());
         }
@@ -97,7 +101,7 @@ impl Exchange {
         if self.upload.is_sent()
             && let Some(pooled) = self.connection.take_if(|pooled| pooled.switch.is_flushed())
         {
-            self.pool.give_back(self.origin.clone(), pooled);
+            self.pool.give_back(&self.origin, pooled);
         }
     }
 }
@@ -132,12 +136,10 @@ fn origin_form(uri: &Uri) -> Uri {
         .into()
 }
 
-/// Adds `Host` if it is missing, without the scheme's default port.
-pub(crate) fn add_host(head: &mut http::request::Parts) {
-    let Some(authority) = head.uri.authority() else {
-        return;
-    };
-    let is_default = |port: u16| match head.uri.scheme_str() {
+/// The value of `Host` for requests to this URI: without the scheme's default port.
+pub(crate) fn host_header(uri: &Uri) -> Option<HeaderValue> {
+    let authority = uri.authority()?;
+    let is_default = |port: u16| match uri.scheme_str() {
         Some("https") => port == 443,
         Some("http") => port == 80,
         _ => false,
@@ -147,7 +149,5 @@ pub(crate) fn add_host(head: &mut http::request::Parts) {
         Some(port) if !is_default(port) => HeaderValue::from_str(&format!("{host}:{port}")),
         _ => HeaderValue::from_str(host),
     };
-    if let (http::header::Entry::Vacant(entry), Ok(value)) = (head.headers.entry(HOST), value) {
-        entry.insert(value);
-    }
+    value.ok()
 }

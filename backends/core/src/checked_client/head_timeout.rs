@@ -50,7 +50,8 @@ impl<'a> HeadTimeout<'a> {
     }
 
     fn status(&self, upload: &Upload) -> DeadlineStatus {
-        let (waiting_for, too_slow_after) = upload.waiting_for(self.timer.now());
+        let now = self.timer.now();
+        let (waiting_for, too_slow_after) = upload.waiting_for(now);
         let limits = [self.deadlines.head, self.deadlines.stall, too_slow_after];
         let Some(shortest) = limits.into_iter().flatten().min() else {
             return DeadlineStatus::Unlimited;
@@ -91,7 +92,7 @@ impl<'a> HeadTimeout<'a> {
         let Some(limit) = limit else {
             return DeadlineStatus::CheckAgainIn(shortest);
         };
-        match limit.checked_sub(self.timer.now().saturating_duration_since(since)) {
+        match limit.checked_sub(now.saturating_duration_since(since)) {
             Some(remaining) if !remaining.is_zero() => DeadlineStatus::CheckAgainIn(
                 if matches!(waiting_for, WaitingFor::ResponseHead(_)) {
                     remaining

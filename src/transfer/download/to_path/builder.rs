@@ -1,6 +1,7 @@
 //! Downloads to a local path: options, and the methods that start a download.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::error::Error;
 use crate::transfer::disk::TargetPath;
@@ -105,10 +106,14 @@ impl FileDownload {
     /// [`resume`](Self::resume). A job already running on another thread completes: it may still
     /// rename a complete, verified file.
     pub async fn to_path<P: Into<PathBuf> + Send>(self, path: P) -> Result<Downloaded, Error> {
-        let (path, key) = (path.into(), self.client.signing_key());
+        self.to_target(path.into()).await
+    }
+
+    async fn to_target(self, path: PathBuf) -> Result<Downloaded, Error> {
+        let key = self.client.signing_key();
         let target = path.clone();
         let find = move || TargetPath::at(&path, key.clone());
-        let outcome = self.write_to_path(&target, find).await;
+        let outcome = self.write_to_path(&target, Arc::new(find)).await;
         outcome.map_err(|error| self.with_file(error))
     }
 
@@ -152,10 +157,14 @@ impl FileDownload {
         R: Into<PathBuf> + Send,
         P: Into<PathBuf> + Send,
     {
-        let (root, path, key) = (root.into(), path.into(), self.client.signing_key());
+        self.to_target_below(root.into(), path.into()).await
+    }
+
+    async fn to_target_below(self, root: PathBuf, path: PathBuf) -> Result<Downloaded, Error> {
+        let key = self.client.signing_key();
         let target = root.join(&path);
         let find = move || TargetPath::below(&root, &path, key.clone());
-        let outcome = self.write_to_path(&target, find).await;
+        let outcome = self.write_to_path(&target, Arc::new(find)).await;
         outcome.map_err(|error| self.with_file(error))
     }
 }

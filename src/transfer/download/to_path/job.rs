@@ -32,11 +32,14 @@ const OPEN_FILES: u64 = 3;
 /// The maximum number of downloads of a file whose SHA-1 doesn't match.
 const MAX_FETCHES: u32 = 3;
 
+/// Finds the directory of the target. It blocks.
+pub(super) type FindTarget = Arc<dyn Fn() -> io::Result<TargetPath> + Send + Sync>;
+
 impl FileDownload {
     pub(super) async fn write_to_path(
         &self,
         target: &Path,
-        find: impl Fn() -> io::Result<TargetPath> + Send + Sync + 'static,
+        find: FindTarget,
     ) -> Result<Downloaded, Error> {
         self.selector.as_ref().map_err(Clone::clone)?;
         if is_reserved_path(target) {
@@ -46,7 +49,6 @@ impl FileDownload {
         }
         let write_error = |error| write_error(target, error);
         let _files = self.client.reserve_files(OPEN_FILES).await;
-        let find = Arc::new(find);
         let open = || async {
             let find = Arc::clone(&find);
             let target = on_pool(move || find()).await?;

@@ -150,7 +150,8 @@ impl<'a> Message<'a> {
     pub(super) fn masked_body(&self) -> Option<Result<String, &'a [u8]>> {
         let bytes = self.body?;
         if !self.is_content {
-            return Some(Ok(masking::json(&String::from_utf8_lossy(bytes))));
+            let masked = masking::json(&String::from_utf8_lossy(bytes));
+            return Some(Ok(masking::without_token(masked, self.repeats)));
         }
         let text = std::str::from_utf8(bytes).map_err(|_| bytes);
         Some(text.map(str::to_owned))

@@ -59,6 +59,14 @@ fn authorization(value: &[u8]) -> String {
     }
 }
 
+/// A text in which this token is masked. A shorter one than any that the emulator makes may be a word.
+pub(super) fn without_token(text: String, token: Option<&str>) -> String {
+    match token {
+        Some(token) if token.len() >= 16 => text.replace(token, TOKEN),
+        _ => text,
+    }
+}
+
 /// Path and query.
 pub(super) fn target(target: &str) -> Cow<'_, str> {
     let Some((path, query)) = target.split_once('?') else {
