@@ -19,8 +19,8 @@ macro_rules! protect {
 }
 
 impl SyncPolicy {
-    /// Applies the policy's settings for uploads to an upload outside of a sync: resuming, hashing first, encryption and
-    /// Object Lock.
+    /// Applies the policy's settings for uploads to an upload outside of a sync: resuming, hashing first, encryption
+    /// and Object Lock.
     pub fn apply_to_upload(&self, upload: Upload) -> Upload {
         let mut upload = upload.hash_first(self.hash_first);
         if self.resume {
@@ -30,8 +30,8 @@ impl SyncPolicy {
         upload
     }
 
-    /// Applies the policy's settings for downloads to a download outside of a sync: resuming, and the key of an encrypted
-    /// source.
+    /// Applies the policy's settings for downloads to a download outside of a sync: resuming, and the key of an
+    /// encrypted source.
     pub fn apply_to_download(&self, download: FileDownload) -> FileDownload {
         match self.resume {
             true => self.decrypt(download).resume(),

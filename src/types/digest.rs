@@ -114,7 +114,10 @@ impl Sha1 {
     /// Those of the reader, without `Interrupted`.
     pub fn of_reader(reader: impl io::Read) -> io::Result<Self> {
         let mut hasher = Sha1Hasher::default();
-        io::copy(&mut BufReader::with_capacity(256 << 10, reader), &mut hasher)?;
+        io::copy(
+            &mut BufReader::with_capacity(256 << 10, reader),
+            &mut hasher,
+        )?;
         Ok(hasher.finish())
     }
 }
