@@ -25,8 +25,8 @@ static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
 const ROWS: [u32; 2] = [1_000, 10_000];
 
 fn main() {
-    // glibc gives the end of the heap back to the system whenever 128 KiB are free there, until the program has freed
-    // one larger piece of memory. A page of 10,000 rows would be half made of that.
+    // Until a program has freed a large allocation, glibc returns the end of the heap to the system whenever 128 KiB
+    // are free there. That would take half of the time of a page of 10,000 rows.
     drop(black_box(vec![0_u8; 30 << 20]));
     divan::main();
 }
@@ -39,9 +39,9 @@ fn name(kind: &str) -> String {
         // Nothing to escape: borrowed, not copied.
         "plain" => "backups/2026-11-22/home/documents/letters/landlord.odt".to_owned(),
         "spaces" => "My Documents/Letters to the landlord/Re Re Heating (final).odt".to_owned(),
-        // Every byte of a letter becomes three.
+        // Every byte of these characters becomes three.
         "non-ASCII" => "写真/二〇二六年/夏休み/海辺の猫と友達.jpg".to_owned(),
-        // The longest that B2 takes, more than a quarter of it to be escaped.
+        // The longest name that B2 accepts; more than a quarter of it has to be escaped.
         _ => "photos of ü/2026 + more/".repeat(42)[..1_024].to_owned(),
     }
 }

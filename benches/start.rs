@@ -1,4 +1,4 @@
-//! How long `b2kit ls` takes, from the start of the process to its end, with a listing in between.
+//! The time of `b2kit ls`, from the start of the process to its end, including one listing.
 //!
 //! Takes the program from `B2KIT`, or from where `cargo build --release -p b2kit-cli` puts it. It prints the times of
 //! 200 runs, and fails if the median is above 12 ms. See README.md beside this file.

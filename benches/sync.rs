@@ -1,6 +1,7 @@
-//! What a plan costs: 10 million synthetic rows on each side, merged, with no directory of more than 10,000 entries.
+//! The time and memory of a plan: merges 10 million synthetic rows of each side, with at most 10,000 entries in a
+//! directory.
 //!
-//! It prints the time and the peak of the process's memory, and fails above 32 MiB. `ROWS` sets another number. See
+//! It prints the time and the process's peak memory, and fails above 32 MiB. `ROWS` sets another number of rows. See
 //! README.md beside this file.
 
 use b2kit::api::CreateBucket;
@@ -43,7 +44,7 @@ fn remote(rows: u64) -> impl Iterator<Item = Entry> {
 }
 
 fn main() {
-    // cargo says whether it benches or only tests.
+    // cargo passes `--bench` unless it only tests.
     let rows = match std::env::args().any(|arg| arg == "--bench") {
         true => 10_000_000,
         false => 10_000,
@@ -93,7 +94,7 @@ async fn merged(rows: u64) -> Result<(), Error> {
     Ok(())
 }
 
-/// The peak of the resident memory, where the system tells it.
+/// The peak resident memory, if the system reports it.
 fn peak() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

@@ -1,4 +1,4 @@
-//! [`Error`]: why a call failed.
+//! [`Error`]: why a call or a transfer failed.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -17,8 +17,8 @@ type SharedError = Arc<dyn StdError + Send + Sync>;
 /// [`kind`](Self::kind) says what a program can do about it, [`b2`](Self::b2) B2's response,
 /// [`call`](Self::call) which call failed, [`is_retryable`](Self::is_retryable) whether to try
 /// again later, and [`may_have_taken_effect`](Self::may_have_taken_effect) whether B2 may have
-/// carried out the call nevertheless. `Display` prints the error itself, at most a screen of it and
-/// never a secret; `{error:#}` adds its sources, in one line. The wording and the types of the
+/// carried out the call despite the error. `Display` prints the error itself, at most a screenful
+/// and never a secret; `{error:#}` adds its sources on one line. The wording and the types of the
 /// sources are not part of the API.
 ///
 /// ```
@@ -48,7 +48,7 @@ struct Inner {
     b2: Option<B2Error>,
     file: Option<Box<str>>,
     non_b2: Option<NonB2Response>,
-    /// The responses to earlier attempts that were about something else.
+    /// The earlier responses that belonged to another request.
     earlier: Vec<String>,
     part: Option<u16>,
     attempts: u32,
@@ -70,19 +70,19 @@ pub enum RetryStopReason {
     Deadline,
     /// The retry quota, which all calls of a client share, is exhausted: hardly any call succeeds.
     RetryQuotaExhausted,
-    /// The body is a non-replayable stream that was read already.
+    /// The body is a non-replayable stream that has been read already.
     BodyNotReplayable,
     /// No connection could be made, and no server has ever responded to this client: see
     /// [`RetryPolicy::first_connection_timeout`](crate::RetryPolicy::first_connection_timeout).
     NeverConnected,
 }
 
-/// What a program can do about an [`Error`].
+/// The kind of an [`Error`], by what a program can do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// A value breaks one of B2's rules, or the client is not configured for this: a name, a
-    /// mistyped key, an environment variable. Nothing was sent: fix the input.
+    /// A value breaks one of B2's rules, or the client is not configured for the call: an invalid
+    /// name, a mistyped key, a missing environment variable. Nothing was sent: fix the input.
     Invalid,
     /// B2 does not accept the application key: use another key.
     Credentials,
@@ -90,7 +90,8 @@ pub enum ErrorKind {
     Unauthorized,
     /// There is no such bucket, file, version or unfinished large file.
     NotFound,
-    /// What the call would create already exists, or was changed by somebody else in the meantime.
+    /// The thing to create already exists, or the thing to change was changed by somebody else in
+    /// the meantime.
     Conflict,
     /// A cap of the account is reached, and its owner can raise it. [`B2Error::code`] says which:
     /// `storage_cap_exceeded`, `transaction_cap_exceeded`, `download_cap_exceeded`, or the older
@@ -100,19 +101,19 @@ pub enum ErrorKind {
     TooManyRequests,
     /// B2 refuses the call for another reason: see [`B2Error::code`].
     Rejected,
-    /// B2 or a proxy can't do it now (408, 5xx): try later.
+    /// B2 or a proxy can't process the request now (408, 5xx): try later.
     Unavailable,
     /// There was no complete response: the network, TLS, a deadline. The source is an
     /// [`HttpError`].
     Http,
     /// The bytes to be sent could not be read, or their number differs from the declared length.
     Source,
-    /// What was downloaded could not be written: to a local file, its directory, or the program's
+    /// Downloaded bytes could not be written: to a local file, its directory, or the program's
     /// writer. The source is the [`io::Error`].
     Destination,
-    /// What was received is not what was stored or requested: don't use it.
+    /// The received bytes are not the ones that were stored or requested: don't use them.
     Integrity,
-    /// The response is not B2's: not a document of its API, or a proxy's error.
+    /// The response is not one of B2's API: an unknown document, or a proxy's error.
     Protocol,
     /// The client is being shut down. Nothing was sent.
     ShutDown,
@@ -141,19 +142,19 @@ pub struct B2Error {
 pub struct NonB2Response {
     /// The HTTP status.
     pub status: u16,
-    /// The header `Server`, which often tells whose response it is.
+    /// The header `Server`, which often tells who sent the response.
     pub server: Option<String>,
     /// The header `Content-Type`.
     pub content_type: Option<String>,
-    /// The first 200 bytes of its body, with secrets redacted.
+    /// The first 200 bytes of the body, with secrets redacted.
     pub body_start: String,
 }
 
 /// The maximum length of each text in bytes, before and after redaction.
-const LONGEST_RAW: usize = 4 << 10;
+const MAX_RAW_TEXT: usize = 4 << 10;
 const LONGEST: usize = 1_000;
-const LONGEST_BODY_START: usize = 200;
-const LONGEST_HEADER: usize = 100;
+const MAX_BODY_START: usize = 200;
+const MAX_HEADER: usize = 100;
 
 impl Error {
     /// An error of this kind, for programs that implement [`Call`](crate::api::Call) or wrap the
@@ -161,7 +162,7 @@ impl Error {
     #[must_use]
     pub fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
         let mut what = what.into();
-        cut(&mut what, LONGEST_RAW);
+        cut(&mut what, MAX_RAW_TEXT);
         Self(Box::new(Inner {
             kind,
             call: None,
@@ -192,7 +193,7 @@ impl Error {
             _ => ErrorKind::Http,
         };
         let what = error.to_string();
-        // A body that failed was never sent completely, and an invalid request not at all.
+        // A body that failed was not sent completely, and an invalid request was not sent at all.
         let whole = !matches!(kind, ErrorKind::Source | ErrorKind::Invalid);
         let reached = whole && error.phase() > Phase::NotSent;
         Self::new(kind, what)
@@ -210,12 +211,12 @@ impl Error {
         let mut error = Self::new(b2.kind(), "");
         // After 408 and any 5xx except 503, the server may have carried out the request.
         error.0.effect = matches!(b2.status, 408 | 500..=502 | 504..);
-        cut(&mut b2.message, LONGEST_RAW);
+        cut(&mut b2.message, MAX_RAW_TEXT);
         error.0.b2 = Some(b2);
         error
     }
 
-    /// An error that an intermediary reports, which can't know what B2 has done.
+    /// An error reported by an intermediary, which can't know what B2 has done.
     pub(crate) fn from_non_b2(response: NonB2Response) -> Self {
         let kind = match response.status {
             429 => ErrorKind::TooManyRequests,
@@ -257,8 +258,8 @@ impl Error {
             headers
                 .into_iter()
                 .flatten()
-                .for_each(|text| redacted(text, LONGEST_HEADER));
-            redacted(&mut response.body_start, LONGEST_BODY_START);
+                .for_each(|text| redacted(text, MAX_HEADER));
+            redacted(&mut response.body_start, MAX_BODY_START);
         }
         self
     }
@@ -288,7 +289,7 @@ impl Error {
         self
     }
 
-    /// Adds the file that the error is about, unless it has one.
+    /// Adds the file that the error is about, unless one is set.
     pub(crate) fn about(mut self, file: &str) -> Self {
         self.0.file.get_or_insert_with(|| file.into());
         self
@@ -303,7 +304,7 @@ impl Error {
     /// Prepends a note to the message.
     pub(crate) fn with_note(mut self, note: &str) -> Self {
         self.0.what = format!("{note:?}: {}", self.0.what);
-        cut(&mut self.0.what, LONGEST_RAW);
+        cut(&mut self.0.what, MAX_RAW_TEXT);
         self
     }
 
@@ -313,7 +314,7 @@ impl Error {
         self
     }
 
-    /// Adds the host that did not respond, or not completely.
+    /// Adds the host that did not respond completely.
     pub(crate) fn at_host(mut self, host: Option<&Authority>) -> Self {
         if let (ErrorKind::Http, Some(host)) = (self.0.kind, host) {
             self.0.what = format!("{host}: {}", self.0.what);
@@ -338,7 +339,7 @@ impl Error {
         self
     }
 
-    /// The innermost call that failed keeps its name and count.
+    /// Adds the call, unless one is set: the innermost call that failed keeps its name and count.
     pub(crate) fn in_call(mut self, call: &'static str, attempts: u32, elapsed: Duration) -> Self {
         if self.0.call.is_none() {
             self.0.call = Some(call);
@@ -355,13 +356,13 @@ impl Error {
         self
     }
 
-    /// What a program can do about it.
+    /// The kind of error, which tells what a program can do about it.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// Whether what the call is about does not exist: [`ErrorKind::NotFound`].
+    /// Whether the bucket, file or version of the call does not exist: [`ErrorKind::NotFound`].
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         self.0.kind == ErrorKind::NotFound
@@ -377,13 +378,12 @@ impl Error {
         )
     }
 
-    /// Whether the whole operation can safely be repeated later, in a minute or more: the server or
-    /// the network could not carry it out now, and what was done already does no harm when it is
-    /// done again.
+    /// Whether the whole operation can safely be repeated later, after a minute or more: the server
+    /// or the network could not carry it out now, and repeating what was already done does no harm.
     ///
     /// The client has retried it already, as its [`RetryPolicy`](crate::RetryPolicy) says. Never
-    /// `true` where B2 [may have carried it out](Self::may_have_taken_effect): there a program has
-    /// to look first. Wait for [`retry_after`](Self::retry_after) at least, if it is there.
+    /// `true` if B2 [may have carried it out](Self::may_have_taken_effect): then a program has to
+    /// check first. Wait for at least [`retry_after`](Self::retry_after), if it is set.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         let transient = match self.0.kind {
@@ -424,31 +424,31 @@ impl Error {
         self.0.call
     }
 
-    /// The name of the file that it is about, or its id if only that is known.
+    /// The name of the file that the error is about, or its id if only that is known.
     #[must_use]
     pub fn file(&self) -> Option<&str> {
         self.0.file.as_deref()
     }
 
-    /// The number of the part of a large file that it is about.
+    /// The number of the part of a large file that the error is about.
     #[must_use]
     pub fn part(&self) -> Option<u16> {
         self.0.part
     }
 
-    /// How many requests were made for the call; 0 if it failed before the first.
+    /// The number of requests made for the call; 0 if it failed before the first.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.0.attempts
     }
 
-    /// How long the call took, pauses between attempts included.
+    /// The duration of the call, including pauses between attempts.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed
     }
 
-    /// How long B2 asks to wait before another attempt.
+    /// The pause that B2 asks for before another attempt.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
@@ -474,14 +474,15 @@ impl Error {
     }
 }
 
-/// For names that are checked already.
+/// For arguments that are already a checked [`FileName`](crate::types::FileName), whose conversion
+/// can't fail.
 impl From<std::convert::Infallible> for Error {
     fn from(never: std::convert::Infallible) -> Self {
         match never {}
     }
 }
 
-/// An [`io::Error`] of the closest kind, with the error itself inside, for `downcast`. Errors of a
+/// An [`io::Error`] of the closest kind that contains the error itself, for `downcast`. Errors of a
 /// disk or a source keep their own kind.
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
@@ -576,7 +577,7 @@ impl fmt::Display for Error {
             write!(f, " ({})", earlier.join("; "))?;
         }
         match retry_stop_reason {
-            // After a single attempt this adds nothing.
+            // Not for a single attempt, where it would add nothing.
             Some(RetryStopReason::Attempts) if *attempts > 1 => write!(
                 f,
                 " (after {attempts} \

@@ -1,5 +1,5 @@
-//! What the fuzz targets in `fuzz/` call of the private code. Compiled with `--cfg fuzzing` only,
-//! and no part of the public API.
+//! Private code that the fuzz targets in `fuzz/` call. Compiled only with `--cfg fuzzing`; not part
+//! of the public API.
 
 pub use crate::client::fuzzing::{redacted, retry_after, server_time};
 pub use crate::transfer::fuzzing::{RangeSet, State, read_state, write_state};

@@ -1,13 +1,12 @@
-//! Event notifications as B2 sends them: from the body of a POST to typed events, through the check
-//! of its signature.
+//! Event notifications: verifies the signature of a webhook's body and parses it into typed events.
 //!
-//! A server that receives a webhook gives the raw body and the header [`SIGNATURE_HEADER`] to
-//! [`verify`], and gets the events only where B2 has signed exactly these bytes with a secret that
-//! both sides know. It answers 200 within three seconds; otherwise B2 sends the events again.
+//! A server that receives a webhook passes the raw body and the header [`SIGNATURE_HEADER`] to
+//! [`verify`], and gets the events only if B2 has signed exactly these bytes with a secret that
+//! both sides know. It has to respond with 200 within three seconds, or B2 sends the events again.
 //!
-//! B2 delivers an event at least once and in no particular order: a program that must act once
-//! keeps the [`event_id`](Event::event_id)s that were seen, which also makes harmless what somebody
-//! has recorded and sends again.
+//! B2 delivers each event at least once and in no particular order. A program that must act on an
+//! event only once has to remember the [`event_id`](Event::event_id)s that it has seen, which also
+//! protects it from replayed requests.
 //!
 //! ```
 //! use b2kit::types::Secret;
@@ -28,18 +27,19 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
+use crate::types::json_path::{Segment, path_of_error};
 use crate::types::{
     AccountId, BucketId, BucketName, EventType, FileId, FileName, Quoted, Secret, Timestamp, hex,
 };
 
-/// The header in which B2 sends the signature. Where a server splits it into several, they are
-/// joined with commas.
+/// The header in which B2 sends the signature. If a server splits it into several headers, join
+/// their values with commas.
 pub const SIGNATURE_HEADER: &str = "X-Bz-Event-Notification-Signature";
 
-/// The largest body that is looked at. B2's own are far below: at most 50 events.
+/// The maximum size of a body. B2's bodies are far smaller, with at most 50 events.
 pub const MAX_BODY: usize = 1 << 20;
 
-/// The longest header that is looked at: room for more than a hundred signatures.
+/// The maximum size of the header: room for more than a hundred signatures.
 const MAX_HEADER: usize = 8 << 10;
 
 /// The content of one POST.
@@ -61,21 +61,21 @@ pub struct Event {
     pub bucket_id: BucketId,
     /// The bucket's name.
     pub bucket_name: BucketName,
-    /// The event's id. An event that is delivered again has the same.
+    /// The event's id. A redelivered event has the same id.
     pub event_id: Box<str>,
     /// When it happened.
     pub event_timestamp: Timestamp,
-    /// What happened.
+    /// The type of event.
     pub event_type: EventType,
     /// The version of the event's format: 1 so far.
     pub event_version: u32,
     /// The name of the rule that matched the event.
     pub matched_rule_name: Box<str>,
-    /// The file's name; `None` for a test.
+    /// The file's name; `None` for a test event.
     pub object_name: Option<FileName>,
     /// The file's size in bytes, if B2 says it.
     pub object_size: Option<u64>,
-    /// The version's id; `None` for a test.
+    /// The version's id; `None` for a test event.
     pub object_version_id: Option<FileId>,
 }
 
@@ -83,7 +83,7 @@ pub struct Event {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WebhookError {
-    /// There is no secret to verify with, or an empty one: the receiver is not configured.
+    /// There is no secret to verify with, or an empty one: the receiver is misconfigured.
     NoSecret,
     /// The body is larger than [`MAX_BODY`]. It was not read.
     TooLarge,
@@ -91,15 +91,15 @@ pub enum WebhookError {
     MissingSignature,
     /// The header has no signature of the known format: `v1=` and 64 lower-case hexadecimal digits.
     MalformedSignature,
-    /// The body was not signed with any of the secrets, or was changed afterwards.
+    /// The body was not signed with any of the secrets, or was changed after it was signed.
     WrongSignature,
-    /// The body is not a notification; with the path that is wrong.
+    /// The body is not a notification; with the path of the invalid field.
     NotANotification(String),
 }
 
 impl WebhookError {
-    /// The HTTP status to answer with: to 401 and 413 B2 reacts as to every answer but 200, and
-    /// sends again.
+    /// The HTTP status to respond with. B2 treats them all alike: after anything but 200 it sends
+    /// the events again.
     #[must_use]
     pub const fn status(&self) -> u16 {
         match self {
@@ -130,20 +130,19 @@ impl std::error::Error for WebhookError {}
 
 /// Verifies B2's signature of this body, and parses it.
 ///
-/// `raw_body` is what came, byte for byte; `signature_header` the value of [`SIGNATURE_HEADER`].
-/// With several secrets any of them may have signed it, so that a new one can be taken into use
-/// before the old one is dropped. The time that the check takes does not depend on how much of a
-/// wrong signature is right.
+/// `raw_body` is the body as received, byte for byte; `signature_header` is the value of
+/// [`SIGNATURE_HEADER`]. With several secrets, a signature with any one of them is valid, so
+/// secrets can be rotated. The comparison takes constant time.
 ///
 /// # Errors
-/// See [`WebhookError`]. Unless it is [`NotANotification`](WebhookError::NotANotification), nothing
-/// of the body was read.
+/// See [`WebhookError`]. Except for [`NotANotification`](WebhookError::NotANotification), the body
+/// was not parsed.
 pub fn verify(
     raw_body: &[u8],
     signature_header: Option<&str>,
     secrets: &[Secret],
 ) -> Result<Notification, WebhookError> {
-    // An empty secret is one that was not filled in, and everybody knows it.
+    // An empty secret was never filled in, and anybody can sign with it.
     if secrets.is_empty() || secrets.iter().any(|secret| secret.expose().is_empty()) {
         return Err(WebhookError::NoSecret);
     }
@@ -172,7 +171,7 @@ pub fn verify(
     read(raw_body)
 }
 
-/// The signatures of the one known version in a list that may have others.
+/// The signatures of version `v1` in a list that may contain others.
 fn signatures(header: &str) -> Vec<[u8; 32]> {
     if header.len() > MAX_HEADER {
         return Vec::new();
@@ -191,7 +190,7 @@ fn signature(digits: &str) -> Option<[u8; 32]> {
 }
 
 /// The document on the wire. The public types are not `Deserialize`, so events can't be parsed
-/// without their signature.
+/// without verifying the signature.
 #[derive(Deserialize)]
 struct Wire {
     events: Vec<WireEvent>,
@@ -213,11 +212,31 @@ struct WireEvent {
     object_version_id: Option<FileId>,
 }
 
+/// Formats a path in a document; `.` is the document.
+fn path_text(path: &[Segment]) -> String {
+    let mut text = String::new();
+    for segment in path {
+        match segment {
+            Segment::Index(index) => text.push_str(&format!("[{index}]")),
+            Segment::Key(key) if text.is_empty() => text.push_str(key),
+            Segment::Key(key) => text.push_str(&format!(".{key}")),
+        }
+        // More is not shown.
+        if text.len() > 200 {
+            break;
+        }
+    }
+    if text.is_empty() {
+        text.push('.');
+    }
+    text
+}
+
 fn read(raw_body: &[u8]) -> Result<Notification, WebhookError> {
     let mut json = serde_json::Deserializer::from_slice(raw_body);
-    let wire: Wire = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let (path, inner) = (error.path().to_string(), error.inner());
-        let (line, column) = (inner.line(), inner.column());
+    let wire = Wire::deserialize(&mut json).map_err(|error| {
+        let path = path_text(&path_of_error(&error, raw_body));
+        let (line, column) = (error.line(), error.column());
         WebhookError::NotANotification(format!("{} at line {line} column {column}", Quoted(&path)))
     })?;
     json.end()

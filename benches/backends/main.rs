@@ -198,20 +198,20 @@ fn compare_all(arguments: &[&str]) -> Result<(), Failure> {
     if arguments.contains(&"--list") {
         return Ok(());
     }
-    let in_earnest = arguments.contains(&"--bench");
+    let is_benchmark = arguments.contains(&"--bench");
     let at = arguments
         .iter()
         .position(|&argument| argument == "--rounds");
     let rounds = match at {
         Some(at) => arguments.get(at + 1).ok_or("--rounds N")?.parse()?,
-        None if in_earnest => 7,
+        None if is_benchmark => 7,
         None => 1,
     };
     let chosen = |library: &&Library| {
         let named = |library: &Library| arguments.contains(&library.name());
         named(library) || !Library::ALL.iter().any(named)
     };
-    let tasks = if in_earnest {
+    let tasks = if is_benchmark {
         [Task::Up(1 << 30), Task::Down(1 << 30), Task::Calls(5_000)]
     } else {
         println!("A short run, to see that it works. Its numbers mean nothing.\n");

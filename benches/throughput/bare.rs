@@ -130,7 +130,7 @@ impl Stream for HashedAtEnd {
     }
 }
 
-/// Whether it is the file's.
+/// Fails unless this is the file's SHA-1.
 pub(crate) fn same(sha1: Option<Sha1>, file: &File) -> Result<(), Failure> {
     if sha1 == Some(file.sha1) {
         Ok(())

@@ -1,4 +1,4 @@
-//! [`File`]: what is sent and received.
+//! [`File`]: the file that is sent and received.
 
 use std::io;
 use std::pin::Pin;
@@ -62,13 +62,13 @@ impl File {
     }
 }
 
-/// The next bytes where `left` are left.
+/// The next bytes, if `left` bytes are left.
 pub(crate) fn chunk(left: u64) -> &'static [u8] {
     let len = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
     &PATTERN[..len]
 }
 
-/// The next bytes from `first` on, up to `last`, which is not one of them.
+/// The next bytes from `first` on, up to `last`, which is exclusive.
 pub(crate) fn chunk_at(first: u64, last: u64) -> &'static [u8] {
     let begun = usize::try_from(first % CHUNK as u64).unwrap_or(0);
     let len = usize::try_from(last - first).unwrap_or(CHUNK);

@@ -18,7 +18,7 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// The smallest load that shows whether it works.
+    /// The smallest load that tests whether the benchmark works.
     pub(crate) fn minimized(self) -> Self {
         Self {
             times: self.times.min(2),

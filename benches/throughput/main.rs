@@ -61,13 +61,13 @@ fn main() -> ExitCode {
     }
 }
 
-/// What to measure.
+/// The measurements to make.
 #[derive(Debug)]
 struct Plan {
     rounds: usize,
     loads: Vec<Load>,
     peaks: Vec<Load>,
-    in_earnest: bool,
+    is_benchmark: bool,
 }
 
 impl Plan {
@@ -79,7 +79,7 @@ impl Plan {
         while let Some(&argument) = rest.next() {
             match argument {
                 "--bench" | "--test" => {}
-                // There are no tests that a test runner could pick from.
+                // There are no tests to list for a test runner.
                 "--list" => return Ok(None),
                 "--rounds" => {
                     let given = rest.next().and_then(|text| text.parse().ok());
@@ -88,7 +88,7 @@ impl Plan {
                 flag if flag.starts_with('-') && bench => {
                     return Err(format!("unknown option {flag:?}; {USAGE}").into());
                 }
-                // Something for the test harness that this isn't.
+                // A flag for the standard test harness.
                 flag if flag.starts_with('-') => {}
                 filter => filters.push(filter),
             }
@@ -96,6 +96,9 @@ impl Plan {
         let chosen =
             |task: &Task| filters.is_empty() || filters.iter().any(|f| task.name().contains(f));
         let tasks: Vec<_> = Task::ALL.into_iter().filter(chosen).collect();
+        if bench && tasks.is_empty() {
+            return Err(format!("there is no task {:?}; {USAGE}", filters.join(" ")).into());
+        }
         let each = |loads: fn(Task) -> Vec<Load>| tasks.iter().copied().flat_map(loads).collect();
         Ok((!tasks.is_empty()).then(|| {
             if bench {
@@ -103,7 +106,7 @@ impl Plan {
                     rounds: rounds.unwrap_or(7),
                     loads: each(loads),
                     peaks: each(peaks),
-                    in_earnest: true,
+                    is_benchmark: true,
                 }
             } else {
                 Self {
@@ -116,7 +119,7 @@ impl Plan {
                             .map(Load::minimized)
                             .collect()
                     }),
-                    in_earnest: false,
+                    is_benchmark: false,
                 }
             }
         }))
@@ -124,7 +127,7 @@ impl Plan {
 
     fn run(&self) -> Result<(), Failure> {
         let server = Server::start(&[])?;
-        if !self.in_earnest {
+        if !self.is_benchmark {
             println!("A short run, to see that it works. Its numbers mean nothing.\n");
         }
         println!(

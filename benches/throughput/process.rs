@@ -39,7 +39,8 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It reads its input to the end, which it also reaches when this process ends, in any way.
+        // The server runs until its input ends, which also happens when this process ends in any
+        // way.
         drop(self.process.stdin.take());
         let _ = self.process.wait();
     }

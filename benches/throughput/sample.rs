@@ -18,9 +18,9 @@ pub(crate) const ARGUMENT: &str = "--sample";
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sample {
     pub(crate) wall: Duration,
-    /// Of all threads, in user space and in the kernel; `None` where the system doesn't report it.
+    /// The CPU time of all threads, in user space and in the kernel; `None` if the system doesn't report it.
     pub(crate) cpu: Option<Duration>,
-    /// The peak resident memory in bytes; `None` where the system doesn't report it.
+    /// The peak resident memory in bytes; `None` if the system doesn't report it.
     pub(crate) peak: Option<u64>,
 }
 
@@ -51,8 +51,8 @@ pub(crate) fn run_sample(
     work: impl Future<Output = Result<(Duration, Option<Duration>), Failure>>,
 ) -> Result<(), Failure> {
     fix_allocator_threshold();
-    // A thread for everything: the time it takes and the CPU time it takes are then nearly one, and with the server's
-    // process there is no more to run than two cores can.
+    // One thread for everything, so that wall time and CPU time are nearly equal, and client and server together need
+    // no more than two cores.
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -68,7 +68,7 @@ pub(crate) fn run_sample(
 }
 
 /// Frees a large allocation. Until a program has done so, glibc returns the top of the heap to the system whenever 128
-/// KiB are free there, which chunks of that size trigger by chance: a larger effect than any measured here.
+/// KiB are free there, which chunks of that size trigger at random: a larger effect than any measured here.
 fn fix_allocator_threshold() {
     drop(std::hint::black_box(vec![0_u8; 4 << 20]));
 }

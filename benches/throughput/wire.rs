@@ -1,4 +1,4 @@
-//! Shared by the servers of the benchmarks: as much of HTTP and of B2's replies as a client needs.
+//! The parts of HTTP and of B2's responses that the benchmarks' servers share.
 //!
 //! The servers validate and hash nothing.
 

@@ -70,7 +70,7 @@ pub(crate) fn run_sample(what: &[&str]) -> Result<(), Failure> {
         Disk(Path::new(directory)),
         format!("http://127.0.0.1:{port}"),
     );
-    // The SHA-1 of a hole would be another one.
+    // A sparse file would have another SHA-1.
     let file = File::new(if matches!(load.task, Task::Send | Task::SendOnce) {
         0
     } else {
@@ -247,7 +247,7 @@ fn curl(server: &Server, disk: Disk<'_>, load: Load) -> Result<Sample, Failure> 
         }
     }
     let meter = Meter::start();
-    // It tells its progress even where it is to be silent.
+    // curl prints its progress even with `--silent`.
     let output = curl.output()?;
     let (wall, _) = meter.stop();
     if !output.status.success() {

@@ -19,7 +19,7 @@ impl Disk<'_> {
         self.0.join("source")
     }
 
-    /// The path that it is downloaded to.
+    /// The path that the file is downloaded to.
     pub(crate) fn target(self) -> PathBuf {
         self.0.join("target")
     }

@@ -21,11 +21,11 @@ pub(crate) enum Task {
     Down,
     /// A large file from the disk, hashed before it is sent.
     Send,
-    /// The same, read once.
+    /// A large file from the disk, read once.
     SendOnce,
     /// A large file to the disk.
     Fetch,
-    /// The same of a file that has no SHA-1.
+    /// A large file without a SHA-1, to the disk.
     FetchUnverified,
 }
 
@@ -98,7 +98,7 @@ impl Load {
         }
     }
 
-    /// The smallest load that shows whether it works.
+    /// The smallest load that tests whether the benchmark works.
     pub(crate) fn minimized(self) -> Self {
         Self {
             files: self.files.min(20),

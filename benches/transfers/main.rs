@@ -50,6 +50,20 @@ const GIB: u64 = 1 << 30;
 /// Printed in place of an unknown number.
 const UNKNOWN: &str = "";
 
+/// The measurements that can be selected.
+const PARTS: [&str; 10] = [
+    "up",
+    "down",
+    "send",
+    "fetch",
+    "verify",
+    "limit",
+    "memory",
+    "scaling",
+    "in-flight",
+    "programs",
+];
+
 const USAGE: &str = "cargo bench -p b2kit-benches --bench transfers -- \
     [up|down|send|fetch|verify|limit|memory|scaling|in-flight|programs] [--rounds N]";
 
@@ -74,42 +88,45 @@ fn main() -> ExitCode {
     }
 }
 
-/// What to measure.
+/// The measurements to make.
 #[derive(Debug)]
 struct Plan<'a> {
     rounds: usize,
     filters: Vec<&'a str>,
-    in_earnest: bool,
+    is_benchmark: bool,
 }
 
 impl<'a> Plan<'a> {
     /// Parses the arguments.
     fn from_arguments(arguments: &[&'a str]) -> Result<Self, Failure> {
-        let in_earnest = arguments.contains(&"--bench") && !arguments.contains(&"--test");
-        let mut rounds = if in_earnest { 7 } else { 1 };
+        let is_benchmark = arguments.contains(&"--bench") && !arguments.contains(&"--test");
+        let mut rounds = if is_benchmark { 7 } else { 1 };
         let mut filters = Vec::new();
         let mut rest = arguments.iter();
         while let Some(&argument) = rest.next() {
             match argument {
                 "--bench" | "--test" => {}
-                // There are no tests that a test runner could pick from.
+                // There are no tests to list for a test runner.
                 "--list" => filters = vec!["nothing"],
                 "--rounds" => {
                     let given = rest.next().and_then(|text| text.parse().ok());
                     rounds = given.filter(|&rounds| rounds > 0).ok_or(USAGE)?;
                 }
-                flag if flag.starts_with('-') && in_earnest => {
+                flag if flag.starts_with('-') && is_benchmark => {
                     return Err(format!("unknown option {flag:?}; {USAGE}").into());
                 }
-                // Something for the test harness that this isn't.
+                // A flag for the standard test harness.
                 flag if flag.starts_with('-') => {}
+                filter if is_benchmark && !PARTS.iter().any(|part| part.contains(filter)) => {
+                    return Err(format!("there is no part {filter:?}; {USAGE}").into());
+                }
                 filter => filters.push(filter),
             }
         }
         Ok(Self {
             rounds,
             filters,
-            in_earnest,
+            is_benchmark,
         })
     }
 
@@ -120,7 +137,7 @@ impl<'a> Plan<'a> {
     fn run(&self) -> Result<(), Failure> {
         let directory = tempfile::tempdir()?;
         let disk = Disk(directory.path());
-        if !self.in_earnest {
+        if !self.is_benchmark {
             println!("A short run, to see that it works. Its numbers mean nothing.\n");
         }
         let loads: Vec<Load> = loads()
@@ -139,13 +156,13 @@ impl<'a> Plan<'a> {
             self.measure_memory(disk)?;
         }
         if self.wants("scaling") {
-            scaling::measure(disk, self.rounds.min(5), self.in_earnest)?;
+            scaling::measure(disk, self.rounds.min(5), self.is_benchmark)?;
         }
         if self.wants("in-flight") {
-            scaling::measure_in_flight(disk, self.in_earnest)?;
+            scaling::measure_in_flight(disk, self.is_benchmark)?;
         }
         if self.wants("programs") {
-            programs::compare_all(self.rounds, self.in_earnest)?;
+            programs::compare_all(self.rounds, self.is_benchmark)?;
         }
         Ok(())
     }
@@ -161,7 +178,7 @@ impl<'a> Plan<'a> {
         );
         println!("|---|---|---|---|---|---|---|---|");
         for load in loads {
-            let load = if self.in_earnest {
+            let load = if self.is_benchmark {
                 load
             } else {
                 load.minimized()
@@ -179,7 +196,7 @@ impl<'a> Plan<'a> {
             if load.task.is_up() {
                 disk.put(load.size)?;
             }
-            // What mostly waits differs little from one time to the next, and takes long.
+            // Measurements that mostly wait vary little and take long.
             let rounds = self.rounds.min(match (load.latency, load.at_once) {
                 (0, _) => usize::MAX,
                 (_, 1) => 1,
@@ -188,7 +205,7 @@ impl<'a> Plan<'a> {
             let (mut samples, mut calls) = (Vec::new(), 0);
             for round in 0..rounds {
                 let mut taken = vec![None; contenders.len()];
-                // They take turns, so that what else the machine does hits all alike; who goes first changes.
+                // The contenders alternate, so that other load on the machine affects all alike; the first one changes.
                 for at in 0..contenders.len() {
                     let at = (at + round) % contenders.len();
                     server::calls(&server)?;
@@ -215,7 +232,7 @@ impl<'a> Plan<'a> {
             let server = Server::start(&["0", &line.to_string(), "0"])?;
             let take = |task| -> Result<f64, Failure> {
                 let load = Load::large(task, GIB);
-                let load = if self.in_earnest {
+                let load = if self.is_benchmark {
                     load
                 } else {
                     load.minimized()
@@ -254,7 +271,7 @@ impl<'a> Plan<'a> {
             let server = Server::start(&[&args[0], &args[1], &args[2]])?;
             for at_once in [1, 2, 4, 8] {
                 let mut load = Load::large(Task::Fetch, 2 * GIB);
-                if !self.in_earnest {
+                if !self.is_benchmark {
                     load = load.minimized();
                 }
                 load.at_once = at_once;
@@ -279,7 +296,7 @@ impl<'a> Plan<'a> {
         for task in [Task::Send, Task::Fetch] {
             for gib in [1, 2, 4, 8] {
                 let mut load = Load::large(task, gib * GIB);
-                if !self.in_earnest {
+                if !self.is_benchmark {
                     load = load.minimized();
                 }
                 disk.put_hole(load.size)?;
@@ -293,7 +310,7 @@ impl<'a> Plan<'a> {
                     peak(Contender::B2kit)?,
                     peak(Contender::Bare)?
                 );
-                if !self.in_earnest {
+                if !self.is_benchmark {
                     break;
                 }
             }
@@ -316,7 +333,7 @@ fn loads() -> impl Iterator<Item = Load> {
         .flat_map(move |latency| {
             [Task::Up, Task::UpFromDisk, Task::Down]
                 .into_iter()
-                // Where a file comes from makes no difference to latency.
+                // The source of a file makes no difference with latency.
                 .filter(move |task| latency == 0 || *task != Task::UpFromDisk)
                 .flat_map(move |task| [1, 10].map(|at_once| small(task, latency, at_once)))
         })

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 const WIDTH: f64 = 420.0;
 const HEIGHT: f64 = 260.0;
 
-/// What is left free around the diagram itself.
+/// The margins around the diagram.
 const LEFT: f64 = 56.0;
 const TOP: f64 = 34.0;
 const RIGHT: f64 = 16.0;
@@ -26,7 +26,7 @@ pub(crate) struct Line {
     pub(crate) points: Vec<(f64, f64)>,
 }
 
-/// The panels, two beside each other.
+/// The panels, two side by side.
 pub(crate) fn svg(panels: &[Panel]) -> String {
     let rows = panels.len().div_ceil(2);
     let (width, height) = (2.0 * WIDTH, rows as f64 * HEIGHT);

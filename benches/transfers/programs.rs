@@ -222,7 +222,7 @@ impl Drop for Emulator {
 }
 
 /// Prints the times of all installed programs.
-pub(crate) fn compare_all(rounds: usize, in_earnest: bool) -> Result<(), Failure> {
+pub(crate) fn compare_all(rounds: usize, is_benchmark: bool) -> Result<(), Failure> {
     let directory = tempfile::tempdir()?;
     let disk = Disk(directory.path());
     let this = std::env::current_exe()?;
@@ -239,8 +239,8 @@ pub(crate) fn compare_all(rounds: usize, in_earnest: bool) -> Result<(), Failure
         );
         return Ok(());
     }
-    // Each takes long.
-    let (programs, rounds) = if in_earnest {
+    // Each takes a long time.
+    let (programs, rounds) = if is_benchmark {
         (Program::all(), rounds.min(3))
     } else {
         (vec![Program::B2kit], 1)
@@ -252,7 +252,7 @@ pub(crate) fn compare_all(rounds: usize, in_earnest: bool) -> Result<(), Failure
         "---|".repeat(names.len())
     );
     for mut tree in TREES {
-        if !in_earnest {
+        if !is_benchmark {
             (tree.files, tree.size) = (tree.files.min(2), tree.size.min(1 << 10));
         }
         let source = disk.source();

@@ -30,12 +30,12 @@ struct Measured {
 }
 
 /// Measures b2kit beside bare hyper, and writes the plot.
-pub(crate) fn measure(disk: Disk<'_>, rounds: usize, in_earnest: bool) -> Result<(), Failure> {
+pub(crate) fn measure(disk: Disk<'_>, rounds: usize, is_benchmark: bool) -> Result<(), Failure> {
     println!("\n| | b2kit | bare hyper | ÷ bare: min, median, max | peak memory, b2kit | bare |");
     println!("|---|---|---|---|---|---|");
     let server = Server::start(&["0", "0", "0"])?;
-    let sizes = measure_all(&server, disk, rounds, in_earnest, by_size())?;
-    let numbers = measure_all(&server, disk, rounds, in_earnest, by_number())?;
+    let sizes = measure_all(&server, disk, rounds, is_benchmark, by_size())?;
+    let numbers = measure_all(&server, disk, rounds, is_benchmark, by_number())?;
     let mut panels = Vec::new();
     for (measured, label, files) in [
         (sizes, "MiB", "one file"),
@@ -54,7 +54,7 @@ pub(crate) fn measure(disk: Disk<'_>, rounds: usize, in_earnest: bool) -> Result
             peak_mib,
         ));
     }
-    if in_earnest {
+    if is_benchmark {
         fs::write(PLOT, svg(&panels))?;
         println!("\nThe plot is {PLOT}.");
     } else {
@@ -63,14 +63,14 @@ pub(crate) fn measure(disk: Disk<'_>, rounds: usize, in_earnest: bool) -> Result
     Ok(())
 }
 
-/// Measures uploads and downloads that are in flight at the same time, from a server that takes its
-/// time.
-pub(crate) fn measure_in_flight(disk: Disk<'_>, in_earnest: bool) -> Result<(), Failure> {
+/// Measures uploads and downloads that are in flight at the same time, with a server that responds
+/// slowly.
+pub(crate) fn measure_in_flight(disk: Disk<'_>, is_benchmark: bool) -> Result<(), Failure> {
     println!("\n| in flight | time | CPU | peak memory |");
     println!("|---|---|---|---|");
-    let server = Server::start(&[if in_earnest { "3000" } else { "1" }, "0", "0"])?;
+    let server = Server::start(&[if is_benchmark { "3000" } else { "1" }, "0", "0"])?;
     for task in [Task::Up, Task::Down] {
-        let files = if in_earnest { 10_000 } else { 20 };
+        let files = if is_benchmark { 10_000 } else { 20 };
         let load = Load {
             task,
             files,
@@ -127,7 +127,7 @@ fn measure_all(
     server: &Server,
     disk: Disk<'_>,
     rounds: usize,
-    in_earnest: bool,
+    is_benchmark: bool,
     all: [Series; 2],
 ) -> Result<Vec<(&'static str, Vec<Measured>)>, Failure> {
     let mut measured = Vec::new();
@@ -139,7 +139,7 @@ fn measure_all(
             } else {
                 load.files as f64
             };
-            let load = if in_earnest { load } else { load.minimized() };
+            let load = if is_benchmark { load } else { load.minimized() };
             if load.task.is_up() {
                 disk.put(load.size)?;
             }

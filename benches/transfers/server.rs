@@ -107,7 +107,7 @@ fn wait(millis: u64) {
     }
 }
 
-/// When so much as was sent is through.
+/// The time at which the bytes sent so far will have passed the limit.
 type Free = Mutex<Option<Instant>>;
 
 /// The bandwidth limits: the one that all downloads share, and that of each connection.
@@ -130,7 +130,7 @@ impl<W: io::Write> io::Write for Line<'_, W> {
     }
 }
 
-/// Waits until so many bytes are through.
+/// Waits until this many more bytes have passed the limit.
 #[expect(
     clippy::disallowed_methods,
     reason = "real time is what is measured here"
@@ -139,20 +139,20 @@ fn pace(bytes: usize, bandwidth: &AtomicU64, free: &Free) {
     if let Some(micros) = (bytes as u64).checked_div(bandwidth.load(Ordering::Relaxed)) {
         let now = Instant::now();
         let mut free = free.lock().unwrap_or_else(PoisonError::into_inner);
-        // What a late sleep has cost is made up for.
+        // Compensates for sleeps that end late.
         let begin = free.map_or(now, |free| free.max(now - MAX_LATE));
         let then = begin + Duration::from_micros(micros);
         *free = Some(then);
         drop(free);
         let ahead = then.saturating_duration_since(now);
-        // A sleep is never shorter than a good part of this.
+        // Shorter sleeps would end too late.
         if ahead > Duration::from_millis(1) {
             std::thread::sleep(ahead);
         }
     }
 }
 
-/// How late a sleep may end.
+/// The maximum delay that is compensated for.
 const MAX_LATE: Duration = Duration::from_millis(50);
 
 fn part(request: &Head, tail: &[u8]) -> String {

@@ -1,8 +1,8 @@
-//! [`transfer`]: the floor. Blocking sockets, a thread and a connection for each concurrent transfer, hashed in place.
+//! [`transfer`]: the lower bound. Blocking sockets, with a thread and a connection for each concurrent transfer, hashed
+//! in place.
 //!
-//! It does what no client can do without: reads the file once into a buffer that it reuses, hashes it, sends head,
-//! bytes and SHA-1 with one system call, and compares the SHA-1 in the response. It checks nothing else, and does not
-//! retry.
+//! It does only what every client has to do: reads the file once into a reused buffer, hashes it, sends head, bytes and
+//! SHA-1 with one system call, and compares the SHA-1 in the response. It checks nothing else, and does not retry.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
@@ -17,7 +17,7 @@ use crate::disk::Disk;
 use crate::file::{File, chunk};
 use crate::load::{Load, Task};
 
-/// As much as b2kit reads at once.
+/// The size of b2kit's reads.
 const BUFFER: usize = 256 << 10;
 
 /// Transfers all files of the load.

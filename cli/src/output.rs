@@ -10,7 +10,7 @@ use blocking::Unblock;
 use futures::{AsyncWrite, AsyncWriteExt as _};
 use serde::Serialize;
 
-/// Standard output, in one piece where it is no terminal.
+/// Buffered standard output.
 pub(crate) fn output() -> BufWriter<StdoutLock<'static>> {
     BufWriter::new(io::stdout().lock())
 }
@@ -32,12 +32,12 @@ pub(crate) fn print_error(what: &str) {
     let _ = writeln!(io::stderr(), "error: {what}");
 }
 
-/// The exit status of a command that came to its end.
+/// The exit status of a command that ran to its end.
 pub(crate) fn status(is_complete: bool) -> ExitCode {
     ExitCode::from(u8::from(!is_complete))
 }
 
-/// How many bytes a reader may be behind.
+/// The maximum number of bytes that a reader may be behind.
 const BEHIND: usize = 1 << 20;
 
 /// Standard output, written by a thread, so that a slow reader does not hold up transfers.

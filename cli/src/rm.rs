@@ -65,7 +65,7 @@ async fn remove(
             .delete(name, DeleteScope::AllVersions)
             .await
             .map(drop),
-        // The version that was listed: there may be a newer one by now.
+        // The version that was listed, since there may be a newer one.
         (_, _, true) => bucket.delete_version(&version).await.map(drop),
         _ => bucket.hide(name).await.map(drop),
     };

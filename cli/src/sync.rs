@@ -1,4 +1,4 @@
-//! The command `sync`, and how any sync is shown.
+//! The command `sync`, and the output of all syncs.
 
 use std::io::Write as _;
 use std::process::ExitCode;

@@ -153,7 +153,7 @@ fn summary(name: &str, now: ProgressNow, elapsed: Duration) -> String {
     format!("{name}  {size}  {speed}/s{retries}")
 }
 
-/// Prints only an event's message, which contains what its fields say.
+/// Prints only an event's message, which already contains the values of its fields.
 fn message_only(to: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fmt::Result {
     match field.name() {
         "message" => write!(to, "{value:?}"),

@@ -172,6 +172,22 @@ fn an_error_is_printed_in_one_line_and_leaves_no_file() {
 }
 
 #[test]
+fn a_path_with_a_trailing_slash_replaces_no_file_and_makes_none() {
+    let (fixture, dir) = (Fixture::new(), tempfile::tempdir().unwrap());
+    fixture.put("there", "meow");
+    std::fs::write(dir.path().join("report"), "mine").unwrap();
+    for name in ["report/", "absent/"] {
+        let target = dir.path().join(name).to_str().unwrap().to_owned();
+        let output = fixture.cp(&["b2://holiday-photos/there", &target]);
+        assert_failed(&output);
+        assert!(stderr(&output).contains("names a directory"), "{output:?}");
+    }
+    assert_eq!(names(dir.path()), ["report"]);
+    let kept = std::fs::read(dir.path().join("report")).unwrap();
+    assert_eq!(kept, b"mine");
+}
+
+#[test]
 fn invalid_arguments_print_the_usage_and_exit_with_2() {
     let fixture = Fixture::new();
     for (args, line) in [

@@ -36,7 +36,7 @@ impl Subscriber for Warnings {
     fn exit(&self, _: &Id) {}
 }
 
-/// An event's message, which contains what its fields say.
+/// An event's message, which already contains the values of its fields.
 #[derive(Default)]
 struct Line {
     message: String,

@@ -1,4 +1,5 @@
-//! Ranges of bytes: what is read is written the same, and means the bytes that counting finds.
+//! Byte ranges: a parsed range formats to the same text, and selects the bytes that counting one by
+//! one finds.
 
 use b2kit::types::ByteRange;
 

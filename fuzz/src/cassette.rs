@@ -1,4 +1,5 @@
-//! Recordings: what is written reads the same, and what is read writes and reads the same.
+//! Recordings: a written recording parses to the same, and a parsed one can be written and parsed
+//! again.
 
 use arbitrary::{Arbitrary, Unstructured};
 use b2kit::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
@@ -25,7 +26,8 @@ enum Content {
     Omitted(u64, Option<[u8; 20]>),
 }
 
-/// A recording as it is, if the first byte is even; else interactions that are written.
+/// If the first byte is even, the rest is the text of a recording; otherwise it is interactions to
+/// write.
 pub fn run(data: &[u8]) {
     let Some((kind, data)) = data.split_first() else {
         return;

@@ -1,4 +1,5 @@
-//! The headers of a download: `Content-Range` above all, which says which bytes of which file came.
+//! The headers of a download, above all `Content-Range`, which says which bytes of the file the
+//! response has.
 
 use b2kit::ResponseBody;
 use b2kit::api::{Call as _, DownloadFileById, Reply};
@@ -61,7 +62,7 @@ pub fn run(data: &[u8]) {
     }
 }
 
-/// The same grammar, read a second time.
+/// A second parser of the same grammar.
 fn content_range(text: &str) -> Option<(u64, u64, u64)> {
     let mut numbers = text.strip_prefix("bytes ")?.split(['-', '/']);
     let mut next = || {

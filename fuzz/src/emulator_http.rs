@@ -18,9 +18,9 @@ struct Served {
     file: String,
 }
 
-/// A byte of the mode, then what is sent. `$TOKEN`, `$BUCKET`, `$FILE` and `$ACCOUNT` stand for this
-/// account's. With an odd mode, `|` at the beginning of a line divides requests, each of which gets the length of its
-/// body.
+/// The first byte is the mode; the rest is sent. `$TOKEN`, `$BUCKET`, `$FILE` and `$ACCOUNT` are replaced by those of
+/// the account. With an odd mode, `|` at the beginning of a line separates requests, each of which gets the length of
+/// its body.
 pub fn run(data: &[u8]) {
     let Some((mode, data)) = data.split_first() else {
         return;
@@ -137,7 +137,7 @@ fn filled_in(data: &[u8], served: &Served) -> Vec<u8> {
     filled
 }
 
-/// What the server says until it closes the connection; `None` if it was reset.
+/// Everything that the server sends until it closes the connection; `None` if it was reset.
 fn exchange(served: &Served, bytes: &[u8]) -> Option<Vec<u8>> {
     let address = served.server.url().trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).ok()?;
@@ -184,7 +184,7 @@ fn responses(mut bytes: &[u8]) -> Vec<Response> {
             .and_then(|rest| rest.get(..3))
             .and_then(|digits| digits.parse().ok());
         let status: u16 = status.unwrap_or_else(|| panic!("no status: {shown}"));
-        // 100 Continue is none yet.
+        // 100 Continue is not the final response.
         if status == 100 {
             continue;
         }

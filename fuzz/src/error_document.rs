@@ -1,11 +1,11 @@
-//! Error documents: what is taken for B2's error is one, and reads the same when it is written again.
+//! Error documents: whatever is accepted as B2's error is one, and parses to the same after it is written again.
 
 use b2kit::api::Reply;
 use b2kit::fuzzing::error_document;
 use b2kit::http::{Response, StatusCode};
 use serde_json::{Value, json};
 
-/// Two bytes of the status, one that says whether it answers a `HEAD`, and the body.
+/// Two bytes of the status, one that says whether the request was a `HEAD`, and the body.
 pub fn run(data: &[u8]) {
     let [high, low, head, body @ ..] = data else {
         return;
@@ -46,7 +46,7 @@ fn reply(status: u16, body: &[u8]) -> Reply {
     Reply::whole(response.into_parts().0, body.to_vec().into())
 }
 
-/// Whether this is an error document that nothing can be said against.
+/// Whether this is certainly a valid error document.
 fn is_simple_error(body: &[u8], status: u16) -> bool {
     let Ok(Value::Object(document)) = serde_json::from_slice(body) else {
         return false;
@@ -63,7 +63,7 @@ fn is_simple_error(body: &[u8], status: u16) -> bool {
         && document.get("status").is_some_and(|found| found.as_u64() == Some(status.into()))
         && code.is_some_and(is_code)
         && document.get("message").is_some_and(Value::is_string)
-        // A field that is there twice is refused.
+        // Duplicate fields are refused.
         && ["\"code\"", "\"message\"", "\"status\"", "\\u"].iter().all(|field| {
             String::from_utf8_lossy(body).matches(field).count() == usize::from(*field != "\\u")
         })

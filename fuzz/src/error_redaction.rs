@@ -1,4 +1,4 @@
-//! Errors of a client: no secret survives in them, in whichever form and between whatever it stands.
+//! Errors of a client: no secret survives in them, in any form and any surrounding text.
 
 use arbitrary::{Arbitrary, Unstructured};
 use b2kit::fuzzing::redacted;
@@ -32,10 +32,10 @@ pub fn run(data: &[u8]) {
     let shown = redacted(&secrets, &text);
     assert!(shown.contains("[redacted]"), "{text:?} became {shown:?}");
     if let Some(form) = find(shown.as_bytes(), secret) {
-        // The rest of the text may happen to be a secret's form only if it stood there whole.
+        // Not even the surrounding text may contain a form of the secret: it is redacted as well.
         panic!("{form:?} survives in {shown:?}, of {text:?}");
     }
-    // A text without secrets stays as it is.
+    // A text without secrets stays unchanged.
     let plain = input.before;
     let is_clean = !redacted(&secrets, plain).contains("[redacted]");
     assert!(!is_clean || redacted(&secrets, plain) == plain);

@@ -1,4 +1,5 @@
-//! A damaged journal of the emulator opens as the account that it was after some line, or not at all: never as another.
+//! A damaged journal of the emulator opens as the account was after some line, or not at all: never as a different
+//! account.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -87,7 +88,7 @@ pub fn run(data: &[u8]) {
     } else if is_head_whole && shown != account.states[account.states.len() - 1] {
         assert!(!warnings.is_empty(), "steps are lost and nothing is said");
     }
-    // What was opened stays so.
+    // An account that was opened once opens again, unchanged and without warnings.
     drop(wire);
     let again = builder().open(directory.path()).expect("what was repaired");
     assert_eq!(again.recovery_warnings(), [""; 0]);
@@ -215,7 +216,7 @@ fn apply(damage: &Damage, journal: &mut Vec<u8>) {
     }
 }
 
-/// In memory, if the system has a file system there.
+/// In memory, if the system has a file system in memory.
 fn temporary() -> TempDir {
     let memory = Path::new("/dev/shm");
     let directory = match memory.is_dir() {

@@ -1,6 +1,6 @@
-//! The fuzz targets, as plain functions: libFuzzer runs them on what it makes up (`fuzz_targets/`), and a test on the
-//! corpus (`tests/corpus.rs`). Each has an oracle: it panics if the code contradicts itself or a second reading of the
-//! same rules.
+//! The fuzz targets, as plain functions: libFuzzer runs them on generated inputs (`fuzz_targets/`), and a test on the
+//! corpus (`tests/corpus.rs`). Each has an oracle: it panics if the code contradicts itself or a second implementation
+//! of the same rules.
 
 pub mod byte_range;
 pub mod cassette;
@@ -23,7 +23,7 @@ pub mod sync_merge;
 pub mod webhook;
 mod wire;
 
-/// A target's name, and what it does with an input.
+/// A target's name, and its function.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.

@@ -1,4 +1,5 @@
-//! Local paths of file names: never outside, and never two names on one path, by the rules of Unix and of Windows.
+//! Local paths of file names: no path leaves the directory and no two names have the same path, by the rules of Unix
+//! and of Windows.
 
 use std::path::{Component, Path};
 
@@ -65,7 +66,7 @@ fn below(path: &Path, name: &str) {
     }));
 }
 
-/// What Windows makes of a component: it ends without dots and spaces, has no stream, and is no device.
+/// Checks a component by the rules of Windows: it doesn't end in a dot or space, names no stream, and is no device.
 fn windows(component: &str) {
     assert_eq!(component.trim_end_matches(['.', ' ']), component);
     assert!(
@@ -93,7 +94,7 @@ fn windows(component: &str) {
     }
 }
 
-/// Names of letters that no rule is about.
+/// Whether the name has only characters that no rule concerns.
 fn is_ordinary(name: &str) -> bool {
     name.len() < 200
         && name.split('/').all(|part| {

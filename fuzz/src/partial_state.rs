@@ -1,11 +1,11 @@
-//! The saved state of a partial download: what was written reads the same, what was changed is not authenticated, and
-//! whatever is read is consistent.
+//! The saved state of a partial download: a written state parses to the same, a changed one is not authenticated, and
+//! every parsed one is consistent.
 
 use arbitrary::{Arbitrary, Unstructured};
 use b2kit::fuzzing::{State, read_state, write_state};
 use b2kit::types::Secret;
 
-/// Where one byte of a document is changed.
+/// A state, and the place where one byte of its document is changed.
 #[derive(Debug, Arbitrary)]
 struct Input {
     state: Fields,
@@ -25,7 +25,7 @@ struct Fields {
     done: Vec<(u16, u16)>,
 }
 
-/// A document as it is, if the first byte is even; else a state that is written and changed.
+/// If the first byte is even, the rest is a document; otherwise it is a state to write and change.
 pub fn run(data: &[u8]) {
     let key = Secret::new("K001fuzzing");
     let Some((kind, data)) = data.split_first() else {
@@ -39,7 +39,7 @@ pub fn run(data: &[u8]) {
         if let Some((state, is_authenticated)) = read_state(document, length, (*inode).into(), &key)
         {
             check(&state, length);
-            // Nobody here has the key that another program's documents are signed with.
+            // The key with which another program's documents are signed is not known here.
             let other = Secret::new("K001another");
             let with_other = read_state(document, length, (*inode).into(), &other);
             assert!(!is_authenticated || with_other.is_none_or(|(_, signed)| !signed));

@@ -1,4 +1,5 @@
-//! Percent-encoding: what is encoded decodes to itself, and decoding agrees with a second decoder.
+//! Percent-encoding: encoded text decodes to the original, and decoding agrees with a second
+//! decoder.
 
 use b2kit::types::{percent_decode, percent_encode};
 
@@ -19,7 +20,7 @@ pub fn run(data: &[u8]) {
     }
 }
 
-/// The same rule, read a second time.
+/// A second decoder by the same rules.
 fn decode(text: &[u8]) -> Option<String> {
     let mut bytes = Vec::new();
     let mut at = 0;

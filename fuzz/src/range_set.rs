@@ -1,11 +1,12 @@
-//! The set of bytes that a download has: equal to a set of single bytes.
+//! The range set of a download: equal to a set of single bytes.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
 use b2kit::fuzzing::RangeSet;
 
-/// The first byte says how long a missing range may be, the second what is asked for; each two more are a range.
+/// The first byte is the maximum length of a missing range, the second the length of the whole; every two further bytes
+/// are a range.
 pub fn run(data: &[u8]) {
     let [max, whole, ranges @ ..] = data else {
         return;

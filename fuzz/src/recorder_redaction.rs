@@ -1,4 +1,4 @@
-//! The recorder: no declared secret reaches a recording, wherever it stands and however it is written.
+//! The recorder: no declared secret reaches a recording, in any place and any encoding.
 
 use arbitrary::{Arbitrary, Unstructured};
 use b2kit::http::{HeaderValue, Request as Builder};

@@ -1,4 +1,5 @@
-//! The replies of all calls: what is decoded, encoded and decoded again is the same.
+//! The responses to all calls: a decoded response is the same after it is encoded and decoded
+//! again.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -22,12 +23,12 @@ use b2kit::types::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// The ids that the seeds have.
+/// The ids in the seeds.
 const FILE: &str = "4_z1_f1";
 const BUCKET: &str = "b1";
 const ACCOUNT: &str = "a1";
 
-/// The first byte says which call; the rest is the reply.
+/// The first byte selects the call; the rest is the response.
 pub fn run(data: &[u8]) {
     let Some((call, body)) = data.split_first() else {
         return;
@@ -98,7 +99,7 @@ where
         return;
     };
     let text = serde_json::to_vec(&value).expect("a value can be encoded");
-    // `null`, for a reply that says that there was nothing to delete.
+    // `null` stands for a response according to which there was nothing to delete.
     if text == b"null" {
         return;
     }
@@ -121,7 +122,7 @@ fn value<T: Serialize + DeserializeOwned + PartialEq + Debug>(body: &[u8]) {
     assert_eq!(again, value);
 }
 
-/// Rows of a listing are one by one what they are together.
+/// The rows of a listing parse one by one to the same as together.
 fn rows(body: &[u8]) {
     let Ok(page) = ListFileNames::new(BUCKET).read(Reply::ok(body.to_vec())) else {
         return;

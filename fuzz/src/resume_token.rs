@@ -1,4 +1,4 @@
-//! Resume tokens: what is read is written the same, and anything else is refused.
+//! Resume tokens: a parsed token formats to the same, and anything else is refused.
 
 use b2kit::transfer::ResumeToken;
 use serde_json::Value;

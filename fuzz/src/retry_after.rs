@@ -1,11 +1,11 @@
-//! `Retry-After` and `Date`: seconds and dates mean what a second reading says.
+//! `Retry-After` and `Date`: parsing agrees with a second implementation.
 
 use std::time::{Duration, SystemTime};
 
 use b2kit::fuzzing::{retry_after, server_time};
 use b2kit::http::{HeaderMap, HeaderValue};
 
-/// Eight bytes make two dates, which are written and read; the lines after them are headers as they are.
+/// Eight bytes make two dates, which are formatted and parsed; the lines after them are headers.
 pub fn run(data: &[u8]) {
     let Some((numbers, lines)) = data.split_first_chunk::<8>() else {
         return;
@@ -55,7 +55,7 @@ fn written(now: u64, later: u64) {
     assert_eq!(retry_after(&headers), Some(Duration::from_secs(later)));
 }
 
-/// The same rule, read a second time.
+/// A second implementation of the rule.
 fn wanted(wish: &str, date: Option<SystemTime>) -> Option<Duration> {
     if !wish.is_empty() && wish.chars().all(|c| c.is_ascii_digit()) {
         let mut seconds: u64 = 0;

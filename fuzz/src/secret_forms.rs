@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
-/// Of the shapes that B2's have, and one of signs that are escaped everywhere.
+/// Secrets with the formats of B2's, and one of characters that are escaped everywhere.
 pub const SECRETS: &[&str] = &[
     "K002canary/Application+Key0001",
     "4_002d2ecanary02a0000000001_01c23dcc_f57902_acct_Canary-3=",
@@ -42,7 +42,7 @@ pub fn written(secret: &str, form: u8) -> String {
     }
 }
 
-/// In which form the secret stands in a text.
+/// The form in which the secret occurs in a text, if it does.
 pub fn find(text: &[u8], secret: &str) -> Option<String> {
     (0..FORMS).map(|form| written(secret, form)).find(|form| {
         // Padding may be left out.

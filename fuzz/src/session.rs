@@ -1,4 +1,4 @@
-//! Exported sessions: what is imported exports to the same, and shows no token.
+//! Exported sessions: a restored session exports to the same, and prints no token.
 
 use b2kit::Session;
 
@@ -9,7 +9,7 @@ pub fn run(data: &[u8]) {
     let session = match Session::restore(text) {
         Ok(session) => session,
         Err(error) => {
-            // Where the text is long enough to be a secret, no error repeats it.
+            // If the text is long enough to be a secret, no error repeats it.
             assert!(text.len() < 24 || !error.to_string().contains(text));
             return;
         }

@@ -1,4 +1,4 @@
-//! The plan of a sync: equal to what a sorted map of both sides says, and refused if a side is not sorted.
+//! The plan of a sync: equal to one made from sorted maps of both sides, and refused if a side is not sorted.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -15,8 +15,8 @@ use futures::{StreamExt as _, stream};
 
 type Sides = BTreeMap<String, (Option<u64>, Option<u64>)>;
 
-/// The first byte is the policy, the second, if it is not 0, which entry comes too early; each line is a path after a
-/// byte that says which sides have it and with which sizes.
+/// The first byte is the policy. The second, if it is not 0, selects an entry that comes too early. Each line is a path
+/// after a byte that says which sides have it and with which sizes.
 pub fn run(data: &[u8]) {
     let [flags, swap, lines @ ..] = data else {
         return;

@@ -1,4 +1,5 @@
-//! Signed notifications: exactly what was signed is read, and what is read and signed again is the same.
+//! Signed notifications: only exactly what was signed is accepted, and an accepted one is the same after it is signed
+//! again.
 
 use b2kit::types::Secret;
 use b2kit::webhook::{WebhookError, verify};
@@ -38,7 +39,7 @@ pub fn run(data: &[u8]) {
         Err(_) => true,
     };
     assert_eq!(is_refused, !is_signed, "{header:?}");
-    // One bit of the body is enough.
+    // Changing one bit of the body is enough.
     let mut changed = body.to_vec();
     if let Some(byte) = changed.get_mut(usize::from(*len) % body.len().max(1)) {
         *byte ^= 1;

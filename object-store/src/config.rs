@@ -120,7 +120,7 @@ fn bucket_name(name: &str) -> Result<BucketName, ConfigError> {
 
 impl B2StoreBuilder {
     /// Configures a store for `b2://bucket/prefix`, with these [options](OPTIONS). Nothing is sent: the first operation
-    /// looks the bucket up.
+    /// looks up the bucket.
     ///
     /// An unknown option that begins with `b2_` (in lower case) is an error; all other options are ignored, so
     /// `std::env::vars()` can be passed.
@@ -138,7 +138,7 @@ impl B2StoreBuilder {
         Self::from_url_with(url, options, Client::builder())
     }
 
-    /// As [`from_url`](Self::from_url), with further settings of the client, such as its backend or retry policy.
+    /// Like [`from_url`](Self::from_url), with further settings of the client, such as its backend or retry policy.
     ///
     /// # Errors
     /// If the URL is not a `b2://` URL with a bucket, an option is missing, unknown or invalid, or the client can't be
@@ -180,9 +180,11 @@ fn parts(url: &Url) -> Result<(BucketName, String), ConfigError> {
             )));
         }
     };
-    if !url.username().is_empty() || url.password().is_some() || url.port().is_some() {
+    let has_login = !url.username().is_empty() || url.password().is_some();
+    if has_login || url.port().is_some() || url.query().is_some() || url.fragment().is_some() {
         return Err(ConfigError::new(
-            "a b2:// URL has only a bucket and a path; keys are options",
+            "a b2:// URL has only a bucket and a path; keys are options, and ? and # in a path are \
+             written %3F and %23",
         ));
     }
     let path = percent_decode_str(url.path()).decode_utf8();
@@ -207,6 +209,7 @@ mod tests {
         assert_eq!(read("b2://holiday-photos"), is("holiday-photos", ""));
         assert_eq!(read("b2://holiday-photos/"), is("holiday-photos", ""));
         assert_eq!(read("b2://Holiday-1/a/b%20c/"), is("Holiday-1", "a/b c"));
+        assert_eq!(read("b2://holiday-1/a%3Fb%23"), is("holiday-1", "a?b#"));
         for bad in [
             "s3://bucket",
             "b2:bucket",
@@ -214,6 +217,8 @@ mod tests {
             "b2://key@bucket-1/",
             "b2://bucket-1:80/a",
             "b2://bucket-1/%ff",
+            "b2://bucket-1/a?b",
+            "b2://bucket-1/a#b",
         ] {
             assert!(read(bad).is_err(), "{bad}");
         }

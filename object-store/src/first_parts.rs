@@ -16,18 +16,18 @@ const MAX_UPLOADS: usize = 10_000;
 /// Keeps the only part of each upload until there is a second one. B2 refuses to finish a large file of one part, so
 /// such an upload is completed by uploading the bytes again as a small file.
 ///
-/// Abandoned uploads are never removed, so the parts that are kept longest make room for new ones.
+/// Abandoned uploads are never removed explicitly, so the parts kept longest make room for new ones.
 #[derive(Debug, Default)]
 pub(crate) struct FirstParts(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
     uploads: HashMap<String, Upload>,
-    /// All uploads, by the order in which they were last recorded.
+    /// All uploads, in the order in which they were last recorded.
     by_order: BTreeMap<u64, String>,
-    /// Of these, the ones whose bytes are kept.
+    /// The uploads whose bytes are kept, in the same order.
     kept: BTreeMap<u64, String>,
-    /// Of all kept parts.
+    /// The number of bytes of all kept parts.
     bytes: u64,
     /// Number of parts recorded so far.
     recorded: u64,
@@ -47,7 +47,7 @@ enum FirstPart {
         sha1: Sha1,
         payload: Payload,
     },
-    /// Its bytes made room for those of newer uploads.
+    /// The bytes were dropped to make room for those of newer uploads.
     Evicted { index: usize },
     /// There is a second part, so nothing is kept.
     NotOnly,
@@ -133,7 +133,7 @@ impl State {
         Some(part)
     }
 
-    /// Makes room: drops the bytes that are kept longest, but never the newest, and forgets the oldest uploads.
+    /// Makes room: drops the bytes kept longest, but never the newest, and forgets the oldest uploads.
     fn evict(&mut self) {
         while self.bytes > MAX_BYTES
             && self.kept.len() > 1

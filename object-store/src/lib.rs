@@ -64,7 +64,7 @@
 //! # Errors
 //! | `object_store` | |
 //! |---|---|
-//! | `NotFound` | there is no such object. A missing bucket is `Generic` instead |
+//! | `NotFound` | there is no such object. A missing bucket is `Generic`, except in a `get`: B2's response is the same |
 //! | `AlreadyExists` | a create found an object of this name, and changed nothing |
 //! | `Precondition`, `NotModified` | a condition of `get_opts` is not met |
 //! | `PermissionDenied`, `Unauthenticated` | the key lacks a capability, or is not valid |

@@ -41,7 +41,7 @@ impl Prefix {
         }
     }
 
-    /// The name without the prefix; `None` if it is outside of this store.
+    /// The name without the prefix; `None` if it is outside this store.
     pub(crate) fn strip<'a>(&self, name: &'a str) -> Option<&'a str> {
         match self.0.as_str() {
             "" => Some(name),

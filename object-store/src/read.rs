@@ -155,8 +155,8 @@ impl B2Store {
 
     /// Downloads ranges of a single version, in concurrent requests.
     ///
-    /// The requests are by name, so that none has to wait for another's file id. If the file is replaced meanwhile, the
-    /// ranges that came from an older version are requested again.
+    /// The requests are by name, so that none has to wait for another's file id. If the file is
+    /// replaced in the meantime, the ranges that came from an older version are requested again.
     pub(crate) async fn fetch_ranges(
         &self,
         path: &str,
@@ -228,19 +228,13 @@ impl B2Store {
             .await
     }
 
-    /// The file name of an object to read. A name that B2 can't have is `NotFound`.
+    /// The file name of an object to read. What can't be the name of an object is `NotFound`.
     pub(crate) fn read_name(&self, path: &str) -> Result<FileName, StoreError> {
-        self.shared
-            .prefix
-            .file_name(path)
-            .map_err(|error| match error {
-                StoreError::Reserved { path } => StoreError::NotFound { path, error: None },
-                StoreError::Unsupported(_) => StoreError::not_found(path),
-                error => error,
-            })
+        let name = self.shared.prefix.file_name(path);
+        name.map_err(|_| StoreError::not_found(path))
     }
 
-    /// The bucket. That it is missing is never reported as a missing object.
+    /// The bucket. A missing bucket is never reported as a missing object.
     pub(crate) async fn open_bucket(&self, path: &str) -> Result<&BucketHandle, StoreError> {
         self.bucket()
             .await
@@ -248,7 +242,7 @@ impl B2Store {
     }
 }
 
-/// The bytes of a range, and the version that they are of.
+/// The bytes of a range, and the version that they belong to.
 #[derive(Debug)]
 struct FetchedRange {
     file: DownloadedFile,

@@ -59,7 +59,7 @@ pub enum Deletion {
     /// deletes them a day later.
     #[default]
     Hide,
-    /// Hides the file, so that no older version reappears, then deletes all its versions and at last the hide marker.
+    /// Hides the file, so that no older version reappears, then deletes all its versions and finally the hide marker.
     /// No lifecycle rule is needed. Costs one call for each version, which is free (class A), and a listing (class C);
     /// needs a key with `deleteFiles` and `listFiles`.
     AllVersions,
@@ -124,7 +124,7 @@ impl B2Store {
         self.shared.bucket.client()
     }
 
-    /// The bucket. If the store was made from a URL, the first call looks it up.
+    /// The bucket's handle. If the store was made from a URL, the first call looks it up.
     ///
     /// # Errors
     /// [`NotFound`](b2kit::ErrorKind::NotFound) if there is no such bucket.

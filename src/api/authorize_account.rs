@@ -171,15 +171,23 @@ impl Call for AuthorizeAccount {
 
 /// The response of all API versions: v2 has all fields at the top level, v3 and v4 have most of
 /// them under `apiInfo.storageApi`.
+///
+/// Nothing is flattened, which would compile each decoder several times.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Wire {
     account_id: AccountId,
     authorization_token: Secret,
     application_key_expiration_timestamp: Option<Timestamp>,
+    /// v3 and v4.
     api_info: Option<ApiInfo>,
-    #[serde(flatten)]
-    top: Option<StorageApi>,
+    /// The rest is v2's.
+    absolute_minimum_part_size: Option<u64>,
+    recommended_part_size: Option<u64>,
+    api_url: Option<String>,
+    download_url: Option<String>,
+    s3_api_url: Option<String>,
+    allowed: Option<WireAllowed>,
 }
 
 #[derive(Deserialize)]
@@ -220,16 +228,18 @@ struct StorageApi {
     api_url: String,
     download_url: String,
     s3_api_url: Option<String>,
-    /// v3.
-    info_type: Option<String>,
-    /// v2 and v4.
+    /// v4.
     allowed: Option<WireAllowed>,
-    /// v3, which has no `allowed`.
-    #[serde(flatten)]
-    flat: WireAllowed,
+    /// The rest is v3's, which has no `allowed`.
+    info_type: Option<String>,
+    #[serde(default)]
+    capabilities: Vec<Capability>,
+    bucket_id: Option<BucketId>,
+    bucket_name: Option<String>,
+    name_prefix: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct WireAllowed {
     #[serde(default)]
@@ -242,25 +252,59 @@ struct WireAllowed {
     name_prefix: Option<String>,
 }
 
+impl StorageApi {
+    /// The version that the response is of, and what the key may do.
+    fn allowed(&mut self) -> (ApiVersion, WireAllowed) {
+        if let Some(allowed) = self.allowed.take() {
+            return (ApiVersion::V4, allowed);
+        }
+        let flat = WireAllowed {
+            capabilities: std::mem::take(&mut self.capabilities),
+            buckets: None,
+            bucket_id: self.bucket_id.take(),
+            bucket_name: self.bucket_name.take(),
+            name_prefix: self.name_prefix.take(),
+        };
+        (ApiVersion::V3, flat)
+    }
+}
+
+/// What v2 has at the top level. `None` if it is not there.
+fn version_2(wire: &mut Wire) -> Option<StorageApi> {
+    Some(StorageApi {
+        absolute_minimum_part_size: wire.absolute_minimum_part_size?,
+        recommended_part_size: wire.recommended_part_size?,
+        api_url: wire.api_url.take()?,
+        download_url: wire.download_url.take()?,
+        s3_api_url: wire.s3_api_url.take(),
+        allowed: None,
+        info_type: None,
+        capabilities: Vec::new(),
+        bucket_id: None,
+        bucket_name: None,
+        name_prefix: None,
+    })
+}
+
 impl Wire {
-    fn session(self) -> Result<Session, Error> {
-        let (version, storage, groups, backup) = match (self.api_info, self.top) {
-            (Some(info), _) => {
-                let version = match info.storage_api.allowed {
-                    Some(_) => ApiVersion::V4,
-                    None => ApiVersion::V3,
-                };
-                (version, info.storage_api, info.groups_api, info.backup_api)
+    fn session(mut self) -> Result<Session, Error> {
+        let missing = || {
+            Error::new(
+                ErrorKind::Protocol,
+                "the response has no information about the storage API",
+            )
+        };
+        let (storage, (version, allowed), groups, backup) = match self.api_info.take() {
+            Some(mut info) => {
+                let allowed = info.storage_api.allowed();
+                (info.storage_api, allowed, info.groups_api, info.backup_api)
             }
-            (None, Some(top)) => (ApiVersion::V2, top, None, None),
-            (None, None) => {
-                return Err(Error::new(
-                    ErrorKind::Protocol,
-                    "the response has no information about the storage API",
-                ));
+            None => {
+                let storage = version_2(&mut self).ok_or_else(missing)?;
+                let allowed = (ApiVersion::V2, self.allowed.unwrap_or_default());
+                (storage, allowed, None, None)
             }
         };
-        let allowed = storage.allowed.unwrap_or(storage.flat);
         let single = allowed.bucket_id.map(|id| {
             vec![AllowedBucket {
                 id,

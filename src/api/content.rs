@@ -8,13 +8,12 @@ use std::task::{Context, Poll};
 
 use b2kit_core::{Body, Bytes, Request};
 use futures_core::Stream;
-use http::{HeaderName, HeaderValue};
+use http::HeaderValue;
 
 use super::catch_panics::CatchPanics;
+use super::header_names::CONTENT_SHA1;
 use crate::error::{Error, ErrorKind};
 use crate::types::{ContentSha1, Sha1, Sha1Hasher};
-
-const CONTENT_SHA1: HeaderName = HeaderName::from_static("x-bz-content-sha1");
 
 /// The maximum size of a file or part in one request.
 const MAX_LEN: u64 = 5_000_000_000;
@@ -135,7 +134,7 @@ impl Content {
             }
         };
         *request.body_mut() = body;
-        request.headers_mut().insert(CONTENT_SHA1, check);
+        request.headers_mut().insert(&CONTENT_SHA1, check);
     }
 
     /// Compares the length and SHA-1 in B2's response with what was sent.

@@ -6,9 +6,10 @@ use std::task::{Context, Poll};
 
 use b2kit_core::{Bytes, Request, ResponseBody};
 use futures_core::Stream;
-use http::HeaderMap;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE};
+use http::{HeaderMap, HeaderName};
 
+use super::header_names;
 use super::overrides::Overrides;
 use super::reply::Reply;
 use super::session::Session;
@@ -20,7 +21,7 @@ use crate::types::{
     ReplicationStatus, Restricted, Sha1, Sha1Hasher, Timestamp, expected_sha1, percent_decode,
 };
 
-/// A download in progress: the file's metadata, and its content as a stream. It is not `Sync`.
+/// A download in progress: the file's metadata, and the content as a stream. It is not `Sync`.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Download {
@@ -129,7 +130,7 @@ impl DownloadOptions {
 
     /// Parses the response, and rejects one with other content than requested.
     pub(super) fn read(&self, call: &'static str, reply: Reply) -> Result<Download, Error> {
-        let file = file(&reply)?;
+        let mut file = file(&reply)?;
         if self
             .content_length
             .is_some_and(|known| known != file.content_length)
@@ -165,8 +166,10 @@ impl DownloadOptions {
                 "the response's content-length doesn't match its content-range",
             ));
         }
+        let (headers, body) = reply.into_headers_and_body();
+        file.headers = headers;
         let body = DownloadBody {
-            body: Some(reply.into_body()),
+            body: Some(body),
             left: if self.head { 0 } else { len },
             call,
             file_name: file.file_name.as_str().into(),
@@ -343,9 +346,10 @@ impl Stream for DownloadBody {
     }
 }
 
+/// The file that a response describes, still without the headers themselves.
 fn file(reply: &Reply) -> Result<DownloadedFile, Error> {
     let headers = reply.headers();
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     if !headers
         .keys()
         .any(|name| name.as_str().starts_with("x-bz-"))
@@ -356,7 +360,7 @@ fn file(reply: &Reply) -> Result<DownloadedFile, Error> {
              intermediary such as a CDN removes them, or the server is not B2",
         ));
     }
-    let required = |name: &str| {
+    let required = |name: &HeaderName| {
         text(name).ok_or_else(|| {
             Error::new(
                 ErrorKind::Protocol,
@@ -367,9 +371,7 @@ fn file(reply: &Reply) -> Result<DownloadedFile, Error> {
     let range = match reply.status() {
         206 => {
             let one = headers.get_all(CONTENT_RANGE).iter().count() == 1;
-            let range = text(CONTENT_RANGE.as_str())
-                .filter(|_| one)
-                .and_then(content_range);
+            let range = text(&CONTENT_RANGE).filter(|_| one).and_then(content_range);
             Some(range.ok_or_else(|| {
                 Error::new(
                     ErrorKind::Protocol,
@@ -381,7 +383,7 @@ fn file(reply: &Reply) -> Result<DownloadedFile, Error> {
     };
     let content_length = match range {
         Some((_, _, total)) => total,
-        None => number(required(CONTENT_LENGTH.as_str())?).ok_or_else(|| {
+        None => number(required(&CONTENT_LENGTH)?).ok_or_else(|| {
             Error::new(
                 ErrorKind::Protocol,
                 "the response's content-length header is missing or invalid",
@@ -397,20 +399,21 @@ fn file(reply: &Reply) -> Result<DownloadedFile, Error> {
             ),
         ));
     }
-    let file_name = required("x-bz-file-name")?;
+    let file_name = required(&header_names::FILE_NAME)?;
     let info = headers.iter().filter_map(|(name, value)| {
         let key = name.as_str().strip_prefix("x-bz-info-")?;
         Some((key, decoded(value.to_str().ok()?)))
     });
     Ok(DownloadedFile {
-        file_id: required("x-bz-file-id")?.into(),
+        file_id: required(&header_names::FILE_ID)?.into(),
         file_name: FileName::new_unchecked(decoded(file_name)),
         content_length,
         range: range.map(|(first, last, _)| (first, last)),
-        content_sha1: text("x-bz-content-sha1").map_or(ContentSha1::None, ContentSha1::parse),
-        content_type: text(CONTENT_TYPE.as_str()).map(ContentType::unchecked),
+        content_sha1: text(&header_names::CONTENT_SHA1)
+            .map_or(ContentSha1::None, ContentSha1::parse),
+        content_type: text(&CONTENT_TYPE).map(ContentType::unchecked),
         file_info: FileInfo::unchecked(info),
-        upload_timestamp: text("x-bz-upload-timestamp")
+        upload_timestamp: text(&header_names::UPLOAD_TIMESTAMP)
             .and_then(|text| text.parse().ok())
             .map(Timestamp::from_millis),
         file_retention: readable(headers, &RETENTION, |[mode, until]| FileRetention {
@@ -421,32 +424,32 @@ fn file(reply: &Reply) -> Result<DownloadedFile, Error> {
         }),
         legal_hold: readable(headers, &LEGAL_HOLD, |[hold]| hold.map(Into::into)),
         server_side_encryption: encryption(headers),
-        replication_status: text("x-bz-replication-status").map(Into::into),
-        headers: headers.clone(),
+        replication_status: text(&header_names::REPLICATION_STATUS).map(Into::into),
+        headers: HeaderMap::new(),
     })
 }
 
-const RETENTION: [&str; 2] = [
-    "x-bz-file-retention-mode",
-    "x-bz-file-retention-retain-until-timestamp",
+static RETENTION: [&HeaderName; 2] = [
+    &header_names::FILE_RETENTION_MODE,
+    &header_names::FILE_RETENTION_RETAIN_UNTIL_TIMESTAMP,
 ];
-const LEGAL_HOLD: [&str; 1] = ["x-bz-file-legal-hold"];
+static LEGAL_HOLD: [&HeaderName; 1] = [&header_names::FILE_LEGAL_HOLD];
 
 /// The value of these headers, unless B2 lists one of them as unauthorized for the key.
 fn readable<const N: usize, T>(
     headers: &HeaderMap,
-    names: &[&str; N],
+    names: &[&HeaderName; N],
     read: impl FnOnce([Option<&str>; N]) -> T,
 ) -> Restricted<T> {
     let withheld = headers
-        .get_all("x-bz-client-unauthorized-to-read")
+        .get_all(&header_names::CLIENT_UNAUTHORIZED_TO_READ)
         .into_iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .any(|name| {
             names
                 .iter()
-                .any(|ours| name.trim().eq_ignore_ascii_case(ours))
+                .any(|ours| name.trim().eq_ignore_ascii_case(ours.as_str()))
         });
     if withheld {
         return Restricted::Unauthorized;
@@ -455,14 +458,14 @@ fn readable<const N: usize, T>(
 }
 
 fn encryption(headers: &HeaderMap) -> Encryption {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let mut encryption = Encryption::none();
-    if let Some(cipher) = text("x-bz-server-side-encryption-customer-algorithm") {
+    if let Some(cipher) = text(&header_names::SERVER_SIDE_ENCRYPTION_CUSTOMER_ALGORITHM) {
         encryption.mode = Some(EncryptionMode::SseC);
         encryption.algorithm = Some(EncryptionAlgorithm::from(cipher));
         encryption.customer_key_md5 =
-            text("x-bz-server-side-encryption-customer-key-md5").map(Into::into);
-    } else if let Some(cipher) = text("x-bz-server-side-encryption") {
+            text(&header_names::SERVER_SIDE_ENCRYPTION_CUSTOMER_KEY_MD5).map(Into::into);
+    } else if let Some(cipher) = text(&header_names::SERVER_SIDE_ENCRYPTION) {
         encryption.mode = Some(EncryptionMode::SseB2);
         encryption.algorithm = Some(EncryptionAlgorithm::from(cipher));
     }

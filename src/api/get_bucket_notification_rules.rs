@@ -66,7 +66,7 @@ impl Call for GetBucketNotificationRules {
     }
 }
 
-/// The secrets of the rules' targets.
+/// The secrets in the targets of the rules.
 pub(super) fn secrets(rules: &EventNotificationRules) -> Vec<Secret> {
     let targets = rules.iter().map(|rule| &rule.target_configuration);
     let secrets = targets.flat_map(|target| {

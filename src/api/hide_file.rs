@@ -65,8 +65,7 @@ impl Call for HideFile {
         version.possible_duplicate = true;
     }
 
-    /// Looks for the hide marker, if the key may list. It may be beneath an upload by another writer,
-    /// which a repeated call would hide.
+    /// Looks for the hide marker, if the key may list.
     async fn reconcile(
         &self,
         executor: &impl CallExecutor,

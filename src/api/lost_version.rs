@@ -35,14 +35,21 @@ impl Newest {
         })
     }
 
-    /// Reconciles a call that hides the name.
+    /// Reconciles a call that hides the name. Only the newest version is accepted as its marker. One
+    /// beneath may be another hide's, and then the file is visible; sending the call again could
+    /// hide another writer's version.
     pub(super) fn hidden(self, lost: &LostResponse) -> Reconciliation<FileVersion> {
-        let is_marker = |version: &FileVersion| {
-            version.action == Action::Hide && lost.covers(version.upload_timestamp)
-        };
-        match self.versions.into_iter().find(is_marker) {
-            Some(marker) => Reconciliation::Done(marker),
-            None => Reconciliation::NotDone,
+        let is_recent = |version: &FileVersion| lost.covers(version.upload_timestamp);
+        let is_marker =
+            |version: &FileVersion| version.action == Action::Hide && is_recent(version);
+        let may_continue = self.cut_off && self.versions.last().is_some_and(is_recent);
+        let mut versions = self.versions.into_iter();
+        match versions.next() {
+            Some(top) if is_marker(&top) => Reconciliation::Done(top),
+            _ if may_continue || versions.any(|version| is_marker(&version)) => {
+                Reconciliation::Unknown
+            }
+            _ => Reconciliation::NotDone,
         }
     }
 

@@ -155,6 +155,9 @@ impl NameOrder {
 /// and higher code points: these have greater UTF-8 bytes, but smaller UTF-16 surrogates.
 fn compare(a: &str, b: &str) -> (Ordering, Ordering) {
     let utf8 = a.cmp(b);
+    if b.is_ascii() {
+        return (utf8, utf8);
+    }
     let differ = a.bytes().zip(b.bytes()).find(|(a, b)| a != b);
     let utf16 = match differ {
         Some((0xEE..=0xEF, 0xF0..)) => Ordering::Greater,

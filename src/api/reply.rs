@@ -6,9 +6,9 @@ use http::header::{CONTENT_TYPE, SERVER};
 use http::response::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_path_to_error::Segment;
 
 use crate::error::{B2Error, Error, ErrorKind, NonB2Response};
+use crate::types::json_path::{Segment, path_at, path_of_error};
 
 /// A response: its head, and its body as bytes or, for a download, as a stream.
 ///
@@ -74,10 +74,15 @@ impl Reply {
     /// The body as a stream.
     #[must_use]
     pub fn into_body(self) -> ResponseBody {
-        match self.body {
+        self.into_headers_and_body().1
+    }
+
+    pub(super) fn into_headers_and_body(self) -> (HeaderMap, ResponseBody) {
+        let body = match self.body {
             Content::Whole(bytes) => bytes.into(),
             Content::Stream(stream) => stream,
-        }
+        };
+        (self.head.headers, body)
     }
 
     /// Parses the body as JSON.
@@ -85,12 +90,17 @@ impl Reply {
     /// # Errors
     /// [`ErrorKind::Protocol`], with the path of the invalid field in the document.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        let text = self.utf8()?;
+        serde_json::from_str(text).map_err(|error| unreadable(text, &error))
+    }
+
+    /// The body. Validating it once is faster than string by string.
+    fn utf8(&self) -> Result<&str, Error> {
         let text = self.text();
-        // Validating UTF-8 once is faster than string by string.
-        let document = std::str::from_utf8(text).ok().map(serde_json::from_str);
-        document
-            .and_then(Result::ok)
-            .ok_or_else(|| explain::<T>(text))
+        std::str::from_utf8(text).map_err(|error| {
+            let path = path_at(text, error.valid_up_to());
+            unreadable_at(&path, "it is not UTF-8")
+        })
     }
 
     /// Parses the body, and checks that it matches the call: otherwise a mixed-up response would go
@@ -108,14 +118,10 @@ impl Reply {
         difference: impl FnOnce(&T) -> Option<D>,
     ) -> Result<T, Error> {
         let document = self.json()?;
-        let Some(difference) = difference(&document) else {
-            return Ok(document);
-        };
-        let mut what = "the response doesn't match the request".to_owned();
-        if !difference.as_ref().is_empty() {
-            what = format!("{what}: {}", difference.as_ref());
+        match difference(&document) {
+            None => Ok(document),
+            Some(difference) => Err(different(difference.as_ref())),
         }
-        Err(Error::new(ErrorKind::Integrity, what).with_effect(true))
     }
 
     /// Parses an error response. It is B2's only if it has B2's error document, which repeats the
@@ -131,7 +137,8 @@ impl Reply {
         let status = self.status();
         let text = self.text();
         if status >= 400 {
-            let document = serde_json::from_slice::<Document>(text).ok();
+            let utf8 = std::str::from_utf8(text).ok();
+            let document = utf8.and_then(|text| serde_json::from_str::<Document>(text).ok());
             let document =
                 document.filter(|document| document.status == status && is_code(&document.code));
             if let Some(Document { code, message, .. }) = document {
@@ -193,43 +200,49 @@ fn is_code(code: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 
-/// Parses the document again with path tracking, which is slower, to locate the error.
-fn explain<T: DeserializeOwned>(text: &[u8]) -> Error {
-    let wrong = |what: String| Error::new(ErrorKind::Protocol, what);
-    if text.iter().all(u8::is_ascii_whitespace) {
-        return wrong("the response is empty where a JSON document was expected".to_owned());
+/// The error for a response that doesn't match its request.
+fn different(difference: &str) -> Error {
+    let mut what = "the response doesn't match the request".to_owned();
+    if !difference.is_empty() {
+        what = format!("{what}: {difference}");
     }
-    let mut json = serde_json::Deserializer::from_slice(text);
-    let result = serde_path_to_error::deserialize::<_, T>(&mut json);
-    let (path, error) = match result.map(|_| json.end()) {
-        Err(error) => (path_text(error.path()), error.into_inner()),
-        Ok(Err(error)) => (String::new(), error),
-        Ok(Ok(())) => return wrong("the response can't be parsed".to_owned()),
+    Error::new(ErrorKind::Integrity, what).with_effect(true)
+}
+
+/// The error for a document that can't be parsed.
+fn unreadable(text: &str, error: &serde_json::Error) -> Error {
+    if text.bytes().all(|byte| byte.is_ascii_whitespace()) {
+        let what = "the response is empty where a JSON document was expected";
+        return Error::new(ErrorKind::Protocol, what);
+    }
+    let path = path_of_error(error, text.as_bytes());
+    unreadable_at(&path, &without_values(&error.to_string()))
+}
+
+fn unreadable_at(path: &[Segment], why: &str) -> Error {
+    let mut what = path_text(path);
+    what = match what.is_empty() {
+        true => "the response".to_owned(),
+        false => format!("{what:?} in the response"),
     };
-    let path = if path.is_empty() {
-        "the response".to_owned()
-    } else {
-        format!("{path:?} in the response")
-    };
-    wrong(format!(
-        "{path} can't be parsed: {}",
-        without_values(&error.to_string())
-    ))
+    Error::new(
+        ErrorKind::Protocol,
+        format!("{what} can't be parsed: {why}"),
+    )
 }
 
 /// Formats a path in a document, such as `files[0].fileName`. Keys that don't look like B2's fields
 /// are omitted, since they may be secrets.
-fn path_text(path: &serde_path_to_error::Path) -> String {
+fn path_text(path: &[Segment]) -> String {
     let mut text = String::new();
     for segment in path {
         match segment {
-            Segment::Seq { index } => text.push_str(&format!("[{index}]")),
-            Segment::Map { key } | Segment::Enum { variant: key } => {
+            Segment::Index(index) => text.push_str(&format!("[{index}]")),
+            Segment::Key(key) => {
                 let dot = if text.is_empty() { "" } else { "." };
                 let key = if is_field(key) { key } else { "…" };
                 text.push_str(&format!("{dot}{key}"));
             }
-            Segment::Unknown => {}
         }
         if text.len() > 200 {
             text.push('…');
@@ -302,6 +315,8 @@ mod tests {
         assert!(explained(r#"{"files":["#).contains("EOF"));
         assert!(explained(r#"{"files":[],"nextFileName":null} x"#).contains("trailing"));
         assert!(explained("[".repeat(100_000)).len() < 300);
+        let not_utf8 = explained(&b"{\"files\":[{\"fileName\":\"\xff\"}]}"[..]);
+        assert!(not_utf8.starts_with("\"files[0].fileName\""), "{not_utf8}");
         assert!(
             explained(r#"{"files":"a\"4_secret"}"#)
                 .find("secret")

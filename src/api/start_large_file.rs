@@ -20,8 +20,8 @@ use crate::types::{
 /// The key in the file info by which an upload recognizes its own large file.
 pub(crate) const UPLOAD_ID: &str = "b2kit-upload-id";
 
-/// Starts a large file: `b2_start_large_file`. A large file has 2 to 10,000 parts and at most 10
-/// TB.
+/// Starts a large file: `b2_start_large_file`. A large file has 2 to 10,000 parts and a size of at
+/// most 10 TB.
 ///
 /// If the response is lost, the client starts a second large file and sets
 /// [`possible_duplicate`](FileVersion::possible_duplicate), since the first one may be left behind.

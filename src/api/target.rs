@@ -2,13 +2,16 @@
 
 use b2kit_core::{Body, Request};
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderValue, Method, Uri};
+use http::{HeaderMap, HeaderValue, Method, Uri};
 use serde::Serialize;
 
 use super::metadata::CallMetadata;
 use super::session::{ApiVersion, Session};
 use crate::error::Error;
 use crate::types::{AccountId, Secret};
+
+/// How many headers most requests have.
+const TYPICAL_HEADERS: usize = 12;
 
 /// The destination and credentials of a request, with which [`Call::request`](super::Call::request)
 /// builds it.
@@ -17,7 +20,38 @@ pub struct Target<'a> {
     realm: &'a str,
     version: ApiVersion,
     session: Option<&'a Session>,
-    upload: Option<(&'a str, &'a Secret)>,
+    upload: Option<UploadTo<'a>>,
+}
+
+/// Where an upload goes.
+#[derive(Clone, Copy)]
+enum UploadTo<'a> {
+    Url(&'a str, &'a Secret),
+    Address(&'a UploadAddress),
+}
+
+/// An upload URL and its token, parsed once for all uploads that use it.
+#[derive(Clone)]
+pub(crate) struct UploadAddress {
+    uri: Uri,
+    authorization: HeaderValue,
+}
+
+impl UploadAddress {
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) if either can't be sent.
+    pub(crate) fn new(url: &str, token: &Secret) -> Result<Self, Error> {
+        Ok(Self {
+            uri: parsed(url)?,
+            authorization: authorization(token)?,
+        })
+    }
+
+    /// The URL.
+    #[cfg(test)]
+    pub(crate) const fn uri(&self) -> &Uri {
+        &self.uri
+    }
 }
 
 impl<'a> Target<'a> {
@@ -48,7 +82,15 @@ impl<'a> Target<'a> {
     #[must_use]
     pub fn upload(session: &'a Session, upload_url: &'a str, token: &'a Secret) -> Self {
         Self {
-            upload: Some((upload_url, token)),
+            upload: Some(UploadTo::Url(upload_url, token)),
+            ..Self::session(session)
+        }
+    }
+
+    /// The same for a URL that is parsed already.
+    pub(crate) fn upload_to(session: &'a Session, address: &'a UploadAddress) -> Self {
+        Self {
+            upload: Some(UploadTo::Address(address)),
             ..Self::session(session)
         }
     }
@@ -87,19 +129,32 @@ impl<'a> Target<'a> {
         metadata: &CallMetadata,
         document: &impl Serialize,
     ) -> Result<Request, Error> {
-        let url = format!(
-            "{}/b2api/{}/{}",
-            self.account()?.api_url(),
-            self.version,
-            metadata.name
-        );
-        self.post_to(&url, document)
+        self.post_call(metadata, serde_json::to_vec(document))
+    }
+
+    fn post_call(
+        &self,
+        metadata: &CallMetadata,
+        document: serde_json::Result<Vec<u8>>,
+    ) -> Result<Request, Error> {
+        let origin = self.account()?.api_url();
+        let url = format!("{origin}/b2api/{}/{}", self.version, metadata.name);
+        self.post_document(&url, document)
     }
 
     /// Builds a `POST` request with a JSON document to a URL below one of the session's origins.
+    #[cfg(feature = "partner")]
     pub(crate) fn post_to(&self, url: &str, document: &impl Serialize) -> Result<Request, Error> {
+        self.post_document(url, serde_json::to_vec(document))
+    }
+
+    fn post_document(
+        &self,
+        url: &str,
+        document: serde_json::Result<Vec<u8>>,
+    ) -> Result<Request, Error> {
         let mut request = self.request(Method::POST, url)?;
-        let document = serde_json::to_vec(document).map_err(|error| {
+        let document = document.map_err(|error| {
             Error::invalid("the arguments can't be serialized as JSON").with_source(error)
         })?;
         *request.body_mut() = Body::from(document);
@@ -151,10 +206,16 @@ impl<'a> Target<'a> {
 
     /// Builds an upload request to the target's upload URL.
     pub(crate) fn upload_request(&self) -> Result<Request, Error> {
-        let (url, token) = self
-            .upload
-            .ok_or_else(|| Error::invalid("the call needs an upload URL"))?;
-        request(Method::POST, url, &authorization(token)?)
+        let address = match self.upload {
+            Some(UploadTo::Address(address)) => address.clone(),
+            Some(UploadTo::Url(url, token)) => UploadAddress::new(url, token)?,
+            None => return Err(Error::invalid("the call needs an upload URL")),
+        };
+        Ok(empty_request(
+            Method::POST,
+            address.uri,
+            address.authorization,
+        ))
     }
 
     pub(crate) fn realm_url(&self, metadata: &CallMetadata) -> String {
@@ -177,16 +238,23 @@ pub(crate) fn request(
     url: &str,
     authorization: &HeaderValue,
 ) -> Result<Request, Error> {
+    Ok(empty_request(method, parsed(url)?, authorization.clone()))
+}
+
+fn parsed(url: &str) -> Result<Uri, Error> {
     // The URL may contain a token, so the error doesn't show it.
-    let uri = Uri::try_from(url)
-        .map_err(|error| Error::invalid("the URL is invalid").with_source(error))?;
+    Uri::try_from(url).map_err(|error| Error::invalid("the URL is invalid").with_source(error))
+}
+
+fn empty_request(method: Method, uri: Uri, authorization: HeaderValue) -> Request {
+    // Enough for an upload with its `Content-Length` and the like, so that the map never grows.
+    let mut headers = HeaderMap::with_capacity(TYPICAL_HEADERS);
+    headers.insert(AUTHORIZATION, authorization);
     let mut request = Request::new(Body::empty());
     *request.method_mut() = method;
     *request.uri_mut() = uri;
+    *request.headers_mut() = headers;
     request
-        .headers_mut()
-        .insert(AUTHORIZATION, authorization.clone());
-    Ok(request)
 }
 
 /// The `Authorization` header value of a token, marked as sensitive.

@@ -8,6 +8,7 @@ use super::call::{
     Call, CallExecutor, CallMetadata, LostResponse, Reconciliation, Subject, UploadTarget,
 };
 use super::content::{Content, Digest};
+use super::header_names::FILE_NAME;
 use super::lost_version::Newest;
 use super::reply::Reply;
 use super::response_match::{Attributes, not_a_file};
@@ -173,7 +174,7 @@ impl Call for UploadFile {
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
         let mut request = target.upload_request()?;
         let headers = request.headers_mut();
-        headers.insert("x-bz-file-name", value(&self.file_name.encoded())?);
+        headers.insert(&FILE_NAME, value(&self.file_name.encoded())?);
         headers.insert(CONTENT_TYPE, self.content_type.header()?);
         self.file_info.add_headers(headers)?;
         let mut add = |name, text: &str| {

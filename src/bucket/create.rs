@@ -12,7 +12,7 @@ use crate::types::{FileName, FileVersion};
 impl BucketHandle {
     /// Creates a file unless one with this name exists (put-if-absent).
     ///
-    /// B2 has no conditional upload; [`Create`] says how this works nevertheless, which rules all
+    /// B2 has no conditional upload; [`Create`] says how this works without one, which rules all
     /// writers have to follow, and what it costs: eight calls of class C. An invalid name is
     /// reported when the future is awaited.
     #[doc(alias = "put_if_absent")]
@@ -40,17 +40,17 @@ impl BucketHandle {
         Create::copy_of(self.clone(), version, name, slot)
     }
 
-    /// Deletes the stages in this bucket that are older than `minimum_age`, by B2's clock, counted
-    /// from the start of their upload: what dropped or crashed [creates](Self::create) have left.
-    /// Returns how many.
+    /// Deletes the stages that dropped or crashed [creates](Self::create) have left in this bucket,
+    /// if they are older than `minimum_age` by B2's clock, counted from the start of their upload.
+    /// Returns their number.
     ///
-    /// It goes through the slot, so no file is made of a stage that is being deleted; never delete
-    /// stages in another way. A writer whose stage is deleted too early starts over, so a minimum
-    /// age that is too short costs time and never a file. Large stages whose upload was not
-    /// finished are left to [`cancel_unfinished`](Self::cancel_unfinished).
+    /// Each deletion goes through the slot, so a stage that is being deleted can't become a file;
+    /// never delete stages in another way. A writer whose stage is deleted too early starts over,
+    /// so a minimum age that is too short costs time and never a file. Large stages whose upload
+    /// was not finished are left to [`cancel_unfinished`](Self::cancel_unfinished).
     ///
     /// # Errors
-    /// The first error ends it; what was deleted stays deleted.
+    /// The first error ends the cleanup; stages deleted before it stay deleted.
     /// - [`Unavailable`](ErrorKind::Unavailable): B2's time is unknown, or B2 does not respond.
     /// - [`Unauthorized`](ErrorKind::Unauthorized): the key may not list, read or delete files, or
     ///   update the slot's bucket.
@@ -62,7 +62,7 @@ impl BucketHandle {
     ///   [`ShutDown`](ErrorKind::ShutDown): a call failed after its retries.
     ///
     /// # Cancellation
-    /// Dropping the future may leave an intent in the slot, which its next user carries out.
+    /// Dropping the future may leave an intent in the slot, which the slot's next user carries out.
     pub async fn discard_abandoned_creates(
         &self,
         slot: &CreateSlot,

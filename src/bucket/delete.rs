@@ -12,7 +12,7 @@ use crate::client::BucketHandle;
 use crate::error::Error;
 use crate::types::{FileName, FileVersion};
 
-/// How many versions of one name are deleted at once.
+/// The maximum number of versions of one name that are deleted concurrently.
 const CONCURRENCY: usize = 4;
 
 /// Which versions of a name to delete. B2 keeps every version of a file until it is deleted, so
@@ -22,13 +22,12 @@ pub enum DeleteScope {
     /// All of them, and hide markers: the file is gone for good.
     AllVersions,
     /// Only the version that a download of the name returns. **The version beneath it, if there is
-    /// one, comes back** as the file's content. A hidden file has no such version, so nothing of it
-    /// is deleted.
+    /// one, comes back** as the file's content. A hidden file has no such version, so nothing is
+    /// deleted.
     NewestVersion,
 }
 
-/// A deletion that begins when it is awaited. Returns the versions that were deleted; none if there
-/// were none.
+/// A deletion that begins when it is awaited. Returns the deleted versions, which may be none.
 ///
 /// Made by [`BucketHandle::delete`] and [`BucketHandle::delete_version`].
 ///
@@ -45,8 +44,8 @@ pub enum DeleteScope {
 /// would become visible. Deleting again is safe: a version that no longer exists is not an error.
 ///
 /// # Cancellation
-/// Dropping the future stops it. What was deleted stays deleted, and B2 may still carry out the
-/// calls in progress.
+/// Dropping the future stops the deletion. Deleted versions stay deleted, and B2 may still carry
+/// out the calls in progress.
 #[derive(Debug, Clone)]
 #[must_use = "nothing is deleted until it is awaited"]
 pub struct Delete {
@@ -65,9 +64,9 @@ impl BucketHandle {
     /// Deletes the file with exactly this name, and no file whose name begins with it.
     ///
     /// With [`DeleteScope::AllVersions`] the file is gone for good. The newest version, which may
-    /// be a hide marker, is deleted last, so that no older version becomes visible meanwhile. With
+    /// be a hide marker, is deleted last, so that no older version becomes visible in between. With
     /// [`DeleteScope::NewestVersion`] the version beneath the newest comes back. To make a file
-    /// disappear and keep its versions, [`hide`](Self::hide) it.
+    /// disappear but keep its versions, [`hide`](Self::hide) it.
     ///
     /// An unfinished upload of this name is left alone, and becomes a version when it is finished:
     /// see [`unfinished`](Self::unfinished). A version that is uploaded while this runs is not
@@ -100,7 +99,7 @@ impl BucketHandle {
         }
     }
 
-    /// Deletes this version and no other, by its name and id. It comes from
+    /// Deletes this version and no other, by its name and id. The version comes from
     /// [`versions`](Self::versions) or from an upload.
     ///
     /// If it is the newest version, the one beneath it comes back; if it is a hide marker, the file
@@ -117,8 +116,8 @@ impl BucketHandle {
 }
 
 impl Delete {
-    /// Deletes versions although their retention in governance mode has not ended. Needs the
-    /// capability `bypassGovernance`. Compliance mode and legal holds can't be bypassed.
+    /// Deletes versions even if their governance-mode retention has not ended. Needs the capability
+    /// `bypassGovernance`. Compliance mode and legal holds can't be bypassed.
     pub const fn bypass_governance(mut self) -> Self {
         self.bypass = true;
         self

@@ -1,5 +1,5 @@
-//! [`DeleteOrder`]: of each name the newest version is deleted last, so that no older one becomes
-//! visible meanwhile.
+//! [`DeleteOrder`]: deletes the newest version of each name last, so that no older one becomes
+//! visible in between.
 //!
 //! A listing gives a name's versions one after the other, the newest first. Deleting in that order
 //! would bring each older version back for a moment, and for good if the rest fails: a hidden file
@@ -19,7 +19,7 @@ pub(super) struct Row {
     pub(super) delete: bool,
 }
 
-/// The next step for a version.
+/// The decision about a version.
 #[derive(Debug)]
 pub(super) enum DeleteStep {
     /// It can be deleted. The number goes to [`DeleteOrder::deleted`].
@@ -32,7 +32,7 @@ pub(super) enum DeleteStep {
 #[derive(Debug, Default)]
 pub(super) struct DeleteOrder {
     names: HashMap<u64, Versions>,
-    /// The name that the listing is at.
+    /// The number of the name that the listing is at.
     current: u64,
     current_name: Box<str>,
 }
@@ -41,11 +41,11 @@ pub(super) struct DeleteOrder {
 #[derive(Debug, Default)]
 struct Versions {
     top: Newest,
-    /// How many are being deleted.
+    /// The number of versions being deleted.
     running: usize,
-    /// The listing has passed the name.
+    /// Whether the listing has passed the name.
     is_complete: bool,
-    /// An older version is kept on purpose.
+    /// Whether an older version is kept on purpose.
     keeps_one: bool,
     /// Why an older version could not be deleted.
     failure: Option<Error>,
@@ -54,18 +54,18 @@ struct Versions {
 /// The newest version, which decides whether the file is visible.
 #[derive(Debug, Default)]
 enum Newest {
-    /// It was not listed yet.
+    /// Not listed yet.
     #[default]
     Unseen,
-    /// It is to be deleted, after the others.
+    /// To be deleted after the others.
     Held(Box<FileVersion>),
-    /// It is kept, or is being deleted.
+    /// Kept, or being deleted.
     Passed,
 }
 
 impl DeleteOrder {
-    /// Takes the listing's next row. Returns what can be done now: with the row, and with the name
-    /// before.
+    /// Takes the listing's next row. Returns the steps that can be taken now: for this row, and for
+    /// the newest version of the previous name.
     pub(super) fn listed(&mut self, row: Row) -> [Option<DeleteStep>; 2] {
         let passed = if *self.current_name == *row.version.file_name.as_str() {
             None
@@ -99,13 +99,13 @@ impl DeleteOrder {
         Some(DeleteStep::Delete(number, version))
     }
 
-    /// The listing is at its end, or at the next name.
+    /// Records that the listing has ended, or reached the next name.
     pub(super) fn ended(&mut self) -> Option<DeleteStep> {
         self.names.get_mut(&self.current)?.is_complete = true;
         self.released(self.current)
     }
 
-    /// A version was deleted, or could not be.
+    /// Records that a version was deleted, or could not be.
     pub(super) fn deleted(
         &mut self,
         number: u64,

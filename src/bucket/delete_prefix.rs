@@ -17,13 +17,13 @@ impl BucketHandle {
     /// prefix is not a folder: `photos` also matches `photos-old/1.jpg`, `photos/` doesn't.
     ///
     /// [`DeleteMode::DryRun`] yields the same versions and deletes nothing. Each version comes with
-    /// its outcome, and a failure doesn't stop the others. Of each name the newest version is
-    /// deleted last, and stays if an older one could not be deleted: so no older version ever
-    /// becomes visible, even if this is interrupted.
+    /// its outcome, and a failure doesn't stop the others. The newest version of each name is
+    /// deleted last, and stays if an older one could not be deleted, so no older version ever
+    /// becomes visible, even if the deletion is interrupted.
     ///
     /// An empty prefix is an error: [`delete_all_files`](Self::delete_all_files) empties a bucket.
-    /// Left alone are unfinished uploads ([`cancel_unfinished`](Self::cancel_unfinished)) and the
-    /// [stages](crate::transfer::CREATE_STAGES) of [`create`](Self::create).
+    /// Unfinished uploads ([`cancel_unfinished`](Self::cancel_unfinished)) and the
+    /// [stages](crate::transfer::CREATE_STAGES) of [`create`](Self::create) are left alone.
     ///
     /// Costs a `b2_list_file_versions` (class C) for each 1,000 versions, and a
     /// `b2_delete_file_version` (class A, which is free) for each version.
@@ -86,9 +86,9 @@ impl BucketHandle {
     /// [stages](crate::transfer::CREATE_STAGES) of [`create`](Self::create). Uploads and creates in
     /// progress fail.
     ///
-    /// Dry run, outcomes and order are those of [`delete_prefix`](Self::delete_prefix), and so is the
-    /// cost: a `b2_list_file_versions` (class C) for each 1,000 versions, and a
-    /// `b2_delete_file_version` (class A, which is free) for each version.
+    /// Dry run, outcomes, order and cost are those of [`delete_prefix`](Self::delete_prefix): a
+    /// `b2_list_file_versions` (class C) for each 1,000 versions, and a `b2_delete_file_version`
+    /// (class A, which is free) for each version.
     ///
     /// # Errors
     /// An error of the whole operation is the last item:

@@ -27,10 +27,10 @@ impl BucketHandle {
 }
 
 impl FileDownload {
-    /// Reads all bytes into memory, unless there are more than `limit`. They are verified with the
-    /// file's SHA-1, as by [`stream`](Self::stream).
+    /// Reads the content into memory, unless it has more than `limit` bytes, and verifies it
+    /// against the file's SHA-1 as [`stream`](Self::stream) does.
     ///
-    /// Costs one download (class B), and one more for each time that the connection breaks.
+    /// Costs one download (class B), and one more each time the connection breaks.
     ///
     /// ```
     /// # use b2kit::{BucketHandle, Error};

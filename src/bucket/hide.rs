@@ -11,8 +11,8 @@ use crate::client::{BucketHandle, Client, at_most};
 use crate::error::{Error, ErrorKind};
 use crate::types::{Action, FileName, FileVersion};
 
-/// The maximum number of hide markers and unfinished large files above the newest version of a name
-/// that are searched.
+/// The maximum number of hide markers and unfinished large files that are searched above the newest
+/// version of a name.
 const MAX_MARKERS: usize = 10_000;
 
 impl BucketHandle {
@@ -20,8 +20,8 @@ impl BucketHandle {
     /// [`list`](Self::list) don't find it. All versions beneath stay, and are charged for.
     /// [`unhide`](Self::unhide) undoes it, and so does an upload.
     ///
-    /// Returns the marker; `None` if there was nothing to hide, because the file doesn't exist or
-    /// is already hidden.
+    /// Returns the marker; `None` if there is nothing to hide, because the file doesn't exist or is
+    /// already hidden.
     ///
     /// Makes one `b2_hide_file` (class A, which is free).
     ///
@@ -34,7 +34,7 @@ impl BucketHandle {
     /// [`Protocol`](crate::ErrorKind::Protocol) if the call failed after its retries.
     ///
     /// # Cancellation
-    /// Once the request was sent, the file may be hidden although the future was dropped.
+    /// Once the request was sent, the file may be hidden even if the future is dropped.
     pub async fn hide<N>(&self, name: N) -> Result<Option<FileVersion>, Error>
     where
         N: TryInto<FileName>,
@@ -49,7 +49,7 @@ impl BucketHandle {
         }
     }
 
-    /// Unhides a file, by deleting the markers on top of its newest version.
+    /// Unhides a file by deleting the hide markers on top of its newest version.
     ///
     /// Returns the newest marker; `None` if the file was not hidden.
     ///
@@ -67,7 +67,7 @@ impl BucketHandle {
     /// [`Protocol`](crate::ErrorKind::Protocol) if a call failed after its retries.
     ///
     /// # Cancellation
-    /// Once a request was sent, its marker may be deleted although the future was dropped.
+    /// Once a request was sent, its marker may be deleted even if the future is dropped.
     pub async fn unhide<N>(&self, name: N) -> Result<Option<FileVersion>, Error>
     where
         N: TryInto<FileName>,
@@ -77,7 +77,7 @@ impl BucketHandle {
         let client = self.about(name.as_str()).client().clone();
         let mut markers = self.markers_on_top(&client, &name).await?;
         let newest = markers.first().cloned();
-        // The newest is deleted last: until then the file stays hidden.
+        // The newest marker is deleted last: until then the file stays hidden.
         while let Some(marker) = markers.pop() {
             let call = DeleteFileVersion::new(marker.file_name.as_str(), &marker.file_id);
             deletion_outcome(client.call(call).await)?;

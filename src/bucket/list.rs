@@ -13,13 +13,14 @@ use crate::error::Error;
 use crate::types::{Action, FileName, FileVersion, ListedFile};
 
 impl BucketHandle {
-    /// Lists the files whose names begin with `prefix`, by name, each in its newest version; `""`
-    /// lists all. Hidden files and unfinished uploads are left out.
+    /// Lists the newest version of each file whose name begins with `prefix`, sorted by name; `""`
+    /// lists all files. Hidden files and unfinished uploads are left out.
     ///
-    /// Also left out are the [stages](crate::transfer::CREATE_STAGES) of [`create`](Self::create),
+    /// The [stages](crate::transfer::CREATE_STAGES) of [`create`](Self::create) are left out too,
     /// unless `prefix` begins with their prefix.
     ///
-    /// Costs a `b2_list_file_names` (class C) for each 1,000 files, made as the stream is read.
+    /// Costs a `b2_list_file_names` (class C) for each 1,000 files, requested as the stream is
+    /// read.
     ///
     /// ```
     /// # use b2kit::{BucketHandle, Error};
@@ -114,9 +115,8 @@ impl BucketHandle {
     ///
     /// Unfinished uploads are not versions yet: see [`unfinished`](Self::unfinished).
     /// [Stages](crate::transfer::CREATE_STAGES) are left out as by [`list`](Self::list). Any
-    /// version that is not a marker can be downloaded, by
-    /// [`Client::download`](crate::Client::download), and copied to a name, by
-    /// [`copy`](Self::copy).
+    /// version that is not a marker can be downloaded with
+    /// [`Client::download`](crate::Client::download) and copied with [`copy`](Self::copy).
     ///
     /// Costs a `b2_list_file_versions` (class C) for each 1,000 versions.
     ///
@@ -148,14 +148,14 @@ impl BucketHandle {
         name: &FileName,
     ) -> impl Stream<Item = Result<FileVersion, Error>> + Send + Unpin + use<> {
         let own = name.as_str().to_owned();
-        // The name itself comes before all longer names with this prefix, so the listing can end
-        // where it does.
+        // The name itself sorts before all longer names with this prefix, so the listing can end
+        // after its last version.
         at_most(MAX_VERSIONS, self.all_versions(name.as_str()))
             .try_take_while(move |version| ready(Ok(version.file_name == *own)))
             .try_filter(|version| ready(version.action != Action::Start))
     }
 
-    /// Every row of `b2_list_file_versions`: unfinished uploads and stages too.
+    /// Every row of `b2_list_file_versions`, including unfinished uploads and stages.
     pub(super) fn all_versions(
         &self,
         prefix: &str,

@@ -16,8 +16,8 @@ impl BucketHandle {
     /// Uploads a file for each input, up to `concurrency` at a time. Returns each input with its
     /// outcome, in the order of completion; one failure doesn't stop the others.
     ///
-    /// `upload` turns an input into an [`Upload`], when it is the input's turn. A concurrency of 0
-    /// counts as 1. Each upload sends several parts at once itself, see [`Upload::concurrency`].
+    /// `upload` turns an input into an [`Upload`] when it is the input's turn. A concurrency of 0
+    /// counts as 1. Each upload may itself send several parts at once: see [`Upload::concurrency`].
     ///
     /// ```
     /// # use b2kit::{BucketHandle, Error};
@@ -55,8 +55,8 @@ impl BucketHandle {
     /// Downloads a file for each input, up to `concurrency` at a time. Returns each input with its
     /// outcome, in the order of completion; one failure doesn't stop the others.
     ///
-    /// `download` turns an input into a download that has a destination, when it is the input's
-    /// turn. A concurrency of 0 counts as 1.
+    /// `download` turns an input into a download with a destination when it is the input's turn. A
+    /// concurrency of 0 counts as 1.
     ///
     /// ```
     /// # use b2kit::{BucketHandle, Error};
@@ -76,7 +76,8 @@ impl BucketHandle {
     /// ```
     ///
     /// # Cancellation
-    /// Dropping the stream drops the downloads in progress, as the method that made each says.
+    /// Dropping the stream drops the downloads in progress; the method that made each says what
+    /// that leaves behind.
     pub fn download_many<T, S, F, W>(
         &self,
         inputs: S,
@@ -90,13 +91,16 @@ impl BucketHandle {
         W: Future<Output = Result<Downloaded, Error>> + Send,
     {
         let bucket = self.clone();
-        run_each(inputs, concurrency, move |input| download(&bucket, input))
+        // Boxed, since the future of a download is large, and the stream moves it.
+        run_each(inputs, concurrency, move |input| {
+            Box::pin(download(&bucket, input))
+        })
     }
 
     /// Deletes a file or version for each input, up to `concurrency` at a time. Returns each input
     /// with its outcome, in the order of completion; one failure doesn't stop the others.
     ///
-    /// `delete` turns an input into a [`Delete`], when it is the input's turn. A concurrency of 0
+    /// `delete` turns an input into a [`Delete`] when it is the input's turn. A concurrency of 0
     /// counts as 1. To delete everything with a prefix, use [`delete_prefix`](Self::delete_prefix),
     /// which needs one listing for all names.
     ///

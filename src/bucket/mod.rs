@@ -1,10 +1,9 @@
-//! What a program does with a bucket: the methods of [`BucketHandle`](crate::BucketHandle), one
-//! file for each verb.
+//! The methods of [`BucketHandle`](crate::BucketHandle), one file for each verb.
 //!
 //! Transfers of bytes (upload, download, copy, compose, create) are carried out by
 //! [`transfer`](crate::transfer); single requests, retries and pages by [`client`](crate::client).
-//! This layer adds B2's rules about names and versions: which of a listing's rows belong to a name,
-//! in which order versions may be deleted, and what is checked before they are.
+//! This layer adds B2's rules about names and versions: which rows of a listing belong to a name,
+//! in which order versions may be deleted, and what is checked before that.
 //!
 //! `delete_order` decides in which order versions are deleted, without I/O; `sweep` deletes in that
 //! order.
@@ -58,7 +57,7 @@ use crate::error::Error;
 use crate::transfer::is_create_stage;
 use crate::types::FileName;
 
-/// Whether a row is a stage of `create` that was not requested.
+/// Whether a row is a stage of `create` and the prefix doesn't ask for stages.
 fn is_unasked_stage(prefix: &str, name: &str) -> bool {
     is_create_stage(name) && !is_create_stage(prefix)
 }

@@ -1,4 +1,5 @@
-//! [`prune_versions`](BucketHandle::prune_versions): old versions go, what is visible stays.
+//! [`prune_versions`](BucketHandle::prune_versions): deletes old versions and keeps what is
+//! visible.
 
 use std::future::ready;
 
@@ -16,19 +17,20 @@ use crate::types::{Action, FileVersion, Timestamp};
 pub enum PruneRule {
     /// Keeps this many of the newest versions of each name. Hide markers don't count. At least 1.
     KeepNewest(usize),
-    /// The versions that were hidden before this time: by a newer version, or by a hide marker.
-    /// Files that have been hidden since then are deleted for good, with their markers.
+    /// Deletes the versions that were hidden before this time, by a newer version or by a hide
+    /// marker. A file that was hidden by a marker before this time is deleted for good, with the
+    /// marker.
     ///
-    /// The lifecycle rule `daysFromHidingToDeleting` does the same, but every day.
+    /// The lifecycle rule `daysFromHidingToDeleting` does the same every day.
     HiddenBefore(Timestamp),
 }
 
 impl BucketHandle {
-    /// Deletes old versions of the files whose names begin with `prefix`, as the rule says; `""`
-    /// matches all files.
+    /// Deletes old versions of the files whose names begin with `prefix`, according to the rule;
+    /// `""` matches all files.
     ///
-    /// The newest version of a visible file is never deleted, and no marker while the
-    /// rule keeps a version beneath it. So no file appears, disappears or changes.
+    /// It never deletes the newest version of a visible file, nor a marker while the rule keeps a
+    /// version beneath it. So no file appears, disappears or changes.
     ///
     /// [`DeleteMode::DryRun`] yields the same versions and deletes nothing. Each version comes with
     /// its outcome, and a failure doesn't stop the others. Unfinished uploads and the
@@ -36,8 +38,8 @@ impl BucketHandle {
     /// B2 do this every day, set [lifecycle rules](crate::types::LifecycleRules) with
     /// [`update`](Self::update).
     ///
-    /// Costs a `b2_list_file_versions` (class C) for each 1,000 versions that there are, and a
-    /// `b2_delete_file_version` (class A, which is free) for each that is deleted.
+    /// Costs a `b2_list_file_versions` (class C) for each 1,000 versions listed, and a
+    /// `b2_delete_file_version` (class A, which is free) for each version deleted.
     ///
     /// ```
     /// # use b2kit::{BucketHandle, Error};
@@ -93,14 +95,14 @@ impl BucketHandle {
     }
 }
 
-/// Goes through a listing of versions, by name and the newest first.
+/// Applies the rule to a listing of versions, sorted by name, the newest first.
 #[derive(Debug)]
 struct Pruning {
     rule: PruneRule,
     name: Box<str>,
-    /// How many versions of the name were seen, without markers.
+    /// The versions of the name seen so far, without markers.
     seen: usize,
-    /// When the version before this one, which is newer, came to hide it.
+    /// The time at which the version listed before this one, the next newer, hid it.
     hidden_at: Option<Timestamp>,
 }
 

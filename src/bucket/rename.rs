@@ -1,4 +1,4 @@
-//! [`rename`](BucketHandle::rename): a verified copy, and then the old name's deletion.
+//! [`rename`](BucketHandle::rename): a verified copy, then the deletion of the old name.
 
 use std::future::ready;
 
@@ -11,10 +11,10 @@ use crate::client::BucketHandle;
 use crate::error::{Error, ErrorKind};
 use crate::types::{FileName, FileVersion};
 
-/// How many versions of the old name are deleted at once.
+/// The maximum number of versions of the old name that are deleted concurrently.
 const CONCURRENCY: usize = 4;
 
-/// A file that was renamed.
+/// The result of a rename.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Renamed {
@@ -26,8 +26,8 @@ pub struct Renamed {
 
 impl BucketHandle {
     /// Renames a file: copies its newest version within B2 to the new name, checks the copy's size,
-    /// and its SHA-1 where both are known, and then deletes the old name's versions, as
-    /// [`DeleteScope`] says.
+    /// and its SHA-1 if both are known, and then deletes versions of the old name according to
+    /// [`DeleteScope`].
     ///
     /// B2 can't rename, so this is **not atomic**: for a moment both names exist, and if it fails
     /// between the two steps, both remain. Repeating it is safe. Only the newest version gets the
@@ -35,10 +35,10 @@ impl BucketHandle {
     /// [`DeleteScope::NewestVersion`] the one beneath **comes back** under the old name. A file
     /// that has the new name already becomes an older version of it.
     ///
-    /// Nothing is deleted that did not exist when the file was copied: if the old name has got a
-    /// newer version by then, none of its versions is deleted. Retention and legal hold are not
-    /// copied; a file that they protect can be copied but not deleted. A file that is encrypted
-    /// with a customer's key is copied by [`copy`](Self::copy), which takes that key.
+    /// If the old name has got a newer version since the file was copied, nothing is deleted.
+    /// Retention and legal hold are not copied; a file that they protect can be copied but not
+    /// deleted. To rename a file encrypted with a customer-managed key, use [`copy`](Self::copy),
+    /// which takes that key, and [`delete`](Self::delete).
     ///
     /// Costs a `b2_list_file_names` and a `b2_copy_file` (class C), for more than 5 GB one
     /// `b2_copy_part` (class C) for each 5 GB; with [`DeleteScope::AllVersions`] a listing (class
@@ -70,8 +70,8 @@ impl BucketHandle {
     /// [`Error::may_have_taken_effect`] is true if the copy exists or may exist.
     ///
     /// # Cancellation
-    /// Dropping the future stops it; both names may exist then, or an unfinished large file may
-    /// remain as after a dropped [`copy`](Self::copy).
+    /// Dropping the future stops the rename. Both names may exist then, or an unfinished large file
+    /// may remain as after a dropped [`copy`](Self::copy).
     #[doc(alias = "move")]
     pub async fn rename<N, M>(&self, from: N, to: M, scope: DeleteScope) -> Result<Renamed, Error>
     where

@@ -10,7 +10,7 @@ use crate::types::Bucket;
 
 impl BucketHandle {
     /// The bucket's settings: who may download, lifecycle rules, CORS rules, default encryption,
-    /// Object Lock, and its own info. What the key may not read is
+    /// Object Lock, and bucket info. A setting that the key may not read is
     /// [`Restricted::Unauthorized`](crate::types::Restricted::Unauthorized).
     ///
     /// Makes one `b2_list_buckets` (class C), which needs `listBuckets`.
@@ -33,7 +33,7 @@ impl BucketHandle {
     }
 
     /// Changes the settings that `change` sets, and no others. Each new value replaces the old one
-    /// entirely. Returns all settings as they are afterwards.
+    /// entirely. Returns all settings after the change.
     ///
     /// To change a value that depends on the old one, read it first, and set
     /// [`if_revision_is`](UpdateBucket::if_revision_is): then no concurrent change is overwritten.
@@ -66,7 +66,7 @@ impl BucketHandle {
     /// [`Protocol`](ErrorKind::Protocol) if the call failed after its retries.
     ///
     /// # Cancellation
-    /// Once the request was sent, the settings may change although the future was dropped.
+    /// Once the request was sent, the settings may change even if the future is dropped.
     pub async fn update<F>(&self, change: F) -> Result<Bucket, Error>
     where
         F: FnOnce(UpdateBucket) -> UpdateBucket,
@@ -76,7 +76,7 @@ impl BucketHandle {
     }
 
     /// Deletes the bucket, which has to be empty: see [`delete_all_files`](Self::delete_all_files).
-    /// Any B2 account can take its name afterwards.
+    /// Afterwards any B2 account can take the name.
     ///
     /// Makes one `b2_delete_bucket` (class A, which is free), which needs `deleteBuckets`.
     ///
@@ -90,7 +90,7 @@ impl BucketHandle {
     /// [`Protocol`](ErrorKind::Protocol) if the call failed after its retries.
     ///
     /// # Cancellation
-    /// Once the request was sent, the bucket may be deleted although the future was dropped.
+    /// Once the request was sent, the bucket may be deleted even if the future is dropped.
     pub async fn delete_bucket(&self) -> Result<(), Error> {
         self.client().call(DeleteBucket::new(self.id())).await?;
         Ok(())

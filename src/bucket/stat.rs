@@ -9,9 +9,9 @@ impl BucketHandle {
     /// The newest version of the file with exactly this name, without its content; `None` if the
     /// file doesn't exist or is hidden.
     ///
-    /// Makes one `b2_list_file_names` (class C), which needs `listFiles`. It works for every name
-    /// and shows every field. A `HEAD` request is class B and needs `readFiles` instead, but its
-    /// 404 doesn't distinguish a missing file from a missing bucket:
+    /// Makes one `b2_list_file_names` (class C), which needs `listFiles`, works for every name and
+    /// returns every field. A `HEAD` request is class B and needs `readFiles` instead, but its 404
+    /// doesn't distinguish a missing file from a missing bucket:
     /// [`DownloadFileByName::head`](crate::api::DownloadFileByName::head).
     ///
     /// ```
@@ -32,7 +32,7 @@ impl BucketHandle {
     /// [`CapExceeded`](crate::ErrorKind::CapExceeded),
     /// [`TooManyRequests`](crate::ErrorKind::TooManyRequests),
     /// [`Unavailable`](crate::ErrorKind::Unavailable), [`Http`](crate::ErrorKind::Http) or
-    /// [`Protocol`](crate::ErrorKind::Protocol) if the call failed for good.
+    /// [`Protocol`](crate::ErrorKind::Protocol) if the call failed after its retries.
     #[doc(alias = "head_object")]
     #[doc(alias = "metadata")]
     pub async fn stat<N>(&self, name: N) -> Result<Option<FileVersion>, Error>
@@ -47,8 +47,8 @@ impl BucketHandle {
     /// Whether there is a file with exactly this name that is not hidden. Costs what
     /// [`stat`](Self::stat) costs.
     ///
-    /// To upload only if there is none, use [`create`](Self::create): between this call and an
-    /// upload another writer may be faster.
+    /// To upload only if the file doesn't exist, use [`create`](Self::create): between this call
+    /// and an upload another writer may be faster.
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) if no file can have this name,
@@ -58,7 +58,7 @@ impl BucketHandle {
     /// [`CapExceeded`](crate::ErrorKind::CapExceeded),
     /// [`TooManyRequests`](crate::ErrorKind::TooManyRequests),
     /// [`Unavailable`](crate::ErrorKind::Unavailable), [`Http`](crate::ErrorKind::Http) or
-    /// [`Protocol`](crate::ErrorKind::Protocol) if the call failed for good.
+    /// [`Protocol`](crate::ErrorKind::Protocol) if the call failed after its retries.
     pub async fn exists<N>(&self, name: N) -> Result<bool, Error>
     where
         N: TryInto<FileName>,
@@ -74,7 +74,7 @@ impl BucketHandle {
             .max_file_count(1);
         let page = self.about(name.as_str()).client().call(call).await?;
         let first = page.files.into_iter().next();
-        // Where the name is hidden or missing, the row is that of a longer name.
+        // If the file is hidden or missing, the first row has a longer name.
         Ok(first
             .and_then(crate::types::ListedFile::into_version)
             .filter(|file| file.file_name == *name))

@@ -1,4 +1,4 @@
-//! [`Sweep`]: deletes versions as a listing gives them, several at a time, in the order that
+//! [`Sweep`]: deletes versions while they are listed, several at a time, in the order that
 //! [`DeleteOrder`] sets.
 
 use std::collections::VecDeque;
@@ -17,19 +17,19 @@ use crate::client::{BucketHandle, Client};
 use crate::error::Error;
 use crate::types::FileVersion;
 
-/// Whether a deletion is carried out, or only listed.
+/// Whether an operation that deletes many versions deletes them or only lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeleteMode {
     /// Lists what would be deleted.
     DryRun,
     /// Deletes, several versions at a time.
     Delete {
-        /// How many calls are made at a time; 0 is taken as 1.
+        /// The maximum number of calls in progress; 0 counts as 1.
         concurrency: usize,
     },
 }
 
-/// A version, and whether it was deleted. In a dry run all would be.
+/// A version, and whether it was deleted, or in a dry run would be.
 pub(super) type SweepItem = (FileVersion, Result<(), Error>);
 
 /// The call that removes a version.
@@ -37,11 +37,11 @@ pub(super) type SweepItem = (FileVersion, Result<(), Error>);
 pub(super) enum RemovalCall {
     /// Deletes it unconditionally. `bypass` lifts a retention in governance mode.
     Delete { bypass: bool },
-    /// Cancels an unfinished large file, and no file that has been finished since.
+    /// Cancels an unfinished large file, but not one that was finished in the meantime.
     Cancel,
 }
 
-/// A stream of what is deleted.
+/// The stream of deleted versions.
 ///
 /// If the listing fails, the deletions in progress are completed first, and the newest version of
 /// the current name of the listing is kept: it may have older versions that were not listed yet.
@@ -50,7 +50,7 @@ pub(super) struct Sweep {
     call: RemovalCall,
     is_dry_run: bool,
     concurrency: usize,
-    /// `None` behind its end.
+    /// `None` after the last row.
     rows: Option<BoxStream<'static, Result<Row, Error>>>,
     order: DeleteOrder,
     ready: VecDeque<DeleteStep>,
@@ -73,7 +73,7 @@ impl Sweep {
         Self::of_rows(bucket, rows, mode, call)
     }
 
-    /// Deletes those of these versions that are marked.
+    /// Deletes the rows that are marked.
     pub(super) fn of_rows(
         bucket: &BucketHandle,
         rows: impl Stream<Item = Result<Row, Error>> + Send + 'static,
@@ -97,13 +97,13 @@ impl Sweep {
         }
     }
 
-    /// Nothing is deleted, for this reason.
+    /// A sweep that deletes nothing and yields this error.
     pub(super) fn refused(bucket: &BucketHandle, error: Error) -> Self {
         let rows = futures_util::stream::once(std::future::ready(Err(error)));
         Self::of_rows(bucket, rows, DeleteMode::DryRun, RemovalCall::Cancel)
     }
 
-    /// Those that were deleted, once all are dealt with; or the first failure.
+    /// Completes the sweep. Returns the deleted versions, or the first failure.
     pub(super) async fn finish(mut self) -> Result<Vec<FileVersion>, Error> {
         let (mut deleted, mut failure) = (Vec::new(), None);
         while let Some((version, outcome)) = self.try_next().await? {

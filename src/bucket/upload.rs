@@ -1,4 +1,4 @@
-//! [`upload`](BucketHandle::upload): an upload is carried out by `transfer`.
+//! [`upload`](BucketHandle::upload): carried out by `transfer`.
 
 use crate::client::BucketHandle;
 use crate::error::Error;
@@ -11,7 +11,8 @@ impl BucketHandle {
     /// An existing file of this name is not overwritten: B2 adds a version. An invalid name is an
     /// error of the upload, not of this method.
     ///
-    /// All calls of an upload are class A, which is free; resuming one makes listings (class C).
+    /// All calls of an upload are class A, which is free; resuming an upload also makes listings
+    /// (class C).
     ///
     /// ```
     /// # use b2kit::{BucketHandle, Error, transfer::Source};

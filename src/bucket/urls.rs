@@ -11,11 +11,10 @@ use crate::client::BucketHandle;
 use crate::error::Error;
 use crate::types::{DownloadDuration, FileName};
 
-/// A URL of a private file, which is made when it is awaited. Made by
-/// [`BucketHandle::presigned_url`].
+/// A URL for a private file, requested when it is awaited. Made by [`BucketHandle::presigned_url`].
 ///
 /// Headers that are set here, such as `Content-Disposition`, are part of the URL: B2 sends them
-/// with the file instead of the file's own, and refuses the URL with other ones.
+/// with the file instead of the file's own, and refuses the URL if they are changed.
 #[derive(Debug, Clone)]
 #[must_use = "nothing is authorized until it is awaited"]
 pub struct PresignedUrl {
@@ -26,9 +25,10 @@ pub struct PresignedUrl {
 }
 
 impl BucketHandle {
-    /// The URL of a file in a public bucket. Anyone can download from it, for as long as the bucket
-    /// is [`AllPublic`](crate::types::BucketType::AllPublic) and the file is there; neither is
-    /// checked. In a private bucket it answers 401: use [`presigned_url`](Self::presigned_url).
+    /// The URL of a file in a public bucket. Anyone can download from it as long as the bucket is
+    /// [`AllPublic`](crate::types::BucketType::AllPublic) and the file exists; neither is checked.
+    /// For a file in a private bucket B2 responds with 401: use
+    /// [`presigned_url`](Self::presigned_url).
     ///
     /// Makes no request if the account is authorized already. The URL is at the [download
     /// origin](crate::ClientBuilder::download_origin), if the client has one.
@@ -58,17 +58,17 @@ impl BucketHandle {
         session.public_url(self.name(), &name)
     }
 
-    /// A URL with which anyone can download a file of a private bucket for some time: 1 second to a
-    /// week.
+    /// A URL with which anyone can download a file from a private bucket for a limited time: 1
+    /// second to a week.
     ///
     /// **It also opens every other file whose name begins with this one's**: a URL for `a` opens
     /// `a.bak` and `a/b`, since B2 authorizes a prefix, and anyone with the URL can change the rest
     /// of the name. For a secret file choose a name that is not a prefix of another. The file need
-    /// not exist yet; a URL can't be revoked before its time is over, but by deleting the
-    /// application key.
+    /// not exist yet. The only way to revoke a URL before it expires is to delete the application
+    /// key.
     ///
-    /// Makes one `b2_get_download_authorization` (class C), which needs `shareFiles`. Whoever opens
-    /// the URL causes downloads of class B, and download traffic, at the bucket owner's expense.
+    /// Makes one `b2_get_download_authorization` (class C), which needs `shareFiles`. Each use of
+    /// the URL is a download (class B) and download traffic at the bucket owner's expense.
     ///
     /// ```
     /// # use b2kit::{BucketHandle, Error};
@@ -84,10 +84,10 @@ impl BucketHandle {
     /// ```
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) for a duration that is too short or too long, a
-    /// header with a value that none can have, or a name that no file can have or that has `.` or
-    /// `..` between its slashes; [`Unauthorized`](crate::ErrorKind::Unauthorized) without
-    /// `shareFiles`, or if the key is restricted to other names.
+    /// [`Invalid`](crate::ErrorKind::Invalid) for a duration that is too short or too long, an
+    /// invalid header value, or a name that no file can have or that has `.` or `..` between its
+    /// slashes; [`Unauthorized`](crate::ErrorKind::Unauthorized) without `shareFiles`, or if the
+    /// key is restricted to other names.
     #[doc(alias = "presign")]
     #[doc(alias = "signed_url")]
     pub fn presigned_url<N>(&self, name: N, duration: Duration) -> PresignedUrl
@@ -112,7 +112,7 @@ impl PresignedUrl {
         let duration = DownloadDuration::new(self.duration)?;
         let client = bucket.client();
         let session = client.session().await?;
-        // A name that makes no URL is refused before anything is authorized.
+        // Refuses a name that has no URL before anything is authorized.
         session.public_url(bucket.name(), &name)?;
         let call = GetDownloadAuthorization::new(bucket.id(), name.as_str(), duration);
         let authorization = client.call(call.overrides(self.overrides)).await?;

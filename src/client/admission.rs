@@ -52,9 +52,9 @@ pub(super) async fn admit<'a>(
     }
 }
 
-/// Waits while all calls of this kind are paused, up to a second longer so that they don't all
-/// return at once, and then for a permit. A call that has no time for that fails with the error
-/// that caused the pause.
+/// Waits until the pause of this kind of call ends, up to a second longer to spread the calls out,
+/// and then for a permit. A call without the time for that fails with the error that caused the
+/// pause.
 async fn acquire_permit<'a>(
     client: &'a Client,
     kind: CallKind,
@@ -87,7 +87,7 @@ async fn acquire_permit<'a>(
                 }
             }
         };
-        // A pause may have begun meanwhile.
+        // A pause may have begun in the meantime.
         if limiter.paused_for(kind, client.now()).is_none() {
             return Ok(permit);
         }
@@ -95,7 +95,7 @@ async fn acquire_permit<'a>(
 }
 
 /// Pauses all calls of this kind until `until`. It is logged once, however many calls are refused
-/// meanwhile.
+/// during it.
 pub(super) fn pause_kind(client: &Client, kind: CallKind, until: Instant, failure: &Error) {
     let now = client.now();
     if client.shared.limiter.pause(kind, now, until, failure) {

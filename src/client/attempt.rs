@@ -1,9 +1,9 @@
-//! [`AttemptContext`]: an attempt's credentials and upload URL, and what every
-//! request carries.
+//! [`AttemptContext`]: an attempt's credentials and upload URL, and the headers and deadlines of
+//! every request.
 
 use std::time::Duration;
 
-use b2kit_core::{Request, Throughput};
+use b2kit_core::{Deadlines, Request, Throughput};
 use futures_util::future::BoxFuture;
 use http::header::{ACCEPT_ENCODING, USER_AGENT};
 use http::{HeaderValue, Uri};
@@ -12,41 +12,43 @@ use tracing::debug;
 use super::auth::authorization::Generation;
 use super::auth::permissions::{explain_rejection, refuse_known_missing, with_key_permissions};
 use super::auth::session::session;
+use super::erased_call::ErasedCall;
 use super::handle::Client;
 use super::retry::outage::EndpointId;
 use super::retry::policy::PROGRESS_BYTES;
 use super::retry::state::RetryState;
 use super::upload_urls::PooledUrl;
 use crate::api::{
-    ApiVersion, Call, CallExecutor as _, CallKind, CallMetadata, GetUploadPartUrl, GetUploadUrl,
-    Target, UploadTarget,
+    ApiVersion, CallExecutor as _, CallKind, CallMetadata, GetUploadPartUrl, GetUploadUrl, Target,
+    UploadAddress, UploadTarget,
 };
 use crate::error::Error;
 
-/// The maximum time to the head of the response: of an ordinary call, of one that copies or finishes
-/// files, and of an upload once its last byte was sent.
+/// The maximum time to the head of the response: for an ordinary call, for one that copies or
+/// finishes files, and for an upload after its last byte was sent.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 const LONG_RUNNING_HEAD_TIMEOUT: Duration = Duration::from_secs(1_200);
 const UPLOAD_HEAD_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The credentials of an attempt, and the URL of an upload.
 pub(super) enum AttemptContext {
-    /// An authorization, with the application key.
+    /// For an authorization: the application key.
     Authorize,
-    /// With the session's token.
+    /// For most calls: the session's token.
     Session(Generation),
-    /// To an upload URL, with the token of that URL.
+    /// For an upload: an upload URL with a token of its own.
     Upload(Generation, UploadTarget, PooledUrl),
 }
 
 impl AttemptContext {
     /// Waits for the session, and for an upload URL where the call needs one.
-    pub(super) async fn obtain<C: Call>(
+    pub(super) async fn obtain(
         client: &Client,
-        call: &C,
+        call: &dyn ErasedCall,
         state: &RetryState<'_>,
     ) -> Result<Self, Error> {
-        if C::METADATA.kind == CallKind::Authorize {
+        let metadata = call.metadata();
+        if metadata.kind == CallKind::Authorize {
             let mut pause = client.shared.authorization.pause(client.now());
             if !client.shared.outages.ever_answered() {
                 // Authorizations for calls before this one may have failed again and again.
@@ -59,11 +61,7 @@ impl AttemptContext {
             return Ok(Self::Authorize);
         }
         let generation = session(client, true).await?;
-        refuse_known_missing(
-            &C::METADATA,
-            &call.extra_capabilities(),
-            &generation.session,
-        )?;
+        refuse_known_missing(metadata, &call.extra_capabilities(), &generation.session)?;
         let Some(target) = call.upload_target() else {
             return Ok(Self::Session(generation));
         };
@@ -84,7 +82,7 @@ impl AttemptContext {
             Self::Authorize => client.shared.authorization.authorize_target(),
             Self::Session(generation) => Target::session(&generation.session),
             Self::Upload(generation, _, pooled) => {
-                Target::upload(&generation.session, &pooled.url, &pooled.token)
+                Target::upload_to(&generation.session, &pooled.address)
             }
         }
     }
@@ -114,18 +112,13 @@ impl AttemptContext {
     pub(super) fn give_back(self, client: &Client) {
         match self {
             Self::Authorize | Self::Session(_) => {}
-            Self::Upload(_, target, pooled) => {
-                client
-                    .shared
-                    .upload_urls
-                    .give_back(target, pooled, client.now())
-            }
+            Self::Upload(_, target, pooled) => client.shared.upload_urls.give_back(target, pooled),
         }
     }
 
-    /// Whether this 401 ends the session. One that can't be renewed ends only if its token is invalid
-    /// for certain: a HEAD is refused without a reason, and what a download authorization doesn't
-    /// permit, as if its token were bad.
+    /// Whether this 401 ends the session. A session that can't be renewed ends only if its token is
+    /// certainly invalid: a HEAD is refused without a reason, and a download that a download
+    /// authorization doesn't permit is refused as if its token were bad.
     pub(super) fn is_over(&self, client: &Client, failure: &Error) -> bool {
         let Self::Session(generation) = self else {
             return true;
@@ -163,13 +156,13 @@ impl AttemptContext {
 }
 
 /// Builds the request, and refuses one to an endpoint that must not get it.
-pub(super) fn build_request<C: Call>(
+pub(super) fn build_request(
     client: &Client,
-    call: &C,
+    call: &dyn ErasedCall,
     target: &Target<'_>,
 ) -> Result<Request, Error> {
     let request = call.request(target)?;
-    match C::METADATA.kind {
+    match call.metadata().kind {
         CallKind::Download => client
             .shared
             .endpoint_policy
@@ -179,20 +172,22 @@ pub(super) fn build_request<C: Call>(
     Ok(request)
 }
 
-/// Sets what every request carries: user agent, encoding, deadlines. `left` is the time that is
-/// left to the call.
-pub(super) fn apply_common_headers(
-    client: &Client,
-    metadata: &CallMetadata,
-    request: &mut Request,
-    left: Option<Duration>,
-) {
+/// Sets the headers of every request.
+pub(super) fn apply_common_headers(client: &Client, request: &mut Request) {
     let headers = request.headers_mut();
     headers.insert(USER_AGENT, client.shared.user_agent.clone());
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     if let Some(mode) = &client.shared.test_mode {
         headers.insert("x-bz-test-mode", mode.clone());
     }
+}
+
+/// The deadlines of a request. `left` is the time that is left to the call.
+pub(super) fn deadlines(
+    client: &Client,
+    metadata: &CallMetadata,
+    left: Option<Duration>,
+) -> Deadlines {
     let head = match metadata.kind {
         CallKind::Upload => UPLOAD_HEAD_TIMEOUT,
         _ if metadata.long_running => LONG_RUNNING_HEAD_TIMEOUT,
@@ -212,23 +207,25 @@ pub(super) fn apply_common_headers(
             _ => deadlines.with_total(left),
         };
     }
-    request.extensions_mut().insert(deadlines);
+    deadlines
 }
 
-/// A fresh upload URL. Boxed, since getting one is a call too.
+/// Gets a new upload URL. Boxed, since this is a call too.
 fn upload_url<'a>(
     client: &'a Client,
     target: &'a UploadTarget,
 ) -> BoxFuture<'a, Result<PooledUrl, Error>> {
     Box::pin(async move {
-        Ok(match target {
+        let address = match target {
             UploadTarget::Bucket(id) => {
-                PooledUrl::of_file(client.execute(GetUploadUrl::new(id)).await?, client.now())
+                let url = client.execute(GetUploadUrl::new(id)).await?;
+                UploadAddress::new(&url.upload_url, &url.authorization_token)
             }
-            UploadTarget::LargeFile(id) => PooledUrl::of_part(
-                client.execute(GetUploadPartUrl::new(id)).await?,
-                client.now(),
-            ),
-        })
+            UploadTarget::LargeFile(id) => {
+                let url = client.execute(GetUploadPartUrl::new(id)).await?;
+                UploadAddress::new(&url.upload_url, &url.authorization_token)
+            }
+        };
+        Ok(PooledUrl::new(address?, client.now()))
     })
 }

@@ -13,12 +13,13 @@ use crate::types::{BucketId, BucketName};
 /// [`new`](Self::new) makes one from a known id without a request.
 ///
 /// B2 keeps every version of a file until it is deleted. Uploading a name again adds a version on
-/// top, hiding a file adds a marker on top, and deleting the top brings back what is beneath. So
-/// everything that deletes has to be told which versions, and it deletes by name *and* id: never a
-/// version that was not there when it looked.
+/// top, hiding a file adds a marker on top, and deleting the top version brings back the one
+/// beneath. So every method that deletes has to be told which versions, and deletes by name *and*
+/// id: never a version that was not there when it listed them.
 ///
-/// A listing shows what is there while it runs, page by page. Methods that list and then change
-/// something say what happens if somebody else changes the bucket in between.
+/// A listing is no snapshot: each page shows the bucket as it is when the page is read. Methods
+/// that list and then change something say what happens if somebody else changes the bucket in
+/// between.
 ///
 /// ```
 /// # use b2kit::{Client, Credentials, Error, backend::emulator::Emulator};
@@ -69,12 +70,15 @@ impl BucketHandle {
         &self.client
     }
 
-    /// The same bucket, for what is done with this file of it.
+    /// The same bucket, with a client whose errors and spans name this file.
     pub(crate) fn about(&self, file: &str) -> Self {
-        Self {
-            client: self.client.for_file(Some(&self.name), file),
-            ..self.clone()
-        }
+        self.clone().into_about(file)
+    }
+
+    /// The same bucket, for what is done with this file of it.
+    pub(crate) fn into_about(mut self, file: &str) -> Self {
+        self.client = self.client.into_for_file(Some(self.name.clone()), file);
+        self
     }
 
     /// The bucket's id.

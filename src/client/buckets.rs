@@ -68,7 +68,7 @@ impl Client {
             found => return found,
         }
         match self.create_bucket(name, bucket_type).await {
-            // Somebody of this account may have created it meanwhile.
+            // Another user of this account may have created it in the meantime.
             Err(conflict) if conflict.kind() == ErrorKind::Conflict => {
                 match self.bucket(name).await {
                     Err(error) if error.is_not_found() => Err(conflict),
@@ -95,7 +95,7 @@ impl Client {
         let Some(allowed) = &session.allowed().buckets else {
             return Ok(self.call(ListBuckets::new()).await?.buckets);
         };
-        // B2 refuses such a key's question for all buckets.
+        // B2 does not list all buckets for such a key.
         let mut buckets = Vec::with_capacity(allowed.len());
         for bucket in allowed {
             let found = self.call(ListBuckets::new().bucket_id(&bucket.id)).await?;
@@ -142,7 +142,7 @@ impl Client {
                          one of them"
                     ),
                 );
-                // No call was made that would do it.
+                // No call was made that would have redacted it.
                 self.redacted(error)
             });
         }

@@ -50,9 +50,9 @@ impl Client {
 
 /// Sets up a [`Client`].
 ///
-/// Required are [`credentials`](Self::credentials), a [`session`](Self::session) or a
+/// It needs [`credentials`](Self::credentials), a [`session`](Self::session) or a
 /// [`download_authorization`](Self::download_authorization), and a [`backend`](Self::backend) if
-/// the feature `hyper` is disabled. Everything else has defaults.
+/// the feature `hyper` is disabled. Everything else has a default.
 #[derive(Default)]
 #[must_use]
 pub struct ClientBuilder {
@@ -108,20 +108,20 @@ impl ClientBuilder {
         self
     }
 
-    /// A session to start with, and with it the version of the API that it was created for. When
-    /// its token expires, the account is authorized again if there are credentials too.
+    /// A session to start with. Also sets the API version to the one that the session was created
+    /// for. When its token expires, the account is authorized again if there are credentials too.
     pub fn session(mut self, session: Session) -> Self {
         self.session = Some(session);
         self
     }
 
-    /// A download authorization instead of an application key: `token` is that of a
-    /// [`DownloadAuthorization`](crate::api::DownloadAuthorization) which somebody with an account
-    /// has created, and `download_url` is the origin of its links. Such a client can only download.
+    /// A download authorization instead of an application key: `token` is the token of a
+    /// [`DownloadAuthorization`](crate::api::DownloadAuthorization) that an account has created,
+    /// and `download_url` is the origin of its links. Such a client can only download.
     ///
     /// B2 accepts such a token for downloads by name only: [`Client::download_by_name`] and
-    /// [`DownloadFileByName`](crate::api::DownloadFileByName), which can also set response headers
-    /// that are part of an authorization. When the token expires, downloads fail with
+    /// [`DownloadFileByName`](crate::api::DownloadFileByName), which can also set the response
+    /// headers that an authorization may prescribe. When the token expires, downloads fail with
     /// [`Credentials`](crate::ErrorKind::Credentials).
     ///
     /// ```
@@ -143,14 +143,14 @@ impl ClientBuilder {
 
     /// The origin to download from instead of B2's own: a CDN, or a domain of yours in front of B2.
     /// It is used for all downloads, for [public URLs](Session::public_url) and for links with an
-    /// authorization, also after the account was authorized again. Nothing else is sent there, so
-    /// it needs no [`trust_host`](Self::trust_host).
+    /// authorization, even after the account is authorized again. Nothing else is sent there, so it
+    /// needs no [`trust_host`](Self::trust_host).
     ///
     /// Its paths must be B2's: `/file/…` and, for downloads by id, `/b2api/…`; a download that was
     /// started by name continues by name. The origin has to pass on the `x-bz-` headers, which say
     /// which version of which file a response holds: without them a download fails with
     /// [`Protocol`](crate::ErrorKind::Protocol). A [composition](crate::transfer::Compose)
-    /// downloads by id and with the token, so it uses B2's own origin if this one is not to get the
+    /// downloads by id and with the token, so it uses B2's own origin if this one must not get the
     /// token.
     pub fn download_origin(mut self, origin: impl Into<String>, token: OriginToken) -> Self {
         self.download_origin = Some((origin.into(), token));
@@ -241,8 +241,8 @@ impl ClientBuilder {
     /// [`Throughput::DEFAULT`]; 0 bytes disables it. A slower attempt is aborted and retried as the
     /// [`RetryPolicy`] says.
     ///
-    /// Time in which the source isn't ready, nobody reads, or a [bandwidth
-    /// limit](Self::bandwidth_limit) holds the bytes back does not count.
+    /// Time during which the source isn't ready, nobody reads, or a [bandwidth
+    /// limit](Self::bandwidth_limit) holds back the bytes does not count.
     pub const fn throughput(mut self, least: Throughput) -> Self {
         self.throughput = least;
         self
@@ -261,10 +261,10 @@ impl ClientBuilder {
         self
     }
 
-    /// How many bytes all transfers of this client and its clones together may hold in memory:
-    /// parts of non-replayable sources, such as streams. By default each transfer holds as many
-    /// parts as it has in progress. In addition, local files of at most 256 KiB are held, up to the
-    /// budget but never more than 64 MiB; larger ones are not held.
+    /// The maximum number of bytes that all transfers of this client and its clones together may
+    /// hold in memory: parts of non-replayable sources, such as streams. By default each transfer
+    /// holds as many parts as it has in progress. In addition, local files of at most 256 KiB are
+    /// held, up to the budget but never more than 64 MiB; larger ones are not held.
     ///
     /// Transfers that need more wait, first come, first served. A part larger than the budget waits
     /// until it is alone. A transfer that holds bytes and is not polled blocks the others.
@@ -273,8 +273,9 @@ impl ClientBuilder {
         self
     }
 
-    /// How many bytes of files all transfers of this client and its clones together may send and
-    /// receive per second. Unlimited by default. Requests and responses of the API don't count.
+    /// The maximum number of file bytes that all transfers of this client and its clones together
+    /// may send and receive per second. Unlimited by default. Bytes of API requests and responses
+    /// don't count.
     pub const fn bandwidth_limit(mut self, bytes_per_second: u64) -> Self {
         self.bandwidth_limit = Some(bytes_per_second);
         self
@@ -284,8 +285,8 @@ impl ClientBuilder {
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) if something is missing or invalid,
-    /// [`Untrusted`](crate::ErrorKind::Untrusted) if the endpoint is not to be trusted with a key,
-    /// or the session names an origin outside of the endpoint's domain.
+    /// [`Untrusted`](crate::ErrorKind::Untrusted) if the endpoint must not be sent a key, or the
+    /// session names an origin outside the endpoint's domain.
     pub fn build(self) -> Result<Client, Error> {
         let is_for_downloads_only = self.download_authorization.is_some();
         let (mut session, mut endpoint) = (self.session, self.endpoint);
@@ -370,7 +371,8 @@ impl ClientBuilder {
             upload_urls: UploadUrls::default(),
             quota: RetryQuota::default(),
             limiter: Limiter::default(),
-            // Separate from the others, which so don't depend on whether a server responds.
+            // A random number of its own, so that the others don't depend on whether a server
+            // responds.
             outages: Outages::new(rng()),
             counters: Counters::default(),
             server_clock: ServerClock::default(),

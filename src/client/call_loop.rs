@@ -2,6 +2,7 @@
 //! outcome, retry.
 
 use std::future::{Future, pending};
+use std::pin::pin;
 use std::time::Duration;
 
 use b2kit_core::time::saturating_add;
@@ -11,24 +12,26 @@ use http::header::AUTHORIZATION;
 use tracing::{Instrument as _, debug, warn};
 
 use super::admission::{admit, pause_kind};
-use super::attempt::{AttemptContext, apply_common_headers, build_request};
+use super::attempt::{AttemptContext, apply_common_headers, build_request, deadlines};
+use super::erased_call::{CallWithOutput, ErasedCall};
 use super::exchange::exchange;
 use super::handle::Client;
 use super::retry::classifier::is_local_exhaustion;
 use super::retry::limiter::Permit;
 use super::retry::state::{RetryAction, RetryState};
 use super::telemetry::{CallLabel, RetryWait};
-use crate::api::{Call, CallExecutor, CallKind, LostResponse, Reconciliation};
+use crate::api::{
+    Call, CallExecutor, CallKind, CallMetadata, LostResponse, Reconciliation, Subject,
+};
 use crate::error::{Error, RetryStopReason};
 
 impl Client {
     /// Makes one call.
     ///
-    /// The account is authorized first if necessary, and again when B2 says that the token has
+    /// Authorizes the account first if necessary, and again when B2 says that the token has
     /// expired. Transient errors are retried with backoff, as the
-    /// [`RetryPolicy`](crate::RetryPolicy) says. Where the response was lost, the client asks B2
-    /// whether the call has taken effect before it is made again, so that nothing harmful is done
-    /// twice.
+    /// [`RetryPolicy`](crate::RetryPolicy) says. If a response is lost, the client asks B2 whether
+    /// the call has taken effect before it repeats the call, so nothing harmful is done twice.
     ///
     /// ```
     /// # use b2kit::{Client, Error, api::GetFileInfo, types::FileId};
@@ -42,7 +45,7 @@ impl Client {
     /// Any [`ErrorKind`](crate::ErrorKind) except `Destination` and `ShutDown`, which are errors of
     /// transfers. [`CallMetadata`](crate::api::CallMetadata) and the call's own page say more.
     /// [`Error::is_retryable`] says whether trying again later makes sense,
-    /// [`Error::may_have_taken_effect`] whether B2 may have carried out the call nevertheless.
+    /// [`Error::may_have_taken_effect`] whether B2 may have carried out the call despite the error.
     ///
     /// # Cancellation
     /// Dropping the future closes the connection. B2 may still carry out what it has received by
@@ -57,29 +60,48 @@ impl CallExecutor for Client {
         &self,
         call: C,
     ) -> impl Future<Output = Result<C::Output, Error>> + Send {
-        let output: BoxFuture<'_, Result<C::Output, Error>> =
-            Box::pin(async move { run(self, &call).await });
-        output
+        async move { run(self, &call).await }
     }
 }
 
 /// Makes a call.
 async fn run<C: Call>(client: &Client, call: &C) -> Result<C::Output, Error> {
-    let label = CallLabel::new(&client.shared.redactor, client.transfer.as_deref(), call);
-    let call_loop = CallLoop {
-        client,
-        call,
-        label,
-    };
-    let outcome = call_loop.run_in_time().instrument(label.span()).await;
-    // Not earlier: the classifier needs B2's unredacted response.
-    outcome.map_err(|error| client.redacted(label.add_to(error)))
+    let mut call = CallWithOutput::new(call);
+    run_erased(client, call.subject(), &mut call).await?;
+    Ok(call.into_output().expect("the call has succeeded"))
+}
+
+/// Makes a call, which then has its output.
+///
+/// The future is boxed, since it is by far the largest part of every future that makes a call, and
+/// each of them is moved; and since an attempt may need another call, for its upload URL or its
+/// session, so that its future would contain itself.
+fn run_erased<'a>(
+    client: &'a Client,
+    subject: Subject<'a>,
+    call: &'a mut dyn ErasedCall,
+) -> BoxFuture<'a, Result<(), Error>> {
+    Box::pin(async move {
+        let (redactor, transfer) = (&client.shared.redactor, client.transfer.as_deref());
+        let metadata = call.metadata();
+        let label = CallLabel::new(redactor, transfer, metadata.name, subject);
+        let mut call_loop = CallLoop {
+            client,
+            metadata,
+            call,
+            label,
+        };
+        let outcome = call_loop.run_in_time().instrument(label.span()).await;
+        // Not earlier: the classifier needs B2's unredacted response.
+        outcome.map_err(|error| client.redacted(label.add_to(error)))
+    })
 }
 
 /// The state of the loop.
-struct CallLoop<'a, C> {
+struct CallLoop<'a> {
     client: &'a Client,
-    call: &'a C,
+    metadata: &'static CallMetadata,
+    call: &'a mut dyn ErasedCall,
     label: CallLabel<'a>,
 }
 
@@ -88,14 +110,14 @@ struct FailedAttempt {
     context: AttemptContext,
     failure: Error,
     elapsed: Duration,
-    /// A random number from 0 to 1, for the pause after it.
+    /// A random number from 0 to 1, for the pause after the attempt.
     jitter: f64,
 }
 
-impl<C: Call> CallLoop<'_, C> {
-    /// Enforces the deadline of the call, whatever it is waiting for.
-    async fn run_in_time(&self) -> Result<C::Output, Error> {
-        let (client, metadata) = (self.client, &C::METADATA);
+impl CallLoop<'_> {
+    /// Runs the loop within the deadline of the call, whatever it is waiting for.
+    async fn run_in_time(&mut self) -> Result<(), Error> {
+        let (client, metadata) = (self.client, self.metadata);
         self.call
             .check()
             .map_err(|error| error.in_call(metadata.name, 0, Duration::ZERO))?;
@@ -105,9 +127,7 @@ impl<C: Call> CallLoop<'_, C> {
             None => Either::Right(pending()),
         };
         {
-            // Boxed, since it is by far the largest part of every future that makes a call, and each
-            // of them is moved.
-            let attempts = Box::pin(self.run(&mut state));
+            let attempts = pin!(self.run(&mut state));
             if let Either::Left((outcome, _)) = select(attempts, too_late).await {
                 return outcome;
             }
@@ -122,73 +142,75 @@ impl<C: Call> CallLoop<'_, C> {
         Err(self.error(&state, cause, Some(RetryStopReason::Deadline)))
     }
 
-    /// Makes attempts until one succeeds or no other attempt is allowed.
-    async fn run(&self, state: &mut RetryState<'_>) -> Result<C::Output, Error> {
-        loop {
-            let failed = match self.attempt(state).await? {
-                Ok(output) => return Ok(complete::<C>(state, output)),
-                Err(failed) => failed,
-            };
-            // Boxed, so that calls that succeed don't make room for it.
-            if let Some(output) = Box::pin(self.recover(state, failed)).await? {
-                return Ok(complete::<C>(state, output));
+    /// Makes attempts until one succeeds or no further attempt is allowed.
+    async fn run(&mut self, state: &mut RetryState<'_>) -> Result<(), Error> {
+        while let Err(failed) = self.attempt(state).await? {
+            // Boxed: the futures of calls that succeed need no room for it.
+            if Box::pin(self.recover(state, failed)).await? {
+                break;
             }
         }
+        if state.is_possible_duplicate() {
+            warn!("B2 may have stored the result twice");
+            self.call.mark_possible_duplicate();
+        }
+        Ok(())
     }
 
-    /// Prepares another attempt, or finds out that the one that failed has taken effect.
+    /// Prepares another attempt, or returns `true` if the failed attempt took effect after all.
     async fn recover(
-        &self,
+        &mut self,
         state: &mut RetryState<'_>,
         failed: FailedAttempt,
-    ) -> Result<Option<C::Output>, Error> {
+    ) -> Result<bool, Error> {
         let action = match self.next_action(state, &failed) {
             RetryAction::Reconcile(lost) => match self.reconcile(state, &failed, lost).await? {
-                Reconciled::Done(output) => return Ok(Some(output)),
+                Reconciled::Done => return Ok(true),
                 Reconciled::Then(action) => action,
             },
             action => action,
         };
-        self.act(state, failed, action).await.map(|()| None)
+        self.act(state, failed, action).await.map(|()| false)
     }
 
     /// Makes one attempt. The outer error is one that is never retried.
     async fn attempt(
-        &self,
+        &mut self,
         state: &mut RetryState<'_>,
-    ) -> Result<Result<C::Output, FailedAttempt>, Error> {
-        let (client, metadata) = (self.client, &C::METADATA);
-        let context = AttemptContext::obtain(client, self.call, state)
+    ) -> Result<Result<(), FailedAttempt>, Error> {
+        let (client, metadata) = (self.client, self.metadata);
+        let context = AttemptContext::obtain(client, &*self.call, state)
             .await
             .map_err(|error| self.error(state, error, None))?;
-        let mut request = build_request(client, self.call, &context.target(client))
+        let mut request = build_request(client, &*self.call, &context.target(client))
             .map_err(|error| self.error(state, error, None))?;
         let endpoint = context.endpoint(client, request.uri());
         let (permit, guard) = admit(client, metadata.kind, endpoint, state).await?;
         let guard = guard.to(request.uri());
         let sent = client.now();
-        apply_common_headers(client, metadata, &mut request, state.time_left(sent));
+        apply_common_headers(client, &mut request);
+        let deadlines = deadlines(client, metadata, state.time_left(sent));
         let had_token = has_token(&request);
         state.start_attempt(client.shared.server_clock.not_later_than(sent));
-        let outcome = exchange(client, self.call, request).await;
+        let outcome = exchange(client, &mut *self.call, request, deadlines).await;
         let now = client.now();
         let elapsed = now.saturating_duration_since(sent);
         let deadline_passed = state.time_left(now).is_some_and(|left| left.is_zero());
         let first = state.has_not_failed();
         let scope = guard.finish(&outcome, deadline_passed, first, now, &client.policy);
         let failure = match outcome {
-            Ok(output) => {
+            Ok(()) => {
                 debug!(attempt = state.attempts(), ?elapsed, "attempt succeeded");
                 permit.succeeded();
                 context.give_back(client);
                 client.shared.quota.deposit(1);
-                return Ok(Ok(output));
+                return Ok(Ok(()));
             }
             Err(failure) => failure,
         };
         state.set_failure_scope(scope, client.shared.outages.ever_answered());
         self.adjust_limits(state, &permit, &failure);
-        // A 401 says nothing about the session's token if that was not sent.
+        // A 401 says nothing about the session's token if the token was not sent.
         if !had_token && failure.b2().is_some_and(|b2| b2.status == 401) {
             let hint = "no token was sent: download_origin() is set to withhold it";
             return Err(self.error(state, failure.with_hint(hint.to_owned()), None));
@@ -201,9 +223,9 @@ impl<C: Call> CallLoop<'_, C> {
         }))
     }
 
-    /// Applies a failure to the limits that all calls share, whatever happens to this call.
+    /// Applies a failure to the limits shared by all calls, whether or not this call is retried.
     fn adjust_limits(&self, state: &mut RetryState<'_>, permit: &Permit<'_>, failure: &Error) {
-        let (client, kind) = (self.client, C::METADATA.kind);
+        let (client, kind) = (self.client, self.metadata.kind);
         let now = client.now();
         if failure.status() == Some(429) {
             permit.throttled();
@@ -228,11 +250,11 @@ impl<C: Call> CallLoop<'_, C> {
 
     /// Asks B2 whether a call whose response was lost has taken effect.
     async fn reconcile(
-        &self,
+        &mut self,
         state: &mut RetryState<'_>,
         failed: &FailedAttempt,
         mut lost: LostResponse,
-    ) -> Result<Reconciled<C::Output>, Error> {
+    ) -> Result<Reconciled, Error> {
         let (client, failure) = (self.client, &failed.failure);
         lost.version = failed.context.version(client);
         self.label
@@ -240,7 +262,7 @@ impl<C: Call> CallLoop<'_, C> {
         debug!("asking B2 whether the call took effect");
         state.remember_failure(failure.clone());
         match self.call.reconcile(client, &lost).await {
-            Reconciliation::Done(output) => return Ok(Reconciled::Done(output)),
+            Reconciliation::Done(()) => return Ok(Reconciled::Done),
             Reconciliation::NotDone => {}
             Reconciliation::Unclear => state.mark_possible_duplicate(),
             Reconciliation::Unknown => {
@@ -253,7 +275,7 @@ impl<C: Call> CallLoop<'_, C> {
         Ok(Reconciled::Then(action))
     }
 
-    /// Prepares another attempt, or gives the error of the call.
+    /// Prepares another attempt, or returns the error of the call.
     async fn act(
         &self,
         state: &mut RetryState<'_>,
@@ -294,7 +316,7 @@ impl<C: Call> CallLoop<'_, C> {
             .log_failure(&failed.failure, state.attempts(), failed.elapsed);
         let failure = failed
             .context
-            .explain(self.client, &C::METADATA, failed.failure);
+            .explain(self.client, self.metadata, failed.failure);
         self.error(state, failure, why)
     }
 
@@ -305,7 +327,7 @@ impl<C: Call> CallLoop<'_, C> {
         pause: Duration,
         is_shared: bool,
     ) {
-        let (client, kind) = (self.client, C::METADATA.kind);
+        let (client, kind) = (self.client, self.metadata.kind);
         // The next authorization may have to wait longer than the call itself.
         let authorization_pause = match kind {
             CallKind::Authorize => client.shared.authorization.pause(client.now()),
@@ -334,20 +356,11 @@ impl<C: Call> CallLoop<'_, C> {
 }
 
 /// The result of asking B2 about a lost response.
-enum Reconciled<T> {
-    /// The call has taken effect.
-    Done(T),
-    /// It has not, or that is unknown: the next action.
+enum Reconciled {
+    /// The call took effect.
+    Done,
+    /// It did not, or nobody knows: the next action.
     Then(RetryAction),
-}
-
-/// Marks a result that B2 may have stored twice.
-fn complete<C: Call>(state: &RetryState<'_>, mut output: C::Output) -> C::Output {
-    if state.is_possible_duplicate() {
-        warn!("B2 may have stored the result twice");
-        C::mark_possible_duplicate(&mut output);
-    }
-    output
 }
 
 fn has_token(request: &Request) -> bool {

@@ -1,13 +1,14 @@
 //! One exchange: sends a request and turns the response into the call's output.
 
-use b2kit_core::{HttpClient as _, HttpError, HttpErrorKind, Phase, Request};
+use b2kit_core::{Deadlines, HttpError, HttpErrorKind, Phase, Request};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method, StatusCode};
 use tracing::warn;
 
+use super::erased_call::ErasedCall;
 use super::handle::Client;
 use super::retry::retry_after::{retry_after, server_time};
-use crate::api::{Call, CallKind, Reply};
+use crate::api::{CallKind, Reply};
 use crate::error::{Error, ErrorKind};
 use crate::types::Secret;
 
@@ -15,13 +16,14 @@ use crate::types::Secret;
 const MAX_ERROR_BODY: usize = 64 << 10;
 
 /// Makes one attempt: sends the request, reads the response, and counts it.
-pub(super) async fn exchange<C: Call>(
+pub(super) async fn exchange(
     client: &Client,
-    call: &C,
+    call: &mut dyn ErasedCall,
     request: Request,
-) -> Result<C::Output, Error> {
-    let metadata = &C::METADATA;
-    let outcome = send(client, call, request).await;
+    deadlines: Deadlines,
+) -> Result<(), Error> {
+    let metadata = call.metadata();
+    let outcome = send(client, call, request, deadlines).await;
     if metadata.kind == CallKind::Authorize {
         client.shared.authorization.attempted(
             outcome.is_err(),
@@ -44,31 +46,36 @@ pub(super) async fn exchange<C: Call>(
 }
 
 /// Sends the request, and turns the response into the call's output.
-async fn send<C: Call>(client: &Client, call: &C, request: Request) -> Result<C::Output, Error> {
+async fn send(
+    client: &Client,
+    call: &mut dyn ErasedCall,
+    request: Request,
+    deadlines: Deadlines,
+) -> Result<(), Error> {
+    let kind = call.metadata().kind;
     learn_secrets(client, call, request.headers());
     let is_head = request.method() == Method::HEAD;
-    let is_download = C::METADATA.kind == CallKind::Download && request.method() == Method::GET;
+    let is_download = kind == CallKind::Download && request.method() == Method::GET;
     let bandwidth = client.shared.bandwidth.as_ref();
     let request = match bandwidth {
-        Some(bandwidth) if C::METADATA.kind == CallKind::Upload => bandwidth.outgoing(request),
+        Some(bandwidth) if kind == CallKind::Upload => bandwidth.outgoing(request),
         _ => request,
     };
     let host = request.uri().authority().cloned();
-    let response =
-        client
-            .shared
-            .backend
-            .send(request)
-            .await
-            .map_err(|error| match error.kind() {
-                // Of a URI, only a file name is chosen by somebody else.
-                HttpErrorKind::Invalid if is_download => Error::invalid(
-                    "nothing was sent: the HTTP library would rewrite this name; DownloadFileById \
+    let response = client
+        .shared
+        .backend
+        .send_within(request, deadlines)
+        .await
+        .map_err(|error| match error.kind() {
+            // The only part of a URI that the client doesn't choose is a file name.
+            HttpErrorKind::Invalid if is_download => Error::invalid(
+                "nothing was sent: the HTTP library would rewrite this name; DownloadFileById \
                      requests the same file by its id",
-                )
-                .with_source(error),
-                _ => Error::http(error).at_host(host.as_ref()),
-            })?;
+            )
+            .with_source(error),
+            _ => Error::http(error).at_host(host.as_ref()),
+        })?;
     let (head, body) = response.into_parts();
     let date = server_time(&head.headers);
     // An intermediary's `Date` is not B2's.
@@ -98,7 +105,7 @@ async fn send<C: Call>(client: &Client, call: &C, request: Request) -> Result<C:
         };
         return Err(error.with_retry_after(wish));
     }
-    let reply = if C::METADATA.kind == CallKind::Download {
+    let reply = if kind == CallKind::Download {
         Reply::stream(
             head,
             match bandwidth {
@@ -114,24 +121,24 @@ async fn send<C: Call>(client: &Client, call: &C, request: Request) -> Result<C:
                 .map_err(lost_in_the_middle)?,
         )
     };
-    let output = call.read(reply).map_err(|error| match error.kind() {
+    let secrets = call.read(reply).map_err(|error| match error.kind() {
         ErrorKind::Protocol => error.with_effect(true),
         _ => error,
     })?;
     note_date();
-    for secret in C::secrets_in_output(&output) {
+    for secret in secrets {
         client.shared.redactor.learn(&secret);
     }
-    Ok(output)
+    Ok(())
 }
 
 fn lost_in_the_middle(error: HttpError) -> Error {
     Error::http(error).with_effect(true)
 }
 
-/// Remembers the secrets in the request, which no error may show. The token in `Authorization` is
-/// known already, unless so many others were received since that it was forgotten.
-fn learn_secrets<C: Call>(client: &Client, call: &C, headers: &HeaderMap) {
+/// Remembers the secrets in the request, for redaction. The token in `Authorization` is known
+/// already, unless it was forgotten after too many others.
+fn learn_secrets(client: &Client, call: &dyn ErasedCall, headers: &HeaderMap) {
     if let Some(token) = headers.get(AUTHORIZATION) {
         client.shared.redactor.learn_again(token.as_bytes());
     }

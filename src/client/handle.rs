@@ -57,21 +57,21 @@ use crate::types::{BucketName, Timestamp};
 pub struct Client {
     pub(super) shared: Arc<Shared>,
     pub(super) policy: Arc<RetryPolicy>,
-    /// What its calls are about, if they all belong to one transfer.
+    /// The bucket and file of its calls, if they all belong to one transfer.
     pub(super) transfer: Option<Arc<TransferLabel>>,
 }
 
-/// What all clones share.
+/// The state that all clones share.
 pub(super) struct Shared {
     pub(super) backend: CheckedClient,
     pub(super) timer: Arc<dyn Timer>,
     pub(super) authorization: Authorization,
     pub(super) endpoint_policy: EndpointPolicy,
-    /// Whether a download by name can't continue by id.
+    /// Whether downloads by name must continue by name.
     pub(super) downloads_by_name: bool,
     pub(super) user_agent: http::HeaderValue,
     pub(super) test_mode: Option<http::HeaderValue>,
-    /// For every request; the time to the response's head depends on the call.
+    /// The deadlines of every request; the time to the head of the response depends on the call.
     pub(super) deadlines: Deadlines,
     pub(super) upload_urls: UploadUrls,
     pub(super) quota: RetryQuota,
@@ -81,16 +81,16 @@ pub(super) struct Shared {
     pub(super) server_clock: ServerClock,
     pub(super) unfinished_uploads: Arc<UnfinishedUploads>,
     pub(super) redactor: Redactor,
-    /// The bytes that transfers may hold, where there is a memory budget.
+    /// The bytes that transfers may hold; `None` without a memory budget.
     pub(super) memory: Option<Arc<Semaphore>>,
     /// The bytes of small files that transfers may hold.
     #[cfg(feature = "fs")]
     pub(super) small_files: Arc<Semaphore>,
-    /// The files that transfers may have open; set when the first one is opened. `None` is any
-    /// number.
+    /// The files that transfers may have open; set when the first one is opened. `None` means no
+    /// limit.
     #[cfg(feature = "fs")]
     pub(super) files: std::sync::OnceLock<Option<Arc<Semaphore>>>,
-    /// Where there is a limit.
+    /// The bandwidth limit, if there is one.
     pub(super) bandwidth: Option<Arc<Bandwidth>>,
     pub(super) rng: Mutex<fastrand::Rng>,
 }
@@ -107,7 +107,7 @@ impl Client {
         }
     }
 
-    /// How many requests this client and its clones have made, by billing class.
+    /// The number of requests that this client and its clones have made, by billing class.
     #[must_use]
     pub fn call_counts(&self) -> CallCounts {
         self.shared.counters.read()
@@ -115,14 +115,16 @@ impl Client {
 
     /// The same client, for calls about this file. Their spans, events and errors name it.
     pub(crate) fn for_file(&self, bucket: Option<&BucketName>, file: &str) -> Self {
-        Self {
-            transfer: Some(Arc::new(TransferLabel::new(bucket.cloned(), file))),
-            ..self.clone()
-        }
+        self.clone().into_for_file(bucket.cloned(), file)
     }
 
-    /// Returns a function that says whether the deadline of a call that begins now has passed;
-    /// never, if there is none.
+    pub(super) fn into_for_file(mut self, bucket: Option<BucketName>, file: &str) -> Self {
+        self.transfer = Some(Arc::new(TransferLabel::new(bucket, file)));
+        self
+    }
+
+    /// Returns a function that tells whether the deadline of a call that begins now has passed;
+    /// always `false` without a deadline.
     pub(crate) fn is_late(&self) -> impl Fn() -> bool + Send + Sync + use<> {
         let (client, began) = (self.clone(), self.now());
         move || {
@@ -134,13 +136,22 @@ impl Client {
         }
     }
 
-    /// Redacts an error that leaves the client. Not before, since B2's own text is classified.
+    /// Redacts an error that leaves the client, and not earlier, since the classifier needs B2's
+    /// own text.
     pub(crate) fn redacted(&self, error: Error) -> Error {
         let redactor = &self.shared.redactor;
         error.redacted(
             |text| redactor.redacted(text),
             |name| redactor.redacted_name(name),
         )
+    }
+
+    /// Redacts an error of a transfer, which then names the file that the transfer is about.
+    pub(crate) fn redacted_with_file(&self, error: Error) -> Error {
+        self.redacted(match &self.transfer {
+            Some(transfer) => error.about(transfer.file()),
+            None => error,
+        })
     }
 
     /// Whether the client limits its own bandwidth.
@@ -155,7 +166,8 @@ impl Client {
     }
 
     /// The key that signs the states of partial downloads. It is derived from the application key,
-    /// or from the session's token if the client has only a session: then no later process has it.
+    /// or from the session's token if the client has only a session: then no later process can
+    /// derive it.
     #[cfg(feature = "fs")]
     pub(crate) fn signing_key(&self) -> SigningKey {
         let of_this_client = || SigningKey::derived_from(&Secret::new(self.unique()));
@@ -182,7 +194,8 @@ impl Client {
     }
 
     /// The current time by B2's clock or up to a minute earlier, for comparison with B2's
-    /// timestamps. If no recent response has shown B2's time, it is that of this computer's clock.
+    /// timestamps. If no recent response has shown B2's time, it is the time of this computer's
+    /// clock.
     #[must_use]
     pub fn current_time(&self) -> Timestamp {
         let here = || Timestamp::from_system_time(self.shared.timer.wall_clock());
@@ -191,7 +204,7 @@ impl Client {
             .unwrap_or(Timestamp::from_millis(0))
     }
 
-    /// Sleeps for a random part of this.
+    /// Sleeps for a random part of `most`.
     pub(crate) async fn sleep_up_to(&self, most: Duration) {
         self.sleep(fraction(most, self.shared.jitter())).await;
     }

@@ -6,13 +6,13 @@ use serde::Serialize;
 
 use crate::api::BillingClass;
 
-/// How many requests a client has completed, by billing class. Failed attempts count too, unless
-/// nothing was sent. Requests whose future was dropped don't count, though B2 may bill them.
+/// The number of requests that a client has completed, by billing class. Failed attempts count too,
+/// unless nothing was sent. Requests whose future was dropped don't count, though B2 may bill them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct CallCounts {
-    /// Requests of class A: free.
+    /// Requests of class A, which are free.
     pub class_a: u64,
     /// Requests of class B: reads of files.
     pub class_b: u64,
@@ -22,7 +22,7 @@ pub struct CallCounts {
 }
 
 impl CallCounts {
-    /// So many calls more, of this class.
+    /// Adds calls of this class.
     #[cfg(feature = "sync")]
     pub(crate) const fn add(&mut self, class: BillingClass, calls: u64) {
         let count = match class {
@@ -33,7 +33,7 @@ impl CallCounts {
         *count = count.saturating_add(calls);
     }
 
-    /// The requests counted since `earlier` was read.
+    /// The requests counted since `earlier` was taken.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Self {
         Self {

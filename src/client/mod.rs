@@ -1,16 +1,16 @@
-//! What B2 expects of a client: authorization, retries, limits, and the loop that every call goes
-//! through.
+//! [`Client`] and what it does for every call: authorization, retries, limits, and the loop that
+//! every call goes through.
 //!
-//! Left to others: what a call says ([`api`](crate::api)), and how a request reaches a server
+//! Not here: the content of calls ([`api`](crate::api)), and how a request reaches a server
 //! ([`b2kit_core`](crate::HttpClient)).
 //!
-//! In the order in which a call meets them: `call_loop` is the loop; `attempt` has an attempt's
-//! token, URL and headers; `admission` decides when it may be sent; `exchange` sends it. Below them
-//! are three groups: `auth` (the session, what its key may do, where its token may be sent),
+//! In the order in which a call meets them: `call_loop` is the loop, and `erased_call` what it sees
+//! of a call; `attempt` has an attempt's token, URL and headers; `admission` decides when it may be
+//! sent; `exchange` sends it. Below them are three groups: `auth` (the session, what its key may do, where its token may be sent),
 //! `retry` (what a failure means, whether to make another attempt, and when all calls wait
 //! together) and `limits` (memory, bandwidth, open files). `paginate`, `buckets` and `orphans` are
-//! made of calls. `handle` is the [`Client`] itself, to which the others add methods; `bucket` is a
-//! [`BucketHandle`], whose methods are in [`bucket`](crate::bucket).
+//! built on calls. `handle` is the [`Client`] itself, to which the others add methods; `bucket` is
+//! a [`BucketHandle`], whose methods are in [`bucket`](crate::bucket).
 
 // In the order in which the documentation of `Client` lists their methods; blank lines keep it.
 mod builder;
@@ -30,6 +30,7 @@ mod bucket;
 mod admission;
 mod attempt;
 mod auth;
+mod erased_call;
 mod exchange;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;

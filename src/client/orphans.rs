@@ -36,15 +36,16 @@ impl Client {
     /// Cancels the large files that dropped and failed uploads of this client and its clones have
     /// left, so that B2 doesn't charge for their parts.
     ///
-    /// One that B2 may have finished is never cancelled: B2 is asked, and if it is not a file it is
-    /// kept for resuming. Uploads in progress, those that keep their parts, and large files that
-    /// another upload of this client has [resumed](crate::transfer::Upload::resume) are not touched.
+    /// A large file that B2 may have finished is never cancelled: the client asks B2, and keeps it
+    /// for resuming if it is not finished. Not touched are uploads in progress, uploads that keep
+    /// their parts, and large files that another upload of this client has
+    /// [resumed](crate::transfer::Upload::resume).
     ///
     /// Returns those that could not be cancelled or looked up, each with the reason; they stay in
     /// [`unfinished`](Self::unfinished) for another attempt.
     ///
     /// # Cancellation
-    /// What was not reached stays in [`unfinished`](Self::unfinished).
+    /// The uploads that were not reached stay in [`unfinished`](Self::unfinished).
     pub async fn cancel_orphaned_uploads(&self) -> Vec<(Unfinished, Error)> {
         let all = self.shared.unfinished_uploads.all();
         let orphans = all.into_iter().filter(|one| {
@@ -87,8 +88,9 @@ impl Client {
         }
     }
 
-    /// Registers a large file that is about to be started. `upload_id` is what its file info has,
-    /// so that it is found even if its id is never known; empty if there was no room for it.
+    /// Registers a large file that is about to be started. `upload_id` is in its file info too, so
+    /// the file can be found even if its id is never learned; empty if the file info had no room
+    /// for it.
     pub(crate) fn register_upload(
         &self,
         bucket_id: &BucketId,
@@ -99,8 +101,8 @@ impl Client {
         registry.register(bucket_id, name, upload_id)
     }
 
-    /// Registers an unfinished large file of B2's that is resumed; orphan cleanup leaves it alone
-    /// from then on. `None` if it is [in use](Self::is_upload_in_use).
+    /// Registers an unfinished large file that is resumed; orphan cleanup leaves it alone from then
+    /// on. `None` if it is [in use](Self::is_upload_in_use).
     pub(crate) fn adopt_upload(&self, file: &FileVersion) -> Option<UploadEntry> {
         let registry = &self.shared.unfinished_uploads;
         let upload_id = upload_id(file);
@@ -112,14 +114,15 @@ impl Client {
         )
     }
 
-    /// Whether an upload of this client sends this large file, or orphan cleanup is cancelling it.
+    /// Whether an upload of this client is sending this large file, or orphan cleanup is cancelling
+    /// it.
     pub(crate) fn is_upload_in_use(&self, file: &FileVersion) -> bool {
         let registry = &self.shared.unfinished_uploads;
         registry.is_in_use(&file.file_id, upload_id(file))
     }
 
-    /// Whether B2 no longer has this large file as an unfinished one; then it is forgotten. Where
-    /// B2 can't be asked, it is taken to be there.
+    /// Asks B2 whether this large file is no longer unfinished; if so, forgets it. `false` if B2
+    /// can't be asked.
     pub(crate) async fn is_upload_gone(&self, file_id: &FileId) -> bool {
         let parts = ListParts::new(file_id).max_part_count(1);
         let is_gone = self
@@ -143,7 +146,7 @@ impl Client {
         Ok(())
     }
 
-    /// Asks B2 whether the large file is a file by now. If not, it is kept.
+    /// Asks B2 whether the large file was finished. If not, it is kept.
     async fn check_finished(&self, orphan: &Registered) -> Result<(), Error> {
         let registry = &self.shared.unfinished_uploads;
         let Some(file_id) = &orphan.unfinished.file_id else {
@@ -152,7 +155,7 @@ impl Client {
         match self.call(GetFileInfo::new(file_id)).await {
             Ok(file) if file.action != Action::Start => registry.remove(orphan.number),
             Ok(_) => registry.set_state(orphan.number, UnfinishedState::Kept),
-            // B2 shows no unfinished large files here.
+            // B2 does not show unfinished large files here.
             Err(error) if is_large_file_gone(&error) => {
                 registry.set_state(orphan.number, UnfinishedState::Kept);
             }
@@ -187,8 +190,8 @@ impl Client {
         Ok(())
     }
 
-    /// The large files with this upload id. Not those whose ids are known: they are registered
-    /// themselves, and may be in progress.
+    /// The large files with this upload id, except those whose file ids are known: they have
+    /// entries of their own, and may be in progress.
     async fn find_unfinished(&self, orphan: &Registered) -> Result<Vec<FileId>, Error> {
         let unfinished = &orphan.unfinished;
         let list =

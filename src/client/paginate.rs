@@ -1,4 +1,4 @@
-//! Listings of any length as one stream.
+//! [`Client::paginate`]: a listing of any length as one stream.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -75,11 +75,11 @@ impl Client {
     }
 }
 
-/// More versions than one name has.
+/// The maximum number of versions of one name in a listing; no name has more.
 pub(crate) const MAX_VERSIONS: usize = 500_000;
 
-/// A listing for an operation that returns nothing before it has gone through all rows: after so
-/// many rows it fails, since a server can make a listing endless.
+/// Limits a listing whose reader returns nothing before the last row: it fails after this many
+/// rows, since a server can make a listing endless.
 pub(crate) fn at_most<T>(
     rows: usize,
     listing: impl Stream<Item = Result<T, Error>> + Unpin,
@@ -93,7 +93,7 @@ pub(crate) fn at_most<T>(
     })
 }
 
-/// The items of the page that is there, and the page that comes.
+/// The items of the current page, and the request for the next one.
 struct ItemStream<C: Paged> {
     client: Client,
     page: vec::IntoIter<C::Item>,
@@ -102,11 +102,11 @@ struct ItemStream<C: Paged> {
     next: Option<BoxFuture<'static, NextPage<C>>>,
     /// The folder that was returned last. Pages are in order, so no other can be repeated.
     folder: Option<Box<str>>,
-    /// Ends when the next item has to be there: there may be any number of empty pages before it.
+    /// Ends when the next item is due: any number of empty pages may precede it.
     late: Option<Sleep>,
 }
 
-/// A page's items, when it was requested, and what follows it; `None` behind the last.
+/// A page's items, the time of its request, and the pager for the next page; `None` after the last page.
 type NextPage<C> = Result<Option<(Vec<<C as Paged>::Item>, Instant, Pager<C>)>, Error>;
 
 impl<C: Paged> Unpin for ItemStream<C> {}

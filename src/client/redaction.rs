@@ -1,6 +1,6 @@
-//! [`Redactor`]: the secrets of a client, which are removed from the texts in errors.
+//! [`Redactor`]: removes a client's secrets from the texts in errors.
 //!
-//! A server may repeat a secret in an error, encoded in any way, and not only one of the same
+//! A server may repeat a secret in an error, encoded in any way, and not only a secret of the same
 //! request. So one redactor knows the secrets of all calls. Instead of searching for each secret in
 //! each encoding, it decodes the text in each way: as it is; with escapes undone (those of URLs, of
 //! JSON, of HTML; all, once and twice); and each of these with runs of hexadecimal digits and of
@@ -8,7 +8,7 @@
 //!
 //! Errors are redacted when they leave the client, after they were classified.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,22 +18,22 @@ use zeroize::Zeroizing;
 
 use crate::types::{Secret, hex};
 
-/// What replaces a secret.
+/// The text that replaces a secret.
 const MASK: &str = "[redacted]";
 
-/// A secret is found by its last bytes: the first ones are the same in all tokens of an account.
-/// What is shorter is not looked for: to mask it would hide nothing, and spoil every text.
+/// A secret is found by its last bytes, since all tokens of an account begin alike. Shorter secrets
+/// are not searched for: masking them would hide nothing and spoil every text.
 const TAIL: usize = 4;
 
-/// Tokens and keys that are remembered, in addition to those that the client was built with; the
-/// oldest go first. A token is learned again whenever it is used.
+/// The maximum number of tokens and keys that are remembered besides those that the client was
+/// built with; the oldest are forgotten first. A token is learned again whenever it is used.
 const MAX_LEARNED: usize = 4_096;
 
-/// What a user chose as a secret may be a word, and stand in a code. What is as long as this is no
-/// word.
+/// A secret that a user chose may be a word, which may occur in an error code. No word is this
+/// long.
 const MIN_TOKEN_LEN: usize = 24;
 
-/// Only the beginning of a text is searched, which is longer than what is shown.
+/// Only this many bytes of a text are searched; errors show fewer.
 pub(super) const MAX_TEXT: usize = 8 << 10;
 
 /// The secrets of a client, and how they are masked.
@@ -42,8 +42,8 @@ pub(super) struct Redactor(Mutex<SecretIndex>);
 
 #[derive(Default)]
 struct SecretIndex {
-    by_tail: HashMap<[u8; TAIL], Vec<Entry>>,
-    /// Those that may go, the oldest first.
+    by_tail: BTreeMap<[u8; TAIL], Vec<Entry>>,
+    /// The secrets that may be forgotten, the oldest first.
     recent: VecDeque<Entry>,
 }
 
@@ -97,7 +97,7 @@ impl Redactor {
         without(name, &hidden)
     }
 
-    /// Whether a token or a key is in a string that should be one of B2's error codes.
+    /// Whether a string that should be one of B2's error codes contains a token or a key.
     pub(super) fn is_in_code(&self, code: &str) -> bool {
         let code = beginning(code, MAX_TEXT);
         let hidden = self
@@ -117,8 +117,8 @@ impl fmt::Debug for Redactor {
     }
 }
 
-/// A secret as it stands, and what it stands for where it is base64 itself: a customer's key, a
-/// name and a password.
+/// A secret itself, and its decoded bytes if it is base64: a customer-managed key, or a name and a
+/// password.
 fn forms(secret: &Secret) -> Vec<Zeroizing<Vec<u8>>> {
     let text = secret.expose();
     let bare = text.strip_prefix("Basic ").unwrap_or(text);
@@ -223,8 +223,9 @@ impl DecodedText {
         self.spans.push(span);
     }
 
-    /// The text with its escapes undone in each way. A secret may contain what looks like an escape,
-    /// and so may the text around it: one kind undone must not undo the other, nor one time two.
+    /// The text with its escapes undone in each way. A secret, or the text around it, may contain
+    /// something that looks like an escape, so each kind is undone alone and together with the
+    /// others, once and twice.
     fn unescaped_views(&self) -> Vec<Self> {
         let single = [Escapes::Percent, Escapes::Json, Escapes::Html];
         let is_there = |kind: &Escapes| self.bytes.iter().any(|byte| kind.begin_with(*byte));
@@ -281,7 +282,7 @@ impl DecodedText {
     fn decoded(&self, skip: usize, bits: u32, digit: impl Fn(u8) -> Option<u8>) -> Self {
         let mut view = Self::empty(self.bytes.len());
         let (mut skipped, mut buffer, mut held) = (0, 0_u32, 0);
-        // Where the byte begins that is being put together.
+        // The start of the byte that is being assembled.
         let mut first = 0;
         for (at, byte) in self.bytes.iter().enumerate() {
             let span = self.spans[at];
@@ -303,7 +304,7 @@ impl DecodedText {
                 held -= 8;
                 #[expect(clippy::cast_possible_truncation, reason = "it is the lowest byte")]
                 view.push((buffer >> held) as u8, (first, span.1));
-                // The next byte may begin in the same digit.
+                // The next byte may begin within the same digit.
                 first = span.0;
             }
         }
@@ -311,7 +312,7 @@ impl DecodedText {
     }
 }
 
-/// Kinds of escapes.
+/// The kinds of escapes to undo.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Escapes {
     Percent,

@@ -1,4 +1,4 @@
-//! [`SigningKey`]: authenticates what an earlier process of this user left on the local disk.
+//! [`SigningKey`]: authenticates files that an earlier process of this user left on the local disk.
 
 use std::fmt;
 

@@ -8,19 +8,19 @@ use tracing::{Span, debug, debug_span, warn};
 
 use super::redaction::Redactor;
 use super::retry::classifier;
-use crate::api::{Call, CallKind};
+use crate::api::{CallKind, Subject};
 use crate::error::Error;
 use crate::types::{BucketName, Quoted};
 
-/// What all calls of a transfer are about.
+/// The bucket and file that all calls of a transfer are about.
 #[derive(Debug)]
 pub(super) struct TransferLabel {
     bucket: Option<BucketName>,
     file: Box<str>,
 }
 
-/// A call's name, and what it is about. Names and ids may come from a server, so spans and events
-/// show them without secrets.
+/// A call's name, and the bucket, file and part that it is about. Names and ids may come from a
+/// server, so spans and events redact them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CallLabel<'a> {
     redactor: &'a Redactor,
@@ -35,16 +35,20 @@ impl TransferLabel {
         let file = file.into();
         Self { bucket, file }
     }
+
+    pub(super) fn file(&self) -> &str {
+        &self.file
+    }
 }
 
 impl<'a> CallLabel<'a> {
-    pub(super) fn new<C: Call>(
+    pub(super) fn new(
         redactor: &'a Redactor,
         transfer: Option<&'a TransferLabel>,
-        call: &'a C,
+        call: &'static str,
+        subject: Subject<'a>,
     ) -> Self {
-        let of_transfer = Self::of_transfer(redactor, transfer, C::METADATA.name);
-        let subject = call.subject();
+        let of_transfer = Self::of_transfer(redactor, transfer, call);
         Self {
             bucket: of_transfer.bucket.or(subject.bucket),
             file: subject.file.or(of_transfer.file).or(subject.file_id),
@@ -53,7 +57,7 @@ impl<'a> CallLabel<'a> {
         }
     }
 
-    /// The label of a call that is about what its transfer is about.
+    /// The label of a call with the bucket and file of its transfer.
     pub(super) fn of_transfer(
         redactor: &'a Redactor,
         transfer: Option<&'a TransferLabel>,
@@ -87,7 +91,7 @@ impl<'a> CallLabel<'a> {
         }
     }
 
-    /// An attempt failed and another follows. From the second failure on this is a warning, unless
+    /// Logs a failed attempt that is retried. From the second failure on this is a warning, unless
     /// all calls wait together: then there is one warning for all.
     pub(super) fn log_retry(&self, failure: &Error, (attempt, of): (u32, u32), wait: RetryWait) {
         let (status, code) = (failure.status(), self.shown(code(failure)));
@@ -123,7 +127,7 @@ impl<'a> CallLabel<'a> {
         }
     }
 
-    /// An attempt failed, and something else than another attempt follows.
+    /// Logs a failed attempt that is not simply retried.
     pub(super) fn log_failure(&self, failure: &Error, attempt: u32, elapsed: Duration) {
         debug!(
             attempt,
@@ -163,7 +167,7 @@ impl fmt::Display for RetryWait {
     }
 }
 
-/// All calls of a kind are paused.
+/// Logs a pause of all calls of a kind.
 pub(super) fn log_shared_pause(
     redactor: &Redactor,
     kind: CallKind,
@@ -200,7 +204,7 @@ impl fmt::Display for CallLabel<'_> {
     }
 }
 
-/// Why an attempt failed, in few words and none of B2's own: those are in the error.
+/// Why an attempt failed, in a few words. B2's own message is left to the error.
 struct Reason<'a>(&'a Redactor, &'a Error);
 
 impl fmt::Display for Reason<'_> {
@@ -229,8 +233,7 @@ fn code(failure: &Error) -> Option<&str> {
     failure.b2().map(|b2| &*b2.code)
 }
 
-/// A text that a server may have sent, as it is shown: first without secrets, then shortened. Only
-/// a subscriber that shows it pays for that.
+/// A text that may come from a server: redacted, then shortened, when a subscriber formats it.
 struct Masked<'a>(&'a Redactor, &'a str);
 
 impl fmt::Display for Masked<'_> {

@@ -1,10 +1,10 @@
-//! [`UnfinishedUploads`]: the large files that uploads of this client have started and not
-//! finished.
+//! [`UnfinishedUploads`]: the registry of large files that uploads of this client have started and
+//! not finished.
 //!
 //! B2 keeps the parts of an unfinished large file, and charges for them, until somebody cancels it.
 //! An upload that fails cancels its own; one that is dropped can't, since a drop can't wait for a
-//! response. So each is registered before it is started, and what remains registered can be
-//! cancelled later (`orphans`).
+//! response. So each large file is registered before it is started, and those that remain
+//! registered can be cancelled later (`orphans`).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -18,27 +18,27 @@ pub struct Unfinished {
     pub bucket_id: BucketId,
     /// Its name.
     pub file_name: String,
-    /// Its id; `None` if this client does not know it, because the upload was dropped before or the
-    /// response was lost.
+    /// Its id; `None` if this client does not know it, because the upload was dropped too early or
+    /// the response was lost.
     pub file_id: Option<FileId>,
     /// Whether it is still being uploaded.
     pub state: UnfinishedState,
 }
 
-/// What is known of an [`Unfinished`] large file.
+/// The state of an [`Unfinished`] large file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UnfinishedState {
     /// Its upload is in progress.
     UnderWay,
     /// Its upload was dropped, or failed and could not cancel it.
-    /// [`Client::cancel_orphaned_uploads`](crate::Client::cancel_orphaned_uploads) will.
+    /// [`Client::cancel_orphaned_uploads`](crate::Client::cancel_orphaned_uploads) cancels it.
     Orphaned,
-    /// Its upload failed or was dropped, and was set to keep it so that it can be resumed. This
+    /// Its upload failed or was dropped, but was configured to keep the parts for resuming. This
     /// client never cancels it.
     Kept,
     /// Its upload was dropped, or lost B2's response, while B2 was finishing the file. It may be a
-    /// complete file by now, so it is never cancelled;
+    /// complete file, so it is never cancelled;
     /// [`Client::cancel_orphaned_uploads`](crate::Client::cancel_orphaned_uploads) asks B2.
     Unknown,
 }
@@ -59,10 +59,10 @@ struct State {
 pub(super) struct Registered {
     pub(super) number: u64,
     pub(super) unfinished: Unfinished,
-    /// The upload id in its file info, by which a large file is found whose id is not known. May be
-    /// empty.
+    /// The upload id in its file info, which identifies a large file whose file id is not known.
+    /// May be empty.
     pub(super) upload_id: String,
-    /// It is being cancelled: until that has ended, nobody may resume it.
+    /// Whether it is being cancelled; until that ends, nobody may resume it.
     is_being_cancelled: bool,
 }
 
@@ -79,7 +79,7 @@ pub(super) struct Cancellation {
 pub(crate) struct UploadEntry {
     registry: Arc<UnfinishedUploads>,
     number: u64,
-    /// Its state once its upload is dropped, unless it may be a complete file then.
+    /// The state that it gets if its upload is dropped, unless it may be a complete file by then.
     if_dropped: UnfinishedState,
     finishing: bool,
     resolved: bool,
@@ -97,8 +97,8 @@ impl UnfinishedUploads {
         UploadEntry::new(self, number)
     }
 
-    /// Registers a large file that is resumed, in place of what is registered of it. `None` if it
-    /// is [in use](Self::is_in_use).
+    /// Registers a large file that is resumed, in place of its earlier entry. `None` if it is [in
+    /// use](Self::is_in_use).
     pub(super) fn adopt(
         self: &Arc<Self>,
         bucket_id: &BucketId,
@@ -110,7 +110,7 @@ impl UnfinishedUploads {
         if state.is_in_use(file_id, upload_id) {
             return None;
         }
-        // The upload that resumes it decides what happens to it.
+        // From here on the upload that resumes it is responsible for it.
         let is_other = |one: &Registered| one.unfinished.file_id.as_ref() != Some(file_id);
         state.uploads.retain(is_other);
         let number = state.add(bucket_id, name, Some(file_id), upload_id);
@@ -124,8 +124,7 @@ impl UnfinishedUploads {
         self.lock().is_in_use(file_id, upload_id)
     }
 
-    /// The permission to cancel an orphan. `None` if it is none any more: it was resumed, or is
-    /// being cancelled already.
+    /// The permission to cancel an orphan. `None` if it was resumed, or is being cancelled already.
     pub(super) fn begin_cancellation(self: &Arc<Self>, number: u64) -> Option<Cancellation> {
         let mut state = self.lock();
         let one = state.uploads.iter_mut().find(|one| one.number == number)?;
@@ -141,7 +140,7 @@ impl UnfinishedUploads {
         })
     }
 
-    /// No upload may begin any more.
+    /// Refuses new uploads.
     pub(super) fn close(&self) {
         self.lock().closing = true;
     }
@@ -150,7 +149,7 @@ impl UnfinishedUploads {
         self.lock().closing
     }
 
-    /// All that are registered.
+    /// All registered uploads.
     pub(super) fn all(&self) -> Vec<Registered> {
         self.lock().uploads.clone()
     }
@@ -224,8 +223,8 @@ impl State {
 }
 
 impl Registered {
-    /// Whether this large file of B2's is the registered one, or may be as long as the id of that
-    /// is not known.
+    /// Whether this large file is the registered one, or may be while the registered one's file id
+    /// is unknown.
     fn may_be(&self, file_id: &FileId, upload_id: &str) -> bool {
         match &self.unfinished.file_id {
             Some(known) => known == file_id,
@@ -258,24 +257,24 @@ impl UploadEntry {
         }
     }
 
-    /// B2 has started the large file, with this id.
+    /// Records the file id that B2 assigned to the large file.
     pub(crate) fn started(&self, file_id: &FileId) {
         let id = Some(file_id.clone());
         self.registry
             .change(self.number, |unfinished| unfinished.file_id = id);
     }
 
-    /// A dropped upload keeps the large file too.
+    /// Keeps the large file if the upload is dropped.
     pub(crate) const fn keep_if_dropped(&mut self) {
         self.if_dropped = UnfinishedState::Kept;
     }
 
-    /// A dropped upload leaves the large file to be cancelled.
+    /// Leaves the large file to be cancelled if the upload is dropped.
     pub(crate) const fn cancel_if_dropped(&mut self) {
         self.if_dropped = UnfinishedState::Orphaned;
     }
 
-    /// From now on it may be a file.
+    /// Records that B2 may have finished the file from here on.
     pub(crate) const fn finishing(&mut self) {
         self.finishing = true;
     }
@@ -284,18 +283,18 @@ impl UploadEntry {
         self.finishing
     }
 
-    /// It is certain that it is not a file.
+    /// Records that B2 has certainly not finished the file.
     pub(crate) const fn not_finished(&mut self) {
         self.finishing = false;
     }
 
-    /// It was finished or cancelled, or never started.
+    /// Removes the entry: the large file was finished or cancelled, or never started.
     pub(crate) fn remove(mut self) {
         self.resolved = true;
         self.registry.remove(self.number);
     }
 
-    /// It stays, for its owner to resume.
+    /// Keeps the large file, to be resumed.
     pub(crate) fn keep(mut self) {
         self.resolved = true;
         self.registry.set_state(self.number, UnfinishedState::Kept);

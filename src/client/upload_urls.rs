@@ -1,53 +1,43 @@
 //! [`UploadUrls`]: the pool of upload URLs.
 //!
 //! An upload URL accepts one upload at a time. So it is taken out for one upload, and returned only
-//! after a success: after a failed or dropped upload B2 may still be reading from it. A second
-//! attempt never takes a URL from the pool, since all of them may have become invalid together; it
-//! gets a fresh one.
+//! after a success or a failure that says nothing about it: B2's own 429, or one on this machine.
+//! After any other failure, or if the upload is dropped, B2 may still be reading from it. A second
+//! attempt after such a failure gets a new URL, since all pooled ones may have become invalid
+//! together.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::api::{UploadPartUrl, UploadTarget, UploadUrl};
-use crate::types::Secret;
+use crate::api::{UploadAddress, UploadTarget};
 
-/// They are valid for 24 hours.
+/// The maximum age of a pooled URL; B2 accepts it for 24 hours.
 const MAX_AGE: Duration = Duration::from_secs(23 * 3_600);
 
 /// Targets that have pooled URLs; the least recently used is evicted.
 const MAX_TARGETS: usize = 100;
 
-/// The pool.
+/// The pool: the targets, of which the one that was used last is at the end. Nearly always that is
+/// the one that is looked for.
 #[derive(Default)]
-pub(super) struct UploadUrls(Mutex<HashMap<UploadTarget, TargetUrls>>);
+pub(super) struct UploadUrls(Mutex<Vec<TargetUrls>>);
 
 struct TargetUrls {
+    target: UploadTarget,
     urls: Vec<PooledUrl>,
-    used: Instant,
 }
 
 /// An upload URL that is taken out for one upload. Dropping it discards it.
 pub(super) struct PooledUrl {
-    pub(super) url: String,
-    pub(super) token: Secret,
+    pub(super) address: UploadAddress,
     obtained: Instant,
 }
 
 impl PooledUrl {
-    pub(super) fn of_file(url: UploadUrl, now: Instant) -> Self {
+    pub(super) const fn new(address: UploadAddress, now: Instant) -> Self {
         Self {
-            url: url.upload_url,
-            token: url.authorization_token,
-            obtained: now,
-        }
-    }
-
-    pub(super) fn of_part(url: UploadPartUrl, now: Instant) -> Self {
-        Self {
-            url: url.upload_url,
-            token: url.authorization_token,
+            address,
             obtained: now,
         }
     }
@@ -57,34 +47,36 @@ impl UploadUrls {
     /// Takes out a URL for this target, if there is one.
     pub(super) fn take(&self, target: &UploadTarget, now: Instant) -> Option<PooledUrl> {
         let mut targets = self.lock();
-        let idle = targets.get_mut(target)?;
-        idle.used = now;
-        // The one that was used last is the most likely to have a connection still.
+        let idle = touch(&mut targets, target)?;
+        // The URL used last is the most likely to still have an open connection.
         std::iter::from_fn(|| idle.urls.pop())
             .find(|pooled| now.saturating_duration_since(pooled.obtained) < MAX_AGE)
     }
 
-    /// Returns a URL after a successful upload.
-    pub(super) fn give_back(&self, target: UploadTarget, pooled: PooledUrl, now: Instant) {
+    /// Returns a URL to the pool.
+    pub(super) fn give_back(&self, target: UploadTarget, pooled: PooledUrl) {
         let mut targets = self.lock();
-        if targets.len() >= MAX_TARGETS && !targets.contains_key(&target) {
-            let oldest = targets
-                .iter()
-                .min_by_key(|(_, idle)| idle.used)
-                .map(|(target, _)| target.clone());
-            oldest.and_then(|oldest| targets.remove(&oldest));
+        if let Some(idle) = touch(&mut targets, &target) {
+            idle.urls.push(pooled);
+            return;
         }
-        let idle = targets.entry(target).or_insert_with(|| TargetUrls {
-            urls: Vec::new(),
-            used: now,
-        });
-        idle.used = now;
-        idle.urls.push(pooled);
+        if targets.len() >= MAX_TARGETS {
+            targets.remove(0);
+        }
+        let urls = vec![pooled];
+        targets.push(TargetUrls { target, urls });
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<UploadTarget, TargetUrls>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<TargetUrls>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Moves a target to the end.
+fn touch<'a>(targets: &'a mut [TargetUrls], target: &UploadTarget) -> Option<&'a mut TargetUrls> {
+    let at = targets.iter().rposition(|idle| idle.target == *target)?;
+    targets.get_mut(at..)?.rotate_left(1);
+    targets.last_mut()
 }
 
 impl fmt::Debug for UploadUrls {
@@ -100,47 +92,56 @@ mod tests {
     use b2kit_core::{SystemTimer, Timer as _};
 
     use super::*;
+    use crate::types::Secret;
 
-    fn pooled(url: &str, obtained: Instant) -> PooledUrl {
-        PooledUrl {
-            url: url.to_owned(),
-            token: Secret::new("t"),
-            obtained,
-        }
+    fn pooled(path: &str, obtained: Instant) -> PooledUrl {
+        let address = UploadAddress::new(&format!("https://pod/{path}"), &Secret::new("t"));
+        PooledUrl::new(address.unwrap(), obtained)
     }
 
     fn bucket(id: &str) -> UploadTarget {
         UploadTarget::Bucket(id.into())
     }
 
+    /// Takes a URL out, and returns its path.
+    fn take(urls: &UploadUrls, id: &str, now: Instant) -> Option<String> {
+        let pooled = urls.take(&bucket(id), now)?;
+        Some(pooled.address.uri().path().to_owned())
+    }
+
     #[test]
     fn a_url_in_use_is_not_in_the_pool_until_it_is_returned() {
         let (urls, now) = (UploadUrls::default(), SystemTimer.now());
-        assert!(urls.take(&bucket("a"), now).is_none());
-        urls.give_back(bucket("a"), pooled("1", now), now);
-        assert!(urls.take(&bucket("b"), now).is_none());
-        let out = urls.take(&bucket("a"), now).unwrap();
-        assert_eq!(out.url, "1");
-        assert!(urls.take(&bucket("a"), now).is_none());
+        assert!(take(&urls, "a", now).is_none());
+        urls.give_back(bucket("a"), pooled("1", now));
+        assert!(take(&urls, "b", now).is_none());
+        assert_eq!(take(&urls, "a", now).as_deref(), Some("/1"));
+        assert!(take(&urls, "a", now).is_none());
     }
 
     #[test]
     fn a_url_older_than_the_maximum_age_is_discarded() {
         let (urls, now) = (UploadUrls::default(), SystemTimer.now());
-        urls.give_back(bucket("a"), pooled("young", now + MAX_AGE / 2), now);
-        urls.give_back(bucket("a"), pooled("old", now), now);
-        assert_eq!(urls.take(&bucket("a"), now + MAX_AGE).unwrap().url, "young");
-        assert!(urls.take(&bucket("a"), now + MAX_AGE).is_none());
+        urls.give_back(bucket("a"), pooled("young", now + MAX_AGE / 2));
+        urls.give_back(bucket("a"), pooled("old", now));
+        let later = now + MAX_AGE;
+        assert_eq!(take(&urls, "a", later).as_deref(), Some("/young"));
+        assert!(take(&urls, "a", later).is_none());
     }
 
     #[test]
     fn the_pool_evicts_the_least_recently_used_target() {
         let (urls, now) = (UploadUrls::default(), SystemTimer.now());
-        for n in 0..=MAX_TARGETS {
-            let at = now + Duration::from_secs(n as u64);
-            urls.give_back(bucket(&n.to_string()), pooled("x", at), at);
+        for n in 0..MAX_TARGETS {
+            urls.give_back(bucket(&n.to_string()), pooled("x", now));
         }
-        assert!(urls.take(&bucket("0"), now).is_none());
-        assert!(urls.take(&bucket("1"), now).is_some());
+        // An empty one is used too.
+        assert!(take(&urls, "0", now).is_some());
+        urls.give_back(bucket("one more"), pooled("x", now));
+        urls.give_back(bucket("0"), pooled("x", now));
+        assert!(take(&urls, "1", now).is_none());
+        for kept in ["0", "2", "99", "one more"] {
+            assert!(take(&urls, kept, now).is_some(), "{kept}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Whether two files with the same path are equal.
+//! Compares two files with the same path.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ pub(super) enum Verdict {
     Hash(Sha1),
 }
 
-/// What is known of a file, on whichever side it is.
+/// The known properties of a file on either side.
 #[derive(Debug, Clone, Copy)]
 struct Known {
     bytes: u64,
@@ -117,7 +117,7 @@ fn by_sha1(policy: &SyncPolicy, source: Known, destination: Known) -> Verdict {
     }
 }
 
-/// What follows if the local file turns out to have another SHA-1.
+/// The verdict if the local file turns out to have another SHA-1.
 pub(super) fn after_other_sha1(
     policy: &SyncPolicy,
     source: &State,

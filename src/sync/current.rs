@@ -21,7 +21,7 @@ const FRESH: Duration = Duration::from_secs(1);
 /// Rows of a listing: the most that B2 bills as one call.
 const ROWS: u32 = 1_000;
 
-/// How many listings that others have requested a check waits for before it makes a call of its own.
+/// The number of listings requested by other checks that a check awaits before it makes a call of its own.
 const SHARED: usize = 2;
 
 /// Checks the current versions of files, those of neighbouring names with one listing.
@@ -34,7 +34,7 @@ const SHARED: usize = 2;
 /// the names are close to each other.
 pub(super) struct CurrentVersions {
     bucket: BucketHandle,
-    /// What the names of the destination begin with.
+    /// The prefix of the names at the destination.
     prefix: String,
     trusts_plan: bool,
     state: Mutex<State>,
@@ -46,7 +46,7 @@ struct State {
     listing: Option<Listing>,
 }
 
-/// A page that is being listed, or has been.
+/// A page, requested or received.
 #[derive(Clone)]
 struct Listing {
     requested: Instant,
@@ -92,7 +92,7 @@ impl CurrentVersions {
                 }
                 Ok(_) => {}
                 Err(error) if concerns_all(&error) => return Err(error),
-                // It may be about another name.
+                // The error may be about another name.
                 Err(_) => break,
             }
         }

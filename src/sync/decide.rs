@@ -1,4 +1,4 @@
-//! Decides what to do with one path, from what both sides have of it. Pure.
+//! Decides what to do with one path, given its state on both sides. Pure.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::reason::Reason;
 use crate::transfer::is_create_stage;
 use crate::types::{FileId, FileName, Sha1, Timestamp};
 
-/// What two sides have of a path.
+/// The state of a path on both sides.
 #[derive(Debug)]
 pub(super) enum Pair {
     Source(Entry),
@@ -27,14 +27,14 @@ pub(super) enum Step {
     Ready(Action),
     Hash {
         path: Box<str>,
-        /// That of the version.
+        /// The SHA-1 of the version.
         sha1: Sha1,
         source: State,
         destination: State,
     },
 }
 
-/// Which way a sync goes.
+/// The direction of a sync.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Direction {
     Up,
@@ -46,9 +46,9 @@ pub(super) enum Direction {
 pub(super) struct Decider {
     pub(super) direction: Direction,
     pub(super) policy: Arc<SyncPolicy>,
-    /// What the names of the destination begin with, where it is a bucket.
+    /// The prefix of the names at the destination, if it is a bucket.
     pub(super) prefix: String,
-    /// What time it is, for [`Extras::KeepDays`].
+    /// Returns the current time, for [`Extras::KeepDays`].
     pub(super) now: Box<dyn Fn() -> Timestamp + Send>,
     pub(super) parents: Parents,
     pub(super) collisions: Collisions,
@@ -93,7 +93,7 @@ impl Decider {
         steps.extend(old.map(Step::Ready));
     }
 
-    /// What an empty source means, once all of it was read.
+    /// The step for a source that was read completely and turned out to be empty.
     pub(super) fn source_empty(&self, scan: Scan) -> Option<Step> {
         let refuse = scan.source_files == 0 && !self.policy.allow_empty_source;
         refuse.then(|| Step::Ready(refused("", Reason::SourceEmpty)))
@@ -218,7 +218,8 @@ impl Decider {
     /// Decides about a path that only the destination has.
     fn extra(&self, path: Box<str>, parent: Option<(Box<str>, Parent)>, current: State) -> Step {
         if let State::Opaque(reason) = current {
-            // Where extras are kept, none is taken for missing.
+            // With `Extras::Keep` nothing is deleted, even if it wrongly seems to be missing at the
+            // source.
             let refuse = reason.hides_files() && self.policy.extras != Extras::Keep;
             return Step::Ready(match refuse {
                 true => refused(path, reason),
@@ -242,7 +243,7 @@ impl Decider {
     }
 }
 
-/// What follows from a comparison.
+/// The step after a comparison.
 pub(super) fn conclude(
     direction: Direction,
     verdict: Verdict,
@@ -345,7 +346,7 @@ fn expired(path: Box<str>, history: &History, days: u32, now: Timestamp) -> Opti
     let mut was_replaced_by_then = false;
     for version in &history.versions {
         let is_old = version.uploaded.as_millis() < limit;
-        // A hide marker shows nothing, so it is deleted with what it hides.
+        // A hide marker has no content, so it is deleted with the versions that it hides.
         was_replaced_by_then |= is_old && version.is_hide_marker;
         if was_replaced_by_then {
             versions.push(version.file_id.clone());

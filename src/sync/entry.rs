@@ -35,7 +35,7 @@ pub(super) enum State {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct History {
     pub(super) versions: Vec<OldVersion>,
-    /// Then nothing is known of which versions can be seen.
+    /// Whether one has an unknown action: then it is unknown which versions are visible.
     pub(super) has_unknown_actions: bool,
 }
 
@@ -150,7 +150,7 @@ impl Entry {
         Self::new(path, State::Remote(Box::new(file)))
     }
 
-    /// Something that is not synced, and never taken for something that is missing.
+    /// Something that is not synced and never counts as missing.
     pub(super) fn opaque(path: impl Into<Box<str>>, reason: Reason) -> Self {
         Self::new(path, State::Opaque(reason))
     }
@@ -169,7 +169,7 @@ impl Entry {
         &self.path
     }
 
-    /// Whether it is a file that a sync would move: a folder marker is none.
+    /// Whether it is a file that a sync would transfer; a folder marker is not.
     pub(super) fn is_content(&self) -> bool {
         self.is_file() && !self.path.is_empty() && !self.path.ends_with('/')
     }

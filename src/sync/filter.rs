@@ -86,7 +86,7 @@ impl Filter {
         may_match && !self.is_excluded(directory)
     }
 
-    /// What all paths that it sees begin with.
+    /// The common prefix of all paths that it sees.
     pub(super) fn prefix(&self) -> String {
         let mut literals = self.includes.globs.iter().map(|glob| literal(glob.glob()));
         let Some(first) = literals.next() else {

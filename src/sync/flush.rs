@@ -1,4 +1,4 @@
-//! [`GroupFlush`]: one flush for all files that wait for one.
+//! [`GroupFlush`]: flushes many files at once.
 
 use std::fmt;
 use std::fs::File;
@@ -9,27 +9,27 @@ use std::sync::{Arc, OnceLock};
 
 use futures_util::lock::Mutex;
 
-/// Flushes what is written, blocking.
+/// Flushes written data to the disk. Blocks.
 type Flush = Arc<dyn Fn(&File) -> io::Result<()> + Send + Sync>;
 
-/// Flushes of the file system that a directory is on. A file that is complete waits for a flush that begins after that;
-/// while one flush is made, the files that become complete gather for the next. So the number of flushes does not grow
-/// with the number of files, but with the time that they take.
+/// Flushes the file system of a directory, for many files at once. A complete file waits for the next flush; files that
+/// are completed while one flush runs share the one after it. So the number of flushes grows with the duration of the
+/// sync, not with the number of files.
 pub(super) struct GroupFlush {
     flush: Flush,
-    /// Held open from the first download on, since the system reports a failed write only to
-    /// processes that had a file open. With its device.
+    /// The root directory and its device. Held open from the first download on, since the system reports a failed write
+    /// only through files that were already open.
     root: OnceLock<(Arc<File>, u64)>,
     arrived: AtomicU64,
     waiting: AtomicUsize,
-    /// How many of those that arrived are flushed.
+    /// The number of arrived files that have been flushed.
     flushed: Mutex<u64>,
-    /// An error is kept: it is unknown which files it was about.
+    /// The first error. It is kept, since it is unknown which files it affects.
     failed: OnceLock<Arc<io::Error>>,
 }
 
 impl GroupFlush {
-    /// `None` where only single files can be flushed.
+    /// `None` on systems that can only flush single files.
     pub(super) fn of_file_system() -> Option<Arc<Self>> {
         #[cfg(any(target_os = "linux", target_os = "android"))]
         return reports_failed_writes(&rustix::system::uname().release().to_string_lossy())
@@ -53,7 +53,7 @@ impl GroupFlush {
         }
     }
 
-    /// To be called before anything is written below this directory. The device that is flushed.
+    /// Must be called before anything is written below this directory. Returns the device that is flushed.
     pub(super) fn watch(&self, root: &Path) -> io::Result<u64> {
         if let Some((_, device)) = self.root.get() {
             return Ok(*device);
@@ -63,12 +63,12 @@ impl GroupFlush {
         Ok(self.root.get_or_init(|| (Arc::new(root), device)).1)
     }
 
-    /// How many wait for a flush.
+    /// The number of files waiting for a flush.
     pub(super) fn waiting(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// The error that every file will meet from now on.
+    /// The error with which all further flushes fail, if one has failed.
     pub(super) fn failed(&self) -> Option<io::Error> {
         let error = self.failed.get()?;
         Some(io::Error::new(error.kind(), Arc::clone(error)))
@@ -122,7 +122,7 @@ const fn device(_: &File) -> io::Result<u64> {
     Ok(0)
 }
 
-/// Counts for as long as it is there, also where a future is dropped.
+/// Counts a waiting file until it is dropped, even if the future is dropped.
 struct Waiting<'a>(&'a AtomicUsize);
 
 impl<'a> Waiting<'a> {

@@ -28,7 +28,7 @@ fn local_file(bytes: u64, modified: SystemTime) -> io::Result<LocalFile> {
     })
 }
 
-/// Whether the path has what a plan has found there. No link is followed below the root.
+/// Whether the path still has what the plan found there. No link is followed below the root.
 pub(super) fn is_unchanged(
     root: &Path,
     path: &Path,
@@ -43,14 +43,14 @@ pub(super) fn is_unchanged(
     is_as_planned(there, planned)
 }
 
-/// The regular file that has the path now. No link is followed below the root.
+/// The regular file at the path, if there is one. No link is followed below the root.
 pub(super) fn file_at(root: &Path, path: &Path) -> Option<LocalFile> {
     let there = PathBelow::find(root, path).ok()??.metadata().ok()??;
     let modified = there.modified.filter(|_| there.is_file)?;
     local_file(there.len, modified).ok()
 }
 
-/// Whether this is what a plan has found.
+/// Whether this is what the plan found.
 pub(super) fn is_as_planned(
     there: Option<EntryMetadata>,
     planned: Option<LocalFile>,
@@ -66,7 +66,7 @@ pub(super) fn is_as_planned(
     }
 }
 
-/// Deletes a file if it is still the one that a plan has found; whether it was.
+/// Deletes a file if it is still the one that the plan found. Returns whether it was.
 pub(super) fn delete_unchanged(root: &Path, path: &Path, planned: LocalFile) -> io::Result<bool> {
     let there = match PathBelow::find(root, path) {
         Ok(Some(there)) => there,
@@ -82,7 +82,8 @@ pub(super) fn delete_unchanged(root: &Path, path: &Path, planned: LocalFile) -> 
     Ok(true)
 }
 
-/// Whether a directory has the path of a file. If `may_remove`, one that holds nothing but directories is removed.
+/// Whether there is a directory at the path of a file. If `may_remove` is set, a directory that
+/// contains nothing but directories is removed.
 pub(super) fn is_directory_in_the_way(root: &Path, path: &Path, may_remove: bool) -> bool {
     let Ok(Some(there)) = PathBelow::find(root, path) else {
         return false;

@@ -50,8 +50,7 @@
 //!   verified.
 //! - A run that was interrupted at any point can be repeated, and does what is left. Large files
 //!   are resumed.
-//! - A listing's rows that this version of the crate does not know are refused, and never count as
-//!   missing files.
+//! - Rows of a listing with an unknown action are refused, and never count as missing files.
 //! - Left alone on both sides are files that the [filter](Filter) does not match, skipped symbolic
 //!   links and files below them, pipes and devices, names that the other side can't have, and the
 //!   stages of [`create`](crate::BucketHandle::create).
@@ -144,19 +143,19 @@ impl fmt::Debug for Plan {
 }
 
 impl Synchronizer {
-    /// From a local directory to the files of a bucket whose names begin with `prefix`. A `/` is
-    /// added to a prefix that is not empty and doesn't end with one.
+    /// A sync from a local directory to the files of a bucket whose names begin with `prefix`. A `/` is added to a
+    /// prefix that is not empty and doesn't end with one.
     pub fn up(root: impl Into<PathBuf>, bucket: &BucketHandle, prefix: &str) -> Self {
         Self::new(Place::Local(root.into()), Place::bucket(bucket, prefix))
     }
 
-    /// From the files of a bucket whose names begin with `prefix` to a local directory, which is created if it is
-    /// missing.
+    /// A sync from the files of a bucket whose names begin with `prefix` to a local directory, which is created if it
+    /// is missing.
     pub fn down(bucket: &BucketHandle, prefix: &str, root: impl Into<PathBuf>) -> Self {
         Self::new(Place::bucket(bucket, prefix), Place::Local(root.into()))
     }
 
-    /// From one bucket, or prefix, to another of the same account. The content does not leave B2.
+    /// A sync from one bucket, or prefix, to another of the same account. The content does not leave B2.
     pub fn copy(
         source: &BucketHandle,
         source_prefix: &str,

@@ -18,7 +18,7 @@ pub(super) fn local_path(name: &str, portable: bool) -> Result<PathBuf, UnsafeNa
     safe_local_path(name)
 }
 
-/// What lies at a path that others may be below.
+/// The thing at a path that other paths may be below.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Parent {
     /// A file that is at the destination, or will be.
@@ -35,7 +35,7 @@ pub(super) enum Parent {
 pub(super) struct Parents(Vec<(Box<str>, Parent)>);
 
 impl Parents {
-    /// The nearest thing that this path is below.
+    /// The nearest path that this one is below, and what is there.
     pub(super) fn of(&mut self, path: &str) -> Option<(&str, Parent)> {
         while let Some((last, _)) = self.0.last()
             && !path.starts_with(&**last)
@@ -57,14 +57,14 @@ impl Parents {
     }
 }
 
-/// The names in the directories that lead to the path that was met last, as a file system sees them that ignores case
+/// The names in the directories above the last path, folded as by a file system that ignores case
 /// and Unicode normalization.
 #[derive(Debug, Default)]
 pub(super) struct Collisions(Vec<Directory>);
 
 #[derive(Debug)]
 struct Directory {
-    /// With a `/` at its end; the root is empty.
+    /// The path with a `/` at its end; empty for the root.
     path: String,
     names: HashMap<String, Box<str>>,
 }
@@ -118,7 +118,7 @@ fn folded(name: &str) -> String {
         return name.to_ascii_lowercase();
     }
     let decomposed: String = name.nfd().collect();
-    // By way of the upper case, in which `ß` and `ss` are one, and `ſ` and `s`.
+    // Via upper case, which makes `ß` equal to `ss`, and `ſ` to `s`.
     let folded = decomposed.to_uppercase().to_lowercase();
     folded.nfc().collect()
 }

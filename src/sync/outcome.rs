@@ -15,11 +15,11 @@ use crate::error::{Error, ErrorKind};
 pub struct Outcome {
     /// The line.
     pub action: Action,
-    /// What happened.
+    /// Its status.
     pub status: Status,
 }
 
-/// What happened to one line of a plan.
+/// The status of a line of a plan after its execution.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Status {
@@ -38,8 +38,9 @@ pub enum Status {
 }
 
 impl Outcome {
-    /// Whether it is to be told to people: not that both sides are the same, that an extra file is kept, or what the
-    /// [summary](Summary::withheld_because) says of all that was withheld.
+    /// Whether output for people should show it: not if both sides are the same, if an extra file
+    /// is kept, or if it was withheld, for which the [summary](Summary::withheld_because) gives the
+    /// reason once.
     #[must_use]
     pub const fn is_notable(&self) -> bool {
         match self.status {
@@ -49,7 +50,7 @@ impl Outcome {
         }
     }
 
-    /// Whether the path is not as it should be.
+    /// Whether the path is not in the state that the plan wants.
     #[must_use]
     pub const fn is_failure(&self) -> bool {
         !matches!(self.status, Status::Done | Status::Skipped)
@@ -101,7 +102,7 @@ impl Serialize for Outcome {
     }
 }
 
-/// Why nothing was deleted or hidden in a run, or nothing more.
+/// Why a run deleted or hid nothing, or stopped doing so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -160,7 +161,7 @@ pub(super) fn concerns_all(error: &Error) -> bool {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Summary {
-    /// What was scanned, once the plan is complete.
+    /// The totals of the scan, once the plan is complete.
     pub scan: Option<Scan>,
     /// Files uploaded.
     pub uploaded: u64,
@@ -215,7 +216,7 @@ impl fmt::Display for Summary {
 }
 
 impl Summary {
-    /// The paths that are not as they should be.
+    /// The number of paths that are not in the state that the plan wants.
     #[must_use]
     pub const fn undone(&self) -> u64 {
         self.refused + self.changed + self.failed + self.withheld

@@ -30,7 +30,7 @@ use crate::types::{FileId, FileName};
 /// Interrupted downloads of at least this size are resumed by the next run.
 const RESUMED: u64 = 32 << 20;
 
-/// What has happened to an action.
+/// The result of carrying out an action.
 pub(super) enum Performed {
     Status(Status),
     /// A directory is in the way of a file. It may be empty once extra files are deleted.
@@ -43,14 +43,14 @@ impl From<Status> for Performed {
     }
 }
 
-/// Carries actions out between two sides.
+/// Carries out actions between two sides.
 #[derive(Clone)]
 pub(super) struct Performer {
     pub(super) sides: Arc<Sides>,
     pub(super) policy: Arc<SyncPolicy>,
-    /// For [`Durability::AtEnd`], where it can be had.
+    /// For [`Durability::AtEnd`], if the system supports it.
     pub(super) flush: Option<Arc<GroupFlush>>,
-    /// Of the destination, where it is a bucket.
+    /// The current versions at the destination, if it is a bucket.
     pub(super) current: Option<Arc<CurrentVersions>>,
 }
 
@@ -125,8 +125,8 @@ impl Performer {
         }
     }
 
-    /// Whether what is to be replaced is still what is there. Where nothing was there nothing is asked: an upload
-    /// destroys nothing.
+    /// Whether the file to be replaced is still the current one. If the plan found no file, it is
+    /// not checked: an upload destroys nothing.
     async fn is_current(&self, name: &str, planned: Option<&RemoteFile>) -> Result<bool, Error> {
         match (planned, &self.current) {
             (Some(planned), Some(current)) => current.is_current(name, planned).await,
@@ -269,7 +269,7 @@ impl Performer {
         if versions.first().map(|newest| &newest.file_id) != Some(&planned.file_id) {
             return Ok(Status::Changed);
         }
-        // The oldest first: none of them is ever to be seen again.
+        // The oldest first, so that none of them becomes visible again.
         for version in versions.iter().rev() {
             delete_version(bucket, &name, &version.file_id).await?;
         }

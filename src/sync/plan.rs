@@ -17,16 +17,16 @@ use super::reason::Reason;
 use super::walk::{Found, Walk, chunks};
 use crate::error::{Error, ErrorKind};
 
-/// What a side gives.
+/// An item of a side.
 pub(super) enum Row {
     Entry(Entry),
-    /// Something outside of the order, since it has no path.
+    /// Something without a place in the order, since it has no path.
     Refused(Action),
 }
 
 pub(super) type Side = stream::BoxStream<'static, Result<Row, Error>>;
 
-/// The steps of a plan, and at last its end. Both sides are read at the same time.
+/// The steps of a plan, followed by its end. Both sides are read at the same time.
 pub(super) struct Steps {
     source: Sorted,
     destination: Sorted,
@@ -257,7 +257,7 @@ pub(super) fn resolved<F>(
 where
     F: Future<Output = Action> + Send + 'static,
 {
-    /// Files that are hashed at once.
+    /// The maximum number of files that are hashed concurrently.
     const HASHING: usize = 4;
     let (mut steps, mut hashing) = (steps.fuse(), FuturesOrdered::new());
     stream::poll_fn(move |cx| {

@@ -47,7 +47,7 @@ impl fmt::Display for SyncProgress {
     }
 }
 
-/// What a run and those who look at it share.
+/// The counters shared by a run and its observers.
 #[derive(Clone)]
 pub(super) struct Tally(Arc<Mutex<Counted>>);
 
@@ -85,12 +85,12 @@ impl Tally {
         self.lock().progress()
     }
 
-    /// A transfer has begun.
+    /// Records that a transfer has begun.
     pub(super) fn begun(&self, number: u64, progress: &Progress) {
         self.lock().under_way.push((number, progress.clone()));
     }
 
-    /// Adds up what a transfer has moved.
+    /// Adds the totals of a transfer that has ended.
     pub(super) fn ended(&self, number: u64, action: &Action, performed: &Performed) {
         if !action.is_transfer() {
             return;
@@ -115,7 +115,7 @@ impl Tally {
 }
 
 impl Counted {
-    /// Including the transfers in progress.
+    /// The progress, including the transfers in progress.
     fn progress(&self) -> SyncProgress {
         let mut progress = self.progress;
         for (_, transfer) in &self.under_way {

@@ -49,7 +49,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// Whether there may be files that are not known of, so that none may be taken for missing.
+    /// Whether there may be unknown files behind it, so that none may count as missing.
     pub(super) const fn hides_files(&self) -> bool {
         matches!(self, Self::Unreadable(_) | Self::UnknownAction(_))
     }

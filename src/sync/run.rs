@@ -130,12 +130,12 @@ impl std::fmt::Debug for SyncRun {
     }
 }
 
-/// What is being worked on, in this order.
+/// The phases of a run, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Plan,
     Removals,
-    /// Downloads for which something has to be removed first.
+    /// Downloads that have to wait for a removal.
     Last,
     Over,
 }
@@ -151,7 +151,7 @@ struct Run {
     /// Downloads that come after the removals.
     last: Spool,
     phase: Phase,
-    /// The spool that is read back, and why its actions are withheld.
+    /// The spool that is being read back, and the reason if its actions are withheld.
     waiting: Option<(Fuse<Spooled>, Option<Withheld>)>,
     scan: Option<Scan>,
     has_failed: bool,
@@ -159,7 +159,7 @@ struct Run {
     number: u64,
 }
 
-/// What comes next.
+/// The next event of a run.
 enum Event {
     Action(Action),
     Broken(Error),
@@ -222,8 +222,8 @@ impl Run {
     /// Whether the limit of files in progress is reached. Those that only wait for a flush don't
     /// count.
     fn is_full(&self) -> bool {
-        /// How many files may wait for a flush. Each holds three of the descriptors that files may
-        /// have.
+        /// The maximum number of files waiting for a flush. Each holds three of the descriptors
+        /// available to files.
         const WAITING: usize = 256;
         let flush = self.performer.flush.as_ref();
         let waiting = flush.map_or(0, |flush| flush.waiting()).min(WAITING);
@@ -235,7 +235,7 @@ impl Run {
         if self.phase == Phase::Plan {
             self.tally.lock().progress.scanned += 1;
             if let Action::End(scan) = action {
-                // Two plans, one after the other, are none.
+                // A second end means that two plans were concatenated, which is invalid.
                 self.has_failed |= self.scan.is_some();
                 self.scan = Some(scan);
                 let mut tally = self.tally.lock();
@@ -276,7 +276,7 @@ impl Run {
             }
             Action::Skip { .. } => self.over(action, Status::Skipped),
             Action::Refuse { ref reason, .. } => {
-                // Found when it was hashed, after the scan.
+                // Hashing found this after the scan.
                 self.has_failed |= matches!(reason, Reason::Unreadable(_));
                 self.over(action, Status::Refused);
             }
@@ -307,7 +307,7 @@ impl Run {
                 if is_unflushed || matches!(&status, Status::Failed(error) if concerns_all(error)) {
                     self.stop();
                 }
-                // A removal that fails keeps no other from being done.
+                // A failed removal doesn't prevent the others.
                 self.has_failed |= action.is_transfer() && !matches!(status, Status::Done);
                 self.over(action, status);
             }
@@ -325,7 +325,7 @@ impl Run {
         }
     }
 
-    /// Starts no more actions. What is spooled is reported as withheld.
+    /// Starts no more actions. Spooled ones are reported as withheld.
     fn stop(&mut self) {
         self.tally.lock().summary.is_aborted = true;
         if self.phase == Phase::Plan {
@@ -379,7 +379,7 @@ impl Run {
         }
     }
 
-    /// Why the spooled actions must not be carried out, if so.
+    /// The reason not to carry out the spooled actions, if there is one.
     fn withheld_reason(&self, planned: u64) -> Option<Withheld> {
         let Some(scan) = self.scan else {
             return Some(Withheld::PlanIncomplete);

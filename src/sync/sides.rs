@@ -13,12 +13,12 @@ pub(super) enum Place {
     Local(PathBuf),
     Bucket {
         bucket: BucketHandle,
-        /// Empty, or ends in `/`.
+        /// The prefix: empty, or ending in `/`.
         prefix: String,
     },
 }
 
-/// From where to where. One of them is a bucket.
+/// The source and the destination. At least one of them is a bucket.
 #[derive(Debug, Clone)]
 pub(super) struct Sides {
     pub(super) source: Place,
@@ -47,7 +47,7 @@ impl Sides {
         }
     }
 
-    /// Two sides that lie within each other would never be equal.
+    /// Refuses two sides of which one lies within the other: they would never become equal.
     pub(super) fn check(&self) -> Result<(), Error> {
         if let (
             Place::Bucket { bucket, prefix },
@@ -67,7 +67,7 @@ impl Sides {
         Ok(())
     }
 
-    /// The client that pays for what is done.
+    /// The client that makes the calls.
     pub(super) const fn client(&self) -> Option<&Client> {
         match (&self.destination, &self.source) {
             (Place::Bucket { bucket, .. }, _) | (_, Place::Bucket { bucket, .. }) => {

@@ -7,10 +7,10 @@ use futures_core::Stream;
 
 use super::action::Action;
 
-/// How many bytes are gathered before they are written.
+/// The number of bytes buffered before they are written.
 const GATHERED: usize = 64 << 10;
 
-/// Actions in the order in which they came. The file has no name, so it ends with the process.
+/// Actions in the order of arrival, in a file without a name, which disappears with the process.
 #[derive(Debug, Default)]
 pub(super) struct Spool {
     file: Option<File>,
@@ -40,7 +40,7 @@ impl Spool {
         Ok(())
     }
 
-    /// All of them again.
+    /// Reads back all actions.
     pub(super) async fn actions(
         mut self,
     ) -> io::Result<impl Stream<Item = io::Result<Action>> + Send + Unpin + use<>> {

@@ -1,4 +1,4 @@
-//! [`Commit`]: how a completed download replaces the existing file.
+//! [`Commit`]: the rules by which a completed download replaces the existing file.
 
 use std::fmt;
 use std::io;
@@ -22,7 +22,7 @@ pub(crate) struct EntryMetadata {
     pub(crate) modified: Option<SystemTime>,
 }
 
-/// How a completed download replaces the existing file.
+/// The rules by which a completed download replaces the existing file.
 #[derive(Clone)]
 pub(crate) struct Commit {
     check: Option<PreCommitCheck>,
@@ -110,7 +110,7 @@ impl Commit {
         }
     }
 
-    /// Runs the check. `there` looks up the entry that currently has the name.
+    /// Runs the check. `there` looks up the current entry of that name.
     pub(in crate::transfer) fn check(
         &self,
         there: impl FnOnce() -> io::Result<Option<EntryMetadata>>,

@@ -1,4 +1,5 @@
-//! Transfers: uploads, downloads and copies of files of any size, made of several calls.
+//! Transfers: uploads, downloads and copies of files of any size, each made of as many calls as it
+//! takes.
 //!
 //! A transfer is a single future. Nothing is spawned, so dropping it stops the whole transfer
 //! immediately. Large files that a dropped or failed upload leaves at B2 are in the client's record

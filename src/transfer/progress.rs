@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::atomic::Ordering::SeqCst;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -20,15 +20,13 @@ use futures_core::Stream;
 /// let now = progress.now();
 /// assert_eq!((now.bytes, now.total_bytes), (0, None));
 /// ```
-#[derive(Debug, Clone, Default)]
-pub struct Progress(Arc<Shared>);
-
-/// Dropped with the last [`Progress`], which ends all streams of its changes.
 #[derive(Debug, Default)]
-struct Shared(Arc<Counters>);
+pub struct Progress(Arc<Counters>);
 
 #[derive(Debug, Default)]
 struct Counters {
+    /// How many clones there are beside the original. Streams of changes are none.
+    clones: AtomicUsize,
     listeners: Listeners,
     stage: AtomicU8,
     bytes: AtomicU64,
@@ -45,7 +43,7 @@ struct Counters {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProgressNow {
-    /// What the transfer is doing.
+    /// The current stage.
     pub stage: Stage,
     /// The bytes transferred: sent to or received from the network, or reused from an earlier
     /// transfer. Bytes that have to be transferred again are subtracted, so this can decrease.
@@ -64,7 +62,7 @@ pub struct ProgressNow {
     pub hashed_bytes: u64,
 }
 
-/// What a transfer is doing.
+/// A stage of a transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Stage {
@@ -90,7 +88,7 @@ impl Progress {
     /// Returns the current progress.
     #[must_use]
     pub fn now(&self) -> ProgressNow {
-        self.0.0.now()
+        self.0.now()
     }
 
     /// Returns a stream of the progress: its current state, and again after each change.
@@ -118,14 +116,14 @@ impl Progress {
     /// ```
     pub fn changes(&self) -> impl Stream<Item = ProgressNow> + Send + Unpin + use<> {
         Changes {
-            counters: Arc::clone(&self.0.0),
+            counters: Arc::clone(&self.0),
             last: None,
         }
     }
 
     fn change(&self, change: impl FnOnce(&Counters)) {
-        change(&self.0.0);
-        self.0.0.listeners.notify();
+        change(&self.0);
+        self.0.listeners.notify();
     }
 
     pub(super) fn enter(&self, stage: Stage) {
@@ -224,10 +222,20 @@ impl Counters {
     }
 }
 
-impl Drop for Shared {
+impl Clone for Progress {
+    fn clone(&self) -> Self {
+        self.0.clones.fetch_add(1, SeqCst);
+        Self(Arc::clone(&self.0))
+    }
+}
+
+/// The last one ends all streams of its changes.
+impl Drop for Progress {
     fn drop(&mut self) {
-        self.0.listeners.is_over.store(true, SeqCst);
-        self.0.listeners.notify();
+        if self.0.clones.fetch_sub(1, SeqCst) == 0 {
+            self.0.listeners.is_over.store(true, SeqCst);
+            self.0.listeners.notify();
+        }
     }
 }
 

@@ -10,9 +10,9 @@ pub(crate) struct RangeSet(Vec<Range<u64>>);
 impl RangeSet {
     /// The set of these ranges; `None` unless they are sorted and neither touch nor overlap, as
     /// [`iter`](Self::iter) returns them.
-    pub(crate) fn from_sorted(stretches: impl IntoIterator<Item = Range<u64>>) -> Option<Self> {
+    pub(crate) fn from_sorted(sorted: impl IntoIterator<Item = Range<u64>>) -> Option<Self> {
         let mut ranges = Self::default();
-        for range in stretches {
+        for range in sorted {
             let apart = ranges.0.last().is_none_or(|last| last.end < range.start);
             if !apart || range.is_empty() {
                 return None;
@@ -55,8 +55,8 @@ impl RangeSet {
     pub(crate) fn missing(&self, whole: Range<u64>) -> MissingRanges {
         let mut gaps = Vec::with_capacity(self.0.len() + 1);
         let mut at = whole.start;
-        let stretches = self.0.iter().map(|range| (range.start, range.end));
-        for (start, end) in stretches.chain([(whole.end, whole.end)]) {
+        let present = self.0.iter().map(|range| (range.start, range.end));
+        for (start, end) in present.chain([(whole.end, whole.end)]) {
             let gap = at..start.min(whole.end);
             if !gap.is_empty() {
                 gaps.push(gap);
@@ -166,12 +166,12 @@ mod tests {
     proptest! {
         #[test]
         fn a_range_set_contains_what_was_inserted_and_misses_the_rest(
-            stretches in prop::collection::vec((0_u64..60, 0_u64..12), 0..12),
+            inserted in prop::collection::vec((0_u64..60, 0_u64..12), 0..12),
             max_len in 1_u64..20,
         ) {
             let mut ranges = RangeSet::default();
             let mut model = [false; 80];
-            for (start, len) in stretches {
+            for (start, len) in inserted {
                 ranges.insert(start..start + len);
                 (start..start + len).for_each(|at| model[usize::try_from(at).unwrap()] = true);
             }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::bucket_info::BucketInfo;
 use super::cors::CorsRules;
 use super::encryption::Encryption;
+use super::from_object::from_object;
 use super::ids::{AccountId, BucketId};
 use super::lifecycle::LifecycleRules;
 use super::names::BucketName;
@@ -17,25 +18,25 @@ use super::retention::DefaultRetention;
 use super::wire_form::WireForm;
 
 open_enum! {
-    /// Who may download a bucket's files.
+    /// The type of a bucket: who may download its files.
     BucketType {
         /// Everyone.
         AllPublic = "allPublic",
         /// Holders of a key or a download authorization.
         AllPrivate = "allPrivate",
-        /// A snapshot, made in Backblaze's web interface.
+        /// A snapshot, created in Backblaze's web interface.
         Snapshot = "snapshot",
-        /// Restricted.
+        /// Restricted; not documented by B2.
         Restricted = "restricted",
-        /// Shared.
+        /// Shared; not documented by B2.
         Shared = "shared",
     }
 }
 
 /// A bucket and its settings.
 ///
-/// It serializes to B2's own JSON. Fields that B2 left out are left out again, unless they were set
-/// since.
+/// It serializes to B2's own JSON. Fields that B2 left out are left out again, unless they have
+/// been set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Bucket {
@@ -53,7 +54,7 @@ pub struct Bucket {
     pub cors_rules: CorsRules,
     /// Lifecycle rules: when B2 hides and deletes files automatically.
     pub lifecycle_rules: LifecycleRules,
-    /// Such as `s3`: the bucket can be used through the S3 API.
+    /// Options such as `s3`: the bucket can be used through the S3 API.
     pub options: Vec<String>,
     /// A number that increases with every change of the settings.
     pub revision: u64,
@@ -76,11 +77,11 @@ struct AbsentFields {
     encryption: bool,
     lock: bool,
     replication: bool,
-    /// It wrote `null` for no replication, not two empty halves.
+    /// Whether B2 wrote `null` for no replication, instead of two empty halves.
     replication_value: bool,
 }
 
-/// As B2 shows it. It is the one form in which a bucket is read and written.
+/// A bucket on the wire, the form in which it is both read and written.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Wire<'a> {
@@ -108,7 +109,7 @@ struct Wire<'a> {
 
 impl<'de> Deserialize<'de> for Bucket {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let wire = Wire::deserialize(deserializer)?;
+        let wire: Wire<'_> = from_object(deserializer)?;
         let absent = AbsentFields {
             info: wire.bucket_info.is_none(),
             cors: wire.cors_rules.is_none(),
@@ -197,12 +198,12 @@ fn or_default<T: Clone + Default>(value: Option<Cow<'_, T>>) -> T {
     value.map(Cow::into_owned).unwrap_or_default()
 }
 
-/// A setting that B2 doesn't mention counts as one that the key may not read.
+/// A setting that B2 leaves out counts as one that the key may not read.
 fn or_unauthorized<T: Clone>(value: Option<Cow<'_, Restricted<T>>>) -> Restricted<T> {
     value.map_or(Restricted::Unauthorized, Cow::into_owned)
 }
 
-/// The value, unless B2 left it out and it still is its default.
+/// The value, unless B2 left it out and it still has its default.
 fn if_present<'a, T: ToOwned + PartialEq + ?Sized>(
     was_absent: bool,
     value: &'a T,
@@ -218,7 +219,8 @@ impl Bucket {
         self.bucket_name.clone()
     }
 
-    /// The same with the fields of replication rules that B2 left out, to be compared with what was asked for.
+    /// The same bucket with the fields of replication rules that B2 left out, for comparison with a
+    /// request.
     pub(crate) fn in_full(mut self) -> Self {
         let replication = self.replication_configuration;
         self.replication_configuration = replication.map(ReplicationConfiguration::in_full);

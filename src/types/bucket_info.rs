@@ -11,8 +11,8 @@ use crate::error::Error;
 /// Bucket info: custom metadata of a bucket. At most ten entries, with keys of up to 50 and values
 /// of up to 10,000 bytes.
 ///
-/// Keys are stored in lower case, as B2 does, and looked up regardless of case. B2 interprets one
-/// key: `cache-control` is a header of the bucket's downloads.
+/// Keys are stored in lower case, as in B2, and looked up regardless of case. B2 interprets one
+/// key: `cache-control` becomes a header of the bucket's downloads.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct BucketInfo(BTreeMap<String, String>);
@@ -58,9 +58,9 @@ impl BucketInfo {
     /// are changed to lower case; of two that differ only in case, the one in lower case wins, or
     /// the last.
     #[must_use]
-    pub fn unchecked(notes: BTreeMap<String, String>) -> Self {
-        // Upper case sorts before lower, so that is what comes last.
-        let folded = notes.into_iter().map(|(key, value)| (folded(key), value));
+    pub fn unchecked(entries: BTreeMap<String, String>) -> Self {
+        // Upper case sorts before lower case, so the lower-case key comes last and wins.
+        let folded = entries.into_iter().map(|(key, value)| (folded(key), value));
         Self(folded.collect())
     }
 
@@ -75,7 +75,7 @@ impl BucketInfo {
         self.0.iter().map(|(key, value)| (&**key, &**value))
     }
 
-    /// How many entries there are.
+    /// The number of entries.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
@@ -104,7 +104,7 @@ impl BucketInfo {
     }
 }
 
-/// Regardless of the case of the key.
+/// The value of the key, regardless of case.
 ///
 /// # Panics
 /// If there is no such key.
@@ -117,10 +117,10 @@ impl Index<&str> for BucketInfo {
 }
 
 impl<'de> Deserialize<'de> for BucketInfo {
-    /// What B2 sends is not checked; `null` is no entries.
+    /// Does not check B2's entries; `null` means none.
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let notes: Option<BTreeMap<_, _>> = Option::deserialize(deserializer)?;
-        Ok(Self::unchecked(notes.unwrap_or_default()))
+        let entries: Option<BTreeMap<_, _>> = Option::deserialize(deserializer)?;
+        Ok(Self::unchecked(entries.unwrap_or_default()))
     }
 }
 

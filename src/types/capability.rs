@@ -71,14 +71,14 @@ open_enum! {
 }
 
 impl Capability {
-    /// What a file with a retention or a legal hold needs.
+    /// The capabilities needed to set a retention or a legal hold on a file.
     pub(crate) fn for_lock(retention: bool, legal_hold: bool) -> Vec<Self> {
         let retention = retention.then_some(Self::WriteFileRetentions);
         let legal_hold = legal_hold.then_some(Self::WriteFileLegalHolds);
         retention.into_iter().chain(legal_hold).collect()
     }
 
-    /// What a bucket that is given these settings needs.
+    /// The capabilities needed to give a bucket these settings.
     pub(crate) fn for_bucket(encryption: bool, lock: bool, replication: bool) -> Vec<Self> {
         let encryption = encryption.then_some(Self::WriteBucketEncryption);
         let lock = lock.then_some(Self::WriteBucketRetentions);

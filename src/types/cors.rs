@@ -1,15 +1,16 @@
-//! [`CorsRule`]: what scripts from other origins may do with a bucket's files.
+//! [`CorsRule`]: what scripts from other origins may do with a bucket's files in a browser.
 
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::from_object::from_object;
 use super::open_enum::open_enum;
 use super::rules::{Quoted, at_most, open_rules, rule_name, rules, twice};
 use super::wire_form::{WireForm, nullable};
 use crate::error::Error;
 
 open_enum! {
-    /// What a [`CorsRule`] allows.
+    /// An operation that a [`CorsRule`] allows.
     CorsOperation {
         /// Downloads by name.
         B2DownloadFileByName = "b2_download_file_by_name",
@@ -54,7 +55,7 @@ pub struct CorsRule {
     wire_form: WireForm<Lists>,
 }
 
-/// How B2 wrote the lists that need not be set.
+/// How B2 wrote the optional lists.
 #[derive(Debug, Clone, Copy, Default)]
 struct Lists {
     allowed_headers: EmptyList,
@@ -79,7 +80,7 @@ impl EmptyList {
         }
     }
 
-    /// What to write for this list, if anything.
+    /// The form in which to write this list, if at all.
     fn write(self, list: &[String]) -> Option<Option<&[String]>> {
         match self {
             Self::Absent if list.is_empty() => None,
@@ -103,7 +104,7 @@ impl<'de> Deserialize<'de> for CorsRule {
             expose_headers: Option<Option<Vec<String>>>,
             max_age_seconds: u32,
         }
-        let wire = Wire::deserialize(deserializer)?;
+        let wire: Wire = from_object(deserializer)?;
         let lists = Lists {
             allowed_headers: EmptyList::of(wire.allowed_headers.as_ref()),
             expose_headers: EmptyList::of(wire.expose_headers.as_ref()),
@@ -181,7 +182,7 @@ impl CorsRule {
         self
     }
 
-    /// The bytes that B2 counts: the name's, and those of all texts in the lists.
+    /// The size in bytes as B2 counts it: the name and all texts in the lists.
     fn size(&self) -> usize {
         let lists = [
             &self.allowed_origins,
@@ -287,7 +288,7 @@ rules! {
 open_rules!(CorsRules);
 
 impl CorsRules {
-    /// The same with all fields, also those that B2 left out: as they go into a request.
+    /// The same rules with all fields, including those that B2 left out, for a request.
     pub(crate) fn in_full(self) -> Self {
         let rules = self.0.into_iter().map(|rule| CorsRule {
             wire_form: WireForm::default(),

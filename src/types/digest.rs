@@ -1,4 +1,4 @@
-//! [`Sha1`] and [`Md5`]: the digests that B2 checks bytes with.
+//! [`Sha1`] and [`Md5`]: the digests that B2 stores for files and parts.
 
 use std::fmt;
 use std::io::{self, BufReader};
@@ -42,7 +42,7 @@ macro_rules! digest {
         impl FromStr for $name {
             type Err = Error;
 
-            /// Reads hexadecimal digits of either case, as many as there have to be.
+            /// Parses hexadecimal digits of either case, exactly as many as the digest has.
             fn from_str(digits: &str) -> Result<Self, Error> {
                 let mut bytes = [0; $bytes];
                 if !hex::decode(digits.as_bytes(), &mut bytes) {
@@ -95,7 +95,7 @@ digest! {
     Sha1, 20, "a SHA-1 is 40"
 }
 digest! {
-    /// An MD5 digest, which B2 computes. This crate does not.
+    /// An MD5 digest, which B2 computes and this crate does not.
     Md5, 16, "an MD5 is 32"
 }
 
@@ -151,7 +151,7 @@ impl io::Write for Sha1Hasher {
     }
 }
 
-/// Reads an MD5. `null`, and a text that is not an MD5, is `None`.
+/// Reads an MD5. `null` and anything that is not an MD5 are `None`.
 pub(super) fn md5_or_none<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Md5>, D::Error> {

@@ -1,4 +1,4 @@
-//! Server-side encryption: settings for requests, and what B2 reports.
+//! Server-side encryption: settings for requests, and the encryption that B2 reports.
 
 use std::fmt;
 
@@ -27,13 +27,13 @@ open_enum! {
 open_enum! {
     /// The cipher.
     EncryptionAlgorithm {
-        /// AES with keys of 256 bits: the only one so far.
+        /// AES with 256-bit keys, the only cipher so far.
         Aes256 = "AES256",
     }
 }
 
-/// How a file is encrypted, or a bucket's default encryption. All fields are `None` where nothing
-/// is encrypted: files from before September 2026, and in old buckets that have not been migrated
+/// The encryption of a file, or a bucket's default encryption. All fields are `None` if there is no
+/// encryption: for files from before September 2026, and in old buckets that have not been migrated
 /// yet.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -43,16 +43,16 @@ pub struct Encryption {
     pub mode: Option<EncryptionMode>,
     /// The cipher.
     pub algorithm: Option<EncryptionAlgorithm>,
-    /// The MD5 of the customer's key in base64, where B2 shows it.
+    /// The MD5 of the customer-managed key in base64, if B2 shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer_key_md5: Option<Box<str>>,
 }
 
 impl Encryption {
-    /// Not encrypted, as old files are.
+    /// No encryption, as for old files.
     ///
-    /// Set as a bucket's default it resets to B2's own default, which is SSE-B2 since September
-    /// 2026. It switches encryption off only in old buckets that have not been migrated yet.
+    /// As a bucket's default it restores B2's own default: SSE-B2, except in old buckets that have
+    /// not been migrated yet, where it disables encryption.
     #[must_use]
     pub const fn none() -> Self {
         Self {
@@ -72,7 +72,7 @@ impl Encryption {
         }
     }
 
-    /// Refuses what can't be a bucket's default: B2 does not keep customers' keys.
+    /// Refuses SSE-C, which can't be a bucket's default: B2 does not keep customer-managed keys.
     pub(crate) fn check_default(&self) -> Result<(), Error> {
         match &self.mode {
             Some(EncryptionMode::SseC) => Err(Error::invalid(
@@ -87,22 +87,23 @@ impl Encryption {
     }
 }
 
-/// How a file is to be encrypted, or how to decrypt the source of a copy.
+/// The encryption setting of a request: how to encrypt a file, or how to decrypt the source of a
+/// copy.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum EncryptionSetting {
-    /// Not at all. **Legacy:** since September 2026 B2 encrypts everything and refuses this with a
-    /// 400 ([`Rejected`](crate::ErrorKind::Rejected)), except in old buckets that have not been
-    /// migrated yet. For the bucket's default, set nothing.
+    /// Without encryption. **Legacy:** since September 2026 B2 encrypts everything and refuses this
+    /// with a 400 ([`Rejected`](crate::ErrorKind::Rejected)), except in old buckets that have not
+    /// been migrated yet. For the bucket's default, set nothing.
     None,
     /// With a key that Backblaze holds (SSE-B2).
     SseB2,
-    /// With this customer's key (SSE-C). Without the key the file is lost.
+    /// With this customer-managed key (SSE-C). Without the key the file is lost.
     SseC(CustomerKey),
 }
 
-/// A customer's key for SSE-C: 32 bytes. It prints as `[redacted]` and is sent over TLS or loopback
-/// only.
+/// A customer-managed key for SSE-C: 32 bytes. It prints as `[redacted]` and is sent only over TLS
+/// or to loopback addresses.
 #[derive(Clone)]
 pub struct CustomerKey(Zeroizing<[u8; 32]>);
 
@@ -113,7 +114,7 @@ impl CustomerKey {
         Self(Zeroizing::new(key))
     }
 
-    /// A key from its base64 text, as the official tools read it.
+    /// A key from its base64 form, which B2's official tools use.
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) if it is not the base64 of 32 bytes. The error doesn't
@@ -138,7 +139,7 @@ impl CustomerKey {
 }
 
 impl EncryptionSetting {
-    /// What B2 then shows as the mode.
+    /// The mode that B2 then shows.
     pub(crate) const fn mode(&self) -> Option<EncryptionMode> {
         match self {
             Self::None => None,
@@ -147,7 +148,7 @@ impl EncryptionSetting {
         }
     }
 
-    /// The keys in these settings, as they are written in a document.
+    /// The keys in these settings, in the form in which a document contains them.
     pub(crate) fn secrets<'a>(settings: impl IntoIterator<Item = &'a Option<Self>>) -> Vec<Secret> {
         let keys = settings.into_iter().filter_map(|setting| match setting {
             Some(Self::SseC(key)) => Some(Secret::new(key.base64().as_str())),
@@ -156,7 +157,7 @@ impl EncryptionSetting {
         keys.collect()
     }
 
-    /// As the headers of an upload, which have no words for "not at all".
+    /// Adds the headers of an upload, which can't express "no encryption".
     pub(crate) fn add_headers(&self, headers: &mut HeaderMap) {
         match self {
             Self::None => {}
@@ -172,7 +173,7 @@ impl EncryptionSetting {
 }
 
 impl CustomerKey {
-    /// As the headers of an upload or a download.
+    /// Adds the headers of an upload or a download.
     pub(crate) fn add_headers(&self, headers: &mut HeaderMap) {
         let secret = |text: &str| {
             let mut value = HeaderValue::try_from(text).expect("base64 is a header's value");

@@ -1,5 +1,6 @@
-//! A file's content type and file info.
+//! [`FileInfo`] and [`ContentType`]: a file's custom metadata and its MIME type.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -16,15 +17,15 @@ use crate::error::Error;
 
 /// File info: custom metadata of a file. At most ten entries, a few of which B2 interprets.
 ///
-/// Keys are stored in lower case, as B2 does. `b2-content-disposition`, `b2-content-language`,
-/// `b2-expires`, `b2-cache-control` and `b2-content-encoding` become headers of downloads;
-/// `src_last_modified_millis` and `large_file_sha1` are B2's conventions for a file's own time and
-/// a large file's SHA-1.
+/// Keys are stored in lower case, as in B2. `b2-content-disposition`, `b2-content-language`,
+/// `b2-expires`, `b2-cache-control` and `b2-content-encoding` become headers of downloads; by B2's
+/// conventions, `src_last_modified_millis` is the file's modification time and `large_file_sha1` a
+/// large file's SHA-1.
 #[doc(alias = "metadata")]
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct FileInfo(Vec<(Text, Text)>); // by their keys
 
-/// How many bytes a file's name and file info may have in total.
+/// The maximum size in bytes of a file's name and file info together.
 ///
 /// B2 accepts less for files that are encrypted or in a bucket with Object Lock. Since September
 /// 2026 it encrypts everything, except in old buckets that have not been migrated yet.
@@ -62,10 +63,10 @@ impl FileInfoLimit {
     }
 }
 
-/// The key of a large file's SHA-1, by B2's convention: B2 itself keeps none.
+/// The key of a large file's SHA-1, by B2's convention: B2 computes none for large files.
 pub(crate) const LARGE_FILE_SHA1: &str = "large_file_sha1";
 
-/// The keys beginning with `b2-` that B2 takes; all others are reserved.
+/// The keys beginning with `b2-` that B2 accepts; all others are reserved.
 const B2_KEYS: [&str; 5] = [
     "b2-content-disposition",
     "b2-content-language",
@@ -87,7 +88,7 @@ impl FileInfo {
     /// [`Invalid`](crate::ErrorKind::Invalid) if the key is not 1 to 50 characters that are allowed
     /// in header names, begins with `b2-` and is not one of the five above, or would be the
     /// eleventh; or if the value of `b2-content-disposition`, `b2-content-language` or `b2-expires`
-    /// is not valid for that header, by the RFCs that B2's pages name.
+    /// is not valid for that header by the RFCs that B2's documentation names.
     pub fn with(mut self, key: &str, value: impl AsRef<str>) -> Result<Self, Error> {
         let key = key.to_ascii_lowercase();
         let why = if !(1..=50).contains(&key.len()) {
@@ -114,8 +115,8 @@ impl FileInfo {
         Err(Error::invalid(format!("the file info key {shown:?} {why}")))
     }
 
-    /// Takes entries unchecked, in case B2 allows more than this version of the crate knows, or for
-    /// those of another file. Keys are changed to lower case.
+    /// Takes entries unchecked, in case B2 allows more than this version of the crate knows, or to
+    /// copy those of another file. Keys are changed to lower case.
     pub fn unchecked<K: AsRef<str>, V: AsRef<str>>(
         notes: impl IntoIterator<Item = (K, V)>,
     ) -> Self {
@@ -127,16 +128,21 @@ impl FileInfo {
     }
 
     /// Sorts the entries, however many there are. The last value of a key wins.
-    fn from_entries(mut entries: Vec<(Text, Text)>) -> Self {
-        entries.sort_by(|(one, _), (other, _)| one.cmp(other));
-        entries.dedup_by(|later, earlier| {
-            let is_same = later.0 == earlier.0;
-            if is_same {
-                std::mem::swap(later, earlier);
-            }
-            is_same
-        });
-        Self(entries)
+    fn from_entries(entries: Vec<(Text, Text)>) -> Self {
+        if entries.is_sorted_by(|(one, _), (other, _)| one < other) {
+            return Self(entries);
+        }
+        // A map from strings to strings, since bucket info is one too.
+        let mut by_key = BTreeMap::new();
+        for (key, value) in entries {
+            by_key.insert(key.as_str().to_owned(), value.as_str().to_owned());
+        }
+        let sorted = by_key.iter();
+        Self(
+            sorted
+                .map(|(key, value)| (Text::new(key), Text::new(value)))
+                .collect(),
+        )
     }
 
     /// Each key has one value: the last one wins.
@@ -152,7 +158,7 @@ impl FileInfo {
         }
     }
 
-    /// Adds when the file was last modified as `src_last_modified_millis`, as B2's tools do.
+    /// Adds the file's modification time as `src_last_modified_millis`, as B2's tools do.
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) if it would be the eleventh entry.
@@ -178,7 +184,7 @@ impl FileInfo {
         Some(self.0.get(at.ok()?)?.1.as_str())
     }
 
-    /// How many entries there are.
+    /// The number of entries.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
@@ -191,9 +197,8 @@ impl FileInfo {
             .map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
-    /// Checks B2's limit on a file's name and file info together. How B2 counts exactly is not
-    /// documented, so this counts the least that it can mean: the bytes as they are, without
-    /// encoding.
+    /// Checks B2's limit on a file's name and file info together. How exactly B2 counts is not
+    /// documented, so this counts the minimum: the bytes without any encoding.
     pub(crate) fn check_size(&self, name: &str, limit: FileInfoLimit) -> Result<(), Error> {
         let wider = match limit {
             FileInfoLimit::Encrypted
@@ -220,7 +225,7 @@ impl FileInfo {
         Ok(())
     }
 
-    /// Whether B2 accepts them however it counts: encoded, and with the names of the headers. So an
+    /// Whether B2 accepts them even if it counts them encoded and with the header names. So an
     /// entry that the client adds never causes a refusal.
     pub(crate) fn surely_fits(&self, name: &str, limit: FileInfoLimit) -> bool {
         let note = |(key, value): (&str, &str)| {
@@ -266,7 +271,7 @@ impl Serialize for FileInfo {
     }
 }
 
-/// Nothing is checked; B2 gives keys in lower case, and others could not be found.
+/// Does not check the entries, but changes keys to lower case: `get` would not find others.
 impl<'de> Deserialize<'de> for FileInfo {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct FileInfoVisitor;
@@ -277,11 +282,11 @@ impl<'de> Deserialize<'de> for FileInfo {
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FileInfo, A::Error> {
                 let mut entries = Vec::new();
-                while let Some((key, value)) = map.next_entry::<Text, Text>()? {
+                while let Some(key) = map.next_key::<Text>()? {
                     if entries.is_empty() {
                         entries.reserve_exact(1);
                     }
-                    entries.push((folded(key), value));
+                    entries.push((lowercase(key), map.next_value()?));
                 }
                 Ok(FileInfo::from_entries(entries))
             }
@@ -290,8 +295,14 @@ impl<'de> Deserialize<'de> for FileInfo {
     }
 }
 
-fn folded(key: Text) -> Text {
-    if key.as_str().bytes().any(|byte| byte.is_ascii_uppercase()) {
+#[inline]
+fn lowercase(key: Text) -> Text {
+    let has_uppercase = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .fold(false, |any, b| any | b.is_ascii_uppercase())
+    };
+    if has_uppercase(key.as_bytes()) {
         return Text::new(&key.as_str().to_ascii_lowercase());
     }
     key
@@ -303,7 +314,7 @@ fn folded(key: Text) -> Text {
 pub struct ContentType(Text);
 
 impl ContentType {
-    /// `b2/x-auto`: B2 derives the type from the name's extension.
+    /// `b2/x-auto`, for which B2 derives the type from the name's extension.
     #[must_use]
     pub fn auto() -> Self {
         Self(Text::new("b2/x-auto"))
@@ -312,8 +323,8 @@ impl ContentType {
     /// Checks a type.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) if it is empty, or has anything but visible ASCII and
-    /// spaces.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if it is empty or contains anything but visible ASCII
+    /// and spaces.
     pub fn new(content_type: impl AsRef<str>) -> Result<Self, Error> {
         let content_type = content_type.as_ref();
         match content_type.chars().find(|c| !matches!(c, ' '..='~')) {
@@ -339,7 +350,7 @@ impl ContentType {
     }
 
     pub(crate) fn header(&self) -> Result<HeaderValue, Error> {
-        // A type from B2 was not checked.
+        // A type from B2 may be invalid, since it was not checked.
         HeaderValue::try_from(self.as_str())
             .map_err(|_| Error::invalid("the content type is not a valid header value"))
     }

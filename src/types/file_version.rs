@@ -20,17 +20,17 @@ use super::timestamp::Timestamp;
 use super::wire_form::WireForm;
 
 open_enum! {
-    /// What a version is.
+    /// The kind of a version.
     Action {
         /// A file.
         Upload = "upload",
-        /// A file, just copied; later it is shown as `upload`.
+        /// A file, in the response to a copy; listings show it as `upload`.
         Copy = "copy",
-        /// A large file that was started and is not finished.
+        /// A large file that was started and not finished yet.
         Start = "start",
         /// A marker that hides the older versions of its name.
         Hide = "hide",
-        /// Not a version: a folder, the common beginning of some names.
+        /// Not a version but a folder: the common prefix of several names.
         Folder = "folder",
     }
 }
@@ -38,22 +38,22 @@ open_enum! {
 /// One version of a file. Its bytes never change.
 ///
 /// It serializes to B2's own JSON. Fields that B2 left out or sent as `null` are left out, unless
-/// they were set since: hide markers have neither lock nor encryption, and most files no
+/// they have been set: hide markers have neither lock nor encryption, and most files have no
 /// replication status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FileVersion {
     /// The account that owns it.
     pub account_id: Option<AccountId>,
-    /// What it is; empty if B2 doesn't say.
+    /// The kind of version; empty if B2 doesn't say.
     pub action: Action,
     /// The bucket it is in.
     pub bucket_id: BucketId,
     /// Its size in bytes; 0 for a hide marker.
     pub content_length: u64,
-    /// Its SHA-1, where B2 has one: not for large files.
+    /// Its SHA-1, if B2 has one: not for large files.
     pub content_sha1: ContentSha1,
-    /// Its MD5, where B2 has one: not for large files.
+    /// Its MD5, if B2 has one: not for large files.
     pub content_md5: Option<Md5>,
     /// Its MIME type.
     pub content_type: Option<ContentType>,
@@ -63,7 +63,7 @@ pub struct FileVersion {
     pub file_info: FileInfo,
     /// Its name.
     pub file_name: FileName,
-    /// Until when it can't be deleted.
+    /// The retention, until which it can't be deleted.
     pub file_retention: Restricted<FileRetention>,
     /// Whether it is under legal hold; `None` if that was never set.
     pub legal_hold: Restricted<Option<LegalHold>>,
@@ -80,7 +80,7 @@ pub struct FileVersion {
     wire_form: WireForm<RowForm>,
 }
 
-/// What B2 left out, and how it spelled the rest.
+/// The fields that B2 left out, and its spelling of the others.
 #[derive(Debug, Clone, Copy, Default)]
 struct RowForm {
     absent_length: bool,
@@ -106,13 +106,13 @@ impl FileVersion {
         self.file_name.clone()
     }
 
-    /// Puts a version of which B2 doesn't say the bucket into this one.
+    /// Sets the bucket of a version for which B2 doesn't report one.
     pub(crate) fn place_in(&mut self, bucket_id: &BucketId) {
         set_if_absent(&mut self.bucket_id, bucket_id);
     }
 
-    /// When the file was last modified before it was uploaded, from `src_last_modified_millis` in
-    /// its file info.
+    /// The file's modification time before its upload, from `src_last_modified_millis` in its file
+    /// info.
     #[must_use]
     pub fn last_modified(&self) -> Option<Timestamp> {
         let millis = self.file_info.get("src_last_modified_millis")?;
@@ -125,7 +125,7 @@ pub(crate) fn expected_sha1(content: &ContentSha1, info: &FileInfo) -> Option<Sh
     content.sha1().copied().or_else(in_info)
 }
 
-/// A folder: the common beginning of some names, up to a delimiter. B2 has no folders of its own.
+/// A folder: the common prefix of several names, up to a delimiter. B2 has no folders of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Folder {
@@ -133,7 +133,7 @@ pub struct Folder {
     pub account_id: Option<AccountId>,
     /// The bucket it is in.
     pub bucket_id: BucketId,
-    /// What the names begin with; it ends with the delimiter.
+    /// The common prefix of the names; it ends with the delimiter.
     pub file_name: FileName,
 }
 
@@ -152,7 +152,7 @@ pub enum ListedFile {
 }
 
 impl ListedFile {
-    /// The name: of the version, or what the folder's names begin with.
+    /// The name of the version, or the prefix of the folder.
     #[must_use]
     pub fn file_name(&self) -> &str {
         match self {
@@ -170,7 +170,7 @@ impl ListedFile {
         }
     }
 
-    /// Puts a row of which B2 doesn't say the bucket into this one.
+    /// Sets the bucket of a row for which B2 doesn't report one.
     pub(crate) fn place_in(&mut self, bucket_id: &BucketId) {
         match self {
             Self::Version(version) => version.place_in(bucket_id),
@@ -197,7 +197,7 @@ impl ListedFile {
     }
 }
 
-/// As B2's row.
+/// Serializes as a row of B2's listing.
 impl Serialize for ListedFile {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
@@ -207,7 +207,7 @@ impl Serialize for ListedFile {
     }
 }
 
-/// As B2's row, without what is always 0 or null there.
+/// Serializes as a row of B2's listing, without the fields that are always 0 or null there.
 impl Serialize for Folder {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut row = serializer.serialize_map(None)?;
@@ -223,20 +223,20 @@ impl Serialize for Folder {
     }
 }
 
-/// What B2 says about the SHA-1 of a content.
+/// The SHA-1 that B2 reports for a file or part.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum ContentSha1 {
     /// B2 checked it when the bytes arrived.
     Verified(Sha1),
     /// B2 computed it, since the uploader asked it not to check.
     Unverified(Sha1),
-    /// There is none, as for a large file or a folder, or it is not a SHA-1.
+    /// There is none, as for a large file or a folder, or the value is not a SHA-1.
     #[default]
     None,
 }
 
 impl ContentSha1 {
-    /// Reads B2's form of it: 40 digits, `unverified:` and 40 digits, or `none`.
+    /// Parses B2's form: 40 digits, `unverified:` and 40 digits, or `none`.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         match text.strip_prefix("unverified:") {
@@ -300,7 +300,7 @@ impl Serialize for FileVersion {
         if !self.action.as_str().is_empty() {
             json.serialize_entry("action", &self.action)?;
         }
-        if !self.bucket_id.as_str().is_empty() {
+        if !self.bucket_id.is_empty() {
             json.serialize_entry("bucketId", &self.bucket_id)?;
         }
         if !(wire_form.absent_length && self.content_length == 0) {
@@ -365,7 +365,7 @@ struct WireRow {
     file_info: Option<FileInfo>,
     #[serde(deserialize_with = "unchecked")]
     file_name: FileName,
-    // B2 leaves these out where there can be none, as on hide markers.
+    // B2 leaves these out if there can be none, as on hide markers.
     file_retention: Option<Restricted<FileRetention>>,
     legal_hold: Option<Restricted<Option<LegalHold>>>,
     replication_status: Option<WireReplicationStatus>,
@@ -374,7 +374,7 @@ struct WireRow {
     upload_timestamp: Option<Timestamp>,
 }
 
-/// A status, and whether it came in capitals, as B2's pages print it.
+/// A status, and whether B2 wrote it in capitals, as its documentation does.
 struct WireReplicationStatus(ReplicationStatus, bool);
 
 impl<'de> Deserialize<'de> for WireReplicationStatus {
@@ -438,7 +438,7 @@ fn absent_bucket() -> BucketId {
 }
 
 fn set_if_absent(its: &mut BucketId, bucket_id: &BucketId) {
-    if its.as_str().is_empty() {
+    if its.is_empty() {
         its.clone_from(bucket_id);
     }
 }
@@ -449,12 +449,28 @@ fn none_set<T: Default>() -> Restricted<T> {
 
 impl<'de> Deserialize<'de> for FileVersion {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let row = WireRow::deserialize(deserializer)?;
-        if row.file_id.as_str().is_empty() {
+        struct RowVisitor;
+        impl<'de> Visitor<'de> for RowVisitor {
+            type Value = WireRow;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a file version")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<WireRow, A::Error> {
+                read_row(map)
+            }
+        }
+        let row = deserializer.deserialize_map(RowVisitor)?;
+        if row.file_id.is_empty() {
             return Err(serde::de::Error::missing_field("fileId"));
         }
         Ok(row.version())
     }
+}
+
+/// Reads a row, or a single version. Not inlined, since it is by far the largest decoder.
+#[inline(never)]
+fn read_row<'de, A: MapAccess<'de>>(map: A) -> Result<WireRow, A::Error> {
+    WireRow::deserialize(MapAccessDeserializer::new(map))
 }
 
 /// Reads the rows of a page. Each is pushed to the list as soon as it is read: a row is large, and
@@ -490,8 +506,8 @@ pub(crate) fn rows<'de, D: Deserializer<'de>>(
             f.write_str("a row")
         }
         fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
-            let row = WireRow::deserialize(MapAccessDeserializer::new(map))?;
-            self.0.push(if row.file_id.as_str().is_empty() {
+            let row = read_row(map)?;
+            self.0.push(if row.file_id.is_empty() {
                 ListedFile::Folder(Folder {
                     account_id: row.account_id,
                     bucket_id: row.bucket_id.unwrap_or_else(absent_bucket),

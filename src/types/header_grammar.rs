@@ -1,7 +1,7 @@
-//! The values that B2 accepts for headers of downloads: the grammars of RFC 6266 and RFC 2616, which
-//! its documentation names.
+//! The grammars of headers that B2 accepts for downloads: those of RFC 6266 and RFC 2616, which its documentation
+//! names.
 
-/// Why the value is invalid for this key of a file's info. Keys without a grammar accept anything.
+/// The reason why the value is invalid for this key of the file info, if it is. Keys without a grammar accept anything.
 pub(crate) fn broken(key: &str, value: &str) -> Option<&'static str> {
     let (is_right, rule) = match key {
         "b2-content-disposition" => (
@@ -44,7 +44,7 @@ fn is_content_disposition(value: &str) -> bool {
     }
 }
 
-/// Tags, one at least, with commas between them; each has letters and digits, and dashes between.
+/// One or more tags, separated by commas; each consists of letters and digits, with dashes between them.
 fn is_content_language(value: &str) -> bool {
     value.split(',').all(|tag| {
         let mut subtags = tag.trim_matches(is_blank).split('-');
@@ -62,14 +62,14 @@ const fn is_blank(c: char) -> bool {
     matches!(c, ' ' | '\t')
 }
 
-/// What follows a token; `None` if there is no token.
+/// The text after a token; `None` if there is no token.
 fn token(text: &str) -> Option<&str> {
     let is_of_one = |byte: u8| byte.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?={}".contains(&byte);
     let len = text.bytes().take_while(|byte| is_of_one(*byte)).count();
     (len > 0).then(|| &text[len..])
 }
 
-/// What follows a quoted string.
+/// The text after a quoted string.
 fn quoted(text: &str) -> Option<&str> {
     let inner = text.strip_prefix('"')?;
     let mut escaped = false;

@@ -1,8 +1,9 @@
-//! Hexadecimal digits of bytes: of digests in every response, and of signatures.
+//! Hexadecimal encoding, for digests and signatures.
 //!
-//! By hand, since a listing decodes thousands of them: a table, and no branch for each digit.
+//! Written by hand, since a listing decodes thousands of digests: with a table, and without a
+//! branch for each digit.
 
-/// Writes the digits, in lower case, of which there have to be two for each byte.
+/// Writes the digits in lower case. `digits` has to have two for each byte.
 pub(super) fn encode(bytes: &[u8], digits: &mut [u8]) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
@@ -21,7 +22,7 @@ pub(crate) fn to_string(bytes: &[u8]) -> String {
     digits.into_iter().map(char::from).collect()
 }
 
-/// Reads digits of either case. Returns whether all of them are digits, and exactly enough for the
+/// Parses digits of either case. Returns whether they are all digits and exactly enough for the
 /// bytes.
 pub(crate) fn decode(digits: &[u8], bytes: &mut [u8]) -> bool {
     if digits.len() != 2 * bytes.len() {
@@ -38,7 +39,7 @@ pub(crate) fn decode(digits: &[u8], bytes: &mut [u8]) -> bool {
     seen <= 15
 }
 
-/// The value of each byte as a hexadecimal digit; 255 if it is none.
+/// The value of each byte as a hexadecimal digit; 255 if it is not a digit.
 const VALUES: [u8; 256] = {
     let mut values = [255; 256];
     let mut value = 0;

@@ -46,7 +46,7 @@ id! {
     AccountId
 }
 id! {
-    /// The id of an application key: its public half.
+    /// The id of an application key, which is not secret.
     ApplicationKeyId
 }
 id! {
@@ -57,3 +57,16 @@ id! {
     /// The id of one version of a file, or of an unfinished large file; at most 200 characters.
     FileId
 }
+
+macro_rules! may_be_absent {
+    ($($name:ident)+) => {
+        $(impl $name {
+            /// Whether it stands for an id that B2 left out.
+            pub(crate) fn is_empty(&self) -> bool {
+                self.0.as_bytes().is_empty()
+            }
+        })+
+    };
+}
+
+may_be_absent!(ApplicationKeyId BucketId FileId);

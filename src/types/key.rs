@@ -1,41 +1,42 @@
-//! [`ApplicationKey`]: a key as B2 shows it, without its secret half.
+//! [`ApplicationKey`]: a key's id, capabilities and restrictions, without its secret.
 
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::capability::Capability;
+use super::from_object::from_object;
 use super::ids::{AccountId, ApplicationKeyId, BucketId};
 use super::names::{KeyName, unchecked};
 use super::timestamp::Timestamp;
 use super::wire_form::{WireForm, nullable};
 
-/// An application key as B2 shows it: what it may do, and not the key itself.
+/// An application key without its secret: its id, capabilities and restrictions.
 ///
 /// It serializes to B2's own JSON, of the version of the API that it came from. Fields that B2 left out are left out
-/// again, unless they were set since.
+/// again, unless they have been set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ApplicationKey {
     /// The account it is for.
     pub account_id: AccountId,
-    /// Its public half.
+    /// Its id.
     pub application_key_id: ApplicationKeyId,
-    /// The buckets it is restricted to; `None` is all. At most one with an API version below v4.
+    /// The buckets it is restricted to; `None` means all. At most one in API versions before v4.
     pub bucket_ids: Option<Vec<BucketId>>,
     /// Its capabilities.
     pub capabilities: Vec<Capability>,
-    /// When it stops working; `None` is never.
+    /// When it expires; `None` means never.
     pub expiration_timestamp: Option<Timestamp>,
     /// Its name, which need not be unique.
     pub key_name: KeyName,
-    /// The prefix that file names must have; `None` is any name.
+    /// The required prefix of file names; `None` means any name.
     pub name_prefix: Option<Box<str>>,
-    /// Such as `s3`: the key can be used with the S3 API.
+    /// Options such as `s3`: the key can be used with the S3 API.
     pub options: Vec<String>,
     wire_form: WireForm<KeyForm>,
 }
 
-/// What B2 left out, and how it wrote the rest.
+/// The fields that B2 left out, and how it wrote the others.
 #[derive(Debug, Clone, Copy)]
 struct KeyForm {
     buckets: BucketField,
@@ -76,7 +77,7 @@ impl<'de> Deserialize<'de> for ApplicationKey {
             name_prefix: Option<Option<Box<str>>>,
             options: Option<Vec<String>>,
         }
-        let wire = Wire::deserialize(deserializer)?;
+        let wire: Wire = from_object(deserializer)?;
         let wire_form = KeyForm {
             buckets: match (&wire.bucket_ids, &wire.bucket_id) {
                 (Some(_), _) => BucketField::Several,

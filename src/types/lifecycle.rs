@@ -1,20 +1,21 @@
-//! [`LifecycleRule`]: what happens to files with time.
+//! [`LifecycleRule`]: when B2 hides and deletes files automatically.
 
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::from_object::from_object;
 use super::rules::{Quoted, at_most, open_rules, overlap, rules};
 use super::wire_form::{WireForm, nullable};
 use crate::error::Error;
 
-/// What B2 does with files whose names have a prefix as they grow old. Days count from 1; `None` is
-/// never.
+/// When B2 automatically hides or deletes files whose names have a prefix. The number of days is at
+/// least 1; `None` means never.
 ///
 /// B2 applies rules once a day, and skips locked versions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LifecycleRule {
-    /// The prefix of the names; empty is all files.
+    /// The prefix of the names; empty matches all files.
     pub file_name_prefix: String,
     /// Hides a file this many days after its upload.
     pub days_from_uploading_to_hiding: Option<u32>,
@@ -46,7 +47,7 @@ impl<'de> Deserialize<'de> for LifecycleRule {
             #[serde(default, deserialize_with = "nullable")]
             days_from_starting_to_canceling_unfinished_large_files: Option<Option<u32>>,
         }
-        let wire = Wire::deserialize(deserializer)?;
+        let wire: Wire = from_object(deserializer)?;
         let uploading = wire.days_from_uploading_to_hiding;
         let hiding = wire.days_from_hiding_to_deleting;
         let starting = wire.days_from_starting_to_canceling_unfinished_large_files;
@@ -96,8 +97,8 @@ impl Serialize for LifecycleRule {
 }
 
 impl LifecycleRule {
-    /// A rule for files whose names begin with this; empty is all files. It does nothing until days
-    /// are set.
+    /// A rule for files whose names begin with this prefix; empty matches all files. It does
+    /// nothing until days are set.
     pub fn new(file_name_prefix: impl Into<String>) -> Self {
         Self {
             file_name_prefix: file_name_prefix.into(),
@@ -141,13 +142,13 @@ impl LifecycleRule {
 }
 
 rules! {
-    /// A bucket's lifecycle rules: at most 100, of which no two may apply to the same file.
+    /// A bucket's lifecycle rules: at most 100, no two of which may apply to the same file.
     LifecycleRules of LifecycleRule, check
 }
 open_rules!(LifecycleRules);
 
 impl LifecycleRules {
-    /// The same with all fields, also those that B2 left out: as they go into a request.
+    /// The same rules with all fields, including those that B2 left out, for a request.
     pub(crate) fn in_full(self) -> Self {
         let rules = self.0.into_iter().map(|rule| LifecycleRule {
             absent: WireForm::default(),

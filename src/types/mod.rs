@@ -1,4 +1,5 @@
-//! Values that B2's calls take and return. They are checked once, when they are made.
+//! Values that B2's calls take and return: names, ids, digests, rules, timestamps. They are checked once, when they are
+//! made.
 //!
 //! Values from a program are checked by B2's documented rules and never more strictly. Values from B2
 //! are not checked, and unknown words and fields are kept.
@@ -12,9 +13,11 @@ mod durations;
 mod encryption;
 mod file_info;
 mod file_version;
+mod from_object;
 mod header_grammar;
 pub(crate) mod hex;
 mod ids;
+pub(crate) mod json_path;
 mod key;
 mod lifecycle;
 mod names;

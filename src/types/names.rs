@@ -1,4 +1,4 @@
-//! Names: of buckets, files and keys, within B2's documented rules and never more strictly.
+//! Names of buckets, files and keys, checked by B2's documented rules and never more strictly.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -12,8 +12,8 @@ use crate::types::rules::{Quoted, is_reserved};
 
 /// The name of a bucket: 6 to 63 letters, digits and `-`, not beginning with `b2-`.
 ///
-/// Names are unique in all of B2, regardless of case, so two that differ only in case are equal.
-/// The case is kept.
+/// Bucket names are unique in all of B2, regardless of case, so two that differ only in case
+/// compare as equal. The case is kept.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "String")]
 pub struct BucketName(Box<str>);
@@ -32,7 +32,7 @@ impl PartialEq for BucketName {
 
 impl Eq for BucketName {}
 
-/// Compares case-insensitively, like two bucket names.
+/// Compares case-insensitively, as two bucket names do.
 impl PartialEq<str> for BucketName {
     fn eq(&self, other: &str) -> bool {
         self.0.eq_ignore_ascii_case(other)

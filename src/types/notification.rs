@@ -2,14 +2,15 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::from_object::from_object;
 use super::open_enum::open_enum;
 use super::rules::{Quoted, at_most, overlap, rule_name, rules, twice};
 use super::secret::Secret;
 use crate::error::Error;
 
 open_enum! {
-    /// The type of an event in a bucket. In rules, those with `All` match every event of their
-    /// kind.
+    /// The type of an event in a bucket. In rules, a type with `All` in its name matches every
+    /// event of its kind.
     EventType {
         /// A file was created, in any way.
         ObjectCreatedAll = "b2:ObjectCreated:*",
@@ -39,7 +40,7 @@ open_enum! {
         MultipartUploadCreatedAll = "b2:MultipartUploadCreated:*",
         /// A large file was started that can be read while it is written.
         MultipartUploadCreatedLiveRead = "b2:MultipartUploadCreated:LiveRead",
-        /// A rule was set, and B2 tests its target. Not allowed in rules.
+        /// B2 tests the target of a rule that was just set. Not allowed in rules.
         TestEvent = "b2:TestEvent",
     }
 }
@@ -58,9 +59,9 @@ impl EventType {
 }
 
 open_enum! {
-    /// How B2 delivers events.
+    /// The type of a target: how B2 delivers events.
     TargetType {
-        /// With a POST to a URL.
+        /// A POST request to a URL.
         Webhook = "webhook",
     }
 }
@@ -85,11 +86,11 @@ pub struct EventNotificationRule {
     pub target_configuration: TargetConfiguration,
 }
 
-/// Where and how events are delivered.
+/// The target of a rule: where and how B2 delivers events.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct TargetConfiguration {
-    /// How.
+    /// How they are delivered.
     pub target_type: TargetType,
     /// The URL, which begins with `https://`.
     pub url: String,
@@ -98,7 +99,7 @@ pub struct TargetConfiguration {
     /// The secret with which B2 signs its requests: 32 letters and digits. `None` means unsigned,
     /// and anyone can forge an unsigned request.
     pub hmac_sha256_signing_secret: Option<Secret>,
-    /// How many events B2 puts into one request: 1 to 50.
+    /// The maximum number of events in one request: 1 to 50.
     pub max_events_per_batch: u32,
 }
 
@@ -113,7 +114,7 @@ pub struct CustomHeader {
 }
 
 impl EventNotificationRule {
-    /// A rule with this name that reports these events of all files to this target.
+    /// A rule with this name that reports these events to this target, for all files.
     pub fn new(
         name: impl Into<String>,
         event_types: impl IntoIterator<Item = EventType>,
@@ -130,7 +131,7 @@ impl EventNotificationRule {
         }
     }
 
-    /// Only files whose names begin with this.
+    /// Restricts the rule to files whose names begin with this prefix.
     #[must_use]
     pub fn object_name_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.object_name_prefix = prefix.into();
@@ -164,7 +165,7 @@ impl EventNotificationRule {
 }
 
 impl TargetConfiguration {
-    /// A POST to this URL for each event, unsigned.
+    /// A webhook at this URL, unsigned, with one event for each request.
     pub fn webhook(url: impl Into<String>) -> Self {
         Self {
             target_type: TargetType::Webhook,
@@ -192,7 +193,7 @@ impl TargetConfiguration {
         self
     }
 
-    /// How many events B2 puts into one request: 1 to 50.
+    /// The maximum number of events in one request: 1 to 50.
     #[must_use]
     pub const fn max_events_per_batch(mut self, count: u32) -> Self {
         self.max_events_per_batch = count;
@@ -241,7 +242,7 @@ impl TargetConfiguration {
 }
 
 rules! {
-    /// A bucket's event notification rules: at most 25, of which no two are for the same event of
+    /// A bucket's event notification rules: at most 25, no two of which may match the same event of
     /// the same file.
     EventNotificationRules of EventNotificationRule, check
 }
@@ -284,8 +285,8 @@ fn check(rules: &[EventNotificationRule]) -> Result<(), Error> {
 }
 
 impl EventNotificationRules {
-    /// The rules of a request: only here are their secrets written out. Fields that only B2 sets are left
-    /// out.
+    /// The rules for a request, the only place where their secrets are written. Fields that only B2
+    /// sets are left out.
     pub(crate) fn wire(&self) -> impl Serialize {
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
@@ -357,7 +358,8 @@ impl<'de> Deserialize<'de> for EventNotificationRule {
             object_name_prefix: String,
             suspension_reason: Option<String>,
             target_configuration: WireTarget,
-            /// Where B2's documentation has it; B2 itself returns it in the target.
+            /// The place where B2's documentation has this field; B2 itself returns it in the
+            /// target.
             max_events_per_batch: Option<u32>,
         }
         #[derive(Deserialize)]
@@ -370,7 +372,7 @@ impl<'de> Deserialize<'de> for EventNotificationRule {
             hmac_sha256_signing_secret: Option<Secret>,
             max_events_per_batch: Option<u32>,
         }
-        let wire = Wire::deserialize(deserializer)?;
+        let wire: Wire = from_object(deserializer)?;
         let target = wire.target_configuration;
         Ok(Self {
             event_types: wire.event_types,

@@ -1,5 +1,5 @@
-//! `open_enum!`: an enum to which B2 may add words. An unknown word is kept and sent back
-//! unchanged.
+//! `open_enum!`: declares an enum of B2's words to which B2 may add. An unknown word is kept and
+//! sent back unchanged.
 
 macro_rules! open_enum {
     ($(#[$doc:meta])* $name:ident {

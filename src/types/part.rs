@@ -1,4 +1,4 @@
-//! Parts of large files.
+//! [`Part`] and [`PartNumber`]: the parts of large files.
 
 use std::fmt;
 
@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::digest::{Md5, md5_or_none};
 use super::encryption::Encryption;
 use super::file_version::ContentSha1;
+use super::from_object::from_object;
 use super::ids::FileId;
 use super::timestamp::Timestamp;
 use super::wire_form::WireForm;
@@ -27,7 +28,7 @@ impl PartNumber {
     /// The highest number, 10,000.
     pub const MAX: Self = Self(10_000);
 
-    /// Checks a number.
+    /// Checks a part number.
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) if it is 0 or above 10,000.
@@ -55,14 +56,13 @@ impl fmt::Display for PartNumber {
 
 /// A part of an unfinished large file, as B2 stores it.
 ///
-/// It serializes to B2's own JSON. Fields that B2 left out are left out again, unless they were set
-/// since.
+/// It serializes to B2's own JSON. Fields that B2 left out are left out again, unless they have been set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Part {
     /// The unfinished large file.
     pub file_id: FileId,
-    /// Which part it is.
+    /// Its number.
     pub part_number: u32,
     /// Its size in bytes.
     pub content_length: u64,
@@ -70,12 +70,11 @@ pub struct Part {
     pub content_sha1: ContentSha1,
     /// Its MD5.
     pub content_md5: Option<Md5>,
-    /// A checksum that B2 does not document and leaves empty so far. Its JSON, if it is not a
-    /// string.
+    /// A checksum that B2 does not document and has left empty so far; its JSON if it is not a string.
     pub b2_checksum: Option<Box<str>>,
     /// How it is encrypted.
     pub server_side_encryption: Encryption,
-    /// When it was uploaded; [`ListParts`](crate::api::ListParts) gives whole seconds only. 1970 where B2 doesn't say.
+    /// When it was uploaded; [`ListParts`](crate::api::ListParts) gives whole seconds only. 1970 if B2 doesn't say.
     pub upload_timestamp: Timestamp,
     absent: WireForm<AbsentFields>,
 }
@@ -132,7 +131,7 @@ impl<'de> Deserialize<'de> for Part {
             server_side_encryption: Option<Encryption>,
             upload_timestamp: Option<Timestamp>,
         }
-        let wire = Wire::deserialize(deserializer)?;
+        let wire: Wire = from_object(deserializer)?;
         let absent = AbsentFields {
             sha1: wire.content_sha1.is_none(),
             md5: wire.content_md5.is_none(),

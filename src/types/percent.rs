@@ -1,11 +1,11 @@
-//! B2's percent-encoding: of file names in URLs and headers, of info values, of query values. Never
-//! inside JSON.
+//! B2's percent-encoding, for file names in URLs and headers, file info values and query values;
+//! never inside JSON.
 
 use std::borrow::Cow;
 
 use crate::error::Error;
 
-/// Encodes a text for a URL's path or query, or for a header, as B2 requires it.
+/// Percent-encodes a text for a URL's path or query, or for a header, as B2 requires.
 ///
 /// Letters, digits and `. _ - ~ /` stay as they are, every other byte of the UTF-8 form becomes
 /// `%XX`. B2 allows some more characters unescaped; escaping more than required is allowed and
@@ -39,7 +39,8 @@ const fn stays(byte: u8) -> bool {
     matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-' | b'~' | b'/')
 }
 
-/// Decodes what B2 encoded: `+` is a space, `%XX` a byte, and the bytes are UTF-8.
+/// Decodes a percent-encoded text from B2: `+` is a space, `%XX` is a byte, and the bytes are
+/// UTF-8.
 ///
 /// # Errors
 /// [`Invalid`](crate::ErrorKind::Invalid) if a `%` is not followed by two hexadecimal digits, or

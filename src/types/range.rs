@@ -10,10 +10,10 @@ use serde::{Serialize, Serializer};
 use crate::error::Error;
 use crate::types::rules::Quoted;
 
-/// A range of a file's bytes, as HTTP's `Range` header has it. The first byte is byte 0.
+/// A range of a file's bytes, as in HTTP's `Range` header. Offsets count from 0.
 ///
-/// It is made from Rust's own ranges, or from a count of bytes at the end. B2 cuts a range that
-/// reaches past the end of the file, and refuses one that begins there.
+/// It is made from Rust's own ranges, or from a number of bytes at the end. B2 truncates a range
+/// that extends past the end of the file, and refuses one that begins there.
 ///
 /// ```
 /// use b2kit::types::ByteRange;
@@ -37,7 +37,7 @@ enum Span {
 }
 
 impl ByteRange {
-    /// From byte `first` to byte `last`, both included, as HTTP counts.
+    /// From byte `first` to byte `last`, both included, as in HTTP.
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) if `last` is before `first`.
@@ -67,8 +67,8 @@ impl ByteRange {
         Ok(Self(Span::Last(count)))
     }
 
-    /// The offsets of the first and last byte of this range in a file of `len` bytes; `None` if it
-    /// has none of them.
+    /// The offsets of the first and last byte of this range in a file of `len` bytes; `None` if the
+    /// file has none of its bytes.
     #[must_use]
     pub fn within(self, len: u64) -> Option<(u64, u64)> {
         let end = len.checked_sub(1)?;
@@ -80,7 +80,7 @@ impl ByteRange {
         (first <= last).then_some((first, last))
     }
 
-    /// The most bytes that any file has in this range.
+    /// The maximum number of bytes that a file can have in this range.
     pub(crate) const fn most(self) -> u64 {
         match self.0 {
             Span::Between(first, last) => (last - first).saturating_add(1),
@@ -89,8 +89,8 @@ impl ByteRange {
         }
     }
 
-    /// The range's beginning, no longer than `count` bytes. What is counted from the end is left as
-    /// it is, since its start is unknown.
+    /// The beginning of the range, at most `count` bytes. A suffix is returned unchanged, since its
+    /// start is unknown.
     #[cfg(feature = "fs")]
     pub(crate) const fn first(self, count: u64) -> Self {
         let (first, last) = match self.0 {
@@ -107,7 +107,7 @@ impl ByteRange {
     }
 }
 
-/// All from this byte on: `100..`.
+/// `100..` is everything from byte 100 on.
 impl From<RangeFrom<u64>> for ByteRange {
     fn from(range: RangeFrom<u64>) -> Self {
         Self::from_offset(range.start)
@@ -146,8 +146,8 @@ impl fmt::Display for ByteRange {
     }
 }
 
-/// Reads what [`Display`](fmt::Display) writes, which is a `Range` header with one range:
-/// `bytes=0-99`, `bytes=100-`, `bytes=-5`.
+/// Parses the value of a `Range` header with a single range, which [`Display`](fmt::Display)
+/// writes: `bytes=0-99`, `bytes=100-`, `bytes=-5`.
 impl FromStr for ByteRange {
     type Err = Error;
 
@@ -159,7 +159,7 @@ impl FromStr for ByteRange {
             ))
         };
         let number = |digits: &str| {
-            // A sign is not a digit.
+            // `parse` would accept a sign.
             let digits = Some(digits).filter(|of| of.bytes().all(|c| c.is_ascii_digit()));
             digits
                 .and_then(|of| of.parse::<u64>().ok())

@@ -1,10 +1,11 @@
-//! Replication: which files are copied to which other bucket, and their status.
+//! Replication: which files B2 copies to which other bucket, and their status.
 
 use std::collections::BTreeMap;
 
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::from_object::from_object;
 use super::ids::{ApplicationKeyId, BucketId};
 use super::rules::{Quoted, at_most, open_rules, rules};
 use super::wire_form::{WireForm, null_is_default, nullable};
@@ -14,9 +15,9 @@ use crate::error::Error;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReplicationConfiguration {
-    /// Files are copied from this bucket.
+    /// Settings for copying files from this bucket.
     pub as_replication_source: Option<AsReplicationSource>,
-    /// Files are copied to this bucket.
+    /// Settings for copying files to this bucket.
     pub as_replication_destination: Option<AsReplicationDestination>,
     absent: WireForm<AbsentHalves>,
 }
@@ -38,7 +39,7 @@ impl<'de> Deserialize<'de> for ReplicationConfiguration {
             #[serde(default, deserialize_with = "nullable")]
             as_replication_destination: Option<Option<AsReplicationDestination>>,
         }
-        let wire = Wire::deserialize(deserializer)?;
+        let wire: Wire = from_object(deserializer)?;
         let absent = AbsentHalves {
             source: wire.as_replication_source.is_none(),
             destination: wire.as_replication_destination.is_none(),
@@ -70,7 +71,7 @@ impl Serialize for ReplicationConfiguration {
 }
 
 impl ReplicationConfiguration {
-    /// No replication; set on a bucket, it ends replication.
+    /// No replication. Set on a bucket, it ends replication.
     #[must_use]
     pub const fn none() -> Self {
         Self {
@@ -83,7 +84,7 @@ impl ReplicationConfiguration {
         }
     }
 
-    /// Files are copied from this bucket by these rules, read with this key.
+    /// Copies files from this bucket by these rules; this key reads them.
     #[must_use]
     pub fn source(
         mut self,
@@ -97,8 +98,7 @@ impl ReplicationConfiguration {
         self
     }
 
-    /// Files are copied to this bucket: from each key that reads a source to the key that writes
-    /// here.
+    /// Copies files to this bucket. Maps each key that reads a source to the key that writes here.
     #[must_use]
     pub fn destination<S: Into<ApplicationKeyId>, D: Into<ApplicationKeyId>>(
         mut self,
@@ -145,27 +145,29 @@ fn absent_key() -> ApplicationKeyId {
 }
 
 fn is_absent(key_id: &ApplicationKeyId) -> bool {
-    key_id.as_str().is_empty()
+    key_id.is_empty()
 }
 
-/// Which files are copied where.
+/// A replication rule: which files are copied to which bucket.
 ///
 /// It serializes to B2's own JSON. Fields that B2 left out or sent as `null` have the defaults of
-/// B2's own SDK, those of [`new`](Self::new), and are left out again, unless they were set since.
+/// B2's own SDK, which are those of [`new`](Self::new), and are left out again, unless they have
+/// been set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReplicationRule {
     /// The bucket they go to.
     pub destination_bucket_id: BucketId,
-    /// The prefix of the names; empty is all files.
+    /// The prefix of the names; empty matches all files.
     pub file_name_prefix: String,
     /// Whether files that existed before the rule are copied too.
     pub include_existing_files: bool,
     /// Whether the rule is enabled.
     pub is_enabled: bool,
-    /// 1 to 2,147,483,647, unique in the bucket: the rule with the larger number wins.
+    /// The priority, 1 to 2,147,483,647 and unique in the bucket: the rule with the larger number
+    /// wins.
     pub priority: u32,
-    /// 1 to 64 letters, digits, `-` and `_`.
+    /// The rule's name: 1 to 64 letters, digits, `-` and `_`.
     pub replication_rule_name: String,
     absent: WireForm<AbsentFields>,
 }
@@ -191,7 +193,7 @@ impl<'de> Deserialize<'de> for ReplicationRule {
             priority: Option<u32>,
             replication_rule_name: String,
         }
-        let wire = Wire::deserialize(deserializer)?;
+        let wire: Wire = from_object(deserializer)?;
         let default = Self::new(wire.replication_rule_name, wire.destination_bucket_id);
         let absent = AbsentFields {
             prefix: wire.file_name_prefix.is_none(),
@@ -234,7 +236,7 @@ impl Serialize for ReplicationRule {
 }
 
 impl ReplicationRule {
-    /// A rule with this name by which all new files are copied to this bucket. Its priority is 128.
+    /// A rule with this name that copies all new files to this bucket. Its priority is 128.
     pub fn new(name: impl Into<String>, destination_bucket_id: impl Into<BucketId>) -> Self {
         Self {
             destination_bucket_id: destination_bucket_id.into(),
@@ -247,7 +249,7 @@ impl ReplicationRule {
         }
     }
 
-    /// Only files whose names begin with this.
+    /// Restricts the rule to files whose names begin with this prefix.
     #[must_use]
     pub fn file_name_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.file_name_prefix = prefix.into();
@@ -268,7 +270,7 @@ impl ReplicationRule {
         self
     }
 
-    /// Which rule wins: the one with the larger number, of 1 to 2,147,483,647.
+    /// Sets the priority, 1 to 2,147,483,647: the rule with the larger number wins.
     #[must_use]
     pub const fn priority(mut self, priority: u32) -> Self {
         self.priority = priority;
@@ -277,7 +279,7 @@ impl ReplicationRule {
 }
 
 rules! {
-    /// A bucket's replication rules: at most two, of different priorities.
+    /// A bucket's replication rules: at most two, with different priorities.
     ReplicationRules of ReplicationRule, check
 }
 open_rules!(ReplicationRules);
@@ -321,7 +323,7 @@ fn check(rules: &[ReplicationRule]) -> Result<(), Error> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AsReplicationDestination {
-    /// From the key that reads the source to the key that writes here.
+    /// Maps each key that reads a source to the key that writes here.
     #[serde(default, deserialize_with = "null_is_default")]
     pub source_to_destination_key_mapping: BTreeMap<ApplicationKeyId, ApplicationKeyId>,
 }
@@ -357,8 +359,8 @@ impl ReplicationStatus {
 }
 
 impl From<&str> for ReplicationStatus {
-    /// B2's pages print the words in capitals, its SDKs read them in small letters: either is
-    /// taken.
+    /// Accepts the words in capitals, as B2's documentation prints them, and in lower case, as its
+    /// SDKs read them.
     fn from(word: &str) -> Self {
         match word.to_ascii_lowercase().as_str() {
             "pending" => Self::Pending,

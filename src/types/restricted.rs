@@ -1,12 +1,14 @@
-//! [`Restricted`]: a value that the key may not be allowed to read.
+//! [`Restricted`]: a setting that the key may or may not be allowed to read.
 
 use serde::ser::SerializeStruct as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::from_object::from_object;
+
 /// A setting that B2 shows only to keys with a capability to read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Restricted<T> {
-    /// The key may read the setting, and this is it.
+    /// The setting's value; the key may read it.
     Value(T),
     /// The key may not read the setting, whether it is set or not.
     Unauthorized,
@@ -37,8 +39,8 @@ impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Restricted<T> {
             is_client_authorized_to_read: Option<bool>,
             value: Option<T>,
         }
-        let wire = Wire::<T>::deserialize(deserializer)?;
-        // A value that is shown may be read.
+        let wire: Wire<T> = from_object(deserializer)?;
+        // If B2 shows a value, the key may read it.
         let authorized = wire.is_client_authorized_to_read;
         Ok(if authorized.unwrap_or(wire.value.is_some()) {
             Self::Value(wire.value.unwrap_or_default())

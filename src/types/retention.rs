@@ -30,14 +30,14 @@ open_enum! {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FileRetention {
-    /// The mode; `None` is no retention.
+    /// The mode; `None` means no retention.
     pub mode: Option<RetentionMode>,
-    /// Until when.
+    /// The end of the retention.
     pub retain_until_timestamp: Option<Timestamp>,
 }
 
 impl FileRetention {
-    /// The version can't be deleted until then.
+    /// A retention in this mode until this time.
     #[must_use]
     pub const fn until(mode: RetentionMode, retain_until: Timestamp) -> Self {
         Self {
@@ -46,7 +46,7 @@ impl FileRetention {
         }
     }
 
-    /// No retention; set on a version, it removes the retention.
+    /// No retention. Set on a version, it removes the retention.
     #[must_use]
     pub const fn none() -> Self {
         Self {
@@ -55,7 +55,7 @@ impl FileRetention {
         }
     }
 
-    /// Refuses one half without the other.
+    /// Refuses a mode without a time, and a time without a mode.
     pub(crate) fn check(&self) -> Result<(), Error> {
         if self.mode.is_some() != self.retain_until_timestamp.is_some() {
             return Err(Error::invalid(
@@ -69,14 +69,14 @@ impl FileRetention {
 /// A bucket's default retention, for files uploaded without one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DefaultRetention {
-    /// The mode; `None` is no retention.
+    /// The mode; `None` means no retention.
     pub mode: Option<RetentionMode>,
-    /// For how long.
+    /// How long files are retained.
     pub period: Option<RetentionPeriod>,
 }
 
 open_enum! {
-    /// What a [`RetentionPeriod`] counts.
+    /// The unit of a [`RetentionPeriod`].
     RetentionUnit {
         /// Days.
         Days = "days",
@@ -88,26 +88,26 @@ open_enum! {
 /// The duration of a default retention.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RetentionPeriod {
-    /// How many units.
+    /// The number of units.
     pub duration: u64,
-    /// What is counted.
+    /// The unit.
     pub unit: RetentionUnit,
 }
 
 impl DefaultRetention {
-    /// Files are kept for this many days after their upload.
+    /// Retains files for this many days after their upload.
     #[must_use]
     pub const fn days(mode: RetentionMode, days: u64) -> Self {
         Self::new(mode, days, RetentionUnit::Days)
     }
 
-    /// Files are kept for this many years after their upload.
+    /// Retains files for this many years after their upload.
     #[must_use]
     pub const fn years(mode: RetentionMode, years: u64) -> Self {
         Self::new(mode, years, RetentionUnit::Years)
     }
 
-    /// No default retention; set on a bucket, it removes the default.
+    /// No default retention. Set on a bucket, it removes the default.
     #[must_use]
     pub const fn none() -> Self {
         Self {
@@ -116,7 +116,7 @@ impl DefaultRetention {
         }
     }
 
-    /// Refuses one half without the other.
+    /// Refuses a mode without a period, and a period without a mode.
     pub(crate) fn check(&self) -> Result<(), Error> {
         if self.mode.is_some() != self.period.is_some() {
             return Err(Error::invalid(

@@ -1,10 +1,10 @@
-//! `rules!`: a list of rules that B2 takes as one setting, and how its own rules about them are
-//! held.
+//! `rules!`: declares the type of a list of rules that B2 takes as one setting, with the checks of
+//! B2's limits.
 
 use crate::error::Error;
 pub(crate) use crate::error::Quoted;
 
-/// Makes a list type: checked by `new`, taken as it comes by `unchecked` and from B2.
+/// Declares a list type, which `new` checks; `unchecked` and lists from B2 are not checked.
 macro_rules! rules {
     ($(#[$doc:meta])* $name:ident of $rule:ident, $check:path) => {
         $(#[$doc])*
@@ -12,11 +12,11 @@ macro_rules! rules {
         pub struct $name(Vec<$rule>);
 
         impl $name {
-            /// Checks these rules and takes them.
+            /// Checks a list of rules.
             ///
             /// # Errors
-            /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), with the rule and what is wrong
-            /// with it.
+            /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), with the invalid rule and the
+            /// reason.
             pub fn new(rules: impl IntoIterator<Item = $rule>) -> Result<Self, Error> {
                 let rules: Vec<_> = rules.into_iter().collect();
                 $check(&rules)?;
@@ -40,7 +40,7 @@ macro_rules! rules {
                 self.0.iter()
             }
 
-            /// How many rules there are.
+            /// The number of rules.
             #[must_use]
             pub const fn len(&self) -> usize {
                 self.0.len()
@@ -86,7 +86,7 @@ macro_rules! rules {
         }
 
         impl<'de> serde::Deserialize<'de> for $name {
-            /// What B2 sends is not checked; `null` is no rules.
+            /// Does not check B2's rules; `null` means none.
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let rules = Option::<Vec<$rule>>::deserialize(deserializer)?;
                 Ok(Self(rules.unwrap_or_default()))
@@ -95,7 +95,8 @@ macro_rules! rules {
     };
 }
 
-/// The traits of a list whose rules can be compared and shown whole: they hold no secret.
+/// Implements the traits of a list whose rules contain no secrets, and so can be compared and
+/// printed.
 macro_rules! open_rules {
     ($name:ident) => {
         impl PartialEq for $name {
@@ -117,7 +118,7 @@ macro_rules! open_rules {
 pub(crate) use open_rules;
 pub(crate) use rules;
 
-/// Holds how many rules there are.
+/// Checks the number of rules.
 pub(crate) fn at_most(max: usize, len: usize, what: &str) -> Result<(), Error> {
     if len > max {
         let excess = len - max;
@@ -128,7 +129,8 @@ pub(crate) fn at_most(max: usize, len: usize, what: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// What is wrong with the name of a rule: letters, digits and `-`, and not one of B2's own.
+/// Why the name of a rule is invalid, if it is: it may have letters, digits and `-`, and must not
+/// be one that B2 reserves.
 pub(crate) fn rule_name(name: &str, least: usize, most: usize) -> Option<String> {
     if !(least..=most).contains(&name.len()) {
         Some(format!(
@@ -154,7 +156,7 @@ pub(crate) fn is_reserved(name: &str) -> bool {
         .is_some_and(|start| start.eq_ignore_ascii_case("b2-"))
 }
 
-/// The first of these names that is there twice.
+/// The first name that occurs twice.
 pub(crate) fn twice<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let mut seen = std::collections::BTreeSet::new();
     names.into_iter().find(|name| !seen.insert(*name))
@@ -164,7 +166,8 @@ pub(crate) fn twice<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str>
 pub(crate) fn overlap<'a>(prefixes: impl Iterator<Item = &'a str>) -> Option<(&'a str, &'a str)> {
     let mut sorted: Vec<_> = prefixes.collect();
     sorted.sort_unstable();
-    // What begins with a prefix follows it directly, or follows something else that begins with it.
+    // In sorted order, a text that begins with a prefix follows it directly, or follows another
+    // text that begins with it.
     sorted
         .windows(2)
         .map(|pair| (pair[0], pair[1]))

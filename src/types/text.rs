@@ -1,4 +1,4 @@
-//! [`Text`]: a text that needs no memory of its own while it is short.
+//! [`Text`]: a string that is stored inline if it is short.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -7,16 +7,16 @@ use std::hash::{Hash, Hasher};
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A text that lies where it is used, if it is short. A row of a listing has half a dozen of them.
+/// A string that needs no allocation if it is short. A row of a listing has half a dozen of them.
 #[derive(Clone)]
 pub(super) enum Text {
-    /// Its length, and its bytes up to there.
-    TextVisitor(u8, [u8; SHORT]),
+    /// Its length, and a buffer that begins with its bytes.
+    Short(u8, [u8; SHORT]),
     Long(Box<str>),
 }
 
-/// As much as fits in 32 bytes. The longest id of a key has 25, and so has hardly any content type
-/// more.
+/// What fits in 32 bytes with the length and the tag. The longest key id has 25 bytes, and few
+/// content types are longer.
 const SHORT: usize = 30;
 
 impl Text {
@@ -25,20 +25,25 @@ impl Text {
         match (bytes.get_mut(..text.len()), u8::try_from(text.len())) {
             (Some(there), Ok(len)) => {
                 there.copy_from_slice(text.as_bytes());
-                Self::TextVisitor(len, bytes)
+                Self::Short(len, bytes)
             }
             _ => Self::Long(text.into()),
         }
     }
 
+    /// Validates the UTF-8 of a short text again; [`Text::as_bytes`] is cheaper.
     pub(super) fn as_str(&self) -> &str {
         match self {
-            // They are a str's, so there is nothing else that it could be.
-            Self::TextVisitor(len, bytes) => bytes
-                .get(..usize::from(*len))
-                .and_then(|bytes| std::str::from_utf8(bytes).ok())
-                .unwrap_or_default(),
+            // The bytes come from a `str`, so this never fails.
+            Self::Short(..) => std::str::from_utf8(self.as_bytes()).unwrap_or_default(),
             Self::Long(text) => text,
+        }
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Short(len, bytes) => bytes.get(..usize::from(*len)).unwrap_or_default(),
+            Self::Long(text) => text.as_bytes(),
         }
     }
 }
@@ -51,7 +56,7 @@ impl fmt::Debug for Text {
 
 impl PartialEq for Text {
     fn eq(&self, other: &Self) -> bool {
-        self.as_str() == other.as_str()
+        self.as_bytes() == other.as_bytes()
     }
 }
 
@@ -71,7 +76,8 @@ impl PartialOrd for Text {
 
 impl Ord for Text {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.as_str().cmp(other.as_str())
+        // UTF-8 bytes sort like the text.
+        self.as_bytes().cmp(other.as_bytes())
     }
 }
 

@@ -1,4 +1,4 @@
-//! [`Timestamp`]: B2's milliseconds since 1970.
+//! [`Timestamp`]: a point in time in milliseconds, as B2 represents it.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -9,15 +9,15 @@ use crate::error::Error;
 
 /// A point in time, in milliseconds since 1970-01-01 UTC.
 ///
-/// `Display` writes RFC 3339 in UTC: `2026-11-28T06:00:55.123Z`. Years outside of 0000 to 9999,
-/// which RFC 3339 lacks, have a sign and at least six digits, as in ISO 8601. The features `chrono`
-/// and `jiff` add conversions to those crates' types and back.
+/// `Display` writes RFC 3339 in UTC: `2026-11-28T06:00:55.123Z`. Years outside 0000 to 9999, which
+/// RFC 3339 lacks, have a sign and at least six digits, as in ISO 8601. The features `chrono` and
+/// `jiff` add conversions from and to those crates' types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// 1970-01-01 UTC, for a time that B2 doesn't say.
+    /// 1970-01-01 UTC, for a time that B2 doesn't report.
     pub(crate) const EPOCH: Self = Self(0);
 
     /// The time this many milliseconds after 1970-01-01 UTC.
@@ -32,7 +32,7 @@ impl Timestamp {
         self.0
     }
 
-    /// From the system's time; `None` if it can't be represented in milliseconds.
+    /// Converts from the system's time; `None` if it can't be represented in milliseconds.
     #[must_use]
     pub fn from_system_time(time: SystemTime) -> Option<Self> {
         let millis = |duration: Duration| i64::try_from(duration.as_millis()).ok();
@@ -42,7 +42,7 @@ impl Timestamp {
         }
     }
 
-    /// As the system's time; `None` if that can't represent it.
+    /// Converts to the system's time; `None` if that can't represent it.
     #[must_use]
     pub fn to_system_time(self) -> Option<SystemTime> {
         let distance = Duration::from_millis(self.0.unsigned_abs());
@@ -72,10 +72,9 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// The year, month and day, so many days after 1970-01-01, in the Gregorian calendar, which is
-/// extended in both directions.
+/// The year, month and day this many days after 1970-01-01, in the proleptic Gregorian calendar.
 ///
-/// Years begin in March here, so that the day that leap years have more is the last of a year.
+/// Years begin in March here, so that the leap day is the last day of a year.
 const fn date(days: i64) -> (i64, i64, i64) {
     const ERA: i64 = 146_097; // days of 400 years
     let days = days + 719_468; // since 0000-03-01
@@ -124,7 +123,7 @@ impl<Z: chrono::TimeZone> From<chrono::DateTime<Z>> for Timestamp {
     }
 }
 
-/// Fails where `chrono` can't represent it: some 262,000 years from now.
+/// Fails if `chrono` can't represent it: some 262,000 years from now.
 #[cfg(feature = "chrono")]
 impl TryFrom<Timestamp> for chrono::DateTime<chrono::Utc> {
     type Error = Error;
@@ -147,7 +146,7 @@ impl From<jiff::Timestamp> for Timestamp {
     }
 }
 
-/// Fails where `jiff` can't represent it: before the year -9999 and after 9999.
+/// Fails if `jiff` can't represent it: before the year -9999 or after 9999.
 #[cfg(feature = "jiff")]
 impl TryFrom<Timestamp> for jiff::Timestamp {
     type Error = Error;

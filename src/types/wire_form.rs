@@ -1,8 +1,8 @@
-//! [`WireForm`]: how B2 wrote a value, so that it can be written again in the same way.
+//! [`WireForm`]: how B2 wrote a value, for serializing it in the same way.
 
 use serde::{Deserialize, Deserializer};
 
-/// How B2 wrote a value, such as which fields it left out. It says nothing of the value's meaning, so any two are
+/// How B2 wrote a value, such as which fields it left out. It has no influence on the value's meaning, so any two are
 /// equal.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct WireForm<T>(pub(crate) T);
@@ -15,14 +15,14 @@ impl<T> PartialEq for WireForm<T> {
 
 impl<T> Eq for WireForm<T> {}
 
-/// Reads a field that may be null; with `#[serde(default)]`, `None` is a field that is absent.
+/// Reads a field that may be null; with `#[serde(default)]`, `None` means that the field is absent.
 pub(crate) fn nullable<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
 
-/// Reads a field in which null means the default.
+/// Reads a field in which null stands for the default.
 pub(crate) fn null_is_default<'de, T: Deserialize<'de> + Default, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<T, D::Error> {

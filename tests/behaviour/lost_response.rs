@@ -365,10 +365,26 @@ fn reconciling_a_hide_does_not_hide_an_upload_by_another_writer() {
         script.clock.advance(Duration::from_secs(1));
         let upload = b2.call(hello_upload(&bucket));
         let (hidden, uploaded) = hide_and_lose_the_response(&b2, &script, &bucket, upload).await;
-        assert!(hidden.is_ok(), "{hidden:?}");
+        assert!(hidden.unwrap_err().may_have_taken_effect());
         let newest = newest_file_id(&b2, &bucket, "f").await;
         assert_eq!(newest, Some(uploaded.unwrap().file_id));
         assert_eq!(script.count("b2_hide_file"), 1);
+    });
+}
+
+#[test]
+fn a_dropped_hide_is_not_taken_for_an_earlier_one_beneath_a_visible_file() {
+    let (b2, script) = Script::new([]);
+    script.timer.run(async {
+        let bucket = bucket(&b2).await;
+        b2.call(hello_upload(&bucket)).await.unwrap();
+        hide(&b2, &bucket, "f").await;
+        let visible = b2.call(hello_upload(&bucket)).await.unwrap();
+        script.push("b2_hide_file", DroppedRequest);
+        let hidden = b2.call(HideFile::new(&bucket.bucket_id, name("f"))).await;
+        assert!(hidden.unwrap_err().may_have_taken_effect());
+        let newest = newest_file_id(&b2, &bucket, "f").await;
+        assert_eq!(newest, Some(visible.file_id));
     });
 }
 

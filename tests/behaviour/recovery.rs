@@ -23,6 +23,7 @@ use crate::script::Fault::{
 use crate::script::Script;
 
 const BUSY: Fault = Status(503, "service_unavailable", &[]);
+const LIMITED: Fault = Status(429, "too_many_requests", &[]);
 const BROKEN: Fault = Status(500, "internal_error", &[]);
 
 fn name(name: &str) -> FileName {
@@ -101,6 +102,31 @@ fn a_working_upload_url_is_reused_and_a_failed_one_is_not() {
         assert_eq!(script.count("b2_get_upload_url"), 1);
         script.push("b2_upload_file", BUSY);
         upload(&b2, &bucket).await.unwrap();
+        upload(&b2, &bucket).await.unwrap();
+        assert_eq!(script.count("b2_get_upload_url"), 2);
+    });
+}
+
+#[test]
+fn an_upload_after_a_429_goes_to_the_same_url() {
+    let limited = Status(429, "too_many_requests", &[("retry-after", "7")]);
+    let (b2, script) = Script::new([]);
+    script.timer.run(async {
+        let steps = [("b2_upload_file", limited), ("b2_upload_file", LIMITED)];
+        let bucket = with_bucket(&b2, &script, steps).await;
+        upload(&b2, &bucket).await.unwrap();
+        assert_eq!(script.count("b2_upload_file"), 3);
+        upload(&b2, &bucket).await.unwrap();
+        assert_eq!(script.count("b2_get_upload_url"), 1);
+    });
+}
+
+#[test]
+fn an_upload_after_a_proxys_429_goes_to_another_url() {
+    let (b2, script) = Script::new([]);
+    script.timer.run(async {
+        let steps = [("b2_upload_file", Fault::Portal(429))];
+        let bucket = with_bucket(&b2, &script, steps).await;
         upload(&b2, &bucket).await.unwrap();
         assert_eq!(script.count("b2_get_upload_url"), 2);
     });

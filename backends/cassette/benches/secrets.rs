@@ -1,6 +1,6 @@
-//! The recorder's search for secrets in the worst texts of 4 MiB: all of them take a time that grows with their length.
+//! The recorder's search for secrets in worst-case texts of 4 MiB. The time for each grows linearly with its length.
 //!
-//! `cargo bench -p b2kit-cassette`. Each is one exchange whose answer is the text, recorded and rendered.
+//! `cargo bench -p b2kit-cassette`. Each is one exchange with the text as the response, recorded and rendered.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark may fail loudly")]
 
@@ -18,7 +18,7 @@ fn main() {
     divan::main();
 }
 
-/// A text that says `piece` again and again.
+/// A text that repeats `piece`.
 fn again(piece: &str) -> String {
     piece.chars().cycle().take(LEN).collect()
 }
@@ -43,7 +43,7 @@ fn tokens() -> String {
     text
 }
 
-/// The end of each is the beginning of the next.
+/// Tokens of which each begins with the end of the one before.
 fn nested_tokens() -> String {
     let mut text = String::with_capacity(LEN);
     for length in 6.. {

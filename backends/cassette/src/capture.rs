@@ -5,7 +5,7 @@ use sha1::{Digest as _, Sha1};
 
 use crate::interaction::RecordedBody;
 
-/// Captures a body up to a size limit; of a longer one only the length and the SHA-1.
+/// Captures a body up to a size limit; for a longer one only the length and the SHA-1.
 pub(crate) struct BodyCapture {
     limit: usize,
     len: u64,

@@ -3,14 +3,14 @@
 
 use std::ops::Range;
 
-/// How many layers of escapes are removed one by one; the rest is removed at once.
+/// The number of layers of escapes that are removed one by one; the rest is removed at once.
 const UNESCAPE_ROUNDS: usize = 3;
 
 /// The shortest value that is searched for in decoded base64 and hexadecimal.
 pub(crate) const MIN_SEARCH_LENGTH: usize = 4;
 
-/// The kinds of escapes that are removed. A value may contain what looks like an escape of the other kind, which only
-/// the removal of one kind leaves as it is.
+/// The kinds of escapes that are removed. A value may contain something that looks like an escape of the other kind,
+/// which stays intact only if the kinds are removed separately.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Escapes {
     Percent,
@@ -42,7 +42,7 @@ impl Escapes {
 /// A text without its escapes, and the position of each byte in the original.
 pub(crate) struct Unescaped {
     pub(crate) bytes: Vec<u8>,
-    /// The position of each byte, and at last the end of the text.
+    /// The position of each byte, followed by the end of the text.
     starts: Vec<usize>,
 }
 
@@ -69,8 +69,8 @@ impl Unescaped {
     }
 }
 
-/// Calls `look` with the bytes, and with what they become as layers of escapes are removed, until it finds something.
-/// The number of calls is bounded, and no text is longer than the bytes.
+/// Calls `look` with the bytes, and again after each layer of escapes is removed, until it finds something. The number
+/// of calls is bounded, and no text is longer than the bytes.
 pub(crate) fn each_unescaped<T>(
     bytes: &[u8],
     look: &mut impl FnMut(&[u8]) -> Option<T>,
@@ -78,7 +78,7 @@ pub(crate) fn each_unescaped<T>(
     if let Some(found) = look(bytes) {
         return Some(found);
     }
-    // The first way, both kinds at once, is that of the rounds.
+    // Not the first way, both kinds at once: the rounds below do that.
     for kind in Escapes::of(bytes).iter().skip(1) {
         if let Some(found) = look(&unescaped_once(bytes, *kind)) {
             return Some(found);
@@ -178,8 +178,8 @@ impl DecodedRun<'_> {
     }
 }
 
-/// Calls `look` with the decoded bytes of each run of digits, at each possible alignment, until it finds something. In
-/// total they are at most four times as long as the text.
+/// Calls `look` with the decoded bytes of each run of digits, at each possible alignment, until it finds something. All
+/// decoded bytes together are at most four times as long as the text.
 pub(crate) fn each_decoded<T>(
     text: &[u8],
     mut look: impl FnMut(&DecodedRun<'_>) -> Option<T>,

@@ -40,7 +40,7 @@ pub enum CassetteError {
         file: String,
         /// The line, counted from 1.
         line: usize,
-        /// What is wrong there.
+        /// The reason.
         reason: Cow<'static, str>,
     },
     /// The recording would have contained a secret. Nothing was written.

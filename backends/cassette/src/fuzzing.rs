@@ -1,5 +1,5 @@
-//! What the fuzz targets in `fuzz/` call of the private code. Compiled with `--cfg fuzzing` only,
-//! and no part of the public API.
+//! Private code that the fuzz targets in `fuzz/` call. Compiled only with `--cfg fuzzing`; not part
+//! of the public API.
 
 use crate::Interaction;
 

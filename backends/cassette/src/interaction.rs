@@ -10,9 +10,9 @@ use crate::digest::sha1_of;
 /// One request and its response.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Interaction {
-    /// What was sent.
+    /// The request.
     pub request: RecordedRequest,
-    /// What came back.
+    /// The response.
     pub response: RecordedResponse,
 }
 
@@ -40,7 +40,7 @@ pub struct RecordedResponse {
     pub version: Option<Version>,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body. If the response is [`cut`](Self::cut), only what was read of it.
+    /// The body. If the response is [`cut`](Self::cut), only the bytes that were read.
     pub body: RecordedBody,
     /// Whether the body is incomplete: the connection failed, or the caller stopped reading.
     pub cut: bool,

@@ -95,14 +95,15 @@
 //! - A header has one value or a list of values. A value that is not UTF-8 is `{base64: …}`.
 //! - A body is text; or `{base64: …}`; or, if it was too large or could not be redacted, `{omitted: {length: …, sha1:
 //!   …}}`, where the SHA-1 may be absent. In a request such a body matches any body of that length and SHA-1.
-//! - A response with `cut: true` was interrupted or not read to its end. It plays what was read and ends with an error.
+//! - A response with `cut: true` was interrupted or not read to its end. Its replay returns the bytes that were read,
+//!   then an error.
 //! - Unknown keys, duplicate keys, anchors, aliases and tags are errors.
 //!
-//! Recordings may be edited by hand. When a response plays, its `content-length` is corrected to the length of its
-//! body.
+//! Recordings may be edited by hand. When a response is replayed, its `content-length` is corrected to the length of
+//! its body.
 //!
-//! A recording without the first document is of version 0, which other programs have written. There, a request's body
-//! whose length differs from the recorded `content-length` matches any body of that length (and of the SHA-1 in
+//! A recording without the first document has version 0, which other programs wrote. There, a request's body whose
+//! length differs from the recorded `content-length` matches any body of that length (and of the SHA-1 in
 //! `x-bz-content-sha1`), and a body may be a list of bytes.
 //!
 //! # What it does not do

@@ -23,8 +23,8 @@ use crate::secrets::Secrets;
 
 /// A backend that answers requests from a recording and never opens a connection.
 ///
-/// A request gets the response of the first recorded request that equals it and was not played yet, so each plays once,
-/// and equal ones play in order. Compared are:
+/// A request gets the response of the first recorded request that equals it and was not played yet, so each recorded
+/// request is played once, and equal ones are played in order. The comparison covers:
 ///
 /// - the method;
 /// - the URL, character by character, except for an empty query; [`ignore_origin`](Self::ignore_origin) leaves out
@@ -40,7 +40,7 @@ use crate::secrets::Secrets;
 /// A request that matches nothing fails with [`NoMatch`](HttpErrorKind::NoMatch), with a [`Mismatch`] as the source;
 /// nothing was sent. Call [`finish`](Self::finish) at the end to check that everything was played.
 ///
-/// Clones share the recording and what was played of it.
+/// Clones share the recording and its progress.
 #[derive(Debug, Clone)]
 pub struct Player {
     recording: Arc<Recording>,
@@ -66,8 +66,8 @@ impl fmt::Debug for Hooks {
 #[derive(Debug)]
 struct Recording {
     interactions: Vec<LocatedInteraction>,
-    /// How much of a request's body is kept for comparison. A longer one can equal only a recorded body that was
-    /// omitted.
+    /// The maximum number of bytes of a request's body that are kept for comparison. A longer body can equal only a
+    /// recorded body that was omitted.
     longest_body: usize,
     progress: Mutex<Progress>,
 }
@@ -75,7 +75,7 @@ struct Recording {
 #[derive(Debug)]
 struct Progress {
     played: Vec<bool>,
-    /// Whether the caller has asked what was not played.
+    /// Whether the caller has asked for the requests that were not played.
     asked: bool,
 }
 

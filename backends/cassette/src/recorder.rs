@@ -64,15 +64,15 @@ impl Recorder {
         }
     }
 
-    /// Sets the size limit of request bodies, 1 MiB by default. Of a longer one only the length and the SHA-1 are
-    /// recorded; it can still be replayed.
+    /// Sets the size limit of request bodies, 1 MiB by default. For a longer body only the length and the SHA-1 are
+    /// recorded; the request can still be replayed.
     #[must_use]
     pub fn request_limit(self, bytes: usize) -> Self {
         self.with(|state| state.request_limit = bytes)
     }
 
-    /// Sets the size limit of response bodies, 4 MiB by default. Of a longer one only the length and the SHA-1 are
-    /// recorded; it can't be replayed.
+    /// Sets the size limit of response bodies, 4 MiB by default. For a longer body only the length and the SHA-1 are
+    /// recorded; the response can't be replayed.
     #[must_use]
     pub fn response_limit(self, bytes: usize) -> Self {
         self.with(|state| state.response_limit = bytes)

@@ -22,7 +22,7 @@ use crate::secrets_in_text;
 /// A closure that edits an interaction before it is written.
 pub(crate) type Hook = Box<dyn Fn(&mut Interaction) + Send + Sync>;
 
-/// What to hide beside B2's own secrets, and how.
+/// The secrets to hide besides B2's own, and the hooks to run.
 #[derive(Default)]
 pub(crate) struct Redaction {
     pub(crate) secret_fields: SecretFields,
@@ -63,7 +63,7 @@ impl Redaction {
     }
 }
 
-/// A request as it is compared and shown: with placeholders for the values of secret fields and for `declared` secrets.
+/// A request for comparison and display: with placeholders for the values of secret fields and for `declared` secrets.
 pub(crate) fn without_secrets(
     secret_fields: &SecretFields,
     declared: &Secrets,
@@ -163,7 +163,7 @@ impl Redactor<'_> {
         if let Some(query) = url.query() {
             let start = text.len() - query.len();
             let mut edits = Vec::new();
-            // from the last: that is how their placeholders were always numbered
+            // from the last to the first, the order in which placeholders are numbered in existing recordings
             for (name, range) in query_values(query).into_iter().rev() {
                 let Some(kind) = self.secret_fields.field(name) else {
                     continue;
@@ -302,7 +302,7 @@ impl Redactor<'_> {
         if found.is_empty() {
             return None;
         }
-        // from the last: that is how their placeholders were always numbered
+        // from the last to the first, the order in which placeholders are numbered in existing recordings
         let edits = found.into_iter().rev().map(|found| {
             let placeholder = self.secrets.learn(found.kind, &found.value);
             (found.range, placeholder)
@@ -329,8 +329,8 @@ fn edited(text: &str, edits: &[(Range<usize>, String)]) -> String {
 
 /// Edits the bytes of a body.
 ///
-/// A body whose SHA-1 is in a header can't be edited: if it would change, only its length and SHA-1 are kept. Neither
-/// can a compressed body be searched.
+/// A body whose SHA-1 is in a header can't be edited: if it would change, only its length and SHA-1 are kept. A
+/// compressed JSON body can't be searched, so only these are kept in any case.
 fn edit_body(
     headers: &HeaderMap,
     body: &mut RecordedBody,

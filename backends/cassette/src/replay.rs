@@ -1,4 +1,4 @@
-//! Makes a response from a recorded one.
+//! Replays a recorded response.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -12,12 +12,12 @@ use futures_core::Stream;
 use crate::interaction::RecordedResponse;
 use crate::secret_fields::is_placeholder;
 
-/// The recorded response, as the answer to a request of this method and these headers.
+/// The recorded response, for a request with this method and these headers.
 pub(crate) fn replay(recorded: &RecordedResponse, method: &Method, sent: &HeaderMap) -> Response {
     let bytes = recorded.body.as_bytes().cloned().unwrap_or_default();
     let mut headers = recorded.headers.clone();
     for (name, value) in &mut headers {
-        // A value that echoes the request, such as the MD5 of an encryption key, echoes this request.
+        // A header that echoes the request, such as the MD5 of an encryption key, echoes this request.
         if value.to_str().is_ok_and(is_placeholder)
             && let Some(echo) = sent.get(name)
         {

@@ -4,7 +4,7 @@
 use b2kit_core::http::HeaderName;
 use serde_json::Value;
 
-/// What every placeholder begins with.
+/// The prefix of every placeholder.
 pub(crate) const PREFIX: &str = "hidden-";
 
 /// A kind of secret; its placeholder is `hidden-` and this name.
@@ -79,7 +79,7 @@ impl SecretFields {
         if let Some((_, kind)) = HEADERS.iter().find(|(known, _)| *known == name) {
             return Some(kind);
         }
-        // All of B2's own headers are known; those of proxies are not.
+        // All of B2's own headers are known; the headers of proxies are not.
         let tells = !name.starts_with("x-bz-")
             && ["token", "secret", "password", "api-key", "apikey"]
                 .iter()

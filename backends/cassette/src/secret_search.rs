@@ -24,7 +24,7 @@ pub(crate) struct Found {
 enum Values {
     None,
     Some(AhoCorasick, Vec<usize>),
-    /// Too many to build an automaton: every byte is taken for a secret.
+    /// Too many values for an automaton: every byte counts as a secret.
     TooMany(usize),
 }
 
@@ -46,7 +46,7 @@ impl SecretSearch {
     }
 
     /// Every occurrence of a value: plain, escaped, in base64 or hexadecimal. In order, without overlaps.
-    pub(crate) fn secret_fields(&self, text: &[u8]) -> Vec<Found> {
+    pub(crate) fn find_all(&self, text: &[u8]) -> Vec<Found> {
         let mut found = Vec::new();
         self.in_text(text, |range| range, &mut found);
         let ways = Escapes::of(text).iter();
@@ -147,8 +147,8 @@ mod tests {
     fn overlapping_matches_are_merged() {
         let search =
             SecretSearch::new([(&b"abcdef"[..], 0), (b"def", 1), (b"xyz1", 2)].into_iter());
-        let secret_fields = search.secret_fields(b"-abcdef-def-xyz1-");
-        let shown: Vec<_> = secret_fields
+        let found = search.find_all(b"-abcdef-def-xyz1-");
+        let shown: Vec<_> = found
             .iter()
             .map(|it| (it.range.clone(), it.number))
             .collect();
@@ -168,7 +168,7 @@ mod tests {
             r"<a%5C%2Fb%2525c>",
             r"<a\u005c\u002fb\u0025\u0032\u0035c>",
         ] {
-            let found = search.secret_fields(text.as_bytes());
+            let found = search.find_all(text.as_bytes());
             let whole = [Found {
                 range: 1..text.len() - 1,
                 number: 0,
@@ -185,7 +185,7 @@ mod tests {
             short: Values::None,
         };
         assert_eq!(
-            search.secret_fields(b"text")[0],
+            search.find_all(b"text")[0],
             Found {
                 range: 0..4,
                 number: 3

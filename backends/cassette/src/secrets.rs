@@ -20,7 +20,7 @@ pub(crate) struct Secrets {
     counts: HashMap<String, usize>,
     /// The values to search for everywhere, each with its placeholder.
     wanted: Vec<(Vec<u8>, String)>,
-    /// Built from them at the first search.
+    /// The search for `wanted`, built when it is first used.
     search: OnceLock<SecretSearch>,
 }
 
@@ -84,13 +84,13 @@ impl Secrets {
 
     /// The bytes with every secret replaced, in any encoding; `None` if they contain none.
     pub(crate) fn hidden(&self, bytes: &[u8]) -> Option<Vec<u8>> {
-        let secret_fields = self.search().secret_fields(bytes);
-        if secret_fields.is_empty() {
+        let found = self.search().find_all(bytes);
+        if found.is_empty() {
             return None;
         }
         let mut out = Vec::with_capacity(bytes.len());
         let mut copied = 0;
-        for Found { range, number } in secret_fields {
+        for Found { range, number } in found {
             out.extend_from_slice(&bytes[copied..range.start]);
             out.extend_from_slice(self.wanted[number].1.as_bytes());
             copied = range.end;

@@ -21,7 +21,7 @@ pub(crate) struct SessionLog {
 }
 
 pub(crate) struct State {
-    /// One for each request, in the order in which they started; `None` until the response has ended.
+    /// The interactions, in the order in which their requests started; `None` until the response has ended.
     pub(crate) interactions: Vec<Option<Interaction>>,
     /// Whether anything was recorded since the last save.
     pub(crate) changed: bool,
@@ -124,7 +124,7 @@ pub(crate) struct PendingInteraction {
     captured: CapturedBody,
 }
 
-/// What was captured of a request's body.
+/// The captured body of a request.
 enum CapturedBody {
     Whole(Bytes),
     Streamed {

@@ -12,7 +12,7 @@ use crate::capture::BodyCapture;
 use crate::interaction::RecordedBody;
 use crate::sync::lock;
 
-/// The same body; what is read of it goes into `capture` too.
+/// The same body; the bytes that are read go into `capture` too.
 pub(crate) fn tee_request(body: Body, capture: Arc<Mutex<BodyCapture>>, limit: usize) -> Body {
     let length = body.len();
     if body.is_replayable() {
@@ -25,7 +25,7 @@ pub(crate) fn tee_request(body: Body, capture: Arc<Mutex<BodyCapture>>, limit: u
     }
     match body.open() {
         Ok(inner) => Body::once(length, RequestTee { inner, capture }),
-        // It was opened before, which the backend will find as well.
+        // The body was opened before, so the backend gets the same error.
         Err(_) => body,
     }
 }
@@ -47,7 +47,8 @@ impl Stream for RequestTee {
     }
 }
 
-/// The same body. At its end `on_end` is called with what was read, and with whether the body was cut short.
+/// The same body. At its end, `on_end` is called with the bytes that were read, and with whether the body was cut
+/// short.
 pub(crate) fn tee_response(
     body: ResponseBody,
     limit: usize,

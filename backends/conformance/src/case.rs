@@ -12,7 +12,7 @@ use crate::server::Peer;
 /// A backend behind a pointer.
 pub type Client = Arc<dyn HttpClient>;
 
-/// How to make the clients of a suite, and what their library can't do.
+/// How to make the clients of a suite, and the limits of their library.
 pub(crate) struct Backend {
     pub(crate) make: Box<dyn Fn() -> Client + Send + Sync>,
     pub(crate) make_trusting: Option<MakeTrusting>,
@@ -79,7 +79,7 @@ impl<'s> Subject<'s> {
         }
     }
 
-    /// Sends a response on a connection that a library over libcurl closes only when something arrives.
+    /// Sends a response if the library, such as libcurl, closes a silent connection only when something arrives.
     pub(crate) fn wake_silent_connection(&self, peer: &mut Peer) {
         if self.is_limited(Limit::LingersWhereServerIsSilent) {
             let _ = peer.try_send("HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n!");

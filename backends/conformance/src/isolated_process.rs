@@ -62,7 +62,7 @@ macro_rules! isolated_process_tests {
 
 const CHUNK: usize = 64 << 10;
 
-/// How much memory a body of any size may need: buffers of the library, without the kernel's.
+/// The maximum memory that a body of any size may need: for the library's buffers, not the kernel's.
 const MAX_GROWTH: u64 = 24 << 20;
 
 impl Suite {

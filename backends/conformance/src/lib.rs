@@ -1,4 +1,4 @@
-//! A conformance suite for backends of `b2kit`: named cases that any [`HttpClient`] can be tested with.
+//! A conformance suite for backends of `b2kit`: named test cases for any [`HttpClient`].
 //!
 //! Each case acts as the server on a raw loopback socket, without an HTTP library, so it sees every byte that the
 //! backend sends and can misbehave in any way. The cases test the protocol in the documentation of [`b2kit_core`].
@@ -19,8 +19,8 @@
 //!
 //! # Limits of a library
 //! What a library can't do is declared with a [`Limit`], which shows in the [`Report`]. No case is skipped: a declared
-//! limit replaces the strict requirement of some cases by a weaker one, which must then be met. A limit that no case
-//! needs any more is a failure, until its declaration is removed.
+//! limit replaces the strict requirement of some cases by a weaker one, which must then be met. A declared limit that
+//! no case needs is a failure.
 //!
 //! # Cases of your own
 //! The cases are written with [`server`], [`client`] and [`authority`], which are public.

@@ -1,6 +1,6 @@
 //! [`Limit`]: a declared limitation of an HTTP library.
 
-/// Something that a library can't do, or can't be kept from doing. Each variant says what is required instead.
+/// Something that a library can't do, or that it always does. Each variant says what is required instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Limit {
@@ -34,7 +34,7 @@ pub enum Limit {
     /// [`Reset`](b2kit_core::HttpErrorKind::Reset), [`Closed`](b2kit_core::HttpErrorKind::Closed) and
     /// [`Protocol`](b2kit_core::HttpErrorKind::Protocol) may be reported for each other. The phase is still exact.
     BlursFailures,
-    /// A connection that the server closed less than a second ago may be used again: the request is lost, with
+    /// A connection that the server closed less than a second ago may be reused: the request is then lost, with
     /// [`Phase::MaybeReceived`](b2kit_core::Phase::MaybeReceived).
     NoticesCloseLate,
     /// Malformed response heads may be accepted.

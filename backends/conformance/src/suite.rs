@@ -23,8 +23,7 @@ pub struct Suite {
 }
 
 impl Suite {
-    /// A suite for the backend that `make` returns. It is called for each case, in most of them outside of any async
-    /// runtime.
+    /// A suite for the backend that `make` returns. `make` is called for each case, mostly outside any async runtime.
     ///
     /// Use the safest settings that a program would use: no proxy, no redirects, HTTP/1.1.
     pub fn new<C: HttpClient>(make: impl Fn() -> C + Send + Sync + 'static) -> Self {

@@ -1,5 +1,5 @@
-//! A complete backend over `std::net`: plain http, a connection for each request and a thread for each of its three
-//! jobs. The numbers are those of the protocol.
+//! A complete backend over `std::net`: plain http, with one connection and three threads for each request. Numbers in
+//! comments refer to the steps of the protocol in the crate's documentation.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream, ToSocketAddrs};
@@ -16,17 +16,17 @@ use futures::channel::{mpsc, oneshot};
 use futures::future::{Either, select};
 use futures::{SinkExt, StreamExt, executor::block_on};
 
-/// The backend.
+/// A backend over `std::net`.
 #[derive(Debug, Clone)]
 pub struct ThreadedClient {
-    /// How long connecting may take. Resolving a name comes on top: `std` can't bound that.
+    /// The connect timeout. It doesn't include name resolution, for which `std` has no timeout.
     pub connect_timeout: Duration,
 }
 
 #[async_trait]
 impl HttpClient for ThreadedClient {
     async fn send(&self, request: Request) -> Result<Response, HttpError> {
-        // 1: the length is stated and right; `CheckedClient` sees to that. 2: an `http::Uri` stays as it was given.
+        // 1: `CheckedClient` has set the correct length. 2: an `http::Uri` is not rewritten.
         let (head, body) = request.into_parts();
         let plain = head.uri.scheme_str() == Some("http");
         if !plain
@@ -46,7 +46,7 @@ impl HttpClient for ThreadedClient {
         let (socket, hang_up, hung_up) =
             start(move || connect(&uri, limit)).await.map_err(gone)??;
 
-        // 4, 5: the body goes out on one thread while another waits for the response.
+        // 4, 5: one thread sends the body while another waits for the response.
         let method = head.method.clone();
         let (failed, failure) = sync::channel();
         let upload = socket
@@ -55,17 +55,17 @@ impl HttpClient for ThreadedClient {
         thread::spawn(move || {
             if let Err(error) = send_request(&head, &body, &upload, hung_up) {
                 let _ = failed.send(error);
-                // Given up. The thread that reads wakes up and finds the error.
+                // The upload failed. This wakes the reading thread, which finds the error.
                 let _ = upload.shutdown(Shutdown::Both);
             }
         });
 
-        // 6: from here on the response is the first thing that can be waited for.
+        // 6: resolves with the head of the response.
         let (response, responded) = oneshot::channel();
         thread::spawn(move || receive(socket, &method, response, failure));
         let ((status, headers, len), chunks) = responded.await.map_err(gone)??;
 
-        // 8: until now this future owned the connection's end, now the body does.
+        // 8: from here on the body, not this future, closes the connection when it is dropped.
         let body = chunks.map(move |chunk| {
             let _owned = &hang_up;
             chunk
@@ -77,7 +77,8 @@ impl HttpClient for ThreadedClient {
     }
 }
 
-/// 8: closes the connection when it is dropped. That ends what blocks on the socket, and `HungUp` ends what doesn't.
+/// 8: closes the connection when it is dropped. That ends the threads that block on the socket; `HungUp` ends the
+/// others.
 struct HangUp(
     TcpStream,
     #[expect(dead_code, reason = "dropping the sender is the signal")] oneshot::Sender<()>,
@@ -90,7 +91,7 @@ impl Drop for HangUp {
     }
 }
 
-/// Runs `job` on a thread. If nobody waits for the result any more, it is dropped, which closes a connection in it.
+/// Runs `job` on a thread. If nobody waits for the result, it is dropped, which closes a connection in it.
 fn start<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static) -> oneshot::Receiver<T> {
     let (sender, receiver) = oneshot::channel();
     thread::spawn(move || sender.send(job()));
@@ -116,15 +117,15 @@ fn connect(uri: &Uri, limit: Duration) -> Result<(TcpStream, HangUp, HungUp), Ht
     Ok((socket, HangUp(other_end, sender), hung_up))
 }
 
-/// Errors are those of the body's source. An error of the socket is left to the reader, who may
-/// still find a response.
+/// Sends the request. Returns only errors of the body's source: an error of the socket is left to the reading thread,
+/// which may still find a response.
 fn send_request(
     head: &request::Parts,
     body: &Body,
     mut socket: &TcpStream,
     mut hung_up: HungUp,
 ) -> io::Result<()> {
-    // 3: what was given, and `Host`.
+    // 3: the given headers, and `Host`.
     let target = head
         .uri
         .path_and_query()
@@ -144,7 +145,7 @@ fn send_request(
         return Ok(());
     }
 
-    // 4: opened once there is a connection; the next chunk is asked for when the last one is written.
+    // 4: the body is opened once there is a connection, and polled for the next chunk when the last one is written.
     let mut chunks = body.open()?;
     loop {
         let Either::Left((Some(chunk), _)) = block_on(select(chunks.next(), &mut hung_up)) else {
@@ -156,7 +157,7 @@ fn send_request(
     }
 }
 
-/// Status, headers, and the length of the body where that isn't the end of the connection.
+/// Status, headers, and the length of the body; `None` if the body ends with the connection.
 type Head = (StatusCode, HeaderMap, Option<u64>);
 type Chunks = mpsc::Receiver<Result<Bytes, HttpError>>;
 
@@ -166,7 +167,7 @@ fn receive(
     response: oneshot::Sender<Result<(Head, Chunks), HttpError>>,
     failure: sync::Receiver<io::Error>,
 ) {
-    // 9: if the body's source failed, that is why the connection ended.
+    // 9: if the body's source failed, that is the reason why the connection ended.
     let failed = |phase, error| match failure.try_recv() {
         Ok(source) => HttpError::new(HttpErrorKind::Source, phase).with_source(source),
         Err(_) => HttpError::from_io(phase, error),
@@ -240,7 +241,7 @@ fn read_head(socket: &mut BufReader<TcpStream>, method: &Method) -> io::Result<H
     }
 }
 
-/// 7: an end that is in doubt is an error.
+/// 7: an ambiguous end of the body is an error.
 fn body_len(headers: &HeaderMap) -> io::Result<Option<u64>> {
     if headers.contains_key(header::TRANSFER_ENCODING) {
         return Err(malformed("this backend doesn't decode a Transfer-Encoding"));
@@ -248,7 +249,7 @@ fn body_len(headers: &HeaderMap) -> io::Result<Option<u64>> {
     let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
     match (lengths.next().map(HeaderValue::to_str), lengths.next()) {
         (None, _) => Ok(None),
-        // `parse` would take a sign.
+        // `parse` would accept a sign.
         (Some(Ok(len)), None) if !len.starts_with('+') => len.parse().map(Some).map_err(malformed),
         _ => Err(malformed("the Content-Length is not one length")),
     }

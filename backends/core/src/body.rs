@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_core::Stream;
+use pin_project_lite::pin_project;
 
 use crate::empty_chunks::{EmptyChunkCounter, NextStep};
 use crate::error::{HttpError, HttpErrorKind, Phase};
@@ -55,15 +56,18 @@ impl Body {
     {
         Self {
             len,
-            source: Source::Replay(Arc::new(move || Ok(Box::pin(open()?) as BodyStream))),
+            source: Source::Replay(Arc::new(move || {
+                Ok(Box::pin(NonEmptyChunks::new(open()?)) as BodyStream)
+            })),
         }
     }
 
     /// A non-replayable body of `len` bytes, which can be opened once.
     pub fn once(len: u64, stream: impl Stream<Item = io::Result<Bytes>> + Send + 'static) -> Self {
+        let stream: BodyStream = Box::pin(NonEmptyChunks::new(stream));
         Self {
             len,
-            source: Source::Once(Arc::new(Mutex::new(Some(Box::pin(stream))))),
+            source: Source::Once(Arc::new(Mutex::new(Some(stream)))),
         }
     }
 
@@ -114,15 +118,13 @@ impl Body {
     pub fn open(&self) -> io::Result<BodyStream> {
         match &self.source {
             Source::Bytes(bytes) => Ok(Box::pin(Whole(Some(bytes.clone())))),
-            Source::Replay(open) => Ok(Box::pin(NonEmptyChunks::new(open()?))),
+            Source::Replay(open) => open(),
             Source::Once(stream) => {
                 let taken = stream
                     .lock()
                     .unwrap_or_else(std::sync::PoisonError::into_inner)
                     .take();
-                let stream = taken
-                    .ok_or_else(|| io::Error::other("a one-shot body can be sent only once"))?;
-                Ok(Box::pin(NonEmptyChunks::new(stream)))
+                taken.ok_or_else(|| io::Error::other("a one-shot body can be sent only once"))
             }
         }
     }
@@ -158,17 +160,20 @@ impl fmt::Debug for Body {
     }
 }
 
-/// A stream without its empty chunks. A few are skipped within one poll, after that the task yields; a stream with ten
-/// thousand of them in a row fails.
-pub struct NonEmptyChunks {
-    source: BodyStream,
-    empty_chunks: EmptyChunkCounter,
+pin_project! {
+    /// A stream without its empty chunks. A few are skipped within one poll, after that the task yields; a stream with
+    /// ten thousand of them in a row fails.
+    pub struct NonEmptyChunks<S = BodyStream> {
+        #[pin]
+        source: S,
+        empty_chunks: EmptyChunkCounter,
+    }
 }
 
-impl NonEmptyChunks {
+impl<S: Stream<Item = io::Result<Bytes>>> NonEmptyChunks<S> {
     /// Wraps a stream.
     #[must_use]
-    pub fn new(source: BodyStream) -> Self {
+    pub fn new(source: S) -> Self {
         Self {
             source,
             empty_chunks: EmptyChunkCounter::default(),
@@ -176,11 +181,11 @@ impl NonEmptyChunks {
     }
 }
 
-impl Stream for NonEmptyChunks {
+impl<S: Stream<Item = io::Result<Bytes>>> Stream for NonEmptyChunks<S> {
     type Item = io::Result<Bytes>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = self.get_mut();
+        let mut this = self.project();
         loop {
             let next = this.source.as_mut().poll_next(cx);
             if !matches!(&next, Poll::Ready(Some(Ok(chunk))) if chunk.is_empty()) {
@@ -202,7 +207,7 @@ impl Stream for NonEmptyChunks {
     }
 }
 
-impl fmt::Debug for NonEmptyChunks {
+impl<S> fmt::Debug for NonEmptyChunks<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NonEmptyChunks").finish_non_exhaustive()
     }
@@ -279,7 +284,7 @@ impl ResponseBody {
         let Some(second) = self.next().await.transpose()? else {
             return Ok(first);
         };
-        // A wrong length must not make us reserve memory: of a large body, never more than twice what has arrived.
+        // A wrong length must not reserve memory: for a large body, never more than twice what has arrived.
         let length = self
             .len
             .map_or(0, |len| usize::try_from(len).unwrap_or(limit));
@@ -359,7 +364,7 @@ mod tests {
 
     const CHUNK: usize = 100_000;
 
-    /// The memory that a body takes which has so many bytes and says that it has `length`.
+    /// The memory that a body of this many bytes takes if it declares `length`.
     fn taken(length: Option<u64>, bytes: usize) -> usize {
         let chunks = (0..bytes / CHUNK).map(|_| Ok(Bytes::from(vec![7; CHUNK])));
         let body = ResponseBody::new(length, stream::iter(chunks));

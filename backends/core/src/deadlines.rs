@@ -2,30 +2,30 @@
 
 use std::time::Duration;
 
-/// Time limits of one exchange, by phase. `None` is no limit.
+/// Time limits of one exchange, by phase. `None` means no limit.
 ///
-/// Put it into a request's [extensions](http::Extensions), and [`CheckedClient`](crate::CheckedClient) enforces it.
+/// [`CheckedClient`](crate::CheckedClient) enforces the `Deadlines` in a request's [extensions](http::Extensions).
 /// There is no connect timeout here: only the HTTP library sees when it connects, so each adapter has a setting of its
 /// own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Deadlines {
-    /// From the last byte of the request's body to the response's head. The same limit applies from the start of the
-    /// request to the first poll of its body.
+    /// The maximum time from the last byte of the request's body to the response's head. The same limit applies from
+    /// the start of the request to the first poll of its body.
     pub head: Option<Duration>,
     /// The longest time without progress in the middle of a body, in either direction. Time in which the source of the
     /// request's body isn't ready, or in which the caller doesn't poll the response, doesn't count.
     pub stall: Option<Duration>,
     /// The minimum throughput in the middle of a body, in either direction; time is counted as for
-    /// [`stall`](Self::stall). It ends exchanges that a byte now and then would keep alive for ever.
+    /// [`stall`](Self::stall). It ends exchanges that an occasional byte would keep alive forever.
     pub throughput: Option<Throughput>,
     /// A second minimum throughput of the response's body, for callers with a deadline of their own: falling below it
     /// is a [`Timeout`](crate::HttpErrorKind::Timeout) and not a [`Stalled`](crate::HttpErrorKind::Stalled).
     pub min_progress: Option<Throughput>,
-    /// From the response's head to the end of its body. The body of an error (status 300 and above) may never take
-    /// longer than [`head`](Self::head).
+    /// The maximum time from the response's head to the end of its body. The body of an error (status 300 and above)
+    /// may never take longer than [`head`](Self::head).
     pub body: Option<Duration>,
-    /// The whole exchange, from `send` to the last byte of the response's body.
+    /// The maximum time of the whole exchange, from `send` to the last byte of the response's body.
     pub total: Option<Duration>,
 }
 
@@ -93,14 +93,14 @@ impl Deadlines {
     }
 }
 
-/// A minimum throughput: so many bytes for each period spent waiting.
+/// A minimum throughput: a number of bytes for each period spent waiting.
 ///
 /// Only time spent waiting for the network counts: not time in which the caller doesn't poll, the source isn't ready,
 /// or a bandwidth limit of the client applies. A body shorter than that many bytes may take the whole period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Throughput {
-    /// The number of bytes; 0 is no limit.
+    /// The number of bytes; 0 means no limit.
     pub bytes: u64,
     /// The period of waiting.
     pub within: Duration,

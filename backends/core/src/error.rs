@@ -9,18 +9,18 @@ type BoxError = Box<dyn StdError + Send + Sync>;
 /// Why one HTTP request failed, and how far it got before it did.
 ///
 /// [`kind`](Self::kind) says what happened; [`phase`](Self::phase) says whether the server may have acted on the
-/// request, which decides whether it is safe to send it again. A backend that can't tell reports the *later* phase: a
-/// needless failure is a nuisance, a doubled write is damage.
+/// request, which decides whether it is safe to send it again. A backend that can't tell reports the *later* phase: an
+/// unnecessary failure is a nuisance, a duplicate write is damage.
 ///
-/// `Display` prints this level only and never a URL, header or body; walk [`source`](StdError::source) for the rest.
-/// The wording and the types of the sources are not part of the API.
+/// `Display` prints only this error, and never a URL, header or body; follow [`source`](StdError::source) for the
+/// causes. The wording and the types of the sources are not part of the API.
 pub struct HttpError {
     kind: HttpErrorKind,
     phase: Phase,
     source: Option<BoxError>,
 }
 
-/// How far a request got. Later phases compare greater.
+/// The phase of a request when it failed: how far it got. Later phases compare greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phase {
     /// The server received nothing of the request: any request can safely be sent again.
@@ -31,7 +31,7 @@ pub enum Phase {
     ResponseBegun,
 }
 
-/// What happened to a request.
+/// The kind of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HttpErrorKind {
@@ -115,13 +115,13 @@ impl HttpError {
         Self::new(HttpErrorKind::of_io(&error), phase).with_source(error)
     }
 
-    /// What happened.
+    /// The kind of failure.
     #[must_use]
     pub const fn kind(&self) -> HttpErrorKind {
         self.kind
     }
 
-    /// How far the request got.
+    /// The phase of the request: how far it got.
     #[must_use]
     pub const fn phase(&self) -> Phase {
         self.phase
@@ -151,7 +151,7 @@ impl HttpErrorKind {
             K::UnexpectedEof | K::NotConnected => Self::Closed,
             K::TimedOut => Self::Timeout,
             K::ConnectionRefused | K::HostUnreachable | K::NetworkUnreachable => Self::Connect,
-            // No port is free. A machine that has no address of the server's family says the same.
+            // No port is free. A machine without an address of the server's family reports the same error.
             K::AddrNotAvailable | K::OutOfMemory => Self::Exhausted,
             K::InvalidData => Self::Protocol,
             _ => Self::Other,

@@ -1,6 +1,7 @@
 //! [`HttpClient`]: the trait of a backend.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -19,7 +20,7 @@ pub type Response = http::Response<ResponseBody>;
 /// The documentation of the [crate] is the protocol that an implementation follows.
 #[async_trait]
 pub trait HttpClient: Send + Sync + 'static {
-    /// Sends `request` and resolves when the head of the response has arrived. Its body is still to be read.
+    /// Sends `request` and resolves when the head of the response has arrived. The body is still to be read.
     ///
     /// A response is `Ok` with any status: only the caller knows what a 404 means.
     ///
@@ -32,10 +33,17 @@ pub trait HttpClient: Send + Sync + 'static {
     async fn send(&self, request: Request) -> Result<Response, HttpError>;
 }
 
-#[async_trait]
+/// Passes the inner backend's future on. With `async_trait` it would be boxed a second time.
 impl<T: HttpClient + ?Sized> HttpClient for Arc<T> {
-    async fn send(&self, request: Request) -> Result<Response, HttpError> {
-        self.as_ref().send(request).await
+    fn send<'a, 'b>(
+        &'a self,
+        request: Request,
+    ) -> Pin<Box<dyn Future<Output = Result<Response, HttpError>> + Send + 'b>>
+    where
+        'a: 'b,
+        Self: 'b,
+    {
+        self.as_ref().send(request)
     }
 }
 

@@ -11,15 +11,15 @@
 //! 2. **The URI is sent unchanged.** `a/../b`, `a//b`, `%2e` and `%2F` arrive exactly as given; another path is another
 //!    object. If the library would rewrite the URI, the backend refuses the request with [`HttpErrorKind::Invalid`]
 //!    before anything is sent.
-//! 3. **Headers are sent as given**, with repeated values in order. Only `Host` is added, and what the library can't be
-//!    kept from adding; no cookies, no authentication, no `Accept-Encoding`.
+//! 3. **Headers are sent as given**, with repeated values in order. Only `Host` is added, and headers that the library
+//!    always adds; no cookies, no authentication, no `Accept-Encoding`.
 //! 4. **The body is opened once** ([`Body::open`]) when there is a connection, sent with its `Content-Length` and never
 //!    chunked, and polled only as fast as the server reads: the next chunk when the last one was written or buffered,
 //!    with at most about a megabyte buffered. If the stream yields an error, the request is aborted and its connection
 //!    closed; the stream's error is the source of the [`HttpError`].
 //! 5. **An early response** (such as an error status while the body is still being sent) is returned at once.
-//! 6. **`send` resolves at the response's head**, regardless of its status. Interim responses (100,
-//!    103) are skipped. No redirect is followed, nothing is retried once a byte has left.
+//! 6. **`send` resolves at the response's head**, regardless of its status. Interim responses (100, 103) are skipped.
+//!    No redirect is followed, and nothing is retried once a byte was sent.
 //! 7. **The response's body is a stream** of the bytes as they arrive: no decompression, no buffering of the whole
 //!    body. If it ends before the length that its framing declares, the last item is an error.
 //! 8. **Dropping** the future of `send`, or the response's body before its end, closes the connection: no byte is sent
@@ -52,6 +52,7 @@ mod checked_client;
 mod deadlines;
 mod empty_chunks;
 mod error;
+mod has_host;
 mod http_client;
 mod manual_timer;
 mod throughput_monitor;

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crate::time::saturating_add;
 use crate::timer::{Sleep, SystemTimer, Timer};
 
-/// A timer for tests, whose time only changes when it is advanced. Clones share the time.
+/// A timer for tests whose time changes only when it is advanced. Clones share the time.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -76,7 +76,7 @@ impl ManualTimer {
     /// sockets.
     ///
     /// # Panics
-    /// If the future is pending and there is no sleeper: it would wait for ever.
+    /// If the future is pending and there is no sleeper: it would wait forever.
     pub fn run<F: Future>(&self, future: F) -> F::Output {
         let woken = Arc::new(WakeFlag(AtomicBool::new(true)));
         let waker = Waker::from(Arc::clone(&woken));
@@ -123,7 +123,7 @@ impl Timer for ManualTimer {
 
     fn sleep(&self, duration: Duration) -> Sleep {
         let mut state = self.lock();
-        // Beyond the range of the clock: never.
+        // Beyond the range of the clock the sleep never ends.
         let Some(at) = state.now.checked_add(duration) else {
             return Box::pin(std::future::pending());
         };

@@ -17,7 +17,7 @@ pub(crate) struct ThroughputMonitor<const N: usize> {
     /// Since when the stream has been pending.
     since: Option<Instant>,
     recorder: Option<Arc<WakeRecorder>>,
-    /// Ends no later than a limit can be passed. It is kept while bytes arrive and set again only after it has ended: a
+    /// Ends no later than a limit can be exceeded. It is kept while bytes arrive and renewed only after it has ended: a
     /// sleep for each chunk would cost as much as the chunk.
     sleep: Option<Sleep>,
 }
@@ -51,7 +51,7 @@ impl ThroughputLimit {
         }
     }
 
-    /// How much more waiting is allowed.
+    /// The remaining time that may be spent waiting.
     pub(crate) const fn remaining(&self) -> Duration {
         self.allowed.within.saturating_sub(self.waited)
     }
@@ -83,7 +83,7 @@ impl<const N: usize> ThroughputMonitor<N> {
         self.since = None;
     }
 
-    /// Polls the stream and counts the time for which it is pending. `Err` is the index of a limit that was passed.
+    /// Polls the stream and counts the time for which it is pending. `Err` is the index of a limit that was exceeded.
     pub(crate) fn poll<T>(
         &mut self,
         cx: &mut Context<'_>,

@@ -25,7 +25,7 @@ pub trait Timer: Send + Sync + 'static {
     /// A future that resolves once `duration` has passed, counted from this call.
     fn sleep(&self, duration: Duration) -> Sleep;
 
-    /// The wall-clock time. It may be wrong and it may jump, so no decision depends on it.
+    /// The wall-clock time. It may be wrong and may jump, so no decision depends on it.
     #[expect(clippy::disallowed_methods, reason = "this is the Timer itself")]
     fn wall_clock(&self) -> SystemTime {
         SystemTime::now()
@@ -60,7 +60,7 @@ impl fmt::Debug for SystemTimer {
 }
 
 struct Sleeper {
-    /// `None` is beyond the range of the clock.
+    /// `None` means beyond the range of the clock.
     until: Option<Instant>,
     /// Its number among the sleepers, assigned when it is first polled.
     id: Option<u64>,

@@ -1,11 +1,11 @@
-//! What the log of calls costs: without the control API, with it, with a console that follows the calls
-//! as its page does, and with `--browser` with the page itself in Chromium. At 10,000 calls a second, and
-//! at as many as the program answers. Also the time from the start of the program to its first response.
+//! The cost of the log of calls: without the control API, with it, with a reader that follows the calls as the
+//! console's page does, and with `--browser` with the page itself in Chromium. At 10,000 calls a second, and at the
+//! maximum rate. Also the time from the start of the program to its first response.
 //!
-//! `cargo bench -p b2kit-emulator --all-features --bench console -- [--rounds N] [--browser]`. Linux
-//! only. The programs alternate; rates are medians, and processor times the least of all rounds. The load,
-//! the program and whoever follows its calls share the processors, so on few of them the processor time
-//! of the program says more than the rate.
+//! `cargo bench -p b2kit-emulator --all-features --bench console -- [--rounds N] [--browser]`. Linux only. The programs
+//! alternate; rates are medians, and processor times the minimum of all rounds. The load generator, the program and the
+//! reader of its calls share the processors, so on a machine with few processors the program's processor time says more
+//! than the rate.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark may fail loudly")]
 #![allow(clippy::disallowed_methods, reason = "time is what is measured")]
@@ -34,10 +34,10 @@ const CALLS: u64 = 20_000;
 
 const LINES: u64 = 4;
 
-/// Calls a second in a round with a pace.
+/// Calls a second in a round at a fixed rate.
 const PACE: f64 = 10_000.0;
 
-/// How long the page waits between two requests for calls, and how long after many calls.
+/// The page's pause between two requests for calls, and its pause after many calls.
 const PAUSE: Duration = Duration::from_millis(250);
 const SHORT_PAUSE: Duration = Duration::from_millis(100);
 const MANY: usize = 1000;
@@ -55,7 +55,7 @@ fn main() {
     }
 }
 
-/// Measures with a pace, or without one.
+/// Measures at a fixed rate, or at the maximum.
 fn run(rounds: usize, pace: Option<f64>, has_browser: bool) {
     let control = ["--control-token", TOKEN];
     let mut programs = vec![
@@ -112,7 +112,7 @@ fn report(rounds: usize, pace: Option<f64>, names: &[&str], rows: &[Vec<Sample>]
         "| {rounds} rounds of {CALLS} calls, {pace} | calls/s | ÷ without | CPU/call | ÷ without |"
     );
     println!("|---|---|---|---|---|");
-    // what else the machine does only adds to the processor time
+    // other load on the machine only adds to the processor time
     let least = |row: &[Sample]| row.iter().map(|it| it.cpu).fold(f64::MAX, f64::min);
     for (name, row) in names.iter().zip(rows) {
         let neighbors = row.iter().zip(&rows[0]);

@@ -3,7 +3,7 @@
 //! `cargo bench -p b2kit-emulator --all-features --bench server -- [--rounds N]`. Both serve from
 //! this process, each on two threads, to the same blocking client. They alternate; ratios are of
 //! neighbors, and the median of all rounds is printed. Bare hyper also stores, writes and hashes
-//! what it receives, in the shortest way possible, to show what that alone costs.
+//! what it receives, in the simplest way, to show the cost of that alone.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark may fail loudly")]
 #![allow(clippy::disallowed_methods, reason = "time is what is measured")]
@@ -43,7 +43,7 @@ const BLOCKS: usize = 256;
 /// Number of small calls in a sample.
 const CALLS: usize = 5000;
 
-/// Length of a small response: that of `b2_get_file_info` here.
+/// Length of a small response, that of `b2_get_file_info`.
 const SMALL: usize = 780;
 
 fn main() {
@@ -143,7 +143,7 @@ struct Subject {
     info: String,
     upload: String,
     download: String,
-    /// What bare hyper does with a body for a fair comparison.
+    /// The path that makes bare hyper do the same with a body.
     bare_path: &'static str,
 }
 
@@ -254,7 +254,7 @@ fn rate(seconds: f64) -> String {
     format!("{:.0} MB/s", (BLOCKS << 20) as f64 / seconds / 1e6)
 }
 
-/// All samples by what was measured.
+/// All samples, by measurement.
 #[derive(Default)]
 struct Table {
     rows: Vec<Row>,
@@ -297,7 +297,7 @@ impl Table {
         });
         self.rows[at].times.push(time);
         for (ratios, floor) in self.rows[at].ratios.iter_mut().zip(floors) {
-            // how fast, not how long
+            // a ratio of speeds, not of times
             ratios.push(floor / time);
         }
     }

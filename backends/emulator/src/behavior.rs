@@ -1,8 +1,8 @@
-//! [`UndocumentedBehavior`]: what neither B2's documents nor recordings determine, as plain
-//! configuration.
+//! [`UndocumentedBehavior`]: plain configuration of the behavior that neither B2's documentation
+//! nor recordings determine.
 //!
-//! What a client can observe is a switch; a client should work under either setting. Constants
-//! below are limits that are not documented. Errors without documented code or message are in
+//! Behavior that a client can observe is a switch, and a client should work under either setting.
+//! The constants below are undocumented limits. Errors without a documented code or message are in
 //! `protocol::undocumented`.
 //!
 //! Other assumptions are fixed, each in the module that implements it:
@@ -12,7 +12,8 @@
 //! - A listing filters before it groups into folders, and a start inside a folder lists the folder
 //!   again. A version cursor whose file id is gone starts at the timestamp in the id
 //!   (`calls::listing`).
-//! - A large file has the timestamp of its start, also for downloads by name (`model::bucket`).
+//! - A large file has the timestamp of its start, which also decides which version a download by
+//!   name returns (`model::bucket`).
 //! - Every failed upload invalidates its token, even one with bad headers, except
 //!   `auth_token_limit`, which leaves the other upload alone. A token works for its own URL only.
 //!   An invalidated token is `bad_auth_token`, an expired one `expired_auth_token`
@@ -42,7 +43,7 @@
 //!   bucket with the rules from before September 2026 (`calls::encryption`). For a file's retention
 //!   it overrides the bucket's default, and is refused in buckets without Object Lock
 //!   (`calls::lock`).
-//! - A copy into a bucket with encryption has a limit of 2,048 bytes for name and info, also when
+//! - A copy into a bucket with encryption has a limit of 2,048 bytes for name and info, even if
 //!   they come from its source (`calls::copy`).
 //! - Keys of a bucket's info have the characters of file info; names that begin with `b2-`, in any
 //!   case, and names that differ only in case are refused (`model::names`).
@@ -56,8 +57,8 @@
 //!   (`model::names`).
 //! - A custom header of a notification may be `Content-Type`, and is then sent beside B2's own
 //!   (`calls::notifications`).
-//! - Replication rules may name buckets and keys that don't exist; known is only that keys may be
-//!   gone later (`calls::replication`).
+//! - Replication rules may name buckets and keys that don't exist; it is only known that keys may
+//!   be deleted later (`calls::replication`).
 //! - A file is `pending` for replication if an enabled rule applied when it was made, or when a
 //!   rule was added that includes existing files, and stays so even if the rule changes. Files with
 //!   SSE-C (seen in the CLI's tests), hide markers and unfinished large files are not replicated
@@ -82,14 +83,14 @@
 //!   origin (`calls::cors`).
 //! - Webhooks may go to receivers on this computer without TLS (`calls::notifications`).
 //! - Which requests `X-Bz-Test-Mode` fails, how often and how (`faults::test_mode`).
-//! - Where a code is documented and no message is on record, the message is ours.
+//! - If a code is documented and no message is on record, the message is invented.
 
 /// Choices for what B2 does not document. The defaults are our best guess.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UndocumentedBehavior {
-    /// What `nextFileName` of `b2_list_file_names` is. Documented: possibly not the name of a file.
-    /// No response of more than one page is on record. Default: [`Cursor::NextName`].
+    /// The `nextFileName` of `b2_list_file_names`. Documented: possibly not the name of a file. No
+    /// response with more than one page is on record. Default: [`Cursor::NextName`].
     pub cursor: Cursor,
     /// How many names `b2_list_file_names` and `b2_list_file_versions` scan before they end a page,
     /// even if it has fewer entries than requested; every name in a folder and every hidden file
@@ -128,7 +129,7 @@ pub struct UndocumentedBehavior {
     pub unknown_fields_are_refused: bool,
 }
 
-/// What `nextFileName` is: [`UndocumentedBehavior::cursor`].
+/// The kinds of `nextFileName`: [`UndocumentedBehavior::cursor`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cursor {
@@ -161,8 +162,8 @@ impl Default for UndocumentedBehavior {
 /// documented.
 pub(crate) const SMALL_FILE: u64 = 100_000;
 
-/// Number of calls after which a token expires that `X-Bz-Test-Mode` made to expire early. The
-/// documents don't say when.
+/// Number of calls after which a token that `X-Bz-Test-Mode` lets expire early expires. The
+/// documentation doesn't say when.
 pub(crate) const USES_OF_LIMITED_TOKEN: u64 = 5;
 
 /// Maximum size of an upload, part or copy. One page says 5 GiB, the others 5 GB; this is the more

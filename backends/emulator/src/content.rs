@@ -34,10 +34,17 @@ pub(crate) trait BlobReader: Send {
     fn read(&mut self, offset: u64, max: usize) -> io::Result<Bytes>;
 }
 
+/// The bytes of a file: most are all of a blob, which takes two words.
+#[derive(Clone)]
+pub(crate) enum Content {
+    Whole(Arc<dyn Blob>),
+    Extents(Box<Extents>),
+}
+
 /// Extents of blobs, in order.
 #[derive(Clone, Default)]
-pub(crate) struct Content {
-    extents: Vec<Extent>,
+pub(crate) struct Extents {
+    list: Box<[Extent]>,
     len: u64,
 }
 
@@ -48,53 +55,51 @@ struct Extent {
     len: u64,
 }
 
+impl Default for Content {
+    fn default() -> Self {
+        Self::Extents(Box::default())
+    }
+}
+
 impl Content {
-    /// A whole blob of `len` bytes.
-    pub(crate) fn of_blob(blob: Arc<dyn Blob>, len: u64) -> Self {
-        let extents = if len == 0 {
-            Vec::new()
-        } else {
-            vec![Extent {
-                blob,
-                start: 0,
-                len,
-            }]
-        };
-        Self { extents, len }
+    /// A whole blob.
+    pub(crate) fn of_blob(blob: Arc<dyn Blob>) -> Self {
+        if blob.len() == 0 {
+            return Self::default();
+        }
+        Self::Whole(blob)
     }
 
     /// These contents concatenated.
     pub(crate) fn joined<'a>(contents: impl IntoIterator<Item = &'a Self>) -> Self {
-        let mut whole = Self::default();
-        for content in contents {
-            whole.extents.extend(content.extents.iter().cloned());
-            whole.len += content.len;
-        }
-        whole
+        let extents = contents.into_iter().flat_map(Self::extents);
+        Self::of_list(extents.collect())
     }
 
-    pub(crate) const fn len(&self) -> u64 {
-        self.len
+    pub(crate) fn len(&self) -> u64 {
+        match self {
+            Self::Whole(blob) => blob.len(),
+            Self::Extents(extents) => extents.len,
+        }
     }
 
     /// The part within `range`, clamped to the content.
     pub(crate) fn slice(&self, range: Range<u64>) -> Self {
-        let mut slice = Self::default();
+        let mut slice = Vec::new();
         let mut at = 0;
-        for extent in &self.extents {
+        for extent in self.extents() {
             let from = range.start.clamp(at, at + extent.len);
             let to = range.end.clamp(at, at + extent.len);
             if from < to {
-                slice.len += to - from;
-                slice.extents.push(Extent {
-                    blob: Arc::clone(&extent.blob),
+                slice.push(Extent {
+                    blob: extent.blob,
                     start: extent.start + (from - at),
                     len: to - from,
                 });
             }
             at += extent.len;
         }
-        slice
+        Self::of_list(slice)
     }
 
     /// Reads it from start to end.
@@ -109,33 +114,61 @@ impl Content {
 
     /// Number, start and length of each extent; `None` if a blob has no number.
     pub(crate) fn numbered(&self) -> Option<Vec<(u64, u64, u64)>> {
-        let extents = self.extents.iter();
-        extents
+        self.extents()
             .map(|extent| Some((extent.blob.number()?, extent.start, extent.len)))
             .collect()
     }
 
+    /// Whether all of its blobs have a number.
+    pub(crate) fn is_numbered(&self) -> bool {
+        self.extents().all(|extent| extent.blob.number().is_some())
+    }
+
     /// The numbers of those of its blobs that have one.
     pub(crate) fn numbers(&self) -> impl Iterator<Item = u64> + '_ {
-        self.extents
-            .iter()
-            .filter_map(|extent| extent.blob.number())
+        self.extents().filter_map(|extent| extent.blob.number())
     }
 
     /// The reverse of [`numbered`](Self::numbered).
     pub(crate) fn of_extents(extents: impl IntoIterator<Item = (Arc<dyn Blob>, u64, u64)>) -> Self {
-        let mut content = Self::default();
-        for (blob, start, len) in extents {
-            content.len = content.len.saturating_add(len);
-            content.extents.push(Extent { blob, start, len });
+        let extents = extents.into_iter();
+        let extents = extents.map(|(blob, start, len)| Extent { blob, start, len });
+        Self::of_list(extents.collect())
+    }
+
+    fn of_list(list: Vec<Extent>) -> Self {
+        if let [only] = &list[..]
+            && only.start == 0
+            && only.len == only.blob.len()
+        {
+            return Self::of_blob(Arc::clone(&only.blob));
         }
-        content
+        let lens = list.iter().map(|extent| extent.len);
+        Self::Extents(Box::new(Extents {
+            len: lens.fold(0, u64::saturating_add),
+            list: list.into(),
+        }))
+    }
+
+    fn extents(&self) -> impl Iterator<Item = Extent> + '_ {
+        (0..).map_while(|at| self.extent(at))
+    }
+
+    fn extent(&self, at: usize) -> Option<Extent> {
+        match self {
+            Self::Whole(blob) => (at == 0).then(|| Extent {
+                blob: Arc::clone(blob),
+                start: 0,
+                len: blob.len(),
+            }),
+            Self::Extents(extents) => extents.list.get(at).cloned(),
+        }
     }
 }
 
 impl fmt::Debug for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Content({} bytes)", self.len)
+        write!(f, "Content({} bytes)", self.len())
     }
 }
 
@@ -150,12 +183,12 @@ pub(crate) struct Chunks {
 
 impl Chunks {
     fn read(&mut self) -> Option<io::Result<Bytes>> {
-        let extent = self.content.extents.get(self.extent)?;
+        let extent = self.content.extent(self.extent)?;
         let left = extent.len - self.offset;
         let max = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
         let reader = match &mut self.reader {
             Some(reader) => reader,
-            none => match Arc::clone(&extent.blob).reader() {
+            none => match extent.blob.reader() {
                 Ok(reader) => none.insert(reader),
                 Err(error) => return Some(Err(error)),
             },

@@ -1,9 +1,9 @@
 //! Backblaze B2 on this computer, for tests: in memory or on disk, in-process or over HTTP.
 //!
-//! An [`Emulator`] is a B2 account that lives as long as its handles, or in a directory. It speaks
-//! B2's native API, v1 to v4, as B2's documents and recordings show it, down to the indentation of
-//! the JSON. So clients can be tested without a network or an account, and with a clock that is
-//! advanced manually:
+//! An [`Emulator`] is a B2 account that exists as long as its handles, or in a directory. It
+//! implements B2's native API, v1 to v4, as B2's documentation and recordings show it, down to the
+//! indentation of the JSON. So clients can be tested without a network or an account, and with a
+//! clock that is advanced manually:
 //!
 //! ```
 //! use std::time::Duration;
@@ -49,7 +49,7 @@
 //! emulator is.
 //!
 //! # Layout
-//! Each layer names only those after it; a test in the workspace checks that.
+//! Each layer depends only on those listed after it; a test in the workspace checks that.
 //!
 //! - `bin/b2kit-emulator`: the program: its options, and what it prints.
 //! - `drivers`: all I/O. `in_process` and `server` answer requests, `control` is for tests in other
@@ -57,17 +57,17 @@
 //! - `faults`: which requests fail, and how: [`Emulator::faults`] and `X-Bz-Test-Mode`.
 //! - `machine`: `state_machine` takes a request and returns the next step, `lifecycle` applies
 //!   lifecycle rules, `events` makes webhooks. No I/O, no clock, no threads, no bytes of files.
-//! - `calls`: what each call does, in `table`. **To add a call, start there.**
+//! - `calls`: the functions of all calls, listed in `table`. **To add a call, start there.**
 //! - `storage`: where an account is kept: `blobs` for the bytes of files, `journal` for the rest.
 //! - `model`: the account, its keys, tokens, buckets and files: plain data.
 //! - `protocol`: how requests are read and responses written.
 //! - `content`: the bytes of a file as extents of blobs.
-//! - [`behavior`](UndocumentedBehavior): what B2's documents leave open. Check it before you rely
-//!   on a detail.
+//! - [`behavior`](UndocumentedBehavior): behavior that B2's documentation leaves open. Check it
+//!   before you rely on a detail.
 //!
-//! Not emulated: replication is checked and stored, but not carried out; webhooks are made and
-//! signed, but only sent by a server that is configured to, and only to this computer. Files are
-//! not encrypted; the emulator only requires the key.
+//! Not emulated: replication is checked and stored, but not carried out; webhooks are created and
+//! signed, but sent only by a server that is configured for it, and only to this computer. Files
+//! are not encrypted; the emulator only requires the key.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

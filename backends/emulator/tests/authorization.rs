@@ -318,6 +318,20 @@ fn keys_page_by_id() {
 }
 
 #[test]
+fn a_key_whose_expiry_is_beyond_the_last_moment_is_created() {
+    let client = RawClient::new();
+    client.clock.set(u64::MAX - 30_000);
+    let account = client.emulator.account_id();
+    let document = json!({"accountId": account, "keyName": "k", "capabilities": ["listKeys"],
+        "validDurationInSeconds": 60});
+    let client = client.as_key(&json!({
+        "applicationKeyId": client.emulator.key_id(), "applicationKey": client.emulator.key(),
+    }));
+    let key = client.post("b2_create_key", &document).ok();
+    assert_eq!(key["expirationTimestamp"], json!(u64::MAX));
+}
+
+#[test]
 fn an_expiring_key_ends_its_tokens_and_then_itself() {
     let client = RawClient::new();
     let short = key(&client, &json!({"validDurationInSeconds": 60}));

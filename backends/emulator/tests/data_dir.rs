@@ -333,3 +333,26 @@ fn is_read_and_upgraded(format: &str) {
     drop(client);
     assert_eq!(shown(&open(directory.path())), expected, "{format}");
 }
+
+#[test]
+fn a_start_without_a_loss_continues_the_journal_as_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let client = open(directory.path());
+    let (bucket, ..) = fill(&client);
+    let expected = shown(&client);
+    drop(client);
+    let journal = || fs::read(directory.path().join("journal")).unwrap();
+    let before = journal();
+    let client = open(directory.path());
+    assert!(journal().starts_with(&before), "it is not written anew");
+    assert_eq!(shown(&client), expected);
+    client.upload(&bucket, "after the start", b"more");
+    assert!(journal().starts_with(&before), "it is continued");
+    let expected = shown(&client);
+    drop(client);
+    // superseded blobs have been deleted, and nothing is missing or left over
+    let files = blobs(directory.path()).len();
+    assert_eq!(shown(&open(directory.path())), expected);
+    assert_eq!(blobs(directory.path()).len(), files);
+    assert!(!directory.path().join("lost").exists());
+}

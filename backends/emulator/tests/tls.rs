@@ -10,9 +10,10 @@ use std::sync::Arc;
 use b2kit_emulator::{Emulator, Server, TlsAuthority};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, crypto::ring};
+use rustls::{ClientConfig, ClientConnection, HandshakeKind, RootCertStore, StreamOwned};
 use serde_json::Value;
 
 fn trusting(roots: impl IntoIterator<Item = CertificateDer<'static>>) -> Arc<ClientConfig> {
@@ -146,4 +147,30 @@ fn a_persistent_authority_signs_the_certificates_of_later_servers() {
     TlsAuthority::from_pem(one.certificate_pem(), one.key_pem()).unwrap();
     TlsAuthority::from_pem("nonsense", one.key_pem()).unwrap_err();
     assert!(!format!("{one:?}").contains("PRIVATE"));
+}
+
+#[test]
+fn a_second_connection_resumes_the_session_of_the_first() {
+    let emulator = Emulator::new();
+    let server = Server::start_tls(&emulator).unwrap();
+    let root = server.root_certificate_der().unwrap().to_vec();
+    let config = trusting([CertificateDer::from(root)]);
+    for expected in [
+        HandshakeKind::Full,
+        HandshakeKind::Resumed,
+        HandshakeKind::Resumed,
+    ] {
+        let name = ServerName::try_from("localhost").unwrap();
+        let connection = ClientConnection::new(Arc::clone(&config), name).unwrap();
+        let socket = TcpStream::connect(server.address()).unwrap();
+        let mut stream = StreamOwned::new(connection, socket);
+        write!(
+            stream,
+            "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
+        // tickets come after the handshake
+        stream.read_to_end(&mut Vec::new()).unwrap();
+        assert_eq!(stream.conn.handshake_kind(), Some(expected));
+    }
 }

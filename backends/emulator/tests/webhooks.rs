@@ -107,6 +107,32 @@ fn every_kind_of_change_has_its_event_and_batches_have_their_size() {
 }
 
 #[test]
+fn events_of_several_rules_are_in_batches_of_their_own() {
+    let mut other = rule("other-rule", &["b2:ObjectCreated:*"], 2);
+    other["objectNamePrefix"] = "out/".into();
+    let (client, bucket) = with_rules(&json!([
+        rule("the-rule", &["b2:ObjectCreated:*"], 3),
+        other,
+    ]));
+    for at in 0..4 {
+        client.upload(&bucket, &format!("in/{at}"), b"x");
+        client.upload(&bucket, &format!("out/{at}"), b"x");
+    }
+    let hooks = client.emulator.drain_webhooks();
+    let batches: Vec<(&str, usize)> = hooks
+        .iter()
+        .map(|hook| (hook.rule.as_str(), events(hook).len()))
+        .collect();
+    let expected = [
+        ("the-rule", 3),
+        ("other-rule", 2),
+        ("other-rule", 2),
+        ("the-rule", 1),
+    ];
+    assert_eq!(batches, expected);
+}
+
+#[test]
 fn disabled_rules_send_nothing_and_secrets_are_not_printed() {
     let mut off = rule("the-rule", &["b2:ObjectCreated:*"], 1);
     off["isEnabled"] = false.into();

@@ -19,7 +19,8 @@ use crate::pool::{Pool, PoolLimits};
 use crate::runtime::Runtime;
 use crate::tls::RootCertificates;
 
-/// B2 closes an idle connection after about 4 s. The protocol's limit is 3 s; the difference allows for latency.
+/// How long an idle connection is kept. B2 closes it after about 4 s, and the protocol's limit is 3 s; the difference
+/// allows for latency.
 const IDLE_TIMEOUT: Duration = Duration::from_millis(2500);
 
 /// The settings of a [`HyperClient`].
@@ -42,8 +43,8 @@ enum RuntimeChoice {
 }
 
 impl HyperClient {
-    /// A client with the default settings: on the tokio runtime that this is called in, or on a dedicated one where
-    /// there is none.
+    /// A client with the default settings: on the tokio runtime in which this is called, or on a dedicated one if there
+    /// is none.
     ///
     /// # Errors
     /// If the thread of the dedicated runtime can't be started.
@@ -123,15 +124,14 @@ impl Builder {
         self
     }
 
-    /// How long a connection without a request is kept. Defaults to 2.5 s, which is less than the servers of B2 keep
-    /// it.
+    /// Sets how long an idle connection is kept. Defaults to 2.5 s, which is less than B2's servers keep it.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.limits.idle_timeout = timeout;
         self
     }
 
-    /// How many connections without a request are kept to each host. Defaults to no limit: there are never more than
-    /// there were requests at once.
+    /// Sets how many idle connections are kept to each host. Defaults to no limit: there are never more than there were
+    /// concurrent requests.
     pub fn max_idle_per_host(mut self, max: usize) -> Self {
         self.limits.max_idle_per_host = max;
         self
@@ -139,7 +139,7 @@ impl Builder {
 
     /// Changes how hyper reads and writes HTTP/1.1: buffers, headers.
     ///
-    /// The settings then hold for all connections, and begin with a limit of 256 headers.
+    /// The settings then apply to all connections. They start from a limit of 256 headers.
     pub fn configure(mut self, change: impl FnOnce(&mut http1::Builder)) -> Self {
         change(self.http1.customize());
         self

@@ -8,7 +8,7 @@ use b2kit_core::{HttpClient, HttpError, Request, Response, async_trait};
 
 use crate::connector::Connector;
 use crate::error::{connect_error, send_error};
-use crate::exchange::{Exchange, add_host};
+use crate::exchange::{Exchange, host_header};
 use crate::http1_settings::{Http1Settings, may_have_many_headers};
 use crate::pool::{Origin, Pool, Pooled};
 use crate::request_body::RequestBody;
@@ -31,20 +31,22 @@ pub(crate) struct Inner {
 }
 
 impl Inner {
-    /// Makes a connection, whose task lives on the runtime.
+    /// Makes a connection, whose task runs on the runtime.
     async fn connect(&self, uri: http::Uri, many_headers: bool) -> Result<Pooled, HttpError> {
+        let host = host_header(&uri);
         let io = self.connector.connect(uri).await.map_err(connect_error)?;
         let (switch, is_proxied) = (io.switch(), io.is_proxied());
         let (http1, many_headers) = self.http1.of_connection(many_headers);
         let shaken = http1.handshake(io).await;
         let (sender, connection) = shaken.map_err(|error| connect_error(error.into()))?;
         self.runtime.handle().spawn(async move {
-            // Whoever uses the connection is told the same.
+            // The request on the connection gets the same error.
             let _ = connection.await;
         });
         Ok(Pooled {
             sender,
             switch,
+            host,
             is_proxied,
             many_headers,
         })
@@ -62,10 +64,9 @@ impl HyperClient {
 #[async_trait]
 impl HttpClient for HyperClient {
     async fn send(&self, request: Request) -> Result<Response, HttpError> {
-        let (mut head, body) = checked(request)?.into_parts();
+        let (head, body) = checked(request)?.into_parts();
         let origin = Origin::of(&head.uri)
             .ok_or_else(|| HttpError::invalid("the URI has no scheme or no host"))?;
-        add_host(&mut head);
         let uri = head.uri.clone();
         let (body, upload) = body_chunks(body);
         let is_large = may_have_many_headers(&head.method);

@@ -38,7 +38,7 @@ impl Connection {
         self.switch.clone()
     }
 
-    /// Whether it ends at a proxy that wants whole URIs.
+    /// Whether it leads to a proxy, which needs absolute URIs.
     pub(crate) fn is_proxied(&self) -> bool {
         self.io.connected().is_proxied()
     }
@@ -119,7 +119,7 @@ impl CloseSwitch {
         self.0.task.wake();
     }
 
-    /// hyper has taken bytes of a body.
+    /// Records that hyper has taken bytes of a body.
     pub(crate) fn mark_unflushed(&self) {
         self.0.unflushed.store(true, Ordering::Release);
     }

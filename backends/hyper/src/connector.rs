@@ -78,7 +78,7 @@ impl Connector {
         }
     }
 
-    /// Connects, on the runtime. Dropping the future stops it and closes what there is of a connection.
+    /// Connects, on the runtime. Dropping the future stops this and closes a connection in the making.
     pub(crate) async fn connect(&self, uri: Uri) -> Result<Connection, BoxError> {
         let connecting = (self.connect.0)(uri);
         let timeout = self.timeout;

@@ -8,13 +8,13 @@ use rustls::pki_types::InvalidDnsNameError;
 
 use crate::connector::{BoxError, ConnectTimeout, ResolveError, RuntimeError};
 
-/// There is no connection.
+/// The error if no connection could be made.
 pub(crate) fn connect_error(error: BoxError) -> HttpError {
     HttpError::new(connect_kind(&*error), Phase::NotSent).with_source(error)
 }
 
-/// No response came, on a connection. `untouched` means that hyper gave the request back before a byte of it was
-/// written.
+/// The error if no response arrived on a connection. `untouched` means that hyper returned the request before a byte of
+/// it was written.
 pub(crate) fn send_error(error: hyper::Error, untouched: bool, upload: &Upload) -> HttpError {
     if let Some(source) = upload.take_failure() {
         return HttpError::new(HttpErrorKind::Source, Phase::MaybeReceived).with_source(source);

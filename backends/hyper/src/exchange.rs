@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use b2kit_core::adapter::Upload;
 use futures_core::ready;
-use http::header::{HOST, HeaderValue};
+use http::header::{Entry, HOST, HeaderValue};
 use http::uri::{PathAndQuery, Uri};
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -29,10 +29,10 @@ pub(crate) struct Exchange {
     connection: Option<Pooled>,
 }
 
-/// Why there is no response.
+/// The failure of a request without a response.
 pub(crate) struct Failed {
     pub(crate) error: hyper::Error,
-    /// The request, if hyper has written nothing of it.
+    /// The request, if hyper has not written any byte of it.
     pub(crate) untouched: Option<Request<RequestBody>>,
 }
 
@@ -79,6 +79,10 @@ impl Exchange {
         mut request: Request<RequestBody>,
     ) -> Result<Response<Incoming>, Box<Failed>> {
         let connection = self.connection.as_mut().expect("start or reuse was called");
+        let named = request.headers_mut().entry(HOST);
+        if let (Entry::Vacant(entry), Some(host)) = (named, &connection.host) {
+            entry.insert(host.clone());
+        }
         if !connection.is_proxied {
             *request.uri_mut() = origin_form(request.uri());
         }
@@ -91,13 +95,13 @@ impl Exchange {
         })
     }
 
-    /// Called when the response has ended: gives the connection back, unless the request is still being sent, or hyper
-    /// has yet to write the end of its body: it would accept the next request before that.
+    /// Called when the response has ended: gives the connection back, unless the request is still being sent or hyper
+    /// has yet to write the end of its body, since hyper would accept the next request before that.
     pub(crate) fn finish(&mut self) {
         if self.upload.is_sent()
             && let Some(pooled) = self.connection.take_if(|pooled| pooled.switch.is_flushed())
         {
-            self.pool.give_back(self.origin.clone(), pooled);
+            self.pool.give_back(&self.origin, pooled);
         }
     }
 }
@@ -108,7 +112,7 @@ impl Drop for Exchange {
     }
 }
 
-/// Waits until the connection can take a request. False if it is closed or that takes too long.
+/// Waits until the connection can take a request. `false` if it is closed or takes too long.
 async fn is_ready(pooled: &mut Pooled, runtime: &Handle) -> bool {
     let mut timeout = None;
     poll_fn(|cx| {
@@ -132,12 +136,10 @@ fn origin_form(uri: &Uri) -> Uri {
         .into()
 }
 
-/// Adds `Host` if it is missing, without the scheme's default port.
-pub(crate) fn add_host(head: &mut http::request::Parts) {
-    let Some(authority) = head.uri.authority() else {
-        return;
-    };
-    let is_default = |port: u16| match head.uri.scheme_str() {
+/// The value of `Host` for requests to this URI: without the scheme's default port.
+pub(crate) fn host_header(uri: &Uri) -> Option<HeaderValue> {
+    let authority = uri.authority()?;
+    let is_default = |port: u16| match uri.scheme_str() {
         Some("https") => port == 443,
         Some("http") => port == 80,
         _ => false,
@@ -147,7 +149,5 @@ pub(crate) fn add_host(head: &mut http::request::Parts) {
         Some(port) if !is_default(port) => HeaderValue::from_str(&format!("{host}:{port}")),
         _ => HeaderValue::from_str(host),
     };
-    if let (http::header::Entry::Vacant(entry), Ok(value)) = (head.headers.entry(HOST), value) {
-        entry.insert(value);
-    }
+    value.ok()
 }

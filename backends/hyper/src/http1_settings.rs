@@ -3,16 +3,16 @@
 use http::Method;
 use hyper::client::conn::http1;
 
-/// B2 sends a header for each entry of a file's info.
+/// B2 sends a header for each entry of the file info.
 const MAX_HEADERS_WITH_FILE_INFO: usize = 256;
 
 /// hyper's settings for connections.
 ///
-/// With its own limit of 100 headers, hyper reads the head of a response on the stack. With any other it allocates 16
-/// KiB for each response, so only connections on which file info can arrive have a larger one.
+/// With its default limit of 100 headers, hyper parses the head of a response on the stack. With any other limit it
+/// allocates 16 KiB for each response, so only connections on which file info can arrive have a larger one.
 #[derive(Clone)]
 pub(crate) struct Http1Settings {
-    /// `None` if the program has changed the settings: then they hold for all connections.
+    /// `None` if the program has changed the settings, which then apply to all connections.
     few_headers: Option<http1::Builder>,
     many_headers: http1::Builder,
 }
@@ -27,13 +27,13 @@ impl Http1Settings {
         }
     }
 
-    /// The settings of all connections, to be changed.
+    /// The settings of all connections, for the program to change.
     pub(crate) fn customize(&mut self) -> &mut http1::Builder {
         self.few_headers = None;
         &mut self.many_headers
     }
 
-    /// The settings of a connection that needs the larger limit or not, and whether they have it.
+    /// The settings of a connection, which may need the larger limit, and whether they have it.
     pub(crate) const fn of_connection(&self, many_headers: bool) -> (&http1::Builder, bool) {
         match &self.few_headers {
             Some(few_headers) if !many_headers => (few_headers, false),

@@ -5,13 +5,13 @@
 //! prefers one that is ready; otherwise it waits until a free one is, which usually takes one turn of its task, and at
 //! most a second. So there are never more connections than there were concurrent requests.
 
-use std::collections::{HashMap, HashSet};
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use http::Uri;
 use http::uri::{Authority, Scheme};
+use http::{HeaderValue, Uri};
 use hyper::client::conn::http1::SendRequest;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
@@ -19,8 +19,8 @@ use tokio::time::Instant;
 use crate::connection::CloseSwitch;
 use crate::request_body::RequestBody;
 
-/// Where a connection leads.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// The origin that a connection leads to. Ordered, since to hash an [`Authority`] takes longer than to compare two texts.
+#[derive(Debug, Clone)]
 pub(crate) struct Origin {
     scheme: Scheme,
     authority: Authority,
@@ -34,19 +34,46 @@ impl Origin {
             authority: uri.authority()?.clone(),
         })
     }
+
+    fn texts(&self) -> (&str, &str) {
+        (self.authority.as_str(), self.scheme.as_str())
+    }
 }
+
+impl Ord for Origin {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.texts().cmp(&other.texts())
+    }
+}
+
+impl PartialOrd for Origin {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Origin {
+    fn eq(&self, other: &Self) -> bool {
+        self.texts() == other.texts()
+    }
+}
+
+impl Eq for Origin {}
 
 /// A connection that takes one exchange at a time. Dropping it closes it.
 pub(crate) struct Pooled {
     pub(crate) sender: SendRequest<RequestBody>,
     pub(crate) switch: CloseSwitch,
+    /// The value of `Host`.
+    pub(crate) host: Option<HeaderValue>,
     /// Whether it leads to a proxy, which needs absolute URIs.
     pub(crate) is_proxied: bool,
     /// Whether it accepts responses with many headers.
     pub(crate) many_headers: bool,
 }
 
-/// At once: hyper would first flush what is still to be written, which never ends if the server has stopped reading.
+/// Closes the connection at once: hyper would first flush its buffer, which never ends if the server has stopped
+/// reading.
 impl Drop for Pooled {
     fn drop(&mut self) {
         self.switch.close();
@@ -72,12 +99,20 @@ pub(crate) struct PoolLimits {
 
 #[derive(Default)]
 struct Idle {
-    /// The one that became idle last is at the end of each list.
-    connections: HashMap<Origin, Vec<IdleConnection>>,
-    /// The origins of files, whose responses may have many headers.
-    many_headers: HashSet<Origin>,
+    /// By their origins. The one that became idle last is at the end of each list.
+    connections: Vec<(Origin, Vec<IdleConnection>)>,
+    /// The origins of files, whose responses may have many headers, in order.
+    many_headers: Vec<Origin>,
     /// Whether a [task](sweep) closes connections at their idle timeout. It ends with the last of them.
     is_swept: bool,
+}
+
+impl Idle {
+    /// Where the connections to an origin are, or have to be inserted.
+    fn find(&self, origin: &Origin) -> Result<usize, usize> {
+        self.connections
+            .binary_search_by(|(known, _)| known.cmp(origin))
+    }
 }
 
 struct IdleConnection {
@@ -98,18 +133,20 @@ impl Pool {
     /// an earlier one from there might. So an origin of both kinds of requests does not need connections of both kinds.
     pub(crate) fn many_headers(&self, origin: &Origin, this_response: bool) -> bool {
         let mut idle = self.0.lock();
-        let is_known = idle.many_headers.contains(origin);
-        if this_response && !is_known {
-            idle.many_headers.insert(origin.clone());
+        match idle.many_headers.binary_search(origin) {
+            Ok(_) => return true,
+            Err(at) if this_response => idle.many_headers.insert(at, origin.clone()),
+            Err(_) => {}
         }
-        this_response || is_known
+        this_response
     }
 
     /// The connection to `origin` that became idle last, of those that are ready if there are any. Those that can't
     /// accept many headers are closed if that is needed.
     pub(crate) fn take(&self, origin: &Origin, many_headers: bool) -> Option<Pooled> {
         let mut idle = self.0.lock();
-        let connections = idle.connections.get_mut(origin)?;
+        let at = idle.find(origin).ok()?;
+        let (_, connections) = idle.connections.get_mut(at)?;
         self.0.prune(connections);
         connections.retain(|it| it.pooled.many_headers || !many_headers);
         let ready = connections
@@ -119,10 +156,17 @@ impl Pool {
         Some(connections.remove(ready.unwrap_or(last)).pooled)
     }
 
-    /// Keeps a connection for the next request to `origin`.
-    pub(crate) fn give_back(&self, origin: Origin, pooled: Pooled) {
+    /// Keeps an idle connection for the next request to `origin`.
+    pub(crate) fn give_back(&self, origin: &Origin, pooled: Pooled) {
         let mut idle = self.0.lock();
-        let connections = idle.connections.entry(origin).or_default();
+        let at = match idle.find(origin) {
+            Ok(at) => at,
+            Err(at) => {
+                idle.connections.insert(at, (origin.clone(), Vec::new()));
+                at
+            }
+        };
+        let (_, connections) = &mut idle.connections[at];
         let since = self.0.prune(connections);
         if connections.len() >= self.0.limits.max_idle_per_host {
             return;
@@ -154,11 +198,13 @@ impl Shared {
     /// Prunes all connections. Returns when the next one expires, if any is left.
     fn prune_all(&self) -> Option<Instant> {
         let mut idle = self.lock();
-        idle.connections.retain(|_, connections| {
+        idle.connections.retain_mut(|(_, connections)| {
             self.prune(connections);
             !connections.is_empty()
         });
-        let oldest = idle.connections.values().flatten().map(|it| it.since);
+        let all = idle.connections.iter();
+        let all = all.flat_map(|(_, connections)| connections);
+        let oldest = all.map(|it| it.since);
         let timeout = self.limits.idle_timeout;
         let next = oldest.min().and_then(|since| since.checked_add(timeout));
         idle.is_swept = next.is_some();

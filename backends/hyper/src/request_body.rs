@@ -37,7 +37,7 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
-        // Before the body can be found to be sent. hyper flushes after the last frame in any case.
+        // Marked before the body counts as sent. hyper flushes after the last frame in any case.
         if let Some(connection) = &self.connection {
             connection.mark_unflushed();
         }

@@ -1,18 +1,24 @@
 //! [`Runtime`]: the tokio runtime that drives the connections.
 
-use std::fmt;
+use std::{fmt, thread};
 
 use tokio::runtime::{self, Handle};
+use tokio::sync::oneshot;
 
 use crate::build_error::BuildError;
 
-/// A handle to the program's tokio runtime, or a dedicated runtime, which ends with this value.
+/// The name of the threads of a dedicated runtime.
+const THREAD_NAME: &str = "b2kit-hyper";
+
+/// A handle to the program's tokio runtime, or to a dedicated one, which ends with this value.
 ///
 /// Clients and response bodies hold this to keep the runtime alive; the pool and the connector, which run on it, hold
 /// only a [`Handle`].
 pub(crate) struct Runtime {
     handle: Handle,
-    dedicated: Option<runtime::Runtime>,
+    /// Dropping it ends the dedicated runtime, without waiting for that: the last clone of a client may be dropped in
+    /// async code, or on the runtime's own thread.
+    dedicated: Option<oneshot::Sender<()>>,
 }
 
 impl Runtime {
@@ -25,29 +31,29 @@ impl Runtime {
     }
 
     pub(crate) fn dedicated() -> Result<Self, BuildError> {
-        let runtime = runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("b2kit-hyper")
+        let failed = |e| BuildError::because("the client's own runtime can't be started", e);
+        // tokio's other scheduler would be as much code again as all that is used of tokio.
+        let runtime = runtime::Builder::new_current_thread()
+            .thread_name(THREAD_NAME)
             .enable_all()
             .build()
-            .map_err(|e| BuildError::because("the client's own runtime can't be started", e))?;
+            .map_err(failed)?;
+        let handle = runtime.handle().clone();
+        let (end, ended) = oneshot::channel::<()>();
+        let thread = thread::Builder::new().name(THREAD_NAME.to_owned());
+        let run = move || {
+            let _ = runtime.block_on(ended);
+            runtime.shutdown_background();
+        };
+        thread.spawn(run).map_err(failed)?;
         Ok(Self {
-            handle: runtime.handle().clone(),
-            dedicated: Some(runtime),
+            handle,
+            dedicated: Some(end),
         })
     }
 
     pub(crate) fn handle(&self) -> &Handle {
         &self.handle
-    }
-}
-
-impl Drop for Runtime {
-    /// Does not block: the last clone of a client may be dropped in async code, or on the runtime's own thread.
-    fn drop(&mut self) {
-        if let Some(runtime) = self.dedicated.take() {
-            runtime.shutdown_background();
-        }
     }
 }
 

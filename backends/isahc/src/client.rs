@@ -16,7 +16,8 @@ use isahc::{AsyncBody, HttpClientBuilder};
 use crate::error::send_error;
 use crate::response::into_response;
 
-/// B2 closes an idle connection after about 4 s. The protocol's limit is 3 s; libcurl counts whole seconds.
+/// How long an idle connection is kept. B2 closes it after about 4 s, and the protocol's limit is 3 s; libcurl counts
+/// whole seconds.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A backend over isahc. Clones are cheap and share connections.

@@ -19,8 +19,8 @@
 //! None: isahc has its own threads. Futures and streams can be polled on any executor, including a plain `block_on`.
 //!
 //! # A client for each exchange
-//! A client of isahc is one thread that runs all of its transfers, including TLS and the reading of request bodies, and
-//! a transfer whose future was dropped continues until libcurl has an event for it, which may be never. So this backend
+//! An isahc client is one thread that runs all of its transfers, including TLS and the reading of request bodies, and a
+//! transfer whose future was dropped continues until libcurl has an event for it, which may be never. So this backend
 //! uses one client for each concurrent exchange, up to 32, each with its thread and connection, and a dropped exchange
 //! ends together with its client. Beyond 32, exchanges share clients. [`IsahcClient::with_factory`] takes a closure
 //! that makes the clients.
@@ -43,8 +43,8 @@
 //!   [`Invalid`](b2kit_core::HttpErrorKind::Invalid), and so are header values that are not ASCII. Files with such
 //!   names can be downloaded by id.
 //! - `send` resolves with the first byte of the response's body, not with its head.
-//! - libcurl repeats a GET if its reused connection turns out to be closed. It can't repeat other requests: those with
-//!   a body are not replayable for it, and those without one get a new connection.
+//! - libcurl repeats a GET if its reused connection turns out to be closed. It repeats no other request: it can't
+//!   replay a body, and other requests without one get a new connection.
 //! - libcurl reports only error codes: a reset, an early close and a malformed response are not always distinguished,
 //!   and a server without TLS is reported as unreachable. It accepts some malformed response heads.
 //! - libcurl can't connect with a file descriptor above 1023. A program with that many open files gets connect errors.

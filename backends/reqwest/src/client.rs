@@ -17,7 +17,8 @@ use crate::error::send_error;
 use crate::response::into_response;
 use crate::runtime::{InRuntime, Runtime};
 
-/// B2 closes an idle connection after about 4 s. The protocol's limit is 3 s; the difference allows for latency.
+/// How long an idle connection is kept. B2 closes it after about 4 s, and the protocol's limit is 3 s; the difference
+/// allows for latency.
 const IDLE_TIMEOUT: Duration = Duration::from_millis(2500);
 
 /// A backend over a [`reqwest::Client`]. Clones are cheap and share connections.

@@ -17,7 +17,8 @@ use crate::error::send_error;
 use crate::request::converted;
 use crate::response::into_response;
 
-/// B2 closes an idle connection after about 4 s. The protocol's limit is 3 s; libcurl counts whole seconds.
+/// How long an idle connection is kept. B2 closes it after about 4 s, and the protocol's limit is 3 s; libcurl counts
+/// whole seconds.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A backend over surf. Clones are cheap and share connections.
@@ -54,7 +55,7 @@ impl SurfClient {
         })
     }
 
-    /// As [`with_factory`](Self::with_factory), with clients of surf over the clients of isahc that `make` makes.
+    /// Like [`with_factory`](Self::with_factory), with surf clients over the isahc clients that `make` makes.
     pub fn over_isahc(
         make: impl Fn() -> Result<isahc_0_9::HttpClient, isahc_0_9::Error> + Send + Sync + 'static,
     ) -> Self {

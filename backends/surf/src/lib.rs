@@ -15,18 +15,18 @@
 //!
 //! # Which client of surf
 //! surf with its feature `curl-client`, which is isahc 0.9 and libcurl. The others are unsuitable: `h1-client` takes a
-//! truncated response for a complete one and mixes responses up; `hyper-client` buffers a whole upload in memory.
+//! truncated response for a complete one and mixes up responses; `hyper-client` buffers a whole upload in memory.
 //!
 //! # Which runtime it runs on
 //! None: isahc has its own threads. Futures and streams can be polled on any executor, including a plain `block_on`.
 //!
 //! # A client for each exchange
-//! As in the backend over isahc 2, a dropped transfer ends only with its client. [`SurfClient::with_factory`] takes a
-//! closure that makes clients of surf, [`SurfClient::over_isahc`] one that makes the underlying clients of [`isahc`].
-//! [`SurfClient::from_client`] takes one client for all exchanges; then sources of bodies must not block, and a dropped
-//! exchange keeps its connection until the server sends something or closes it. A client of your own must not follow
-//! redirects, decompress, have a timeout, or keep idle connections for more than 2 s: surf has no such settings for a
-//! single request.
+//! As in the backend over isahc 2, a dropped transfer ends only when its client is dropped.
+//! [`SurfClient::with_factory`] takes a closure that makes surf clients, [`SurfClient::over_isahc`] one that makes the
+//! underlying clients of [`isahc`]. [`SurfClient::from_client`] takes one client for all exchanges; then sources of
+//! bodies must not block, and a dropped exchange keeps its connection until the server sends something or closes it. A
+//! client of your own must not follow redirects, decompress, have a timeout, or keep idle connections for more than 2
+//! s: surf has no such settings for a single request.
 //!
 //! # TLS
 //! The system's OpenSSL: building needs its headers (`libssl-dev`). In a program that also uses isahc 2, libcurl is
@@ -42,8 +42,8 @@
 //! - Uploads over a megabyte wait for `100 Continue`, for at most a second.
 //! - `send` resolves with the first byte of the response's body, not with its head.
 //! - libcurl repeats a GET if its reused connection turns out to be closed. It repeats no other request.
-//! - Kinds of failures are distinguished less well than in other backends; for a request without a body, neither is a
-//!   connect timeout from a silent server. Some malformed response heads are accepted.
+//! - Kinds of failures are distinguished less well than in other backends; for a request without a body, a connect
+//!   timeout can't be distinguished from a silent server. Some malformed response heads are accepted.
 //! - libcurl can't connect with a file descriptor above 1023.
 //! - If a program logs the target `isahc::wire` at level `trace`, isahc logs all traffic, including tokens.
 //! - It adds `Accept: */*`, and `Content-Length: 0` to a GET; and `Content-Type: application/octet-stream` to a

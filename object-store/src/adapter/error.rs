@@ -7,7 +7,7 @@ use crate::store_error::StoreError;
 
 const STORE: &str = "B2";
 
-/// The error that engines expect. The source of what B2 or the network caused is b2kit's:
+/// The error that engines expect. If B2 or the network caused it, its source is b2kit's error:
 /// `downcast_ref::<b2kit::Error>()`.
 pub(super) fn into_error(error: StoreError) -> Error {
     match error {

@@ -98,7 +98,35 @@ fn a_key_without_write_files_gets_permission_denied() {
 }
 
 #[test]
-fn a_missing_bucket_is_not_reported_as_a_missing_object() {
+fn a_name_that_no_object_can_have_is_not_found_and_can_not_be_written() {
+    run(async {
+        let fixture = Fixture::in_process().await;
+        let store = fixture.coordinated();
+        store.put(&Path::from("a"), "x".into()).await.unwrap();
+        let before = fixture.requests();
+        let long = Path::from("a".repeat(1_025));
+        for error in [
+            store.get(&long).await.unwrap_err(),
+            store.head(&long).await.unwrap_err(),
+            store.get_range(&long, 0..1).await.unwrap_err(),
+            store.copy(&long, &Path::from("b")).await.unwrap_err(),
+        ] {
+            assert!(matches!(error, Error::NotFound { .. }), "{error:?}");
+        }
+        store.delete(&long).await.unwrap();
+        for error in [
+            store.put(&long, "x".into()).await.unwrap_err(),
+            store.copy(&Path::from("a"), &long).await.unwrap_err(),
+            store.put_multipart(&long).await.map(drop).unwrap_err(),
+        ] {
+            assert_eq!(source(&error).kind(), ErrorKind::Invalid, "{error:?}");
+        }
+        assert_eq!(fixture.requests(), before, "nothing is sent");
+    });
+}
+
+#[test]
+fn a_missing_bucket_is_not_reported_as_a_missing_object_except_by_reads() {
     run(async {
         let fixture = Fixture::in_process().await;
         let name = BucketName::new("another-bucket").unwrap();
@@ -119,6 +147,9 @@ fn a_missing_bucket_is_not_reported_as_a_missing_object() {
         ] {
             assert!(matches!(error, Error::Generic { .. }), "{error:?}");
         }
+        // B2's 404 of a download is the same for both.
+        let error = store.get(&Path::from("a")).await.unwrap_err();
+        assert!(matches!(error, Error::NotFound { .. }), "{error:?}");
     });
 }
 

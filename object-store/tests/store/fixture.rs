@@ -21,7 +21,7 @@ pub(crate) struct Fixture {
     pub(crate) client: Client,
     pub(crate) bucket: BucketHandle,
     pub(crate) slot: CreateSlot,
-    _server: Option<Server>,
+    server: Option<Server>,
 }
 
 impl Fixture {
@@ -48,7 +48,7 @@ impl Fixture {
             client,
             bucket,
             slot: CreateSlot::new(slot),
-            _server: server,
+            server,
         }
     }
 
@@ -62,6 +62,23 @@ impl Fixture {
 
     pub(crate) fn uncoordinated(&self) -> B2Store {
         B2Store::new(self.bucket.clone())
+    }
+
+    /// The options of a store from a URL.
+    pub(crate) fn options(&self) -> Vec<(String, String)> {
+        let endpoint = self.server.as_ref().map(Server::url);
+        let options = [
+            ("B2_APPLICATION_KEY_ID", self.emulator.key_id()),
+            ("b2_application_key", self.emulator.key()),
+            (
+                "b2_endpoint",
+                endpoint.unwrap_or_else(|| self.emulator.url()),
+            ),
+            ("b2_coordinate_creates", "coordination"),
+            ("AWS_REGION", "ignored"),
+        ];
+        let owned = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
+        options.map(owned).into()
     }
 
     pub(crate) fn requests(&self) -> u64 {

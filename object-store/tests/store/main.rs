@@ -10,6 +10,7 @@ mod limits;
 mod lists;
 mod model;
 mod multiparts;
+mod programs;
 mod reads;
 mod suite;
 mod urls;

@@ -8,19 +8,6 @@ use url::Url;
 
 use crate::fixture::{Fixture, run};
 
-fn options(fixture: &Fixture) -> Vec<(String, String)> {
-    let options = [
-        ("B2_APPLICATION_KEY_ID", fixture.emulator.key_id()),
-        ("b2_application_key", fixture.emulator.key()),
-        ("b2_endpoint", fixture.emulator.url()),
-        ("b2_coordinate_creates", "coordination"),
-        ("AWS_REGION", "ignored"),
-    ];
-    options
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
-        .into()
-}
-
 #[test]
 fn a_store_from_a_url_looks_its_bucket_up_when_it_is_first_used() {
     run(async {
@@ -28,7 +15,7 @@ fn a_store_from_a_url_looks_its_bucket_up_when_it_is_first_used() {
         let url = Url::parse("b2://lakehouse/tables/sales%20of%202026").unwrap();
         let before = fixture.requests();
         let client = Client::builder().backend(fixture.emulator.clone());
-        let store = B2StoreBuilder::from_url_with(&url, options(&fixture), client).unwrap();
+        let store = B2StoreBuilder::from_url_with(&url, fixture.options(), client).unwrap();
         let store = store.build().unwrap();
         assert_eq!(store.to_string(), "B2(lakehouse/tables/sales of 2026)");
         assert_eq!(fixture.requests(), before);
@@ -57,12 +44,12 @@ fn parse_url_opts_returns_the_whole_bucket_and_the_path_in_it() {
     run(async {
         let fixture = Fixture::in_process().await;
         let url = Url::parse("b2://lakehouse/tables/sales/").unwrap();
-        let (store, path) = v0_14::parse_url_opts(&url, options(&fixture)).unwrap();
+        let (store, path) = v0_14::parse_url_opts(&url, fixture.options()).unwrap();
         assert_eq!(
             (store.to_string().as_str(), path.as_ref()),
             ("B2(lakehouse)", "tables/sales")
         );
-        let (store, path) = v0_13::parse_url_opts(&url, options(&fixture)).unwrap();
+        let (store, path) = v0_13::parse_url_opts(&url, fixture.options()).unwrap();
         assert_eq!(
             (store.to_string().as_str(), path.as_ref()),
             ("B2(lakehouse)", "tables/sales")

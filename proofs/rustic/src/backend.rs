@@ -127,7 +127,7 @@ impl WriteBackend for B2Backend {
             .map_err(failed("the file could not be written"))
     }
 
-    /// Hides it: a lifecycle rule deletes what is hidden.
+    /// Hides the file: a lifecycle rule deletes hidden files.
     fn remove(&self, tpe: FileType, id: &Id, _cacheable: bool) -> RusticResult<()> {
         let hidden = FileName::new(self.name(tpe, id))
             .map(|name| block_on(self.bucket.client().hide(self.bucket.id(), name)));

@@ -158,7 +158,7 @@ fn main() -> Outcome<()> {
     };
     let (is_over, has_restarted) = (AtomicBool::new(false), AtomicBool::new(false));
     std::thread::scope(|scope| -> Outcome<()> {
-        // The emulator dies in the middle of the backup, and is back two seconds later.
+        // The emulator is killed in the middle of the backup, and restarted two seconds later.
         scope.spawn(|| {
             let start = requests();
             while requests() < start + 8 && !is_over.load(Ordering::Relaxed) {
@@ -252,7 +252,7 @@ fn write_files(source: &Path) -> Outcome<u64> {
     Ok(total)
 }
 
-/// Every third file is other, every fifth is gone.
+/// Changes every third file, and removes every fifth.
 fn change_files(source: &Path) -> Outcome<()> {
     let mut chance = fastrand::Rng::with_seed(2);
     for number in 0..FILES {

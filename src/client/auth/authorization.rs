@@ -17,20 +17,20 @@ use crate::client::signing_key::SigningKey;
 use crate::error::{Error, ErrorKind, RetryStopReason};
 use crate::types::AccountId;
 
-/// How long a rejected key is not tried again; calls get the same error meanwhile.
-const REFUSED_FOR: Duration = Duration::from_secs(5);
+/// How long a rejected key is not tried again. Until then calls fail with the same error.
+const REJECTION_TTL: Duration = Duration::from_secs(5);
 
 /// The minimum pause between two authorizations. While they fail it grows to the maximum; half of it is
 /// jitter.
-const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(64);
+const MIN_PAUSE: Duration = Duration::from_secs(1);
+const MAX_PAUSE: Duration = Duration::from_secs(64);
 
 /// The session that all calls share.
 ///
-/// Each session has a generation. A call whose token has expired says which generation it was, so
-/// that late errors about an old token don't discard a new one, and a thousand of them cause one
-/// authorization. All that wait for an authorization share its outcome; a failure is not shared with those whose own
-/// policy would have retried longer.
+/// Each session has a generation. A call whose token has expired names the generation of that token, so late errors
+/// about an old token don't discard a new one, and a thousand of them cause one authorization. All calls that wait for
+/// an authorization share its outcome, except that a failure is not shared with calls whose own policy would have
+/// retried longer.
 pub(in crate::client) struct Authorization {
     realm: String,
     version: ApiVersion,
@@ -38,7 +38,7 @@ pub(in crate::client) struct Authorization {
     /// The download origin that replaces B2's in each session.
     download_origin: Option<DownloadOrigin>,
     state: Mutex<State>,
-    /// Held during an authorization. If its future is dropped, the next in line takes over.
+    /// Held during an authorization. If its future is dropped, the next waiting call takes over.
     turn: AsyncMutex<()>,
 }
 
@@ -50,9 +50,9 @@ struct State {
     account_id: Option<AccountId>,
     /// Completed authorizations, successful or not.
     authorizations: u64,
-    /// How the last one failed.
+    /// The last failure.
     failure: Option<Failure>,
-    /// Attempts that failed since one has succeeded.
+    /// Failed attempts since the last success.
     failed_attempts: u32,
     not_before: Option<Instant>,
 }
@@ -64,7 +64,7 @@ struct Failure {
     policy: Arc<RetryPolicy>,
 }
 
-/// A session, and which one it is.
+/// A session and its number.
 #[derive(Clone)]
 pub(in crate::client) struct Generation {
     number: u64,
@@ -132,8 +132,8 @@ impl Authorization {
 
     /// The session, made by `authorize` if there is none, with the retries of `policy`.
     ///
-    /// Waits for another call's authorization until `enough`: that one may have more time than this, or
-    /// never be polled again.
+    /// Waits for another call's authorization until `enough` is ready: the other call may have more time than this one,
+    /// or never be polled again.
     pub(in crate::client) async fn session<F>(
         &self,
         policy: &Arc<RetryPolicy>,
@@ -188,23 +188,23 @@ impl Authorization {
         current
     }
 
-    /// How long the next authorization attempt has to wait: the longer, the more have failed.
+    /// How long the next authorization attempt has to wait; grows with each failure.
     pub(in crate::client) fn pause(&self, now: Instant) -> Duration {
         self.lock()
             .not_before
             .map_or(Duration::ZERO, |at| at.saturating_duration_since(now))
     }
 
-    /// An authorization attempt has ended.
+    /// Records the end of an authorization attempt.
     pub(in crate::client) fn attempted(&self, failed: bool, now: Instant, jitter: f64) {
         let mut state = self.lock();
         state.failed_attempts = if failed { state.failed_attempts + 1 } else { 0 };
         let pause = if failed {
-            let doubled = SHORTEST_PAUSE.saturating_mul(1 << state.failed_attempts.min(10));
-            let half = doubled.min(LONGEST_PAUSE) / 2;
+            let doubled = MIN_PAUSE.saturating_mul(1 << state.failed_attempts.min(10));
+            let half = doubled.min(MAX_PAUSE) / 2;
             half.saturating_add(fraction(half, jitter))
         } else {
-            SHORTEST_PAUSE
+            MIN_PAUSE
         };
         state.not_before = Some(saturating_add(now, pause));
     }
@@ -220,7 +220,7 @@ impl Authorization {
         let state = self.lock();
         let failure = state.failure.as_ref()?;
         let refused = failure.error.kind() == ErrorKind::Credentials;
-        let just_now = refused && now.saturating_duration_since(failure.at) < REFUSED_FOR;
+        let just_now = refused && now.saturating_duration_since(failure.at) < REJECTION_TTL;
         // The call that authorized may have had less time than those that waited.
         let final_for_us = match failure.error.retry_stop_reason() {
             None => true,

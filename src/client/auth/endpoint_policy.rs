@@ -20,11 +20,13 @@ const SERVICES: [&[&str]; 2] = [&["backblazeb2.com", "backblaze.com"], &["backbl
 #[derive(Debug, Clone)]
 pub(in crate::client) struct EndpointPolicy {
     realm_host: String,
-    /// Where the realm is one of B2's own: all domains that belong to it.
+    realm_is_loopback: bool,
+    /// All domains of the service, if the realm is B2's own.
     domains: Option<&'static [&'static str]>,
     allow_insecure_http: bool,
     trusted_hosts: Vec<String>,
-    /// The program's own choice of where downloads go, and nothing else: its scheme and authority.
+    /// The scheme and authority of the program's own download origin; trusted with nothing but
+    /// downloads.
     download_origin: Option<(String, String)>,
 }
 
@@ -38,12 +40,10 @@ impl EndpointPolicy {
         let host = uri.host().unwrap_or_default();
         let policy = Self {
             realm_host: host.to_ascii_lowercase(),
+            realm_is_loopback: is_loopback(host),
             domains: SERVICES.into_iter().find(|domains| is_in(host, domains)),
             allow_insecure_http,
-            trusted_hosts: trusted_hosts
-                .into_iter()
-                .map(|host| host.to_ascii_lowercase())
-                .collect(),
+            trusted_hosts,
             download_origin: None,
         };
         policy.check(&uri)?;
@@ -66,7 +66,7 @@ impl EndpointPolicy {
         self.check(uri)
     }
 
-    /// Refuses a session with origins that are not trusted: download links are made of it too.
+    /// Refuses a session with untrusted origins: download links are built from it too.
     pub(in crate::client) fn check_session(&self, session: &Session) -> Result<(), Error> {
         let used = [session.api_url(), session.download_url()];
         let perhaps_used = [session.groups_api_url(), session.backup_api_url()];
@@ -89,31 +89,26 @@ impl EndpointPolicy {
     /// Refuses a URL that is not trusted.
     pub(in crate::client) fn check(&self, uri: &Uri) -> Result<(), Error> {
         let host = self.check_form(uri)?;
-        self.check_host(uri, &host)
+        self.check_host(uri, host)
     }
 
     /// Refuses a URL to which nothing may be sent, regardless of where it comes from. Returns its
     /// host.
-    fn check_form(&self, uri: &Uri) -> Result<String, Error> {
+    fn check_form<'a>(&self, uri: &'a Uri) -> Result<&'a str, Error> {
         let untrusted = |why: &str| Err(Error::new(ErrorKind::Untrusted, why));
-        let Some(host) = uri.host().map(str::to_ascii_lowercase) else {
+        let Some(authority) = uri.authority() else {
             return untrusted("the URL has no host");
         };
-        if uri
-            .authority()
-            .is_some_and(|authority| authority.as_str().contains('@'))
-        {
+        if authority.as_str().contains('@') {
             return untrusted("the URL contains a user name, which B2's URLs never do");
         }
-        if uri
-            .authority()
-            .is_some_and(|authority| !has_a_proper_port(authority.as_str()))
-        {
+        if !has_a_proper_port(authority.as_str()) {
             return untrusted("the URL has an invalid port");
         }
+        let host = authority.host();
         match uri.scheme_str() {
             Some("https") => {}
-            Some("http") if is_loopback(&host) || self.allow_insecure_http => {}
+            Some("http") if is_loopback(host) || self.allow_insecure_http => {}
             _ => {
                 return untrusted(
                     "plain http is allowed to loopback addresses only; with \
@@ -125,12 +120,16 @@ impl EndpointPolicy {
     }
 
     fn check_host(&self, uri: &Uri, host: &str) -> Result<(), Error> {
-        if self.trusted_hosts.iter().any(|trusted| trusted == host) {
+        let mut trusted = self.trusted_hosts.iter();
+        if trusted.any(|trusted| trusted.eq_ignore_ascii_case(host)) {
             return Ok(());
         }
         let at_home = match self.domains {
             Some(domains) => is_in(host, domains) && uri.port_u16().is_none_or(|port| port == 443),
-            None => host == self.realm_host || is_loopback(host) && is_loopback(&self.realm_host),
+            None => {
+                self.realm_host.eq_ignore_ascii_case(host)
+                    || self.realm_is_loopback && is_loopback(host)
+            }
         };
         if at_home {
             return Ok(());
@@ -147,7 +146,7 @@ impl EndpointPolicy {
     }
 }
 
-/// A text that is an origin, and no more than that.
+/// Parses an origin; refuses anything that has more than a scheme and an authority.
 fn origin(text: &str, what: &str, example: &str) -> Result<Uri, Error> {
     let wrong = || Error::invalid(format!("{what} is not an origin such as {example}"));
     let uri: Uri = text.parse().map_err(|_| wrong())?;
@@ -164,11 +163,13 @@ fn scheme_and_authority(uri: &Uri) -> Option<(String, String)> {
 }
 
 fn is_in(host: &str, domains: &[&str]) -> bool {
-    let host = host.to_ascii_lowercase();
-    domains.iter().any(|domain| {
-        host.strip_suffix(domain)
-            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-    })
+    let is_one_of = |domain: &str| {
+        let rest = host.len().checked_sub(domain.len())?;
+        let (rest, end) = host.split_at_checked(rest)?;
+        Some(end.eq_ignore_ascii_case(domain) && (rest.is_empty() || rest.ends_with('.')))
+    };
+    let mut domains = domains.iter();
+    domains.any(|domain| is_one_of(domain).unwrap_or_default())
 }
 
 /// Whether a URL has nothing but a scheme and an authority. The text itself is looked at too:
@@ -189,8 +190,8 @@ fn is_origin(text: &str) -> bool {
         && bare.len() == scheme + "://".len() + authority
 }
 
-/// Whether the host is followed by nothing or by a valid port. Anything else would be taken for the
-/// scheme's default port.
+/// Whether the host is followed by nothing or by a valid port. `Uri` would read anything else as
+/// the scheme's default port.
 fn has_a_proper_port(authority: &str) -> bool {
     let behind = authority
         .rsplit_once(']')
@@ -207,7 +208,8 @@ fn is_loopback(host: &str) -> bool {
         .strip_prefix('[')
         .and_then(|host| host.strip_suffix(']'))
         .unwrap_or(host);
-    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    host.eq_ignore_ascii_case("localhost")
+        || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 #[cfg(test)]

@@ -62,8 +62,8 @@ pub(in crate::client) fn with_key_permissions(
     }
 }
 
-/// Explains a rejected authorization, also if the key is right and the version of the API is not: older
-/// versions reject a key of v4 as an unsupported request.
+/// Explains a rejected authorization. The key may be valid and the API version wrong: older versions reject a v4 key as
+/// an unsupported request.
 pub(in crate::client) fn explain_rejection(failure: Error, version: ApiVersion) -> Error {
     let Some(b2) = failure.b2() else {
         return failure;

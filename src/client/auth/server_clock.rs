@@ -1,14 +1,14 @@
 //! [`ServerClock`]: B2's own time, from the `Date` of its responses.
 //!
-//! Whether what is found after a lost response is older than the call is decided by B2's time; this
-//! machine's may be wrong.
+//! After a lost response, B2's time decides whether a file is older than the call; this machine's
+//! clock may be wrong.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::types::Timestamp;
 
-/// By how much two clocks may differ before one of them is wrong.
+/// The maximum difference between two clocks that are both considered correct.
 const SKEW: Duration = Duration::from_secs(600);
 
 /// The safety margin of the current time: clocks don't run at the same speed.
@@ -29,7 +29,7 @@ struct State {
 }
 
 impl ServerClock {
-    /// A response of B2 says that it is `date`.
+    /// Records the `date` of a response from B2.
     pub(in crate::client) fn note(&self, date: SystemTime, now: Instant) {
         let Some(date) = timestamp(date) else {
             return;

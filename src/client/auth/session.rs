@@ -41,7 +41,7 @@ impl Client {
     }
 }
 
-/// The session that there is, or one that is being made.
+/// The existing session, or a future that obtains one.
 type SessionFuture<'a> =
     Either<Ready<Result<Generation, Error>>, BoxFuture<'a, Result<Generation, Error>>>;
 

@@ -12,15 +12,15 @@ use b2kit_core::time::saturating_add;
 use b2kit_core::{Body, Bytes, Request, ResponseBody, Sleep, Timer};
 use futures_core::Stream;
 
-/// The allowed burst, which makes up for sleeps that end late.
-const SAVED: Duration = Duration::from_millis(100);
+/// The allowed burst, which compensates for sleeps that end late.
+const MAX_BURST: Duration = Duration::from_millis(100);
 
 /// The bandwidth limit shared by all transfers of a client.
 pub(in crate::client) struct Bandwidth {
     timer: Arc<dyn Timer>,
     bytes_per_second: u64,
-    /// When the bytes admitted so far will have been sent at the limited rate.
-    over: Mutex<Instant>,
+    /// The time at which the bytes admitted so far will have been sent at the limited rate.
+    free_at: Mutex<Instant>,
 }
 
 impl Bandwidth {
@@ -29,7 +29,7 @@ impl Bandwidth {
         Arc::new(Self {
             timer,
             bytes_per_second,
-            over: Mutex::new(now),
+            free_at: Mutex::new(now),
         })
     }
 
@@ -40,17 +40,17 @@ impl Bandwidth {
             if body.is_empty() {
                 return body;
             }
-            Body::replay(body.len(), move || Ok(pace.paced(body.open()?)))
+            Body::replay(body.len(), move || Ok(pace.rate_limited(body.open()?)))
         })
     }
 
     /// Limits the body of a response.
     pub(in crate::client) fn incoming(self: &Arc<Self>, body: ResponseBody) -> ResponseBody {
-        ResponseBody::new(body.len(), self.paced(body))
+        ResponseBody::new(body.len(), self.rate_limited(body))
     }
 
-    fn paced<S>(self: &Arc<Self>, source: S) -> Paced<S> {
-        Paced {
+    fn rate_limited<S>(self: &Arc<Self>, source: S) -> RateLimited<S> {
+        RateLimited {
             pace: Arc::clone(self),
             source,
             held: Bytes::new(),
@@ -63,10 +63,10 @@ impl Bandwidth {
         let nanos = bytes as u128 * 1_000_000_000 / u128::from(self.bytes_per_second);
         let time = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
         let now = self.timer.now();
-        let earliest = now.checked_sub(SAVED).unwrap_or(now);
-        let mut over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
-        *over = saturating_add((*over).max(earliest), time);
-        over.saturating_duration_since(now)
+        let earliest = now.checked_sub(MAX_BURST).unwrap_or(now);
+        let mut free_at = self.free_at.lock().unwrap_or_else(PoisonError::into_inner);
+        *free_at = saturating_add((*free_at).max(earliest), time);
+        free_at.saturating_duration_since(now)
     }
 
     /// The largest chunk: the bytes of 10 ms.
@@ -76,7 +76,7 @@ impl Bandwidth {
 }
 
 /// A rate-limited stream.
-struct Paced<S> {
+struct RateLimited<S> {
     pace: Arc<Bandwidth>,
     source: S,
     held: Bytes,
@@ -84,7 +84,7 @@ struct Paced<S> {
     paused: Option<(Sleep, usize)>,
 }
 
-impl<S, E> Stream for Paced<S>
+impl<S, E> Stream for RateLimited<S>
 where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
 {

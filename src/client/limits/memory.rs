@@ -9,11 +9,12 @@ use super::semaphore::Reservation;
 use super::semaphore::Semaphore;
 use crate::client::handle::Client;
 
-/// The bytes of small files that all transfers hold at most.
+/// The maximum bytes of small files that all transfers hold together.
 #[cfg(feature = "fs")]
 const SMALL_FILES: u64 = 64 << 20;
 
-/// The semaphore of the bytes of small files: a memory budget below its limit bounds them too.
+/// The semaphore for the bytes of small files. A memory budget below `SMALL_FILES` lowers its
+/// limit.
 #[cfg(feature = "fs")]
 pub(in crate::client) fn small_files(budget: Option<u64>) -> Arc<Semaphore> {
     Semaphore::new(budget.map_or(SMALL_FILES, |budget| budget.min(SMALL_FILES)))

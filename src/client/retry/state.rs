@@ -181,10 +181,16 @@ impl<'a> RetryState<'a> {
             .map_or(FOREVER, |left| left.min(FOREVER))
     }
 
-    /// Whether an attempt may use a pooled upload URL. After a failure, pooled URLs may all be
-    /// invalid.
+    /// Whether an attempt may use a pooled upload URL, and whether the URL of the last one goes
+    /// back to the pool. After most failures, pooled URLs may all be invalid, and after a proxy's
+    /// response B2 may still be reading. B2's own 429 says nothing about the URL, nor does a
+    /// failure on this machine.
     pub(in crate::client) fn may_reuse_url(&self) -> bool {
-        self.is_first_attempt() || self.context == FailureContext::LocalExhaustion
+        let is_limited = || {
+            let b2 = self.last.as_ref().and_then(Error::b2);
+            b2.is_some_and(|b2| b2.status == 429)
+        };
+        self.is_first_attempt() || self.context == FailureContext::LocalExhaustion || is_limited()
     }
 
     /// Whether nothing has failed yet.
@@ -404,7 +410,7 @@ impl<'a> RetryState<'a> {
             FailureClass::Mismatch | FailureClass::Unreadable => {
                 self.history.invalid_responses += 1;
                 self.history.ambiguous = true;
-                // An upload that arrived corrupted is stored nevertheless.
+                // B2 stores an upload that arrived corrupted.
                 self.possible_duplicate |= self.metadata.kind == CallKind::Upload
                     && matches!(class, FailureClass::Mismatch);
             }

@@ -44,8 +44,8 @@ use crate::types::{FileInfo, FileName, FileVersion};
 /// # Ok(()) }
 /// ```
 ///
-/// Under the [assumptions and rules](crate::transfer::put_if_absent) that have a page of their own,
-/// there are never two winners, and no file exists that a writer was told it did not create. All
+/// Under the assumptions and rules on the page [`put_if_absent`](crate::transfer::put_if_absent),
+/// there are never two winners, and no file exists that its writer was told it did not create. All
 /// writers of a name must use the same slot.
 ///
 /// It is `Send` and `Unpin`, but not `Sync`, since the source may be a reader or a stream.

@@ -11,8 +11,8 @@ use super::dir::{Dir, FileKind, FileStatus};
 /// Accessible only to the owner.
 const PRIVATE: u32 = 0o600;
 
-/// Gives a file the mode of the file that it replaces, or the default mode of a new file. Before,
-/// only its owner can open it.
+/// Gives a file the mode of the file that it replaces, or the default mode of a new file. Until
+/// then only its owner can open it.
 pub(super) fn apply_final_mode(
     dir: &Dir,
     file: &File,

@@ -113,7 +113,8 @@ impl SavedState {
         of: FileIdentity,
         key: &SigningKey,
     ) -> Option<Self> {
-        let mut document: StateDocument = serde_json::from_slice(document).ok()?;
+        let document = std::str::from_utf8(document).ok()?;
+        let mut document: StateDocument = serde_json::from_str(document).ok()?;
         let is_signed = match (document.b2kit_partial_download, document.signature.take()) {
             (FORMAT, Some(signature)) if key.verify(&document.signed(), &signature) => true,
             (UNSIGNED, None) => false,

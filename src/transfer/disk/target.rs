@@ -20,8 +20,16 @@ pub(crate) struct TargetPath {
 }
 
 impl TargetPath {
-    /// A path of the caller's. Links in it are followed, except for the last component.
+    /// A path of the caller's. Links in it are followed, except for the last component. A path that
+    /// ends with a separator names a directory, so it is refused.
     pub(crate) fn at(path: &Path, key: SigningKey) -> io::Result<Self> {
+        let last = path.as_os_str().as_encoded_bytes().last();
+        if last.is_some_and(|byte| std::path::is_separator((*byte).into())) {
+            return Err(io::Error::new(
+                io::ErrorKind::IsADirectory,
+                "the path ends with a separator, so it names a directory, not a file",
+            ));
+        }
         let name = path.file_name().ok_or_else(no_file_name)?.to_owned();
         let dir = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => Dir::open(parent)?,
@@ -90,7 +98,7 @@ impl TargetPath {
         self.signed("empty")
     }
 
-    /// The name used by versions before signed names.
+    /// The unsigned name of format 1, which is still resumed.
     pub(super) fn unsigned_name(&self) -> OsString {
         let sha1 = Sha1::of(self.name.as_encoded_bytes()).to_string();
         self.hidden_name(&sha1[..TAG])
@@ -155,6 +163,21 @@ mod tests {
             dir: Dir::open(Path::new(".")).unwrap(),
             name: target.into(),
             key: SigningKey::derived_from(&Secret::new(key)),
+        }
+    }
+
+    #[test]
+    fn a_path_that_ends_with_a_separator_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("f"), "").unwrap();
+        let at = |name| {
+            let key = SigningKey::derived_from(&Secret::new("key"));
+            TargetPath::at(&directory.path().join(name), key)
+        };
+        assert!(at("f").is_ok());
+        for name in ["f/", "f//", "absent/", "./"] {
+            let error = at(name).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::IsADirectory, "{name}");
         }
     }
 

@@ -1,5 +1,7 @@
 //! [`TempFile`]: a partial file, written next to its target and renamed when complete.
 
+mod keep;
+
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
@@ -22,10 +24,6 @@ use crate::transfer::commit::Commit;
 /// The number of fixed names for files that are not resumable. Abandoned files of these names are
 /// removed. Further concurrent downloads to the same target get random names.
 const TEMPORARY_NAMES: u64 = 4;
-
-/// How many bytes to truncate so that the state fits on a full disk. At first only bytes that the
-/// state doesn't cover.
-const TRUNCATIONS: [u64; 4] = [0, 64 << 10, 1 << 20, 16 << 20];
 
 /// A partial file next to its target. Unless renamed to the target, it is removed on drop, or kept
 /// if it is resumable.
@@ -102,8 +100,8 @@ impl TempFile {
         }
     }
 
-    /// Opens a partial file of a version without signatures. Ignored unless it has a state:
-    /// otherwise it could be anything.
+    /// Opens a partial file with an unsigned name. `None` unless it has a state: without one it
+    /// could be any file.
     fn unsigned(target: &Arc<TargetPath>) -> io::Result<Option<(Self, SavedState)>> {
         if !KNOWS_OWNERS_AND_LINKS {
             return Ok(None);
@@ -196,6 +194,21 @@ impl TempFile {
         }
     }
 
+    /// Syncs the bytes, on the thread pool.
+    pub(crate) fn sync(self: &Arc<Self>) -> Task<io::Result<()>> {
+        let temp = Arc::clone(self);
+        self.run_job(move |file| temp.noting_failure(file.sync_data()))
+    }
+
+    /// Records that a sync has failed, so that no later download resumes the file: the system
+    /// reports a failed write only once, and its cache may have what the disk lacks.
+    pub(crate) fn noting_failure(&self, synced: io::Result<()>) -> io::Result<()> {
+        if let (Err(_), Some(state)) = (&synced, &self.state) {
+            state.lock().is_doubtful = true;
+        }
+        synced
+    }
+
     /// Saves the state, on the thread pool. If `sync` is set, the bytes are synced first. Without a
     /// free descriptor the earlier state is kept.
     pub(crate) fn write_checkpoint(
@@ -208,9 +221,8 @@ impl TempFile {
             let Some(state) = &temp.state else {
                 return Ok(());
             };
-            if sync && let Err(error) = file.sync_data() {
-                state.lock().is_doubtful = true;
-                return Err(error);
+            if sync {
+                temp.noting_failure(file.sync_data())?;
             }
             // One checkpoint at a time.
             let mut kept = state.lock();
@@ -253,7 +265,7 @@ impl TempFile {
         }
         self.complete(len, modified)?;
         if flush {
-            self.file.sync_all()?;
+            self.noting_failure(self.file.sync_all())?;
         }
         let (dir, name) = (&self.target.dir, &self.target.name);
         // From here on the file is no longer private.
@@ -267,7 +279,7 @@ impl TempFile {
             mode::make_private(&self.file);
             return Err(error);
         }
-        // From now on another download may replace the target, which is fine.
+        // From here on another download may replace the target, which is fine.
         self.is_done.store(true, Ordering::Relaxed);
         self.remove_leftovers();
         flush_directory()
@@ -306,7 +318,7 @@ impl TempFile {
             return;
         }
         let dir = &self.target.dir;
-        // Otherwise the name now refers to another file.
+        // Otherwise the name refers to another file.
         if claim::name_refers_to(dir, &self.name, self.status).unwrap_or(false) {
             let keep = |state: &StateFile| self.keep(state, &mut state.lock(), may_wait);
             if !self.state.as_ref().is_some_and(keep) {
@@ -317,50 +329,12 @@ impl TempFile {
             state.release(&self.target);
         }
     }
-
-    /// Saves the state if possible. Returns whether a state is on disk, so that the file can be
-    /// resumed.
-    fn keep(&self, state: &StateFile, kept: &mut StateStatus, may_wait: bool) -> bool {
-        let Some(now) = kept.now.take() else {
-            return kept.is_on_disk;
-        };
-        let is_sure =
-            now.is_checked || (may_wait && !kept.is_doubtful && self.file.sync_data().is_ok());
-        if !is_sure || now.partial.done.total_bytes() == 0 {
-            return kept.is_on_disk;
-        }
-        let mut partial = now.partial;
-        let mut written = state.write(kept, &self.target, self.status, &partial);
-        for bytes in TRUNCATIONS {
-            match written {
-                Err(error) if is_full(&error) => {}
-                _ => break,
-            }
-            if bytes > 0 {
-                partial = partial.without_last(bytes);
-                // An older state may cover truncated bytes.
-                if state.remove(&self.target).is_err() || partial.done.total_bytes() == 0 {
-                    return false;
-                }
-                kept.is_on_disk = false;
-            }
-            let cut = self.file.set_len(partial.len_on_disk());
-            written = cut.and_then(|()| state.write(kept, &self.target, self.status, &partial));
-        }
-        written.is_ok() || kept.is_on_disk
-    }
 }
 
 /// Whether the file may be written to. On systems without owners and link counts, only an
 /// authenticated state proves that it is not another file of this user.
 const fn is_surely_ours(left: &SavedState) -> bool {
     KNOWS_OWNERS_AND_LINKS || left.is_authenticated
-}
-
-/// Whether the disk is full.
-fn is_full(error: &io::Error) -> bool {
-    use io::ErrorKind::{QuotaExceeded, StorageFull};
-    matches!(error.kind(), StorageFull | QuotaExceeded)
 }
 
 impl Drop for TempFile {

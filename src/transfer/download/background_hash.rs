@@ -11,7 +11,6 @@ use futures_core::future::BoxFuture;
 use crate::types::{Sha1, Sha1Hasher};
 
 /// The minimum number of bytes worth waking another thread for.
-#[cfg(feature = "fs")]
 const MIN_BACKGROUND: usize = 64 << 10;
 
 /// The number of bytes that start a hashing job.
@@ -84,6 +83,12 @@ impl BackgroundHasher {
 
     fn hash(&mut self) {
         if let State::Idle(hasher) = &mut self.state {
+            if !is_worth_a_job(self.waiting_bytes) {
+                let chunks = self.waiting.drain(..);
+                chunks.for_each(|chunk| hasher.update(&chunk));
+                self.waiting_bytes = 0;
+                return;
+            }
             let (hasher, chunks) = (std::mem::take(hasher), std::mem::take(&mut self.waiting));
             self.waiting_bytes = 0;
             self.state = State::Running(Box::pin(update_hasher(hasher, chunks)));
@@ -91,10 +96,15 @@ impl BackgroundHasher {
     }
 }
 
+/// Whether so many bytes are worth waking another thread for.
+const fn is_worth_a_job(bytes: usize) -> bool {
+    cfg!(feature = "fs") && bytes >= MIN_BACKGROUND
+}
+
 /// Hashes bytes: inline if they are few, otherwise on another thread.
 pub(super) async fn update_hasher(mut hasher: Sha1Hasher, chunks: Vec<Bytes>) -> Sha1Hasher {
     #[cfg(feature = "fs")]
-    let is_worth_it = chunks.iter().map(Bytes::len).sum::<usize>() >= MIN_BACKGROUND;
+    let is_worth_it = is_worth_a_job(chunks.iter().map(Bytes::len).sum());
     let update = move || {
         chunks.iter().for_each(|chunk| hasher.update(chunk));
         hasher

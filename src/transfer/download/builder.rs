@@ -31,9 +31,9 @@ pub(crate) const RANGE_SIZE: u64 = 100_000_000;
 /// Nothing is sent until you choose a destination: [`stream`](Self::stream),
 /// [`to_writer`](Self::to_writer), or, with the feature `fs`, `to_path`.
 ///
-/// All bytes come from the version of the first response, even if the file is replaced meanwhile.
-/// If the connection breaks, the download is resumed at the next missing byte. A whole file is
-/// verified with its SHA-1, if B2 or the uploader stored one;
+/// All bytes come from the version of the first response, even if the file is replaced in the
+/// meantime. If the connection breaks, the download is resumed at the next missing byte. A whole
+/// file is verified with its SHA-1, if B2 or the uploader stored one;
 /// [`Verified`](crate::transfer::Verified) says which.
 ///
 /// Overridden response headers, such as [`b2_content_type`](Self::b2_content_type), are reflected
@@ -174,7 +174,7 @@ impl FileDownload {
 
     /// Sends the request, and returns the bytes as a stream once the response headers have arrived.
     ///
-    /// Costs one call, and one more for each time that the connection breaks.
+    /// Costs one call, and one more each time the connection breaks.
     ///
     /// # Errors
     /// - [`Invalid`](crate::ErrorKind::Invalid): the file name is invalid.

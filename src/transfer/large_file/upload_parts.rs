@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use b2kit_core::Body;
 use futures_core::Stream;
+use futures_core::stream::BoxStream;
 use futures_util::TryStreamExt as _;
 
 use super::on_failure::OnFailure;
@@ -16,6 +17,9 @@ use crate::transfer::progress::{Progress, Stage};
 use crate::transfer::source::check_unchanged;
 use crate::transfer::source_error::{is_changed, unreadable};
 use crate::types::{BucketId, CustomerKey, FileId, FileName, FileVersion, PartNumber, Sha1};
+
+/// Makes the task of a part again, if its source is replayable.
+type Recreate<'a> = &'a (dyn Fn(PartNumber) -> Option<PartTask> + Send + Sync);
 
 /// A large file that is started and not finished.
 pub(crate) struct LargeFile<'a> {
@@ -76,15 +80,24 @@ impl<'a> LargeFile<'a> {
     /// Uploads all parts, finishes the file, and checks its length. On failure the file is
     /// cancelled or kept. `recreate` makes the task of a part again, if its source is replayable.
     pub(crate) async fn upload_parts(
-        mut self,
+        self,
         parts: impl Stream<Item = Result<PartTask, Error>> + Send,
-        recreate: impl Fn(PartNumber) -> Option<PartTask> + Send,
+        recreate: impl Fn(PartNumber) -> Option<PartTask> + Send + Sync,
+    ) -> Result<FileVersion, Error> {
+        self.upload_tasks(Box::pin(parts), &recreate).await
+    }
+
+    /// The same for any kind of stream, so that it is compiled once.
+    async fn upload_tasks(
+        mut self,
+        parts: BoxStream<'_, Result<PartTask, Error>>,
+        recreate: Recreate<'_>,
     ) -> Result<FileVersion, Error> {
         self.progress.enter(Stage::Transferring);
         if self.on_failure == OnFailure::Keep {
             self.entry.keep_if_dropped();
         }
-        let outcome = match self.upload_side_by_side(parts).await {
+        let outcome = match self.upload_concurrently(parts).await {
             Ok(mut completed) => {
                 self.progress.enter(Stage::Finishing);
                 self.finish(&mut completed, recreate).await
@@ -102,9 +115,9 @@ impl<'a> LargeFile<'a> {
     }
 
     /// Uploads parts in parallel. After the first failure the others are dropped.
-    async fn upload_side_by_side(
+    async fn upload_concurrently(
         &self,
-        parts: impl Stream<Item = Result<PartTask, Error>> + Send,
+        parts: BoxStream<'_, Result<PartTask, Error>>,
     ) -> Result<CompletedParts, Error> {
         let completed = parts
             .map_ok(|task| self.upload_part(task))
@@ -166,7 +179,7 @@ impl<'a> LargeFile<'a> {
     async fn finish(
         &mut self,
         completed: &mut CompletedParts,
-        recreate: impl Fn(PartNumber) -> Option<PartTask> + Send,
+        recreate: Recreate<'_>,
     ) -> Result<FileVersion, Error> {
         let mut outcome = self.try_finish(completed).await;
         let differs = |error: &Error| {

@@ -32,7 +32,7 @@ use crate::transfer::disk;
 use crate::transfer::source_error::unreadable;
 use crate::types::{Sha1, Timestamp};
 
-/// Where the bytes of an upload come from.
+/// The source of an upload: where its bytes come from.
 ///
 /// | made by | read | memory |
 /// |---|---|---|

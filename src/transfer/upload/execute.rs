@@ -1,13 +1,13 @@
 //! Executes an upload: in one call, in parts of a replayable source, or in parts of a
 //! non-replayable stream.
 
-use std::future::IntoFuture;
+use std::future::{IntoFuture, ready};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use b2kit_core::BodyStream;
 use futures_core::future::BoxFuture;
-use futures_util::stream;
+use futures_util::{TryFutureExt as _, stream};
 
 use super::builder::{ResumeMode, Upload, UploadSettings, Uploaded};
 use super::hash_first::Digests;
@@ -53,15 +53,8 @@ impl Upload {
     ///   retries.
     /// - [`ShutDown`](crate::ErrorKind::ShutDown): the client is shutting down.
     pub async fn plan(self) -> Result<UploadPlan, Error> {
-        let name = self.name?;
-        let mut job = UploadJob::new(
-            self.bucket.about(name.as_str()),
-            name,
-            self.options,
-            self.settings,
-            &self.source,
-        );
-        match self.source.open(job.bucket.client()).await? {
+        let (mut job, source) = self.into_job()?;
+        match source.open(job.bucket.client()).await? {
             Opened::RandomAccess(source) => {
                 job.set_source_details(&source);
                 let (plan, _) = job.plan(&source, true).await?;
@@ -73,49 +66,12 @@ impl Upload {
         }
     }
 
-    async fn run(self) -> Result<Uploaded, Error> {
+    /// Everything that is known before the source is opened.
+    fn into_job(self) -> Result<(UploadJob, Source), Error> {
         let name = self.name?;
-        let mut job = UploadJob::new(
-            self.bucket.about(name.as_str()),
-            name,
-            self.options,
-            self.settings,
-            &self.source,
-        );
-        let client = job.bucket.client().clone();
-        client.check_open()?;
-        #[cfg(feature = "fs")]
-        let (_files, mut held) = match self.source.is_file() {
-            true => (
-                client.reserve_files(1).await,
-                client.try_reserve_small_file(disk::CHUNK as u64),
-            ),
-            false => (None, None),
-        };
-        #[cfg(feature = "fs")]
-        let opened = match &mut held {
-            Some(held) => {
-                let opened = self.source.open_whole(&client).await?;
-                held.shrink_to(opened.bytes_in_memory());
-                opened
-            }
-            None => self.source.open(&client).await?,
-        };
-        #[cfg(not(feature = "fs"))]
-        let opened = self.source.open(&client).await?;
-        let progress = job.options.progress.clone();
-        let uploaded = match opened {
-            Opened::RandomAccess(source) => {
-                job.set_source_details(&source);
-                job.upload_random_access(source).await
-            }
-            Opened::Sequential(..) if job.settings.resume.is_some() => Err(Error::invalid(
-                "an upload of a non-replayable stream can't be resumed: its first bytes are lost",
-            )),
-            Opened::Sequential(len, stream) => Box::pin(job.upload_sequential(len, stream)).await,
-        }?;
-        progress.enter(Stage::Done);
-        Ok(uploaded)
+        let bucket = self.bucket.into_about(name.as_str());
+        let job = UploadJob::new(bucket, name, self.options, self.settings, &self.source);
+        Ok((job, self.source))
     }
 }
 
@@ -124,16 +80,15 @@ impl IntoFuture for Upload {
     type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let (name, client) = (self.name.clone(), self.bucket.client().clone());
-        Box::pin(async move {
-            let uploaded = self.run().await;
-            uploaded.map_err(|error| {
-                client.redacted(match name {
-                    Ok(name) => error.about(name.as_str()),
-                    Err(_) => error,
-                })
-            })
-        })
+        let client = self.bucket.client().clone();
+        match self.into_job() {
+            Ok((job, source)) => {
+                let client = job.bucket.client().clone();
+                let uploaded = job.run(source);
+                Box::pin(uploaded.map_err(move |error| client.redacted_with_file(error)))
+            }
+            Err(error) => Box::pin(ready(Err(client.redacted(error)))),
+        }
     }
 }
 
@@ -224,14 +179,53 @@ impl UploadJob {
         account_part_sizes(self.bucket.client()).await
     }
 
-    async fn upload_random_access(self, source: RandomAccess) -> Result<Uploaded, Error> {
+    async fn run(mut self, source: Source) -> Result<Uploaded, Error> {
+        let client = self.bucket.client().clone();
+        client.check_open()?;
+        #[cfg(feature = "fs")]
+        let (_files, mut held) = match source.is_file() {
+            true => (
+                client.reserve_files(1).await,
+                client.try_reserve_small_file(disk::CHUNK as u64),
+            ),
+            false => (None, None),
+        };
+        #[cfg(feature = "fs")]
+        let opened = match &mut held {
+            Some(held) => {
+                let opened = source.open_whole(&client).await?;
+                held.shrink_to(opened.bytes_in_memory());
+                opened
+            }
+            None => source.open(&client).await?,
+        };
+        #[cfg(not(feature = "fs"))]
+        let opened = source.open(&client).await?;
+        let progress = self.options.progress.clone();
+        // All but the upload of a small file is boxed, so that the future of that stays small.
+        let uploaded = match opened {
+            Opened::RandomAccess(source) => {
+                self.set_source_details(&source);
+                if self.is_one_call(&source).await? {
+                    self.upload_whole(source.segment(0..source.len)).await
+                } else {
+                    Box::pin(self.upload_or_resume(source)).await
+                }
+            }
+            Opened::Sequential(..) if self.settings.resume.is_some() => Err(Error::invalid(
+                "an upload of a non-replayable stream can't be resumed: its first bytes are lost",
+            )),
+            Opened::Sequential(len, stream) => Box::pin(self.upload_sequential(len, stream)).await,
+        }?;
+        progress.enter(Stage::Done);
+        Ok(uploaded)
+    }
+
+    /// Whether the file fits in one part, and no unfinished upload is to be looked for.
+    async fn is_one_call(&self, source: &RandomAccess) -> Result<bool, Error> {
         let sizes = self.part_sizes().await?;
         let layout = sizes.layout(source.len, self.settings.content.part_size)?;
-        if self.settings.resume.is_none() && layout.parts() <= 1 {
-            return self.upload_whole(source.segment(0..source.len)).await;
-        }
-        // Boxed, so that the future of a small upload stays small.
-        Box::pin(self.upload_or_resume(source)).await
+        Ok(self.settings.resume.is_none() && layout.parts() <= 1)
     }
 
     async fn upload_or_resume(self, source: RandomAccess) -> Result<Uploaded, Error> {

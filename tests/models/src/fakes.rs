@@ -37,15 +37,8 @@ pub enum UploadTarget {
     Bucket(BucketId),
 }
 
-pub struct UploadUrl {
-    pub upload_url: String,
-    pub authorization_token: Secret,
-}
-
-pub struct UploadPartUrl {
-    pub upload_url: String,
-    pub authorization_token: Secret,
-}
+/// The number of an upload URL.
+pub type UploadAddress = usize;
 
 #[derive(Debug, Clone, Copy)]
 pub struct ApiVersion;

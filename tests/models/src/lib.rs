@@ -16,11 +16,7 @@ macro_rules! copied {
         impl $set::upload_urls::PooledUrl {
             /// For the planted bug.
             pub fn copied(&self) -> Self {
-                let url = fakes::UploadUrl {
-                    upload_url: self.url.clone(),
-                    authorization_token: self.token.clone(),
-                };
-                Self::of_file(url, fakes::now())
+                Self::new(self.address, fakes::now())
             }
         }
     )*};

@@ -196,11 +196,7 @@ macro_rules! upload_urls {
             let (urls, now) = (Arc::new(UploadUrls::default()), fakes::now());
             let leased: Arc<[AtomicBool; 2]> = Arc::default();
             for number in 0..2 {
-                let url = fakes::UploadUrl {
-                    upload_url: number.to_string(),
-                    authorization_token: String::new(),
-                };
-                urls.give_back(bucket(), PooledUrl::of_file(url, now), now);
+                urls.give_back(bucket(), PooledUrl::new(number, now));
             }
             let uploads = (0..3).map(|_| {
                 let (urls, leased) = (Arc::clone(&urls), Arc::clone(&leased));
@@ -209,11 +205,11 @@ macro_rules! upload_urls {
                         let Some(pooled) = urls.take(&bucket(), now) else {
                             continue;
                         };
-                        let lease = &leased[pooled.url.parse::<usize>().expect("its number")];
+                        let lease = &leased[pooled.address];
                         assert!(!lease.swap(true, Ordering::SeqCst), "a URL is leased twice");
                         thread::yield_now();
                         lease.store(false, Ordering::SeqCst);
-                        urls.give_back(bucket(), pooled, now);
+                        urls.give_back(bucket(), pooled);
                     }
                 })
             });

@@ -1,4 +1,4 @@
-//! Which connections are reused, and when connections are closed.
+//! Cases about connections: which are reused, and when they are closed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -46,7 +46,7 @@ fn serve(mut peer: Peer) {
     }
 }
 
-/// How often the cases about the number of connections are repeated.
+/// The number of repetitions of the cases that count connections.
 const ROUNDS: usize = 20;
 
 fn sequential_requests_use_one_connection(s: &Subject<'_>) {
@@ -58,7 +58,7 @@ fn sequential_requests_use_one_connection(s: &Subject<'_>) {
             assert_eq!(read(response).unwrap(), "hello");
         }
         let made = server.accepted();
-        // Connections are reused nevertheless.
+        // Connections are still reused.
         let max = if s.is_limited(Limit::MakesSpareConnections) {
             19
         } else {
@@ -173,9 +173,9 @@ fn dropping_the_future_closes_a_connection_that_is_being_made(s: &Subject<'_>) {
 struct BlockedUpload {
     sending: PendingFuture,
     peer: Peer,
-    /// How many bytes the backend took from the source.
+    /// The number of bytes that the backend took from the source.
     pulled: u64,
-    /// The end of the source and of all buffers that came from it.
+    /// Signals that the source and all buffers from it were dropped.
     gone: DropSignal,
 }
 
@@ -222,7 +222,7 @@ impl BlockedUpload {
             let left = self.peer.drain();
             assert!(left <= self.pulled, "nothing more of the source leaves");
         } else {
-            // Before the server continues to read, so that nothing that was buffered is sent any more.
+            // Waits before the server reads again, so that no buffered bytes are sent after that.
             self.gone.wait();
             self.peer.drain();
         }
@@ -345,7 +345,7 @@ fn a_connection_that_the_server_closed_while_idle_is_not_reused(s: &Subject<'_>)
     }
 }
 
-/// Otherwise they would be taken for the response to another request.
+/// Otherwise the bytes would be taken for the response to another request.
 fn bytes_after_a_response_are_not_the_next_response(s: &Subject<'_>) {
     let forged = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged";
     let answer = |mut peer: Peer| {

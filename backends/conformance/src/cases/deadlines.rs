@@ -1,5 +1,5 @@
-//! The backend wrapped in a `CheckedClient`, as programs use it: silence and stalls end at their deadlines, and a
-//! source of the wrong length never completes a body.
+//! Cases with the backend wrapped in a `CheckedClient`, as programs use it: silence and stalls end at their deadlines,
+//! and a source of the wrong length never completes a body.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! On which executors the backend works.
+//! Cases about the async executors on which the backend works.
 
 use crate::case::{Client, Subject, cases};
 use crate::client::{get, in_chunks, pattern, post, read, start_send};

@@ -1,4 +1,4 @@
-//! Kind and phase of each error.
+//! Cases about the kind and phase of each error.
 
 use std::net::TcpListener;
 
@@ -45,7 +45,7 @@ fn treated(s: &Subject<'_>, treat: impl FnOnce(Peer)) -> HttpError {
     error
 }
 
-/// The body, and its error, of a response of which only these bytes arrive before `end`.
+/// The body and the error of a response of which only these bytes arrive before `end`.
 fn broken_off(s: &Subject<'_>, bytes: &str, end: impl FnOnce(Peer)) -> (String, HttpError) {
     let server = RawServer::start();
     let sending = start_send(&s.client(), get(server.uri("/")));

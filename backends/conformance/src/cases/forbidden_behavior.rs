@@ -1,4 +1,4 @@
-//! What a library must not do by itself.
+//! Cases about what a library must not do by itself, such as retry or redirect.
 
 use http::StatusCode;
 
@@ -36,7 +36,7 @@ fn no_redirect_is_followed(s: &Subject<'_>) {
         assert_eq!(response.status().as_u16(), status);
         assert_eq!(response.headers()["location"], to);
         assert_eq!(server.accepted(), 1);
-        // Not later either: the next request is the next thing that is sent.
+        // It must not be sent later either: the next bytes are the next request.
         drop(peer);
         let sending = start_send(&client, get(server.uri("/next")));
         let mut peer = server.accept();
@@ -161,7 +161,7 @@ fn a_get_lost_on_a_reused_connection_is_not_repeated(s: &Subject<'_>) {
     assert_eq!(times, 1);
 }
 
-/// How often a request arrives if its reused connection is closed as soon as the request has arrived.
+/// The number of times that a request arrives if its reused connection is closed as soon as it has arrived.
 fn times_sent_on_a_closing_connection(s: &Subject<'_>, method: &str, body: &str) -> usize {
     let server = RawServer::start();
     let client = s.client();

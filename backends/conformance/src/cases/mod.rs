@@ -1,4 +1,4 @@
-//! The cases.
+//! All cases, by topic.
 //!
 //! - `wire`: the bytes of a request
 //! - `targets`: paths and queries that must not be rewritten

@@ -1,4 +1,4 @@
-//! Responses.
+//! Cases about responses and their bodies.
 
 use b2kit_core::{HttpErrorKind, Phase, Response, SystemTimer, Timer as _};
 use http::{Method, StatusCode};
@@ -68,7 +68,7 @@ fn a_204_or_304_has_no_body(s: &Subject<'_>) {
         "HTTP/1.1 304 Not Modified\r\n\r\n",
         "HTTP/1.1 304 Not Modified\r\ncontent-length: 5\r\n\r\n",
     ] {
-        // The connection stays open, so its end can't be what ends the body.
+        // The connection stays open, so the body can't end with the connection.
         let server = RawServer::start();
         let sending = start_send(&s.client(), get(server.uri("/")));
         let mut peer = server.accept();
@@ -166,7 +166,7 @@ fn bytes_after_a_body_are_not_part_of_it(s: &Subject<'_>) {
     let chunked =
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\nworld";
     for bytes in [sized, chunked] {
-        // They may be an error, but never part of the body.
+        // The extra bytes may be an error, but never part of the body.
         let body = read(answered(s, bytes));
         assert!(
             body.as_ref().is_ok_and(|body| body == "hello") || body.is_err(),

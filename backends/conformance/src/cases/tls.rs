@@ -1,4 +1,4 @@
-//! Which servers the backend trusts.
+//! Cases about TLS: which servers the backend trusts.
 
 use std::sync::Arc;
 
@@ -140,7 +140,7 @@ fn a_close_during_the_handshake_is_a_connect_error(s: &Subject<'_>) {
     assert_eq!(error.phase(), Phase::NotSent);
 }
 
-/// As a load balancer says it whose servers are away.
+/// A load balancer sends such an alert if its servers are down.
 fn an_alert_of_a_stopping_server_is_a_connect_error(s: &Subject<'_>) {
     /// `internal_error` and `close_notify`.
     const ALERTS: [[u8; 7]; 2] = [[0x15, 3, 3, 0, 2, 2, 80], [0x15, 3, 3, 0, 2, 1, 0]];

@@ -1,4 +1,4 @@
-//! Bodies of requests.
+//! Cases about the bodies of requests.
 
 use std::io;
 use std::sync::Arc;
@@ -78,7 +78,7 @@ fn the_body_is_opened_once_after_the_connection_is_made(s: &Subject<'_>) {
 
 fn an_early_response_is_returned_while_the_body_is_being_sent(s: &Subject<'_>) {
     let client = s.client();
-    // The source never ends, so only an early response can.
+    // The source never ends, so only an early response can end the exchange.
     let chunk = Bytes::from(vec![7; 1 << 16]);
     let first = stream::iter([Ok(chunk)]);
     let (source, gone) = DropNotifier::new(first.chain(stream::pending()));
@@ -116,7 +116,8 @@ fn an_early_response_is_returned_although_the_server_closes_after_it(s: &Subject
             peer.drain();
             continue;
         }
-        // One that doesn't, and leaves bytes unread: the reset may overtake the response, but must not change it.
+        // A server that doesn't wait, and leaves bytes unread: the reset may overtake the response, but must not change
+        // it.
         drop(peer);
         match sending.wait() {
             Ok(response) => assert_eq!(response.status(), StatusCode::UNAUTHORIZED),

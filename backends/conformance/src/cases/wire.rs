@@ -1,4 +1,4 @@
-//! The bytes of a request.
+//! Cases about the bytes of a request.
 
 use b2kit_core::{Body, HttpErrorKind, Phase, Request};
 

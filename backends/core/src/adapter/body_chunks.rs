@@ -11,8 +11,8 @@ use futures_core::Stream;
 
 use crate::body::{Body, BodyStream};
 
-/// The largest chunk that a library is given. Libraries accept a chunk of any size, and can't be stopped before they
-/// have sent it: a body of a single chunk would be sent completely despite an early response.
+/// The maximum size of a chunk given to a library. A library can't be stopped in the middle of a chunk, so a body of a
+/// single chunk would be sent completely despite an early response.
 const MAX_CHUNK: usize = 256 << 10;
 
 /// Splits a body into a stream of its bytes, for the library, and a handle that aborts it.
@@ -45,16 +45,16 @@ pub struct Upload(Arc<Mutex<State>>);
 
 struct State {
     stage: Stage,
-    /// Whether the library has polled the body: then there is a connection.
+    /// Whether the library has polled the body, which means that there is a connection.
     polled: bool,
-    /// The task that waits for the source.
+    /// The task waiting for the source.
     waker: Option<Waker>,
 }
 
 enum Stage {
     /// The library does not have all bytes yet.
     Running,
-    /// The library has all bytes. Only now can the connection be reused for another request.
+    /// The library has all bytes. Not before that can the connection be reused for another request.
     Sent,
     /// The source failed; the error is kept until it is reported.
     Failed(Option<io::Error>),
@@ -116,7 +116,7 @@ impl Upload {
         Aborted
     }
 
-    /// Registers the task before the source is polled, so that an abort from here on wakes it.
+    /// Registers the task. Called before the source is polled, so that any later abort wakes the task.
     fn register(&self, cx: &Context<'_>) -> Result<(), Aborted> {
         let mut state = self.state();
         state.polled = true;
@@ -163,7 +163,7 @@ impl fmt::Debug for Upload {
 /// that does not complete ends with [`Aborted`]; the reason is in [`Upload`].
 pub struct BodyChunks {
     body: Body,
-    /// In a mutex that is never locked: it makes the chunks `Sync`, which some libraries require of a body.
+    /// The mutex is never locked; it makes the stream `Sync`, which some libraries require of a body.
     stream: Option<Mutex<BodyStream>>,
     /// The rest of the stream's last chunk.
     chunk: Bytes,

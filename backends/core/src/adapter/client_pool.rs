@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use crate::timer::{SystemTimer, Timer as _};
 
-/// B2 closes an idle connection after about 4 s. The protocol's limit is 3 s; the difference allows for latency.
+/// How long an idle client is kept. B2 closes an idle connection after about 4 s, and the protocol's limit is 3 s; the
+/// difference allows for latency.
 const IDLE_TIMEOUT: Duration = Duration::from_millis(2500);
 
 /// Maximum number of clients, each of which has threads and file descriptors of its own.
@@ -17,9 +18,9 @@ const MAX_CLIENTS: usize = 32;
 
 /// A pool of clients, for libraries that stop a transfer at once only when its client is dropped.
 ///
-/// Up to 32 concurrent exchanges have a client each, so dropping it affects no other exchange. Further exchanges share
-/// these clients, and a shared client is dropped after the last of its exchanges. A client whose exchanges succeeded is
-/// kept with its connection for 2.5 s; older ones are dropped when the next exchange begins.
+/// Each of up to 32 concurrent exchanges has a client of its own, so dropping one affects no other exchange. Further
+/// exchanges share these clients, and a shared client is dropped after the last of its exchanges. A client whose
+/// exchanges succeeded is kept with its connection for 2.5 s; older ones are dropped when the next exchange begins.
 pub struct ClientPool<C: Clone + Send + 'static>(Arc<Shared<C>>);
 
 struct Shared<C> {
@@ -167,7 +168,7 @@ impl<C: Clone> State<C> {
         }
     }
 
-    /// Removes it, so that it takes no further exchange.
+    /// Removes a client, so that it takes no further exchange.
     fn abort(&mut self, id: u64) -> Option<C> {
         let at = self.busy.iter().position(|busy| busy.id == id)?;
         Some(self.busy.swap_remove(at).client)
@@ -183,7 +184,7 @@ pub struct PooledClient<C: Clone + Send + 'static> {
 }
 
 impl<C: Clone + Send + 'static> PooledClient<C> {
-    /// A client outside of any pool, which all exchanges share.
+    /// A client outside any pool, which all exchanges share.
     #[must_use]
     pub const fn shared(client: C) -> Self {
         Self {

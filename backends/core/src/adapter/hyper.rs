@@ -1,4 +1,4 @@
-//! For HTTP libraries that use hyper.
+//! Errors and bodies for HTTP libraries that use hyper.
 
 use std::error::Error as StdError;
 use std::io;

@@ -5,11 +5,13 @@ use http::request::Parts;
 use http::{Method, Uri, Version};
 
 use crate::error::HttpError;
+use crate::has_host::has_host;
 use crate::http_client::Request;
 
 /// Checks a request and sets its `Content-Length`.
 ///
-/// Libraries would not send refused requests as given, but without the URI's credentials, chunked, or truncated.
+/// A refused request is one that libraries would not send as given, but without the URI's credentials, chunked, or
+/// truncated.
 ///
 /// # Errors
 /// [`Invalid`](crate::HttpErrorKind::Invalid); nothing was sent.
@@ -82,7 +84,7 @@ fn check_uri(uri: &Uri) -> Result<(), HttpError> {
     if !matches!(uri.scheme_str(), Some("http" | "https")) {
         return Err(HttpError::invalid("the URI is neither http nor https"));
     }
-    if uri.host().is_none_or(str::is_empty) {
+    if !has_host(uri) {
         return Err(HttpError::invalid("the URI has no host"));
     }
     if uri.authority().is_some_and(|a| a.as_str().contains('@')) {

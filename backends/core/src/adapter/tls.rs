@@ -4,8 +4,8 @@ use rustls::{AlertDescription, Error};
 
 use crate::HttpErrorKind;
 
-/// The kind of an error of a TLS handshake. A peer that is stopping or overloaded says so in an alert, which is like a
-/// refused connection: a retry may succeed. Everything else, such as a certificate that isn't trusted, is
+/// The kind of an error of a TLS handshake. A peer that is shutting down or overloaded says so in an alert, which
+/// counts as a refused connection: a retry may succeed. Everything else, such as a certificate that isn't trusted, is
 /// [`Tls`](HttpErrorKind::Tls).
 #[must_use]
 pub fn handshake_kind(error: &Error) -> HttpErrorKind {

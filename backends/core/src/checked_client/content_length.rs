@@ -1,9 +1,10 @@
-//! Lengths: what the headers of a request and of a response say, and what they may say.
+//! `Content-Length` of requests and responses: sets, reads and checks it.
 
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use crate::error::{HttpError, HttpErrorKind, Phase};
+use crate::has_host::has_host;
 use crate::http_client::Request;
 
 /// Sets the `Content-Length` of a request.
@@ -11,7 +12,7 @@ use crate::http_client::Request;
 /// # Errors
 /// [`HttpErrorKind::Invalid`] if the URI isn't absolute or the headers contradict the body's length.
 pub(super) fn set_content_length(request: &mut Request) -> Result<(), HttpError> {
-    if request.uri().scheme().is_none() || request.uri().host().is_none_or(str::is_empty) {
+    if request.uri().scheme().is_none() || !has_host(request.uri()) {
         return Err(HttpError::invalid("the URI has no scheme or no host"));
     }
     if request.headers().contains_key(TRANSFER_ENCODING) {

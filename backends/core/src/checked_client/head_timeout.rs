@@ -9,11 +9,11 @@ use crate::deadlines::Deadlines;
 use crate::error::{HttpError, HttpErrorKind, Phase};
 use crate::timer::{Sleep, Timer};
 
-/// Limits shorter than this are checked no more often than this while the source is being waited for.
+/// The minimum interval of checks while the source is being waited for, even if a limit is shorter.
 const MIN_RECHECK_INTERVAL: Duration = Duration::from_millis(1);
 
-/// Enforces the deadlines from the start of a request to the response's head, which count only while the server is
-/// being waited for.
+/// Enforces the deadlines from the start of a request to the response's head. Only time spent waiting for the server
+/// counts.
 pub(super) struct HeadTimeout<'a> {
     deadlines: Deadlines,
     timer: &'a dyn Timer,
@@ -38,8 +38,8 @@ impl<'a> HeadTimeout<'a> {
                 }
                 self.sleep = None;
             }
-            // What is waited for may change during the sleep, so it is no longer than the shortest limit that may then
-            // apply.
+            // The exchange may start to wait for something else during the sleep, so the sleep is no longer than the
+            // shortest limit that may then apply.
             let pause = match self.status(upload) {
                 DeadlineStatus::Expired(error) => return Poll::Ready(error),
                 DeadlineStatus::CheckAgainIn(pause) => pause,
@@ -50,7 +50,8 @@ impl<'a> HeadTimeout<'a> {
     }
 
     fn status(&self, upload: &Upload) -> DeadlineStatus {
-        let (waiting_for, too_slow_after) = upload.waiting_for(self.timer.now());
+        let now = self.timer.now();
+        let (waiting_for, too_slow_after) = upload.waiting_for(now);
         let limits = [self.deadlines.head, self.deadlines.stall, too_slow_after];
         let Some(shortest) = limits.into_iter().flatten().min() else {
             return DeadlineStatus::Unlimited;
@@ -91,7 +92,7 @@ impl<'a> HeadTimeout<'a> {
         let Some(limit) = limit else {
             return DeadlineStatus::CheckAgainIn(shortest);
         };
-        match limit.checked_sub(self.timer.now().saturating_duration_since(since)) {
+        match limit.checked_sub(now.saturating_duration_since(since)) {
             Some(remaining) if !remaining.is_zero() => DeadlineStatus::CheckAgainIn(
                 if matches!(waiting_for, WaitingFor::ResponseHead(_)) {
                     remaining

@@ -3,20 +3,22 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_core::Stream;
 
-use super::total_timeout::check_total_timeout;
+use super::total_timeout::{check_total_timeout, too_late};
 use super::upload::AbortOnDrop;
 use crate::body::ResponseBody;
 use crate::deadlines::{Deadlines, Throughput};
 use crate::empty_chunks::{EmptyChunkCounter, NextStep};
 use crate::error::{HttpError, HttpErrorKind, Phase};
 use crate::throughput_monitor::ThroughputMonitor;
+use crate::time::saturating_add;
 use crate::timer::{Sleep, Timer};
 
-/// The stream that the caller reads. It fails where the body is shorter or longer than its framing says, or too slow.
+/// The stream that the caller reads. It fails if the body is shorter or longer than its framing says, or too slow.
 pub(super) struct CheckedResponseBody {
     /// `None` after the end or an error.
     body: Option<(ResponseBody, AbortOnDrop)>,
@@ -24,8 +26,31 @@ pub(super) struct CheckedResponseBody {
     received: u64,
     throughput: ThroughputMonitor<3>,
     empty_chunks: EmptyChunkCounter,
-    /// Absolute deadlines: of the body and of the whole exchange.
-    ends: [Option<Sleep>; 2],
+    timer: Arc<dyn Timer>,
+    /// The deadline of the whole exchange.
+    total: Option<Sleep>,
+    /// The deadline of the body.
+    end: Option<BodyDeadline>,
+}
+
+/// When the body has to have ended. Most bodies have by the time that they are read, so there is a timer only once one is
+/// waited for.
+struct BodyDeadline {
+    at: Instant,
+    sleep: Option<Sleep>,
+}
+
+impl BodyDeadline {
+    fn has_passed(&self, timer: &dyn Timer) -> bool {
+        timer.now() >= self.at
+    }
+
+    /// Ready when it has passed.
+    fn poll(&mut self, timer: &dyn Timer, cx: &mut Context<'_>) -> Poll<()> {
+        let left = || self.at.saturating_duration_since(timer.now());
+        let sleep = self.sleep.get_or_insert_with(|| timer.sleep(left()));
+        sleep.as_mut().poll(cx)
+    }
 }
 
 impl CheckedResponseBody {
@@ -33,20 +58,45 @@ impl CheckedResponseBody {
         body: ResponseBody,
         length: Option<u64>,
         deadlines: Deadlines,
-        ends: [Option<Sleep>; 2],
+        total: Option<Sleep>,
+        limit: Option<Duration>,
         timer: Arc<dyn Timer>,
         upload: AbortOnDrop,
     ) -> Self {
+        let end = limit.map(|limit| BodyDeadline {
+            at: saturating_add(timer.now(), limit),
+            sleep: None,
+        });
         let stall = deadlines.stall.map(|limit| Throughput::new(1, limit));
         let limits = [stall, deadlines.throughput, deadlines.min_progress];
         Self {
             body: Some((body, upload)),
             length,
             received: 0,
-            throughput: ThroughputMonitor::new(timer, limits),
+            throughput: ThroughputMonitor::new(Arc::clone(&timer), limits),
             empty_chunks: EmptyChunkCounter::default(),
-            ends,
+            timer,
+            total,
+            end,
         }
+    }
+
+    /// The error if a deadline has passed.
+    fn poll_deadlines(&mut self, cx: &mut Context<'_>) -> Option<HttpError> {
+        let late = check_total_timeout(&mut self.total, Phase::ResponseBegun, cx);
+        late.or_else(|| {
+            let has_passed = self.end.as_ref()?.has_passed(&*self.timer);
+            has_passed.then(|| too_late(Phase::ResponseBegun))
+        })
+    }
+
+    /// Ready with the error when the deadline of the body has passed.
+    fn wait_for_deadline(&mut self, cx: &mut Context<'_>) -> Poll<HttpError> {
+        let Some(end) = &mut self.end else {
+            return Poll::Pending;
+        };
+        end.poll(&*self.timer, cx)
+            .map(|()| too_late(Phase::ResponseBegun))
     }
 
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, HttpError>>> {
@@ -105,11 +155,12 @@ impl Stream for CheckedResponseBody {
             return Poll::Ready(None);
         }
         // Checked first: a body that always has a chunk ready must still meet its deadlines.
-        let mut ends = this.ends.iter_mut();
-        let late = ends.find_map(|end| check_total_timeout(end, Phase::ResponseBegun, cx));
-        let next = match late {
+        let next = match this.poll_deadlines(cx) {
             Some(error) => Some(Err(error)),
-            None => ready!(this.poll_body(cx)),
+            None => match this.poll_body(cx) {
+                Poll::Ready(next) => next,
+                Poll::Pending => Some(Err(ready!(this.wait_for_deadline(cx)))),
+            },
         };
         let item = match next {
             Some(Ok(chunk)) => {
@@ -140,9 +191,9 @@ impl Stream for CheckedResponseBody {
             },
         };
         this.body = None;
-        // Drops the timers, so that they don't wake the task any more.
+        // Drops the timers, so that they don't wake the task again.
         this.throughput.end();
-        this.ends = [None, None];
+        (this.total, this.end) = (None, None);
         Poll::Ready(item)
     }
 }

@@ -14,8 +14,10 @@ pub(super) fn check_total_timeout(
     let over = total
         .as_mut()
         .is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready());
-    over.then(|| {
-        HttpError::new(HttpErrorKind::Timeout, phase)
-            .with_source("the exchange as a whole took too long")
-    })
+    over.then(|| too_late(phase))
+}
+
+pub(super) fn too_late(phase: Phase) -> HttpError {
+    HttpError::new(HttpErrorKind::Timeout, phase)
+        .with_source("the exchange as a whole took too long")
 }

@@ -1,4 +1,4 @@
-//! A request's body while it is sent: held to its length, timed, and stoppable.
+//! The body of a request while it is sent: checks its length, measures its speed, and can stop it.
 
 use std::io;
 use std::ops::Deref;
@@ -20,7 +20,7 @@ use crate::timer::Timer;
 /// memory. Splitting a chunk copies nothing.
 const MAX_CHUNK: usize = 256 * 1024;
 
-/// What the exchange is waiting for, and since when.
+/// The party that the exchange is waiting for, and since when.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum WaitingFor {
     /// The backend, which has not polled the body yet.
@@ -45,9 +45,9 @@ struct State {
     taken: u64,
     /// The length of the chunk that the server is reading.
     chunk: u64,
-    /// How fast it has to read.
+    /// The minimum speed at which the server has to read.
     min_throughput: Option<ThroughputLimit>,
-    /// Why the source failed: the source of the error that the backend will return.
+    /// The error of the source, which becomes the source of the backend's error.
     failure: Option<io::Error>,
     paused: bool,
     aborted: bool,
@@ -93,7 +93,7 @@ impl Upload {
         let state = self.lock();
         let waiting = match state.waiting_for {
             WaitingFor::ServerRead(since) => now.saturating_duration_since(since),
-            // It has the whole body, so the deadline of the head applies.
+            // The server has the whole body, so the deadline for the head applies.
             WaitingFor::ResponseHead(_) => return (state.waiting_for, None),
             WaitingFor::BodyRequest(_) | WaitingFor::Source => Duration::ZERO,
         };
@@ -109,7 +109,7 @@ impl Upload {
         self.lock().paused = true;
     }
 
-    /// Corrects the kind and phase of the backend's error by what is known of the body.
+    /// Corrects the kind and phase of the backend's error, using the state of the body.
     pub(super) fn refine_error(&self, error: HttpError) -> HttpError {
         let mut state = self.lock();
         let phase = if state.taken > 0 {
@@ -142,8 +142,8 @@ impl Upload {
         ReadPermission::Paused
     }
 
-    /// Records that the source isn't ready. `false` if the request was aborted meanwhile: then nothing would wake the
-    /// task.
+    /// Records that the source isn't ready. `false` if the request was aborted in the meantime: then nothing would wake
+    /// the task.
     fn wait_for_source(&self, cx: &Context<'_>) -> bool {
         let mut state = self.lock();
         if state.aborted {
@@ -162,7 +162,7 @@ impl Upload {
 }
 
 impl State {
-    /// The server has read the last chunk, since the backend asks for another.
+    /// Records that the server has read the last chunk, since the backend asks for another.
     fn record_taken(&mut self, now: Instant) {
         if let (WaitingFor::ServerRead(since), Some(min_throughput)) =
             (self.waiting_for, &mut self.min_throughput)
@@ -224,7 +224,7 @@ pub(super) fn checked_body(body: Body, upload: &Arc<Upload>) -> Body {
 struct CheckedRequestBody {
     upload: Arc<Upload>,
     source: Source,
-    /// Read from the source, not given to the backend yet.
+    /// Bytes read from the source and not given to the backend yet.
     held: Bytes,
     /// Bytes read from the source so far.
     read: u64,

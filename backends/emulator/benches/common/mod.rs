@@ -1,4 +1,4 @@
-//! HTTP on a blocking socket, as cheap as possible, so that the server is what is measured.
+//! HTTP on a blocking socket, as cheap as possible, so that the measurement is of the server.
 
 #![allow(
     dead_code,
@@ -15,7 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sha1::{Digest as _, Sha1};
 
-/// The content of bodies.
+/// The size of a block, of which bodies consist.
 pub const BLOCK: usize = 1 << 20;
 
 pub struct Line {

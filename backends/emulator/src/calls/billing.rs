@@ -32,8 +32,8 @@ const FREE: [&str; 13] = [
 const DOWNLOADS: [&str; 3] = [download::BY_ID, download::BY_NAME, "b2_get_file_info"];
 
 impl BillingClass {
-    /// The class of a call. Of the notification rules' calls it is not documented; they are taken
-    /// for C, as the other calls about buckets.
+    /// The class of a call. The class of the calls for notification rules is not documented; they
+    /// count as C, like the other calls about buckets.
     pub(crate) fn of(call: &str) -> Self {
         if FREE.contains(&call) {
             Self::A

@@ -108,7 +108,7 @@ pub(crate) fn delete_bucket(
     let bucket = state.bucket(id)?;
     let is_blocked = bucket
         .versions
-        .values()
+        .iter()
         .any(|version| unfinished_block || !version.is_unfinished());
     if is_blocked {
         let message = "Cannot delete non-empty bucket";

@@ -10,8 +10,9 @@ use crate::calls::caller::Caller;
 use crate::model::bucket::Bucket;
 use crate::model::checksums::Received;
 use crate::model::file::{Sha1, Stored, Version};
+use crate::model::file_info::FileInfo;
 use crate::model::ids;
-use crate::model::names::{self, FileInfo};
+use crate::model::names;
 use crate::model::state::State;
 use crate::protocol::api_error::ApiError;
 use crate::protocol::args::Args;
@@ -37,7 +38,7 @@ pub(crate) fn copy_file(
     let lock = lock::of_args(args, caller, bucket, caller.now)?;
     let (copied, is_whole) = copied_range(source, args)?;
     let target = Target::File(NewFile {
-        bucket_id: bucket_id.to_owned(),
+        bucket_id: bucket.hex_id,
         name: name.to_owned(),
         uploaded: caller.now,
         content_type,
@@ -77,7 +78,7 @@ pub(crate) fn copy_part(
         return Err(ApiError::bad_request("A part must have at least one byte"));
     }
     let target = Target::Part {
-        file_id: file_id.to_owned(),
+        file_id: large.file_id,
         number,
         encryption: large.encryption.clone(),
     };
@@ -96,8 +97,8 @@ pub(crate) fn complete(
 ) -> Result<Response, ApiError> {
     let stored = Stored {
         content: received.content,
-        sha1: received.sha1.map(|hex| Sha1 {
-            hex,
+        sha1: received.sha1.map(|digest| Sha1 {
+            digest,
             verified: true,
         }),
         md5: received.md5,
@@ -184,8 +185,10 @@ fn metadata(
             Err(ApiError::bad_request(message))
         }
         "COPY" => {
-            let info = names::check_file_info(name, source.info.clone(), limit)?;
-            Ok((source.content_type.clone(), info))
+            let entries = source.info.iter();
+            let entries = entries.map(|(key, value)| (key.to_owned(), value.to_owned()));
+            let info = names::check_file_info(name, entries, limit)?;
+            Ok((source.content_type.as_ref().to_owned(), info))
         }
         "REPLACE" => {
             let given = content_type.ok_or_else(|| undocumented::missing_field("contentType"))?;

@@ -47,7 +47,7 @@ pub(crate) fn by_name(
         || ApiError::not_found(format!("bucket {bucket_name} does not have file: {name}"));
     let bucket = state.bucket_by_name(&bucket_name).ok_or_else(missing)?;
     require_read_access(caller, bucket, &name)?;
-    let current = bucket.current(&name).ok_or_else(missing)?;
+    let current = bucket.versions.current(&name).ok_or_else(missing)?;
     let stored = current.stored().ok_or_else(missing)?;
     serve(state, caller, bucket, current, stored, args)
 }
@@ -134,7 +134,9 @@ fn file_headers(version: &Version, stored: &Stored, plus: bool) -> HeaderMap {
     let sha1 = sha1.as_deref().unwrap_or("none");
     let uploaded = version.uploaded.to_string();
     insert(&mut headers, "x-bz-content-sha1", sha1);
-    insert(&mut headers, "x-bz-file-id", &version.file_id);
+    version
+        .file_id
+        .with_text(|id| insert(&mut headers, "x-bz-file-id", id));
     let name = percent::encode(&version.name, plus);
     insert(&mut headers, "x-bz-file-name", &name);
     insert(&mut headers, "x-bz-upload-timestamp", &uploaded);
@@ -145,8 +147,8 @@ fn file_headers(version: &Version, stored: &Stored, plus: bool) -> HeaderMap {
             replication.as_str(),
         );
     }
-    for (key, value) in &version.info {
-        match RESERVED.iter().find(|(reserved, _)| reserved == key) {
+    for (key, value) in version.info.iter() {
+        match RESERVED.iter().find(|(reserved, _)| *reserved == key) {
             Some((_, header)) => insert(&mut headers, header, value),
             None => {
                 let value = percent::encode(value, plus);
@@ -174,7 +176,7 @@ fn encryption_headers(headers: &mut HeaderMap, encryption: &Encryption) {
 fn lock_headers(headers: &mut HeaderMap, caller: &Caller, bucket: &Bucket, version: &Version) {
     let mut withheld = Vec::new();
     if caller.key.can("readFileRetentions") {
-        if let Some(retention) = version.lock.retention {
+        if let Some(retention) = version.lock().retention {
             insert(headers, MODE_HEADER, retention.mode.as_str());
             insert(headers, UNTIL_HEADER, &retention.until.to_string());
         }
@@ -185,7 +187,7 @@ fn lock_headers(headers: &mut HeaderMap, caller: &Caller, bucket: &Bucket, versi
         ]);
     }
     if caller.key.can("readFileLegalHolds") {
-        if let Some(hold) = version.lock.legal_hold_json() {
+        if let Some(hold) = version.lock().legal_hold_json() {
             insert(headers, HOLD_HEADER, hold);
         }
     } else {
@@ -238,8 +240,8 @@ fn insert(headers: &mut HeaderMap, name: &str, value: &str) {
     }
 }
 
-/// Whether a download names the Object Lock headers that it withholds. In a bucket with Object Lock
-/// always: otherwise the header would reveal whether they are set.
+/// Whether a download names the Object Lock headers that it withholds: always in a bucket with
+/// Object Lock, since otherwise their absence would reveal whether they are set.
 const fn reports_withheld_headers(bucket: &Bucket) -> bool {
     bucket.file_lock
 }

@@ -63,7 +63,7 @@ pub(crate) fn of_headers(head: &Parts) -> Result<Option<Encryption>, ApiError> {
     let key = KeyHeaders::of(head).key()?;
     match (text_of(head, &MANAGED), key) {
         (None, None) => Ok(None),
-        (None, Some(key)) => Ok(Some(Encryption::Customer(key))),
+        (None, Some(key)) => Ok(Some(Encryption::Customer(Box::new(key)))),
         (Some(algorithm), None) => {
             require_aes(Some(algorithm))?;
             Ok(Some(Encryption::Managed))
@@ -119,7 +119,7 @@ pub(crate) fn of_new_file(
     match of_args(args, name)? {
         None => Ok(bucket.encryption()),
         Some(Setting::Managed) => Ok(Encryption::Managed),
-        Some(Setting::Customer(key)) => Ok(Encryption::Customer(key)),
+        Some(Setting::Customer(key)) => Ok(Encryption::Customer(Box::new(key))),
         Some(Setting::Default | Setting::None) if bucket.legacy_encryption => Ok(Encryption::None),
         Some(Setting::Default) => Ok(bucket.encryption()),
         Some(Setting::None) => Err(undocumented::no_encryption(name)),

@@ -5,11 +5,10 @@ use serde_json::json;
 use super::outcome::Outcome;
 use crate::calls::caller::Caller;
 use crate::calls::response_json;
-use crate::model::encryption::Encryption;
 use crate::model::event::{EventObject, EventType};
 use crate::model::file::{Kind, Version};
+use crate::model::file_id::FileId;
 use crate::model::ids::{self, FileKind, Pod};
-use crate::model::lock::Lock;
 use crate::model::names;
 use crate::model::state::State;
 use crate::protocol::api_error::ApiError;
@@ -25,14 +24,11 @@ pub(crate) fn get_file_info(
     if ids::file_id_time(id).is_none() {
         return Err(ApiError::bad_request(format!("Bad fileId: {id}")));
     }
-    let found = state
-        .version(id)
-        .map(|(_, version)| version)
-        .filter(|version| !version.is_unfinished());
-    let version = found.ok_or_else(|| ApiError::not_found(format!("File not present: {id}")))?;
-    caller
-        .key
-        .require_access(&version.bucket_id, &version.name)?;
+    let found = state.version(id);
+    let found = found.filter(|(_, version)| !version.is_unfinished());
+    let missing = || ApiError::not_found(format!("File not present: {id}"));
+    let (bucket, version) = found.ok_or_else(missing)?;
+    caller.key.require_access(&bucket.id, &version.name)?;
     let document = response_json::file(version, &state.account_id, caller, false);
     Ok(Outcome::serialized(&document))
 }
@@ -46,7 +42,7 @@ pub(crate) fn hide_file(
     let name = args.required("fileName")?;
     names::check_file_name(name, &state.settings.undocumented)?;
     caller.key.require_access(bucket_id, name)?;
-    match state.bucket(bucket_id)?.current(name) {
+    match state.bucket(bucket_id)?.versions.current(name) {
         None => {
             let message = format!("File not present: {name}");
             return Err(ApiError::new(400, "no_such_file", message));
@@ -59,7 +55,7 @@ pub(crate) fn hide_file(
     }
     let marker = hide(state, bucket_id, name, EventType::Hide, caller.now)?;
     let account = state.account_id.clone();
-    let marker = state.version(&marker).map(|(_, marker)| marker);
+    let marker = state.version_of(marker).map(|(_, marker)| marker);
     let marker = marker.ok_or_else(|| ApiError::no_such_bucket(bucket_id))?;
     Ok(Outcome::serialized(&response_json::hide_marker(
         marker, &account, caller,
@@ -73,22 +69,10 @@ pub(crate) fn hide(
     name: &str,
     happening: EventType,
     now: u64,
-) -> Result<String, ApiError> {
-    let file_id = state
-        .ids
-        .file_id(bucket_id, FileKind::SmallOrHidden, Pod::HIDE, now);
-    let marker = state.insert(Version {
-        file_id: file_id.clone(),
-        bucket_id: bucket_id.to_owned(),
-        name: name.to_owned(),
-        uploaded: now,
-        content_type: String::new(),
-        info: names::FileInfo::new(),
-        lock: Lock::default(),
-        encryption: Encryption::None,
-        replication: None,
-        kind: Kind::Hide,
-    })?;
+) -> Result<FileId, ApiError> {
+    let bucket_id = state.bucket(bucket_id)?.hex_id;
+    let file_id = state.new_file_id(bucket_id, FileKind::SmallOrHidden, Pod::HIDE, now);
+    let marker = state.insert(Version::new(file_id, name, now, Kind::Hide))?;
     let told = EventObject::of(marker);
     state.record_event(&told, happening, now);
     Ok(file_id)
@@ -108,18 +92,16 @@ pub(crate) fn delete_file_version(
     if ids::file_id_time(id).is_none() {
         return Err(ApiError::bad_request(format!("Bad fileId: {id}")));
     }
-    let found = state.version(id).map(|(_, version)| version);
-    let Some(version) = found.filter(|version| version.name == name) else {
+    let found = state.version(id);
+    let Some((bucket, version)) = found.filter(|(_, version)| &*version.name == name) else {
         return Err(ApiError::file_not_present(name, id));
     };
-    caller
-        .key
-        .require_access(&version.bucket_id, &version.name)?;
-    if version.stored().is_some() && version.lock.prevents_deletion(caller.now, bypass) {
+    caller.key.require_access(&bucket.id, &version.name)?;
+    if version.stored().is_some() && version.lock().prevents_deletion(caller.now, bypass) {
         return Err(undocumented::locked());
     }
-    let is_told = !version.is_unfinished();
-    if let Some(deleted) = state.remove(id).filter(|_| is_told) {
+    let (file_id, is_told) = (version.file_id, !version.is_unfinished());
+    if let Some(deleted) = state.remove(file_id).filter(|_| is_told) {
         state.record_event(&EventObject::of(&deleted), EventType::Delete, caller.now);
     }
     Ok(Outcome::Json(json!({"fileId": id, "fileName": name})))

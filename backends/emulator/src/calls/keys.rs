@@ -39,7 +39,7 @@ pub(crate) fn create_key(
     let expires = match args.integer("validDurationInSeconds")? {
         None => None,
         Some(seconds) if (1..MAX_VALIDITY).contains(&seconds) => {
-            Some(caller.now + seconds.unsigned_abs() * 1000)
+            Some(caller.now.saturating_add(seconds.unsigned_abs() * 1000))
         }
         Some(other) => return Err(ApiError::out_of_range("validDurationInSeconds", other)),
     };

@@ -1,7 +1,6 @@
 //! Large files: starting, finishing, canceling and listing them and their parts.
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
 
 use http::HeaderValue;
 use serde::Serialize;
@@ -14,15 +13,17 @@ use super::{encryption, lock, replication};
 use crate::behavior;
 use crate::calls::caller::Caller;
 use crate::content::Content;
+use crate::model::bucket::Bucket;
 use crate::model::event::{EventObject, EventType};
-use crate::model::file::{Kind, Part, Stored, Version};
+use crate::model::file::{Kind, Part, Sha1Digest, Stored, Version};
+use crate::model::file_id::FileId;
 use crate::model::ids::{self, FileKind};
 use crate::model::names;
 use crate::model::state::State;
+use crate::model::versions::Age;
 use crate::protocol::api_error::ApiError;
 use crate::protocol::args::Args;
 use crate::protocol::content_type;
-use crate::protocol::hex::hex_digits;
 use crate::protocol::undocumented;
 
 pub(crate) fn start_large_file(
@@ -46,7 +47,7 @@ pub(crate) fn start_large_file(
     let encryption = encryption::of_new_file(args, "serverSideEncryption", bucket)?;
     let info = args.string_map("fileInfo")?.unwrap_or_default();
     let file = NewFile {
-        bucket_id: bucket_id.to_owned(),
+        bucket_id: bucket.hex_id,
         name: name.to_owned(),
         uploaded,
         content_type: content_type::resolve(content_type, name),
@@ -55,7 +56,7 @@ pub(crate) fn start_large_file(
         encryption,
     };
     let pod = state.ids.pod();
-    let file_id = state.ids.file_id(bucket_id, FileKind::Large, pod, uploaded);
+    let file_id = state.new_file_id(file.bucket_id, FileKind::Large, pod, uploaded);
     let account = state.account_id.clone();
     let version = file.into_version(file_id, Kind::Unfinished(BTreeMap::new()));
     let version = state.insert(version)?;
@@ -74,7 +75,8 @@ pub(crate) fn finish_large_file(
         .strings("partSha1Array")?
         .ok_or_else(|| undocumented::missing_field("partSha1Array"))?;
     let least = state.settings.absolute_minimum_part_size;
-    let parts = unfinished(state, caller, id)?.parts();
+    let unfinished = unfinished(state, caller, id)?;
+    let (file_id, parts) = (unfinished.file_id, unfinished.parts());
     let parts = parts.ok_or_else(|| no_active_upload(id))?;
     check_parts(parts, &named, least)?;
     let content = Content::joined(parts.values().map(|part| &part.content));
@@ -87,14 +89,14 @@ pub(crate) fn finish_large_file(
         md5: None,
     });
     let account = state.account_id.clone();
-    let status = state.version(id).and_then(|(bucket, version)| {
+    let status = state.version_of(file_id).and_then(|(bucket, version)| {
         replication::of_new_file(bucket, &version.name, &version.encryption)
     });
-    if let Some(version) = state.version_mut(id) {
+    if let Some(version) = state.version_mut(file_id) {
         version.replication = status;
     }
     let version = state
-        .finish(id, finished)
+        .finish(file_id, finished)
         .ok_or_else(|| no_active_upload(id))?;
     let answer = Outcome::serialized(&response_json::file(version, &account, caller, false));
     let told = EventObject::of(version);
@@ -108,11 +110,12 @@ pub(crate) fn cancel_large_file(
     args: &Args,
 ) -> Result<Outcome, ApiError> {
     let id = args.required("fileId")?;
-    unfinished(state, caller, id)?;
-    let cancelled = state.remove(id).ok_or_else(|| no_active_upload(id))?;
+    let file_id = unfinished(state, caller, id)?.file_id;
+    let cancelled = state.remove(file_id);
+    let cancelled = cancelled.ok_or_else(|| no_active_upload(id))?;
     Ok(Outcome::Json(json!({
         "accountId": state.account_id,
-        "bucketId": cancelled.bucket_id,
+        "bucketId": cancelled.bucket_id(),
         "fileId": cancelled.file_id,
         "fileName": cancelled.name,
     })))
@@ -130,14 +133,15 @@ pub(crate) fn list_parts(
         None | Some(0) => 1,
         Some(number) => check_part_number(u64::try_from(number).ok())?,
     };
-    let parts = unfinished(state, caller, id)?.parts();
+    let unfinished = unfinished(state, caller, id)?;
+    let (file_id, parts) = (unfinished.file_id, unfinished.parts());
     let parts = parts.ok_or_else(|| no_active_upload(id))?;
     let mut rest = parts.range(start..);
     let page: Vec<Value> = rest
         .by_ref()
         .take(count)
         .map(|(number, part)| {
-            let mut document = response_json::part_with_checksum(id, *number, part);
+            let mut document = response_json::part_with_checksum(file_id, *number, part);
             // recorded: seconds here, milliseconds in the response to the upload
             document["uploadTimestamp"] = (part.uploaded / 1000 * 1000).into();
             document
@@ -161,12 +165,11 @@ pub(crate) fn list_unfinished_large_files(
     let bucket = state.bucket(bucket_id)?;
     let start = match args.string("startFileId")? {
         None => (0, 0),
-        Some(id) => first_from(state, bucket_id, id)?,
+        Some(id) => first_from(bucket, id)?,
     };
     let mut files = bucket
-        .unfinished
-        .range((Bound::Included(start), Bound::Unbounded))
-        .filter_map(|(_, place)| bucket.versions.get(place))
+        .versions
+        .unfinished_from(start)
         .filter(|version| version.name.starts_with(prefix) && version.name.starts_with(only));
     let page = files
         .by_ref()
@@ -175,7 +178,7 @@ pub(crate) fn list_unfinished_large_files(
         .collect();
     Ok(Outcome::serialized(&Unfinished {
         files: page,
-        next_file_id: files.next().map(|version| version.file_id.as_str()),
+        next_file_id: files.next().map(|version| version.file_id),
         next_file_name: None,
     }))
 }
@@ -185,19 +188,19 @@ pub(crate) fn list_unfinished_large_files(
 #[serde(rename_all = "camelCase")]
 struct Unfinished<'a> {
     files: Vec<File<'a>>,
-    next_file_id: Option<&'a str>,
+    next_file_id: Option<FileId>,
     /// Always null.
     next_file_name: Option<&'a str>,
 }
 
 /// Where a listing with this start id begins: at the file, or after the position it would have.
-fn first_from(state: &State, bucket_id: &str, id: &str) -> Result<(u64, u64), ApiError> {
+fn first_from(bucket: &Bucket, id: &str) -> Result<Age, ApiError> {
     let Some(time) = ids::file_id_time(id) else {
         let message = format!("Invalid startFileId: {id}");
         return Err(ApiError::new(400, "invalid_file_id", message));
     };
-    let known = state.files.get(id).filter(|(at, _)| at == bucket_id);
-    Ok(known.map_or((time, 0), |(_, place)| place.age()))
+    let known = FileId::parse(id).and_then(|id| bucket.versions.get(id));
+    Ok(known.map_or((time, 0), Version::age))
 }
 
 /// The unfinished large file with this id, if the caller has access.
@@ -209,13 +212,11 @@ pub(crate) fn unfinished<'a>(
     if ids::file_id_time(id).is_none() {
         return Err(ApiError::bad_request(format!("Invalid fileId: {id}")));
     }
-    let found = state.version(id).map(|(_, version)| version);
-    let version = found
-        .filter(|version| version.is_unfinished())
+    let (bucket, version) = state
+        .version(id)
+        .filter(|(_, version)| version.is_unfinished())
         .ok_or_else(|| no_active_upload(id))?;
-    caller
-        .key
-        .require_access(&version.bucket_id, &version.name)?;
+    caller.key.require_access(&bucket.id, &version.name)?;
     Ok(version)
 }
 
@@ -223,15 +224,16 @@ pub(crate) fn unfinished<'a>(
 pub(crate) fn put_part(
     state: &mut State,
     caller: &Caller,
-    id: &str,
+    file_id: FileId,
     number: u64,
     part: Part,
 ) -> Result<(), ApiError> {
-    unfinished(state, caller, id)?;
-    if state.put_part(id, number, part) {
+    let id = file_id.to_string();
+    unfinished(state, caller, &id)?;
+    if state.put_part(file_id, number, part) {
         Ok(())
     } else {
-        Err(no_active_upload(id))
+        Err(no_active_upload(&id))
     }
 }
 
@@ -284,7 +286,7 @@ fn check_parts(parts: &BTreeMap<u64, Part>, named: &[String], least: u64) -> Res
             let message = format!("Part number {number} has not been uploaded");
             return Err(ApiError::new(400, "missing_part", message));
         };
-        if hex_digits(sha1, 40).as_ref() != Some(&part.sha1.hex) {
+        if Sha1Digest::parse(sha1) != Some(part.sha1.digest) {
             let message = format!("Sha1 of part number {number} does not match");
             return Err(ApiError::new(400, "part_sha1_mismatch", message));
         }

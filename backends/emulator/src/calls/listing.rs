@@ -1,6 +1,7 @@
 //! `b2_list_file_names` and `b2_list_file_versions`: prefix, delimiter and cursor.
 
 use std::ops::Bound;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -8,10 +9,12 @@ use super::outcome::Outcome;
 use super::response_json::{self, File};
 use crate::behavior::Cursor;
 use crate::calls::caller::Caller;
-use crate::model::bucket::{Bucket, VersionPosition};
+use crate::model::bucket::Bucket;
 use crate::model::file::Version;
+use crate::model::file_id::FileId;
 use crate::model::ids;
 use crate::model::state::State;
+use crate::model::versions::VersionPosition;
 use crate::protocol::api_error::ApiError;
 use crate::protocol::args::Args;
 use crate::protocol::undocumented;
@@ -57,7 +60,7 @@ pub(crate) fn list_file_versions(
         (None, Some(_)) => return Err(undocumented::start_id_without_name()),
         (None, None) => query.start,
         (Some(name), None) => VersionPosition::first_of(name),
-        (Some(name), Some(id)) => position_of(state, bucket, name, id)?,
+        (Some(name), Some(id)) => position_of(bucket, name, id)?,
     };
     let scan = state.settings.undocumented.names_scanned_per_page;
     let page = page(bucket, &query, Mode::Versions, scan);
@@ -65,8 +68,8 @@ pub(crate) fn list_file_versions(
     let next = page.next.as_ref().map(Next::version);
     Ok(Outcome::serialized(&Versions {
         files: json(&page, bucket, state, caller),
-        next_file_id: next.map(|version| version.file_id.as_str()),
-        next_file_name: next.map(|version| version.name.as_str()),
+        next_file_id: next.map(|version| version.file_id),
+        next_file_name: next.map(|version| &*version.name),
     }))
 }
 
@@ -83,7 +86,7 @@ struct Names<'a> {
 #[serde(rename_all = "camelCase")]
 struct Versions<'a> {
     files: Vec<File<'a>>,
-    next_file_id: Option<&'a str>,
+    next_file_id: Option<FileId>,
     next_file_name: Option<&'a str>,
 }
 
@@ -183,21 +186,16 @@ fn parameters<'a>(
 
 /// The position of a name and id; if there is none, the one it would have according to the
 /// timestamp in the id.
-fn position_of(
-    state: &State,
-    bucket: &Bucket,
-    name: &str,
-    id: &str,
-) -> Result<VersionPosition, ApiError> {
+fn position_of(bucket: &Bucket, name: &str, id: &str) -> Result<VersionPosition, ApiError> {
     let Some(time) = ids::file_id_time(id) else {
         let message = format!("Invalid startFileId: {id}");
         return Err(ApiError::new(400, "invalid_file_id", message));
     };
-    let known = state.files.get(id);
-    let known = known.filter(|(at, place)| *at == bucket.id && place.name == name);
+    let known = FileId::parse(id).and_then(|id| bucket.versions.get(id));
+    let known = known.filter(|version| &*version.name == name);
     Ok(known.map_or_else(
         || VersionPosition::new(name, time, u64::MAX),
-        |(_, place)| place.clone(),
+        VersionPosition::of,
     ))
 }
 
@@ -208,17 +206,18 @@ fn page<'a>(bucket: &'a Bucket, query: &Query<'_>, mode: Mode, scan: Option<u64>
     let mut left = scan.map(|names| names.max(1));
     let first = VersionPosition::first_of(query.prefix.max(query.only)).max(query.start.clone());
     let mut from = Bound::Included(first);
-    while let Some((place, version)) = bucket.first_from(from) {
+    let mut listing = bucket.versions.scan();
+    while let Some(version) = listing.seek(from) {
         if !version.name.starts_with(query.prefix) {
             break;
         }
         if !version.name.starts_with(query.only) {
-            from = Bound::Excluded(VersionPosition::after_all_of(&version.name));
+            from = Bound::Excluded(VersionPosition::after_all_of(Arc::clone(&version.name)));
             continue;
         }
         match &mut left {
             // listing names, all versions of a name count once
-            Some(_) if mode == Mode::Names && scanned == Some(&version.name) => {}
+            Some(_) if mode == Mode::Names && scanned == Some(&*version.name) => {}
             Some(0) => {
                 let last = scanned.unwrap_or(&version.name);
                 let next = Some(Next::Unscanned { last, version });
@@ -230,11 +229,11 @@ fn page<'a>(bucket: &'a Bucket, query: &Query<'_>, mode: Mode, scan: Option<u64>
         scanned = Some(&version.name);
         // the first version of a name that is no unfinished large file decides
         if mode == Mode::Names && version.is_unfinished() {
-            from = Bound::Excluded(place.clone());
+            from = Bound::Excluded(VersionPosition::of(version));
             continue;
         }
         if mode == Mode::Names && version.is_hide_marker() {
-            from = Bound::Excluded(VersionPosition::after_all_of(&version.name));
+            from = Bound::Excluded(VersionPosition::after_all_of(Arc::clone(&version.name)));
             continue;
         }
         let entry = Entry::of(version, query);
@@ -247,12 +246,12 @@ fn page<'a>(bucket: &'a Bucket, query: &Query<'_>, mode: Mode, scan: Option<u64>
             Entry::Folder(name, _)
                 if scan.is_none() && !entries.last().is_some_and(is_same_folder) =>
             {
-                Bound::Included(VersionPosition::first_of(&format!("{name}{}", char::MAX)))
+                Bound::Included(VersionPosition::first_of(format!("{name}{}", char::MAX)))
             }
             _ if mode == Mode::Names => {
-                Bound::Excluded(VersionPosition::after_all_of(&version.name))
+                Bound::Excluded(VersionPosition::after_all_of(Arc::clone(&version.name)))
             }
-            _ => Bound::Excluded(place.clone()),
+            _ => Bound::Excluded(VersionPosition::of(version)),
         };
         if entries.last().is_some_and(is_same_folder) {
             continue;

@@ -1,5 +1,7 @@
 //! Object Lock in requests, `b2_update_file_retention` and `b2_update_file_legal_hold`.
 
+use std::sync::Arc;
+
 use http::request::Parts;
 use serde_json::json;
 
@@ -160,16 +162,19 @@ pub(crate) fn update_file_retention(
     if bypass && !caller.key.can("bypassGovernance") {
         return Err(may_not_retain());
     }
-    if !may_change(version.lock.retention, requested, bypass, caller.now) {
+    if !may_change(version.lock().retention, requested, bypass, caller.now) {
         return Err(may_not_retain());
     }
-    let (id, name) = (version.file_id.clone(), version.name.clone());
-    if let Some(version) = state.version_mut(&id) {
-        version.lock.retention = requested;
+    let (id, name) = (version.file_id, Arc::clone(&version.name));
+    if let Some(version) = state.version_mut(id) {
+        version.set_lock(Lock {
+            retention: requested,
+            ..version.lock()
+        });
     }
     Ok(Outcome::Json(json!({
         "fileId": id,
-        "fileName": name,
+        "fileName": &*name,
         "fileRetention": RetentionJson::of(requested),
     })))
 }
@@ -205,15 +210,19 @@ pub(crate) fn update_file_legal_hold(
     }
     let version = lockable(state, caller, args)?;
     let hold = read_hold(args.required("legalHold")?)?;
-    let (id, name) = (version.file_id.clone(), version.name.clone());
-    let Some(version) = state.version_mut(&id) else {
-        return Err(ApiError::file_not_present(&name, &id));
+    let (id, name) = (version.file_id, Arc::clone(&version.name));
+    let Some(version) = state.version_mut(id) else {
+        return Err(ApiError::file_not_present(&name, &id.to_string()));
     };
-    version.lock.legal_hold = Some(hold);
+    let lock = Lock {
+        legal_hold: Some(hold),
+        ..version.lock()
+    };
+    version.set_lock(lock);
     Ok(Outcome::Json(json!({
         "fileId": id,
-        "fileName": name,
-        "legalHold": version.lock.legal_hold_json(),
+        "fileName": &*name,
+        "legalHold": lock.legal_hold_json(),
     })))
 }
 
@@ -227,7 +236,7 @@ fn lockable<'a>(state: &'a State, caller: &Caller, args: &Args) -> Result<&'a Ve
     }
     let missing = || ApiError::bad_request(format!("File not present: {name} {id}"));
     let found = state.version(id);
-    let found = found.filter(|(_, version)| version.name == name);
+    let found = found.filter(|(_, version)| &*version.name == name);
     let (bucket, version) = found.ok_or_else(missing)?;
     caller.key.require_access(&bucket.id, name)?;
     require_lockable(bucket)?;

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::model::bucket::Bucket;
 use crate::model::encryption::Encryption;
 use crate::model::file::{Replication, Version};
+use crate::model::file_id::FileId;
 use crate::model::state::State;
 use crate::protocol::api_error::ApiError;
 use crate::protocol::args::Args;
@@ -56,10 +57,10 @@ pub(crate) fn include_existing(state: &mut State, bucket_id: &str) {
             && version.stored().is_some()
             && is_pending(bucket, &version.name, &version.encryption, includes)
     };
-    let versions = bucket.versions.values().filter(begins_to_wait);
-    let ids: Vec<String> = versions.map(|version| version.file_id.clone()).collect();
+    let versions = bucket.versions.iter().filter(begins_to_wait);
+    let ids: Vec<FileId> = versions.map(|version| version.file_id).collect();
     for id in ids {
-        if let Some(version) = state.version_mut(&id) {
+        if let Some(version) = state.version_mut(id) {
             version.replication = Some(Replication::Pending);
         }
     }

@@ -8,17 +8,22 @@ use serde_json::{Value, json};
 use crate::calls::caller::Caller;
 use crate::model::bucket::Bucket;
 use crate::model::encryption::EncryptionJson;
-use crate::model::file::{Kind, Part, Replication, Version};
+use crate::model::file::{Kind, Md5Digest, Part, Replication, Version};
+use crate::model::file_id::{BucketId, FileId};
+use crate::model::file_info::FileInfo;
 use crate::model::key::Key;
 use crate::model::lock::{DefaultRetention, RetentionJson};
-use crate::model::names::FileInfo;
 use crate::model::rules::{CorsRule, LifecycleRule};
+use crate::protocol::hex::Hex;
 use crate::protocol::json::object;
 use crate::protocol::version::ApiVersion;
 
 /// SHA-1 of no bytes, which hide markers have.
 const SHA1_OF_NOTHING: &str = "da39a3ee5e6b4b0d3255bfef95601890afd80709";
-const MD5_OF_NOTHING: &str = "d41d8cd98f00b204e9800998ecf8427e";
+/// d41d8cd98f00b204e9800998ecf8427e
+const MD5_OF_NOTHING: Md5Digest = Hex([
+    0xd4, 0x1d, 0x8c, 0xd9, 0x8f, 0x00, 0xb2, 0x04, 0xe9, 0x80, 0x09, 0x98, 0xec, 0xf8, 0x42, 0x7e,
+]);
 const HIDE_MARKER_TYPE: &str = "application/x-bz-hide-marker";
 
 /// A bucket. What the caller may not read is marked as such.
@@ -68,15 +73,15 @@ pub(crate) struct File<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     action: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    bucket_id: Option<&'a str>,
+    bucket_id: Option<BucketId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     content_length: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    content_md5: Option<Option<&'a str>>,
+    content_md5: Option<Option<Md5Digest>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     content_sha1: Option<Option<Cow<'a, str>>>,
     content_type: Option<&'a str>,
-    file_id: Option<&'a str>,
+    file_id: Option<FileId>,
     file_info: &'a FileInfo,
     file_name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -106,12 +111,12 @@ impl<'a> File<'a> {
         Self {
             account_id: Some(account),
             action: Some(action),
-            bucket_id: Some(&version.bucket_id),
+            bucket_id: Some(version.bucket_id()),
             content_length: Some(length),
             content_md5: Some(None),
             content_sha1: Some(Some("none".into())),
             content_type: Some(&version.content_type),
-            file_id: Some(&version.file_id),
+            file_id: Some(version.file_id),
             file_info: &version.info,
             file_name: &version.name,
             file_retention: None,
@@ -127,9 +132,9 @@ impl<'a> File<'a> {
     /// markers and folders.
     fn protected(self, version: &'a Version, caller: &Caller) -> Self {
         let retains = caller.key.can("readFileRetentions");
-        let retention = retains.then(|| RetentionJson::of(version.lock.retention));
+        let retention = retains.then(|| RetentionJson::of(version.lock().retention));
         let sees_hold = caller.key.can("readFileLegalHolds");
-        let hold = version.lock.legal_hold_json().filter(|_| sees_hold);
+        let hold = version.lock().legal_hold_json().filter(|_| sees_hold);
         Self {
             file_retention: Some(Restricted {
                 is_client_authorized_to_read: retains,
@@ -166,9 +171,9 @@ pub(crate) fn file<'a>(
     let document = match &version.kind {
         Kind::File(stored) => {
             let action = if copied { "copy" } else { "upload" };
-            let sha1 = stored.sha1.as_ref().map(|sha1| sha1.json());
+            let sha1 = stored.sha1.map(|sha1| sha1.json().into());
             File {
-                content_md5: Some(stored.md5.as_deref()),
+                content_md5: Some(stored.md5),
                 content_sha1: Some(Some(sha1.unwrap_or("none".into()))),
                 ..File::of(version, account, action, stored.content.len())
             }
@@ -224,11 +229,11 @@ pub(crate) fn folder<'a>(
     account: &'a str,
     caller: &Caller,
 ) -> File<'a> {
-    static NO_INFO: FileInfo = FileInfo::new();
+    static NO_INFO: FileInfo = FileInfo::EMPTY;
     File {
         account_id: Some(account),
         action: Some("folder"),
-        bucket_id: Some(&bucket.id),
+        bucket_id: Some(bucket.hex_id),
         content_length: Some(0),
         content_md5: Some(None),
         content_sha1: Some(None),
@@ -247,7 +252,7 @@ pub(crate) fn folder<'a>(
 }
 
 /// A part in the response of `b2_copy_part`.
-pub(crate) fn part(file_id: &str, number: u64, part: &Part) -> Value {
+pub(crate) fn part(file_id: FileId, number: u64, part: &Part) -> Value {
     json!({
         "contentLength": part.content.len(),
         "contentMd5": part.md5,
@@ -260,7 +265,7 @@ pub(crate) fn part(file_id: &str, number: u64, part: &Part) -> Value {
 }
 
 /// A part in the responses of `b2_upload_part` and `b2_list_parts`.
-pub(crate) fn part_with_checksum(file_id: &str, number: u64, json: &Part) -> Value {
+pub(crate) fn part_with_checksum(file_id: FileId, number: u64, json: &Part) -> Value {
     let mut document = part(file_id, number, json);
     document["b2Checksum"] = Value::Null;
     document
@@ -292,26 +297,20 @@ mod tests {
     use super::*;
     use crate::calls::caller::DownloadHeaders;
     use crate::model::encryption::Encryption;
-    use crate::model::lock::Lock;
-    use crate::model::names::FileInfo;
+    use crate::model::ids::{FileKind, Ids, Pod};
     use crate::protocol::json::{Sorted, text};
 
     fn version(kind: Kind) -> Version {
-        Version {
-            file_id: "id".to_owned(),
-            bucket_id: "bucket".to_owned(),
-            name: "name".to_owned(),
-            uploaded: 1,
-            content_type: "text/plain".to_owned(),
-            info: FileInfo::from([
-                ("b".to_owned(), "1".to_owned()),
-                ("a".to_owned(), "2".to_owned()),
-            ]),
-            lock: Lock::default(),
-            encryption: Encryption::Managed,
-            replication: Some(Replication::Pending),
-            kind,
-        }
+        let mut ids = Ids::new(1);
+        let bucket = ids.bucket_id();
+        let id = ids.file_id(bucket, FileKind::Large, Pod::HIDE, 1);
+        let mut version = Version::new(id, "name", 1, kind);
+        version.content_type = "text/plain".into();
+        let info = [("b", "1"), ("a", "2")].map(|(key, value)| (key.to_owned(), value.to_owned()));
+        version.info = std::collections::BTreeMap::from(info).into();
+        version.encryption = Encryption::Managed;
+        version.replication = Some(Replication::Pending);
+        version
     }
 
     #[test]

@@ -33,10 +33,10 @@ impl Target {
             Self::File(file) => {
                 let kind = kind_of(stored.content.len());
                 let pod = state.ids.pod();
-                let file_id = state.ids.file_id(&file.bucket_id, kind, pod, file.uploaded);
+                let file_id = state.new_file_id(file.bucket_id, kind, pod, file.uploaded);
                 let account = state.account_id.clone();
                 let mut version = file.into_version(file_id, Kind::File(stored));
-                let bucket = state.bucket(&version.bucket_id)?;
+                let bucket = state.require_bucket_of(version.bucket_id())?;
                 version.replication =
                     replication::of_new_file(bucket, &version.name, &version.encryption);
                 let version = state.insert(version)?;
@@ -64,10 +64,10 @@ impl Target {
                     uploaded: caller.now,
                 };
                 let answer = match source {
-                    Source::Upload => response_json::part_with_checksum(&file_id, number, &part),
-                    Source::Copy => response_json::part(&file_id, number, &part),
+                    Source::Upload => response_json::part_with_checksum(file_id, number, &part),
+                    Source::Copy => response_json::part(file_id, number, &part),
                 };
-                large_files::put_part(state, caller, &file_id, number, part)?;
+                large_files::put_part(state, caller, file_id, number, part)?;
                 Ok(Response::json(&answer))
             }
         }

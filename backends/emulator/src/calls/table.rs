@@ -159,8 +159,8 @@ pub(crate) struct Call {
     pub(crate) fields: &'static [Field],
 }
 
-/// Carries out a call, which is authorized according to its [`Auth`]. Access to buckets and names
-/// is for the call to check.
+/// Carries out a call, which is already authorized according to its [`Auth`]. The call itself
+/// checks access to buckets and names.
 pub(crate) type Handler = fn(&mut State, &Caller, &Args) -> Result<Outcome, ApiError>;
 
 /// How a call is authorized.

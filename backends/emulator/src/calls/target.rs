@@ -1,18 +1,19 @@
-//! [`Target`]: what uploaded or copied content becomes.
+//! [`Target`]: a new version or a part, made from uploaded or copied content.
 
 use crate::model::encryption::Encryption;
 use crate::model::file::{Kind, Version};
+use crate::model::file_id::{BucketId, FileId};
+use crate::model::file_info::FileInfo;
 use crate::model::lock::Lock;
-use crate::model::names::FileInfo;
 
-/// What content becomes.
+/// The thing that content is stored as.
 #[derive(Debug)]
 pub(crate) enum Target {
     /// A new file version.
     File(NewFile),
     /// A part of an unfinished large file.
     Part {
-        file_id: String,
+        file_id: FileId,
         number: u64,
         encryption: Encryption,
     },
@@ -21,7 +22,7 @@ pub(crate) enum Target {
 /// A new version without its content.
 #[derive(Debug)]
 pub(crate) struct NewFile {
-    pub(crate) bucket_id: String,
+    pub(crate) bucket_id: BucketId,
     pub(crate) name: String,
     /// In milliseconds.
     pub(crate) uploaded: u64,
@@ -32,18 +33,12 @@ pub(crate) struct NewFile {
 }
 
 impl NewFile {
-    pub(crate) fn into_version(self, file_id: String, kind: Kind) -> Version {
-        Version {
-            file_id,
-            bucket_id: self.bucket_id,
-            name: self.name,
-            uploaded: self.uploaded,
-            content_type: self.content_type,
-            info: self.info,
-            lock: self.lock,
-            encryption: self.encryption,
-            replication: None,
-            kind,
-        }
+    pub(crate) fn into_version(self, file_id: FileId, kind: Kind) -> Version {
+        let mut version = Version::new(file_id, self.name, self.uploaded, kind);
+        version.content_type = self.content_type.into();
+        version.info = self.info;
+        version.set_lock(self.lock);
+        version.encryption = self.encryption;
+        version
     }
 }

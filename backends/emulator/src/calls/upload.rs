@@ -18,7 +18,7 @@ use crate::behavior;
 use crate::calls::caller::Caller;
 use crate::model::bucket::Bucket;
 use crate::model::checksums::{Checksums, DIGITS_AT_END, Hashes, Received};
-use crate::model::file::{Sha1, Stored, Version};
+use crate::model::file::{Sha1, Sha1Digest, Stored, Version};
 use crate::model::ids::TokenKind;
 use crate::model::names;
 use crate::model::state::State;
@@ -27,7 +27,6 @@ use crate::protocol::api_error::ApiError;
 use crate::protocol::args::Args;
 use crate::protocol::content_type;
 use crate::protocol::headers::text_of;
-use crate::protocol::hex::hex_digits;
 use crate::protocol::percent;
 use crate::protocol::response::Response;
 use crate::protocol::undocumented;
@@ -48,7 +47,7 @@ pub(crate) struct PendingUpload {
 /// The SHA-1 that the client sends.
 #[derive(Debug, PartialEq, Eq)]
 enum Sha1Claim {
-    Given(String),
+    Given(Sha1Digest),
     AtEnd,
     None,
 }
@@ -229,7 +228,7 @@ fn file_target(
     let encryption = encryption::of_headers(head)?.unwrap_or_else(|| bucket.encryption());
     let limit = bucket.info_limit(&encryption);
     Ok(Target::File(NewFile {
-        bucket_id: bucket.id.clone(),
+        bucket_id: bucket.hex_id,
         lock: lock::of_headers(head, caller, bucket, uploaded)?,
         info: names::check_file_info(&name, info_of(head)?, limit)?,
         name,
@@ -245,7 +244,7 @@ fn part_target(head: &Parts, large: &Version) -> Result<Target, ApiError> {
     let number = large_files::check_part_number(number)?;
     encryption::require_key_in_headers(&large.encryption, head)?;
     Ok(Target::Part {
-        file_id: large.file_id.clone(),
+        file_id: large.file_id,
         number,
         encryption: large.encryption.clone(),
     })
@@ -279,8 +278,8 @@ fn length_and_claim(head: &Parts) -> Result<(Sha1Claim, u64), ApiError> {
             .checked_sub(DIGITS_AT_END)
             .map(|len| (Sha1Claim::AtEnd, len))
             .ok_or_else(|| ApiError::bad_request("The body is too short for a SHA-1 at its end")),
-        other => hex_digits(other, 40)
-            .map(|hex| (Sha1Claim::Given(hex), len))
+        other => Sha1Digest::parse(other)
+            .map(|digest| (Sha1Claim::Given(digest), len))
             .ok_or_else(|| ApiError::bad_request("Invalid X-Bz-Content-Sha1")),
     }
 }
@@ -320,14 +319,14 @@ pub(crate) fn complete(
 fn verify(claim: &Sha1Claim, received: &Received) -> Result<Sha1, ApiError> {
     let mismatch = || ApiError::bad_request("Sha1 did not match data received");
     let claimed = match claim {
-        Sha1Claim::Given(hex) => Some(hex.clone()),
-        Sha1Claim::AtEnd => Some(hex_digits(&received.at_end, 40).ok_or_else(mismatch)?),
+        Sha1Claim::Given(digest) => Some(*digest),
+        Sha1Claim::AtEnd => Some(Sha1Digest::parse(&received.at_end).ok_or_else(mismatch)?),
         Sha1Claim::None => None,
     };
     let verified = claimed.is_some();
-    match (claimed, received.sha1.clone()) {
-        (Some(claimed), Some(hex)) if claimed != hex => Err(mismatch()),
-        (_, Some(hex)) | (Some(hex), None) => Ok(Sha1 { hex, verified }),
+    match (claimed, received.sha1) {
+        (Some(claimed), Some(digest)) if claimed != digest => Err(mismatch()),
+        (_, Some(digest)) | (Some(digest), None) => Ok(Sha1 { digest, verified }),
         (None, None) => Err(undocumented::unhashed()),
     }
 }

@@ -10,12 +10,13 @@ use b2kit_core::Sleep;
 use super::clock::Clock;
 use crate::faults::rules::Rules;
 use crate::model::checksums::Checksums;
+use crate::model::file_id::FileId;
 use crate::model::state::State;
 use crate::protocol::origins::Origins;
 use crate::storage::blobs::store::BlobStore;
 use crate::storage::journal::data_dir::DataDir;
 
-/// What all handles of an emulator share.
+/// The state that all handles of an emulator share.
 pub(crate) struct Account {
     pub(crate) state: Mutex<State>,
     pub(crate) rules: Mutex<Rules>,
@@ -64,7 +65,10 @@ impl Account {
     /// Whether a restart would find this version as it is now. True without a data directory.
     pub(crate) fn is_persisted(&self, file_id: &str) -> bool {
         let data = self.data.as_ref();
-        data.is_none_or(|data| data.is_persisted(file_id))
+        let is_persisted = |data: &DataDir| {
+            FileId::parse(file_id).is_none_or(|file_id| data.is_persisted(file_id))
+        };
+        data.is_none_or(is_persisted)
     }
 
     /// The id of the bucket with this name.

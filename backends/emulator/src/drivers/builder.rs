@@ -16,6 +16,7 @@ use crate::faults::rules::Rules;
 use crate::model::changes::Changes;
 use crate::model::checksums::Checksums;
 use crate::model::ids::Ids;
+use crate::model::interner::Interner;
 use crate::model::key::{CAPABILITIES, Key};
 use crate::model::state::{Settings, State};
 use crate::model::token::Tokens;
@@ -198,7 +199,7 @@ impl Builder {
         self
     }
 
-    /// The behavior where B2's documents say nothing.
+    /// The behavior that B2's documentation leaves open.
     pub fn undocumented(mut self, behavior: UndocumentedBehavior) -> Self {
         self.undocumented = behavior;
         self
@@ -225,8 +226,8 @@ impl Builder {
     /// are those of this builder.
     ///
     /// Changes are in the directory's files before a request is answered.
-    /// [`Emulator::recovery_warnings`] reports what a crash has destroyed nevertheless: see
-    /// [`sync_to_disk`](Self::sync_to_disk).
+    /// [`Emulator::recovery_warnings`] reports what a crash of the machine has destroyed anyway:
+    /// see [`sync_to_disk`](Self::sync_to_disk).
     ///
     /// # Errors
     /// If the directory can't be used, is in use by another emulator, has foreign files, or is
@@ -275,7 +276,7 @@ impl Builder {
             keys_created: 0,
             tokens: Tokens::default(),
             buckets: BTreeMap::new(),
-            files: std::collections::HashMap::new(),
+            content_types: Interner::default(),
             versions_made: 0,
             events: std::collections::VecDeque::new(),
             last_day: None,

@@ -32,8 +32,8 @@ use crate::protocol::response::Response;
 use crate::protocol::undocumented;
 use crate::storage::blobs::store::StoreError;
 
-/// Duration of a stalled upload: longer than any client waits, but not unlimited, or clients that
-/// are gone would use up all connections.
+/// Duration of a stalled upload: longer than any client waits, but not unlimited, since clients
+/// that have disconnected would use up all connections.
 const STALL_DURATION: Duration = Duration::from_secs(60 * 60);
 
 /// Why there is no response.
@@ -51,7 +51,7 @@ impl From<io::Error> for ExchangeError {
     }
 }
 
-/// A response, and what goes wrong while its body is sent.
+/// A response, and the faults while its body is sent.
 #[derive(Debug)]
 pub(crate) struct Exchanged {
     pub(crate) response: Response,
@@ -101,7 +101,7 @@ pub(crate) async fn exchange(
         Some(response) => response,
         None => exchange.answer(origins, body).await?,
     };
-    // nothing is answered that a restart would lose
+    // never respond with something that a restart would lose
     let response = match account.persist() {
         Ok(()) => response,
         Err(error) => exchange.not_persisted_response(response, &error),

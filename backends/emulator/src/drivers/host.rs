@@ -6,7 +6,7 @@ use std::task::Poll;
 use b2kit_core::async_trait;
 use bytes::Bytes;
 
-use crate::model::checksums::Hashes;
+use crate::model::checksums::{Digests, Hashes};
 
 /// The driver of a request.
 pub(crate) trait Host: Send + Sync {
@@ -23,8 +23,7 @@ pub(crate) trait Hasher: Send {
     /// Adds bytes.
     async fn update(&mut self, bytes: &Bytes);
 
-    /// SHA-1 and MD5, as far as requested.
-    async fn finish(self: Box<Self>) -> (Option<String>, Option<String>);
+    async fn finish(self: Box<Self>) -> Digests;
 }
 
 /// In-process, on any executor: yields itself, and has no threads for hashing.
@@ -46,15 +45,15 @@ impl Hasher for Hashes {
         self.add(bytes);
     }
 
-    async fn finish(self: Box<Self>) -> (Option<String>, Option<String>) {
-        self.hex()
+    async fn finish(self: Box<Self>) -> Digests {
+        Self::finish(*self)
     }
 }
 
 /// Yields to the executor once.
 ///
 /// In memory nothing ever waits, so concurrent requests of a client would run one after the other,
-/// and would never show what goes wrong between them.
+/// and never expose races between them.
 pub(crate) async fn yield_now() {
     let mut has_waited = false;
     poll_fn(|cx| {

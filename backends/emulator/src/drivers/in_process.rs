@@ -31,8 +31,8 @@ use crate::model::state::State;
 ///
 /// # Cancellation
 /// Dropping an upload's future is like losing its connection. If bytes are missing, nothing is
-/// stored and the upload token no longer works; once all have arrived, the file may be stored
-/// although its response was never read.
+/// stored and the upload token no longer works; once all have arrived, the file may be stored even
+/// though its response is never read.
 #[derive(Clone)]
 pub struct Emulator {
     inner: Arc<Account>,
@@ -46,7 +46,7 @@ pub struct Saved {
     of: Weak<Account>,
 }
 
-/// What an emulator contains at one moment, for assertions.
+/// The content of an emulator at one moment, for assertions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Snapshot {
@@ -91,7 +91,7 @@ impl Emulator {
         &self.inner.key_id
     }
 
-    /// The master application key. Not a secret: it opens nothing but this emulator.
+    /// The master application key. Not a secret: it gives access to nothing but this emulator.
     #[must_use]
     pub fn key(&self) -> &str {
         &self.inner.key
@@ -199,7 +199,7 @@ impl Emulator {
         kept
     }
 
-    /// What a crash has destroyed in the data directory, in words: see
+    /// Messages about data that a crash has destroyed in the data directory: see
     /// [`Builder::open`](crate::Builder::open).
     #[must_use]
     pub fn recovery_warnings(&self) -> &[String] {
@@ -212,11 +212,14 @@ impl Emulator {
         Faults::new(&self.inner.rules)
     }
 
-    /// What the emulator contains now.
+    /// The current content of the emulator.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let state = self.inner.state();
-        let unfinished = state.buckets.values().map(|bucket| bucket.unfinished.len());
+        let unfinished = state
+            .buckets
+            .values()
+            .map(|bucket| bucket.versions.unfinished_len());
         let unfinished: usize = unfinished.sum();
         let versions = state.buckets.values().map(|bucket| bucket.versions.len());
         let calls = state.calls.iter();

@@ -1,4 +1,4 @@
-//! [`Observer`]: sees what happens in an exchange.
+//! [`Observer`]: observes an exchange.
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -7,7 +7,7 @@ use crate::drivers::account::Account;
 use crate::faults::plan::Hit;
 use crate::faults::subject::Subject;
 
-/// Sees what happens in an exchange. It changes nothing.
+/// Observes an exchange without changing it.
 pub(crate) trait Observer: Send + Sync {
     /// A request is about to be answered.
     fn begun(&mut self, _account: &Account, _head: &Parts, _subject: &Subject) {}
@@ -22,7 +22,7 @@ pub(crate) trait Observer: Send + Sync {
 /// Sees nothing.
 impl Observer for () {}
 
-/// Sees nothing if there is none.
+/// `None` observes nothing.
 impl<T: Observer> Observer for Option<T> {
     fn begun(&mut self, account: &Account, head: &Parts, subject: &Subject) {
         if let Some(observer) = self {

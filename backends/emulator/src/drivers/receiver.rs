@@ -13,7 +13,6 @@ use crate::storage::blobs::store::{BlobStore, BlobWriter, StoreError};
 pub(crate) struct Receiver {
     writer: Box<dyn BlobWriter>,
     hasher: Box<dyn Hasher>,
-    len: u64,
     data_left: u64,
     digits_left: u64,
     at_end: Vec<u8>,
@@ -39,7 +38,6 @@ impl Receiver {
         Ok(Self {
             writer: store.writer(len)?,
             hasher,
-            len,
             data_left: len,
             digits_left: if digits_at_end { DIGITS_AT_END } else { 0 },
             at_end: Vec::new(),
@@ -73,7 +71,7 @@ impl Receiver {
         let (sha1, md5) = self.hasher.finish().await;
         let blob = self.writer.finish().map_err(ReceiveError::Store)?;
         Ok(Received {
-            content: Content::of_blob(blob, self.len),
+            content: Content::of_blob(blob),
             sha1,
             md5,
             at_end: String::from_utf8_lossy(&self.at_end).into_owned(),
@@ -88,7 +86,7 @@ pub(crate) async fn rehash(content: Content, checksums: Checksums) -> io::Result
         hashes.add(&chunk?);
         yield_now().await;
     }
-    let (sha1, md5) = hashes.hex();
+    let (sha1, md5) = hashes.finish();
     Ok(Received {
         content,
         sha1,

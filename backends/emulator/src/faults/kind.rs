@@ -1,4 +1,4 @@
-//! [`FaultKind`]: what goes wrong with a request.
+//! [`FaultKind`]: the kinds of faults.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::latch::Latch;
 
-/// What goes wrong with a request; a [`Fault`](crate::Fault) decides with which.
+/// A way in which a request fails; a [`Fault`](crate::Fault) decides which requests.
 ///
-/// *Before the effect* means that the call does nothing: no file is stored, no key is made. *After
-/// the effect* means that it has done its work, and only the response fails.
+/// *Before the effect* means that the call does nothing: no file is stored, no key is created.
+/// *After the effect* means that the call has taken effect, and only the response fails.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum FaultKind {

@@ -1,4 +1,4 @@
-//! [`Plan`]: everything that goes wrong with one request.
+//! [`Plan`]: all faults of one request.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::model::token::TokenFault;
 use crate::protocol::api_error::ApiError;
 use crate::protocol::response::Response;
 
-/// Everything that goes wrong with one request.
+/// All faults of one request.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
     /// The faults that hit it, in order.
@@ -46,7 +46,7 @@ pub(crate) struct Hit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FaultId(pub(crate) u64);
 
-/// What goes wrong before or after the effect.
+/// The faults before or after the effect.
 #[derive(Debug, Default)]
 pub(crate) struct Stage {
     pub(crate) waits: Vec<Wait>,
@@ -93,7 +93,7 @@ impl ResponseEnd {
     }
 }
 
-/// What goes wrong with the body of a response.
+/// A fault of the body of a response.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct BodyFault {
     pub(crate) cut: Option<(u64, ResponseEnd)>,

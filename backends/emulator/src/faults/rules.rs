@@ -83,13 +83,13 @@ impl Rules {
         Self {
             rules: Vec::new(),
             added: 0,
-            // other numbers than those of ids
+            // independent of the numbers in ids
             rng: SplitMix64::new(seed ^ 0x000F_A017_5EED),
             test_mode: test_mode::Counts::new(seed),
         }
     }
 
-    /// Counts a token that [may](Subject::may_limit_token) expire early; whether it does.
+    /// Counts a token that [may](Subject::may_limit_token) expire early. Returns whether it does.
     pub(crate) const fn limits_token(&mut self) -> bool {
         self.test_mode.limits()
     }

@@ -1,4 +1,4 @@
-//! [`Subject`]: what a request is about, for rules to match.
+//! [`Subject`]: the properties of a request that rules match.
 
 use http::request::Parts;
 use http::{HeaderName, Method};
@@ -11,7 +11,7 @@ use crate::protocol::percent;
 
 static TEST_MODE: HeaderName = HeaderName::from_static("x-bz-test-mode");
 
-/// What a request is about.
+/// The properties of a request that rules match.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Subject {
     /// The call, if B2 has it.

@@ -69,7 +69,7 @@ impl Counts {
         }
     }
 
-    /// Counts a token; whether it expires early.
+    /// Counts a token. Returns whether it expires early.
     pub(super) const fn limits(&mut self) -> bool {
         self.tokens += 1;
         self.tokens.is_multiple_of(TOKENS)

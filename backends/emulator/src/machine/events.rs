@@ -1,5 +1,6 @@
 //! [`Webhook`]: requests that notify receivers of events.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use bytes::Bytes;
@@ -35,15 +36,21 @@ impl State {
     /// Takes all pending events, in batches of the rules' maximum size.
     pub(crate) fn drain_webhooks(&mut self) -> Vec<Webhook> {
         let mut batches: Vec<(Event, Vec<Value>)> = Vec::new();
+        // the last batch of each rule, by the bucket and the rule's name
+        let mut open: HashMap<(String, String), usize> = HashMap::new();
         for event in self.events.drain(..) {
-            let fits = |(first, batch): &&mut (Event, Vec<Value>)| {
-                let has_capacity = (batch.len() as u64) < first.rule.max_batch;
-                first.bucket == event.bucket && first.rule == event.rule && has_capacity
-            };
             let shown = event.json.clone();
-            match batches.iter_mut().rev().find(fits) {
+            let key = (event.bucket.clone(), event.rule.name.clone());
+            let last = open.get(&key).and_then(|at| batches.get_mut(*at));
+            let fits = |(first, batch): &&mut (Event, Vec<Value>)| {
+                (batch.len() as u64) < first.rule.max_batch && first.rule == event.rule
+            };
+            match last.filter(fits) {
                 Some((_, batch)) => batch.push(shown),
-                None => batches.push((event, vec![shown])),
+                None => {
+                    open.insert(key, batches.len());
+                    batches.push((event, vec![shown]));
+                }
             }
         }
         batches

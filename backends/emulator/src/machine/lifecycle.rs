@@ -1,24 +1,27 @@
 //! Lifecycle rules, applied before the first request of each UTC day and on demand.
 
+use std::sync::Arc;
+
 use crate::calls::files;
 use crate::model::bucket::Bucket;
 use crate::model::event::{EventObject, EventType};
 use crate::model::file::Version;
+use crate::model::file_id::FileId;
 use crate::model::rules::LifecycleRule;
 use crate::model::state::State;
 
 /// In milliseconds.
 const DAY: u64 = 24 * 60 * 60 * 1000;
 
-/// What a rule does.
+/// An action of a rule.
 #[derive(Debug)]
 enum Action {
     /// Adds a hide marker to this name.
-    Hide(String),
+    Hide(Arc<str>),
     /// Deletes the version with this id.
-    Delete(String),
+    Delete(FileId),
     /// Cancels the unfinished large file with this id.
-    Cancel(String),
+    Cancel(FileId),
 }
 
 impl State {
@@ -57,31 +60,31 @@ impl State {
                 files::hide(self, bucket, &name, EventType::HideByRule, now).ok();
             }
             Action::Delete(id) => {
-                if let Some(version) = self.remove(&id) {
+                if let Some(version) = self.remove(id) {
                     self.record_event(&EventObject::of(&version), EventType::DeleteByRule, now);
                 }
             }
             Action::Cancel(id) => {
-                self.remove(&id);
+                self.remove(id);
             }
         }
     }
 }
 
-/// What a rule requires now.
+/// The actions of a rule that are due.
 fn due_actions(rule: &LifecycleRule, bucket: &Bucket, now: u64) -> Vec<Action> {
     let is_over = |since: u64, days: Option<u64>| {
         days.is_some_and(|days| now.saturating_sub(since) >= days.saturating_mul(DAY))
     };
     let mut actions = Vec::new();
     let mut names: Vec<Vec<&Version>> = Vec::new();
-    for version in bucket.versions.values() {
+    for version in bucket.versions.iter() {
         if !version.name.starts_with(&rule.prefix) {
             continue;
         }
         if version.is_unfinished() {
             if is_over(version.uploaded, rule.to_canceling) {
-                actions.push(Action::Cancel(version.file_id.clone()));
+                actions.push(Action::Cancel(version.file_id));
             }
             continue;
         }
@@ -94,22 +97,22 @@ fn due_actions(rule: &LifecycleRule, bucket: &Bucket, now: u64) -> Vec<Action> {
     for versions in names {
         let current = versions[0];
         if !current.is_hide_marker() && is_over(current.uploaded, rule.to_hiding) {
-            actions.push(Action::Hide(current.name.clone()));
+            actions.push(Action::Hide(Arc::clone(&current.name)));
         }
         // a version has been hidden since the one after it was uploaded
         let mut kept = 0;
         for pair in versions.windows(2) {
             let (newer, older) = (pair[0], pair[1]);
-            let is_locked = older.stored().is_some() && older.lock.prevents_deletion(now, false);
+            let is_locked = older.stored().is_some() && older.lock().prevents_deletion(now, false);
             if is_over(newer.uploaded, rule.to_deleting) && !is_locked {
-                actions.push(Action::Delete(older.file_id.clone()));
+                actions.push(Action::Delete(older.file_id));
             } else {
                 kept += 1;
             }
         }
         let is_lone = current.is_hide_marker() && kept == 0;
         if is_lone && is_over(current.uploaded, rule.to_deleting) {
-            actions.push(Action::Delete(current.file_id.clone()));
+            actions.push(Action::Delete(current.file_id));
         }
     }
     actions

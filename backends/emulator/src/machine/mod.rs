@@ -1,4 +1,4 @@
-//! The state machine: a request goes in, a response or the next step comes out. No I/O.
+//! The state machine: takes a request and returns a response or the next step. No I/O.
 
 pub(crate) mod events;
 pub(crate) mod lifecycle;

@@ -1,5 +1,5 @@
-//! A request goes in, a response or the next step comes out. Nothing here waits, reads a clock or
-//! sees the bytes of a file.
+//! The state machine: takes a request and returns a response or the next step. Nothing here waits,
+//! reads a clock or sees the bytes of a file.
 //!
 //! A driver calls [`begin`](State::begin) with the head of a request and carries out each [`Step`]
 //! until there is a [`Response`]:
@@ -46,7 +46,7 @@ use crate::protocol::version::ApiVersion;
 /// Maximum size of a JSON body.
 pub(crate) const JSON_LIMIT: usize = 1024 * 1024;
 
-/// What a driver does next.
+/// The next step of a driver.
 #[derive(Debug)]
 pub(crate) enum Step {
     Response(Response),
@@ -55,7 +55,7 @@ pub(crate) enum Step {
     Rehash(Box<PendingCopy>),
 }
 
-/// A call whose JSON is still to come.
+/// A call whose JSON has not arrived yet.
 #[derive(Debug)]
 pub(crate) struct PendingJson {
     call: &'static Call,

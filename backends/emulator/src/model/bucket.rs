@@ -1,22 +1,23 @@
-//! [`Bucket`]: its settings, and its file versions in the order of a listing.
+//! [`Bucket`]: its settings and its file versions.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::ops::Bound;
 
 use serde_json::Value;
 
 use super::encryption::Encryption;
-use super::file::{Kind, Version};
+use super::file_id::BucketId;
 use super::lock::DefaultRetention;
 use super::notification::NotificationRule;
 use super::rules::{CorsRule, LifecycleRule};
+use super::versions::Versions;
 use crate::model::names::{INFO_LIMIT, REDUCED_INFO_LIMIT};
 
 /// A bucket.
 #[derive(Clone)]
 pub(crate) struct Bucket {
     pub(crate) id: String,
+    /// The same as bytes.
+    pub(crate) hex_id: BucketId,
     pub(crate) name: String,
     /// `allPublic` or `allPrivate`.
     pub(crate) kind: String,
@@ -36,56 +37,15 @@ pub(crate) struct Bucket {
     /// Sorted by name.
     pub(crate) notification_rules: Vec<NotificationRule>,
     pub(crate) revision: u64,
-    /// All versions, including hide markers and unfinished large files.
-    pub(crate) versions: BTreeMap<VersionPosition, Version>,
-    /// The unfinished large files, oldest first: by start, then by number.
-    pub(crate) unfinished: BTreeMap<(u64, u64), VersionPosition>,
-}
-
-/// The position of a version in a listing: by name, newest first, the last made first.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct VersionPosition {
-    pub(crate) name: String,
-    uploaded: Reverse<u64>,
-    number: Reverse<u64>,
-}
-
-impl VersionPosition {
-    /// `number` counts versions from 1.
-    pub(crate) fn new(name: &str, uploaded: u64, number: u64) -> Self {
-        Self {
-            name: name.to_owned(),
-            uploaded: Reverse(uploaded),
-            number: Reverse(number),
-        }
-    }
-
-    /// Before every version of this name.
-    pub(crate) fn first_of(name: &str) -> Self {
-        Self::new(name, u64::MAX, u64::MAX)
-    }
-
-    /// After every version of this name.
-    pub(crate) fn after_all_of(name: &str) -> Self {
-        Self::new(name, 0, 0)
-    }
-
-    /// Its number in the order in which versions were made.
-    pub(crate) const fn number(&self) -> u64 {
-        self.number.0
-    }
-
-    /// Sorts versions by age: timestamp, then number.
-    pub(crate) const fn age(&self) -> (u64, u64) {
-        (self.uploaded.0, self.number.0)
-    }
+    pub(crate) versions: Versions,
 }
 
 impl Bucket {
     /// An empty bucket with no setting but B2's default encryption.
-    pub(crate) fn new(id: String, name: &str, legacy_encryption: bool) -> Self {
+    pub(crate) fn new(id: BucketId, name: &str, legacy_encryption: bool) -> Self {
         Self {
-            id,
+            id: id.to_string(),
+            hex_id: id,
             name: name.to_owned(),
             kind: String::new(),
             info: BTreeMap::new(),
@@ -98,8 +58,7 @@ impl Bucket {
             replication: Value::Null,
             notification_rules: Vec::new(),
             revision: 2,
-            versions: BTreeMap::new(),
-            unfinished: BTreeMap::new(),
+            versions: Versions::default(),
         }
     }
 
@@ -138,47 +97,5 @@ impl Bucket {
         } else {
             INFO_LIMIT
         }
-    }
-
-    /// The current version of a name: the newest that is no unfinished large file. May be a hide
-    /// marker.
-    pub(crate) fn current(&self, name: &str) -> Option<&Version> {
-        self.versions
-            .range(VersionPosition::first_of(name)..VersionPosition::after_all_of(name))
-            .map(|(_, version)| version)
-            .find(|version| !version.is_unfinished())
-    }
-
-    /// The first version at or after a bound.
-    pub(crate) fn first_from(
-        &self,
-        from: Bound<VersionPosition>,
-    ) -> Option<(&VersionPosition, &Version)> {
-        self.versions.range((from, Bound::Unbounded)).next()
-    }
-
-    pub(super) fn insert(&mut self, position: VersionPosition, version: Version) -> &Version {
-        if version.is_unfinished() {
-            self.unfinished.insert(position.age(), position.clone());
-        }
-        self.versions.entry(position).or_insert(version)
-    }
-
-    pub(super) fn remove(&mut self, position: &VersionPosition) -> Option<Version> {
-        self.unfinished.remove(&position.age());
-        self.versions.remove(position)
-    }
-
-    /// Turns an unfinished large file into a file at the same position. Also returns what it was
-    /// before.
-    pub(super) fn finish(
-        &mut self,
-        position: &VersionPosition,
-        kind: Kind,
-    ) -> Option<(&Version, Kind)> {
-        self.unfinished.remove(&position.age());
-        let version = self.versions.get_mut(position)?;
-        let before = std::mem::replace(&mut version.kind, kind);
-        Some((version, before))
     }
 }

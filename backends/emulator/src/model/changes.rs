@@ -1,11 +1,12 @@
-//! [`Changes`]: what has changed since it was last persisted.
+//! [`Changes`]: the names of objects that have changed since they were last persisted.
 //!
-//! Only names are recorded; what is written is the state at the time of writing. So a change that
-//! is recorded twice, or undone, does no harm.
+//! Only names are recorded; the state is read when it is written. So a change that is recorded
+//! twice, or undone, does no harm.
 
 use std::collections::BTreeSet;
 
 use super::file::Kind;
+use super::file_id::FileId;
 use crate::content::Content;
 
 /// Names of everything that has changed.
@@ -14,10 +15,9 @@ pub(crate) struct Changes {
     /// Whether changes are persisted at all; otherwise nothing is recorded.
     pub(crate) enabled: bool,
     pub(crate) buckets: BTreeSet<String>,
-    /// By file id.
-    pub(crate) versions: BTreeSet<String>,
+    pub(crate) versions: BTreeSet<FileId>,
     /// By file id and number.
-    pub(crate) parts: BTreeSet<(String, u64)>,
+    pub(crate) parts: BTreeSet<(FileId, u64)>,
     pub(crate) keys: BTreeSet<String>,
     /// Content that can be deleted once the journal no longer refers to it. Until then a restart
     /// would look for it.
@@ -31,15 +31,15 @@ impl Changes {
         }
     }
 
-    pub(crate) fn version(&mut self, file_id: &str) {
+    pub(crate) fn version(&mut self, file_id: FileId) {
         if self.enabled {
-            self.versions.insert(file_id.to_owned());
+            self.versions.insert(file_id);
         }
     }
 
-    pub(crate) fn part(&mut self, file_id: &str, number: u64) {
+    pub(crate) fn part(&mut self, file_id: FileId, number: u64) {
         if self.enabled {
-            self.parts.insert((file_id.to_owned(), number));
+            self.parts.insert((file_id, number));
         }
     }
 

@@ -3,8 +3,9 @@
 use md5::Md5;
 use sha1::{Digest as _, Sha1};
 
+use super::file::{Md5Digest, Sha1Digest};
 use crate::content::Content;
-use crate::protocol::hex::hex;
+use crate::protocol::hex::Hex;
 
 /// Number of digits after the data when the SHA-1 is sent at the end.
 pub(crate) const DIGITS_AT_END: u64 = 40;
@@ -30,13 +31,16 @@ pub enum Checksums {
 #[derive(Debug)]
 pub(crate) struct Received {
     pub(crate) content: Content,
-    /// Lower-case hexadecimal; `None` if the client's is used unverified.
-    pub(crate) sha1: Option<String>,
-    /// Lower-case hexadecimal, if computed.
-    pub(crate) md5: Option<String>,
+    /// `None` if the client's is used unverified.
+    pub(crate) sha1: Option<Sha1Digest>,
+    /// If computed.
+    pub(crate) md5: Option<Md5Digest>,
     /// The digits after the data, if the SHA-1 is sent at the end.
     pub(crate) at_end: String,
 }
+
+/// SHA-1 and MD5, as far as they are computed.
+pub(crate) type Digests = (Option<Sha1Digest>, Option<Md5Digest>);
 
 /// Checksums in progress.
 #[derive(Default)]
@@ -90,10 +94,10 @@ impl Hashes {
         }
     }
 
-    pub(crate) fn hex(self) -> (Option<String>, Option<String>) {
+    pub(crate) fn finish(self) -> Digests {
         (
-            self.sha1.map(|it| hex(&it.finalize())),
-            self.md5.map(|it| hex(&it.finalize())),
+            self.sha1.map(|it| Hex(it.finalize().into())),
+            self.md5.map(|it| Hex(it.finalize().into())),
         )
     }
 }

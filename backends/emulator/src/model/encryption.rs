@@ -24,7 +24,7 @@ pub(crate) enum Encryption {
     /// With B2's key: `SSE-B2`.
     Managed,
     /// With the client's key: `SSE-C`.
-    Customer(CustomerKey),
+    Customer(Box<CustomerKey>),
 }
 
 /// Digests of a client's key. The key itself is never stored.

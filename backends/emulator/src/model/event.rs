@@ -1,11 +1,14 @@
 //! [`Event`]: something that happened to a file version and matches a notification rule.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::file::Version;
+use super::file_id::FileId;
 use super::notification::NotificationRule;
 
-/// What can happen to a version.
+/// The events that can happen to a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EventType {
     Upload,
@@ -19,9 +22,8 @@ pub(crate) enum EventType {
 
 /// The version that an event is about.
 pub(crate) struct EventObject {
-    pub(super) bucket_id: String,
-    pub(super) name: String,
-    pub(super) file_id: String,
+    pub(super) name: Arc<str>,
+    pub(super) file_id: FileId,
     pub(super) size: u64,
 }
 
@@ -38,9 +40,8 @@ pub(crate) struct Event {
 impl EventObject {
     pub(crate) fn of(version: &Version) -> Self {
         Self {
-            bucket_id: version.bucket_id.clone(),
-            name: version.name.clone(),
-            file_id: version.file_id.clone(),
+            name: Arc::clone(&version.name),
+            file_id: version.file_id,
             size: version.stored().map_or(0, |stored| stored.content.len()),
         }
     }

@@ -1,26 +1,35 @@
 //! [`Version`]: a file version, a hide marker, or an unfinished large file.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::encryption::Encryption;
+use super::file_id::{BucketId, FileId};
+use super::file_info::FileInfo;
 use super::lock::Lock;
 use crate::content::Content;
-use crate::model::names::FileInfo;
+use crate::protocol::hex::Hex;
+
+pub(crate) type Sha1Digest = Hex<20>;
+pub(crate) type Md5Digest = Hex<16>;
 
 /// A file version, hide marker or unfinished large file.
+///
+/// A bucket may have millions, so this has the fields of most of them in few bytes: ids and digests
+/// are no texts, and what few versions have is in a box.
 #[derive(Debug, Clone)]
 pub(crate) struct Version {
-    pub(crate) file_id: String,
-    pub(crate) bucket_id: String,
-    pub(crate) name: String,
+    pub(crate) file_id: FileId,
+    /// Its number in the order in which versions were made, from 1 on; 0 before it is inserted.
+    pub(crate) number: u64,
+    pub(crate) name: Arc<str>,
     /// Start of the upload, in milliseconds.
     pub(crate) uploaded: u64,
-    pub(crate) content_type: String,
+    pub(crate) content_type: Arc<str>,
     pub(crate) info: FileInfo,
-    pub(crate) lock: Lock,
+    lock: Option<Box<Lock>>,
     pub(crate) encryption: Encryption,
     /// `None` if no replication rule applies.
     pub(crate) replication: Option<Replication>,
@@ -44,7 +53,7 @@ impl Replication {
     }
 }
 
-/// What a version is.
+/// The kind of a version.
 #[derive(Debug, Clone)]
 pub(crate) enum Kind {
     File(Stored),
@@ -59,8 +68,8 @@ pub(crate) struct Stored {
     pub(crate) content: Content,
     /// `None` for large files.
     pub(crate) sha1: Option<Sha1>,
-    /// Hexadecimal; `None` for large files.
-    pub(crate) md5: Option<String>,
+    /// `None` for large files.
+    pub(crate) md5: Option<Md5Digest>,
 }
 
 /// A part of an unfinished large file.
@@ -68,32 +77,66 @@ pub(crate) struct Stored {
 pub(crate) struct Part {
     pub(crate) content: Content,
     pub(crate) sha1: Sha1,
-    /// Hexadecimal.
-    pub(crate) md5: Option<String>,
+    pub(crate) md5: Option<Md5Digest>,
     pub(crate) encryption: Encryption,
     pub(crate) uploaded: u64,
 }
 
 /// A SHA-1, and whether it was compared with the client's.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Sha1 {
-    /// Lower-case hexadecimal.
-    pub(crate) hex: String,
+    #[serde(rename = "hex")]
+    pub(crate) digest: Sha1Digest,
     pub(crate) verified: bool,
 }
 
 impl Sha1 {
     /// As in responses.
-    pub(crate) fn json(&self) -> Cow<'_, str> {
-        if self.verified {
-            Cow::Borrowed(&self.hex)
-        } else {
-            Cow::Owned(format!("unverified:{}", self.hex))
-        }
+    pub(crate) fn json(&self) -> String {
+        let verified = if self.verified { "" } else { "unverified:" };
+        self.digest.with_text(|digest| [verified, digest].concat())
     }
 }
 
 impl Version {
+    /// A version without a lock.
+    pub(crate) fn new(
+        file_id: FileId,
+        name: impl Into<Arc<str>>,
+        uploaded: u64,
+        kind: Kind,
+    ) -> Self {
+        Self {
+            file_id,
+            number: 0,
+            name: name.into(),
+            uploaded,
+            content_type: "".into(),
+            info: FileInfo::EMPTY,
+            lock: None,
+            encryption: Encryption::None,
+            replication: None,
+            kind,
+        }
+    }
+
+    pub(crate) const fn bucket_id(&self) -> BucketId {
+        self.file_id.bucket()
+    }
+
+    /// Sorts versions by age.
+    pub(crate) const fn age(&self) -> (u64, u64) {
+        (self.uploaded, self.number)
+    }
+
+    pub(crate) fn lock(&self) -> Lock {
+        self.lock.as_deref().copied().unwrap_or_default()
+    }
+
+    pub(crate) fn set_lock(&mut self, lock: Lock) {
+        self.lock = (lock != Lock::default()).then(|| Box::new(lock));
+    }
+
     pub(crate) const fn is_unfinished(&self) -> bool {
         matches!(self.kind, Kind::Unfinished(_))
     }
@@ -125,5 +168,15 @@ impl Version {
             Kind::Unfinished(parts) => Some(parts),
             Kind::File(_) | Kind::Hide => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_has_at_most_208_bytes() {
+        assert!(size_of::<Version>() <= 208, "{}", size_of::<Version>());
     }
 }

@@ -3,9 +3,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
 
+use crate::model::file_id::{BucketId, FileId};
 use crate::model::random::SplitMix64;
 use crate::protocol::date;
-use crate::protocol::hex::hex;
+use crate::protocol::hex::{Hex, hex};
 
 /// The cluster in all ids.
 const CLUSTER: &str = "004";
@@ -17,7 +18,7 @@ const TOKEN_SECRET: usize = 28;
 /// digits.
 const DOWNLOAD_PUBLIC: usize = 41;
 
-/// Generates ids and tokens from a seed. Reproducible, and useless for security.
+/// Generates ids and tokens from a seed. Reproducible, so not secure.
 #[derive(Clone)]
 pub(crate) struct Ids {
     random: SplitMix64,
@@ -42,8 +43,8 @@ pub(crate) enum FileKind {
 /// Where B2 stores an upload: a vault and a tome in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Pod {
-    vault: u64,
-    tome: u64,
+    pub(super) vault: u32,
+    pub(super) tome: u32,
 }
 
 impl Pod {
@@ -90,27 +91,36 @@ impl Ids {
         text
     }
 
-    pub(crate) fn bucket_id(&mut self) -> String {
-        self.hex(24)
+    fn below(&mut self, limit: u32) -> u32 {
+        let number = self.random.next() % u64::from(limit);
+        u32::try_from(number).unwrap_or(0)
+    }
+
+    pub(crate) fn bucket_id(&mut self) -> BucketId {
+        let mut id = [0; 12];
+        id.copy_from_slice(&self.bytes::<16>()[..12]);
+        Hex(id)
     }
 
     pub(crate) fn pod(&mut self) -> Pod {
         Pod {
-            vault: 402_000 + self.random.next() % 100,
-            tome: self.random.next() % 60,
+            vault: 402_000 + self.below(100),
+            tome: self.below(60),
         }
     }
 
-    /// `4_z{bucket}_f{kind}{15 hex}_d{date}_m{time}_c{cluster}_v{vault}_t{tome}_u{ms}`.
-    pub(crate) fn file_id(&mut self, bucket: &str, kind: FileKind, pod: Pod, now: u64) -> String {
-        let digits = date::digits(now);
-        let (day, time) = digits.split_at(8);
-        format!(
-            "4_z{bucket}_f{}{}_d{day}_m{time}_{}_u{now:014}",
-            kind as u8,
-            self.hex(15),
-            pod.path(),
-        )
+    /// An id with 15 random digits.
+    pub(crate) fn file_id(
+        &mut self,
+        bucket: BucketId,
+        kind: FileKind,
+        pod: Pod,
+        now: u64,
+    ) -> FileId {
+        let random = u128::from_be_bytes(self.bytes());
+        // fifteen digits, after that of the kind
+        let unique = (kind as u64) << 60 | (random >> 68) as u64;
+        FileId::new(bucket, unique, pod, now)
     }
 
     pub(crate) fn token(&mut self, word: TokenKind, key_id: &str) -> String {
@@ -220,7 +230,8 @@ mod tests {
         let mut ids = Ids::new(1);
         let pod = ids.pod();
         let bucket = ids.bucket_id();
-        let id = ids.file_id(&bucket, FileKind::SmallOrHidden, pod, 1_770_334_812_998);
+        let id = ids.file_id(bucket, FileKind::SmallOrHidden, pod, 1_770_334_812_998);
+        let id = id.to_string();
         assert_eq!(id.len(), DOCUMENTED.len());
         assert_eq!(file_id_time(&id), Some(1_770_334_812_998));
         assert_eq!(file_id_time(DOCUMENTED), Some(1_770_334_812_998));

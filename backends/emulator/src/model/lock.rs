@@ -47,7 +47,7 @@ pub(crate) enum Unit {
 }
 
 impl Lock {
-    /// Whether the version can't be deleted. `bypass` is the wish of a caller who may bypass
+    /// Whether the version can't be deleted. `bypass` is set if the caller may and wants to bypass
     /// governance.
     pub(crate) fn prevents_deletion(&self, now: u64, bypass: bool) -> bool {
         let retained = self.retention.is_some_and(|retention| {

@@ -1,7 +1,7 @@
 //! [`SplitMix64`]: a seeded random number generator.
 
 /// The generator of Steele, Lea and Flood. Its state is one number, which the journal keeps, and it
-/// never repeats an output within 2^64. Useless for security.
+/// never repeats an output within 2^64. Not secure.
 #[derive(Debug, Clone)]
 pub(crate) struct SplitMix64(u64);
 

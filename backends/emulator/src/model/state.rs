@@ -1,17 +1,19 @@
-//! [`State`]: an account with its keys, tokens, buckets and files. Plain data; what calls do with
-//! it is in [`calls`](crate::calls).
+//! [`State`]: an account with its keys, tokens, buckets and files. Plain data; the calls that use
+//! it are in [`calls`](crate::calls).
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::behavior::UndocumentedBehavior;
-use crate::model::ids::Ids;
+use crate::model::ids::{FileKind, Ids, Pod};
 use crate::protocol::api_error::ApiError;
 
-use super::bucket::{Bucket, VersionPosition};
+use super::bucket::Bucket;
 use super::changes::Changes;
 use super::event::{Event, EventObject, EventType};
 use super::file::{Kind, Part, Version};
+use super::file_id::{BucketId, FileId};
+use super::interner::Interner;
 use super::key::Key;
 use super::notification::{NotificationRule, covers};
 use super::token::Tokens;
@@ -33,17 +35,17 @@ pub(crate) struct State {
     pub(crate) tokens: Tokens,
     /// By bucket id.
     pub(crate) buckets: BTreeMap<String, Bucket>,
-    /// Bucket id and position of each file version.
-    pub(crate) files: HashMap<String, (String, VersionPosition)>,
+    /// The content types of files.
+    pub(crate) content_types: Interner,
     /// Number of versions ever made.
     pub(crate) versions_made: u64,
-    /// Events that no webhook has taken yet.
+    /// Events that are not in a webhook yet.
     pub(crate) events: VecDeque<Event>,
     /// The last day on which lifecycle rules ran, counted from the epoch.
     pub(crate) last_day: Option<u64>,
     /// Number of requests of each call, including refused ones.
     pub(crate) calls: BTreeMap<&'static str, u64>,
-    /// What is to be persisted.
+    /// The changes to be persisted.
     pub(crate) changes: Changes,
 }
 
@@ -86,9 +88,44 @@ impl State {
 
     /// The file version with this id and its bucket.
     pub(crate) fn version(&self, file_id: &str) -> Option<(&Bucket, &Version)> {
-        let (bucket, position) = self.files.get(file_id)?;
-        let bucket = self.buckets.get(bucket)?;
-        Some((bucket, bucket.versions.get(position)?))
+        self.version_of(FileId::parse(file_id)?)
+    }
+
+    pub(crate) fn version_of(&self, file_id: FileId) -> Option<(&Bucket, &Version)> {
+        let bucket = self.bucket_of(file_id.bucket())?;
+        Some((bucket, bucket.versions.get(file_id)?))
+    }
+
+    pub(crate) fn require_bucket_of(&self, id: BucketId) -> Result<&Bucket, ApiError> {
+        let missing = || ApiError::no_such_bucket(&id.to_string());
+        self.bucket_of(id).ok_or_else(missing)
+    }
+
+    pub(crate) fn bucket_of(&self, id: BucketId) -> Option<&Bucket> {
+        id.with_text(|id| self.buckets.get(id))
+    }
+
+    /// The bucket of a file, when only files in it change.
+    fn bucket_with(&mut self, file_id: FileId) -> Option<&mut Bucket> {
+        let buckets = &mut self.buckets;
+        file_id.bucket().with_text(move |id| buckets.get_mut(id))
+    }
+
+    /// An id that no version in the bucket has.
+    pub(crate) fn new_file_id(
+        &mut self,
+        bucket_id: BucketId,
+        kind: FileKind,
+        pod: Pod,
+        now: u64,
+    ) -> FileId {
+        loop {
+            let id = self.ids.file_id(bucket_id, kind, pod, now);
+            let bucket = self.bucket_of(bucket_id);
+            if bucket.is_none_or(|bucket| !bucket.versions.has_unique(id.unique())) {
+                return id;
+            }
+        }
     }
 
     pub(crate) fn add_bucket(&mut self, bucket: Bucket) {
@@ -100,9 +137,8 @@ impl State {
     pub(crate) fn remove_bucket(&mut self, id: &str) -> Option<Bucket> {
         let bucket = self.buckets.remove(id)?;
         self.changes.bucket(id);
-        for version in bucket.versions.values() {
-            self.files.remove(&version.file_id);
-            self.changes.version(&version.file_id);
+        for version in bucket.versions.iter() {
+            self.changes.version(version.file_id);
             self.changes.retire(&version.kind);
         }
         Some(bucket)
@@ -119,31 +155,31 @@ impl State {
     }
 
     /// Mutable access to a version, except to its parts: see [`put_part`](Self::put_part).
-    pub(crate) fn version_mut(&mut self, file_id: &str) -> Option<&mut Version> {
+    pub(crate) fn version_mut(&mut self, file_id: FileId) -> Option<&mut Version> {
         self.changes.version(file_id);
-        let (bucket, position) = self.files.get(file_id)?;
-        self.buckets.get_mut(bucket)?.versions.get_mut(position)
+        self.bucket_with(file_id)?.versions.get_mut(file_id)
     }
 
     /// Adds a version. Its position follows from name, timestamp and number.
-    pub(crate) fn insert(&mut self, version: Version) -> Result<&Version, ApiError> {
-        self.versions_made += 1;
-        let position = VersionPosition::new(&version.name, version.uploaded, self.versions_made);
-        let at = (version.bucket_id.clone(), position.clone());
-        let file_id = version.file_id.clone();
-        let bucket = self
-            .buckets
-            .get_mut(&version.bucket_id)
-            .ok_or_else(|| ApiError::no_such_bucket(&version.bucket_id))?;
-        self.changes.version(&file_id);
-        self.files.insert(file_id, at);
-        Ok(bucket.insert(position, version))
+    pub(crate) fn insert(&mut self, mut version: Version) -> Result<&Version, ApiError> {
+        version.number = self.versions_made + 1;
+        self.versions_made = version.number;
+        self.insert_numbered(version)
+    }
+
+    /// Adds a version that has its number.
+    pub(crate) fn insert_numbered(&mut self, mut version: Version) -> Result<&Version, ApiError> {
+        version.content_type = self.content_types.share(version.content_type);
+        let file_id = version.file_id;
+        self.changes.version(file_id);
+        let bucket = self.bucket_with(file_id);
+        let missing = || ApiError::no_such_bucket(&file_id.bucket().to_string());
+        Ok(bucket.ok_or_else(missing)?.versions.insert(version))
     }
 
     /// Removes a version.
-    pub(crate) fn remove(&mut self, file_id: &str) -> Option<Version> {
-        let (bucket, position) = self.files.remove(file_id)?;
-        let version = self.buckets.get_mut(&bucket)?.remove(&position)?;
+    pub(crate) fn remove(&mut self, file_id: FileId) -> Option<Arc<Version>> {
+        let version = self.bucket_with(file_id)?.versions.remove(file_id)?;
         self.changes.version(file_id);
         self.changes.retire(&version.kind);
         Some(version)
@@ -151,12 +187,9 @@ impl State {
 
     /// Adds a part to an unfinished large file, or replaces the one with its number. False if there
     /// is no such file.
-    pub(crate) fn put_part(&mut self, file_id: &str, number: u64, part: Part) -> bool {
-        let Some((bucket, position)) = self.files.get(file_id) else {
-            return false;
-        };
-        let version = self.buckets.get_mut(bucket);
-        let version = version.and_then(|bucket| bucket.versions.get_mut(position));
+    pub(crate) fn put_part(&mut self, file_id: FileId, number: u64, part: Part) -> bool {
+        let bucket = self.bucket_with(file_id);
+        let version = bucket.and_then(|bucket| bucket.versions.get_mut(file_id));
         let Some(Kind::Unfinished(parts)) = version.map(|version| &mut version.kind) else {
             return false;
         };
@@ -168,17 +201,17 @@ impl State {
     }
 
     /// Turns an unfinished large file into a file at the same position.
-    pub(crate) fn finish(&mut self, file_id: &str, kind: Kind) -> Option<&Version> {
-        let (bucket, position) = self.files.get(file_id)?;
+    pub(crate) fn finish(&mut self, file_id: FileId, kind: Kind) -> Option<&Version> {
         self.changes.version(file_id);
-        let (version, before) = self.buckets.get_mut(bucket)?.finish(position, kind)?;
+        let before = self.bucket_with(file_id)?.versions.finish(file_id, kind)?;
         self.changes.retire(&before);
-        Some(version)
+        self.version_of(file_id).map(|(_, version)| version)
     }
 
     /// Records an event, if a notification rule matches it.
     pub(crate) fn record_event(&mut self, version: &EventObject, event_type: EventType, now: u64) {
-        let Some(bucket) = self.buckets.get(&version.bucket_id) else {
+        let bucket_id = version.file_id.bucket();
+        let Some(bucket) = bucket_id.with_text(|id| self.buckets.get(id)) else {
             return;
         };
         let event_type = event_type.name();

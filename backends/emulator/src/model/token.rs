@@ -34,7 +34,7 @@ pub(crate) enum TokenFault {
 /// Below this number of tokens, expired ones are not removed.
 const MIN_CLEANUP: usize = 1024;
 
-/// What an account token permits.
+/// The permissions of an account token.
 #[derive(Clone)]
 pub(crate) struct AccountToken {
     pub(crate) key_id: String,
@@ -54,7 +54,7 @@ pub(crate) struct UploadToken {
     pub(crate) in_use: bool,
 }
 
-/// What a download authorization permits.
+/// The permissions of a download authorization.
 #[derive(Clone)]
 pub(crate) struct DownloadToken {
     pub(crate) key_id: String,
@@ -181,14 +181,14 @@ impl Tokens {
         Ok(found)
     }
 
-    /// After a successful upload: the token can be used again.
+    /// Frees the token after a successful upload.
     pub(crate) fn release(&mut self, token: &str) {
         if let Some(found) = find(&mut self.upload, token) {
             found.in_use = false;
         }
     }
 
-    /// After a failed upload: the token no longer works.
+    /// Revokes the token after a failed upload.
     pub(crate) fn revoke(&mut self, token: &str) {
         if let Some((public, _)) = split_token(token) {
             self.upload.remove(public);

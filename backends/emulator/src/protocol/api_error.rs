@@ -63,7 +63,7 @@ impl ApiError {
         Self::new(405, "method_not_allowed", message)
     }
 
-    /// What B2 answers when the body of an upload stops arriving.
+    /// B2's response if the body of an upload stalls.
     #[cfg(feature = "server")]
     pub(crate) fn request_timeout() -> Self {
         let message = "The service timed out reading the uploaded file";

@@ -14,10 +14,9 @@ pub(crate) fn resolve(given: &str, file_name: &str) -> String {
 
 /// The content type of common extensions.
 ///
-/// B2 had its mapping at `backblaze.com/b2/docs/content-types.html`, a page that its current
-/// documents don't have. Recorded are `.txt` and names without an extension; all others here are
-/// the registered types, with the `x-` types that web servers traditionally send where there is
-/// none.
+/// B2 used to document its mapping at `backblaze.com/b2/docs/content-types.html`, a page that its
+/// current documentation lacks. Only `.txt` and names without an extension are recorded; all other
+/// types here are the registered ones, or the `x-` types that web servers traditionally send.
 fn by_extension(file_name: &str) -> &'static str {
     let last = file_name.rsplit('/').next().unwrap_or(file_name);
     let extension = last.rsplit_once('.').map_or("", |(_, extension)| extension);

@@ -26,6 +26,14 @@ pub(crate) fn digits(millis: u64) -> String {
     format!("{year}{month:02}{day}{hour}{minute}{second}")
 }
 
+/// [`digits`] as two numbers: 20211112 and 211109.
+pub(crate) fn day_and_time(millis: u64) -> (u32, u32) {
+    let digits = digits(millis);
+    let (day, time) = digits.split_at(8);
+    let number = |digits: &str| digits.parse().expect("eight digits at most are a u32");
+    (number(day), number(time))
+}
+
 /// The milliseconds since the epoch that [`digits`] stand for; `None` if they stand for no moment
 /// since then.
 pub(crate) fn of_digits(digits: &str) -> Option<u64> {
@@ -57,6 +65,7 @@ mod tests {
         assert_eq!(date, "Fri, 12 Nov 2021 21:11:09 GMT");
         // the documented v4 id: _d20260205_m234012 with _u01770334812998
         assert_eq!(digits(1_770_334_812_998), "20260205234012");
+        assert_eq!(day_and_time(1_770_334_812_998), (20_260_205, 234_012));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! How requests are read and responses written, as B2's documents describe it. No state.
+//! Reads requests and writes responses as B2's documentation describes. No state.
 
 pub(crate) mod api_error;
 pub(crate) mod args;

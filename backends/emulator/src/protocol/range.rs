@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-/// What a range selects in a file of known length.
+/// The bytes that a range selects in a file of known length.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RequestedRange {
     /// No range, or one that is not understood: the whole file.
@@ -16,7 +16,7 @@ pub(crate) enum RequestedRange {
 /// Resolves `bytes=a-b`, `bytes=a-` or `bytes=-n` for a file of `len` bytes.
 ///
 /// An end beyond the file is clamped. Anything but one well-formed byte range is
-/// [`RequestedRange::Whole`], as RFC 9110 has it for ranges that a server does not understand;
+/// [`RequestedRange::Whole`], as RFC 9110 specifies for ranges that a server does not understand;
 /// copies refuse it.
 pub(crate) fn resolve(range: &str, len: u64) -> RequestedRange {
     parse(range, len).unwrap_or(RequestedRange::Whole)

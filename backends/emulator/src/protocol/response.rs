@@ -1,4 +1,4 @@
-//! [`Response`]: what the state machine answers.
+//! [`Response`]: the state machine's response to a request.
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE};

@@ -172,7 +172,7 @@ pub(crate) fn wrong_customer_key() -> ApiError {
     ApiError::new(403, "access_denied", "The wrong customer key was given")
 }
 
-/// A customer key for a file that has none. No recording; S3 refuses it as well.
+/// A customer key for a file that is not encrypted with one. Not recorded; S3 refuses it as well.
 pub(crate) fn key_without_need() -> ApiError {
     ApiError::bad_request("A customer key was given, but the file is not encrypted with one")
 }
@@ -194,8 +194,8 @@ pub(crate) fn unknown_field(place: &str, name: &str) -> ApiError {
     ApiError::bad_request(format!("unknown field in {place}: {name}"))
 }
 
-/// A download states another override than its download authorization. Documented as an error,
-/// without which.
+/// A download states another override than its download authorization. Documented as an error, but
+/// not which one.
 pub(crate) fn other_override(parameter: &str) -> ApiError {
     let message = format!("The download authorization doesn't allow this {parameter}");
     ApiError::unauthorized(message)

@@ -2,6 +2,7 @@
 
 use b2kit_cassette::Player;
 use b2kit_core::{Body, HttpClient as _, http};
+use futures::{FutureExt as _, StreamExt as _};
 
 use super::*;
 
@@ -189,4 +190,36 @@ fn a_recording_has_no_secret_and_counts_what_it_leaves_out() {
     Player::parse(&text).unwrap();
     ok(&send_json(&server, "DELETE", "/calls", &Value::Null));
     Player::parse(send_json(&server, "GET", "/cassette", &Value::Null).body).unwrap();
+}
+
+#[test]
+fn a_token_that_an_error_message_repeats_is_masked() {
+    let client = RawClient::new();
+    let server = serve(&client);
+    let bucket = client.create_bucket("a-bucket", "allPrivate");
+    let (url, token) = client.upload_url(&bucket);
+    let upload = Sent::new("POST", raw_connection::path(&url), &token, b"x")
+        .with("X-Bz-File-Name", "f")
+        .with("Content-Type", "text/plain")
+        .with("X-Bz-Content-Sha1", &raw_client::sha1(b"x"));
+    // an upload that never ends
+    let request = raw_client::upload_request(&(url, token.clone()), "f", b"xy", &[]);
+    let never = futures::stream::once(async { Ok(bytes::Bytes::from_static(b"x")) })
+        .chain(futures::stream::pending());
+    let mut first = client.emulator.send(request.map(|_| Body::once(2, never)));
+    while client.emulator.snapshot().stored_bytes == 0 {
+        assert!((&mut first).now_or_never().is_none(), "under way");
+    }
+    let refused = upload.to_server(&server);
+    assert_eq!(refused.status, 400);
+    assert!(String::from_utf8_lossy(&refused.body).contains(&token));
+    for page in ["/cassette", "/calls", "/calls/1"] {
+        let shown = send_json(&server, "GET", page, &Value::Null).body;
+        let shown = String::from_utf8_lossy(&shown);
+        assert!(!shown.contains(&token), "{shown}");
+        assert!(
+            page == "/calls" || shown.contains("using auth token hidden-"),
+            "{shown}"
+        );
+    }
 }

@@ -30,7 +30,7 @@ const RAMP_INTERVAL: Duration = Duration::from_secs(1);
 /// Recovery ends when this many concurrent attempts are admitted.
 const RAMP_END: u32 = 1 << 16;
 
-/// What the outcome of an attempt says about its endpoint.
+/// The information that the outcome of an attempt gives about its endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::client) enum Signal {
     /// A response arrived.
@@ -151,7 +151,8 @@ pub(super) enum Transition {
 }
 
 impl EndpointHealth {
-    /// Creates the `nth` tracked endpoint. Its epochs and numbers don't overlap with any other's.
+    /// Creates the `nth` tracked endpoint. Its epochs and waiter numbers don't overlap with those
+    /// of other endpoints.
     pub(super) const fn new(nth: u32) -> Self {
         let first = (nth as u64) << 32;
         Self {
@@ -168,7 +169,7 @@ impl EndpointHealth {
         matches!(self.health, Health::Up { .. })
     }
 
-    /// Whether it is up with no recent failure, so that it needn't be tracked.
+    /// Whether it is up without a recent failure, and needn't be tracked.
     pub(super) const fn is_healthy(&self) -> bool {
         matches!(self.health, Health::Up { failures: 0 })
     }

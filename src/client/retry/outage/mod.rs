@@ -60,21 +60,25 @@ pub(in crate::client) struct Outages {
     endpoints: Mutex<HashMap<u64, EndpointHealth>>,
     /// The size of `endpoints`: while 0, the lock is not taken.
     unhealthy: AtomicUsize,
-    /// How many endpoints were ever tracked.
+    /// The number of endpoints ever tracked.
     ever: AtomicU32,
     ever_answered: AtomicBool,
     hashing: RandomState,
+    /// The hash of all upload hosts.
+    upload_hosts: u64,
     rng: Mutex<fastrand::Rng>,
 }
 
 impl Outages {
     pub(in crate::client) fn new(rng: fastrand::Rng) -> Self {
+        let hashing = RandomState::new();
         Self {
             endpoints: Mutex::default(),
             unhealthy: AtomicUsize::new(0),
             ever: AtomicU32::new(0),
             ever_answered: AtomicBool::new(false),
-            hashing: RandomState::new(),
+            upload_hosts: hashing.hash_one("upload hosts"),
+            hashing,
             rng: Mutex::new(rng),
         }
     }
@@ -82,7 +86,10 @@ impl Outages {
     /// The endpoint of an origin, given by any URI at it.
     pub(in crate::client) fn endpoint(&self, uri: &Uri) -> EndpointId {
         EndpointId {
-            hash: self.hashing.hash_one((uri.scheme(), uri.authority())),
+            // As texts: the hash of an `Authority`, regardless of case, takes several times as long.
+            hash: self
+                .hashing
+                .hash_one((uri.scheme_str(), uri.authority().map(Authority::as_str))),
             is_upload_host: false,
         }
     }
@@ -95,7 +102,7 @@ impl Outages {
             return self.endpoint(uri);
         }
         EndpointId {
-            hash: self.hashing.hash_one("upload hosts"),
+            hash: self.upload_hosts,
             is_upload_host: true,
         }
     }
@@ -105,7 +112,7 @@ impl Outages {
         self.ever_answered.load(Ordering::Relaxed)
     }
 
-    /// Admits an attempt; unconditionally if `must` is set.
+    /// Admits an attempt, unconditionally if `must` is set.
     pub(in crate::client) fn enter(
         &self,
         endpoint: EndpointId,

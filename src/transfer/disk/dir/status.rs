@@ -1,6 +1,6 @@
 //! [`FileStatus`]: the status of a file as reported by the file system.
 
-/// The status of a file, looked up by name or of an open file.
+/// The status of a file, looked up by name or taken from an open file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FileStatus {
     pub(crate) kind: FileKind,

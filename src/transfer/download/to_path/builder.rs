@@ -1,6 +1,7 @@
 //! Downloads to a local path: options, and the methods that start a download.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::error::Error;
 use crate::transfer::disk::TargetPath;
@@ -105,18 +106,22 @@ impl FileDownload {
     /// [`resume`](Self::resume). A job already running on another thread completes: it may still
     /// rename a complete, verified file.
     pub async fn to_path<P: Into<PathBuf> + Send>(self, path: P) -> Result<Downloaded, Error> {
-        let (path, key) = (path.into(), self.client.signing_key());
+        self.to_target(path.into()).await
+    }
+
+    async fn to_target(self, path: PathBuf) -> Result<Downloaded, Error> {
+        let key = self.client.signing_key();
         let target = path.clone();
         let find = move || TargetPath::at(&path, key.clone());
-        let outcome = self.write_to_path(&target, find).await;
+        let outcome = self.write_to_path(&target, Arc::new(find)).await;
         outcome.map_err(|error| self.with_file(error))
     }
 
     /// Downloads to an untrusted path below `root`, such as one from
     /// [`safe_local_path`](crate::transfer::safe_local_path).
     ///
-    /// Works like [`to_path`](Self::to_path), but follows no symbolic link below `root`, so that
-    /// the file can't end up outside of it. Missing directories below `root` are created.
+    /// Works like [`to_path`](Self::to_path), but follows no symbolic link below `root`, so the
+    /// file can't end up outside it. Missing directories below `root` are created.
     ///
     /// ```no_run
     /// # use b2kit::{BucketHandle, Error, transfer::safe_local_path};
@@ -152,10 +157,14 @@ impl FileDownload {
         R: Into<PathBuf> + Send,
         P: Into<PathBuf> + Send,
     {
-        let (root, path, key) = (root.into(), path.into(), self.client.signing_key());
+        self.to_target_below(root.into(), path.into()).await
+    }
+
+    async fn to_target_below(self, root: PathBuf, path: PathBuf) -> Result<Downloaded, Error> {
+        let key = self.client.signing_key();
         let target = root.join(&path);
         let find = move || TargetPath::below(&root, &path, key.clone());
-        let outcome = self.write_to_path(&target, find).await;
+        let outcome = self.write_to_path(&target, Arc::new(find)).await;
         outcome.map_err(|error| self.with_file(error))
     }
 }

@@ -1,6 +1,5 @@
 //! Syncs the file and writes checkpoints while its bytes arrive.
 
-use std::fs::File;
 use std::future::poll_fn;
 use std::task::{Context, Poll};
 
@@ -35,10 +34,8 @@ impl ActiveDownload<'_> {
             return Ok(());
         }
         while poll_fn(|cx| self.poll_flush(cx)).await {
-            self.temp
-                .run_job(File::sync_data)
-                .await
-                .map_err(|error| write_error(self.target, error))?;
+            let synced = self.temp.sync().await;
+            synced.map_err(|error| write_error(self.target, error))?;
         }
         Ok(())
     }

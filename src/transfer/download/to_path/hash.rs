@@ -64,7 +64,7 @@ impl ActiveDownload<'_> {
             .min(at.saturating_add(READ_BACK));
         if end > at {
             state.hashed = end;
-            // More streams don't wait until what an earlier download left has been read back.
+            // Reading back the bytes of an earlier download must not delay adding streams.
             let is_of_this_run = at >= state.resumed_end;
             self.set_hashing(&mut state, is_of_this_run);
             return Poll::Ready(HashInput::ReadBack(at..end));

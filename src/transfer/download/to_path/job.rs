@@ -32,11 +32,14 @@ const OPEN_FILES: u64 = 3;
 /// The maximum number of downloads of a file whose SHA-1 doesn't match.
 const MAX_FETCHES: u32 = 3;
 
+/// Finds the directory of the target. It blocks.
+pub(super) type FindTarget = Arc<dyn Fn() -> io::Result<TargetPath> + Send + Sync>;
+
 impl FileDownload {
     pub(super) async fn write_to_path(
         &self,
         target: &Path,
-        find: impl Fn() -> io::Result<TargetPath> + Send + Sync + 'static,
+        find: FindTarget,
     ) -> Result<Downloaded, Error> {
         self.selector.as_ref().map_err(Clone::clone)?;
         if is_reserved_path(target) {
@@ -46,7 +49,6 @@ impl FileDownload {
         }
         let write_error = |error| write_error(target, error);
         let _files = self.client.reserve_files(OPEN_FILES).await;
-        let find = Arc::new(find);
         let open = || async {
             let find = Arc::clone(&find);
             let target = on_pool(move || find()).await?;
@@ -59,7 +61,7 @@ impl FileDownload {
             .map_err(write_error)?;
         let outcome = self.fetch_verified(&temp, target, saved).await;
         if outcome.is_err() {
-            // No job works on the file any more when this returns.
+            // When this returns, no job works on the file.
             on_pool(move || temp.abandon()).await;
             return outcome;
         }
@@ -102,7 +104,7 @@ impl FileDownload {
         }
         let file = Arc::clone(temp);
         on_pool(move || file.complete(len, modified)).await?;
-        commit.pass_barrier().await
+        temp.noting_failure(commit.pass_barrier().await)
     }
 
     /// Downloads the file, again after a SHA-1 mismatch.
@@ -272,7 +274,7 @@ impl FileDownload {
         let adaptive = self.client.current_session().map_or(RANGE_SIZE, |session| {
             let minimum = session.absolute_minimum_part_size();
             let sizes = PartSizes::new(minimum, session.recommended_part_size());
-            // As an upload has at most so many parts.
+            // At most as many ranges as an upload may have parts.
             sizes.recommended.max(len.div_ceil(MAX_PARTS))
         });
         let is_limited = self.client.has_bandwidth_limit();

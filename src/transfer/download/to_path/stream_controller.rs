@@ -34,7 +34,7 @@ impl StreamController {
         }
     }
 
-    /// Sets whether the download is only waiting for the network from now on.
+    /// Sets whether the download is waiting for nothing but the network from `now` on.
     pub(super) fn set_waiting(&mut self, is_waiting: bool, now: Instant) {
         match (self.waiting_since, is_waiting) {
             (Some(since), false) => {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::transfer::download::builder::PathOptions;
 use crate::transfer::range_set::MissingRanges;
 
-/// The largest adaptive range has the size of so many of the smallest.
+/// The ratio of the largest adaptive range to the smallest.
 const TAPER: u64 = 8;
 
 /// How the missing bytes are divided into ranges.
@@ -20,7 +20,7 @@ pub(super) enum RangeSize {
     Adaptive(u64),
 }
 
-/// Which ranges are requested, and in how many streams.
+/// The ranges to request, and the number of streams.
 #[derive(Debug)]
 pub(super) struct StreamPlan {
     size: RangeSize,
@@ -93,15 +93,15 @@ impl StreamPlan {
         Some(range)
     }
 
-    /// Whether there may be more streams than so many: also fewer than there were, once there are
-    /// no ranges for them but the rest of the first.
+    /// Whether streams may be added to the running ones: if all planned streams are running, or if
+    /// the rest of the first stream can still be divided.
     pub(super) fn may_add(&self, streams: usize) -> bool {
         streams < self.max_streams && (streams == self.streams || self.end_of_first.is_some())
     }
 
-    /// Plans twice as many streams as these. If all ranges are assigned, that takes the rest of the
-    /// first stream, which is at this offset: returns where that one has to end. Happens at most
-    /// once.
+    /// Plans twice as many streams. If all ranges are assigned, the rest of the first stream, which
+    /// is at this offset, is divided, at most once: returns the offset at which that stream has to
+    /// end.
     pub(super) fn add_streams(&mut self, streams: usize, first_stream_at: u64) -> Option<u64> {
         if streams == self.streams {
             self.streams = streams.saturating_mul(2).min(self.max_streams);
@@ -138,7 +138,7 @@ impl StreamPlan {
         }
     }
 
-    /// The length of the next range, if so many bytes are not yet assigned to a stream.
+    /// The length of the next range, if `left` bytes are not yet assigned to a stream.
     fn range_len(&self, left: u64) -> u64 {
         let max = match self.size {
             RangeSize::Whole => return u64::MAX,
@@ -150,7 +150,7 @@ impl StreamPlan {
             1 => max,
             _ => left.div_ceil(self.max_streams as u64).clamp(min, max),
         };
-        // A rest that is smaller is not worth another call.
+        // A smaller remainder is not worth another call.
         if left.saturating_sub(len) < min {
             left.max(1)
         } else {

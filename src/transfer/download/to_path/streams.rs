@@ -47,7 +47,7 @@ impl ActiveDownload<'_> {
         }
     }
 
-    /// Plans more streams than these, and cuts off the first if that is necessary.
+    /// Plans more streams, and cuts off the first one if necessary.
     fn add_streams(&self, streams: usize, plan: &mut StreamPlan) {
         let mut state = self.lock();
         if let Some(cut) = plan.add_streams(streams, state.first_stream_at) {

@@ -1,4 +1,4 @@
-//! [`Buffers`]: what is recorded of a call in progress, and [`Spares`], which keeps them for later calls.
+//! [`Buffers`]: the recording of a call in progress, and [`Spares`], which keeps buffers for later calls.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -8,7 +8,7 @@ const MAX_SPARES: usize = 64;
 /// Larger buffers are freed.
 const MAX_CAPACITY: usize = 16 * 1024;
 
-/// What is recorded of a call in progress; [`Entry`](super::entry::Entry) has the lengths.
+/// The recording of a call in progress; [`Entry`](super::entry::Entry) has the lengths.
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
     /// Path, key id and file name.
@@ -17,7 +17,7 @@ pub(super) struct Buffers {
     pub(super) recorded: Vec<u8>,
 }
 
-/// Empty buffers that were used before. The next call needs about as much room.
+/// Empty buffers of earlier calls, which are about as large as the next call needs.
 #[derive(Debug, Default)]
 pub(super) struct Spares(Mutex<Vec<Buffers>>);
 

@@ -1,7 +1,7 @@
-//! [`ByteRing`]: the latest bytes in one allocation, which is overwritten from its start when it is full.
+//! [`ByteRing`]: keeps the latest bytes in one allocation, which is overwritten from the start when it is full.
 //!
-//! Adding costs a copy, whatever is overwritten. With an allocation for each call, most of the log's
-//! time was spent in freeing memory that no cache had any more.
+//! Adding bytes costs a copy, however many entries are overwritten. With an allocation for each call, the log would
+//! spend most of its time freeing memory that is no longer in any cache.
 
 /// The latest bytes.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub(super) struct ByteRing {
 /// Where bytes were written.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Position {
-    /// Among all bytes ever written.
+    /// The offset among all bytes ever written.
     at: u64,
     len: usize,
 }
@@ -62,7 +62,7 @@ impl ByteRing {
     }
 
     fn index(&self, at: u64) -> usize {
-        // a remainder by a usize is one
+        // the remainder of a division by a usize fits in a usize
         usize::try_from(at % self.capacity as u64).unwrap_or_default()
     }
 }

@@ -38,10 +38,11 @@ pub(super) struct Message<'a> {
     pub(super) is_request: bool,
     /// Whether the body is the content of a file.
     pub(super) is_content: bool,
+    /// The token of the request that a response is to, which B2 repeats in some error messages.
+    pub(super) repeats: Option<&'a str>,
 }
 
-/// Headers as they were recorded: `name:value`, each with a line break behind it, which neither names
-/// nor values have.
+/// Recorded headers: `name:value`, each followed by a line break, which neither names nor values contain.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Headers<'a>(&'a [u8]);
 
@@ -86,7 +87,10 @@ impl<'a> Recorded<'a> {
                 is_request: true,
                 ..request
             },
-            response,
+            response: Message {
+                repeats: request.headers.text("authorization"),
+                ..response
+            },
         }
     }
 }
@@ -102,6 +106,7 @@ impl<'a> Message<'a> {
             len: lengths.body,
             is_request: false,
             is_content: lengths.is_content,
+            repeats: None,
         };
         (this, rest)
     }

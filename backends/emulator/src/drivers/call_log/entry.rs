@@ -10,7 +10,7 @@ use crate::faults::plan::Hit;
 pub(super) struct Entry {
     /// When it began, in milliseconds of the emulator's clock.
     pub(super) at: u64,
-    /// Until the last byte of the response was passed on.
+    /// The time until the last byte of the response was passed on.
     pub(super) duration: Duration,
     pub(super) method: http::Method,
     /// `None` if B2 has no such call.
@@ -32,7 +32,7 @@ pub(super) struct Texts {
     pub(super) file_name: Option<usize>,
 }
 
-/// The lengths of what was recorded of a request and its response, which follow each other.
+/// The lengths of the recorded parts of a request and its response, which follow each other.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Messages {
     /// Path and query.
@@ -91,7 +91,7 @@ impl Entry {
 }
 
 impl Lengths {
-    /// Of a message without headers and body.
+    /// The lengths of a message without headers and body.
     const NONE: Self = Self {
         headers: 0,
         recorded: 0,

@@ -1,4 +1,4 @@
-//! Calls of the log in the JSON of the control endpoint. No secret is in it.
+//! Calls of the log as JSON for the control endpoint, without secrets.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -145,12 +145,13 @@ impl MessageJson {
 
 impl<'a> Message<'a> {
     /// The body as text, or the bytes of content that is no text; `None` if it was too long. The
-    /// content of a file is kept as it is, everything else has its secrets masked, and so can't be
+    /// content of a file is kept unchanged. In everything else secrets are masked, so it can't be
     /// kept as bytes.
     pub(super) fn masked_body(&self) -> Option<Result<String, &'a [u8]>> {
         let bytes = self.body?;
         if !self.is_content {
-            return Some(Ok(masking::json(&String::from_utf8_lossy(bytes))));
+            let masked = masking::json(&String::from_utf8_lossy(bytes));
+            return Some(Ok(masking::without_token(masked, self.repeats)));
         }
         let text = std::str::from_utf8(bytes).map_err(|_| bytes);
         Some(text.map(str::to_owned))

@@ -1,5 +1,5 @@
-//! Masks secrets in what is shown and exported. The placeholders are those of recordings of
-//! `b2kit-cassette`, so that an exported recording is one.
+//! Masks secrets in calls that are shown or exported. The placeholders are those of
+//! `b2kit-cassette`, so that an exported recording is a valid cassette.
 
 use std::borrow::Cow;
 
@@ -59,6 +59,14 @@ fn authorization(value: &[u8]) -> String {
     }
 }
 
+/// A text in which this token is masked. A shorter one than any that the emulator makes may be a word.
+pub(super) fn without_token(text: String, token: Option<&str>) -> String {
+    match token {
+        Some(token) if token.len() >= 16 => text.replace(token, TOKEN),
+        _ => text,
+    }
+}
+
 /// Path and query.
 pub(super) fn target(target: &str) -> Cow<'_, str> {
     let Some((path, query)) = target.split_once('?') else {
@@ -82,7 +90,7 @@ pub(super) fn target(target: &str) -> Cow<'_, str> {
     masked.into()
 }
 
-/// JSON, whole or cut anywhere. All but the secrets stays as it is written.
+/// Masks JSON, whole or cut anywhere. Everything but the secrets stays unchanged.
 pub(super) fn json(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut masked = String::with_capacity(text.len());

@@ -1,8 +1,8 @@
-//! [`CallLog`]: the latest calls that came to a server, for its control endpoint.
+//! [`CallLog`]: the latest calls that a server received, for its control endpoint.
 //!
-//! Calls are recorded as they are, and become JSON with their secrets masked ([`masking`]) when they
-//! are read, since most are never read. Memory is bounded by [`ring`]: readers ask it for what came
-//! after the last call that they know.
+//! Calls are recorded as they are, and become JSON with their secrets masked ([`masking`]) when
+//! they are read, since most are never read. Memory is bounded by [`ring`]: readers ask it for the
+//! calls after the last one that they know.
 
 mod buffers;
 mod byte_ring;
@@ -75,7 +75,7 @@ impl CallLog {
         self.ring().clear();
     }
 
-    /// Waits for a call after this id, at most so long, or until the log is closed.
+    /// Waits for a call after this id, at most for `at_most`, or until the log is closed.
     pub(in crate::drivers) async fn wait(&self, after: u64, at_most: Duration) {
         let grown = async {
             loop {
@@ -93,7 +93,7 @@ impl CallLog {
         timeout(at_most, grown).await.ok();
     }
 
-    /// Ends all waits, now and later, so that a server can stop.
+    /// Ends all present and future waits, so that a server can stop.
     pub(in crate::drivers) fn close(&self) {
         self.is_closed.store(true, Ordering::Relaxed);
         self.grown.notify_waiters();

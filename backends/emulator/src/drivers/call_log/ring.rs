@@ -14,7 +14,7 @@ pub(in crate::drivers) const MAX_CALLS: usize = 30_000;
 /// Room for the paths, file names and key ids of all calls: about 139 bytes for each. Longer ones leave room for fewer.
 const TEXT_CAPACITY: usize = 4 * 1024 * 1024;
 
-/// Room for all requests and responses. Older calls lose theirs first.
+/// Room for all requests and responses; those of the oldest calls are dropped first.
 const RECORDED_CAPACITY: usize = 16 * 1024 * 1024;
 
 /// The latest calls, numbered from 1.
@@ -37,7 +37,7 @@ struct Slot {
     recorded: Position,
 }
 
-/// What the log has seen, including calls that it no longer has.
+/// Totals of all calls, including those that the log no longer has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::drivers) struct Totals {
     pub(in crate::drivers) calls: u64,

@@ -49,7 +49,7 @@ impl Trace {
         })))
     }
 
-    /// The head of the response is sent now.
+    /// Records that the head of the response is sent.
     pub(in crate::drivers) fn answered(&mut self, answer: &Response) {
         if let Some(open) = &mut self.0 {
             open.entry.status = Some(answer.status.as_u16());
@@ -59,7 +59,7 @@ impl Trace {
         }
     }
 
-    /// The next bytes of the response's body are sent now.
+    /// Records that the next bytes of the response's body are sent.
     pub(in crate::drivers) fn sent(&mut self, bytes: &Bytes) {
         if let Some(open) = &mut self.0 {
             let response = &mut open.entry.messages.response;
@@ -67,7 +67,7 @@ impl Trace {
         }
     }
 
-    /// The whole response has been passed on.
+    /// Records that the whole response has been passed on.
     pub(in crate::drivers) fn complete(&mut self) {
         if let Some(open) = &mut self.0 {
             open.entry.is_complete = true;
@@ -103,8 +103,8 @@ impl Lengths {
     }
 }
 
-/// Adds a text, and returns its length. What a client can make long is cut, so that few calls can't
-/// push all others out of the log; B2's names have at most 1,024 bytes.
+/// Adds a text, and returns its length. Texts that a client can make long are cut, so that a few
+/// calls can't push all others out of the log; B2's names have at most 1,024 bytes.
 fn add(texts: &mut String, text: &str) -> usize {
     let text = &text[..text.floor_char_boundary(4 << 10)];
     texts.push_str(text);

@@ -120,7 +120,7 @@ pub(super) fn owner_call(name: &str) -> Result<&'static Call, ControlError> {
 /// How much is in a bucket.
 fn contents(bucket: &Bucket) -> Value {
     let (mut files, mut hide_markers, mut unfinished, mut bytes) = (0_u64, 0_u64, 0_u64, 0_u64);
-    for version in bucket.versions.values() {
+    for version in bucket.versions.iter() {
         match &version.kind {
             Kind::File(stored) => {
                 files += 1;

@@ -1,4 +1,4 @@
-//! [`Control`]: what the endpoints of the control API work on, and how they answer.
+//! [`Control`]: the data that the endpoints of the control API work on, and their answers.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -29,19 +29,19 @@ pub(in crate::drivers) struct Control {
     state: Mutex<ControlState>,
 }
 
-/// What earlier requests have set up.
+/// The state set up by earlier requests.
 pub(super) struct ControlState {
     /// The faults in JSON, by id.
     pub(super) rules: BTreeMap<u64, Value>,
     pub(super) latches: BTreeMap<String, Latch>,
     pub(super) states: BTreeMap<String, Saved>,
-    /// What a reset restores.
+    /// The state that a reset restores.
     pub(super) initial: Saved,
     /// The account token of calls that are made as a client.
     pub(super) client_token: Option<String>,
 }
 
-/// What happens with a request to the control API.
+/// The result of a request to the control API.
 pub(in crate::drivers) enum Answer {
     Response(Response),
     /// It continues as a request to B2 with this head, and its body.

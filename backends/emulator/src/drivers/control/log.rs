@@ -94,7 +94,7 @@ impl Control {
     }
 }
 
-/// JSON of so many calls, without indentation: there may be thousands.
+/// JSON of this many calls, without indentation, since there may be thousands.
 fn compact(value: &impl Serialize, calls: usize) -> Response {
     let mut body = Vec::with_capacity(512 * (calls + 1));
     // a `Vec` takes everything, and the types have no maps whose keys are not strings

@@ -5,10 +5,10 @@ use crate::drivers::call_log::MAX_CALLS;
 use crate::drivers::call_log::filter::Filter;
 use crate::protocol::percent;
 
-/// Most seconds that a request waits for calls.
+/// The maximum number of seconds that a request waits for calls.
 const MAX_WAIT: u64 = 60;
 
-/// Which calls of the log are requested.
+/// The query for calls of the log.
 #[derive(Debug, Default)]
 pub(super) struct CallQuery {
     pub(super) after: u64,

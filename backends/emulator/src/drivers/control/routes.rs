@@ -2,7 +2,7 @@
 
 use http::Method;
 
-/// What a request asks for.
+/// The endpoint that a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Endpoint {
     Status,
@@ -27,7 +27,7 @@ pub(super) enum Endpoint {
     RunLifecycle,
     ExpireTokens,
     Webhooks,
-    TakeWebhooks,
+    DrainWebhooks,
     States,
     SaveState,
     RemoveState,
@@ -64,7 +64,7 @@ pub(super) const ROUTES: &[Route] = &[
     (Method::POST, "lifecycle", Endpoint::RunLifecycle),
     (Method::POST, "tokens/expire", Endpoint::ExpireTokens),
     (Method::GET, "webhooks", Endpoint::Webhooks),
-    (Method::DELETE, "webhooks", Endpoint::TakeWebhooks),
+    (Method::DELETE, "webhooks", Endpoint::DrainWebhooks),
     (Method::GET, "states", Endpoint::States),
     (Method::PUT, "states/{name}", Endpoint::SaveState),
     (Method::DELETE, "states/{name}", Endpoint::RemoveState),

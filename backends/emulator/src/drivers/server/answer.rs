@@ -34,11 +34,11 @@ use crate::protocol::origins::Origins;
 use crate::protocol::response::Response;
 use crate::protocol::undocumented;
 
-/// How much of a refused body is read, so that the client reads the error before it notices that
-/// the connection closes.
-const DRAINED: u64 = 64 * 1024 * 1024;
+/// The maximum number of bytes of a refused body that are read, so that the client reads the error
+/// before it notices that the connection closes.
+const MAX_DRAINED: u64 = 64 * 1024 * 1024;
 
-/// What a server needs to answer requests.
+/// The parts of a server that answer requests.
 pub(super) struct RequestHandler {
     pub(super) emulator: Emulator,
     pub(super) url: Arc<str>,
@@ -68,7 +68,7 @@ pub(super) async fn answer(
     if let Some(sender) = &handler.sender {
         sender.notify();
     }
-    // only when needed: a clock that panics must not take a good response along
+    // only when needed: a clock that panics must not prevent a good response
     let now = || handler.emulator.account().now();
     let mut exchanged = match replied {
         Ok(Ok(exchanged)) => exchanged,
@@ -97,7 +97,7 @@ pub(super) async fn answer(
         "answered"
     );
     if status == StatusCode::REQUEST_TIMEOUT {
-        // the rest of the body is not waited for
+        // don't wait for the rest of the body
         exchanged.response = close_after(exchanged.response);
     } else if !status.is_success() && is_worth_draining(&head) {
         tokio::spawn(drain(body, busy.clone()));
@@ -236,7 +236,7 @@ fn is_worth_draining(head: &Parts) -> bool {
 }
 
 async fn drain(mut body: BodyStream, _busy: Busy) {
-    let mut left = DRAINED;
+    let mut left = MAX_DRAINED;
     while let Some(Ok(chunk)) = poll_fn(|cx| body.as_mut().poll_next(cx)).await {
         left = left.saturating_sub(chunk.len() as u64);
         if left == 0 {

@@ -59,8 +59,8 @@ impl ServerBuilder {
         self
     }
 
-    /// The address to listen on. Defaults to `127.0.0.1`. With any address but loopback, everybody
-    /// on the network can try keys; the default key is public, and [seeded](crate::Builder::seed)
+    /// The address to listen on. Defaults to `127.0.0.1`. With any address but loopback, anyone on
+    /// the network can try keys; the default key is public, and [seeded](crate::Builder::seed)
     /// tokens can be guessed.
     pub const fn bind(mut self, address: IpAddr) -> Self {
         self.settings.address.set_ip(address);

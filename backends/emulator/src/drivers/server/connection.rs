@@ -33,7 +33,7 @@ pub(super) const MAX_REJECTED: usize = 128;
 /// How long such a connection may take to send its request.
 const REJECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What is needed to accept connections.
+/// Accepts connections.
 #[derive(Clone)]
 pub(super) struct Acceptor {
     pub(super) handler: Arc<RequestHandler>,
@@ -150,7 +150,7 @@ where
     poll_fn(|cx| {
         if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
             if let Err(error) = ended {
-                // for the client to report
+                // the client reports it
                 tracing::debug!(%error, "a connection broke");
             }
             return Poll::Ready(());

@@ -1,4 +1,4 @@
-//! Where a request ends, decided from its bytes alone. Pure.
+//! Determines where a request ends, from its bytes alone. Pure.
 //!
 //! Request smuggling relies on a proxy and a server that disagree about this. So everything
 //! ambiguous is refused: `Content-Length` beside `Transfer-Encoding`, several of either, several
@@ -102,7 +102,7 @@ fn is_1_1(line: &[u8]) -> Result<bool, Ambiguous> {
         return Err(Ambiguous);
     };
     match version {
-        // what follows a CONNECT is no request
+        // the bytes after a CONNECT are not a request
         _ if method == b"CONNECT" || !method.iter().all(is_token) => Err(Ambiguous),
         b"HTTP/1.1" => Ok(true),
         b"HTTP/1.0" => Ok(false),

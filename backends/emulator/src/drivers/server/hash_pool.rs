@@ -1,5 +1,5 @@
-//! [`HashPool`]: computes the slowest checksum of a large upload on another thread, so that the
-//! upload takes as long as that or as everything else, and not as long as both.
+//! [`HashPool`]: computes the slowest checksum of a large upload on another thread, in parallel
+//! with everything else.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::drivers::host::{Hasher, Host};
-use crate::model::checksums::Hashes;
+use crate::model::checksums::{Digests, Hashes};
 
 /// Maximum number of uploads that use another thread. Others are hashed where they are received,
 /// which is as fast when all processors are busy.
@@ -113,7 +113,7 @@ impl Hasher for PooledHasher {
         }
     }
 
-    async fn finish(mut self: Box<Self>) -> (Option<String>, Option<String>) {
+    async fn finish(mut self: Box<Self>) -> Digests {
         self.hand_over().await;
         let Self {
             local,
@@ -124,7 +124,7 @@ impl Hasher for PooledHasher {
         drop(full);
         // the task neither panics nor is canceled before the runtime
         let slowest = offloaded.await.unwrap_or_default();
-        let (local, slowest) = (local.hex(), slowest.hex());
+        let (local, slowest) = (local.finish(), slowest.finish());
         (local.0.or(slowest.0), local.1.or(slowest.1))
     }
 }

@@ -1,4 +1,4 @@
-//! [`Settings`]: what a server's builder sets.
+//! [`Settings`]: the settings of a server.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;

@@ -33,7 +33,7 @@ impl Reset {
 
 impl Socket {
     pub(super) fn new(stream: TcpStream, reset: Reset, stall: Duration) -> Self {
-        // without it, small responses are late; not an error
+        // without it, small responses are delayed; not an error
         stream.set_nodelay(true).ok();
         Self {
             stream,
@@ -110,7 +110,8 @@ impl AsyncWrite for Socket {
 impl Drop for Socket {
     fn drop(&mut self) {
         if self.reset.0.load(Ordering::Relaxed) {
-            // if it fails, the connection closes normally, which no client takes for success either
+            // if it fails, the connection closes normally, which no client mistakes for success
+            // either
             self.stream.set_zero_linger().ok();
         }
     }

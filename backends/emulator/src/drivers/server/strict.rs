@@ -1,9 +1,9 @@
 //! [`Strict`]: a filter between a connection and hyper that refuses ambiguous requests.
 //!
-//! hyper ignores a `Content-Length` beside a `Transfer-Encoding`, and accepts several hosts, where
-//! a proxy before it may decide otherwise. So every head is checked here first as a whole; an
-//! [ambiguous](super::framing) one is replaced by one that hyper answers with 400, and nothing
-//! after it is read as a request. Bodies pass through without a copy.
+//! hyper ignores a `Content-Length` beside a `Transfer-Encoding`, and accepts several hosts, but a
+//! proxy in front of it may interpret these differently. So every head is checked here first as a
+//! whole; an [ambiguous](super::framing) one is replaced by a head that hyper answers with 400, and
+//! nothing after it is read as a request. Bodies pass through without a copy.
 
 use std::io;
 use std::pin::Pin;
@@ -57,7 +57,7 @@ enum Expect {
     Trailers(u64),
     /// Anything: hyper decides.
     Anything,
-    /// Nothing passes any more.
+    /// Nothing more passes.
     Refused,
 }
 

@@ -51,6 +51,12 @@ impl Capacity {
     }
 }
 
+impl Reservation {
+    pub(super) const fn len(&self) -> u64 {
+        self.len
+    }
+}
+
 impl Drop for Reservation {
     fn drop(&mut self) {
         self.used.fetch_sub(self.len, Ordering::Relaxed);

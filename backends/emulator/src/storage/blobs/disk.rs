@@ -5,7 +5,7 @@
 //! to an answered upload. A blob without handles is deleted at once, unless the store retains
 //! files: then the next start decides from the journal what is deleted.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -71,7 +71,7 @@ impl DiskStore {
 
     /// All blobs on disk.
     pub(crate) fn found(&self) -> io::Result<FoundBlobs> {
-        let mut found = FoundBlobs::default();
+        let mut files = Vec::new();
         for number in 0..DIRECTORIES {
             let directory = self.inner.directory.join(format!("{number:02x}"));
             for entry in fs::read_dir(directory)? {
@@ -81,20 +81,23 @@ impl DiskStore {
                 let Some((number, is_whole)) = name.to_str().and_then(number_of) else {
                     continue;
                 };
-                self.skip(number);
-                if !is_whole {
-                    found.unfinished.insert(number);
-                    if found.blobs.contains_key(&number) {
-                        continue;
-                    }
-                }
-                let len = entry.metadata()?.len();
-                let reservation = self.inner.capacity.reserve_unchecked(len);
-                let blob = Arc::new(self.blob(number, len, reservation));
-                found.blobs.insert(number, blob);
+                files.push((number, !is_whole, entry.metadata()?.len()));
             }
         }
-        Ok(found)
+        files.sort_unstable();
+        let unfinished = files.iter().filter(|(_, is_part, _)| *is_part);
+        let unfinished = unfinished.map(|(number, ..)| *number).collect();
+        // of a number, a complete one comes first
+        files.dedup_by_key(|(number, ..)| *number);
+        let blobs = files.into_iter().map(|(number, _, len)| {
+            self.skip(number);
+            let reservation = self.inner.capacity.reserve_unchecked(len);
+            (number, Arc::new(self.blob(number, reservation)) as _)
+        });
+        Ok(FoundBlobs {
+            blobs: blobs.collect(),
+            unfinished,
+        })
     }
 
     /// Makes sure that no new blob gets this number.
@@ -133,13 +136,12 @@ impl DiskStore {
         fs::rename(from, target)
     }
 
-    fn blob(&self, number: u64, len: u64, reservation: Reservation) -> DiskBlob {
+    fn blob(&self, number: u64, reservation: Reservation) -> DiskBlob {
         DiskBlob {
-            path: self.inner.path(number),
             store: Arc::clone(&self.inner),
             number,
-            len,
-            _reservation: reservation,
+            reservation,
+            is_part: false,
         }
     }
 }
@@ -147,10 +149,38 @@ impl DiskStore {
 /// The blobs that a store finds on disk.
 #[derive(Default)]
 pub(crate) struct FoundBlobs {
-    /// By number.
-    pub(crate) blobs: HashMap<u64, Arc<dyn Blob>>,
+    /// By number, in the order in which a journal refers to them: with a map, a start would mostly
+    /// wait for memory.
+    blobs: Vec<(u64, Arc<dyn Blob>)>,
     /// Those that are incomplete.
     pub(crate) unfinished: BTreeSet<u64>,
+}
+
+impl FoundBlobs {
+    pub(crate) fn len(&self) -> usize {
+        self.blobs.len()
+    }
+
+    pub(crate) fn get(&self, number: u64) -> Option<&Arc<dyn Blob>> {
+        let at = self
+            .blobs
+            .binary_search_by_key(&number, |(number, _)| *number);
+        at.ok().map(|at| &self.blobs[at].1)
+    }
+
+    /// In ascending order.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = u64> {
+        self.blobs.iter().map(|(number, _)| *number)
+    }
+
+    /// The numbers of those that something else refers to.
+    pub(crate) fn in_use(&self) -> BTreeSet<u64> {
+        let used = self
+            .blobs
+            .iter()
+            .filter(|(_, blob)| Arc::strong_count(blob) > 1);
+        used.map(|(number, _)| *number).collect()
+    }
 }
 
 /// The number in a blob's file name, and whether the blob is complete.
@@ -185,14 +215,14 @@ impl BlobStore for DiskStore {
             .reserve(len)
             .ok_or(StoreError::CapExceeded)?;
         let number = self.inner.next.fetch_add(1, Ordering::SeqCst);
-        let mut blob = self.blob(number, len, reservation);
-        blob.path = part_path(&blob.path);
+        let mut blob = self.blob(number, reservation);
+        blob.is_part = true;
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         // readable by its owner only
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&blob.path).map_err(StoreError::Io)?;
+        let file = options.open(blob.path()).map_err(StoreError::Io)?;
         Ok(Box::new(DiskWriter { file, blob }))
     }
 
@@ -217,10 +247,11 @@ impl BlobWriter for DiskWriter {
         if syncs {
             self.file.sync_all()?;
         }
-        let path = self.blob.store.path(self.blob.number);
-        fs::rename(&self.blob.path, &path)?;
-        self.blob.path = path;
-        if syncs && let Some(directory) = self.blob.path.parent() {
+        let from = self.blob.path();
+        let to = self.blob.store.path(self.blob.number);
+        fs::rename(from, &to)?;
+        self.blob.is_part = false;
+        if syncs && let Some(directory) = to.parent() {
             sync_directory(directory)?;
         }
         Ok(Arc::new(self.blob))
@@ -238,16 +269,23 @@ pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
 
 struct DiskBlob {
     store: Arc<Inner>,
-    path: PathBuf,
     number: u64,
-    len: u64,
-    _reservation: Reservation,
+    reservation: Reservation,
+    /// Whether it is incomplete.
+    is_part: bool,
+}
+
+impl DiskBlob {
+    fn path(&self) -> PathBuf {
+        let path = self.store.path(self.number);
+        if self.is_part { part_path(&path) } else { path }
+    }
 }
 
 impl Blob for DiskBlob {
     fn reader(self: Arc<Self>) -> io::Result<Box<dyn BlobReader>> {
         Ok(Box::new(DiskReader {
-            file: File::open(&self.path)?,
+            file: File::open(self.path())?,
             at: 0,
             _blob: self,
         }))
@@ -258,7 +296,7 @@ impl Blob for DiskBlob {
     }
 
     fn len(&self) -> u64 {
-        self.len
+        self.reservation.len()
     }
 }
 
@@ -266,7 +304,7 @@ impl Drop for DiskBlob {
     fn drop(&mut self) {
         if !self.store.retains_files.load(Ordering::SeqCst) {
             // if it can't be deleted, the next start tries again
-            fs::remove_file(&self.path).ok();
+            fs::remove_file(self.path()).ok();
         }
     }
 }
@@ -297,7 +335,7 @@ mod tests {
     fn stored(store: &DiskStore, bytes: &[u8]) -> Content {
         let mut writer = store.writer(bytes.len() as u64).unwrap();
         writer.write(bytes).unwrap();
-        Content::of_blob(writer.finish().unwrap(), bytes.len() as u64)
+        Content::of_blob(writer.finish().unwrap())
     }
 
     fn files(directory: &Path) -> usize {
@@ -346,9 +384,9 @@ mod tests {
         let store = DiskStore::open(directory.path(), u64::MAX, false).unwrap();
         let found = store.found().unwrap();
         assert_eq!(found.unfinished, [1, 2].into());
-        assert!(Arc::clone(&found.blobs[&1]).reader().is_err());
+        assert!(Arc::clone(found.get(1).unwrap()).reader().is_err());
         store.complete(1).unwrap();
-        assert!(Arc::clone(&found.blobs[&1]).reader().is_ok());
+        assert!(Arc::clone(found.get(1).unwrap()).reader().is_ok());
         fs::write(aside.path().join("0000000000000002.part"), "before").unwrap();
         store.set_aside(2, false, aside.path()).unwrap();
         let kept = fs::read(aside.path().join("0000000000000002.part.1")).unwrap();
@@ -369,7 +407,7 @@ mod tests {
         let found = store.found().unwrap();
         let (number, start, len) = extents[0];
         assert!(found.unfinished.is_empty());
-        let content = Content::of_extents([(Arc::clone(&found.blobs[&number]), start, len)]);
+        let content = Content::of_extents([(Arc::clone(found.get(number).unwrap()), start, len)]);
         let read: io::Result<Vec<Bytes>> = content.into_chunks().collect();
         assert_eq!(read.unwrap().concat(), b"kept");
         assert_eq!(store.used(), 4);

@@ -27,11 +27,10 @@ impl MemoryStore {
 
 impl BlobStore for MemoryStore {
     fn writer(&self, len: u64) -> Result<Box<dyn BlobWriter>, StoreError> {
-        Ok(Box::new(MemoryBlob {
-            _reservation: self.capacity.reserve(len).ok_or(StoreError::CapExceeded)?,
+        Ok(Box::new(MemoryWriter {
+            reservation: self.capacity.reserve(len).ok_or(StoreError::CapExceeded)?,
             chunks: Vec::new(),
             last: Vec::new(),
-            len,
         }))
     }
 
@@ -40,25 +39,25 @@ impl BlobStore for MemoryStore {
     }
 }
 
-struct MemoryBlob {
+struct MemoryWriter {
     /// All of `CHUNK` bytes, except the last.
     chunks: Vec<Bytes>,
     /// The chunk being filled, allocated at its final size.
     last: Vec<u8>,
-    /// The final length.
-    len: u64,
-    _reservation: Reservation,
+    /// Of the final length.
+    reservation: Reservation,
 }
 
-impl MemoryBlob {
+impl MemoryWriter {
     /// The size of the chunk being filled.
     fn chunk_len(&self) -> usize {
-        let left = self.len.saturating_sub((self.chunks.len() * CHUNK) as u64);
+        let len = self.reservation.len();
+        let left = len.saturating_sub((self.chunks.len() * CHUNK) as u64);
         usize::try_from(left).unwrap_or(CHUNK).clamp(1, CHUNK)
     }
 }
 
-impl BlobWriter for MemoryBlob {
+impl BlobWriter for MemoryWriter {
     fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             let len = self.chunk_len();
@@ -75,7 +74,37 @@ impl BlobWriter for MemoryBlob {
     }
 
     fn finish(self: Box<Self>) -> io::Result<Arc<dyn Blob>> {
-        Ok(Arc::new(*self))
+        Ok(Arc::new(MemoryBlob {
+            chunks: Chunks::of(self.chunks),
+            reservation: self.reservation,
+        }))
+    }
+}
+
+struct MemoryBlob {
+    chunks: Chunks,
+    reservation: Reservation,
+}
+
+/// All of `CHUNK` bytes, except the last. Most files have one, which takes no allocation of its own.
+enum Chunks {
+    One(Bytes),
+    Many(Box<[Bytes]>),
+}
+
+impl Chunks {
+    fn of(chunks: Vec<Bytes>) -> Self {
+        match <[Bytes; 1]>::try_from(chunks) {
+            Ok([only]) => Self::One(only),
+            Err(many) => Self::Many(many.into()),
+        }
+    }
+
+    fn as_slice(&self) -> &[Bytes] {
+        match self {
+            Self::One(only) => std::slice::from_ref(only),
+            Self::Many(many) => many,
+        }
     }
 }
 
@@ -85,7 +114,7 @@ impl Blob for MemoryBlob {
     }
 
     fn len(&self) -> u64 {
-        self.len
+        self.reservation.len()
     }
 }
 
@@ -97,7 +126,7 @@ impl BlobReader for MemoryReader {
         let within = usize::try_from(offset % CHUNK as u64).unwrap_or(0);
         let chunk = usize::try_from(chunk)
             .ok()
-            .and_then(|chunk| self.0.chunks.get(chunk));
+            .and_then(|chunk| self.0.chunks.as_slice().get(chunk));
         Ok(chunk
             .filter(|chunk| within < chunk.len())
             .map_or_else(Bytes::new, |chunk| {
@@ -116,7 +145,7 @@ mod tests {
         for chunk in bytes.chunks(70_001) {
             writer.write(chunk).unwrap();
         }
-        Content::of_blob(writer.finish().unwrap(), bytes.len() as u64)
+        Content::of_blob(writer.finish().unwrap())
     }
 
     fn read(content: Content) -> Vec<u8> {

@@ -1,4 +1,4 @@
-//! [`BlobStore`]: where the bytes of files are written.
+//! [`BlobStore`]: stores the bytes of files.
 
 use std::io;
 use std::sync::Arc;

@@ -18,15 +18,18 @@ use std::io;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::model::file::{Kind, Version};
+use crate::content::Content;
+use crate::model::file::Kind;
+use crate::model::file_id::FileId;
 use crate::model::state::State;
+use crate::model::versions::VersionPosition;
 use crate::storage::blobs::disk::{DiskStore, FoundBlobs};
 
 use super::directory::{lock, make};
 use super::head::{Found, Head};
 use super::line::Position;
 use super::log::Journal;
-use super::reader::{self, Read};
+use super::reader;
 use super::record::Record;
 use super::replay::Replay;
 use super::salvage::{self, JournaledBlobs};
@@ -55,19 +58,34 @@ impl DataDir {
             refuse_foreign_files(directory)?;
         }
         let lock = lock(directory)?;
-        let read = reader::read(directory)?;
         let store = DiskStore::open(&directory.join("blobs"), cap, syncs)?;
         let found = store.found()?;
+        let mut replay = Replay::new(state, &found);
+        let read = reader::read(directory, &mut |record| replay.apply(record))?;
+        let Replay {
+            known,
+            short,
+            incomplete,
+            ..
+        } = replay;
         if read.is_none() {
             refuse_orphaned_blobs(directory, &found)?;
         }
         salvage::skip_numbers(directory, &store)?;
         let mut recovery_warnings = Vec::new();
         let mut after = Position::start();
-        let mut superseded = Vec::new();
+        let (mut size, mut superseded) = (None, Vec::new());
         if let Some(read) = read {
-            after = read.position.clone();
-            let journaled = replay(directory, state, &found, read, &mut recovery_warnings)?;
+            (after, size) = (read.position, read.size);
+            recovery_warnings = read.recovery_warnings;
+            let lost = remove_versions_without_bytes(state, incomplete);
+            recovery_warnings.extend(lost.recovery_warnings);
+            let journaled = JournaledBlobs {
+                is_whole: read.is_whole,
+                known: known.into_iter().collect(),
+                needed: found.in_use(),
+                wanted: short.into_iter().chain(lost.blobs).collect(),
+            };
             superseded = salvage::salvage(
                 directory,
                 &store,
@@ -81,7 +99,14 @@ impl DataDir {
         }
         state.changes.enabled = true;
         state.tokens.track_changes();
-        let journal = Journal::create(directory, &all(state, superseded), &after, syncs)?;
+        let journal = match size.filter(|_| recovery_warnings.is_empty()) {
+            // it knows the superseded blobs, since it had them
+            Some(size) => Journal::resume(directory, size, after, syncs)?,
+            None => {
+                let state: &State = state;
+                Journal::create(directory, || all(state, &superseded), &after, syncs)?
+            }
+        };
         let this = Self {
             journal: Mutex::new(journal),
             store,
@@ -114,16 +139,18 @@ impl DataDir {
         let mut locked = state();
         let changes = locked.changes.take();
         locked.tokens.take_changed();
-        journal.add(&[], changes.retired);
-        let records = all(&locked, superseded(&journal, &locked));
+        // shares the versions, so other requests don't wait until all of them are written
+        let copy = locked.clone();
         drop(locked);
+        journal.add(&[], changes.retired);
         journal.mark_unwritten(versions_of(changes.versions, changes.parts));
-        journal.replace(&records)
+        let superseded = superseded(&journal, &copy);
+        journal.replace(|| all(&copy, &superseded))
     }
 
     /// Whether a restart would find this version as it is now, even if other changes are not
     /// persisted.
-    pub(crate) fn is_persisted(&self, file_id: &str) -> bool {
+    pub(crate) fn is_persisted(&self, file_id: FileId) -> bool {
         self.journal().is_persisted(file_id)
     }
 
@@ -134,10 +161,11 @@ impl DataDir {
     ) -> io::Result<()> {
         let mut journal = self.journal();
         let state = replace();
-        let records = all(&state, superseded(&journal, &state));
+        let copy = state.clone();
         drop(state);
         journal.mark_all_unwritten();
-        journal.replace(&records)
+        let superseded = superseded(&journal, &copy);
+        journal.replace(|| all(&copy, &superseded))
     }
 
     /// From now on, bytes stay when their content is dropped.
@@ -151,12 +179,9 @@ impl DataDir {
 }
 
 /// Records of everything, and of the blobs that are superseded.
-fn all(state: &State, superseded: Vec<u64>) -> Vec<Record> {
-    let mut records = snapshot::all(state);
-    if !superseded.is_empty() {
-        records.push(Record::Superseded(superseded));
-    }
-    records
+fn all(state: &State, superseded: &[u64]) -> impl Iterator<Item = Record> {
+    let superseded = (!superseded.is_empty()).then(|| Record::Superseded(superseded.to_vec()));
+    snapshot::all(state).chain(superseded)
 }
 
 /// The blobs that can be deleted once the journal is rewritten.
@@ -171,44 +196,11 @@ fn superseded(journal: &Journal, state: &State) -> Vec<u64> {
 }
 
 fn versions_of(
-    versions: BTreeSet<String>,
-    parts: BTreeSet<(String, u64)>,
-) -> impl Iterator<Item = String> {
+    versions: BTreeSet<FileId>,
+    parts: BTreeSet<(FileId, u64)>,
+) -> impl Iterator<Item = FileId> {
     let of_parts = parts.into_iter().map(|(file_id, _)| file_id);
     versions.into_iter().chain(of_parts)
-}
-
-/// Loads the journal into the state, and adds what is missing to the warnings.
-fn replay(
-    directory: &Path,
-    state: &mut State,
-    found: &FoundBlobs,
-    read: Read,
-    recovery_warnings: &mut Vec<String>,
-) -> io::Result<JournaledBlobs> {
-    let mut replay_state = Replay {
-        state,
-        blobs: &found.blobs,
-        known: BTreeSet::new(),
-        short: BTreeSet::new(),
-    };
-    for record in read.records {
-        replay_state.apply(record).map_err(|problem| {
-            let problem = format!("{}: {problem}", directory.display());
-            io::Error::new(io::ErrorKind::InvalidData, problem)
-        })?;
-    }
-    let (known, mut wanted) = (replay_state.known, replay_state.short);
-    recovery_warnings.extend(read.recovery_warnings);
-    let lost = remove_versions_without_bytes(state);
-    recovery_warnings.extend(lost.recovery_warnings);
-    wanted.extend(lost.blobs);
-    Ok(JournaledBlobs {
-        is_whole: read.is_whole,
-        known,
-        needed: snapshot::blobs(state),
-        wanted,
-    })
 }
 
 /// Refuses a directory with foreign files.
@@ -230,7 +222,7 @@ fn refuse_foreign_files(directory: &Path) -> io::Result<()> {
 
 /// Without a journal there must be no blobs and no head.
 fn refuse_orphaned_blobs(directory: &Path, found: &FoundBlobs) -> io::Result<()> {
-    let blobs = found.blobs.len();
+    let blobs = found.len();
     if blobs == 0 && Head::read(directory)? == Found::Nothing {
         return Ok(());
     }
@@ -249,40 +241,49 @@ struct Removed {
     blobs: BTreeSet<u64>,
 }
 
-/// Removes files and parts whose bytes are missing.
-fn remove_versions_without_bytes(state: &mut State) -> Removed {
+/// Removes files and parts whose bytes are missing, which only these may be.
+fn remove_versions_without_bytes(state: &mut State, incomplete: BTreeSet<FileId>) -> Removed {
     let mut lost = Removed {
         recovery_warnings: Vec::new(),
         blobs: BTreeSet::new(),
     };
-    let mut lost_files = Vec::new();
-    for bucket in state.buckets.values_mut() {
-        for version in bucket.versions.values_mut() {
-            let Version { name, kind, .. } = version;
-            match kind {
-                Kind::File(stored) if stored.content.numbered().is_none() => {
-                    lost_files.push(version.file_id.clone());
-                    lost.blobs.extend(stored.content.numbers());
-                    let loss = format!("the bytes of {name:?} in {} are lost", bucket.name);
-                    lost.recovery_warnings.push(loss);
-                }
-                Kind::Unfinished(parts) => parts.retain(|number, part| {
-                    let is_there = part.content.numbered().is_some();
-                    if !is_there {
-                        lost.blobs.extend(part.content.numbers());
-                        lost.recovery_warnings.push(format!(
-                            "the bytes of part {number} of {name:?} in {} are lost",
-                            bucket.name
-                        ));
-                    }
-                    is_there
-                }),
-                Kind::File(_) | Kind::Hide => {}
+    let incomplete = incomplete.into_iter();
+    let mut incomplete: Vec<_> = incomplete.filter_map(|id| state.version_of(id)).collect();
+    incomplete
+        .sort_by_cached_key(|(bucket, version)| (bucket.hex_id, VersionPosition::of(version)));
+    let (mut lost_files, mut lost_parts) = (Vec::new(), Vec::new());
+    for (bucket, version) in incomplete {
+        let (id, name) = (version.file_id, &version.name);
+        if let Some(stored) = version.stored().filter(|it| is_lost(&it.content)) {
+            lost_files.push(id);
+            lost.blobs.extend(stored.content.numbers());
+            let loss = format!("the bytes of {name:?} in {} are lost", bucket.name);
+            lost.recovery_warnings.push(loss);
+        }
+        for (number, part) in version.parts().into_iter().flatten() {
+            if is_lost(&part.content) {
+                lost_parts.push((id, *number));
+                lost.blobs.extend(part.content.numbers());
+                lost.recovery_warnings.push(format!(
+                    "the bytes of part {number} of {name:?} in {} are lost",
+                    bucket.name
+                ));
             }
         }
     }
     for file_id in lost_files {
-        state.remove(&file_id);
+        state.remove(file_id);
+    }
+    for (file_id, number) in lost_parts {
+        let version = state.version_mut(file_id);
+        if let Some(Kind::Unfinished(parts)) = version.map(|version| &mut version.kind) {
+            parts.remove(&number);
+        }
     }
     lost
+}
+
+/// Whether a blob is missing or too short.
+fn is_lost(content: &Content) -> bool {
+    !content.is_numbered()
 }

@@ -12,9 +12,10 @@ use std::path::{Path, PathBuf};
 
 use super::head::Head;
 use super::line::{self, Position};
-use super::reader::{FORMAT, NAME, VERSION};
+use super::reader::{FORMAT, NAME, Size, VERSION};
 use super::record::Record;
 use crate::content::Content;
+use crate::model::file_id::FileId;
 use crate::storage::blobs::disk::sync_directory;
 
 const NEW_NAME: &str = "journal.new";
@@ -29,10 +30,7 @@ pub(super) struct Journal {
     directory: PathBuf,
     file: File,
     head: Head,
-    /// The length up to which it is complete.
-    len: u64,
-    /// Its length when it was rewritten last.
-    new_len: u64,
+    size: Size,
     /// Of the last line in the file.
     position: Position,
     syncs: bool,
@@ -49,7 +47,7 @@ pub(super) struct Journal {
 
 /// Versions that a restart would not find as they are.
 enum Unwritten {
-    These(BTreeSet<String>),
+    These(BTreeSet<FileId>),
     /// Not known which.
     Any,
 }
@@ -57,23 +55,46 @@ enum Unwritten {
 impl Journal {
     /// Writes a new journal with these records in place of the old one, continuing after this
     /// position.
-    pub(super) fn create(
+    pub(super) fn create<R: Iterator<Item = Record>>(
         directory: &Path,
-        records: &[Record],
+        records: impl Fn() -> R,
         after: &Position,
         syncs: bool,
     ) -> io::Result<Self> {
         let new = rewrite(directory, records, after)?;
+        Self::of_file(directory, new, syncs)
+    }
+
+    /// Continues the journal in the directory, which was read to its end without a loss.
+    pub(super) fn resume(
+        directory: &Path,
+        size: Size,
+        position: Position,
+        syncs: bool,
+    ) -> io::Result<Self> {
+        let file = OpenOptions::new().write(true).open(directory.join(NAME))?;
+        if syncs {
+            // it may have been written without
+            file.sync_all()?;
+        }
+        let written = Written {
+            file,
+            size,
+            position,
+        };
+        Self::of_file(directory, written, syncs)
+    }
+
+    fn of_file(directory: &Path, written: Written, syncs: bool) -> io::Result<Self> {
         // after the journal: the head must never be ahead
-        let head = Head::create(directory, &new.position)?;
+        let head = Head::create(directory, &written.position)?;
         Ok(Self {
             directory: directory.to_owned(),
-            file: new.file,
+            file: written.file,
             head,
-            len: new.len,
-            new_len: new.len,
-            pending_position: new.position.clone(),
-            position: new.position,
+            size: written.size,
+            pending_position: written.position.clone(),
+            position: written.position,
             syncs,
             is_stale: false,
             pending: Vec::new(),
@@ -84,17 +105,20 @@ impl Journal {
 
     /// Whether it should be written anew.
     pub(super) const fn needs_rewrite(&self) -> bool {
-        self.is_stale || self.len > self.new_len.saturating_mul(2).saturating_add(MIN_GROWTH)
+        let Size { len, new_len } = self.size;
+        self.is_stale || len > new_len.saturating_mul(2).saturating_add(MIN_GROWTH)
     }
 
     /// Rewrites it with these records, which include all pending changes. After a failure nothing
     /// can be appended until it succeeds.
-    pub(super) fn replace(&mut self, records: &[Record]) -> io::Result<()> {
+    pub(super) fn replace<R: Iterator<Item = Record>>(
+        &mut self,
+        records: impl Fn() -> R,
+    ) -> io::Result<()> {
         self.is_stale = true;
         let new = rewrite(&self.directory, records, &self.position)?;
         self.file = new.file;
-        self.len = new.len;
-        self.new_len = new.len;
+        self.size = new.size;
         self.pending_position = new.position.clone();
         self.position = new.position;
         self.is_stale = false;
@@ -113,7 +137,7 @@ impl Journal {
     }
 
     /// Until the next write, these versions differ from the file.
-    pub(super) fn mark_unwritten(&mut self, versions: impl IntoIterator<Item = String>) {
+    pub(super) fn mark_unwritten(&mut self, versions: impl IntoIterator<Item = FileId>) {
         if let Unwritten::These(these) = &mut self.unwritten {
             these.extend(versions);
         }
@@ -125,9 +149,9 @@ impl Journal {
     }
 
     /// Whether a restart would find this version as it is.
-    pub(super) fn is_persisted(&self, file_id: &str) -> bool {
+    pub(super) fn is_persisted(&self, file_id: FileId) -> bool {
         match &self.unwritten {
-            Unwritten::These(these) => !these.contains(file_id),
+            Unwritten::These(these) => !these.contains(&file_id),
             Unwritten::Any => false,
         }
     }
@@ -142,10 +166,10 @@ impl Journal {
         if !self.pending.is_empty() {
             if let Err(error) = self.try_write() {
                 // half a line would corrupt the next attempt
-                self.file.set_len(self.len).ok();
+                self.file.set_len(self.size.len).ok();
                 return Err(error);
             }
-            self.len += self.pending.len() as u64;
+            self.size.len += self.pending.len() as u64;
             self.position = self.pending_position.clone();
             self.pending.clear();
         }
@@ -155,7 +179,7 @@ impl Journal {
     }
 
     fn try_write(&mut self) -> io::Result<()> {
-        self.file.seek(SeekFrom::Start(self.len))?;
+        self.file.seek(SeekFrom::Start(self.size.len))?;
         self.file.write_all(&self.pending)?;
         if self.syncs {
             self.file.sync_data()?;
@@ -170,13 +194,19 @@ impl Unwritten {
     }
 }
 
-struct Rewritten {
+/// A journal that was written.
+struct Written {
     file: File,
-    len: u64,
+    size: Size,
     position: Position,
 }
 
-fn rewrite(directory: &Path, records: &[Record], after: &Position) -> io::Result<Rewritten> {
+/// Goes through the records twice, since the header has their number.
+fn rewrite<R: Iterator<Item = Record>>(
+    directory: &Path,
+    records: impl Fn() -> R,
+    after: &Position,
+) -> io::Result<Written> {
     let new = directory.join(NEW_NAME);
     let file = create(&new)?;
     let mut writer = BufWriter::new(file);
@@ -184,14 +214,18 @@ fn rewrite(directory: &Path, records: &[Record], after: &Position) -> io::Result
         "{{\"{FORMAT}\": {VERSION}, \"after\": {}, \"chain\": \"{}\", \"lines\": {}}}",
         after.number,
         after.chain,
-        records.len().div_ceil(RECORDS_PER_LINE)
+        records().count().div_ceil(RECORDS_PER_LINE)
     );
     writeln!(writer, "{header}")?;
     let mut position = after.chained(after.number, &line::checksum(header.as_bytes()));
-    let mut line = Vec::new();
-    for records in records.chunks(RECORDS_PER_LINE) {
+    let (mut line, mut records) = (Vec::new(), records());
+    loop {
+        let step: Vec<Record> = records.by_ref().take(RECORDS_PER_LINE).collect();
+        if step.is_empty() {
+            break;
+        }
         line.clear();
-        line::write(&mut line, &mut position, records);
+        line::write(&mut line, &mut position, &step);
         writer.write_all(&line)?;
     }
     let mut file = writer
@@ -201,9 +235,9 @@ fn rewrite(directory: &Path, records: &[Record], after: &Position) -> io::Result
     file.sync_all()?;
     fs::rename(&new, directory.join(NAME))?;
     sync_directory(directory)?;
-    Ok(Rewritten {
+    Ok(Written {
         file,
-        len,
+        size: Size { len, new_len: len },
         position,
     })
 }
@@ -222,42 +256,60 @@ mod tests {
     use super::super::reader;
     use super::*;
 
+    /// The number of records that a restart would find, and of warnings.
+    fn found(directory: &Path) -> (usize, usize) {
+        let mut records = 0;
+        let mut count = |_| {
+            records += 1;
+            Ok(())
+        };
+        let read = reader::read(directory, &mut count).unwrap().unwrap();
+        (records, read.recovery_warnings.len())
+    }
+
     #[test]
     fn a_failed_write_is_repeated_with_the_next_step() {
         let directory = tempfile::tempdir().unwrap();
-        let mut journal =
-            Journal::create(directory.path(), &[], &Position::start(), false).unwrap();
+        let mut journal = Journal::create(
+            directory.path(),
+            std::iter::empty,
+            &Position::start(),
+            false,
+        )
+        .unwrap();
         let path = directory.path().join(NAME);
         let good = std::mem::replace(&mut journal.file, File::open(&path).unwrap());
         journal.add(&[Record::NoKey("one".into())], Vec::new());
         journal.write().unwrap_err();
         journal.add(&[Record::NoKey("two".into())], Vec::new());
         journal.write().unwrap_err();
-        let read = reader::read(directory.path()).unwrap().unwrap();
-        assert_eq!((read.records.len(), read.recovery_warnings.len()), (0, 0));
+        assert_eq!(found(directory.path()), (0, 0));
         journal.file = good;
         journal.write().unwrap();
-        let read = reader::read(directory.path()).unwrap().unwrap();
-        assert_eq!((read.records.len(), read.recovery_warnings.len()), (2, 0));
+        assert_eq!(found(directory.path()), (2, 0));
     }
 
     #[test]
     fn a_journal_is_rewritten_once_it_has_grown() {
         let directory = tempfile::tempdir().unwrap();
-        let mut journal =
-            Journal::create(directory.path(), &[], &Position::start(), false).unwrap();
+        let mut journal = Journal::create(
+            directory.path(),
+            std::iter::empty,
+            &Position::start(),
+            false,
+        )
+        .unwrap();
         let record = || Record::NoKey("x".repeat(1 << 20));
         while !journal.needs_rewrite() {
             journal.add(&[record()], Vec::new());
             journal.write().unwrap();
         }
-        assert!(journal.len > MIN_GROWTH);
+        assert!(journal.size.len > MIN_GROWTH);
         journal.add(&[record()], Vec::new());
-        journal.replace(&[record()]).unwrap();
-        assert!(journal.len < 2 << 20 && !journal.needs_rewrite());
+        journal.replace(|| std::iter::once(record())).unwrap();
+        assert!(journal.size.len < 2 << 20 && !journal.needs_rewrite());
         journal.add(&[record()], Vec::new());
         journal.write().unwrap();
-        let read = reader::read(directory.path()).unwrap().unwrap();
-        assert_eq!((read.records.len(), read.recovery_warnings.len()), (2, 0));
+        assert_eq!(found(directory.path()), (2, 0));
     }
 }

@@ -15,16 +15,31 @@ pub(super) const FORMAT: &str = "b2kit-emulator-journal";
 pub(super) const NAME: &str = "journal";
 /// Maximum length of the header.
 const MAX_HEADER: u64 = 1024;
+/// Bytes read at once.
+const BUFFER: usize = 256 * 1024;
 
-/// The content of a journal.
+/// What applies a record, or says why that is impossible.
+pub(super) type Apply<'a> = &'a mut dyn FnMut(Record) -> Result<(), String>;
+
+/// What was found in a journal besides its records.
 pub(super) struct Read {
-    pub(super) records: Vec<Record>,
     /// Of the last line.
     pub(super) position: Position,
+    /// Its size, if it is in the newest format.
+    pub(super) size: Option<Size>,
     /// What is missing or can't be read, in words.
     pub(super) recovery_warnings: Vec<String>,
     /// Whether it is known to contain everything that was answered.
     pub(super) is_whole: bool,
+}
+
+/// How long a journal is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Size {
+    /// The length up to which it is complete.
+    pub(super) len: u64,
+    /// Its length when it was rewritten last.
+    pub(super) new_len: u64,
 }
 
 /// The header line.
@@ -49,16 +64,16 @@ pub(super) fn is_in(directory: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Reads the journal; `None` if there is none.
-pub(super) fn read(directory: &Path) -> io::Result<Option<Read>> {
+/// Reads the journal line by line and applies its records; `None` if there is none.
+pub(super) fn read(directory: &Path, apply: Apply<'_>) -> io::Result<Option<Read>> {
     let path = directory.join(NAME);
     let Some(file) = open(&path)? else {
         return Ok(None);
     };
     let len = file.metadata()?.len();
-    let mut file = BufReader::new(file);
+    let mut file = BufReader::with_capacity(BUFFER, file);
     let (header, header_len) = read_header(&path, &mut file)?;
-    let mut reader = JournalReader::of(header, Head::read(directory)?);
+    let mut reader = JournalReader::of(header, header_len, Head::read(directory)?, apply);
     let mut at = header_len;
     let mut line = Vec::new();
     for number in 2_u64.. {
@@ -68,23 +83,36 @@ pub(super) fn read(directory: &Path) -> io::Result<Option<Read>> {
         }
         at += line.len() as u64;
         match reader.line(&line, number) {
-            Ok(()) => {}
-            Err(_) if at == len => {
+            Ok(()) => reader.line_ended(at),
+            Err(LineError::Damaged(_)) if at == len => {
                 reader.torn_line(&line);
                 break;
             }
-            Err(problem) => {
+            Err(LineError::Damaged(problem)) => {
                 let path = path.display();
                 return Err(invalid(format!("{path}: line {number} {problem}")));
+            }
+            Err(LineError::Impossible(problem)) => {
+                let directory = directory.display();
+                return Err(invalid(format!("{directory}: {problem}")));
             }
         }
     }
     Ok(Some(reader.finish()))
 }
 
+/// Why a line can't be used.
+enum LineError {
+    /// It is not what was written.
+    Damaged(String),
+    /// What it says contradicts what was said before.
+    Impossible(String),
+}
+
 /// Reads a journal line by line.
-struct JournalReader {
+struct JournalReader<'a> {
     read: Read,
+    apply: Apply<'a>,
     is_v1: bool,
     /// Minimum number of lines.
     began_with: u64,
@@ -94,19 +122,23 @@ struct JournalReader {
     is_another: bool,
 }
 
-impl JournalReader {
-    fn of(header: Header, head: Found) -> Self {
+impl<'a> JournalReader<'a> {
+    fn of(header: Header, header_len: u64, head: Found, apply: Apply<'a>) -> Self {
         let (is_v1, began_with) = match &header {
             Header::V1 => (true, 0),
             Header::V2 { lines, .. } => (false, *lines),
         };
         let mut this = Self {
             read: Read {
-                records: Vec::new(),
                 position: Position::start(),
+                size: (!is_v1).then_some(Size {
+                    len: header_len,
+                    new_len: header_len,
+                }),
                 recovery_warnings: Vec::new(),
                 is_whole: true,
             },
+            apply,
             is_v1,
             began_with,
             lines: 0,
@@ -124,18 +156,17 @@ impl JournalReader {
         this
     }
 
-    fn line(&mut self, text: &[u8], number: u64) -> Result<(), String> {
+    fn line(&mut self, text: &[u8], number: u64) -> Result<(), LineError> {
         if self.is_v1 {
-            self.read.records.extend(line::read_v1(text)?);
-            return Ok(());
+            let records = line::read_v1(text).map_err(LineError::Damaged)?;
+            return self.apply_all(records);
         }
-        let line = line::read(text, &self.read.position)?;
+        let line = line::read(text, &self.read.position).map_err(LineError::Damaged)?;
         let before = self.read.position.number;
         if line.position.number <= before {
             let said = line.position.number;
-            return Err(format!(
-                "is out of order: step {said} follows step {before}"
-            ));
+            let problem = format!("is out of order: step {said} follows step {before}");
+            return Err(LineError::Damaged(problem));
         }
         if !line.follows {
             let missing = line.position.number - before - 1;
@@ -150,9 +181,25 @@ impl JournalReader {
         }
         self.compare_with_head(&line.position);
         self.read.position = line.position;
-        self.read.records.extend(line.records);
         self.lines += 1;
-        Ok(())
+        self.apply_all(line.records)
+    }
+
+    fn apply_all(&mut self, records: Vec<Record>) -> Result<(), LineError> {
+        let mut records = records.into_iter();
+        records
+            .try_for_each(&mut *self.apply)
+            .map_err(LineError::Impossible)
+    }
+
+    /// A good line ends here.
+    fn line_ended(&mut self, at: u64) {
+        if let Some(size) = &mut self.read.size {
+            size.len = at;
+            if self.lines <= self.began_with {
+                size.new_len = at;
+            }
+        }
     }
 
     /// Compares a line with the head, if the head refers to it.

@@ -11,9 +11,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::content::Content;
-use crate::model::bucket::{Bucket, VersionPosition};
+use crate::model::bucket::Bucket;
 use crate::model::encryption::Encryption;
-use crate::model::file::{Kind, Part, Replication, Sha1, Version};
+use crate::model::file::{Kind, Md5Digest, Part, Replication, Sha1, Version};
+use crate::model::file_id::{BucketId, FileId};
+use crate::model::file_info::FileInfo;
 use crate::model::ids::Ids;
 use crate::model::key::Key;
 use crate::model::lock::{DefaultRetention, Lock};
@@ -35,7 +37,7 @@ pub(super) enum Record {
     DownloadToken(DownloadTokenRecord),
     Counters(Counters),
     NoBucket(String),
-    NoVersion(String),
+    NoVersion(FileId),
     NoKey(String),
     NoToken(String),
     /// Numbers of blobs that no record needs any more, though their files may still exist. Since
@@ -46,7 +48,7 @@ pub(super) enum Record {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct BucketRecord {
-    pub(super) id: String,
+    pub(super) id: BucketId,
     pub(super) name: String,
     pub(super) kind: String,
     pub(super) info: BTreeMap<String, String>,
@@ -66,13 +68,14 @@ pub(super) struct BucketRecord {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct VersionRecord {
-    pub(super) id: String,
-    pub(super) bucket_id: String,
-    pub(super) name: String,
+    pub(super) id: FileId,
+    /// The one in the id.
+    pub(super) bucket_id: BucketId,
+    pub(super) name: Arc<str>,
     pub(super) uploaded: u64,
     pub(super) number: u64,
-    pub(super) content_type: String,
-    pub(super) info: BTreeMap<String, String>,
+    pub(super) content_type: Arc<str>,
+    pub(super) info: FileInfo,
     pub(super) lock: Lock,
     pub(super) encryption: Encryption,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -86,7 +89,7 @@ pub(super) enum KindRecord {
     File {
         content: Extents,
         sha1: Option<Sha1>,
-        md5: Option<String>,
+        md5: Option<Md5Digest>,
     },
     Hide,
     /// The parts have records of their own.
@@ -96,11 +99,11 @@ pub(super) enum KindRecord {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PartRecord {
-    pub(super) file_id: String,
+    pub(super) file_id: FileId,
     pub(super) number: u64,
     pub(super) content: Extents,
     pub(super) sha1: Sha1,
-    pub(super) md5: Option<String>,
+    pub(super) md5: Option<Md5Digest>,
     pub(super) encryption: Encryption,
     pub(super) uploaded: u64,
 }
@@ -162,7 +165,7 @@ pub(super) type Extents = Vec<(u64, u64, u64)>;
 impl BucketRecord {
     pub(super) fn of(bucket: &Bucket) -> Self {
         Self {
-            id: bucket.id.clone(),
+            id: bucket.hex_id,
             name: bucket.name.clone(),
             kind: bucket.kind.clone(),
             info: bucket.info.clone(),
@@ -181,7 +184,7 @@ impl BucketRecord {
     pub(super) fn apply(self, state: &mut State) {
         let bucket = state
             .buckets
-            .entry(self.id.clone())
+            .entry(self.id.to_string())
             .or_insert_with(|| Bucket::new(self.id, &self.name, self.legacy_encryption));
         bucket.name = self.name;
         bucket.kind = self.kind;
@@ -199,23 +202,23 @@ impl BucketRecord {
 }
 
 impl VersionRecord {
-    pub(super) fn of(version: &Version, position: &VersionPosition) -> Self {
+    pub(super) fn of(version: &Version) -> Self {
         Self {
-            id: version.file_id.clone(),
-            bucket_id: version.bucket_id.clone(),
-            name: version.name.clone(),
+            id: version.file_id,
+            bucket_id: version.bucket_id(),
+            name: Arc::clone(&version.name),
             uploaded: version.uploaded,
-            number: position.number(),
-            content_type: version.content_type.clone(),
+            number: version.number,
+            content_type: Arc::clone(&version.content_type),
             info: version.info.clone(),
-            lock: version.lock,
+            lock: version.lock(),
             encryption: version.encryption.clone(),
             replication: version.replication,
             kind: match &version.kind {
                 Kind::File(stored) => KindRecord::File {
                     content: extents(&stored.content),
-                    sha1: stored.sha1.clone(),
-                    md5: stored.md5.clone(),
+                    sha1: stored.sha1,
+                    md5: stored.md5,
                 },
                 Kind::Hide => KindRecord::Hide,
                 Kind::Unfinished(_) => KindRecord::Unfinished,
@@ -225,13 +228,13 @@ impl VersionRecord {
 }
 
 impl PartRecord {
-    pub(super) fn of(file_id: &str, number: u64, part: &Part) -> Self {
+    pub(super) fn of(file_id: FileId, number: u64, part: &Part) -> Self {
         Self {
-            file_id: file_id.to_owned(),
+            file_id,
             number,
             content: extents(&part.content),
-            sha1: part.sha1.clone(),
-            md5: part.md5.clone(),
+            sha1: part.sha1,
+            md5: part.md5,
             encryption: part.encryption.clone(),
             uploaded: part.uploaded,
         }

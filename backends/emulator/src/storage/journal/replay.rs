@@ -3,22 +3,36 @@
 use super::record::{Extents, KindRecord, PartRecord, Record, VersionRecord};
 use crate::content::{Blob, Content};
 use crate::model::file::{Kind, Part, Stored, Version};
+use crate::model::file_id::FileId;
 use crate::model::state::State;
 use crate::model::token::{AccountToken, Issued};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use crate::storage::blobs::disk::FoundBlobs;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The state of reading a journal.
 pub(super) struct Replay<'a> {
     pub(super) state: &'a mut State,
-    pub(super) blobs: &'a HashMap<u64, Arc<dyn Blob>>,
-    /// Blobs that any record refers to.
-    pub(super) known: BTreeSet<u64>,
+    pub(super) blobs: &'a FoundBlobs,
+    /// Blobs that any record refers to, some repeatedly.
+    pub(super) known: Vec<u64>,
     /// Blobs that are shorter than a record says.
     pub(super) short: BTreeSet<u64>,
+    /// Versions of which a record refers to missing bytes. A later record may have replaced it.
+    pub(super) incomplete: BTreeSet<FileId>,
 }
 
-impl Replay<'_> {
+impl<'a> Replay<'a> {
+    pub(super) const fn new(state: &'a mut State, blobs: &'a FoundBlobs) -> Self {
+        Self {
+            state,
+            blobs,
+            known: Vec::new(),
+            short: BTreeSet::new(),
+            incomplete: BTreeSet::new(),
+        }
+    }
+
     /// Applies a record to the state.
     pub(super) fn apply(&mut self, record: Record) -> Result<(), String> {
         let state = &mut *self.state;
@@ -48,7 +62,7 @@ impl Replay<'_> {
                 state.remove_bucket(&id);
             }
             Record::NoVersion(id) => {
-                state.remove(&id);
+                state.remove(id);
             }
             Record::NoKey(id) => state.remove_key(&id),
             Record::NoToken(public) => {
@@ -61,51 +75,49 @@ impl Replay<'_> {
     }
 
     fn version(&mut self, record: VersionRecord) -> Result<(), String> {
+        if record.bucket_id != record.id.bucket() {
+            return Err(format!("{} is not in its bucket", record.id));
+        }
+        let before = self.state.remove(record.id);
         let kind = match record.kind {
             KindRecord::File { content, sha1, md5 } => Kind::File(Stored {
-                content: self.content(&content),
+                content: self.content(record.id, &content),
                 sha1,
                 md5,
             }),
             KindRecord::Hide => Kind::Hide,
             KindRecord::Unfinished => {
-                let before = self.state.remove(&record.id).map(|version| version.kind);
-                match before {
+                match before.map(|before| Arc::unwrap_or_clone(before).kind) {
                     Some(unfinished @ Kind::Unfinished(_)) => unfinished,
                     _ => Kind::Unfinished(BTreeMap::new()),
                 }
             }
         };
-        self.state.remove(&record.id);
-        let version = Version {
-            file_id: record.id,
-            bucket_id: record.bucket_id,
-            name: record.name,
-            uploaded: record.uploaded,
-            content_type: record.content_type,
-            info: record.info,
-            lock: record.lock,
-            encryption: record.encryption,
-            replication: record.replication,
-            kind,
-        };
-        // the number decides the position, so the version is made as that number
-        let made = self.state.versions_made;
-        self.state.versions_made = record.number.saturating_sub(1);
-        let inserted = self.state.insert(version).map(|_| ());
-        self.state.versions_made = made.max(record.number);
+        let mut version = Version::new(record.id, record.name, record.uploaded, kind);
+        version.number = record.number;
+        version.content_type = record.content_type;
+        version.info = record.info;
+        version.set_lock(record.lock);
+        version.encryption = record.encryption;
+        version.replication = record.replication;
+        self.state.versions_made = self.state.versions_made.max(record.number);
+        let bucket = self.state.bucket_of(record.bucket_id);
+        if bucket.is_some_and(|bucket| bucket.versions.has_unique(record.id.unique())) {
+            return Err(format!("another version has the digits of {}", record.id));
+        }
+        let inserted = self.state.insert_numbered(version).map(|_| ());
         inserted.map_err(|error| error.message)
     }
 
     fn part(&mut self, record: PartRecord) -> Result<(), String> {
         let part = Part {
-            content: self.content(&record.content),
+            content: self.content(record.file_id, &record.content),
             sha1: record.sha1,
             md5: record.md5,
             encryption: record.encryption,
             uploaded: record.uploaded,
         };
-        if self.state.put_part(&record.file_id, record.number, part) {
+        if self.state.put_part(record.file_id, record.number, part) {
             Ok(())
         } else {
             Err(format!("there is no unfinished file {}", record.file_id))
@@ -113,19 +125,19 @@ impl Replay<'_> {
     }
 
     /// The content of a record. Missing extents keep their length, but can't be read.
-    fn content(&mut self, extents: &Extents) -> Content {
+    fn content(&mut self, of: FileId, extents: &Extents) -> Content {
         self.known
             .extend(extents.iter().map(|(number, ..)| *number));
         let extents = extents.iter().map(|(number, start, len)| {
             let is_there =
                 |blob: &Arc<dyn Blob>| start.checked_add(*len).is_some_and(|end| end <= blob.len());
-            let blob = match self.blobs.get(number) {
+            let blob = match self.blobs.get(*number) {
                 Some(blob) if is_there(blob) => Arc::clone(blob),
-                Some(_) => {
-                    self.short.insert(*number);
+                other => {
+                    self.incomplete.insert(of);
+                    self.short.extend(other.map(|_| *number));
                     Arc::new(MissingBlob) as Arc<dyn Blob>
                 }
-                None => Arc::new(MissingBlob),
             };
             (blob, *start, *len)
         });

@@ -74,9 +74,7 @@ pub(super) fn salvage(
     journaled: &JournaledBlobs,
     recovery_warnings: &mut Vec<String>,
 ) -> io::Result<Vec<u64>> {
-    let mut numbers: Vec<u64> = found.blobs.keys().copied().collect();
-    numbers.sort_unstable();
-    let disposition = journaled.classify(numbers.into_iter(), &found.unfinished);
+    let disposition = journaled.classify(found.numbers(), &found.unfinished);
     for number in disposition.complete {
         store.complete(number)?;
     }
@@ -90,7 +88,7 @@ pub(super) fn salvage(
         for number in &disposition.set_aside {
             let is_whole = !found.unfinished.contains(number);
             store.set_aside(*number, is_whole, &lost)?;
-            bytes += found.blobs.get(number).map_or(0, |blob| blob.len());
+            bytes += found.get(*number).map_or(0, |blob| blob.len());
         }
         recovery_warnings.push(format!(
             "{} blobs of {bytes} bytes, which the journal doesn't account for, are now in {}",

@@ -1,4 +1,4 @@
-//! Renders a state, or what has changed in it, into records.
+//! Converts a state, or its changes, into records.
 
 use super::record::{
     AccountTokenRecord, BucketRecord, Counters, DownloadTokenRecord, KeyRecord, PartRecord, Record,
@@ -6,42 +6,36 @@ use super::record::{
 };
 use crate::content::Content;
 use crate::model::changes::Changes;
-use crate::model::file::Kind;
+use crate::model::file::{Kind, Version};
 use crate::model::state::State;
 use std::collections::BTreeSet;
 
-/// Records of the whole state.
-pub(super) fn all(state: &State) -> Vec<Record> {
-    let mut records = vec![Record::Counters(Counters::of(state))];
-    for bucket in state.buckets.values() {
-        records.push(Record::Bucket(BucketRecord::of(bucket)));
-        for (position, version) in &bucket.versions {
-            records.push(Record::Version(VersionRecord::of(version, position)));
-            for (number, part) in version.parts().into_iter().flatten() {
-                records.push(Record::Part(PartRecord::of(
-                    &version.file_id,
-                    *number,
-                    part,
-                )));
-            }
-        }
-    }
+/// Records of the whole state, made one by one.
+pub(super) fn all(state: &State) -> impl Iterator<Item = Record> {
+    let buckets = state.buckets.values().flat_map(|bucket| {
+        let record = Record::Bucket(BucketRecord::of(bucket));
+        std::iter::once(record).chain(bucket.versions.iter().flat_map(of_version))
+    });
     let keys = state.keys.values().filter(|key| !key.is_master);
-    records.extend(keys.map(|key| Record::Key(KeyRecord::of(key))));
-    for public in state
-        .tokens
-        .account
-        .keys()
-        .chain(state.tokens.download.keys())
-    {
-        records.push(token(state, public));
-    }
-    records
+    let keys = keys.map(|key| Record::Key(KeyRecord::of(key)));
+    let tokens = &state.tokens;
+    let tokens = tokens.account.keys().chain(tokens.download.keys());
+    std::iter::once(Record::Counters(Counters::of(state)))
+        .chain(buckets)
+        .chain(keys)
+        .chain(tokens.map(|public| token(state, public)))
+}
+
+/// A version, and its parts.
+fn of_version(version: &Version) -> impl Iterator<Item = Record> {
+    let parts = version.parts().into_iter().flatten();
+    let parts = parts.map(|(number, part)| PartRecord::of(version.file_id, *number, part));
+    std::iter::once(Record::Version(VersionRecord::of(version))).chain(parts.map(Record::Part))
 }
 
 /// The blobs that the state needs.
 pub(super) fn blobs(state: &State) -> BTreeSet<u64> {
-    let versions = state.buckets.values().flat_map(|it| it.versions.values());
+    let versions = state.buckets.values().flat_map(|it| it.versions.iter());
     let contents = versions.flat_map(|version| {
         let stored = match &version.kind {
             Kind::File(stored) => Some(&stored.content),
@@ -66,17 +60,15 @@ pub(super) fn of_changes(state: &mut State, changes: &Changes) -> Vec<Record> {
         }
     }
     for id in &changes.versions {
-        let position = state.files.get(id).map(|(_, position)| position);
-        let found = state.version(id).map(|(_, version)| version).zip(position);
-        records.push(match found {
-            Some((version, position)) => Record::Version(VersionRecord::of(version, position)),
-            None => Record::NoVersion(id.clone()),
+        records.push(match state.version_of(*id) {
+            Some((_, version)) => Record::Version(VersionRecord::of(version)),
+            None => Record::NoVersion(*id),
         });
     }
     for (id, number) in &changes.parts {
-        let version = state.version(id).map(|(_, version)| version);
+        let version = state.version_of(*id).map(|(_, version)| version);
         let part = version.and_then(|version| version.parts()?.get(number));
-        parts.extend(part.map(|part| Record::Part(PartRecord::of(id, *number, part))));
+        parts.extend(part.map(|part| Record::Part(PartRecord::of(*id, *number, part))));
     }
     for id in &changes.keys {
         records.push(match state.keys.get(id) {
