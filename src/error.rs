@@ -90,8 +90,8 @@ pub enum ErrorKind {
     Unauthorized,
     /// There is no such bucket, file, version or unfinished large file.
     NotFound,
-    /// The thing to create already exists, or the thing to change was changed by somebody else in
-    /// the meantime.
+    /// What the call would create already exists, or what it would change was changed by somebody
+    /// else in the meantime.
     Conflict,
     /// A cap of the account is reached, and its owner can raise it. [`B2Error::code`] says which:
     /// `storage_cap_exceeded`, `transaction_cap_exceeded`, `download_cap_exceeded`, or the older
@@ -474,8 +474,7 @@ impl Error {
     }
 }
 
-/// For arguments that are already a checked [`FileName`](crate::types::FileName), whose conversion
-/// can't fail.
+/// For arguments that are already checked, such as a file name, whose conversion can't fail.
 impl From<std::convert::Infallible> for Error {
     fn from(never: std::convert::Infallible) -> Self {
         match never {}

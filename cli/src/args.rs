@@ -96,7 +96,7 @@ impl Command {
         }
     }
 
-    /// Why its arguments can't be used together, if so.
+    /// The reason why the arguments can't be used together, if they can't.
     fn conflict(&self) -> Option<&'static str> {
         use Location::{Local, Remote, Stdio};
         Some(match self {

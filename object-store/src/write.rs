@@ -58,7 +58,7 @@ impl B2Store {
         Ok(created.file.file_id)
     }
 
-    /// Copies an object within B2, replacing any of the new name. Returns the version that was copied.
+    /// Copies an object within B2, replacing any object with the new name. Returns the version that was copied.
     pub(crate) async fn copy_replacing(&self, from: &str, to: &str) -> Result<FileId, StoreError> {
         let name = self.shared.prefix.file_name(to)?;
         let source = self.current(from).await?;
@@ -70,7 +70,7 @@ impl B2Store {
         Ok(file_id)
     }
 
-    /// Copies an object within B2 unless there is one of the new name. Returns the version that was copied.
+    /// Copies an object within B2 unless one with the new name exists. Returns the version that was copied.
     pub(crate) async fn copy_if_absent(&self, from: &str, to: &str) -> Result<FileId, StoreError> {
         let slot = self.shared.slot.as_ref();
         let slot = slot.ok_or(StoreError::NotImplemented {
@@ -108,7 +108,7 @@ impl B2Store {
         self.delete_through(path, None).await
     }
 
-    /// Deletes an object whose version `copied` has another name now. A version that was written since is hidden, but
+    /// Deletes an object whose version `copied` was copied to another name. A version written after the copy is hidden,
     /// not deleted: nothing else has its bytes.
     pub(crate) async fn delete_copied(
         &self,

@@ -25,7 +25,7 @@ pub struct Progress(Arc<Counters>);
 
 #[derive(Debug, Default)]
 struct Counters {
-    /// How many clones there are beside the original. Streams of changes are none.
+    /// The number of clones besides the original. Streams of changes don't count.
     clones: AtomicUsize,
     listeners: Listeners,
     stage: AtomicU8,
@@ -229,7 +229,7 @@ impl Clone for Progress {
     }
 }
 
-/// The last one ends all streams of its changes.
+/// Dropping the last one ends all streams of changes.
 impl Drop for Progress {
     fn drop(&mut self) {
         if self.0.clones.fetch_sub(1, SeqCst) == 0 {

@@ -161,8 +161,8 @@ impl fmt::Debug for Body {
 }
 
 pin_project! {
-    /// A stream without its empty chunks. A few are skipped within one poll, after that the task yields; a stream with
-    /// ten thousand of them in a row fails.
+    /// A stream without its empty chunks. After skipping a few within one poll, it yields to other tasks; after ten
+    /// thousand in a row, it fails.
     pub struct NonEmptyChunks<S = BodyStream> {
         #[pin]
         source: S,

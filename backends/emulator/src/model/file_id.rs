@@ -14,12 +14,12 @@ pub(crate) type BucketId = Hex<12>;
 /// The cluster in all ids.
 pub(super) const CLUSTER: &str = "004";
 
-/// Where the fields of an id are.
+/// The positions of the fields in an id.
 const FORMAT: &[u8; LEN] = b"4_z........................_f................_d........_m......\
     _c004_v......._t...._u..............";
 const LEN: usize = 99;
 
-/// The last moment that an id can have, in milliseconds: 14 digits, in the year 5138.
+/// The latest time that an id can have, in milliseconds: 14 digits, in the year 5138.
 const LAST_MOMENT: u64 = 99_999_999_999_999;
 
 /// Where B2 stores an upload: a vault and a tome in it.
@@ -74,7 +74,7 @@ impl FileId {
         }
     }
 
-    /// `None` if no id of the emulator's is written like this.
+    /// `None` if the text is not an id of the emulator.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let field = |from: usize, to: usize| text.get(from..to);
         let number = |from, to| field(from, to)?.parse().ok();
@@ -94,7 +94,7 @@ impl FileId {
         self.bucket
     }
 
-    /// The digits after `_f`.
+    /// The digits after `_f`, which are unique.
     pub(crate) const fn unique(&self) -> u64 {
         self.unique
     }

@@ -86,7 +86,8 @@ impl Outages {
     /// The endpoint of an origin, given by any URI at it.
     pub(in crate::client) fn endpoint(&self, uri: &Uri) -> EndpointId {
         EndpointId {
-            // As texts: the hash of an `Authority`, regardless of case, takes several times as long.
+            // Hashed as text: the case-insensitive hash of an `Authority` takes several times as
+            // long.
             hash: self
                 .hashing
                 .hash_one((uri.scheme_str(), uri.authority().map(Authority::as_str))),
