@@ -18,7 +18,10 @@ pub(crate) enum Segment {
 ///
 /// An error that is about an object or an array, such as a missing field, has the path of that.
 pub(crate) fn path_of_error(error: &serde_json::Error, document: &[u8]) -> Vec<Segment> {
-    path_at(document, offset(document, error.line(), error.column()))
+    let end = offset(document, error.line(), error.column());
+    // A syntax error is behind the byte that is wrong, which may be a bracket.
+    let end = end.saturating_sub(usize::from(error.is_syntax()));
+    path_at(document, end)
 }
 
 /// The path of the value that begins, continues or ends at this offset.

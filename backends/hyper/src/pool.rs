@@ -19,7 +19,8 @@ use tokio::time::Instant;
 use crate::connection::CloseSwitch;
 use crate::request_body::RequestBody;
 
-/// The origin that a connection leads to. Ordered, since to hash an [`Authority`] takes longer than to compare two texts.
+/// The origin that a connection leads to. Ordered, since to hash an [`Authority`] takes longer than to compare two
+/// texts.
 #[derive(Debug, Clone)]
 pub(crate) struct Origin {
     scheme: Scheme,

@@ -33,8 +33,8 @@ pub(super) struct CheckedResponseBody {
     end: Option<BodyDeadline>,
 }
 
-/// When the body has to have ended. Most bodies have by the time that they are read, so there is a timer only once one is
-/// waited for.
+/// When the body has to have ended. Most bodies have by the time that they are read, so there is a timer only once one
+/// is waited for.
 struct BodyDeadline {
     at: Instant,
     sleep: Option<Sleep>,
