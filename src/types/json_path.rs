@@ -19,7 +19,10 @@ pub(crate) enum Segment {
 /// An error about an object or array, such as a missing field, has the path of that object or
 /// array.
 pub(crate) fn path_of_error(error: &serde_json::Error, document: &[u8]) -> Vec<Segment> {
-    path_at(document, offset(document, error.line(), error.column()))
+    let end = offset(document, error.line(), error.column());
+    // A syntax error is behind the byte that is wrong, which may be a bracket.
+    let end = end.saturating_sub(usize::from(error.is_syntax()));
+    path_at(document, end)
 }
 
 /// The path of the value that begins, continues or ends at this offset.
