@@ -17,8 +17,8 @@ type SharedError = Arc<dyn StdError + Send + Sync>;
 /// [`kind`](Self::kind) says what a program can do about it, [`b2`](Self::b2) B2's response,
 /// [`call`](Self::call) which call failed, [`is_retryable`](Self::is_retryable) whether to try
 /// again later, and [`may_have_taken_effect`](Self::may_have_taken_effect) whether B2 may have
-/// carried out the call nevertheless. `Display` prints the error itself, at most a screenful and
-/// never a secret; `{error:#}` adds its sources on one line. The wording and the types of the
+/// carried out the call despite the error. `Display` prints the error itself, at most a screenful
+/// and never a secret; `{error:#}` adds its sources on one line. The wording and the types of the
 /// sources are not part of the API.
 ///
 /// ```
@@ -77,7 +77,7 @@ pub enum RetryStopReason {
     NeverConnected,
 }
 
-/// What a program can do about an [`Error`].
+/// The kind of an [`Error`], by what a program can do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -90,7 +90,8 @@ pub enum ErrorKind {
     Unauthorized,
     /// There is no such bucket, file, version or unfinished large file.
     NotFound,
-    /// What the call would create already exists, or was changed by somebody else in the meantime.
+    /// What the call would create already exists, or what it would change was changed by somebody
+    /// else in the meantime.
     Conflict,
     /// A cap of the account is reached, and its owner can raise it. [`B2Error::code`] says which:
     /// `storage_cap_exceeded`, `transaction_cap_exceeded`, `download_cap_exceeded`, or the older
@@ -355,7 +356,7 @@ impl Error {
         self
     }
 
-    /// What a program can do about it.
+    /// The kind of error, which tells what a program can do about it.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
@@ -441,13 +442,13 @@ impl Error {
         self.0.attempts
     }
 
-    /// How long the call took, pauses between attempts included.
+    /// The duration of the call, including pauses between attempts.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed
     }
 
-    /// How long B2 asks to wait before another attempt.
+    /// The pause that B2 asks for before another attempt.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
@@ -473,8 +474,7 @@ impl Error {
     }
 }
 
-/// For arguments that are already a checked [`FileName`](crate::types::FileName), whose conversion
-/// can't fail.
+/// For arguments that are already checked, such as a file name, whose conversion can't fail.
 impl From<std::convert::Infallible> for Error {
     fn from(never: std::convert::Infallible) -> Self {
         match never {}

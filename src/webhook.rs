@@ -65,7 +65,7 @@ pub struct Event {
     pub event_id: Box<str>,
     /// When it happened.
     pub event_timestamp: Timestamp,
-    /// What happened.
+    /// The type of event.
     pub event_type: EventType,
     /// The version of the event's format: 1 so far.
     pub event_version: u32,

@@ -96,7 +96,7 @@ impl Command {
         }
     }
 
-    /// Why its arguments can't be used together, if so.
+    /// The reason why the arguments can't be used together, if they can't.
     fn conflict(&self) -> Option<&'static str> {
         use Location::{Local, Remote, Stdio};
         Some(match self {
@@ -205,7 +205,7 @@ pub(crate) struct SyncArgs {
     #[arg(long, group = "extras")]
     hide: bool,
 
-    /// Like --hide, and delete versions that have been hidden or replaced for so many days
+    /// Like --hide, and delete versions that have been hidden or replaced for this many days
     #[arg(long, group = "extras", value_name = "DAYS")]
     keep_days: Option<u32>,
 

@@ -53,12 +53,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs what needs no client, or the command until it is done or asked to stop. Either way everything left at B2 is
-/// reported.
+/// Runs a command that needs no client; or any other until it is done or asked to stop, and then reports everything
+/// left at B2.
 async fn run(program: &Program, terminal: &Terminal) -> Result<ExitCode> {
     match &program.command {
         Command::Completion { shell } => {
-            // Into memory first: it panics where it can't write.
+            // Generated in memory first, since it panics if it can't write.
             let (mut script, mut out) = (Vec::new(), output());
             clap_complete::generate(*shell, &mut Program::command(), "b2kit", &mut script);
             out.write_all(&script)?;
@@ -131,7 +131,7 @@ async fn cancel_orphaned_uploads(client: &Client, terminal: &Terminal) {
     }
 }
 
-/// Whether standard output has lost its reader. A connection to B2 that breaks is something else.
+/// Whether standard output has lost its reader. A broken connection to B2 doesn't count.
 fn has_no_reader(error: &Error) -> bool {
     let error_of_b2 = error.downcast_ref::<b2kit::Error>();
     let is_of_output = error_of_b2.is_none_or(|error| error.kind() == ErrorKind::Destination);

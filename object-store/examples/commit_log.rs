@@ -1,5 +1,5 @@
 //! Several writers append to one log, as Delta Lake does: each entry is an object that can be created only once. Of the
-//! writers that create the same entry one succeeds, and the others continue with the next entry.
+//! writers that create the same entry, one succeeds and the others continue with the next entry.
 //!
 //! ```sh
 //! cargo run -p b2kit-object-store --example commit_log
@@ -67,8 +67,8 @@ async fn append(store: &B2Store, writer: usize) -> Outcome<()> {
     Ok(())
 }
 
-/// Whether this call created the entry; `false` if another writer had. If it fails, the entry may have been created
-/// nevertheless, as [`b2kit::Error::may_have_taken_effect`] tells.
+/// Whether this call created the entry; `false` if another writer had. After an error the entry may still have been
+/// created: see [`b2kit::Error::may_have_taken_effect`].
 async fn create(store: &B2Store, number: u64, text: &str) -> Result<bool, Error> {
     let path = Path::from(format!("{number:020}"));
     let created = store.put_opts(&path, text.to_owned().into(), PutMode::Create.into());

@@ -52,7 +52,8 @@
 //! ranges into one request, makes several requests concurrently, and returns bytes of a single version. A request
 //! covers gaps between ranges only while they are at most three times as long as the ranges in it, plus 256 KiB.
 //!
-//! [`Limit`] lists what B2 can't do. Listings skip or report file names that are not valid paths: [`InvalidNames`].
+//! Listings are in the order of the names' bytes. Engines rely on that, although `object_store` doesn't promise it.
+//! Listings skip or report file names that are not valid paths: [`InvalidNames`]. [`Limit`] lists what B2 can't do.
 //!
 //! # Conditional creates
 //! B2 has no conditional upload. With [`coordinate_creates`](B2StoreBuilder::coordinate_creates), `PutMode::Create`,
@@ -64,7 +65,7 @@
 //! # Errors
 //! | `object_store` | |
 //! |---|---|
-//! | `NotFound` | there is no such object. A missing bucket is `Generic`, except in a `get`: B2's response is the same |
+//! | `NotFound` | there is no such object; or for a `get`, no such bucket, which is `Generic` in other operations |
 //! | `AlreadyExists` | a create found an object of this name, and changed nothing |
 //! | `Precondition`, `NotModified` | a condition of `get_opts` is not met |
 //! | `PermissionDenied`, `Unauthenticated` | the key lacks a capability, or is not valid |

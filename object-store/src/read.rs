@@ -228,7 +228,7 @@ impl B2Store {
             .await
     }
 
-    /// The file name of an object to read. What can't be the name of an object is `NotFound`.
+    /// The file name of an object to read. A name that no object can have is `NotFound`.
     pub(crate) fn read_name(&self, path: &str) -> Result<FileName, StoreError> {
         let name = self.shared.prefix.file_name(path);
         name.map_err(|_| StoreError::not_found(path))

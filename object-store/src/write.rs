@@ -58,19 +58,20 @@ impl B2Store {
         Ok(created.file.file_id)
     }
 
-    /// Copies an object within B2, replacing any of the new name.
-    pub(crate) async fn copy_replacing(&self, from: &str, to: &str) -> Result<(), StoreError> {
+    /// Copies an object within B2, replacing any object with the new name. Returns the version that was copied.
+    pub(crate) async fn copy_replacing(&self, from: &str, to: &str) -> Result<FileId, StoreError> {
         let name = self.shared.prefix.file_name(to)?;
         let source = self.current(from).await?;
+        let file_id = source.file_id.clone();
         let bucket = self.open_bucket(to).await?;
         let copied = bucket.copy(source, name).await;
-        // Only the source can be missing: it may be deleted meanwhile.
+        // Only the source can be missing: it may have been deleted in the meantime.
         copied.map_err(|error| StoreError::from_object_call(from, error))?;
-        Ok(())
+        Ok(file_id)
     }
 
-    /// Copies an object within B2 unless there is one of the new name.
-    pub(crate) async fn copy_if_absent(&self, from: &str, to: &str) -> Result<(), StoreError> {
+    /// Copies an object within B2 unless one with the new name exists. Returns the version that was copied.
+    pub(crate) async fn copy_if_absent(&self, from: &str, to: &str) -> Result<FileId, StoreError> {
         let slot = self.shared.slot.as_ref();
         let slot = slot.ok_or(StoreError::NotImplemented {
             operation: "copy_opts with CopyMode::Create",
@@ -84,7 +85,7 @@ impl B2Store {
             .map_err(|error| StoreError::b2(to, error))?;
         let created = bucket.create_copy(&source, name, &slot).await;
         created.map_err(|error| StoreError::from_create(to, error))?;
-        Ok(())
+        Ok(source.file_id)
     }
 
     /// The current version. Asks B2's API, since a custom download origin may have cached an older version.
@@ -104,6 +105,20 @@ impl B2Store {
 
     /// Deletes an object, as [`Deletion`] says. Succeeds if there is none.
     pub(crate) async fn delete(&self, path: &str) -> Result<(), StoreError> {
+        self.delete_through(path, None).await
+    }
+
+    /// Deletes an object whose version `copied` was copied to another name. A version written after the copy is hidden,
+    /// not deleted: nothing else has its bytes.
+    pub(crate) async fn delete_copied(
+        &self,
+        path: &str,
+        copied: &FileId,
+    ) -> Result<(), StoreError> {
+        self.delete_through(path, Some(copied)).await
+    }
+
+    async fn delete_through(&self, path: &str, newest: Option<&FileId>) -> Result<(), StoreError> {
         let Ok(name) = self.shared.prefix.file_name(path) else {
             return Ok(()); // no object can have this name
         };
@@ -112,13 +127,18 @@ impl B2Store {
         hidden.map_err(|error| StoreError::b2(path, error))?;
         match self.shared.deletion {
             Deletion::Hide => Ok(()),
-            Deletion::AllVersions => self.delete_versions(path, &name).await,
+            Deletion::AllVersions => self.delete_versions(path, &name, newest).await,
         }
     }
 
     /// Deletes all versions of a hidden file, oldest first and the hide marker last, so that no version reappears if it
-    /// is interrupted.
-    async fn delete_versions(&self, path: &str, name: &FileName) -> Result<(), StoreError> {
+    /// is interrupted. If there are versions between the marker and `newest`, these and the marker stay.
+    async fn delete_versions(
+        &self,
+        path: &str,
+        name: &FileName,
+        newest: Option<&FileId>,
+    ) -> Result<(), StoreError> {
         let bucket = self.open_bucket(path).await?;
         let client = bucket.client();
         let list = ListFileVersions::new(bucket.id())
@@ -141,6 +161,16 @@ impl B2Store {
             let is_hidden = version.action == Action::Hide || !versions.is_empty();
             if is_hidden && version.action != Action::Start {
                 versions.push(version);
+            }
+        }
+        if let Some(newest) = newest {
+            let at = versions
+                .iter()
+                .position(|version| version.file_id == *newest);
+            match at {
+                Some(1) => {}
+                Some(at) => drop(versions.drain(..at)),
+                None => return Ok(()),
             }
         }
         for version in versions.iter().rev() {

@@ -172,7 +172,7 @@ impl Call for AuthorizeAccount {
 /// The response of all API versions: v2 has all fields at the top level, v3 and v4 have most of
 /// them under `apiInfo.storageApi`.
 ///
-/// Nothing is flattened, which would compile each decoder several times.
+/// `#[serde(flatten)]` is not used: it would compile each decoder several times.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Wire {
@@ -181,7 +181,7 @@ struct Wire {
     application_key_expiration_timestamp: Option<Timestamp>,
     /// v3 and v4.
     api_info: Option<ApiInfo>,
-    /// The rest is v2's.
+    /// The rest is as in v2.
     absolute_minimum_part_size: Option<u64>,
     recommended_part_size: Option<u64>,
     api_url: Option<String>,
@@ -230,7 +230,7 @@ struct StorageApi {
     s3_api_url: Option<String>,
     /// v4.
     allowed: Option<WireAllowed>,
-    /// The rest is v3's, which has no `allowed`.
+    /// The rest is as in v3, which has no `allowed`.
     info_type: Option<String>,
     #[serde(default)]
     capabilities: Vec<Capability>,
@@ -253,7 +253,7 @@ struct WireAllowed {
 }
 
 impl StorageApi {
-    /// The version that the response is of, and what the key may do.
+    /// The API version of the response, and what the key may do.
     fn allowed(&mut self) -> (ApiVersion, WireAllowed) {
         if let Some(allowed) = self.allowed.take() {
             return (ApiVersion::V4, allowed);
@@ -269,7 +269,7 @@ impl StorageApi {
     }
 }
 
-/// What v2 has at the top level. `None` if it is not there.
+/// The fields that v2 has at the top level. `None` if they are missing.
 fn version_2(wire: &mut Wire) -> Option<StorageApi> {
     Some(StorageApi {
         absolute_minimum_part_size: wire.absolute_minimum_part_size?,

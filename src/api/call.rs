@@ -100,7 +100,8 @@ pub trait Call: Send + Sync {
         Vec::new()
     }
 
-    /// What an upload needs an upload URL for. `None` for all other calls.
+    /// The bucket or large file for which an upload needs an upload URL. `None` for all other
+    /// calls.
     fn upload_target(&self) -> Option<UploadTarget> {
         None
     }
@@ -204,7 +205,7 @@ pub trait CallExecutor: Send + Sync {
     ) -> impl Future<Output = Result<C::Output, Error>> + Send;
 }
 
-/// What is known about a call whose response was lost.
+/// A call whose response was lost, as far as it is known.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct LostResponse {
@@ -253,7 +254,7 @@ pub enum Reconciliation<T> {
     Unknown,
 }
 
-/// What an upload URL is for. The client pools the URLs and tokens for each target.
+/// The target of an upload URL. The client pools the URLs and tokens for each target.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum UploadTarget {
     /// Files in a bucket.

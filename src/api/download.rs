@@ -346,7 +346,7 @@ impl Stream for DownloadBody {
     }
 }
 
-/// The file that a response describes, still without the headers themselves.
+/// The file that a response describes, without the raw headers.
 fn file(reply: &Reply) -> Result<DownloadedFile, Error> {
     let headers = reply.headers();
     let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());

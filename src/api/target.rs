@@ -10,7 +10,7 @@ use super::session::{ApiVersion, Session};
 use crate::error::Error;
 use crate::types::{AccountId, Secret};
 
-/// How many headers most requests have.
+/// The number of headers that most requests have.
 const TYPICAL_HEADERS: usize = 12;
 
 /// The destination and credentials of a request, with which [`Call::request`](super::Call::request)
@@ -23,7 +23,7 @@ pub struct Target<'a> {
     upload: Option<UploadTo<'a>>,
 }
 
-/// Where an upload goes.
+/// The destination of an upload.
 #[derive(Clone, Copy)]
 enum UploadTo<'a> {
     Url(&'a str, &'a Secret),
@@ -87,7 +87,7 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// The same for a URL that is parsed already.
+    /// The same for a parsed URL.
     pub(crate) fn upload_to(session: &'a Session, address: &'a UploadAddress) -> Self {
         Self {
             upload: Some(UploadTo::Address(address)),
@@ -247,7 +247,7 @@ fn parsed(url: &str) -> Result<Uri, Error> {
 }
 
 fn empty_request(method: Method, uri: Uri, authorization: HeaderValue) -> Request {
-    // Enough for an upload with its `Content-Length` and the like, so that the map never grows.
+    // Enough for an upload, including `Content-Length` and the like, so the map never grows.
     let mut headers = HeaderMap::with_capacity(TYPICAL_HEADERS);
     headers.insert(AUTHORIZATION, authorization);
     let mut request = Request::new(Body::empty());

@@ -91,7 +91,7 @@ impl BucketHandle {
         W: Future<Output = Result<Downloaded, Error>> + Send,
     {
         let bucket = self.clone();
-        // Boxed, since the future of a download is large, and the stream moves it.
+        // Boxed: the future of a download is large, and the stream moves it.
         run_each(inputs, concurrency, move |input| {
             Box::pin(download(&bucket, input))
         })

@@ -32,7 +32,7 @@ impl BucketHandle {
     /// [`CapExceeded`](crate::ErrorKind::CapExceeded),
     /// [`TooManyRequests`](crate::ErrorKind::TooManyRequests),
     /// [`Unavailable`](crate::ErrorKind::Unavailable), [`Http`](crate::ErrorKind::Http) or
-    /// [`Protocol`](crate::ErrorKind::Protocol) if the call failed for good.
+    /// [`Protocol`](crate::ErrorKind::Protocol) if the call failed after its retries.
     #[doc(alias = "head_object")]
     #[doc(alias = "metadata")]
     pub async fn stat<N>(&self, name: N) -> Result<Option<FileVersion>, Error>
@@ -58,7 +58,7 @@ impl BucketHandle {
     /// [`CapExceeded`](crate::ErrorKind::CapExceeded),
     /// [`TooManyRequests`](crate::ErrorKind::TooManyRequests),
     /// [`Unavailable`](crate::ErrorKind::Unavailable), [`Http`](crate::ErrorKind::Http) or
-    /// [`Protocol`](crate::ErrorKind::Protocol) if the call failed for good.
+    /// [`Protocol`](crate::ErrorKind::Protocol) if the call failed after its retries.
     pub async fn exists<N>(&self, name: N) -> Result<bool, Error>
     where
         N: TryInto<FileName>,

@@ -64,7 +64,7 @@ impl BucketHandle {
     /// [`Rejected`](crate::ErrorKind::Rejected) if the file was finished in the meantime, or
     /// [`TooManyRequests`](crate::ErrorKind::TooManyRequests),
     /// [`Unavailable`](crate::ErrorKind::Unavailable) or [`Http`](crate::ErrorKind::Http) if the
-    /// call failed for good.
+    /// call failed after its retries.
     ///
     /// # Cancellation
     /// Dropping the stream drops the calls in progress. B2 may still carry out those that it has

@@ -75,7 +75,7 @@ impl BucketHandle {
         self.clone().into_about(file)
     }
 
-    /// The same bucket, for what is done with this file of it.
+    /// The same bucket, for an operation on this file.
     pub(crate) fn into_about(mut self, file: &str) -> Self {
         self.client = self.client.into_for_file(Some(self.name.clone()), file);
         self

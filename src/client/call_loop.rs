@@ -45,7 +45,7 @@ impl Client {
     /// Any [`ErrorKind`](crate::ErrorKind) except `Destination` and `ShutDown`, which are errors of
     /// transfers. [`CallMetadata`](crate::api::CallMetadata) and the call's own page say more.
     /// [`Error::is_retryable`] says whether trying again later makes sense,
-    /// [`Error::may_have_taken_effect`] whether B2 may have carried out the call nevertheless.
+    /// [`Error::may_have_taken_effect`] whether B2 may have carried out the call despite the error.
     ///
     /// # Cancellation
     /// Dropping the future closes the connection. B2 may still carry out what it has received by
@@ -73,9 +73,9 @@ async fn run<C: Call>(client: &Client, call: &C) -> Result<C::Output, Error> {
 
 /// Makes a call, which then has its output.
 ///
-/// The future is boxed, since it is by far the largest part of every future that makes a call, and
-/// each of them is moved; and since an attempt may need another call, for its upload URL or its
-/// session, so that its future would contain itself.
+/// The future is boxed for two reasons: it would be by far the largest part of every future that
+/// makes a call, and those are moved; and an attempt may need another call, for its upload URL or
+/// its session, so the future would contain itself.
 fn run_erased<'a>(
     client: &'a Client,
     subject: Subject<'a>,

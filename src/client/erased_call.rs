@@ -1,5 +1,5 @@
-//! [`ErasedCall`]: a call without its types. So the loop of all calls is compiled once, and not for
-//! each of them.
+//! [`ErasedCall`]: a call without its types, so the call loop is compiled once instead of once per
+//! kind of call.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -13,7 +13,7 @@ use crate::api::{
 use crate::error::Error;
 use crate::types::{Capability, Secret};
 
-/// What the loop needs of a [`Call`]. The output stays behind it.
+/// The part of a [`Call`] that the loop needs. The implementation keeps the output.
 pub(super) trait ErasedCall: Send + Sync {
     fn metadata(&self) -> &'static CallMetadata;
 
@@ -31,7 +31,7 @@ pub(super) trait ErasedCall: Send + Sync {
 
     fn is_body_consumed(&self) -> bool;
 
-    /// Parses the response and keeps its output. Returns the secrets in the output.
+    /// Parses the response and keeps the output. Returns the secrets in it.
     fn read(&mut self, reply: Reply) -> Result<Vec<Secret>, Error>;
 
     fn mark_possible_duplicate(&mut self);
@@ -47,7 +47,7 @@ pub(super) trait ErasedCall: Send + Sync {
 /// A call, and its output once there is one.
 pub(super) struct CallWithOutput<'a, C: Call> {
     call: &'a C,
-    /// In a mutex that is never locked: it makes this `Sync`, which an output need not be.
+    /// The mutex is never locked. It makes this type `Sync` even if the output isn't.
     output: Mutex<Option<C::Output>>,
 }
 

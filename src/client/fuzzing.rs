@@ -1,4 +1,4 @@
-//! For `crate::fuzzing`.
+//! Private functions that `crate::fuzzing` re-exports.
 
 use std::time::{Duration, SystemTime};
 

@@ -61,7 +61,7 @@ pub struct Client {
     pub(super) transfer: Option<Arc<TransferLabel>>,
 }
 
-/// What all clones share.
+/// The state that all clones share.
 pub(super) struct Shared {
     pub(super) backend: CheckedClient,
     pub(super) timer: Arc<dyn Timer>,
@@ -107,7 +107,7 @@ impl Client {
         }
     }
 
-    /// How many requests this client and its clones have made, by billing class.
+    /// The number of requests that this client and its clones have made, by billing class.
     #[must_use]
     pub fn call_counts(&self) -> CallCounts {
         self.shared.counters.read()

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use crate::api::BillingClass;
 
-/// How many requests a client has completed, by billing class. Failed attempts count too, unless
-/// nothing was sent. Requests whose future was dropped don't count, though B2 may bill them.
+/// The number of requests that a client has completed, by billing class. Failed attempts count too,
+/// unless nothing was sent. Requests whose future was dropped don't count, though B2 may bill them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]

@@ -4,13 +4,14 @@
 //! Not here: the content of calls ([`api`](crate::api)), and how a request reaches a server
 //! ([`b2kit_core`](crate::HttpClient)).
 //!
-//! In the order in which a call meets them: `call_loop` is the loop, and `erased_call` what it sees
+//! In the order in which a call meets them: `call_loop` is the loop, and `erased_call` is its view
 //! of a call; `attempt` has an attempt's token, URL and headers; `admission` decides when it may be
-//! sent; `exchange` sends it. Below them are three groups: `auth` (the session, what its key may do,
-//! where its token may be sent), `retry` (what a failure means, whether to make another attempt, and
-//! when all calls wait together) and `limits` (memory, bandwidth, open files). `paginate`, `buckets` and `orphans` are
-//! built on calls. `handle` is the [`Client`] itself, to which the others add methods; `bucket` is
-//! a [`BucketHandle`], whose methods are in [`bucket`](crate::bucket).
+//! sent; `exchange` sends it. Below them are three groups: `auth` (the session, what its key may
+//! do, where its token may be sent), `retry` (what a failure means, whether to make another
+//! attempt, and when all calls wait together) and `limits` (memory, bandwidth, open files).
+//! `paginate`, `buckets` and `orphans` are built on calls. `handle` is the [`Client`] itself, to
+//! which the others add methods; `bucket` is a [`BucketHandle`], whose methods are in
+//! [`bucket`](crate::bucket).
 
 // In the order in which the documentation of `Client` lists their methods; blank lines keep it.
 mod builder;

@@ -52,7 +52,7 @@ impl Client {
         self.paginate_timed(call).map_ok(|(_, item)| item)
     }
 
-    /// As [`paginate`](Self::paginate), each item with the time at which its page was requested.
+    /// Like [`paginate`](Self::paginate), with the time at which each item's page was requested.
     pub(crate) fn paginate_timed<C: Paged + 'static>(
         &self,
         call: C,

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 
 use crate::types::{Secret, hex};
 
-/// What replaces a secret.
+/// The text that replaces a secret.
 const MASK: &str = "[redacted]";
 
 /// A secret is found by its last bytes, since all tokens of an account begin alike. Shorter secrets

@@ -1,9 +1,10 @@
 //! [`UploadUrls`]: the pool of upload URLs.
 //!
 //! An upload URL accepts one upload at a time. So it is taken out for one upload, and returned only
-//! after a success, B2's own 429, or a failure on this machine. After any other failure, or if the upload
-//! is dropped, B2 may still be reading from it. A second attempt after such a failure doesn't take
-//! a URL from the pool, since all of them may have become invalid together; it gets a new one.
+//! after a success or a failure that says nothing about it: B2's own 429, or one on this machine.
+//! After any other failure, or if the upload is dropped, B2 may still be reading from it. A second
+//! attempt after such a failure gets a new URL, since all pooled ones may have become invalid
+//! together.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,8 +18,8 @@ const MAX_AGE: Duration = Duration::from_secs(23 * 3_600);
 /// Targets that have pooled URLs; the least recently used is evicted.
 const MAX_TARGETS: usize = 100;
 
-/// The pool: the targets, of which the one that was used last is at the end. Nearly always that is
-/// the one that is looked for.
+/// The pool's targets. The one used last is at the end; nearly always it is the one that is looked
+/// for.
 #[derive(Default)]
 pub(super) struct UploadUrls(Mutex<Vec<TargetUrls>>);
 
@@ -134,7 +135,7 @@ mod tests {
         for n in 0..MAX_TARGETS {
             urls.give_back(bucket(&n.to_string()), pooled("x", now));
         }
-        // An empty one is used too.
+        // A target counts as used even if it has no URL left.
         assert!(take(&urls, "0", now).is_some());
         urls.give_back(bucket("one more"), pooled("x", now));
         urls.give_back(bucket("0"), pooled("x", now));

@@ -102,7 +102,7 @@ pub enum Action {
     End(Scan),
 }
 
-/// What was scanned for a plan.
+/// The totals of the scan for a plan.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]

@@ -26,8 +26,8 @@ const SHARED: usize = 2;
 
 /// Checks the current versions of files, those of neighbouring names with one listing.
 ///
-/// A version that the plan itself has read within the last second, in a run that makes its own plan, is taken for
-/// current without a call.
+/// In a run that makes its own plan, a version that the plan has read within the last second counts as current without
+/// a call.
 ///
 /// A check that comes alone lists one row. If another came within the last second, it lists a page, which also answers
 /// the checks of the names after it, for a second. So there is never more than one call per check, and far fewer where

@@ -99,7 +99,7 @@ impl Decider {
         refuse.then(|| Step::Ready(refused("", Reason::SourceEmpty)))
     }
 
-    /// The parent of the path. Records for those below it what the path is.
+    /// The parent of the path. Records what the path is, for the paths below it.
     fn place(
         &mut self,
         path: &str,
@@ -197,7 +197,7 @@ impl Decider {
             Direction::Up | Direction::Copy => {
                 let name = [&*self.prefix, path].concat();
                 if is_create_stage(&name) {
-                    let why = "names that begin so are kept for files that are being created";
+                    let why = "its prefix is reserved for files that are being created";
                     return Some(refused(path, Reason::NotAName(why.to_owned())));
                 }
                 let error = FileName::new(name).err()?;
@@ -355,7 +355,7 @@ fn expired(path: Box<str>, history: &History, days: u32, now: Timestamp) -> Opti
     }
     versions.reverse();
     let newest = history.versions.first()?.file_id.clone();
-    (!versions.is_empty()).then(|| Action::DeleteVersions {
+    (!versions.is_empty()).then_some(Action::DeleteVersions {
         path,
         newest,
         versions,

@@ -80,8 +80,8 @@ pub struct RemoteFile {
     pub(super) requested: RequestTime,
 }
 
-/// When the listing that shows a version was requested, if it is known. It says nothing of the version, so any two are
-/// equal.
+/// The time at which the listing that shows a version was requested, if it is known. It is no property of the version,
+/// so any two are equal.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct RequestTime(pub(super) Option<Instant>);
 

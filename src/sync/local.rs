@@ -9,7 +9,7 @@ use super::entry::LocalFile;
 use crate::transfer::{EntryMetadata, PathBelow, open_nonblocking};
 use crate::types::{Sha1, Timestamp};
 
-/// A regular file, by what the system says of it.
+/// A regular file, from its metadata.
 pub(super) fn found_file(metadata: &Metadata) -> io::Result<LocalFile> {
     local_file(metadata.len(), metadata.modified()?)
 }

@@ -38,12 +38,13 @@
 //!   refused, and nothing is deleted, unless that is [allowed](SyncPolicy::allow_empty_source).
 //! - Immediately before a file is replaced, deleted or hidden, the sync checks that it is the one
 //!   that the plan was made for: in a bucket by the id of the current version, locally by size and
-//!   modification time. In a bucket, a listing answers this for a second for all files on its page
-//!   that are replaced or hidden, since a call for each would cost more than the sync; so does the listing from which
-//!   [`run`](Synchronizer::run) makes its plan. B2 has no conditional upload, so another writer can come between the
-//!   check and the upload; then that writer's version stays beneath the new one. The same applies if the
-//!   plan found no file with the name, which is not checked again. With a destination that is
-//!   [ignored](SyncPolicy::ignore_destination) nothing is checked.
+//!   modification time. Because a call per file would cost more than the sync, a page of a listing of
+//!   the bucket counts as the check for one second, for every file on it that is replaced or hidden;
+//!   this includes the listing from which [`run`](Synchronizer::run) makes its plan. B2 has no
+//!   conditional upload, so another writer can come between the check and the end of the upload,
+//!   which for a large file may be hours later; then that writer's version stays beneath the new one.
+//!   The same applies if the plan found no file with the name, which is not checked again. If the
+//!   destination is [ignored](SyncPolicy::ignore_destination), nothing is checked.
 //! - No symbolic link in a local tree is followed, unless the policy [says so](Links::Follow) for a
 //!   source. That also applies to links that are created while the sync runs.
 //! - An upload of a file that changes while it is read fails. A download gets its name only when it is complete and
@@ -51,9 +52,9 @@
 //! - A run that was interrupted at any point can be repeated, and does what is left. Large files
 //!   are resumed.
 //! - Rows of a listing with an unknown action are refused, and never count as missing files.
-//! - Left alone on both sides are files that the [filter](Filter) does not match, skipped symbolic
-//!   links and files below them, pipes and devices, names that the other side can't have, and the
-//!   stages of [`create`](crate::BucketHandle::create).
+//! - The sync leaves these alone on both sides: files that the [filter](Filter) does not match,
+//!   skipped symbolic links and files below them, pipes and devices, names that the other side can't
+//!   have, and the stages of [`create`](crate::BucketHandle::create).
 //!
 //! # What is not synced
 //! Empty directories, modes, owners and other attributes of local files. Local directories that
@@ -143,19 +144,19 @@ impl fmt::Debug for Plan {
 }
 
 impl Synchronizer {
-    /// From a local directory to the files of a bucket whose names begin with `prefix`. A `/` is
-    /// added to a prefix that is not empty and doesn't end with one.
+    /// A sync from a local directory to the files of a bucket whose names begin with `prefix`. A `/` is added to a
+    /// prefix that is not empty and doesn't end with one.
     pub fn up(root: impl Into<PathBuf>, bucket: &BucketHandle, prefix: &str) -> Self {
         Self::new(Place::Local(root.into()), Place::bucket(bucket, prefix))
     }
 
-    /// From the files of a bucket whose names begin with `prefix` to a local directory, which is created if it is
-    /// missing.
+    /// A sync from the files of a bucket whose names begin with `prefix` to a local directory, which is created if it
+    /// is missing.
     pub fn down(bucket: &BucketHandle, prefix: &str, root: impl Into<PathBuf>) -> Self {
         Self::new(Place::bucket(bucket, prefix), Place::Local(root.into()))
     }
 
-    /// From one bucket, or prefix, to another of the same account. The content does not leave B2.
+    /// A sync from one bucket, or prefix, to another of the same account. The content does not leave B2.
     pub fn copy(
         source: &BucketHandle,
         source_prefix: &str,
@@ -219,9 +220,9 @@ impl Synchronizer {
 
     /// Makes a plan and executes it at the same time.
     ///
-    /// It is [`execute`](Self::execute) with one difference: a version at the destination that the plan has read within the
-    /// last second is replaced or hidden without another listing. In a run in which few files differ, nearly all checks
-    /// are made so, at no cost.
+    /// It is [`execute`](Self::execute) with one difference: a version at the destination that the plan has read within
+    /// the last second is replaced without another listing. In a run in which few files differ, this makes
+    /// nearly all checks free.
     ///
     /// # Errors
     /// Those of [`plan`](Self::plan).
@@ -231,7 +232,7 @@ impl Synchronizer {
 
     /// Executes a plan of this sync. A plan that does not end with [`Action::End`] deletes and hides nothing.
     ///
-    /// However fresh the plan is, nothing is replaced, hidden or deleted that was not checked after this call.
+    /// However fresh the plan is, nothing is replaced, hidden or deleted unless it was checked after this call.
     pub fn execute(
         &self,
         plan: impl Stream<Item = Result<Action, Error>> + Send + 'static,

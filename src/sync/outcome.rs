@@ -15,11 +15,11 @@ use crate::error::{Error, ErrorKind};
 pub struct Outcome {
     /// The line.
     pub action: Action,
-    /// What happened.
+    /// Its status.
     pub status: Status,
 }
 
-/// What happened to one line of a plan.
+/// The status of a line of a plan after its execution.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Status {
@@ -161,7 +161,7 @@ pub(super) fn concerns_all(error: &Error) -> bool {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Summary {
-    /// What was scanned, once the plan is complete.
+    /// The totals of the scan, once the plan is complete.
     pub scan: Option<Scan>,
     /// Files uploaded.
     pub uploaded: u64,

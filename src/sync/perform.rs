@@ -55,7 +55,7 @@ pub(super) struct Performer {
 }
 
 impl Performer {
-    /// `trusts_plan` says whether what the plan has just read needs no further check.
+    /// With `trusts_plan`, versions that the plan has just read need no further check.
     pub(super) fn new(sides: &Arc<Sides>, policy: &Arc<SyncPolicy>, trusts_plan: bool) -> Self {
         let is_group = policy.durability == Durability::AtEnd;
         Self {

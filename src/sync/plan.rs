@@ -67,7 +67,7 @@ impl Steps {
         }
     }
 
-    /// Decides about the next path, or reports the next row that has none.
+    /// Decides about the next path, or reports the next row without a path.
     fn poll_path(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let source = self.source.poll_head(cx)?;
         let destination = self.destination.poll_head(cx)?;
@@ -100,7 +100,7 @@ impl Steps {
         self.ready.push_back(Step::Ready(Action::End(self.scan)));
     }
 
-    /// What both sides have of the next path.
+    /// The state of the next path on both sides.
     fn pair(&mut self) -> Result<Pair, Error> {
         let order = match (self.source.path(), self.destination.path()) {
             (Some(source), Some(destination)) => source.cmp(destination),
@@ -249,7 +249,8 @@ pub(super) fn local_side(walk: Walk) -> Side {
     rows.boxed()
 }
 
-/// The plan's actions, in the order of its steps. What has to be hashed is, several files at once.
+/// The plan's actions, in the order of its steps. Hashes the files that have to be hashed, several
+/// at once.
 pub(super) fn resolved<F>(
     steps: impl Stream<Item = Result<Step, Error>> + Send + Unpin + 'static,
     resolve: impl Fn(Step) -> F + Send + 'static,

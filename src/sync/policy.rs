@@ -7,7 +7,8 @@ use super::filter::Filter;
 use crate::error::Error;
 use crate::types::{CustomerKey, EncryptionSetting, LegalHold, RetentionMode, Timestamp};
 
-/// What a sync compares, what it does with files that exist only at the destination, and what it leaves alone.
+/// The policy of a sync: what it compares, what it does with files that exist only at the destination, and what it
+/// leaves alone.
 ///
 /// The default compares size and modification time, refuses to replace a file that is newer, keeps extra files, and
 /// skips symbolic links.
@@ -211,7 +212,7 @@ impl SyncPolicy {
         Self::default()
     }
 
-    /// What makes two files differ. Defaults to [`Compare::ModifiedTime`].
+    /// Sets what makes two files differ. Defaults to [`Compare::ModifiedTime`].
     pub const fn compare(mut self, compare: Compare) -> Self {
         self.compare = compare;
         self
@@ -223,13 +224,13 @@ impl SyncPolicy {
         self
     }
 
-    /// What happens if the destination is newer. Defaults to [`Newer::Refuse`].
+    /// Sets what happens if the destination is newer. Defaults to [`Newer::Refuse`].
     pub const fn newer(mut self, newer: Newer) -> Self {
         self.newer = newer;
         self
     }
 
-    /// What happens to files that exist only at the destination. Defaults to [`Extras::Keep`].
+    /// Sets what happens to files that exist only at the destination. Defaults to [`Extras::Keep`].
     pub const fn extras(mut self, extras: Extras) -> Self {
         self.extras = extras;
         self
@@ -243,27 +244,27 @@ impl SyncPolicy {
         self
     }
 
-    /// What happens to symbolic links of a local source. Defaults to [`Links::Skip`].
+    /// Sets what happens to symbolic links of a local source. Defaults to [`Links::Skip`].
     pub const fn links(mut self, links: Links) -> Self {
         self.links = links;
         self
     }
 
-    /// Which paths are synchronized; all others are left alone on both sides. Defaults to all.
+    /// Sets which paths are synchronized; all others are left alone on both sides. Defaults to all.
     pub fn filter(mut self, filter: Filter) -> Self {
         self.filter = filter;
         self
     }
 
-    /// The maximum number of paths to delete or hide: if there are more, nothing is deleted or
-    /// hidden. Defaults to no limit.
+    /// Sets the maximum number of paths to delete or hide: if there are more, nothing is deleted or hidden. Defaults to
+    /// no limit.
     pub const fn max_delete(mut self, paths: u64) -> Self {
         self.max_delete = Some(paths);
         self
     }
 
-    /// Whether the source may be empty. Defaults to `false`: then a source without a file, such as a mistyped prefix,
-    /// is [refused](super::Reason::SourceEmpty), and nothing is deleted or hidden.
+    /// Sets whether the source may be empty. Defaults to `false`: then a source without a file, such as a mistyped
+    /// prefix, is [refused](super::Reason::SourceEmpty), and nothing is deleted or hidden.
     pub const fn allow_empty_source(mut self, allow: bool) -> Self {
         self.allow_empty_source = allow;
         self
@@ -287,7 +288,7 @@ impl SyncPolicy {
         self
     }
 
-    /// When downloaded files are flushed to the disk. Defaults to [`Durability::EachFile`].
+    /// Sets when downloaded files are flushed to the disk. Defaults to [`Durability::EachFile`].
     pub const fn durability(mut self, durability: Durability) -> Self {
         self.durability = durability;
         self
@@ -315,25 +316,25 @@ impl SyncPolicy {
         self
     }
 
-    /// How new versions are encrypted. Defaults to the bucket's default encryption.
+    /// Sets the encryption of new versions. Defaults to the bucket's default encryption.
     pub fn server_side_encryption(mut self, encryption: EncryptionSetting) -> Self {
         self.encryption = Some(encryption);
         self
     }
 
-    /// The customer-managed key (SSE-C) with which the files of the source bucket are encrypted.
+    /// Sets the customer-managed key (SSE-C) with which the files of the source bucket are encrypted.
     pub fn source_customer_key(mut self, key: CustomerKey) -> Self {
         self.source_key = Some(key);
         self
     }
 
-    /// Until when new versions can't be deleted. Needs `writeFileRetentions`.
+    /// Sets the retention of new versions, until which they can't be deleted. Needs `writeFileRetentions`.
     pub fn file_retention(mut self, mode: RetentionMode, retain_until: Timestamp) -> Self {
         self.file_retention = Some((mode, retain_until));
         self
     }
 
-    /// Whether new versions are under legal hold. Needs `writeFileLegalHolds`.
+    /// Sets whether new versions are under legal hold. Needs `writeFileLegalHolds`.
     pub fn legal_hold(mut self, hold: LegalHold) -> Self {
         self.legal_hold = Some(hold);
         self

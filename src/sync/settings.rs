@@ -1,4 +1,4 @@
-//! What a [`SyncPolicy`] says of single transfers.
+//! The settings of a [`SyncPolicy`] for single transfers.
 
 use super::policy::SyncPolicy;
 use crate::transfer::{FileCopy, FileDownload, Upload};
@@ -19,7 +19,7 @@ macro_rules! protect {
 }
 
 impl SyncPolicy {
-    /// Applies the policy's settings for uploads to an upload outside of a sync: resuming, hashing first, encryption and
+    /// Applies the policy's settings for uploads to an upload outside a sync: resuming, hashing first, encryption and
     /// Object Lock.
     pub fn apply_to_upload(&self, upload: Upload) -> Upload {
         let mut upload = upload.hash_first(self.hash_first);
@@ -30,7 +30,7 @@ impl SyncPolicy {
         upload
     }
 
-    /// Applies the policy's settings for downloads to a download outside of a sync: resuming, and the key of an encrypted
+    /// Applies the policy's settings for downloads to a download outside a sync: resuming, and the key of an encrypted
     /// source.
     pub fn apply_to_download(&self, download: FileDownload) -> FileDownload {
         match self.resume {

@@ -16,16 +16,16 @@ use super::policy::Links;
 use super::reason::Reason;
 use crate::transfer::is_reserved;
 
-/// How many entries are handed over at once: a hand-over for each costs more than the entry.
+/// The number of entries handed over at once, since a hand-over costs more than an entry.
 const CHUNK: usize = 256;
 
-/// How many chunks are walked ahead of the plan.
+/// The maximum number of chunks that the walk is ahead of the plan.
 const AHEAD: usize = 4;
 
-/// Something that a walk has found: an entry in order, or something that has no place in the order.
+/// A finding of a walk: an entry in order, or something without a place in the order.
 pub(super) enum Found {
     Entry(Entry),
-    /// Its name is not valid Unicode, so it can't be compared with anything.
+    /// A file whose name is not valid Unicode, so it can't be compared.
     NoText(String),
     /// The root was replaced by a different directory after the walk began: its disk may have been
     /// unmounted.
@@ -41,8 +41,8 @@ pub(super) fn chunks(mut walk: Walk) -> impl Stream<Item = Vec<Found>> + Send + 
     blocking::Unblock::with_capacity(AHEAD, iter::from_fn(chunk))
 }
 
-/// A walk through a tree, in the order in which B2 would list its files. It holds the names of the directories that lie
-/// between the root and where it is, and of no others.
+/// A walk through a tree, in the order in which B2 would list its files. It holds in memory only
+/// the entries of the directories between the root and the current path.
 pub(super) struct Walk {
     root: PathBuf,
     entries: walkdir::IntoIter,
@@ -53,7 +53,7 @@ pub(super) struct Walk {
     identity: Option<Identity>,
 }
 
-/// Which directory a path leads to.
+/// The identity of a directory.
 #[cfg(unix)]
 type Identity = (u64, u64);
 #[cfg(not(unix))]
@@ -199,9 +199,10 @@ impl Iterator for Walk {
     }
 }
 
-/// By the bytes of the names of one directory's entries, where a directory's name ends with `/`.
+/// Orders the entries of one directory by the bytes of their names, with a `/` after a directory's
+/// name.
 fn order(a: &DirEntry, b: &DirEntry, follow: bool) -> Ordering {
-    // Whole paths, since what comes before the names is the same.
+    // Compares whole paths, since they differ only in the names.
     let [x, y] = [a, b].map(|entry| entry.path().as_os_str().as_encoded_bytes());
     let common = x.len().min(y.len());
     x[..common].cmp(&y[..common]).then_with(|| {

@@ -25,7 +25,7 @@ pub struct Progress(Arc<Counters>);
 
 #[derive(Debug, Default)]
 struct Counters {
-    /// How many clones there are beside the original. Streams of changes are none.
+    /// The number of clones besides the original. Streams of changes don't count.
     clones: AtomicUsize,
     listeners: Listeners,
     stage: AtomicU8,
@@ -43,7 +43,7 @@ struct Counters {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProgressNow {
-    /// What the transfer is doing.
+    /// The current stage.
     pub stage: Stage,
     /// The bytes transferred: sent to or received from the network, or reused from an earlier
     /// transfer. Bytes that have to be transferred again are subtracted, so this can decrease.
@@ -62,7 +62,7 @@ pub struct ProgressNow {
     pub hashed_bytes: u64,
 }
 
-/// What a transfer is doing.
+/// A stage of a transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Stage {
@@ -229,7 +229,7 @@ impl Clone for Progress {
     }
 }
 
-/// The last one ends all streams of its changes.
+/// Dropping the last one ends all streams of changes.
 impl Drop for Progress {
     fn drop(&mut self) {
         if self.0.clones.fetch_sub(1, SeqCst) == 0 {

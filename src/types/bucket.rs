@@ -18,7 +18,7 @@ use super::retention::DefaultRetention;
 use super::wire_form::WireForm;
 
 open_enum! {
-    /// Who may download a bucket's files.
+    /// The type of a bucket: who may download its files.
     BucketType {
         /// Everyone.
         AllPublic = "allPublic",

@@ -111,7 +111,7 @@ impl Sha1 {
     /// The digest of all bytes of a reader, such as a file. Blocking.
     ///
     /// # Errors
-    /// Those of the reader, without `Interrupted`.
+    /// The reader's errors, except `Interrupted`.
     pub fn of_reader(reader: impl io::Read) -> io::Result<Self> {
         let mut hasher = Sha1Hasher::default();
         io::copy(
@@ -139,7 +139,7 @@ impl Sha1Hasher {
     }
 }
 
-/// Adds what is written, so that [`io::copy`] hashes a file.
+/// Hashes the bytes that are written, so [`io::copy`] can hash a file.
 impl io::Write for Sha1Hasher {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.update(bytes);

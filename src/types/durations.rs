@@ -1,4 +1,4 @@
-//! How long keys and download authorizations are valid.
+//! [`KeyDuration`] and [`DownloadDuration`]: the validity of keys and download authorizations.
 
 use std::time::Duration;
 
@@ -64,11 +64,11 @@ macro_rules! seconds {
 }
 
 seconds! {
-    /// How long a key is valid: 1 second to just under 1,000 days.
+    /// The validity of a key: 1 second to just under 1,000 days.
     KeyDuration, 86_399_999, "a key"
 }
 seconds! {
-    /// How long a download authorization is valid: 1 second to a week.
+    /// The validity of a download authorization: 1 second to a week.
     DownloadDuration, 604_800, "a download authorization"
 }
 

@@ -32,7 +32,7 @@ open_enum! {
     }
 }
 
-/// How a file is encrypted, or a bucket's default encryption. All fields are `None` if there is no
+/// The encryption of a file, or a bucket's default encryption. All fields are `None` if there is no
 /// encryption: for files from before September 2026, and in old buckets that have not been migrated
 /// yet.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,7 +87,8 @@ impl Encryption {
     }
 }
 
-/// How a file is to be encrypted, or how to decrypt the source of a copy.
+/// The encryption setting of a request: how to encrypt a file, or how to decrypt the source of a
+/// copy.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum EncryptionSetting {

@@ -132,7 +132,7 @@ impl FileInfo {
         if entries.is_sorted_by(|(one, _), (other, _)| one < other) {
             return Self(entries);
         }
-        // A map from strings to strings, since bucket info is one too.
+        // A map from strings to strings, like bucket info.
         let mut by_key = BTreeMap::new();
         for (key, value) in entries {
             by_key.insert(key.as_str().to_owned(), value.as_str().to_owned());

@@ -467,7 +467,7 @@ impl<'de> Deserialize<'de> for FileVersion {
     }
 }
 
-/// Reads a row, or a single version. Not inlined, since it is by far the largest decoder.
+/// Reads a row or a single version. Not inlined: it is by far the largest decoder.
 #[inline(never)]
 fn read_row<'de, A: MapAccess<'de>>(map: A) -> Result<WireRow, A::Error> {
     WireRow::deserialize(MapAccessDeserializer::new(map))

@@ -1,4 +1,4 @@
-//! [`from_object`]: decodes a type from an object only.
+//! [`from_object`]: decodes a type from an object, and from nothing else.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -8,7 +8,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 /// Decodes a type from an object. A derived decoder also accepts an array with the fields in order,
-/// which B2 never sends, and a third of it is for that; here that part is not compiled.
+/// which B2 never sends. That is a third of the decoder's code, and is not compiled here.
 pub(crate) fn from_object<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,

@@ -1,7 +1,7 @@
-//! Where an error is in a JSON document, as a path such as `files[0].fileName`.
+//! The place of an error in a JSON document, as a path such as `files[0].fileName`.
 //!
-//! The path is found from the error's position, so decoders need not know where they are: with one
-//! that keeps track, each decoder would be compiled twice.
+//! The path is found from the error's position. If a deserializer kept track of it instead, each
+//! decoder would be compiled twice.
 
 use std::ops::Range;
 
@@ -16,7 +16,8 @@ pub(crate) enum Segment {
 
 /// The path of the value that could not be decoded. Empty for the document as a whole.
 ///
-/// An error that is about an object or an array, such as a missing field, has the path of that.
+/// An error about an object or array, such as a missing field, has the path of that object or
+/// array.
 pub(crate) fn path_of_error(error: &serde_json::Error, document: &[u8]) -> Vec<Segment> {
     let end = offset(document, error.line(), error.column());
     // A syntax error is behind the byte that is wrong, which may be a bracket.
@@ -54,7 +55,7 @@ pub(crate) fn path_at(document: &[u8], end: usize) -> Vec<Segment> {
     segments.collect()
 }
 
-/// An array or object that has begun.
+/// An array or object that the offset is in.
 enum Container {
     /// The current index.
     Array(usize),
@@ -81,8 +82,8 @@ fn decoded(key: &[u8]) -> String {
     whole.unwrap_or_else(|| key.replace('"', ""))
 }
 
-/// The offset of a position as serde_json gives it: the line, from 1, and the number of bytes in it
-/// that were read.
+/// The offset of a position given by serde_json: the line, counted from 1, and the number of bytes
+/// read in that line.
 fn offset(document: &[u8], line: usize, column: usize) -> usize {
     let ends = document.iter().enumerate();
     let ends = ends.filter_map(|(at, byte)| (*byte == b'\n').then_some(at + 1));

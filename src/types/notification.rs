@@ -59,7 +59,7 @@ impl EventType {
 }
 
 open_enum! {
-    /// How B2 delivers events.
+    /// The type of a target: how B2 delivers events.
     TargetType {
         /// A POST request to a URL.
         Webhook = "webhook",
@@ -86,7 +86,7 @@ pub struct EventNotificationRule {
     pub target_configuration: TargetConfiguration,
 }
 
-/// Where and how events are delivered.
+/// The target of a rule: where and how B2 delivers events.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct TargetConfiguration {

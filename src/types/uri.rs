@@ -1,4 +1,4 @@
-//! [`B2Uri`]: a bucket and a name in it, in one text.
+//! [`B2Uri`]: a `b2://` URI, of a file or of all files with a prefix.
 
 use std::fmt;
 use std::str::FromStr;
@@ -35,14 +35,14 @@ impl B2Uri {
         }
     }
 
-    /// Whether it stands for all files whose names begin with its name, which is empty then or ends in `/`.
+    /// Whether it stands for all files whose names begin with its name: if the name is empty or ends in `/`.
     #[must_use]
     pub fn is_prefix(&self) -> bool {
         self.name.is_empty() || self.name.ends_with('/')
     }
 }
 
-/// The text from which it is parsed.
+/// Formats as the text from which it is parsed.
 impl fmt::Display for B2Uri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "b2://{}/{}", self.bucket, self.name)

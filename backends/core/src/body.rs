@@ -161,8 +161,8 @@ impl fmt::Debug for Body {
 }
 
 pin_project! {
-    /// A stream without its empty chunks. A few are skipped within one poll, after that the task yields; a stream with
-    /// ten thousand of them in a row fails.
+    /// A stream without its empty chunks. After skipping a few within one poll, it yields to other tasks; after ten
+    /// thousand in a row, it fails.
     pub struct NonEmptyChunks<S = BodyStream> {
         #[pin]
         source: S,
@@ -364,7 +364,7 @@ mod tests {
 
     const CHUNK: usize = 100_000;
 
-    /// The memory that a body takes which has so many bytes and says that it has `length`.
+    /// The memory that a body of this many bytes takes if it declares `length`.
     fn taken(length: Option<u64>, bytes: usize) -> usize {
         let chunks = (0..bytes / CHUNK).map(|_| Ok(Bytes::from(vec![7; CHUNK])));
         let body = ResponseBody::new(length, stream::iter(chunks));

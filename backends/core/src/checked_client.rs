@@ -70,8 +70,8 @@ impl CheckedClient {
         self
     }
 
-    /// Sends a request with these deadlines. It does the same as [`send`](HttpClient::send) with the deadlines in the
-    /// request's extensions, and allocates less.
+    /// Sends a request with these deadlines. The same as [`send`](HttpClient::send) with the deadlines in the request's
+    /// extensions, with fewer allocations.
     ///
     /// # Errors
     /// As [`send`](HttpClient::send).

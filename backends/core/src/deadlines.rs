@@ -10,8 +10,8 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Deadlines {
-    /// From the last byte of the request's body to the response's head. The same limit applies from the start of the
-    /// request to the first poll of its body.
+    /// The maximum time from the last byte of the request's body to the response's head. The same limit applies from
+    /// the start of the request to the first poll of its body.
     pub head: Option<Duration>,
     /// The longest time without progress in the middle of a body, in either direction. Time in which the source of the
     /// request's body isn't ready, or in which the caller doesn't poll the response, doesn't count.
@@ -22,10 +22,10 @@ pub struct Deadlines {
     /// A second minimum throughput of the response's body, for callers with a deadline of their own: falling below it
     /// is a [`Timeout`](crate::HttpErrorKind::Timeout) and not a [`Stalled`](crate::HttpErrorKind::Stalled).
     pub min_progress: Option<Throughput>,
-    /// From the response's head to the end of its body. The body of an error (status 300 and above) may never take
-    /// longer than [`head`](Self::head).
+    /// The maximum time from the response's head to the end of its body. The body of an error (status 300 and above)
+    /// may never take longer than [`head`](Self::head).
     pub body: Option<Duration>,
-    /// The whole exchange, from `send` to the last byte of the response's body.
+    /// The maximum time of the whole exchange, from `send` to the last byte of the response's body.
     pub total: Option<Duration>,
 }
 

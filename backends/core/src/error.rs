@@ -20,7 +20,7 @@ pub struct HttpError {
     source: Option<BoxError>,
 }
 
-/// How far a request got. Later phases compare greater.
+/// The phase of a request when it failed: how far it got. Later phases compare greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phase {
     /// The server received nothing of the request: any request can safely be sent again.
@@ -31,7 +31,7 @@ pub enum Phase {
     ResponseBegun,
 }
 
-/// What happened to a request.
+/// The kind of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HttpErrorKind {
@@ -115,13 +115,13 @@ impl HttpError {
         Self::new(HttpErrorKind::of_io(&error), phase).with_source(error)
     }
 
-    /// What happened.
+    /// The kind of failure.
     #[must_use]
     pub const fn kind(&self) -> HttpErrorKind {
         self.kind
     }
 
-    /// How far the request got.
+    /// The phase of the request: how far it got.
     #[must_use]
     pub const fn phase(&self) -> Phase {
         self.phase

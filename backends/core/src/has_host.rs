@@ -2,7 +2,7 @@
 
 use http::Uri;
 
-/// Whether a URI has a host. Faster than [`Uri::host`], which also finds out where the host ends.
+/// Whether a URI has a host. Faster than [`Uri::host`], which also finds the end of the host.
 pub(crate) fn has_host(uri: &Uri) -> bool {
     let Some(authority) = uri.authority() else {
         return false;

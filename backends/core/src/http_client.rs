@@ -33,7 +33,7 @@ pub trait HttpClient: Send + Sync + 'static {
     async fn send(&self, request: Request) -> Result<Response, HttpError>;
 }
 
-/// Passes the inner backend's future on. With `async_trait` it would be boxed a second time.
+/// Returns the inner backend's future. `async_trait` would box it a second time.
 impl<T: HttpClient + ?Sized> HttpClient for Arc<T> {
     fn send<'a, 'b>(
         &'a self,

@@ -1,9 +1,9 @@
-//! An account with a million small files: memory for each, the time of a page of a listing, and of a
-//! start from the journal.
+//! An account with a million small files: the memory for each, and the time of a page of a listing and of a start from
+//! the journal.
 //!
-//! `cargo bench -p b2kit-emulator --bench million -- [--files N] [--pages]`. Linux only. Files are
-//! uploaded in-process, one by one, in the order of their names, which fills B-trees least. Each
-//! measurement is a process of its own. With `--pages` nothing but the bucket and its pages, for callgrind.
+//! `cargo bench -p b2kit-emulator --bench million -- [--files N] [--pages]`. Linux only. Files are uploaded in-process,
+//! one by one, in the order of their names, which fills B-trees the least. Each measurement is a process of its own.
+//! With `--pages` nothing but the bucket and its pages, for callgrind.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark may fail loudly")]
 #![allow(clippy::disallowed_methods, reason = "time is what is measured")]
@@ -34,7 +34,7 @@ const ROWS: u64 = 1000;
 /// The content of each file.
 const CONTENT: &[u8] = b"sixteen bytes...";
 
-/// What most clients send with a file.
+/// The file info that most clients send with a file.
 const INFO: (&str, &str) = ("x-bz-info-src_last_modified_millis", "1770334812998");
 
 fn main() {
@@ -85,7 +85,7 @@ fn run(arguments: &[&str]) {
 fn memory(files: u64) {
     let client = RawClient::new();
     let bucket = client.create_bucket("a-bucket", "allPrivate");
-    // what is needed once is allocated before
+    // allocate what is needed once before the measurement
     upload(&client, &bucket, 0..FEW);
     let before = resident();
     let from = Instant::now();
@@ -99,7 +99,7 @@ fn memory(files: u64) {
     println!("| an upload, in-process | {of_each:.1?} |");
 }
 
-/// The median time of pages from all over the bucket.
+/// The median time of pages spread over the whole bucket.
 fn pages(files: u64) {
     let client = RawClient::new();
     let bucket = client.create_bucket("a-bucket", "allPrivate");
@@ -149,7 +149,7 @@ fn start(directory: &Path, files: u64) {
     println!("| memory for each after that start | {grown} bytes, {peak} at its peak |");
 }
 
-/// Reads the journal and parses its lines, without what they mean.
+/// Reads the journal and parses its lines, without applying them.
 fn parse(directory: &Path) {
     let path = directory.join("journal");
     let len = fs::metadata(&path).unwrap().len();

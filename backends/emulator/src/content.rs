@@ -34,7 +34,7 @@ pub(crate) trait BlobReader: Send {
     fn read(&mut self, offset: u64, max: usize) -> io::Result<Bytes>;
 }
 
-/// The bytes of a file: most are all of a blob, which takes two words.
+/// The bytes of a file. Mostly they are a whole blob, which takes two words.
 #[derive(Clone)]
 pub(crate) enum Content {
     Whole(Arc<dyn Blob>),

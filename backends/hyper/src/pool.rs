@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use crate::connection::CloseSwitch;
 use crate::request_body::RequestBody;
 
-/// The origin that a connection leads to. Ordered, since to hash an [`Authority`] takes longer than to compare two
+/// The origin that a connection leads to. Ordered, because hashing an [`Authority`] takes longer than comparing two
 /// texts.
 #[derive(Debug, Clone)]
 pub(crate) struct Origin {
@@ -100,16 +100,16 @@ pub(crate) struct PoolLimits {
 
 #[derive(Default)]
 struct Idle {
-    /// By their origins. The one that became idle last is at the end of each list.
+    /// The idle connections by origin. In each list, the one that became idle last is at the end.
     connections: Vec<(Origin, Vec<IdleConnection>)>,
-    /// The origins of files, whose responses may have many headers, in order.
+    /// The origins of files, sorted. Their responses may have many headers.
     many_headers: Vec<Origin>,
     /// Whether a [task](sweep) closes connections at their idle timeout. It ends with the last of them.
     is_swept: bool,
 }
 
 impl Idle {
-    /// Where the connections to an origin are, or have to be inserted.
+    /// The index of the connections to an origin, or the index at which to insert them.
     fn find(&self, origin: &Origin) -> Result<usize, usize> {
         self.connections
             .binary_search_by(|(known, _)| known.cmp(origin))

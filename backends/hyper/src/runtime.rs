@@ -10,14 +10,14 @@ use crate::build_error::BuildError;
 /// The name of the threads of a dedicated runtime.
 const THREAD_NAME: &str = "b2kit-hyper";
 
-/// A handle to the program's tokio runtime, or to a dedicated one, which ends with this value.
+/// A handle to the program's tokio runtime, or a dedicated runtime that ends with this value.
 ///
 /// Clients and response bodies hold this to keep the runtime alive; the pool and the connector, which run on it, hold
 /// only a [`Handle`].
 pub(crate) struct Runtime {
     handle: Handle,
-    /// Dropping it ends the dedicated runtime, without waiting for that: the last clone of a client may be dropped in
-    /// async code, or on the runtime's own thread.
+    /// Dropping this shuts the dedicated runtime down without waiting for it to end: the last clone of a client may be
+    /// dropped in async code, or on the runtime's own thread.
     dedicated: Option<oneshot::Sender<()>>,
 }
 
@@ -32,7 +32,7 @@ impl Runtime {
 
     pub(crate) fn dedicated() -> Result<Self, BuildError> {
         let failed = |e| BuildError::because("the client's own runtime can't be started", e);
-        // tokio's other scheduler would be as much code again as all that is used of tokio.
+        // tokio's other scheduler would double the code that is used of tokio.
         let runtime = runtime::Builder::new_current_thread()
             .thread_name(THREAD_NAME)
             .enable_all()

@@ -1,4 +1,5 @@
-//! The same small program with bare hyper: no retries, limits or checks but the SHA-1; files are read as a whole.
+//! The same small program with bare hyper: no retries, no limits, and no checks except the SHA-1; it reads files as a
+//! whole.
 //!
 //! ```text
 //! size-bare ENDPOINT BUCKET NAME FILE           uploads

@@ -147,16 +147,22 @@ impl ObjectStore for B2Store {
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
         let copied = match options.mode {
-            CopyMode::Overwrite => self.copy_replacing(from.as_ref(), to.as_ref()).await,
-            CopyMode::Create => self.copy_if_absent(from.as_ref(), to.as_ref()).await,
+            CopyMode::Overwrite => self
+                .copy_replacing(from.as_ref(), to.as_ref())
+                .await
+                .map(drop),
+            CopyMode::Create => self
+                .copy_if_absent(from.as_ref(), to.as_ref())
+                .await
+                .map(drop),
         };
         copied.map_err(into_error)
     }
 
     async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
         let (from, to) = (from.as_ref(), to.as_ref());
-        match options.target_mode {
-            RenameTargetMode::Create => self.copy_if_absent(from, to).await.map_err(into_error)?,
+        let copied = match options.target_mode {
+            RenameTargetMode::Create => self.copy_if_absent(from, to).await,
             // Deleting the source would delete the copy.
             RenameTargetMode::Overwrite if from == to => {
                 return self
@@ -165,11 +171,10 @@ impl ObjectStore for B2Store {
                     .map(drop)
                     .map_err(into_error);
             }
-            RenameTargetMode::Overwrite => {
-                self.copy_replacing(from, to).await.map_err(into_error)?
-            }
-        }
-        self.delete(from).await.map_err(into_error)
+            RenameTargetMode::Overwrite => self.copy_replacing(from, to).await,
+        };
+        let copied = copied.map_err(into_error)?;
+        self.delete_copied(from, &copied).await.map_err(into_error)
     }
 }
 

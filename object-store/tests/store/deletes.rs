@@ -3,6 +3,7 @@
 use b2kit::api::{ListFileVersions, StartLargeFile};
 use b2kit::backend::emulator::{Fault, FaultKind};
 use b2kit::types::{Action, FileName};
+use b2kit::{Client, Credentials, HttpClient as _, Request};
 use b2kit_object_store::v0_14::object_store::path::Path;
 use b2kit_object_store::v0_14::object_store::{Error, ObjectStore as _, ObjectStoreExt as _};
 use b2kit_object_store::{B2Store, Deletion};
@@ -71,6 +72,48 @@ fn deletion_all_versions_deletes_all_versions_of_a_file_and_of_no_other() {
             [Action::Start, Action::Upload, Action::Upload]
         );
         assert!(store.head(&Path::from("a/b")).await.is_ok());
+    });
+}
+
+#[test]
+fn a_rename_deletes_no_version_that_was_written_after_the_copy() {
+    run(async {
+        let fixture = Fixture::in_process().await;
+        let (emulator, other) = (fixture.emulator.clone(), fixture.bucket.clone());
+        let client = Client::builder()
+            .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
+            .endpoint(emulator.url())
+            .backend(move |request: Request| {
+                let (emulator, other) = (emulator.clone(), other.clone());
+                async move {
+                    let is_copy = request.uri().path().ends_with("/b2_copy_file");
+                    let response = emulator.send(request).await;
+                    if is_copy {
+                        other.upload("a", "written since").await.unwrap();
+                    }
+                    response
+                }
+            })
+            .build()
+            .unwrap();
+        let bucket = client.bucket(fixture.bucket.name().as_str()).await.unwrap();
+        let store = B2Store::builder(bucket)
+            .deletion(Deletion::AllVersions)
+            .build()
+            .unwrap();
+        let (a, b) = (Path::from("a"), Path::from("b"));
+        for bytes in ["first", "second"] {
+            store.put(&a, bytes.into()).await.unwrap();
+        }
+        store.rename(&a, &b).await.unwrap();
+        assert!(store.head(&a).await.is_err());
+        assert_eq!(
+            actions(&fixture, "a").await,
+            [Action::Hide, Action::Upload],
+            "the copied version and the one beneath it are deleted"
+        );
+        let copied = store.get(&b).await.unwrap().bytes().await.unwrap();
+        assert_eq!(copied, "second");
     });
 }
 

@@ -410,7 +410,7 @@ impl<'a> RetryState<'a> {
             FailureClass::Mismatch | FailureClass::Unreadable => {
                 self.history.invalid_responses += 1;
                 self.history.ambiguous = true;
-                // An upload that arrived corrupted is stored nevertheless.
+                // B2 stores an upload that arrived corrupted.
                 self.possible_duplicate |= self.metadata.kind == CallKind::Upload
                     && matches!(class, FailureClass::Mismatch);
             }

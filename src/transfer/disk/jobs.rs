@@ -8,7 +8,7 @@ use blocking::Task;
 ///
 /// The job is queued immediately. Dropping the task cancels it unless it has started.
 pub(crate) fn on_pool<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static) -> Task<T> {
-    // The code of a task is 3 KB, so there is one for each type of results, not for each job.
+    // The code of a task takes 3 KB, so there is one task type per result type, not per job.
     let job: Box<dyn FnOnce() -> T + Send> = Box::new(job);
     blocking::unblock(job)
 }

@@ -9,7 +9,7 @@ pub enum OnFailure {
     Cancel,
     /// Keep it, so that the upload can be resumed. B2 charges for its parts.
     ///
-    /// A large file whose source was hashed first and has changed since is cancelled nevertheless,
-    /// since it could not be resumed.
+    /// A large file whose source was hashed first and has changed since then is cancelled all the
+    /// same, since it could not be resumed.
     Keep,
 }

@@ -18,7 +18,7 @@ use crate::transfer::source::check_unchanged;
 use crate::transfer::source_error::{is_changed, unreadable};
 use crate::types::{BucketId, CustomerKey, FileId, FileName, FileVersion, PartNumber, Sha1};
 
-/// Makes the task of a part again, if its source is replayable.
+/// Creates the task of a part again, if its source is replayable.
 type Recreate<'a> = &'a (dyn Fn(PartNumber) -> Option<PartTask> + Send + Sync);
 
 /// A large file that is started and not finished.

@@ -186,7 +186,7 @@ impl UploadJob {
         let (_files, mut held) = match source.is_file() {
             true => (
                 client.reserve_files(1).await,
-                client.try_reserve_small_file(disk::CHUNK as u64),
+                client.try_reserve_small_file(disk::SMALL_FILE as u64),
             ),
             false => (None, None),
         };
@@ -202,7 +202,8 @@ impl UploadJob {
         #[cfg(not(feature = "fs"))]
         let opened = source.open(&client).await?;
         let progress = self.options.progress.clone();
-        // All but the upload of a small file is boxed, so that the future of that stays small.
+        // Everything but the upload of a small file is boxed, so the future for a small file stays
+        // small.
         let uploaded = match opened {
             Opened::RandomAccess(source) => {
                 self.set_source_details(&source);
@@ -221,7 +222,7 @@ impl UploadJob {
         Ok(uploaded)
     }
 
-    /// Whether the file fits in one part, and no unfinished upload is to be looked for.
+    /// Whether the file fits in one part and there is no need to look for an unfinished upload.
     async fn is_one_call(&self, source: &RandomAccess) -> Result<bool, Error> {
         let sizes = self.part_sizes().await?;
         let layout = sizes.layout(source.len, self.settings.content.part_size)?;

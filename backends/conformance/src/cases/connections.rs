@@ -58,7 +58,7 @@ fn sequential_requests_use_one_connection(s: &Subject<'_>) {
             assert_eq!(read(response).unwrap(), "hello");
         }
         let made = server.accepted();
-        // Connections are reused nevertheless.
+        // Connections are still reused.
         let max = if s.is_limited(Limit::MakesSpareConnections) {
             19
         } else {

@@ -33,8 +33,8 @@ pub(super) struct CheckedResponseBody {
     end: Option<BodyDeadline>,
 }
 
-/// When the body has to have ended. Most bodies have by the time that they are read, so there is a timer only once one
-/// is waited for.
+/// The time by which the body must have ended. Most bodies have arrived by the time they are read, so the timer is
+/// created only when a read has to wait.
 struct BodyDeadline {
     at: Instant,
     sleep: Option<Sleep>,
@@ -45,7 +45,7 @@ impl BodyDeadline {
         timer.now() >= self.at
     }
 
-    /// Ready when it has passed.
+    /// Ready when the deadline has passed.
     fn poll(&mut self, timer: &dyn Timer, cx: &mut Context<'_>) -> Poll<()> {
         let left = || self.at.saturating_duration_since(timer.now());
         let sleep = self.sleep.get_or_insert_with(|| timer.sleep(left()));

@@ -20,7 +20,7 @@ use crate::timer::Timer;
 /// memory. Splitting a chunk copies nothing.
 const MAX_CHUNK: usize = 256 * 1024;
 
-/// What the exchange is waiting for, and since when.
+/// The party that the exchange is waiting for, and since when.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum WaitingFor {
     /// The backend, which has not polled the body yet.

@@ -15,7 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sha1::{Digest as _, Sha1};
 
-/// The size of a block of a body's content.
+/// The size of a block, of which bodies consist.
 pub const BLOCK: usize = 1 << 20;
 
 pub struct Line {

@@ -1,4 +1,4 @@
-//! What each call does. Start at [`table`].
+//! The functions of all calls. Start at [`table`].
 
 pub(crate) mod account;
 #[cfg(feature = "server")]

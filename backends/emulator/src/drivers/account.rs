@@ -16,7 +16,7 @@ use crate::protocol::origins::Origins;
 use crate::storage::blobs::store::BlobStore;
 use crate::storage::journal::data_dir::DataDir;
 
-/// What all handles of an emulator share.
+/// The state that all handles of an emulator share.
 pub(crate) struct Account {
     pub(crate) state: Mutex<State>,
     pub(crate) rules: Mutex<Rules>,

@@ -1,5 +1,5 @@
-//! What drives the state machine: in-process, over HTTP, and for tests in other languages. All I/O
-//! is here.
+//! The drivers of the state machine: in-process, over HTTP, and for tests in other languages. All
+//! I/O is here.
 
 mod account;
 pub(crate) mod builder;

@@ -47,7 +47,7 @@ pub(super) enum When {
 }
 
 impl Fault {
-    /// This fault, for every request.
+    /// A rule that injects this fault into every request.
     pub const fn new(kind: FaultKind) -> Self {
         Self {
             kind,
@@ -63,7 +63,7 @@ impl Fault {
         }
     }
 
-    /// Only requests of this call, by B2's name: `b2_list_buckets`, `b2_upload_part`,
+    /// Hits only requests of this call, by B2's name: `b2_list_buckets`, `b2_upload_part`,
     /// `b2_download_file_by_name`.
     ///
     /// # Panics
@@ -75,50 +75,51 @@ impl Fault {
         self
     }
 
-    /// Only requests about the bucket with this id.
+    /// Hits only requests about the bucket with this id.
     pub fn bucket(mut self, id: impl Into<String>) -> Self {
         self.bucket = Some(id.into());
         self
     }
 
-    /// Only requests with this file id. Downloads by name have none.
+    /// Hits only requests with this file id. Downloads by name have none.
     pub fn file(mut self, id: impl Into<String>) -> Self {
         self.file = Some(id.into());
         self
     }
 
-    /// Only requests with this file name.
+    /// Hits only requests with this file name.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// Only requests with this part number.
+    /// Hits only requests with this part number.
     pub const fn part(mut self, number: u64) -> Self {
         self.part = Some(number);
         self
     }
 
-    /// Only the `n`th matching request, counted from 1.
+    /// Hits only the `n`th matching request, counted from 1.
     pub const fn nth(mut self, n: u64) -> Self {
         self.when = When::Nth(n);
         self
     }
 
-    /// Only every `k`th matching request.
+    /// Hits only every `k`th matching request.
     pub const fn every(mut self, k: u64) -> Self {
         self.when = When::Every(k);
         self
     }
 
-    /// Each matching request with this probability, from 0 to 1. Follows from the emulator's seed.
+    /// Hits each matching request with this probability, from 0 to 1. The hits follow from the
+    /// emulator's seed.
     pub const fn probability(mut self, probability: f64) -> Self {
         self.when = When::Probability(probability);
         self
     }
 
-    /// A seed of this rule's own for [`probability`](Self::probability), so that other rules don't
-    /// affect which requests it hits.
+    /// Sets a seed of this rule's own for [`probability`](Self::probability), so that other rules
+    /// don't affect which requests it hits.
     pub const fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self

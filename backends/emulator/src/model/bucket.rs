@@ -16,7 +16,7 @@ use crate::model::names::{INFO_LIMIT, REDUCED_INFO_LIMIT};
 #[derive(Clone)]
 pub(crate) struct Bucket {
     pub(crate) id: String,
-    /// The same as bytes.
+    /// The same, as bytes.
     pub(crate) hex_id: BucketId,
     pub(crate) name: String,
     /// `allPublic` or `allPrivate`.

@@ -31,9 +31,9 @@ pub enum Checksums {
 #[derive(Debug)]
 pub(crate) struct Received {
     pub(crate) content: Content,
-    /// `None` if the client's is used unverified.
+    /// `None` if the client's SHA-1 is used unverified.
     pub(crate) sha1: Option<Sha1Digest>,
-    /// If computed.
+    /// `None` if it is not computed.
     pub(crate) md5: Option<Md5Digest>,
     /// The digits after the data, if the SHA-1 is sent at the end.
     pub(crate) at_end: String,

@@ -17,8 +17,8 @@ pub(crate) type Md5Digest = Hex<16>;
 
 /// A file version, hide marker or unfinished large file.
 ///
-/// A bucket may have millions, so this has the fields of most of them in few bytes: ids and digests
-/// are no texts, and what few versions have is in a box.
+/// A bucket may have millions of versions, so this takes few bytes for most of them: ids and
+/// digests are not stored as text, and rare fields are in a box.
 #[derive(Debug, Clone)]
 pub(crate) struct Version {
     pub(crate) file_id: FileId,

@@ -67,7 +67,7 @@ impl<'de> Deserialize<'de> for FileInfo {
                 f.write_str("file info")
             }
 
-            // not by way of a map, of which each would be an allocation of half a kilobyte
+            // not via a map, since each map would allocate half a kilobyte
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FileInfo, A::Error> {
                 let mut entries: Vec<(String, String)> = Vec::new();
                 while let Some(entry) = map.next_entry()? {

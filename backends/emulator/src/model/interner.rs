@@ -1,17 +1,17 @@
-//! [`Interner`]: texts that many files have in common, stored once.
+//! [`Interner`]: stores texts that many files have in common only once.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
-/// Number of texts above which it starts anew, so that it can't grow with the number of files.
+/// The number of texts at which it starts anew, so that it can't grow with the number of files.
 const MAX_TEXTS: usize = 1024;
 
-/// Finds equal texts. Those that it has forgotten stay with the files that have them.
+/// Finds equal texts. Texts that it has forgotten live on in the files that have them.
 #[derive(Clone, Default)]
 pub(crate) struct Interner(HashSet<Arc<str>>);
 
 impl Interner {
-    /// This text, shared with everything that got an equal one lately.
+    /// This text, shared with everything that recently got an equal one.
     pub(crate) fn share(&mut self, text: Arc<str>) -> Arc<str> {
         if let Some(known) = self.0.get(&text) {
             return Arc::clone(known);

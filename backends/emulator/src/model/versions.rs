@@ -16,7 +16,7 @@ use super::file_id::FileId;
 pub(crate) struct Versions {
     /// By the unique digits of their ids.
     by_id: HashMap<u64, Arc<Version>>,
-    /// Those digits, in the order of a listing.
+    /// The unique digits, in the order of a listing.
     order: BTreeMap<VersionPosition, u64>,
     /// The unfinished large files, oldest first.
     unfinished: BTreeSet<(Age, u64)>,
@@ -82,7 +82,7 @@ impl Versions {
         self.at(id.unique()).filter(|version| version.file_id == id)
     }
 
-    /// Name, time and number must stay as they are.
+    /// Mutable access to a version, whose name, time and number must not be changed.
     pub(super) fn get_mut(&mut self, id: FileId) -> Option<&mut Version> {
         let found = self.by_id.get_mut(&id.unique());
         found
@@ -115,7 +115,7 @@ impl Versions {
         }
     }
 
-    /// The caller makes sure that the unique digits of the id are.
+    /// Adds a version. The caller makes sure that the unique digits of its id are unique.
     pub(super) fn insert(&mut self, version: Version) -> &Version {
         let unique = version.file_id.unique();
         if version.is_unfinished() {
@@ -157,7 +157,7 @@ impl<'a> Scan<'a> {
     pub(crate) fn seek(&mut self, from: Bound<VersionPosition>) -> Option<&'a Version> {
         let within = (from, Bound::Unbounded);
         let mut next = self.range.next()?;
-        // mostly it is the next one; otherwise it may be far away
+        // mostly the next one; otherwise it may be far away
         if !within.contains(next.0) {
             self.range = self.versions.order.range(within);
             next = self.range.next()?;
@@ -169,7 +169,8 @@ impl<'a> Scan<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ids::{FileKind, Ids, Pod};
+    use crate::model::file_id::Pod;
+    use crate::model::ids::{FileKind, Ids};
 
     /// Versions with these names and times, in the order in which they are made.
     fn made(files: &[(&str, u64)]) -> Versions {

@@ -1,4 +1,4 @@
-//! Hexadecimal digits, and [`Hex`]: bytes that are written as such.
+//! Hexadecimal digits, and [`Hex`]: bytes that are written as hexadecimal digits.
 
 use std::fmt;
 

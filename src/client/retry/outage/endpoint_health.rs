@@ -30,7 +30,7 @@ const RAMP_INTERVAL: Duration = Duration::from_secs(1);
 /// Recovery ends when this many concurrent attempts are admitted.
 const RAMP_END: u32 = 1 << 16;
 
-/// What the outcome of an attempt says about its endpoint.
+/// The information that the outcome of an attempt gives about its endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::client) enum Signal {
     /// A response arrived.

@@ -1,4 +1,4 @@
-//! What becomes of a partial file whose download ends early.
+//! Keeps or discards the state of a partial file whose download ends early.
 
 use std::io;
 

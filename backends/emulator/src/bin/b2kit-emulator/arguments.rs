@@ -195,7 +195,7 @@ pub(crate) struct Arguments {
     pub(crate) log: LogLevel,
 }
 
-/// What is logged.
+/// The level of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogLevel {
     Off,
@@ -212,7 +212,7 @@ pub(crate) struct Latency {
     pub(crate) duration: Duration,
 }
 
-/// What the command line asks for.
+/// The request of a command line.
 pub(crate) enum Request {
     Run(Box<Arguments>, Vec<Bucket>),
     /// Print this and exit: help, version, or the list of switches.

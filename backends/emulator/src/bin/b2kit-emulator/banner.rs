@@ -1,4 +1,4 @@
-//! What is printed at start: a shell script with the settings of clients.
+//! The output at start: a shell script with the settings of clients.
 
 use std::fmt::{self, Write as _};
 

@@ -59,7 +59,8 @@ fn authorization(value: &[u8]) -> String {
     }
 }
 
-/// A text in which this token is masked. A shorter one than any that the emulator makes may be a word.
+/// A text in which this token is masked, unless it is shorter than all tokens of the emulator,
+/// since it may be a word then.
 pub(super) fn without_token(text: String, token: Option<&str>) -> String {
     match token {
         Some(token) if token.len() >= 16 => text.replace(token, TOKEN),

@@ -57,7 +57,7 @@ impl Control {
         Ok(Answer::Response(response.with_date(now)))
     }
 
-    /// What a request asks for, if its token is right.
+    /// The target of a request, if its token is right.
     fn endpoint(&self, head: &Parts) -> Result<Target, ControlError> {
         let path = head.uri.path();
         let unknown = || ControlError::not_found(format!("there is nothing at {path}"));
@@ -149,7 +149,7 @@ impl Control {
     }
 }
 
-/// What a request asks for.
+/// The target of a request.
 enum Target {
     Console,
     /// With its parameter, decoded.

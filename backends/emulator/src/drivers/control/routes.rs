@@ -2,7 +2,7 @@
 
 use http::Method;
 
-/// What a request asks for.
+/// The endpoint that a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Endpoint {
     Status,

@@ -50,7 +50,7 @@ struct When {
     times: Option<u64>,
 }
 
-/// What goes wrong.
+/// The kind of fault.
 #[derive(Serialize, Deserialize)]
 #[serde(
     deny_unknown_fields,

@@ -173,7 +173,7 @@ impl FoundBlobs {
         self.blobs.iter().map(|(number, _)| *number)
     }
 
-    /// The numbers of those that something else refers to.
+    /// The numbers of blobs that something else refers to.
     pub(crate) fn in_use(&self) -> BTreeSet<u64> {
         let used = self
             .blobs

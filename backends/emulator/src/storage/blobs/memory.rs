@@ -86,7 +86,8 @@ struct MemoryBlob {
     reservation: Reservation,
 }
 
-/// All of `CHUNK` bytes, except the last. Most files have one, which takes no allocation of its own.
+/// Chunks of `CHUNK` bytes; the last may be shorter. Most files have a single one, which needs no allocation of its
+/// own.
 enum Chunks {
     One(Bytes),
     Many(Box<[Bytes]>),

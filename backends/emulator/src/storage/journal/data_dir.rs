@@ -100,7 +100,7 @@ impl DataDir {
         state.changes.enabled = true;
         state.tokens.track_changes();
         let journal = match size.filter(|_| recovery_warnings.is_empty()) {
-            // it knows the superseded blobs, since it had them
+            // the journal already contains the superseded blobs
             Some(size) => Journal::resume(directory, size, after, syncs)?,
             None => {
                 let state: &State = state;
@@ -241,7 +241,7 @@ struct Removed {
     blobs: BTreeSet<u64>,
 }
 
-/// Removes files and parts whose bytes are missing, which only these may be.
+/// Removes those of these files and parts whose bytes are missing; no others can be affected.
 fn remove_versions_without_bytes(state: &mut State, incomplete: BTreeSet<FileId>) -> Removed {
     let mut lost = Removed {
         recovery_warnings: Vec::new(),

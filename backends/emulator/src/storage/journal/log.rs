@@ -74,7 +74,7 @@ impl Journal {
     ) -> io::Result<Self> {
         let file = OpenOptions::new().write(true).open(directory.join(NAME))?;
         if syncs {
-            // it may have been written without
+            // it may have been written without being synced
             file.sync_all()?;
         }
         let written = Written {

@@ -18,10 +18,10 @@ const MAX_HEADER: u64 = 1024;
 /// Bytes read at once.
 const BUFFER: usize = 256 * 1024;
 
-/// What applies a record, or says why that is impossible.
+/// Applies a record, or says why that is impossible.
 pub(super) type Apply<'a> = &'a mut dyn FnMut(Record) -> Result<(), String>;
 
-/// What was found in a journal besides its records.
+/// The findings of reading a journal, besides its records.
 pub(super) struct Read {
     /// Of the last line.
     pub(super) position: Position,
@@ -33,7 +33,7 @@ pub(super) struct Read {
     pub(super) is_whole: bool,
 }
 
-/// How long a journal is.
+/// The size of a journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Size {
     /// The length up to which it is complete.
@@ -103,9 +103,9 @@ pub(super) fn read(directory: &Path, apply: Apply<'_>) -> io::Result<Option<Read
 
 /// Why a line can't be used.
 enum LineError {
-    /// It is not what was written.
+    /// It is not as it was written.
     Damaged(String),
-    /// What it says contradicts what was said before.
+    /// It contradicts an earlier line.
     Impossible(String),
 }
 
@@ -192,7 +192,7 @@ impl<'a> JournalReader<'a> {
             .map_err(LineError::Impossible)
     }
 
-    /// A good line ends here.
+    /// Records that a valid line ends here.
     fn line_ended(&mut self, at: u64) {
         if let Some(size) = &mut self.read.size {
             size.len = at;
