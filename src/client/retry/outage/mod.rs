@@ -238,8 +238,8 @@ impl Outages {
     }
 }
 
-/// An authority in lower case. The hash of an `Authority` itself takes several times as long as that
-/// of a text.
+/// An authority in lower case. The case-insensitive hash of an `Authority` itself takes several times
+/// as long as that of a text.
 fn folded(authority: &Authority) -> Cow<'_, str> {
     let text = authority.as_str();
     match text.bytes().any(|byte| byte.is_ascii_uppercase()) {
