@@ -120,8 +120,8 @@ pub enum Withheld {
         /// How many the policy allows.
         allowed: u64,
     },
-    /// Something was not transferred. It may be a renamed file, whose old name must not be deleted
-    /// first.
+    /// Something was not transferred, or refused for another reason than a newer destination. It may be a renamed file,
+    /// whose old name must not be deleted first.
     TransferFailed,
     /// An earlier action failed in a way that every other would too, for example because the server is unreachable.
     Aborted,
