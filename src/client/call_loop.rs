@@ -1,7 +1,7 @@
 //! The loop of every call: authorize, build the request, wait for admission, send, classify the
 //! outcome, retry.
 
-use std::future::{Future, pending};
+use std::future::pending;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -56,11 +56,8 @@ impl Client {
 }
 
 impl CallExecutor for Client {
-    fn execute<C: Call + 'static>(
-        &self,
-        call: C,
-    ) -> impl Future<Output = Result<C::Output, Error>> + Send {
-        async move { run(self, &call).await }
+    async fn execute<C: Call + 'static>(&self, call: C) -> Result<C::Output, Error> {
+        run(self, &call).await
     }
 }
 

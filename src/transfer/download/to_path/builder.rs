@@ -106,10 +106,10 @@ impl FileDownload {
     /// [`resume`](Self::resume). A job already running on another thread completes: it may still
     /// rename a complete, verified file.
     pub async fn to_path<P: Into<PathBuf> + Send>(self, path: P) -> Result<Downloaded, Error> {
-        self.to_target(path.into()).await
+        self.download_to(path.into()).await
     }
 
-    async fn to_target(self, path: PathBuf) -> Result<Downloaded, Error> {
+    async fn download_to(self, path: PathBuf) -> Result<Downloaded, Error> {
         let key = self.client.signing_key();
         let target = path.clone();
         let find = move || TargetPath::at(&path, key.clone());
@@ -157,10 +157,10 @@ impl FileDownload {
         R: Into<PathBuf> + Send,
         P: Into<PathBuf> + Send,
     {
-        self.to_target_below(root.into(), path.into()).await
+        self.download_below(root.into(), path.into()).await
     }
 
-    async fn to_target_below(self, root: PathBuf, path: PathBuf) -> Result<Downloaded, Error> {
+    async fn download_below(self, root: PathBuf, path: PathBuf) -> Result<Downloaded, Error> {
         let key = self.client.signing_key();
         let target = root.join(&path);
         let find = move || TargetPath::below(&root, &path, key.clone());
