@@ -134,6 +134,7 @@ all! {
     BucketId,
     BucketInfo,
     BucketName,
+    B2Uri,
     BucketType,
     ByteRange,
     Capability,
