@@ -31,6 +31,9 @@
 //!
 //! A hidden file doesn't count as existing.
 //!
+//! Writers that complete the same create at the same moment may each copy its stage. Then the name has several versions
+//! with the same content; the newest is the one whose id the writer gets, and no further one appears afterwards.
+//!
 //! # How it is checked
 //! The protocol is a state machine without I/O. A model checker drives that machine through all interleavings of three
 //! writers, or of two writers and a process that discards a stage, with two crashes, two requests that are lost or
