@@ -1,5 +1,6 @@
 //! [`Registry`]: makes a store for `b2://BUCKET` when a query first names it, so that no bucket has to be registered.
 
+use std::fmt;
 use std::sync::Arc;
 
 use b2kit_object_store::v0_13::object_store::ObjectStore;
@@ -9,7 +10,6 @@ use datafusion::execution::object_store::{DefaultObjectStoreRegistry, ObjectStor
 use url::Url;
 
 /// DataFusion's default registry, extended by stores for B2 buckets.
-#[derive(Debug)]
 pub struct Registry {
     known: DefaultObjectStoreRegistry,
     /// Options of the stores, such as those from `std::env::vars()`.
@@ -34,15 +34,28 @@ impl ObjectStoreRegistry for Registry {
         self.known.register_store(url, store)
     }
 
+    fn deregister_store(&self, url: &Url) -> Result<Arc<dyn ObjectStore>> {
+        self.known.deregister_store(url)
+    }
+
     fn get_store(&self, url: &Url) -> Result<Arc<dyn ObjectStore>> {
         let known = self.known.get_store(url);
         if url.scheme() != "b2" || known.is_ok() {
             return known;
         }
-        let (store, _path) =
-            parse_url_opts(url, self.options.iter().map(|(key, value)| (key, value)))?;
+        let options = self.options.iter().map(|(key, value)| (key, value));
+        let (store, _path) = parse_url_opts(url, options)?;
         let store: Arc<dyn ObjectStore> = store.into();
         self.known.register_store(url, Arc::clone(&store));
         Ok(store)
+    }
+}
+
+impl fmt::Debug for Registry {
+    /// Leaves the options out: they contain the application key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry")
+            .field("known", &self.known)
+            .finish_non_exhaustive()
     }
 }
