@@ -1,5 +1,5 @@
-//! Tables and queries like those of TPC-H, at about a hundredth of its size. The values are computed from the row number
-//! and are integers, so that results are equal to the last digit in whatever order they are added up.
+//! Tables and queries like those of TPC-H, at about a hundredth of its size. The values are computed from the row
+//! number, and are integers, so that the order in which they are added up doesn't matter.
 
 /// The tables, and the query that makes each.
 pub const TABLES: [(&str, &str); 6] = [

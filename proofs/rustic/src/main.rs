@@ -220,7 +220,8 @@ fn main() -> Outcome<()> {
         restore(open()?.to_indexed()?, &again)?;
         compare(&source, &again.join(source.strip_prefix("/")?))
     })?;
-    let (failed, calls) = (service.lock().expect("nobody panics").failed(), calls());
+    let calls = calls();
+    let failed = service.lock().expect("nobody panics").failed();
     assert!(failed * 25 >= calls.total(), "only {failed} calls failed");
     println!("all files are equal after each restore; the emulator was killed once,");
     println!("and failed {failed} of {} calls", calls.total());
