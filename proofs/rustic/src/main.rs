@@ -256,11 +256,7 @@ fn write_files(source: &Path) -> Outcome<u64> {
     Ok(total)
 }
 
-<<<<<<< HEAD
-/// Changes every third file, and removes every fifth.
-=======
 /// Removes every fifth file, and replaces a third of the others.
->>>>>>> 7e11ddd (proofs: one set of features for the three engines of a generation; Lance; costs by billing class)
 fn change_files(source: &Path) -> Outcome<()> {
     let mut chance = fastrand::Rng::with_seed(2);
     for number in 0..FILES {
