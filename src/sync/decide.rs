@@ -355,7 +355,7 @@ fn expired(path: Box<str>, history: &History, days: u32, now: Timestamp) -> Opti
     }
     versions.reverse();
     let newest = history.versions.first()?.file_id.clone();
-    (!versions.is_empty()).then(|| Action::DeleteVersions {
+    (!versions.is_empty()).then_some(Action::DeleteVersions {
         path,
         newest,
         versions,

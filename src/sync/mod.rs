@@ -41,10 +41,10 @@
 //!   modification time. Because a call per file would cost more than the sync, a page of a listing of
 //!   the bucket counts as the check for one second, for every file on it that is replaced or hidden;
 //!   this includes the listing from which [`run`](Synchronizer::run) makes its plan. B2 has no
-//!   conditional upload, so another writer can come between the check and the upload; then that
-//!   writer's version stays beneath the new one. The same applies if the plan found no file with the
-//!   name, which is not checked again. If the destination is
-//!   [ignored](SyncPolicy::ignore_destination), nothing is checked.
+//!   conditional upload, so another writer can come between the check and the end of the upload,
+//!   which for a large file may be hours later; then that writer's version stays beneath the new one.
+//!   The same applies if the plan found no file with the name, which is not checked again. If the
+//!   destination is [ignored](SyncPolicy::ignore_destination), nothing is checked.
 //! - No symbolic link in a local tree is followed, unless the policy [says so](Links::Follow) for a
 //!   source. That also applies to links that are created while the sync runs.
 //! - An upload of a file that changes while it is read fails. A download gets its name only when it is complete and
@@ -221,7 +221,7 @@ impl Synchronizer {
     /// Makes a plan and executes it at the same time.
     ///
     /// It is [`execute`](Self::execute) with one difference: a version at the destination that the plan has read within
-    /// the last second is replaced or hidden without another listing. In a run in which few files differ, this makes
+    /// the last second is replaced without another listing. In a run in which few files differ, this makes
     /// nearly all checks free.
     ///
     /// # Errors

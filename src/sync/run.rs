@@ -13,6 +13,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::{self, Fuse, FuturesUnordered};
 
 use super::action::{Action, Scan};
+use super::decide::Direction;
 use super::outcome::{Outcome, Status, Summary, Withheld, concerns_all};
 use super::perform::{Performed, Performer};
 use super::policy::Extras;
@@ -276,8 +277,8 @@ impl Run {
             }
             Action::Skip { .. } => self.over(action, Status::Skipped),
             Action::Refuse { ref reason, .. } => {
-                // Hashing found this after the scan.
-                self.has_failed |= matches!(reason, Reason::Unreadable(_));
+                let direction = self.performer.sides.direction();
+                self.has_failed |= leaves_out_a_source_file(reason, direction);
                 self.over(action, Status::Refused);
             }
             action => self.begin(action),
@@ -406,6 +407,17 @@ impl Run {
             let error = Error::destination("the downloaded files could not be flushed", error);
             self.broken(error);
         }
+    }
+}
+
+/// Whether a path that is refused for this reason may be a file of the source that the destination doesn't get.
+const fn leaves_out_a_source_file(reason: &Reason, direction: Direction) -> bool {
+    match reason {
+        // There is a file at the destination, or none at the source.
+        Reason::DestinationNewer | Reason::SourceEmpty => false,
+        // A local name that no file in B2 can have: in a download it is one at the destination.
+        Reason::NotAName(_) => !matches!(direction, Direction::Down),
+        _ => true,
     }
 }
 

@@ -8,7 +8,9 @@ use std::task::Poll;
 use std::time::Duration;
 
 use b2kit::BucketHandle;
-use b2kit::sync::{Action, Compare, Extras, Outcome, Reason, Status, SyncPolicy, Synchronizer};
+use b2kit::sync::{
+    Action, Compare, Extras, Outcome, Reason, Status, SyncPolicy, Synchronizer, Withheld,
+};
 use futures::executor::block_on;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
@@ -195,6 +197,34 @@ fn a_plan_is_in_ascending_order_whether_or_not_files_are_hashed() {
             (plan.len(), plan.iter().filter(is_hashed).count()),
             (30, 10)
         );
+    });
+}
+
+/// It may be a renamed file. Then only the old name has it.
+#[cfg(unix)]
+#[test]
+fn a_source_file_whose_name_is_refused_withholds_deletions() {
+    scenario(async |bucket, root| {
+        let (local, down) = (root.join("up"), root.join("down"));
+        write(&local, "new\nname", b"moved", 100);
+        write(&local, "other", b"x", 100);
+        put(bucket, "up/old name", b"moved", 100).await;
+        put(bucket, "down/../new name", b"moved", 100).await;
+        put(bucket, "down/other", b"x", 100).await;
+        write(&down, "old name", b"moved", 100);
+        for (sync, extras) in [
+            (Synchronizer::up(&local, bucket, "up"), Extras::Hide),
+            (Synchronizer::up(&local, bucket, "up"), Extras::Delete),
+            (Synchronizer::down(bucket, "down", &down), Extras::Delete),
+        ] {
+            let sync = sync.policy(SyncPolicy::new().extras(extras));
+            let summary = sync.run().unwrap().finish().await.unwrap();
+            assert_eq!((summary.refused, summary.withheld), (1, 1), "{summary:?}");
+            let why = Some(Withheld::TransferFailed);
+            assert_eq!(summary.withheld_because, why);
+        }
+        assert!(bucket.exists("up/old name").await.unwrap());
+        assert!(down.join("old name").exists());
     });
 }
 

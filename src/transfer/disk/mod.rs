@@ -32,6 +32,6 @@ pub(super) use self::positioned_io::{hash_at, write_at};
 pub(super) use self::read::open_below;
 #[cfg(feature = "sync")]
 pub(crate) use self::read::open_nonblocking;
-pub(super) use self::read::{CHUNK, OpenedFile, SourceFile, open, read};
+pub(super) use self::read::{OpenedFile, SMALL_FILE, SourceFile, open, read};
 pub(super) use self::target::{TargetPath, is_reserved_path};
 pub(super) use self::temp_file::{ResumeOutcome, TempFile};

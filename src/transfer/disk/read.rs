@@ -22,8 +22,11 @@ use crate::error::{Error, ErrorKind};
 use crate::transfer::source_error::{changed, unreadable};
 use crate::types::{Sha1, Sha1Hasher, Timestamp};
 
-/// The size of a read.
-pub(crate) const CHUNK: usize = 256 << 10;
+/// The size of a read. Each is a job, and with smaller ones the hand-over between threads shows.
+const CHUNK: usize = 512 << 10;
+
+/// The size up to which a file can be read by the job that opens it.
+pub(crate) const SMALL_FILE: usize = 256 << 10;
 
 /// A file open for reading, with its length and modification time when it was opened.
 pub(crate) struct SourceFile {
@@ -52,7 +55,7 @@ impl SmallFile {
     }
 }
 
-/// Opens a file. If it fits in one chunk and `read_small` is set, it is also read and hashed in the
+/// Opens a file. If it is small and `read_small` is set, it is also read and hashed in the
 /// same job, since a second job would cost more than the read.
 pub(crate) async fn open(path: PathBuf, read_small: bool) -> Result<OpenedFile, Error> {
     unblock(move || OpenedFile::new(SourceFile::open(&path)?, read_small, &path)).await
@@ -75,7 +78,7 @@ pub(crate) async fn open_below(
 impl OpenedFile {
     fn new(file: SourceFile, read_small: bool, path: &Path) -> Result<Self, Error> {
         match usize::try_from(file.len) {
-            Ok(len) if read_small && len <= CHUNK => file
+            Ok(len) if read_small && len <= SMALL_FILE => file
                 .read_whole(len)
                 .map(Self::Read)
                 .map_err(|error| cannot_read(path, error)),
@@ -296,13 +299,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_of_at_most_one_chunk_is_read_when_it_is_opened() {
+    fn a_small_file_is_read_when_it_is_opened_and_others_in_chunks() {
         let dir = tempdir().unwrap();
         let path = dir.path().join("f");
         for (len, read_small, is_read) in [
             (0, true, true),
             (262_144, true, true),
             (262_145, true, false),
+            (1_300_000, true, false),
             (262_144, false, false),
         ] {
             let content: Vec<u8> = (0..len).map(|at: u32| at.to_le_bytes()[1]).collect();

@@ -37,7 +37,7 @@ use crate::types::{Sha1, Timestamp};
 /// | made by | read | memory |
 /// |---|---|---|
 /// | [`bytes`](Self::bytes), `From` for `&'static str`, `Vec<u8>`, [`Bytes`] | any range, again on retry | the bytes |
-/// | `path`, [`ranges`](Self::ranges), [`seekable`](Self::seekable) | any range, again on retry | 256 KiB chunks |
+/// | `path`, [`ranges`](Self::ranges), [`seekable`](Self::seekable) | any range, again on retry | 512 KiB chunks |
 /// | [`reader`](Self::reader), [`stream`](Self::stream), and sized forms | once, in order | each part until B2 has it |
 ///
 /// The first two kinds are *replayable*: a part is read again for each attempt, and a large file is

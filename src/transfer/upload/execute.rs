@@ -186,7 +186,7 @@ impl UploadJob {
         let (_files, mut held) = match source.is_file() {
             true => (
                 client.reserve_files(1).await,
-                client.try_reserve_small_file(disk::CHUNK as u64),
+                client.try_reserve_small_file(disk::SMALL_FILE as u64),
             ),
             false => (None, None),
         };

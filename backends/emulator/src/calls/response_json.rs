@@ -297,7 +297,8 @@ mod tests {
     use super::*;
     use crate::calls::caller::DownloadHeaders;
     use crate::model::encryption::Encryption;
-    use crate::model::ids::{FileKind, Ids, Pod};
+    use crate::model::file_id::Pod;
+    use crate::model::ids::{FileKind, Ids};
     use crate::protocol::json::{Sorted, text};
 
     fn version(kind: Kind) -> Version {

@@ -5,20 +5,47 @@ use std::fmt;
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::ids::Pod;
 use crate::protocol::date;
 use crate::protocol::hex::{Hex, write_digits};
 
 /// The id of a bucket.
 pub(crate) type BucketId = Hex<12>;
 
-/// The positions of the fields in an id. The cluster is always the same.
+/// The cluster in all ids.
+pub(super) const CLUSTER: &str = "004";
+
+/// The positions of the fields in an id.
 const FORMAT: &[u8; LEN] = b"4_z........................_f................_d........_m......\
     _c004_v......._t...._u..............";
 const LEN: usize = 99;
 
 /// The latest time that an id can have, in milliseconds: 14 digits, in the year 5138.
 const LAST_MOMENT: u64 = 99_999_999_999_999;
+
+/// Where B2 stores an upload: a vault and a tome in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pod {
+    pub(super) vault: u32,
+    pub(super) tome: u32,
+}
+
+impl Pod {
+    /// The pod of hide markers.
+    pub(crate) const HIDE: Self = Self {
+        vault: 7_007_000,
+        tome: 0,
+    };
+
+    /// The last segment of a file's upload URL: `c004_v0402033_t0052`.
+    pub(crate) fn path(self) -> String {
+        format!("c{CLUSTER}_v{:07}_t{:04}", self.vault, self.tome)
+    }
+
+    /// The last segment of a part's upload URL: `0010`.
+    pub(crate) fn part_path(self) -> String {
+        format!("{:04}", self.tome)
+    }
+}
 
 /// `4_z{bucket}_f{unique}_d{day}_m{time}_c004_v{vault}_t{tome}_u{millis}`, in half the bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -3,13 +3,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
 
-use crate::model::file_id::{BucketId, FileId};
+use crate::model::file_id::{BucketId, CLUSTER, FileId, Pod};
 use crate::model::random::SplitMix64;
 use crate::protocol::date;
 use crate::protocol::hex::{Hex, hex};
-
-/// The cluster in all ids.
-const CLUSTER: &str = "004";
 
 /// Length of the secret at the end of a token: 20 bytes in base64.
 const TOKEN_SECRET: usize = 28;
@@ -38,31 +35,6 @@ pub(crate) enum FileKind {
     Normal = 1,
     Large = 2,
     SmallOrHidden = 4,
-}
-
-/// Where B2 stores an upload: a vault and a tome in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Pod {
-    pub(super) vault: u32,
-    pub(super) tome: u32,
-}
-
-impl Pod {
-    /// The pod of hide markers.
-    pub(crate) const HIDE: Self = Self {
-        vault: 7_007_000,
-        tome: 0,
-    };
-
-    /// The last segment of a file's upload URL: `c004_v0402033_t0052`.
-    pub(crate) fn path(self) -> String {
-        format!("c{CLUSTER}_v{:07}_t{:04}", self.vault, self.tome)
-    }
-
-    /// The last segment of a part's upload URL: `0010`.
-    pub(crate) fn part_path(self) -> String {
-        format!("{:04}", self.tome)
-    }
 }
 
 impl Ids {

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::behavior::UndocumentedBehavior;
-use crate::model::ids::{FileKind, Ids, Pod};
+use crate::model::ids::{FileKind, Ids};
 use crate::protocol::api_error::ApiError;
 
 use super::bucket::Bucket;
 use super::changes::Changes;
 use super::event::{Event, EventObject, EventType};
 use super::file::{Kind, Part, Version};
-use super::file_id::{BucketId, FileId};
+use super::file_id::{BucketId, FileId, Pod};
 use super::interner::Interner;
 use super::key::Key;
 use super::notification::{NotificationRule, covers};

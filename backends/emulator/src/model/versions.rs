@@ -169,7 +169,8 @@ impl<'a> Scan<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ids::{FileKind, Ids, Pod};
+    use crate::model::file_id::Pod;
+    use crate::model::ids::{FileKind, Ids};
 
     /// Versions with these names and times, in the order in which they are made.
     fn made(files: &[(&str, u64)]) -> Versions {
