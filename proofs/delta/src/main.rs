@@ -5,7 +5,7 @@
 mod calls;
 mod factory;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Instant;
@@ -185,7 +185,8 @@ async fn read(at: &Url, options: &Options) -> Outcome<f64> {
     Ok(began.elapsed().as_secs_f64())
 }
 
-/// The number of entries of the table's log. Each must have been written once: B2 keeps all versions.
+/// The number of entries of the table's log. Each must have been created once: B2 keeps all versions, and all versions
+/// of an entry must be copies of one stage, which writers that complete the same create may each make.
 async fn log_entries(emulator: &Emulator, server: &Server) -> Outcome<usize> {
     let client = Client::builder()
         .credentials(Credentials::new(emulator.key_id(), emulator.key())?)
@@ -194,14 +195,21 @@ async fn log_entries(emulator: &Emulator, server: &Server) -> Outcome<usize> {
     let bucket = client.bucket("lakehouse").await?;
     let list = ListFileVersions::new(bucket.id()).prefix("tables/sales/_delta_log/0");
     let rows: Vec<_> = client.paginate(list).try_collect().await?;
-    let mut names = BTreeMap::<String, u32>::new();
+    let mut names = BTreeMap::<String, BTreeSet<String>>::new();
     for version in rows.into_iter().filter_map(|row| row.into_version()) {
         let name = version.file_name.as_str().to_owned();
         if name.ends_with(".json") && matches!(version.action, Action::Upload | Action::Copy) {
-            *names.entry(name).or_default() += 1;
+            let nonce = version
+                .file_info
+                .get("b2kit-create-nonce")
+                .map(str::to_owned);
+            names
+                .entry(name)
+                .or_default()
+                .insert(nonce.ok_or("an entry was not created")?);
         }
     }
-    assert!(names.values().all(|versions| *versions == 1), "{names:?}");
+    assert!(names.values().all(|stages| stages.len() == 1), "{names:?}");
     assert_eq!(names.len() as i64, APPENDERS * COMMITS + 1);
     Ok(names.len())
 }
