@@ -1,21 +1,36 @@
 //! DataFusion on B2: writes a partitioned Parquet table to `b2://`, and gets the same results of queries over it as
-//! over the same table on the local disk.
+//! over the same table on the local disk. Then runs the README's program.
 
+#[path = "../../shared/calls.rs"]
+mod calls;
 mod registry;
 
+/// The README's program, whose client is [`client`].
+mod outgrowing {
+    include!(concat!(env!("OUT_DIR"), "/outgrowing.rs"));
+}
+
 use std::error::Error;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use b2kit::backend::emulator::{Emulator, Fault, FaultKind, Server};
+use b2kit::{Client, Credentials};
+use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::util::pretty::pretty_format_batches;
 use datafusion::dataframe::DataFrameWriteOptions;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
 
+use self::calls::Calls;
 use self::registry::Registry;
 
 const ROWS: u64 = 1_000_000;
+
+/// What the README's program computes, and a query of what it writes.
+const TOP_SHOPS: &str = "SELECT shop, sum(cents) AS cents FROM sales GROUP BY shop \
+                         ORDER BY cents DESC, shop LIMIT 5";
+const BEST: &str = "SELECT shop, cents FROM best ORDER BY cents DESC, shop";
 
 /// A table of sales, computed from the row number.
 const SALES: &str = "
@@ -32,11 +47,7 @@ const QUERIES: [(&str, &str); 6] = [
         "one partition",
         "SELECT count(*) AS rows, max(cents) AS most FROM sales WHERE month = 7",
     ),
-    (
-        "grouped",
-        "SELECT shop, sum(cents) AS cents FROM sales GROUP BY shop \
-         ORDER BY cents DESC, shop LIMIT 5",
-    ),
+    ("grouped", TOP_SHOPS),
     (
         "one column, few rows",
         "SELECT id, cents FROM sales WHERE cents = 4242 ORDER BY id LIMIT 5",
@@ -56,11 +67,74 @@ const QUERIES: [(&str, &str); 6] = [
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
+/// The client of [`outgrowing`].
+static CLIENT: OnceLock<Client> = OnceLock::new();
+
+fn client() -> Outcome<Client> {
+    Ok(CLIENT.get().ok_or("there is no client yet")?.clone())
+}
+
 #[tokio::main]
 async fn main() -> Outcome<()> {
     let emulator = Emulator::new();
     emulator.create_bucket("lakehouse", false)?;
     let server = Server::start(&emulator)?;
+    let context = context(&emulator, &server)?;
+    let disk = std::env::temp_dir().join(format!("b2kit-datafusion-{}", std::process::id()));
+    let local = format!("{}/", disk.display());
+
+    println!(
+        "{:<34} {:>7} {:>7} {}",
+        "",
+        "B2, s",
+        "disk, s",
+        Calls::HEADER
+    );
+    let before = Calls::to(&emulator);
+    let b2_s = write(&context, "b2://lakehouse/sales/").await?;
+    let calls = Calls::to(&emulator).since(before);
+    let disk_s = write(&context, &local).await?;
+    row(
+        &format!("write {ROWS} rows, 12 partitions"),
+        b2_s,
+        disk_s,
+        calls,
+    );
+
+    // From here on, one call in twenty is refused, and the response of one download in twenty is cut off.
+    let refused = Fault::new(FaultKind::service_unavailable()).seed(1);
+    let cut_off = Fault::new(FaultKind::ResetResponse { after: 100 }).seed(2);
+    let faults = [refused, cut_off.on("b2_download_file_by_name")]
+        .map(|fault| emulator.faults().add(fault.probability(0.05)));
+    register(&context, "b2", "b2://lakehouse/sales/").await?;
+    register(&context, "disk", &local).await?;
+    for (name, query) in QUERIES {
+        let before = Calls::to(&emulator);
+        let (of_b2, b2_s) = answer(&context, query, "b2").await?;
+        let calls = Calls::to(&emulator).since(before);
+        let (of_disk, disk_s) = answer(&context, query, "disk").await?;
+        assert_eq!(of_b2, of_disk, "{name}");
+        row(&format!("query: {name}"), b2_s, disk_s, calls);
+    }
+    let [refused, cut_off] = faults.map(|fault| emulator.faults().hits(fault));
+    assert!(refused > 0 && cut_off > 0, "nothing failed");
+    println!("all results are equal; {refused} calls were refused, {cut_off} downloads cut off");
+
+    println!("the README's program:");
+    outgrow(&emulator, &server).await?;
+    let options = ParquetReadOptions::default();
+    let best = "b2://lakehouse/best/";
+    context.register_parquet("best", best, options).await?;
+    let (written, _) = answer(&context, BEST, "best").await?;
+    let (of_disk, _) = answer(&context, TOP_SHOPS, "disk").await?;
+    assert_eq!(written, of_disk);
+    println!("its result is that of the table on the disk");
+    std::fs::remove_dir_all(&disk)?;
+    Ok(())
+}
+
+/// A session that makes stores when a query first names a bucket.
+fn context(emulator: &Emulator, server: &Server) -> Outcome<SessionContext> {
     let options = [
         ("b2_application_key_id", emulator.key_id()),
         ("b2_application_key", emulator.key()),
@@ -70,58 +144,23 @@ async fn main() -> Outcome<()> {
     let runtime = RuntimeEnvBuilder::new()
         .with_object_store_registry(Arc::new(Registry::new(options)))
         .build_arc()?;
-    let context = SessionContext::new_with_config_rt(SessionConfig::new(), runtime);
-    let disk = std::env::temp_dir().join(format!("b2kit-datafusion-{}", std::process::id()));
-    let local = format!("{}/", disk.display());
-
-    println!(
-        "{:<34} {:>9} {:>9} {:>9}",
-        "", "B2, s", "disk, s", "requests"
-    );
-    let before = requests(&emulator);
-    let b2_s = write(&context, "b2://lakehouse/sales/").await?;
-    let made = requests(&emulator) - before;
-    let disk_s = write(&context, &local).await?;
-    println!(
-        "{:<34} {b2_s:>9.2} {disk_s:>9.2} {made:>9}",
-        format!("write {ROWS} rows, 12 partitions")
-    );
-
-    // From here on, one request in twenty fails, but the queries succeed.
-    let faults = [
-        FaultKind::service_unavailable(),
-        FaultKind::ResetResponse { after: 1_000 },
-    ]
-    .map(|kind| {
-        emulator
-            .faults()
-            .add(Fault::new(kind).probability(0.05).seed(1))
-    });
-    register(&context, "b2", "b2://lakehouse/sales/").await?;
-    register(&context, "disk", &local).await?;
-    for (name, query) in QUERIES {
-        let before = requests(&emulator);
-        let (of_b2, b2_s) = answer(&context, query, "b2").await?;
-        let made = requests(&emulator) - before;
-        let (of_disk, disk_s) = answer(&context, query, "disk").await?;
-        assert_eq!(of_b2, of_disk, "{name}");
-        println!(
-            "{:<34} {b2_s:>9.2} {disk_s:>9.2} {made:>9}",
-            format!("query: {name}")
-        );
-    }
-    let failed: u64 = faults
-        .iter()
-        .map(|fault| emulator.faults().hits(*fault))
-        .sum();
-    assert!(failed > 0, "nothing failed");
-    println!("all results are equal; {failed} requests failed meanwhile");
-    std::fs::remove_dir_all(&disk)?;
-    Ok(())
+    let config = SessionConfig::new();
+    Ok(SessionContext::new_with_config_rt(config, runtime))
 }
 
-fn requests(emulator: &Emulator) -> u64 {
-    emulator.snapshot().calls.values().sum()
+async fn outgrow(emulator: &Emulator, server: &Server) -> Outcome<()> {
+    let client = Client::builder()
+        .credentials(Credentials::new(emulator.key_id(), emulator.key())?)
+        .endpoint(server.url())
+        .build()?;
+    CLIENT
+        .set(client)
+        .map_err(|_| "there is a client already")?;
+    outgrowing::main().await
+}
+
+fn row(what: &str, b2_s: f64, disk_s: f64, calls: Calls) {
+    println!("{what:<34} {b2_s:>7.2} {disk_s:>7.2} {calls}");
 }
 
 async fn write(context: &SessionContext, to: &str) -> Outcome<f64> {
@@ -135,10 +174,8 @@ async fn write(context: &SessionContext, to: &str) -> Outcome<f64> {
 }
 
 async fn register(context: &SessionContext, name: &str, at: &str) -> Outcome<()> {
-    let options = ParquetReadOptions::default().table_partition_cols(vec![(
-        "month".into(),
-        datafusion::arrow::datatypes::DataType::Int64,
-    )]);
+    let partitions = vec![("month".into(), DataType::Int64)];
+    let options = ParquetReadOptions::default().table_partition_cols(partitions);
     Ok(context.register_parquet(name, at, options).await?)
 }
 

@@ -130,7 +130,7 @@ impl WriteBackend for B2Backend {
     /// Hides the file: a lifecycle rule deletes hidden files.
     fn remove(&self, tpe: FileType, id: &Id, _cacheable: bool) -> RusticResult<()> {
         let hidden = FileName::new(self.name(tpe, id))
-            .map(|name| block_on(self.bucket.client().hide(self.bucket.id(), name)));
+            .map(|name| block_on(self.bucket.hide(name)));
         hidden
             .flatten()
             .map(drop)

@@ -2,15 +2,17 @@
 //! one call in twenty, and is killed and restarted once.
 
 mod backend;
+#[path = "../../shared/calls.rs"]
+mod calls;
 
 use std::error::Error;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use b2kit::backend::emulator::{Emulator, Fault, FaultKind, Server};
+use b2kit::backend::emulator::{Emulator, Fault, FaultId, FaultKind, Server};
 use b2kit::{Client, Credentials, Phase};
 use futures::executor::block_on;
 use rustic_core::{
@@ -20,18 +22,39 @@ use rustic_core::{
 };
 
 use self::backend::B2Backend;
+use self::calls::Calls;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
 const FILES: u32 = 3_000;
 
+/// One call in twenty fails, and beyond that one download and one upload in fifty.
+fn faults() -> [Fault; 5] {
+    let on_all = |kind, probability| Fault::new(kind).probability(probability);
+    let faults = [
+        on_all(FaultKind::service_unavailable(), 0.03),
+        on_all(FaultKind::LoseResponse, 0.01),
+        on_all(FaultKind::LoseRequest(Phase::MaybeReceived), 0.01),
+        on_all(FaultKind::ResetResponse { after: 100 }, 0.02).on("b2_download_file_by_name"),
+        on_all(FaultKind::ResetUpload { after: 100 }, 0.02).on("b2_upload_file"),
+    ];
+    let mut seed = 0;
+    faults.map(|fault| {
+        seed += 1;
+        fault.seed(seed)
+    })
+}
+
 /// An emulator on disk and its server, which can be killed and restarted on the same port.
 struct Service {
+    /// `None` between a kill and the restart.
     running: Option<(Emulator, Server)>,
-    directory: std::path::PathBuf,
+    directory: PathBuf,
     port: u16,
-    /// Requests to emulators that were killed.
-    requests: u64,
+    faults: Vec<FaultId>,
+    /// Calls to emulators that were killed.
+    calls: Calls,
+    /// Of these, the ones that failed.
     failed: u64,
 }
 
@@ -40,51 +63,40 @@ impl Service {
         let emulator = Emulator::builder().open(directory)?;
         emulator.create_bucket("backups", false)?;
         let server = Server::start(&emulator)?;
-        let port = server
-            .url()
-            .rsplit(':')
-            .next()
-            .unwrap_or_default()
-            .parse()?;
+        let port = server.url().rsplit(':').next().unwrap_or_default();
+        let port = port.parse()?;
         Ok(Self {
             running: Some((emulator, server)),
             directory: directory.into(),
             port,
-            requests: 0,
+            faults: Vec::new(),
+            calls: Calls::default(),
             failed: 0,
         })
     }
 
     fn emulator(&self) -> &Emulator {
-        &self
-            .running
-            .as_ref()
-            .expect("it runs but while it is started again")
-            .0
+        let running = self.running.as_ref();
+        &running.expect("it runs except while it is restarted").0
     }
 
-    /// One call in twenty fails from now on.
-    fn inject_faults(&self) {
-        let kinds = [
-            FaultKind::service_unavailable(),
-            FaultKind::LoseResponse,
-            FaultKind::LoseRequest(Phase::MaybeReceived),
-            FaultKind::ResetResponse { after: 1_000 },
-            FaultKind::ResetUpload { after: 1_000 },
-        ];
-        for (seed, kind) in kinds.into_iter().enumerate() {
-            self.emulator()
-                .faults()
-                .add(Fault::new(kind).probability(0.01).seed(seed as u64));
-        }
+    fn inject_faults(&mut self) {
+        let faults = faults().map(|fault| self.emulator().faults().add(fault));
+        self.faults = faults.into();
     }
 
-    fn requests(&self) -> u64 {
-        self.requests + self.emulator().snapshot().calls.values().sum::<u64>()
+    fn calls(&self) -> Calls {
+        self.calls.and(Calls::to(self.emulator()))
+    }
+
+    fn failed(&self) -> u64 {
+        let faults = self.emulator().faults();
+        let hits = self.faults.iter().map(|fault| faults.hits(*fault));
+        self.failed + hits.sum::<u64>()
     }
 
     fn kill(&mut self) {
-        self.requests = self.requests();
+        (self.calls, self.failed) = (self.calls(), self.failed());
         self.running = None;
     }
 
@@ -92,7 +104,6 @@ impl Service {
         let emulator = Emulator::builder().open(&self.directory)?;
         let server = Server::start_on(&emulator, self.port)?;
         self.running = Some((emulator, server));
-        self.failed += 1;
         self.inject_faults();
         Ok(())
     }
@@ -102,7 +113,7 @@ fn main() -> Outcome<()> {
     let place = tempfile::tempdir()?;
     let source = place.path().join("source");
     let bytes = write_files(&source)?;
-    let service = Service::start(&place.path().join("b2"))?;
+    let mut service = Service::start(&place.path().join("b2"))?;
     let client = Client::builder()
         .credentials(Credentials::new(
             service.emulator().key_id(),
@@ -119,23 +130,15 @@ fn main() -> Outcome<()> {
     let open = || Ok::<_, Box<dyn Error>>(Repository::new(&options, &backends)?.open(&password)?);
     service.inject_faults();
     let service = Mutex::new(service);
-    let requests = || service.lock().expect("nobody panics").requests();
+    let calls = || service.lock().expect("nobody panics").calls();
 
-    println!(
-        "{FILES} files, {} MiB\n{:<26} {:>9} {:>9}",
-        bytes >> 20,
-        "",
-        "seconds",
-        "requests"
-    );
+    println!("{FILES} files, {} MiB", bytes >> 20);
+    println!("{:<26} {:>7} {}", "", "s", Calls::HEADER);
     let step = |name: &str, work: &mut dyn FnMut() -> Outcome<()>| -> Outcome<()> {
-        let (began, before) = (Instant::now(), requests());
+        let (began, before) = (Instant::now(), calls());
         work()?;
-        println!(
-            "{name:<26} {:>9.1} {:>9}",
-            began.elapsed().as_secs_f64(),
-            requests() - before
-        );
+        let (seconds, calls) = (began.elapsed().as_secs_f64(), calls().since(before));
+        println!("{name:<26} {seconds:>7.1} {calls}");
         Ok(())
     };
     step("init", &mut || {
@@ -160,8 +163,8 @@ fn main() -> Outcome<()> {
     std::thread::scope(|scope| -> Outcome<()> {
         // The emulator is killed in the middle of the backup, and restarted two seconds later.
         scope.spawn(|| {
-            let start = requests();
-            while requests() < start + 8 && !is_over.load(Ordering::Relaxed) {
+            let start = calls().total();
+            while calls().total() < start + 8 && !is_over.load(Ordering::Relaxed) {
                 std::thread::sleep(Duration::from_millis(1));
             }
             let mut service = service.lock().expect("nobody panics");
@@ -217,10 +220,11 @@ fn main() -> Outcome<()> {
         restore(open()?.to_indexed()?, &again)?;
         compare(&source, &again.join(source.strip_prefix("/")?))
     })?;
-    println!(
-        "all files are equal after each restore; the emulator was killed once \
-         and failed one call in twenty"
-    );
+    let calls = calls();
+    let failed = service.lock().expect("nobody panics").failed();
+    assert!(failed * 25 >= calls.total(), "only {failed} calls failed");
+    println!("all files are equal after each restore; the emulator was killed once,");
+    println!("and failed {failed} of {} calls", calls.total());
     Ok(())
 }
 
@@ -252,7 +256,7 @@ fn write_files(source: &Path) -> Outcome<u64> {
     Ok(total)
 }
 
-/// Changes every third file, and removes every fifth.
+/// Removes every fifth file, and replaces a third of the others.
 fn change_files(source: &Path) -> Outcome<()> {
     let mut chance = fastrand::Rng::with_seed(2);
     for number in 0..FILES {
