@@ -35,7 +35,7 @@ pub fn run(data: &[u8]) {
         true => framed(data, served),
         false => (filled_in(data, served), usize::MAX),
     };
-    let Some(answer) = exchange(served, &bytes) else {
+    let Some(answer) = exchange(served, &bytes, is_framed) else {
         return;
     };
     let responses = responses(&answer);
@@ -62,13 +62,14 @@ pub fn run(data: &[u8]) {
     }
 }
 
-/// Requests with the lengths of their bodies, and their number.
+/// Requests with the lengths of their bodies, and their number. The last one asks the server to close the connection.
 fn framed(data: &[u8], served: &Served) -> (Vec<u8>, usize) {
     let methods = ["POST", "GET", "HEAD"];
     let mut bytes = Vec::new();
     let mut requests = 0;
     let data = String::from_utf8_lossy(data);
-    for one in data.split("\n|").take(8) {
+    let parts: Vec<&str> = data.split("\n|").take(8).collect();
+    for (number, one) in parts.iter().enumerate() {
         let mut fields = one.splitn(3, '\n');
         let path = fields.next().unwrap_or_default();
         let header = fields.next().unwrap_or_default();
@@ -104,6 +105,9 @@ fn framed(data: &[u8], served: &Served) -> (Vec<u8>, usize) {
             head.push_str(&header);
             head.push_str("\r\n");
         }
+        if number + 1 == parts.len() {
+            head.push_str("Connection: close\r\n");
+        }
         head.push_str("\r\n");
         bytes.extend(filled_in(head.as_bytes(), served));
         bytes.extend(body);
@@ -137,15 +141,18 @@ fn filled_in(data: &[u8], served: &Served) -> Vec<u8> {
     filled
 }
 
-/// Everything that the server sends until it closes the connection; `None` if it was reset.
-fn exchange(served: &Served, bytes: &[u8]) -> Option<Vec<u8>> {
+/// Everything that the server sends until it closes the connection; `None` if it was reset. Where the bytes may be no
+/// whole requests, their end is told by closing this side: a server need not respond to a request that comes with that.
+fn exchange(served: &Served, bytes: &[u8], is_framed: bool) -> Option<Vec<u8>> {
     let address = served.server.url().trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).ok()?;
     stream
         .set_read_timeout(Some(Duration::from_secs(20)))
         .ok()?;
     stream.write_all(bytes).ok()?;
-    stream.shutdown(Shutdown::Write).ok()?;
+    if !is_framed {
+        stream.shutdown(Shutdown::Write).ok()?;
+    }
     let mut answer = Vec::new();
     match stream.read_to_end(&mut answer) {
         Ok(_) => Some(answer),
