@@ -27,7 +27,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use crate::types::json_path::{Segment, path_of_error};
+use crate::types::json_path::{self, path_of_error};
 use crate::types::{
     AccountId, BucketId, BucketName, EventType, FileId, FileName, Quoted, Secret, Timestamp, hex,
 };
@@ -212,30 +212,13 @@ struct WireEvent {
     object_version_id: Option<FileId>,
 }
 
-/// Formats a path in a document; `.` is the document.
-fn path_text(path: &[Segment]) -> String {
-    let mut text = String::new();
-    for segment in path {
-        match segment {
-            Segment::Index(index) => text.push_str(&format!("[{index}]")),
-            Segment::Key(key) if text.is_empty() => text.push_str(key),
-            Segment::Key(key) => text.push_str(&format!(".{key}")),
-        }
-        // More is not shown.
-        if text.len() > 200 {
-            break;
-        }
-    }
-    if text.is_empty() {
-        text.push('.');
-    }
-    text
-}
-
 fn read(raw_body: &[u8]) -> Result<Notification, WebhookError> {
     let mut json = serde_json::Deserializer::from_slice(raw_body);
     let wire = Wire::deserialize(&mut json).map_err(|error| {
-        let path = path_text(&path_of_error(&error, raw_body));
+        let path = match json_path::text(&path_of_error(&error, raw_body), |key| key) {
+            document if document.is_empty() => ".".to_owned(),
+            path => path,
+        };
         let (line, column) = (error.line(), error.column());
         WebhookError::NotANotification(format!("{} at line {line} column {column}", Quoted(&path)))
     })?;

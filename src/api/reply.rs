@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::{B2Error, Error, ErrorKind, NonB2Response};
-use crate::types::json_path::{Segment, path_at, path_of_error};
+use crate::types::json_path::{self, Segment, path_at, path_of_error};
 
 /// A response: its head, and its body as bytes or, for a download, as a stream.
 ///
@@ -234,20 +234,9 @@ fn unreadable_at(path: &[Segment], why: &str) -> Error {
 /// Formats a path in a document, such as `files[0].fileName`. Keys that don't look like B2's fields
 /// are omitted, since they may be secrets.
 fn path_text(path: &[Segment]) -> String {
-    let mut text = String::new();
-    for segment in path {
-        match segment {
-            Segment::Index(index) => text.push_str(&format!("[{index}]")),
-            Segment::Key(key) => {
-                let dot = if text.is_empty() { "" } else { "." };
-                let key = if is_field(key) { key } else { "…" };
-                text.push_str(&format!("{dot}{key}"));
-            }
-        }
-        if text.len() > 200 {
-            text.push('…');
-            break;
-        }
+    let mut text = json_path::text(path, |key| if is_field(key) { key } else { "…" });
+    if text.len() > json_path::MAX_TEXT {
+        text.push('…');
     }
     text
 }

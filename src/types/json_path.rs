@@ -55,6 +55,28 @@ pub(crate) fn path_at(document: &[u8], end: usize) -> Vec<Segment> {
     segments.collect()
 }
 
+/// The length after which the text of a path is cut off.
+pub(crate) const MAX_TEXT: usize = 200;
+
+/// The path as text, such as `files[0].fileName`, with each key as `shown` returns it. Ends with the
+/// segment that exceeds [`MAX_TEXT`].
+pub(crate) fn text(path: &[Segment], shown: impl Fn(&str) -> &str) -> String {
+    let mut text = String::new();
+    for segment in path {
+        match segment {
+            Segment::Index(index) => text.push_str(&format!("[{index}]")),
+            Segment::Key(key) => {
+                let dot = if text.is_empty() { "" } else { "." };
+                text.push_str(&format!("{dot}{}", shown(key)));
+            }
+        }
+        if text.len() > MAX_TEXT {
+            break;
+        }
+    }
+    text
+}
+
 /// An array or object that the offset is in.
 enum Container {
     /// The current index.
