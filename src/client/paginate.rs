@@ -8,7 +8,7 @@ use std::vec;
 use b2kit_core::{HttpError, HttpErrorKind, Phase, Sleep};
 use futures_core::Stream;
 use futures_core::future::BoxFuture;
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use futures_util::StreamExt as _;
 
 use super::handle::Client;
 use crate::api::Paged;
@@ -49,29 +49,21 @@ impl Client {
         &self,
         call: C,
     ) -> impl Stream<Item = Result<C::Item, Error>> + Send + Unpin + use<C> {
-        self.paginate_timed(call).map_ok(|(_, item)| item)
+        ItemStream::new(self, call)
     }
 
     /// Like [`paginate`](Self::paginate), with the time at which each item's page was requested.
+    #[cfg(feature = "sync")]
     pub(crate) fn paginate_timed<C: Paged + 'static>(
         &self,
         call: C,
     ) -> impl Stream<Item = Result<(Instant, C::Item), Error>> + Send + Unpin + use<C> {
-        let pages = Pager {
-            client: self.clone(),
-            next: NextCall::Call(call.in_full_pages()),
-            last: None,
-            checkpoint: None,
-            pages_requested: 0,
-        };
-        ItemStream {
-            client: self.clone(),
-            page: Vec::new().into_iter(),
-            requested: self.now(),
-            next: Some(Box::pin(pages.page())),
-            folder: None,
-            late: None,
-        }
+        let mut items = ItemStream::new(self, call);
+        futures_util::stream::poll_fn(move |cx| {
+            let item = items.poll_next_unpin(cx);
+            let requested = items.requested;
+            item.map_ok(|item| (requested, item))
+        })
     }
 }
 
@@ -111,6 +103,26 @@ type NextPage<C> = Result<Option<(Vec<<C as Paged>::Item>, Instant, Pager<C>)>, 
 
 impl<C: Paged> Unpin for ItemStream<C> {}
 
+impl<C: Paged + 'static> ItemStream<C> {
+    fn new(client: &Client, call: C) -> Self {
+        let pages = Pager {
+            client: client.clone(),
+            next: NextCall::Call(call.in_full_pages()),
+            last: None,
+            checkpoint: None,
+            pages_requested: 0,
+        };
+        Self {
+            client: client.clone(),
+            page: Vec::new().into_iter(),
+            requested: client.now(),
+            next: Some(Box::pin(pages.page())),
+            folder: None,
+            late: None,
+        }
+    }
+}
+
 impl<C: Paged> ItemStream<C> {
     /// Whether the wait for the next item has exceeded the user's deadline.
     fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
@@ -124,7 +136,7 @@ impl<C: Paged> ItemStream<C> {
 }
 
 impl<C: Paged + 'static> Stream for ItemStream<C> {
-    type Item = Result<(Instant, C::Item), Error>;
+    type Item = Result<C::Item, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
@@ -136,7 +148,7 @@ impl<C: Paged + 'static> Stream for ItemStream<C> {
                     self.folder = Some(folder.into());
                 }
                 self.late = None;
-                return Poll::Ready(Some(Ok((self.requested, item))));
+                return Poll::Ready(Some(Ok(item)));
             }
             let Some(next) = &mut self.next else {
                 return Poll::Ready(None);
