@@ -5,7 +5,7 @@ use crate::transfer::{FileCopy, FileDownload, Upload};
 
 /// Sets the encryption and the Object Lock of a new version, if the policy has any.
 macro_rules! protect {
-    ($transfer:ident as $policy:ident says) => {
+    ($transfer:ident, $policy:ident) => {
         if let Some(encryption) = &$policy.encryption {
             $transfer = $transfer.server_side_encryption(encryption.clone());
         }
@@ -26,7 +26,7 @@ impl SyncPolicy {
         if self.resume {
             upload = upload.resume();
         }
-        protect!(upload as self says);
+        protect!(upload, self);
         upload
     }
 
@@ -50,7 +50,7 @@ impl SyncPolicy {
         if let Some(key) = &self.source_key {
             copy = copy.source_customer_key(key.clone());
         }
-        protect!(copy as self says);
+        protect!(copy, self);
         copy
     }
 }

@@ -282,11 +282,11 @@ impl<'de> Deserialize<'de> for FileInfo {
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FileInfo, A::Error> {
                 let mut entries = Vec::new();
-                while let Some(key) = map.next_key::<Text>()? {
+                while let Some((key, value)) = map.next_entry()? {
                     if entries.is_empty() {
                         entries.reserve_exact(1);
                     }
-                    entries.push((lowercase(key), map.next_value()?));
+                    entries.push((lowercase(key), value));
                 }
                 Ok(FileInfo::from_entries(entries))
             }
@@ -295,14 +295,8 @@ impl<'de> Deserialize<'de> for FileInfo {
     }
 }
 
-#[inline]
 fn lowercase(key: Text) -> Text {
-    let has_uppercase = |bytes: &[u8]| {
-        bytes
-            .iter()
-            .fold(false, |any, b| any | b.is_ascii_uppercase())
-    };
-    if has_uppercase(key.as_bytes()) {
+    if key.as_bytes().iter().any(u8::is_ascii_uppercase) {
         return Text::new(&key.as_str().to_ascii_lowercase());
     }
     key
