@@ -256,6 +256,10 @@ mod tests {
     use super::super::reader;
     use super::*;
 
+    fn empty(directory: &Path) -> Journal {
+        Journal::create(directory, std::iter::empty, &Position::start(), false).unwrap()
+    }
+
     /// The number of records that a restart would find, and of warnings.
     fn found(directory: &Path) -> (usize, usize) {
         let mut records = 0;
@@ -270,13 +274,7 @@ mod tests {
     #[test]
     fn a_failed_write_is_repeated_with_the_next_step() {
         let directory = tempfile::tempdir().unwrap();
-        let mut journal = Journal::create(
-            directory.path(),
-            std::iter::empty,
-            &Position::start(),
-            false,
-        )
-        .unwrap();
+        let mut journal = empty(directory.path());
         let path = directory.path().join(NAME);
         let good = std::mem::replace(&mut journal.file, File::open(&path).unwrap());
         journal.add(&[Record::NoKey("one".into())], Vec::new());
@@ -292,13 +290,7 @@ mod tests {
     #[test]
     fn a_journal_is_rewritten_once_it_has_grown() {
         let directory = tempfile::tempdir().unwrap();
-        let mut journal = Journal::create(
-            directory.path(),
-            std::iter::empty,
-            &Position::start(),
-            false,
-        )
-        .unwrap();
+        let mut journal = empty(directory.path());
         let record = || Record::NoKey("x".repeat(1 << 20));
         while !journal.needs_rewrite() {
             journal.add(&[record()], Vec::new());
