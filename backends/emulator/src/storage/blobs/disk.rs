@@ -8,15 +8,18 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
 
 use bytes::Bytes;
 
 use super::capacity::{Capacity, Reservation};
 use super::store::{BlobStore, BlobWriter, StoreError};
 use crate::content::{Blob, BlobReader, CHUNK};
+use crate::storage::threads;
 
 /// Number of directories that the files are spread over.
 const DIRECTORIES: u64 = 256;
@@ -71,19 +74,7 @@ impl DiskStore {
 
     /// All blobs on disk.
     pub(crate) fn found(&self) -> io::Result<FoundBlobs> {
-        let mut files = Vec::new();
-        for number in 0..DIRECTORIES {
-            let directory = self.inner.directory.join(format!("{number:02x}"));
-            for entry in fs::read_dir(directory)? {
-                let entry = entry?;
-                let name = entry.file_name();
-                // a foreign file
-                let Some((number, is_whole)) = name.to_str().and_then(number_of) else {
-                    continue;
-                };
-                files.push((number, !is_whole, entry.metadata()?.len()));
-            }
-        }
+        let mut files = self.inner.files()?;
         files.sort_unstable();
         let unfinished = files.iter().filter(|(_, is_part, _)| *is_part);
         let unfinished = unfinished.map(|(number, ..)| *number).collect();
@@ -200,7 +191,46 @@ fn part_path(path: &Path) -> PathBuf {
     path.into()
 }
 
+/// The number of a blob's file, whether it is incomplete, and its length.
+type FoundFile = (u64, bool, u64);
+
 impl Inner {
+    /// All files. Most of the time is spent in the system, so directories are read concurrently.
+    fn files(&self) -> io::Result<Vec<FoundFile>> {
+        let next = AtomicU64::new(0);
+        let scan = || -> io::Result<Vec<FoundFile>> {
+            let mut files = Vec::new();
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= DIRECTORIES {
+                    return Ok(files);
+                }
+                self.files_in(number, &mut files)?;
+            }
+        };
+        thread::scope(|scope| {
+            let spawn = |_| thread::Builder::new().spawn_scoped(scope, scan);
+            let others: Vec<_> = (1..threads()).map(spawn).collect::<io::Result<_>>()?;
+            let mut files = scan()?;
+            for other in others {
+                files.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic))?);
+            }
+            Ok(files)
+        })
+    }
+
+    fn files_in(&self, directory: u64, files: &mut Vec<FoundFile>) -> io::Result<()> {
+        for entry in fs::read_dir(self.directory.join(format!("{directory:02x}")))? {
+            let entry = entry?;
+            let name = entry.file_name();
+            // foreign files have other names
+            if let Some((number, is_whole)) = name.to_str().and_then(number_of) {
+                files.push((number, !is_whole, entry.metadata()?.len()));
+            }
+        }
+        Ok(())
+    }
+
     fn path(&self, number: u64) -> PathBuf {
         let directory = self.directory.join(format!("{:02x}", number % DIRECTORIES));
         directory.join(format!("{number:016x}"))

@@ -5,6 +5,7 @@ mod directory;
 mod head;
 mod line;
 mod log;
+mod parallel;
 mod reader;
 mod record;
 mod replay;
