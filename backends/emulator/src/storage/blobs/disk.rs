@@ -48,9 +48,7 @@ impl DiskStore {
     /// [`delete_unused_files`](Self::delete_unused_files), so that nothing is lost if the journal
     /// turns out to be damaged.
     pub(crate) fn open(directory: &Path, cap: u64, syncs: bool) -> io::Result<Self> {
-        for number in 0..DIRECTORIES {
-            fs::create_dir_all(directory.join(format!("{number:02x}")))?;
-        }
+        fs::create_dir_all(directory)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 directory: directory.to_owned(),
@@ -185,6 +183,25 @@ pub(crate) fn number_of(name: &str) -> Option<(u64, bool)> {
     number.map(|number| (number, is_whole))
 }
 
+fn directory_name(number: u64) -> String {
+    format!("{number:02x}")
+}
+
+fn files_in(directories: &[PathBuf]) -> io::Result<Vec<FoundFile>> {
+    let mut files = Vec::new();
+    for directory in directories {
+        for entry in fs::read_dir(directory)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            // foreign files have other names
+            if let Some((number, is_whole)) = name.to_str().and_then(number_of) {
+                files.push((number, !is_whole, entry.metadata()?.len()));
+            }
+        }
+    }
+    Ok(files)
+}
+
 fn part_path(path: &Path) -> PathBuf {
     let mut path = path.as_os_str().to_owned();
     path.push(PART);
@@ -197,42 +214,51 @@ type FoundFile = (u64, bool, u64);
 impl Inner {
     /// All files. Most of the time is spent in the system, so directories are read concurrently.
     fn files(&self) -> io::Result<Vec<FoundFile>> {
-        let next = AtomicU64::new(0);
-        let scan = || -> io::Result<Vec<FoundFile>> {
-            let mut files = Vec::new();
-            loop {
-                let number = next.fetch_add(1, Ordering::Relaxed);
-                if number >= DIRECTORIES {
-                    return Ok(files);
-                }
-                self.files_in(number, &mut files)?;
+        let mut directories = Vec::new();
+        for entry in fs::read_dir(&self.directory)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let number = name
+                .to_str()
+                .and_then(|name| u8::from_str_radix(name, 16).ok());
+            if number.is_some_and(|number| name == *directory_name(number.into())) {
+                directories.push(entry.path());
             }
-        };
+        }
+        let share = directories.len().div_ceil(threads()).max(1);
         thread::scope(|scope| {
-            let spawn = |_| thread::Builder::new().spawn_scoped(scope, scan);
-            let others: Vec<_> = (1..threads()).map(spawn).collect::<io::Result<_>>()?;
-            let mut files = scan()?;
-            for other in others {
-                files.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic))?);
+            let scan = |share| thread::Builder::new().spawn_scoped(scope, move || files_in(share));
+            let threads = directories.chunks(share).map(scan);
+            let threads: Vec<_> = threads.collect::<io::Result<_>>()?;
+            let mut files = Vec::new();
+            for thread in threads {
+                files.extend(thread.join().unwrap_or_else(|panic| resume_unwind(panic))?);
             }
             Ok(files)
         })
     }
 
-    fn files_in(&self, directory: u64, files: &mut Vec<FoundFile>) -> io::Result<()> {
-        for entry in fs::read_dir(self.directory.join(format!("{directory:02x}")))? {
-            let entry = entry?;
-            let name = entry.file_name();
-            // foreign files have other names
-            if let Some((number, is_whole)) = name.to_str().and_then(number_of) {
-                files.push((number, !is_whole, entry.metadata()?.len()));
+    /// Creates the file of an incomplete blob.
+    fn create(&self, path: &Path) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        // readable by its owner only
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        match (options.open(path), path.parent()) {
+            (Err(error), Some(directory)) if error.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir_all(directory)?;
+                if self.syncs {
+                    sync_directory(&self.directory)?;
+                }
+                options.open(path)
             }
+            (opened, _) => opened,
         }
-        Ok(())
     }
 
     fn path(&self, number: u64) -> PathBuf {
-        let directory = self.directory.join(format!("{:02x}", number % DIRECTORIES));
+        let directory = self.directory.join(directory_name(number % DIRECTORIES));
         directory.join(format!("{number:016x}"))
     }
 }
@@ -247,12 +273,7 @@ impl BlobStore for DiskStore {
         let number = self.inner.next.fetch_add(1, Ordering::SeqCst);
         let mut blob = self.blob(number, reservation);
         blob.is_part = true;
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        // readable by its owner only
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(blob.path()).map_err(StoreError::Io)?;
+        let file = self.inner.create(&blob.path()).map_err(StoreError::Io)?;
         Ok(Box::new(DiskWriter { file, blob }))
     }
 
