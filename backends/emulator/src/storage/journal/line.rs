@@ -22,21 +22,12 @@ pub(super) struct Position {
     pub(super) chain: String,
 }
 
-/// A line of format 2.
+/// The content of a line.
 pub(super) struct Line {
     pub(super) position: Position,
-    /// The checksum of its number and content.
-    sum: String,
+    /// Whether it directly follows the previous line.
+    pub(super) follows: bool,
     pub(super) records: Vec<Record>,
-}
-
-impl Line {
-    /// Whether it directly follows this position.
-    pub(super) fn follows(&self, before: &Position) -> bool {
-        let number = self.position.number;
-        before.number.checked_add(1) == Some(number)
-            && before.chained(number, &self.sum) == self.position
-    }
 }
 
 impl Position {
@@ -74,8 +65,8 @@ pub(super) fn write(line: &mut Vec<u8>, position: &mut Position, records: &[Reco
     line.push(b'\n');
 }
 
-/// Reads a line of format 2.
-pub(super) fn read(line: &[u8]) -> Result<Line, String> {
+/// Reads a line of format 2 that follows `before`.
+pub(super) fn read(line: &[u8], before: &Position) -> Result<Line, String> {
     let line = line.strip_suffix(b"\n").ok_or("does not end")?;
     let mut fields = line.splitn(4, |byte| *byte == b' ');
     let mut field = || fields.next().ok_or("is too short");
@@ -84,14 +75,18 @@ pub(super) fn read(line: &[u8]) -> Result<Line, String> {
     let number = text(number).and_then(|number| number.parse::<u64>().ok());
     let number = number.ok_or("is damaged: it has no sequence number")?;
     let chain = text(chain).filter(|chain| Position::is_chain(chain));
-    let chain = chain.ok_or("is damaged: it has no chain")?.to_owned();
-    let expected = line_checksum(number, json);
-    if expected.as_bytes() != sum {
+    let chain = chain.ok_or("is damaged: it has no chain")?;
+    if line_checksum(number, json).as_bytes() != sum {
         return Err(damaged());
     }
+    let expected = before.chained(number, text(sum).unwrap_or_default());
+    let is_next = before.number.checked_add(1) == Some(number);
     Ok(Line {
-        position: Position { number, chain },
-        sum: expected,
+        follows: is_next && expected.chain == chain,
+        position: Position {
+            number,
+            chain: chain.to_owned(),
+        },
         records: parse(json)?,
     })
 }
@@ -150,27 +145,31 @@ mod tests {
     #[test]
     fn a_line_follows_only_the_line_it_was_written_after() {
         let (first, second) = two_lines();
-        let (one, two) = (read(&first).unwrap(), read(&second).unwrap());
-        assert!(one.follows(&Position::start()));
-        assert!(two.follows(&one.position) && two.position.number == 2);
-        assert!(!two.follows(&Position::start()));
-        let (mut other, mut line) = (Position::start(), Vec::new());
-        write(&mut line, &mut other, &[Record::NoKey("x".into())]);
-        assert!(!two.follows(&other), "another journal's first line");
+        let one = read(&first, &Position::start()).unwrap();
+        assert!(one.follows);
+        let two = read(&second, &one.position).unwrap();
+        assert!(two.follows && two.position.number == 2);
+        assert!(!read(&second, &Position::start()).unwrap().follows);
+        let mut other = Position::start();
+        write(&mut Vec::new(), &mut other, &[Record::NoKey("x".into())]);
+        assert!(
+            !read(&second, &other).unwrap().follows,
+            "another journal's first line"
+        );
     }
 
     #[test]
     fn every_changed_byte_of_a_line_is_detected() {
         let (first, _) = two_lines();
-        let whole = read(&first).unwrap().position;
+        let whole = read(&first, &Position::start()).unwrap().position;
         for at in 0..first.len() {
             for bit in 0..8 {
                 let mut line = first.clone();
                 line[at] ^= 1 << bit;
-                let noticed = match read(&line) {
+                let noticed = match read(&line, &Position::start()) {
                     Err(_) => true,
                     // hexadecimal digits in capitals are no others
-                    Ok(read) => !read.follows(&Position::start()) || read.position != whole,
+                    Ok(read) => !read.follows || read.position != whole,
                 };
                 assert!(noticed, "byte {at}, bit {bit}");
             }

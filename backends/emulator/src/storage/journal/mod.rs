@@ -5,7 +5,6 @@ mod directory;
 mod head;
 mod line;
 mod log;
-mod parallel;
 mod reader;
 mod record;
 mod replay;

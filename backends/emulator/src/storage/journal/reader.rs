@@ -1,8 +1,7 @@
 //! Reads a journal, and finds out what is missing in it.
 
 use super::head::{Found, Head};
-use super::line::{self, Line, Position};
-use super::parallel;
+use super::line::{self, Position};
 use super::record::Record;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};
@@ -74,52 +73,32 @@ pub(super) fn read(directory: &Path, apply: Apply<'_>) -> io::Result<Option<Read
     let len = file.metadata()?.len();
     let mut file = BufReader::with_capacity(BUFFER, file);
     let (header, header_len) = read_header(&path, &mut file)?;
-    let is_v1 = matches!(header, Header::V1);
     let mut reader = JournalReader::of(header, header_len, Head::read(directory)?, apply);
-    let (mut at, mut number) = (header_len, 1_u64);
-    let parse = |text: &[u8]| Text {
-        len: text.len() as u64,
-        ends: text.ends_with(b"\n"),
-        content: match is_v1 {
-            true => line::read_v1(text).map(Content::V1),
-            false => line::read(text).map(Content::V2),
-        },
-    };
-    parallel::lines(&mut file, parse, |text| {
-        number += 1;
-        at += text.len;
-        let torn = (at == len).then_some((text.len, text.ends));
-        match reader.line(text.content, number) {
+    let mut at = header_len;
+    let mut line = Vec::new();
+    for number in 2_u64.. {
+        line.clear();
+        if file.read_until(b'\n', &mut line)? == 0 {
+            break;
+        }
+        at += line.len() as u64;
+        match reader.line(&line, number) {
             Ok(()) => reader.line_ended(at),
+            Err(LineError::Damaged(_)) if at == len => {
+                reader.torn_line(&line);
+                break;
+            }
             Err(LineError::Damaged(problem)) => {
-                let Some((len, ends)) = torn else {
-                    let path = path.display();
-                    return Err(invalid(format!("{path}: line {number} {problem}")));
-                };
-                reader.torn_line(len, ends);
+                let path = path.display();
+                return Err(invalid(format!("{path}: line {number} {problem}")));
             }
             Err(LineError::Impossible(problem)) => {
                 let directory = directory.display();
                 return Err(invalid(format!("{directory}: {problem}")));
             }
         }
-        Ok(())
-    })?;
+    }
     Ok(Some(reader.finish()))
-}
-
-/// The text of a line, parsed.
-struct Text {
-    len: u64,
-    /// Whether a line feed ends it.
-    ends: bool,
-    content: Result<Content, String>,
-}
-
-/// The content of a line, in each format.
-enum Content {
-    V1(Vec<Record>),
-    V2(Line),
 }
 
 /// Why a line can't be used.
@@ -177,18 +156,19 @@ impl<'a> JournalReader<'a> {
         this
     }
 
-    fn line(&mut self, content: Result<Content, String>, number: u64) -> Result<(), LineError> {
-        let line = match content.map_err(LineError::Damaged)? {
-            Content::V1(records) => return self.apply_all(records),
-            Content::V2(line) => line,
-        };
+    fn line(&mut self, text: &[u8], number: u64) -> Result<(), LineError> {
+        if self.is_v1 {
+            let records = line::read_v1(text).map_err(LineError::Damaged)?;
+            return self.apply_all(records);
+        }
+        let line = line::read(text, &self.read.position).map_err(LineError::Damaged)?;
         let before = self.read.position.number;
         if line.position.number <= before {
             let said = line.position.number;
             let problem = format!("is out of order: step {said} follows step {before}");
             return Err(LineError::Damaged(problem));
         }
-        if !line.follows(&self.read.position) {
+        if !line.follows {
             let missing = line.position.number - before - 1;
             self.report_loss(if missing == 0 {
                 format!(
@@ -230,14 +210,15 @@ impl<'a> JournalReader<'a> {
     }
 
     /// The last line can't be read.
-    fn torn_line(&mut self, len: u64, ends: bool) {
+    fn torn_line(&mut self, text: &[u8]) {
+        let len = text.len();
         let was_answered = match &self.head {
             Found::Position(head) => head.number > self.read.position.number,
             // format 1: nothing was answered before its line was complete
             Found::Nothing if self.is_v1 => false,
             Found::Nothing | Found::Damaged => true,
         };
-        if ends {
+        if text.ends_with(b"\n") {
             // a later line reached the disk, but not this one's content
             self.report_loss(format!(
                 "the last {len} bytes of the journal are damaged: their changes are lost"
