@@ -100,6 +100,11 @@ impl Authorization {
         }
     }
 
+    /// Whether downloads are from another origin than B2's.
+    pub(in crate::client) const fn replaces_download_origin(&self) -> bool {
+        self.download_origin.is_some()
+    }
+
     /// The version of the API that its sessions speak.
     pub(in crate::client) const fn version(&self) -> ApiVersion {
         self.version
