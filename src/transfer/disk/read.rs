@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, ready};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use std::{io, mem};
 
 use b2kit_core::Bytes;
@@ -93,7 +93,7 @@ impl SourceFile {
         // Opening alone wakes the writer of a pipe, who then fails, and rewinds a tape.
         check_type(path, &std::fs::metadata(path).map_err(failed)?)?;
         let file = open_nonblocking(path).map_err(failed)?;
-        let now = file.metadata().map_err(failed)?;
+        let now = settled(&file).map_err(failed)?;
         // It may have been replaced in between.
         check_type(path, &now)?;
         Ok(Self::new(file, &now))
@@ -104,7 +104,7 @@ impl SourceFile {
     fn open_below(root: &Path, path: &Path) -> Result<Self, Error> {
         let file = super::below::PathBelow::find(root, path).and_then(|there| {
             let file = there.ok_or(io::ErrorKind::NotFound)?.open()?;
-            let now = file.metadata()?;
+            let now = settled(&file)?;
             Ok(Self::new(file, &now))
         });
         file.map_err(|error| cannot_read(&root.join(path), error))
@@ -157,6 +157,34 @@ impl SourceFile {
     fn is_changed(&self, now: &Metadata) -> bool {
         now.len() != self.len || now.modified().ok() != self.modified
     }
+}
+
+/// A file that is modified again within this time may keep its modification time: B2 stores milliseconds, and systems
+/// count in steps of up to 10.
+const STEP: Duration = Duration::from_millis(20);
+
+/// How often a file that is modified all the time is waited for.
+const WAITS: u32 = 3;
+
+/// The metadata of a file, once its modification time is in the past, so that each change after this has a later one.
+/// Otherwise a file that changes right after it was read would seem to be the one that was uploaded, forever.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "file systems have the time of this computer"
+)]
+fn settled(file: &File) -> io::Result<Metadata> {
+    let mut now = file.metadata()?;
+    for _ in 0..WAITS {
+        // It is in the future if the clock was set back, or if the file is on a server with another one.
+        let modified = now.modified().ok();
+        let age = modified.and_then(|time| SystemTime::now().duration_since(time).ok());
+        let Some(rest) = age.and_then(|age| STEP.checked_sub(age)) else {
+            break;
+        };
+        std::thread::sleep(rest);
+        now = file.metadata()?;
+    }
+    Ok(now)
 }
 
 const CHANGED: &str = "the file was changed while it was read";
@@ -358,6 +386,19 @@ mod tests {
                 panic!("{len} bytes were read of a file that has changed");
             };
             assert!(error.to_string().contains("changed"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_changes_after_it_was_opened_gets_another_modification_time() {
+        let dir = tempdir().unwrap();
+        let path = dir.path().join("f");
+        for _ in 0..10 {
+            fs::write(&path, "old").unwrap();
+            let file = SourceFile::open(&path).unwrap();
+            fs::write(&path, "new").unwrap();
+            let modified = fs::metadata(&path).unwrap().modified().unwrap();
+            assert_ne!(file.modified(), Timestamp::from_system_time(modified));
         }
     }
 
