@@ -1,6 +1,7 @@
 //! Decodes text in which secrets may be hidden: escapes, and runs of base64 and hexadecimal digits. Each takes one
 //! pass.
 
+use std::iter;
 use std::ops::Range;
 
 /// The number of layers of escapes that are removed one by one; the rest is removed at once.
@@ -29,7 +30,7 @@ impl Escapes {
     }
 
     /// [`unescaped`], for these kinds only.
-    fn unescaped(self, bytes: &[u8]) -> Option<(u8, usize)> {
+    pub(crate) fn unescaped(self, bytes: &[u8]) -> Option<(u8, usize)> {
         match (self, bytes) {
             (Self::Percent, [byte @ b'\\', ..]) | (Self::Json, [byte @ b'%', ..]) => {
                 Some((*byte, 1))
@@ -67,6 +68,18 @@ impl Unescaped {
     pub(crate) fn written(&self, range: Range<usize>) -> Range<usize> {
         self.starts[range.start]..self.starts[range.end]
     }
+}
+
+/// The positions inside escapes. A value begins at one of them if the text before it happens to complete an escape, as
+/// `%d` does before a `3`.
+pub(crate) fn inside_escapes(text: &[u8], kinds: Escapes) -> impl Iterator<Item = usize> + '_ {
+    let mut at = 0;
+    let escapes = iter::from_fn(move || {
+        let (_, length) = kinds.unescaped(&text[at..])?;
+        at += length;
+        Some(at - length + 1..at)
+    });
+    escapes.flatten()
 }
 
 /// Calls `look` with the bytes, and again after each layer of escapes is removed, until it finds something. The number
