@@ -1,6 +1,6 @@
 //! Local files, read and written on a thread pool so that executors never block on the disk.
 //!
-//! - `read`: reads sources
+//! - `read`: reads sources; `cached`: small ones that are in memory, on the calling thread
 //! - `below`: a path below a directory, without symbolic links
 //! - `target`: the destination of a download, and the names of its partial files
 //! - `temp_file`: the partial file, locked by `claim`
@@ -10,6 +10,8 @@
 
 #[cfg(feature = "sync")]
 mod below;
+#[cfg(target_os = "linux")]
+mod cached;
 mod claim;
 mod dir;
 #[cfg(fuzzing)]

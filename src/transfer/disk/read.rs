@@ -55,9 +55,14 @@ impl SmallFile {
     }
 }
 
-/// Opens a file. If it is small and `read_small` is set, it is also read and hashed in the
-/// same job, since a second job would cost more than the read.
+/// Opens a file. If it is small and `read_small` is set, it is also read and hashed: at once if it
+/// is in memory already, otherwise in the same job, since a second job would cost more than the
+/// read.
 pub(crate) async fn open(path: PathBuf, read_small: bool) -> Result<OpenedFile, Error> {
+    #[cfg(target_os = "linux")]
+    if read_small && let Some(file) = super::cached::read(&path) {
+        return Ok(OpenedFile::Read(file));
+    }
     unblock(move || OpenedFile::new(SourceFile::open(&path)?, read_small, &path)).await
 }
 
@@ -68,6 +73,10 @@ pub(crate) async fn open_below(
     path: PathBuf,
     read_small: bool,
 ) -> Result<OpenedFile, Error> {
+    #[cfg(target_os = "linux")]
+    if read_small && let Some(file) = super::cached::read_below(&root, &path) {
+        return Ok(OpenedFile::Read(file));
+    }
     unblock(move || {
         let file = SourceFile::open_below(&root, &path)?;
         OpenedFile::new(file, read_small, &root.join(path))
@@ -114,14 +123,19 @@ impl SourceFile {
     fn read_whole(self, len: usize) -> io::Result<SmallFile> {
         let mut bytes = vec![0; len];
         self.fill(&mut bytes, 0, true)?;
-        Ok(SmallFile {
+        Ok(self.with_content(bytes))
+    }
+
+    /// The small file with this content.
+    pub(super) fn with_content(self, bytes: Vec<u8>) -> SmallFile {
+        SmallFile {
             sha1: Sha1::of(&bytes),
             bytes: bytes.into(),
             modified: self.modified,
-        })
+        }
     }
 
-    fn new(file: File, now: &Metadata) -> Self {
+    pub(super) fn new(file: File, now: &Metadata) -> Self {
         Self {
             file,
             len: now.len(),
@@ -154,7 +168,7 @@ impl SourceFile {
         Ok(())
     }
 
-    fn is_changed(&self, now: &Metadata) -> bool {
+    pub(super) fn is_changed(&self, now: &Metadata) -> bool {
         now.len() != self.len || now.modified().ok() != self.modified
     }
 }
