@@ -1,19 +1,18 @@
 //! The command line.
 
-use std::error::Error;
 use std::ffi::OsString;
-use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
 use b2kit::sync::Location::{self, Local, Remote};
 use b2kit::sync::{Compare, Durability, Extras, Filter, Links, Newer, SyncPolicy};
 use b2kit::types::B2Uri;
-use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::protection::Protection;
+use crate::words::one_of;
 
 const NOT_A_FILE: &str = "it has to be the name of a file: b2://BUCKET/NAME";
 
@@ -70,14 +69,6 @@ fn endpoint(environment: &str) -> Result<String> {
         ),
     };
     Ok(url.to_owned())
-}
-
-/// Parses one of the words; the help lists them.
-pub(crate) fn one_of<T>(words: &'static [&'static str]) -> impl TypedValueParser<Value = T> + use<T>
-where
-    T: FromStr<Err: Error + Send + Sync + 'static> + Clone + Send + Sync + 'static,
-{
-    PossibleValuesParser::new(words).try_map(|word| word.parse())
 }
 
 #[derive(Debug, Subcommand)]

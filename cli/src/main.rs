@@ -11,6 +11,7 @@ mod rm;
 mod stop;
 mod sync;
 mod terminal;
+mod words;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;

@@ -5,7 +5,7 @@ use b2kit::sync::{Location, SyncPolicy};
 use b2kit::types::{CustomerKey, EncryptionSetting, LegalHold, RetentionMode, Timestamp};
 use clap::Args;
 
-use crate::args::one_of;
+use crate::words::one_of;
 
 /// Keys come from the environment, since other users of the machine can read arguments.
 #[derive(Debug, Clone, Args)]

@@ -43,7 +43,8 @@
 //!   this includes the listing from which [`run`](Synchronizer::run) makes its plan. B2 has no
 //!   conditional upload, so another writer can come between the check and the end of the upload,
 //!   which for a large file may be hours later; then that writer's version stays beneath the new one.
-//!   The same applies if the plan of a [`run`](Synchronizer::run) found no file with the name, which is not checked again.
+//!   The same applies if the plan of a [`run`](Synchronizer::run) found no file with the name, which
+//!   is not checked again.
 //!   If the destination is [ignored](SyncPolicy::ignore_destination), nothing is checked.
 //! - A plan that is [executed](Synchronizer::execute) again changes nothing.
 //! - Right before a [`run`](Synchronizer::run) hides or deletes a file of a bucket that a local source lacks, it checks

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, fstatfs, openat2};
 use rustix::io::{ReadWriteFlags, preadv2};
 
-use super::read::{SmallFile, SourceFile};
+use super::read::{SmallFile, SourceFile, unsettled_for};
 
 /// The size up to which a file is hashed on the calling thread: about what a hand-over costs.
 const MAX: u64 = 16 << 10;
@@ -54,7 +54,8 @@ fn read_at(dir: impl AsFd, path: &Path, resolve: ResolveFlags) -> Option<SmallFi
     let found = open_at(&dir, path, OFlags::PATH, resolve)?;
     let before = found.metadata().ok()?;
     let len = before.len();
-    if !before.is_file() || len > MAX || !is_local(&found, &before) {
+    let is_eligible = before.is_file() && len <= MAX && unsettled_for(&before).is_none();
+    if !is_eligible || !is_local(&found, &before) {
         return None;
     }
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
@@ -99,6 +100,15 @@ mod tests {
     use super::*;
     use crate::types::{Sha1, Timestamp};
 
+    /// Writes a file that was modified an hour ago.
+    fn write(path: impl AsRef<Path>, content: impl AsRef<[u8]>) {
+        fs::write(&path, content).unwrap();
+        let file = File::options().write(true).open(path).unwrap();
+        let modified = file.metadata().unwrap().modified().unwrap();
+        file.set_modified(modified - std::time::Duration::from_secs(3_600))
+            .unwrap();
+    }
+
     /// Whether this system and this filesystem support it: the kernel since 5.12.
     fn is_supported(dir: &Path) -> bool {
         let dir = open_at(CWD, dir, OFlags::PATH, ResolveFlags::empty());
@@ -116,7 +126,7 @@ mod tests {
         let path = dir.path().join("f");
         for len in [0, 1, 4_096, 16_384] {
             let content: Vec<u8> = (0..len).map(|at: u32| at.to_le_bytes()[0]).collect();
-            fs::write(&path, &content).unwrap();
+            write(&path, &content);
             let Some(file) = repeatedly(|| read(&path)) else {
                 assert!(!is_supported(dir.path()));
                 return;
@@ -134,7 +144,7 @@ mod tests {
         let below = |path: &str| dir.path().join("root").join(path);
         fs::create_dir_all(below("d")).unwrap();
         for path in ["f", "d/f", "../f"] {
-            fs::write(below(path), "miaow").unwrap();
+            write(below(path), "miaow");
         }
         symlink("f", below("link")).unwrap();
         symlink("d", below("linked")).unwrap();
@@ -163,7 +173,9 @@ mod tests {
         let dir = tempdir().unwrap();
         let path = dir.path().join("f");
         assert!(read(&path).is_none() && read(dir.path()).is_none());
-        fs::write(&path, [0; 16_385]).unwrap();
+        write(&path, [0; 16_385]);
+        assert!(read(&path).is_none());
+        fs::write(&path, "modified just now").unwrap();
         assert!(read(&path).is_none());
         // A device, and files whose content is made by the kernel when it is read.
         assert!(read(Path::new("/dev/null")).is_none());
@@ -176,7 +188,7 @@ mod tests {
         let target = std::env::current_exe().unwrap();
         let dir = tempfile::tempdir_in(target.parent().unwrap()).unwrap();
         let path = dir.path().join("f");
-        fs::write(&path, [7; 5_000]).unwrap();
+        write(&path, [7; 5_000]);
         let file = File::open(&path).unwrap();
         file.sync_all().unwrap();
         let is_evicted = || {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fs::{File, Metadata};
 use std::future::Future as _;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -55,37 +55,8 @@ impl SmallFile {
     }
 }
 
-/// Opens a file. If it is small and `read_small` is set, it is also read and hashed: at once if it
-/// is in memory already, otherwise in the same job, since a second job would cost more than the
-/// read.
-pub(crate) async fn open(path: PathBuf, read_small: bool) -> Result<OpenedFile, Error> {
-    #[cfg(target_os = "linux")]
-    if read_small && let Some(file) = super::cached::read(&path) {
-        return Ok(OpenedFile::Read(file));
-    }
-    unblock(move || OpenedFile::new(SourceFile::open(&path)?, read_small, &path)).await
-}
-
-/// Like `open`, for a path below `root`. Links in the path are rejected.
-#[cfg(feature = "sync")]
-pub(crate) async fn open_below(
-    root: PathBuf,
-    path: PathBuf,
-    read_small: bool,
-) -> Result<OpenedFile, Error> {
-    #[cfg(target_os = "linux")]
-    if read_small && let Some(file) = super::cached::read_below(&root, &path) {
-        return Ok(OpenedFile::Read(file));
-    }
-    unblock(move || {
-        let file = SourceFile::open_below(&root, &path)?;
-        OpenedFile::new(file, read_small, &root.join(path))
-    })
-    .await
-}
-
 impl OpenedFile {
-    fn new(file: SourceFile, read_small: bool, path: &Path) -> Result<Self, Error> {
+    pub(super) fn new(file: SourceFile, read_small: bool, path: &Path) -> Result<Self, Error> {
         match usize::try_from(file.len) {
             Ok(len) if read_small && len <= SMALL_FILE => file
                 .read_whole(len)
@@ -97,7 +68,7 @@ impl OpenedFile {
 }
 
 impl SourceFile {
-    fn open(path: &Path) -> Result<Self, Error> {
+    pub(super) fn open(path: &Path) -> Result<Self, Error> {
         let failed = |error| cannot_read(path, error);
         // Opening alone wakes the writer of a pipe, who then fails, and rewinds a tape.
         check_type(path, &std::fs::metadata(path).map_err(failed)?)?;
@@ -110,7 +81,7 @@ impl SourceFile {
 
     /// Opens a file below `root`. Links in the path are rejected.
     #[cfg(feature = "sync")]
-    fn open_below(root: &Path, path: &Path) -> Result<Self, Error> {
+    pub(super) fn open_below(root: &Path, path: &Path) -> Result<Self, Error> {
         let file = super::below::PathBelow::find(root, path).and_then(|there| {
             let file = there.ok_or(io::ErrorKind::NotFound)?.open()?;
             let now = settled(&file)?;
@@ -189,16 +160,26 @@ const WAITS: u32 = 3;
 fn settled(file: &File) -> io::Result<Metadata> {
     let mut now = file.metadata()?;
     for _ in 0..WAITS {
-        // It is in the future if the clock was set back, or if the file is on a server with another one.
-        let modified = now.modified().ok();
-        let age = modified.and_then(|time| SystemTime::now().duration_since(time).ok());
-        let Some(rest) = age.and_then(|age| STEP.checked_sub(age)) else {
+        let Some(rest) = unsettled_for(&now) else {
             break;
         };
         std::thread::sleep(rest);
         now = file.metadata()?;
     }
     Ok(now)
+}
+
+/// How long it takes until a modification time is in the past.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "file systems have the time of this computer"
+)]
+pub(super) fn unsettled_for(now: &Metadata) -> Option<Duration> {
+    // It is in the future if the clock was set back, or if the file is on a server with another one.
+    let age = SystemTime::now()
+        .duration_since(now.modified().ok()?)
+        .ok()?;
+    STEP.checked_sub(age)
 }
 
 const CHANGED: &str = "the file was changed while it was read";
@@ -338,6 +319,7 @@ mod tests {
     use futures_util::StreamExt as _;
     use tempfile::tempdir;
 
+    use super::super::open::open;
     use super::*;
 
     #[test]
