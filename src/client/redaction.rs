@@ -579,4 +579,15 @@ mod tests {
         let wide = "🦀".repeat(MAX_TEXT);
         assert!(known.redacted(&wide).len() <= MAX_TEXT);
     }
+
+    #[test]
+    fn base64_of_at_least_16_bytes_is_masked_in_its_decoded_form() {
+        for (len, masked) in [(15, false), (16, true)] {
+            let raw = vec![0xA7_u8; len];
+            let known = knowing(&[&BASE64_STANDARD.encode(&raw)]);
+            let text = hex::to_string(&raw);
+            let expected = if masked { MASK } else { &text };
+            assert_eq!(known.redacted(&text), expected, "{len} bytes");
+        }
+    }
 }

@@ -508,8 +508,8 @@ mod tests {
     use b2kit_core::{HttpError, HttpErrorKind, Phase, SystemTimer, Timer as _};
 
     use super::*;
-    use crate::api::{Call as _, ListBuckets, UploadFile};
-    use crate::error::B2Error;
+    use crate::api::{Call as _, ListBuckets, Reply, UpdateBucket, UploadFile};
+    use crate::error::{B2Error, ErrorKind};
 
     fn busy() -> Error {
         Error::from_b2(B2Error {
@@ -742,5 +742,68 @@ mod tests {
             ),
             "{step:?}"
         );
+    }
+
+    #[test]
+    fn the_longest_retry_after_is_honored() {
+        let policy = RetryPolicy::default()
+            .with_max_api_attempts(2)
+            .with_min_retry_duration(Duration::ZERO)
+            .with_deadline(Duration::from_secs(1_000));
+        let longest = policy.max_retry_after;
+        let wish = busy().with_retry_after(Some(longest));
+        let (pauses, _) = state(&ListBuckets::METADATA, policy, &wish, 0.0);
+        assert_eq!(pauses, [longest]);
+    }
+
+    fn non_b2(status: u16) -> Error {
+        let response = http::Response::builder().status(status).body(()).unwrap();
+        let reply = Reply::whole(response.into_parts().0, "<html>".into());
+        Error::from_non_b2(reply.error(false).unwrap_err())
+    }
+
+    /// The pauses in milliseconds before the retries of a call whose attempts all fail like this, and of which
+    /// reconciliation finds each time that it did not execute. `None` if the call stops.
+    fn after_reconciliation(metadata: &CallMetadata, failure: &Error) -> [Option<u128>; 3] {
+        let (now, quota) = (SystemTimer.now(), RetryQuota::default());
+        let mut state = RetryState::new(metadata, &Arc::new(RetryPolicy::default()), now);
+        [(); 3].map(|()| {
+            state.start_attempt(None);
+            let action = state.on_failure(failure, false, now, &quota, 0.0);
+            assert!(matches!(action, RetryAction::Reconcile(_)), "{action:?}");
+            match state.on_not_executed(failure, false, now, &quota, 0.0) {
+                RetryAction::Retry { pause, .. } => Some(pause.as_millis()),
+                RetryAction::Stop(None) => None,
+                action => panic!("{action:?}"),
+            }
+        })
+    }
+
+    #[test]
+    fn a_call_that_did_not_execute_is_retried_unless_its_responses_stay_invalid() {
+        let lost = Error::http(HttpError::new(HttpErrorKind::Reset, Phase::ResponseBegun));
+        let unreadable = Error::new(ErrorKind::Protocol, "the response is not JSON");
+        let backoff = [Some(500), Some(1_000), Some(2_000)];
+        let twice = [Some(500), Some(1_000), None];
+        for (metadata, failure, expected) in [
+            (UpdateBucket::METADATA, &lost, backoff),
+            (UploadFile::METADATA, &lost, [Some(0), Some(0), Some(500)]),
+            (UpdateBucket::METADATA, &unreadable, twice),
+            (UpdateBucket::METADATA, &non_b2(403), twice),
+            (UpdateBucket::METADATA, &non_b2(429), backoff),
+        ] {
+            let pauses = after_reconciliation(&metadata, failure);
+            assert_eq!(pauses, expected, "{}: {failure}", metadata.name);
+        }
+    }
+
+    #[test]
+    fn a_rejection_that_reconciliation_explains_no_other_way_ends_the_call() {
+        let (now, quota) = (SystemTimer.now(), RetryQuota::default());
+        let metadata = UpdateBucket::METADATA;
+        let mut state = RetryState::new(&metadata, &Arc::default(), now);
+        state.start_attempt(None);
+        let action = state.on_not_executed(&busy(), false, now, &quota, 0.0);
+        assert!(matches!(action, RetryAction::Stop(None)), "{action:?}");
     }
 }
