@@ -309,3 +309,52 @@ fn existing_layout(layout: PartLayout, existing: &ExistingParts) -> Result<PartL
     }
     Ok(layout)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The part size for a file of `len` bytes, of which these parts exist, if it is planned in
+    /// parts of `part` bytes.
+    fn part_size(len: u64, part: u64, existing: &[(u32, u64)]) -> Result<u64, String> {
+        let existing = existing
+            .iter()
+            .map(|(number, len)| (*number, (*len, None)))
+            .collect();
+        existing_layout(PartLayout { len, part }, &existing).map(|layout| layout.part)
+    }
+
+    #[test]
+    fn the_largest_existing_part_determines_the_part_size() {
+        for (existing, expected) in [
+            (&[][..], 10),
+            (&[(1, 10)], 10),
+            (&[(1, 25), (3, 25)], 25),
+            (&[(3, 25)], 25),
+            (&[(1, 7), (2, 7)], 7),
+            (&[(1, 50)], 50),
+            // It may be the last part of a file in larger ones.
+            (&[(1, 7)], 10),
+            (&[(10, 7)], 10),
+            (&[(1, 0), (2, 0)], 10),
+        ] {
+            assert_eq!(part_size(100, 10, existing), Ok(expected), "{existing:?}");
+        }
+    }
+
+    #[test]
+    fn existing_parts_that_the_file_can_not_have_are_refused() {
+        for (existing, why) in [
+            (&[(1, 100)][..], "as long as this file"),
+            (&[(1, 101)], "as long as this file"),
+            (&[(5, 25)], "it has a part 5, but this file has only 4"),
+            (&[(11, 7)], "it has a part 11, but this file has only 10"),
+        ] {
+            let error = part_size(100, 10, existing).unwrap_err();
+            assert!(error.contains(why), "{existing:?}: {error}");
+        }
+        assert_eq!(part_size(20_000, 100, &[(1, 2), (2, 2)]), Ok(2));
+        let error = part_size(20_001, 100, &[(1, 2), (2, 2)]).unwrap_err();
+        assert!(error.contains("more than 10,000"), "{error}");
+    }
+}
