@@ -104,14 +104,29 @@ class Emulator:
         """Starts the program, and returns when it accepts connections."""
         if self._process is not None:
             raise RuntimeError("the emulator is running")
-        process = subprocess.Popen(self._command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+        # the program writes UTF-8 in every locale; paths may be any bytes
+        process = subprocess.Popen(
+            self._command,
+            stdout=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            encoding="utf-8",
+            errors="surrogateescape",
+        )
         self._process = process
+        try:
+            self._read_settings(process)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def _read_settings(self, process: subprocess.Popen[str]) -> None:
+        """Reads what the program says until it accepts connections."""
         assert process.stdout is not None
         for line in process.stdout:
             self._read(line)
             if "Ctrl-C" in line:
-                return self
-        self.stop()
+                return
         raise RuntimeError(f"{shlex.join(self._command)} failed: its error is above")
 
     def _read(self, line: str) -> None:
