@@ -13,6 +13,11 @@ export function findBinary() {
   return process.env.B2KIT_EMULATOR || (existsSync(packaged) ? packaged : NAME);
 }
 
+/** A word of a shell without its quotes: `'it'\''s'` is `it's`. */
+function unquoted(word) {
+  return word.replace(/'([^']*)'|\\(.)/g, (_, quoted, escaped) => quoted ?? escaped);
+}
+
 /** A request to the control API failed. */
 export class ControlError extends Error {
   constructor(status, message) {
@@ -81,7 +86,7 @@ export class Emulator {
   #read(line) {
     const said = /^export (.*)$/.exec(line);
     if (said) {
-      for (const [, name, quoted, plain] of said[1].matchAll(/(\w+)=(?:'([^']*)'|(\S*))/g)) this.env[name] = quoted ?? plain;
+      for (const [, name, value] of said[1].matchAll(/(\w+)=((?:'[^']*'|\\.|[^\s'\\])*)/g)) this.env[name] = unquoted(value);
     } else if (line.includes("/b2kit-emulator/?token=")) {
       this.consoleUrl = line.replace(/^[# ]+/, "");
     }
