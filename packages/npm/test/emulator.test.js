@@ -113,6 +113,24 @@ test("a program that can't be started is an error", async () => {
   await assert.rejects(Emulator.start({ binary: "/nowhere/b2kit-emulator" }));
 });
 
+test("with TLS, the control API is trusted", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "b2kit-"));
+  const root = join(directory, "the root's.pem");
+  const other = await Emulator.start({ args: ["--tls", "--root-cert", root] });
+  try {
+    assert.ok(other.url.startsWith("https://"));
+    assert.equal(other.env.REQUESTS_CA_BUNDLE, root);
+    await other.createBucket("holiday-photos");
+    assert.equal((await other.control("GET", "/buckets")).buckets.length, 1);
+    await other.save("a b");
+    assert.deepEqual(await other.states(), ["a b"]);
+    await assert.rejects(other.fault("none"), (error) => error instanceof ControlError && error.status === 400);
+  } finally {
+    await other.stop();
+    await rm(directory, { recursive: true });
+  }
+});
+
 test("values with quotes and spaces are read whole", async () => {
   for (const key of ["it's", "a b", "''", "a'b'c", "\\"]) {
     const other = await Emulator.start({ args: ["--key-id", "an id", "--key", key] });

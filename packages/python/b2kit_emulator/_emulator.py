@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shlex
+import ssl
 import subprocess
 import urllib.error
 import urllib.parse
@@ -17,8 +18,14 @@ from typing import Any, Optional, Union
 
 from ._binary import find_binary
 
-# no proxy is between a test and its emulator
-_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+def _opener(root_certificate: Optional[str] = None) -> urllib.request.OpenerDirector:
+    """Sends requests to the emulator, without a proxy. With TLS it has a root certificate of its own."""
+    handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
+    if root_certificate is not None:
+        context = ssl.create_default_context(cafile=root_certificate)
+        handlers.append(urllib.request.HTTPSHandler(context=context))
+    return urllib.request.build_opener(*handlers)
 
 
 class ControlError(Exception):
@@ -84,6 +91,7 @@ class Emulator:
         #: The link to the console, to be opened in a browser.
         self.console_url = ""
         self._states = 0
+        self._opener = _opener()
 
     @property
     def url(self) -> str:
@@ -115,6 +123,7 @@ class Emulator:
         self._process = process
         try:
             self._read_settings(process)
+            self._opener = _opener(self.env.get("REQUESTS_CA_BUNDLE"))
         except BaseException:
             self.stop()
             raise
@@ -171,7 +180,7 @@ class Emulator:
         request = urllib.request.Request(url, data=data, method=method)
         request.add_header("Authorization", f"Bearer {self.env['B2KIT_EMULATOR_CONTROL_TOKEN']}")
         try:
-            with _opener.open(request) as response:
+            with self._opener.open(request) as response:
                 text: str = response.read().decode()
                 is_json = response.headers.get_content_type() == "application/json"
                 return json.loads(text) if is_json else text

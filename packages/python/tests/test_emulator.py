@@ -114,6 +114,17 @@ def test_the_program_runs_as_a_module_and_as_a_context(tmp_path: Path) -> None:
         Emulator(args=["--nothing"]).start()
 
 
+def test_with_tls_the_control_api_is_trusted(tmp_path: Path) -> None:
+    root = tmp_path / "the root's.pem"
+    with Emulator(args=["--tls", "--root-cert", str(root)]) as emulator:
+        assert emulator.url.startswith("https://")
+        assert emulator.env["REQUESTS_CA_BUNDLE"] == str(root)
+        emulator.create_bucket("holiday-photos")
+        assert emulator.call("b2_list_buckets", accountId=emulator.control("GET", "")["accountId"])["buckets"]
+        with pytest.raises(ControlError):
+            emulator.fault("none")
+
+
 def fake_program(directory: Path, script: str) -> Path:
     """A program that says what an emulator would, and then waits; its process id is in the file ``pid``."""
     path = directory / "fake"
