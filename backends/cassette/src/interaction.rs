@@ -157,6 +157,11 @@ impl<T: Into<Bytes>> From<T> for RecordedBody {
     }
 }
 
+/// Whether the response has no body, although its headers may have the length of one.
+pub(crate) fn is_bodiless(method: &Method, status: StatusCode) -> bool {
+    *method == Method::HEAD || status == StatusCode::NOT_MODIFIED
+}
+
 // An interaction holds secrets until it is redacted, so Debug prints no values.
 impl fmt::Debug for RecordedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -7,13 +7,13 @@
 use std::ops::Range;
 
 use b2kit_core::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use b2kit_core::http::{HeaderMap, HeaderValue, Method, Uri};
+use b2kit_core::http::{HeaderMap, HeaderValue, Uri};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use crate::digest::sha1_of;
-use crate::interaction::{Interaction, RecordedBody, RecordedRequest};
+use crate::interaction::{Interaction, RecordedBody, RecordedRequest, is_bodiless};
 use crate::json;
 use crate::secret_fields::{APPLICATION_KEY, CREDENTIALS, SecretFields, TOKEN, query_values};
 use crate::secrets::{Secrets, percent_decoded};
@@ -366,8 +366,7 @@ fn correct_lengths(interaction: &mut Interaction) {
         }
     };
     correct(&mut request.headers, &request.body);
-    let bodiless = request.method == Method::HEAD || response.status == 304;
-    if !bodiless && !response.cut {
+    if !is_bodiless(&request.method, response.status) && !response.cut {
         correct(&mut response.headers, &response.body);
     }
 }
