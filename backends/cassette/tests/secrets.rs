@@ -305,6 +305,62 @@ fn a_number_in_a_field_for_secrets_is_hidden_and_replayed() {
 }
 
 #[test]
+fn a_secret_is_hidden_where_json_escapes_its_letters_and_line_breaks() {
+    const PEM: &str = "-----BEGIN KEY-----\r\nMII4711/\tx\n-----END KEY-----\n";
+    let pem = r"-----BEGIN KEY-----\r\nMII4711\/\tx\n-----END KEY-----\n";
+    for (secret, written) in [
+        ("M\u{fc}ller", r"M\u00fcller"),
+        ("M\u{fc}ller", r"M\u00FCller"),
+        ("\u{738b}\u{5c0f}\u{660e} 42", r"\u738B\u5c0f\u660e 42"),
+        ("cat \u{1f431}!", r"cat \ud83d\uDC31!"),
+        (PEM, pem),
+    ] {
+        let body = format!(r#"{{"fileName":"a {written}.pdf","more":"\u00e9"}}"#);
+        let server = move |_: Request| {
+            let body = body.clone();
+            async move { Ok(Response::new(body.into())) }
+        };
+        let recorder = Recorder::new(server, NOWHERE).secret("customer", secret);
+        exchange(&recorder, post("/x", &[], ""));
+        let text = recorder.to_yaml().unwrap();
+        let hidden = r#"{\"fileName\":\"a hidden-customer.pdf\",\"more\":\"\\u00e9\"}"#;
+        assert!(text.contains(hidden), "{secret}: {text}");
+    }
+    let twice = async |_: Request| {
+        Ok(Response::new(
+            r#"{"note":"{\"name\":\"M\\u00fcller\"}"}"#.into(),
+        ))
+    };
+    let recorder = Recorder::new(twice, NOWHERE).secret("customer", "M\u{fc}ller");
+    exchange(&recorder, post("/x", &[], ""));
+    let refused = recorder.to_yaml().unwrap_err();
+    assert!(matches!(refused, CassetteError::Secret { .. }), "{refused}");
+}
+
+#[test]
+fn a_secret_is_hidden_in_latin_1_too() {
+    let server = async |_: Request| Ok(Response::new(b"dear M\xfcller,".to_vec().into()));
+    let recorder = Recorder::new(server, NOWHERE).secret("customer", "M\u{fc}ller");
+    exchange(&recorder, post("/x", &[], ""));
+    let text = recorder.to_yaml().unwrap();
+    assert!(text.contains("dear hidden-customer,"), "{text}");
+}
+
+#[test]
+fn a_secret_of_bytes_is_hidden_where_json_has_them_as_characters() {
+    let server = async |_: Request| {
+        let body =
+            "{\"bytes\":\"\\u0000\\u00ff\\u0080\\u00fe A\",\"again\":\"\0\u{ff}\u{80}\u{fe} A\"}";
+        Ok(Response::new(body.into()))
+    };
+    let recorder = Recorder::new(server, NOWHERE).secret("bytes", b"\0\xff\x80\xfe A");
+    exchange(&recorder, post("/x", &[], ""));
+    let text = recorder.to_yaml().unwrap();
+    let hidden = r#"{\"bytes\":\"hidden-bytes\",\"again\":\"hidden-bytes\"}"#;
+    assert!(text.contains(hidden), "{text}");
+}
+
+#[test]
 fn no_secret_is_in_a_recording_in_any_encoding() {
     let text = recorded();
     let bodies: Vec<u8> = Player::parse(&text)
