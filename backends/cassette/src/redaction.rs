@@ -15,7 +15,9 @@ use serde_json::Value;
 use crate::digest::sha1_of;
 use crate::interaction::{Interaction, RecordedBody, RecordedRequest, is_bodiless};
 use crate::json;
-use crate::secret_fields::{APPLICATION_KEY, CREDENTIALS, SecretFields, TOKEN, query_values};
+use crate::secret_fields::{
+    APPLICATION_KEY, CREDENTIALS, FILE_INFO, SecretFields, TOKEN, query_values,
+};
 use crate::secrets::{Secrets, percent_decoded};
 use crate::secrets_in_text;
 
@@ -206,6 +208,7 @@ impl Redactor<'_> {
                 continue;
             };
             let hidden = match value.to_str() {
+                Ok(text) if name.as_str().starts_with(FILE_INFO) => self.learn_encoded(kind, text),
                 Ok(text) if name == AUTHORIZATION || kind == TOKEN => self.authorization(text),
                 Ok(text) if kind == "cookie" => self.cookie(text),
                 _ => self.secrets.learn(kind, value.as_bytes()),

@@ -361,6 +361,50 @@ fn a_secret_of_bytes_is_hidden_where_json_has_them_as_characters() {
 }
 
 #[test]
+fn file_info_with_the_name_of_a_secret_is_hidden_and_the_session_replays() {
+    const INFO: &str = "x-bz-info-my-password";
+    let server = async |request: Request| {
+        if request.uri().path() == "/upload" {
+            let told = r#"{"fileInfo":{"my-password":"hunter2 hunter2","author":"me"}}"#;
+            return Ok(json_answer(StatusCode::OK, told.to_owned()));
+        }
+        let mut response = Response::new("meow".into());
+        let headers = response.headers_mut();
+        headers.insert(INFO, "hunter2%20hunter2".parse().unwrap());
+        headers.insert("x-bz-info-author", "me".parse().unwrap());
+        Ok(response)
+    };
+    let upload = || {
+        let headers = [
+            (INFO, "hunter2%20hunter2"),
+            ("x-bz-info-author", "me"),
+            ("x-bz-content-sha1", "do_not_verify"),
+        ];
+        post("/upload", &headers, "meow")
+    };
+    let download = || post("/file/b/cat.txt", &[], "");
+    for requests in [vec![upload(), download()], vec![download()]] {
+        let recorder = Recorder::new(server, NOWHERE);
+        for request in requests {
+            exchange(&recorder, request);
+        }
+        let text = recorder.to_yaml().unwrap();
+        assert!(!text.contains("hunter2"), "{text}");
+        assert!(
+            text.contains("x-bz-info-author:\n        - \"me\""),
+            "{text}"
+        );
+    }
+    let recorder = Recorder::new(server, NOWHERE);
+    exchange(&recorder, upload());
+    exchange(&recorder, download());
+    let player = Player::parse(recorder.to_yaml().unwrap()).unwrap();
+    exchange(&player, upload());
+    assert_eq!(exchange(&player, download()), b"meow");
+    player.finish().unwrap();
+}
+
+#[test]
 fn no_secret_is_in_a_recording_in_any_encoding() {
     let text = recorded();
     let bodies: Vec<u8> = Player::parse(&text)
