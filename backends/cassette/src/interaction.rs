@@ -117,6 +117,14 @@ impl RecordedResponse {
 }
 
 impl RecordedBody {
+    /// The body without its bytes.
+    pub(crate) fn omitted(bytes: &[u8]) -> Self {
+        Self::Omitted {
+            length: bytes.len() as u64,
+            sha1: Some(sha1_of(bytes)),
+        }
+    }
+
     /// The number of bytes.
     #[must_use]
     pub fn len(&self) -> u64 {

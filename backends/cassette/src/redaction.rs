@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use crate::digest::sha1_of;
+use crate::hidden_body::hidden_body;
 use crate::interaction::{Interaction, RecordedBody, RecordedRequest, is_bodiless};
 use crate::json;
 use crate::secret_fields::{
@@ -102,7 +102,7 @@ impl Redactor<'_> {
     fn learn_message(&mut self, headers: &mut HeaderMap, body: &mut RecordedBody) {
         self.learn_headers(headers);
         edit_body(headers, body, |headers, bytes| {
-            self.learn_body(headers, bytes)
+            self.learn_body(headers, bytes).map(RecordedBody::from)
         });
     }
 
@@ -126,7 +126,7 @@ impl Redactor<'_> {
                 *value = header_value(&hidden);
             }
         }
-        edit_body(headers, body, |_, bytes| self.secrets.hidden(bytes));
+        edit_body(headers, body, |_, bytes| hidden_body(&self.secrets, bytes));
     }
 
     /// Searches everything again.
@@ -330,14 +330,14 @@ fn edited(text: &str, edits: &[(Range<usize>, String)]) -> String {
     out
 }
 
-/// Edits the bytes of a body.
+/// Edits a body of which the bytes were recorded.
 ///
 /// A body whose SHA-1 is in a header can't be edited: if it would change, only its length and SHA-1 are kept. A
 /// compressed JSON body can't be searched, so only these are kept in any case.
 fn edit_body(
     headers: &HeaderMap,
     body: &mut RecordedBody,
-    edit: impl FnOnce(&HeaderMap, &[u8]) -> Option<Vec<u8>>,
+    edit: impl FnOnce(&HeaderMap, &[u8]) -> Option<RecordedBody>,
 ) {
     let RecordedBody::Bytes(bytes) = body else {
         return;
@@ -351,12 +351,9 @@ fn edit_body(
         && has(CONTENT_TYPE, "json");
     let edited = edit(headers, bytes);
     if compressed || (edited.is_some() && headers.contains_key("x-bz-content-sha1")) {
-        *body = RecordedBody::Omitted {
-            length: bytes.len() as u64,
-            sha1: Some(sha1_of(bytes)),
-        };
+        *body = RecordedBody::omitted(bytes);
     } else if let Some(edited) = edited {
-        *body = edited.into();
+        *body = edited;
     }
 }
 

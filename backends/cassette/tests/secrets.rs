@@ -405,6 +405,46 @@ fn file_info_with_the_name_of_a_secret_is_hidden_and_the_session_replays() {
 }
 
 #[test]
+fn a_secret_within_a_number_leaves_valid_json_that_replays() {
+    let server = async |_: Request| {
+        let told = r#"{"contentLength":123456,"pins":[9123456.5,-123456],"name":"x123456","n":12}"#;
+        Ok(json_answer(StatusCode::OK, told.to_owned()))
+    };
+    let request = || post("/x", &[], r#"{"size":123456}"#);
+    let recorder = Recorder::new(server, NOWHERE).secret("customer", "123456");
+    exchange(&recorder, request());
+    let text = recorder.to_yaml().unwrap();
+    assert!(!text.contains("123456"), "{text}");
+    let player = Player::parse(text).unwrap().secret("customer", "123456");
+    let told: serde_json::Value = serde_json::from_slice(&exchange(&player, request())).unwrap();
+    let hidden = serde_json::json!({
+        "contentLength": "hidden-customer",
+        "pins": ["9hidden-customer.5", "-hidden-customer"],
+        "name": "xhidden-customer",
+        "n": 12,
+    });
+    assert_eq!(told, hidden);
+    player.finish().unwrap();
+}
+
+#[test]
+fn json_that_can_not_be_kept_valid_is_recorded_as_its_length() {
+    let server = async |_: Request| {
+        let told = r#"{"a":1,"b":2}"#;
+        Ok(json_answer(StatusCode::OK, told.to_owned()))
+    };
+    let recorder = Recorder::new(server, NOWHERE).secret("odd", r#"1,"b":"#);
+    exchange(&recorder, post("/x", &[], ""));
+    let player = Player::parse(recorder.to_yaml().unwrap()).unwrap();
+    let body = &player.interactions()[0].response.body;
+    assert!(matches!(body, RecordedBody::Omitted { length: 13, .. }));
+    let error = block_on(player.send(post("/x", &[], ""))).unwrap_err();
+    let told = std::error::Error::source(&error).unwrap().to_string();
+    assert!(told.contains("could not be redacted"), "{told}");
+    let _ = player.unplayed();
+}
+
+#[test]
 fn no_secret_is_in_a_recording_in_any_encoding() {
     let text = recorded();
     let bodies: Vec<u8> = Player::parse(&text)
