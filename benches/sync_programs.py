@@ -151,7 +151,7 @@ def main():
             path.touch()
         for program, command in programs(root, "many").items():
             Run(endpoint, [B2KIT, "sync", "--quiet", root, command[-1].replace("emulator:", "b2://")])
-        rows(endpoint, f"{many} entries, nothing to do", root, "many")
+        rows(endpoint, f"{many} entries, nothing to do", root, "many", ROUNDS)
         bare(endpoint, root, "many-b2kit/")
     finally:
         endpoint.stop()

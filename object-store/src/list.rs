@@ -2,7 +2,7 @@
 
 use b2kit::api::ListFileNames;
 use b2kit::transfer::is_create_stage;
-use b2kit::types::{FileVersion, ListedFile};
+use b2kit::types::{FileId, FileVersion, ListedFile, Timestamp};
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt as _, TryStreamExt as _, future, stream};
 use tracing::debug;
@@ -21,10 +21,32 @@ const MAX_PAGE: u32 = 10_000;
 /// A row of a listing.
 #[derive(Debug)]
 pub(crate) enum Row {
-    /// The path and current version of an object.
-    Object(String, Box<FileVersion>),
+    Object(Object),
     /// The path of a directory.
     Directory(String),
+}
+
+/// The current version of an object.
+#[derive(Debug)]
+pub(crate) struct Object {
+    pub(crate) path: String,
+    pub(crate) id: FileId,
+    pub(crate) uploaded: Timestamp,
+    pub(crate) size: u64,
+}
+
+impl Object {
+    /// The object of a file whose name begins with a prefix of so many bytes.
+    fn of(version: FileVersion, prefix: usize) -> Self {
+        let mut path = String::from(version.file_name);
+        path.drain(..prefix);
+        Self {
+            path,
+            id: version.file_id,
+            uploaded: version.upload_timestamp,
+            size: version.content_length,
+        }
+    }
 }
 
 /// A request for a page.
@@ -186,11 +208,12 @@ impl B2Store {
             });
         match path.filter(|path| is_path(path)) {
             Some(path) => {
-                let path = path.to_owned();
-                Ok(Some(match row.into_version() {
-                    Some(version) => Row::Object(path, Box::new(version)),
-                    None => Row::Directory(path),
-                }))
+                let prefix = name.len() - path.len();
+                let directory = is_directory.then(|| Row::Directory(path.to_owned()));
+                let object = row
+                    .into_version()
+                    .map(|version| Object::of(version, prefix));
+                Ok(object.map(Row::Object).or(directory))
             }
             None if self.shared.invalid_names == InvalidNames::Report => Err(name.to_owned()),
             None => {

@@ -71,7 +71,7 @@ impl Prefix {
 /// Whether a file name is a valid path, which both versions of `object_store` parse without changing it.
 pub(crate) fn is_path(name: &str) -> bool {
     let is_segment = |segment: &str| !matches!(segment, "" | "." | "..");
-    name.split('/').all(is_segment) && !name.chars().any(|c| c.is_ascii_control())
+    name.split('/').all(is_segment) && !name.bytes().any(|byte| byte.is_ascii_control())
 }
 
 #[cfg(test)]

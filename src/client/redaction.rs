@@ -172,23 +172,28 @@ impl SecretIndex {
         }
         let plain = DecodedText::plain(text);
         for view in plain.unescaped_views().iter().chain([&plain]) {
-            self.find_in(view, &mut hidden, &counts);
+            self.find_in(text, view, &mut hidden, &counts);
             let hexadecimal = (0..2).map(|at| view.hexadecimal(at));
             let base64 = (0..4).map(|at| view.base64(at));
             for decoded in hexadecimal.chain(base64) {
-                self.find_in(&decoded, &mut hidden, &counts);
+                self.find_in(text, &decoded, &mut hidden, &counts);
             }
         }
         hidden
     }
 
-    fn find_in(&self, view: &DecodedText, hidden: &mut [bool], counts: impl Fn(&Entry) -> bool) {
+    fn find_in(
+        &self,
+        text: &[u8],
+        view: &DecodedText,
+        hidden: &mut [bool],
+        counts: impl Fn(&Entry) -> bool,
+    ) {
         for end in TAIL..=view.bytes.len() {
-            let before = &view.bytes[..end];
-            let candidates = before.last_chunk().and_then(|tail| self.by_tail.get(tail));
+            let tail = view.bytes[..end].last_chunk();
+            let candidates = tail.and_then(|tail| self.by_tail.get(tail));
             for entry in candidates.into_iter().flatten() {
-                if counts(entry) && before.ends_with(entry) {
-                    let (first, _) = view.spans[end - entry.len()];
+                if let Some(first) = view.start_of(entry, end, text).filter(|_| counts(entry)) {
                     let (_, last) = view.spans[end - 1];
                     hidden[first..last].fill(true);
                 }
@@ -218,6 +223,23 @@ impl DecodedText {
         }
     }
 
+    /// Where in the original text a secret begins that ends before `end` in this one.
+    fn start_of(&self, secret: &[u8], end: usize, text: &[u8]) -> Option<usize> {
+        let pairs = secret.iter().rev().zip(self.bytes[..end].iter().rev());
+        let same = pairs.take_while(|(one, other)| one == other).count();
+        let (start, _) = self.spans[end - same];
+        let rest = &secret[..secret.len() - same];
+        if rest.is_empty() {
+            return Some(start);
+        }
+        // The text before the secret may complete an escape with its first characters, as `%d` does
+        // before a `3`.
+        let (escape, _) = self.spans[(end - same).checked_sub(1)?];
+        text[escape..start]
+            .ends_with(rest)
+            .then(|| start - rest.len())
+    }
+
     fn push(&mut self, byte: u8, span: (usize, usize)) {
         self.bytes.push(byte);
         self.spans.push(span);
@@ -227,8 +249,14 @@ impl DecodedText {
     /// something that looks like an escape, so each kind is undone alone and together with the
     /// others, once and twice.
     fn unescaped_views(&self) -> Vec<Self> {
-        let single = [Escapes::Percent, Escapes::Json, Escapes::Html];
-        let is_there = |kind: &Escapes| self.bytes.iter().any(|byte| kind.begin_with(*byte));
+        let single = [
+            Escapes::Percent,
+            Escapes::Json,
+            Escapes::JsonUnicode,
+            Escapes::Html,
+        ];
+        let is_there =
+            |kind: &Escapes| (0..self.bytes.len()).any(|at| kind.include(&self.bytes[at..]));
         let kinds: Vec<_> = single.into_iter().filter(is_there).collect();
         let mut views = Vec::new();
         if kinds.len() > 1 {
@@ -248,7 +276,7 @@ impl DecodedText {
         let mut at = 0;
         while at < self.bytes.len() {
             let text = &self.bytes[at..];
-            let escape = escape(text).filter(|_| kinds.begin_with(text[0]));
+            let escape = escape(text).filter(|_| kinds.include(text));
             let (byte, len) = escape.unwrap_or((text[0], 1));
             view.push(byte, (self.spans[at].0, self.spans[at + len - 1].1));
             at += len;
@@ -317,16 +345,20 @@ impl DecodedText {
 enum Escapes {
     Percent,
     Json,
+    /// `\uXXXX` only: a backslash before a secret would otherwise escape that of its first escape.
+    JsonUnicode,
     Html,
     All,
 }
 
 impl Escapes {
-    const fn begin_with(self, byte: u8) -> bool {
+    /// Whether the escape at the beginning of a text is one of them.
+    fn include(self, text: &[u8]) -> bool {
         match self {
-            Self::Percent => byte == b'%',
-            Self::Json => byte == b'\\',
-            Self::Html => byte == b'&',
+            Self::Percent => text.starts_with(b"%"),
+            Self::Json => text.starts_with(b"\\"),
+            Self::JsonUnicode => text.starts_with(b"\\u"),
+            Self::Html => text.starts_with(b"&"),
             Self::All => true,
         }
     }
@@ -423,6 +455,10 @@ mod tests {
     }
 
     /// The same in every form, and with what may surround it.
+    fn unicode(text: &str) -> String {
+        text.bytes().map(|byte| format!("\\u{byte:04x}")).collect()
+    }
+
     fn forms_of(secret: &str) -> Vec<String> {
         let mut forms = vec![
             secret.to_owned(),
@@ -489,6 +525,10 @@ mod tests {
             format!("%25{}", percent("abcdef-secret", true)),
             format!("%{}", hex::to_string(b"abcdef-secret")),
             format!("\\u00{}", hex::to_string(b"abcdef-secret")),
+            "%dabcdef%2dsecret".to_owned(),
+            "%abcdef%2dsecret".to_owned(),
+            "&#1a&#98;cdef-secret".to_owned(),
+            format!("\\{}", unicode("abcdef-secret")),
         ] {
             assert!(known.redacted(&form).ends_with(MASK), "{form}");
         }

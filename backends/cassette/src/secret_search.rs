@@ -1,5 +1,6 @@
 //! [`SecretSearch`]: finds any of many values in a text, plain or encoded, with one pass for each encoding.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
@@ -10,9 +11,14 @@ use crate::encodings::{self, Escapes, MIN_SEARCH_LENGTH, Unescaped};
 pub(crate) struct SecretSearch {
     /// Values long enough to be searched for in every encoding.
     long: Values,
+    /// The long values by their first bytes.
+    by_start: BTreeMap<[u8; START], Vec<(Vec<u8>, usize)>>,
     /// Shorter values, which are searched for only plain and escaped.
     short: Values,
 }
+
+/// The number of bytes by which values are looked up where they may begin.
+const START: usize = 2;
 
 /// A value that was found, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,8 +45,16 @@ impl SecretSearch {
                 long.push((value, number));
             }
         }
+        let mut by_start: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (value, number) in &long {
+            if let Some(start) = value.first_chunk::<START>() {
+                let same = by_start.entry(*start).or_default();
+                same.push((value.to_vec(), *number));
+            }
+        }
         Self {
             long: Values::of(long),
+            by_start,
             short: Values::of(short),
         }
     }
@@ -49,11 +63,42 @@ impl SecretSearch {
     pub(crate) fn find_all(&self, text: &[u8]) -> Vec<Found> {
         let mut found = Vec::new();
         self.in_text(text, |range| range, &mut found);
-        let ways = Escapes::of(text).iter();
-        for plain in ways.filter_map(|kinds| Unescaped::of(text, *kinds)) {
-            self.in_text(&plain.bytes, |range| plain.written(range), &mut found);
+        for kinds in Escapes::of(text) {
+            if let Some(plain) = Unescaped::of(text, *kinds) {
+                self.in_text(&plain.bytes, |range| plain.written(range), &mut found);
+            }
+            found.extend(self.inside_escapes(text, *kinds));
         }
         merged(found)
+    }
+
+    /// The values that begin inside what looks like an escape.
+    fn inside_escapes(&self, text: &[u8], kinds: Escapes) -> impl Iterator<Item = Found> {
+        let starts = encodings::inside_escapes(text, kinds);
+        starts.filter_map(move |start| self.at(text, start, kinds))
+    }
+
+    /// The longest value whose escaped form begins here.
+    fn at(&self, text: &[u8], start: usize, kinds: Escapes) -> Option<Found> {
+        let mut first = kinds.plain_bytes(text, start).map(|(byte, _)| byte);
+        let values = self.by_start.get(&[first.next()?, first.next()?])?;
+        let ends = values.iter().filter_map(|(value, number)| {
+            let mut plain = kinds.plain_bytes(text, start);
+            let mut end = start;
+            for byte in value {
+                let (found, after) = plain.next()?;
+                if found != *byte {
+                    return None;
+                }
+                end = after;
+            }
+            Some((end, *number))
+        });
+        let (end, number) = ends.max_by_key(|(end, _)| *end)?;
+        Some(Found {
+            range: start..end,
+            number,
+        })
     }
 
     fn in_text(
@@ -88,8 +133,14 @@ impl SecretSearch {
             return None;
         }
         let any = |bytes: &[u8]| self.long.matches(bytes).next().map(|(_, number)| number);
+        let inside = |text: &[u8]| {
+            let ways = Escapes::of(text).iter();
+            let mut found = ways.flat_map(|kinds| self.inside_escapes(text, *kinds));
+            found.next().map(|found| found.number)
+        };
         encodings::each_unescaped(text, &mut |text: &[u8]| {
-            any(text).or_else(|| encodings::each_decoded(text, |decoded| any(decoded.bytes)))
+            let plain = any(text).or_else(|| inside(text));
+            plain.or_else(|| encodings::each_decoded(text, |decoded| any(decoded.bytes)))
         })
     }
 }
@@ -179,9 +230,30 @@ mod tests {
     }
 
     #[test]
+    fn a_value_is_found_where_the_text_before_it_completes_an_escape() {
+        let value = b"3/a+\"quoted\"";
+        let search = SecretSearch::new([(&value[..], 0)].into_iter());
+        for (before, written) in [
+            ("%d", "3%2Fa%2b%22quoted%22"),
+            ("%", "3%2Fa%2b%22quoted%22"),
+            (r"\", r#"\u0033\/a\u002b\"quoted\""#),
+        ] {
+            let text = format!("{before}{written}.");
+            let found = search.find_all(text.as_bytes());
+            let whole = [Found {
+                range: before.len()..text.len() - 1,
+                number: 0,
+            }];
+            assert_eq!(found, whole, "{text}");
+            assert_eq!(search.any(text.as_bytes()), Some(0), "{text}");
+        }
+    }
+
+    #[test]
     fn with_too_many_values_everything_is_a_secret() {
         let search = SecretSearch {
             long: Values::TooMany(3),
+            by_start: BTreeMap::new(),
             short: Values::None,
         };
         assert_eq!(

@@ -11,7 +11,7 @@ mod url;
 use std::ops::Range;
 
 use b2kit::api::DownloadedFile;
-use b2kit::types::{FileVersion, Timestamp};
+use b2kit::types::Timestamp;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures_util::stream::{self, BoxStream};
@@ -28,7 +28,7 @@ use super::object_store::{
     MultipartUpload, ObjectMeta, ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload,
     PutResult, RenameOptions, RenameTargetMode, Result,
 };
-use crate::list::{PageQuery, Row};
+use crate::list::{Object, PageQuery, Row};
 use crate::payload::Payload;
 use crate::read::{RequestedRange, is_unsatisfiable};
 use crate::store::B2Store;
@@ -43,15 +43,19 @@ impl ObjectStore for B2Store {
         opts: PutOptions,
     ) -> Result<PutResult> {
         let path = location.as_ref();
-        if let PutMode::Update(_) = opts.mode {
-            let operation = "put_opts with PutMode::Update";
-            return Err(into_error(StoreError::NotImplemented { operation }));
-        }
+        let creates = match opts.mode {
+            PutMode::Overwrite => false,
+            PutMode::Create => true,
+            PutMode::Update(_) => {
+                let operation = "put_opts with PutMode::Update";
+                return Err(into_error(StoreError::NotImplemented { operation }));
+            }
+        };
         let metadata = attributes::metadata(&opts.tags, &opts.attributes).map_err(into_error)?;
         let payload: Payload = payload.into_iter().collect();
-        let put = match opts.mode {
-            PutMode::Create => self.create(path, &payload, metadata).await,
-            _ => self.put(path, &payload, metadata).await,
+        let put = match creates {
+            true => self.create(path, &payload, metadata).await,
+            false => self.put(path, &payload, metadata).await,
         };
         put.map(|id| put_result(&id)).map_err(into_error)
     }
@@ -220,13 +224,14 @@ const fn is_conditional(options: &GetOptions) -> bool {
 fn metas(
     rows: BoxStream<'static, std::result::Result<Row, StoreError>>,
 ) -> BoxStream<'static, Result<ObjectMeta>> {
-    let metas = rows.map_err(into_error).map(|row| match row? {
-        Row::Object(path, version) => Ok(Some(listed(&path, &version)?)),
-        Row::Directory(_) => Ok(None),
-    });
-    metas
-        .filter_map(|meta| future::ready(meta.transpose()))
-        .boxed()
+    rows.filter_map(|row| {
+        future::ready(match row {
+            Ok(Row::Object(object)) => Some(listed(object)),
+            Ok(Row::Directory(_)) => None,
+            Err(error) => Some(Err(into_error(error))),
+        })
+    })
+    .boxed()
 }
 
 /// The objects and directories of a listing.
@@ -234,21 +239,16 @@ fn sorted(rows: Vec<Row>) -> Result<ListResult> {
     let (mut directories, mut objects) = (Vec::new(), Vec::new());
     for row in rows {
         match row {
-            Row::Object(path, version) => objects.push(listed(&path, &version)?),
+            Row::Object(object) => objects.push(listed(object)?),
             Row::Directory(path) => directories.push(Path::parse(path)?),
         }
     }
     Ok(list_result(directories, objects))
 }
 
-fn listed(path: &str, version: &FileVersion) -> Result<ObjectMeta> {
-    let id = version.file_id.as_str();
-    meta(
-        Path::parse(path)?,
-        version.upload_timestamp,
-        version.content_length,
-        id,
-    )
+fn listed(object: Object) -> Result<ObjectMeta> {
+    let location = Path::parse(object.path)?;
+    meta(location, object.uploaded, object.size, object.id.as_str())
 }
 
 fn downloaded(location: &Path, file: &DownloadedFile) -> Result<ObjectMeta> {

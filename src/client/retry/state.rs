@@ -781,7 +781,6 @@ mod tests {
 
     #[test]
     fn a_call_that_did_not_execute_is_retried_unless_its_responses_stay_invalid() {
-        let lost = Error::http(HttpError::new(HttpErrorKind::Reset, Phase::ResponseBegun));
         let unreadable = Error::new(ErrorKind::Protocol, "the response is not JSON");
         let backoff = [Some(500), Some(1_000), Some(2_000)];
         let twice = [Some(500), Some(1_000), None];

@@ -164,6 +164,7 @@ fn a_missing_or_damaged_head_is_reported_and_unknown_blobs_are_kept() {
     let head = directory.path().join("head");
     fs::remove_file(&head).unwrap();
     let stray = directory.path().join("blobs/07/0000000000000007");
+    fs::create_dir(stray.parent().unwrap()).unwrap();
     fs::write(&stray, b"whose?").unwrap();
     let emulator = builder().open(directory.path()).unwrap();
     let recovery_warnings = emulator.recovery_warnings();
@@ -193,11 +194,9 @@ fn an_upload_interrupted_by_a_crash_is_discarded_silently() {
     let bucket = client.create_bucket("a-bucket", "allPrivate");
     client.upload(&bucket, "f", b"content");
     let crashed = as_after_a_crash(directory.path());
-    fs::write(
-        crashed.path().join("blobs/02/0000000000000002.part"),
-        b"half",
-    )
-    .unwrap();
+    let part = crashed.path().join("blobs/02/0000000000000002.part");
+    fs::create_dir(part.parent().unwrap()).unwrap();
+    fs::write(part, b"half").unwrap();
     let after = open(crashed.path());
     assert_eq!(after.emulator.snapshot().versions, 1);
     assert_eq!(blobs(crashed.path()).len(), 1);

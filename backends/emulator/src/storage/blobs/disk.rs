@@ -8,15 +8,18 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
 
 use bytes::Bytes;
 
 use super::capacity::{Capacity, Reservation};
 use super::store::{BlobStore, BlobWriter, StoreError};
 use crate::content::{Blob, BlobReader, CHUNK};
+use crate::storage::threads;
 
 /// Number of directories that the files are spread over.
 const DIRECTORIES: u64 = 256;
@@ -45,9 +48,7 @@ impl DiskStore {
     /// [`delete_unused_files`](Self::delete_unused_files), so that nothing is lost if the journal
     /// turns out to be damaged.
     pub(crate) fn open(directory: &Path, cap: u64, syncs: bool) -> io::Result<Self> {
-        for number in 0..DIRECTORIES {
-            fs::create_dir_all(directory.join(format!("{number:02x}")))?;
-        }
+        fs::create_dir_all(directory)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 directory: directory.to_owned(),
@@ -71,19 +72,7 @@ impl DiskStore {
 
     /// All blobs on disk.
     pub(crate) fn found(&self) -> io::Result<FoundBlobs> {
-        let mut files = Vec::new();
-        for number in 0..DIRECTORIES {
-            let directory = self.inner.directory.join(format!("{number:02x}"));
-            for entry in fs::read_dir(directory)? {
-                let entry = entry?;
-                let name = entry.file_name();
-                // a foreign file
-                let Some((number, is_whole)) = name.to_str().and_then(number_of) else {
-                    continue;
-                };
-                files.push((number, !is_whole, entry.metadata()?.len()));
-            }
-        }
+        let mut files = self.inner.files()?;
         files.sort_unstable();
         let unfinished = files.iter().filter(|(_, is_part, _)| *is_part);
         let unfinished = unfinished.map(|(number, ..)| *number).collect();
@@ -194,15 +183,82 @@ pub(crate) fn number_of(name: &str) -> Option<(u64, bool)> {
     number.map(|number| (number, is_whole))
 }
 
+fn directory_name(number: u64) -> String {
+    format!("{number:02x}")
+}
+
+fn files_in(directories: &[PathBuf]) -> io::Result<Vec<FoundFile>> {
+    let mut files = Vec::new();
+    for directory in directories {
+        for entry in fs::read_dir(directory)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            // foreign files have other names
+            if let Some((number, is_whole)) = name.to_str().and_then(number_of) {
+                files.push((number, !is_whole, entry.metadata()?.len()));
+            }
+        }
+    }
+    Ok(files)
+}
+
 fn part_path(path: &Path) -> PathBuf {
     let mut path = path.as_os_str().to_owned();
     path.push(PART);
     path.into()
 }
 
+/// The number of a blob's file, whether it is incomplete, and its length.
+type FoundFile = (u64, bool, u64);
+
 impl Inner {
+    /// All files. Most of the time is spent in the system, so directories are read concurrently.
+    fn files(&self) -> io::Result<Vec<FoundFile>> {
+        let mut directories = Vec::new();
+        for entry in fs::read_dir(&self.directory)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let number = name
+                .to_str()
+                .and_then(|name| u8::from_str_radix(name, 16).ok());
+            if number.is_some_and(|number| name == *directory_name(number.into())) {
+                directories.push(entry.path());
+            }
+        }
+        let share = directories.len().div_ceil(threads()).max(1);
+        thread::scope(|scope| {
+            let scan = |share| thread::Builder::new().spawn_scoped(scope, move || files_in(share));
+            let threads = directories.chunks(share).map(scan);
+            let threads: Vec<_> = threads.collect::<io::Result<_>>()?;
+            let mut files = Vec::new();
+            for thread in threads {
+                files.extend(thread.join().unwrap_or_else(|panic| resume_unwind(panic))?);
+            }
+            Ok(files)
+        })
+    }
+
+    /// Creates the file of an incomplete blob.
+    fn create(&self, path: &Path) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        // readable by its owner only
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        match (options.open(path), path.parent()) {
+            (Err(error), Some(directory)) if error.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir_all(directory)?;
+                if self.syncs {
+                    sync_directory(&self.directory)?;
+                }
+                options.open(path)
+            }
+            (opened, _) => opened,
+        }
+    }
+
     fn path(&self, number: u64) -> PathBuf {
-        let directory = self.directory.join(format!("{:02x}", number % DIRECTORIES));
+        let directory = self.directory.join(directory_name(number % DIRECTORIES));
         directory.join(format!("{number:016x}"))
     }
 }
@@ -217,12 +273,7 @@ impl BlobStore for DiskStore {
         let number = self.inner.next.fetch_add(1, Ordering::SeqCst);
         let mut blob = self.blob(number, reservation);
         blob.is_part = true;
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        // readable by its owner only
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(blob.path()).map_err(StoreError::Io)?;
+        let file = self.inner.create(&blob.path()).map_err(StoreError::Io)?;
         Ok(Box::new(DiskWriter { file, blob }))
     }
 
