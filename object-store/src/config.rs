@@ -20,6 +20,9 @@ use crate::store::{B2StoreBuilder, Deletion, InvalidNames};
 /// | `b2_deletion` | `hide` or `all_versions`: [`Deletion`] |
 /// | `b2_invalid_names` | `skip` or `report`: [`InvalidNames`] |
 /// | `b2_concurrency` | see [`B2StoreBuilder::concurrency`] |
+///
+/// Creates are coordinated with the same application key, which then needs `writeBuckets` and can't be restricted to a
+/// bucket. For another key, call [`coordinate_creates`](B2StoreBuilder::coordinate_creates).
 pub const OPTIONS: [&str; 7] = [
     "b2_application_key_id",
     "b2_application_key",

@@ -1,8 +1,8 @@
 //! Backblaze B2 as an [`object_store`](https://docs.rs/object_store), over B2's native API.
 //!
 //! Rust's data engines access storage through that crate: DataFusion, Ballista, Delta Lake, Lance, Polars, SlateDB.
-//! [`B2Store`] gives them a B2 bucket with the guarantees of `b2kit`: the SHA-1 of every upload and download is
-//! verified, and only calls that are safe to retry are retried.
+//! [`B2Store`] gives them a B2 bucket with the guarantees of `b2kit`: every upload is verified by its SHA-1, and so is
+//! every whole-object download for which B2 stores one; only calls that are safe to retry are retried.
 //!
 //! ```
 //! use b2kit_object_store::B2Store;
@@ -102,6 +102,7 @@ mod bucket;
 mod config;
 mod config_error;
 mod first_parts;
+mod hidden_versions;
 mod invalid_name_error;
 mod limit;
 mod limit_error;

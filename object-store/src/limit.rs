@@ -24,7 +24,7 @@ pub enum Limit {
     /// Metadata keys that begin with `b2-` or that b2kit itself uses are refused with `NotSupported`.
     ReservedMetadataKeys,
     /// All parts of a multipart upload except the last need at least 5,000,000 bytes (the account's minimum part size).
-    /// After a smaller part, the next one fails.
+    /// After a smaller part, the next one fails; with `MultipartStore`, the completion does.
     LargeParts,
     /// A multipart upload has at most 10,000 parts.
     TenThousandParts,
@@ -43,6 +43,13 @@ pub enum Limit {
     /// A version is found by its file id alone, so the id of a file of the same name in another bucket that the key may
     /// read is not `NotFound`, but returns that file.
     VersionsOfOtherBuckets,
+    /// Reads of byte ranges, and of objects that were written in several parts with `put_multipart` or
+    /// `MultipartStore`, can't be verified by SHA-1, since B2 stores none for them. The version, the range and the
+    /// length are checked.
+    NoSha1OfRanges,
+    /// Objects encrypted with a customer-managed key (SSE-C) can be listed, replaced and deleted, but not read or
+    /// copied: the store has no such keys.
+    NoCustomerKeys,
     /// A `CacheControl` that is the bucket's default is returned like the object's own, since B2 sends the same header.
     BucketCacheControl,
     /// `PaginatedListStore` supports only `/` as the delimiter.
@@ -56,7 +63,7 @@ pub enum Limit {
 
 impl Limit {
     /// All limits.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::NoConditionalUpdate,
         Self::NoCreateWithoutCoordination,
         Self::NoTags,
@@ -70,6 +77,8 @@ impl Limit {
         Self::SinglePartStaysWithItsStore,
         Self::SinglePartsInMemory,
         Self::VersionsOfOtherBuckets,
+        Self::NoSha1OfRanges,
+        Self::NoCustomerKeys,
         Self::BucketCacheControl,
         Self::SlashDelimiter,
         Self::ReservedNames,

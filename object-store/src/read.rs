@@ -102,7 +102,7 @@ impl B2Store {
         let name = self.read_name(path)?;
         let bucket = self.open_bucket(path).await?;
         let version = version.map(FileId::from);
-        let object = Object {
+        let mut object = Object {
             bucket,
             path,
             name,
@@ -138,10 +138,16 @@ impl B2Store {
                 if is_unsatisfiable(&error) && matches!(requested, RequestedRange::Suffix(_)) =>
             {
                 let file = object.head().await?;
-                return Ok(Fetched::without_bytes(file, 0..0));
+                if file.content_length == 0 {
+                    return Ok(Fetched::without_bytes(file, 0..0));
+                }
+                // It has been replaced in the meantime.
+                object.version = Some(file.file_id);
+                object.stream(range).await
             }
-            stream => stream.map_err(|error| StoreError::from_object_call(path, error))?,
+            stream => stream,
         };
+        let stream = stream.map_err(|error| StoreError::from_object_call(path, error))?;
         let file = object.checked(Ok(stream.file().clone()))?;
         let range = file
             .range

@@ -60,8 +60,8 @@ pub enum Deletion {
     #[default]
     Hide,
     /// Hides the file, so that no older version reappears, then deletes all its versions and finally the hide marker.
-    /// No lifecycle rule is needed. Costs one call for each version, which is free (class A), and a listing (class C);
-    /// needs a key with `deleteFiles` and `listFiles`.
+    /// No lifecycle rule is needed. Costs one call for each version, which is free (class A), and a listing (class C)
+    /// for each 1,000 versions; needs a key with `deleteFiles` and `listFiles`.
     AllVersions,
 }
 
@@ -175,7 +175,8 @@ impl B2StoreBuilder {
         self
     }
 
-    /// Maximum number of concurrent requests of one `get_ranges` or `delete_stream`. Defaults to 10, and is at least 1.
+    /// Maximum number of concurrent requests of one `get_ranges`, and of objects that one `delete_stream` deletes at a
+    /// time. Defaults to 10, and is at least 1.
     pub const fn concurrency(mut self, requests: usize) -> Self {
         self.concurrency = requests;
         self

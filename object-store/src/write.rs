@@ -1,13 +1,19 @@
 //! Put, create, copy and delete.
 
+use std::future::ready;
+
 use b2kit::ErrorKind;
 use b2kit::api::{DeleteFileVersion, ListFileNames, ListFileVersions};
-use b2kit::types::{Action, FileId, FileName, FileVersion};
+use b2kit::types::{FileId, FileName, FileVersion};
 use futures_util::TryStreamExt as _;
 
+use crate::hidden_versions::HiddenVersions;
 use crate::payload::Payload;
 use crate::store::{B2Store, Deletion, Metadata};
 use crate::store_error::StoreError;
+
+/// Maximum number of versions of one object that are deleted concurrently.
+const CONCURRENT_VERSIONS: usize = 4;
 
 impl B2Store {
     /// Writes an object, replacing any of this name.
@@ -83,9 +89,16 @@ impl B2Store {
             .get()
             .await
             .map_err(|error| StoreError::b2(to, error))?;
-        let created = bucket.create_copy(&source, name, &slot).await;
-        created.map_err(|error| StoreError::from_create(to, error))?;
-        Ok(source.file_id)
+        match bucket.create_copy(&source, name, &slot).await {
+            Ok(_) => Ok(source.file_id),
+            Err(error) => {
+                if error.kind() == ErrorKind::NotFound {
+                    // The source may have been deleted in the meantime.
+                    self.current(from).await?;
+                }
+                Err(StoreError::from_create(to, error))
+            }
+        }
     }
 
     /// The current version. Asks B2's API, since a custom download origin may have cached an older version.
@@ -131,8 +144,8 @@ impl B2Store {
         }
     }
 
-    /// Deletes all versions of a hidden file, oldest first and the hide marker last, so that no version reappears if it
-    /// is interrupted. If there are versions between the marker and `newest`, these and the marker stay.
+    /// Deletes the versions of a hidden file while they are listed, and the hide marker last, so that no version
+    /// reappears if it is interrupted. [`HiddenVersions`] says which.
     async fn delete_versions(
         &self,
         path: &str,
@@ -140,49 +153,35 @@ impl B2Store {
         newest: Option<&FileId>,
     ) -> Result<(), StoreError> {
         let bucket = self.open_bucket(path).await?;
-        let client = bucket.client();
         let list = ListFileVersions::new(bucket.id())
             .start_file_name(name.as_str())
             .prefix(name.as_str());
-        let mut rows = client.paginate(list);
-        let mut versions: Vec<FileVersion> = Vec::new();
-        while let Some(row) = rows
-            .try_next()
-            .await
-            .map_err(|error| StoreError::b2(path, error))?
-        {
-            let Some(version) = row.into_version() else {
-                continue;
-            };
-            if version.file_name != *name {
-                break;
-            }
-            // Skips versions newer than the marker, and unfinished uploads of other writers.
-            let is_hidden = version.action == Action::Hide || !versions.is_empty();
-            if is_hidden && version.action != Action::Start {
-                versions.push(version);
-            }
+        let mut hidden = HiddenVersions::new(newest);
+        let listed = bucket.client().paginate(list);
+        let deleted = listed
+            .map_err(|error| StoreError::b2(path, error))
+            .try_filter_map(|row| ready(Ok(row.into_version())))
+            .try_take_while(|version| ready(Ok(version.file_name == *name)))
+            .try_filter_map(|version| {
+                let picked = hidden.pick(version);
+                ready(picked.map_err(|what| StoreError::other(path, what)))
+            })
+            .try_for_each_concurrent(CONCURRENT_VERSIONS, |version| {
+                self.delete_version(path, version)
+            });
+        deleted.await?;
+        match hidden.into_marker() {
+            Some(marker) => self.delete_version(path, marker).await,
+            None => Ok(()),
         }
-        if let Some(newest) = newest {
-            let at = versions
-                .iter()
-                .position(|version| version.file_id == *newest);
-            match at {
-                Some(1) => {}
-                Some(at) => drop(versions.drain(..at)),
-                None => return Ok(()),
-            }
+    }
+
+    /// Succeeds if there is no such version: another process or a lifecycle rule has deleted it.
+    async fn delete_version(&self, path: &str, version: FileVersion) -> Result<(), StoreError> {
+        let delete = DeleteFileVersion::new(version.file_name.as_str(), &version.file_id);
+        match self.client().call(delete).await {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(StoreError::b2(path, error)),
+            _ => Ok(()),
         }
-        for version in versions.iter().rev() {
-            let delete = DeleteFileVersion::new(version.file_name.as_str(), &version.file_id);
-            match client.call(delete).await {
-                // Not found: another process or a lifecycle rule has deleted it.
-                Err(error) if error.kind() != ErrorKind::NotFound => {
-                    return Err(StoreError::b2(path, error));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
     }
 }

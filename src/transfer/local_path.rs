@@ -279,6 +279,14 @@ mod tests {
     }
 
     #[test]
+    fn names_of_at_most_4_000_bytes_are_allowed() {
+        let longest = "d/".repeat(1_999) + "ff";
+        assert_eq!(longest.len(), 4_000);
+        assert!(safe_local_path(&longest).is_ok());
+        assert!(safe_local_path(&(longest + "f")).is_err());
+    }
+
+    #[test]
     #[cfg(unix)]
     fn the_unix_rule_allows_what_only_windows_forbids() {
         for name in ["10:30", "a\\b", "CON", "a.", "C:\\x"] {

@@ -10,8 +10,8 @@ use b2kit::api::{
 use b2kit::backend::emulator::{Emulator, ManualClock};
 use b2kit::transfer::{CREATE_STAGES, CreateSlot, Created, Source, is_create_stage};
 use b2kit::types::{
-    Action, Bucket, BucketInfo, BucketName, BucketType, ContentType, DefaultRetention, FileInfo,
-    FileName, FileVersion, RetentionMode,
+    Action, Bucket, BucketInfo, BucketName, BucketType, ContentType, DefaultRetention,
+    EncryptionMode, FileInfo, FileName, FileVersion, RetentionMode,
 };
 use b2kit::{BucketHandle, Bytes, Client, Error, ErrorKind, Timer as _};
 use futures::future::join_all;
@@ -583,7 +583,7 @@ fn concurrent_copies_to_one_name_over_a_faulty_network_make_one_file_and_keep_th
 }
 
 #[test]
-fn a_copy_can_be_copied_again_and_an_oversized_source_is_refused_before_a_request() {
+fn a_copy_can_be_copied_again_and_a_source_that_b2_can_not_copy_is_refused_before_a_request() {
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
         let (bucket, slot) = (bucket(&b2).await, CreateSlot::new(coordination(&b2).await));
@@ -607,8 +607,10 @@ fn a_copy_can_be_copied_again_and_an_oversized_source_is_refused_before_a_reques
         large.content_length = 5_000_000_001;
         let mut noted = first.clone();
         noted.file_info = FileInfo::unchecked((0..10).map(|key| (format!("k{key}"), "v")));
+        let mut encrypted = first.clone();
+        encrypted.server_side_encryption.mode = Some(EncryptionMode::SseC);
         chaos.forget();
-        for version in [large, noted] {
+        for version in [large, noted, encrypted] {
             let error = bucket
                 .create_copy(&version, "third", &slot)
                 .await

@@ -43,15 +43,19 @@ impl ObjectStore for B2Store {
         opts: PutOptions,
     ) -> Result<PutResult> {
         let path = location.as_ref();
-        if let PutMode::Update(_) = opts.mode {
-            let operation = "put_opts with PutMode::Update";
-            return Err(into_error(StoreError::NotImplemented { operation }));
-        }
+        let creates = match opts.mode {
+            PutMode::Overwrite => false,
+            PutMode::Create => true,
+            PutMode::Update(_) => {
+                let operation = "put_opts with PutMode::Update";
+                return Err(into_error(StoreError::NotImplemented { operation }));
+            }
+        };
         let metadata = attributes::metadata(&opts.tags, &opts.attributes).map_err(into_error)?;
         let payload: Payload = payload.into_iter().collect();
-        let put = match opts.mode {
-            PutMode::Create => self.create(path, &payload, metadata).await,
-            _ => self.put(path, &payload, metadata).await,
+        let put = match creates {
+            true => self.create(path, &payload, metadata).await,
+            false => self.put(path, &payload, metadata).await,
         };
         put.map(|id| put_result(&id)).map_err(into_error)
     }

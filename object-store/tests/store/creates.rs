@@ -3,6 +3,7 @@
 use b2kit::api::{HideFile, ListFileVersions};
 use b2kit::transfer::is_create_stage;
 use b2kit::types::FileName;
+use b2kit::{Client, Credentials, DeleteScope, HttpClient as _, OriginToken, Request};
 use b2kit_object_store::B2Store;
 use b2kit_object_store::v0_14::object_store::path::Path;
 use b2kit_object_store::v0_14::object_store::{
@@ -110,6 +111,71 @@ fn of_concurrent_copies_to_a_name_one_succeeds_without_a_download() {
         assert_eq!(there.attributes, attributes);
         assert_eq!(there.bytes().await.unwrap(), from[won].as_ref().to_owned());
         assert_eq!(unfinished_creates(&fixture).await, 0);
+    });
+}
+
+#[test]
+fn creates_ask_b2_for_existing_objects_and_not_a_download_origin() {
+    run(async {
+        let fixture = Fixture::in_process().await;
+        let emulator = fixture.emulator.clone();
+        let client = Client::builder()
+            .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
+            .endpoint(emulator.url())
+            .download_origin("https://cache.example", OriginToken::Withhold)
+            .backend(move |request: Request| {
+                let emulator = emulator.clone();
+                assert_ne!(request.uri().host(), Some("cache.example"));
+                async move { emulator.send(request).await }
+            })
+            .build()
+            .unwrap();
+        let bucket = client.bucket("lakehouse").await.unwrap();
+        let store = B2Store::builder(bucket).coordinate_creates(&fixture.slot);
+        let store = store.build().unwrap();
+        let (a, b) = (Path::from("a"), Path::from("b"));
+        store.put_opts(&a, "x".into(), create()).await.unwrap();
+        store.copy_if_not_exists(&a, &b).await.unwrap();
+        for error in [
+            store.put_opts(&a, "y".into(), create()).await.unwrap_err(),
+            store.copy_if_not_exists(&a, &b).await.unwrap_err(),
+        ] {
+            assert!(matches!(error, Error::AlreadyExists { .. }), "{error:?}");
+        }
+    });
+}
+
+#[test]
+fn a_source_deleted_during_a_copy_if_not_exists_is_not_found() {
+    run(async {
+        let fixture = Fixture::in_process().await;
+        let (emulator, other) = (fixture.emulator.clone(), fixture.bucket.clone());
+        let client = Client::builder()
+            .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
+            .endpoint(emulator.url())
+            .backend(move |request: Request| {
+                let (emulator, other) = (emulator.clone(), other.clone());
+                async move {
+                    if request.uri().path().ends_with("/b2_copy_file") {
+                        let deleted = other.delete("a", DeleteScope::AllVersions).await;
+                        deleted.unwrap();
+                    }
+                    emulator.send(request).await
+                }
+            })
+            .build()
+            .unwrap();
+        let bucket = client.bucket("lakehouse").await.unwrap();
+        let store = B2Store::builder(bucket).coordinate_creates(&fixture.slot);
+        let store = store.build().unwrap();
+        let (a, b) = (Path::from("a"), Path::from("b"));
+        store.put(&a, "x".into()).await.unwrap();
+        let error = store.copy_if_not_exists(&a, &b).await.unwrap_err();
+        assert!(
+            matches!(&error, Error::NotFound { path, .. } if path == "a"),
+            "{error:?}"
+        );
+        assert!(store.list(None).try_next().await.unwrap().is_none());
     });
 }
 

@@ -1,7 +1,7 @@
 //! Deletes: hiding, or deleting all versions.
 
 use b2kit::api::{ListFileVersions, StartLargeFile};
-use b2kit::backend::emulator::{Fault, FaultKind};
+use b2kit::backend::emulator::{Fault, FaultKind, Latch};
 use b2kit::types::{Action, FileName};
 use b2kit::{Client, Credentials, HttpClient as _, Request};
 use b2kit_object_store::v0_14::object_store::path::Path;
@@ -72,6 +72,33 @@ fn deletion_all_versions_deletes_all_versions_of_a_file_and_of_no_other() {
             [Action::Start, Action::Upload, Action::Upload]
         );
         assert!(store.head(&Path::from("a/b")).await.is_ok());
+    });
+}
+
+#[test]
+fn deletion_all_versions_deletes_versions_concurrently_and_the_marker_after_them() {
+    run(async {
+        let fixture = Fixture::in_process().await;
+        let (store, path) = (with_all_versions_deleted(&fixture), Path::from("a"));
+        for _ in 0..4 {
+            store.put(&path, "x".into()).await.unwrap();
+        }
+        let latch = Latch::new();
+        let held = Fault::new(FaultKind::Wait(latch.clone())).on("b2_delete_file_version");
+        fixture.emulator.faults().add(held);
+        let open = async {
+            while latch.waiting() < 4 {
+                tokio::task::yield_now().await;
+            }
+            let there = actions(&fixture, "a").await;
+            latch.open();
+            there
+        };
+        let (deleted, there) = futures::join!(store.delete(&path), open);
+        deleted.unwrap();
+        assert_eq!(there[0], Action::Hide);
+        assert_eq!(actions(&fixture, "a").await, []);
+        assert_eq!(fixture.calls_of("b2_delete_file_version"), 5);
     });
 }
 

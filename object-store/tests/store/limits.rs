@@ -1,8 +1,8 @@
 //! Each limit still exists: the store is shown not to do what it declares that it can't.
 
 use b2kit::api::UpdateBucket;
-use b2kit::backend::emulator::Emulator;
-use b2kit::types::BucketInfo;
+use b2kit::backend::emulator::{Emulator, Fault, FaultKind};
+use b2kit::types::{BucketInfo, CustomerKey, EncryptionSetting};
 use b2kit_object_store::v0_14::object_store::list::{
     PaginatedListOptions, PaginatedListStore as _,
 };
@@ -13,6 +13,7 @@ use b2kit_object_store::v0_14::object_store::{
     ObjectStoreExt as _, PutMode, PutOptions, TagSet, UpdateVersion,
 };
 use b2kit_object_store::{B2Store, Limit, LimitError};
+use futures::TryStreamExt as _;
 use futures::future::try_join_all;
 
 use crate::fixture::{Fixture, Transport, run};
@@ -138,6 +139,15 @@ async fn assert_limited(limit: Limit, fixture: &Fixture) {
             let error = upload.put_part(vec![2; 10].into()).await.unwrap_err();
             assert!(error.to_string().contains("fewer than 10"), "{error}");
             upload.complete().await.unwrap_err();
+            let id = store.create_multipart(&path).await.unwrap();
+            let mut parts = Vec::new();
+            for (number, len) in [(0, 9), (1, 10)] {
+                let part = store.put_part(&path, &id, number, vec![1; len].into());
+                parts.push(part.await.unwrap());
+            }
+            let completed = store.complete_multipart(&path, &id, parts).await;
+            completed.unwrap_err();
+            store.head(&path).await.unwrap_err();
         }
         Limit::TenThousandParts => {
             let id = store.create_multipart(&path).await.unwrap();
@@ -177,6 +187,8 @@ async fn assert_limited(limit: Limit, fixture: &Fixture) {
             let got = store.get_opts(&path, options).await.unwrap();
             assert_eq!(got.bytes().await.unwrap(), "of another");
         }
+        Limit::NoSha1OfRanges => no_sha1_of_ranges(fixture, &store, &path).await,
+        Limit::NoCustomerKeys => no_customer_keys(fixture, &store, &path).await,
         Limit::BucketCacheControl => {
             let info = BucketInfo::new()
                 .with("cache-control", "max-age=5")
@@ -204,7 +216,6 @@ async fn assert_limited(limit: Limit, fixture: &Fixture) {
             );
         }
         Limit::RenameInTwoSteps => {
-            use b2kit::backend::emulator::{Fault, FaultKind};
             store.put(&path, "x".into()).await.unwrap();
             let fault = Fault::new(FaultKind::storage_cap_exceeded()).on("b2_hide_file");
             fixture.emulator.faults().add(fault);
@@ -245,6 +256,39 @@ async fn single_parts_in_memory(store: &B2Store, path: &Path) {
         .unwrap();
     assert_eq!(store.head(&newer).await.unwrap().size, 256 << 20);
     assert_eq!(store.head(path).await.unwrap().size, 1);
+}
+
+/// One flipped bit is found in a whole object, but not in a range, or if the object was written in parts.
+async fn no_sha1_of_ranges(fixture: &Fixture, store: &B2Store, path: &Path) {
+    let in_parts = Path::from("in parts");
+    store.put(path, vec![b'1'; 20].into()).await.unwrap();
+    let mut upload = store.put_multipart(&in_parts).await.unwrap();
+    for _ in 0..2 {
+        upload.put_part(vec![b'1'; 10].into()).await.unwrap();
+    }
+    upload.complete().await.unwrap();
+    let flipped = FaultKind::CorruptResponse { at: 5 };
+    let flipped = Fault::new(flipped).on("b2_download_file_by_name");
+    fixture.emulator.faults().add(flipped);
+    let whole = async |path: &Path| store.get(path).await.unwrap().bytes().await;
+    whole(path).await.unwrap_err();
+    assert_ne!(store.get_range(path, 0..10).await.unwrap(), vec![b'1'; 10]);
+    assert_ne!(whole(&in_parts).await.unwrap(), vec![b'1'; 20]);
+}
+
+async fn no_customer_keys(fixture: &Fixture, store: &B2Store, path: &Path) {
+    let key = EncryptionSetting::SseC(CustomerKey::new([1; 32]));
+    let upload = fixture.bucket.upload(path.as_ref(), "x");
+    upload.server_side_encryption(key).await.unwrap();
+    let to = Path::from("to");
+    store.get(path).await.map(drop).unwrap_err();
+    store.copy(path, &to).await.unwrap_err();
+    let copies = fixture.calls_of("b2_copy_file");
+    store.copy_if_not_exists(path, &to).await.unwrap_err();
+    assert_eq!(fixture.calls_of("b2_copy_file"), copies);
+    let listed: Vec<_> = store.list(None).try_collect().await.unwrap();
+    assert_eq!(listed.len(), 1);
+    store.delete(path).await.unwrap();
 }
 
 async fn later_start_wins(store: &B2Store, path: &Path) {

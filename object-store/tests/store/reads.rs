@@ -3,6 +3,8 @@
 use std::ops::Range;
 
 use b2kit::backend::emulator::{Fault, FaultKind, Latch};
+use b2kit::{Client, Credentials, HttpClient as _, Request};
+use b2kit_object_store::B2Store;
 use b2kit_object_store::v0_14::object_store::path::Path;
 use b2kit_object_store::v0_14::object_store::{
     Error, GetOptions, GetRange, ObjectStore as _, ObjectStoreExt as _,
@@ -190,6 +192,36 @@ fn an_old_version_is_read_by_its_id_and_only_under_its_own_name() {
         );
         let error = store.get_opts(&other, by_id()).await.unwrap_err();
         assert!(matches!(error, Error::NotFound { .. }), "{error:?}");
+    });
+}
+
+#[test]
+fn a_suffix_of_an_empty_object_that_is_replaced_meanwhile_is_that_of_the_new_version() {
+    run(async {
+        let fixture = Fixture::in_process().await;
+        let (emulator, other) = (fixture.emulator.clone(), fixture.bucket.clone());
+        let client = Client::builder()
+            .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
+            .endpoint(emulator.url())
+            .backend(move |request: Request| {
+                let (emulator, other) = (emulator.clone(), other.clone());
+                async move {
+                    let response = emulator.send(request).await?;
+                    if response.status() == 416 {
+                        other.upload("f", "0123456789").await.unwrap();
+                    }
+                    Ok(response)
+                }
+            })
+            .build()
+            .unwrap();
+        let store = B2Store::new(client.bucket("lakehouse").await.unwrap());
+        let path = Path::from("f");
+        store.put(&path, "".into()).await.unwrap();
+        let suffix = GetOptions::new().with_range(Some(GetRange::Suffix(3)));
+        let got = store.get_opts(&path, suffix).await.unwrap();
+        assert_eq!((got.meta.size, got.range.clone()), (10, 7..10));
+        assert_eq!(got.bytes().await.unwrap(), "789");
     });
 }
 

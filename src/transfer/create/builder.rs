@@ -59,8 +59,10 @@ use crate::types::{FileInfo, FileName, FileVersion};
 /// # Errors
 /// - [`Conflict`](ErrorKind::Conflict): a file of this name exists, and nothing was changed. The
 ///   kind has no other meaning here.
-/// - [`Invalid`](ErrorKind::Invalid), before anything is sent: more than 5 GB, an unknown length, a
-///   name under [`CREATE_STAGES`], file info without room for one more entry, a default retention.
+/// - [`Invalid`](ErrorKind::Invalid), before anything is written: more than 5 GB, an unknown length,
+///   a name under [`CREATE_STAGES`], file info without room for one more entry, a copy of a version
+///   that is encrypted with a customer-managed key (SSE-C); or, after a look at the bucket, a default
+///   retention.
 /// - [`Unauthorized`](ErrorKind::Unauthorized), before anything is sent: one of the keys lacks a
 ///   capability.
 /// - [`Unavailable`](ErrorKind::Unavailable): B2 rejected the copy of the stage, which was then

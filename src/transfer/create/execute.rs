@@ -19,7 +19,8 @@ use crate::error::{Error, ErrorKind};
 use crate::transfer::large_file::MAX_PART;
 use crate::transfer::source::{Opened, Source};
 use crate::types::{
-    Capability, FileInfo, FileInfoLimit, FileName, FileVersion, LARGE_FILE_SHA1, Restricted,
+    Capability, EncryptionMode, FileInfo, FileInfoLimit, FileName, FileVersion, LARGE_FILE_SHA1,
+    Restricted,
 };
 
 /// The maximum number of stages that one create uploads, if each is discarded before it is used.
@@ -42,6 +43,7 @@ impl Create {
             Origin::Source(source) => source,
             Origin::Version(version) => {
                 check_len(Some(version.content_length))?;
+                check_encryption(&version)?;
                 check_keys(&self.bucket, &self.slot).await?;
                 check_retention(&self.bucket).await?;
                 let job = Job {
@@ -248,6 +250,17 @@ fn check_len(len: Option<u64>) -> Result<(), Error> {
             "create takes at most {MAX_PART} bytes, and this source has {len}"
         ))),
         Some(_) => Ok(()),
+    }
+}
+
+/// Checks that the version can be copied without a customer-managed key, which other writers lack.
+fn check_encryption(version: &FileVersion) -> Result<(), Error> {
+    match version.server_side_encryption.mode {
+        Some(EncryptionMode::SseC) => Err(Error::invalid(
+            "create_copy can't copy a version that is encrypted with a customer-managed key \
+             (SSE-C)",
+        )),
+        _ => Ok(()),
     }
 }
 
