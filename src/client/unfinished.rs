@@ -339,7 +339,8 @@ mod tests {
 
     #[test]
     fn the_end_of_an_upload_determines_the_state_of_its_large_file() {
-        let ends: [(fn(UploadEntry), &[UnfinishedState]); 8] = [
+        type End<'a> = (fn(UploadEntry), &'a [UnfinishedState]);
+        let ends: [End<'_>; 8] = [
             (drop, &[Orphaned]),
             (|mut entry| entry.keep_if_dropped(), &[Kept]),
             (

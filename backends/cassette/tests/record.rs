@@ -234,8 +234,9 @@ fn a_response_that_is_too_large_is_a_mismatch_that_says_so() {
     let text = std::error::Error::source(&error).unwrap().to_string();
     assert_eq!(
         text,
-        "the response's body of 2000 bytes was omitted from the recording: it exceeded the limit or could not be \
-         redacted\n  request 1 (line 3): POST https://example.com/echo (2000 bytes of SHA-1 \
+        "the response's body of 2000 bytes was omitted from the recording: \
+         it exceeded the limit or could not be redacted\n  \
+         request 1 (line 3): POST https://example.com/echo (2000 bytes of SHA-1 \
          8e894dd1aef94637f347af568e934075a69d1b79)"
     );
     assert_eq!(player.unplayed().len(), 1);

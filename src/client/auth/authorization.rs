@@ -310,10 +310,10 @@ mod tests {
         let (authorization, now) = (authorization(), SystemTimer.now());
         assert_eq!(authorization.pause(now), Duration::ZERO);
         for seconds in [1, 2, 4, 8, 16, 32, 32, 32] {
-            for jitter in [0.0, 1.0] {
+            for (jitter, times) in [(0.0, 1), (1.0, 2)] {
                 let state = authorization.lock().failed_attempts;
                 authorization.attempted(true, now, jitter);
-                let expected = Duration::from_secs(seconds).mul_f64(1.0 + jitter);
+                let expected = Duration::from_secs(seconds * times);
                 assert_eq!(authorization.pause(now), expected, "{seconds} s");
                 if jitter == 0.0 {
                     authorization.lock().failed_attempts = state;

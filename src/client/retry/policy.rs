@@ -292,4 +292,18 @@ mod tests {
             assert_eq!(policy.deadline_of(&metadata), Some(seven), "{metadata:?}");
         }
     }
+
+    #[test]
+    fn the_setters_of_pauses_set_their_own_field() {
+        let [initial, max, longest] = [2, 5, 7].map(Duration::from_secs);
+        let policy = RetryPolicy::disabled()
+            .with_initial_backoff(initial)
+            .with_max_backoff(max)
+            .with_max_retry_after(longest);
+        assert_eq!(policy.max_api_attempts, 1);
+        assert_eq!(policy.max_retry_after, longest);
+        let pauses = [0, 1, 2, 100].map(|pauses| policy.pause(pauses, 0.0).as_millis());
+        assert_eq!(pauses, [1_000, 2_000, 2_500, 2_500]);
+        assert_eq!(policy.pause(2, 1.0), max);
+    }
 }

@@ -781,7 +781,6 @@ mod tests {
 
     #[test]
     fn a_call_that_did_not_execute_is_retried_unless_its_responses_stay_invalid() {
-        let lost = Error::http(HttpError::new(HttpErrorKind::Reset, Phase::ResponseBegun));
         let unreadable = Error::new(ErrorKind::Protocol, "the response is not JSON");
         let backoff = [Some(500), Some(1_000), Some(2_000)];
         let twice = [Some(500), Some(1_000), None];
@@ -899,6 +898,9 @@ mod tests {
         assert!(!state.has_not_failed());
         assert_eq!(state.attempts(), 2);
         assert_eq!(state.attempts_and_limit(), (2, 8));
+        let elapsed = Duration::from_secs(3);
+        let now = state.began + elapsed;
+        assert_eq!(state.attempts_and_elapsed(now), (2, elapsed));
     }
 
     #[test]
@@ -986,6 +988,10 @@ mod tests {
             let told = format!("{}: {failures:?}", metadata.name);
             assert_eq!(error.may_have_taken_effect(), expected, "{told}");
         }
+        // The last failure counts even if it was not recorded.
+        let state = new_state(&upload);
+        let error = state.error(reset(), None, state.began);
+        assert!(error.may_have_taken_effect());
     }
 
     #[test]
@@ -993,15 +999,26 @@ mod tests {
         let metadata = ListBuckets::METADATA;
         let corrupt = |what: &str| Error::new(ErrorKind::Integrity, what);
         let mut state = new_state(&metadata);
-        fail(&mut state, &corrupt("first"));
-        fail(&mut state, &corrupt("second"));
-        let told = |failure| state.error(failure, None, state.began).to_string();
-        let same = told(corrupt("second"));
-        assert!(same.contains("attempt 1: first"), "{same}");
-        assert!(!same.contains("attempt 2"), "{same}");
-        let other = told(busy());
-        assert!(other.contains("attempt 1: first"), "{other}");
-        assert!(other.contains("attempt 2: second"), "{other}");
+        for failure in [busy(), corrupt("first"), corrupt("second")] {
+            fail(&mut state, &failure);
+        }
+        let told = |state: &RetryState<'_>, failure| {
+            let error = state.error(failure, None, state.began).to_string();
+            let listed: Vec<_> = error.match_indices("attempt ").collect();
+            (listed.len(), error)
+        };
+        let (listed, same) = told(&state, corrupt("second"));
+        assert!(listed == 1 && same.contains("attempt 2: first"), "{same}");
+        let (listed, other) = told(&state, busy());
+        assert!(
+            listed == 2 && other.contains("attempt 3: second"),
+            "{other}"
+        );
+        for failure in [corrupt("third"), corrupt("fourth"), busy()] {
+            fail(&mut state, &failure);
+        }
+        let (listed, other) = told(&state, busy());
+        assert!(listed == 3 && other.contains("attempt 4: third"), "{other}");
     }
 
     #[test]
