@@ -60,7 +60,7 @@ pub enum Limit {
 
 impl Limit {
     /// The limits of every library over libcurl.
-    pub const OF_LIBCURL: [Self; 9] = [
+    pub const OF_LIBCURL: [Self; 10] = [
         Self::RefusesTargets,
         Self::RefusesHeaders,
         Self::AddsAccept,
@@ -70,13 +70,13 @@ impl Limit {
         Self::NoticesCloseLate,
         Self::TakesOddHeads,
         Self::TakesTlsFailuresForConnectFailures,
+        Self::MakesSpareConnections,
     ];
 
     /// Further limits of such a library if one client of it serves all exchanges.
-    pub const OF_ONE_CLIENT_OVER_LIBCURL: [Self; 4] = [
+    pub const OF_ONE_CLIENT_OVER_LIBCURL: [Self; 3] = [
         Self::LingersWhereServerIsSilent,
         Self::LingersWhereServerStopsReading,
         Self::RepeatsWhatHasNoBody,
-        Self::MakesSpareConnections,
     ];
 }

@@ -43,6 +43,8 @@
 //!   [`Invalid`](b2kit_core::HttpErrorKind::Invalid), and so are header values that are not ASCII. Files with such
 //!   names can be downloaded by id.
 //! - `send` resolves with the first byte of the response's body, not with its head.
+//! - More connections may be opened than there are concurrent requests: on a busy machine, libcurl's thread reports the
+//!   end of a transfer after the next request has begun.
 //! - libcurl repeats a GET or HEAD if its reused connection turns out to be closed. It can't replay a body, and other
 //!   requests without one get a new connection, unless the client is your own
 //!   ([`from_client`](IsahcClient::from_client)): libcurl then repeats these, too, so an empty file may be uploaded
