@@ -1,18 +1,20 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail, ensure};
+use b2kit::sync::Location::{self, Local, Remote};
 use b2kit::sync::{Compare, Durability, Extras, Filter, Links, Newer, SyncPolicy};
 use b2kit::types::B2Uri;
-use clap::builder::{OsStringValueParser, TypedValueParser as _};
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::environment;
-use crate::location::{Location, remote_file};
 use crate::protection::Protection;
 use crate::words::one_of;
+
+const NOT_A_FILE: &str = "it has to be the name of a file: b2://BUCKET/NAME";
 
 /// Backblaze B2 from the command line.
 ///
@@ -26,8 +28,18 @@ pub(crate) struct Program {
     #[command(subcommand)]
     pub(crate) command: Command,
 
-    #[command(flatten)]
-    pub(crate) common: Common,
+    /// The B2 to use: a URL (such as the one that an emulator prints), production or staging
+    #[arg(long, global = true, env = "B2_ENVIRONMENT", value_name = "URL")]
+    #[arg(value_parser = endpoint, default_value = "production")]
+    pub(crate) endpoint: String,
+
+    /// Print only errors, no progress and no warnings
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+
+    /// Report every failed attempt
+    #[arg(long, short, global = true, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
 }
 
 impl Program {
@@ -45,20 +57,18 @@ impl Program {
     }
 }
 
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Common {
-    /// The B2 to use: a URL (such as the one that an emulator prints), production (the default) or staging
-    #[arg(long, global = true, env = "B2_ENVIRONMENT", value_name = "URL")]
-    #[arg(value_parser = environment::endpoint)]
-    pub(crate) endpoint: Option<String>,
-
-    /// Print only errors, no progress and no warnings
-    #[arg(long, short, global = true)]
-    pub(crate) quiet: bool,
-
-    /// Report every failed attempt
-    #[arg(long, short, global = true, conflicts_with = "quiet")]
-    pub(crate) verbose: bool,
+/// The URL of B2 by its name in B2's official tools. An empty variable is one that is not set.
+fn endpoint(environment: &str) -> Result<String> {
+    let url = match environment {
+        "" | "production" => "https://api.backblazeb2.com",
+        "staging" => "https://api.backblaze.net",
+        url if url.contains("://") => url,
+        other => bail!(
+            "{other:?} is neither a URL nor production or staging \
+             (the environment variable B2_ENVIRONMENT sets it, too)"
+        ),
+    };
+    Ok(url.to_owned())
 }
 
 #[derive(Debug, Subcommand)]
@@ -88,7 +98,7 @@ impl Command {
     /// Whether it changes nothing, so that it is done once nobody reads its output.
     pub(crate) fn only_reads(&self) -> bool {
         match self {
-            Self::Cp(args) => args.to == Location::Stdio,
+            Self::Cp(args) => is_stdio(&args.to),
             Self::Sync(args) => args.dry_run || args.check,
             Self::Rm(args) => args.dry_run,
             Self::Unfinished(args) => args.cancel_older_than.is_none() || args.dry_run,
@@ -98,41 +108,51 @@ impl Command {
 
     /// The reason why the arguments can't be used together, if they can't.
     fn conflict(&self) -> Option<&'static str> {
-        use Location::{Local, Remote, Stdio};
         Some(match self {
-            Self::Cp(Cp {
-                from, to, resume, ..
-            }) => match (from, to) {
-                (Remote(_), Remote(_)) => "one of FROM and TO must be a path or -",
-                (Local(_) | Stdio, Local(_) | Stdio) => {
-                    "one of FROM and TO must be b2://BUCKET/NAME"
-                }
-                (Stdio, Remote(at)) if at.is_prefix() => {
-                    "standard input needs a name: b2://BUCKET/NAME"
-                }
-                (Remote(at), Stdio) if at.is_prefix() => {
-                    "only one file can go to standard output: b2://BUCKET/NAME"
-                }
-                (Stdio, _) | (_, Stdio) if *resume => "standard input and output can't be resumed",
+            Self::Cp(args) => match (&args.from, &args.to) {
+                (Remote(at), path) | (path, Remote(at)) if is_stdio(path) => match at.is_prefix() {
+                    true => "standard input and output are one file, which needs a name",
+                    false if args.resume => "standard input and output can't be resumed",
+                    false => return None,
+                },
+                (Local(_), Remote(_)) | (Remote(_), Local(_)) => return None,
+                _ => "one of FROM and TO must be b2://BUCKET/NAME, the other must be a path or -",
+            },
+            Self::Sync(args) if !args.from.is_remote() && !args.to.is_remote() => {
+                "one of FROM and TO must be b2://BUCKET/PREFIX"
+            }
+            Self::Rm(args) => match (args.at.is_prefix(), args.recursive) {
+                (true, false) => "all files with a prefix: add --recursive",
+                // `a` would also match `a.bak`.
+                (false, true) => "--recursive needs a prefix that ends in /",
                 _ => return None,
             },
-            Self::Sync(SyncArgs { from, to, .. }) => match (from, to) {
-                (Remote(_), Local(_) | Remote(_)) | (Local(_), Remote(_)) => return None,
-                _ => "one of FROM and TO must be b2://BUCKET/PREFIX, and neither can be -",
-            },
-            Self::Rm(Rm { at, recursive, .. }) if at.is_prefix() && !recursive => {
-                "all files with a prefix: add --recursive"
-            }
-            // `a` would also match `a.bak`.
-            Self::Rm(Rm { at, recursive, .. }) if *recursive && !at.is_prefix() => {
-                "--recursive needs a prefix that ends in /"
-            }
             Self::Unfinished(args) if args.cancel_older_than.is_some() && !args.at.is_prefix() => {
                 "--cancel-older-than needs a bucket or a prefix that ends in /"
             }
             _ => return None,
         })
     }
+}
+
+/// Whether it is `-`, which for `cp` is standard input or output.
+pub(crate) fn is_stdio(at: &Location) -> bool {
+    matches!(at, Local(path) if path.as_os_str() == "-")
+}
+
+/// Parses the location of a single file, local or at B2.
+fn file(text: OsString) -> Result<Location> {
+    let at = Location::try_from(text)?;
+    ensure!(!is_stdio(&at), "it has to be a path, or b2://BUCKET/NAME");
+    ensure!(!matches!(&at, Remote(at) if at.is_prefix()), NOT_A_FILE);
+    Ok(at)
+}
+
+/// Parses the location of a single file at B2.
+fn remote_file(text: &str) -> Result<B2Uri> {
+    let at: B2Uri = text.parse()?;
+    ensure!(!at.is_prefix(), NOT_A_FILE);
+    Ok(at)
 }
 
 /// Copy files, directories and standard input to B2 and back.
@@ -149,11 +169,11 @@ impl Command {
 #[command(verbatim_doc_comment)]
 pub(crate) struct Cp {
     /// A path, b2://BUCKET/NAME, or - for standard input
-    #[arg(value_parser = OsStringValueParser::new().try_map(Location::parse))]
+    #[arg(value_parser = OsStringValueParser::new().try_map(Location::try_from))]
     pub(crate) from: Location,
 
     /// b2://BUCKET/NAME, a path, or - for standard output
-    #[arg(value_parser = OsStringValueParser::new().try_map(Location::parse))]
+    #[arg(value_parser = OsStringValueParser::new().try_map(Location::try_from))]
     pub(crate) to: Location,
 
     /// Resume an earlier run, and keep unfinished transfers if this one is stopped
@@ -182,11 +202,11 @@ pub(crate) struct Cp {
 #[command(verbatim_doc_comment)]
 pub(crate) struct SyncArgs {
     /// A directory, or b2://BUCKET/PREFIX
-    #[arg(value_parser = OsStringValueParser::new().try_map(Location::parse))]
+    #[arg(value_parser = OsStringValueParser::new().try_map(Location::try_from))]
     pub(crate) from: Location,
 
     /// b2://BUCKET/PREFIX, or a directory
-    #[arg(value_parser = OsStringValueParser::new().try_map(Location::parse))]
+    #[arg(value_parser = OsStringValueParser::new().try_map(Location::try_from))]
     pub(crate) to: Location,
 
     /// Print what would be done and what it would cost, and do nothing
@@ -242,15 +262,15 @@ pub(crate) struct SyncArgs {
     exclude: Vec<String>,
 
     /// Delete and hide nothing if more paths than this would be affected
-    #[arg(long, value_name = "PATHS")]
-    max_delete: Option<u64>,
+    #[arg(long, value_name = "PATHS", default_value_t = u64::MAX, hide_default_value = true)]
+    max_delete: u64,
 
     /// Allow an empty source, which with --delete, --hide or --keep-days empties the destination
     #[arg(long)]
     allow_empty_source: bool,
 
     /// Refuse names that are equal if case or Unicode normalization is ignored, as some file systems do
-    #[arg(long)]
+    #[arg(long, default_value_t = cfg!(any(windows, target_vendor = "apple")))]
     refuse_collisions: bool,
 
     /// When downloaded files are flushed to the disk
@@ -283,7 +303,7 @@ impl SyncArgs {
             filter = filter.exclude(pattern)?;
         }
         let policy = self.protection.policy(&self.from, &self.to)?;
-        let policy = policy
+        Ok(policy
             .filter(filter)
             .extras(match self.keep_days {
                 Some(days) => Extras::KeepDays(days),
@@ -297,12 +317,9 @@ impl SyncArgs {
             .links(self.links)
             .durability(self.durability)
             .allow_empty_source(self.allow_empty_source)
-            .max_delete(self.max_delete.unwrap_or(u64::MAX))
-            .concurrency(self.threads);
-        Ok(match self.refuse_collisions {
-            true => policy.refuse_collisions(true),
-            false => policy,
-        })
+            .refuse_collisions(self.refuse_collisions)
+            .max_delete(self.max_delete)
+            .concurrency(self.threads))
     }
 }
 
@@ -393,7 +410,7 @@ pub(crate) struct Link {
 #[derive(Debug, Args)]
 pub(crate) struct Hash {
     /// Paths, and b2://BUCKET/NAME
-    #[arg(required = true, value_parser = OsStringValueParser::new().try_map(Location::file))]
+    #[arg(required = true, value_parser = OsStringValueParser::new().try_map(file))]
     pub(crate) at: Vec<Location>,
 }
 
@@ -405,7 +422,7 @@ pub(crate) struct Unfinished {
 
     /// Cancel those that were started more than this many hours ago
     #[arg(long, value_name = "HOURS")]
-    pub(crate) cancel_older_than: Option<u64>,
+    pub(crate) cancel_older_than: Option<u32>,
 
     /// Print what would be cancelled, and do nothing
     #[arg(long, short = 'n', requires = "cancel_older_than")]

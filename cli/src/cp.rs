@@ -7,88 +7,74 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 use b2kit::Client;
-use b2kit::sync::SyncPolicy;
+use b2kit::sync::Location::{self, Local, Remote};
+use b2kit::sync::{SyncPolicy, Synchronizer};
 use b2kit::transfer::{Progress, Source, safe_local_path};
 use b2kit::types::B2Uri;
 use blocking::Unblock;
 
-use crate::args::Cp;
-use crate::location::Location;
-use crate::output::ThreadedOutput;
-use crate::sync::{execute, synchronizer};
+use crate::args::{Cp, is_stdio};
+use crate::output::threaded_output;
+use crate::sync::execute;
 use crate::terminal::Terminal;
 
 pub(crate) async fn run(args: &Cp, terminal: &Terminal, client: &Client) -> Result<ExitCode> {
     let (from, to) = (&args.from, &args.to);
     let policy = args.protection.policy(from, to)?;
     let policy = policy.resume(args.resume).hash_first(!args.no_hash_first);
-    let copied = match (from, to) {
-        (Location::Local(path), Location::Remote(to)) if is_directory(path, to)? => None,
-        (Location::Remote(from), Location::Local(_)) if from.is_prefix() => None,
-        (Location::Remote(from), to) => Some(download(from, to, &policy, terminal, client).await),
-        (from, Location::Remote(to)) => Some(upload(from, to, &policy, terminal, client).await),
-        _ => bail!("one of them must be b2://BUCKET/NAME"),
-    };
-    match copied {
-        Some(copied) => {
-            copied.with_context(|| format!("{from} to {to}"))?;
-            Ok(ExitCode::SUCCESS)
-        }
+    if is_tree(from, to)? {
         // A sync that ignores what is at the destination.
-        None => {
-            let policy = policy.ignore_destination(true).portable_names(true);
-            let tree = synchronizer(from, to, client).await?.policy(policy);
-            execute(&tree, terminal, false).await
+        let policy = policy.ignore_destination(true).portable_names(true);
+        let tree = Synchronizer::between(client, from, to).await?;
+        return execute(&tree.policy(policy), terminal, false).await;
+    }
+    let copied = copy(args, &policy, terminal, client).await;
+    copied.with_context(|| format!("{from} to {to}"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Whether it stands for many files.
+fn is_tree(from: &Location, to: &Location) -> Result<bool> {
+    match (from, to) {
+        (Remote(from), _) => Ok(from.is_prefix()),
+        (Local(path), Remote(to)) if !is_stdio(from) => {
+            let shown = path.display();
+            let found = fs::metadata(path).with_context(|| format!("{shown} can't be read"))?;
+            if found.is_dir() && !to.is_prefix() {
+                bail!("{shown} is a directory, so {:?} must end in /", to.name);
+            }
+            Ok(found.is_dir())
         }
+        _ => Ok(false),
     }
 }
 
-fn is_directory(from: &Path, to: &B2Uri) -> Result<bool> {
-    let path = from.display();
-    let found = fs::metadata(from).with_context(|| format!("{path} can't be read"))?;
-    if found.is_dir() && !to.is_prefix() {
-        bail!("{path} is a directory, so {:?} must end in /", to.name);
-    }
-    Ok(found.is_dir())
-}
-
-async fn upload(
-    from: &Location,
-    to: &B2Uri,
-    policy: &SyncPolicy,
-    terminal: &Terminal,
-    client: &Client,
-) -> Result<()> {
-    let (source, name) = match from {
-        Location::Local(path) => (Source::path(path), name_of(path, to)?),
-        _ => (Source::reader(Unblock::new(io::stdin())), to.name.clone()),
-    };
-    let (bucket, progress) = (client.bucket(&to.bucket).await?, Progress::new());
-    let upload = policy.apply_to_upload(bucket.upload(&*name, source));
-    let upload = upload.progress(&progress);
-    terminal.transfer(&name, &progress, upload).await.map(drop)
-}
-
-async fn download(
-    from: &B2Uri,
-    to: &Location,
-    policy: &SyncPolicy,
-    terminal: &Terminal,
-    client: &Client,
-) -> Result<()> {
-    let (name, progress) = (&*from.name, Progress::new());
-    let download = client.bucket(&from.bucket).await?.download(name);
-    let download = policy.apply_to_download(download.modified_time());
-    let download = download.progress(&progress);
-    match to {
-        Location::Local(path) => {
+/// Copies a single file.
+async fn copy(args: &Cp, policy: &SyncPolicy, terminal: &Terminal, client: &Client) -> Result<()> {
+    let progress = Progress::new();
+    match (&args.from, &args.to) {
+        (Remote(from), Local(path)) => {
+            let name = &*from.name;
+            let download = client.bucket(&from.bucket).await?.download(name);
+            let download = policy.apply_to_download(download.modified_time());
+            let download = download.progress(&progress);
+            if is_stdio(&args.to) {
+                let download = download.to_writer(threaded_output());
+                return terminal.transfer(name, &progress, download).await;
+            }
             let download = download.to_path(path_of(name, path)?);
-            terminal.transfer(name, &progress, download).await.map(drop)
+            terminal.transfer(name, &progress, download).await
         }
-        _ => {
-            let download = download.to_writer(ThreadedOutput::new());
-            terminal.transfer(name, &progress, download).await.map(drop)
+        (Local(path), Remote(to)) => {
+            let (source, name) = match is_stdio(&args.from) {
+                true => (Source::reader(Unblock::new(io::stdin())), to.name.clone()),
+                false => (Source::path(path), name_of(path, to)?),
+            };
+            let upload = client.bucket(&to.bucket).await?.upload(&*name, source);
+            let upload = policy.apply_to_upload(upload).progress(&progress);
+            terminal.transfer(&name, &progress, upload).await
         }
+        _ => bail!("one of them must be b2://BUCKET/NAME"),
     }
 }
 

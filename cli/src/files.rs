@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use b2kit::sync::Location;
 use b2kit::types::{Action, B2Uri, FileVersion, ListedFile, Sha1};
 use b2kit::{BucketHandle, Client, Error};
 use futures::future::ready;
@@ -13,9 +14,7 @@ use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
 
 use crate::args::{Du, File, Hash, Link, Ls};
-use crate::escape::escape;
-use crate::location::Location;
-use crate::output::{ThreadedOutput, done, json, output, print_error, status};
+use crate::output::{done, escape, json, output, print_error, status, threaded_output};
 
 /// A listing.
 pub(crate) type Files<T = FileVersion> = BoxStream<'static, Result<T, Error>>;
@@ -99,7 +98,7 @@ pub(crate) async fn stat(args: &File, client: &Client) -> Result<ExitCode> {
 pub(crate) async fn cat(args: &File, client: &Client) -> Result<ExitCode> {
     let bucket = client.bucket(&args.at.bucket).await?;
     let download = bucket.download(&*args.at.name);
-    download.to_writer(ThreadedOutput::new()).await?;
+    download.to_writer(threaded_output()).await?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -116,12 +115,11 @@ pub(crate) async fn link(args: &Link, client: &Client) -> Result<ExitCode> {
 pub(crate) async fn hash(args: &Hash, client: Option<&Client>) -> Result<ExitCode> {
     let (mut out, mut is_complete) = (output(), true);
     for at in &args.at {
-        let name = escape(&at.to_string());
         match hash_one(at, client).await {
-            Ok(sha1) => writeln!(out, "{sha1}  {name}")?,
+            Ok(sha1) => writeln!(out, "{sha1}  {}", escape(&at.to_string()))?,
             Err(error) => {
                 is_complete = false;
-                print_error(&format!("{name}: {error:#}"));
+                print_error(&format!("{at}: {error:#}"));
             }
         }
     }
@@ -131,11 +129,11 @@ pub(crate) async fn hash(args: &Hash, client: Option<&Client>) -> Result<ExitCod
 
 async fn hash_one(at: &Location, client: Option<&Client>) -> Result<Sha1> {
     match (at, client) {
-        (Location::Remote(at), Some(client)) => current_version(client, at)
-            .await?
-            .expected_sha1()
-            .context("B2 has no SHA-1 of it"),
+        (Location::Remote(at), Some(client)) => {
+            let version = current_version(client, at).await?;
+            version.expected_sha1().context("B2 has no SHA-1 of it")
+        }
         (Location::Local(path), _) => Ok(Sha1::of_reader(LocalFile::open(path)?)?),
-        _ => bail!("it is neither a path nor b2://BUCKET/NAME"),
+        (Location::Remote(_), None) => bail!("it needs an application key"),
     }
 }

@@ -4,10 +4,7 @@
 
 mod args;
 mod cp;
-mod environment;
-mod escape;
 mod files;
-mod location;
 mod output;
 mod protection;
 mod rm;
@@ -17,16 +14,14 @@ mod terminal;
 mod words;
 
 use std::io::{self, Write as _};
-use std::pin::pin;
 use std::process::ExitCode;
 
 use anyhow::{Error, Result};
-use b2kit::{Client, ErrorKind, UnfinishedState};
+use b2kit::sync::Location;
+use b2kit::{Client, Credentials, ErrorKind, UnfinishedState};
 use clap::CommandFactory as _;
-use futures::future::{Either, select};
 
 use crate::args::{Command, Cp, Program};
-use crate::location::Location;
 use crate::output::{done, output};
 use crate::terminal::Terminal;
 
@@ -35,11 +30,10 @@ const STOPPED: u8 = 130;
 
 fn main() -> ExitCode {
     let program = Program::checked();
-    let terminal = Terminal::begin(program.common.quiet, program.common.verbose);
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    let terminal = Terminal::begin(program.quiet, program.verbose);
+    let done = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .build();
-    let done = runtime
+        .build()
         .map_err(Error::from)
         .and_then(|runtime| runtime.block_on(run(&program, &terminal)));
     match done {
@@ -74,21 +68,24 @@ async fn run(program: &Program, terminal: &Terminal) -> Result<ExitCode> {
         }
         _ => {}
     }
-    let client = environment::client(program.common.endpoint.as_deref())?;
-    let ended = {
-        let command = pin!(command(&program.command, terminal, &client));
-        match select(command, pin!(stop::requested())).await {
-            Either::Left((outcome, _)) => Some(outcome),
-            // The command is dropped, which removes partial files.
-            Either::Right(_) => None,
-        }
+    let client = Client::builder()
+        .credentials(Credentials::from_env()?)
+        .endpoint(&*program.endpoint)
+        .user_agent(concat!("b2kit-cli/", env!("CARGO_PKG_VERSION")))
+        .build()?;
+    let ended = tokio::select! {
+        outcome = command(&program.command, terminal, &client) => Some(outcome),
+        // The command is dropped, which removes partial files.
+        () = stop::requested() => None,
     };
     if ended.is_none() {
         terminal.info("stopping; press Ctrl-C again to stop immediately");
     }
-    let cancel = pin!(cancel_orphaned_uploads(&client, terminal));
-    if let Either::Right(_) = select(cancel, pin!(stop::requested())).await {
-        terminal.info("stopped immediately; unfinished uploads may remain at B2");
+    tokio::select! {
+        () = cancel_orphaned_uploads(&client, terminal) => {}
+        () = stop::requested() => {
+            terminal.info("stopped immediately; unfinished uploads may remain at B2");
+        }
     }
     ended.unwrap_or_else(|| {
         terminal.info(match &program.command {
@@ -126,7 +123,7 @@ async fn cancel_orphaned_uploads(client: &Client, terminal: &Terminal) {
     }
     for file in client.unfinished() {
         if file.state == UnfinishedState::Kept {
-            terminal.info(&format!("{} is kept at B2, to be resumed", file.file_name));
+            terminal.info(format!("{} is kept at B2, to be resumed", file.file_name));
         }
     }
 }

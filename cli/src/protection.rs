@@ -1,13 +1,10 @@
 //! [`Protection`]: options for encryption and Object Lock, named as in the official CLI.
 
-use std::env;
-
-use anyhow::{Context as _, Result, bail};
-use b2kit::sync::SyncPolicy;
+use anyhow::{Result, bail};
+use b2kit::sync::{Location, SyncPolicy};
 use b2kit::types::{CustomerKey, EncryptionSetting, LegalHold, RetentionMode, Timestamp};
 use clap::Args;
 
-use crate::location::Location;
 use crate::words::one_of;
 
 /// Keys come from the environment, since other users of the machine can read arguments.
@@ -50,29 +47,22 @@ impl Protection {
         let mut policy = SyncPolicy::new();
         if let Some(mode) = encryption {
             policy = policy.server_side_encryption(match mode {
-                "SSE-C" => EncryptionSetting::SseC(key("B2_DESTINATION_SSE_C_KEY_B64")?),
+                "SSE-C" => {
+                    EncryptionSetting::SseC(CustomerKey::from_env("B2_DESTINATION_SSE_C_KEY_B64")?)
+                }
                 _ => EncryptionSetting::SseB2,
             });
         }
         if self.source_server_side_encryption.is_some() {
-            policy = policy.source_customer_key(key("B2_SOURCE_SSE_C_KEY_B64")?);
+            let key = CustomerKey::from_env("B2_SOURCE_SSE_C_KEY_B64")?;
+            policy = policy.source_customer_key(key);
         }
         if let (Some(mode), Some(until)) = (&self.file_retention_mode, self.retain_until) {
             policy = policy.file_retention(mode.clone(), Timestamp::from_millis(until));
         }
-        Ok(match &self.legal_hold {
-            Some(hold) => policy.legal_hold(hold.clone()),
-            None => policy,
-        })
+        if let Some(hold) = &self.legal_hold {
+            policy = policy.legal_hold(hold.clone());
+        }
+        Ok(policy)
     }
-}
-
-fn key(variable: &'static str) -> Result<CustomerKey> {
-    let text = match env::var(variable) {
-        Ok(text) => text,
-        Err(env::VarError::NotPresent) => bail!("{variable} is not set"),
-        // The value may be the key itself, so it is not shown.
-        Err(env::VarError::NotUnicode(_)) => bail!("{variable} is not base64"),
-    };
-    CustomerKey::from_base64(&text).context(variable)
 }

@@ -11,9 +11,8 @@ use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
 
 use crate::args::{Rm, Unfinished};
-use crate::escape::escape;
-use crate::files::{Files, list, write_long};
-use crate::output::{done, output, print_error, status};
+use crate::files::{list, write_long};
+use crate::output::{done, escape, output, print_error, status};
 
 /// Maximum number of concurrent calls.
 const CALLS: usize = 16;
@@ -26,11 +25,7 @@ pub(crate) async fn rm(args: &Rm, client: &Client) -> Result<ExitCode> {
     let outcomes = match (args.recursive && args.versions, name) {
         (true, "") => bucket.delete_all_files(mode(args.dry_run)).boxed(),
         (true, prefix) => bucket.delete_prefix(prefix, mode(args.dry_run)).boxed(),
-        (false, _) => {
-            let remove = |version| async { Ok(remove(args, bucket, version).await) };
-            let removed = newest(args, bucket).map_ok(remove);
-            removed.try_buffer_unordered(CALLS).boxed()
-        }
+        (false, _) => remove(args, bucket),
     };
     let verb = match args.versions || args.current {
         true => "deleted",
@@ -40,36 +35,26 @@ pub(crate) async fn rm(args: &Rm, client: &Client) -> Result<ExitCode> {
     code.context("there is no such file")
 }
 
-/// The files to hide or delete: of a single name the newest version, which `--versions` finds even if it is hidden.
-fn newest(args: &Rm, bucket: &BucketHandle) -> Files {
-    let files = list(bucket, &args.at.name, args.versions);
-    if args.recursive {
-        return files;
+/// Hides or deletes the files: of a single name the newest version, which `--versions` finds even if it is hidden.
+fn remove<'a>(args: &'a Rm, bucket: &'a BucketHandle) -> Outcomes<'a> {
+    let mut files = list(bucket, &args.at.name, args.versions);
+    if !args.recursive {
+        let name = args.at.name.clone();
+        let is_it = move |version: &FileVersion| ready(Ok(version.file_name == *name));
+        files = files.try_take_while(is_it).take(1).boxed();
     }
-    let name = args.at.name.clone();
-    files
-        .try_take_while(move |version| ready(Ok(version.file_name == *name)))
-        .take(1)
-        .boxed()
-}
-
-async fn remove(
-    args: &Rm,
-    bucket: &BucketHandle,
-    version: FileVersion,
-) -> (FileVersion, Result<(), Error>) {
-    let name = version.name();
-    let outcome = match (args.dry_run, args.versions, args.current) {
-        (true, ..) => Ok(()),
-        (_, true, _) => bucket
-            .delete(name, DeleteScope::AllVersions)
-            .await
-            .map(drop),
-        // The version that was listed, since there may be a newer one.
-        (_, _, true) => bucket.delete_version(&version).await.map(drop),
-        _ => bucket.hide(name).await.map(drop),
+    let remove = move |version: FileVersion| async move {
+        let (name, all) = (version.name(), DeleteScope::AllVersions);
+        let outcome = match (args.dry_run, args.versions, args.current) {
+            (true, ..) => Ok(()),
+            (_, true, _) => bucket.delete(name, all).await.map(drop),
+            // The version that was listed, since there may be a newer one.
+            (_, _, true) => bucket.delete_version(&version).await.map(drop),
+            _ => bucket.hide(name).await.map(drop),
+        };
+        Ok((version, outcome))
     };
-    (version, outcome)
+    files.map_ok(remove).try_buffer_unordered(CALLS).boxed()
 }
 
 const fn mode(is_dry: bool) -> DeleteMode {
@@ -82,14 +67,13 @@ const fn mode(is_dry: bool) -> DeleteMode {
 /// Prints the outcome for each file; `None` if there was no file. If standard output fails, the remaining files are
 /// processed all the same.
 async fn report(mut outcomes: Outcomes<'_>, is_dry: bool, verb: &str) -> Result<Option<ExitCode>> {
-    let (mut out, mut found, mut failed) = (output(), 0_u64, 0_u64);
-    let mut written = Ok(());
+    let (mut out, mut found, mut is_complete, mut written) = (output(), false, true, Ok(()));
     let would = if is_dry { "would be " } else { "" };
     while let Some((version, outcome)) = outcomes.try_next().await? {
-        found += 1;
+        found = true;
         let (name, id) = (escape(version.file_name.as_str()), &version.file_id);
         if let Err(error) = outcome {
-            failed += 1;
+            is_complete = false;
             print_error(&format!("{name} ({id}) is not {verb}: {error:#}"));
         } else if written.is_ok() {
             written = writeln!(out, "{would}{verb}: {name} ({id})");
@@ -97,7 +81,7 @@ async fn report(mut outcomes: Outcomes<'_>, is_dry: bool, verb: &str) -> Result<
     }
     let written = written.and_then(|()| out.flush());
     written.context("the outcomes can't be written")?;
-    Ok((found > 0).then(|| status(failed == 0)))
+    Ok(found.then(|| status(is_complete)))
 }
 
 pub(crate) async fn unfinished(args: &Unfinished, client: &Client) -> Result<ExitCode> {
@@ -109,17 +93,12 @@ pub(crate) async fn unfinished(args: &Unfinished, client: &Client) -> Result<Exi
         }
         return done(out);
     };
-    let before = started_before(hours, client.current_time());
+    let before = Timestamp::from_millis(match hours {
+        // All, although the current time, which is B2's, may be a minute late.
+        0 => i64::MAX,
+        hours => client.current_time().as_millis() - i64::from(hours) * 3_600_000,
+    });
     let cancelled = bucket.cancel_unfinished(&args.at.name, before, mode(args.dry_run));
     let code = report(cancelled.boxed(), args.dry_run, "cancelled").await?;
     Ok(code.unwrap_or(ExitCode::SUCCESS))
-}
-
-/// The upper limit of start times. `now` is by the clock that recorded them, and may be a minute late: 0 hours are all.
-fn started_before(hours: u64, now: Timestamp) -> Timestamp {
-    let age = i64::try_from(hours.saturating_mul(3_600_000)).unwrap_or(i64::MAX);
-    Timestamp::from_millis(match age {
-        0 => i64::MAX,
-        age => now.as_millis().saturating_sub(age),
-    })
 }

@@ -1,47 +1,27 @@
 //! The command `sync`, and the output of all syncs.
 
-use std::io::Write as _;
+use std::io::{Stdout, Write as _};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use b2kit::Client;
-use b2kit::sync::{Action, Cost, Outcome, Status, Summary, Synchronizer};
-use futures::{StreamExt as _, TryStreamExt as _};
+use b2kit::sync::{Action, Cost, Status, Synchronizer};
+use blocking::Unblock;
+use futures::{AsyncWriteExt as _, StreamExt as _, TryStreamExt as _};
+use serde::Serialize;
 
 use crate::args::SyncArgs;
-use crate::location::Location;
-use crate::output::{JsonLines, json, output, status};
-use crate::terminal::{OF_A_SYNC, TICK, Terminal};
+use crate::output::{json, output, status, threaded_output};
+use crate::terminal::{OF_A_SYNC, TICK, Terminal, show};
 
 pub(crate) async fn run(args: &SyncArgs, terminal: &Terminal, client: &Client) -> Result<ExitCode> {
     let policy = args.policy()?;
-    let sync = synchronizer(&args.from, &args.to, client).await?;
+    let sync = Synchronizer::between(client, &args.from, &args.to).await?;
     let sync = sync.policy(policy);
     match args.dry_run || args.check {
         true => plan(args, &sync).await,
         false => execute(&sync, terminal, args.json).await,
     }
-}
-
-pub(crate) async fn synchronizer(
-    from: &Location,
-    to: &Location,
-    client: &Client,
-) -> Result<Synchronizer> {
-    Ok(match (from, to) {
-        (Location::Local(from), Location::Remote(to)) => {
-            Synchronizer::up(from, &client.bucket(&to.bucket).await?, &to.name)
-        }
-        (Location::Remote(from), Location::Local(to)) => {
-            Synchronizer::down(&client.bucket(&from.bucket).await?, &from.name, to)
-        }
-        (Location::Remote(from), Location::Remote(to)) => {
-            let source = client.bucket(&from.bucket).await?;
-            let destination = client.bucket(&to.bucket).await?;
-            Synchronizer::copy(&source, &from.name, &destination, &to.name)
-        }
-        _ => bail!("one of them must be b2://BUCKET/PREFIX"),
-    })
 }
 
 /// Executes the plan, and shows what happens.
@@ -51,61 +31,53 @@ pub(crate) async fn execute(
     writes_json: bool,
 ) -> Result<ExitCode> {
     let (mut run, bar) = (sync.run()?, terminal.bar(OF_A_SYNC));
-    let mut lines = writes_json.then(JsonLines::begin);
+    let mut out = writes_json.then(threaded_output);
     let mut tick = tokio::time::interval(TICK);
     loop {
-        tokio::select! {
-            outcome = run.next() => match outcome {
-                Some(Ok(outcome)) => {
-                    report(terminal, writes_json, &outcome);
-                    if let Some(lines) = &mut lines {
-                        lines.send(&outcome).await?;
-                    }
-                }
-                Some(Err(error)) => terminal.error(error),
-                None => break,
-            },
+        let outcome = tokio::select! {
+            outcome = run.next() => outcome,
             _ = tick.tick() => {
                 let now = run.progress();
-                bar.show(now, now.bytes, Some(now.total_bytes));
+                show(&bar, now, now.bytes, Some(now.total_bytes));
+                continue;
             }
+        };
+        match outcome {
+            Some(Ok(outcome)) => {
+                let is_in_json = writes_json && matches!(outcome.status, Status::Done);
+                match outcome.is_notable() && !is_in_json {
+                    true if outcome.is_failure() => terminal.error(&outcome),
+                    true => terminal.info(&outcome),
+                    false => {}
+                }
+                send(&mut out, &outcome).await?;
+            }
+            Some(Err(error)) => terminal.error(error),
+            None => break,
         }
     }
     drop(bar);
     let summary = run.summary();
-    if let Some(mut lines) = lines {
-        lines.send(&summary).await?;
-        // The sync has finished all the same.
-        lines
-            .done()
-            .await
-            .context("the outcomes can't be written")?;
+    match summary.is_complete() {
+        true => terminal.info(summary),
+        false => terminal.error(format!("incomplete: {summary}")),
     }
-    Ok(conclude(terminal, &summary))
+    send(&mut out, &summary).await?;
+    if let Some(mut out) = out {
+        out.flush().await.context("the outcomes can't be written")?;
+    }
+    Ok(status(summary.is_complete()))
 }
 
-/// Prints an outcome for people.
-fn report(terminal: &Terminal, writes_json: bool, outcome: &Outcome) {
-    let is_in_json = writes_json && matches!(outcome.status, Status::Done);
-    if outcome.is_notable() && outcome.is_failure() {
-        terminal.error(outcome);
-    } else if outcome.is_notable() && !is_in_json {
-        terminal.info(&outcome.to_string());
+/// Writes a JSON object, and waits if the reader is too far behind. Without a reader it does nothing: the sync goes on,
+/// and the flush at its end returns the error.
+async fn send(out: &mut Option<Unblock<Stdout>>, value: &impl Serialize) -> Result<()> {
+    if let Some(out) = out {
+        let mut line = Vec::new();
+        json(&mut line, value)?;
+        let _ = out.write_all(&line).await;
     }
-}
-
-fn conclude(terminal: &Terminal, summary: &Summary) -> ExitCode {
-    terminal.info(&summary.to_string());
-    if let Some(why) = summary.withheld_because {
-        let withheld = summary.withheld;
-        terminal.error(format!("{withheld} were not deleted or hidden: {why}"));
-    }
-    match summary.undone() {
-        0 if summary.is_complete() => {}
-        0 => terminal.error("not everything was compared"),
-        undone => terminal.error(format!("{undone} were not done")),
-    }
-    status(summary.is_complete())
+    Ok(())
 }
 
 /// Prints the plan, or what is refused in it.
@@ -121,10 +93,10 @@ async fn plan(args: &SyncArgs, sync: &Synchronizer) -> Result<ExitCode> {
             false => {}
         }
     }
-    match (args.check, args.json) {
-        (true, _) => {}
-        (false, true) => json(&mut out, &cost)?,
-        (false, false) => writeln!(out, "{cost}")?,
+    match args.json {
+        _ if args.check => {}
+        true => json(&mut out, &cost)?,
+        false => writeln!(out, "{cost}")?,
     }
     out.flush()?;
     Ok(status(cost.refusals == 0))

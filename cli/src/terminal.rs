@@ -1,17 +1,22 @@
 //! [`Terminal`]: progress, warnings and errors, all on standard error. Progress bars appear only if that is a terminal.
 
 use std::fmt;
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, Write as _};
 use std::time::Duration;
 
 use anyhow::{Error, Result};
-use b2kit::transfer::{Progress, ProgressNow, Stage};
-use indicatif::{DecimalBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use tracing::Level;
+use b2kit::transfer::{Progress, Stage};
+use indicatif::{
+    DecimalBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle,
+};
 use tracing::field::Field;
-use tracing_subscriber::fmt::format::{Writer, debug_fn};
+use tracing::level_filters::LevelFilter;
+use tracing::{Event, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::{Context, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::escape::escape;
+use crate::output::escape;
 
 /// How often progress bars are updated.
 pub(crate) const TICK: Duration = Duration::from_millis(100);
@@ -29,47 +34,29 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    /// Also installs a `tracing` subscriber, which prints the library's warnings: retries and their reasons.
+    /// From now on it also prints the library's log: retries and their reasons.
     pub(crate) fn begin(quiet: bool, verbose: bool) -> Self {
-        let live = !quiet && io::stderr().is_terminal();
-        let target = match live {
-            true => ProgressDrawTarget::stderr(),
-            false => ProgressDrawTarget::hidden(),
-        };
-        let terminal = Self {
-            bars: MultiProgress::with_draw_target(target),
-            quiet,
-        };
+        let bars = MultiProgress::new();
+        if quiet {
+            bars.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        let terminal = Self { bars, quiet };
         let level = match (quiet, verbose) {
-            (true, _) => Level::ERROR,
-            (_, true) => Level::DEBUG,
-            _ => Level::WARN,
+            (true, _) => LevelFilter::ERROR,
+            (_, true) => LevelFilter::DEBUG,
+            _ => LevelFilter::WARN,
         };
-        let log = terminal.clone();
-        // It fails only if there is one already, which this program never sets.
-        let _ = tracing_subscriber::fmt()
-            .with_max_level(level)
-            .with_ansi(false)
-            .with_target(false)
-            .without_time()
-            .fmt_fields(debug_fn(message_only))
-            .with_writer(move || LogWriter(log.clone()))
-            .try_init();
+        let log = tracing_subscriber::registry().with(level);
+        // It fails only if there is a log already, which this program never sets up.
+        let _ = log.with(terminal.clone()).try_init();
         terminal
     }
 
     /// Prints a line, unless `--quiet` is given.
-    pub(crate) fn info(&self, text: &str) {
+    pub(crate) fn info(&self, text: impl fmt::Display) {
         if !self.quiet {
-            self.line(text);
+            self.line(&text.to_string());
         }
-    }
-
-    /// A line with the progress of a command.
-    pub(crate) fn bar(&self, template: &str) -> Bar {
-        let bar = Bar(self.bars.add(ProgressBar::no_length()));
-        bar.style(template);
-        bar
     }
 
     /// Prints an error with its chain of causes, in one line.
@@ -84,13 +71,19 @@ impl Terminal {
         self.bars.suspend(|| drop(writeln!(io::stderr(), "{text}")));
     }
 
+    /// A line with the progress of a command, which is removed when it is dropped.
+    pub(crate) fn bar(&self, template: &str) -> ProgressBar {
+        let bar = ProgressBar::no_length().with_finish(ProgressFinish::AndClear);
+        self.bars.add(bar.with_style(style(template)))
+    }
+
     /// Awaits a transfer, shows its progress, and prints a summary at the end.
     pub(crate) async fn transfer<T, E: Into<Error>>(
         &self,
         name: &str,
         progress: &Progress,
         transfer: impl IntoFuture<Output = Result<T, E>>,
-    ) -> Result<T> {
+    ) -> Result<()> {
         let bar = self.bar(OF_UNKNOWN_LENGTH);
         let mut transfer = Box::pin(transfer.into_future());
         let outcome = loop {
@@ -99,79 +92,50 @@ impl Terminal {
             }
             let now = progress.now();
             if now.total_bytes.is_some() {
-                bar.style(OF_KNOWN_LENGTH);
+                bar.set_style(style(OF_KNOWN_LENGTH));
             }
-            match now.stage {
-                Stage::Hashing => {
-                    bar.show(format!("hashing {name}"), now.hashed_bytes, now.total_bytes)
-                }
-                _ => bar.show(name, now.bytes, now.total_bytes),
-            }
+            let (verb, bytes) = match now.stage {
+                Stage::Hashing => ("hashing ", now.hashed_bytes),
+                _ => ("", now.bytes),
+            };
+            show(&bar, format_args!("{verb}{name}"), bytes, now.total_bytes);
         };
-        let elapsed = bar.0.elapsed();
+        let millis = bar.elapsed().as_millis().max(1);
         drop(bar);
-        let done = outcome.map_err(Into::into)?;
-        self.info(&summary(name, progress.now(), elapsed));
-        Ok(done)
-    }
-}
-
-/// A line with the progress, which is removed when it is dropped.
-pub(crate) struct Bar(ProgressBar);
-
-impl Bar {
-    fn style(&self, template: &str) {
-        let style = ProgressStyle::with_template(template);
-        self.0.set_style(style.expect("a constant template"));
-    }
-
-    pub(crate) fn show(&self, text: impl fmt::Display, bytes: u64, total_bytes: Option<u64>) {
-        self.0.set_message(escape(&text.to_string()));
-        self.0.set_position(bytes);
-        if let Some(total) = total_bytes {
-            self.0.set_length(total);
-        }
-    }
-}
-
-impl Drop for Bar {
-    fn drop(&mut self) {
-        self.0.finish_and_clear();
-    }
-}
-
-fn summary(name: &str, now: ProgressNow, elapsed: Duration) -> String {
-    let size = DecimalBytes(now.bytes);
-    let millis = u64::try_from(elapsed.as_millis())
-        .unwrap_or(u64::MAX)
-        .max(1);
-    let speed = DecimalBytes(now.bytes.saturating_mul(1_000) / millis);
-    let retries = match now.retries {
-        0 => String::new(),
-        retries => format!("  {retries} retries"),
-    };
-    format!("{name}  {size}  {speed}/s{retries}")
-}
-
-/// Prints only an event's message, which already contains the values of its fields.
-fn message_only(to: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fmt::Result {
-    match field.name() {
-        "message" => write!(to, "{value:?}"),
-        _ => Ok(()),
-    }
-}
-
-/// The library's log goes through [`Terminal::line`].
-struct LogWriter(Terminal);
-
-impl Write for LogWriter {
-    /// `tracing_subscriber` writes each event in one call, with a line feed.
-    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
-        self.0.line(String::from_utf8_lossy(event).trim());
-        Ok(event.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
+        outcome.map_err(Into::into)?;
+        let now = progress.now();
+        let per_second = u64::try_from(u128::from(now.bytes) * 1_000 / millis).unwrap_or(u64::MAX);
+        let (size, speed) = (DecimalBytes(now.bytes), DecimalBytes(per_second));
+        let retries = match now.retries {
+            0 => String::new(),
+            retries => format!("  {retries} retries"),
+        };
+        self.info(format!("{name}  {size}  {speed}/s{retries}"));
         Ok(())
+    }
+}
+
+/// Shows the progress in a bar.
+pub(crate) fn show(bar: &ProgressBar, text: impl fmt::Display, bytes: u64, total: Option<u64>) {
+    bar.set_message(escape(&text.to_string()));
+    bar.set_position(bytes);
+    if let Some(total) = total {
+        bar.set_length(total);
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("a constant template")
+}
+
+impl<S: Subscriber> Layer<S> for Terminal {
+    /// Prints only an event's message, which already contains the values of its fields.
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let level = event.metadata().level();
+        event.record(&mut |field: &Field, value: &dyn fmt::Debug| {
+            if field.name() == "message" {
+                self.line(&format!("{level} {value:?}"));
+            }
+        });
     }
 }

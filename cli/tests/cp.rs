@@ -195,7 +195,7 @@ fn invalid_arguments_print_the_usage_and_exit_with_2() {
         (&["b2://a/b", "b2://c/d"], "must be a path or -"),
         (&["b2:///name", "b"], "there is no bucket in it"),
         (&["-", "b2://holiday-photos/"], "needs a name"),
-        (&["b2://holiday-photos/p/", "-"], "only one file"),
+        (&["b2://holiday-photos/p/", "-"], "are one file"),
         (
             &["--resume", "-", "b2://holiday-photos/f"],
             "can't be resumed",
@@ -280,7 +280,7 @@ fn a_name_outside_of_the_directory_is_refused_and_the_others_are_downloaded() {
         "error: refuse ../../out: the name can't be a local path",
         "error: refuse /d: the name can't be a local path",
         "error: refuse e/: the name can't be a local path",
-        "error: 3 were not done",
+        "; 3 were not done: 3 refused,",
     ] {
         assert!(stderr.contains(line), "{line}: {stderr}");
     }

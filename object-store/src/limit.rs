@@ -43,11 +43,12 @@ pub enum Limit {
     /// A version is found by its file id alone, so the id of a file of the same name in another bucket that the key may
     /// read is not `NotFound`, but returns that file.
     VersionsOfOtherBuckets,
-    /// Reads of byte ranges, and of objects that were written in several parts with `put_multipart` or `MultipartStore`,
-    /// can't be verified by SHA-1, since B2 stores none for them. The version, the range and the length are checked.
+    /// Reads of byte ranges, and of objects that were written in several parts with `put_multipart` or
+    /// `MultipartStore`, can't be verified by SHA-1, since B2 stores none for them. The version, the range and the
+    /// length are checked.
     NoSha1OfRanges,
-    /// Objects encrypted with a customer-managed key (SSE-C) can be listed, replaced and deleted, but not read or copied:
-    /// the store has no such keys.
+    /// Objects encrypted with a customer-managed key (SSE-C) can be listed, replaced and deleted, but not read or
+    /// copied: the store has no such keys.
     NoCustomerKeys,
     /// A `CacheControl` that is the bucket's default is returned like the object's own, since B2 sends the same header.
     BucketCacheControl,

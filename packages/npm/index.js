@@ -1,7 +1,8 @@
 // Runs the program b2kit-emulator, and speaks its control API.
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
+import { request as requestOverTls } from "node:https";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
@@ -11,6 +12,27 @@ const NAME = process.platform === "win32" ? "b2kit-emulator.exe" : "b2kit-emulat
 export function findBinary() {
   const packaged = fileURLToPath(new URL("bin/" + NAME, import.meta.url));
   return process.env.B2KIT_EMULATOR || (existsSync(packaged) ? packaged : NAME);
+}
+
+/** A word of a shell without its quotes: `'it'\''s'` is `it's`. */
+function unquoted(word) {
+  return word.replace(/'([^']*)'|\\(.)/g, (_, quoted, escaped) => quoted ?? escaped);
+}
+
+/** A request over TLS that trusts the root certificate `ca` only, which `fetch` can't be told to. */
+function sendOverTls(url, { method, headers, body }, ca) {
+  return new Promise((resolve, reject) => {
+    const sent = requestOverTls(url, { method, headers, ca }, async (received) => {
+      try {
+        const chunks = await received.toArray();
+        resolve(new Response(Buffer.concat(chunks), { status: received.statusCode, headers: received.headers }));
+      } catch (error) {
+        reject(error);
+      }
+    });
+    sent.once("error", reject);
+    sent.end(body);
+  });
 }
 
 /** A request to the control API failed. */
@@ -46,6 +68,8 @@ export class Fault {
 export class Emulator {
   #process;
   #ended;
+  /** With TLS, the emulator's own root certificate. */
+  #ca;
 
   /** Starts the program, and resolves when it accepts connections. */
   static async start({ buckets = [], publicBuckets = [], data, args = [], binary = findBinary() } = {}) {
@@ -75,13 +99,20 @@ export class Emulator {
     const isReady = await Promise.race([ready, emulator.#ended.then(() => false)]);
     if (!isReady) throw new Error(`${[binary, ...all].join(" ")} failed: its error is above`);
     child.stdout.resume();
+    const { REQUESTS_CA_BUNDLE: root } = emulator.env;
+    try {
+      if (root) emulator.#ca = await readFile(root);
+    } catch (error) {
+      await emulator.stop();
+      throw error;
+    }
     return emulator;
   }
 
   #read(line) {
     const said = /^export (.*)$/.exec(line);
     if (said) {
-      for (const [, name, quoted, plain] of said[1].matchAll(/(\w+)=(?:'([^']*)'|(\S*))/g)) this.env[name] = quoted ?? plain;
+      for (const [, name, value] of said[1].matchAll(/(\w+)=((?:'[^']*'|\\.|[^\s'\\])*)/g)) this.env[name] = unquoted(value);
     } else if (line.includes("/b2kit-emulator/?token=")) {
       this.consoleUrl = line.replace(/^[# ]+/, "");
     }
@@ -103,11 +134,13 @@ export class Emulator {
   /** Sends a request to the control API and returns its JSON, or its text. */
   async control(method, path, body, query) {
     const search = query && Object.keys(query).length ? "?" + new URLSearchParams(query) : "";
-    const response = await fetch(this.env.B2KIT_EMULATOR_CONTROL + path + search, {
+    const url = this.env.B2KIT_EMULATOR_CONTROL + path + search;
+    const request = {
       method,
       headers: { Authorization: "Bearer " + this.env.B2KIT_EMULATOR_CONTROL_TOKEN },
       body: body === undefined ? undefined : JSON.stringify(body),
-    });
+    };
+    const response = await (this.#ca ? sendOverTls(url, request, this.#ca) : fetch(url, request));
     const text = await response.text();
     if (!response.ok) throw new ControlError(response.status, text);
     return response.headers.get("content-type").startsWith("application/json") ? JSON.parse(text) : text;

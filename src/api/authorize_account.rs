@@ -1,7 +1,5 @@
 //! [`AuthorizeAccount`]: exchanges an application key for a session.
 
-use std::env;
-
 use b2kit_core::Request;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -78,23 +76,9 @@ impl Credentials {
     /// [`Invalid`](ErrorKind::Invalid) if one of them is not set, or [`new`](Self::new) rejects its
     /// value.
     pub fn from_env() -> Result<Self, Error> {
-        let variable = |name| {
-            env::var(name).map_err(|error| {
-                Error::invalid(match error {
-                    env::VarError::NotPresent => {
-                        format!("the environment variable {name} is not set")
-                    }
-                    // The value may be a secret.
-                    env::VarError::NotUnicode(_) => {
-                        format!("the environment variable {name} is not valid UTF-8")
-                    }
-                })
-            })
-        };
-        Self::new(
-            variable("B2_APPLICATION_KEY_ID")?,
-            variable("B2_APPLICATION_KEY")?,
-        )
+        let key_id = Secret::from_env("B2_APPLICATION_KEY_ID")?;
+        let key = Secret::from_env("B2_APPLICATION_KEY")?;
+        Self::new(key_id.expose(), key.expose())
     }
 
     #[cfg(feature = "fs")]

@@ -7,7 +7,7 @@ use super::call::{
     BillingClass, Call, CallExecutor, CallMetadata, LostResponse, Reconciliation, Subject,
 };
 use super::get_file_info::GetFileInfo;
-use super::lost_version::Newest;
+use super::lost_version::{Likeness, Newest};
 use super::reply::Reply;
 use super::response_match::{Attributes, not_a_file};
 use super::target::Target;
@@ -259,11 +259,15 @@ impl Call for CopyFile {
             ..Attributes::default()
         };
         newest.made(lost, |version| {
-            version.file_id != self.source_file_id
+            let is_same = version.file_id != self.source_file_id
                 && version.content_length == source.content_length
                 && version.content_sha1.sha1() == Some(&sha1)
                 && version.file_info == *info
-                && wanted.difference(version).is_none()
+                && wanted.difference(version).is_none();
+            match is_same {
+                true => Likeness::Same,
+                false => Likeness::Different,
+            }
         })
     }
 

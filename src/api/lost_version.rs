@@ -12,6 +12,15 @@ pub(super) struct Newest {
     cut_off: bool,
 }
 
+/// How a version compares with the one that a call makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Likeness {
+    Same,
+    /// As far as the key may see.
+    Unclear,
+    Different,
+}
+
 impl Newest {
     /// Lists the versions; `None` if they can't be listed, for example because the key may not
     /// list.
@@ -37,16 +46,16 @@ impl Newest {
 
     /// Reconciles a call that hides the name. Only the newest version is accepted as its marker. One
     /// beneath may be another hide's, and then the file is visible; sending the call again could
-    /// hide another writer's version.
+    /// hide another writer's version. Without a time to compare with, any marker may be this call's.
     pub(super) fn hidden(self, lost: &LostResponse) -> Reconciliation<FileVersion> {
+        let is_marker = |version: &FileVersion| version.action == Action::Hide;
         let is_recent = |version: &FileVersion| lost.covers(version.upload_timestamp);
-        let is_marker =
-            |version: &FileVersion| version.action == Action::Hide && is_recent(version);
-        let may_continue = self.cut_off && self.versions.last().is_some_and(is_recent);
+        let may_be_recent = |version: &FileVersion| lost.since.is_none() || is_recent(version);
+        let may_continue = self.cut_off && self.versions.last().is_none_or(may_be_recent);
         let mut versions = self.versions.into_iter();
         match versions.next() {
-            Some(top) if is_marker(&top) => Reconciliation::Done(top),
-            _ if may_continue || versions.any(|version| is_marker(&version)) => {
+            Some(top) if is_marker(&top) && is_recent(&top) => Reconciliation::Done(top),
+            _ if may_continue || versions.any(|it| is_marker(&it) && may_be_recent(&it)) => {
                 Reconciliation::Unknown
             }
             _ => Reconciliation::NotDone,
@@ -59,14 +68,17 @@ impl Newest {
     pub(super) fn made(
         self,
         lost: &LostResponse,
-        looks: impl Fn(&FileVersion) -> bool,
+        looks: impl Fn(&FileVersion) -> Likeness,
     ) -> Reconciliation<FileVersion> {
-        let ours = |version: &FileVersion| lost.covers(version.upload_timestamp) && looks(version);
+        let is_recent = |version: &FileVersion| lost.covers(version.upload_timestamp);
+        let ours =
+            |version: &FileVersion| is_recent(version) && looks(version) != Likeness::Different;
         let mut versions = self.versions.into_iter();
         match versions.next() {
-            Some(top) if ours(&top) => Reconciliation::Done(top),
+            Some(top) if ours(&top) && looks(&top) == Likeness::Same => Reconciliation::Done(top),
+            Some(top) if ours(&top) => Reconciliation::Unclear,
             // No version is as new as the call.
-            Some(top) if !lost.covers(top.upload_timestamp) => lost.absent(),
+            Some(top) if !is_recent(&top) => lost.absent(),
             // Another writer's version is the newest, and ours may be below it.
             _ if self.cut_off || versions.any(|version| ours(&version)) => Reconciliation::Unclear,
             _ => lost.absent(),
@@ -78,11 +90,14 @@ impl Newest {
         self,
         time: Timestamp,
         lost: &LostResponse,
-        looks: impl Fn(&FileVersion) -> bool,
+        looks: impl Fn(&FileVersion) -> Likeness,
     ) -> Reconciliation<FileVersion> {
-        let mut versions = self.versions.into_iter();
-        match versions.find(|version| version.upload_timestamp == time && looks(version)) {
-            Some(ours) => Reconciliation::Done(ours),
+        let ours = |version: &FileVersion| {
+            version.upload_timestamp == time && looks(version) != Likeness::Different
+        };
+        match self.versions.into_iter().find(ours) {
+            Some(ours) if looks(&ours) == Likeness::Same => Reconciliation::Done(ours),
+            Some(_) => Reconciliation::Unclear,
             None if self.cut_off => Reconciliation::Unclear,
             None => lost.absent(),
         }

@@ -150,13 +150,20 @@ impl StartLargeFile {
         )
     }
 
-    /// Adds an id like [`upload_id`](Self::upload_id), if there is room.
-    pub(crate) fn noting_upload_id(self, id: &str) -> Self {
+    /// Adds an [upload id](Self::upload_id), if there is room. An id that is there already is that
+    /// of another upload, whose file info was copied, and is removed.
+    pub(crate) fn noting_upload_id(mut self, id: &str) -> Self {
+        let entries = self.file_info.iter();
+        self.file_info = FileInfo::unchecked(entries.filter(|(key, _)| *key != UPLOAD_ID));
         let limit = self.limit();
         match self.clone().upload_id(id) {
             Ok(noted) if noted.file_info.surely_fits(noted.file_name.as_str(), limit) => noted,
             _ => self,
         }
+    }
+
+    pub(crate) const fn has_custom_upload_timestamp(&self) -> bool {
+        self.custom_upload_timestamp.is_some()
     }
 
     pub(crate) fn noted_upload_id(&self) -> Option<&str> {

@@ -9,7 +9,7 @@ use super::call::{
 };
 use super::content::{Content, Digest};
 use super::header_names::FILE_NAME;
-use super::lost_version::Newest;
+use super::lost_version::{Likeness, Newest};
 use super::reply::Reply;
 use super::response_match::{Attributes, not_a_file};
 use super::target::Target;
@@ -256,10 +256,13 @@ impl Call for UploadFile {
             return Reconciliation::Unclear;
         };
         let looks = |version: &FileVersion| {
-            version.action == Action::Upload
+            let has_content = version.action == Action::Upload
                 && version.content_length == self.content.len()
-                && version.content_sha1.sha1() == Some(&sha1)
-                && self.describes(version)
+                && version.content_sha1.sha1() == Some(&sha1);
+            match has_content {
+                true => self.likeness(version),
+                false => Likeness::Different,
+            }
         };
         match self.custom_upload_timestamp {
             Some(time) => newest.made_at(time, lost, looks),
@@ -291,12 +294,19 @@ impl UploadFile {
     }
 
     /// Whether a version with the right content has all attributes of this upload, and no other
-    /// file info. Attributes left to the bucket's defaults are not compared, and attributes that
-    /// the key may not read count as different.
-    fn describes(&self, version: &FileVersion) -> bool {
-        let is_hidden = self.file_retention.is_some() && version.file_retention.value().is_none()
+    /// file info. Attributes left to the bucket's defaults are not compared; those of a lock that
+    /// the key may not read can't be.
+    fn likeness(&self, version: &FileVersion) -> Likeness {
+        let is_unreadable = self.file_retention.is_some()
+            && version.file_retention.value().is_none()
             || self.legal_hold.is_some() && version.legal_hold.value().is_none();
-        !is_hidden && version.file_info == self.file_info && self.mismatch(version).is_none()
+        if version.file_info != self.file_info || self.mismatch(version).is_some() {
+            Likeness::Different
+        } else if is_unreadable {
+            Likeness::Unclear
+        } else {
+            Likeness::Same
+        }
     }
 }
 

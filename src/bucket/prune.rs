@@ -10,7 +10,7 @@ use super::delete_order::Row;
 use super::sweep::{DeleteMode, RemovalCall, Sweep};
 use crate::client::BucketHandle;
 use crate::error::Error;
-use crate::types::{Action, FileVersion, Timestamp};
+use crate::types::{Action, ContentSha1, FileVersion, Timestamp};
 
 /// Which old versions [`BucketHandle::prune_versions`] deletes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,9 @@ pub enum PruneRule {
     /// Deletes the versions that were hidden before this time, by a newer version or by a hide
     /// marker. A file that was hidden by a marker before this time is deleted for good, with the
     /// marker.
+    ///
+    /// B2 reports when a large file was started, not when it was finished and hid the version beneath
+    /// it. So that version is deleted only once a newer one has hidden both before this time.
     ///
     /// The lifecycle rule `daysFromHidingToDeleting` does the same every day.
     HiddenBefore(Timestamp),
@@ -102,7 +105,9 @@ struct Pruning {
     name: Box<str>,
     /// The versions of the name seen so far, without markers.
     seen: usize,
-    /// The time at which the version listed before this one, the next newer, hid it.
+    /// Whether no version of the name was seen yet.
+    on_top: bool,
+    /// The time at which a newer version has certainly hidden this one.
     hidden_at: Option<Timestamp>,
 }
 
@@ -112,6 +117,7 @@ impl Pruning {
             rule,
             name: "".into(),
             seen: 0,
+            on_top: true,
             hidden_at: None,
         }
     }
@@ -126,14 +132,17 @@ impl Pruning {
             self.name = version.file_name.as_str().into();
         }
         let is_marker = version.action == Action::Hide;
-        let hidden_at = self.hidden_at.replace(version.upload_timestamp);
-        let newer = self.seen;
+        let (on_top, newer, hidden_at) = (self.on_top, self.seen, self.hidden_at);
+        self.on_top = false;
         self.seen += usize::from(!is_marker);
-        match (self.rule, hidden_at) {
-            (PruneRule::KeepNewest(kept), Some(_)) => newer >= kept,
-            (PruneRule::HiddenBefore(time), Some(hidden)) => hidden < time,
-            (PruneRule::HiddenBefore(time), None) => is_marker && version.upload_timestamp < time,
-            (PruneRule::KeepNewest(_), None) => false,
+        let may_be_large = !is_marker && version.content_sha1 == ContentSha1::None;
+        if !may_be_large {
+            self.hidden_at = Some(version.upload_timestamp);
+        }
+        match self.rule {
+            PruneRule::KeepNewest(kept) => !on_top && newer >= kept,
+            PruneRule::HiddenBefore(time) if on_top => is_marker && version.upload_timestamp < time,
+            PruneRule::HiddenBefore(time) => hidden_at.is_some_and(|hidden| hidden < time),
         }
     }
 }
@@ -146,9 +155,13 @@ mod tests {
     fn deleted(rule: PruneRule, versions: &[(&str, i64)]) -> Vec<i64> {
         let mut pruning = Pruning::new(rule);
         let times = versions.iter().filter(|(action, time)| {
+            let (action, sha1) = match *action {
+                "large" => ("upload", "none".to_owned()),
+                action => (action, "0".repeat(40)),
+            };
             let json = format!(
                 r#"{{"action":"{action}","bucketId":"b","fileId":"i","fileName":"a",
-                "uploadTimestamp":{time}}}"#
+                "contentSha1":"{sha1}","uploadTimestamp":{time}}}"#
             );
             pruning.deletes(&serde_json::from_str(&json).unwrap())
         });
@@ -184,5 +197,18 @@ mod tests {
         let hidden = [("hide", 50), ("upload", 30)];
         assert!(deleted(before(50), &hidden).is_empty());
         assert_eq!(deleted(before(51), &hidden), [50, 30]);
+    }
+
+    #[test]
+    fn what_a_large_file_hides_is_hidden_when_a_newer_version_hides_both() {
+        let before = |time| PruneRule::HiddenBefore(Timestamp::from_millis(time));
+        let on_top = [("large", 50), ("upload", 10)];
+        assert!(deleted(before(i64::MAX), &on_top).is_empty());
+        assert_eq!(deleted(PruneRule::KeepNewest(1), &on_top), [10]);
+        let beneath = [("upload", 60), ("large", 50), ("upload", 10)];
+        assert!(deleted(before(60), &beneath).is_empty());
+        assert_eq!(deleted(before(61), &beneath), [50, 10]);
+        let marked = [("large", 50), ("hide", 10), ("upload", 5)];
+        assert_eq!(deleted(before(11), &marked), [5]);
     }
 }

@@ -35,8 +35,9 @@ impl BucketHandle {
     /// [`DeleteScope::NewestVersion`] the one beneath **comes back** under the old name. A file
     /// that has the new name already becomes an older version of it.
     ///
-    /// If the old name has got a newer version since the file was copied, nothing is deleted.
-    /// Retention and legal hold are not copied; a file that they protect can be copied but not
+    /// If the old name has got a newer version since the file was copied, that version stays: with
+    /// [`DeleteScope::AllVersions`] nothing is deleted, and with [`DeleteScope::NewestVersion`] the
+    /// version that was copied. Retention and legal hold are not copied; a file that they protect can be copied but not
     /// deleted. To rename a file encrypted with a customer-managed key, use [`copy`](Self::copy),
     /// which takes that key, and [`delete`](Self::delete).
     ///
@@ -58,8 +59,8 @@ impl BucketHandle {
     /// - [`Invalid`](ErrorKind::Invalid): one of the names is invalid, or both are the same.
     /// - [`Integrity`](ErrorKind::Integrity): the copy differs from the source. The old name is
     ///   unchanged.
-    /// - [`Conflict`](ErrorKind::Conflict): the old name has a newer version than the one that was
-    ///   copied. It is unchanged, and the copy exists.
+    /// - [`Conflict`](ErrorKind::Conflict): all versions were to be deleted, and the old name has a
+    ///   newer version than the one that was copied. It is unchanged, and the copy exists.
     /// - [`Unauthorized`](ErrorKind::Unauthorized): the key lacks `listFiles`, `readFiles`,
     ///   `writeFiles` or `deleteFiles`, or a version of the old name is locked.
     /// - [`Credentials`](ErrorKind::Credentials), [`CapExceeded`](ErrorKind::CapExceeded),

@@ -78,7 +78,10 @@ async fn send(
         })?;
     let (head, body) = response.into_parts();
     let date = server_time(&head.headers);
-    // An intermediary's `Date` is not B2's.
+    // An intermediary's `Date` is not B2's, and a cache in front of downloads keeps old ones.
+    let is_b2s =
+        kind != CallKind::Download || !client.shared.authorization.replaces_download_origin();
+    let date = date.filter(|_| is_b2s);
     let note_date = || {
         if let Some(date) = date {
             client.shared.server_clock.note(date, client.now());

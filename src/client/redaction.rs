@@ -619,4 +619,72 @@ mod tests {
         let wide = "🦀".repeat(MAX_TEXT);
         assert!(known.redacted(&wide).len() <= MAX_TEXT);
     }
+
+    #[test]
+    fn base64_of_at_least_16_bytes_is_masked_in_its_decoded_form() {
+        for (len, masked) in [(15, false), (16, true)] {
+            let raw = vec![0xA7_u8; len];
+            let known = knowing(&[&BASE64_STANDARD.encode(&raw)]);
+            let text = hex::to_string(&raw);
+            let expected = if masked { MASK } else { &text };
+            assert_eq!(known.redacted(&text), expected, "{len} bytes");
+        }
+    }
+
+    #[test]
+    fn base64_of_either_alphabet_is_decoded() {
+        let secret = "K004>>>???~~~>>>???~~~";
+        let known = knowing(&[secret]);
+        let standard = BASE64_STANDARD.encode(secret);
+        assert!(standard.contains('+') && standard.contains('/'));
+        for form in [standard, BASE64_URL_SAFE.encode(secret)] {
+            let shown = known.redacted(&form);
+            assert!(shown.starts_with(MASK) && shown.len() < 20, "{shown}");
+        }
+    }
+
+    #[test]
+    fn secrets_that_end_alike_are_all_masked() {
+        let (first, second, third) = ("first-secret-1234", "second-1234", "third-secret-1234");
+        let known = knowing(&[first, second]);
+        known.learn_again(third.as_bytes());
+        for secret in [first, second, third] {
+            assert_eq!(known.redacted(secret), MASK);
+        }
+    }
+
+    #[test]
+    fn each_kind_of_escape_is_undone_alone() {
+        for (secret, form) in [
+            (r"K004\/100 secret", r"K004\/100%20secret"),
+            (r"K004%25100/secret", r"K004%25100\/secret"),
+            ("K004%25100=secret", "K004%25100&#61;secret"),
+        ] {
+            assert_eq!(knowing(&[secret]).redacted(form), MASK, "{form}");
+        }
+    }
+
+    #[test]
+    fn only_tokens_and_keys_are_masked_in_a_name() {
+        let known = knowing(&["holiday", "k004secretk004secretk004"]);
+        for (name, expected) in [
+            ("holiday.jpg", "holiday.jpg"),
+            ("k004secretk004secretk004.jpg", "[redacted].jpg"),
+        ] {
+            assert_eq!(known.redacted_name(name), expected);
+        }
+    }
+
+    #[test]
+    fn the_beginning_of_a_text_ends_between_characters() {
+        for (text, most, expected) in [
+            ("abc", 2, "ab"),
+            ("abc", 3, "abc"),
+            ("abc", 9, "abc"),
+            ("a🦀", 4, "a"),
+            ("🦀", 3, ""),
+        ] {
+            assert_eq!(beginning(text, most), expected);
+        }
+    }
 }

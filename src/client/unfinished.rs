@@ -314,3 +314,163 @@ impl Drop for UploadEntry {
         self.registry.set_state(self.number, state);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::UnfinishedState::{Kept, Orphaned, UnderWay, Unknown};
+    use super::*;
+
+    fn register(registry: &Arc<UnfinishedUploads>, upload_id: &str) -> UploadEntry {
+        registry.register(&"b".into(), "name", upload_id)
+    }
+
+    fn adopt(registry: &Arc<UnfinishedUploads>, id: &FileId) -> Option<UploadEntry> {
+        registry.adopt(&"b".into(), "name", id, "u1")
+    }
+
+    fn states(registry: &UnfinishedUploads) -> Vec<UnfinishedState> {
+        let all = registry.all();
+        all.iter().map(|one| one.unfinished.state).collect()
+    }
+
+    fn ids() -> (FileId, FileId) {
+        ("4_z1".into(), "4_z2".into())
+    }
+
+    #[test]
+    fn the_end_of_an_upload_determines_the_state_of_its_large_file() {
+        type End<'a> = (fn(UploadEntry), &'a [UnfinishedState]);
+        let ends: [End<'_>; 8] = [
+            (drop, &[Orphaned]),
+            (|mut entry| entry.keep_if_dropped(), &[Kept]),
+            (
+                |mut entry| {
+                    entry.keep_if_dropped();
+                    entry.cancel_if_dropped();
+                },
+                &[Orphaned],
+            ),
+            (
+                |mut entry| {
+                    entry.finishing();
+                    assert!(entry.is_finishing());
+                },
+                &[Unknown],
+            ),
+            (
+                |mut entry| {
+                    entry.keep_if_dropped();
+                    entry.finishing();
+                },
+                &[Unknown],
+            ),
+            (
+                |mut entry| {
+                    entry.finishing();
+                    entry.not_finished();
+                    assert!(!entry.is_finishing());
+                },
+                &[Orphaned],
+            ),
+            (UploadEntry::keep, &[Kept]),
+            (UploadEntry::remove, &[]),
+        ];
+        for (at, (end, expected)) in ends.into_iter().enumerate() {
+            let registry = Arc::default();
+            let _other = register(&registry, "u2");
+            let entry = register(&registry, "u1");
+            assert_eq!(states(&registry), [UnderWay, UnderWay]);
+            end(entry);
+            let states = states(&registry);
+            assert_eq!(states[0], UnderWay, "{at}");
+            assert_eq!(states[1..], *expected, "{at}");
+        }
+    }
+
+    #[test]
+    fn a_large_file_is_in_use_while_it_is_started_sent_or_cancelled() {
+        let (registry, (mine, other)) = (Arc::default(), ids());
+        let entry = register(&registry, "u1");
+        // Until its file id is known, its upload id identifies it.
+        assert!(registry.is_in_use(&mine, "u1"));
+        assert!(!registry.is_in_use(&mine, "u2"));
+        entry.started(&mine);
+        assert!(registry.is_in_use(&mine, "u2") && registry.is_known(&mine));
+        assert!(!registry.is_in_use(&other, "u1") && !registry.is_known(&other));
+        drop(entry);
+        assert!(!registry.is_in_use(&mine, "u1"));
+        let number = registry.all()[0].number;
+        let cancellation = registry.begin_cancellation(number).unwrap();
+        assert!(registry.is_in_use(&mine, "u1"));
+        assert!(registry.begin_cancellation(number).is_none());
+        assert!(adopt(&registry, &mine).is_none());
+        drop(cancellation);
+        assert!(!registry.is_in_use(&mine, "u1"));
+        assert!(registry.begin_cancellation(number).is_some());
+    }
+
+    #[test]
+    fn an_upload_without_an_upload_id_is_not_taken_for_another_one() {
+        let registry = Arc::default();
+        let _entry = register(&registry, "");
+        assert!(!registry.is_in_use(&ids().0, ""));
+    }
+
+    #[test]
+    fn only_orphans_are_cancelled() {
+        let registry = Arc::default();
+        let (_other, entry) = (register(&registry, "u2"), register(&registry, "u1"));
+        let number = entry.number;
+        for (state, expected) in [
+            (UnderWay, false),
+            (Kept, false),
+            (Unknown, false),
+            (Orphaned, true),
+        ] {
+            registry.set_state(number, state);
+            let cancellation = registry.begin_cancellation(number);
+            assert_eq!(cancellation.is_some(), expected, "{state:?}");
+        }
+        registry.remove(number);
+        assert!(registry.begin_cancellation(number).is_none());
+        assert_eq!(states(&registry), [UnderWay]);
+    }
+
+    #[test]
+    fn a_resumed_upload_replaces_the_earlier_entry_of_its_large_file() {
+        let (registry, (mine, other)) = (Arc::default(), ids());
+        let (entry, another) = (register(&registry, "u1"), register(&registry, "u2"));
+        entry.started(&mine);
+        another.started(&other);
+        drop(entry);
+        let resumed = adopt(&registry, &mine).unwrap();
+        let all = registry.all();
+        let known = all.iter().map(|one| one.unfinished.file_id.clone());
+        assert_eq!(known.collect::<Vec<_>>(), [Some(other), Some(mine)]);
+        assert_eq!(states(&registry), [UnderWay, UnderWay]);
+        resumed.keep();
+        assert_eq!(states(&registry), [UnderWay, Kept]);
+    }
+
+    #[test]
+    fn a_large_file_that_is_gone_is_forgotten_unless_an_upload_is_sending_it() {
+        let (registry, (mine, other)) = (Arc::default(), ids());
+        let entry = register(&registry, "u1");
+        entry.started(&mine);
+        registry.forget(&mine);
+        assert!(registry.is_known(&mine));
+        drop(entry);
+        registry.forget(&other);
+        assert!(registry.is_known(&mine));
+        registry.forget(&mine);
+        assert!(registry.all().is_empty());
+    }
+
+    #[test]
+    fn a_closed_registry_stays_closed() {
+        let registry = UnfinishedUploads::default();
+        assert!(!registry.is_closing());
+        registry.close();
+        assert!(registry.is_closing());
+    }
+}

@@ -27,7 +27,7 @@ const SHARED: usize = 2;
 /// Checks the current versions of files, those of neighbouring names with one listing.
 ///
 /// In a run that makes its own plan, a version that the plan has read within the last second counts as current without
-/// a call.
+/// a call, and a name for which the plan found no file is not checked: an upload destroys nothing.
 ///
 /// A check that comes alone lists one row. If another came within the last second, it lists a page, which also answers
 /// the checks of the names after it, for a second. So there is never more than one call per check, and far fewer where
@@ -77,18 +77,27 @@ impl CurrentVersions {
         }
     }
 
-    /// Whether this version is the current one of its name.
-    pub(super) async fn is_current(&self, name: &str, planned: &RemoteFile) -> Result<bool, Error> {
-        if self.trusts_plan && planned.requested.0.is_some_and(|then| self.is_recent(then)) {
+    /// Whether this version is the current one of its name, or whether there still is none.
+    pub(super) async fn is_current(
+        &self,
+        name: &str,
+        planned: Option<&RemoteFile>,
+    ) -> Result<bool, Error> {
+        let is_recent = |planned: &RemoteFile| {
+            let requested = planned.requested.0;
+            requested.is_some_and(|then| self.is_recent(then))
+        };
+        if self.trusts_plan && planned.is_none_or(is_recent) {
             return Ok(true);
         }
+        let planned = planned.map(|planned| &planned.file_id);
         for _ in 0..SHARED {
             let Some(listing) = self.listing(name) else {
                 break;
             };
             match listing.page.await {
                 Ok(page) if page.covers(name) => {
-                    return Ok(page.versions.get(name) == Some(&planned.file_id));
+                    return Ok(page.versions.get(name) == planned);
                 }
                 Ok(_) => {}
                 Err(error) if concerns_all(&error) => return Err(error),
@@ -97,7 +106,7 @@ impl CurrentVersions {
             }
         }
         let now = self.bucket.stat(name).await?;
-        Ok(now.is_some_and(|now| now.file_id == planned.file_id))
+        Ok(now.as_ref().map(|now| &now.file_id) == planned)
     }
 
     fn is_recent(&self, then: Instant) -> bool {

@@ -50,6 +50,18 @@ pub(super) fn file_at(root: &Path, path: &Path) -> Option<LocalFile> {
     local_file(there.len, modified).ok()
 }
 
+/// Whether there is anything but a directory at the path.
+pub(super) fn is_file_there(path: &Path) -> io::Result<bool> {
+    use io::ErrorKind::{InvalidFilename, NotADirectory, NotFound};
+    match fs::symlink_metadata(path) {
+        Ok(there) => Ok(!there.is_dir()),
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory | InvalidFilename) => {
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// Whether this is what the plan found.
 pub(super) fn is_as_planned(
     there: Option<EntryMetadata>,

@@ -43,8 +43,14 @@
 //!   this includes the listing from which [`run`](Synchronizer::run) makes its plan. B2 has no
 //!   conditional upload, so another writer can come between the check and the end of the upload,
 //!   which for a large file may be hours later; then that writer's version stays beneath the new one.
-//!   The same applies if the plan found no file with the name, which is not checked again. If the
-//!   destination is [ignored](SyncPolicy::ignore_destination), nothing is checked.
+//!   The same applies if the plan of a [`run`](Synchronizer::run) found no file with the name, which
+//!   is not checked again.
+//!   If the destination is [ignored](SyncPolicy::ignore_destination), nothing is checked.
+//! - A plan that is [executed](Synchronizer::execute) again changes nothing.
+//! - Right before a [`run`](Synchronizer::run) hides or deletes a file of a bucket that a local source lacks, it checks
+//!   that the source still lacks it. Not if [collisions are refused](SyncPolicy::refuse_collisions), since such a file
+//!   system may find a similar name.
+//! - Files below a local directory that disappears while it is read, for example with its disk, don't count as missing.
 //! - No symbolic link in a local tree is followed, unless the policy [says so](Links::Follow) for a
 //!   source. That also applies to links that are created while the sync runs.
 //! - An upload of a file that changes while it is read fails. A download gets its name only when it is complete and
@@ -70,6 +76,7 @@ mod filter;
 mod flush;
 mod listing;
 mod local;
+mod location;
 mod names;
 mod outcome;
 mod perform;
@@ -98,6 +105,7 @@ pub use self::action::{Action, Scan};
 pub use self::cost::Cost;
 pub use self::entry::{Entry, LocalFile, RemoteFile};
 pub use self::filter::Filter;
+pub use self::location::Location;
 pub use self::outcome::{Outcome, Status, Summary, Withheld};
 pub use self::policy::{Compare, Durability, Extras, Links, Newer, SyncPolicy};
 pub use self::progress::SyncProgress;
@@ -232,7 +240,8 @@ impl Synchronizer {
 
     /// Executes a plan of this sync. A plan that does not end with [`Action::End`] deletes and hides nothing.
     ///
-    /// However fresh the plan is, nothing is replaced, hidden or deleted unless it was checked after this call.
+    /// However fresh the plan is, each of its lines is checked after this call: nothing is replaced, hidden or deleted
+    /// that has changed, and nothing is uploaded or copied to a name that has got a file. A listing checks many.
     pub fn execute(
         &self,
         plan: impl Stream<Item = Result<Action, Error>> + Send + 'static,

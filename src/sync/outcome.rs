@@ -29,7 +29,8 @@ pub enum Status {
     Skipped,
     /// The plan refused it.
     Refused,
-    /// Nothing was done, because the destination has changed since the plan was made.
+    /// Nothing was done, because something has changed since the plan was made: what is at the destination, or for a
+    /// file that is to be deleted or hidden, the source, which has it again.
     Changed,
     /// It failed. What it would have replaced still exists.
     Failed(Error),
@@ -65,7 +66,7 @@ impl fmt::Display for Outcome {
             Status::Done | Status::Skipped | Status::Refused => write!(f, "{action}"),
             Status::Changed => write!(
                 f,
-                "{action}: not done, because the destination has changed since it was scanned"
+                "{action}: not done, because it has changed since it was scanned"
             ),
             Status::Failed(error) => write!(f, "{action}: {error:#}"),
             Status::Withheld(why) => write!(f, "{action}: not done: {why}"),
@@ -177,7 +178,7 @@ pub struct Summary {
     pub skipped: u64,
     /// Paths that the plan refused.
     pub refused: u64,
-    /// Paths where the destination had changed since the plan was made.
+    /// Paths that had changed since the plan was made.
     pub changed: u64,
     /// Paths that failed.
     pub failed: u64,
@@ -197,7 +198,7 @@ pub struct Summary {
     pub calls: CallCounts,
 }
 
-/// One line for people: what was done.
+/// One line for people: what was done, and what was not.
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -211,7 +212,26 @@ impl fmt::Display for Summary {
             self.hidden,
             self.deleted,
             self.skipped,
-        )
+        )?;
+        if self.undone() > 0 {
+            write!(
+                f,
+                "; {} were not done: {} refused, {} changed, {} failed, {} not deleted or hidden",
+                self.undone(),
+                self.refused,
+                self.changed,
+                self.failed,
+                self.withheld,
+            )?;
+        }
+        if let Some(why) = self.withheld_because {
+            write!(f, " because {why}")?;
+        }
+        match self.scan {
+            None => f.write_str("; not everything was compared"),
+            Some(_) if self.is_aborted => f.write_str("; an error ended the sync"),
+            Some(_) => Ok(()),
+        }
     }
 }
 
@@ -251,5 +271,44 @@ impl Summary {
             }
         };
         *counter += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_of_an_incomplete_run_says_what_was_not_done_and_why() {
+        let done = Summary {
+            scan: Some(Scan::default()),
+            uploaded: 1,
+            bytes: 2,
+            ..Summary::default()
+        };
+        let complete = "1 uploaded, 0 downloaded, 0 copied (2 B), 0 hidden, 0 deleted, \
+                        0 the same or skipped";
+        let withheld = Summary {
+            refused: 1,
+            withheld: 2,
+            withheld_because: Some(Withheld::SourceEmpty),
+            ..done
+        };
+        let undone = "; 3 were not done: 1 refused, 0 changed, 0 failed, 2 not deleted or hidden \
+                      because there is no file at the source";
+        let unread = Summary { scan: None, ..done };
+        let aborted = Summary {
+            is_aborted: true,
+            ..done
+        };
+        for (summary, rest) in [
+            (done, ""),
+            (withheld, undone),
+            (unread, "; not everything was compared"),
+            (aborted, "; an error ended the sync"),
+        ] {
+            assert_eq!(summary.to_string(), format!("{complete}{rest}"));
+            assert_eq!(summary.is_complete(), rest.is_empty());
+        }
     }
 }

@@ -14,7 +14,7 @@ use super::entry::{LocalFile, RemoteFile};
 use super::flush::GroupFlush;
 use super::listing::all_versions;
 use super::local::{
-    delete_unchanged, file_at, is_as_planned, is_directory_in_the_way, is_unchanged,
+    delete_unchanged, file_at, is_as_planned, is_directory_in_the_way, is_file_there, is_unchanged,
 };
 use super::names::local_path;
 use super::outcome::Status;
@@ -23,7 +23,7 @@ use super::reason::Reason;
 use super::sides::{Place, Sides};
 use crate::api::DeleteFileVersion;
 use crate::bucket::{BucketHandle, deletion_outcome};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::transfer::{Commit, Progress, Source};
 use crate::types::{FileId, FileName};
 
@@ -52,10 +52,13 @@ pub(super) struct Performer {
     pub(super) flush: Option<Arc<GroupFlush>>,
     /// The current versions at the destination, if it is a bucket.
     pub(super) current: Option<Arc<CurrentVersions>>,
+    /// The local source, if the plan is a walk of it and its file system distinguishes all names.
+    pub(super) walked: Option<PathBuf>,
 }
 
 impl Performer {
-    /// With `trusts_plan`, versions that the plan has just read need no further check.
+    /// With `trusts_plan`, which is made from the sides while it is carried out, versions that the plan has just read
+    /// need no further check.
     pub(super) fn new(sides: &Arc<Sides>, policy: &Arc<SyncPolicy>, trusts_plan: bool) -> Self {
         let is_group = policy.durability == Durability::AtEnd;
         Self {
@@ -68,6 +71,12 @@ impl Performer {
                     Some(Arc::new(current))
                 }
                 Place::Local(_) => None,
+            },
+            walked: match &sides.source {
+                Place::Local(root) if trusts_plan && !policy.refuse_collisions => {
+                    Some(root.clone())
+                }
+                _ => None,
             },
         }
     }
@@ -125,14 +134,24 @@ impl Performer {
         }
     }
 
-    /// Whether the file to be replaced is still the current one. If the plan found no file, it is
-    /// not checked: an upload destroys nothing.
+    /// Whether the destination still has what the plan found there.
     async fn is_current(&self, name: &str, planned: Option<&RemoteFile>) -> Result<bool, Error> {
-        match (planned, &self.current) {
-            (Some(planned), Some(current)) => current.is_current(name, planned).await,
-            (Some(_), None) => Err(not_of_this_sync()),
-            (None, _) => Ok(true),
+        match &self.current {
+            _ if self.policy.ignore_destination => Ok(true),
+            Some(current) => current.is_current(name, planned).await,
+            None => Err(not_of_this_sync()),
         }
+    }
+
+    /// Whether the source has a file again that the walk did not find: some programs delete a file to replace it.
+    async fn is_at_source(&self, path: &str) -> Result<bool, Error> {
+        let Some(root) = &self.walked else {
+            return Ok(false);
+        };
+        let there = root.join(relative(path)?);
+        let failed = format!("{there:?} can't be looked up, so it is kept at B2");
+        let is_there = blocking::unblock(move || is_file_there(&there)).await;
+        is_there.map_err(|error| Error::new(ErrorKind::Source, failed).with_source(error))
     }
 
     async fn upload(
@@ -255,7 +274,8 @@ impl Performer {
     async fn hide(&self, path: &str, planned: &RemoteFile) -> Result<Status, Error> {
         let (bucket, prefix) = self.bucket()?;
         let name = FileName::new(format!("{prefix}{path}"))?;
-        if !self.is_current(name.as_str(), Some(planned)).await? {
+        let is_current = self.is_current(name.as_str(), Some(planned)).await?;
+        if !is_current || self.is_at_source(path).await? {
             return Ok(Status::Changed);
         }
         bucket.hide(name).await?;
@@ -266,7 +286,8 @@ impl Performer {
         let (bucket, prefix) = self.bucket()?;
         let name = format!("{prefix}{path}");
         let versions = all_versions(bucket, &name).await?;
-        if versions.first().map(|newest| &newest.file_id) != Some(&planned.file_id) {
+        let newest = versions.first().map(|newest| &newest.file_id);
+        if newest != Some(&planned.file_id) || self.is_at_source(path).await? {
             return Ok(Status::Changed);
         }
         // The oldest first, so that none of them becomes visible again.

@@ -46,6 +46,9 @@ pub enum Compare {
     Size,
     /// The size, or the modification time.
     ///
+    /// A change that keeps both, such as one whose author restores the time, is only found by
+    /// [`Sha1Always`](Self::Sha1Always).
+    ///
     /// Between buckets, files with different times but the same SHA-1 are equal.
     #[default]
     ModifiedTime,

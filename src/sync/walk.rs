@@ -49,8 +49,28 @@ pub(super) struct Walk {
     filter: Filter,
     may_be_missing: bool,
     has_begun: bool,
-    /// The root's identity when the walk began, to be compared at its end.
+    /// The directories from the root to the one that is read.
+    directories: Vec<Directory>,
+}
+
+/// A directory as the walk found it. If another one is at its path later, for example because a disk was unmounted, the
+/// files that are missing then were not deleted.
+struct Directory {
+    path: PathBuf,
     identity: Option<Identity>,
+}
+
+impl Directory {
+    fn new(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            identity: identity(path),
+        }
+    }
+
+    fn is_still_there(&self) -> bool {
+        self.identity.is_some() && identity(&self.path) == self.identity
+    }
 }
 
 /// The identity of a directory.
@@ -59,8 +79,8 @@ type Identity = (u64, u64);
 #[cfg(not(unix))]
 type Identity = bool;
 
-fn identity(root: &Path) -> Option<Identity> {
-    let metadata = root.metadata().ok()?;
+fn identity(directory: &Path) -> Option<Identity> {
+    let metadata = directory.metadata().ok()?;
     #[cfg(unix)]
     return Some((
         std::os::unix::fs::MetadataExt::dev(&metadata),
@@ -83,7 +103,7 @@ impl Walk {
             filter,
             may_be_missing,
             has_begun: false,
-            identity: None,
+            directories: Vec::new(),
         }
     }
 
@@ -109,7 +129,10 @@ impl Walk {
             return Some(Found::NoText(entry.path().display().to_string()));
         };
         if kind.is_dir() {
-            if !self.filter.enters(&path) {
+            if self.filter.enters(&path) {
+                self.directories.truncate(entry.depth());
+                self.directories.push(Directory::new(entry.path()));
+            } else {
                 self.entries.skip_current_dir();
             }
             return None;
@@ -130,23 +153,36 @@ impl Walk {
                     Ok(file) => State::Local(file),
                     Err(error) => State::Opaque(Reason::Unreadable(error.to_string())),
                 },
-                // It was removed since its directory was read.
-                Err(error) if is_missing(&error) => return None,
+                // It was removed since its directory was read, if the directory was not.
+                Err(error)
+                    if is_missing(&error)
+                        && self
+                            .parent(entry.depth())
+                            .is_some_and(Directory::is_still_there) =>
+                {
+                    return None;
+                }
                 Err(error) => State::Opaque(unreadable(&error)),
             }
         };
         Some(Found::Entry(Entry::new(path, state)))
     }
 
+    /// The directory of the entries at this depth.
+    fn parent(&self, depth: usize) -> Option<&Directory> {
+        self.directories.get(depth.checked_sub(1)?)
+    }
+
     fn failed(&self, error: &walkdir::Error) -> Option<Found> {
-        let is_root = error.path().is_none_or(|path| path == self.root);
-        if is_root {
+        // An error without a path is one of the directory that is read.
+        let directory = || Some(&*self.parent(error.depth())?.path);
+        let path = error.path().or_else(directory).unwrap_or(&self.root);
+        if path == self.root {
             if self.may_be_missing && is_missing(error) {
                 return None;
             }
             return Some(Found::Entry(Entry::opaque("", unreadable(error))));
         }
-        let path = error.path()?;
         let Some(mut name) = self.relative(path) else {
             return Some(Found::NoText(path.display().to_string()));
         };
@@ -162,7 +198,8 @@ impl Walk {
         }
         // Errors of a directory are reported at its place in the order. A missing directory may be
         // missing together with the disk that it is on.
-        if path.is_dir() || is_missing(error) {
+        let was_entered = self.directories.iter().any(|entered| entered.path == path);
+        if was_entered || path.is_dir() || is_missing(error) {
             name.push('/');
         }
         Some(Found::Entry(Entry::opaque(name, unreadable(error))))
@@ -175,7 +212,7 @@ impl Iterator for Walk {
     fn next(&mut self) -> Option<Found> {
         if !self.has_begun {
             self.has_begun = true;
-            self.identity = identity(&self.root);
+            self.directories.push(Directory::new(&self.root));
             if self.root.metadata().is_ok_and(|root| !root.is_dir()) {
                 let reason = Reason::Unreadable("it is not a directory".to_owned());
                 return Some(Found::Entry(Entry::opaque("", reason)));
@@ -184,9 +221,9 @@ impl Iterator for Walk {
         loop {
             let Some(next) = self.entries.next() else {
                 // Once.
-                let before = self.identity.take()?;
-                let is_there = identity(&self.root) == Some(before);
-                return (!is_there).then_some(Found::RootGone);
+                let root = self.directories.drain(..).next()?;
+                let is_gone = root.identity.is_some() && !root.is_still_there();
+                return is_gone.then_some(Found::RootGone);
             };
             let found = match next {
                 Ok(entry) => self.found(&entry),
@@ -298,6 +335,67 @@ mod tests {
             assert!(unread, "{replaced}");
             assert!(walk.next().is_none());
         }
+    }
+
+    #[test]
+    fn a_file_that_is_gone_is_not_reported_unless_its_directory_is_gone_too() {
+        let parent = tempfile::tempdir().unwrap();
+        for directory_is_gone in [false, true] {
+            let root = parent.path().join(format!("root-{directory_is_gone}"));
+            let directory = root.join("d");
+            fs::create_dir_all(&directory).unwrap();
+            for name in ["d/a", "d/b", "e"] {
+                fs::write(root.join(name), "x").unwrap();
+            }
+            let mut walk = Walk::new(&root, Filter::new(), Links::Skip, false);
+            assert!(matches!(walk.next(), Some(Found::Entry(entry)) if *entry.path == *"d/a"));
+            if directory_is_gone {
+                // As when a disk is unmounted: its mount point is an empty directory.
+                fs::rename(&directory, root.join("z")).unwrap();
+                fs::create_dir(&directory).unwrap();
+            } else {
+                fs::remove_file(root.join("d/b")).unwrap();
+            }
+            let rest: Vec<_> = walk
+                .map(|found| match found {
+                    Found::Entry(entry) => (entry.path.into(), entry.state),
+                    _ => panic!("the root is still there"),
+                })
+                .collect();
+            let is_unread = |(path, state): &(String, State)| {
+                path == "d/b" && matches!(state, State::Opaque(Reason::Unreadable(_)))
+            };
+            assert_eq!(rest.iter().any(is_unread), directory_is_gone, "{rest:?}");
+            assert_eq!(rest.last().unwrap().0, "e");
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_directory_that_can_not_be_opened_is_reported_in_the_order_of_directories() {
+        let root = tempfile::tempdir().unwrap();
+        // Paths that are too long to be opened, even by root. `!` is before `/`.
+        let deepest = ["a", "b"].map(|top| {
+            let mut directory = root.path().join(top);
+            for _ in 0..10 {
+                directory.push("d".repeat(250));
+                fs::create_dir_all(&directory).unwrap();
+                fs::create_dir(format!("{}!", directory.display())).unwrap();
+            }
+            directory
+        });
+        fs::rename(root.path().join("b"), deepest[0].join("b")).unwrap();
+        let paths: Vec<_> = Walk::new(root.path(), Filter::new(), Links::Skip, false)
+            .map(|found| match found {
+                Found::Entry(entry) => {
+                    assert!(matches!(entry.state, State::Opaque(Reason::Unreadable(_))));
+                    entry.path
+                }
+                _ => panic!("everything has a place"),
+            })
+            .collect();
+        assert!(paths.len() == 2 && paths.is_sorted(), "{paths:?}");
+        assert!(paths.iter().all(|path| path.ends_with('/')), "{paths:?}");
     }
 
     #[cfg(unix)]

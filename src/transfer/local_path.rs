@@ -243,6 +243,27 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_has_the_name_and_the_reason() {
+        for (name, why) in [
+            ("a//b", "has \"//\""),
+            ("a/../b", "component \".\" or \"..\""),
+            ("a\0", "a NUL"),
+            (&"x".repeat(256), "longer than 255 bytes"),
+            (&"x/".repeat(2_001), "longer than 4,000 bytes"),
+            (".x.b2part", "reserved for partial downloads"),
+            ("a\nb", "a control character"),
+            ("a:b", "which Windows does not allow"),
+            ("a.", "ends in a dot or a space"),
+            ("con", "a device on Windows"),
+            ("GIT~1", "another file's short name"),
+        ] {
+            let told = safe_local_path(name).unwrap_err().to_string();
+            let expected = format!("the file name {name:?} is not a safe local path: ");
+            assert!(told.starts_with(&expected) && told.contains(why), "{told}");
+        }
+    }
+
+    #[test]
     fn safe_names_become_paths() {
         for name in [
             "a",
@@ -276,6 +297,14 @@ mod tests {
                 "{name}"
             );
         }
+    }
+
+    #[test]
+    fn names_of_at_most_4_000_bytes_are_allowed() {
+        let longest = "d/".repeat(1_999) + "ff";
+        assert_eq!(longest.len(), 4_000);
+        assert!(safe_local_path(&longest).is_ok());
+        assert!(safe_local_path(&(longest + "f")).is_err());
     }
 
     #[test]

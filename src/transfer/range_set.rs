@@ -195,4 +195,16 @@ mod tests {
             prop_assert_eq!(ranges.contiguous_end(0), contiguous_end);
         }
     }
+
+    #[test]
+    fn an_appended_range_is_taken_last() {
+        let mut missing = RangeSet::default().missing(0..0);
+        assert!(missing.is_empty());
+        missing.push(5..9);
+        missing.push(20..21);
+        assert!(!missing.is_empty());
+        let taken = std::iter::from_fn(|| missing.take(3));
+        assert_eq!(taken.collect::<Vec<_>>(), [5..8, 8..9, 20..21]);
+        assert!(missing.is_empty());
+    }
 }

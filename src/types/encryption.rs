@@ -128,6 +128,20 @@ impl CustomerKey {
             .ok_or_else(|| Error::invalid("a customer's key is 32 bytes in base64"))
     }
 
+    /// The key in an environment variable, in base64. B2's official CLI reads `B2_DESTINATION_SSE_C_KEY_B64` and
+    /// `B2_SOURCE_SSE_C_KEY_B64`.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) if it is not set, or not the base64 of 32 bytes. The error contains the
+    /// variable's name and not its value.
+    pub fn from_env(variable: &str) -> Result<Self, Error> {
+        let text = Secret::from_env(variable)?;
+        Self::from_base64(text.expose()).map_err(|_| {
+            let what = format!("the environment variable {variable} is not 32 bytes in base64");
+            Error::invalid(what)
+        })
+    }
+
     pub(crate) fn base64(&self) -> Zeroizing<String> {
         Zeroizing::new(BASE64_STANDARD.encode(*self.0))
     }
@@ -230,6 +244,20 @@ mod tests {
         for bad in ["", "MDEy", &text[1..], "not base64"] {
             let error = CustomerKey::from_base64(bad).unwrap_err();
             assert!(bad.is_empty() || !format!("{error:?}").contains(bad));
+        }
+    }
+
+    /// No test changes the environment, since other threads read it.
+    #[test]
+    fn a_customer_key_that_is_not_in_the_environment_is_an_error_with_the_name_and_not_the_value() {
+        for (variable, why) in [("B2KIT_NO_SUCH_KEY", "not set"), ("PATH", "32 bytes")] {
+            let error = CustomerKey::from_env(variable).unwrap_err();
+            assert_eq!(error.kind(), crate::ErrorKind::Invalid);
+            let text = error.to_string();
+            assert!(
+                text.contains(variable) && text.contains(why) && !text.contains('/'),
+                "{text}"
+            );
         }
     }
 

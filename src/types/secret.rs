@@ -1,9 +1,12 @@
 //! [`Secret`]: a string that is never printed.
 
+use std::env;
 use std::fmt;
 
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
+
+use crate::error::Error;
 
 /// A secret string, such as a key or a token. `Debug` prints `[redacted]`, there is no `Display`,
 /// it is not serialized, and its memory is zeroed when the last copy is dropped.
@@ -14,6 +17,18 @@ impl Secret {
     /// Wraps this string.
     pub fn new(secret: impl Into<String>) -> Self {
         Self(Zeroizing::new(secret.into()))
+    }
+
+    /// The value of an environment variable. An error doesn't contain it.
+    pub(crate) fn from_env(variable: &str) -> Result<Self, Error> {
+        let why = match env::var(variable) {
+            Ok(secret) => return Ok(Self::new(secret)),
+            Err(env::VarError::NotPresent) => "not set",
+            Err(env::VarError::NotUnicode(_)) => "not valid UTF-8",
+        };
+        Err(Error::invalid(format!(
+            "the environment variable {variable} is {why}"
+        )))
     }
 
     /// The string itself, unprotected from here on.

@@ -50,6 +50,7 @@ all! {
     b2kit::sync::Durability,
     b2kit::sync::Extras,
     b2kit::sync::Links,
+    b2kit::sync::Location,
     b2kit::sync::Newer,
     b2kit::sync::SyncProgress,
     b2kit::sync::Reason,

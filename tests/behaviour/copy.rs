@@ -104,12 +104,22 @@ fn a_copy_keeps_file_info_and_type_or_replaces_them() {
                     };
                     assert!(id(&kept).is_some() && id(&kept) != id(&source));
                 }
-                let info = FileInfo::new().with("other", "w").unwrap();
+                let info = source.file_info.clone().with("other", "w").unwrap();
                 let type_ = ContentType::new("text/y").unwrap();
                 let replaced = copy("h").replace_metadata(type_.clone(), info);
                 let replaced = replaced.await.unwrap().file;
                 assert_eq!(replaced.content_type, Some(type_));
                 assert_eq!(replaced.file_info.get("other"), Some("w"));
+                assert_eq!(replaced.file_info.get("k"), Some("v"));
+                if part_size.is_some() {
+                    let id = |file: &FileVersion| {
+                        file.file_info.get("b2kit-upload-id").map(str::to_owned)
+                    };
+                    assert!(id(&replaced).is_some() && id(&replaced) != id(&source));
+                }
+                let type_ = ContentType::new("text/z").unwrap();
+                let replaced = copy("i").replace_metadata(type_, FileInfo::new());
+                let replaced = replaced.await.unwrap().file;
                 assert_eq!(replaced.file_info.get("k"), None);
             });
         }

@@ -389,6 +389,56 @@ fn a_dropped_hide_is_not_taken_for_an_earlier_one_beneath_a_visible_file() {
 }
 
 #[test]
+fn a_hide_lost_before_b2s_time_is_known_does_not_hide_an_upload_by_another_writer() {
+    let (b2, script) = Script::new([]);
+    script.timer.run(async {
+        let bucket = bucket(&b2).await;
+        b2.call(hello_upload(&bucket)).await.unwrap();
+        script.clock.advance(Duration::from_secs(1));
+        let session = b2.session().await.unwrap().export();
+        let restored = Client::builder()
+            .session(Session::restore(session.expose()).unwrap())
+            .endpoint(script.emulator.url())
+            .backend(script.clone())
+            .timer(script.timer.clone())
+            .build()
+            .unwrap();
+        let upload = b2.call(hello_upload(&bucket));
+        let (hidden, uploaded) =
+            hide_and_lose_the_response(&restored, &script, &bucket, upload).await;
+        assert!(hidden.unwrap_err().may_have_taken_effect());
+        let newest = newest_file_id(&b2, &bucket, "f").await;
+        assert_eq!(newest, Some(uploaded.unwrap().file_id));
+        assert_eq!(script.count("b2_hide_file"), 1);
+    });
+}
+
+#[test]
+fn an_upload_with_a_lock_that_the_key_may_not_read_is_reported_as_a_possible_duplicate() {
+    let until = Timestamp::from_millis(4_000_000_000_000);
+    let (b2, script) = Script::new([]);
+    script.timer.run(async {
+        let create = BucketName::new("locked-photos").unwrap();
+        let create = CreateBucket::new(create, BucketType::AllPrivate).file_lock_enabled(true);
+        let bucket = b2.call(create).await.unwrap();
+        let may = [
+            Capability::ListFiles,
+            Capability::WriteFiles,
+            Capability::WriteFileRetentions,
+        ];
+        let key = CreateKey::new(KeyName::new("writer").unwrap(), may);
+        let key = b2.call(key).await.unwrap();
+        let (id, secret) = (key.key.application_key_id, key.application_key);
+        let writer = script.client_with(id.as_str(), secret.expose(), RetryPolicy::default());
+        script.push("b2_upload_file", LostResponse);
+        let upload = hello_upload(&bucket).file_retention(RetentionMode::Compliance, until);
+        let uploaded = writer.call(upload).await.unwrap();
+        assert!(uploaded.possible_duplicate);
+        assert_eq!(script.emulator.snapshot().versions, 2);
+    });
+}
+
+#[test]
 fn a_key_for_several_buckets_is_not_created_twice_by_a_v3_session() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {

@@ -9,7 +9,7 @@ use b2kit::api::{
 };
 use b2kit::backend::emulator::{Emulator, Fault, FaultKind, OffsetClock};
 use b2kit::http::Uri;
-use b2kit::http::header::{AUTHORIZATION, RANGE};
+use b2kit::http::header::{AUTHORIZATION, DATE, RANGE};
 use b2kit::transfer::ComposeSource;
 use b2kit::types::{
     BucketName, BucketType, ByteRange, CustomerKey, DownloadDuration, FileName, Secret,
@@ -35,6 +35,8 @@ struct Fixture {
     seen: Seen,
     /// Edits the host's responses.
     strips: bool,
+    /// Responses of the host have the time at which it cached them.
+    is_stale: bool,
     /// Edits requests to the host.
     adds: Arc<Mutex<Option<String>>>,
 }
@@ -48,6 +50,7 @@ impl Fixture {
             timer: ManualTimer::new(),
             seen: Seen::default(),
             strips: false,
+            is_stale: false,
             adds: Arc::default(),
         }
     }
@@ -93,6 +96,10 @@ impl Fixture {
             }
         }
         let mut response = self.emulator.send(request).await?;
+        if is_cdn && self.is_stale {
+            let date = "Thu, 05 Feb 2026 10:00:00 GMT".parse().unwrap();
+            response.headers_mut().insert(DATE, date);
+        }
         if is_cdn && self.strips {
             let names: Vec<_> = response.headers().keys().cloned().collect();
             for name in names
@@ -141,6 +148,28 @@ fn at(client: &Client, bucket: &BucketHandle) -> BucketHandle {
 
 fn name(text: &str) -> FileName {
     FileName::new(text).unwrap()
+}
+
+#[test]
+fn the_date_of_a_cached_download_is_not_taken_for_b2s_time() {
+    let mut world = Fixture::new();
+    world.is_stale = true;
+    let b2 = world
+        .with_key()
+        .download_origin(CDN, OriginToken::Withhold)
+        .build()
+        .unwrap();
+    world.timer.run(async {
+        let there = world.bucket(BucketType::AllPublic, &content(100)).await;
+        let bucket = at(&b2, &there);
+        b2.call(ListFileNames::new(bucket.id())).await.unwrap();
+        let before = b2.current_time();
+        for _ in 0..2 {
+            let download = bucket.download("f").stream().await.unwrap();
+            download.collect(100).await.unwrap();
+        }
+        assert!(b2.current_time() >= before);
+    });
 }
 
 #[test]

@@ -11,6 +11,7 @@ use b2kit::{BucketHandle, Bytes, Error, ErrorKind, Timer as _};
 use futures::future::{BoxFuture, select};
 
 use crate::chaos::Chaos;
+use crate::script::Script;
 use crate::uploading::{bucket, content, stored, unfinished, versions};
 
 type Uploading = Pin<Box<dyn Future<Output = Result<Uploaded, Error>> + Send>>;
@@ -107,6 +108,29 @@ fn an_upload_of_the_same_client_in_progress_is_not_resumed() {
                 assert!(unfinished(&bucket).await.is_empty());
             });
         }
+    }
+}
+
+#[test]
+fn an_upload_that_a_newer_version_or_marker_would_hide_is_not_resumed() {
+    let content = content(1_000);
+    for hides in [false, true] {
+        let (b2, script) = Script::new([]);
+        script.timer.run(async {
+            let bucket = bucket(&b2).await;
+            begun(&bucket, &content, 4).await;
+            script.clock.advance(Duration::from_secs(1));
+            bucket.upload("f", "newer").await.unwrap();
+            if hides {
+                bucket.hide("f").await.unwrap();
+            }
+            script.clock.advance(Duration::from_secs(1));
+            let uploaded = upload(&bucket, &content, true).await.unwrap();
+            assert_eq!(uploaded.reused_parts, 0);
+            let current = bucket.stat("f").await.unwrap().unwrap();
+            assert_eq!(current.file_id, uploaded.file.file_id);
+            assert_eq!(stored(&b2, &current.file_id).await, content);
+        });
     }
 }
 

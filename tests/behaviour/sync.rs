@@ -560,7 +560,7 @@ fn a_truncated_plan_deletes_nothing() {
 }
 
 #[test]
-fn a_serialized_plan_can_be_executed_later() {
+fn a_serialized_plan_can_be_executed_later_and_changes_nothing_the_second_time() {
     scenario(async |bucket, root| {
         write(root, "a", b"a", 100);
         write(root, "new", b"new", 100);
@@ -578,9 +578,18 @@ fn a_serialized_plan_can_be_executed_later() {
             .map(|it| serde_json::from_str(it).unwrap())
             .collect();
         assert_eq!(read, plan);
-        let summary = sync.execute(futures::stream::iter(read.into_iter().map(Ok)));
-        assert!(summary.finish().await.unwrap().is_complete());
+        let run = |plan: &[Action]| {
+            let lines: Vec<_> = plan.iter().cloned().map(Ok).collect();
+            sync.execute(futures::stream::iter(lines)).finish()
+        };
+        assert!(run(&read).await.unwrap().is_complete());
         assert_eq!(remote_tree(bucket, "").await, local_tree(root));
+
+        // Executing it again changes nothing.
+        let before = versions(bucket).await;
+        let again = run(&read).await.unwrap();
+        assert_eq!((again.changed, again.withheld), (2, 1), "{again:?}");
+        assert_eq!(versions(bucket).await, before);
     });
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use b2kit::BucketHandle;
 use b2kit::sync::{
-    Action, Compare, Extras, Outcome, Reason, Status, SyncPolicy, Synchronizer, Withheld,
+    Action, Compare, Extras, Newer, Outcome, Reason, Status, SyncPolicy, Synchronizer, Withheld,
 };
 use futures::executor::block_on;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -279,5 +279,33 @@ fn a_local_name_at_the_destination_that_is_not_utf_8_is_reported_and_kept_by_eac
         let up = Synchronizer::up(root, bucket, "up");
         let summary = up.execute(up.plan().unwrap()).finish().await.unwrap();
         assert_eq!(summary.refused, 2);
+    });
+}
+
+/// Some programs replace a file by deleting it first.
+#[test]
+fn a_file_that_is_at_the_source_again_when_a_run_would_remove_it_is_kept() {
+    scenario(async |bucket, root| {
+        for extras in [Extras::Hide, Extras::Delete] {
+            write(root, "new", b"x", 200);
+            fs::create_dir_all(root.join("gone")).unwrap();
+            for name in ["again", "gone"] {
+                put(bucket, name, b"x", 100).await;
+            }
+            let policy = SyncPolicy::new().extras(extras).compare(Compare::Always);
+            let policy = policy.newer(Newer::Replace).refuse_collisions(false);
+            let mut run = Synchronizer::up(root, bucket, "").policy(policy).run();
+            let run = run.as_mut().unwrap();
+            let first = run.next().await.unwrap().unwrap();
+            assert_eq!(first.action.path(), "new");
+            // The walk is over.
+            write(root, "again", b"x", 100);
+            let rest: Vec<Outcome> = run.try_collect().await.unwrap();
+            let of = |path: &str| rest.iter().find(|it| it.action.path() == path).unwrap();
+            assert!(matches!(of("again").status, Status::Changed), "{rest:?}");
+            assert!(matches!(of("gone").status, Status::Done), "{rest:?}");
+            assert!(bucket.exists("again").await.unwrap());
+            fs::remove_file(root.join("again")).unwrap();
+        }
     });
 }

@@ -1259,6 +1259,26 @@ fn a_client_that_shuts_down_waits_up_to_its_limit_and_returns_unfinished_uploads
 }
 
 #[test]
+fn a_shutdown_lets_a_transfer_in_progress_send_its_remaining_parts() {
+    let (b2, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let mut upload = bucket
+            .upload("f", content(1_000))
+            .concurrency(1)
+            .into_future();
+        while chaos.count("b2_upload_part") < 3 {
+            let pause = chaos.timer.sleep(Duration::from_millis(1));
+            futures::future::select(&mut upload, pause).await;
+        }
+        let (uploaded, left) = futures::join!(upload, b2.shutdown(Duration::from_secs(3_600)));
+        uploaded.unwrap();
+        assert!(left.is_empty());
+        assert_eq!(chaos.count("b2_cancel_large_file"), 0);
+    });
+}
+
+#[test]
 fn an_upload_over_a_dead_network_fails_with_the_last_failure_and_stays_in_the_ledger() {
     let (b2, chaos) = Chaos::new(|_, call| {
         matches!(call, "b2_upload_part" | "b2_cancel_large_file")

@@ -30,20 +30,61 @@ impl Escapes {
     }
 
     /// [`unescaped`], for these kinds only.
-    pub(crate) fn unescaped(self, bytes: &[u8]) -> Option<(u8, usize)> {
+    fn unescaped(self, bytes: &[u8]) -> Option<(Plain, usize)> {
         match (self, bytes) {
             (Self::Percent, [byte @ b'\\', ..]) | (Self::Json, [byte @ b'%', ..]) => {
-                Some((*byte, 1))
+                Some((Plain::byte(*byte), 1))
             }
             _ => unescaped(bytes),
         }
+    }
+
+    /// The bytes of the text from `at` without escapes of these kinds, each with the end of what it is written as.
+    pub(crate) fn plain_bytes(
+        self,
+        text: &[u8],
+        mut at: usize,
+    ) -> impl Iterator<Item = (u8, usize)> + '_ {
+        let pieces = iter::from_fn(move || {
+            let (plain, length) = self.unescaped(&text[at..])?;
+            at += length;
+            Some((plain, at))
+        });
+        pieces.flat_map(|(plain, end)| (0..plain.len).map(move |at| (plain.bytes[at], end)))
+    }
+}
+
+/// The one to four bytes that an escape, or a byte that is none, stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Plain {
+    bytes: [u8; 4],
+    len: usize,
+}
+
+impl Plain {
+    const fn byte(byte: u8) -> Self {
+        Self {
+            bytes: [byte, 0, 0, 0],
+            len: 1,
+        }
+    }
+
+    fn char(letter: char) -> Self {
+        let mut bytes = [0; 4];
+        let len = letter.encode_utf8(&mut bytes).len();
+        Self { bytes, len }
+    }
+
+    /// In UTF-8, if it is a character.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
     }
 }
 
 /// A text without its escapes, and the position of each byte in the original.
 pub(crate) struct Unescaped {
     pub(crate) bytes: Vec<u8>,
-    /// The position of each byte, followed by the end of the text.
+    /// The position of the escape that each byte comes from, followed by the end of the text.
     starts: Vec<usize>,
 }
 
@@ -55,18 +96,22 @@ impl Unescaped {
             starts: Vec::with_capacity(text.len() + 1),
         };
         let mut at = 0;
-        while let Some((byte, length)) = kinds.unescaped(&text[at..]) {
-            this.bytes.push(byte);
-            this.starts.push(at);
+        while let Some((plain, length)) = kinds.unescaped(&text[at..]) {
+            this.bytes.extend_from_slice(plain.as_bytes());
+            this.starts.resize(this.bytes.len(), at);
             at += length;
         }
         this.starts.push(at);
         (this.bytes.len() < text.len()).then_some(this)
     }
 
-    /// The range of the original that these bytes come from.
+    /// The range of the original that these bytes come from, with whole escapes.
     pub(crate) fn written(&self, range: Range<usize>) -> Range<usize> {
-        self.starts[range.start]..self.starts[range.end]
+        let start = self.starts[range.start];
+        let last = self.starts[range.end.saturating_sub(1)];
+        // At most three steps: an escape stands for at most four bytes.
+        let end = self.starts[range.end..].iter().find(|at| **at > last);
+        start..end.copied().unwrap_or(start)
     }
 }
 
@@ -113,46 +158,79 @@ pub(crate) fn each_unescaped<T>(
 
 fn unescaped_once(bytes: &[u8], kinds: Escapes) -> Vec<u8> {
     let (mut plain, mut rest) = (Vec::with_capacity(bytes.len()), bytes);
-    while let Some((byte, length)) = kinds.unescaped(rest) {
-        plain.push(byte);
+    while let Some((bytes, length)) = kinds.unescaped(rest) {
+        plain.extend_from_slice(bytes.as_bytes());
         rest = &rest[length..];
     }
     plain
 }
 
 /// The bytes with all layers of escapes removed, in one pass: a byte that completes an escape may thereby complete an
-/// enclosing one. Each step adds or removes a byte, so the number of steps is at most twice that of the bytes.
+/// enclosing one. A backslash before an escape may be removed, too. Each step adds a byte or removes at least one, so
+/// the number of steps is at most twice that of the bytes.
 fn unescaped_wholly(bytes: &[u8]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(bytes.len());
     for byte in bytes {
         plain.push(*byte);
-        while let Some((byte, length)) = [3, 6, 2].into_iter().find_map(|length| {
+        while let Some((bytes, length)) = [3, 12, 6, 2].into_iter().find_map(|length| {
             let end = plain.len().checked_sub(length).map(|at| &plain[at..])?;
             unescaped(end).filter(|(_, escaped)| *escaped == length)
         }) {
             plain.truncate(plain.len() - length);
-            plain.push(byte);
+            plain.extend_from_slice(bytes.as_bytes());
         }
     }
     plain
 }
 
-/// Decodes the first byte, and says how many bytes it takes: `%2F`, `\u002f` and `\/` are a `/`.
-pub(crate) fn unescaped(bytes: &[u8]) -> Option<(u8, usize)> {
-    let hex = |digits: &[u8]| {
-        digits.iter().try_fold(0_u32, |sum, digit| {
-            Some(sum * 16 + u32::from(hex_value(*digit)?))
-        })
-    };
-    let byte = |digits: &[u8]| hex(digits).and_then(|value| u8::try_from(value).ok());
-    Some(match bytes {
+/// Decodes the first byte or character, and says how many bytes it takes: `%2F`, `\u002f` and `\/` are a `/`, `\n` is a
+/// line feed, `\u00fc` the two bytes of a `ü`, and `\ud83d\ude00` the four of one character.
+pub(crate) fn unescaped(bytes: &[u8]) -> Option<(Plain, usize)> {
+    let (byte, length) = match bytes {
         [] => return None,
-        [b'%', high, low, ..] => byte(&[*high, *low]).map_or((b'%', 1), |byte| (byte, 3)),
-        [b'\\', b'u', a, b, c, d, ..] => {
-            byte(&[*a, *b, *c, *d]).map_or((b'\\', 1), |byte| (byte, 6))
-        }
-        [b'\\', byte @ (b'/' | b'"' | b'\\'), ..] => (*byte, 2),
+        [b'%', high, low, ..] => match (hex_value(*high), hex_value(*low)) {
+            (Some(high), Some(low)) => (high << 4 | low, 3),
+            _ => (b'%', 1),
+        },
+        [b'\\', b'u', ..] => match json_char(bytes) {
+            Some((letter, length)) => return Some((Plain::char(letter), length)),
+            None => (b'\\', 1),
+        },
+        [b'\\', letter, ..] => json_escape(*letter).map_or((b'\\', 1), |byte| (byte, 2)),
         [byte, ..] => (*byte, 1),
+    };
+    Some((Plain::byte(byte), length))
+}
+
+/// What this letter means after a backslash in JSON.
+const fn json_escape(letter: u8) -> Option<u8> {
+    Some(match letter {
+        b'"' | b'\\' | b'/' => letter,
+        b'b' => 0x08,
+        b'f' => 0x0c,
+        b'n' => b'\n',
+        b'r' => b'\r',
+        b't' => b'\t',
+        _ => return None,
+    })
+}
+
+/// The character of the `\u` escapes at the beginning, and their length; `None` for half of a surrogate pair.
+fn json_char(bytes: &[u8]) -> Option<(char, usize)> {
+    let first = json_unit(bytes)?;
+    if let Some(letter) = char::from_u32(first.into()) {
+        return Some((letter, 6));
+    }
+    let pair = [first, json_unit(&bytes[6..])?];
+    let letter = char::decode_utf16(pair).next()?.ok()?;
+    Some((letter, 12))
+}
+
+/// The UTF-16 code unit of a `\u` escape.
+fn json_unit(bytes: &[u8]) -> Option<u16> {
+    let digits = bytes.strip_prefix(br"\u")?.first_chunk::<4>()?;
+    digits.iter().try_fold(0, |sum, digit| {
+        Some(sum << 4 | u16::from(hex_value(*digit)?))
     })
 }
 
@@ -325,6 +403,9 @@ mod tests {
             "a ",
             "%%2",
             "\\u0025",
+            "\\u00fc",
+            "\\ud83d\\ude00",
+            "\\n",
         ] {
             for length in [1_000, 100_000] {
                 let text: Vec<u8> = text.bytes().cycle().take(length).collect();
@@ -371,20 +452,56 @@ mod tests {
         }
     }
 
+    #[test]
+    fn json_escapes_are_decoded_to_utf_8() {
+        for text in [r"\b\f\n\r\t\/\\x", r"M\u00fcller \u738B", r"\ud83d\ude00!"] {
+            let decoded: String = serde_json::from_str(&format!("\"{text}\"")).unwrap();
+            assert_eq!(
+                unescaped_once(text.as_bytes(), Escapes::Json),
+                decoded.as_bytes()
+            );
+            assert_eq!(unescaped_wholly(text.as_bytes()), decoded.as_bytes());
+        }
+        for half in [r"\ud83d", r"\ude00\ud83d", r"\ud83dx", r"\u12", r"\x"] {
+            assert_eq!(
+                unescaped_once(half.as_bytes(), Escapes::Json),
+                half.as_bytes()
+            );
+        }
+    }
+
+    #[test]
+    fn a_range_that_ends_inside_a_character_covers_its_whole_escape() {
+        let plain = Unescaped::of(br"a\u00fcb", Escapes::Json).unwrap();
+        assert_eq!(plain.bytes, "a\u{fc}b".as_bytes());
+        assert_eq!(plain.written(0..2), 0..7);
+        assert_eq!(plain.written(2..4), 1..8);
+        assert_eq!(plain.written(1..3), 1..7);
+    }
+
+    const PIECES: &str = r"([%25cu0\\/41xn]|\\ud83d|\\ude00){0,40}";
+
     proptest! {
         #[test]
         fn one_pass_removes_all_layers_of_escapes(text in r"[%25cu0\\/41]{0,40}") {
-            prop_assert_eq!(unescaped_wholly(text.as_bytes()), by_rounds(text.as_bytes()));
+            let without_backslashes = |mut bytes: Vec<u8>| {
+                bytes.retain(|byte| *byte != b'\\');
+                bytes
+            };
+            let one_pass = without_backslashes(unescaped_wholly(text.as_bytes()));
+            prop_assert_eq!(one_pass, without_backslashes(by_rounds(text.as_bytes())));
         }
 
         #[test]
-        fn the_positions_of_plain_bytes_cover_the_text(text in r"[%25cu0\\/41x]{0,40}") {
+        fn the_positions_of_plain_bytes_cover_the_text(text in PIECES) {
             if let Some(plain) = Unescaped::of(text.as_bytes(), Escapes::Both) {
                 let whole = plain.written(0..plain.bytes.len());
                 prop_assert_eq!(whole, 0..text.len());
                 for at in 0..plain.bytes.len() {
                     let written = &text.as_bytes()[plain.written(at..at + 1)];
-                    prop_assert_eq!(unescaped(written), Some((plain.bytes[at], written.len())));
+                    let (bytes, length) = unescaped(written).unwrap();
+                    prop_assert_eq!(length, written.len());
+                    prop_assert!(bytes.as_bytes().contains(&plain.bytes[at]));
                 }
             }
         }

@@ -117,6 +117,14 @@ impl RecordedResponse {
 }
 
 impl RecordedBody {
+    /// The body without its bytes.
+    pub(crate) fn omitted(bytes: &[u8]) -> Self {
+        Self::Omitted {
+            length: bytes.len() as u64,
+            sha1: Some(sha1_of(bytes)),
+        }
+    }
+
     /// The number of bytes.
     #[must_use]
     pub fn len(&self) -> u64 {
@@ -155,6 +163,11 @@ impl<T: Into<Bytes>> From<T> for RecordedBody {
     fn from(bytes: T) -> Self {
         Self::Bytes(bytes.into())
     }
+}
+
+/// Whether the response has no body, although its headers may have the length of one.
+pub(crate) fn is_bodiless(method: &Method, status: StatusCode) -> bool {
+    *method == Method::HEAD || status == StatusCode::NOT_MODIFIED
 }
 
 // An interaction holds secrets until it is redacted, so Debug prints no values.

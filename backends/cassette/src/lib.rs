@@ -121,6 +121,7 @@ mod format;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
+mod hidden_body;
 mod interaction;
 mod json;
 mod matching;

@@ -94,7 +94,8 @@ impl fmt::Display for Mismatch {
         match &self.reason {
             MismatchReason::Omitted { recorded, length } => write!(
                 f,
-                "the response's body of {length} bytes was omitted from the recording\n  {recorded}"
+                "the response's body of {length} bytes was omitted from the recording: \
+                 it exceeded the limit or could not be redacted\n  {recorded}"
             ),
             MismatchReason::NoMatch { played, nearest } => {
                 writeln!(f, "the recording has no response to this request")?;

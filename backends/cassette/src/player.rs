@@ -40,6 +40,21 @@ use crate::secrets::Secrets;
 /// A request that matches nothing fails with [`NoMatch`](HttpErrorKind::NoMatch), with a [`Mismatch`] as the source;
 /// nothing was sent. Call [`finish`](Self::finish) at the end to check that everything was played.
 ///
+/// # Concurrent parts
+/// A client that uploads several parts at once sends each to whichever upload URL is free, so a part may go to another
+/// URL than the recorded one and match nothing. A hook makes the URLs of parts equal:
+/// ```
+/// # use b2kit_cassette::Player;
+/// # use b2kit_core::http::Uri;
+/// # fn unify(player: Player) -> Player {
+/// player.edit_requests(|request| {
+///     if request.headers.contains_key("x-bz-part-number") {
+///         request.url = Uri::from_static("https://parts.invalid/");
+///     }
+/// })
+/// # }
+/// ```
+///
 /// Clones share the recording and its progress.
 #[derive(Debug, Clone)]
 pub struct Player {

@@ -7,15 +7,17 @@
 use std::ops::Range;
 
 use b2kit_core::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use b2kit_core::http::{HeaderMap, HeaderValue, Method, Uri};
+use b2kit_core::http::{HeaderMap, HeaderValue, Uri};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use crate::digest::sha1_of;
-use crate::interaction::{Interaction, RecordedBody, RecordedRequest};
+use crate::hidden_body::hidden_body;
+use crate::interaction::{Interaction, RecordedBody, RecordedRequest, is_bodiless};
 use crate::json;
-use crate::secret_fields::{APPLICATION_KEY, CREDENTIALS, SecretFields, TOKEN, query_values};
+use crate::secret_fields::{
+    APPLICATION_KEY, CREDENTIALS, FILE_INFO, SecretFields, TOKEN, query_values,
+};
 use crate::secrets::{Secrets, percent_decoded};
 use crate::secrets_in_text;
 
@@ -100,7 +102,7 @@ impl Redactor<'_> {
     fn learn_message(&mut self, headers: &mut HeaderMap, body: &mut RecordedBody) {
         self.learn_headers(headers);
         edit_body(headers, body, |headers, bytes| {
-            self.learn_body(headers, bytes)
+            self.learn_body(headers, bytes).map(RecordedBody::from)
         });
     }
 
@@ -124,7 +126,7 @@ impl Redactor<'_> {
                 *value = header_value(&hidden);
             }
         }
-        edit_body(headers, body, |_, bytes| self.secrets.hidden(bytes));
+        edit_body(headers, body, |_, bytes| hidden_body(&self.secrets, bytes));
     }
 
     /// Searches everything again.
@@ -206,6 +208,7 @@ impl Redactor<'_> {
                 continue;
             };
             let hidden = match value.to_str() {
+                Ok(text) if name.as_str().starts_with(FILE_INFO) => self.learn_encoded(kind, text),
                 Ok(text) if name == AUTHORIZATION || kind == TOKEN => self.authorization(text),
                 Ok(text) if kind == "cookie" => self.cookie(text),
                 _ => self.secrets.learn(kind, value.as_bytes()),
@@ -327,14 +330,14 @@ fn edited(text: &str, edits: &[(Range<usize>, String)]) -> String {
     out
 }
 
-/// Edits the bytes of a body.
+/// Edits a body of which the bytes were recorded.
 ///
 /// A body whose SHA-1 is in a header can't be edited: if it would change, only its length and SHA-1 are kept. A
 /// compressed JSON body can't be searched, so only these are kept in any case.
 fn edit_body(
     headers: &HeaderMap,
     body: &mut RecordedBody,
-    edit: impl FnOnce(&HeaderMap, &[u8]) -> Option<Vec<u8>>,
+    edit: impl FnOnce(&HeaderMap, &[u8]) -> Option<RecordedBody>,
 ) {
     let RecordedBody::Bytes(bytes) = body else {
         return;
@@ -348,12 +351,9 @@ fn edit_body(
         && has(CONTENT_TYPE, "json");
     let edited = edit(headers, bytes);
     if compressed || (edited.is_some() && headers.contains_key("x-bz-content-sha1")) {
-        *body = RecordedBody::Omitted {
-            length: bytes.len() as u64,
-            sha1: Some(sha1_of(bytes)),
-        };
+        *body = RecordedBody::omitted(bytes);
     } else if let Some(edited) = edited {
-        *body = edited.into();
+        *body = edited;
     }
 }
 
@@ -366,8 +366,7 @@ fn correct_lengths(interaction: &mut Interaction) {
         }
     };
     correct(&mut request.headers, &request.body);
-    let bodiless = request.method == Method::HEAD || response.status == 304;
-    if !bodiless && !response.cut {
+    if !is_bodiless(&request.method, response.status) && !response.cut {
         correct(&mut response.headers, &response.body);
     }
 }

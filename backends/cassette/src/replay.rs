@@ -9,7 +9,7 @@ use b2kit_core::{HttpError, HttpErrorKind, Phase, Response, ResponseBody};
 use bytes::Bytes;
 use futures_core::Stream;
 
-use crate::interaction::RecordedResponse;
+use crate::interaction::{RecordedResponse, is_bodiless};
 use crate::secret_fields::is_placeholder;
 
 /// The recorded response, for a request with this method and these headers.
@@ -27,7 +27,7 @@ pub(crate) fn replay(recorded: &RecordedResponse, method: &Method, sent: &Header
     let mut length = headers
         .get(CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse().ok());
-    let bodiless = *method == Method::HEAD || recorded.status.as_u16() == 304;
+    let bodiless = is_bodiless(method, recorded.status);
     if length.is_some() && !recorded.cut && !bodiless {
         // The body may have been edited by hand.
         length = Some(bytes.len() as u64);

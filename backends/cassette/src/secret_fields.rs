@@ -44,6 +44,9 @@ const HEADERS: &[(&str, Kind)] = &[
     ),
 ];
 
+/// The prefix of the headers with file info. Users choose their names, and the values are percent-encoded.
+pub(crate) const FILE_INFO: &str = "x-bz-info-";
+
 /// The fields and headers of B2, and those that the program has added.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SecretFields {
@@ -73,13 +76,19 @@ impl SecretFields {
         (tells || self.fields.iter().any(|known| is(known))).then_some(SECRET)
     }
 
-    /// The kind of secret in this header.
+    /// The kind of secret in this header. File info is a secret where its name would be that of a JSON field for one.
     pub(crate) fn header(&self, name: &HeaderName) -> Option<Kind> {
         let name = name.as_str();
         if let Some((_, kind)) = HEADERS.iter().find(|(known, _)| *known == name) {
             return Some(kind);
         }
-        // All of B2's own headers are known; the headers of proxies are not.
+        if let Some(kind) = name
+            .strip_prefix(FILE_INFO)
+            .and_then(|name| self.field(name))
+        {
+            return Some(kind);
+        }
+        // All of B2's other headers are known; the headers of proxies are not.
         let tells = !name.starts_with("x-bz-")
             && ["token", "secret", "password", "api-key", "apikey"]
                 .iter()

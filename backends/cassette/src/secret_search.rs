@@ -80,22 +80,17 @@ impl SecretSearch {
 
     /// The longest value whose escaped form begins here.
     fn at(&self, text: &[u8], start: usize, kinds: Escapes) -> Option<Found> {
-        let mut end = start;
-        let mut next = || {
-            let (byte, length) = kinds.unescaped(&text[end..])?;
-            end += length;
-            Some(byte)
-        };
-        let values = self.by_start.get(&[next()?, next()?])?;
-        let after_start = end;
+        let mut first = kinds.plain_bytes(text, start).map(|(byte, _)| byte);
+        let values = self.by_start.get(&[first.next()?, first.next()?])?;
         let ends = values.iter().filter_map(|(value, number)| {
-            let mut end = after_start;
-            for byte in &value[START..] {
-                let (found, length) = kinds.unescaped(&text[end..])?;
-                end += length;
+            let mut plain = kinds.plain_bytes(text, start);
+            let mut end = start;
+            for byte in value {
+                let (found, after) = plain.next()?;
                 if found != *byte {
                     return None;
                 }
+                end = after;
             }
             Some((end, *number))
         });

@@ -1,12 +1,13 @@
 //! [`Secrets`]: the values that must not be written, and the placeholders that stand for them.
 
 use std::collections::HashMap;
+use std::iter;
 use std::sync::OnceLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::encodings::unescaped;
+use crate::encodings::{MIN_SEARCH_LENGTH, unescaped};
 use crate::secret_fields::{self, PREFIX};
 use crate::secret_search::{Found, SecretSearch};
 
@@ -71,7 +72,9 @@ impl Secrets {
     }
 
     fn look_for(&mut self, value: &[u8], placeholder: &str) {
-        self.wanted.push((value.to_vec(), placeholder.to_owned()));
+        for form in iter::once(value.to_vec()).chain(latin_1_forms(value)) {
+            self.wanted.push((form, placeholder.to_owned()));
+        }
         self.search = OnceLock::new();
     }
 
@@ -130,16 +133,37 @@ impl std::fmt::Debug for Secrets {
     }
 }
 
+/// A value that is not ASCII, converted from UTF-8 to Latin-1, as in headers, and from Latin-1 to UTF-8, which is how
+/// JSON has bytes that are no text. Short ones would match by chance.
+fn latin_1_forms(value: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    let latin_1 = || -> Option<Vec<u8>> {
+        let letters = std::str::from_utf8(value).ok()?.chars();
+        letters.map(|letter| u8::try_from(letter).ok()).collect()
+    };
+    let utf_8 = || value.iter().copied().map(char::from).collect::<String>();
+    let forms = match value.is_ascii() {
+        true => [None, None],
+        false => [latin_1(), Some(utf_8().into_bytes())],
+    };
+    let forms = forms.into_iter().flatten();
+    forms.filter(|form| form.len() >= MIN_SEARCH_LENGTH)
+}
+
 /// Decodes a percent-encoded text.
 pub(crate) fn percent_decoded(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some(first) = rest.first() {
-        let (byte, length) = unescaped(rest)
-            .filter(|_| *first == b'%')
-            .unwrap_or((*first, 1));
-        bytes.push(byte);
-        rest = &rest[length..];
+        match unescaped(rest).filter(|_| *first == b'%') {
+            Some((plain, length)) => {
+                bytes.extend_from_slice(plain.as_bytes());
+                rest = &rest[length..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = &rest[1..];
+            }
+        }
     }
     bytes
 }

@@ -3,12 +3,15 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use b2kit_core::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use b2kit_core::http::{request, response};
 use b2kit_core::{Body, Bytes, ResponseBody};
 
 use crate::capture::BodyCapture;
 use crate::error::CassetteError;
-use crate::interaction::{Interaction, RecordedBody, RecordedRequest, RecordedResponse};
+use crate::interaction::{
+    Interaction, RecordedBody, RecordedRequest, RecordedResponse, is_bodiless,
+};
 use crate::redaction::Redaction;
 use crate::sync::lock;
 use crate::tee::{tee_request, tee_response};
@@ -143,7 +146,11 @@ impl PendingInteraction {
             cut: false,
         };
         let limit = self.limit;
-        tee_response(body, limit, move |body, cut| {
+        let declared = match is_bodiless(&self.request.method, parts.status) {
+            true => Some(0),
+            false => body.len().or_else(|| declared_length(parts)),
+        };
+        tee_response(body, declared, limit, move |body, cut| {
             response.body = body;
             response.cut = cut;
             self.finish(response);
@@ -167,4 +174,13 @@ impl PendingInteraction {
         state.interactions[self.number] = Some(Interaction { request, response });
         state.changed = true;
     }
+}
+
+/// The number of bytes of the body according to the headers. That of a compressed body may have been another one.
+fn declared_length(parts: &response::Parts) -> Option<u64> {
+    if parts.headers.contains_key(CONTENT_ENCODING) {
+        return None;
+    }
+    let length = parts.headers.get(CONTENT_LENGTH)?;
+    length.to_str().ok()?.parse().ok()
 }

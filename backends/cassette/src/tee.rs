@@ -47,20 +47,22 @@ impl Stream for RequestTee {
     }
 }
 
-/// The same body. At its end, `on_end` is called with the bytes that were read, and with whether the body was cut
-/// short.
+/// The same body, which should have `declared` bytes. At its end, `on_end` is called with the bytes that were read, and
+/// with whether the body was cut short.
 pub(crate) fn tee_response(
     body: ResponseBody,
+    declared: Option<u64>,
     limit: usize,
     on_end: impl FnOnce(RecordedBody, bool) + Send + 'static,
 ) -> ResponseBody {
     let length = body.len();
     let mut tee = ResponseTee {
         body,
+        declared,
         capture: BodyCapture::new(limit),
         on_end: Some(Box::new(on_end)),
     };
-    if length == Some(0) {
+    if declared == Some(0) {
         tee.finish(false);
     }
     ResponseBody::new(length, tee)
@@ -68,6 +70,8 @@ pub(crate) fn tee_response(
 
 struct ResponseTee {
     body: ResponseBody,
+    /// The number of bytes that the body should have.
+    declared: Option<u64>,
     capture: BodyCapture,
     /// `None` once the body has ended.
     on_end: Option<Box<dyn FnOnce(RecordedBody, bool) + Send>>,
@@ -91,7 +95,11 @@ impl Stream for ResponseTee {
             Poll::Pending => {}
             Poll::Ready(Some(Ok(chunk))) => self.capture.push(chunk),
             Poll::Ready(Some(Err(_))) => self.finish(true),
-            Poll::Ready(None) => self.finish(false),
+            Poll::Ready(None) => {
+                let read = self.capture.len();
+                let cut = self.declared.is_some_and(|declared| read < declared);
+                self.finish(cut);
+            }
         }
         next
     }
@@ -100,7 +108,7 @@ impl Stream for ResponseTee {
 impl Drop for ResponseTee {
     /// A reader that knows the length may stop before it polls the end.
     fn drop(&mut self) {
-        let cut = self.body.len() != Some(self.capture.len());
+        let cut = self.declared != Some(self.capture.len());
         self.finish(cut);
     }
 }

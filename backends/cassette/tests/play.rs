@@ -383,3 +383,35 @@ fn a_hook_edits_both_requests_before_the_comparison_and_sees_no_secret() {
     );
     assert_eq!(play(&player, post("https://a.test/2/one", sent)), "{}");
 }
+
+/// A request with the body of a part, and its response.
+fn part(url: &str, number: u16) -> Interaction {
+    let url = url.parse().unwrap();
+    let request = RecordedRequest::new(Method::POST, url)
+        .with_header("x-bz-part-number".parse().unwrap(), number.into())
+        .with_body(format!("part {number}"));
+    let response = RecordedResponse::new(StatusCode::OK).with_body(format!("stored {number}"));
+    Interaction { request, response }
+}
+
+#[test]
+fn parts_play_at_any_upload_url_if_a_hook_makes_their_urls_equal() {
+    let one = "https://pod-1.test/b2api/v4/b2_upload_part/f/1";
+    let two = "https://pod-2.test/b2api/v4/b2_upload_part/f/2";
+    let send = |url, number: u16| {
+        let request = Builder::post(url).header("x-bz-part-number", number);
+        request.body(format!("part {number}").into()).unwrap()
+    };
+    let player = Player::from_interactions([part(one, 1), part(two, 2), part(one, 3)]);
+    let report = mismatch(&player, send(one, 2));
+    assert!(report.contains("the recording has no response"), "{report}");
+    let player = player.edit_requests(|request| {
+        if request.headers.contains_key("x-bz-part-number") {
+            request.url = Uri::from_static("https://parts.invalid/");
+        }
+    });
+    for (url, number) in [(one, 2), (two, 1), (two, 3)] {
+        assert_eq!(play(&player, send(url, number)), format!("stored {number}"));
+    }
+    player.finish().unwrap();
+}

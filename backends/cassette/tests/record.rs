@@ -234,7 +234,8 @@ fn a_response_that_is_too_large_is_a_mismatch_that_says_so() {
     let text = std::error::Error::source(&error).unwrap().to_string();
     assert_eq!(
         text,
-        "the response's body of 2000 bytes was omitted from the recording\n  \
+        "the response's body of 2000 bytes was omitted from the recording: \
+         it exceeded the limit or could not be redacted\n  \
          request 1 (line 3): POST https://example.com/echo (2000 bytes of SHA-1 \
          8e894dd1aef94637f347af568e934075a69d1b79)"
     );
@@ -297,6 +298,37 @@ fn an_interrupted_response_plays_up_to_there() {
     let error = block_on(response.into_body().collect(99)).unwrap_err();
     assert_eq!(error.kind(), HttpErrorKind::Closed);
     player.finish().unwrap();
+}
+
+#[test]
+fn a_response_that_ends_before_its_declared_length_is_recorded_and_played_as_cut() {
+    let half = || stream::iter([Ok(Bytes::from(vec![b'x'; 50]))]);
+    let with_length = move |length: Option<u64>| {
+        let mut response = Response::new(ResponseBody::new(length, half()));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_LENGTH, 100.into());
+        response
+    };
+    for length in [Some(100), None] {
+        let server = move |_: Request| {
+            let response = with_length(length);
+            async move { Ok(response) }
+        };
+        let recorder = Recorder::new(server, NOWHERE);
+        let response = block_on(recorder.send(post("x", ""))).unwrap();
+        let mut body = response.into_body();
+        while let Some(chunk) = block_on(body.next()) {
+            chunk.unwrap();
+        }
+        let player = Player::parse(recorder.to_yaml().unwrap()).unwrap();
+        let response = block_on(player.send(post("x", ""))).unwrap();
+        assert_eq!(response.headers()[CONTENT_LENGTH], "100");
+        let mut body = response.into_body();
+        assert_eq!(block_on(body.next()).unwrap().unwrap().len(), 50);
+        let error = block_on(body.next()).unwrap().unwrap_err();
+        assert_eq!(error.kind(), HttpErrorKind::Closed);
+        player.finish().unwrap();
+    }
 }
 
 #[test]

@@ -305,6 +305,146 @@ fn a_number_in_a_field_for_secrets_is_hidden_and_replayed() {
 }
 
 #[test]
+fn a_secret_is_hidden_where_json_escapes_its_letters_and_line_breaks() {
+    const PEM: &str = "-----BEGIN KEY-----\r\nMII4711/\tx\n-----END KEY-----\n";
+    let pem = r"-----BEGIN KEY-----\r\nMII4711\/\tx\n-----END KEY-----\n";
+    for (secret, written) in [
+        ("M\u{fc}ller", r"M\u00fcller"),
+        ("M\u{fc}ller", r"M\u00FCller"),
+        ("\u{738b}\u{5c0f}\u{660e} 42", r"\u738B\u5c0f\u660e 42"),
+        ("cat \u{1f431}!", r"cat \ud83d\uDC31!"),
+        (PEM, pem),
+    ] {
+        let body = format!(r#"{{"fileName":"a {written}.pdf","more":"\u00e9"}}"#);
+        let server = move |_: Request| {
+            let body = body.clone();
+            async move { Ok(Response::new(body.into())) }
+        };
+        let recorder = Recorder::new(server, NOWHERE).secret("customer", secret);
+        exchange(&recorder, post("/x", &[], ""));
+        let text = recorder.to_yaml().unwrap();
+        let hidden = r#"{\"fileName\":\"a hidden-customer.pdf\",\"more\":\"\\u00e9\"}"#;
+        assert!(text.contains(hidden), "{secret}: {text}");
+    }
+    let twice = async |_: Request| {
+        Ok(Response::new(
+            r#"{"note":"{\"name\":\"M\\u00fcller\"}"}"#.into(),
+        ))
+    };
+    let recorder = Recorder::new(twice, NOWHERE).secret("customer", "M\u{fc}ller");
+    exchange(&recorder, post("/x", &[], ""));
+    let refused = recorder.to_yaml().unwrap_err();
+    assert!(matches!(refused, CassetteError::Secret { .. }), "{refused}");
+}
+
+#[test]
+fn a_secret_is_hidden_in_latin_1_too() {
+    let server = async |_: Request| Ok(Response::new(b"dear M\xfcller,".to_vec().into()));
+    let recorder = Recorder::new(server, NOWHERE).secret("customer", "M\u{fc}ller");
+    exchange(&recorder, post("/x", &[], ""));
+    let text = recorder.to_yaml().unwrap();
+    assert!(text.contains("dear hidden-customer,"), "{text}");
+}
+
+#[test]
+fn a_secret_of_bytes_is_hidden_where_json_has_them_as_characters() {
+    let server = async |_: Request| {
+        let body =
+            "{\"bytes\":\"\\u0000\\u00ff\\u0080\\u00fe A\",\"again\":\"\0\u{ff}\u{80}\u{fe} A\"}";
+        Ok(Response::new(body.into()))
+    };
+    let recorder = Recorder::new(server, NOWHERE).secret("bytes", b"\0\xff\x80\xfe A");
+    exchange(&recorder, post("/x", &[], ""));
+    let text = recorder.to_yaml().unwrap();
+    let hidden = r#"{\"bytes\":\"hidden-bytes\",\"again\":\"hidden-bytes\"}"#;
+    assert!(text.contains(hidden), "{text}");
+}
+
+#[test]
+fn file_info_with_the_name_of_a_secret_is_hidden_and_the_session_replays() {
+    const INFO: &str = "x-bz-info-my-password";
+    let server = async |request: Request| {
+        if request.uri().path() == "/upload" {
+            let told = r#"{"fileInfo":{"my-password":"hunter2 hunter2","author":"me"}}"#;
+            return Ok(json_answer(StatusCode::OK, told.to_owned()));
+        }
+        let mut response = Response::new("meow".into());
+        let headers = response.headers_mut();
+        headers.insert(INFO, "hunter2%20hunter2".parse().unwrap());
+        headers.insert("x-bz-info-author", "me".parse().unwrap());
+        Ok(response)
+    };
+    let upload = || {
+        let headers = [
+            (INFO, "hunter2%20hunter2"),
+            ("x-bz-info-author", "me"),
+            ("x-bz-content-sha1", "do_not_verify"),
+        ];
+        post("/upload", &headers, "meow")
+    };
+    let download = || post("/file/b/cat.txt", &[], "");
+    for requests in [vec![upload(), download()], vec![download()]] {
+        let recorder = Recorder::new(server, NOWHERE);
+        for request in requests {
+            exchange(&recorder, request);
+        }
+        let text = recorder.to_yaml().unwrap();
+        assert!(!text.contains("hunter2"), "{text}");
+        assert!(
+            text.contains("x-bz-info-author:\n        - \"me\""),
+            "{text}"
+        );
+    }
+    let recorder = Recorder::new(server, NOWHERE);
+    exchange(&recorder, upload());
+    exchange(&recorder, download());
+    let player = Player::parse(recorder.to_yaml().unwrap()).unwrap();
+    exchange(&player, upload());
+    assert_eq!(exchange(&player, download()), b"meow");
+    player.finish().unwrap();
+}
+
+#[test]
+fn a_secret_within_a_number_leaves_valid_json_that_replays() {
+    let server = async |_: Request| {
+        let told = r#"{"contentLength":123456,"pins":[9123456.5,-123456],"name":"x123456","n":12}"#;
+        Ok(json_answer(StatusCode::OK, told.to_owned()))
+    };
+    let request = || post("/x", &[], r#"{"size":123456}"#);
+    let recorder = Recorder::new(server, NOWHERE).secret("customer", "123456");
+    exchange(&recorder, request());
+    let text = recorder.to_yaml().unwrap();
+    assert!(!text.contains("123456"), "{text}");
+    let player = Player::parse(text).unwrap().secret("customer", "123456");
+    let told: serde_json::Value = serde_json::from_slice(&exchange(&player, request())).unwrap();
+    let hidden = serde_json::json!({
+        "contentLength": "hidden-customer",
+        "pins": ["9hidden-customer.5", "-hidden-customer"],
+        "name": "xhidden-customer",
+        "n": 12,
+    });
+    assert_eq!(told, hidden);
+    player.finish().unwrap();
+}
+
+#[test]
+fn json_that_can_not_be_kept_valid_is_recorded_as_its_length() {
+    let server = async |_: Request| {
+        let told = r#"{"a":1,"b":2}"#;
+        Ok(json_answer(StatusCode::OK, told.to_owned()))
+    };
+    let recorder = Recorder::new(server, NOWHERE).secret("odd", r#"1,"b":"#);
+    exchange(&recorder, post("/x", &[], ""));
+    let player = Player::parse(recorder.to_yaml().unwrap()).unwrap();
+    let body = &player.interactions()[0].response.body;
+    assert!(matches!(body, RecordedBody::Omitted { length: 13, .. }));
+    let error = block_on(player.send(post("/x", &[], ""))).unwrap_err();
+    let told = std::error::Error::source(&error).unwrap().to_string();
+    assert!(told.contains("could not be redacted"), "{told}");
+    let _ = player.unplayed();
+}
+
+#[test]
 fn no_secret_is_in_a_recording_in_any_encoding() {
     let text = recorded();
     let bodies: Vec<u8> = Player::parse(&text)

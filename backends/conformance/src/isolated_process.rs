@@ -3,10 +3,16 @@
 use std::env;
 use std::fs;
 use std::process::Command;
+#[cfg(unix)]
+use std::time::Duration;
 
 use b2kit_core::{Body, Bytes, HttpErrorKind, Phase, Response};
+#[cfg(unix)]
+use b2kit_core::{SystemTimer, Timer as _};
 use futures::stream;
 
+#[cfg(unix)]
+use crate::client::start;
 use crate::client::{get, post, start_send};
 use crate::limit::Limit;
 use crate::server::{Peer, RawServer};
@@ -158,7 +164,12 @@ impl Suite {
         peer.drain();
         drop(peer);
 
-        let all: Vec<_> = std::iter::from_fn(|| fs::File::open("/dev/null").ok()).collect();
+        let mut all = Vec::new();
+        for _ in 0..20 {
+            all.extend(std::iter::from_fn(|| fs::File::open("/dev/null").ok()));
+            // Another thread may have had one open for a moment.
+            start(SystemTimer.sleep(Duration::from_millis(10))).wait();
+        }
         let error = ask(&server).error();
         let is_blurred = self.backend.limits.contains(&Limit::BlursExhaustion);
         assert_eq!(error.phase(), Phase::NotSent, "{error:?}");

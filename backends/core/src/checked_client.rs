@@ -85,7 +85,7 @@ impl CheckedClient {
 
         let mut total = deadlines.total.map(|limit| self.timer.sleep(limit));
         let body = std::mem::take(request.body_mut());
-        let upload = Upload::begin(body.len(), deadlines.throughput, Arc::clone(&self.timer));
+        let len = body.len();
         if body.is_empty() {
             let mut checking = pin!(check_source_is_empty(&body));
             poll_fn(|cx| match checking.as_mut().poll(cx) {
@@ -96,7 +96,9 @@ impl CheckedClient {
                 },
             })
             .await?;
-        } else {
+        }
+        let upload = Upload::begin(len, deadlines.throughput, Arc::clone(&self.timer));
+        if !body.is_empty() {
             *request.body_mut() = upload::checked_body(body, &upload);
         }
         // From here on, dropping the future ends the upload.

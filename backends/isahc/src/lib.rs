@@ -43,8 +43,10 @@
 //!   [`Invalid`](b2kit_core::HttpErrorKind::Invalid), and so are header values that are not ASCII. Files with such
 //!   names can be downloaded by id.
 //! - `send` resolves with the first byte of the response's body, not with its head.
-//! - libcurl repeats a GET if its reused connection turns out to be closed. It repeats no other request: it can't
-//!   replay a body, and other requests without one get a new connection.
+//! - libcurl repeats a GET or HEAD if its reused connection turns out to be closed. It can't replay a body, and other
+//!   requests without one get a new connection, unless the client is your own
+//!   ([`from_client`](IsahcClient::from_client)): libcurl then repeats these, too, so an empty file may be uploaded
+//!   twice.
 //! - libcurl reports only error codes: a reset, an early close and a malformed response are not always distinguished,
 //!   and a server without TLS is reported as unreachable. It accepts some malformed response heads.
 //! - libcurl can't connect with a file descriptor above 1023. A program with that many open files gets connect errors.

@@ -41,7 +41,8 @@
 //!   message goes to stderr. A program that is built with `panic = "abort"` ends.)
 //! - Uploads over a megabyte wait for `100 Continue`, for at most a second.
 //! - `send` resolves with the first byte of the response's body, not with its head.
-//! - libcurl repeats a GET if its reused connection turns out to be closed. It repeats no other request.
+//! - libcurl repeats a GET if its reused connection turns out to be closed. It repeats no other request, unless the
+//!   client is your own: libcurl then repeats those without a body, too, so an empty file may be uploaded twice.
 //! - Kinds of failures are distinguished less well than in other backends; for a request without a body, a connect
 //!   timeout can't be distinguished from a silent server. Some malformed response heads are accepted.
 //! - libcurl can't connect with a file descriptor above 1023.

@@ -1,8 +1,9 @@
 // The package with backblaze-b2.
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
 
 import B2 from "backblaze-b2";
@@ -110,4 +111,55 @@ test("an emulator on disk is stopped and started again", async () => {
 test("a program that can't be started is an error", async () => {
   await assert.rejects(Emulator.start({ args: ["--nothing"] }));
   await assert.rejects(Emulator.start({ binary: "/nowhere/b2kit-emulator" }));
+});
+
+test("with TLS, the control API is trusted", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "b2kit-"));
+  const root = join(directory, "the root's.pem");
+  const other = await Emulator.start({ args: ["--tls", "--root-cert", root] });
+  try {
+    assert.ok(other.url.startsWith("https://"));
+    assert.equal(other.env.REQUESTS_CA_BUNDLE, root);
+    await other.createBucket("holiday-photos");
+    assert.equal((await other.control("GET", "/buckets")).buckets.length, 1);
+    await other.save("a b");
+    assert.deepEqual(await other.states(), ["a b"]);
+    await assert.rejects(other.fault("none"), (error) => error instanceof ControlError && error.status === 400);
+  } finally {
+    await other.stop();
+    await rm(directory, { recursive: true });
+  }
+});
+
+test("values with quotes and spaces are read whole", async () => {
+  for (const key of ["it's", "a b", "''", "a'b'c", "\\"]) {
+    const other = await Emulator.start({ args: ["--key-id", "an id", "--key", key] });
+    try {
+      assert.deepEqual([other.keyId, other.key], ["an id", key]);
+      assert.equal(other.env.RCLONE_CONFIG_EMULATOR_KEY, key);
+    } finally {
+      await other.stop();
+    }
+  }
+});
+
+test("the program is built from a directory whose name has a space", { skip: process.platform === "win32" }, async () => {
+  const directory = await mkdtemp(join(tmpdir(), "b2kit-"));
+  try {
+    const build = join(directory, "a b č", "packages", "npm", "build.js");
+    const manifest = join(directory, "a b č", "backends", "emulator", "Cargo.toml");
+    for (const file of [build, manifest]) await mkdir(dirname(file), { recursive: true });
+    await copyFile(new URL("../build.js", import.meta.url), build);
+    await writeFile(manifest, "");
+    // says what it built, if the manifest is there
+    const cargo = join(directory, "cargo");
+    const says = JSON.stringify({ executable: manifest });
+    await writeFile(cargo, `#!/bin/sh\nfor last in "$@"; do :; done\ntest -f "$last" && echo '${says}'\n`);
+    await chmod(cargo, 0o755);
+    const env = { ...process.env, B2KIT_EMULATOR: "", PATH: directory + delimiter + process.env.PATH };
+    execFileSync(process.execPath, [build], { env });
+    assert.equal(await readFile(join(dirname(build), "bin", "b2kit-emulator"), "utf8"), "");
+  } finally {
+    await rm(directory, { recursive: true });
+  }
 });

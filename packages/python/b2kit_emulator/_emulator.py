@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shlex
+import ssl
 import subprocess
 import urllib.error
 import urllib.parse
@@ -17,8 +18,14 @@ from typing import Any, Optional, Union
 
 from ._binary import find_binary
 
-# no proxy is between a test and its emulator
-_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+def _opener(root_certificate: Optional[str] = None) -> urllib.request.OpenerDirector:
+    """Sends requests to the emulator, without a proxy. With TLS it has a root certificate of its own."""
+    handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
+    if root_certificate is not None:
+        context = ssl.create_default_context(cafile=root_certificate)
+        handlers.append(urllib.request.HTTPSHandler(context=context))
+    return urllib.request.build_opener(*handlers)
 
 
 class ControlError(Exception):
@@ -84,6 +91,7 @@ class Emulator:
         #: The link to the console, to be opened in a browser.
         self.console_url = ""
         self._states = 0
+        self._opener = _opener()
 
     @property
     def url(self) -> str:
@@ -104,14 +112,30 @@ class Emulator:
         """Starts the program, and returns when it accepts connections."""
         if self._process is not None:
             raise RuntimeError("the emulator is running")
-        process = subprocess.Popen(self._command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+        # the program writes UTF-8 in every locale; paths may be any bytes
+        process = subprocess.Popen(
+            self._command,
+            stdout=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            encoding="utf-8",
+            errors="surrogateescape",
+        )
         self._process = process
+        try:
+            self._read_settings(process)
+            self._opener = _opener(self.env.get("REQUESTS_CA_BUNDLE"))
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def _read_settings(self, process: subprocess.Popen[str]) -> None:
+        """Reads what the program says until it accepts connections."""
         assert process.stdout is not None
         for line in process.stdout:
             self._read(line)
             if "Ctrl-C" in line:
-                return self
-        self.stop()
+                return
         raise RuntimeError(f"{shlex.join(self._command)} failed: its error is above")
 
     def _read(self, line: str) -> None:
@@ -156,7 +180,7 @@ class Emulator:
         request = urllib.request.Request(url, data=data, method=method)
         request.add_header("Authorization", f"Bearer {self.env['B2KIT_EMULATOR_CONTROL_TOKEN']}")
         try:
-            with _opener.open(request) as response:
+            with self._opener.open(request) as response:
                 text: str = response.read().decode()
                 is_json = response.headers.get_content_type() == "application/json"
                 return json.loads(text) if is_json else text

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import textwrap
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -110,3 +112,56 @@ def test_the_program_runs_as_a_module_and_as_a_context(tmp_path: Path) -> None:
         assert names(client(emulator).get_bucket_by_name("a-bucket")) == ["cat.txt"]
     with pytest.raises(RuntimeError):
         Emulator(args=["--nothing"]).start()
+
+
+def test_with_tls_the_control_api_is_trusted(tmp_path: Path) -> None:
+    root = tmp_path / "the root's.pem"
+    with Emulator(args=["--tls", "--root-cert", str(root)]) as emulator:
+        assert emulator.url.startswith("https://")
+        assert emulator.env["REQUESTS_CA_BUNDLE"] == str(root)
+        emulator.create_bucket("holiday-photos")
+        assert emulator.call("b2_list_buckets", accountId=emulator.control("GET", "")["accountId"])["buckets"]
+        with pytest.raises(ControlError):
+            emulator.fault("none")
+
+
+def fake_program(directory: Path, script: str) -> Path:
+    """A program that says what an emulator would, and then waits; its process id is in the file ``pid``."""
+    path = directory / "fake"
+    path.write_text(f"#!/bin/sh\necho $$ > '{directory}/pid'\n{script}\nexec sleep 60\n")
+    path.chmod(0o700)
+    return path
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the fake program is a shell script")
+def test_what_the_program_says_is_utf_8_in_any_locale(tmp_path: Path) -> None:
+    fake = fake_program(tmp_path, r"printf '# kept in /d/\304\215\nexport NAME=/d/\304\215\n# Ctrl-C stops it.\n'")
+    program = textwrap.dedent(
+        """
+        import sys
+        from b2kit_emulator import Emulator
+
+        with Emulator(binary=sys.argv[1]) as emulator:
+            print(ascii(emulator.env["NAME"]))
+        """
+    )
+    env = {**os.environ, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}
+    said = subprocess.run([sys.executable, "-c", program, fake], env=env, capture_output=True, text=True, timeout=30)
+    assert (said.stdout, said.stderr) == ("'/d/\\u010d'\n", "")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the fake program is a shell script")
+def test_a_start_that_fails_stops_the_program(tmp_path: Path) -> None:
+    # an unclosed quote
+    emulator = Emulator(binary=str(fake_program(tmp_path, """echo "export NAME='open" """)))
+    with pytest.raises(ValueError):
+        emulator.start()
+    assert not is_running(int((tmp_path / "pid").read_text()))

@@ -100,6 +100,11 @@ impl Authorization {
         }
     }
 
+    /// Whether downloads are from another origin than B2's.
+    pub(in crate::client) const fn replaces_download_origin(&self) -> bool {
+        self.download_origin.is_some()
+    }
+
     /// The version of the API that its sessions speak.
     pub(in crate::client) const fn version(&self) -> ApiVersion {
         self.version
@@ -286,5 +291,92 @@ impl fmt::Debug for Authorization {
             .field("version", &self.version)
             .field("authorized", &authorized)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use b2kit_core::{SystemTimer, Timer as _};
+
+    use super::*;
+
+    fn authorization() -> Authorization {
+        let realm = "https://api.backblazeb2.com/".to_owned();
+        Authorization::new(realm, ApiVersion::V4, None, None, None)
+    }
+
+    #[test]
+    fn the_pause_between_failed_authorizations_doubles_up_to_the_maximum() {
+        let (authorization, now) = (authorization(), SystemTimer.now());
+        assert_eq!(authorization.pause(now), Duration::ZERO);
+        for seconds in [1, 2, 4, 8, 16, 32, 32, 32] {
+            for (jitter, times) in [(0.0, 1), (1.0, 2)] {
+                let state = authorization.lock().failed_attempts;
+                authorization.attempted(true, now, jitter);
+                let expected = Duration::from_secs(seconds * times);
+                assert_eq!(authorization.pause(now), expected, "{seconds} s");
+                if jitter == 0.0 {
+                    authorization.lock().failed_attempts = state;
+                }
+            }
+        }
+        (0..100).for_each(|_| authorization.attempted(true, now, 0.0));
+        assert_eq!(authorization.pause(now), MAX_PAUSE / 2);
+    }
+
+    #[test]
+    fn a_success_ends_the_backoff_of_authorizations() {
+        let (authorization, now) = (authorization(), SystemTimer.now());
+        (0..5).for_each(|_| authorization.attempted(true, now, 0.0));
+        authorization.attempted(false, now, 0.0);
+        assert_eq!(authorization.pause(now), MIN_PAUSE);
+        assert_eq!(
+            authorization.pause(now + Duration::from_millis(400)),
+            Duration::from_millis(600)
+        );
+        assert_eq!(authorization.pause(now + MIN_PAUSE), Duration::ZERO);
+        authorization.attempted(true, now, 0.0);
+        assert_eq!(authorization.pause(now), MIN_PAUSE);
+    }
+
+    #[test]
+    fn a_failed_authorization_is_shared_unless_a_waiting_call_would_have_retried_longer() {
+        use RetryStopReason::{Attempts, Deadline};
+        let now = SystemTimer.now();
+        let (patient, hasty) = (RetryPolicy::default, RetryPolicy::disabled);
+        for (stop_reason, its, ours, expected) in [
+            (None, hasty(), patient(), true),
+            (Some(Deadline), patient(), hasty(), false),
+            (Some(Attempts), patient(), hasty(), true),
+            (Some(Attempts), hasty(), patient(), false),
+        ] {
+            let authorization = authorization();
+            let error =
+                Error::new(ErrorKind::Http, "no route to host").with_retry_stop_reason(stop_reason);
+            assert!(
+                authorization
+                    .reconcile(Err(error), &Arc::new(its), now)
+                    .is_err()
+            );
+            let shared = authorization.shared_failure(0, &ours, now);
+            assert_eq!(shared.is_some(), expected, "{stop_reason:?}");
+            // A call that did not wait for this one authorizes by itself.
+            assert!(authorization.shared_failure(1, &ours, now).is_none());
+        }
+    }
+
+    #[test]
+    fn a_rejected_key_is_not_tried_again_for_five_seconds() {
+        let (authorization, now) = (authorization(), SystemTimer.now());
+        let (policy, error) = (
+            Arc::new(RetryPolicy::default()),
+            Error::new(ErrorKind::Credentials, "the key was deleted"),
+        );
+        assert!(authorization.reconcile(Err(error), &policy, now).is_err());
+        for (millis, expected) in [(0, true), (4_999, true), (5_000, false)] {
+            let then = now + Duration::from_millis(millis);
+            let shared = authorization.shared_failure(1, &policy, then);
+            assert_eq!(shared.is_some(), expected, "{millis}");
+        }
     }
 }

@@ -112,3 +112,143 @@ fn describe(allowed: &Allowed, capability: &Capability) -> String {
     }
     told
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{AllowedBucket, Call as _, DownloadFileById, UpdateBucket};
+    use crate::error::B2Error;
+    use crate::types::Secret;
+
+    fn session(capabilities: &[Capability]) -> Session {
+        let (token, api) = (Secret::new("t"), "https://api002.backblazeb2.com");
+        let mut session = Session::new(ApiVersion::V4, "a", token, api, api);
+        session.allowed.capabilities = capabilities.to_vec();
+        session
+    }
+
+    fn for_downloads_only() -> Session {
+        let mut session = session(&[Capability::ReadFiles]);
+        session.is_for_downloads_only = true;
+        session
+    }
+
+    fn b2(status: u16, code: &str, message: &str) -> Error {
+        Error::from_b2(B2Error {
+            status,
+            code: code.to_owned(),
+            message: message.to_owned(),
+        })
+    }
+
+    #[test]
+    fn a_call_is_refused_if_the_key_is_known_to_lack_a_capability() {
+        use Capability::{ListFiles, WriteBuckets, WriteFiles};
+        let (update, download) = (UpdateBucket::METADATA, DownloadFileById::METADATA);
+        for (metadata, also, session, expected) in [
+            (&update, &[][..], session(&[WriteBuckets]), None),
+            (
+                &update,
+                &[WriteFiles],
+                session(&[WriteBuckets, WriteFiles]),
+                None,
+            ),
+            // Nothing is known about the key.
+            (&update, &[], session(&[]), None),
+            // The file may be in a public bucket.
+            (&download, &[], session(&[ListFiles]), None),
+            (&download, &[], for_downloads_only(), None),
+            (
+                &update,
+                &[],
+                session(&[ListFiles]),
+                Some("lacks writeBuckets"),
+            ),
+            (
+                &update,
+                &[WriteFiles],
+                session(&[WriteBuckets]),
+                Some("lacks writeFiles"),
+            ),
+            (
+                &update,
+                &[],
+                for_downloads_only(),
+                Some("download authorization"),
+            ),
+        ] {
+            let outcome = refuse_known_missing(metadata, also, &session);
+            let refused = outcome.map_err(|error| error.to_string());
+            match expected {
+                None => assert_eq!(refused, Ok(()), "{}", metadata.name),
+                Some(why) => {
+                    let error = refused.unwrap_err();
+                    assert!(error.contains("nothing was sent"), "{error}");
+                    assert!(error.contains(why), "{error}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn only_a_lack_of_permission_is_explained_by_what_the_key_permits() {
+        let metadata = UpdateBucket::METADATA;
+        let told = |failure: Error, session: &Session| {
+            with_key_permissions(failure, &metadata, session).to_string()
+        };
+        let (key, other) = (session(&[Capability::ListFiles]), for_downloads_only());
+        let refused = || b2(401, "unauthorized", "no");
+        assert!(told(refused(), &key).contains("the key lacks writeBuckets"));
+        assert!(told(refused(), &other).contains("is for names with a different prefix"));
+        for failure in [
+            b2(401, "expired_auth_token", "no"),
+            b2(403, "unauthorized", "no"),
+        ] {
+            let unchanged = failure.to_string();
+            assert_eq!(told(failure.clone(), &key), unchanged);
+            assert_eq!(told(failure, &other), unchanged);
+        }
+    }
+
+    #[test]
+    fn a_rejected_key_may_be_too_new_for_the_api_version() {
+        use ErrorKind::{Credentials, Rejected, Unavailable};
+        let too_new = "not currently supported on API version v3";
+        for (status, code, message, kind, is_explained) in [
+            (400, "bad_request", too_new, Credentials, true),
+            (401, "unauthorized", too_new, Credentials, true),
+            (401, "unsupported", "", Credentials, true),
+            (401, "bad_auth_token", "no", Credentials, false),
+            (400, "bad_request", "no", Rejected, false),
+            (503, "unsupported", too_new, Unavailable, false),
+        ] {
+            let error = explain_rejection(b2(status, code, message), ApiVersion::V3);
+            assert_eq!(error.kind(), kind, "{status} {code}");
+            let told = error.to_string();
+            assert_eq!(told.contains("through v4"), is_explained, "{told}");
+        }
+    }
+
+    #[test]
+    fn a_description_has_the_capability_the_buckets_and_the_prefix() {
+        let bucket = |name: Option<&str>| AllowedBucket {
+            id: "4a48".into(),
+            name: name.map(str::to_owned),
+        };
+        let mut allowed = session(&[Capability::ListFiles]).allowed;
+        let has = |allowed: &Allowed| describe(allowed, &Capability::ListFiles);
+        assert_eq!(has(&allowed), "the key has listFiles");
+        allowed.buckets = Some(vec![bucket(Some("photos"))]);
+        assert_eq!(
+            has(&allowed),
+            r#"the key has listFiles, is restricted to the bucket ["photos"]"#
+        );
+        allowed.buckets = Some(vec![bucket(Some("photos")), bucket(None)]);
+        allowed.name_prefix = Some("2026/".to_owned());
+        assert_eq!(
+            describe(&allowed, &Capability::WriteFiles),
+            "the key lacks writeFiles, is restricted to the buckets [\"photos\", \"4a48\"], is \
+             restricted to file names that begin with \"2026/\""
+        );
+    }
+}

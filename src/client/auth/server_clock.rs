@@ -123,4 +123,36 @@ mod tests {
         clock.note(at(96_402), now);
         assert!(clock.not_later_than(now).is_some());
     }
+
+    #[test]
+    fn server_times_that_differ_by_ten_minutes_agree_and_by_more_contradict() {
+        let (clock, now) = (ServerClock::default(), SystemTimer.now());
+        clock.note(at(10_000), now);
+        clock.note(at(10_600), now);
+        assert!(clock.not_later_than(now).is_some());
+        clock.note(at(11_201), now);
+        assert_eq!(clock.not_later_than(now), None);
+    }
+
+    #[test]
+    fn a_clock_that_differs_by_more_than_ten_minutes_is_reported_once() {
+        let now = SystemTimer.now();
+        for (here, expected) in [
+            (10_600, None),
+            (9_400, None),
+            (10_601, Some(601)),
+            (9_399, Some(-601)),
+        ] {
+            let clock = ServerClock::default();
+            assert_eq!(clock.skew(at(here), now), None);
+            clock.note(at(10_000), now);
+            assert_eq!(clock.skew(at(here), now), expected, "{here}");
+            assert_eq!(clock.skew(at(here), now), None);
+        }
+        // The server's time advances.
+        let clock = ServerClock::default();
+        clock.note(at(10_000), now);
+        let later = now + Duration::from_secs(5_000);
+        assert_eq!(clock.skew(at(15_000), later), None);
+    }
 }

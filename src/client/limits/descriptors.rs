@@ -57,6 +57,9 @@ impl Client {
     /// limit, or after a minute.
     pub(crate) async fn reserve_files(&self, wanted: u64) -> Option<Reservation> {
         let files = self.shared.files.get_or_init(files).as_ref()?;
+        if let Some(files) = files.try_acquire(wanted) {
+            return Some(files);
+        }
         let enough = self.shared.timer.sleep(FILE_WAIT);
         match select(Semaphore::acquire(files, wanted), enough).await {
             Either::Left((files, _)) => Some(files),

@@ -637,4 +637,20 @@ mod tests {
             Decision::Stop
         );
     }
+
+    #[test]
+    fn only_a_request_that_was_not_sent_for_lack_of_resources_is_local_exhaustion() {
+        for (kind, phase, expected) in [
+            (HttpErrorKind::Exhausted, Phase::NotSent, true),
+            (HttpErrorKind::Exhausted, Phase::MaybeReceived, false),
+            (HttpErrorKind::Connect, Phase::NotSent, false),
+        ] {
+            assert_eq!(
+                is_local_exhaustion(&http(kind, phase)),
+                expected,
+                "{kind:?}"
+            );
+        }
+        assert!(!is_local_exhaustion(&b2(503, "busy", "")));
+    }
 }

@@ -221,3 +221,89 @@ impl RetryPolicy {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{Call as _, CopyFile, DownloadFileById, ListBuckets, UploadFile};
+
+    const KINDS: [CallKind; 5] = [
+        CallKind::Authorize,
+        CallKind::Read,
+        CallKind::Write,
+        CallKind::Upload,
+        CallKind::Download,
+    ];
+
+    #[test]
+    fn api_calls_uploads_and_downloads_have_their_own_attempts() {
+        let policy = RetryPolicy::default()
+            .with_max_api_attempts(2)
+            .with_max_upload_attempts(3)
+            .with_max_download_attempts(4);
+        assert_eq!(KINDS.map(|kind| policy.attempts(kind)), [2, 2, 2, 3, 4]);
+    }
+
+    #[test]
+    fn calls_without_retries_are_made_once() {
+        let once = RetryPolicy::disabled();
+        for (policy, expected) in [
+            (once.clone(), true),
+            (once.clone().with_max_api_attempts(0), true),
+            (once.clone().with_max_api_attempts(2), false),
+            (once.with_min_retry_duration(Duration::from_secs(1)), false),
+        ] {
+            assert_eq!(policy.is_once(CallKind::Read), expected, "{policy:?}");
+        }
+    }
+
+    #[test]
+    fn a_policy_outlasts_another_that_has_no_higher_limit() {
+        let policy = RetryPolicy::default();
+        assert!(policy.outlasts(&policy));
+        let second = Duration::from_secs(1);
+        for higher in [
+            policy.clone().with_max_api_attempts(9),
+            policy
+                .clone()
+                .with_min_retry_duration(policy.min_retry_duration + second),
+            policy
+                .clone()
+                .with_first_connection_timeout(policy.first_connection_timeout + second),
+        ] {
+            assert!(higher.outlasts(&policy), "{higher:?}");
+            assert!(!policy.outlasts(&higher), "{higher:?}");
+        }
+    }
+
+    #[test]
+    fn only_calls_that_transfer_bytes_have_no_default_deadline() {
+        let seven = Duration::from_secs(7);
+        for (metadata, minutes) in [
+            (ListBuckets::METADATA, Some(5)),
+            (CopyFile::METADATA, Some(40)),
+            (UploadFile::METADATA, None),
+            (DownloadFileById::METADATA, None),
+        ] {
+            let expected = minutes.map(|minutes| Duration::from_secs(minutes * 60));
+            let policy = RetryPolicy::default();
+            assert_eq!(policy.deadline_of(&metadata), expected, "{metadata:?}");
+            let policy = policy.with_deadline(seven);
+            assert_eq!(policy.deadline_of(&metadata), Some(seven), "{metadata:?}");
+        }
+    }
+
+    #[test]
+    fn the_setters_of_pauses_set_their_own_field() {
+        let [initial, max, longest] = [2, 5, 7].map(Duration::from_secs);
+        let policy = RetryPolicy::disabled()
+            .with_initial_backoff(initial)
+            .with_max_backoff(max)
+            .with_max_retry_after(longest);
+        assert_eq!(policy.max_api_attempts, 1);
+        assert_eq!(policy.max_retry_after, longest);
+        let pauses = [0, 1, 2, 100].map(|pauses| policy.pause(pauses, 0.0).as_millis());
+        assert_eq!(pauses, [1_000, 2_000, 2_500, 2_500]);
+        assert_eq!(policy.pause(2, 1.0), max);
+    }
+}

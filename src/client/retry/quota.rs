@@ -53,7 +53,10 @@ pub(in crate::client) fn cost(kind: CallKind, failure: &Error) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use b2kit_core::{HttpError, Phase};
+
     use super::*;
+    use crate::error::B2Error;
 
     #[test]
     fn an_empty_quota_refuses_withdrawals_until_enough_was_deposited() {
@@ -73,5 +76,28 @@ mod tests {
         let quota = RetryQuota::default();
         (0..1_000).for_each(|_| quota.deposit(1));
         assert!(quota.withdraw(CAPACITY) && !quota.withdraw(1));
+    }
+
+    #[test]
+    fn a_retry_costs_most_after_a_timeout_and_least_after_a_busy_upload_host() {
+        let http = |kind| Error::http(HttpError::new(kind, Phase::MaybeReceived));
+        let b2 = |status| {
+            Error::from_b2(B2Error {
+                status,
+                code: "service_unavailable".to_owned(),
+                message: String::new(),
+            })
+        };
+        for (kind, failure, expected) in [
+            (CallKind::Read, http(HttpErrorKind::Timeout), 10),
+            (CallKind::Upload, http(HttpErrorKind::Stalled), 10),
+            (CallKind::Upload, http(HttpErrorKind::Reset), 5),
+            (CallKind::Upload, b2(500), 1),
+            (CallKind::Upload, b2(503), 1),
+            (CallKind::Upload, b2(429), 5),
+            (CallKind::Write, b2(503), 5),
+        ] {
+            assert_eq!(cost(kind, &failure), expected, "{kind:?}: {failure}");
+        }
     }
 }

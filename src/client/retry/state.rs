@@ -508,8 +508,8 @@ mod tests {
     use b2kit_core::{HttpError, HttpErrorKind, Phase, SystemTimer, Timer as _};
 
     use super::*;
-    use crate::api::{Call as _, ListBuckets, UploadFile};
-    use crate::error::B2Error;
+    use crate::api::{Call as _, ListBuckets, Reply, UpdateBucket, UploadFile};
+    use crate::error::{B2Error, ErrorKind};
 
     fn busy() -> Error {
         Error::from_b2(B2Error {
@@ -742,5 +742,326 @@ mod tests {
             ),
             "{step:?}"
         );
+    }
+
+    #[test]
+    fn the_longest_retry_after_is_honored() {
+        let policy = RetryPolicy::default()
+            .with_max_api_attempts(2)
+            .with_min_retry_duration(Duration::ZERO)
+            .with_deadline(Duration::from_secs(1_000));
+        let longest = policy.max_retry_after;
+        let wish = busy().with_retry_after(Some(longest));
+        let (pauses, _) = state(&ListBuckets::METADATA, policy, &wish, 0.0);
+        assert_eq!(pauses, [longest]);
+    }
+
+    fn non_b2(status: u16) -> Error {
+        let response = http::Response::builder().status(status).body(()).unwrap();
+        let reply = Reply::whole(response.into_parts().0, "<html>".into());
+        Error::from_non_b2(reply.error(false).unwrap_err())
+    }
+
+    /// The pauses in milliseconds before the retries of a call whose attempts all fail like this, and of which
+    /// reconciliation finds each time that it did not execute. `None` if the call stops.
+    fn after_reconciliation(metadata: &CallMetadata, failure: &Error) -> [Option<u128>; 3] {
+        let (now, quota) = (SystemTimer.now(), RetryQuota::default());
+        let mut state = RetryState::new(metadata, &Arc::new(RetryPolicy::default()), now);
+        [(); 3].map(|()| {
+            state.start_attempt(None);
+            let action = state.on_failure(failure, false, now, &quota, 0.0);
+            assert!(matches!(action, RetryAction::Reconcile(_)), "{action:?}");
+            match state.on_not_executed(failure, false, now, &quota, 0.0) {
+                RetryAction::Retry { pause, .. } => Some(pause.as_millis()),
+                RetryAction::Stop(None) => None,
+                action => panic!("{action:?}"),
+            }
+        })
+    }
+
+    #[test]
+    fn a_call_that_did_not_execute_is_retried_unless_its_responses_stay_invalid() {
+        let unreadable = Error::new(ErrorKind::Protocol, "the response is not JSON");
+        let backoff = [Some(500), Some(1_000), Some(2_000)];
+        let twice = [Some(500), Some(1_000), None];
+        for (metadata, failure, expected) in [
+            (UpdateBucket::METADATA, &reset(), backoff),
+            (
+                UploadFile::METADATA,
+                &reset(),
+                [Some(0), Some(0), Some(500)],
+            ),
+            (UpdateBucket::METADATA, &unreadable, twice),
+            (UpdateBucket::METADATA, &non_b2(403), twice),
+            (UpdateBucket::METADATA, &non_b2(429), backoff),
+        ] {
+            let pauses = after_reconciliation(&metadata, failure);
+            assert_eq!(pauses, expected, "{}: {failure}", metadata.name);
+        }
+    }
+
+    #[test]
+    fn a_rejection_that_reconciliation_explains_no_other_way_ends_the_call() {
+        let (now, quota) = (SystemTimer.now(), RetryQuota::default());
+        let metadata = UpdateBucket::METADATA;
+        let mut state = RetryState::new(&metadata, &Arc::default(), now);
+        state.start_attempt(None);
+        let action = state.on_not_executed(&busy(), false, now, &quota, 0.0);
+        assert!(matches!(action, RetryAction::Stop(None)), "{action:?}");
+    }
+
+    fn b2(status: u16, code: &str, message: &str) -> Error {
+        Error::from_b2(B2Error {
+            status,
+            code: code.to_owned(),
+            message: message.to_owned(),
+        })
+    }
+
+    fn reset() -> Error {
+        Error::http(HttpError::new(HttpErrorKind::Reset, Phase::ResponseBegun))
+    }
+
+    fn new_state(metadata: &CallMetadata) -> RetryState<'_> {
+        RetryState::new(metadata, &Arc::default(), SystemTimer.now())
+    }
+
+    /// Fails another attempt.
+    fn fail(state: &mut RetryState<'_>, failure: &Error) -> RetryAction {
+        state.start_attempt(None);
+        state.on_failure(failure, false, state.began, &RetryQuota::default(), 0.0)
+    }
+
+    #[test]
+    fn reconciliation_learns_when_the_call_began_and_what_may_have_happened() {
+        let time = |millis| Some(Timestamp::from_millis(millis));
+        let metadata = UpdateBucket::METADATA;
+        let mut state = new_state(&metadata);
+        let mut fail_at = |since, failure| {
+            state.start_attempt(since);
+            let now = state.began;
+            match state.on_failure(&failure, false, now, &RetryQuota::default(), 0.0) {
+                RetryAction::Reconcile(lost) => lost,
+                action => panic!("{action:?}"),
+            }
+        };
+        let lost = fail_at(time(1), reset());
+        assert_eq!((lost.since, lost.may_still_execute), (time(1), false));
+        assert!(lost.rejection.is_none());
+        // A proxy timed out.
+        let lost = fail_at(time(2), b2(504, "", ""));
+        assert_eq!((lost.since, lost.may_still_execute), (time(1), true));
+        // An earlier attempt may be the reason for this.
+        let lost = fail_at(time(3), b2(409, "conflict", ""));
+        assert_eq!(lost.rejection.map(|b2| b2.status), Some(409));
+        assert!(lost.may_still_execute);
+    }
+
+    #[test]
+    fn only_responses_about_corrupt_bytes_count_as_invalid_responses_to_an_upload() {
+        let metadata = UploadFile::METADATA;
+        let corrupt = b2(400, "bad_request", "Sha1 did not match data received");
+        let in_use = b2(400, "auth_token_limit", "");
+        let mut state = new_state(&metadata);
+        for failure in [&busy(), &in_use, &corrupt, &corrupt] {
+            let action = fail(&mut state, failure);
+            assert!(matches!(action, RetryAction::Retry { .. }), "{action:?}");
+        }
+        let action = fail(&mut state, &corrupt);
+        assert!(matches!(action, RetryAction::Stop(None)), "{action:?}");
+    }
+
+    #[test]
+    fn an_upload_stops_at_the_second_url_that_it_may_not_use() {
+        let metadata = UploadFile::METADATA;
+        let denied = b2(401, "unauthorized", "");
+        let mut state = new_state(&metadata);
+        for failure in [&busy(), &denied] {
+            let action = fail(&mut state, failure);
+            assert!(matches!(action, RetryAction::Retry { .. }), "{action:?}");
+        }
+        let action = fail(&mut state, &denied);
+        assert!(matches!(action, RetryAction::Stop(None)), "{action:?}");
+    }
+
+    #[test]
+    fn a_token_is_renewed_once_for_a_call_and_that_is_no_failure() {
+        let metadata = ListBuckets::METADATA;
+        let expired = b2(401, "expired_auth_token", "");
+        let mut state = new_state(&metadata);
+        let action = fail(&mut state, &expired);
+        assert!(matches!(action, RetryAction::Reauthorize), "{action:?}");
+        assert!(state.has_not_failed());
+        state.reauthorized();
+        let action = fail(&mut state, &expired);
+        assert!(matches!(action, RetryAction::Stop(None)), "{action:?}");
+        assert!(!state.has_not_failed());
+        assert_eq!(state.attempts(), 2);
+        assert_eq!(state.attempts_and_limit(), (2, 8));
+        let elapsed = Duration::from_secs(3);
+        let now = state.began + elapsed;
+        assert_eq!(state.attempts_and_elapsed(now), (2, elapsed));
+    }
+
+    #[test]
+    fn only_an_upload_that_arrived_corrupt_may_be_stored_besides_its_retry() {
+        let (upload, update) = (UploadFile::METADATA, UpdateBucket::METADATA);
+        let corrupt = Error::new(ErrorKind::Integrity, "another SHA-1");
+        let unreadable = Error::new(ErrorKind::Protocol, "not JSON");
+        for (metadata, failure, expected) in [
+            (&upload, &corrupt, true),
+            (&upload, &unreadable, false),
+            (&upload, &busy(), false),
+            (&update, &corrupt, false),
+        ] {
+            let mut state = new_state(metadata);
+            fail(&mut state, failure);
+            assert_eq!(state.is_possible_duplicate(), expected, "{failure}");
+            // It remains so.
+            fail(&mut state, &busy());
+            assert_eq!(state.is_possible_duplicate(), expected, "{failure}");
+            state.mark_possible_duplicate();
+            assert!(state.is_possible_duplicate());
+        }
+    }
+
+    #[test]
+    fn a_pooled_upload_url_is_used_at_first_and_after_failures_that_do_not_concern_it() {
+        let metadata = UploadFile::METADATA;
+        for (failure, expected) in [
+            (b2(429, "too_many_requests", ""), true),
+            (busy(), false),
+            (reset(), false),
+        ] {
+            let mut state = new_state(&metadata);
+            assert!(state.is_first_attempt() && state.may_reuse_url());
+            fail(&mut state, &failure);
+            state.remember_failure(failure.clone());
+            assert!(!state.is_first_attempt());
+            assert_eq!(state.may_reuse_url(), expected, "{failure}");
+            state.set_local_exhaustion(0, state.began);
+            assert!(state.may_reuse_url(), "{failure}");
+        }
+    }
+
+    #[test]
+    fn the_failure_of_the_last_attempt_is_kept_until_the_next_one_begins() {
+        let metadata = ListBuckets::METADATA;
+        let mut state = new_state(&metadata);
+        state.start_attempt(None);
+        state.remember_failure(busy());
+        state.remember_failure_if_none(|| unreachable!("there is one"));
+        let status = |failure: Option<Error>| failure.and_then(|failure| failure.status());
+        assert_eq!(status(state.take_last_failure()), Some(503));
+        state.remember_failure_if_none(|| b2(429, "too_many_requests", ""));
+        assert_eq!(status(state.take_last_failure()), Some(429));
+        assert_eq!(status(state.take_last_failure()), None);
+    }
+
+    #[test]
+    fn an_error_says_whether_the_call_may_have_taken_effect() {
+        let (read, write, upload) = (
+            ListBuckets::METADATA,
+            UpdateBucket::METADATA,
+            UploadFile::METADATA,
+        );
+        let late = || b2(408, "request_timeout", "");
+        for (metadata, failures, expected) in [
+            (&read, vec![reset()], false),
+            (&write, vec![reset()], true),
+            (&write, vec![busy()], false),
+            (&write, vec![refused()], false),
+            (&write, vec![reset(), busy()], true),
+            (&write, vec![late(), busy()], true),
+            (&write, vec![non_b2(403), busy()], true),
+            (&write, vec![b2(504, "", ""), busy()], true),
+            (&upload, vec![reset()], true),
+            (&upload, vec![late()], false),
+            (&upload, vec![late(), busy()], false),
+        ] {
+            let mut state = new_state(metadata);
+            for failure in &failures {
+                fail(&mut state, failure);
+            }
+            let last = failures.last().unwrap().clone();
+            let error = state.error(last, None, state.began);
+            let told = format!("{}: {failures:?}", metadata.name);
+            assert_eq!(error.may_have_taken_effect(), expected, "{told}");
+        }
+        // The last failure counts even if it was not recorded.
+        let state = new_state(&upload);
+        let error = state.error(reset(), None, state.began);
+        assert!(error.may_have_taken_effect());
+    }
+
+    #[test]
+    fn an_error_lists_the_corrupt_responses_of_earlier_attempts() {
+        let metadata = ListBuckets::METADATA;
+        let corrupt = |what: &str| Error::new(ErrorKind::Integrity, what);
+        let mut state = new_state(&metadata);
+        for failure in [busy(), corrupt("first"), corrupt("second")] {
+            fail(&mut state, &failure);
+        }
+        let told = |state: &RetryState<'_>, failure| {
+            let error = state.error(failure, None, state.began).to_string();
+            let listed: Vec<_> = error.match_indices("attempt ").collect();
+            (listed.len(), error)
+        };
+        let (listed, same) = told(&state, corrupt("second"));
+        assert!(listed == 1 && same.contains("attempt 2: first"), "{same}");
+        let (listed, other) = told(&state, busy());
+        assert!(
+            listed == 2 && other.contains("attempt 3: second"),
+            "{other}"
+        );
+        for failure in [corrupt("third"), corrupt("fourth"), busy()] {
+            fail(&mut state, &failure);
+        }
+        let (listed, other) = told(&state, busy());
+        assert!(listed == 3 && other.contains("attempt 4: third"), "{other}");
+    }
+
+    #[test]
+    fn a_pause_is_shared_after_429_and_left_to_the_outage_during_one() {
+        let metadata = ListBuckets::METADATA;
+        for (failure, expected) in [(b2(429, "too_many_requests", ""), true), (busy(), false)] {
+            let action = fail(&mut new_state(&metadata), &failure);
+            let RetryAction::Retry { is_shared, .. } = action else {
+                panic!("{action:?}");
+            };
+            assert_eq!(is_shared, expected, "{failure}");
+        }
+        let policy = RetryPolicy::default().with_initial_backoff(Duration::from_millis(1));
+        for (scope, millis) in [
+            (FailureScope::Isolated, 0),
+            (FailureScope::Shared, 100),
+            (FailureScope::Outage, 0),
+        ] {
+            let mut state =
+                RetryState::new(&metadata, &Arc::new(policy.clone()), SystemTimer.now());
+            state.set_failure_scope(scope, true);
+            assert_eq!(state.is_in_outage(), scope == FailureScope::Outage);
+            let action = fail(&mut state, &reset());
+            let RetryAction::Retry { pause, .. } = action else {
+                panic!("{action:?}");
+            };
+            assert_eq!(pause.as_millis(), millis, "{scope:?}");
+        }
+    }
+
+    #[test]
+    fn the_pause_of_authorizations_counts_towards_the_first_connection() {
+        let metadata = ListBuckets::METADATA;
+        for (seconds, expected) in [(9, false), (10, true)] {
+            let mut state = new_state(&metadata);
+            state.set_failure_scope(FailureScope::Isolated, false);
+            state.set_min_pause(Duration::from_secs(seconds));
+            let action = fail(&mut state, &refused());
+            let never = matches!(
+                action,
+                RetryAction::Stop(Some(RetryStopReason::NeverConnected))
+            );
+            assert_eq!(never, expected, "{seconds} s: {action:?}");
+        }
     }
 }

@@ -257,7 +257,8 @@ fn check_len(len: Option<u64>) -> Result<(), Error> {
 fn check_encryption(version: &FileVersion) -> Result<(), Error> {
     match version.server_side_encryption.mode {
         Some(EncryptionMode::SseC) => Err(Error::invalid(
-            "create_copy can't copy a version that is encrypted with a customer-managed key (SSE-C)",
+            "create_copy can't copy a version that is encrypted with a customer-managed key \
+             (SSE-C)",
         )),
         _ => Ok(()),
     }

@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::fs::{File, Metadata};
 use std::future::Future as _;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, ready};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use std::{io, mem};
 
 use b2kit_core::Bytes;
@@ -55,28 +55,8 @@ impl SmallFile {
     }
 }
 
-/// Opens a file. If it is small and `read_small` is set, it is also read and hashed in the
-/// same job, since a second job would cost more than the read.
-pub(crate) async fn open(path: PathBuf, read_small: bool) -> Result<OpenedFile, Error> {
-    unblock(move || OpenedFile::new(SourceFile::open(&path)?, read_small, &path)).await
-}
-
-/// Like `open`, for a path below `root`. Links in the path are rejected.
-#[cfg(feature = "sync")]
-pub(crate) async fn open_below(
-    root: PathBuf,
-    path: PathBuf,
-    read_small: bool,
-) -> Result<OpenedFile, Error> {
-    unblock(move || {
-        let file = SourceFile::open_below(&root, &path)?;
-        OpenedFile::new(file, read_small, &root.join(path))
-    })
-    .await
-}
-
 impl OpenedFile {
-    fn new(file: SourceFile, read_small: bool, path: &Path) -> Result<Self, Error> {
+    pub(super) fn new(file: SourceFile, read_small: bool, path: &Path) -> Result<Self, Error> {
         match usize::try_from(file.len) {
             Ok(len) if read_small && len <= SMALL_FILE => file
                 .read_whole(len)
@@ -88,12 +68,12 @@ impl OpenedFile {
 }
 
 impl SourceFile {
-    fn open(path: &Path) -> Result<Self, Error> {
+    pub(super) fn open(path: &Path) -> Result<Self, Error> {
         let failed = |error| cannot_read(path, error);
         // Opening alone wakes the writer of a pipe, who then fails, and rewinds a tape.
         check_type(path, &std::fs::metadata(path).map_err(failed)?)?;
         let file = open_nonblocking(path).map_err(failed)?;
-        let now = file.metadata().map_err(failed)?;
+        let now = settled(&file).map_err(failed)?;
         // It may have been replaced in between.
         check_type(path, &now)?;
         Ok(Self::new(file, &now))
@@ -101,10 +81,10 @@ impl SourceFile {
 
     /// Opens a file below `root`. Links in the path are rejected.
     #[cfg(feature = "sync")]
-    fn open_below(root: &Path, path: &Path) -> Result<Self, Error> {
+    pub(super) fn open_below(root: &Path, path: &Path) -> Result<Self, Error> {
         let file = super::below::PathBelow::find(root, path).and_then(|there| {
             let file = there.ok_or(io::ErrorKind::NotFound)?.open()?;
-            let now = file.metadata()?;
+            let now = settled(&file)?;
             Ok(Self::new(file, &now))
         });
         file.map_err(|error| cannot_read(&root.join(path), error))
@@ -114,14 +94,19 @@ impl SourceFile {
     fn read_whole(self, len: usize) -> io::Result<SmallFile> {
         let mut bytes = vec![0; len];
         self.fill(&mut bytes, 0, true)?;
-        Ok(SmallFile {
+        Ok(self.with_content(bytes))
+    }
+
+    /// The small file with this content.
+    pub(super) fn with_content(self, bytes: Vec<u8>) -> SmallFile {
+        SmallFile {
             sha1: Sha1::of(&bytes),
             bytes: bytes.into(),
             modified: self.modified,
-        })
+        }
     }
 
-    fn new(file: File, now: &Metadata) -> Self {
+    pub(super) fn new(file: File, now: &Metadata) -> Self {
         Self {
             file,
             len: now.len(),
@@ -154,9 +139,47 @@ impl SourceFile {
         Ok(())
     }
 
-    fn is_changed(&self, now: &Metadata) -> bool {
+    pub(super) fn is_changed(&self, now: &Metadata) -> bool {
         now.len() != self.len || now.modified().ok() != self.modified
     }
+}
+
+/// A file that is modified again within this time may keep its modification time: B2 stores milliseconds, and systems
+/// count in steps of up to 10.
+const STEP: Duration = Duration::from_millis(20);
+
+/// How often a file that is modified all the time is waited for.
+const WAITS: u32 = 3;
+
+/// The metadata of a file, once its modification time is in the past, so that each change after this has a later one.
+/// Otherwise a file that changes right after it was read would seem to be the one that was uploaded, forever.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "file systems have the time of this computer"
+)]
+fn settled(file: &File) -> io::Result<Metadata> {
+    let mut now = file.metadata()?;
+    for _ in 0..WAITS {
+        let Some(rest) = unsettled_for(&now) else {
+            break;
+        };
+        std::thread::sleep(rest);
+        now = file.metadata()?;
+    }
+    Ok(now)
+}
+
+/// How long it takes until a modification time is in the past.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "file systems have the time of this computer"
+)]
+pub(super) fn unsettled_for(now: &Metadata) -> Option<Duration> {
+    // It is in the future if the clock was set back, or if the file is on a server with another one.
+    let age = SystemTime::now()
+        .duration_since(now.modified().ok()?)
+        .ok()?;
+    STEP.checked_sub(age)
 }
 
 const CHANGED: &str = "the file was changed while it was read";
@@ -296,6 +319,7 @@ mod tests {
     use futures_util::StreamExt as _;
     use tempfile::tempdir;
 
+    use super::super::open::open;
     use super::*;
 
     #[test]
@@ -358,6 +382,19 @@ mod tests {
                 panic!("{len} bytes were read of a file that has changed");
             };
             assert!(error.to_string().contains("changed"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_changes_after_it_was_opened_gets_another_modification_time() {
+        let dir = tempdir().unwrap();
+        let path = dir.path().join("f");
+        for _ in 0..10 {
+            fs::write(&path, "old").unwrap();
+            let file = SourceFile::open(&path).unwrap();
+            fs::write(&path, "new").unwrap();
+            let modified = fs::metadata(&path).unwrap().modified().unwrap();
+            assert_ne!(file.modified(), Timestamp::from_system_time(modified));
         }
     }
 

@@ -214,7 +214,8 @@ impl FileDownload {
         ))
     }
 
-    /// Writes the bytes to `writer`, in order, and flushes it. The writer is not closed.
+    /// Writes the bytes to `writer`, in order, and flushes it. The writer is not closed. A writer that
+    /// accepts 0 bytes is flushed for its error, and fails without one too.
     ///
     /// The content is verified at the end: don't use what was written unless this returns `Ok`.
     /// After an error, start again with a new writer.
@@ -287,7 +288,12 @@ async fn write_all<W: AsyncWrite + Unpin + Send>(writer: &mut W, bytes: &Bytes) 
     while !left.is_empty() {
         let written = poll_fn(|cx| Pin::new(&mut *writer).poll_write(cx, left)).await;
         match written {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(0) => {
+                // `blocking::Unblock` takes no more bytes once its thread has failed, and only a
+                // flush returns the error.
+                poll_fn(|cx| Pin::new(&mut *writer).poll_flush(cx)).await?;
+                return Err(io::ErrorKind::WriteZero.into());
+            }
             Ok(written) => left = left.get(written..).unwrap_or_default(),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),

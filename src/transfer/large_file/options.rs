@@ -196,7 +196,7 @@ impl FileOptions {
     ) -> Result<LargeFile<'a>, Error> {
         let start = self.apply_to_large_file(start);
         let client = bucket.client();
-        let start = with_upload_id(client, start);
+        let start = start.noting_upload_id(&client.unique());
         let mut file = LargeFile::start(client, bucket.id(), name, start, &self.progress).await?;
         file.concurrency = self.concurrency.unwrap_or(CONCURRENCY);
         file.on_failure = self.on_failure.unwrap_or_default();
@@ -229,14 +229,6 @@ pub(crate) fn add_info_if_it_fits(
     if let Some(more) = more.filter(|more| more.surely_fits(name.as_str(), limit)) {
         *info = more;
     }
-}
-
-/// Adds an id by which the upload recognises its own large file, if there is room.
-pub(crate) fn with_upload_id(client: &Client, start: StartLargeFile) -> StartLargeFile {
-    if start.noted_upload_id().is_some() {
-        return start;
-    }
-    start.noting_upload_id(&client.unique())
 }
 
 /// Whether this crate started the large file.

@@ -135,7 +135,6 @@ impl<'a> LargeFile<'a> {
 
     async fn upload_part(&self, task: PartTask) -> Result<(PartNumber, u64, Sha1), Error> {
         let (number, len) = (task.number, task.len);
-        self.client.check_open()?;
         let named = |error: Error| error.with_part(number.as_u16());
         let part = match task.origin {
             PartOrigin::Existing(sha1) => {

@@ -128,7 +128,7 @@ content_options!(
     ///
     /// Defaults to the size that B2 recommends for the account, with parts as even as possible.
     /// Parts of a non-replayable stream are buffered in memory, so they start at 8 MB and double
-    /// every 1,000 parts. Parts are larger than this if there would otherwise be more than 10,000.
+    /// every 800 parts. Parts are larger than this if there would otherwise be more than 10,000.
     ;
 );
 
@@ -175,9 +175,14 @@ impl Upload {
     ///
     /// An upload in progress in this client is never resumed. One in progress in another program
     /// can't be distinguished from one that it has abandoned. If both send the same large file,
-    /// they share its parts; when one of them finishes or cancels it, this upload starts over,
-    /// while the other one fails. So don't resume a file that may still be being uploaded
-    /// elsewhere.
+    /// they share its parts. When the other one cancels it, this upload starts over. When the other
+    /// one finishes it, this upload reports that file as its own, although its content may differ if
+    /// it was not [hashed first](Self::hash_first). So don't resume a file that may still be being
+    /// uploaded elsewhere.
+    ///
+    /// B2 orders versions by the time at which they were started. So an upload is not resumed if
+    /// the name has got a newer version or a hide marker since it was started: once finished, it
+    /// would be hidden beneath that. One listing (class C) checks this.
     ///
     /// The upload fails with [`Invalid`](crate::ErrorKind::Invalid) if the source is a
     /// non-replayable stream.

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::future::ready;
 use std::ops::Range;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
@@ -9,13 +10,15 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use super::hash_first::Digests;
 use super::plan::{PlannedPart, UploadPlan};
 use super::resume_token::ResumeToken;
-use crate::api::{ListParts, ListUnfinishedLargeFiles, StartLargeFile};
+use crate::api::{ListFileVersions, ListParts, ListUnfinishedLargeFiles, StartLargeFile};
 use crate::client::{BucketHandle, is_large_file_gone};
 use crate::error::{Error, ErrorKind};
 use crate::transfer::large_file::{PartLayout, is_ours};
 use crate::transfer::progress::Progress;
 use crate::transfer::source::RandomAccess;
-use crate::types::{FileId, FileName, FileVersion, LARGE_FILE_SHA1, PartNumber, Sha1};
+use crate::types::{
+    Action, FileId, FileName, FileVersion, LARGE_FILE_SHA1, PartNumber, Sha1, Timestamp,
+};
 
 /// The existing parts of a large file: their lengths and SHA-1s, by part number.
 type ExistingParts = BTreeMap<u32, (u64, Option<Sha1>)>;
@@ -138,7 +141,52 @@ impl ResumeSearch<'_> {
                 }
             }
         }
+        self.reject_hidden(&mut candidates, &mut rejected).await?;
         Ok((candidates, rejected))
+    }
+
+    /// Rejects the candidates that the name's newest version would hide: B2 orders versions by the
+    /// time at which they were started.
+    async fn reject_hidden(
+        &self,
+        candidates: &mut Vec<Candidate>,
+        rejected: &mut Vec<(FileId, String)>,
+    ) -> Result<(), Error> {
+        // With a custom upload timestamp, the caller has chosen the position.
+        if candidates.is_empty() || self.start.has_custom_upload_timestamp() {
+            return Ok(());
+        }
+        let Some(newest) = self.newest().await? else {
+            return Ok(());
+        };
+        candidates.retain(|Candidate { file, .. }| {
+            let is_newer = file.upload_timestamp >= newest;
+            if !is_newer {
+                let why = "the name has got a newer version or a hide marker since it was started";
+                rejected.push((file.file_id.clone(), why.to_owned()));
+            }
+            is_newer
+        });
+        Ok(())
+    }
+
+    /// The timestamp of the name's newest version or hide marker.
+    async fn newest(&self) -> Result<Option<Timestamp>, Error> {
+        let list = ListFileVersions::new(self.bucket.id())
+            .start_file_name(self.name.as_str())
+            .prefix(self.name.as_str())
+            .max_file_count(100);
+        let rows = self.bucket.client().paginate(list).take(MAX_LISTED);
+        let mut versions = rows.try_filter_map(|row| ready(Ok(row.into_version())));
+        while let Some(version) = versions.try_next().await? {
+            if version.file_name != *self.name.as_str() {
+                break;
+            }
+            if version.action != Action::Start {
+                return Ok(Some(version.upload_timestamp));
+            }
+        }
+        Ok(None)
     }
 
     async fn candidate(
@@ -260,4 +308,53 @@ fn existing_layout(layout: PartLayout, existing: &ExistingParts) -> Result<PartL
         return Err("its parts are so small that the file would need more than 10,000".to_owned());
     }
     Ok(layout)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The part size for a file of `len` bytes, of which these parts exist, if it is planned in
+    /// parts of `part` bytes.
+    fn part_size(len: u64, part: u64, existing: &[(u32, u64)]) -> Result<u64, String> {
+        let existing = existing
+            .iter()
+            .map(|(number, len)| (*number, (*len, None)))
+            .collect();
+        existing_layout(PartLayout { len, part }, &existing).map(|layout| layout.part)
+    }
+
+    #[test]
+    fn the_largest_existing_part_determines_the_part_size() {
+        for (existing, expected) in [
+            (&[][..], 10),
+            (&[(1, 10)], 10),
+            (&[(1, 25), (3, 25)], 25),
+            (&[(3, 25)], 25),
+            (&[(1, 7), (2, 7)], 7),
+            (&[(1, 50)], 50),
+            // It may be the last part of a file in larger ones.
+            (&[(1, 7)], 10),
+            (&[(10, 7)], 10),
+            (&[(1, 0), (2, 0)], 10),
+        ] {
+            assert_eq!(part_size(100, 10, existing), Ok(expected), "{existing:?}");
+        }
+    }
+
+    #[test]
+    fn existing_parts_that_the_file_can_not_have_are_refused() {
+        for (existing, why) in [
+            (&[(1, 100)][..], "as long as this file"),
+            (&[(1, 101)], "as long as this file"),
+            (&[(5, 25)], "it has a part 5, but this file has only 4"),
+            (&[(11, 7)], "it has a part 11, but this file has only 10"),
+        ] {
+            let error = part_size(100, 10, existing).unwrap_err();
+            assert!(error.contains(why), "{existing:?}: {error}");
+        }
+        assert_eq!(part_size(20_000, 100, &[(1, 2), (2, 2)]), Ok(2));
+        let error = part_size(20_001, 100, &[(1, 2), (2, 2)]).unwrap_err();
+        assert!(error.contains("more than 10,000"), "{error}");
+    }
 }

@@ -108,4 +108,13 @@ mod tests {
         let error = later.parse::<ResumeToken>().unwrap_err();
         assert!(error.to_string().contains("unknown version"), "{error}");
     }
+
+    #[test]
+    fn a_token_of_at_most_four_kibibytes_is_read() {
+        let token = ResumeToken::new("4_z1").to_string();
+        let padded = |len: usize| token.clone() + &" ".repeat(len - token.len());
+        assert!(padded(4_096).parse::<ResumeToken>().is_ok());
+        let error = padded(4_097).parse::<ResumeToken>().unwrap_err();
+        assert!(error.to_string().contains("too long"), "{error}");
+    }
 }

@@ -587,6 +587,42 @@ fn a_full_device_is_a_destination_error() {
     assert_eq!(cause.kind(), std::io::ErrorKind::StorageFull);
 }
 
+/// Accepts no bytes once it has failed, and returns the error when it is flushed, as a writer with a thread does.
+struct FailsWhenFlushed(Option<std::io::ErrorKind>);
+
+impl AsyncWrite for FailsWhenFlushed {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Poll::Ready(Ok(0))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(self.0.map_or(Ok(()), |kind| Err(kind.into())))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        panic!("the writer is the caller's to close")
+    }
+}
+
+#[test]
+fn a_writer_that_takes_no_bytes_is_flushed_for_its_error() {
+    use std::io::ErrorKind::{BrokenPipe, WriteZero};
+    let net = Net::new(0);
+    let (bucket, _) = net.with_file(&bytes(1_000));
+    for (failure, expected) in [(Some(BrokenPipe), BrokenPipe), (None, WriteZero)] {
+        let writer = FailsWhenFlushed(failure);
+        let error = net.run(bucket.download("f").to_writer(writer)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Destination);
+        let cause = std::error::Error::source(&error).unwrap();
+        let cause = cause.downcast_ref::<std::io::Error>().unwrap();
+        assert_eq!(cause.kind(), expected);
+    }
+}
+
 #[test]
 fn a_stream_and_a_download_call_return_the_same_bytes() {
     let (net, file) = (Net::new(0), bytes(300_000));

@@ -49,8 +49,12 @@ fn serve(mut peer: Peer) {
 /// The number of repetitions of the cases that count connections.
 const ROUNDS: usize = 20;
 
+/// On a machine so busy that a round takes this long, a connection may be too old to be reused.
+const IDLE_LIMIT: Duration = Duration::from_secs(2);
+
 fn sequential_requests_use_one_connection(s: &Subject<'_>) {
     for round in 0..ROUNDS {
+        let began = SystemTimer.now();
         let server = RawServer::scripted(serve);
         let client = s.client();
         for _ in 0..20 {
@@ -64,7 +68,11 @@ fn sequential_requests_use_one_connection(s: &Subject<'_>) {
         } else {
             1
         };
-        assert!(made <= max, "{made} connections in round {round}");
+        let took = SystemTimer.now() - began;
+        assert!(
+            made <= max || took >= IDLE_LIMIT,
+            "{made} connections in round {round}"
+        );
     }
 }
 
@@ -91,6 +99,7 @@ fn a_connection_is_reused_after_a_chunked_response(s: &Subject<'_>) {
 fn concurrent_requests_open_at_most_one_connection_each(s: &Subject<'_>) {
     const AT_ONCE: usize = 8;
     for round in 0..ROUNDS {
+        let began = SystemTimer.now();
         let server = RawServer::scripted(serve);
         let client = s.client();
         for _ in 0..10 {
@@ -107,7 +116,11 @@ fn concurrent_requests_open_at_most_one_connection_each(s: &Subject<'_>) {
         } else {
             AT_ONCE
         };
-        assert!(made <= max, "{made} connections in round {round}");
+        let took = SystemTimer.now() - began;
+        assert!(
+            made <= max || took >= IDLE_LIMIT,
+            "{made} connections in round {round}"
+        );
     }
 }
 

@@ -60,13 +60,8 @@ impl<C: Clone + Send + 'static> ClientPool<C> {
     /// # Errors
     /// The error of `make`, which is called only if a client has to be made.
     pub fn get<E>(&self, make: impl FnOnce() -> Result<C, E>) -> Result<PooledClient<C>, E> {
-        let now = SystemTimer.now();
         let mut state = self.0.state();
-        let since = |idle: &(C, Instant)| now.duration_since(idle.1);
-        let old = state
-            .idle
-            .partition_point(|idle| since(idle) >= IDLE_TIMEOUT);
-        let expired: Vec<_> = state.idle.drain(..old).collect();
+        let expired = state.take_expired();
         let found = state.find();
         drop(state);
         if !expired.is_empty() {
@@ -83,13 +78,21 @@ impl<C: Clone + Send + 'static> ClientPool<C> {
         }
     }
 
-    /// A new client, for a request that the library might repeat on a reused connection.
+    /// A new client, for a request that the library might repeat on a reused connection. It replaces
+    /// an idle one.
     ///
     /// # Errors
     /// The error of `make`, which is called only if a client has to be made.
     pub fn lease_new<E>(&self, make: impl FnOnce() -> Result<C, E>) -> Result<PooledClient<C>, E> {
         let client = make()?;
-        let (id, client) = self.0.state().enter(client);
+        let mut state = self.0.state();
+        let mut replaced = state.take_expired();
+        replaced.extend(state.idle.pop());
+        let (id, client) = state.enter(client);
+        drop(state);
+        if !replaced.is_empty() {
+            drop_on_thread(replaced);
+        }
         Ok(self.leased(id, client))
     }
 
@@ -140,6 +143,16 @@ impl<C: Clone> State<C> {
             exchanges: 1,
         });
         (id, client)
+    }
+
+    /// Removes the clients that have been idle for too long.
+    fn take_expired(&mut self) -> Vec<(C, Instant)> {
+        let now = SystemTimer.now();
+        let since = |idle: &(C, Instant)| now.duration_since(idle.1);
+        let old = self
+            .idle
+            .partition_point(|idle| since(idle) >= IDLE_TIMEOUT);
+        self.idle.drain(..old).collect()
     }
 
     /// An existing client that can take an exchange.
@@ -279,6 +292,17 @@ mod tests {
         assert!(Arc::ptr_eq(&third.0, &made_first));
         let fourth = clients.lease_new(|| made(&sender)).unwrap();
         assert!(!same(&third, &fourth));
+    }
+
+    #[test]
+    fn new_clients_replace_idle_ones() {
+        let (sender, _all) = channel();
+        let clients = ClientPool::new();
+        for _ in 0..100 {
+            let client = clients.lease_new(|| made(&sender)).unwrap();
+            client.give_back();
+        }
+        assert_eq!(format!("{clients:?}"), "ClientPool { idle: 1, busy: 0 }");
     }
 
     #[test]

@@ -16,9 +16,13 @@ use crate::error::{HttpError, HttpErrorKind, Phase};
 use crate::throughput_monitor::ThroughputLimit;
 use crate::timer::Timer;
 
-/// The largest chunk that a backend is given, so that progress is visible even where the body is one large buffer in
-/// memory. Splitting a chunk copies nothing.
-const MAX_CHUNK: usize = 256 * 1024;
+/// The largest chunk that a backend is given, so that a server which reads slowly but steadily is not taken for one
+/// that has stopped: it has to read a chunk within the limit on stalling. Splitting a chunk copies nothing.
+const MAX_CHUNK: usize = 32 * 1024;
+
+/// A body of at most this length is not split: all of it fits into the buffers of the library and the system, and it is
+/// sent with fewer system calls.
+const MAX_UNSPLIT: u64 = 256 * 1024;
 
 /// The party that the exchange is waiting for, and since when.
 #[derive(Debug, Clone, Copy)]
@@ -275,9 +279,13 @@ impl Stream for CheckedRequestBody {
         }
         loop {
             let whole = this.read == this.upload.len;
+            let most = match this.upload.len {
+                0..=MAX_UNSPLIT => usize::MAX,
+                _ => MAX_CHUNK,
+            };
             // The last chunk is held back until the source has ended at its declared length.
-            if !this.held.is_empty() && (this.ended || !whole || this.held.len() > MAX_CHUNK) {
-                let chunk = this.held.split_to(this.held.len().min(MAX_CHUNK));
+            if !this.held.is_empty() && (this.ended || !whole || this.held.len() > most) {
+                let chunk = this.held.split_to(this.held.len().min(most));
                 return this.emit(chunk);
             }
             let source = match &mut this.source {

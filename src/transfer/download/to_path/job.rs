@@ -184,7 +184,8 @@ impl FileDownload {
             done.iter().count() as u64,
         );
         self.progress.expect_bytes(wanted.end - wanted.start);
-        self.progress.expect_parts(plan.total_parts());
+        let missing = (wanted.end - wanted.start).saturating_sub(resumed_bytes);
+        self.progress.expect_parts(plan.total_parts(missing));
         done.iter()
             .for_each(|range| self.progress.part_reused(range.end - range.start));
         self.progress.enter(Stage::Transferring);
@@ -194,7 +195,7 @@ impl FileDownload {
             wanted: wanted.clone(),
             is_checked: sha1.is_some(),
             version: first.version,
-            state: Mutex::new(SharedState::new(done, wanted.start, self.client.now())),
+            state: Mutex::new(SharedState::new(done, &wanted, self.client.now())),
         };
         let first = ResumingReader::from_response(Arc::clone(&active.version), first.sent, body);
         let moving = active.write_ranges(first, plan, &self.progress);

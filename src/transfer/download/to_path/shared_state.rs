@@ -32,6 +32,8 @@ pub(super) struct ActiveDownload<'a> {
 pub(super) struct SharedState {
     /// The ranges that are on disk.
     pub(super) written: RangeSet,
+    /// The number of bytes that have not arrived yet.
+    pub(super) missing: u64,
     /// The end of the bytes that an earlier download left.
     pub(super) resumed_end: u64,
     /// The offset up to which bytes have been given to the hash.
@@ -97,7 +99,9 @@ impl ActiveDownload<'_> {
         if by_first_stream {
             state.first_stream_at = range.end;
         }
-        state.controller.record_bytes(range.end - range.start);
+        let bytes = range.end - range.start;
+        state.missing = state.missing.saturating_sub(bytes);
+        state.controller.record_bytes(bytes);
     }
 
     /// Whether to add to the current number of streams.
@@ -112,8 +116,10 @@ impl ActiveDownload<'_> {
 }
 
 impl SharedState {
-    pub(super) fn new(written: RangeSet, start: u64, now: Instant) -> Self {
+    pub(super) fn new(written: RangeSet, wanted: &Range<u64>, now: Instant) -> Self {
+        let start = wanted.start;
         Self {
+            missing: (wanted.end - start).saturating_sub(written.total_bytes()),
             resumed_end: written.contiguous_end(start),
             written,
             hashed: start,

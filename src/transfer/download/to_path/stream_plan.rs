@@ -5,8 +5,18 @@ use std::ops::Range;
 use crate::transfer::download::builder::PathOptions;
 use crate::transfer::range_set::MissingRanges;
 
+/// By how much the number of streams is multiplied while a download waits for the network.
+const GROWTH: usize = 4;
+
 /// The ratio of the largest adaptive range to the smallest.
-const TAPER: u64 = 8;
+const TAPER: u64 = 16;
+
+/// A stream takes its whole share of the missing bytes if that is at most so many times the
+/// smallest range.
+const WHOLE_SHARE: u64 = 4;
+
+/// The rest of the first stream is not divided if it is less than so many times the smallest range.
+const SHORT_REST: u64 = 4;
 
 /// How the missing bytes are divided into ranges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +26,7 @@ pub(super) enum RangeSize {
     /// Into ranges of this many bytes, chosen by the caller.
     Fixed(u64),
     /// Into ranges of about this many bytes, while the download waits for the network, and into
-    /// smaller ones towards the end of the file, so that no stream has to wait for another.
+    /// smaller ones towards the end of the file, so that all streams end at about the same time.
     Adaptive(u64),
 }
 
@@ -83,12 +93,21 @@ impl StreamPlan {
         }
     }
 
-    /// The next range to request, if there are fewer streams than planned.
-    pub(super) fn next_range(&mut self, streams: usize) -> Option<Range<u64>> {
+    /// The next range to request, if there are fewer streams than planned. So many bytes have not
+    /// arrived yet, including those that running streams will receive.
+    pub(super) fn next_range(&mut self, streams: usize, missing: u64) -> Option<Range<u64>> {
         if streams >= self.streams {
             return None;
         }
-        let range = self.ahead.take(self.range_len(self.ahead.total_bytes()))?;
+        let (unassigned, len) = (self.ahead.total_bytes(), self.range_len(missing));
+        // A short rest is not worth another call.
+        let len = match self.size {
+            RangeSize::Adaptive(max) if unassigned.saturating_sub(len) < smallest(max) / 2 => {
+                unassigned
+            }
+            _ => len,
+        };
+        let range = self.ahead.take(len)?;
         self.begun += 1;
         Some(range)
     }
@@ -99,64 +118,61 @@ impl StreamPlan {
         streams < self.max_streams && (streams == self.streams || self.end_of_first.is_some())
     }
 
-    /// Plans twice as many streams. If all ranges are assigned, the rest of the first stream, which
-    /// is at this offset, is divided, at most once: returns the offset at which that stream has to
-    /// end.
+    /// Plans four times as many streams. If all ranges are assigned, the rest of the first stream, which
+    /// is at this offset, is divided, at most once, unless it is short: returns the offset at which
+    /// that stream has to end.
     pub(super) fn add_streams(&mut self, streams: usize, first_stream_at: u64) -> Option<u64> {
         if streams == self.streams {
-            self.streams = streams.saturating_mul(2).min(self.max_streams);
+            self.streams = streams.saturating_mul(GROWTH).min(self.max_streams);
         }
         if !self.ahead.is_empty() {
             return None;
         }
         let end = self.end_of_first.take()?;
         let left = end.saturating_sub(first_stream_at);
-        let cut = first_stream_at.saturating_add(self.range_len(left));
-        if cut >= end {
+        let is_short = match self.size {
+            RangeSize::Adaptive(max) => left < smallest(max).saturating_mul(SHORT_REST),
+            RangeSize::Fixed(_) | RangeSize::Whole => true,
+        };
+        if is_short {
             return None;
         }
+        let cut = first_stream_at.saturating_add(self.range_len(left));
         self.ahead.push(cut..end);
         Some(cut)
     }
 
-    /// The number of ranges, done or not; 0 if there is only one stream.
-    pub(super) fn total_parts(&self) -> u32 {
-        let total = self.begun + self.count_ahead();
+    /// The number of ranges, done or not, as far as it is known; 0 if there is only one stream.
+    pub(super) fn total_parts(&self, missing: u64) -> u32 {
+        let total = self.begun + self.ahead.count_ranges(self.range_len(missing));
         let parts = if total > 1 { total } else { 0 };
         u32::try_from(parts).unwrap_or(u32::MAX)
     }
 
-    fn count_ahead(&self) -> u64 {
-        match self.size {
-            RangeSize::Whole => self.ahead.count_ranges(u64::MAX),
-            RangeSize::Fixed(bytes) => self.ahead.count_ranges(bytes),
-            RangeSize::Adaptive(_) => {
-                let mut left = self.ahead.clone();
-                let ranges = std::iter::from_fn(|| left.take(self.range_len(left.total_bytes())));
-                ranges.count() as u64
-            }
-        }
-    }
-
-    /// The length of the next range, if `left` bytes are not yet assigned to a stream.
-    fn range_len(&self, left: u64) -> u64 {
+    /// The length of the next range, if so many bytes have not arrived yet.
+    ///
+    /// If all streams are equally fast, they end at the same time if each takes an equal share of
+    /// the missing bytes, those that are under way included. They are only about equally fast: so
+    /// a stream takes three quarters of its share while a share is large.
+    fn range_len(&self, missing: u64) -> u64 {
         let max = match self.size {
             RangeSize::Whole => return u64::MAX,
             RangeSize::Fixed(bytes) => return bytes,
             RangeSize::Adaptive(max) => max,
         };
-        let min = max.div_ceil(TAPER);
-        let len = match self.streams {
-            1 => max,
-            _ => left.div_ceil(self.max_streams as u64).clamp(min, max),
-        };
-        // A smaller remainder is not worth another call.
-        if left.saturating_sub(len) < min {
-            left.max(1)
+        let (min, share) = (smallest(max), missing.div_ceil(self.max_streams as u64));
+        let len = if share <= min.saturating_mul(WHOLE_SHARE) {
+            share
         } else {
-            len
-        }
+            share - share / 4
+        };
+        len.clamp(min, max)
     }
+}
+
+/// The length of the smallest adaptive range. Only the last one may be shorter.
+const fn smallest(max: u64) -> u64 {
+    max.div_ceil(TAPER)
 }
 
 #[cfg(test)]
@@ -171,72 +187,88 @@ mod tests {
         StreamPlan::new(RangeSize::Adaptive(100 * MB), streams, &(0..len), ahead, 0)
     }
 
-    /// The lengths of all ranges, if each is assigned to one of so many streams.
+    /// The lengths of the ranges that are assigned before any of their bytes arrive.
     fn ranges(plan: &mut StreamPlan) -> Vec<u64> {
-        std::iter::from_fn(|| plan.next_range(0).map(|range| range.end - range.start)).collect()
-    }
-
-    /// The ranges of a download that adds streams until it may have no more.
-    fn joined(len: u64, streams: usize) -> Vec<u64> {
-        let mut plan = adaptive(len, streams);
-        let cut = plan.add_streams(1, 0);
-        while plan.may_add(plan.streams) {
-            assert_eq!(plan.add_streams(plan.streams, 0), None);
-        }
-        let (first, expected) = (cut.unwrap_or(len), plan.total_parts());
-        let mut all = vec![first];
-        all.extend(ranges(&mut plan));
-        if all.len() > 1 {
-            assert_eq!(all.len(), expected as usize);
-        }
-        assert_eq!(all.iter().sum::<u64>(), len);
-        all
+        let missing = plan.ahead.total_bytes();
+        std::iter::from_fn(|| {
+            plan.next_range(0, missing)
+                .map(|range| range.end - range.start)
+        })
+        .collect()
     }
 
     #[test]
     fn a_download_has_one_range_until_a_stream_is_added() {
-        let mut plan = adaptive(5_000 * MB, 4);
-        assert_eq!((plan.next_range(1), plan.total_parts()), (None, 0));
+        let mut plan = adaptive(5_000 * MB, 6);
+        assert_eq!(plan.next_range(1, 5_000 * MB), None);
+        assert_eq!(plan.total_parts(5_000 * MB), 0);
         assert!(plan.may_add(1));
         assert_eq!(plan.add_streams(1, 7), Some(100 * MB + 7));
-        assert_eq!(plan.next_range(1), Some(100 * MB + 7..200 * MB + 7));
-        assert_eq!(plan.next_range(2), None);
-        assert!(plan.may_add(2));
-        assert_eq!(plan.add_streams(2, 50 * MB), None);
-        assert_eq!(plan.next_range(2), Some(200 * MB + 7..300 * MB + 7));
-        assert!(plan.next_range(3).is_some(), "there are twice as many");
-        assert_eq!(plan.next_range(4), None);
+        let next = |plan: &mut StreamPlan, streams| plan.next_range(streams, 4_000 * MB);
+        assert_eq!(next(&mut plan, 1), Some(100 * MB + 7..200 * MB + 7));
+        assert_eq!(next(&mut plan, 3), Some(200 * MB + 7..300 * MB + 7));
+        assert_eq!(next(&mut plan, 4), None);
+        assert!(plan.may_add(4) && !plan.may_add(3));
+        assert_eq!(plan.add_streams(4, 50 * MB), None);
+        assert!(next(&mut plan, 5).is_some(), "as many as the caller allows");
+        assert_eq!(next(&mut plan, 6), None);
     }
 
     #[test]
     fn no_more_streams_are_added_than_the_caller_allows() {
         let mut plan = adaptive(5_000 * MB, 2);
-        assert!(plan.add_streams(1, 0).is_some() && plan.next_range(1).is_some());
+        assert!(plan.add_streams(1, 0).is_some() && plan.next_range(1, MB).is_some());
         assert!(!plan.may_add(2));
         assert!(!adaptive(5_000 * MB, 1).may_add(1));
     }
 
     #[test]
-    fn ranges_are_smaller_towards_the_end() {
-        let all = joined(2_000 * MB, 8);
-        let (_, shrinking) = all.split_last().unwrap();
-        assert!(shrinking.is_sorted_by(|one, next| one >= next), "{all:?}");
-        assert_eq!(all.iter().filter(|&&len| len == 100 * MB).count(), 13);
-        // The last stream has at most a quarter of a range to itself.
-        assert!(*all.last().unwrap() < 25 * MB, "{all:?}");
-        assert!(all.len() < 50, "{all:?}");
-        assert_eq!(joined(200 * MB, 4).first(), Some(&(50 * MB)));
+    fn a_range_is_three_quarters_of_a_share_of_the_missing_bytes_and_a_short_share_is_whole() {
+        let mut plan = adaptive(2_000 * MB, 8);
+        assert_eq!(plan.add_streams(1, 0), Some(100 * MB));
+        let mut next = |missing| {
+            plan.next_range(1, missing)
+                .map(|range| range.end - range.start)
+        };
+        // Also with what other streams have not received yet.
+        assert_eq!(next(1_900 * MB), Some(100 * MB));
+        assert_eq!(next(800 * MB), Some(75 * MB));
+        assert_eq!(next(201 * MB), Some(18_843_750));
+        assert_eq!(next(200 * MB), Some(25 * MB));
+        assert_eq!(next(MB), Some(6_250_000));
     }
 
     #[test]
-    fn a_short_rest_is_not_cut_off() {
-        for len in [0, 1, 12 * MB, 24 * MB] {
-            assert_eq!(joined(len, 4), [len]);
+    fn a_short_rest_is_not_left_for_another_range() {
+        for (rest, ranges) in [(3, vec![28 * MB]), (4, vec![25 * MB, 4 * MB])] {
+            let (done, all) = (RangeSet::default(), 25 * MB + rest * MB);
+            let ahead = done.missing(0..all);
+            let mut plan = StreamPlan::new(RangeSize::Adaptive(100 * MB), 8, &(0..0), ahead, 0);
+            let taken = std::iter::from_fn(|| plan.next_range(0, 200 * MB));
+            let taken: Vec<_> = taken.map(|range| range.end - range.start).collect();
+            assert_eq!(taken, ranges);
         }
-        assert_eq!(joined(25 * MB, 4), [12_500_000, 12_500_000]);
-        let mut plan = adaptive(5_000 * MB, 4);
-        assert_eq!(plan.add_streams(1, 4_990 * MB), None);
-        assert!(!plan.may_add(1), "it is not asked again");
+    }
+
+    #[test]
+    fn a_first_stream_with_less_than_a_quarter_of_a_range_left_is_not_cut_off() {
+        for left in [0, 1, 24_999_999] {
+            assert_eq!(adaptive(left, 4).add_streams(1, 0), None);
+            let mut plan = adaptive(5_000 * MB, 4);
+            assert_eq!(plan.add_streams(1, 5_000 * MB - left), None);
+            assert!(!plan.may_add(1), "it is not asked again");
+        }
+        assert_eq!(adaptive(25 * MB, 4).add_streams(1, 0), Some(6_250_000));
+        // However few bytes a range may have.
+        for (len, streams) in (2..40).flat_map(|len| (2..9).map(move |streams| (len, streams))) {
+            let ahead = RangeSet::default().missing(len..len);
+            let size = RangeSize::Adaptive(1 + len % 20);
+            let mut plan = StreamPlan::new(size, streams, &(0..len), ahead, 0);
+            if let Some(cut) = plan.add_streams(1, 0) {
+                assert!(0 < cut && cut < len);
+                assert_eq!(ranges(&mut plan).iter().sum::<u64>(), len - cut);
+            }
+        }
     }
 
     #[test]
@@ -247,15 +279,15 @@ mod tests {
         begun.insert(first.clone());
         let ahead = begun.missing(0..700 * MB);
         let mut plan = StreamPlan::new(RangeSize::Adaptive(100 * MB), 3, &first, ahead, 2);
-        assert_eq!(plan.total_parts(), 4);
+        assert_eq!(plan.total_parts(590 * MB), 4);
         assert_eq!(plan.add_streams(1, 20 * MB), None);
-        assert_eq!(plan.next_range(1), Some(600 * MB..633_333_334));
+        assert_eq!(plan.next_range(1, 120 * MB), Some(600 * MB..630 * MB));
         assert_eq!(plan.add_streams(2, 20 * MB), None);
-        assert_eq!(ranges(&mut plan).iter().sum::<u64>(), 66_666_666);
+        assert_eq!(ranges(&mut plan).iter().sum::<u64>(), 70 * MB);
         // The others have ended, and the first still has much to do.
         assert!(plan.may_add(1));
         assert_eq!(plan.add_streams(1, 100 * MB), Some(200 * MB));
-        assert_eq!(plan.next_range(1), Some(200 * MB..300 * MB));
+        assert_eq!(plan.next_range(1, 400 * MB), Some(200 * MB..300 * MB));
     }
 
     #[test]
@@ -265,10 +297,10 @@ mod tests {
             StreamPlan::new(size, 4, &(0..10), ahead, 0)
         };
         let mut fixed = plan(RangeSize::Fixed(10));
-        assert_eq!((fixed.total_parts(), fixed.may_add(4)), (10, false));
+        assert_eq!((fixed.total_parts(95), fixed.may_add(4)), (10, false));
         assert_eq!(ranges(&mut fixed), [10, 10, 10, 10, 10, 10, 10, 10, 5]);
         let mut whole = plan(RangeSize::Whole);
-        assert_eq!((whole.next_range(1), whole.may_add(1)), (None, false));
+        assert_eq!((whole.next_range(1, 95), whole.may_add(1)), (None, false));
         assert_eq!(ranges(&mut whole), [85]);
     }
 }

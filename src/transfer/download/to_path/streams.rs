@@ -25,23 +25,25 @@ impl ActiveDownload<'_> {
         let mut under_way = FuturesUnordered::new();
         under_way.push(self.write_range(first, true));
         loop {
-            while let Some(range) = plan.next_range(under_way.len()) {
+            let missing = self.lock().missing;
+            while let Some(range) = plan.next_range(under_way.len(), missing) {
                 let reader = ResumingReader::lazy(Arc::clone(&self.version), range);
                 under_way.push(self.write_range(reader, false));
+                progress.expect_parts(plan.total_parts(missing));
             }
             let may_add = plan.may_add(under_way.len());
             let event = std::future::poll_fn(|cx| self.poll_streams(&mut under_way, may_add, cx));
             match event.await {
                 StreamEvent::Ended(outcome) => {
                     outcome?;
-                    if plan.total_parts() > 0 {
+                    if plan.total_parts(missing) > 0 {
                         progress.part_done();
                     }
                 }
                 StreamEvent::AllEnded => return Ok(()),
                 StreamEvent::MoreWanted => {
                     self.add_streams(under_way.len(), &mut plan);
-                    progress.expect_parts(plan.total_parts());
+                    progress.expect_parts(plan.total_parts(missing));
                 }
             }
         }
