@@ -1,5 +1,6 @@
-//! Lance on B2: concurrent appenders, whose commits go through put-if-absent, and a reader of all versions; vectors that
-//! are uploaded in parts, searched, and read by an index. All with the same results as on the local disk.
+//! Lance on B2: concurrent appenders, whose commits go through put-if-absent, and a reader of all
+//! versions; vectors that are uploaded in parts, searched, and read by an index. All with the same
+//! results as on the local disk.
 
 #[path = "../../shared/calls.rs"]
 mod calls;
