@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
@@ -17,7 +18,7 @@ use super::decide::Direction;
 use super::outcome::{Outcome, Status, Summary, Withheld, concerns_all};
 use super::perform::{Performed, Performer};
 use super::policy::Extras;
-use super::progress::{SyncProgress, Tally};
+use super::progress::{SyncProgress, Tally, Watcher};
 use super::reason::Reason;
 use super::spool::Spool;
 use crate::client::CallCounts;
@@ -54,7 +55,7 @@ use crate::transfer::Progress;
 #[must_use = "a run does nothing unless it is polled"]
 pub struct SyncRun {
     outcomes: BoxStream<'static, Result<Outcome, Error>>,
-    tally: Tally,
+    watcher: Watcher,
 }
 
 impl SyncRun {
@@ -63,7 +64,8 @@ impl SyncRun {
         performer: Performer,
         calls: impl Fn() -> CallCounts + Send + 'static,
     ) -> Self {
-        let tally = Tally::new(calls);
+        let (tally, alive) = (Tally::new(calls), Arc::new(()));
+        let watcher = Watcher::new(&tally, performer.sides.client(), &alive);
         let run = Box::new(Run {
             plan: plan.boxed().fuse(),
             performer,
@@ -75,8 +77,9 @@ impl SyncRun {
             waiting: None,
             scan: None,
             has_failed: false,
-            tally: tally.clone(),
+            tally,
             number: 0,
+            _alive: alive,
         });
         let outcomes = stream::unfold(run, |mut run| async move {
             let outcome = run.next().await?;
@@ -84,20 +87,43 @@ impl SyncRun {
         });
         Self {
             outcomes: outcomes.boxed(),
-            tally,
+            watcher,
         }
     }
 
     /// The totals so far.
     #[must_use]
     pub fn summary(&self) -> Summary {
-        self.tally.summary()
+        self.watcher.tally.summary()
     }
 
     /// The run's progress.
     #[must_use]
     pub fn progress(&self) -> SyncProgress {
-        self.tally.progress()
+        self.watcher.progress()
+    }
+
+    /// The run's progress each time that it has changed, at most ten times a second. The stream ends
+    /// with the run. It doesn't borrow the run, so it can be polled beside
+    /// [`finish`](Self::finish).
+    ///
+    /// ```
+    /// # use b2kit::sync::{Summary, Synchronizer};
+    /// # use b2kit::Error;
+    /// # use futures::StreamExt;
+    /// # async fn sync(sync: Synchronizer) -> Result<Summary, Error> {
+    /// let run = sync.run()?;
+    /// let mut changes = run.changes();
+    /// let showing = async {
+    ///     while let Some(now) = changes.next().await {
+    ///         println!("{now}, {} B/s, {:?} left", now.bytes_per_second(), now.remaining());
+    ///     }
+    /// };
+    /// let (summary, ()) = futures::join!(run.finish(), showing);
+    /// # summary }
+    /// ```
+    pub fn changes(&self) -> impl Stream<Item = SyncProgress> + Send + Unpin + use<> {
+        self.watcher.clone().changes()
     }
 
     /// Runs to the end and returns the totals. The results of single files are discarded.
@@ -124,7 +150,7 @@ impl Stream for SyncRun {
 
 impl std::fmt::Debug for SyncRun {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let summary = self.tally.lock().summary;
+        let summary = self.watcher.tally.lock().summary;
         f.debug_struct("SyncRun")
             .field("summary", &summary)
             .finish_non_exhaustive()
@@ -158,6 +184,8 @@ struct Run {
     has_failed: bool,
     tally: Tally,
     number: u64,
+    /// Tells watchers when the run ends.
+    _alive: Arc<()>,
 }
 
 /// The next event of a run.

@@ -13,7 +13,7 @@ use b2kit::api::{CreateBucket, DeleteFileVersion, ListFileNames};
 use b2kit::backend::emulator::{Emulator, ManualClock};
 use b2kit::sync::{
     Action, Compare, Cost, Durability, Extras, Filter, Links, Newer, Outcome, Reason, Status,
-    Summary, SyncPolicy, Synchronizer, Withheld,
+    Summary, SyncPolicy, SyncProgress, Synchronizer, Withheld,
 };
 use b2kit::transfer::Source;
 use b2kit::types::{BucketName, BucketType, Timestamp};
@@ -469,6 +469,29 @@ fn keep_days_deletes_versions_that_were_superseded_longer_ago() {
         complete(&sync).await;
         assert_eq!((left("kept").await, left("extra").await), (1, 0));
         assert_eq!(remote_tree(&bucket, "").await, local_tree(root.path()));
+    });
+}
+
+#[test]
+fn the_progress_of_a_run_is_a_stream_that_ends_with_it() {
+    scenario(async |bucket, root| {
+        for number in 0..5 {
+            write(root, &number.to_string(), &[7; 1_000], 100);
+        }
+        let sync = Synchronizer::up(root, bucket, "");
+        let run = sync.run().unwrap();
+        let changes = run.changes();
+        let (summary, seen) = futures::join!(run.finish(), changes.collect::<Vec<_>>());
+        assert!(summary.unwrap().is_complete());
+        let last = seen.last().unwrap();
+        assert_eq!((last.finished_transfers, last.bytes), (5, 5_000));
+        assert!(last.is_scanned && last.remaining() == Some(Duration::ZERO));
+        let in_order = |two: &[SyncProgress]| two[0].elapsed <= two[1].elapsed;
+        assert!(seen.windows(2).all(in_order), "{seen:?}");
+        let dropped = sync.run().unwrap();
+        let changes = dropped.changes();
+        drop(dropped);
+        assert_eq!(changes.count().await, 1);
     });
 }
 
