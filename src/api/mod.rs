@@ -132,7 +132,7 @@ pub(crate) use session::DownloadOrigin;
 pub use session::{Allowed, AllowedBucket, ApiVersion, OriginToken, Session};
 pub use set_bucket_notification_rules::SetBucketNotificationRules;
 pub use start_large_file::StartLargeFile;
-pub(crate) use start_large_file::UPLOAD_ID;
+pub(crate) use start_large_file::{UPLOAD_ID, without_upload_id};
 pub use target::Target;
 pub(crate) use target::UploadAddress;
 pub use update_bucket::UpdateBucket;

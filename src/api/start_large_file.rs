@@ -20,6 +20,12 @@ use crate::types::{
 /// The key in the file info by which an upload recognizes its own large file.
 pub(crate) const UPLOAD_ID: &str = "b2kit-upload-id";
 
+/// File info copied from another file, without the id of that file's upload: two large files with
+/// one id could be mistaken for each other.
+pub(crate) fn without_upload_id(info: &FileInfo) -> FileInfo {
+    FileInfo::unchecked(info.iter().filter(|(key, _)| *key != UPLOAD_ID))
+}
+
 /// Starts a large file: `b2_start_large_file`. A large file has 2 to 10,000 parts and a size of at
 /// most 10 TB.
 ///
@@ -153,8 +159,7 @@ impl StartLargeFile {
     /// Adds an [upload id](Self::upload_id), if there is room. An id that is there already is that
     /// of another upload, whose file info was copied, and is removed.
     pub(crate) fn noting_upload_id(mut self, id: &str) -> Self {
-        let entries = self.file_info.iter();
-        self.file_info = FileInfo::unchecked(entries.filter(|(key, _)| *key != UPLOAD_ID));
+        self.file_info = without_upload_id(&self.file_info);
         let limit = self.limit();
         match self.clone().upload_id(id) {
             Ok(noted) if noted.file_info.surely_fits(noted.file_name.as_str(), limit) => noted,

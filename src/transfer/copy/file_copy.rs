@@ -5,7 +5,7 @@ use std::future::IntoFuture;
 use futures_core::future::BoxFuture;
 
 use super::copy_parts::PartCopier;
-use crate::api::{CopyFile, GetFileInfo, StartLargeFile, UPLOAD_ID};
+use crate::api::{CopyFile, GetFileInfo, StartLargeFile, without_upload_id};
 use crate::client::BucketHandle;
 use crate::error::{Error, ErrorKind};
 use crate::transfer::large_file::{
@@ -314,10 +314,4 @@ fn preserve_sha1(
 
 fn is_too_large(error: &Error) -> bool {
     error.b2().is_some_and(|b2| b2.code == "source_too_large")
-}
-
-/// Removes the id of the source's own upload: another large file with it could be mistaken for that
-/// upload.
-fn without_upload_id(info: &FileInfo) -> FileInfo {
-    FileInfo::unchecked(info.iter().filter(|(key, _)| *key != UPLOAD_ID))
 }
