@@ -46,8 +46,9 @@ pub(super) enum Direction {
 pub(super) struct Decider {
     pub(super) direction: Direction,
     pub(super) policy: Arc<SyncPolicy>,
-    /// The prefix of the names at the destination, if it is a bucket.
-    pub(super) prefix: String,
+    /// The prefixes of the names on both sides, for those that are buckets.
+    pub(super) source_prefix: Option<String>,
+    pub(super) destination_prefix: Option<String>,
     /// Returns the current time, for [`Extras::KeepDays`].
     pub(super) now: Box<dyn Fn() -> Timestamp + Send>,
     pub(super) parents: Parents,
@@ -81,7 +82,7 @@ impl Decider {
             (Extras::KeepDays(days), Some((path, history))) => {
                 let is_synced = match &step {
                     Some(step) => is_synced(step),
-                    None => !below_opaque && self.no_local_path(&path).is_none(),
+                    None => !below_opaque && self.not_at_source(&path).is_none(),
                 };
                 is_synced
                     .then(|| expired(path, &history, days, (self.now)()))
@@ -176,41 +177,38 @@ impl Decider {
 
     /// Why the destination can't have this name.
     fn bad_name(&mut self, path: &str, source: &State) -> Option<Action> {
-        match self.direction {
-            Direction::Down => {
-                let is_marker = path.is_empty() || path.ends_with('/');
-                if is_marker && matches!(source, State::Remote(file) if file.bytes == 0) {
-                    return Some(skipped(path, Reason::FolderMarker));
-                }
-                if let Err(unsafe_name) = local_path(path, self.policy.portable_names) {
-                    return Some(refused(
-                        path,
-                        Reason::NotAPath(unsafe_name.why().to_owned()),
-                    ));
-                }
-                let other = match self.policy.refuse_collisions {
-                    true => self.collisions.with(path),
-                    false => None,
-                };
-                other.map(|other| refused(path, Reason::Collision(other)))
-            }
-            Direction::Up | Direction::Copy => {
-                let name = [&*self.prefix, path].concat();
-                if is_create_stage(&name) {
-                    let why = "its prefix is reserved for files that are being created";
-                    return Some(refused(path, Reason::NotAName(why.to_owned())));
-                }
-                let error = FileName::new(name).err()?;
-                Some(refused(path, Reason::NotAName(error.to_string())))
-            }
+        let is_marker = path.is_empty() || path.ends_with('/');
+        let is_marker = is_marker && matches!(source, State::Remote(file) if file.bytes == 0);
+        if let Some(prefix) = &self.destination_prefix {
+            let reason = no_name(prefix, path)?;
+            // A marker of the source's prefix itself, for a whole bucket as the destination.
+            return Some(match is_marker && path.is_empty() {
+                true => skipped(path, Reason::FolderMarker),
+                false => refused(path, reason),
+            });
+        }
+        if is_marker {
+            return Some(skipped(path, Reason::FolderMarker));
+        }
+        if let Some(reason) = self.no_local_path(path) {
+            return Some(refused(path, reason));
+        }
+        let other = match self.policy.refuse_collisions {
+            true => self.collisions.with(path),
+            false => None,
+        };
+        other.map(|other| refused(path, Reason::Collision(other)))
+    }
+
+    /// Why the source can't have this path, so that it doesn't count as missing there.
+    fn not_at_source(&self, path: &str) -> Option<Reason> {
+        match &self.source_prefix {
+            Some(prefix) => no_name(prefix, path),
+            None => self.no_local_path(path),
         }
     }
 
-    /// Why no local source can have this path, so that it doesn't count as missing there.
     fn no_local_path(&self, path: &str) -> Option<Reason> {
-        if self.direction != Direction::Up {
-            return None;
-        }
         let unsafe_name = local_path(path, self.policy.portable_names).err()?;
         Some(Reason::NotAPath(unsafe_name.why().to_owned()))
     }
@@ -229,7 +227,7 @@ impl Decider {
         if matches!(parent, Some((_, Parent::Opaque))) {
             return Step::Ready(skipped(path, Reason::BelowSkipped));
         }
-        if let Some(why) = self.no_local_path(&path) {
+        if let Some(why) = self.not_at_source(&path) {
             return Step::Ready(skipped(path, why));
         }
         Step::Ready(match (self.policy.extras, current) {
@@ -241,6 +239,17 @@ impl Decider {
             _ => skipped(path, Reason::Extra),
         })
     }
+}
+
+/// Why no file in a bucket can have this path below this prefix.
+fn no_name(prefix: &str, path: &str) -> Option<Reason> {
+    let name = [prefix, path].concat();
+    if is_create_stage(&name) {
+        let why = "its prefix is reserved for files that are being created";
+        return Some(Reason::NotAName(why.to_owned()));
+    }
+    let error = FileName::new(name).err()?;
+    Some(Reason::NotAName(error.to_string()))
 }
 
 /// The step after a comparison.

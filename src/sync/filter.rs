@@ -86,6 +86,11 @@ impl Filter {
         may_match && !self.is_excluded(directory)
     }
 
+    /// Whether it sees this path, or may see a file below it.
+    pub(super) fn concerns(&self, path: &str) -> bool {
+        self.sees(path) || self.enters(path)
+    }
+
     /// The common prefix of all paths that it sees.
     pub(super) fn prefix(&self) -> String {
         let mut literals = self.includes.globs.iter().map(|glob| literal(glob.glob()));
