@@ -352,7 +352,7 @@ fn expired(path: Box<str>, history: &History, days: u32, now: Timestamp) -> Opti
         .as_millis()
         .saturating_sub(i64::from(days).saturating_mul(DAY));
     let mut versions: Vec<FileId> = Vec::new();
-    let mut was_replaced_by_then = false;
+    let (mut was_replaced_by_then, mut was_begun_by_then) = (false, false);
     for version in &history.versions {
         let is_old = version.uploaded.as_millis() < limit;
         // A hide marker has no content, so it is deleted with the versions that it hides.
@@ -360,7 +360,9 @@ fn expired(path: Box<str>, history: &History, days: u32, now: Timestamp) -> Opti
         if was_replaced_by_then {
             versions.push(version.file_id.clone());
         }
-        was_replaced_by_then |= is_old;
+        // When a large file was finished is unknown, but it was before the version above it was begun.
+        was_replaced_by_then |= is_old && (was_begun_by_then || !version.may_be_large);
+        was_begun_by_then |= is_old;
     }
     versions.reverse();
     let newest = history.versions.first()?.file_id.clone();
@@ -377,13 +379,14 @@ mod tests {
     use super::*;
 
     /// The versions that 10 days do not keep, by their ages in days; a hide marker has a negative one.
-    fn not_kept(ages: &[i64]) -> Vec<i64> {
+    fn not_kept(ages: &[i64], large: &[i64]) -> Vec<i64> {
         const DAY: i64 = 86_400_000;
         let now = 1_000 * DAY;
         let versions = ages.iter().map(|age| OldVersion {
             file_id: FileId::from(age.to_string()),
             uploaded: Timestamp::from_millis(now - age.abs() * DAY),
             is_hide_marker: *age < 0,
+            may_be_large: large.contains(age),
         });
         let history = History {
             versions: versions.collect(),
@@ -415,7 +418,22 @@ mod tests {
             (&[5, -8, 20], &[]),
         ];
         for (ages, gone) in table {
-            assert_eq!(not_kept(ages), gone, "{ages:?}");
+            assert_eq!(not_kept(ages, &[]), gone, "{ages:?}");
+        }
+    }
+
+    /// Its upload may have taken until now.
+    #[test]
+    fn what_a_large_file_replaced_is_kept_until_the_next_version_is_old_enough() {
+        for (ages, gone) in [
+            (&[15, 20][..], &[][..]),
+            (&[5, 15, 20], &[]),
+            (&[12, 15, 20], &[20, 15]),
+            (&[15, 16, 20, 25], &[25, 20]),
+            (&[-12, 15, 20], &[20, 15, -12]),
+            (&[15, -20, 25], &[25, -20]),
+        ] {
+            assert_eq!(not_kept(ages, &[15, 16]), gone, "{ages:?}");
         }
     }
 }
