@@ -184,6 +184,32 @@ fn an_unfinished_upload_with_another_timestamp_or_customer_key_is_not_resumed() 
     });
 }
 
+/// B2 finishes no large file of one part.
+#[test]
+fn an_upload_that_would_have_one_part_is_not_resumed_unless_a_part_says_its_size() {
+    let content = content(300);
+    for parts in [0, 1] {
+        let (b2, chaos) = Chaos::calm();
+        chaos.timer.run(async {
+            let bucket = bucket(&b2).await;
+            let token = ResumeToken::new(begun(&bucket, &content, parts).await);
+            chaos.forget();
+            let upload = bucket.upload("f", content.clone()).part_size(1_000);
+            let uploaded = upload.resume_from(token).await;
+            if parts == 0 {
+                let error = uploaded.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::NotFound);
+                assert!(error.to_string().contains("has only one"), "{error}");
+                assert_eq!(chaos.count("b2_upload_part"), 0);
+            } else {
+                let uploaded = uploaded.unwrap();
+                assert_eq!((uploaded.parts, uploaded.reused_parts), (3, 1));
+                assert_eq!(stored(&b2, &uploaded.file.file_id).await, content);
+            }
+        });
+    }
+}
+
 #[test]
 fn resuming_an_upload_in_progress_by_its_token_is_refused_with_the_reason() {
     let content = content(1_000);
