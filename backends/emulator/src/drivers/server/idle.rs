@@ -6,6 +6,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use b2kit_core::time::saturating_add;
 use tokio::time::{Instant, sleep_until};
 
 /// The idle time of a connection. Clones belong to the same connection.
@@ -46,7 +47,7 @@ impl Idle {
                 let state = self.state();
                 // a busy connection becomes idle now at the earliest
                 let since = if state.busy > 0 { now } else { state.since };
-                since + limit
+                Instant::from_std(saturating_add(since.into_std(), limit))
             };
             if over <= now {
                 return;
