@@ -5,6 +5,8 @@
 
 #[path = "hardening/failures.rs"]
 mod failures;
+#[path = "hardening/half_close.rs"]
+mod half_close;
 mod raw_client;
 mod raw_connection;
 #[path = "hardening/requests.rs"]

@@ -141,7 +141,8 @@ impl ServerBuilder {
         self
     }
 
-    /// How long the body of a request or response may stall. Defaults to 30 s.
+    /// How long the body of a request or response may stall, and a response to a client that has
+    /// closed its side of the connection. Defaults to 30 s.
     pub const fn stall_timeout(mut self, timeout: Duration) -> Self {
         self.settings.limits.stall = timeout;
         self

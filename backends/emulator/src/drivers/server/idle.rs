@@ -4,6 +4,7 @@
 //! each request, and creating one wakes the thread that waits for the network.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use b2kit_core::time::saturating_add;
@@ -18,6 +19,8 @@ struct State {
     busy: usize,
     /// When the last of them ended.
     since: Instant,
+    /// Woken when the last of them ends.
+    waiting: Option<Waker>,
 }
 
 /// A request in progress: until it is dropped, the connection is not idle.
@@ -29,6 +32,7 @@ impl Idle {
         let state = State {
             busy: 0,
             since: Instant::now(),
+            waiting: None,
         };
         Self(Arc::new(Mutex::new(state)))
     }
@@ -37,6 +41,16 @@ impl Idle {
     pub(super) fn busy(&self) -> Busy {
         self.state().busy += 1;
         Busy(self.clone())
+    }
+
+    /// Resolves once no request is in progress.
+    pub(super) fn poll_idle(&self, cx: &Context<'_>) -> Poll<()> {
+        let mut state = self.state();
+        if state.busy == 0 {
+            return Poll::Ready(());
+        }
+        state.waiting = Some(cx.waker().clone());
+        Poll::Pending
     }
 
     /// Resolves once the connection has been idle for longer than `limit`.
@@ -72,5 +86,11 @@ impl Drop for Busy {
         let mut state = self.0.state();
         state.busy -= 1;
         state.since = Instant::now();
+        if state.busy == 0
+            && let Some(waiting) = state.waiting.take()
+        {
+            drop(state);
+            waiting.wake();
+        }
     }
 }
