@@ -148,7 +148,12 @@ fn a_client_that_expects_100_continue_gets_it_or_the_error() {
     assert_eq!(connection.response().status, 200);
     let mut refused = RawConnection::to(&server);
     refused.write(head("nonsense").as_bytes());
-    assert_eq!(refused.response().status, 401);
+    let response = refused.response();
+    assert_eq!(
+        (response.status, response.header("connection")),
+        (401, "close")
+    );
+    assert!(refused.is_at_end());
 }
 
 #[test]
