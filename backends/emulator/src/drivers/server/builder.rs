@@ -60,8 +60,8 @@ impl ServerBuilder {
     }
 
     /// The address to listen on. Defaults to `127.0.0.1`. With any address but loopback, anyone on
-    /// the network can try keys; the default key is public, and [seeded](crate::Builder::seed)
-    /// tokens can be guessed.
+    /// the network can try keys; the default key is public, and without a
+    /// [secret](crate::Builder::token_secret) tokens can be computed from ids.
     pub const fn bind(mut self, address: IpAddr) -> Self {
         self.settings.address.set_ip(address);
         self
