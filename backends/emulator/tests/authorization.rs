@@ -122,6 +122,15 @@ fn authorizing_accepts_post_and_only_the_right_key() {
 }
 
 #[test]
+fn the_account_id_is_another_id_of_the_master_key() {
+    let client = RawClient::new();
+    let (account, key) = (client.emulator.account_id(), client.emulator.key());
+    assert_eq!(client.authorize(account, key).ok()["accountId"], account);
+    let wrong = client.authorize(account, "nearly");
+    wrong.has_code(401, "unauthorized");
+}
+
+#[test]
 fn the_key_and_seed_of_the_builder_are_used() {
     let build = |seed| RawClient::of(Emulator::builder().key("my-key", "my-secret").seed(seed));
     assert_eq!(build(1).authorize("my-key", "my-secret").status, 200);
