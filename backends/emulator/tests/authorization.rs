@@ -136,6 +136,11 @@ fn the_key_and_seed_of_the_builder_are_used() {
     assert_eq!(build(1).authorize("my-key", "my-secret").status, 200);
     assert_eq!(build(1).token, build(1).token);
     assert_ne!(build(1).token, build(2).token);
+    // its id may be one that the emulator would give to the next key
+    let next = key(&RawClient::new(), &json!({}))["applicationKeyId"].clone();
+    let client = RawClient::of(Emulator::builder().key(next.as_str().unwrap(), "my-secret"));
+    assert_ne!(key(&client, &json!({}))["applicationKeyId"], next);
+    client.authorize(next.as_str().unwrap(), "my-secret").ok();
 }
 
 #[test]
