@@ -41,7 +41,10 @@ pub(crate) fn create_key(
         Some(seconds) if (1..MAX_VALIDITY).contains(&seconds) => {
             Some(caller.now.saturating_add(seconds.unsigned_abs() * 1000))
         }
-        Some(other) => return Err(ApiError::out_of_range("validDurationInSeconds", other)),
+        Some(other) => {
+            let message = format!("validDurationInSeconds out of range: {other}");
+            return Err(ApiError::bad_request(message));
+        }
     };
     let key = Key {
         id: new_key_id(state),
