@@ -171,8 +171,8 @@ async fn call(
     let mut origins = Origins::same(&origin);
     if let Some(ports) = handler.ports {
         origins = ports.origins(&origin, role);
-        let wanted = Role::of(head);
-        if wanted != role {
+        if !role.accepts(head) {
+            let wanted = Role::of(head);
             let error = undocumented::other_origin(wanted.origin(&origins));
             return Ok(Response::error(&error)
                 .with_date(handler.emulator.account().now())

@@ -85,9 +85,10 @@ impl ServerBuilder {
     }
 
     /// Serves uploads and downloads on ports of their own, as B2 has separate hosts for them; a
-    /// request sent to the wrong one gets 421 `misdirected_request`. They are the two ports after
-    /// [`port`](Self::port), or free ones. [`url`](Self::url) is that of the API; the others have
-    /// the same host. Defaults to one port for everything.
+    /// request sent to the wrong one gets 421 `misdirected_request`, but downloads by id are also
+    /// accepted by the API's. They are the two ports after [`port`](Self::port), or free ones.
+    /// [`url`](Self::url) is that of the API; the others have the same host. Defaults to one port
+    /// for everything.
     pub const fn separate_origins(mut self, separate: bool) -> Self {
         self.settings.separate_origins = separate;
         self
