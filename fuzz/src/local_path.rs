@@ -37,7 +37,7 @@ pub fn run(data: &[u8]) {
                 || part == ".."
                 || part.contains('\0')
                 || part.len() > 255
-                || is_partial(part)
+                || looks_partial(part)
         };
         assert!(
             name.len() > 4_000 || name.split('/').any(is_bad),
@@ -70,6 +70,12 @@ fn below(path: &Path, name: &str) {
 /// Whether a partial download may have this name, where case is ignored.
 fn is_partial(part: &str) -> bool {
     part.starts_with('.') && part.to_ascii_lowercase().contains(".b2part")
+}
+
+/// Whether what is left of it may be such a name for a file system that ignores some characters beyond ASCII.
+fn looks_partial(part: &str) -> bool {
+    let ascii: String = part.chars().filter(char::is_ascii).collect();
+    is_partial(&ascii)
 }
 
 /// Checks a component by the rules of Windows: it doesn't end in a dot or space, names no stream, and is no device.

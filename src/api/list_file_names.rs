@@ -113,7 +113,7 @@ impl Call for ListFileNames {
         page.files
             .iter_mut()
             .for_each(|row| row.place_in(&self.bucket_id));
-        check_count(page.files.len(), self.max_file_count, MOST_ROWS)?;
+        check_count(page.files.len(), self.max_file_count, MAX_ROWS)?;
         let query = NameQuery {
             bucket_id: &self.bucket_id,
             start_name: self.start_file_name.as_deref(),
@@ -131,7 +131,7 @@ impl Call for ListFileNames {
 }
 
 /// The maximum number of rows in a page of names or versions.
-pub(super) const MOST_ROWS: u32 = 10_000;
+pub(super) const MAX_ROWS: u32 = 10_000;
 
 /// The maximum size of a page: a row has a name of at most 1,024 bytes and file info of 7,000,
 /// which escaping can multiply.

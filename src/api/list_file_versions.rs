@@ -4,7 +4,7 @@ use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
 use super::call::{BillingClass, Call, CallMetadata, Subject};
-use super::list_file_names::{MOST_ROWS, listing_limit};
+use super::list_file_names::{MAX_ROWS, listing_limit};
 use super::page_check::{NameQuery, check_count, stuck};
 use super::reply::Reply;
 use super::target::Target;
@@ -128,7 +128,7 @@ impl Call for ListFileVersions {
         page.files
             .iter_mut()
             .for_each(|row| row.place_in(&self.bucket_id));
-        check_count(page.files.len(), self.max_file_count, MOST_ROWS)?;
+        check_count(page.files.len(), self.max_file_count, MAX_ROWS)?;
         let next_name = page.next_file_name.as_deref();
         let query = NameQuery {
             bucket_id: &self.bucket_id,

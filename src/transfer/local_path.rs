@@ -31,7 +31,8 @@ use crate::transfer::reserved_names::is_reserved;
 /// - contains a control character or one of `\ : * ? " < > |`, or ends in a dot or a space;
 /// - is a Windows device name, such as `NUL` or `com1.txt`, or looks like a Windows short name,
 ///   such as `LONGFI~1.TXT`;
-/// - starts with a dot and contains `.b2part`, as partial downloads do.
+/// - starts with a dot and contains `.b2part`, as partial downloads do; in any case, and also with
+///   invisible characters in between, such as U+200B, which some file systems ignore.
 ///
 /// Also if the whole name is longer than 4,000 bytes.
 pub fn safe_local_path(name: &str) -> Result<PathBuf, UnsafeName> {
@@ -43,7 +44,7 @@ pub fn safe_local_path(name: &str) -> Result<PathBuf, UnsafeName> {
 ///
 /// # Errors
 /// [`UnsafeName`] if a path component is empty, `.` or `..`, contains a NUL, is longer than 255
-/// bytes, or starts with a dot and contains `.b2part`; and if the whole name is longer than 4,000
+/// bytes, or is reserved for partial downloads as there; and if the whole name is longer than 4,000
 /// bytes.
 #[cfg(unix)]
 pub fn unix_safe_local_path(name: &str) -> Result<PathBuf, UnsafeName> {

@@ -81,7 +81,7 @@ impl<'s> Subject<'s> {
 
     /// Sends a response if the library, such as libcurl, closes a silent connection only when something arrives.
     pub(crate) fn wake_silent_connection(&self, peer: &mut Peer) {
-        if self.is_limited(Limit::LingersWhereServerIsSilent) {
+        if self.is_limited(Limit::LingersWhileServerIsSilent) {
             let _ = peer.try_send("HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n!");
         }
     }

@@ -20,7 +20,7 @@ use crate::suite::Suite;
 
 /// The tests of a backend that need a process of their own, for a file in its `tests`. The argument makes the backend.
 ///
-/// A second argument is a list of the library's [limits](Limit), of which [`BlursExhaustion`](Limit::BlursExhaustion)
+/// A second argument is a list of the library's [limits](Limit), of which [`MisreportsExhaustion`](Limit::MisreportsExhaustion)
 /// applies.
 ///
 /// The environment variable `B2KIT_LARGE_MIB` sets the size of the bodies, 1024 by default.
@@ -171,7 +171,7 @@ impl Suite {
             start(SystemTimer.sleep(Duration::from_millis(10))).wait();
         }
         let error = ask(&server).error();
-        let is_blurred = self.backend.limits.contains(&Limit::BlursExhaustion);
+        let is_blurred = self.backend.limits.contains(&Limit::MisreportsExhaustion);
         assert_eq!(error.phase(), Phase::NotSent, "{error:?}");
         if !is_blurred {
             assert_eq!(error.kind(), HttpErrorKind::Exhausted, "{error:?}");

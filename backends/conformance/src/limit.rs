@@ -16,7 +16,7 @@ pub enum Limit {
     RefusesHead,
     /// A response with a status that is not registered with IANA is a
     /// [`Protocol`](b2kit_core::HttpErrorKind::Protocol) error.
-    KnowsFewStatuses,
+    RejectsUnknownStatuses,
     /// A response that has no `Content-Type` is given `application/octet-stream`.
     AddsContentType,
     /// A body over a megabyte is sent with `Expect: 100-continue`, and after a second without a response.
@@ -28,34 +28,34 @@ pub enum Limit {
     RepeatsGet,
     /// If an upload is dropped while its server has stopped reading, the library may still send what it has buffered,
     /// and closes the connection only after that. Nothing more is read from the source.
-    LingersWhereServerStopsReading,
+    LingersWhileServerStopsReading,
     /// `send` resolves only with the first byte of the response's body or its end, not with its head.
-    HeadComesWithBody,
+    DelaysHead,
     /// [`Reset`](b2kit_core::HttpErrorKind::Reset), [`Closed`](b2kit_core::HttpErrorKind::Closed) and
     /// [`Protocol`](b2kit_core::HttpErrorKind::Protocol) may be reported for each other. The phase is still exact.
-    BlursFailures,
+    ConflatesErrorKinds,
     /// A connection that the server closed less than a second ago may be reused: the request is then lost, with
     /// [`Phase::MaybeReceived`](b2kit_core::Phase::MaybeReceived).
     NoticesCloseLate,
     /// Malformed response heads may be accepted.
-    TakesOddHeads,
+    AcceptsMalformedHeads,
     /// If a future is dropped while the server is silent, the connection stays open until the server sends something or
     /// closes it. Nothing more of the request's body is sent, and the response is discarded.
-    LingersWhereServerIsSilent,
+    LingersWhileServerIsSilent,
     /// The library may repeat any request without a body if its reused connection turns out to be closed.
-    RepeatsWhatHasNoBody,
+    RepeatsBodilessRequests,
     /// A connect timeout of a request without a body is reported as [`Timeout`](b2kit_core::HttpErrorKind::Timeout) and
     /// [`MaybeReceived`](b2kit_core::Phase::MaybeReceived).
-    BlursConnectTimeouts,
+    ConflatesConnectTimeouts,
     /// More connections may be opened than there are concurrent requests, because the library may notice too late that
     /// one is free.
-    MakesSpareConnections,
+    OpensExtraConnections,
     /// A server that does not speak TLS is a [`Connect`](b2kit_core::HttpErrorKind::Connect) error, which may be
     /// retried.
-    TakesTlsFailuresForConnectFailures,
+    ReportsTlsFailureAsConnect,
     /// A process without free file descriptors may be reported as an unreachable server or as a failure of the library.
     /// Nothing was sent. It applies only to the [tests with a process of their own](crate::isolated_process_tests).
-    BlursExhaustion,
+    MisreportsExhaustion,
 }
 
 impl Limit {
@@ -65,18 +65,18 @@ impl Limit {
         Self::RefusesHeaders,
         Self::AddsAccept,
         Self::RepeatsGet,
-        Self::HeadComesWithBody,
-        Self::BlursFailures,
+        Self::DelaysHead,
+        Self::ConflatesErrorKinds,
         Self::NoticesCloseLate,
-        Self::TakesOddHeads,
-        Self::TakesTlsFailuresForConnectFailures,
-        Self::MakesSpareConnections,
+        Self::AcceptsMalformedHeads,
+        Self::ReportsTlsFailureAsConnect,
+        Self::OpensExtraConnections,
     ];
 
     /// Further limits of such a library if one client of it serves all exchanges.
     pub const OF_ONE_CLIENT_OVER_LIBCURL: [Self; 3] = [
-        Self::LingersWhereServerIsSilent,
-        Self::LingersWhereServerStopsReading,
-        Self::RepeatsWhatHasNoBody,
+        Self::LingersWhileServerIsSilent,
+        Self::LingersWhileServerStopsReading,
+        Self::RepeatsBodilessRequests,
     ];
 }

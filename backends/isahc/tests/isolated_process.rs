@@ -4,5 +4,5 @@ use b2kit_isahc::IsahcClient;
 
 b2kit_conformance::isolated_process_tests!(
     IsahcClient::new,
-    [b2kit_conformance::Limit::BlursExhaustion]
+    [b2kit_conformance::Limit::MisreportsExhaustion]
 );

@@ -34,8 +34,8 @@ fn the_conformance_suite_passes() {
         .trusting(trusting)
         .limit(Limit::RefusesTargets)
         .limit(Limit::AddsAccept)
-        .limit(Limit::LingersWhereServerStopsReading)
-        .limit(Limit::MakesSpareConnections)
+        .limit(Limit::LingersWhileServerStopsReading)
+        .limit(Limit::OpensExtraConnections)
         .run()
         .assert_passed();
 }

@@ -25,10 +25,10 @@ fn trusting(pem: &str) -> SurfClient {
 const LIMITS: [Limit; 6] = [
     Limit::RefusesRepeatedHeaders,
     Limit::RefusesHead,
-    Limit::KnowsFewStatuses,
+    Limit::RejectsUnknownStatuses,
     Limit::AddsContentType,
     Limit::AddsExpect,
-    Limit::BlursConnectTimeouts,
+    Limit::ConflatesConnectTimeouts,
 ];
 
 #[test]

@@ -4,5 +4,5 @@ use b2kit_surf::SurfClient;
 
 b2kit_conformance::isolated_process_tests!(
     SurfClient::new,
-    [b2kit_conformance::Limit::BlursExhaustion]
+    [b2kit_conformance::Limit::MisreportsExhaustion]
 );

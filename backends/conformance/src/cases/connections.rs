@@ -63,7 +63,7 @@ fn sequential_requests_use_one_connection(s: &Subject<'_>) {
         }
         let made = server.accepted();
         // Connections are still reused.
-        let max = if s.is_limited(Limit::MakesSpareConnections) {
+        let max = if s.is_limited(Limit::OpensExtraConnections) {
             19
         } else {
             1
@@ -88,7 +88,7 @@ fn a_connection_is_reused_after_a_chunked_response(s: &Subject<'_>) {
         assert_eq!(read(response).unwrap(), "ok");
     }
     let made = server.accepted();
-    let max = if s.is_limited(Limit::MakesSpareConnections) {
+    let max = if s.is_limited(Limit::OpensExtraConnections) {
         9
     } else {
         1
@@ -111,7 +111,7 @@ fn concurrent_requests_open_at_most_one_connection_each(s: &Subject<'_>) {
             }
         }
         let made = server.accepted();
-        let max = if s.is_limited(Limit::MakesSpareConnections) {
+        let max = if s.is_limited(Limit::OpensExtraConnections) {
             10 * AT_ONCE
         } else {
             AT_ONCE
@@ -230,7 +230,7 @@ impl BlockedUpload {
 
     fn drop_now(mut self, s: &Subject<'_>) {
         self.sending.drop_now();
-        if s.is_limited(Limit::LingersWhereServerStopsReading) {
+        if s.is_limited(Limit::LingersWhileServerStopsReading) {
             s.wake_silent_connection(&mut self.peer);
             let left = self.peer.drain();
             assert!(left <= self.pulled, "nothing more of the source leaves");
@@ -286,7 +286,7 @@ fn dropping_an_early_response_closes_a_connection_whose_server_has_stopped_readi
         } else {
             drop(response);
         }
-        if !s.is_limited(Limit::LingersWhereServerStopsReading) {
+        if !s.is_limited(Limit::LingersWhileServerStopsReading) {
             gone.wait();
         }
         peer.drain();

@@ -73,7 +73,7 @@ fn assert_is(error: &HttpError, kind: HttpErrorKind, phase: Phase) {
 pub(super) fn assert_broke(s: &Subject<'_>, error: &HttpError, kind: HttpErrorKind, phase: Phase) {
     use HttpErrorKind::{Closed, Protocol, Reset};
     let blurred = error.kind() != kind && matches!(error.kind(), Closed | Protocol | Reset);
-    if blurred && s.is_limited(Limit::BlursFailures) {
+    if blurred && s.is_limited(Limit::ConflatesErrorKinds) {
         assert_is(error, error.kind(), phase);
     } else {
         assert_is(error, kind, phase);
@@ -160,7 +160,7 @@ fn a_response_that_is_not_http_is_a_protocol_error(s: &Subject<'_>) {
         "HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n",
         "HTTP/1.1 200 OK\r\ncontent-length: 18446744073709551616\r\n\r\n",
     ] {
-        assert_garbled(s, head, Limit::TakesOddHeads);
+        assert_garbled(s, head, Limit::AcceptsMalformedHeads);
     }
 }
 
@@ -174,7 +174,7 @@ fn a_malformed_response_head_is_a_protocol_error(s: &Subject<'_>) {
         format!("{ok}a: b\0c\r\n\r\n"),
         format!("{ok}content-length: 1x\r\n\r\n"),
     ] {
-        assert_garbled(s, &head, Limit::TakesOddHeads);
+        assert_garbled(s, &head, Limit::AcceptsMalformedHeads);
     }
 }
 

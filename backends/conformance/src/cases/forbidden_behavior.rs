@@ -146,7 +146,7 @@ fn an_upload_lost_on_a_reused_connection_is_not_repeated(s: &Subject<'_>) {
 fn a_request_without_a_body_lost_on_a_reused_connection_is_not_repeated(s: &Subject<'_>) {
     for method in ["POST", "DELETE"] {
         let times = times_sent_on_a_closing_connection(s, method, "");
-        if times == 2 && s.is_limited(Limit::RepeatsWhatHasNoBody) {
+        if times == 2 && s.is_limited(Limit::RepeatsBodilessRequests) {
             continue;
         }
         assert_eq!(times, 1, "{method}");

@@ -53,7 +53,7 @@ fn an_unregistered_status_is_a_response(s: &Subject<'_>) {
     let mut peer = server.accept();
     peer.head();
     peer.send("HTTP/1.1 599 Why\r\ncontent-length: 0\r\n\r\n");
-    if s.is_limited(Limit::KnowsFewStatuses) {
+    if s.is_limited(Limit::RejectsUnknownStatuses) {
         let error = sending.error();
         assert_eq!(error.kind(), HttpErrorKind::Protocol, "{error:?}");
         assert_eq!(error.phase(), Phase::ResponseBegun);
@@ -252,7 +252,7 @@ fn the_head_arrives_before_the_body_and_each_chunk_before_the_next(s: &Subject<'
     peer.head();
     peer.send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n");
     let mut said = false;
-    if s.is_limited(Limit::HeadComesWithBody) {
+    if s.is_limited(Limit::DelaysHead) {
         peer.send("a");
         said = true;
     }

@@ -121,9 +121,7 @@ fn a_server_without_tls_gets_no_request(s: &Subject<'_>) {
     let _ = peer.try_send("HTTP/1.1 400 Bad Request\r\n\r\n");
     let error = sending.error();
     assert_eq!(error.phase(), Phase::NotSent);
-    if error.kind() == HttpErrorKind::Connect
-        && s.is_limited(Limit::TakesTlsFailuresForConnectFailures)
-    {
+    if error.kind() == HttpErrorKind::Connect && s.is_limited(Limit::ReportsTlsFailureAsConnect) {
         return;
     }
     assert_eq!(error.kind(), HttpErrorKind::Tls, "{}", chain(&error));
@@ -168,7 +166,7 @@ fn a_handshake_that_never_ends_is_a_connect_error(s: &Subject<'_>) {
     for (sending, mut peer) in sending {
         let error = sending.error();
         peer.drain();
-        if error.kind() == HttpErrorKind::Timeout && s.is_limited(Limit::BlursConnectTimeouts) {
+        if error.kind() == HttpErrorKind::Timeout && s.is_limited(Limit::ConflatesConnectTimeouts) {
             assert_eq!(error.phase(), Phase::MaybeReceived);
             continue;
         }

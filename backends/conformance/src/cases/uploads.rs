@@ -259,7 +259,7 @@ fn a_source_that_fails_during_the_response_fails_its_body(s: &Subject<'_>) {
     let mut peer = server.accept();
     peer.head();
     peer.send("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n");
-    if s.is_limited(Limit::HeadComesWithBody) {
+    if s.is_limited(Limit::DelaysHead) {
         fail.send(()).unwrap();
         let error = sending.error();
         assert_eq!(error.kind(), HttpErrorKind::Source);
