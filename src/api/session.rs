@@ -6,7 +6,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::types::{AccountId, BucketId, BucketName, Capability, FileName, Secret, Timestamp};
+use crate::types::{
+    AccountId, BucketId, BucketName, Capability, FileName, Secret, Timestamp, object_from_str,
+};
 
 /// A version of B2's native API.
 #[derive(
@@ -390,14 +392,14 @@ impl Session {
                 error.column()
             ))
         };
-        let Format { format } = serde_json::from_str(text).map_err(broken)?;
+        let Format { format } = object_from_str(text).map_err(broken)?;
         if format != FORMAT {
             return Err(Error::invalid(format!(
                 "the session was exported in format {format}; this version of b2kit reads format \
                  {FORMAT}"
             )));
         }
-        let exported: Exported = serde_json::from_str(text).map_err(broken)?;
+        let exported: Exported = object_from_str(text).map_err(broken)?;
         Ok(Self {
             version: exported.version,
             account_id: exported.account_id,

@@ -1,4 +1,4 @@
-//! [`from_object`]: decodes a type from an object, and from nothing else.
+//! [`from_object`] and [`object_from_str`]: decode a type from an object, and from nothing else.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -29,4 +29,14 @@ where
     }
 
     deserializer.deserialize_map(ObjectVisitor(PhantomData))
+}
+
+/// Decodes a type from the text of a JSON object.
+pub(crate) fn object_from_str<'de, T: Deserialize<'de>>(
+    text: &'de str,
+) -> Result<T, serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let value = from_object(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(value)
 }

@@ -49,6 +49,7 @@ pub(crate) use file_info::LARGE_FILE_SHA1;
 pub use file_info::{ContentType, FileInfo, FileInfoLimit};
 pub use file_version::{Action, ContentSha1, FileVersion, Folder, ListedFile};
 pub(crate) use file_version::{expected_sha1, rows};
+pub(crate) use from_object::object_from_str;
 pub(crate) use header_grammar::broken as broken_header;
 pub use ids::{AccountId, ApplicationKeyId, BucketId, FileId};
 pub use key::ApplicationKey;

@@ -6,7 +6,7 @@ use super::protocol::Intent;
 use super::stage::{Stage, is_create_stage, is_stage_name};
 use crate::client::BucketHandle;
 use crate::error::{Error, ErrorKind};
-use crate::types::FileName;
+use crate::types::{FileName, object_from_str};
 
 /// The key of the slot's entry.
 pub(super) const KEY: &str = "b2kit-create";
@@ -94,8 +94,7 @@ pub(super) fn read(entry: &str) -> Result<Intent<Stage>, Error> {
         let what = format!("the entry \"{KEY}\" of the bucket's info {why}");
         Error::new(ErrorKind::Protocol, what)
     };
-    let entry: Entry =
-        serde_json::from_str(entry).map_err(|_| unread("is not what b2kit writes"))?;
+    let entry: Entry = object_from_str(entry).map_err(|_| unread("is not what b2kit writes"))?;
     if entry.form != FORM {
         return Err(unread("was written by another version of b2kit"));
     }
@@ -200,5 +199,10 @@ mod tests {
             let error = read(&good.replace(part, wrong)).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Protocol, "{wrong}");
         }
+        let array = format!(
+            r#"[1,"create","b1","4_z1","{CREATE_STAGES}{0}.json","{0}","f"]"#,
+            "0123456789abcdef0123456789abcdef"
+        );
+        assert!(read(&array).is_err());
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::client::Unfinished;
 use crate::error::Error;
-use crate::types::FileId;
+use crate::types::{FileId, object_from_str};
 
 /// Identifies an unfinished upload, so that another process can resume it with
 /// [`Upload::resume_from`](crate::transfer::Upload::resume_from).
@@ -78,7 +78,7 @@ impl FromStr for ResumeToken {
         if text.len() > 4_096 {
             return Err(wrong("is too long"));
         }
-        let written: TokenDocument = serde_json::from_str(text)
+        let written: TokenDocument = object_from_str(text)
             .map_err(|error| wrong("was not made by b2kit").with_source(error))?;
         if written.version != 1 {
             return Err(wrong("has an unknown version"));
@@ -107,6 +107,19 @@ mod tests {
         let later = r#"{"b2kit-resume":2,"fileId":"4_z1"}"#;
         let error = later.parse::<ResumeToken>().unwrap_err();
         assert!(error.to_string().contains("unknown version"), "{error}");
+    }
+
+    #[test]
+    fn a_text_that_is_no_object_is_refused() {
+        for text in [
+            r#"[1,"4_z1"]"#,
+            "1",
+            "",
+            r#"{"b2kit-resume":1,"fileId":"4_z1"}{}"#,
+        ] {
+            let error = text.parse::<ResumeToken>().unwrap_err();
+            assert!(error.to_string().contains("not made by b2kit"), "{error}");
+        }
     }
 
     #[test]
