@@ -1,5 +1,7 @@
 //! [`Reply`]: a response, and how it is parsed.
 
+use std::fmt;
+
 use b2kit_core::{Bytes, ResponseBody};
 use http::HeaderMap;
 use http::header::{CONTENT_TYPE, SERVER};
@@ -13,13 +15,20 @@ use crate::types::json_path::{self, Segment, path_at, path_of_error};
 /// A response: its head, and its body as bytes or, for a download, as a stream.
 ///
 /// It is not `Sync`, since the stream is read by one task.
-#[derive(Debug)]
 pub struct Reply {
     head: Parts,
     body: Content,
 }
 
-#[derive(Debug)]
+/// Without headers and body, since a body may have a token or a key in it.
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply")
+            .field("status", &self.status())
+            .finish_non_exhaustive()
+    }
+}
+
 enum Content {
     Whole(Bytes),
     Stream(ResponseBody),

@@ -12,9 +12,9 @@ use super::response_match::Attributes;
 use super::target::Target;
 use crate::error::Error;
 use crate::types::{
-    Action, BucketId, Capability, ContentType, CustomerKey, EncryptionMode, EncryptionSetting,
-    FileInfo, FileInfoLimit, FileName, FileRetention, FileVersion, LegalHold, Restricted,
-    RetentionMode, Secret, Timestamp,
+    Action, BucketId, Capability, ContentType, CustomerKey, EncryptionSetting, FileInfo,
+    FileInfoLimit, FileName, FileRetention, FileVersion, LegalHold, RetentionMode, Secret,
+    Timestamp,
 };
 
 /// The key in the file info by which an upload recognizes its own large file.
@@ -187,15 +187,18 @@ impl StartLargeFile {
         if file.action != Action::Start && !file.action.as_str().is_empty() {
             return Some("it is not an unfinished large file");
         }
-        let wanted = Attributes {
+        self.attributes().difference(file)
+    }
+
+    fn attributes(&self) -> Attributes<'_> {
+        Attributes {
             file_info: Some(&self.file_info),
             content_type: Some(&self.content_type),
             encryption: self.server_side_encryption.as_ref(),
             retention: self.file_retention.clone(),
             legal_hold: self.legal_hold.as_ref(),
             upload_timestamp: self.custom_upload_timestamp,
-        };
-        wanted.difference(file)
+        }
     }
 
     /// How an unfinished large file differs from the one that this call would start, if it does.
@@ -208,33 +211,28 @@ impl StartLargeFile {
                 .map(|(key, value)| (key.to_owned(), value.to_owned()))
                 .collect()
         };
-        let mode = self
-            .server_side_encryption
-            .as_ref()
-            .map(EncryptionSetting::mode);
-        let retention = self.file_retention.clone().map(Restricted::Value);
-        let hold = self
-            .legal_hold
-            .clone()
-            .map(|hold| Restricted::Value(Some(hold)));
         let auto = self.content_type == ContentType::auto();
+        let unreadable_retention =
+            self.file_retention.is_some() && file.file_retention.value().is_none();
+        let unreadable_hold = self.legal_hold.is_some() && file.legal_hold.value().is_none();
         let what = if file.bucket_id != self.bucket_id {
             "bucket"
         } else if others(&file.file_info) != others(&self.file_info) {
             "file info"
         } else if !auto && file.content_type.as_ref() != Some(&self.content_type) {
             "content type"
-        } else if mode.is_some_and(|mode| file.server_side_encryption.mode != mode)
-            || (self.customer_key().is_none()
-                && file.server_side_encryption.mode == Some(EncryptionMode::SseC))
-        {
-            "encryption"
-        } else if retention.is_some_and(|retention| file.file_retention != retention) {
+        } else if unreadable_retention {
             "retention"
-        } else if hold.is_some_and(|hold| file.legal_hold != hold) {
+        } else if unreadable_hold {
             "legal hold"
         } else {
-            return None;
+            // It keeps the key and the timestamp that it was started with.
+            let wanted = Attributes {
+                file_info: None,
+                content_type: None,
+                ..self.attributes()
+            };
+            return wanted.difference(file).map(str::to_owned);
         };
         Some(format!("its {what} differs"))
     }

@@ -56,5 +56,5 @@ pub use self::retry::policy::RetryPolicy;
 pub(crate) use self::retry::resume_policy::ResumePolicy;
 #[cfg(feature = "fs")]
 pub(crate) use self::signing_key::SigningKey;
-pub(crate) use self::unfinished::UploadEntry;
+pub(crate) use self::unfinished::{ActiveTransfer, UploadEntry};
 pub use self::unfinished::{Unfinished, UnfinishedState};

@@ -8,7 +8,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::handle::Client;
 use super::paginate::at_most;
-use super::unfinished::{Registered, Unfinished, UnfinishedState, UploadEntry};
+use super::unfinished::{ActiveTransfer, Registered, Unfinished, UnfinishedState, UploadEntry};
 use crate::api::{CancelLargeFile, GetFileInfo, ListParts, ListUnfinishedLargeFiles, UPLOAD_ID};
 use crate::error::{Error, ErrorKind};
 use crate::types::{Action, BucketId, FileId, FileVersion};
@@ -71,12 +71,12 @@ impl Client {
     /// orphaned uploads in the time that is left. Returns the uploads that are still unfinished.
     ///
     /// A transfer makes progress only while its own future is polled: poll them concurrently with
-    /// this one, or drop them first.
+    /// this one, or drop them first. A [`DownloadStream`](crate::transfer::DownloadStream) is in
+    /// progress until it has ended or is dropped.
     pub async fn shutdown(&self, deadline: Duration) -> Vec<Unfinished> {
         self.shared.unfinished_uploads.close();
         let work = async {
-            let under_way = |one: &Unfinished| one.state == UnfinishedState::UnderWay;
-            while self.unfinished().iter().any(under_way) {
+            while self.shared.unfinished_uploads.has_transfers() {
                 self.sleep(POLL_INTERVAL).await;
             }
             self.cancel_orphaned_uploads().await;
@@ -135,15 +135,19 @@ impl Client {
         is_gone
     }
 
-    /// Refuses new transfers once the client is being shut down.
+    /// Begins a transfer, for which [`shutdown`](Self::shutdown) waits until the result is dropped.
+    /// Fails once the client is being shut down.
+    pub(crate) fn begin_transfer(&self) -> Result<ActiveTransfer, Error> {
+        let registry = &self.shared.unfinished_uploads;
+        registry.begin_transfer().ok_or_else(shut_down)
+    }
+
+    /// Fails once the client is being shut down.
     pub(crate) fn check_open(&self) -> Result<(), Error> {
-        if self.shared.unfinished_uploads.is_closing() {
-            return Err(Error::new(
-                ErrorKind::ShutDown,
-                "the client is shut down and starts no more transfers",
-            ));
+        match self.shared.unfinished_uploads.is_closing() {
+            true => Err(shut_down()),
+            false => Ok(()),
         }
-        Ok(())
     }
 
     /// Asks B2 whether the large file was finished. If not, it is kept.
@@ -208,6 +212,13 @@ impl Client {
         found.retain(|id| !self.shared.unfinished_uploads.is_known(id));
         Ok(found)
     }
+}
+
+fn shut_down() -> Error {
+    Error::new(
+        ErrorKind::ShutDown,
+        "the client is shut down and starts no more transfers",
+    )
 }
 
 /// The upload id in the file info; empty if there is none.

@@ -51,8 +51,14 @@ pub(super) struct UnfinishedUploads(Mutex<State>);
 struct State {
     next: u64,
     uploads: Vec<Registered>,
+    /// The transfers in progress, of any kind.
+    transfers: usize,
     closing: bool,
 }
+
+/// A transfer in progress, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct ActiveTransfer(Arc<UnfinishedUploads>);
 
 /// One registered upload.
 #[derive(Debug, Clone)]
@@ -140,7 +146,23 @@ impl UnfinishedUploads {
         })
     }
 
-    /// Refuses new uploads.
+    /// Counts a new transfer; `None` if new ones are refused.
+    pub(super) fn begin_transfer(self: &Arc<Self>) -> Option<ActiveTransfer> {
+        let mut state = self.lock();
+        if state.closing {
+            return None;
+        }
+        state.transfers += 1;
+        drop(state);
+        Some(ActiveTransfer(Arc::clone(self)))
+    }
+
+    /// Whether transfers are in progress.
+    pub(super) fn has_transfers(&self) -> bool {
+        self.lock().transfers > 0
+    }
+
+    /// Refuses new transfers.
     pub(super) fn close(&self) {
         self.lock().closing = true;
     }
@@ -230,6 +252,12 @@ impl Registered {
             Some(known) => known == file_id,
             None => !upload_id.is_empty() && self.upload_id == upload_id,
         }
+    }
+}
+
+impl Drop for ActiveTransfer {
+    fn drop(&mut self) {
+        self.0.lock().transfers -= 1;
     }
 }
 
@@ -467,10 +495,16 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_registry_stays_closed() {
-        let registry = UnfinishedUploads::default();
-        assert!(!registry.is_closing());
+    fn a_closed_registry_refuses_transfers_and_counts_those_that_began_before() {
+        let registry = Arc::new(UnfinishedUploads::default());
+        let begun = [(); 2].map(|()| registry.begin_transfer().unwrap());
+        assert!(!registry.is_closing() && registry.has_transfers());
         registry.close();
-        assert!(registry.is_closing());
+        assert!(registry.is_closing() && registry.begin_transfer().is_none());
+        let [one, other] = begun;
+        drop(one);
+        assert!(registry.has_transfers());
+        drop(other);
+        assert!(!registry.has_transfers());
     }
 }

@@ -153,15 +153,6 @@ impl CustomerKey {
 }
 
 impl EncryptionSetting {
-    /// The mode that B2 then shows.
-    pub(crate) const fn mode(&self) -> Option<EncryptionMode> {
-        match self {
-            Self::None => None,
-            Self::SseB2 => Some(EncryptionMode::SseB2),
-            Self::SseC(_) => Some(EncryptionMode::SseC),
-        }
-    }
-
     /// The keys in these settings, in the form in which a document contains them.
     pub(crate) fn secrets<'a>(settings: impl IntoIterator<Item = &'a Option<Self>>) -> Vec<Secret> {
         let keys = settings.into_iter().filter_map(|setting| match setting {

@@ -424,6 +424,24 @@ fn a_thousand_calls_each_last_as_long_as_the_policy_allows_with_few_requests_in_
     assert!(requests <= 15, "{requests}");
 }
 
+/// By the time of the first attempt after it, the calls have used up their attempts and been
+/// retried for two minutes.
+#[test]
+fn calls_waiting_for_an_outage_that_ends_within_two_minutes_succeed() {
+    for seed in 0..20 {
+        let (builder, network) = SimulatedNetwork::builder();
+        let b2 = builder.rng_seed(seed).build().unwrap();
+        network.timer.run(async {
+            b2.session().await.unwrap();
+            let outage = network.start_outage(TRIP / 4, 115 * SECOND);
+            let calls = join_all((0..100).map(|_| b2.call(ListBuckets::new())));
+            let (_, calls) = futures::join!(outage, calls);
+            let failed = calls.iter().filter_map(|call| call.as_ref().err());
+            assert_eq!(failed.map(Error::to_string).collect::<Vec<_>>(), [""; 0]);
+        });
+    }
+}
+
 #[test]
 fn an_outage_does_not_use_up_the_retry_quota() {
     let (b2, network) = SimulatedNetwork::new();

@@ -5,12 +5,16 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use b2kit::api::{CancelLargeFile, StartLargeFile, UploadPart};
-use b2kit::transfer::{ResumeToken, Uploaded};
-use b2kit::types::{FileId, FileInfo, FileName, PartNumber, Sha1};
-use b2kit::{BucketHandle, Bytes, Error, ErrorKind, Timer as _};
+use b2kit::backend::emulator::Emulator;
+use b2kit::transfer::{ResumeToken, Upload, Uploaded};
+use b2kit::types::{
+    CustomerKey, EncryptionSetting, FileId, FileInfo, FileName, PartNumber, Sha1, Timestamp,
+};
+use b2kit::{BucketHandle, Bytes, Error, ErrorKind, ManualTimer, Timer as _};
 use futures::future::{BoxFuture, select};
 
 use crate::chaos::Chaos;
+use crate::client_of;
 use crate::script::Script;
 use crate::uploading::{bucket, content, stored, unfinished, versions};
 
@@ -130,6 +134,78 @@ fn an_upload_that_a_newer_version_or_marker_would_hide_is_not_resumed() {
             let current = bucket.stat("f").await.unwrap().unwrap();
             assert_eq!(current.file_id, uploaded.file.file_id);
             assert_eq!(stored(&b2, &current.file_id).await, content);
+        });
+    }
+}
+
+/// A large file keeps the timestamp and the key that it was started with.
+#[test]
+fn an_unfinished_upload_with_another_timestamp_or_customer_key_is_not_resumed() {
+    let emulator = Emulator::builder()
+        .absolute_minimum_part_size(10)
+        .recommended_part_size(100)
+        .custom_timestamps(true)
+        .build();
+    let timer = ManualTimer::new();
+    let b2 = client_of(&emulator, &timer);
+    let [old, new] = [1_400_000_000_000, 1_500_000_000_000].map(Timestamp::from_millis);
+    let sse_c = |key| EncryptionSetting::SseC(CustomerKey::new([key; 32]));
+    timer.run(async {
+        let bucket = bucket(&b2).await;
+        let bytes = content(500);
+        let start = || {
+            let start = StartLargeFile::new(bucket.id(), FileName::new("f").unwrap());
+            start.upload_id("an earlier run").unwrap()
+        };
+        let upload = || bucket.upload("f", bytes.clone()).hash_first(false).resume();
+        let now = |upload: Upload| upload.custom_upload_timestamp(new);
+        let sealed = |upload: Upload| upload.server_side_encryption(sse_c(2));
+        type Change<'a> = &'a (dyn Fn(Upload) -> Upload + Sync);
+        let timestamp = "its upload timestamp differs";
+        for (start, change, why) in [
+            (start(), &now as Change<'_>, timestamp),
+            (start().custom_upload_timestamp(old), &now, timestamp),
+            (
+                start().server_side_encryption(sse_c(1)),
+                &sealed,
+                "its encryption differs",
+            ),
+        ] {
+            let left = b2.call(start).await.unwrap();
+            let plan = change(upload()).plan().await.unwrap();
+            assert_eq!(plan.rejected, [(left.file_id.clone(), why.to_owned())]);
+            let uploaded = change(upload()).await.unwrap();
+            assert_ne!(uploaded.file.file_id, left.file_id);
+            if why == timestamp {
+                assert_eq!(uploaded.file.upload_timestamp, new);
+            }
+            b2.call(CancelLargeFile::new(left.file_id)).await.unwrap();
+        }
+    });
+}
+
+/// B2 finishes no large file of one part.
+#[test]
+fn an_upload_that_would_have_one_part_is_not_resumed_unless_a_part_says_its_size() {
+    let content = content(300);
+    for parts in [0, 1] {
+        let (b2, chaos) = Chaos::calm();
+        chaos.timer.run(async {
+            let bucket = bucket(&b2).await;
+            let token = ResumeToken::new(begun(&bucket, &content, parts).await);
+            chaos.forget();
+            let upload = bucket.upload("f", content.clone()).part_size(1_000);
+            let uploaded = upload.resume_from(token).await;
+            if parts == 0 {
+                let error = uploaded.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::NotFound);
+                assert!(error.to_string().contains("has only one"), "{error}");
+                assert_eq!(chaos.count("b2_upload_part"), 0);
+            } else {
+                let uploaded = uploaded.unwrap();
+                assert_eq!((uploaded.parts, uploaded.reused_parts), (3, 1));
+                assert_eq!(stored(&b2, &uploaded.file.file_id).await, content);
+            }
         });
     }
 }

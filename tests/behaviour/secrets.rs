@@ -246,6 +246,7 @@ fn values_with_secrets() -> Vec<(&'static str, Box<dyn std::fmt::Debug>)> {
     let bucket = BucketHandle::new(client.clone(), "b".into(), photos());
     vec![
         ("Secret", Box::new((token, session_text))),
+        ("Reply", Box::new(reply(secret()))),
         ("Credentials", Box::new(credentials.clone())),
         (
             "AuthorizeAccount",

@@ -329,6 +329,29 @@ fn a_pausing_reader_and_a_bandwidth_limit_do_not_count_as_trickling() {
 }
 
 #[test]
+fn a_deadline_includes_the_time_that_a_bandwidth_limit_takes_from_each_part_of_an_upload() {
+    for (part_size, is_in_time) in [(1_000, false), (200, true)] {
+        let (_, emulator, timer) = client();
+        let b2 = served(&emulator)
+            .timer(timer.clone())
+            .retry_policy(within(5 * SECOND))
+            .bandwidth_limit(100)
+            .build()
+            .unwrap();
+        timer.run(async {
+            let bucket = bucket(&b2).await;
+            let upload = bucket.upload("f", content(1_000)).concurrency(1);
+            let stop_reason = match upload.part_size(part_size).await {
+                Ok(_) => None,
+                Err(error) => error.retry_stop_reason(),
+            };
+            let late = Some(RetryStopReason::Deadline);
+            assert_eq!(stop_reason, late.filter(|_| !is_in_time), "{part_size}");
+        });
+    }
+}
+
+#[test]
 fn a_trickling_download_without_a_deadline_is_aborted_and_resumed() {
     let (bucket, timer, requests) = trickling_file(5 * SECOND, RetryPolicy::default());
     let began = timer.now();

@@ -11,7 +11,7 @@ use b2kit::api::{
     CreateBucket, DownloadFileById, ListFileVersions, ListParts, ListUnfinishedLargeFiles,
     StartLargeFile, UploadPart,
 };
-use b2kit::transfer::{OnFailure, Progress, ResumeToken, Source, Stage, Uploaded};
+use b2kit::transfer::{ComposeSource, OnFailure, Progress, ResumeToken, Source, Stage, Uploaded};
 use b2kit::types::{
     Action, BucketName, BucketType, CustomerKey, EncryptionSetting, FileId, FileInfo, FileName,
     FileVersion, LegalHold, ListedFile, PartNumber, Restricted, RetentionMode, Sha1, Timestamp,
@@ -19,8 +19,8 @@ use b2kit::types::{
 use b2kit::{
     BucketHandle, Bytes, Client, Error, ErrorKind, RetryPolicy, Timer as _, UnfinishedState,
 };
-use futures::StreamExt as _;
-use futures::{TryStreamExt as _, stream};
+use futures::future::BoxFuture;
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 
 use crate::chaos::{Chaos, NetworkFault};
 use crate::client_of;
@@ -1275,6 +1275,55 @@ fn a_shutdown_lets_a_transfer_in_progress_send_its_remaining_parts() {
         uploaded.unwrap();
         assert!(left.is_empty());
         assert_eq!(chaos.count("b2_cancel_large_file"), 0);
+    });
+}
+
+#[test]
+fn a_shutdown_waits_for_transfers_of_any_kind_and_refuses_others() {
+    let (b2, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let file = bucket.upload("f", content(50)).await.unwrap().file;
+        let sources = [
+            ComposeSource::copy(&file.file_id, 0..5),
+            ComposeSource::local("xyz"),
+        ];
+        let upload = bucket.upload("small", "x").into_future();
+        let copy = bucket.copy(&file.file_id, "copied").into_future();
+        // It downloads the five bytes, since they are too few to be copied as a part.
+        let composition = bucket.compose("composed", sources).into_future();
+        let mut transfers: Vec<BoxFuture<'_, ()>> = vec![
+            Box::pin(upload.map(|done| drop(done.unwrap()))),
+            Box::pin(copy.map(|done| drop(done.unwrap()))),
+            Box::pin(composition.map(|done| drop(done.unwrap()))),
+        ];
+        for transfer in &mut transfers {
+            assert!(futures::poll!(transfer).is_pending());
+        }
+        let download = bucket.download("f").stream().await.unwrap();
+        transfers.push(Box::pin(
+            download.collect(50).map(|done| drop(done.unwrap())),
+        ));
+        let mut shutdown = Box::pin(b2.shutdown(Duration::from_secs(3_600)));
+        for transfer in transfers {
+            let first = futures::future::select(&mut shutdown, transfer).await;
+            assert!(matches!(first, futures::future::Either::Right(_)));
+        }
+        assert!(shutdown.await.is_empty());
+        let directory = tempfile::tempdir().unwrap();
+        let refused = [
+            bucket.upload("g", "x").await.map(drop),
+            bucket.download("f").stream().await.map(drop),
+            bucket.download("f").bytes(50).await.map(drop),
+            bucket
+                .download("f")
+                .to_path(directory.path().join("f"))
+                .await
+                .map(drop),
+        ];
+        for refused in refused {
+            assert_eq!(refused.unwrap_err().kind(), ErrorKind::ShutDown);
+        }
     });
 }
 

@@ -20,8 +20,8 @@ use crate::suite::Suite;
 
 /// The tests of a backend that need a process of their own, for a file in its `tests`. The argument makes the backend.
 ///
-/// A second argument is a list of the library's [limits](Limit), of which [`MisreportsExhaustion`](Limit::MisreportsExhaustion)
-/// applies.
+/// A second argument is a list of the library's [limits](Limit), of which
+/// [`MisreportsExhaustion`](Limit::MisreportsExhaustion) applies.
 ///
 /// The environment variable `B2KIT_LARGE_MIB` sets the size of the bodies, 1024 by default.
 #[macro_export]

@@ -45,6 +45,8 @@
 //!   (`calls::lock`).
 //! - A copy into a bucket with encryption has a limit of 2,048 bytes for name and info, even if
 //!   they come from its source (`calls::copy`).
+//! - Overrides of a download count decoded, without the names of their headers, and instead of the
+//!   file info that they replace; too many of them are `bad_request` (`model::names`).
 //! - Keys of a bucket's info have the characters of file info; names that begin with `b2-`, in any
 //!   case, and names that differ only in case are refused (`model::names`).
 //! - Only `b2_list_buckets` ignores the case of a bucket name; a download by name needs the exact

@@ -7,6 +7,8 @@ mod raw_client;
 mod raw_connection;
 mod receiver;
 
+use std::time::Duration;
+
 use b2kit_emulator::Server;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use raw_client::RawClient;
@@ -119,6 +121,25 @@ fn a_failed_webhook_is_retried_with_the_same_bytes() {
         (&log[0]["outcome"], &log[0]["attempts"]),
         (&json!("delivered"), &json!(2))
     );
+}
+
+#[test]
+fn a_webhook_that_is_not_answered_within_three_seconds_is_retried() {
+    let client = RawClient::new();
+    let server = serve(&client);
+    let receiver = Receiver::new();
+    let bucket = client.create_bucket("a-bucket", "allPrivate");
+    set_rule(&client, &bucket, &receiver.url()).ok();
+    upload(&client, &server, &bucket, "f");
+    let (silent, _) = receiver.0.accept().unwrap();
+    // in real time, which the server measures
+    let (_sender, nothing) = std::sync::mpsc::channel::<()>();
+    nothing
+        .recv_timeout(Duration::from_millis(4500))
+        .unwrap_err();
+    receiver.0.set_nonblocking(true).unwrap();
+    receiver.0.accept().unwrap();
+    drop(silent);
 }
 
 #[test]

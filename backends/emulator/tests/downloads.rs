@@ -328,6 +328,25 @@ fn headers_come_from_the_request_then_the_file_then_the_bucket() {
 }
 
 #[test]
+fn overrides_count_towards_the_limit_of_name_and_info() {
+    let client = RawClient::new();
+    let bucket = client.create_bucket("download", "allPrivate");
+    let info = [("x-bz-info-b2-content-disposition", "i".repeat(1500))];
+    let info = info.each_ref().map(|(key, value)| (*key, value.as_str()));
+    client.upload_with(&bucket, "f", b"x", &info).ok();
+    let get = |parameter: &str, len: usize| {
+        let value = "x".repeat(len);
+        client.download(&format!("download/f?{parameter}={value}"), &[])
+    };
+    // instead of the one in the file info
+    assert_eq!(get("b2ContentDisposition", 2047).status, 200);
+    get("b2ContentDisposition", 2048).has_code(400, "bad_request");
+    let rest = 2048 - 1 - "b2-content-disposition".len() - 1500;
+    assert_eq!(get("b2ContentType", rest).status, 200);
+    get("b2ContentType", rest + 1).has_code(400, "bad_request");
+}
+
+#[test]
 fn a_download_continues_after_its_file_is_deleted() {
     use b2kit_core::HttpClient as _;
     use futures::executor::block_on;

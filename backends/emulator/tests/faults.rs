@@ -203,11 +203,16 @@ fn an_error_invalidates_the_upload_url_unless_it_is_a_429() {
 fn an_error_after_the_effect_leaves_the_effect() {
     let (client, bucket) = with_bucket();
     let fault = Fault::new(FaultKind::internal_error()).after_commit();
-    add(&client, fault.on("b2_upload_file"));
+    add(&client, fault.on("b2_upload_file").times(1));
+    let url = client.upload_url(&bucket);
     client
-        .upload_with(&bucket, "f", b"x", &[])
+        .send(upload_request(&url, "f", b"x", &[]))
         .has_code(500, "internal_error");
     assert_eq!(client.emulator.snapshot().versions, 1);
+    // for the client it has failed, so its URL is used up
+    client
+        .send(upload_request(&url, "f", b"x", &[]))
+        .has_code(401, "bad_auth_token");
 }
 
 #[test]

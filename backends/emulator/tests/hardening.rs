@@ -5,6 +5,8 @@
 
 #[path = "hardening/failures.rs"]
 mod failures;
+#[path = "hardening/half_close.rs"]
+mod half_close;
 mod raw_client;
 mod raw_connection;
 #[path = "hardening/requests.rs"]
@@ -163,6 +165,26 @@ fn a_connection_within_a_request_is_not_idle() {
     }
     assert_eq!(connection.response().status, 200);
     assert!(connection.is_at_end());
+}
+
+#[test]
+fn a_timeout_may_be_as_long_as_its_type_allows() {
+    let client = RawClient::new();
+    let server = Server::builder()
+        .head_timeout(Duration::MAX)
+        .stall_timeout(Duration::MAX)
+        .start(&client.emulator)
+        .unwrap();
+    let bucket = client.create_bucket("a-bucket", "allPrivate");
+    let url = client.upload_url(&bucket);
+    let mut connection = RawConnection::to(&server);
+    connection.head("POST", path(&url.0), &upload_headers(&url, "2"));
+    for _ in 0..2 {
+        // long enough for the server to wait
+        pass(SOON);
+        connection.write(b"x");
+    }
+    assert_eq!(connection.response().status, 200);
 }
 
 #[test]

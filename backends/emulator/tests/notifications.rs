@@ -110,8 +110,8 @@ fn rules_that_contradict_the_documents_are_refused() {
             target(&json!({"hmacSha256SigningSecret": "short"})),
             "bad_request",
         ),
-        (target(&json!({"maxEventsPerBatch": 51})), "out_of_range"),
-        (target(&json!({"maxEventsPerBatch": 0})), "out_of_range"),
+        (target(&json!({"maxEventsPerBatch": 51})), "bad_request"),
+        (target(&json!({"maxEventsPerBatch": 0})), "bad_request"),
         (
             target(&json!({"customHeaders": [{"name": "X-Bz-A", "value": ""}]})),
             "bad_request",

@@ -4,10 +4,10 @@
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 
-use b2kit_emulator::{Emulator, Server, TlsAuthority};
+use b2kit_emulator::{Emulator, Fault, FaultKind, Latch, Server, TlsAuthority};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustls::crypto::ring;
@@ -67,6 +67,33 @@ fn a_client_that_trusts_the_root_is_served_over_https() {
             assert_eq!(storage["downloadUrl"], server.url());
         }
     }
+}
+
+#[test]
+fn a_client_that_has_ended_its_side_of_tls_gets_the_response() {
+    let emulator = Emulator::new();
+    let server = Server::start_tls(&emulator).unwrap();
+    let latch = Latch::new();
+    let wait = Fault::new(FaultKind::Wait(latch.clone()));
+    emulator.faults().add(wait);
+    let root = CertificateDer::from(server.root_certificate_der().unwrap().to_vec());
+    let name = ServerName::try_from("localhost").unwrap();
+    let connection = ClientConnection::new(trusting([root]), name).unwrap();
+    let socket = TcpStream::connect(server.address()).unwrap();
+    let mut stream = StreamOwned::new(connection, socket);
+    stream
+        .write_all(b"GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .unwrap();
+    while latch.waiting() == 0 {
+        std::thread::yield_now();
+    }
+    stream.conn.send_close_notify();
+    stream.flush().unwrap();
+    stream.sock.shutdown(Shutdown::Write).unwrap();
+    latch.open();
+    let mut response = Vec::new();
+    stream.read_to_end(&mut response).unwrap();
+    assert!(response.starts_with(b"HTTP/1.1 404 "));
 }
 
 #[test]

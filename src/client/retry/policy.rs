@@ -68,9 +68,12 @@ pub struct RetryPolicy {
     /// A transfer may take any time as long as it makes progress. The limit applies to each call in
     /// it: a part of an upload or a copy, a page of a listing, the first response of a download,
     /// and then every 256 KiB of the download. For an interrupted download it runs from the first
-    /// failure to the next 256 KiB. Only time spent on the network counts, not time spent on a
-    /// source, a disk, [memory](crate::ClientBuilder::memory_budget), a [bandwidth
-    /// limit](crate::ClientBuilder::bandwidth_limit), or the reader of the bytes.
+    /// failure to the next 256 KiB.
+    ///
+    /// In a download only time spent on the network counts, not time spent on a disk, a [bandwidth
+    /// limit](crate::ClientBuilder::bandwidth_limit), or the reader of the bytes. An upload or a
+    /// part of one has to be read and sent within the limit, also under a bandwidth limit; the wait
+    /// for [memory](crate::ClientBuilder::memory_budget) doesn't count.
     pub deadline: Option<Duration>,
     /// The time for which a call that can't connect is retried while this client has never received
     /// a response: a wrong address, proxy or network setting is then likelier than an outage of B2.

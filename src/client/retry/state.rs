@@ -245,7 +245,9 @@ impl<'a> RetryState<'a> {
         self.first_failure.get_or_insert(now);
         let failed = u32::try_from(failed).unwrap_or(u32::MAX);
         self.observed_failures = self.observed_failures.saturating_add(failed);
-        if self.is_exhausted(now) {
+        // Without a failure the next attempt may succeed: another call's is in progress, or the
+        // endpoint is recovering.
+        if failed > 0 && self.is_exhausted(now) {
             return Err(RetryStopReason::Attempts);
         }
         let until = blocked.until.saturating_duration_since(now);

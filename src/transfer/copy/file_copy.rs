@@ -161,7 +161,7 @@ impl FileCopy {
     async fn run(mut self) -> Result<Copied, Error> {
         let name = std::mem::replace(&mut self.name, Err(Error::invalid("")))?;
         self.bucket = self.bucket.about(name.as_str());
-        self.bucket.client().check_open()?;
+        let _transfer = self.bucket.client().begin_transfer()?;
         let copied = match self.source.version.take() {
             Some(version) => self.copy_known_version(&name, &version).await,
             None if self.part_size.is_none() => match self.copy_whole(&name, None).await {

@@ -36,7 +36,7 @@ const ADDED_INFO: [(&str, usize); 3] = [
 impl Create {
     async fn run(self, name: &FileName) -> Result<Created, Error> {
         let client = self.bucket.client().clone();
-        client.check_open()?;
+        let _transfer = client.begin_transfer()?;
         let nonce = new_nonce(&client);
         check_name(name, &self.settings.content.file_info, &nonce)?;
         let source = match self.origin {

@@ -193,6 +193,13 @@ impl FileDownload {
     /// # Cancellation
     /// Dropping the future closes the connection.
     pub async fn stream(self) -> Result<DownloadStream, Error> {
+        let transfer = self.client.begin_transfer();
+        let transfer = transfer.map_err(|error| self.with_file(error))?;
+        Ok(self.stream_of_transfer().await?.holding(transfer))
+    }
+
+    /// Like [`stream`](Self::stream), in a transfer that has begun.
+    pub(crate) async fn stream_of_transfer(self) -> Result<DownloadStream, Error> {
         let first = self.request_first(self.range, false).await;
         let first = first.map_err(|error| self.with_file(error))?;
         let (verified, sha1) = verification_of(&first.download.file, first.is_whole);

@@ -11,6 +11,7 @@ use super::background_hash::BackgroundHasher;
 use super::reader::ResumingReader;
 use super::verify::{Verified, sha1_mismatch};
 use crate::api::DownloadedFile;
+use crate::client::ActiveTransfer;
 use crate::error::Error;
 use crate::transfer::progress::{Progress, Stage};
 use crate::types::Sha1;
@@ -36,6 +37,8 @@ pub struct DownloadStream {
     /// `None` once the stream has ended.
     reader: Option<ResumingReader>,
     check: Option<(BackgroundHasher, Sha1)>,
+    /// The transfer that the stream is, unless it is part of another one.
+    transfer: Option<ActiveTransfer>,
 }
 
 impl DownloadStream {
@@ -52,7 +55,14 @@ impl DownloadStream {
             progress,
             reader: Some(reader),
             check: expected.map(|sha1| (BackgroundHasher::new(), sha1)),
+            transfer: None,
         }
+    }
+
+    /// Holds the transfer until the end.
+    pub(super) fn holding(mut self, transfer: ActiveTransfer) -> Self {
+        self.transfer = Some(transfer);
+        self
     }
 
     /// The metadata of the file.
@@ -136,6 +146,7 @@ impl Stream for DownloadStream {
         if !matches!(item, Some(Ok(_))) {
             self.reader = None;
             self.check = None;
+            self.transfer = None;
         }
         Poll::Ready(item)
     }

@@ -285,17 +285,25 @@ fn check_origin(file: &FileVersion) -> Result<(), String> {
 /// The part layout of the existing parts: a part can only be reused at the same offset.
 fn existing_layout(layout: PartLayout, existing: &ExistingParts) -> Result<PartLayout, String> {
     // Only the last part may be smaller, so the largest determines the part size.
-    let Some(part) = existing.values().map(|(len, _)| *len).max() else {
-        return Ok(layout);
-    };
-    let alone_and_last = existing.len() == 1 && part < layout.part;
-    let layout = if alone_and_last || part == 0 {
+    let largest = existing.values().map(|(len, _)| *len).max().unwrap_or(0);
+    // In one part there would be no large file, and a first part that is shorter is not the last.
+    let is_first = layout.parts() < 2 && existing.contains_key(&1);
+    let alone_and_last = existing.len() == 1 && largest < layout.part && !is_first;
+    let layout = if alone_and_last || largest == 0 {
         layout
     } else {
-        PartLayout { part, ..layout }
+        PartLayout {
+            part: largest,
+            ..layout
+        }
     };
     if layout.parts() < 2 {
-        return Err("it has a part that is as long as this file".to_owned());
+        return Err(match largest >= layout.part {
+            true => "it has a part that is as long as this file".to_owned(),
+            false => "in parts of the requested size this file has only one, and a large file has \
+                      at least two"
+                .to_owned(),
+        });
     }
     let last = existing.keys().max().copied().unwrap_or(0);
     if u64::from(last) > layout.parts() {
@@ -353,6 +361,11 @@ mod tests {
             let error = part_size(100, 10, existing).unwrap_err();
             assert!(error.contains(why), "{existing:?}: {error}");
         }
+        for existing in [&[][..], &[(3, 25)]] {
+            let error = part_size(100, 100, existing).unwrap_err();
+            assert!(error.contains("has only one"), "{existing:?}: {error}");
+        }
+        assert_eq!(part_size(100, 100, &[(1, 25)]), Ok(25));
         assert_eq!(part_size(20_000, 100, &[(1, 2), (2, 2)]), Ok(2));
         let error = part_size(20_001, 100, &[(1, 2), (2, 2)]).unwrap_err();
         assert!(error.contains("more than 10,000"), "{error}");

@@ -14,7 +14,7 @@ use crate::model::bucket::Bucket;
 use crate::model::encryption::{AES256, Encryption};
 use crate::model::file::{Stored, Version};
 use crate::model::ids;
-use crate::model::names::RESERVED;
+use crate::model::names::{self, RESERVED};
 use crate::model::state::State;
 use crate::protocol::api_error::ApiError;
 use crate::protocol::args::Args;
@@ -106,7 +106,12 @@ fn serve(
     {
         insert(&mut headers, CACHE_CONTROL.as_str(), value);
     }
-    apply_overrides(&mut headers, caller, behavior, args)?;
+    let overrides = overrides(caller, behavior, args)?;
+    let limit = bucket.info_limit(&version.encryption);
+    names::check_overrides(&version.name, &version.info, &overrides, limit)?;
+    for (header, value) in overrides {
+        insert(&mut headers, header, value);
+    }
     match part {
         None => Ok(Response::content(
             StatusCode::OK,
@@ -199,12 +204,13 @@ fn lock_headers(headers: &mut HeaderMap, caller: &Caller, bucket: &Bucket, versi
     }
 }
 
-fn apply_overrides(
-    headers: &mut HeaderMap,
+/// The headers that a download overrides, with their values.
+fn overrides<'a>(
     caller: &Caller,
     behavior: &UndocumentedBehavior,
-    args: &Args,
-) -> Result<(), ApiError> {
+    args: &'a Args,
+) -> Result<Vec<(&'static str, &'a str)>, ApiError> {
+    let mut overrides = Vec::new();
     for (parameter, header) in OVERRIDES {
         let value = args.string(parameter)?;
         if let Some(fixed) = &caller.download_headers.fixed_overrides {
@@ -225,9 +231,9 @@ fn apply_overrides(
             let message = format!("Invalid {parameter}");
             return Err(ApiError::bad_request(message));
         }
-        insert(headers, header, value);
+        overrides.push((header, value));
     }
-    Ok(())
+    Ok(overrides)
 }
 
 /// Leaves out values that are no valid header: the keys of file info that become headers may have

@@ -30,7 +30,8 @@ pub(crate) fn get_download_authorization(
     caller.key.require_access(bucket_id, prefix)?;
     state.bucket(bucket_id)?;
     if !(1..=MAX_DURATION).contains(&seconds) {
-        return Err(ApiError::out_of_range("validDurationInSeconds", seconds));
+        let message = format!("validDurationInSeconds out of range: {seconds}");
+        return Err(ApiError::bad_request(message));
     }
     let mut overrides = BTreeMap::new();
     for (parameter, _) in OVERRIDES {

@@ -151,9 +151,12 @@ pub(super) const REPLICATION: &[Field] = &[
 pub(super) const NOTIFICATION_RULE: &[Field] = &[
     Field("eventTypes", Any),
     Field("isEnabled", Any),
+    // documented as ignored in requests, so that what was read can be written back
+    Field("isSuspended", Any),
     Field("maxEventsPerBatch", Any),
     Field("name", Any),
     Field("objectNamePrefix", Any),
+    Field("suspensionReason", Any),
     Field(
         "targetConfiguration",
         Of(&[
@@ -208,10 +211,10 @@ mod tests {
         let message = "unknown field in fileRetention: isClientAuthorizedToRead";
         let found = refused("b2_update_file_retention", document, false);
         assert_eq!(found.as_deref(), Some(message));
-        let rules = r#"{"eventNotificationRules": [{"name": "a"}, {"isSuspended": false}]}"#;
+        let rules = r#"{"eventNotificationRules": [{"isSuspended": false}, {"prefix": ""}]}"#;
         let call = "b2_set_bucket_notification_rules";
         assert_eq!(refused(call, rules, false), None);
-        let message = "unknown field in eventNotificationRules: isSuspended";
+        let message = "unknown field in eventNotificationRules: prefix";
         assert_eq!(refused(call, rules, true).as_deref(), Some(message));
         let info = r#"{"fileInfo": {"anything": "goes"}, "legalHold": null}"#;
         assert_eq!(refused("b2_copy_file", info, true), None);

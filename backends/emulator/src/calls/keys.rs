@@ -41,11 +41,13 @@ pub(crate) fn create_key(
         Some(seconds) if (1..MAX_VALIDITY).contains(&seconds) => {
             Some(caller.now.saturating_add(seconds.unsigned_abs() * 1000))
         }
-        Some(other) => return Err(ApiError::out_of_range("validDurationInSeconds", other)),
+        Some(other) => {
+            let message = format!("validDurationInSeconds out of range: {other}");
+            return Err(ApiError::bad_request(message));
+        }
     };
-    state.keys_created += 1;
     let key = Key {
-        id: Ids::key_id(&state.account_id, state.keys_created),
+        id: new_key_id(state),
         secret: state.ids.key(),
         name: name.to_owned(),
         capabilities,
@@ -103,6 +105,17 @@ pub(crate) fn delete_key(
     let answer = response_json::key(key, &state.account_id, caller.version);
     state.remove_key(id);
     Ok(Outcome::Json(answer))
+}
+
+/// An id that no key has: the master key may have any.
+fn new_key_id(state: &mut State) -> String {
+    loop {
+        state.keys_created += 1;
+        let id = Ids::key_id(&state.account_id, state.keys_created);
+        if !state.keys.contains_key(&id) {
+            return id;
+        }
+    }
 }
 
 /// `bucketIds` in v4, `bucketId` before.

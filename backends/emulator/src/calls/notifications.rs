@@ -127,7 +127,9 @@ fn rule(args: &Args) -> Result<NotificationRule, ApiError> {
         max_batch: u64::try_from(max_batch)
             .ok()
             .filter(|batch| (1..=50).contains(batch))
-            .ok_or_else(|| ApiError::out_of_range("maxEventsPerBatch", max_batch))?,
+            .ok_or_else(|| {
+                ApiError::bad_request(format!("maxEventsPerBatch out of range: {max_batch}"))
+            })?,
     })
 }
 

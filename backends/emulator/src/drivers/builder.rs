@@ -33,6 +33,7 @@ const ACCOUNT_ID: &str = "e0b2e0b2e0b2";
 pub struct Builder {
     key: Option<(String, String)>,
     seed: u64,
+    token_secret: Option<[u8; 32]>,
     clock: Box<dyn Clock>,
     origin: String,
     latency: Latency,
@@ -72,6 +73,7 @@ impl Builder {
         Self {
             key: None,
             seed: 0,
+            token_secret: None,
             clock: Box::new(SystemClock),
             origin: "http://localhost".to_owned(),
             latency: Latency::default(),
@@ -100,6 +102,14 @@ impl Builder {
     /// responses.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
+        self
+    }
+
+    /// A secret that tokens and application keys follow from besides the [`seed`](Self::seed), for a
+    /// server that others can reach: without it, they can be computed from any id in a response.
+    /// Defaults to none.
+    pub fn token_secret(mut self, secret: [u8; 32]) -> Self {
+        self.token_secret = Some(secret);
         self
     }
 
@@ -271,7 +281,7 @@ impl Builder {
                 undocumented: self.undocumented.clone(),
             },
             account_id: ACCOUNT_ID.to_owned(),
-            ids: Ids::new(self.seed),
+            ids: Ids::new(self.seed).with_secret(self.token_secret),
             keys: BTreeMap::from([(key_id, Arc::new(master))]),
             keys_created: 0,
             tokens: Tokens::default(),

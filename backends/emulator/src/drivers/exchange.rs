@@ -20,7 +20,7 @@ use crate::drivers::observer::Observer;
 use crate::drivers::receiver::{ReceiveError, Receiver, rehash};
 use crate::drivers::request_body::{collect, next};
 use crate::drivers::response_body::corrupted;
-use crate::faults::plan::{BodyFault, Plan, Stage, UploadEnd, Wait};
+use crate::faults::plan::{BodyFault, Plan, Replacement, Stage, UploadEnd, Wait};
 use crate::faults::subject::Subject;
 use crate::machine::state_machine::{JSON_LIMIT, PendingJson, Step};
 use crate::model::token::TokenFault;
@@ -146,11 +146,7 @@ impl Exchange<'_> {
         let Some(replacement) = stage.replacement else {
             return Ok(None);
         };
-        let is_upload = self.subject.call.is_some_and(calls::upload::is_upload);
-        if is_upload && !replacement.keeps_upload_url() {
-            self.apply_token_fault(TokenFault::Forget);
-        }
-        Ok(Some(replacement.into_response()))
+        Ok(Some(self.replaced_by(replacement)))
     }
 
     async fn answer(
@@ -280,6 +276,7 @@ impl Exchange<'_> {
     /// The response if the state can't be persisted. A download has changed nothing: it continues
     /// if the version that it returns is persisted.
     fn not_persisted_response(&self, response: Response, error: &io::Error) -> Response {
+        self.forget_upload_token();
         if !self.subject.call.is_some_and(calls::table::is_download) {
             return Response::error(&undocumented::storage_failed(error));
         }
@@ -308,7 +305,7 @@ impl Exchange<'_> {
             self.limit_token(&response);
         }
         if let Some(replacement) = stage.replacement.take() {
-            response = replacement.into_response();
+            response = self.replaced_by(replacement);
         }
         if self.head.headers.contains_key(ORIGIN) {
             calls::cors::add_headers(&self.account.state(), self.head, &mut response);
@@ -331,6 +328,20 @@ impl Exchange<'_> {
                 Wait::For(duration) => self.account.sleep(*duration).await,
                 Wait::Until(latch) => latch.wait().await,
             }
+        }
+    }
+
+    /// The response that a fault sends instead; a failed upload invalidates its URL.
+    fn replaced_by(&self, replacement: Replacement) -> Response {
+        if !replacement.keeps_upload_url() {
+            self.forget_upload_token();
+        }
+        replacement.into_response()
+    }
+
+    fn forget_upload_token(&self) {
+        if self.subject.call.is_some_and(calls::upload::is_upload) {
+            self.apply_token_fault(TokenFault::Forget);
         }
     }
 

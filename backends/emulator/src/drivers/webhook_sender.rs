@@ -22,8 +22,8 @@ use tokio::time::{sleep, timeout};
 use crate::drivers::in_process::Emulator;
 use crate::machine::events::Webhook;
 
-/// Timeout of one attempt.
-const TIMEOUT: Duration = Duration::from_secs(10);
+/// Timeout of one attempt, as documented.
+const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Pauses before further attempts. B2 retries for longer; tests have less time.
 const BACKOFF: [Duration; 3] = [

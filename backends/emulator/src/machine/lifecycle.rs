@@ -73,47 +73,56 @@ impl State {
 
 /// The actions of a rule that are due.
 fn due_actions(rule: &LifecycleRule, bucket: &Bucket, now: u64) -> Vec<Action> {
-    let is_over = |since: u64, days: Option<u64>| {
-        days.is_some_and(|days| now.saturating_sub(since) >= days.saturating_mul(DAY))
-    };
     let mut actions = Vec::new();
-    let mut names: Vec<Vec<&Version>> = Vec::new();
-    for version in bucket.versions.iter() {
-        if !version.name.starts_with(&rule.prefix) {
-            continue;
-        }
+    // the versions of one name, newest first
+    let mut same_name: Vec<&Version> = Vec::new();
+    for version in bucket.versions.with_prefix(&rule.prefix) {
         if version.is_unfinished() {
-            if is_over(version.uploaded, rule.to_canceling) {
+            if is_over(version.uploaded, rule.to_canceling, now) {
                 actions.push(Action::Cancel(version.file_id));
             }
             continue;
         }
-        match names.last_mut().filter(|last| last[0].name == version.name) {
-            Some(last) => last.push(version),
-            None => names.push(vec![version]),
+        if same_name.first().is_some_and(|it| it.name != version.name) {
+            add_due_actions(rule, &same_name, now, &mut actions);
+            same_name.clear();
         }
+        same_name.push(version);
     }
-    // each name's versions, newest first
-    for versions in names {
-        let current = versions[0];
-        if !current.is_hide_marker() && is_over(current.uploaded, rule.to_hiding) {
-            actions.push(Action::Hide(Arc::clone(&current.name)));
-        }
-        // a version has been hidden since the one after it was uploaded
-        let mut kept = 0;
-        for pair in versions.windows(2) {
-            let (newer, older) = (pair[0], pair[1]);
-            let is_locked = older.stored().is_some() && older.lock().prevents_deletion(now, false);
-            if is_over(newer.uploaded, rule.to_deleting) && !is_locked {
-                actions.push(Action::Delete(older.file_id));
-            } else {
-                kept += 1;
-            }
-        }
-        let is_lone = current.is_hide_marker() && kept == 0;
-        if is_lone && is_over(current.uploaded, rule.to_deleting) {
-            actions.push(Action::Delete(current.file_id));
-        }
-    }
+    add_due_actions(rule, &same_name, now, &mut actions);
     actions
+}
+
+fn is_over(since: u64, days: Option<u64>, now: u64) -> bool {
+    days.is_some_and(|days| now.saturating_sub(since) >= days.saturating_mul(DAY))
+}
+
+/// Adds the actions that are due for the versions of one name.
+fn add_due_actions(
+    rule: &LifecycleRule,
+    versions: &[&Version],
+    now: u64,
+    actions: &mut Vec<Action>,
+) {
+    let Some(current) = versions.first() else {
+        return;
+    };
+    if !current.is_hide_marker() && is_over(current.uploaded, rule.to_hiding, now) {
+        actions.push(Action::Hide(Arc::clone(&current.name)));
+    }
+    // a version has been hidden since the one after it was uploaded
+    let mut kept = 0;
+    for pair in versions.windows(2) {
+        let (newer, older) = (pair[0], pair[1]);
+        let is_locked = older.stored().is_some() && older.lock().prevents_deletion(now, false);
+        if is_over(newer.uploaded, rule.to_deleting, now) && !is_locked {
+            actions.push(Action::Delete(older.file_id));
+        } else {
+            kept += 1;
+        }
+    }
+    let is_lone = current.is_hide_marker() && kept == 0;
+    if is_lone && is_over(current.uploaded, rule.to_deleting, now) {
+        actions.push(Action::Delete(current.file_id));
+    }
 }

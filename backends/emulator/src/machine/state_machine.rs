@@ -259,7 +259,7 @@ impl State {
             let pair = STANDARD.decode(pair.trim()).ok().filter(|_| is_basic)?;
             let pair = String::from_utf8(pair).ok()?;
             let (id, _) = pair.split_once(':')?;
-            return self.keys.get(id).map(|key| key.id.as_str());
+            return self.key_with_id(id).map(|key| key.id.as_str());
         }
         self.tokens.key_id(given)
     }
@@ -288,6 +288,14 @@ impl State {
             .ok_or_else(ApiError::bad_auth_token)
     }
 
+    /// The key with this id. The account's id is documented as another one of the master key.
+    fn key_with_id(&self, id: &str) -> Option<&Arc<Key>> {
+        if id == self.account_id {
+            return self.keys.values().find(|key| key.is_master);
+        }
+        self.keys.get(id)
+    }
+
     /// The key in `Authorization: Basic`.
     fn basic(&self, head: &Parts, now: u64) -> Result<Arc<Key>, ApiError> {
         let given = text_of(head, AUTHORIZATION).ok_or_else(undocumented::no_authorization)?;
@@ -298,12 +306,12 @@ impl State {
             .and_then(|decoded| String::from_utf8(decoded).ok());
         let key = pair.as_deref().and_then(|pair| {
             let (id, secret) = pair.split_once(':')?;
-            let key = self.keys.get(id)?;
+            let key = self.key_with_id(id)?;
             (key.matches_secret(secret) && !key.is_expired(now)).then(|| Arc::clone(key))
         });
         key.ok_or_else(|| {
             let id = pair.as_deref().and_then(|pair| pair.split_once(':'));
-            let is_known = id.is_some_and(|(id, _)| self.keys.contains_key(id));
+            let is_known = id.is_some_and(|(id, _)| self.key_with_id(id).is_some());
             if is_known && !self.settings.undocumented.wrong_key_is_bad_auth_token {
                 ApiError::unauthorized("Invalid applicationKeyId or applicationKey")
             } else {

@@ -2,6 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
 
 use crate::model::file_id::{BucketId, CLUSTER, FileId, Pod};
 use crate::model::random::SplitMix64;
@@ -15,10 +17,12 @@ const TOKEN_SECRET: usize = 28;
 /// digits.
 const DOWNLOAD_PUBLIC: usize = 41;
 
-/// Generates ids and tokens from a seed. Reproducible, so not secure.
+/// Generates ids, tokens and keys from a seed. Reproducible, and whoever knows an id can compute all
+/// others; tokens and keys as well, unless there is a secret.
 #[derive(Clone)]
 pub(crate) struct Ids {
     random: SplitMix64,
+    secret: Option<[u8; 32]>,
 }
 
 /// The kind of a token: the word in its middle.
@@ -41,7 +45,19 @@ impl Ids {
     pub(crate) const fn new(seed: u64) -> Self {
         Self {
             random: SplitMix64::new(seed),
+            secret: None,
         }
+    }
+
+    /// Makes tokens and keys follow from this secret, too.
+    pub(crate) const fn with_secret(mut self, secret: Option<[u8; 32]>) -> Self {
+        self.secret = secret;
+        self
+    }
+
+    /// Continues with the numbers that follow from this state.
+    pub(crate) const fn resume(&mut self, seed: u64) {
+        self.random = SplitMix64::new(seed);
     }
 
     /// The state from which all further ids follow; the journal keeps it.
@@ -53,6 +69,17 @@ impl Ids {
         let mut bytes = [0; N];
         for chunk in bytes.chunks_mut(8) {
             chunk.copy_from_slice(&self.random.next().to_le_bytes()[..chunk.len()]);
+        }
+        bytes
+    }
+
+    /// Bytes for a token or key, at most 32.
+    fn secret_bytes<const N: usize>(&mut self) -> [u8; N] {
+        let mut bytes = self.bytes();
+        if let Some(secret) = &self.secret {
+            let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("takes keys of any size");
+            mac.update(&bytes);
+            bytes.copy_from_slice(&mac.finalize().into_bytes()[..N]);
         }
         bytes
     }
@@ -102,13 +129,13 @@ impl Ids {
             TokenKind::UploadPart => "uplg",
         };
         let (first, second) = (self.hex(8), self.hex(6));
-        let secret = URL_SAFE.encode(self.bytes::<20>());
+        let secret = URL_SAFE.encode(self.secret_bytes::<20>());
         format!("4_{key_id}_{first}_{second}_{word}_{secret}")
     }
 
     /// `3_{made}_{24 hex}_{40 hex}_{cluster}_{expiry}_{4 digits}_dnld`.
     pub(crate) fn download_token(&mut self, now: u64, expires: u64) -> String {
-        let (public, secret) = (self.hex(24), hex(&self.bytes::<20>()));
+        let (public, secret) = (self.hex(24), hex(&self.secret_bytes::<20>()));
         let number = self.random.next() % 10_000;
         format!(
             "3_{}_{public}_{secret}_{CLUSTER}_{}_{number:04}_dnld",
@@ -129,7 +156,7 @@ impl Ids {
 
     /// `K`, the cluster and 27 characters.
     pub(crate) fn key(&mut self) -> String {
-        let secret = URL_SAFE.encode(self.bytes::<21>());
+        let secret = URL_SAFE.encode(self.secret_bytes::<21>());
         format!("K{CLUSTER}{}", &secret[..27])
     }
 }
@@ -230,6 +257,27 @@ mod tests {
             "4_z8d625eb63be2775577c70e1a_f204261ca2ea2c4e1_d20211112_m211109_c002_v0001114",
         ] {
             assert_eq!(file_id_time(id), None, "{id}");
+        }
+    }
+
+    #[test]
+    fn tokens_and_keys_follow_from_the_seed_unless_there_is_a_secret() {
+        let made = |secret| {
+            let mut ids = Ids::new(7).with_secret(secret);
+            let token = ids.token(TokenKind::Account, "00415f935cf4dcb00000006ae");
+            let download = ids.download_token(0, 0);
+            let secret = |token: &str| split_token(token).unwrap().1.to_owned();
+            let secrets = [secret(&token), secret(&download), ids.key()];
+            (ids.bucket_id(), secrets)
+        };
+        let (bucket, known) = made(None);
+        assert_eq!(made(None), (bucket, known.clone()));
+        let (same, one) = made(Some([1; 32]));
+        let (_, other) = made(Some([2; 32]));
+        assert_eq!(same, bucket, "ids stay the same");
+        for at in 0..3 {
+            assert_eq!(one[at].len(), known[at].len());
+            assert!(one[at] != known[at] && other[at] != known[at] && one[at] != other[at]);
         }
     }
 

@@ -164,6 +164,37 @@ pub(crate) fn check_file_info(
     Ok(info.into())
 }
 
+/// Requires a file's name and info, with what a download overrides, to be within the limit.
+///
+/// The documents count the overrides, too, but not how: here without the names of their headers,
+/// decoded, and instead of the file info that they replace, so as not to be stricter than B2.
+pub(crate) fn check_overrides(
+    file_name: &str,
+    info: &FileInfo,
+    overrides: &[(&str, &str)],
+    limit: usize,
+) -> Result<(), ApiError> {
+    let is_overridden = |key: &str| {
+        let reserved = RESERVED.iter().find(|(reserved, _)| *reserved == key);
+        reserved.is_some_and(|(_, header)| overrides.iter().any(|(it, _)| it == header))
+    };
+    let kept = info.iter().filter(|(key, _)| !is_overridden(key));
+    let size = file_name.len()
+        + kept
+            .map(|(key, value)| key.len() + value.len())
+            .sum::<usize>()
+        + overrides
+            .iter()
+            .map(|(_, value)| value.len())
+            .sum::<usize>();
+    if !overrides.is_empty() && size > limit {
+        let message =
+            format!("File name, file info and overrides have {size} bytes, the limit is {limit}");
+        return Err(ApiError::bad_request(message));
+    }
+    Ok(())
+}
+
 fn is_info_key(key: &str) -> bool {
     const PUNCTUATION: &[u8] = b"-_.~!#$%^&*'+|`";
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || PUNCTUATION.contains(&byte);

@@ -73,6 +73,13 @@ impl Versions {
         self.order.values().filter_map(|unique| self.at(*unique))
     }
 
+    /// Those whose names have this prefix, in the order of a listing.
+    pub(crate) fn with_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a Version> {
+        let from = self.order.range(VersionPosition::first_of(prefix)..);
+        from.filter_map(|(_, unique)| self.at(*unique))
+            .take_while(move |version| version.name.starts_with(prefix))
+    }
+
     /// Whether an id has these unique digits.
     pub(crate) fn has_unique(&self, unique: u64) -> bool {
         self.by_id.contains_key(&unique)
@@ -196,6 +203,23 @@ mod tests {
         assert_eq!(numbers(versions.iter()), [2, 5, 3, 4, 1]);
         assert_eq!(versions.current("b").unwrap().number, 3);
         assert!(versions.current("c").is_none());
+    }
+
+    #[test]
+    fn versions_with_a_prefix_are_all_whose_names_begin_with_it() {
+        let versions = made(&[
+            ("a", 1),
+            ("ab", 1),
+            ("ab", 2),
+            ("ab/c", 1),
+            ("ac", 1),
+            ("b", 1),
+        ]);
+        let numbers = |prefix: &str| numbers(versions.with_prefix(prefix));
+        assert_eq!(numbers("ab"), [3, 2, 4]);
+        assert_eq!(numbers("ab/"), [4]);
+        assert_eq!(numbers(""), [1, 3, 2, 4, 5, 6]);
+        assert!(numbers("abc").is_empty() && numbers("c").is_empty());
     }
 
     #[test]

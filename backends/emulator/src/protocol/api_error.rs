@@ -29,6 +29,7 @@ impl ApiError {
         Self::new(400, "bad_bucket_id", format!("Bucket {id} does not exist"))
     }
 
+    /// Documented for listings only.
     pub(crate) fn out_of_range(name: &str, value: impl std::fmt::Display) -> Self {
         Self::new(400, "out_of_range", format!("{name} out of range: {value}"))
     }

@@ -77,7 +77,7 @@ pub(super) fn downloaded_body(
         download = download.customer_key(key.clone());
     }
     Body::replay(range.end - range.start, move || {
-        let begun = stream::once(download.clone().stream());
+        let begun = stream::once(download.clone().stream_of_transfer());
         Ok(begun.try_flatten().map_err(io::Error::other))
     })
 }

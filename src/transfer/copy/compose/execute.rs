@@ -46,7 +46,7 @@ impl Compose {
     async fn composed(self, name: FileName) -> Result<Composed, Error> {
         let options = self.options;
         let bucket = self.bucket.about(name.as_str());
-        bucket.client().check_open()?;
+        let _transfer = bucket.client().begin_transfer()?;
         let sources = OpenSources::open(bucket.client(), self.sources).await?;
         let plan = sources.plan(self.content.part_size).await?;
         sources.check_empty_streams().await?;

@@ -42,6 +42,7 @@ impl FileDownload {
         find: FindTarget,
     ) -> Result<Downloaded, Error> {
         self.selector.as_ref().map_err(Clone::clone)?;
+        let _transfer = self.client.begin_transfer()?;
         if is_reserved_path(target) {
             return Err(Error::invalid(format!(
                 "{target:?} has a name that is reserved for partial downloads"

@@ -106,6 +106,9 @@ fn emulator(options: &Options) -> Result<Emulator, String> {
         .sync_to_disk(options.sync)
         .discard_contents(options.discard)
         .undocumented(options.undocumented.clone());
+    if let Some(secret) = options.token_secret {
+        builder = builder.token_secret(secret);
+    }
     for latency in &options.latency {
         builder = match &latency.call {
             Some(call) => builder.latency_of(call, latency.duration),

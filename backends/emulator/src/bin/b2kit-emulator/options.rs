@@ -35,6 +35,8 @@ pub(crate) struct Options {
     pub(crate) legacy_encryption: bool,
     pub(crate) undocumented: UndocumentedBehavior,
     pub(crate) seed: u64,
+    /// Random, unless tokens are to be reproducible.
+    pub(crate) token_secret: Option<[u8; 32]>,
     pub(crate) control_token: Option<String>,
     pub(crate) webhooks: bool,
     pub(crate) connections: usize,
@@ -50,6 +52,10 @@ impl Options {
         let (key_id, key) = master_key(arguments.key_id, arguments.key, is_local)?;
         Ok(Self {
             seed: seed(arguments.seed, is_local)?,
+            token_secret: match arguments.seed {
+                Some(_) => None,
+                None => Some(random_bytes()?),
+            },
             control_token: match arguments.control_token {
                 Some(token) => Some(token),
                 None if arguments.no_control || !is_local => None,
@@ -170,6 +176,15 @@ fn random_text() -> Result<String, String> {
 }
 
 fn random_number() -> Result<u64, String> {
-    getrandom::u64()
-        .map_err(|error| format!("the system's random number generator failed: {error}"))
+    getrandom::u64().map_err(no_random_numbers)
+}
+
+fn random_bytes() -> Result<[u8; 32], String> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(no_random_numbers)?;
+    Ok(bytes)
+}
+
+fn no_random_numbers(error: getrandom::Error) -> String {
+    format!("the system's random number generator failed: {error}")
 }

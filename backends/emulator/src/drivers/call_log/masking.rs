@@ -10,21 +10,28 @@ const CUSTOM_HEADER: &str = "hidden-custom-header";
 
 const TOKEN: &str = "hidden-authorization-token";
 
-/// The placeholder for the value of a JSON field or query parameter, if that is a secret.
+const SECRET: &str = "hidden-secret";
+
+/// The placeholder for the value of a JSON field, query parameter or file info, if that is a secret.
+/// Users choose the names of file info, which may tell of a secret.
 fn field(name: &str) -> Option<&'static str> {
-    const FIELDS: [(&str, &str); 7] = [
+    const FIELDS: [(&str, &str); 6] = [
         ("applicationKey", "hidden-application-key"),
         ("authorizationToken", TOKEN),
         ("authorization", TOKEN),
         ("customerKey", "hidden-customer-key"),
         ("customerKeyMd5", "hidden-customer-key-md5"),
         ("hmacSha256SigningSecret", "hidden-signing-secret"),
-        ("password", "hidden-secret"),
     ];
     let found = FIELDS
         .iter()
         .find(|(known, _)| known.eq_ignore_ascii_case(name));
-    found.map(|(_, placeholder)| *placeholder)
+    let tells = || {
+        let name = name.to_ascii_lowercase();
+        let mut words = ["secret", "password", "authtoken"].iter();
+        words.any(|word| name.contains(word)).then_some(SECRET)
+    };
+    found.map(|(_, placeholder)| *placeholder).or_else(tells)
 }
 
 /// The value of a header, masked if it is a secret. `name` is in lower case.
@@ -34,12 +41,15 @@ pub(super) fn header<'a>(name: &str, value: &'a [u8]) -> Cow<'a, [u8]> {
         "cookie" | "set-cookie" => "hidden-cookie",
         "x-bz-server-side-encryption-customer-key" => "hidden-customer-key",
         "x-bz-server-side-encryption-customer-key-md5" => "hidden-customer-key-md5",
-        _ if name.starts_with("x-bz-") => return value.into(),
+        _ if name.starts_with("x-bz-") => match name.strip_prefix("x-bz-info-").and_then(field) {
+            Some(placeholder) => placeholder,
+            None => return value.into(),
+        },
         _ if ["token", "secret", "password", "api-key", "apikey"]
             .iter()
             .any(|word| name.contains(word)) =>
         {
-            "hidden-secret"
+            SECRET
         }
         _ => return value.into(),
     };
@@ -194,6 +204,10 @@ mod tests {
                 r#"{"authorizationToken": "cut of"#,
                 r#"{"authorizationToken": "hidden-authorization-token"#,
             ),
+            (
+                r#"{"fileInfo": {"my-PassWord": "s", "token": "t"}}"#,
+                r#"{"fileInfo": {"my-PassWord": "hidden-secret", "token": "t"}}"#,
+            ),
             (r#"["ü", "\"]"#, r#"["ü", "\"]"#),
             ("", ""),
             ("\"", "\""),
@@ -232,6 +246,11 @@ mod tests {
             "hidden-customer-key"
         );
         assert_eq!(shown("x-bz-info-token", "t"), "t");
+        assert_eq!(shown("x-bz-info-my-password", "p"), "hidden-secret");
+        assert_eq!(
+            shown("x-bz-info-applicationkey", "k"),
+            "hidden-application-key"
+        );
         assert_eq!(shown("x-auth-token", "t"), "hidden-secret");
         assert_eq!(shown("range", "bytes=0-"), "bytes=0-");
         assert_eq!(

@@ -99,8 +99,13 @@ pub(super) async fn answer(
     if status == StatusCode::REQUEST_TIMEOUT {
         // don't wait for the rest of the body
         exchanged.response = close_after(exchanged.response);
-    } else if !status.is_success() && is_worth_draining(&head) {
-        tokio::spawn(drain(body, busy.clone()));
+    } else if !status.is_success() && has_body(&head) {
+        if head.headers.contains_key(EXPECT) {
+            // the client may not send the body, so nothing after it would be a request
+            exchanged.response = close_after(exchanged.response);
+        } else {
+            tokio::spawn(drain(body, busy.clone()));
+        }
     }
     Ok(into_http(exchanged, reset, busy, trace))
 }
@@ -166,8 +171,8 @@ async fn call(
     let mut origins = Origins::same(&origin);
     if let Some(ports) = handler.ports {
         origins = ports.origins(&origin, role);
-        let wanted = Role::of(head);
-        if wanted != role {
+        if !role.accepts(head) {
+            let wanted = Role::of(head);
             let error = undocumented::other_origin(wanted.origin(&origins));
             return Ok(Response::error(&error)
                 .with_date(handler.emulator.account().now())
@@ -227,12 +232,9 @@ fn panic_message(panic: &(dyn Any + Send)) -> &str {
         .unwrap_or("no reason was given")
 }
 
-/// Whether the body of a refused request is in transit. A client that expects `100 Continue` does
-/// not send one.
-fn is_worth_draining(head: &Parts) -> bool {
-    let has_body =
-        head.headers.contains_key(CONTENT_LENGTH) || head.headers.contains_key(TRANSFER_ENCODING);
-    has_body && !head.headers.contains_key(EXPECT)
+/// Whether a request has a body.
+fn has_body(head: &Parts) -> bool {
+    head.headers.contains_key(CONTENT_LENGTH) || head.headers.contains_key(TRANSFER_ENCODING)
 }
 
 async fn drain(mut body: BodyStream, _busy: Busy) {

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use b2kit_core::time::saturating_add;
 use bytes::Bytes;
 use futures_core::Stream;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
@@ -35,7 +36,7 @@ impl RequestBytes {
     }
 
     fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
-        let deadline = || Instant::now() + self.stall;
+        let deadline = || Instant::from_std(saturating_add(Instant::now().into_std(), self.stall));
         let stalled = match &mut self.stalled {
             None => self.stalled.insert(Box::pin(sleep_until(deadline()))),
             Some(stalled) => {

@@ -60,8 +60,8 @@ impl ServerBuilder {
     }
 
     /// The address to listen on. Defaults to `127.0.0.1`. With any address but loopback, anyone on
-    /// the network can try keys; the default key is public, and [seeded](crate::Builder::seed)
-    /// tokens can be guessed.
+    /// the network can try keys; the default key is public, and without a
+    /// [secret](crate::Builder::token_secret) tokens can be computed from ids.
     pub const fn bind(mut self, address: IpAddr) -> Self {
         self.settings.address.set_ip(address);
         self
@@ -85,9 +85,10 @@ impl ServerBuilder {
     }
 
     /// Serves uploads and downloads on ports of their own, as B2 has separate hosts for them; a
-    /// request sent to the wrong one gets 421 `misdirected_request`. They are the two ports after
-    /// [`port`](Self::port), or free ones. [`url`](Self::url) is that of the API; the others have
-    /// the same host. Defaults to one port for everything.
+    /// request sent to the wrong one gets 421 `misdirected_request`, but downloads by id are also
+    /// accepted by the API's. They are the two ports after [`port`](Self::port), or free ones.
+    /// [`url`](Self::url) is that of the API; the others have the same host. Defaults to one port
+    /// for everything.
     pub const fn separate_origins(mut self, separate: bool) -> Self {
         self.settings.separate_origins = separate;
         self
@@ -141,7 +142,8 @@ impl ServerBuilder {
         self
     }
 
-    /// How long the body of a request or response may stall. Defaults to 30 s.
+    /// How long the body of a request or response may stall, and a response to a client that has
+    /// closed its side of the connection. Defaults to 30 s.
     pub const fn stall_timeout(mut self, timeout: Duration) -> Self {
         self.settings.limits.stall = timeout;
         self

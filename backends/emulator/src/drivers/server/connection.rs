@@ -17,6 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 
 use super::answer::{RequestHandler, answer, reject};
+use super::half_close::HalfClose;
 use super::idle::Idle;
 use super::ports::Role;
 use super::settings::Limits;
@@ -123,12 +124,13 @@ where
         reset,
         watcher,
     } = entry;
-    let mut stream = Strict::new(stream, permit, HEAD_LIMIT);
+    let idle = Idle::begin();
+    let half_close = HalfClose::new(idle.clone(), limits.stall);
+    let mut stream = Strict::new(stream, permit, HEAD_LIMIT, half_close);
     if is_full {
         // the request is answered before it is fully read
         stream = stream.lingering();
     }
-    let idle = Idle::begin();
     let waited = idle.clone();
     let service = service_fn(move |request| {
         let (handler, reset, busy) = (Arc::clone(&handler), reset.clone(), idle.busy());

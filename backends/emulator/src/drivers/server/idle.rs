@@ -4,8 +4,10 @@
 //! each request, and creating one wakes the thread that waits for the network.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use b2kit_core::time::saturating_add;
 use tokio::time::{Instant, sleep_until};
 
 /// The idle time of a connection. Clones belong to the same connection.
@@ -17,6 +19,8 @@ struct State {
     busy: usize,
     /// When the last of them ended.
     since: Instant,
+    /// Woken when the last of them ends.
+    waiting: Option<Waker>,
 }
 
 /// A request in progress: until it is dropped, the connection is not idle.
@@ -28,6 +32,7 @@ impl Idle {
         let state = State {
             busy: 0,
             since: Instant::now(),
+            waiting: None,
         };
         Self(Arc::new(Mutex::new(state)))
     }
@@ -38,6 +43,16 @@ impl Idle {
         Busy(self.clone())
     }
 
+    /// Resolves once no request is in progress.
+    pub(super) fn poll_idle(&self, cx: &Context<'_>) -> Poll<()> {
+        let mut state = self.state();
+        if state.busy == 0 {
+            return Poll::Ready(());
+        }
+        state.waiting = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
     /// Resolves once the connection has been idle for longer than `limit`.
     pub(super) async fn for_longer_than(&self, limit: Duration) {
         loop {
@@ -46,7 +61,7 @@ impl Idle {
                 let state = self.state();
                 // a busy connection becomes idle now at the earliest
                 let since = if state.busy > 0 { now } else { state.since };
-                since + limit
+                Instant::from_std(saturating_add(since.into_std(), limit))
             };
             if over <= now {
                 return;
@@ -71,5 +86,11 @@ impl Drop for Busy {
         let mut state = self.0.state();
         state.busy -= 1;
         state.since = Instant::now();
+        if state.busy == 0
+            && let Some(waiting) = state.waiting.take()
+        {
+            drop(state);
+            waiting.wake();
+        }
     }
 }

@@ -5,6 +5,7 @@ mod body;
 mod builder;
 mod connection;
 mod framing;
+mod half_close;
 mod hash_pool;
 mod host_names;
 mod idle;

@@ -38,6 +38,14 @@ impl Role {
         }
     }
 
+    /// Whether a request may be sent to the port of this role. B2's own samples download by id from
+    /// the API's host.
+    pub(super) fn accepts(self, head: &Parts) -> bool {
+        let wanted = Self::of(head);
+        let is_by_id = wanted == Self::Download && head.uri.path().starts_with("/b2api/");
+        wanted == self || is_by_id && self == Self::Api
+    }
+
     pub(super) fn origin(self, origins: &Origins) -> &str {
         match self {
             Self::Api => &origins.api,

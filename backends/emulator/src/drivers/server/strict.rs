@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::framing::{self, Ambiguous, Framing};
+use super::half_close::HalfClose;
 use super::linger::linger;
 
 /// Size of a read whose bytes are checked.
@@ -35,6 +36,7 @@ pub(super) struct Strict<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> {
     permit: Option<OwnedSemaphorePermit>,
     /// Maximum length of a head that is checked; hyper refuses longer ones.
     head_limit: usize,
+    half_close: HalfClose,
     /// Bytes read that hyper has not taken.
     held: BytesMut,
     /// Number of held bytes that may pass.
@@ -71,11 +73,17 @@ enum Verdict {
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Strict<S> {
     /// The permit is returned when the connection is closed.
-    pub(super) fn new(stream: S, permit: OwnedSemaphorePermit, head_limit: usize) -> Self {
+    pub(super) fn new(
+        stream: S,
+        permit: OwnedSemaphorePermit,
+        head_limit: usize,
+        half_close: HalfClose,
+    ) -> Self {
         Self {
             stream: Some(stream),
             permit: Some(permit),
             head_limit,
+            half_close,
             held: BytesMut::new(),
             passing: 0,
             searched: 0,
@@ -250,6 +258,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncRead for Strict<S>
             ready!(this.stream().poll_read(cx, &mut chunk))?;
             if chunk.filled().is_empty() {
                 if this.held.is_empty() {
+                    if this.at == Expect::Head {
+                        ready!(this.half_close.poll_end(cx));
+                    }
                     return Poll::Ready(Ok(()));
                 }
                 // the client disconnected within a request
@@ -267,7 +278,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncWrite for Strict<S
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.stream().poll_write(cx, bytes)
+        let written = self.stream().poll_write(cx, bytes);
+        self.half_close.wrote(written)
     }
 
     fn poll_write_vectored(
@@ -275,7 +287,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncWrite for Strict<S
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.stream().poll_write_vectored(cx, slices)
+        let written = self.stream().poll_write_vectored(cx, slices);
+        self.half_close.wrote(written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -307,11 +320,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Drop for Strict<S> {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-
-    use tokio::sync::Semaphore;
+    use std::time::Duration;
 
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::sync::Semaphore;
 
+    use super::super::idle::Idle;
     use super::*;
 
     /// What passes of these bytes, which come in chunks of this length.
@@ -322,7 +336,8 @@ mod tests {
         runtime.unwrap().block_on(async {
             let permit = Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap();
             let (mut client, server) = tokio::io::duplex(size);
-            let mut strict = Strict::new(server, permit, 1024);
+            let half_close = HalfClose::new(Idle::begin(), Duration::ZERO);
+            let mut strict = Strict::new(server, permit, 1024, half_close);
             let writing = async {
                 for chunk in bytes.chunks(size) {
                     // once it is refused, nobody reads on

@@ -16,7 +16,6 @@ use crate::model::encryption::Encryption;
 use crate::model::file::{Kind, Md5Digest, Part, Replication, Sha1, Version};
 use crate::model::file_id::{BucketId, FileId};
 use crate::model::file_info::FileInfo;
-use crate::model::ids::Ids;
 use crate::model::key::Key;
 use crate::model::lock::{DefaultRetention, Lock};
 use crate::model::notification::NotificationRule;
@@ -305,7 +304,7 @@ impl Counters {
     }
 
     pub(super) fn apply(self, state: &mut State) {
-        state.ids = Ids::new(self.seed);
+        state.ids.resume(self.seed);
         state.keys_created = self.keys_created;
         state.versions_made = self.versions_made;
         state.last_day = self.last_day;
