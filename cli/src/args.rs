@@ -254,16 +254,20 @@ pub(crate) struct SyncArgs {
     links: Links,
 
     /// Sync only paths that match this glob; one that ends in / matches everything below a directory
+    ///
+    /// A glob is over the whole path relative to FROM or TO: *.jpg matches only at the top, **/*.jpg everywhere.
     #[arg(long, value_name = "GLOB")]
     include: Vec<String>,
 
     /// Ignore paths that match this glob, and everything below them, on both sides
+    ///
+    /// A glob is over the whole path relative to FROM or TO: *.tmp matches only at the top, **/*.tmp everywhere.
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<String>,
 
     /// Delete and hide nothing if more paths than this would be affected
     #[arg(long, value_name = "PATHS", default_value_t = u64::MAX, hide_default_value = true)]
-    max_delete: u64,
+    pub(crate) max_delete: u64,
 
     /// Allow an empty source, which with --delete, --hide or --keep-days empties the destination
     #[arg(long)]

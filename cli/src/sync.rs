@@ -5,13 +5,13 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use b2kit::Client;
-use b2kit::sync::{Action, Cost, Status, Synchronizer};
+use b2kit::sync::{Action, Cost, Status, Synchronizer, Withheld};
 use blocking::Unblock;
 use futures::{AsyncWriteExt as _, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 
 use crate::args::SyncArgs;
-use crate::output::{json, output, status, threaded_output};
+use crate::output::{json, output, print_error, status, threaded_output};
 use crate::terminal::{OF_A_SYNC, TICK, Terminal, show};
 
 pub(crate) async fn run(args: &SyncArgs, terminal: &Terminal, client: &Client) -> Result<ExitCode> {
@@ -99,5 +99,13 @@ async fn plan(args: &SyncArgs, sync: &Synchronizer) -> Result<ExitCode> {
         false => writeln!(out, "{cost}")?,
     }
     out.flush()?;
-    Ok(status(cost.refusals == 0))
+    let is_too_many = cost.removals > args.max_delete && !args.check;
+    if is_too_many {
+        let why = Withheld::TooMany {
+            planned: cost.removals,
+            allowed: args.max_delete,
+        };
+        print_error(&format!("nothing would be deleted or hidden: {why}"));
+    }
+    Ok(status(cost.refusals == 0 && !is_too_many))
 }

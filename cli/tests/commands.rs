@@ -151,23 +151,21 @@ fn sync_deletes_only_as_configured_and_reports_what_it_keeps() {
         "{stderr}"
     );
     fixture.write("full/c", "c");
-    let stderr = fixture.failed(
-        1,
-        &[
-            "sync",
-            "full",
-            "b2://holiday-photos",
-            "--hide",
-            "--max-delete",
-            "1",
-        ],
-    );
-    assert!(
-        stderr.contains("2 are planned, but only 1 are allowed"),
-        "{stderr}"
-    );
+    let hide = |options: &[&'static str]| {
+        let sync = ["sync", "full", "b2://holiday-photos", "--hide"];
+        [&sync[..], options].concat()
+    };
+    for options in [&["--dry-run"][..], &[]] {
+        let args = hide(&[&["--max-delete", "1"], options].concat());
+        let stderr = fixture.failed(1, &args);
+        assert!(
+            stderr.contains("2 are planned, but only 1 are allowed"),
+            "{stderr}"
+        );
+    }
+    fixture.said(&hide(&["--max-delete", "2", "--dry-run"]));
     assert_eq!(fixture.names(), ["a", "b", "c"]);
-    fixture.said(&["sync", "full", "b2://holiday-photos", "--hide"]);
+    fixture.said(&hide(&[]));
     assert_eq!(
         (fixture.names(), fixture.versions()),
         (vec!["c".to_owned()], 5)

@@ -46,8 +46,9 @@ pub(super) enum Direction {
 pub(super) struct Decider {
     pub(super) direction: Direction,
     pub(super) policy: Arc<SyncPolicy>,
-    /// The prefix of the names at the destination, if it is a bucket.
-    pub(super) prefix: String,
+    /// The prefixes of the names on both sides, for those that are buckets.
+    pub(super) source_prefix: Option<String>,
+    pub(super) destination_prefix: Option<String>,
     /// Returns the current time, for [`Extras::KeepDays`].
     pub(super) now: Box<dyn Fn() -> Timestamp + Send>,
     pub(super) parents: Parents,
@@ -81,7 +82,7 @@ impl Decider {
             (Extras::KeepDays(days), Some((path, history))) => {
                 let is_synced = match &step {
                     Some(step) => is_synced(step),
-                    None => !below_opaque && self.no_local_path(&path).is_none(),
+                    None => !below_opaque && self.not_at_source(&path).is_none(),
                 };
                 is_synced
                     .then(|| expired(path, &history, days, (self.now)()))
@@ -176,41 +177,38 @@ impl Decider {
 
     /// Why the destination can't have this name.
     fn bad_name(&mut self, path: &str, source: &State) -> Option<Action> {
-        match self.direction {
-            Direction::Down => {
-                let is_marker = path.is_empty() || path.ends_with('/');
-                if is_marker && matches!(source, State::Remote(file) if file.bytes == 0) {
-                    return Some(skipped(path, Reason::FolderMarker));
-                }
-                if let Err(unsafe_name) = local_path(path, self.policy.portable_names) {
-                    return Some(refused(
-                        path,
-                        Reason::NotAPath(unsafe_name.why().to_owned()),
-                    ));
-                }
-                let other = match self.policy.refuse_collisions {
-                    true => self.collisions.with(path),
-                    false => None,
-                };
-                other.map(|other| refused(path, Reason::Collision(other)))
-            }
-            Direction::Up | Direction::Copy => {
-                let name = [&*self.prefix, path].concat();
-                if is_create_stage(&name) {
-                    let why = "its prefix is reserved for files that are being created";
-                    return Some(refused(path, Reason::NotAName(why.to_owned())));
-                }
-                let error = FileName::new(name).err()?;
-                Some(refused(path, Reason::NotAName(error.to_string())))
-            }
+        let is_marker = path.is_empty() || path.ends_with('/');
+        let is_marker = is_marker && matches!(source, State::Remote(file) if file.bytes == 0);
+        if let Some(prefix) = &self.destination_prefix {
+            let reason = no_name(prefix, path)?;
+            // A marker of the source's prefix itself, for a whole bucket as the destination.
+            return Some(match is_marker && path.is_empty() {
+                true => skipped(path, Reason::FolderMarker),
+                false => refused(path, reason),
+            });
+        }
+        if is_marker {
+            return Some(skipped(path, Reason::FolderMarker));
+        }
+        if let Some(reason) = self.no_local_path(path) {
+            return Some(refused(path, reason));
+        }
+        let other = match self.policy.refuse_collisions {
+            true => self.collisions.with(path),
+            false => None,
+        };
+        other.map(|other| refused(path, Reason::Collision(other)))
+    }
+
+    /// Why the source can't have this path, so that it doesn't count as missing there.
+    fn not_at_source(&self, path: &str) -> Option<Reason> {
+        match &self.source_prefix {
+            Some(prefix) => no_name(prefix, path),
+            None => self.no_local_path(path),
         }
     }
 
-    /// Why no local source can have this path, so that it doesn't count as missing there.
     fn no_local_path(&self, path: &str) -> Option<Reason> {
-        if self.direction != Direction::Up {
-            return None;
-        }
         let unsafe_name = local_path(path, self.policy.portable_names).err()?;
         Some(Reason::NotAPath(unsafe_name.why().to_owned()))
     }
@@ -229,7 +227,7 @@ impl Decider {
         if matches!(parent, Some((_, Parent::Opaque))) {
             return Step::Ready(skipped(path, Reason::BelowSkipped));
         }
-        if let Some(why) = self.no_local_path(&path) {
+        if let Some(why) = self.not_at_source(&path) {
             return Step::Ready(skipped(path, why));
         }
         Step::Ready(match (self.policy.extras, current) {
@@ -241,6 +239,17 @@ impl Decider {
             _ => skipped(path, Reason::Extra),
         })
     }
+}
+
+/// Why no file in a bucket can have this path below this prefix.
+fn no_name(prefix: &str, path: &str) -> Option<Reason> {
+    let name = [prefix, path].concat();
+    if is_create_stage(&name) {
+        let why = "its prefix is reserved for files that are being created";
+        return Some(Reason::NotAName(why.to_owned()));
+    }
+    let error = FileName::new(name).err()?;
+    Some(Reason::NotAName(error.to_string()))
 }
 
 /// The step after a comparison.
@@ -343,7 +352,7 @@ fn expired(path: Box<str>, history: &History, days: u32, now: Timestamp) -> Opti
         .as_millis()
         .saturating_sub(i64::from(days).saturating_mul(DAY));
     let mut versions: Vec<FileId> = Vec::new();
-    let mut was_replaced_by_then = false;
+    let (mut was_replaced_by_then, mut was_begun_by_then) = (false, false);
     for version in &history.versions {
         let is_old = version.uploaded.as_millis() < limit;
         // A hide marker has no content, so it is deleted with the versions that it hides.
@@ -351,7 +360,9 @@ fn expired(path: Box<str>, history: &History, days: u32, now: Timestamp) -> Opti
         if was_replaced_by_then {
             versions.push(version.file_id.clone());
         }
-        was_replaced_by_then |= is_old;
+        // When a large file was finished is unknown, but it was before the version above it was begun.
+        was_replaced_by_then |= is_old && (was_begun_by_then || !version.may_be_large);
+        was_begun_by_then |= is_old;
     }
     versions.reverse();
     let newest = history.versions.first()?.file_id.clone();
@@ -368,13 +379,14 @@ mod tests {
     use super::*;
 
     /// The versions that 10 days do not keep, by their ages in days; a hide marker has a negative one.
-    fn not_kept(ages: &[i64]) -> Vec<i64> {
+    fn not_kept(ages: &[i64], large: &[i64]) -> Vec<i64> {
         const DAY: i64 = 86_400_000;
         let now = 1_000 * DAY;
         let versions = ages.iter().map(|age| OldVersion {
             file_id: FileId::from(age.to_string()),
             uploaded: Timestamp::from_millis(now - age.abs() * DAY),
             is_hide_marker: *age < 0,
+            may_be_large: large.contains(age),
         });
         let history = History {
             versions: versions.collect(),
@@ -406,7 +418,22 @@ mod tests {
             (&[5, -8, 20], &[]),
         ];
         for (ages, gone) in table {
-            assert_eq!(not_kept(ages), gone, "{ages:?}");
+            assert_eq!(not_kept(ages, &[]), gone, "{ages:?}");
+        }
+    }
+
+    /// Its upload may have taken until now.
+    #[test]
+    fn what_a_large_file_replaced_is_kept_until_the_next_version_is_old_enough() {
+        for (ages, gone) in [
+            (&[15, 20][..], &[][..]),
+            (&[5, 15, 20], &[]),
+            (&[12, 15, 20], &[20, 15]),
+            (&[15, 16, 20, 25], &[25, 20]),
+            (&[-12, 15, 20], &[20, 15, -12]),
+            (&[15, -20, 25], &[25, -20]),
+        ] {
+            assert_eq!(not_kept(ages, &[15, 16]), gone, "{ages:?}");
         }
     }
 }

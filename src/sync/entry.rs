@@ -44,6 +44,8 @@ pub(super) struct OldVersion {
     pub(super) file_id: FileId,
     pub(super) uploaded: Timestamp,
     pub(super) is_hide_marker: bool,
+    /// Then its upload may have ended, and hidden the version beneath it, at any time since.
+    pub(super) may_be_large: bool,
 }
 
 /// A file of the local tree.

@@ -9,9 +9,11 @@ use crate::error::Error;
 /// either side.
 ///
 /// A pattern is a glob over the whole path relative to the root: `*` and `?` match within one part,
-/// `**` across parts, `[ab]` one of several characters, `{a,b}` one of several texts. An exclude
-/// pattern that matches a directory excludes everything below it; an include pattern that ends in
-/// `/` includes everything below a directory.
+/// `**` across parts, `[ab]` one of several characters, `{a,b}` one of several texts. So `*.jpg`
+/// matches only at the top, and `**/*.jpg` everywhere. `?` and `[ab]` match one byte, so they match
+/// only ASCII characters. A `/` at the beginning has no effect. An exclude pattern that matches a
+/// directory excludes everything below it; an include pattern that ends in `/` includes everything
+/// below a directory.
 ///
 /// ```
 /// # use b2kit::sync::Filter;
@@ -86,6 +88,11 @@ impl Filter {
         may_match && !self.is_excluded(directory)
     }
 
+    /// Whether it sees this path, or may see a file below it.
+    pub(super) fn concerns(&self, path: &str) -> bool {
+        self.sees(path) || self.enters(path)
+    }
+
     /// The common prefix of all paths that it sees.
     pub(super) fn prefix(&self) -> String {
         let mut literals = self.includes.globs.iter().map(|glob| literal(glob.glob()));
@@ -109,6 +116,8 @@ fn literal(pattern: &str) -> String {
 impl Patterns {
     fn with(mut self, pattern: &str) -> Result<Self, Error> {
         let bad = |error: globset::Error| Error::invalid(format!("invalid pattern: {error}"));
+        // Other tools need it for what all patterns do here: to match whole paths.
+        let pattern = pattern.strip_prefix('/').unwrap_or(pattern);
         let mut builder = GlobBuilder::new(pattern.trim_end_matches('/'));
         builder.literal_separator(true).backslash_escape(true);
         self.globs.push(builder.build().map_err(bad)?);
@@ -136,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_path_is_seen_if_it_is_included_and_nothing_above_it_is_excluded() {
-        let tests: [(&[&str], &[&str], &str, bool); 13] = [
+        let tests: [(&[&str], &[&str], &str, bool); 20] = [
             (&[], &[], "a", true),
             (&["*.jpg"], &[], "a.jpg", true),
             (&["*.jpg"], &[], "a/a.jpg", false),
@@ -150,6 +159,13 @@ mod tests {
             (&[], &["**/node_modules"], "x/node_modules/y/z", false),
             (&[], &["a"], "ab/c", true),
             (&["*.{jpg,png}", "x/**"], &["x/y"], "x/y/z", false),
+            (&[], &["/a"], "a/b", false),
+            (&[], &["/a"], "b/a", true),
+            (&["/a/"], &[], "a/b", true),
+            (&["/"], &[], "a/b", true),
+            (&[], &["//a"], "/a/b", false),
+            (&[], &["caf?"], "café", true),
+            (&[], &["caf*"], "café", false),
         ];
         for (includes, excludes, path, seen) in tests {
             let filter = filter(includes, excludes);
@@ -167,6 +183,7 @@ mod tests {
             (&["é/x", "è/x"], ""),
             (&["**"], ""),
             (&["a\\*b"], "a"),
+            (&["/2026/**"], "2026/"),
         ] {
             assert_eq!(filter(includes, &[]).prefix(), prefix, "{includes:?}");
         }

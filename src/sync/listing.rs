@@ -13,7 +13,7 @@ use crate::bucket::BucketHandle;
 use crate::client::{MAX_VERSIONS, at_most};
 use crate::error::{Error, ErrorKind};
 use crate::transfer::is_create_stage;
-use crate::types::{Action, FileVersion};
+use crate::types::{Action, ContentSha1, FileVersion};
 
 /// Few names have more versions, and rows of longer names with the same beginning are discarded.
 const VERSIONS: u32 = 100;
@@ -107,10 +107,12 @@ fn add(entry: &mut Entry, version: &FileVersion) -> Result<(), Error> {
         let what = format!("a file has more than {MAX_VERSIONS} versions");
         return Err(Error::new(ErrorKind::Protocol, what));
     }
+    let is_hide_marker = version.action == Action::Hide;
     history.versions.push(OldVersion {
         file_id: version.file_id.clone(),
         uploaded: version.upload_timestamp,
-        is_hide_marker: version.action == Action::Hide,
+        is_hide_marker,
+        may_be_large: !is_hide_marker && version.content_sha1 == ContentSha1::None,
     });
     history.has_unknown_actions |= is_unknown(&version.action);
     Ok(())

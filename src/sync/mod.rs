@@ -301,10 +301,8 @@ impl Synchronizer {
         let decider = Decider {
             direction,
             policy: Arc::clone(&self.policy),
-            prefix: match &self.sides.destination {
-                Place::Bucket { prefix, .. } => prefix.clone(),
-                Place::Local(_) => String::new(),
-            },
+            source_prefix: self.sides.source.prefix(),
+            destination_prefix: self.sides.destination.prefix(),
             now: Box::new(move || {
                 client
                     .as_ref()

@@ -93,6 +93,9 @@ pub enum Extras {
     ///
     /// A version is visible until a newer one or a hide marker takes its place. So of versions that
     /// were uploaded 5, 15 and 25 days ago, `KeepDays(10)` keeps the first two.
+    ///
+    /// B2 reports when a large file was started, not when it was finished and took another's place. So the version
+    /// beneath it is deleted only once the version above the large file was uploaded this many days ago, too.
     KeepDays(u32),
 }
 

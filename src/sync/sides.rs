@@ -36,6 +36,14 @@ impl Place {
             prefix,
         }
     }
+
+    /// The prefix of its names, if it is a bucket.
+    pub(super) fn prefix(&self) -> Option<String> {
+        match self {
+            Self::Bucket { prefix, .. } => Some(prefix.clone()),
+            Self::Local(_) => None,
+        }
+    }
 }
 
 impl Sides {

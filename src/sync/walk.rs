@@ -1,5 +1,6 @@
 //! [`Walk`]: a sorted walk through a local tree.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fs;
 use std::io;
@@ -107,26 +108,38 @@ impl Walk {
         }
     }
 
-    /// Relative to the root, with `/` between the parts; `None` if it is not valid Unicode. All paths of the walk begin
-    /// with the root as it was given.
-    fn relative(&self, path: &Path) -> Option<String> {
+    /// Relative to the root, with `/` between the parts. If it is not valid Unicode, the error has replacement
+    /// characters. All paths of the walk begin with the root as it was given.
+    fn relative(&self, path: &Path) -> Result<String, String> {
         let root = self.root.as_os_str().as_encoded_bytes();
-        let path = path.as_os_str().as_encoded_bytes().strip_prefix(root)?;
-        let path = str::from_utf8(path).ok()?;
-        let path = path.trim_start_matches(path::is_separator);
-        Some(match cfg!(windows) {
-            true => path.replace(path::MAIN_SEPARATOR, "/"),
-            false => path.to_owned(),
-        })
+        let path = path.as_os_str().as_encoded_bytes();
+        let path = path.strip_prefix(root).unwrap_or(path);
+        let text = String::from_utf8_lossy(path);
+        let relative = text.trim_start_matches(path::is_separator);
+        let relative = match cfg!(windows) {
+            true => relative.replace(path::MAIN_SEPARATOR, "/"),
+            false => relative.to_owned(),
+        };
+        match text {
+            Cow::Borrowed(_) => Ok(relative),
+            Cow::Owned(_) => Err(relative),
+        }
     }
 
     fn found(&mut self, entry: &DirEntry) -> Option<Found> {
         let kind = entry.file_type();
-        let Some(path) = self.relative(entry.path()) else {
-            if kind.is_dir() {
-                self.entries.skip_current_dir();
+        let path = match self.relative(entry.path()) {
+            Ok(path) => path,
+            Err(path) => {
+                if kind.is_dir() {
+                    self.entries.skip_current_dir();
+                }
+                let is_seen = match kind.is_file() {
+                    true => self.filter.sees(&path),
+                    false => self.filter.concerns(&path),
+                };
+                return is_seen.then(|| no_text(entry.path()));
             }
-            return Some(Found::NoText(entry.path().display().to_string()));
         };
         if kind.is_dir() {
             if self.filter.enters(&path) {
@@ -137,7 +150,10 @@ impl Walk {
             }
             return None;
         }
-        if !self.filter.sees(&path) {
+        // What is below a skipped link is neither seen nor missing. A broken one may lead to a disk that is unmounted.
+        let may_hide_files =
+            || kind.is_symlink() && self.filter.enters(&path) && !entry.path().is_file();
+        if !self.filter.sees(&path) && !may_hide_files() {
             return None;
         }
         if entry.file_name().to_str().is_some_and(is_reserved) {
@@ -183,18 +199,21 @@ impl Walk {
             }
             return Some(Found::Entry(Entry::opaque("", unreadable(error))));
         }
-        let Some(mut name) = self.relative(path) else {
-            return Some(Found::NoText(path.display().to_string()));
+        let mut name = match self.relative(path) {
+            Ok(name) => name,
+            Err(name) => return self.filter.concerns(&name).then(|| no_text(path)),
         };
+        if !self.filter.concerns(&name) {
+            return None;
+        }
         if error.loop_ancestor().is_some() {
             name.push('/');
             return Some(Found::Entry(Entry::opaque(name, Reason::SymlinkLoop)));
         }
         let is_link = fs::symlink_metadata(path).is_ok_and(|there| there.is_symlink());
         if is_link && is_missing(error) {
-            let seen = self.filter.sees(&name);
             let reason = Reason::Unreadable("the symbolic link is broken".to_owned());
-            return seen.then(|| Found::Entry(Entry::opaque(name, reason)));
+            return Some(Found::Entry(Entry::opaque(name, reason)));
         }
         // Errors of a directory are reported at its place in the order. A missing directory may be
         // missing together with the disk that it is on.
@@ -252,6 +271,10 @@ fn order(a: &DirEntry, b: &DirEntry, follow: bool) -> Ordering {
         let [x, y] = [&x[common..], &y[common..]].map(|rest| rest.iter().copied());
         x.chain(end(a)).cmp(y.chain(end(b)))
     })
+}
+
+fn no_text(path: &Path) -> Found {
+    Found::NoText(path.display().to_string())
 }
 
 fn is_missing(error: &walkdir::Error) -> bool {

@@ -50,6 +50,8 @@ mod sync_checks; // what is replaced or hidden is still what was planned
 #[cfg(feature = "sync")]
 mod sync_hostile; // plans, listings and links that a sync must not trust
 #[cfg(feature = "sync")]
+mod sync_missing; // what must not count as missing on the other side
+#[cfg(feature = "sync")]
 mod sync_safety; // random syncs, interrupted anywhere
 mod telemetry; // events, spans and counts
 mod tokens; // expiry of tokens

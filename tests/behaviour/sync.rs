@@ -472,6 +472,39 @@ fn keep_days_deletes_versions_that_were_superseded_longer_ago() {
     });
 }
 
+/// Its upload may have been resumed for days, and B2 doesn't report when it ended.
+#[test]
+fn keep_days_keeps_what_a_large_file_replaced_until_the_next_version_is_old_enough() {
+    const DAY: u64 = 86_400_000;
+    let start = 1_700_000_000_000;
+    let clock = ManualClock::at(start);
+    let builder = Emulator::builder().clock(clock.clone());
+    let parts = builder.absolute_minimum_part_size(5);
+    let emulator = parts.recommended_part_size(100).build();
+    let timer = ManualTimer::new();
+    let b2 = client_of(&emulator, &timer);
+    let root = tempfile::tempdir().unwrap();
+    run_with_disk(&timer, async {
+        let bucket = bucket(&b2).await;
+        put(&bucket, "a", b"small", 10).await;
+        clock.set(start + DAY);
+        put(&bucket, "a", &content(350), 20).await;
+        write(root.path(), "a", &content(350), 20);
+        let policy = SyncPolicy::new().extras(Extras::KeepDays(10));
+        let sync = Synchronizer::up(root.path(), &bucket, "").policy(policy);
+        clock.set(start + 30 * DAY);
+        complete(&sync).await;
+        assert_eq!(versions(&bucket).await.len(), 2);
+        write(root.path(), "a", b"small again", 30);
+        complete(&sync).await;
+        assert_eq!(versions(&bucket).await.len(), 3);
+        clock.set(start + 41 * DAY);
+        complete(&sync).await;
+        assert_eq!(versions(&bucket).await.len(), 1);
+        assert_eq!(remote_tree(&bucket, "").await, local_tree(root.path()));
+    });
+}
+
 #[test]
 fn the_progress_of_a_run_is_a_stream_that_ends_with_it() {
     scenario(async |bucket, root| {

@@ -134,3 +134,17 @@ fn the_longest_limit_does_not_panic() {
 fn the_longest_limit_does_not_panic_with_a_manual_timer() {
     drop(ManualTimer::new().sleep(Duration::MAX));
 }
+
+#[test]
+fn a_manual_timer_waits_for_another_thread_while_nothing_sleeps() {
+    let timer = ManualTimer::new();
+    let (done, is_done) = futures::channel::oneshot::channel();
+    let thread = std::thread::spawn(move || {
+        std::thread::park_timeout(Duration::from_millis(20));
+        done.send("done")
+    });
+    let began = timer.now();
+    assert_eq!(timer.run(is_done), Ok("done"));
+    assert_eq!(timer.now(), began);
+    thread.join().unwrap().unwrap();
+}
