@@ -141,7 +141,7 @@ fn send_request(
         bytes.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
     }
     // 4: so that the body is never chunked.
-    let may_have_none = matches!(head.method, Method::GET | Method::HEAD) && body.len() == 0;
+    let may_have_none = matches!(head.method, Method::GET | Method::HEAD) && body.is_empty();
     if !may_have_none && !head.headers.contains_key(header::CONTENT_LENGTH) {
         bytes.extend_from_slice(format!("content-length: {}\r\n", body.len()).as_bytes());
     }
