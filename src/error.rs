@@ -72,7 +72,8 @@ pub enum RetryStopReason {
     RetryQuotaExhausted,
     /// The body is a non-replayable stream that has been read already.
     BodyNotReplayable,
-    /// No connection could be made, and no server has ever responded to this client: see
+    /// No server has ever responded to this client, and none could be connected to, or connections
+    /// were made and stayed silent until their attempts were used up: see
     /// [`RetryPolicy::first_connection_timeout`](crate::RetryPolicy::first_connection_timeout).
     NeverConnected,
 }

@@ -52,8 +52,9 @@
 //! | use tokio | nothing to set up; its readers and writers: see [`reader`](transfer::Source::reader) |
 //! | spawn a transfer | `tokio::spawn(upload.into_future())` |
 //! | serve files with axum | `axum::body::Body::from_stream` takes a [`DownloadStream`] |
-//! | use it from blocking code | `futures::executor::block_on`; the default backend has a thread |
-//! | test my program | feature `emulator`: B2 in memory; feature `cassette`: recordings |
+//! | use it from blocking code | `futures::executor::block_on`, but not on a thread of tokio |
+//! | upload a request's body | [`Source::stream`](transfer::Source::stream) |
+//! | test my program | feature `emulator`: B2 in memory, on [`ManualTimer`]; feature `cassette`: recordings |
 //! | configure retries | [`RetryPolicy`] |
 //! | handle errors | [`Error::kind`], [`Error::is_not_found`], [`Error::is_retryable`] |
 //!

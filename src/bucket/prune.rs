@@ -22,7 +22,8 @@ pub enum PruneRule {
     /// marker.
     ///
     /// B2 reports when a large file was started, not when it was finished and hid the version beneath
-    /// it. So that version is deleted only once a newer one has hidden both before this time.
+    /// it. So that version is deleted only if the version above the large file is from before this
+    /// time, too: a large file is taken to be finished before the next upload is started.
     ///
     /// The lifecycle rule `daysFromHidingToDeleting` does the same every day.
     HiddenBefore(Timestamp),
@@ -107,7 +108,9 @@ struct Pruning {
     seen: usize,
     /// Whether no version of the name was seen yet.
     on_top: bool,
-    /// The time at which a newer version has certainly hidden this one.
+    /// The time of the version above.
+    above: Option<Timestamp>,
+    /// The time by which a newer version has hidden this one.
     hidden_at: Option<Timestamp>,
 }
 
@@ -118,6 +121,7 @@ impl Pruning {
             name: "".into(),
             seen: 0,
             on_top: true,
+            above: None,
             hidden_at: None,
         }
     }
@@ -136,9 +140,11 @@ impl Pruning {
         self.on_top = false;
         self.seen += usize::from(!is_marker);
         let may_be_large = !is_marker && version.content_sha1 == ContentSha1::None;
-        if !may_be_large {
-            self.hidden_at = Some(version.upload_timestamp);
-        }
+        let above = self.above.replace(version.upload_timestamp);
+        self.hidden_at = match may_be_large {
+            true => above,
+            false => Some(version.upload_timestamp),
+        };
         match self.rule {
             PruneRule::KeepNewest(kept) => !on_top && newer >= kept,
             PruneRule::HiddenBefore(time) if on_top => is_marker && version.upload_timestamp < time,
@@ -200,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_large_file_hides_is_hidden_when_a_newer_version_hides_both() {
+    fn what_a_large_file_hides_is_hidden_by_the_time_of_the_version_above_it() {
         let before = |time| PruneRule::HiddenBefore(Timestamp::from_millis(time));
         let on_top = [("large", 50), ("upload", 10)];
         assert!(deleted(before(i64::MAX), &on_top).is_empty());
@@ -208,6 +214,9 @@ mod tests {
         let beneath = [("upload", 60), ("large", 50), ("upload", 10)];
         assert!(deleted(before(60), &beneath).is_empty());
         assert_eq!(deleted(before(61), &beneath), [50, 10]);
+        let dumps = [("large", 70), ("large", 60), ("large", 50)];
+        assert!(deleted(before(70), &dumps).is_empty());
+        assert_eq!(deleted(before(71), &dumps), [50]);
         let marked = [("large", 50), ("hide", 10), ("upload", 5)];
         assert_eq!(deleted(before(11), &marked), [5]);
     }

@@ -27,6 +27,7 @@ mod runtimes;
 mod surf;
 #[cfg(feature = "surf")]
 mod surf_tls;
+mod worked_backend;
 
 use std::sync::Arc;
 

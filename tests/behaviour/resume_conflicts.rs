@@ -116,6 +116,25 @@ fn an_upload_of_the_same_client_in_progress_is_not_resumed() {
 }
 
 #[test]
+fn of_several_unfinished_uploads_the_one_with_the_most_parts_is_resumed_or_else_the_oldest() {
+    let content = content(1_000);
+    for (parts, resumed) in [([2, 5], 1), ([5, 2], 0), ([5, 5], 0)] {
+        let (b2, script) = Script::new([]);
+        script.timer.run(async {
+            let bucket = bucket(&b2).await;
+            let mut begun_files = Vec::new();
+            for parts in parts {
+                begun_files.push(begun(&bucket, &content, parts).await);
+                script.clock.advance(Duration::from_secs(1));
+            }
+            let uploaded = upload(&bucket, &content, true).await.unwrap();
+            assert_eq!(uploaded.reused_parts, 5, "{parts:?}");
+            assert_eq!(uploaded.file.file_id, begun_files[resumed], "{parts:?}");
+        });
+    }
+}
+
+#[test]
 fn an_upload_that_a_newer_version_or_marker_would_hide_is_not_resumed() {
     let content = content(1_000);
     for hides in [false, true] {
@@ -129,6 +148,11 @@ fn an_upload_that_a_newer_version_or_marker_would_hide_is_not_resumed() {
                 bucket.hide("f").await.unwrap();
             }
             script.clock.advance(Duration::from_secs(1));
+            let plan = bucket.upload("f", content.clone()).resume().plan();
+            let [(_, why)] = &plan.await.unwrap().rejected[..] else {
+                panic!("one upload is rejected")
+            };
+            assert!(why.contains("a newer version or a hide marker"), "{why}");
             let uploaded = upload(&bucket, &content, true).await.unwrap();
             assert_eq!(uploaded.reused_parts, 0);
             let current = bucket.stat("f").await.unwrap().unwrap();

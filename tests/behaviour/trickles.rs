@@ -1,10 +1,8 @@
 //! Peers that send or read byte by byte: every documented limit applies to them.
 
 use std::fs;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::Poll;
 use std::time::Duration;
 
 use b2kit::api::{CopyFile, ListBuckets, ListFileNames, UploadFile};
@@ -17,7 +15,7 @@ use b2kit::{
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
-use crate::download::{Run, bytes};
+use crate::download::bytes;
 use crate::uploading::{bucket, content};
 use crate::{call_of, client, http_answer, http_refusal, served};
 
@@ -211,16 +209,6 @@ fn trickling_file(
     (bucket, timer, requests)
 }
 
-/// Runs a future that also waits for threads of the pool.
-fn run<F: Future>(timer: &ManualTimer, future: F) -> F::Output {
-    let (mut future, mut run) = (pin!(future), Run::new(timer));
-    loop {
-        if let Poll::Ready(output) = run.step(&mut future) {
-            return output;
-        }
-    }
-}
-
 #[test]
 fn a_deadline_ends_every_kind_of_trickling_download() {
     let dir = tempfile::tempdir().unwrap();
@@ -237,33 +225,34 @@ fn a_deadline_ends_every_kind_of_trickling_download() {
         let (bucket, timer, requests) = trickling_file(pause, within(5 * SECOND));
         let (began, path) = (timer.now(), dir.path().join(end));
         let download = bucket.download("f");
-        let error = run(&timer, async {
-            match end {
-                "stream" => {
-                    let mut stream = download.stream().await?;
-                    while let Some(bytes) = stream.next().await {
-                        bytes?;
+        let error = timer
+            .run(async {
+                match end {
+                    "stream" => {
+                        let mut stream = download.stream().await?;
+                        while let Some(bytes) = stream.next().await {
+                            bytes?;
+                        }
+                        Ok(())
                     }
-                    Ok(())
+                    "collect" => {
+                        let stream = download.stream().await?;
+                        stream.collect(1 << 20).await.map(drop)
+                    }
+                    "to_writer" => download.to_writer(futures::io::sink()).await.map(drop),
+                    "to_path" => download.concurrency(1).to_path(&path).await.map(drop),
+                    "ranges" => {
+                        let download = download.range_size(150_000);
+                        download.concurrency(3).to_path(&path).await.map(drop)
+                    }
+                    // In several ranges, each of which has a deadline of its own, it would succeed.
+                    _ => {
+                        let download = download.resume().concurrency(1);
+                        download.to_path(&path).await.map(drop)
+                    }
                 }
-                "collect" => {
-                    let stream = download.stream().await?;
-                    stream.collect(1 << 20).await.map(drop)
-                }
-                "to_writer" => download.to_writer(futures::io::sink()).await.map(drop),
-                "to_path" => download.concurrency(1).to_path(&path).await.map(drop),
-                "ranges" => {
-                    let download = download.range_size(150_000);
-                    download.concurrency(3).to_path(&path).await.map(drop)
-                }
-                // In several ranges, each of which has a deadline of its own, it would succeed.
-                _ => {
-                    let download = download.resume().concurrency(1);
-                    download.to_path(&path).await.map(drop)
-                }
-            }
-        })
-        .unwrap_err();
+            })
+            .unwrap_err();
         let took = timer.now() - began;
         // The clock may be advanced while a thread of the pool works, when nothing waits for bytes.
         let is_local = matches!(end, "to_path" | "ranges" | "resume");

@@ -8,8 +8,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use b2kit::api::{
-    CreateBucket, DownloadFileById, ListFileVersions, ListParts, ListUnfinishedLargeFiles,
-    StartLargeFile, UploadPart,
+    CancelLargeFile, CreateBucket, DownloadFileById, ListFileVersions, ListParts,
+    ListUnfinishedLargeFiles, StartLargeFile, UploadPart,
 };
 use b2kit::transfer::{ComposeSource, OnFailure, Progress, ResumeToken, Source, Stage, Uploaded};
 use b2kit::types::{
@@ -395,6 +395,12 @@ fn a_permanently_failing_part_stops_the_others_and_cancels_the_file() {
 
 #[test]
 fn a_file_whose_cancel_fails_stays_in_the_ledger_until_orphans_are_cancelled() {
+    for by_another in [false, true] {
+        cancel_fails_until_orphans_are_cancelled(by_another);
+    }
+}
+
+fn cancel_fails_until_orphans_are_cancelled(by_another: bool) {
     let reachable = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let open = Arc::clone(&reachable);
     let (b2, chaos) = Chaos::new(move |_, call| match call {
@@ -419,6 +425,10 @@ fn a_file_whose_cancel_fails_stays_in_the_ledger_until_orphans_are_cancelled() {
             "it can't be reached yet"
         );
         reachable.store(true, Ordering::Relaxed);
+        if by_another {
+            let file_id = left[0].file_id.clone().unwrap();
+            b2.call(CancelLargeFile::new(file_id)).await.unwrap();
+        }
         assert!(b2.cancel_orphaned_uploads().await.is_empty());
         assert!(b2.unfinished().is_empty());
         assert!(unfinished(&bucket).await.is_empty());
@@ -467,11 +477,18 @@ fn a_lost_start_that_can_not_be_looked_up_stays_in_the_ledger_and_the_upload_suc
             "nobody may look for it yet"
         );
         may_look.store(true, Ordering::Relaxed);
+        // Those of other programs are left alone.
+        for name in ["f", "ff"] {
+            let start = StartLargeFile::new(bucket.id(), FileName::new(name).unwrap());
+            let start = start.upload_id("another program").unwrap();
+            b2.call(start).await.unwrap();
+        }
         let (cancelled, uploaded) = futures::join!(b2.cancel_orphaned_uploads(), upload);
         assert!(cancelled.is_empty());
         let uploaded = uploaded.unwrap();
         assert_eq!(stored(&b2, &uploaded.file.file_id).await, content);
-        assert!(b2.unfinished().is_empty() && unfinished(&bucket).await.is_empty());
+        assert!(b2.unfinished().is_empty());
+        assert_eq!(unfinished(&bucket).await.len(), 2);
         assert_eq!(chaos.count("b2_cancel_large_file"), 1);
     });
 }

@@ -85,6 +85,16 @@ fn a_header_with_a_thousand_signatures_is_refused_unread() {
 }
 
 #[test]
+fn a_header_of_eight_kibibytes_is_read() {
+    let padded = |len: usize| " ".repeat(len - header().len()) + &header();
+    assert_eq!(checked(BODY, Some(&padded(8 << 10))), Ok(0));
+    assert_eq!(
+        checked(BODY, Some(&padded((8 << 10) + 1))),
+        Err(WebhookError::MalformedSignature)
+    );
+}
+
+#[test]
 fn only_the_exact_signed_bytes_are_accepted() {
     for body in [
         &br#"{"events":[ ]}"#[..],

@@ -452,6 +452,51 @@ mod tests {
         }
     }
 
+    /// The digits that hold a value of four bytes, the shortest that is searched for.
+    fn digits_of(value: &[u8], text: &str) -> Option<Range<usize>> {
+        each_decoded(text.as_bytes(), |decoded| {
+            let mut windows = decoded.bytes.windows(value.len());
+            let at = windows.position(|window| window == value)?;
+            Some(decoded.written(at..at + value.len()))
+        })
+    }
+
+    #[test]
+    fn the_digits_of_a_value_are_those_that_share_bits_with_it() {
+        // In base64 with all digits, also the last two, which the alphabets write differently.
+        let value = b"\xfb\xef\xbe\xff";
+        for before in 0..7 {
+            for after in 0..4 {
+                let whole = [&b"0123456"[..before], value, &b"789"[..after]].concat();
+                let hex: String = whole.iter().map(|byte| format!("{byte:02x}")).collect();
+                for (bits, text) in [
+                    (6, STANDARD.encode(&whole)),
+                    (6, STANDARD_NO_PAD.encode(&whole)),
+                    (6, URL_SAFE.encode(&whole)),
+                    (4, hex),
+                ] {
+                    let start = before * 8 / bits;
+                    let end = match after {
+                        0 => text.len(),
+                        _ => ((before + value.len()) * 8).div_ceil(bits),
+                    };
+                    assert_eq!(digits_of(value, &text), Some(start..end), "{text}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_of_four_bytes_is_found_after_any_number_of_other_digits() {
+        let value = b"k4~1";
+        for (digits, others) in [("azR-MQ", "ABCD"), ("6b347E31", "0")] {
+            for before in 0..others.len() {
+                let text = format!("a b: {}{digits}.", &others[..before]);
+                assert!(digits_of(value, &text).is_some(), "{text}");
+            }
+        }
+    }
+
     #[test]
     fn json_escapes_are_decoded_to_utf_8() {
         for text in [r"\b\f\n\r\t\/\\x", r"M\u00fcller \u738B", r"\ud83d\ude00!"] {

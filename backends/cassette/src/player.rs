@@ -54,6 +54,11 @@ use crate::secrets::Secrets;
 /// })
 /// # }
 /// ```
+/// How many upload URLs are asked for also depends on timing, unless [`concurrency`] is 1. And the client marks each
+/// large file with a random id in its file info, `b2kit-upload-id`: record and replay with the same
+/// `ClientBuilder::rng_seed`.
+///
+/// [`concurrency`]: https://docs.rs/b2kit/latest/b2kit/transfer/struct.Upload.html#method.concurrency
 ///
 /// Clones share the recording and its progress.
 #[derive(Debug, Clone)]

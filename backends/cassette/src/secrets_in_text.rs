@@ -97,6 +97,7 @@ mod tests {
                 r#"{"a":"{\"applicationKey\": \"abc\", \"x\":\"y"#,
                 vec!["abc"],
             ),
+            (r#"{"applicationKey":"a\"b\\","x":"y"#, vec![r#"a"b\"#]),
             (r#"{"applicationKey":12, "accountId":null}"#, vec![]),
             (r#"{"applicationKey":"#, vec![]),
             ("the authorizationToken is bad", vec![]),

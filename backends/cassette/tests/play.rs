@@ -6,7 +6,7 @@ use std::error::Error as _;
 use std::io;
 
 use b2kit_cassette::{Interaction, Mismatch, Player, RecordedRequest, RecordedResponse};
-use b2kit_core::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use b2kit_core::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use b2kit_core::http::{Method, Request as Builder, StatusCode, Uri, Version};
 use b2kit_core::{Body, Bytes, HttpClient, HttpErrorKind, Phase, Request};
 use futures::executor::block_on;
@@ -330,6 +330,21 @@ fn interactions_made_in_code_play_and_have_no_line_numbers() {
     let request = post("https://a.test/two", r#"{"n":1}"#);
     assert_eq!(play(&edited, request), "edited");
     let _ = (player.unplayed(), edited.unplayed());
+}
+
+#[test]
+fn a_recorded_header_is_replayed_even_if_the_request_has_one_of_the_same_name() {
+    let mut recorded = listing("https://a.test/x", "{}");
+    let max_age = HeaderValue::from_static("max-age=60");
+    recorded.response = recorded
+        .response
+        .with_header(CACHE_CONTROL, max_age.clone());
+    let player = Player::from_interactions([recorded]);
+    let mut request = post("https://a.test/x", "{}");
+    let no_cache = HeaderValue::from_static("no-cache");
+    request.headers_mut().insert(CACHE_CONTROL, no_cache);
+    let response = block_on(player.send(request)).unwrap();
+    assert_eq!(response.headers()[CACHE_CONTROL], max_age);
 }
 
 #[test]

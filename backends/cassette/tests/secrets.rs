@@ -276,6 +276,108 @@ fn exchange(client: &impl HttpClient, request: Request) -> Vec<u8> {
         .to_vec()
 }
 
+/// The recording of one exchange.
+fn recording_of(request: Request, response: Response) -> String {
+    let response = std::sync::Mutex::new(Some(response));
+    let server = move |_: Request| {
+        let response = response.lock().unwrap().take().unwrap();
+        async move { Ok(response) }
+    };
+    let recorder = Recorder::new(server, NOWHERE).json_field("pin");
+    exchange(&recorder, request);
+    recorder.to_yaml().unwrap()
+}
+
+/// Values of fewer than six bytes aren't searched for elsewhere.
+#[test]
+fn a_secret_too_short_to_search_for_is_hidden_in_its_field() {
+    for body in [
+        r#"{"accountId":"k4~1"}"#,
+        r#"{"accountId":"k4~1","log":"applicationKey=q7~2"}"#,
+        r#"{"log":"accountId=k4~1","more":"nothing"}"#,
+        r#"{"log":["accountId=k4~1","nothing"]}"#,
+        r#"{"log":["accountId=k4~1","applicationKey=q7~2"]}"#,
+        r#"{"log":"accountId=k4~1","more":"applicationKey=q7~2"}"#,
+        "see accountId=k4~1 there",
+        r#"{"accountId":"k4~1""#,
+        r#"{"pin":4711}"#,
+    ] {
+        let text = recording_of(post("/x", &[], body), Response::new("".into()));
+        for secret in ["k4~1", "q7~2", "4711"] {
+            assert!(!text.contains(secret), "{text}");
+        }
+        assert!(text.contains("hidden-"), "{text}");
+    }
+}
+
+#[test]
+fn a_secret_in_a_query_is_hidden_and_the_parameters_around_it_are_not() {
+    for (query, hidden) in [
+        (
+            "a=1&accountId=k4~1&b=2",
+            "a=1&accountId=hidden-account-id&b=2",
+        ),
+        ("a&accountId=k4~1", "a&accountId=hidden-account-id"),
+    ] {
+        let request = post(&format!("/x?{query}"), &[], "");
+        let text = recording_of(request, Response::new("".into()));
+        assert!(text.contains(&format!("/x?{hidden}")), "{text}");
+    }
+}
+
+#[test]
+fn the_secret_within_a_header_is_hidden_wherever_it_occurs_alone() {
+    let basic = format!("Basic {}", STANDARD.encode("keyId:canary22password"));
+    for (header, value, alone) in [
+        ("authorization", &*basic, "canary22password"),
+        (
+            "proxy-authorization",
+            "Bearer canary23bearer",
+            "canary23bearer",
+        ),
+        (
+            "x-bz-info-password",
+            "canary24%2Fof%20a%20file",
+            "canary24/of a file",
+        ),
+        ("cookie", "a=b; session=canary25cookie", "canary25cookie"),
+    ] {
+        let request = post("/x", &[(header, value)], "");
+        let response = Response::new(format!("got {alone} from you").into());
+        let text = recording_of(request, response);
+        assert!(!text.contains(alone), "{text}");
+        assert!(text.contains("from you"), "{text}");
+    }
+}
+
+#[test]
+fn a_cookie_is_hidden_and_its_attributes_are_no_secrets() {
+    let mut response = Response::new("session canary26cookie of /downloads".into());
+    let cookie = "session=canary26cookie; Path=/downloads";
+    response
+        .headers_mut()
+        .insert("set-cookie", cookie.parse().unwrap());
+    let text = recording_of(post("/x", &[], ""), response);
+    assert!(!text.contains("canary26"), "{text}");
+    assert!(
+        text.contains("session hidden-cookie of /downloads"),
+        "{text}"
+    );
+    assert!(text.contains("hidden-cookie-2"), "{text}");
+}
+
+#[test]
+fn a_custom_header_of_a_webhook_is_hidden_everywhere_unless_it_is_a_media_type() {
+    let body = r#"{"customHeaders":[{"name":"X-Key","value":"canary27header"},
+        {"name":"Accept","value":"text/canary28"}],"said":"canary27header, text/canary28"}"#;
+    let text = recording_of(post("/x", &[], body), Response::new("".into()));
+    assert!(!text.contains("canary27"), "{text}");
+    assert!(
+        text.contains("hidden-custom-header, text/canary28"),
+        "{text}"
+    );
+}
+
 #[test]
 fn secrets_that_begin_like_placeholders_are_hidden_and_break_no_header() {
     for secret in ["hidden-sesame-4711", "hidden sesame 4711", "hidden-4711"] {

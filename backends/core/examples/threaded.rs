@@ -26,7 +26,7 @@ pub struct ThreadedClient {
 #[async_trait]
 impl HttpClient for ThreadedClient {
     async fn send(&self, request: Request) -> Result<Response, HttpError> {
-        // 1: `CheckedClient` has set the correct length. 2: an `http::Uri` is not rewritten.
+        // 1: a length in the headers is correct. 2: an `http::Uri` is not rewritten.
         let (head, body) = request.into_parts();
         let plain = head.uri.scheme_str() == Some("http");
         if !plain
@@ -139,6 +139,11 @@ fn send_request(
     }
     for (name, value) in &head.headers {
         bytes.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+    }
+    // 4: so that the body is never chunked.
+    let may_have_none = matches!(head.method, Method::GET | Method::HEAD) && body.is_empty();
+    if !may_have_none && !head.headers.contains_key(header::CONTENT_LENGTH) {
+        bytes.extend_from_slice(format!("content-length: {}\r\n", body.len()).as_bytes());
     }
     bytes.extend_from_slice(b"\r\n");
     if socket.write_all(&bytes).is_err() {

@@ -7,16 +7,17 @@
 //! What the caller of a backend does and what the backend must do, in order:
 //!
 //! 1. **The caller calls [`send`](HttpClient::send)** with a [`Request`]: method, absolute URI, headers, [`Body`]. If
-//!    the body is not empty, there is a `Content-Length` header that equals [`Body::len`].
+//!    there is a `Content-Length` header, it equals [`Body::len`]; [`CheckedClient`] adds one to each body.
 //! 2. **The URI is sent unchanged.** `a/../b`, `a//b`, `%2e` and `%2F` arrive exactly as given; another path is another
 //!    object. If the library would rewrite the URI, the backend refuses the request with [`HttpErrorKind::Invalid`]
 //!    before anything is sent.
 //! 3. **Headers are sent as given**, with repeated values in order. Only `Host` is added, and headers that the library
 //!    always adds; no cookies, no authentication, no `Accept-Encoding`.
-//! 4. **The body is opened once** ([`Body::open`]) when there is a connection, sent with its `Content-Length` and never
-//!    chunked, and polled only as fast as the server reads: the next chunk when the last one was written or buffered,
-//!    with at most about a megabyte buffered. If the stream yields an error, the request is aborted and its connection
-//!    closed; the stream's error is the source of the [`HttpError`].
+//! 4. **The body is opened once** ([`Body::open`]) when there is a connection, sent with a `Content-Length` (which the
+//!    backend adds if it is missing, also `0` of a POST or PUT) and never chunked, and polled only as fast as the
+//!    server reads: the next chunk when the last one was written or buffered, with at most about a megabyte buffered.
+//!    If the stream yields an error, the request is aborted and its connection closed; the stream's error is the
+//!    source of the [`HttpError`].
 //! 5. **An early response** (such as an error status while the body is still being sent) is returned at once.
 //! 6. **`send` resolves at the response's head**, regardless of its status. Interim responses (100, 103) are skipped.
 //!    No redirect is followed, and nothing is retried once a byte was sent.

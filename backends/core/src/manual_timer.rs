@@ -7,10 +7,15 @@ use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use crate::time::saturating_add;
 use crate::timer::{Sleep, SystemTimer, Timer};
+
+/// How long to wait for another thread at a time, and how often: a minute in all.
+const WAIT: Duration = Duration::from_millis(100);
+const MAX_WAITS: u32 = 600;
 
 /// A timer for tests whose time changes only when it is advanced. Clones share the time.
 ///
@@ -72,26 +77,31 @@ impl ManualTimer {
 
     /// Runs a future to completion on this thread, advancing the time whenever the future is idle.
     ///
-    /// For futures that wait only for this timer and each other, such as calls over in-process backends; not for
-    /// sockets.
+    /// For futures over in-process backends, not over sockets. While a future waits for another thread, such as one
+    /// that reads a file or computes a hash, the time advances to the next sleeper if there is one. So limits on how
+    /// long that thread takes, which run in the client's time, should be generous.
     ///
     /// # Panics
-    /// If the future is pending and there is no sleeper: it would wait forever.
+    /// If the future is pending, there is no sleeper, and no thread wakes it within a minute: it would wait forever.
     pub fn run<F: Future>(&self, future: F) -> F::Output {
-        let woken = Arc::new(WakeFlag(AtomicBool::new(true)));
+        let woken = Arc::new(WakeFlag(AtomicBool::new(true), thread::current()));
         let waker = Waker::from(Arc::clone(&woken));
         let mut cx = Context::from_waker(&waker);
         let mut future = pin!(future);
+        let mut waits = 0;
         loop {
             if woken.0.swap(false, Ordering::AcqRel) {
+                waits = 0;
                 if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
                     return output;
                 }
-            } else {
+            } else if !self.advance_to_next() {
                 assert!(
-                    self.advance_to_next(),
-                    "the future is pending, but no sleeper is left to wake it"
+                    waits < MAX_WAITS,
+                    "the future is pending, and neither a sleeper nor another thread wakes it"
                 );
+                waits += 1;
+                thread::park_timeout(WAIT);
             }
         }
     }
@@ -174,10 +184,12 @@ impl Drop for Sleeper {
     }
 }
 
-struct WakeFlag(AtomicBool);
+/// Whether the future was woken, and the thread that polls it.
+struct WakeFlag(AtomicBool, Thread);
 
 impl Wake for WakeFlag {
     fn wake(self: Arc<Self>) {
         self.0.store(true, Ordering::Release);
+        self.1.unpark();
     }
 }

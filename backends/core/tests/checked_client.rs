@@ -55,6 +55,27 @@ async fn echo(request: Request) -> Result<Response, HttpError> {
     Ok(ok(got))
 }
 
+/// The lengths of the chunks that a backend gets of this request's body, and their bytes.
+fn received(request: Request) -> (Vec<usize>, Vec<u8>) {
+    let received = Arc::new(Mutex::new((Vec::new(), Vec::new())));
+    let keep = Arc::clone(&received);
+    let (checked, timer) = checked(move |request: Request| {
+        let keep = Arc::clone(&keep);
+        async move {
+            let mut body = request.into_body().open().unwrap();
+            while let Some(Ok(chunk)) = body.next().await {
+                let mut received = keep.lock().unwrap();
+                received.0.push(chunk.len());
+                received.1.extend_from_slice(&chunk);
+            }
+            Ok(ok(""))
+        }
+    });
+    timer.run(checked.send(request)).ok();
+    drop(checked);
+    Arc::try_unwrap(received).unwrap().into_inner().unwrap()
+}
+
 fn checked(backend: impl HttpClient) -> (CheckedClient, ManualTimer) {
     let timer = ManualTimer::new();
     (CheckedClient::new(backend, timer.clone()), timer)
@@ -87,32 +108,20 @@ fn a_body_of_the_declared_length_is_sent_completely() {
 
 #[test]
 fn a_large_chunk_is_split_and_arrives_completely() {
-    let sizes = Arc::new(Mutex::new(Vec::new()));
-    let seen = Arc::clone(&sizes);
-    let (checked, timer) = checked(move |request: Request| {
-        let seen = Arc::clone(&seen);
-        async move {
-            let mut body = request.into_body().open().unwrap();
-            let mut whole = Vec::new();
-            while let Some(chunk) = body.next().await {
-                let chunk = chunk.unwrap();
-                seen.lock().unwrap().push(chunk.len());
-                whole.extend_from_slice(&chunk);
-            }
-            Ok(ok(whole))
-        }
-    });
     let sent: Vec<u8> = (0..1_000_003_u32).map(|n| (n % 251) as u8).collect();
-    let response = timer
-        .run(checked.send(request("POST", sent.clone())))
-        .unwrap();
-    assert_eq!(
-        block_on(response.into_body().collect(2 << 20)).unwrap(),
-        sent
-    );
-    let mut sizes = sizes.lock().unwrap().clone();
-    assert_eq!(sizes.pop(), Some(1_000_003 % 32_768));
-    assert_eq!(sizes, vec![32_768; 30]);
+    let (chunks, received) = received(request("POST", sent.clone()));
+    assert_eq!(received, sent);
+    let (last, others) = chunks.split_last().unwrap();
+    assert_eq!(*last, 1_000_003 % 32_768);
+    assert_eq!(others, [32_768; 30]);
+}
+
+#[test]
+fn a_body_of_at_most_256_kibibytes_is_not_split() {
+    let (chunks, _) = received(request("POST", vec![7; 256 << 10]));
+    assert_eq!(chunks, [256 << 10]);
+    let (chunks, _) = received(request("POST", vec![7; (256 << 10) + 1]));
+    assert_eq!(chunks.len(), 9);
 }
 
 #[test]
@@ -199,6 +208,20 @@ fn a_source_that_is_too_long_never_completes_the_body() {
             "the server must never hold a complete body"
         );
     }
+}
+
+#[test]
+fn the_last_chunk_is_held_back_even_if_it_has_the_maximum_size() {
+    let len = (256 << 10) + (32 << 10);
+    let chunk = |len| Ok(Bytes::from(vec![7; len]));
+    let source = stream::iter([chunk(256 << 10), chunk(32 << 10), chunk(1)]);
+    let request = request("POST", "").map(|_| Body::once(len as u64, source));
+    let (_, received) = received(request);
+    assert_eq!(
+        received.len(),
+        len - (32 << 10),
+        "a server that has all of the declared length takes the file for complete"
+    );
 }
 
 #[test]
@@ -292,6 +315,19 @@ fn an_error_after_the_body_was_polled_is_never_not_sent() {
 }
 
 #[test]
+fn a_player_that_has_read_the_body_to_compare_it_has_not_sent_it() {
+    let (checked, timer) = checked(|request: Request| async move {
+        let _ = request.into_body().open().unwrap().next().await;
+        Err(HttpError::new(HttpErrorKind::NoMatch, Phase::NotSent))
+    });
+    let error = timer.run(checked.send(request("POST", "abc"))).unwrap_err();
+    assert_eq!(
+        (error.kind(), error.phase()),
+        (HttpErrorKind::NoMatch, Phase::NotSent)
+    );
+}
+
+#[test]
 fn content_length_is_set_to_the_bodys_length_and_a_contradiction_is_refused() {
     let (checked, timer) = checked(|request: Request| async move {
         let length = request
@@ -303,7 +339,16 @@ fn content_length_is_set_to_the_bodys_length_and_a_contradiction_is_refused() {
     let said = |request| text(timer.run(checked.send(request))?);
     assert_eq!(said(request("POST", "abc")).unwrap(), "3");
     assert_eq!(said(request("POST", "")).unwrap(), "0");
-    assert_eq!(said(request("GET", "")).unwrap(), "none");
+    for method in ["GET", "HEAD", "OPTIONS", "DELETE"] {
+        assert_eq!(
+            said(request(method, "abc")).unwrap(),
+            if method == "HEAD" { "" } else { "3" }
+        );
+        assert_eq!(
+            said(request(method, "")).unwrap(),
+            if method == "HEAD" { "" } else { "none" }
+        );
+    }
     let mut agreeing = request("POST", "abc");
     agreeing
         .headers_mut()
@@ -324,9 +369,12 @@ fn content_length_is_set_to_the_bodys_length_and_a_contradiction_is_refused() {
             (HttpErrorKind::Invalid, Phase::NotSent)
         );
     }
-    let mut relative = request("POST", "abc");
-    *relative.uri_mut() = "/x".parse().unwrap();
-    assert_eq!(said(relative).unwrap_err().kind(), HttpErrorKind::Invalid);
+    for uri in ["/x", "127.0.0.1:1", "http://:1/x"] {
+        let mut incomplete = request("POST", "abc");
+        *incomplete.uri_mut() = uri.parse().unwrap();
+        let error = said(incomplete).unwrap_err();
+        assert_eq!(error.kind(), HttpErrorKind::Invalid, "{uri}");
+    }
 }
 
 #[test]
@@ -398,6 +446,12 @@ fn no_response_within_the_heads_deadline_is_a_timeout() {
         (HttpErrorKind::Timeout, Phase::MaybeReceived)
     );
     assert_eq!(timer.now() - began, Duration::from_secs(30));
+    assert_eq!(cause(&error), "the server sent no response");
+    let error = timer.run(checked.send(request("POST", "abc"))).unwrap_err();
+    assert_eq!(
+        cause(&error),
+        "the HTTP library did not start to read the request's body in time"
+    );
 }
 
 #[test]
@@ -602,10 +656,8 @@ fn after_an_early_error_status_the_source_is_not_read_and_the_upload_ends_with_t
     let polled = block_on(async { futures::poll!(upload.next()) });
     assert!(polled.is_pending(), "paused while the response is read");
     assert_eq!(timer.run(response.into_body().collect(10)).unwrap(), "abc");
-    assert!(
-        block_on(upload.next()).unwrap().is_err(),
-        "and then given up"
-    );
+    let aborted = block_on(upload.next()).unwrap().unwrap_err();
+    assert_eq!(aborted.to_string(), "the request was aborted");
     assert_eq!(read.load(Ordering::Relaxed), 1);
 }
 
@@ -622,7 +674,8 @@ fn dropping_the_future_fails_the_body_that_the_backend_still_holds() {
     block_on(async { assert!(futures::poll!(&mut sending).is_pending()) });
     drop(sending);
     let mut body = kept.lock().unwrap().take().unwrap();
-    assert!(block_on(body.next()).unwrap().is_err());
+    let aborted = block_on(body.next()).unwrap().unwrap_err();
+    assert_eq!(aborted.to_string(), "the request was aborted");
 }
 
 #[test]

@@ -82,24 +82,25 @@ impl Stream for Trickle {
 }
 
 #[test]
-fn the_total_deadline_ends_a_response_that_always_has_bytes() {
-    let timer = ManualTimer::new();
-    let bytes = timer.clone();
-    let backend = move |_: Request| {
-        let body = ResponseBody::new(None, Trickle(bytes.clone()));
-        async { Ok(Response::new(body)) }
-    };
-    let checked = CheckedClient::new(backend, timer.clone())
-        .with_deadlines(Deadlines::NONE.with_total(Duration::from_secs(10)));
-    let response = timer.run(checked.send(post(Body::empty()))).unwrap();
-    let mut body = response.into_body();
-    for _ in 0..1_000 {
-        if let Some(Err(error)) = timer.run(body.next()) {
-            assert_eq!(error.kind(), HttpErrorKind::Timeout);
-            return;
-        }
+fn a_deadline_ends_a_response_that_always_has_bytes() {
+    let limit = Duration::from_secs(10);
+    for deadlines in [
+        Deadlines::NONE.with_total(limit),
+        Deadlines::NONE.with_body(limit),
+    ] {
+        let timer = ManualTimer::new();
+        let bytes = timer.clone();
+        let backend = move |_: Request| {
+            let body = ResponseBody::new(None, Trickle(bytes.clone()));
+            async { Ok(Response::new(body)) }
+        };
+        let checked = CheckedClient::new(backend, timer.clone()).with_deadlines(deadlines);
+        let response = timer.run(checked.send(post(Body::empty()))).unwrap();
+        let mut body = response.into_body();
+        let late = (0..1_000).find_map(|_| timer.run(body.next())?.err());
+        let late = late.expect("after 1,000 s of 10 it still goes on");
+        assert_eq!(late.kind(), HttpErrorKind::Timeout);
     }
-    panic!("after 1,000 s of 10 it still goes on");
 }
 
 struct Never;
@@ -132,4 +133,18 @@ fn the_longest_limit_does_not_panic() {
 #[test]
 fn the_longest_limit_does_not_panic_with_a_manual_timer() {
     drop(ManualTimer::new().sleep(Duration::MAX));
+}
+
+#[test]
+fn a_manual_timer_waits_for_another_thread_while_nothing_sleeps() {
+    let timer = ManualTimer::new();
+    let (done, is_done) = futures::channel::oneshot::channel();
+    let thread = std::thread::spawn(move || {
+        std::thread::park_timeout(Duration::from_millis(20));
+        done.send("done")
+    });
+    let began = timer.now();
+    assert_eq!(timer.run(is_done), Ok("done"));
+    assert_eq!(timer.now(), began);
+    thread.join().unwrap().unwrap();
 }

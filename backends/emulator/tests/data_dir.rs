@@ -334,6 +334,70 @@ fn is_read_and_upgraded(format: &str) {
     assert_eq!(shown(&open(directory.path())), expected, "{format}");
 }
 
+/// What records say that were written before a field was added.
+#[test]
+fn older_records_of_keys_and_buckets_mean_what_they_meant() {
+    let (one, other) = ("3cab16c93a1384c5c38ac941", "3cab16c93a1384c5c38ac942");
+    let key = |id: &str, buckets: &[&str]| {
+        json!([{"key": {"id": id, "secret": "K004", "name": "a-key",
+            "capabilities": ["listFiles"], "buckets": buckets, "namePrefix": null,
+            "expires": null}}])
+    };
+    let bucket = |id: &str, name: &str| {
+        json!([{"bucket": {"id": id, "name": name, "kind": "allPrivate", "info": {},
+            "corsRules": [], "lifecycleRules": [], "encrypts": false, "fileLock": false,
+            "defaultRetention": null, "replication": {}, "notificationRules": [],
+            "revision": 1}}])
+    };
+    let mut journal = "{\"b2kit-emulator-journal\": 1}\n".to_owned();
+    for line in [
+        bucket(one, "a-bucket"),
+        bucket(other, "another-bucket"),
+        key("004e0b2e0b2e0b20000000001", &[one]),
+        key("004e0b2e0b2e0b20000000002", &[one, other]),
+    ] {
+        let line = line.to_string();
+        journal += &format!("{} {line}\n", &sha1(line.as_bytes())[..16]);
+    }
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("journal"), journal).unwrap();
+    let client = open(directory.path());
+    // such a bucket may have no encryption
+    let none = json!({"defaultServerSideEncryption": {"mode": "none"}});
+    client.update_bucket(one, &none).ok();
+    // only v4 knows keys for several buckets
+    let account = json!({"accountId": client.emulator.account_id()});
+    for (version, expected) in [("v3", &[1][..]), ("v4", &[1, 2])] {
+        let client = RawClient::with(client.emulator.clone(), ManualClock::default());
+        let keys = client
+            .in_version(version)
+            .post("b2_list_keys", &account)
+            .ok();
+        let keys = keys["keys"].as_array().unwrap().iter();
+        let ids: Vec<_> = keys.map(|key| key["applicationKeyId"].clone()).collect();
+        let expected = expected
+            .iter()
+            .map(|number| format!("004e0b2e0b2e0b2000000000{number}"));
+        assert_eq!(ids, expected.collect::<Vec<_>>(), "{version}");
+    }
+}
+
+#[test]
+fn the_id_of_a_deleted_key_is_not_used_again_after_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let new_key = || {
+        let client = open(directory.path());
+        let key = json!({"accountId": client.emulator.account_id(), "keyName": "a-key",
+            "capabilities": ["listFiles"]});
+        let id = client.post("b2_create_key", &key).ok()["applicationKeyId"].clone();
+        let deleted = json!({"applicationKeyId": id});
+        client.post("b2_delete_key", &deleted).ok();
+        id
+    };
+    let first = new_key();
+    assert_ne!(first, new_key());
+}
+
 #[test]
 fn a_start_without_a_loss_continues_the_journal_as_it_is() {
     let directory = tempfile::tempdir().unwrap();

@@ -283,6 +283,15 @@ mod tests {
     }
 
     #[test]
+    fn a_range_of_which_nothing_is_there_may_be_empty_but_not_reversed() {
+        let nothing_done = FORMAT_1.replace("[[10,20],[40,50]]", "[]");
+        for (wanted, is_read) in [("[10,90]", true), ("[10,10]", true), ("[90,10]", false)] {
+            let state = nothing_done.replace("[10,90]", wanted);
+            assert_eq!(read(&state, 0).is_some(), is_read, "{wanted}");
+        }
+    }
+
+    #[test]
     fn a_state_can_be_shortened_from_the_end_of_the_file() {
         let done = |bytes| partial().without_last(bytes).done;
         assert_eq!(partial().len_on_disk(), 40);

@@ -185,7 +185,8 @@ impl Upload {
     /// would be hidden beneath that. One listing (class C) checks this.
     ///
     /// The upload fails with [`Invalid`](crate::ErrorKind::Invalid) if the source is a
-    /// non-replayable stream.
+    /// non-replayable stream, and with [`Unauthorized`](crate::ErrorKind::Unauthorized) if it is
+    /// large and the key may not list files (`listFiles`).
     pub fn resume(mut self) -> Self {
         self.settings.resume = Some(ResumeMode::Any);
         self

@@ -17,7 +17,6 @@ mod streams; // how many requests a download to a path makes
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
@@ -135,13 +134,7 @@ impl Net {
     }
 
     pub(crate) fn run<F: Future>(&self, future: F) -> F::Output {
-        let mut future = pin!(future);
-        let mut run = Run::new(&self.timer);
-        loop {
-            if let Poll::Ready(output) = run.step(&mut future) {
-                return output;
-            }
-        }
+        self.timer.run(future)
     }
 }
 
@@ -226,7 +219,7 @@ pub(crate) fn wait_for_files(dir: &Path, is_right: impl Fn(&[String]) -> bool) {
     panic!("{:?} stays", files(dir));
 }
 
-/// Polls a future on this thread. If nothing wakes it, the clock is advanced; if nothing sleeps
+/// Polls a future on this thread, one poll at a time. If nothing wakes it, the clock is advanced; if nothing sleeps
 /// either, waits for the thread of the pool that works for it.
 pub(crate) struct Run {
     timer: ManualTimer,

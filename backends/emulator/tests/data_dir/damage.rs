@@ -62,7 +62,7 @@ fn a_journal_truncated_between_lines_is_reported_and_nothing_is_deleted() {
     let ends = (0..journal.len()).filter(|at| journal[*at] == b'\n');
     let ends: Vec<usize> = ends.map(|at| at + 1).collect();
     assert!(ends.len() > 6);
-    for end in &ends[..ends.len() - 1] {
+    for (cut_off, end) in ends.iter().rev().enumerate().skip(1) {
         let cut = as_after_a_crash(directory.path());
         fs::write(cut.path().join("journal"), &journal[..*end]).unwrap();
         let emulator = builder().open(cut.path()).unwrap();
@@ -73,6 +73,9 @@ fn a_journal_truncated_between_lines_is_reported_and_nothing_is_deleted() {
                 .any(|it| it.contains("the journal is cut off")),
             "{end}: {recovery_warnings:?}"
         );
+        let steps = format!("the last {cut_off} steps are missing");
+        let is_said = recovery_warnings.iter().any(|it| it.contains(&steps));
+        assert!(is_said, "{end}: {recovery_warnings:?}");
         let kept =
             blobs(cut.path()).len() + lost(cut.path()).iter().filter(|it| is_blob(it)).count();
         assert_eq!(kept, 3, "{end}");
@@ -185,6 +188,45 @@ fn a_missing_or_damaged_head_is_reported_and_unknown_blobs_are_kept() {
     // the number of what was set aside is not used again
     client.upload(&bucket, "g", b"more");
     assert!(directory.path().join("blobs/08/0000000000000008").exists());
+}
+
+/// A call was answered only after its line and then the head were written. Format 1 has no head.
+#[test]
+fn a_truncated_last_line_without_a_head_is_lost_except_in_format_1() {
+    let directory = tempfile::tempdir().unwrap();
+    open(directory.path()).create_bucket("a-bucket", "allPrivate");
+    let journal = fs::read(directory.path().join("journal")).unwrap();
+    let v1 = include_bytes!("v1/journal");
+    for (journal, warning) in [
+        (&journal[..], "are cut off: their changes are lost"),
+        (v1, "are incomplete: no client got a response to that call"),
+    ] {
+        let torn = tempfile::tempdir().unwrap();
+        fs::write(torn.path().join("journal"), &journal[..journal.len() - 1]).unwrap();
+        let emulator = builder().open(torn.path()).unwrap();
+        let warnings = emulator.recovery_warnings();
+        assert!(warnings[0].ends_with(warning), "{warnings:?}");
+    }
+}
+
+/// A file that can't be opened is not one that is missing.
+#[cfg(unix)]
+#[test]
+fn a_directory_with_a_file_that_can_not_be_opened_is_refused_and_stays_as_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    fill(&open(directory.path()));
+    for name in ["journal", "head", "lost"] {
+        let copy = as_after_a_crash(directory.path());
+        let path = copy.path().join(name);
+        fs::remove_file(&path).ok();
+        std::os::unix::fs::symlink(&path, &path).unwrap();
+        let files = blobs(copy.path());
+        let error = builder().open(copy.path()).unwrap_err();
+        assert!(error.raw_os_error().is_some(), "{name}: {error}");
+        assert!(path.is_symlink(), "{name}");
+        assert!(name == "lost" || !copy.path().join("lost").exists());
+        assert_eq!(blobs(copy.path()), files, "{name}");
+    }
 }
 
 #[test]

@@ -111,9 +111,13 @@ mod tests {
             assert_eq!(found, Found::Position(position.clone()));
         }
         let path = directory.path().join(NAME);
-        let mut text = std::fs::read(&path).unwrap();
-        text[30] ^= 1;
-        std::fs::write(&path, text).unwrap();
-        assert_eq!(Head::read(directory.path()).unwrap(), Found::Damaged);
+        let text = std::fs::read(&path).unwrap();
+        for at in 0..text.len() {
+            let mut modified = text.clone();
+            modified[at] ^= 1;
+            std::fs::write(&path, modified).unwrap();
+            let found = Head::read(directory.path()).unwrap();
+            assert_eq!(found, Found::Damaged, "byte {at}");
+        }
     }
 }

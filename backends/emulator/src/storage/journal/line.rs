@@ -175,4 +175,18 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_line_whose_chain_is_not_sixteen_hexadecimal_digits_is_damaged() {
+        let (line, _) = two_lines();
+        let text = String::from_utf8(line).unwrap();
+        let chain = text.split(' ').nth(2).unwrap();
+        for other in ["", "0", &format!("{chain}0"), "ghijklmnopqrstuv"] {
+            let line = text.replace(chain, other);
+            let Err(problem) = read(line.as_bytes(), &Position::start()) else {
+                panic!("{other:?} is read as a chain");
+            };
+            assert_eq!(problem, "is damaged: it has no chain");
+        }
+    }
 }

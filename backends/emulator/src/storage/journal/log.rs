@@ -304,4 +304,42 @@ mod tests {
         journal.write().unwrap();
         assert_eq!(found(directory.path()), (2, 0));
     }
+
+    #[test]
+    fn the_size_of_a_journal_that_is_continued_is_as_before() {
+        let directory = tempfile::tempdir().unwrap();
+        let records = || (0..2_500).map(|number| Record::NoKey(number.to_string()));
+        let start = Position::start();
+        let mut journal = Journal::create(directory.path(), records, &start, false).unwrap();
+        journal.add(&[Record::NoKey("appended".into())], Vec::new());
+        journal.write().unwrap();
+        let read = reader::read(directory.path(), &mut |_| Ok(())).unwrap();
+        assert_eq!(read.unwrap().size, Some(journal.size));
+        assert!(journal.size.new_len < journal.size.len);
+    }
+
+    #[test]
+    fn a_changed_version_is_persisted_once_the_journal_is_written() {
+        let file_id = |unique| {
+            let (bucket, moment) = (
+                "3cab16c93a1384c5c38ac941",
+                "d20260129_m000000_c004_v0402000",
+            );
+            let id = format!("4_z{bucket}_f{unique:016x}_{moment}_t0001_u01769644800000");
+            FileId::parse(&id).unwrap()
+        };
+        let (one, other) = (file_id(1), file_id(2));
+        let directory = tempfile::tempdir().unwrap();
+        let mut journal = empty(directory.path());
+        assert!(journal.is_persisted(one));
+        journal.mark_unwritten([one]);
+        assert!(!journal.is_persisted(one) && journal.is_persisted(other));
+        journal.write().unwrap();
+        assert!(journal.is_persisted(one));
+        journal.mark_all_unwritten();
+        journal.mark_unwritten([one]);
+        assert!(!journal.is_persisted(one) && !journal.is_persisted(other));
+        journal.replace(std::iter::empty).unwrap();
+        assert!(journal.is_persisted(one) && journal.is_persisted(other));
+    }
 }
