@@ -557,7 +557,9 @@ mod stopped {
     use super::*;
 
     /// The output of the program when it is interrupted while the call `held` waits in the emulator.
-    fn interrupted(fixture: &Fixture, held: &str, args: &[&str]) -> Output {
+    /// The program is interrupted while this call is held. The server may carry out the call once the latch is open, even
+    /// though the program has ended.
+    fn interrupted(fixture: &Fixture, held: &str, args: &[&str]) -> (Output, Latch) {
         let latch = Latch::new();
         let fault = Fault::new(FaultKind::Wait(latch.clone())).on(held);
         fixture.emulator.faults().add(fault);
@@ -567,9 +569,8 @@ mod stopped {
         }
         interrupt(&process);
         let output = process.wait_with_output().unwrap();
-        latch.open();
         fixture.emulator.faults().clear();
-        output
+        (output, latch)
     }
 
     fn interrupt(process: &Child) {
@@ -591,12 +592,13 @@ mod stopped {
         let path = dir.path().join("large");
         fs::write(&path, vec![7; 3_000]).unwrap();
         let args = [path.to_str().unwrap(), "b2://holiday-photos/"];
-        let output = interrupted(&fixture, "b2_upload_part", &args);
+        let (output, latch) = interrupted(&fixture, "b2_upload_part", &args);
         assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
         assert!(stderr(&output).contains("unfinished transfers were removed"));
         let snapshot = fixture.emulator.snapshot();
         assert_eq!(snapshot.calls_of("b2_start_large_file"), 1);
         assert_eq!((snapshot.unfinished_large_files, snapshot.versions), (0, 0));
+        latch.open();
     }
 
     #[test]
@@ -605,7 +607,7 @@ mod stopped {
         let path = dir.path().join("large");
         fs::write(&path, vec![7; 3_000]).unwrap();
         let args = ["--resume", path.to_str().unwrap(), "b2://holiday-photos/"];
-        let output = interrupted(&fixture, "b2_finish_large_file", &args);
+        let (output, latch) = interrupted(&fixture, "b2_finish_large_file", &args);
         assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
         let stderr = stderr(&output);
         assert!(
@@ -618,6 +620,7 @@ mod stopped {
         let snapshot = fixture.emulator.snapshot();
         assert_eq!(snapshot.unfinished_large_files, 0);
         assert_eq!(snapshot.calls_of("b2_start_large_file"), 1);
+        latch.open();
     }
 
     #[test]
@@ -627,8 +630,9 @@ mod stopped {
         block_on(fixture.bucket.upload("large", large).into_future()).unwrap();
         let path = dir.path().join("large");
         let args = ["b2://holiday-photos/large", path.to_str().unwrap()];
-        let output = interrupted(&fixture, "b2_download_file_by_name", &args);
+        let (output, latch) = interrupted(&fixture, "b2_download_file_by_name", &args);
         assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
         assert!(names(dir.path()).is_empty(), "{:?}", names(dir.path()));
+        latch.open();
     }
 }
