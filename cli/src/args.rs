@@ -83,6 +83,8 @@ pub(crate) enum Command {
     /// Write a file to standard output
     Cat(File),
     Link(Link),
+    /// Undo the hiding of a file: delete the hide markers above its newest version
+    Unhide(File),
     Hash(Hash),
     Unfinished(Unfinished),
     /// Print a completion script for a shell

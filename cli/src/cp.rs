@@ -56,8 +56,7 @@ async fn copy(args: &Cp, policy: &SyncPolicy, terminal: &Terminal, client: &Clie
         (Remote(from), Local(path)) => {
             let name = &*from.name;
             let download = client.bucket(&from.bucket).await?.download(name);
-            let download = policy.apply_to_download(download.modified_time());
-            let download = download.progress(&progress);
+            let download = policy.apply_to_download(download.modified_time().progress(&progress));
             if is_stdio(&args.to) {
                 let download = download.to_writer(threaded_output());
                 return terminal.transfer(name, &progress, download).await;

@@ -91,9 +91,8 @@ pub(crate) fn write_long(out: &mut impl Write, version: &FileVersion) -> io::Res
 
 pub(crate) async fn du(args: &Du, client: &Client) -> Result<ExitCode> {
     let bucket = client.bucket(&args.at.bucket).await?;
-    let bytes_of = |version: FileVersion| version.content_length;
     let add = |(files, bytes): (u64, u64), row: ListedFile| {
-        let more = row.into_version().map_or(0, bytes_of);
+        let more = row.into_version().map_or(0, |file| file.content_length);
         ready(Ok((files + 1, bytes.saturating_add(more))))
     };
     let rows = list(&bucket, &args.at, args.versions, true);

@@ -108,6 +108,7 @@ async fn command(command: &Command, terminal: &Terminal, client: &Client) -> Res
         Command::Stat(args) => files::stat(args, client).await,
         Command::Cat(args) => files::cat(args, client).await,
         Command::Link(args) => files::link(args, client).await,
+        Command::Unhide(args) => rm::unhide(args, client).await,
         Command::Hash(args) => files::hash(args, Some(client)).await,
         Command::Unfinished(args) => rm::unfinished(args, client).await,
         Command::Completion { .. } | Command::Man => Ok(ExitCode::SUCCESS),

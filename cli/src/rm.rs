@@ -1,4 +1,4 @@
-//! The commands that hide and delete: `rm` and `unfinished`.
+//! The commands that hide, unhide and delete: `rm`, `unhide` and `unfinished`.
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -10,7 +10,7 @@ use futures::future::ready;
 use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
 
-use crate::args::{Rm, Unfinished};
+use crate::args::{File, Rm, Unfinished};
 use crate::files::{named, with_prefix, write_long};
 use crate::output::{done, escape, output, print_error, status};
 
@@ -78,6 +78,12 @@ async fn report(mut outcomes: Outcomes<'_>, is_dry: bool, verb: &str) -> Result<
     let written = written.and_then(|()| out.flush());
     written.context("the outcomes can't be written")?;
     Ok(found.then(|| status(is_complete)))
+}
+
+pub(crate) async fn unhide(args: &File, client: &Client) -> Result<ExitCode> {
+    let bucket = client.bucket(&args.at.bucket).await?;
+    let found = bucket.unhide(&*args.at.name).await?;
+    found.map(|_| ExitCode::SUCCESS).context("it is not hidden")
 }
 
 pub(crate) async fn unfinished(args: &Unfinished, client: &Client) -> Result<ExitCode> {
