@@ -21,8 +21,8 @@ const NOT_A_FILE: &str = "it has to be the name of a file: b2://BUCKET/NAME";
 /// The application key comes from B2_APPLICATION_KEY_ID and B2_APPLICATION_KEY, and is stored nowhere.
 ///
 /// Files at B2 are written b2://BUCKET/NAME. A NAME that is empty or ends in / is a prefix, for all files whose names
-/// begin with it. Any other NAME is the file of that name; for ls, du and unfinished also all files in the folder of that
-/// name, and for sync only these.
+/// begin with it. Any other NAME is the file of that name; for ls, du and unfinished also all files in the folder of
+/// that name, and for sync only these.
 ///
 /// Exit status: 0 if everything was done, 1 if not, 2 for wrong arguments, 130 if it was stopped.
 #[derive(Debug, Parser)]

@@ -557,8 +557,8 @@ mod stopped {
     use super::*;
 
     /// The output of the program when it is interrupted while the call `held` waits in the emulator.
-    /// The program is interrupted while this call is held. The server may carry out the call once the latch is open, even
-    /// though the program has ended.
+    /// The program is interrupted while this call is held. The server may carry out the call once the latch is open,
+    /// even though the program has ended.
     fn interrupted(fixture: &Fixture, held: &str, args: &[&str]) -> (Output, Latch) {
         let latch = Latch::new();
         let fault = Fault::new(FaultKind::Wait(latch.clone())).on(held);

@@ -8,8 +8,8 @@ use crate::types::BucketName;
 
 /// `b2://BUCKET/NAME`, as B2's official tools write it: a file of a bucket, or all files with a prefix.
 ///
-/// Nothing in it is percent-encoded. B2's rules are checked for the bucket's name when it is parsed, but not for the name
-/// in the bucket, which may be a prefix.
+/// Nothing in it is percent-encoded. B2's rules are checked for the bucket's name when it is parsed, but not for the
+/// name in the bucket, which may be a prefix.
 ///
 /// ```
 /// use b2kit::types::B2Uri;
