@@ -578,7 +578,7 @@ mod stopped {
         let path = dir.path().join("large");
         fs::write(&path, vec![7; 3_000]).unwrap();
         let args = ["--resume", path.to_str().unwrap(), "b2://holiday-photos/"];
-        let output = interrupted(&fixture, "b2_finish_large_file", &args);
+        let output = interrupted(&fixture, "b2_upload_part", &args);
         assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
         let stderr = stderr(&output);
         assert!(
