@@ -9,7 +9,7 @@ use b2kit::sync::{Compare, Durability, Extras, Filter, Links, Newer, SyncPolicy}
 use b2kit::types::B2Uri;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, value_parser};
 
 use crate::protection::Protection;
 use crate::words::one_of;
@@ -18,8 +18,11 @@ const NOT_A_FILE: &str = "it has to be the name of a file: b2://BUCKET/NAME";
 
 /// Backblaze B2 from the command line.
 ///
-/// The application key comes from B2_APPLICATION_KEY_ID and B2_APPLICATION_KEY, and is stored nowhere. Files at B2 are
-/// written b2://BUCKET/NAME; a NAME that is empty or ends in / is a prefix, for all files whose names begin with it.
+/// The application key comes from B2_APPLICATION_KEY_ID and B2_APPLICATION_KEY, and is stored nowhere.
+///
+/// Files at B2 are written b2://BUCKET/NAME. A NAME that is empty or ends in / is a prefix, for all files whose names
+/// begin with it. Any other NAME is the file of that name; for ls, du and unfinished also all files in the folder of that
+/// name, and for sync only these.
 ///
 /// Exit status: 0 if everything was done, 1 if not, 2 for wrong arguments, 130 if it was stopped.
 #[derive(Debug, Parser)]
@@ -63,10 +66,7 @@ fn endpoint(environment: &str) -> Result<String> {
         "" | "production" => "https://api.backblazeb2.com",
         "staging" => "https://api.backblaze.net",
         url if url.contains("://") => url,
-        other => bail!(
-            "{other:?} is neither a URL nor production or staging \
-             (the environment variable B2_ENVIRONMENT sets it, too)"
-        ),
+        other => bail!("{other:?} is neither a URL nor production or staging (see B2_ENVIRONMENT)"),
     };
     Ok(url.to_owned())
 }
@@ -121,6 +121,9 @@ impl Command {
             Self::Sync(args) if !args.from.is_remote() && !args.to.is_remote() => {
                 "one of FROM and TO must be b2://BUCKET/PREFIX"
             }
+            Self::Sync(args) if !args.to.is_remote() && (args.hide || args.keep_days.is_some()) => {
+                "--hide and --keep-days need b2://BUCKET/PREFIX as TO"
+            }
             Self::Rm(args) => match (args.at.is_prefix(), args.recursive) {
                 (true, false) => "all files with a prefix: add --recursive",
                 // `a` would also match `a.bak`.
@@ -153,6 +156,11 @@ fn remote_file(text: &str) -> Result<B2Uri> {
     let at: B2Uri = text.parse()?;
     ensure!(!at.is_prefix(), NOT_A_FILE);
     Ok(at)
+}
+
+/// Checks a glob.
+fn glob(text: &str) -> Result<String> {
+    Ok(Filter::new().include(text).map(|_| text.to_owned())?)
 }
 
 /// Copy files, directories and standard input to B2 and back.
@@ -256,13 +264,13 @@ pub(crate) struct SyncArgs {
     /// Sync only paths that match this glob; one that ends in / matches everything below a directory
     ///
     /// A glob is over the whole path relative to FROM or TO: *.jpg matches only at the top, **/*.jpg everywhere.
-    #[arg(long, value_name = "GLOB")]
+    #[arg(long, value_name = "GLOB", value_parser = glob)]
     include: Vec<String>,
 
     /// Ignore paths that match this glob, and everything below them, on both sides
     ///
     /// A glob is over the whole path relative to FROM or TO: *.tmp matches only at the top, **/*.tmp everywhere.
-    #[arg(long, value_name = "GLOB")]
+    #[arg(long, value_name = "GLOB", value_parser = glob)]
     exclude: Vec<String>,
 
     /// Delete and hide nothing if more paths than this would be affected
@@ -289,23 +297,20 @@ pub(crate) struct SyncArgs {
     #[arg(long, value_name = "FILES", default_value_t = 16)]
     threads: usize,
 
-    #[command(flatten)]
-    protection: Protection,
-
     /// Print a JSON object for each path, and one with the totals at the end
     #[arg(long)]
     pub(crate) json: bool,
+
+    // The last, since options after it would get its heading.
+    #[command(flatten)]
+    protection: Protection,
 }
 
 impl SyncArgs {
     pub(crate) fn policy(&self) -> Result<SyncPolicy> {
-        let mut filter = Filter::new();
-        for pattern in &self.include {
-            filter = filter.include(pattern)?;
-        }
-        for pattern in &self.exclude {
-            filter = filter.exclude(pattern)?;
-        }
+        let (mut included, mut excluded) = (self.include.iter(), self.exclude.iter());
+        let filter = included.try_fold(Filter::new(), |filter, glob| filter.include(glob))?;
+        let filter = excluded.try_fold(filter, |filter, glob| filter.exclude(glob))?;
         let policy = self.protection.policy(&self.from, &self.to)?;
         Ok(policy
             .filter(filter)
@@ -330,14 +335,14 @@ impl SyncArgs {
 /// List the files of a bucket
 #[derive(Debug, Args)]
 pub(crate) struct Ls {
-    /// b2://BUCKET/PREFIX; without it, the buckets
+    /// b2://BUCKET/NAME; without it, the buckets
     pub(crate) at: Option<B2Uri>,
 
     /// Print time, size and version id too
     #[arg(long, short)]
     pub(crate) long: bool,
 
-    /// List all files below the prefix, not only those of one folder
+    /// List the files in all folders below, too
     #[arg(long, short)]
     pub(crate) recursive: bool,
 
@@ -353,7 +358,7 @@ pub(crate) struct Ls {
 /// Count files and bytes
 #[derive(Debug, Args)]
 pub(crate) struct Du {
-    /// b2://BUCKET/PREFIX
+    /// b2://BUCKET/NAME
     pub(crate) at: B2Uri,
 
     /// Count all versions, including hidden and older ones
@@ -406,7 +411,7 @@ pub(crate) struct Link {
     pub(crate) at: B2Uri,
 
     /// For how many seconds the URL works, at most a week
-    #[arg(long, default_value_t = 3_600)]
+    #[arg(long, default_value_t = 3_600, value_parser = value_parser!(u64).range(1..=604_800))]
     pub(crate) seconds: u64,
 }
 
@@ -421,7 +426,7 @@ pub(crate) struct Hash {
 /// List unfinished large files, or cancel them
 #[derive(Debug, Args)]
 pub(crate) struct Unfinished {
-    /// b2://BUCKET/PREFIX
+    /// b2://BUCKET/NAME
     pub(crate) at: B2Uri,
 
     /// Cancel those that were started more than this many hours ago

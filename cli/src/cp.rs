@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use b2kit::Client;
 use b2kit::sync::Location::{self, Local, Remote};
 use b2kit::sync::{SyncPolicy, Synchronizer};
-use b2kit::transfer::{Progress, Source, safe_local_path};
+use b2kit::transfer::{Progress, Source};
 use b2kit::types::B2Uri;
 use blocking::Unblock;
 
@@ -24,7 +24,7 @@ pub(crate) async fn run(args: &Cp, terminal: &Terminal, client: &Client) -> Resu
     let policy = policy.resume(args.resume).hash_first(!args.no_hash_first);
     if is_tree(from, to)? {
         // A sync that ignores what is at the destination.
-        let policy = policy.ignore_destination(true).portable_names(true);
+        let policy = policy.ignore_destination(true);
         let tree = Synchronizer::between(client, from, to).await?;
         return execute(&tree.policy(policy), terminal, false).await;
     }
@@ -62,7 +62,7 @@ async fn copy(args: &Cp, policy: &SyncPolicy, terminal: &Terminal, client: &Clie
                 let download = download.to_writer(threaded_output());
                 return terminal.transfer(name, &progress, download).await;
             }
-            let download = download.to_path(path_of(name, path)?);
+            let download = download.to_path(path_of(name, path, policy)?);
             terminal.transfer(name, &progress, download).await
         }
         (Local(path), Remote(to)) => {
@@ -89,10 +89,10 @@ fn name_of(path: &Path, to: &B2Uri) -> Result<String> {
 }
 
 /// Where to write the file `name`: `path`, or a file in it if it is a directory.
-fn path_of(name: &str, path: &Path) -> Result<PathBuf> {
+fn path_of(name: &str, path: &Path, policy: &SyncPolicy) -> Result<PathBuf> {
     if !path.is_dir() {
         return Ok(path.to_owned());
     }
     let (_, own) = name.rsplit_once('/').unwrap_or(("", name));
-    Ok(path.join(safe_local_path(own)?))
+    Ok(path.join(policy.local_path(own)?))
 }

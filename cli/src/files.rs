@@ -11,7 +11,7 @@ use b2kit::types::{Action, B2Uri, FileVersion, ListedFile, Sha1};
 use b2kit::{BucketHandle, Client, Error};
 use futures::future::ready;
 use futures::stream::BoxStream;
-use futures::{StreamExt as _, TryStreamExt as _};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::args::{Du, File, Hash, Link, Ls};
 use crate::output::{done, escape, json, output, print_error, status, threaded_output};
@@ -20,11 +20,32 @@ use crate::output::{done, escape, json, output, print_error, status, threaded_ou
 pub(crate) type Files<T = FileVersion> = BoxStream<'static, Result<T, Error>>;
 
 /// The current versions of all files with this prefix, or all their versions.
-pub(crate) fn list(bucket: &BucketHandle, prefix: &str, versions: bool) -> Files {
+pub(crate) fn with_prefix(bucket: &BucketHandle, prefix: &str, versions: bool) -> Files {
     match versions {
         true => bucket.versions(prefix).boxed(),
         false => bucket.list(prefix).boxed(),
     }
+}
+
+/// The current version of the file of this name, or all its versions.
+pub(crate) fn named(bucket: &BucketHandle, name: &str, versions: bool) -> Files {
+    let own = name.to_owned();
+    let is_it = move |version: &FileVersion| ready(Ok(version.file_name == *own));
+    // It is listed before all names that begin with its own.
+    let files = with_prefix(bucket, name, versions);
+    files.try_take_while(is_it).boxed()
+}
+
+/// The files at a location: those with its prefix; or the file of its name, then those in the folder of this name. With
+/// `is_deep` also those in the folders below.
+fn list(bucket: &BucketHandle, at: &B2Uri, versions: bool, is_deep: bool) -> Files<ListedFile> {
+    let (row, folder) = (ListedFile::Version, at.folder());
+    let below = match is_deep {
+        true => with_prefix(bucket, &folder, versions).map_ok(row).boxed(),
+        false => bucket.list_folder(&at.name).boxed(),
+    };
+    let file = (!at.is_prefix()).then(|| named(bucket, &at.name, versions).map_ok(row));
+    stream::iter(file).flatten().chain(below).boxed()
 }
 
 /// A file's current version.
@@ -45,12 +66,7 @@ pub(crate) async fn ls(args: &Ls, client: &Client) -> Result<ExitCode> {
         return done(out);
     };
     let bucket = client.bucket(&at.bucket).await?;
-    let mut rows: Files<ListedFile> = match args.versions || args.recursive {
-        true => list(&bucket, &at.name, args.versions)
-            .map_ok(ListedFile::Version)
-            .boxed(),
-        false => bucket.list_folder(&at.name).boxed(),
-    };
+    let mut rows = list(&bucket, at, args.versions, args.versions || args.recursive);
     while let Some(row) = rows.try_next().await? {
         let name = escape(row.file_name());
         match &row {
@@ -75,12 +91,13 @@ pub(crate) fn write_long(out: &mut impl Write, version: &FileVersion) -> io::Res
 
 pub(crate) async fn du(args: &Du, client: &Client) -> Result<ExitCode> {
     let bucket = client.bucket(&args.at.bucket).await?;
-    let add = |(files, bytes): (u64, u64), version: FileVersion| {
-        let bytes = bytes.saturating_add(version.content_length);
-        ready(Ok((files + 1, bytes)))
+    let bytes_of = |version: FileVersion| version.content_length;
+    let add = |(files, bytes): (u64, u64), row: ListedFile| {
+        let more = row.into_version().map_or(0, bytes_of);
+        ready(Ok((files + 1, bytes.saturating_add(more))))
     };
-    let versions = list(&bucket, &args.at.name, args.versions);
-    let (files, bytes) = versions.try_fold((0, 0), add).await?;
+    let rows = list(&bucket, &args.at, args.versions, true);
+    let (files, bytes) = rows.try_fold((0, 0), add).await?;
     let mut out = output();
     match args.json {
         true => writeln!(out, "{{\"files\":{files},\"bytes\":{bytes}}}")?,

@@ -44,18 +44,15 @@ impl Protection {
         if self.source_server_side_encryption.is_some() && !from.is_remote() {
             bail!("local files have no server-side encryption");
         }
-        let mut policy = SyncPolicy::new();
+        let (mut policy, key) = (SyncPolicy::new(), CustomerKey::from_env);
         if let Some(mode) = encryption {
             policy = policy.server_side_encryption(match mode {
-                "SSE-C" => {
-                    EncryptionSetting::SseC(CustomerKey::from_env("B2_DESTINATION_SSE_C_KEY_B64")?)
-                }
+                "SSE-C" => EncryptionSetting::SseC(key("B2_DESTINATION_SSE_C_KEY_B64")?),
                 _ => EncryptionSetting::SseB2,
             });
         }
         if self.source_server_side_encryption.is_some() {
-            let key = CustomerKey::from_env("B2_SOURCE_SSE_C_KEY_B64")?;
-            policy = policy.source_customer_key(key);
+            policy = policy.source_customer_key(key("B2_SOURCE_SSE_C_KEY_B64")?);
         }
         if let (Some(mode), Some(until)) = (&self.file_retention_mode, self.retain_until) {
             policy = policy.file_retention(mode.clone(), Timestamp::from_millis(until));

@@ -11,7 +11,7 @@ use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
 
 use crate::args::{Rm, Unfinished};
-use crate::files::{list, write_long};
+use crate::files::{named, with_prefix, write_long};
 use crate::output::{done, escape, output, print_error, status};
 
 /// Maximum number of concurrent calls.
@@ -27,22 +27,18 @@ pub(crate) async fn rm(args: &Rm, client: &Client) -> Result<ExitCode> {
         (true, prefix) => bucket.delete_prefix(prefix, mode(args.dry_run)).boxed(),
         (false, _) => remove(args, bucket),
     };
-    let verb = match args.versions || args.current {
-        true => "deleted",
-        false => "hidden",
-    };
+    let deletes = args.versions || args.current;
+    let verb = if deletes { "deleted" } else { "hidden" };
     let code = report(outcomes, args.dry_run, verb).await?;
     code.context("there is no such file")
 }
 
 /// Hides or deletes the files: of a single name the newest version, which `--versions` finds even if it is hidden.
 fn remove<'a>(args: &'a Rm, bucket: &'a BucketHandle) -> Outcomes<'a> {
-    let mut files = list(bucket, &args.at.name, args.versions);
-    if !args.recursive {
-        let name = args.at.name.clone();
-        let is_it = move |version: &FileVersion| ready(Ok(version.file_name == *name));
-        files = files.try_take_while(is_it).take(1).boxed();
-    }
+    let files = match args.recursive {
+        true => with_prefix(bucket, &args.at.name, args.versions),
+        false => named(bucket, &args.at.name, args.versions).take(1).boxed(),
+    };
     let remove = move |version: FileVersion| async move {
         let (name, all) = (version.name(), DeleteScope::AllVersions);
         let outcome = match (args.dry_run, args.versions, args.current) {
@@ -85,9 +81,10 @@ async fn report(mut outcomes: Outcomes<'_>, is_dry: bool, verb: &str) -> Result<
 }
 
 pub(crate) async fn unfinished(args: &Unfinished, client: &Client) -> Result<ExitCode> {
-    let bucket = client.bucket(&args.at.bucket).await?;
+    let (bucket, at) = (client.bucket(&args.at.bucket).await?, &args.at);
     let Some(hours) = args.cancel_older_than else {
-        let (mut files, mut out) = (bucket.unfinished(&args.at.name), output());
+        let (files, mut out) = (bucket.unfinished(&at.name), output());
+        let mut files = files.try_filter(|file| ready(at.contains(file.file_name.as_str())));
         while let Some(file) = files.try_next().await? {
             write_long(&mut out, &file)?;
         }
@@ -98,7 +95,7 @@ pub(crate) async fn unfinished(args: &Unfinished, client: &Client) -> Result<Exi
         0 => i64::MAX,
         hours => client.current_time().as_millis() - i64::from(hours) * 3_600_000,
     });
-    let cancelled = bucket.cancel_unfinished(&args.at.name, before, mode(args.dry_run));
+    let cancelled = bucket.cancel_unfinished(&at.name, before, mode(args.dry_run));
     let code = report(cancelled.boxed(), args.dry_run, "cancelled").await?;
     Ok(code.unwrap_or(ExitCode::SUCCESS))
 }

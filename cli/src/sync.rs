@@ -99,12 +99,10 @@ async fn plan(args: &SyncArgs, sync: &Synchronizer) -> Result<ExitCode> {
         false => writeln!(out, "{cost}")?,
     }
     out.flush()?;
-    let is_too_many = cost.removals > args.max_delete && !args.check;
+    let (planned, allowed) = (cost.removals, args.max_delete);
+    let is_too_many = planned > allowed && !args.check;
     if is_too_many {
-        let why = Withheld::TooMany {
-            planned: cost.removals,
-            allowed: args.max_delete,
-        };
+        let why = Withheld::TooMany { planned, allowed };
         print_error(&format!("nothing would be deleted or hidden: {why}"));
     }
     Ok(status(cost.refusals == 0 && !is_too_many))

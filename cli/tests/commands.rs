@@ -175,7 +175,51 @@ fn sync_deletes_only_as_configured_and_reports_what_it_keeps() {
         &["sync", "full", "b2://holiday-photos", "--hide", "--delete"],
     );
     fixture.failed(2, &["sync", "full", "elsewhere"]);
-    fixture.failed(1, &["sync", "b2://holiday-photos", "full", "--hide"]);
+}
+
+#[test]
+fn wrong_arguments_exit_with_2_and_print_the_usage() {
+    let fixture = Fixture::new();
+    fixture.put("a", "a");
+    let (file, bucket) = ("b2://holiday-photos/a", "b2://holiday-photos");
+    for (args, line) in [
+        (
+            &["sync", bucket, "d", "--hide"][..],
+            "--hide and --keep-days need",
+        ),
+        (
+            &["sync", bucket, "d", "--keep-days", "1"],
+            "--hide and --keep-days need",
+        ),
+        (
+            &["sync", "d", bucket, "--exclude", "d/["],
+            "unclosed character class",
+        ),
+        (
+            &["sync", "d", bucket, "--include", "d/["],
+            "unclosed character class",
+        ),
+        (&["sync", "d", "b2://nope"], "bucket name"),
+        (&["ls", "b2://nope"], "bucket name"),
+        (&["link", "--seconds", "0", file], "0 is not in"),
+        (&["link", "--seconds", "604801", file], "604801 is not in"),
+    ] {
+        let stderr = fixture.failed(2, args);
+        assert!(
+            stderr.contains(line) && stderr.contains("--help"),
+            "{stderr}"
+        );
+    }
+    assert!(!fixture.root.path().join("d").exists());
+}
+
+#[test]
+fn the_help_of_sync_lists_only_protection_below_its_heading() {
+    let help = Fixture::new().said(&["sync", "--help"]);
+    let (options, protection) = help.split_once("Encryption and Object Lock:").unwrap();
+    assert!(options.contains("--json"), "{help}");
+    let listed = |line: &&str| line.trim_start().starts_with("--");
+    assert_eq!(protection.lines().filter(listed).count(), 5, "{protection}");
 }
 
 #[test]
@@ -315,6 +359,55 @@ fn ls_lists_a_folder_all_files_all_versions_and_the_buckets() {
         fixture.said(&["du", "--versions", "--json", at]),
         "{\"files\":4,\"bytes\":11}\n"
     );
+}
+
+#[test]
+fn a_name_is_a_file_and_a_folder_and_never_a_prefix_of_other_names() {
+    let fixture = Fixture::new();
+    for name in ["dir/file.txt", "photos-old/x", "photos/a", "photos/b/c"] {
+        fixture.put(name, "xy");
+    }
+    for name in ["photos-old/large", "photos/large"] {
+        let start = StartLargeFile::new(fixture.bucket.id(), FileName::new(name).unwrap());
+        block_on(fixture.bucket.client().call(start)).unwrap();
+    }
+    let at = |name: &str| format!("b2://holiday-photos/{name}");
+    let listed = |args: &[&str], name: &str| {
+        let said = fixture.said(&[args, &[&at(name)]].concat());
+        lines(&said).join(" ")
+    };
+    for command in [&["ls"][..], &["ls", "-r"], &["ls", "--versions"]] {
+        assert_eq!(listed(command, "dir/file.txt"), "dir/file.txt");
+        assert_eq!(listed(command, "dir/file"), "");
+    }
+    assert_eq!(listed(&["du"], "dir/file.txt"), "2 bytes in 1 files");
+    assert_eq!(listed(&["ls"], "photos"), "photos/a photos/b/");
+    assert_eq!(listed(&["ls", "-r"], "photos"), "photos/a photos/b/c");
+    assert_eq!(listed(&["du"], "photos"), "4 bytes in 2 files");
+    assert_eq!(
+        lines(&fixture.said(&["unfinished", &at("photos")])).len(),
+        1
+    );
+    assert_eq!(lines(&fixture.said(&["unfinished", &at("")])).len(), 2);
+
+    fixture.put("photos", "xyz");
+    assert_eq!(listed(&["ls"], "photos"), "photos photos/a photos/b/");
+    assert_eq!(
+        listed(&["ls", "-r"], "photos"),
+        "photos photos/a photos/b/c"
+    );
+    assert_eq!(listed(&["ls"], "photos/"), "photos/a photos/b/");
+    assert_eq!(listed(&["du"], "photos"), "7 bytes in 3 files");
+    assert_eq!(listed(&["du"], "photos/"), "4 bytes in 2 files");
+
+    fixture.said(&["rm", &at("photos")]);
+    let kept = ["dir/file.txt", "photos-old/x", "photos/a", "photos/b/c"];
+    assert_eq!(fixture.names(), kept);
+    for option in [&[][..], &["--current"]] {
+        fixture.failed(1, &[&["rm"], option, &[&at("photos")]].concat());
+    }
+    fixture.failed(1, &["rm", "--versions", &at("phot")]);
+    assert_eq!(fixture.names(), kept);
 }
 
 #[test]

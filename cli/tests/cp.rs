@@ -192,7 +192,11 @@ fn invalid_arguments_print_the_usage_and_exit_with_2() {
     let fixture = Fixture::new();
     for (args, line) in [
         (&["a", "b"][..], "must be b2://BUCKET/NAME"),
-        (&["b2://a/b", "b2://c/d"], "must be a path or -"),
+        (
+            &["b2://holiday-photos/b", "b2://holiday-photos/d"],
+            "must be a path or -",
+        ),
+        (&["b2://nope/b", "b"], "bucket name"),
         (&["b2:///name", "b"], "there is no bucket in it"),
         (&["-", "b2://holiday-photos/"], "needs a name"),
         (&["b2://holiday-photos/p/", "-"], "are one file"),
@@ -202,9 +206,9 @@ fn invalid_arguments_print_the_usage_and_exit_with_2() {
         ),
         (&["--wat"], "unexpected argument '--wat'"),
         (&[], "required arguments"),
-        (&["", "b2://a/b"], "it is empty"),
+        (&["", "b2://holiday-photos/b"], "it is empty"),
         (
-            &["--endpoint", "prod", "a", "b2://a/b"],
+            &["--endpoint", "prod", "a", "b2://holiday-photos/b"],
             "neither a URL nor",
         ),
     ] {
@@ -287,6 +291,29 @@ fn a_name_outside_of_the_directory_is_refused_and_the_others_are_downloaded() {
     assert_eq!(names(dir.path()), ["in"]);
     assert_eq!(names(&inside), ["a", "b"]);
     assert_eq!(fs::read(inside.join("b/c")).unwrap(), b"p/b/c");
+}
+
+#[cfg(unix)]
+#[test]
+fn names_that_only_windows_forbids_are_copied_up_and_down() {
+    let (fixture, dir) = (Fixture::new(), tempfile::tempdir().unwrap());
+    let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let odd = ["CON", "LONGFI~1.TXT", "a:b", "trail ", "x\\y"];
+    for directory in ["up", "one"] {
+        fs::create_dir(at(directory)).unwrap();
+    }
+    for name in odd {
+        fs::write(at("up") + "/" + name, name).unwrap();
+    }
+    assert_copied(&fixture.cp(&[&at("up"), "b2://holiday-photos/p/"]));
+    assert_copied(&fixture.cp(&["b2://holiday-photos/p/", &at("down")]));
+    for name in odd {
+        let file = format!("b2://holiday-photos/p/{name}");
+        assert_copied(&fixture.cp(&[&file, &at("one")]));
+    }
+    for directory in ["down", "one"] {
+        assert_eq!(names(&dir.path().join(directory)), odd);
+    }
 }
 
 #[test]
@@ -374,7 +401,7 @@ fn a_file_that_can_not_be_copied_does_not_stop_the_others() {
     assert_failed(&down);
     let stderr = stderr(&down);
     assert!(
-        stderr.contains("error: download b (1 bytes): not done")
+        stderr.contains("error: refuse b: a directory is in the way")
             && stderr.contains("1 were not done"),
         "{stderr}"
     );

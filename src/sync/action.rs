@@ -140,6 +140,13 @@ impl Action {
         }
     }
 
+    pub(super) fn directory_in_the_way(path: &str) -> Self {
+        Self::Refuse {
+            path: path.into(),
+            reason: Reason::DirectoryInTheWay,
+        }
+    }
+
     /// Whether it transfers bytes.
     #[must_use]
     pub const fn is_transfer(&self) -> bool {

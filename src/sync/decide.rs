@@ -21,10 +21,12 @@ pub(super) enum Pair {
     Neither,
 }
 
-/// A line of a plan, or one that needs a file's SHA-1 first.
+/// A line of a plan, or one that needs a look at a local file first.
 #[derive(Debug)]
 pub(super) enum Step {
     Ready(Action),
+    /// The download of a new file. A walk doesn't show whether there is a directory of its name.
+    New(Action),
     Hash {
         path: Box<str>,
         /// The SHA-1 of the version.
@@ -49,6 +51,8 @@ pub(super) struct Decider {
     /// The prefixes of the names on both sides, for those that are buckets.
     pub(super) source_prefix: Option<String>,
     pub(super) destination_prefix: Option<String>,
+    /// Whether to look up if a directory is in the way of a new file. If extra files are deleted, it may go with them.
+    pub(super) looks_up_directories: bool,
     /// Returns the current time, for [`Extras::KeepDays`].
     pub(super) now: Box<dyn Fn() -> Timestamp + Send>,
     pub(super) parents: Parents,
@@ -162,7 +166,11 @@ impl Decider {
             return Step::Ready(action);
         }
         let Some(destination) = destination else {
-            return Step::Ready(transfer(self.direction, path, source, None, after_removals));
+            let transfer = transfer(self.direction, path, source, None, after_removals);
+            return match self.looks_up_directories {
+                true => Step::New(transfer),
+                false => Step::Ready(transfer),
+            };
         };
         match destination {
             State::Opaque(reason @ Reason::UnknownAction(_)) => {

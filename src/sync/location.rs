@@ -38,8 +38,8 @@ impl Location {
 
 /// What begins with `b2://` is at B2, and everything else is a local path, which need not be UTF-8.
 ///
-/// [`Invalid`](crate::ErrorKind::Invalid) for an empty text, for `b2://` without a bucket, and for a name at B2 that is
-/// not UTF-8.
+/// [`Invalid`](crate::ErrorKind::Invalid) for an empty text, for `b2://` without the name of a bucket, and for a name at
+/// B2 that is not UTF-8.
 impl TryFrom<OsString> for Location {
     type Error = Error;
 

@@ -92,7 +92,7 @@ mod spool;
 mod walk;
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -121,7 +121,7 @@ use self::sides::{Place, Sides};
 use self::walk::Walk;
 use crate::bucket::BucketHandle;
 use crate::client::{CallCounts, Client};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::types::Timestamp;
 
 /// A sync between a local tree and a bucket, or between two buckets: source, destination and policy.
@@ -202,12 +202,13 @@ impl Synchronizer {
     /// [`Invalid`](crate::ErrorKind::Invalid) if the two sides overlap, for [`Extras::Hide`] and
     /// [`Extras::KeepDays`] if the destination is local, and for all but [`Extras::Keep`] if it is
     /// [ignored](SyncPolicy::ignore_destination). The last item of the stream is the error of a
-    /// listing, or [`Source`](crate::ErrorKind::Source) if the order of the local tree changes
-    /// while it is read.
+    /// listing, or [`Source`](crate::ErrorKind::Source) if the local source is missing or no
+    /// directory or if the order of a local tree changes while it is read, or
+    /// [`Destination`](crate::ErrorKind::Destination) if the local destination is no directory.
     pub fn plan(&self) -> Result<Plan, Error> {
         let source = self.side(&self.sides.source, false);
         let destination = self.side(&self.sides.destination, true);
-        self.plan_sides(source, destination)
+        self.plan_sides(source, destination, true)
     }
 
     /// Makes a plan from these entries instead of those of the two sides: for a side that is known
@@ -223,7 +224,7 @@ impl Synchronizer {
         source: impl Stream<Item = Result<Entry, Error>> + Send + 'static,
         destination: impl Stream<Item = Result<Entry, Error>> + Send + 'static,
     ) -> Result<Plan, Error> {
-        self.plan_sides(plan::side(source), plan::side(destination))
+        self.plan_sides(plan::side(source), plan::side(destination), false)
     }
 
     /// Makes a plan and executes it at the same time.
@@ -266,11 +267,12 @@ impl Synchronizer {
         let filter = self.policy.filter.clone();
         match place {
             Place::Local(root) => {
-                let links = match is_destination {
-                    true => Links::Skip,
-                    false => self.policy.links,
+                let (links, kind) = match is_destination {
+                    true => (Links::Skip, ErrorKind::Destination),
+                    false => (self.policy.links, ErrorKind::Source),
                 };
-                plan::local_side(Walk::new(root, filter, links, is_destination))
+                let walk = Walk::new(root, filter, links, is_destination);
+                plan::local_side(root, walk, kind)
             }
             Place::Bucket { bucket, prefix }
                 if is_destination && matches!(self.policy.extras, Extras::KeepDays(_)) =>
@@ -281,7 +283,13 @@ impl Synchronizer {
         }
     }
 
-    fn plan_sides(&self, source: Side, destination: Side) -> Result<Plan, Error> {
+    /// With `reads_sides`, the entries come from the two sides, and the plan may look up more.
+    fn plan_sides(
+        &self,
+        source: Side,
+        destination: Side,
+        reads_sides: bool,
+    ) -> Result<Plan, Error> {
         self.sides.check()?;
         let direction = self.sides.direction();
         let needs_bucket = matches!(self.policy.extras, Extras::Hide | Extras::KeepDays(_));
@@ -303,6 +311,10 @@ impl Synchronizer {
             policy: Arc::clone(&self.policy),
             source_prefix: self.sides.source.prefix(),
             destination_prefix: self.sides.destination.prefix(),
+            looks_up_directories: reads_sides
+                && direction == Direction::Down
+                && !self.policy.ignore_destination
+                && self.policy.extras != Extras::Delete,
             now: Box::new(move || {
                 client
                     .as_ref()
@@ -316,7 +328,8 @@ impl Synchronizer {
             _ => None,
         };
         let policy = Arc::clone(&self.policy);
-        let steps = plan::Steps::new(source, destination, decider);
+        let source_first = reads_sides && direction == Direction::Up;
+        let steps = plan::Steps::new(source, destination, source_first, decider);
         let actions = plan::resolved(steps, move |step| {
             resolve(
                 step,
@@ -329,7 +342,7 @@ impl Synchronizer {
     }
 }
 
-/// Hashes the local file, if the decision depends on it.
+/// Hashes or looks up the local file, if the decision depends on it.
 async fn resolve(
     step: Step,
     direction: Direction,
@@ -338,6 +351,9 @@ async fn resolve(
 ) -> Action {
     let (path, sha1, source, destination) = match step {
         Step::Ready(action) => return action,
+        Step::New(action) => {
+            return blocking::unblock(move || unless_a_directory(&root, action)).await;
+        }
         Step::Hash {
             path,
             sha1,
@@ -361,11 +377,19 @@ async fn resolve(
         }
     };
     match conclude(direction, verdict, path, source, destination) {
-        Step::Ready(action) => action,
+        Step::Ready(action) | Step::New(action) => action,
         Step::Hash { path, .. } => Action::Refuse {
             path,
             reason: Reason::Unreadable("it was hashed already".to_owned()),
         },
+    }
+}
+
+/// The download, unless a directory is in its way.
+fn unless_a_directory(root: &Path, action: Action) -> Action {
+    match local::is_directory_in_the_way(root, Path::new(action.path()), false) {
+        true => Action::directory_in_the_way(action.path()),
+        false => action,
     }
 }
 

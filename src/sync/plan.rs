@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::VecDeque;
+use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -30,6 +31,8 @@ pub(super) type Side = stream::BoxStream<'static, Result<Row, Error>>;
 pub(super) struct Steps {
     source: Sorted,
     destination: Sorted,
+    /// Whether the destination is read only when the source has yielded something: it may be mistyped.
+    source_first: bool,
     decider: Decider,
     ready: VecDeque<Step>,
     scan: Scan,
@@ -56,10 +59,16 @@ impl Stream for Steps {
 }
 
 impl Steps {
-    pub(super) fn new(source: Side, destination: Side, decider: Decider) -> Self {
+    pub(super) fn new(
+        source: Side,
+        destination: Side,
+        source_first: bool,
+        decider: Decider,
+    ) -> Self {
         Self {
             source: Sorted::new(source),
             destination: Sorted::new(destination),
+            source_first,
             decider,
             ready: VecDeque::new(),
             scan: Scan::default(),
@@ -70,6 +79,9 @@ impl Steps {
     /// Decides about the next path, or reports the next row without a path.
     fn poll_path(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let source = self.source.poll_head(cx)?;
+        if self.source_first && self.source.last.is_none() {
+            ready!(source);
+        }
         let destination = self.destination.poll_head(cx)?;
         ready!(source);
         ready!(destination);
@@ -229,8 +241,9 @@ pub(super) fn side(entries: impl Stream<Item = Result<Entry, Error>> + Send + 's
     entries.map_ok(Row::Entry).boxed()
 }
 
-/// A side of a local tree.
-pub(super) fn local_side(walk: Walk) -> Side {
+/// A side of a local tree. If its root can't be read, it ends with an error of this kind.
+pub(super) fn local_side(root: &Path, walk: Walk, kind: ErrorKind) -> Side {
+    let shown = format!("{root:?}");
     let refused = |path: Box<str>, reason| Row::Refused(Action::Refuse { path, reason });
     let row = move |found| {
         Ok(match found {
@@ -239,13 +252,16 @@ pub(super) fn local_side(walk: Walk) -> Side {
                 let why = "it is not valid Unicode".to_owned();
                 refused(path.into(), Reason::NotAName(why))
             }
+            Found::NoRoot(why) => {
+                return Err(Error::new(kind, format!("{shown} can't be read: {why}")));
+            }
             Found::RootGone => {
                 let why = "the root was replaced by a different directory".to_owned();
                 refused(Box::default(), Reason::Unreadable(why))
             }
         })
     };
-    let rows = chunks(walk).flat_map(move |chunk| stream::iter(chunk.into_iter().map(row)));
+    let rows = chunks(walk).flat_map(stream::iter).map(row);
     rows.boxed()
 }
 

@@ -38,6 +38,8 @@ pub enum Reason {
     Collision(String),
     /// This path, which would be its directory, is a file.
     ParentIsFile(String),
+    /// There is a local directory of this name, which is not empty or is kept.
+    DirectoryInTheWay,
     /// The destination's entry is not a regular file.
     DestinationNotAFile,
     /// It can't be read.
@@ -68,6 +70,7 @@ impl fmt::Display for Reason {
             Self::PartialDownload => "it belongs to an unfinished download",
             Self::FolderMarker => "it is a folder marker",
             Self::BelowSkipped => "it is below something that is skipped",
+            Self::DirectoryInTheWay => "a directory is in the way",
             Self::DestinationNotAFile => "the destination's entry is not a regular file",
             Self::NotAPath(why) => return write!(f, "the name can't be a local path: {why}"),
             Self::NotAName(why) => return write!(f, "the path can't be a B2 file name: {why}"),

@@ -348,7 +348,9 @@ impl Run {
                     }
                 } else {
                     self.has_failed = true;
-                    self.over(action, Status::Changed);
+                    self.tally.ended(number, &action, &Status::Refused.into());
+                    let refused = Action::directory_in_the_way(action.path());
+                    self.over(refused, Status::Refused);
                 }
             }
         }

@@ -1,7 +1,10 @@
 //! The settings of a [`SyncPolicy`] for single transfers.
 
+use std::path::PathBuf;
+
+use super::names::local_path;
 use super::policy::SyncPolicy;
-use crate::transfer::{FileCopy, FileDownload, Upload};
+use crate::transfer::{FileCopy, FileDownload, UnsafeName, Upload};
 
 /// Sets the encryption and the Object Lock of a new version, if the policy has any.
 macro_rules! protect {
@@ -37,6 +40,15 @@ impl SyncPolicy {
             true => self.decrypt(download).resume(),
             false => self.decrypt(download),
         }
+    }
+
+    /// The relative local path that a sync gives the file of this name, with or without
+    /// [portable names](Self::portable_names).
+    ///
+    /// # Errors
+    /// [`UnsafeName`] if no sync would write it.
+    pub fn local_path(&self, name: &str) -> Result<PathBuf, UnsafeName> {
+        local_path(name, self.portable_names)
     }
 
     pub(super) fn decrypt(&self, download: FileDownload) -> FileDownload {

@@ -28,6 +28,8 @@ pub(super) enum Found {
     Entry(Entry),
     /// A file whose name is not valid Unicode, so it can't be compared.
     NoText(String),
+    /// The root can't be read, and why: the walk ends.
+    NoRoot(String),
     /// The root was replaced by a different directory after the walk began: its disk may have been
     /// unmounted.
     RootGone,
@@ -197,7 +199,7 @@ impl Walk {
             if self.may_be_missing && is_missing(error) {
                 return None;
             }
-            return Some(Found::Entry(Entry::opaque("", unreadable(error))));
+            return Some(Found::NoRoot(why(error)));
         }
         let mut name = match self.relative(path) {
             Ok(name) => name,
@@ -233,8 +235,7 @@ impl Iterator for Walk {
             self.has_begun = true;
             self.directories.push(Directory::new(&self.root));
             if self.root.metadata().is_ok_and(|root| !root.is_dir()) {
-                let reason = Reason::Unreadable("it is not a directory".to_owned());
-                return Some(Found::Entry(Entry::opaque("", reason)));
+                return Some(Found::NoRoot("it is not a directory".to_owned()));
             }
         }
         loop {
@@ -284,10 +285,14 @@ fn is_missing(error: &walkdir::Error) -> bool {
 }
 
 fn unreadable(error: &walkdir::Error) -> Reason {
-    Reason::Unreadable(match error.io_error() {
+    Reason::Unreadable(why(error))
+}
+
+fn why(error: &walkdir::Error) -> String {
+    match error.io_error() {
         Some(error) => error.to_string(),
         None => error.to_string(),
-    })
+    }
 }
 
 #[cfg(test)]
@@ -302,6 +307,7 @@ mod tests {
                     _ => entry.path.into(),
                 },
                 Found::NoText(path) => format!("no text {path}"),
+                Found::NoRoot(why) => format!("no root: {why}"),
                 Found::RootGone => "the root is gone".to_owned(),
             })
             .collect()
@@ -470,16 +476,13 @@ mod tests {
         let root = Path::new("/nothing/is/here");
         assert_eq!(Walk::new(root, Filter::new(), Links::Skip, true).count(), 0);
         let found: Vec<_> = Walk::new(root, Filter::new(), Links::Skip, false).collect();
-        assert!(matches!(&found[..], [Found::Entry(entry)] if entry.path.is_empty()));
+        assert!(matches!(&found[..], [Found::NoRoot(_)]));
     }
 
     #[test]
     fn a_root_that_is_a_file_is_unreadable_and_not_empty() {
         let root = tempfile::NamedTempFile::new().unwrap();
         let found: Vec<_> = Walk::new(root.path(), Filter::new(), Links::Skip, true).collect();
-        let [Found::Entry(entry)] = &found[..] else {
-            panic!("{}", found.len());
-        };
-        assert!(matches!(entry.state, State::Opaque(Reason::Unreadable(_))));
+        assert!(matches!(&found[..], [Found::NoRoot(why)] if why == "it is not a directory"));
     }
 }

@@ -4,10 +4,12 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::Error;
+use crate::types::BucketName;
 
 /// `b2://BUCKET/NAME`, as B2's official tools write it: a file of a bucket, or all files with a prefix.
 ///
-/// Nothing in it is percent-encoded, and neither part is checked by B2's rules for names.
+/// Nothing in it is percent-encoded. B2's rules are checked for the bucket's name when it is parsed, but not for the name
+/// in the bucket, which may be a prefix.
 ///
 /// ```
 /// use b2kit::types::B2Uri;
@@ -20,7 +22,7 @@ use crate::error::Error;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct B2Uri {
-    /// The name of the bucket; never empty.
+    /// The name of the bucket.
     pub bucket: String,
     /// A file name, or a prefix of file names.
     pub name: String,
@@ -40,6 +42,20 @@ impl B2Uri {
     pub fn is_prefix(&self) -> bool {
         self.name.is_empty() || self.name.ends_with('/')
     }
+
+    /// The prefix of the names in the folder: its name, with a `/` after it unless it is a prefix already.
+    #[must_use]
+    pub fn folder(&self) -> String {
+        let slash = if self.is_prefix() { "" } else { "/" };
+        format!("{}{slash}", self.name)
+    }
+
+    /// Whether the file of this name is the one that it names, or in its [folder](Self::folder). `photos` contains
+    /// `photos` and `photos/a`, but not `photos-old/a`.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        name == self.name || name.starts_with(&self.folder())
+    }
 }
 
 /// Formats as the text from which it is parsed.
@@ -49,7 +65,7 @@ impl fmt::Display for B2Uri {
     }
 }
 
-/// [`Invalid`](crate::ErrorKind::Invalid) without `b2://` or without a bucket.
+/// [`Invalid`](crate::ErrorKind::Invalid) without `b2://`, without a bucket, or if no bucket can have this name.
 impl FromStr for B2Uri {
     type Err = Error;
 
@@ -63,6 +79,7 @@ impl FromStr for B2Uri {
                 "there is no bucket in it; it is b2://BUCKET/NAME",
             ));
         }
+        BucketName::new(bucket)?;
         Ok(Self::new(bucket, name))
     }
 }
@@ -70,6 +87,29 @@ impl FromStr for B2Uri {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_contains_itself_and_its_folder_and_a_prefix_all_that_begins_with_it() {
+        let names = [
+            "photos",
+            "photos-old/a",
+            "photos/",
+            "photos/a",
+            "photos/b/c",
+        ];
+        for (at, folder, first) in [("photos", "photos/", 0), ("photos/", "photos/", 2)] {
+            let at = B2Uri::new("bucket", at);
+            let contained: Vec<_> = names.into_iter().filter(|name| at.contains(name)).collect();
+            let expected = names
+                .into_iter()
+                .skip(first)
+                .filter(|name| *name != "photos-old/a");
+            assert_eq!(contained, expected.collect::<Vec<_>>());
+            assert_eq!(at.folder(), folder);
+        }
+        let all = B2Uri::new("bucket", "");
+        assert!(all.folder().is_empty() && names.into_iter().all(|name| all.contains(name)));
+    }
 
     #[test]
     fn a_uri_is_a_bucket_and_what_follows_the_first_slash() {
@@ -93,6 +133,7 @@ mod tests {
             "B2://photos",
             "b2://",
             "b2:///name",
+            "b2://nope/name",
             "./a",
         ] {
             assert!(text.parse::<B2Uri>().is_err(), "{text}");

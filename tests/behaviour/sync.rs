@@ -585,17 +585,43 @@ fn a_sync_with_more_deletions_than_max_delete_deletes_nothing() {
 }
 
 #[test]
-fn a_missing_source_directory_is_refused_and_deletes_nothing() {
+fn a_source_that_is_missing_or_a_file_is_one_error_and_the_bucket_is_not_listed() {
     scenario(async |bucket, root| {
         put(bucket, "a", b"a", 100).await;
+        put(bucket, "b", b"b", 100).await;
+        write(root, "file", b"x", 100);
         let policy = SyncPolicy::new()
             .extras(Extras::Delete)
             .allow_empty_source(true);
-        let missing = root.join("missing");
-        let sync = Synchronizer::up(&missing, bucket, "").policy(policy);
-        let (outcomes, summary) = run(&sync).await;
-        assert_eq!((summary.refused, summary.deleted), (1, 0), "{outcomes:?}");
-        assert_eq!(versions(bucket).await.len(), 1);
+        for (name, why) in [("missing", ""), ("file", "it is not a directory")] {
+            let sync = Synchronizer::up(root.join(name), bucket, "").policy(policy.clone());
+            let mut run = sync.run().unwrap();
+            let error = run.next().await.unwrap().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Source);
+            let says = format!("{name}\" can't be read: {why}");
+            assert!(error.to_string().contains(&says), "{error}");
+            assert!(run.next().await.is_none());
+            let summary = run.summary();
+            assert_eq!((summary.calls.class_c, summary.deleted), (0, 0));
+            assert!(!summary.is_complete() && summary.undone() == 0);
+        }
+        assert_eq!(versions(bucket).await.len(), 2);
+    });
+}
+
+#[test]
+fn a_local_destination_that_is_a_file_is_one_error() {
+    scenario(async |bucket, root| {
+        put(bucket, "a", b"a", 100).await;
+        put(bucket, "b", b"b", 100).await;
+        write(root, "file", b"x", 100);
+        let mut run = Synchronizer::down(bucket, "", root.join("file"))
+            .run()
+            .unwrap();
+        let error = run.next().await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Destination, "{error}");
+        assert!(run.next().await.is_none());
+        assert_eq!(local_tree(root).len(), 1);
     });
 }
 
@@ -947,9 +973,47 @@ fn a_file_and_a_directory_of_the_same_name_replace_each_other_in_one_run() {
         put(bucket, "a/b", b"in a directory", 100).await;
         put(bucket, "d", b"a file", 100).await;
         let (outcomes, summary) = run(&sync(Extras::Keep)).await;
-        assert_eq!((summary.refused, summary.changed), (1, 1), "{outcomes:?}");
+        assert_eq!((summary.refused, summary.changed), (2, 0), "{outcomes:?}");
         assert_eq!(local_tree(root).len(), 2);
         complete(&sync(Extras::Delete)).await;
+        assert_eq!(local_tree(root), remote_tree(bucket, "").await);
+    });
+}
+
+#[test]
+fn a_file_whose_name_is_a_local_directory_is_refused_unless_that_can_be_deleted() {
+    scenario(async |bucket, root| {
+        for name in ["empty", "full", "new"] {
+            put(bucket, name, b"a file", 100).await;
+        }
+        fs::create_dir_all(root.join("empty")).unwrap();
+        write(root, "full/x", b"mine", 100);
+        let sync = |policy| Synchronizer::down(bucket, "", root).policy(policy);
+        let keep = SyncPolicy::new();
+        let refusals =
+            ["empty", "full"].map(|it| format!("refuse {it}: a directory is in the way"));
+        let planned = printed(&sync(keep.clone())).await;
+        assert_eq!(planned[..2], refusals);
+        assert!(planned.contains(&"download new (6 bytes)".to_owned()));
+
+        // A plan that looks at no directory.
+        let ignoring = keep.clone().ignore_destination(true);
+        for policy in [ignoring, keep] {
+            let (outcomes, summary) = run(&sync(policy)).await;
+            assert_eq!((summary.refused, summary.changed), (2, 0), "{outcomes:?}");
+            let told: Vec<_> = outcomes.iter().map(ToString::to_string).collect();
+            assert!(refusals.iter().all(|it| told.contains(it)), "{told:?}");
+        }
+        assert!(root.join("empty").is_dir() && root.join("full/x").exists());
+
+        let delete = SyncPolicy::new().extras(Extras::Delete);
+        assert!(
+            !printed(&sync(delete.clone()))
+                .await
+                .concat()
+                .contains("refuse")
+        );
+        complete(&sync(delete)).await;
         assert_eq!(local_tree(root), remote_tree(bucket, "").await);
     });
 }
