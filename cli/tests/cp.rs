@@ -556,9 +556,8 @@ fn a_refused_connection_is_retried_then_reported_with_its_address() {
 mod stopped {
     use super::*;
 
-    /// The output of the program when it is interrupted while the call `held` waits in the emulator.
-    /// The program is interrupted while this call is held. The server may carry out the call once the latch is open,
-    /// even though the program has ended.
+    /// The output of the program when it is interrupted while the call `held` waits in the emulator. The emulator may
+    /// carry out the call once the latch is open, even though the program has ended.
     fn interrupted(fixture: &Fixture, held: &str, args: &[&str]) -> (Output, Latch) {
         let latch = Latch::new();
         let fault = Fault::new(FaultKind::Wait(latch.clone())).on(held);

@@ -68,14 +68,20 @@ fn serve(client: &RawClient) -> Server {
     server.start(&client.emulator).unwrap()
 }
 
-#[test]
-fn an_event_is_posted_with_its_signature() {
+/// A server that posts an event of the file `f` to the receiver.
+fn with_event() -> (Server, Receiver) {
     let client = RawClient::new();
     let server = serve(&client);
     let receiver = Receiver::new();
     let bucket = client.create_bucket("a-bucket", "allPrivate");
     set_rule(&client, &bucket, &receiver.url()).ok();
     upload(&client, &server, &bucket, "f");
+    (server, receiver)
+}
+
+#[test]
+fn an_event_is_posted_with_its_signature() {
+    let (server, receiver) = with_event();
     let got = receiver.receive(200);
     assert!(
         got.head.starts_with("POST /hook?a=b HTTP/1.1\r\n"),
@@ -107,12 +113,7 @@ fn an_event_is_posted_with_its_signature() {
 
 #[test]
 fn a_failed_webhook_is_retried_with_the_same_bytes() {
-    let client = RawClient::new();
-    let server = serve(&client);
-    let receiver = Receiver::new();
-    let bucket = client.create_bucket("a-bucket", "allPrivate");
-    set_rule(&client, &bucket, &receiver.url()).ok();
-    upload(&client, &server, &bucket, "f");
+    let (server, receiver) = with_event();
     let first = receiver.receive(500);
     let second = receiver.receive(200);
     assert_eq!(first.body, second.body);
@@ -125,12 +126,7 @@ fn a_failed_webhook_is_retried_with_the_same_bytes() {
 
 #[test]
 fn a_webhook_that_is_not_answered_within_three_seconds_is_retried() {
-    let client = RawClient::new();
-    let server = serve(&client);
-    let receiver = Receiver::new();
-    let bucket = client.create_bucket("a-bucket", "allPrivate");
-    set_rule(&client, &bucket, &receiver.url()).ok();
-    upload(&client, &server, &bucket, "f");
+    let (_server, receiver) = with_event();
     let (silent, _) = receiver.0.accept().unwrap();
     // in real time, which the server measures
     let (_sender, nothing) = std::sync::mpsc::channel::<()>();
