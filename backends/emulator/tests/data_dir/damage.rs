@@ -258,6 +258,55 @@ fn a_blob_whose_renaming_was_undone_by_a_machine_crash_is_completed() {
     assert_eq!(blobs(crashed.path()), [blob]);
 }
 
+#[test]
+fn an_incomplete_file_beside_a_complete_blob_of_the_same_number_never_replaces_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let client = open(directory.path());
+    let bucket = client.create_bucket("a-bucket", "allPublic");
+    client.upload(&bucket, "f", b"content");
+    let crashed = as_after_a_crash(directory.path());
+    let blob = blobs(crashed.path()).remove(0);
+    fs::write(blob.with_extension("part"), b"half").unwrap();
+    let emulator = builder().open(crashed.path()).unwrap();
+    let warning = "1 blobs of 4 bytes, which the journal doesn't account for";
+    assert!(emulator.recovery_warnings()[0].starts_with(warning));
+    assert_eq!(fs::read(&lost(crashed.path())[0]).unwrap(), b"half");
+    let after = RawClient::with(emulator, ManualClock::default());
+    assert_eq!(after.download("a-bucket/f", &[]).body, "content");
+    assert_eq!(blobs(crashed.path()), [blob]);
+    // a blob that no record explains is kept all the same
+    let crashed = as_after_a_crash(directory.path());
+    let stray = crashed.path().join("blobs/07/0000000000000007");
+    fs::create_dir(stray.parent().unwrap()).unwrap();
+    fs::write(&stray, b"whose?").unwrap();
+    fs::write(stray.with_extension("part"), b"half").unwrap();
+    builder().open(crashed.path()).unwrap();
+    assert_eq!(fs::read(&lost(crashed.path())[0]).unwrap(), b"whose?");
+}
+
+/// Otherwise the record of an earlier, deleted file would prove the blob superseded.
+#[test]
+fn the_number_of_a_deleted_blob_is_not_used_again_after_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let client = open(directory.path());
+    let bucket = client.create_bucket("a-bucket", "allPrivate");
+    let file = client.upload(&bucket, "deleted", b"deleted");
+    let which = json!({"fileId": file["fileId"], "fileName": "deleted"});
+    client.post("b2_delete_file_version", &which).ok();
+    drop(client);
+    let client = open(directory.path());
+    let before = ["journal", "head"].map(|name| fs::read(directory.path().join(name)).unwrap());
+    client.upload(&bucket, "f", b"content");
+    // a crash of the machine: the blob reached the disk, but not its record
+    let crashed = as_after_a_crash(directory.path());
+    for (name, before) in ["journal", "head"].iter().zip(before) {
+        fs::write(crashed.path().join(name), before).unwrap();
+    }
+    builder().open(crashed.path()).unwrap();
+    assert_eq!(lost(crashed.path()).len(), 2, "the blob and the journal");
+    assert_eq!(fs::read(&lost(crashed.path())[0]).unwrap(), b"content");
+}
+
 fn lost(directory: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(directory.join("lost")) else {
         return Vec::new();

@@ -74,10 +74,17 @@ impl DiskStore {
     pub(crate) fn found(&self) -> io::Result<FoundBlobs> {
         let mut files = self.inner.files()?;
         files.sort_unstable();
+        // of a number, a complete one comes first
+        let mut stray_parts = Vec::new();
+        files.dedup_by(|(number, _, len), (before, ..)| {
+            let is_stray = number == before;
+            if is_stray {
+                stray_parts.push((*number, *len));
+            }
+            is_stray
+        });
         let unfinished = files.iter().filter(|(_, is_part, _)| *is_part);
         let unfinished = unfinished.map(|(number, ..)| *number).collect();
-        // of a number, a complete one comes first
-        files.dedup_by_key(|(number, ..)| *number);
         let blobs = files.into_iter().map(|(number, _, len)| {
             self.skip(number);
             let reservation = self.inner.capacity.reserve_unchecked(len);
@@ -86,6 +93,7 @@ impl DiskStore {
         Ok(FoundBlobs {
             blobs: blobs.collect(),
             unfinished,
+            stray_parts,
         })
     }
 
@@ -143,6 +151,8 @@ pub(crate) struct FoundBlobs {
     blobs: Vec<(u64, Arc<dyn Blob>)>,
     /// Those that are incomplete.
     pub(crate) unfinished: BTreeSet<u64>,
+    /// Number and length of incomplete files beside a complete one of the same number.
+    pub(crate) stray_parts: Vec<(u64, u64)>,
 }
 
 impl FoundBlobs {

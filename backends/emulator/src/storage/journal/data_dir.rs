@@ -72,6 +72,10 @@ impl DataDir {
             refuse_orphaned_blobs(directory, &found)?;
         }
         salvage::skip_numbers(directory, &store)?;
+        // records of earlier blobs would prove new ones superseded
+        if let Some(number) = known.iter().max() {
+            store.skip(*number);
+        }
         let mut recovery_warnings = Vec::new();
         let mut after = Position::start();
         let (mut size, mut superseded) = (None, Vec::new());

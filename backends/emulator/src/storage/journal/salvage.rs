@@ -81,18 +81,25 @@ pub(super) fn salvage(
     for number in disposition.discard {
         store.discard(number);
     }
-    if !disposition.set_aside.is_empty() {
+    let set_aside = disposition.set_aside.iter().map(|number| {
+        let is_whole = !found.unfinished.contains(number);
+        let len = found.get(*number).map_or(0, |blob| blob.len());
+        (*number, is_whole, len)
+    });
+    let stray_parts = found.stray_parts.iter();
+    let stray_parts = stray_parts.map(|(number, len)| (*number, false, *len));
+    let set_aside: Vec<_> = set_aside.chain(stray_parts).collect();
+    if !set_aside.is_empty() {
         let lost = directory.join(LOST);
         make(&lost)?;
         let mut bytes = 0;
-        for number in &disposition.set_aside {
-            let is_whole = !found.unfinished.contains(number);
-            store.set_aside(*number, is_whole, &lost)?;
-            bytes += found.get(*number).map_or(0, |blob| blob.len());
+        for (number, is_whole, len) in &set_aside {
+            store.set_aside(*number, *is_whole, &lost)?;
+            bytes += len;
         }
         recovery_warnings.push(format!(
             "{} blobs of {bytes} bytes, which the journal doesn't account for, are now in {}",
-            disposition.set_aside.len(),
+            set_aside.len(),
             lost.display()
         ));
     }
