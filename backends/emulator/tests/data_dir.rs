@@ -6,6 +6,9 @@
 mod damage;
 #[path = "data_dir/disk.rs"]
 mod disk;
+#[cfg(unix)]
+#[path = "data_dir/failures.rs"]
+mod failures;
 mod raw_client;
 #[path = "data_dir/states.rs"]
 mod states;
@@ -60,6 +63,24 @@ fn blobs(directory: &Path) -> Vec<PathBuf> {
         .flat_map(|it| fs::read_dir(it.unwrap().path()).unwrap())
         .map(|it| it.unwrap().path())
         .collect()
+}
+
+/// Appends lines with these contents to a journal, as an emulator would write them.
+fn append(directory: &Path, contents: &[String]) {
+    let path = directory.join("journal");
+    let mut journal = fs::read_to_string(&path).unwrap();
+    let last = journal.lines().last().unwrap();
+    let mut fields = last.split(' ');
+    let mut number: u64 = fields.next().unwrap().parse().unwrap();
+    let mut chain = fields.nth(1).unwrap().to_owned();
+    let checksum = |text: &str| sha1(text.as_bytes())[..16].to_owned();
+    for content in contents {
+        number += 1;
+        let sum = checksum(&format!("{number} {content}"));
+        chain = checksum(&format!("{chain} {sum}"));
+        journal += &format!("{number} {sum} {chain} {content}\n");
+    }
+    fs::write(path, journal).unwrap();
 }
 
 /// Everything that listings show.

@@ -131,25 +131,25 @@ impl DataDir {
     /// Locks the journal before the state, like every method here.
     pub(crate) fn persist<'a>(&self, state: impl Fn() -> MutexGuard<'a, State>) -> io::Result<()> {
         let mut journal = self.journal();
-        if !journal.needs_rewrite() {
-            let mut locked = state();
-            let changes = locked.changes.take();
-            let records = snapshot::of_changes(&mut locked, &changes);
-            drop(locked);
-            journal.add(&records, changes.retired);
-            journal.mark_unwritten(versions_of(changes.versions, changes.parts));
-            return journal.write();
-        }
         let mut locked = state();
         let changes = locked.changes.take();
-        locked.tokens.take_changed();
-        // shares the versions, so other requests don't wait until all of them are written
-        let copy = locked.clone();
+        let records = snapshot::of_changes(&mut locked, &changes);
+        let needs_copy = journal.is_stale() || journal.has_grown();
+        // shares the versions, so the state is not locked until all of them are written
+        let copy = needs_copy.then(|| locked.clone());
         drop(locked);
-        journal.add(&[], changes.retired);
+        journal.add(&records, changes.retired);
         journal.mark_unwritten(versions_of(changes.versions, changes.parts));
+        let Some(copy) = copy else {
+            return journal.write();
+        };
         let superseded = superseded(&journal, &copy);
-        journal.replace(|| all(&copy, &superseded))
+        if journal.is_stale() {
+            return journal.replace(|| all(&copy, &superseded));
+        }
+        journal.write()?;
+        journal.compact(|| all(&copy, &superseded));
+        Ok(())
     }
 
     /// Whether a restart would find this version as it is now, even if other changes are not

@@ -33,6 +33,8 @@ pub(super) struct Journal {
     size: Size,
     /// Of the last line in the file.
     position: Position,
+    /// Length beyond which it is rewritten.
+    max_len: u64,
     syncs: bool,
     /// Whether it is out of date, so that nothing can be appended.
     is_stale: bool,
@@ -62,6 +64,7 @@ impl Journal {
         syncs: bool,
     ) -> io::Result<Self> {
         let new = rewrite(directory, records, after)?;
+        sync_directory(directory)?;
         Self::of_file(directory, new, syncs)
     }
 
@@ -72,6 +75,8 @@ impl Journal {
         position: Position,
         syncs: bool,
     ) -> io::Result<Self> {
+        // of a rewrite that was interrupted
+        fs::remove_file(directory.join(NEW_NAME)).ok();
         let file = OpenOptions::new().write(true).open(directory.join(NAME))?;
         if syncs {
             // it may have been written without being synced
@@ -93,6 +98,7 @@ impl Journal {
             file: written.file,
             head,
             size: written.size,
+            max_len: max_len(written.size),
             pending_position: written.position.clone(),
             position: written.position,
             syncs,
@@ -103,24 +109,48 @@ impl Journal {
         })
     }
 
-    /// Whether it should be written anew.
-    pub(super) const fn needs_rewrite(&self) -> bool {
-        let Size { len, new_len } = self.size;
-        self.is_stale || len > new_len.saturating_mul(2).saturating_add(MIN_GROWTH)
+    /// Whether it has to be replaced before anything can be appended.
+    pub(super) const fn is_stale(&self) -> bool {
+        self.is_stale
     }
 
-    /// Rewrites it with these records, which include all pending changes. After a failure nothing
-    /// can be appended until it succeeds.
+    /// Whether it has grown so much that it should be compacted.
+    pub(super) const fn has_grown(&self) -> bool {
+        self.size.len > self.max_len
+    }
+
+    /// Replaces it by these records, whatever it contains. After a failure nothing can be appended
+    /// until it succeeds.
     pub(super) fn replace<R: Iterator<Item = Record>>(
         &mut self,
         records: impl Fn() -> R,
     ) -> io::Result<()> {
         self.is_stale = true;
         let new = rewrite(&self.directory, records, &self.position)?;
+        self.continue_with(new)
+    }
+
+    /// Rewrites it with these records, which are what it contains. After a failure it continues as
+    /// it is, and is compacted once it has grown further.
+    pub(super) fn compact<R: Iterator<Item = Record>>(&mut self, records: impl Fn() -> R) {
+        match rewrite(&self.directory, records, &self.position) {
+            // the next change finds it stale if the new one may not last
+            Ok(new) => {
+                self.continue_with(new).ok();
+            }
+            Err(_) => self.max_len = self.size.len.saturating_add(MIN_GROWTH),
+        }
+    }
+
+    fn continue_with(&mut self, new: Written) -> io::Result<()> {
         self.file = new.file;
         self.size = new.size;
+        self.max_len = max_len(new.size);
         self.pending_position = new.position.clone();
         self.position = new.position;
+        // until the directory is synced, a crash of the machine could bring back the old one
+        self.is_stale = true;
+        sync_directory(&self.directory)?;
         self.is_stale = false;
         self.pending.clear();
         self.retired.clear();
@@ -128,9 +158,10 @@ impl Journal {
         self.head.update(&self.position)
     }
 
-    /// Adds a step, which stays pending until [`write`](Self::write) succeeds.
+    /// Adds a step, which stays pending until [`write`](Self::write) succeeds, or until a stale
+    /// journal is replaced.
     pub(super) fn add(&mut self, records: &[Record], retired: Vec<Content>) {
-        if !records.is_empty() {
+        if !records.is_empty() && !self.is_stale {
             line::write(&mut self.pending, &mut self.pending_position, records);
         }
         self.retired.extend(retired);
@@ -194,6 +225,11 @@ impl Unwritten {
     }
 }
 
+/// The length beyond which a journal is rewritten.
+const fn max_len(size: Size) -> u64 {
+    size.new_len.saturating_mul(2).saturating_add(MIN_GROWTH)
+}
+
 /// A journal that was written.
 struct Written {
     file: File,
@@ -201,14 +237,29 @@ struct Written {
     position: Position,
 }
 
-/// Goes through the records twice, since the header has their number.
+/// Writes these records to a new file, which takes the journal's place. After a failure the journal
+/// is as it was.
 fn rewrite<R: Iterator<Item = Record>>(
     directory: &Path,
     records: impl Fn() -> R,
     after: &Position,
 ) -> io::Result<Written> {
     let new = directory.join(NEW_NAME);
-    let file = create(&new)?;
+    let written = write_new(&new, records, after)
+        .and_then(|written| fs::rename(&new, directory.join(NAME)).map(|()| written));
+    if written.is_err() {
+        fs::remove_file(&new).ok();
+    }
+    written
+}
+
+/// Goes through the records twice, since the header has their number.
+fn write_new<R: Iterator<Item = Record>>(
+    path: &Path,
+    records: impl Fn() -> R,
+    after: &Position,
+) -> io::Result<Written> {
+    let file = create(path)?;
     let mut writer = BufWriter::new(file);
     let header = format!(
         "{{\"{FORMAT}\": {VERSION}, \"after\": {}, \"chain\": \"{}\", \"lines\": {}}}",
@@ -233,8 +284,6 @@ fn rewrite<R: Iterator<Item = Record>>(
         .map_err(io::IntoInnerError::into_error)?;
     let len = file.stream_position()?;
     file.sync_all()?;
-    fs::rename(&new, directory.join(NAME))?;
-    sync_directory(directory)?;
     Ok(Written {
         file,
         size: Size { len, new_len: len },
@@ -288,21 +337,40 @@ mod tests {
     }
 
     #[test]
-    fn a_journal_is_rewritten_once_it_has_grown() {
+    fn a_journal_that_has_grown_is_compacted_unless_that_fails() {
         let directory = tempfile::tempdir().unwrap();
         let mut journal = empty(directory.path());
         let record = || Record::NoKey("x".repeat(1 << 20));
-        while !journal.needs_rewrite() {
+        while !journal.has_grown() {
             journal.add(&[record()], Vec::new());
             journal.write().unwrap();
         }
-        assert!(journal.size.len > MIN_GROWTH);
-        journal.add(&[record()], Vec::new());
-        journal.replace(|| std::iter::once(record())).unwrap();
-        assert!(journal.size.len < 2 << 20 && !journal.needs_rewrite());
+        let len = journal.size.len;
+        assert!(len > MIN_GROWTH);
+        let in_the_way = directory.path().join(NEW_NAME);
+        fs::create_dir(&in_the_way).unwrap();
+        journal.compact(|| std::iter::once(record()));
+        assert!(journal.size.len == len && !journal.has_grown() && !journal.is_stale());
+        fs::remove_dir(&in_the_way).unwrap();
+        journal.compact(|| std::iter::once(record()));
+        assert!(journal.size.len < 2 << 20 && !journal.has_grown());
         journal.add(&[record()], Vec::new());
         journal.write().unwrap();
         assert_eq!(found(directory.path()), (2, 0));
+    }
+
+    #[test]
+    fn a_rewrite_that_fails_leaves_no_file_behind() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut journal = empty(directory.path());
+        let (path, new) = (directory.path().join(NAME), directory.path().join(NEW_NAME));
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        journal.replace(std::iter::empty).unwrap_err();
+        assert!(journal.is_stale() && !new.exists());
+        fs::remove_dir(&path).unwrap();
+        journal.replace(std::iter::empty).unwrap();
+        assert!(!journal.is_stale());
     }
 
     #[test]
