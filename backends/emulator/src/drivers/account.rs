@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use b2kit_core::Sleep;
@@ -62,13 +62,21 @@ impl Account {
         }
     }
 
-    /// Whether a restart would find this version as it is now. True without a data directory.
-    pub(crate) fn is_persisted(&self, file_id: &str) -> bool {
-        let data = self.data.as_ref();
-        let is_persisted = |data: &DataDir| {
-            FileId::parse(file_id).is_none_or(|file_id| data.is_persisted(file_id))
+    /// Whether a restart would find this version as it is now and, if it was found by name, under
+    /// that name. True without a data directory.
+    pub(crate) fn is_persisted(&self, file_id: &str, is_by_name: bool) -> bool {
+        let Some((data, file_id)) = self.data.as_ref().zip(FileId::parse(file_id)) else {
+            return true;
         };
-        data.is_none_or(is_persisted)
+        if !is_by_name {
+            return data.is_persisted(file_id, None);
+        }
+        let state = self.state();
+        let name = state
+            .version_of(file_id)
+            .map(|(_, version)| Arc::clone(&version.name));
+        drop(state);
+        name.is_some_and(|name| data.is_persisted(file_id, Some(&name)))
     }
 
     /// The id of the bucket with this name.

@@ -274,7 +274,7 @@ impl Exchange<'_> {
     }
 
     /// The response if the state can't be persisted. A download has changed nothing: it continues
-    /// if the version that it returns is persisted.
+    /// if a restart would return the same version.
     fn not_persisted_response(&self, response: Response, error: &io::Error) -> Response {
         self.forget_upload_token();
         if !self.subject.call.is_some_and(calls::table::is_download) {
@@ -282,7 +282,8 @@ impl Exchange<'_> {
         }
         let file_id = response.headers.get("x-bz-file-id");
         let file_id = file_id.and_then(|id| id.to_str().ok());
-        if file_id.is_some_and(|id| self.account.is_persisted(id)) {
+        let is_by_name = self.subject.call == Some(calls::download::BY_NAME);
+        if file_id.is_some_and(|id| self.account.is_persisted(id, is_by_name)) {
             return response;
         }
         Response::error(&undocumented::not_persisted(error))

@@ -3,9 +3,10 @@
 //! Only names are recorded; the state is read when it is written. So a change that is recorded
 //! twice, or undone, does no harm.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use super::file::Kind;
+use super::file::{Kind, Version};
 use super::file_id::FileId;
 use crate::content::Content;
 
@@ -15,7 +16,8 @@ pub(crate) struct Changes {
     /// Whether changes are persisted at all; otherwise nothing is recorded.
     pub(crate) enabled: bool,
     pub(crate) buckets: BTreeSet<String>,
-    pub(crate) versions: BTreeSet<FileId>,
+    /// With their names, which those that were removed have nowhere else.
+    pub(crate) versions: BTreeMap<FileId, Arc<str>>,
     /// By file id and number.
     pub(crate) parts: BTreeSet<(FileId, u64)>,
     pub(crate) keys: BTreeSet<String>,
@@ -31,9 +33,10 @@ impl Changes {
         }
     }
 
-    pub(crate) fn version(&mut self, file_id: FileId) {
+    pub(crate) fn version(&mut self, version: &Version) {
         if self.enabled {
-            self.versions.insert(file_id);
+            let name = Arc::clone(&version.name);
+            self.versions.insert(version.file_id, name);
         }
     }
 

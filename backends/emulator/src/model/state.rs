@@ -105,12 +105,6 @@ impl State {
         id.with_text(|id| self.buckets.get(id))
     }
 
-    /// The bucket of a file, when only files in it change.
-    fn bucket_with(&mut self, file_id: FileId) -> Option<&mut Bucket> {
-        let buckets = &mut self.buckets;
-        file_id.bucket().with_text(move |id| buckets.get_mut(id))
-    }
-
     /// An id that no version in the bucket has.
     pub(crate) fn new_file_id(
         &mut self,
@@ -138,7 +132,7 @@ impl State {
         let bucket = self.buckets.remove(id)?;
         self.changes.bucket(id);
         for version in bucket.versions.iter() {
-            self.changes.version(version.file_id);
+            self.changes.version(version);
             self.changes.retire(&version.kind);
         }
         Some(bucket)
@@ -156,8 +150,10 @@ impl State {
 
     /// Mutable access to a version, except to its parts: see [`put_part`](Self::put_part).
     pub(crate) fn version_mut(&mut self, file_id: FileId) -> Option<&mut Version> {
-        self.changes.version(file_id);
-        self.bucket_with(file_id)?.versions.get_mut(file_id)
+        let bucket = bucket_with(&mut self.buckets, file_id)?;
+        let version = bucket.versions.get_mut(file_id)?;
+        self.changes.version(version);
+        Some(version)
     }
 
     /// Adds a version. Its position follows from name, timestamp and number.
@@ -171,16 +167,17 @@ impl State {
     pub(crate) fn insert_numbered(&mut self, mut version: Version) -> Result<&Version, ApiError> {
         version.content_type = self.content_types.share(version.content_type);
         let file_id = version.file_id;
-        self.changes.version(file_id);
-        let bucket = self.bucket_with(file_id);
+        self.changes.version(&version);
+        let bucket = bucket_with(&mut self.buckets, file_id);
         let missing = || ApiError::no_such_bucket(&file_id.bucket().to_string());
         Ok(bucket.ok_or_else(missing)?.versions.insert(version))
     }
 
     /// Removes a version.
     pub(crate) fn remove(&mut self, file_id: FileId) -> Option<Arc<Version>> {
-        let version = self.bucket_with(file_id)?.versions.remove(file_id)?;
-        self.changes.version(file_id);
+        let bucket = bucket_with(&mut self.buckets, file_id)?;
+        let version = bucket.versions.remove(file_id)?;
+        self.changes.version(&version);
         self.changes.retire(&version.kind);
         Some(version)
     }
@@ -188,7 +185,7 @@ impl State {
     /// Adds a part to an unfinished large file, or replaces the one with its number. False if there
     /// is no such file.
     pub(crate) fn put_part(&mut self, file_id: FileId, number: u64, part: Part) -> bool {
-        let bucket = self.bucket_with(file_id);
+        let bucket = bucket_with(&mut self.buckets, file_id);
         let version = bucket.and_then(|bucket| bucket.versions.get_mut(file_id));
         let Some(Kind::Unfinished(parts)) = version.map(|version| &mut version.kind) else {
             return false;
@@ -202,10 +199,12 @@ impl State {
 
     /// Turns an unfinished large file into a file at the same position.
     pub(crate) fn finish(&mut self, file_id: FileId, kind: Kind) -> Option<&Version> {
-        self.changes.version(file_id);
-        let before = self.bucket_with(file_id)?.versions.finish(file_id, kind)?;
+        let bucket = bucket_with(&mut self.buckets, file_id)?;
+        let before = bucket.versions.finish(file_id, kind)?;
         self.changes.retire(&before);
-        self.version_of(file_id).map(|(_, version)| version)
+        let version = bucket.versions.get(file_id)?;
+        self.changes.version(version);
+        Some(version)
     }
 
     /// Records an event, if a notification rule matches it.
@@ -246,4 +245,9 @@ impl State {
         }
         self.events.push_back(event);
     }
+}
+
+/// The bucket of a file, when only files in it change.
+fn bucket_with(buckets: &mut BTreeMap<String, Bucket>, file_id: FileId) -> Option<&mut Bucket> {
+    file_id.bucket().with_text(|id| buckets.get_mut(id))
 }

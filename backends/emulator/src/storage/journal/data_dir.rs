@@ -139,7 +139,7 @@ impl DataDir {
         let copy = needs_copy.then(|| locked.clone());
         drop(locked);
         journal.add(&records, changes.retired);
-        journal.mark_unwritten(versions_of(changes.versions, changes.parts));
+        journal.mark_unwritten(changes.buckets, changes.versions);
         let Some(copy) = copy else {
             return journal.write();
         };
@@ -153,9 +153,9 @@ impl DataDir {
     }
 
     /// Whether a restart would find this version as it is now, even if other changes are not
-    /// persisted.
-    pub(crate) fn is_persisted(&self, file_id: FileId) -> bool {
-        self.journal().is_persisted(file_id)
+    /// persisted; with a name, whether it would also be the current version of that name.
+    pub(crate) fn is_persisted(&self, file_id: FileId, current_of: Option<&str>) -> bool {
+        self.journal().is_persisted(file_id, current_of)
     }
 
     /// Replaces the state by `replace` and persists all of it.
@@ -197,14 +197,6 @@ fn superseded(journal: &Journal, state: &State) -> Vec<u64> {
     }
     let needed = snapshot::blobs(state);
     retired.difference(&needed).copied().collect()
-}
-
-fn versions_of(
-    versions: BTreeSet<FileId>,
-    parts: BTreeSet<(FileId, u64)>,
-) -> impl Iterator<Item = FileId> {
-    let of_parts = parts.into_iter().map(|(file_id, _)| file_id);
-    versions.into_iter().chain(of_parts)
 }
 
 /// Refuses a directory with foreign files.

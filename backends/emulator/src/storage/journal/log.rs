@@ -5,10 +5,11 @@
 //! all: see [`line`](super::line). Once the appended lines outweigh those that the file started
 //! with, it is rewritten, and the sequence continues. [`Head`] records where it ends.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::head::Head;
 use super::line::{self, Position};
@@ -47,9 +48,14 @@ pub(super) struct Journal {
     unwritten: Unwritten,
 }
 
-/// Versions that a restart would not find as they are.
+/// What a restart would not find as it is.
 enum Unwritten {
-    These(BTreeSet<FileId>),
+    These {
+        /// By id.
+        buckets: BTreeSet<String>,
+        /// Versions with their names.
+        versions: BTreeMap<FileId, Arc<str>>,
+    },
     /// Not known which.
     Any,
 }
@@ -167,24 +173,35 @@ impl Journal {
         self.retired.extend(retired);
     }
 
-    /// Until the next write, these versions differ from the file.
-    pub(super) fn mark_unwritten(&mut self, versions: impl IntoIterator<Item = FileId>) {
-        if let Unwritten::These(these) = &mut self.unwritten {
-            these.extend(versions);
+    /// Until the next write, these buckets and versions differ from the file.
+    pub(super) fn mark_unwritten(
+        &mut self,
+        more_buckets: BTreeSet<String>,
+        more_versions: BTreeMap<FileId, Arc<str>>,
+    ) {
+        if let Unwritten::These { buckets, versions } = &mut self.unwritten {
+            buckets.extend(more_buckets);
+            versions.extend(more_versions);
         }
     }
 
-    /// Until the next rewrite, any version may differ from the file.
+    /// Until the next rewrite, everything may differ from the file.
     pub(super) fn mark_all_unwritten(&mut self) {
         self.unwritten = Unwritten::Any;
     }
 
-    /// Whether a restart would find this version as it is.
-    pub(super) fn is_persisted(&self, file_id: FileId) -> bool {
-        match &self.unwritten {
-            Unwritten::These(these) => !these.contains(&file_id),
-            Unwritten::Any => false,
-        }
+    /// Whether a restart would find this version and its bucket as they are; with a name, also as
+    /// the current version of that name.
+    pub(super) fn is_persisted(&self, file_id: FileId, current_of: Option<&str>) -> bool {
+        let Unwritten::These { buckets, versions } = &self.unwritten else {
+            return false;
+        };
+        let bucket = file_id.bucket();
+        let has_name =
+            |(id, name): (&FileId, &Arc<str>)| id.bucket() == bucket && current_of == Some(&**name);
+        !bucket.with_text(|id| buckets.contains(id))
+            && !versions.contains_key(&file_id)
+            && !versions.iter().any(has_name)
     }
 
     /// Content that can be deleted once the journal is written.
@@ -221,7 +238,10 @@ impl Journal {
 
 impl Unwritten {
     const fn none() -> Self {
-        Self::These(BTreeSet::new())
+        Self::These {
+            buckets: BTreeSet::new(),
+            versions: BTreeMap::new(),
+        }
     }
 }
 
@@ -388,26 +408,31 @@ mod tests {
 
     #[test]
     fn a_changed_version_is_persisted_once_the_journal_is_written() {
+        let bucket = "3cab16c93a1384c5c38ac941";
         let file_id = |unique| {
-            let (bucket, moment) = (
-                "3cab16c93a1384c5c38ac941",
-                "d20260129_m000000_c004_v0402000",
-            );
+            let moment = "d20260129_m000000_c004_v0402000";
             let id = format!("4_z{bucket}_f{unique:016x}_{moment}_t0001_u01769644800000");
             FileId::parse(&id).unwrap()
         };
         let (one, other) = (file_id(1), file_id(2));
         let directory = tempfile::tempdir().unwrap();
         let mut journal = empty(directory.path());
-        assert!(journal.is_persisted(one));
-        journal.mark_unwritten([one]);
-        assert!(!journal.is_persisted(one) && journal.is_persisted(other));
+        let versions = || BTreeMap::from([(one, "a".into())]);
+        let is_persisted = Journal::is_persisted;
+        assert!(is_persisted(&journal, one, Some("a")));
+        journal.mark_unwritten(BTreeSet::new(), versions());
+        assert!(!is_persisted(&journal, one, None) && is_persisted(&journal, other, None));
+        // the newer version may have been deleted
+        assert!(!is_persisted(&journal, other, Some("a")));
+        assert!(is_persisted(&journal, other, Some("b")));
         journal.write().unwrap();
-        assert!(journal.is_persisted(one));
+        assert!(is_persisted(&journal, one, Some("a")));
+        journal.mark_unwritten([bucket.to_owned()].into(), BTreeMap::new());
+        assert!(!is_persisted(&journal, other, None));
         journal.mark_all_unwritten();
-        journal.mark_unwritten([one]);
-        assert!(!journal.is_persisted(one) && !journal.is_persisted(other));
+        journal.mark_unwritten(BTreeSet::new(), versions());
+        assert!(!is_persisted(&journal, one, None) && !is_persisted(&journal, other, None));
         journal.replace(std::iter::empty).unwrap();
-        assert!(journal.is_persisted(one) && journal.is_persisted(other));
+        assert!(is_persisted(&journal, one, None) && is_persisted(&journal, other, None));
     }
 }

@@ -59,7 +59,7 @@ pub(super) fn of_changes(state: &mut State, changes: &Changes) -> Vec<Record> {
             None => no_buckets.push(Record::NoBucket(id.clone())),
         }
     }
-    for id in &changes.versions {
+    for id in changes.versions.keys() {
         records.push(match state.version_of(*id) {
             Some((_, version)) => Record::Version(VersionRecord::of(version)),
             None => Record::NoVersion(*id),
