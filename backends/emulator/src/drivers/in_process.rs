@@ -181,22 +181,12 @@ impl Emulator {
             let message = "the state was saved by another emulator";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
-        let mut before = None;
-        let mut replace = || {
-            let mut state = self.inner.state();
-            before = Some(std::mem::replace(&mut *state, saved.state.clone()));
-            state
-        };
-        let Some(data) = &self.inner.data else {
-            drop(replace());
-            return Ok(());
-        };
-        let kept = data.persist_replacement(replace);
-        if kept.is_err() {
-            // the journal still refers to these files, so they must not be deleted
-            std::mem::forget(before);
-        }
-        kept
+        // outside of the locks, since it may delete many files
+        drop(match &self.inner.data {
+            Some(data) => data.persist_replacement(|| self.inner.state(), &saved.state)?,
+            None => std::mem::replace(&mut *self.inner.state(), saved.state.clone()),
+        });
+        Ok(())
     }
 
     /// Messages about data that a crash has destroyed in the data directory: see

@@ -1,6 +1,7 @@
 //! Saved states and discarded bytes.
 
 use super::*;
+use b2kit_emulator::Saved;
 
 #[test]
 fn a_saved_state_can_be_restored_repeatedly() {
@@ -39,6 +40,38 @@ fn a_saved_state_can_be_restored_repeatedly() {
         "second"
     );
     assert_eq!(after.emulator.snapshot().buckets, 2);
+}
+
+/// The blobs of files that only saved states have are not lost: the journal says that it doesn't
+/// need them.
+#[test]
+fn a_crash_after_an_earlier_state_was_restored_is_no_loss() {
+    let directory = tempfile::tempdir().unwrap();
+    let client = open(directory.path());
+    let bucket = client.create_bucket("a-bucket", "allPrivate");
+    let empty = client.emulator.save();
+    let file = client.upload(&bucket, "f", b"content");
+    let full = client.emulator.save();
+    let restored = |saved: &Saved| {
+        client.emulator.restore(saved).unwrap();
+        let crashed = as_after_a_crash(directory.path());
+        let after = open(crashed.path());
+        let versions = after.emulator.snapshot().versions;
+        assert_eq!(blobs(crashed.path()).len(), versions);
+        versions
+    };
+    assert_eq!(restored(&empty), 0);
+    assert_eq!(restored(&empty), 0, "the blob is still known");
+    assert_eq!(restored(&full), 1);
+    let which = json!({"fileId": file["fileId"], "fileName": "f"});
+    client.post("b2_delete_file_version", &which).ok();
+    assert_eq!(restored(&empty), 0);
+    assert_eq!(restored(&full), 1);
+    drop((empty, full));
+    let after = client.emulator.save();
+    client.post("b2_delete_file_version", &which).ok();
+    drop(after);
+    assert_eq!(blobs(directory.path()).len(), 0);
 }
 
 #[test]

@@ -103,6 +103,11 @@ impl DiskStore {
         self.inner.next.fetch_max(next, Ordering::SeqCst);
     }
 
+    /// Whether a blob with this number is complete.
+    pub(crate) fn has(&self, number: u64) -> bool {
+        self.inner.path(number).exists()
+    }
+
     /// Completes a blob whose file still has the suffix of an incomplete one.
     pub(crate) fn complete(&self, number: u64) -> io::Result<()> {
         let path = self.inner.path(number);

@@ -103,7 +103,7 @@ impl DataDir {
         }
         state.changes.enabled = true;
         state.tokens.track_changes();
-        let journal = match size.filter(|_| recovery_warnings.is_empty()) {
+        let mut journal = match size.filter(|_| recovery_warnings.is_empty()) {
             // the journal already contains the superseded blobs
             Some(size) => Journal::resume(directory, size, after, syncs)?,
             None => {
@@ -111,6 +111,7 @@ impl DataDir {
                 Journal::create(directory, || all(state, &superseded), &after, syncs)?
             }
         };
+        journal.supersede(superseded);
         let this = Self {
             journal: Mutex::new(journal),
             store,
@@ -143,11 +144,12 @@ impl DataDir {
         let Some(copy) = copy else {
             return journal.write();
         };
-        let superseded = superseded(&journal, &copy);
         if journal.is_stale() {
+            let superseded = self.superseded(&mut journal, &copy);
             return journal.replace(|| all(&copy, &superseded));
         }
         journal.write()?;
+        let superseded = self.superseded(&mut journal, &copy);
         journal.compact(|| all(&copy, &superseded));
         Ok(())
     }
@@ -158,18 +160,33 @@ impl DataDir {
         self.journal().is_persisted(file_id, current_of)
     }
 
-    /// Replaces the state by `replace` and persists all of it.
+    /// Replaces the state and persists all of it. Returns the state before.
     pub(crate) fn persist_replacement<'a>(
         &self,
-        replace: impl FnOnce() -> MutexGuard<'a, State>,
-    ) -> io::Result<()> {
+        state: impl FnOnce() -> MutexGuard<'a, State>,
+        replacement: &State,
+    ) -> io::Result<State> {
         let mut journal = self.journal();
-        let state = replace();
-        let copy = state.clone();
-        drop(state);
+        let new = replacement.clone();
+        let before = std::mem::replace(&mut *state(), new);
         journal.mark_all_unwritten();
-        let superseded = superseded(&journal, &copy);
-        journal.replace(|| all(&copy, &superseded))
+        let retired = before.changes.retired.iter().flat_map(Content::numbers);
+        journal.supersede(snapshot::blobs(&before).into_iter().chain(retired));
+        let superseded = self.superseded(&mut journal, replacement);
+        let written = journal.replace(|| all(replacement, &superseded));
+        if let Err(error) = written {
+            // the journal still refers to these files, so they must not be deleted
+            std::mem::forget(before);
+            return Err(error);
+        }
+        Ok(before)
+    }
+
+    /// Blobs that the journal refers to and that this state doesn't need, though their files are
+    /// still there.
+    fn superseded(&self, journal: &mut Journal, state: &State) -> Vec<u64> {
+        let needed = snapshot::blobs(state);
+        journal.superseded(|number| !needed.contains(&number) && self.store.has(number))
     }
 
     /// From now on, bytes stay when their content is dropped.
@@ -186,17 +203,6 @@ impl DataDir {
 fn all(state: &State, superseded: &[u64]) -> impl Iterator<Item = Record> {
     let superseded = (!superseded.is_empty()).then(|| Record::Superseded(superseded.to_vec()));
     snapshot::all(state).chain(superseded)
-}
-
-/// The blobs that can be deleted once the journal is rewritten.
-fn superseded(journal: &Journal, state: &State) -> Vec<u64> {
-    let retired = journal.retired().iter().flat_map(|it| it.numbers());
-    let retired: BTreeSet<u64> = retired.collect();
-    if retired.is_empty() {
-        return Vec::new();
-    }
-    let needed = snapshot::blobs(state);
-    retired.difference(&needed).copied().collect()
 }
 
 /// Refuses a directory with foreign files.

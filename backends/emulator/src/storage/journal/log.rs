@@ -45,6 +45,9 @@ pub(super) struct Journal {
     pending_position: Position,
     /// Content that can be deleted once they are written.
     retired: Vec<Content>,
+    /// Blobs that lines of the file refer to, but the state may not need any more. Their files may
+    /// still be there: a saved state or a download has them.
+    superseded: BTreeSet<u64>,
     unwritten: Unwritten,
 }
 
@@ -111,6 +114,7 @@ impl Journal {
             is_stale: false,
             pending: Vec::new(),
             retired: Vec::new(),
+            superseded: BTreeSet::new(),
             unwritten: Unwritten::none(),
         })
     }
@@ -170,6 +174,7 @@ impl Journal {
         if !records.is_empty() && !self.is_stale {
             line::write(&mut self.pending, &mut self.pending_position, records);
         }
+        self.supersede(retired.iter().flat_map(Content::numbers));
         self.retired.extend(retired);
     }
 
@@ -204,9 +209,15 @@ impl Journal {
             && !versions.iter().any(has_name)
     }
 
-    /// Content that can be deleted once the journal is written.
-    pub(super) fn retired(&self) -> &[Content] {
-        &self.retired
+    /// The state may not need these blobs any more.
+    pub(super) fn supersede(&mut self, blobs: impl IntoIterator<Item = u64>) {
+        self.superseded.extend(blobs);
+    }
+
+    /// Those of the superseded blobs that a rewritten journal has to name.
+    pub(super) fn superseded(&mut self, is_superseded: impl Fn(u64) -> bool) -> Vec<u64> {
+        self.superseded.retain(|number| is_superseded(*number));
+        self.superseded.iter().copied().collect()
     }
 
     /// Appends all pending steps to the file.
