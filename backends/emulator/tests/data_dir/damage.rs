@@ -199,7 +199,10 @@ fn a_truncated_last_line_without_a_head_is_lost_except_in_format_1() {
     let v1 = include_bytes!("v1/journal");
     for (journal, warning) in [
         (&journal[..], "are cut off: their changes are lost"),
-        (v1, "are incomplete: no client got a response to that call"),
+        (
+            v1,
+            "are incomplete: unless the machine crashed, no client got a response to that call",
+        ),
     ] {
         let torn = tempfile::tempdir().unwrap();
         fs::write(torn.path().join("journal"), &journal[..journal.len() - 1]).unwrap();
@@ -305,6 +308,55 @@ fn the_number_of_a_deleted_blob_is_not_used_again_after_a_restart() {
     builder().open(crashed.path()).unwrap();
     assert_eq!(lost(crashed.path()).len(), 2, "the blob and the journal");
     assert_eq!(fs::read(&lost(crashed.path())[0]).unwrap(), b"content");
+}
+
+/// After a crash of the machine, complete lines may be missing after it.
+#[test]
+fn with_an_incomplete_last_line_superseded_blobs_are_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let client = open(directory.path());
+    let bucket = client.create_bucket("a-bucket", "allPrivate");
+    let file = client.upload(&bucket, "deleted", b"deleted");
+    // keeps the blob
+    let _saved = client.emulator.save();
+    let which = json!({"fileId": file["fileId"], "fileName": "deleted"});
+    client.post("b2_delete_file_version", &which).ok();
+    let whole = as_after_a_crash(directory.path());
+    open(whole.path());
+    assert_eq!(blobs(whole.path()).len(), 0);
+    let torn = as_after_a_crash(directory.path());
+    let path = torn.path().join("journal");
+    let journal = fs::read_to_string(&path).unwrap();
+    fs::write(path, journal + "99 0123").unwrap();
+    let emulator = builder().open(torn.path()).unwrap();
+    let warnings = emulator.recovery_warnings();
+    assert_eq!(
+        warnings[0],
+        "the last 7 bytes of the journal are incomplete: unless the machine crashed, no client \
+         got a response to that call"
+    );
+    assert_eq!(fs::read(&lost(torn.path())[0]).unwrap(), b"deleted");
+    drop(emulator);
+    open(torn.path());
+}
+
+/// It is not damaged: another version of the program wrote it.
+#[test]
+fn a_complete_last_line_that_can_not_be_read_is_refused_and_nothing_is_changed() {
+    let directory = tempfile::tempdir().unwrap();
+    let client = open(directory.path());
+    client.create_bucket("a-bucket", "allPrivate");
+    drop(client);
+    append(directory.path(), &["[{\"newKind\":{}}]".to_owned()]);
+    let path = directory.path().join("journal");
+    let journal = fs::read(&path).unwrap();
+    let number = journal.iter().filter(|byte| **byte == b'\n').count();
+    let error = builder().open(directory.path()).unwrap_err().to_string();
+    let said = format!("line {number} can't be read by this version of the program");
+    assert!(error.contains(&said), "{error}");
+    assert!(error.contains("newKind"), "{error}");
+    assert_eq!(fs::read(&path).unwrap(), journal);
+    assert_eq!(lost(directory.path()), [""; 0].map(PathBuf::from));
 }
 
 fn lost(directory: &Path) -> Vec<PathBuf> {

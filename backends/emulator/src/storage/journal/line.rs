@@ -13,6 +13,8 @@ use crate::protocol::hex::hex;
 /// Length of a checksum: hexadecimal digits of a SHA-1.
 pub(super) const CHECKSUM: usize = 16;
 
+const DIFFERS: &str = "is damaged: it doesn't match its checksum";
+
 /// A position in the sequence of all lines that a directory's journals ever had.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Position {
@@ -20,6 +22,23 @@ pub(super) struct Position {
     pub(super) number: u64,
     /// The checksum of that line and all lines before it.
     pub(super) chain: String,
+}
+
+/// Why a line can't be used.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum LineError {
+    /// It is not as it was written.
+    Damaged(String),
+    /// It is as it was written, but this version of the program doesn't know its records.
+    Unknown(String),
+    /// It contradicts an earlier line.
+    Impossible(String),
+}
+
+impl From<&str> for LineError {
+    fn from(problem: &str) -> Self {
+        Self::Damaged(problem.to_owned())
+    }
 }
 
 /// The content of a line.
@@ -66,7 +85,7 @@ pub(super) fn write(line: &mut Vec<u8>, position: &mut Position, records: &[Reco
 }
 
 /// Reads a line of format 2 that follows `before`.
-pub(super) fn read(line: &[u8], before: &Position) -> Result<Line, String> {
+pub(super) fn read(line: &[u8], before: &Position) -> Result<Line, LineError> {
     let line = line.strip_suffix(b"\n").ok_or("does not end")?;
     let mut fields = line.splitn(4, |byte| *byte == b' ');
     let mut field = || fields.next().ok_or("is too short");
@@ -77,7 +96,7 @@ pub(super) fn read(line: &[u8], before: &Position) -> Result<Line, String> {
     let chain = text(chain).filter(|chain| Position::is_chain(chain));
     let chain = chain.ok_or("is damaged: it has no chain")?;
     if line_checksum(number, json).as_bytes() != sum {
-        return Err(damaged());
+        return Err(DIFFERS.into());
     }
     let expected = before.chained(number, text(sum).unwrap_or_default());
     let is_next = before.number.checked_add(1) == Some(number);
@@ -92,24 +111,21 @@ pub(super) fn read(line: &[u8], before: &Position) -> Result<Line, String> {
 }
 
 /// Reads a line of format 1.
-pub(super) fn read_v1(line: &[u8]) -> Result<Vec<Record>, String> {
+pub(super) fn read_v1(line: &[u8]) -> Result<Vec<Record>, LineError> {
     let line = line.strip_suffix(b"\n").ok_or("does not end")?;
     let (sum, json) = line
         .split_at_checked(CHECKSUM)
         .and_then(|(sum, json)| Some((sum, json.strip_prefix(b" ")?)))
         .ok_or("is too short")?;
     if checksum(json).as_bytes() != sum {
-        return Err(damaged());
+        return Err(DIFFERS.into());
     }
     parse(json)
 }
 
-fn parse(json: &[u8]) -> Result<Vec<Record>, String> {
-    serde_json::from_slice(json).map_err(|error| format!("can't be read: {error}"))
-}
-
-fn damaged() -> String {
-    "is damaged: it doesn't match its checksum".to_owned()
+/// Parses the content of a line that matches its checksum.
+fn parse(json: &[u8]) -> Result<Vec<Record>, LineError> {
+    serde_json::from_slice(json).map_err(|error| LineError::Unknown(error.to_string()))
 }
 
 fn line_checksum(number: u64, json: &[u8]) -> String {
@@ -186,7 +202,7 @@ mod tests {
             let Err(problem) = read(line.as_bytes(), &Position::start()) else {
                 panic!("{other:?} is read as a chain");
             };
-            assert_eq!(problem, "is damaged: it has no chain");
+            assert_eq!(problem, "is damaged: it has no chain".into());
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Reads a journal, and finds out what is missing in it.
 
 use super::head::{Found, Head};
-use super::line::{self, Position};
+use super::line::{self, LineError, Position};
 use super::record::Record;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};
@@ -92,6 +92,12 @@ pub(super) fn read(directory: &Path, apply: Apply<'_>) -> io::Result<Option<Read
                 let path = path.display();
                 return Err(invalid(format!("{path}: line {number} {problem}")));
             }
+            Err(LineError::Unknown(problem)) => {
+                let path = path.display();
+                return Err(invalid(format!(
+                    "{path}: line {number} can't be read by this version of the program: {problem}"
+                )));
+            }
             Err(LineError::Impossible(problem)) => {
                 let directory = directory.display();
                 return Err(invalid(format!("{directory}: {problem}")));
@@ -99,14 +105,6 @@ pub(super) fn read(directory: &Path, apply: Apply<'_>) -> io::Result<Option<Read
         }
     }
     Ok(Some(reader.finish()))
-}
-
-/// Why a line can't be used.
-enum LineError {
-    /// It is not as it was written.
-    Damaged(String),
-    /// It contradicts an earlier line.
-    Impossible(String),
 }
 
 /// Reads a journal line by line.
@@ -158,10 +156,9 @@ impl<'a> JournalReader<'a> {
 
     fn line(&mut self, text: &[u8], number: u64) -> Result<(), LineError> {
         if self.is_v1 {
-            let records = line::read_v1(text).map_err(LineError::Damaged)?;
-            return self.apply_all(records);
+            return self.apply_all(line::read_v1(text)?);
         }
-        let line = line::read(text, &self.read.position).map_err(LineError::Damaged)?;
+        let line = line::read(text, &self.read.position)?;
         let before = self.read.position.number;
         if line.position.number <= before {
             let said = line.position.number;
@@ -228,10 +225,11 @@ impl<'a> JournalReader<'a> {
                 "the last {len} bytes of the journal are cut off: their changes are lost"
             ));
         } else {
-            // interrupted while it was being written
-            self.read.recovery_warnings.push(format!(
-                "the last {len} bytes of the journal are incomplete: no client got a response to \
-                 that call"
+            // the program ended while it wrote the line; but a crash of the machine may have lost
+            // later lines, and the head of this one
+            self.report_loss(format!(
+                "the last {len} bytes of the journal are incomplete: unless the machine crashed, \
+                 no client got a response to that call"
             ));
         }
     }
