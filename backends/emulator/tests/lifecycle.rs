@@ -111,3 +111,15 @@ fn lifecycle_rules_run_once_a_day_or_on_demand() {
     client.emulator.run_lifecycle();
     assert_eq!(versions(&client, &bucket).len(), 2, "hidden once");
 }
+
+#[test]
+fn lifecycle_rules_run_daily_after_the_clock_was_set_back() {
+    let (client, bucket) = with_rule(&json!({"daysFromUploadingToHiding": 1}));
+    days(&client, 9);
+    assert_eq!(versions(&client, &bucket).len(), 0);
+    days(&client, 0);
+    client.upload(&bucket, "logs/a", b"x");
+    days(&client, 1);
+    let expected = pairs(&[("logs/a", "hide"), ("logs/a", "upload")]);
+    assert_eq!(versions(&client, &bucket), expected);
+}

@@ -30,7 +30,8 @@ impl State {
         self.tokens.remove_expired(now);
         let today = now / DAY;
         let is_new = self.last_day.is_some_and(|last| last < today);
-        self.last_day = Some(self.last_day.map_or(today, |last| last.max(today)));
+        // if the clock was set back, days begin again from there
+        self.last_day = Some(today);
         if is_new {
             self.run_lifecycle(now);
         }

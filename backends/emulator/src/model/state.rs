@@ -41,7 +41,7 @@ pub(crate) struct State {
     pub(crate) versions_made: u64,
     /// Events that are not in a webhook yet.
     pub(crate) events: VecDeque<Event>,
-    /// The last day on which lifecycle rules ran, counted from the epoch.
+    /// The day of the last request, counted from the epoch.
     pub(crate) last_day: Option<u64>,
     /// Number of requests of each call, including refused ones.
     pub(crate) calls: BTreeMap<&'static str, u64>,
