@@ -420,6 +420,29 @@ fn the_id_of_a_deleted_key_is_not_used_again_after_a_restart() {
 }
 
 #[test]
+fn a_key_in_the_journal_never_replaces_or_removes_the_master_key() {
+    let directory = tempfile::tempdir().unwrap();
+    let client = open(directory.path());
+    let key = json!({"accountId": client.emulator.account_id(), "keyName": "a-key",
+        "capabilities": ["listFiles"]});
+    let id = client.post("b2_create_key", &key).ok()["applicationKeyId"].clone();
+    let id = id.as_str().unwrap();
+    let delete = || {
+        let deleted = json!({"applicationKeyId": id});
+        client.post("b2_delete_key", &deleted).ok();
+    };
+    let crashed = as_after_a_crash(directory.path());
+    delete();
+    let deleted = as_after_a_crash(directory.path());
+    for directory in [crashed, deleted] {
+        let builder = builder().key(id, "my-secret");
+        let emulator = builder.open(directory.path()).unwrap();
+        let authorized = RawClient::with(emulator, ManualClock::default());
+        authorized.create_bucket("a-bucket", "allPrivate");
+    }
+}
+
+#[test]
 fn a_start_without_a_loss_continues_the_journal_as_it_is() {
     let directory = tempfile::tempdir().unwrap();
     let client = open(directory.path());
