@@ -102,14 +102,23 @@ fn compare(actions: &[Action], sides: &Sides, is_up: bool, extras: Extras) {
             .unwrap_or_else(|| panic!("nothing about {path:?}"));
         assert_eq!(path_of(action), Some(&**path), "{action:?}");
         let is_name = FileName::new(&**path).is_ok() && !is_create_stage(path);
+        // The empty file in a bucket that is the marker of the source's prefix itself.
+        let is_marker = !is_up && path.is_empty() && sizes.0 == Some(0);
         let is_expected = match (*sizes, action) {
+            (
+                (Some(_), _),
+                Action::Skip {
+                    reason: Reason::FolderMarker,
+                    ..
+                },
+            ) => is_marker,
             (
                 (Some(_), _),
                 Action::Refuse {
                     reason: Reason::NotAName(_),
                     ..
                 },
-            ) => !is_name,
+            ) => !is_name && !is_marker,
             (
                 (Some(from), Some(to)),
                 Action::Skip {
@@ -140,9 +149,19 @@ fn compare(actions: &[Action], sides: &Sides, is_up: bool, extras: Extras) {
                     ..
                 },
             ) => is_up && unix_safe_local_path(path).is_err(),
+            (
+                (None, Some(_)),
+                Action::Skip {
+                    reason: Reason::NotAName(_),
+                    ..
+                },
+            ) => !is_up && !is_name,
             ((None, Some(_)), extra) => {
-                let is_path = !is_up || unix_safe_local_path(path).is_ok();
-                is_path
+                let can_be_at_source = match is_up {
+                    true => unix_safe_local_path(path).is_ok(),
+                    false => is_name,
+                };
+                can_be_at_source
                     && match extra {
                         Action::Skip {
                             reason: Reason::Extra,

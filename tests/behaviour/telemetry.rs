@@ -9,7 +9,7 @@ use b2kit::api::{
     BillingClass, CreateBucket, DeleteFileVersion, DownloadFileByName, FinishLargeFile,
     GetFileInfo, ListBuckets, ListFileNames, StartLargeFile, UploadFile, UploadPart,
 };
-use b2kit::backend::emulator::Emulator;
+use b2kit::backend::emulator::{Emulator, Fault, FaultKind};
 use b2kit::http::header::{AUTHORIZATION, DATE};
 use b2kit::types::{
     BucketId, BucketName, BucketType, CustomerKey, EncryptionSetting, FileInfo, FileName,
@@ -410,13 +410,16 @@ fn an_outage_is_one_warning_that_names_the_host_and_the_reason() {
 
 #[test]
 fn the_spans_of_a_transfer_name_its_bucket_file_and_part() {
-    let (b2, _, timer) = client();
+    let (b2, emulator, timer) = client();
+    let cut = Fault::new(FaultKind::CutResponse { after: 1 });
+    emulator.faults().add(cut.on("b2_download_file_by_name"));
     let ((), notes) = RecordingSubscriber::watch(|| {
         timer.run(async {
             let bucket = crate::uploading::bucket(&b2).await;
             let cat = bucket.upload("cat", "meow".repeat(30)).part_size(40);
             let file = cat.await.unwrap().file;
-            bucket.download("cat").stream().await.unwrap();
+            let stream = bucket.download("cat").stream().await.unwrap();
+            stream.collect(120).await.unwrap();
             b2.call(GetFileInfo::new(&file.file_id)).await.unwrap();
             b2.call(upload(bucket.id(), "dog")).await.unwrap();
         });
@@ -442,6 +445,10 @@ fn the_spans_of_a_transfer_name_its_bucket_file_and_part() {
         ),
         (
             "b2_download_file_by_name",
+            r#" bucket="holiday-photos" file="cat""#,
+        ),
+        (
+            "b2_download_file_by_id",
             r#" bucket="holiday-photos" file="cat""#,
         ),
         ("b2_get_file_info", r#" file="4_z"#),

@@ -115,3 +115,87 @@ pub(super) async fn update_hasher(mut hasher: Sha1Hasher, chunks: Vec<Bytes>) ->
     }
     update()
 }
+
+#[cfg(all(test, feature = "fs"))]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    impl BackgroundHasher {
+        /// Adds bytes, in chunks of this many, and says whether more can be pushed.
+        fn push_all(&mut self, bytes: &[u8], chunk: usize) -> bool {
+            for chunk in bytes.chunks(chunk) {
+                self.push(&Bytes::copy_from_slice(chunk));
+            }
+            self.is_ready()
+        }
+
+        fn is_ready(&mut self) -> bool {
+            let mut cx = Context::from_waker(Waker::noop());
+            self.poll_ready(&mut cx).is_ready()
+        }
+
+        fn is_running(&self) -> bool {
+            matches!(self.state, State::Running(_))
+        }
+
+        fn finish(mut self) -> Sha1 {
+            futures::executor::block_on(std::future::poll_fn(|cx| self.poll_finish(cx)))
+        }
+    }
+
+    fn sha1(bytes: &[u8]) -> Sha1 {
+        let mut hasher = Sha1Hasher::default();
+        hasher.update(bytes);
+        hasher.finish()
+    }
+
+    #[test]
+    fn fewer_bytes_than_a_batch_wait_for_the_end() {
+        let bytes = vec![7; BATCH - 1];
+        let mut hasher = BackgroundHasher::new();
+        assert!(hasher.push_all(&bytes, 100_000));
+        assert!(!hasher.is_running());
+        assert_eq!(hasher.waiting_bytes, bytes.len());
+        assert_eq!(hasher.finish(), sha1(&bytes));
+    }
+
+    #[test]
+    fn a_batch_is_hashed_by_a_job_and_the_next_bytes_are_accepted() {
+        let bytes = vec![7; BATCH + 1];
+        let mut hasher = BackgroundHasher::new();
+        assert!(hasher.push_all(&bytes[..BATCH], BATCH));
+        // What waited is with the job, however soon that ends.
+        assert_eq!(hasher.waiting_bytes, 0);
+        assert!(hasher.push_all(&bytes[BATCH..], 1));
+        assert_eq!(hasher.finish(), sha1(&bytes));
+    }
+
+    #[test]
+    fn only_as_many_bytes_as_are_worth_it_are_hashed_by_a_job() {
+        for (len, is_job) in [
+            (0, false),
+            (MIN_BACKGROUND - 1, false),
+            (MIN_BACKGROUND, true),
+        ] {
+            let mut hasher = BackgroundHasher::new();
+            hasher.push_all(&vec![7; len], len.max(1));
+            hasher.hash();
+            assert_eq!(hasher.is_running(), is_job, "{len}");
+            assert_eq!(hasher.waiting_bytes, 0);
+            assert_eq!(hasher.finish(), sha1(&vec![7; len]));
+        }
+    }
+
+    #[test]
+    fn no_bytes_are_accepted_while_a_job_runs_and_a_mebibyte_waits_however_small_its_chunks() {
+        for (chunk, count) in [(MAX_WAITING / 4, 4), (1, MAX_WAITING / MIN_CHUNK_COST)] {
+            let mut hasher = BackgroundHasher::new();
+            hasher.state = State::Running(Box::pin(std::future::pending()));
+            assert!(hasher.push_all(&vec![7; chunk * (count - 1)], chunk));
+            assert!(!hasher.push_all(&vec![7; chunk], chunk));
+            assert_eq!(hasher.waiting.len(), count);
+        }
+    }
+}

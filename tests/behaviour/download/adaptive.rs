@@ -97,6 +97,22 @@ fn each_fault_at_the_first_stream_or_at_a_range_is_survived_or_reported() {
 }
 
 #[test]
+fn no_stream_is_added_before_the_first_one_has_been_waited_for() {
+    let (net, file) = (Net::with_part_size(0, PART), bytes(LEN));
+    let (bucket, _) = net.with_file(&file);
+    net.nth(1, FaultKind::StallResponse { after: 500 });
+    let dir = tempdir().unwrap();
+    let path = dir.path().join("f");
+    net.run(bucket.download("f").concurrency(3).to_path(&path))
+        .unwrap();
+    assert!(fs::read(&path).unwrap() == file);
+    // Nothing but the limit for a silent response wakes it.
+    let requests = net.requests();
+    let waited = requests[1].at - requests[0].at;
+    assert!(waited.as_secs() >= 20, "{requests:?}");
+}
+
+#[test]
 fn a_first_stream_that_breaks_after_it_was_cut_off_continues_only_to_its_new_end() {
     let (net, bucket, file) = joined(1);
     let dir = tempdir().unwrap();

@@ -6,9 +6,10 @@ use std::pin::pin;
 
 use b2kit::backend::emulator::{Fault, FaultKind};
 use b2kit::http::{HeaderName, HeaderValue};
-use b2kit::transfer::{Downloaded, FileDownload, Verified};
+use b2kit::transfer::{Downloaded, FileDownload, Progress, Verified};
 use b2kit::types::{ByteRange, CustomerKey, EncryptionSetting, FileInfo, FileName};
 use b2kit::{BucketHandle, ErrorKind};
+use serde_json::Value;
 use tempfile::{TempDir, tempdir};
 
 use super::{BY_NAME, Net, Run, bytes, files, left_in, put, wait_for_files};
@@ -78,11 +79,13 @@ fn a_resumed_download_requests_only_missing_ranges() {
 #[test]
 fn a_resumed_download_with_concurrency_1_gets_all_of_a_gap_in_one_request() {
     let (net, bucket, file, dir) = left_behind();
+    let (_, state) = left_in(dir.path(), &[]);
+    let state: Value = serde_json::from_slice(&fs::read(state).unwrap()).unwrap();
     let (_, now) = finish(&net, resumable(&bucket).concurrency(1), dir.path());
     assert!(now == file);
     // Of two ranges at once, the second may have been complete and the first not.
-    let requests = net.requests().len();
-    assert!((1..=2).contains(&requests), "{requests}");
+    let gaps = state["done"].as_array().unwrap().len();
+    assert_eq!(net.requests().len(), gaps, "{state}");
 }
 
 #[test]
@@ -121,6 +124,10 @@ fn a_resumed_download_of_another_version_starts_over() {
         net.run(put(&bucket, &new, FileInfo::new()));
         let (done, now) = finish(&net, resumable(&bucket), dir.path());
         assert!(now == new && done.resumed_bytes == 0, "{len}");
+        // One for the rest of the old version, and all of the new one's ranges.
+        if len == 100_000 {
+            assert_eq!(net.requests().len(), 11);
+        }
     }
 }
 
@@ -196,6 +203,32 @@ fn a_byte_range_resumes_only_the_same_range() {
     let download = resumable(&bucket).range(range(5, 60_004));
     let (done, now) = finish(&net, download, dir.path());
     assert!(now == file[5..60_005] && done.resumed_bytes == 0);
+    let download = || resumable(&bucket).range(range(20_000, 79_999));
+    net.requests();
+    for n in 4..99 {
+        net.nth(n, FaultKind::download_cap_exceeded());
+    }
+    let path = dir.path().join("g");
+    let error = net.run(download().to_path(&path)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::CapExceeded);
+    net.emulator.faults().clear();
+    let progress = Progress::new();
+    let done = net.run(download().progress(&progress).to_path(&path));
+    let done = done.unwrap();
+    assert!(fs::read(path).unwrap() == file[20_000..80_000] && done.resumed_bytes > 0);
+    let now = progress.now();
+    assert_eq!((now.bytes, now.total_bytes), (60_000, Some(60_000)));
+}
+
+#[test]
+fn an_error_while_it_is_resumed_leaves_the_partial_file() {
+    let (net, bucket, file, dir) = left_behind();
+    net.nth(1, FaultKind::download_cap_exceeded());
+    let error = net.run(resumable(&bucket).to_path(dir.path().join("f")));
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::CapExceeded);
+    left_in(dir.path(), &[]);
+    let (done, now) = finish(&net, resumable(&bucket), dir.path());
+    assert!(now == file && done.resumed_bytes >= 30_000);
 }
 
 #[test]
@@ -257,6 +290,41 @@ fn unverifiable_bytes_are_resumed_if_their_state_is_signed() {
             "{}",
             done.resumed_bytes
         );
+    }
+}
+
+#[test]
+fn the_state_is_saved_after_16_mebibytes_so_that_a_killed_download_can_be_resumed() {
+    let file = bytes(24 << 20);
+    for (after, is_saved) in [(15 << 20, false), (18 << 20, true)] {
+        let (net, dir, copy) = (Net::new(0), tempdir().unwrap(), tempdir().unwrap());
+        let (bucket, _) = net.with_file(&file);
+        net.nth(1, FaultKind::StallResponse { after });
+        let mut download = pin!(bucket.download("f").resume().to_path(dir.path().join("f")));
+        let mut run = Run::new(&net.timer);
+        let mut requests = 0;
+        while requests < 2 {
+            assert!(run.step(&mut download).is_pending());
+            requests += net.requests().len();
+        }
+        let left = files(dir.path());
+        let has_state = left.iter().any(|name| name.ends_with(".json"));
+        assert_eq!(has_state, is_saved, "{left:?}");
+        // As the process leaves it that is killed now.
+        for name in left {
+            fs::copy(dir.path().join(&name), copy.path().join(&name)).unwrap();
+        }
+        let path = copy.path().join("f");
+        let done = net
+            .run(bucket.download("f").resume().to_path(&path))
+            .unwrap();
+        assert_eq!(
+            done.resumed_bytes >= 16 << 20,
+            is_saved,
+            "{}",
+            done.resumed_bytes
+        );
+        assert!(fs::read(path).unwrap() == file);
     }
 }
 

@@ -407,6 +407,18 @@ fn verified_reports_how_each_form_of_sha1_is_checked() {
 }
 
 #[test]
+fn no_more_bytes_than_the_limit_are_collected() {
+    let (net, file) = (Net::new(0), bytes(700_000));
+    let (bucket, _) = net.with_file(&file);
+    for limit in [0, 1, 65_536, 699_999] {
+        let read = net.run(async { bucket.download("f").stream().await?.collect(limit).await });
+        assert_eq!(read.unwrap_err().kind(), ErrorKind::Invalid, "{limit}");
+    }
+    let read = net.run(async { bucket.download("f").stream().await?.collect(700_000).await });
+    assert!(read.unwrap() == file);
+}
+
+#[test]
 fn a_range_is_verified_only_if_it_is_the_whole_file() {
     let (net, file) = (Net::new(0), bytes(1_000));
     let (bucket, version) = net.with_file(&file);
@@ -422,14 +434,17 @@ fn a_range_is_verified_only_if_it_is_the_whole_file() {
         (ByteRange::suffix(9_999).unwrap(), 0..1_000, Verified::Sha1),
     ];
     for (range, expected, verified) in ranges {
+        let progress = Progress::new();
         net.nth(1, FaultKind::CutResponse { after: 3 });
         net.run(async {
             let download = bucket
                 .client()
                 .download(version.file_id.clone())
-                .range(range);
+                .range(range)
+                .progress(&progress);
             let stream = download.stream().await.unwrap();
             assert_eq!(stream.verified(), verified);
+            assert_eq!(progress.now().total_bytes, Some(expected.len() as u64));
             assert_eq!(stream.collect(1_000).await.unwrap(), file[expected]);
         });
         net.emulator.faults().clear();
@@ -500,11 +515,13 @@ fn an_invalid_name_sends_no_request() {
     assert_eq!(net.requests().len(), 1);
 }
 
-/// Takes a few bytes at a time, and fails after this many.
+/// Takes a few bytes at a time, is interrupted before each write, and fails after this many bytes.
+#[derive(Default)]
 struct LimitedWriter {
     taken: Vec<u8>,
     capacity: usize,
     flushed: bool,
+    interrupted: bool,
 }
 
 impl AsyncWrite for LimitedWriter {
@@ -513,6 +530,10 @@ impl AsyncWrite for LimitedWriter {
         _: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<std::io::Result<usize>> {
+        self.interrupted = !self.interrupted;
+        if self.interrupted {
+            return Poll::Ready(Err(std::io::ErrorKind::Interrupted.into()));
+        }
         let most = bytes
             .len()
             .min(40_000)
@@ -540,9 +561,8 @@ fn to_writer_writes_all_bytes_in_order_and_flushes() {
     let (bucket, _) = net.with_file(&file);
     net.nth(1, FaultKind::CutResponse { after: 123_456 });
     let mut writer = LimitedWriter {
-        taken: Vec::new(),
         capacity: 500_000,
-        flushed: false,
+        ..LimitedWriter::default()
     };
     let done = net
         .run(bucket.download("f").to_writer(&mut writer))
@@ -557,9 +577,8 @@ fn a_full_writer_is_a_destination_error() {
     let (bucket, _) = net.with_file(&file);
     for capacity in [0, 1, 250_000, 499_999] {
         let mut writer = LimitedWriter {
-            taken: Vec::new(),
             capacity,
-            flushed: false,
+            ..LimitedWriter::default()
         };
         let error = net
             .run(bucket.download("f").to_writer(&mut writer))

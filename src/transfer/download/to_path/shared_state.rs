@@ -154,3 +154,30 @@ pub(super) fn wake<const N: usize>(wakers: [Option<Waker>; N], state: MutexGuard
 pub(super) fn write_error(target: &Path, error: io::Error) -> Error {
     Error::destination(format!("{target:?} could not be written"), error)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use b2kit_core::{ManualTimer, Timer as _};
+
+    use super::*;
+
+    /// Whether a download that is in such a state for a while wants more streams.
+    fn wants_more(change: impl FnOnce(&mut SharedState)) -> bool {
+        let timer = ManualTimer::new();
+        let mut state = SharedState::new(RangeSet::default(), &(0..100), timer.now());
+        change(&mut state);
+        state.observe(timer.now());
+        timer.advance(Duration::from_secs(1));
+        state.controller.wants_more(1, timer.now())
+    }
+
+    #[test]
+    fn streams_are_added_only_while_nothing_is_written_or_hashed() {
+        assert!(wants_more(|_| {}));
+        assert!(!wants_more(|state| state.writes = 1));
+        assert!(!wants_more(|state| state.is_hashing = true));
+        assert!(!wants_more(|state| state.hash_input = Some(Vec::new())));
+    }
+}

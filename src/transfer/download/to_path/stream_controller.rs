@@ -121,4 +121,46 @@ mod tests {
         assert!(controller.wants_more(1, timer.now()));
         assert!(!controller.wants_more(2, timer.now()), "a new window");
     }
+
+    #[test]
+    fn half_a_window_of_waiting_and_less_than_the_limit_of_all_streams_are_enough() {
+        let (half, limit) = (WINDOW / 2, FAST / 10);
+        for (waited, bytes, wanted) in [
+            (half, 0, true),
+            (half - Duration::from_nanos(1), 0, false),
+            (WINDOW, 3 * limit - 1, true),
+            (WINDOW, 3 * limit, false),
+        ] {
+            let timer = ManualTimer::new();
+            let mut controller = StreamController::new(timer.now());
+            controller.record_bytes(bytes / 2);
+            timer.advance(waited);
+            controller.set_waiting(false, timer.now());
+            controller.record_bytes(bytes - bytes / 2);
+            timer.advance(WINDOW - waited);
+            assert_eq!(
+                controller.wants_more(3, timer.now()),
+                wanted,
+                "{waited:?} {bytes}"
+            );
+            timer.advance(WINDOW);
+            assert!(!controller.wants_more(3, timer.now()), "it no longer waits");
+        }
+    }
+
+    #[test]
+    fn a_wait_begins_once_however_often_it_is_reported() {
+        let timer = ManualTimer::new();
+        let mut controller = StreamController::new(timer.now());
+        for _ in 0..4 {
+            timer.advance(WINDOW / 4);
+            controller.set_waiting(true, timer.now());
+        }
+        assert!(controller.wants_more(1, timer.now()));
+        controller.set_waiting(false, timer.now());
+        timer.advance(WINDOW / 2);
+        controller.set_waiting(true, timer.now());
+        timer.advance(WINDOW / 2);
+        assert!(controller.wants_more(1, timer.now()));
+    }
 }

@@ -240,8 +240,11 @@ mod tests {
 
     #[test]
     fn a_short_rest_is_not_left_for_another_range() {
-        for (rest, ranges) in [(3, vec![28 * MB]), (4, vec![25 * MB, 4 * MB])] {
-            let (done, all) = (RangeSet::default(), 25 * MB + rest * MB);
+        // Half of the smallest range is not short.
+        let half = 100 * MB / TAPER / 2;
+        let (whole, divided) = (vec![25 * MB + half - 1], vec![25 * MB, half]);
+        for (rest, ranges) in [(half - 1, whole), (half, divided)] {
+            let (done, all) = (RangeSet::default(), 25 * MB + rest);
             let ahead = done.missing(0..all);
             let mut plan = StreamPlan::new(RangeSize::Adaptive(100 * MB), 8, &(0..0), ahead, 0);
             let taken = std::iter::from_fn(|| plan.next_range(0, 200 * MB));
