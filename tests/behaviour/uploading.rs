@@ -1364,6 +1364,31 @@ fn an_upload_over_a_dead_network_fails_with_the_last_failure_and_stays_in_the_le
     });
 }
 
+/// B2 may have the part, but there is no file.
+#[test]
+fn an_upload_or_copy_that_fails_in_a_part_took_no_effect_and_is_retryable() {
+    let (b2, chaos) = Chaos::new(|_, call| {
+        matches!(call, "b2_upload_part" | "b2_copy_part").then_some(NetworkFault::LostResponse)
+    });
+    chaos.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let whole = bucket.upload("source", content(90)).await.unwrap().file;
+        let hurried = b2.with_retry_policy(RetryPolicy::disabled());
+        let bucket = BucketHandle::new(hurried, bucket.id().clone(), bucket.name().clone());
+        for on_failure in [OnFailure::Cancel, OnFailure::Keep] {
+            let upload = bucket.upload("f", content(500)).on_failure(on_failure);
+            let copy = bucket.copy(&whole, "f").part_size(50);
+            for error in [upload.await.unwrap_err(), copy.await.unwrap_err()] {
+                assert_eq!(error.kind(), ErrorKind::Http, "{error:?}");
+                assert!(error.part().is_some(), "{error:?}");
+                assert!(!error.may_have_taken_effect(), "{error:?}");
+                assert!(error.is_retryable(), "{error:?}");
+            }
+        }
+        assert_eq!(versions(&bucket).await.len(), 1);
+    });
+}
+
 // Local files: they are read on threads, so these tests run in real time.
 
 fn on_disk(content: &[u8]) -> tempfile::TempDir {
