@@ -284,6 +284,18 @@ fn an_invalid_name_or_part_size_fails_before_anything_is_sent() {
                 bucket.upload("f", content(1_000)).part_size(9),
                 "not between 10 and",
             ),
+            (
+                bucket
+                    .upload("f", Source::stream(stream::empty()))
+                    .part_size(9),
+                "not between 10 and",
+            ),
+            (
+                bucket
+                    .upload("f", Source::stream(stream::empty()))
+                    .part_size(5_000_000_001),
+                "not between 10 and",
+            ),
         ] {
             let error = upload.await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Invalid);
