@@ -1076,6 +1076,26 @@ fn an_invalid_resume_token_is_refused() {
 }
 
 #[test]
+fn resuming_from_an_id_that_b2_never_gave_out_is_a_not_found_error() {
+    let (b2, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let upload = bucket.upload("f", content(500));
+        let error = upload
+            .resume_from(ResumeToken::new("no id"))
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{error:?}");
+        assert!(
+            error
+                .to_string()
+                .contains("the upload no id can't be resumed"),
+            "{error}"
+        );
+    });
+}
+
+#[test]
 fn a_failed_resumable_upload_is_kept() {
     let content = content(1_000);
     let sent = Arc::new(AtomicUsize::new(0));
