@@ -232,7 +232,13 @@ impl StartLargeFile {
                 content_type: None,
                 ..self.attributes()
             };
-            return wanted.difference(file).map(str::to_owned);
+            let encryption = &file.server_side_encryption;
+            let has_unknown_key =
+                self.customer_key().is_some() && encryption.customer_key_md5.is_none();
+            let difference = wanted.difference(file);
+            return difference
+                .or_else(|| has_unknown_key.then_some("its customer-managed key can't be compared"))
+                .map(str::to_owned);
         };
         Some(format!("its {what} differs"))
     }

@@ -25,6 +25,10 @@ const MASK: &str = "[redacted]";
 /// are not searched for: masking them would hide nothing and spoil every text.
 const TAIL: usize = 4;
 
+/// A shorter secret, which only a user can choose, may also be a part of many words. It is masked
+/// where no letter or digit adjoins it.
+const MIN_PART_OF_WORD: usize = 8;
+
 /// The maximum number of tokens and keys that are remembered besides those that the client was
 /// built with; the oldest are forgotten first. A token is learned again whenever it is used.
 const MAX_LEARNED: usize = 4_096;
@@ -193,6 +197,10 @@ impl SecretIndex {
             let tail = view.bytes[..end].last_chunk();
             let candidates = tail.and_then(|tail| self.by_tail.get(tail));
             for entry in candidates.into_iter().flatten() {
+                let is_short = entry.len() < MIN_PART_OF_WORD;
+                if is_short && view.is_in_word(end.saturating_sub(entry.len()), end) {
+                    continue;
+                }
                 if let Some(first) = view.start_of(entry, end, text).filter(|_| counts(entry)) {
                     let (_, last) = view.spans[end - 1];
                     hidden[first..last].fill(true);
@@ -238,6 +246,13 @@ impl DecodedText {
         text[escape..start]
             .ends_with(rest)
             .then(|| start - rest.len())
+    }
+
+    /// Whether a letter or digit adjoins these bytes.
+    fn is_in_word(&self, start: usize, end: usize) -> bool {
+        let before = start.checked_sub(1).map(|at| &self.bytes[at]);
+        let mut adjoining = before.into_iter().chain(self.bytes.get(end));
+        adjoining.any(u8::is_ascii_alphanumeric)
     }
 
     fn push(&mut self, byte: u8, span: (usize, usize)) {
@@ -598,6 +613,30 @@ mod tests {
         // The same twice is one.
         known.learn(&Secret::new("token-00001"));
         assert_eq!(known.redacted("token-00002"), MASK);
+    }
+
+    #[test]
+    fn a_short_secret_is_masked_unless_it_is_part_of_a_word() {
+        let known = knowing(&["thing", "eight-ch"]);
+        for text in ["nothing was sent", "Things and something", "1thing2"] {
+            assert_eq!(known.redacted(text), text);
+        }
+        for (text, expected) in [
+            ("thing", "[redacted]"),
+            ("{\"key\":\"thing\"}", "{\"key\":\"[redacted]\"}"),
+            ("/nothing?key=thing&x", "/nothing?key=[redacted]&x"),
+            ("%22thing%22", "%22[redacted]%22"),
+            ("eight-chars", "[redacted]ars"),
+        ] {
+            assert_eq!(known.redacted(text), expected);
+        }
+        for form in [
+            percent("thing", true),
+            hex::to_string(b"thing"),
+            BASE64_STANDARD.encode("keyid:thing"),
+        ] {
+            assert!(known.redacted(&form).contains(MASK), "{form}");
+        }
     }
 
     #[test]

@@ -40,6 +40,8 @@ struct State {
     /// The upload hosts that are unreachable.
     bad_pods: fn(u32) -> bool,
     urls: u32,
+    /// How long an upload takes.
+    upload_seconds: u32,
     capacity: usize,
     under_way: usize,
     most: usize,
@@ -64,6 +66,7 @@ impl SimulatedNetwork {
             pods: None,
             bad_pods: |_| false,
             urls: 0,
+            upload_seconds: 0,
             capacity: usize::MAX,
             under_way: 0,
             most: 0,
@@ -146,6 +149,14 @@ impl SimulatedNetwork {
         self.timer.sleep(TRIP / 2).await;
         if self.is_down() || is_bad {
             return Err(broken());
+        }
+        if name == "b2_upload_file" {
+            for _ in 0..self.get(|state| state.upload_seconds) {
+                self.timer.sleep(SECOND).await;
+                if self.is_down() {
+                    return Err(broken());
+                }
+            }
         }
         let is_download = name.is_empty();
         let response = self.emulator.send(request).await?;
@@ -586,6 +597,55 @@ fn unanswered_requests_are_an_outage_and_bounded() {
         requests
     });
     assert!(requests <= 10, "beyond the first two hundred: {requests}");
+}
+
+#[test]
+fn slow_uploads_after_an_outage_do_not_use_up_the_attempts_of_waiting_ones() {
+    let (b2, network) = SimulatedNetwork::new();
+    network.set(|state| (state.pods, state.upload_seconds) = (Some(1), 90));
+    network.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let outages = async {
+            network.start_outage(5 * SECOND, 10 * SECOND).await;
+            network.start_outage(20 * SECOND, 10 * SECOND).await;
+        };
+        let uploads = upload_many(&b2, &bucket, 16);
+        futures::join!(outages, uploads).1.unwrap();
+    });
+    assert_eq!(network.emulator.snapshot().versions, 16);
+}
+
+#[test]
+fn uploads_without_a_response_end_as_late_together_as_alone() {
+    let elapsed = [1, 50].map(|many| {
+        let (b2, network) = SimulatedNetwork::new();
+        network.set(|state| (state.pods, state.upload_seconds) = (Some(1), u32::MAX));
+        network.timer.run(async {
+            let bucket = bucket(&b2).await;
+            let uploads = (0..many).map(|n| {
+                let name = FileName::new(format!("f{n}")).unwrap();
+                b2.call(UploadFile::new(&bucket.bucket_id, name, "hello"))
+            });
+            let errors = join_all(uploads).await.into_iter().map(Result::unwrap_err);
+            let elapsed = errors.map(|error| {
+                let reason = error.retry_stop_reason();
+                assert_eq!(reason, Some(RetryStopReason::Attempts), "{error:?}");
+                error.elapsed()
+            });
+            let elapsed: Vec<_> = elapsed.collect();
+            (
+                *elapsed.iter().min().unwrap(),
+                *elapsed.iter().max().unwrap(),
+            )
+        })
+    });
+    let [(alone, _), (first, last)] = elapsed;
+    // An attempt takes two minutes; alone, there are also pauses between the attempts.
+    let tolerance = 240 * SECOND;
+    assert!(
+        alone - tolerance <= first && last <= alone + tolerance,
+        "{elapsed:?}"
+    );
 }
 
 #[test]

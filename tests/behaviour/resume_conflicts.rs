@@ -10,13 +10,16 @@ use b2kit::transfer::{ResumeToken, Upload, Uploaded};
 use b2kit::types::{
     CustomerKey, EncryptionSetting, FileId, FileInfo, FileName, PartNumber, Sha1, Timestamp,
 };
-use b2kit::{BucketHandle, Bytes, Error, ErrorKind, ManualTimer, Timer as _};
+use b2kit::{
+    BucketHandle, Bytes, Error, ErrorKind, HttpClient as _, ManualTimer, Request, Timer as _,
+};
 use futures::future::{BoxFuture, select};
+use serde_json::Value;
 
 use crate::chaos::Chaos;
-use crate::client_of;
 use crate::script::Script;
 use crate::uploading::{bucket, content, stored, unfinished, versions};
+use crate::{call_of, client_of, client_over, http_answer};
 
 type Uploading = Pin<Box<dyn Future<Output = Result<Uploaded, Error>> + Send>>;
 
@@ -205,6 +208,52 @@ fn an_unfinished_upload_with_another_timestamp_or_customer_key_is_not_resumed() 
             }
             b2.call(CancelLargeFile::new(left.file_id)).await.unwrap();
         }
+    });
+}
+
+#[test]
+fn an_unfinished_upload_without_the_md5_of_its_customer_key_is_not_resumed() {
+    let emulator = Emulator::builder()
+        .absolute_minimum_part_size(10)
+        .recommended_part_size(100)
+        .build();
+    let timer = ManualTimer::new();
+    let server = emulator.clone();
+    let backend = move |request: Request| {
+        let server = server.clone();
+        async move {
+            let is_list = call_of(&request) == "b2_list_unfinished_large_files";
+            let response = server.send(request).await?;
+            if !is_list {
+                return Ok(response);
+            }
+            let text = response.into_body().collect(1 << 20).await?;
+            let mut page: Value = serde_json::from_slice(&text).unwrap();
+            for file in page["files"].as_array_mut().unwrap() {
+                let encryption = file["serverSideEncryption"].as_object_mut().unwrap();
+                encryption.remove("customerKeyMd5").unwrap();
+            }
+            Ok(http_answer(200, &page))
+        }
+    };
+    let b2 = client_over(&emulator, &timer, backend);
+    let sse_c = || EncryptionSetting::SseC(CustomerKey::new([1; 32]));
+    timer.run(async {
+        let bucket = bucket(&b2).await;
+        let start = StartLargeFile::new(bucket.id(), FileName::new("f").unwrap());
+        let start = start.upload_id("an earlier run").unwrap();
+        let left = b2
+            .call(start.server_side_encryption(sse_c()))
+            .await
+            .unwrap();
+        let upload = || {
+            let upload = bucket.upload("f", content(500)).hash_first(false).resume();
+            upload.server_side_encryption(sse_c())
+        };
+        let plan = upload().plan().await.unwrap();
+        let why = "its customer-managed key can't be compared".to_owned();
+        assert_eq!(plan.rejected, [(left.file_id.clone(), why)]);
+        assert_ne!(upload().await.unwrap().file.file_id, left.file_id);
     });
 }
 

@@ -284,6 +284,18 @@ fn an_invalid_name_or_part_size_fails_before_anything_is_sent() {
                 bucket.upload("f", content(1_000)).part_size(9),
                 "not between 10 and",
             ),
+            (
+                bucket
+                    .upload("f", Source::stream(stream::empty()))
+                    .part_size(9),
+                "not between 10 and",
+            ),
+            (
+                bucket
+                    .upload("f", Source::stream(stream::empty()))
+                    .part_size(5_000_000_001),
+                "not between 10 and",
+            ),
         ] {
             let error = upload.await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Invalid);
@@ -1064,6 +1076,26 @@ fn an_invalid_resume_token_is_refused() {
 }
 
 #[test]
+fn resuming_from_an_id_that_b2_never_gave_out_is_a_not_found_error() {
+    let (b2, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let upload = bucket.upload("f", content(500));
+        let error = upload
+            .resume_from(ResumeToken::new("no id"))
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{error:?}");
+        assert!(
+            error
+                .to_string()
+                .contains("the upload no id can't be resumed"),
+            "{error}"
+        );
+    });
+}
+
+#[test]
 fn a_failed_resumable_upload_is_kept() {
     let content = content(1_000);
     let sent = Arc::new(AtomicUsize::new(0));
@@ -1361,6 +1393,31 @@ fn an_upload_over_a_dead_network_fails_with_the_last_failure_and_stays_in_the_le
             1,
             "clones share the record of unfinished uploads"
         );
+    });
+}
+
+/// B2 may have the part, but there is no file.
+#[test]
+fn an_upload_or_copy_that_fails_in_a_part_took_no_effect_and_is_retryable() {
+    let (b2, chaos) = Chaos::new(|_, call| {
+        matches!(call, "b2_upload_part" | "b2_copy_part").then_some(NetworkFault::LostResponse)
+    });
+    chaos.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let whole = bucket.upload("source", content(90)).await.unwrap().file;
+        let hurried = b2.with_retry_policy(RetryPolicy::disabled());
+        let bucket = BucketHandle::new(hurried, bucket.id().clone(), bucket.name().clone());
+        for on_failure in [OnFailure::Cancel, OnFailure::Keep] {
+            let upload = bucket.upload("f", content(500)).on_failure(on_failure);
+            let copy = bucket.copy(&whole, "f").part_size(50);
+            for error in [upload.await.unwrap_err(), copy.await.unwrap_err()] {
+                assert_eq!(error.kind(), ErrorKind::Http, "{error:?}");
+                assert!(error.part().is_some(), "{error:?}");
+                assert!(!error.may_have_taken_effect(), "{error:?}");
+                assert!(error.is_retryable(), "{error:?}");
+            }
+        }
+        assert_eq!(versions(&bucket).await.len(), 1);
     });
 }
 

@@ -34,7 +34,7 @@ pub(in crate::client) const PROGRESS_BYTES: u64 = 256 << 10;
 /// # Outages
 /// An unreachable endpoint is one outage, not a failure of every call. After three consecutive
 /// connection failures or broken connections, all calls to that endpoint wait, and one at a time
-/// makes its next attempt, with the same backoff. Each such attempt counts for all waiting calls,
+/// makes its next attempt, with the same backoff. If that fails, it counts for all waiting calls,
 /// so each call is retried for as long as its policy says, however many calls wait. An outage of
 /// two minutes costs at most ten requests beyond those in progress when it began; a longer one at
 /// most one for each half of `max_backoff`, or one in 10 seconds while attempts get no response.

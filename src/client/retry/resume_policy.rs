@@ -29,6 +29,9 @@ pub(crate) struct ResumePolicy {
     failing: bool,
     /// The units withdrawn from the quota since then.
     withdrawn: u32,
+    /// The deadline of the current response's bytes, if it is shorter than the policy's because the
+    /// download was resumed.
+    shortened: Option<Duration>,
 }
 
 impl ResumePolicy {
@@ -36,10 +39,11 @@ impl ResumePolicy {
     pub(crate) fn new(client: &Client) -> Self {
         Self {
             client: client.clone(),
-            state: fresh_state(client),
+            state: fresh_state(client, client.now()),
             bytes_since_failure: 0,
             failing: false,
             withdrawn: 0,
+            shortened: None,
         }
     }
 
@@ -60,10 +64,12 @@ impl ResumePolicy {
     pub(crate) fn on_interruption(&mut self, failure: Error) -> Result<(Duration, Client), Error> {
         self.bytes_since_failure = 0;
         let now = self.client.now();
-        let late = failure
-            .http_error()
-            .is_some_and(|error| error.kind() == HttpErrorKind::Timeout && !is_os_timeout(error));
-        if late && self.client.policy.deadline.is_some() {
+        let shortened = self.shortened.take();
+        let late = self.client.policy.deadline.is_some()
+            && failure.http_error().is_some_and(|error| {
+                error.kind() == HttpErrorKind::Timeout && !is_os_timeout(error)
+            });
+        if late && (self.failing || shortened.is_none()) {
             // Too few bytes arrived within the time limit.
             let (attempts, elapsed) = self.state.attempts_and_elapsed(now);
             let error = self
@@ -72,13 +78,18 @@ impl ResumePolicy {
             return Err(error.in_all(attempts, elapsed));
         }
         if !self.failing {
-            // The time before the first failure does not count.
-            self.state = fresh_state(&self.client);
+            // The time before the first failure does not count, except that the bytes after progress
+            // were waited for until a shortened deadline.
+            let waited = shortened.filter(|_| late).unwrap_or_default();
+            self.state = fresh_state(&self.client, now.checked_sub(waited).unwrap_or(now));
             self.failing = true;
         }
         let shared = &self.client.shared;
-        self.state
-            .set_failure_scope(self.scope(&failure, now), true);
+        let scope = match late {
+            true => FailureScope::Isolated,
+            false => self.scope(&failure, now),
+        };
+        self.state.set_failure_scope(scope, true);
         let step = self
             .state
             .on_failure(&failure, false, now, &shared.quota, shared.jitter());
@@ -123,13 +134,14 @@ impl ResumePolicy {
 
 impl ResumePolicy {
     /// The client, with the remaining time after `pause` as its deadline.
-    fn client_with_remaining_time(&self, pause: Duration) -> Client {
+    fn client_with_remaining_time(&mut self, pause: Duration) -> Client {
         if self.client.policy.deadline.is_none() {
             return self.client.clone();
         }
         let left = self
             .state
             .max_wait(saturating_add(self.client.now(), pause));
+        self.shortened = Some(left);
         let policy = self.client.policy.as_ref().clone();
         self.client.with_retry_policy(policy.with_deadline(left))
     }
@@ -148,8 +160,8 @@ fn is_os_timeout(error: &HttpError) -> bool {
     false
 }
 
-fn fresh_state(client: &Client) -> RetryState<'static> {
-    let mut state = RetryState::new(METADATA, &client.policy, client.now());
+fn fresh_state(client: &Client, began: Instant) -> RetryState<'static> {
+    let mut state = RetryState::new(METADATA, &client.policy, began);
     state.start_attempt(None);
     state
 }

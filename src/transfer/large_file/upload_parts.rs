@@ -250,6 +250,8 @@ impl<'a> LargeFile<'a> {
         if self.entry.is_finishing() {
             return error;
         }
+        // B2 may have a part, but there is no file.
+        let error = error.with_effect(false);
         if self.requires_unchanged_source && is_changed(&error) {
             self.on_failure = OnFailure::Cancel;
             self.entry.cancel_if_dropped();

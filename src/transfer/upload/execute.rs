@@ -290,9 +290,9 @@ impl UploadJob {
         stream: BodyStream,
     ) -> Result<Uploaded, Error> {
         let (sizes, asked) = (self.part_sizes().await?, self.settings.content.part_size);
+        // Fail early on an invalid length or part size.
+        sizes.layout(len.unwrap_or(0), asked)?;
         if let Some(len) = len {
-            // Fail early on an invalid length or part size.
-            sizes.layout(len, asked)?;
             self.options.progress.expect_bytes(len);
         }
         let mut parts = SequentialParts::new(self.bucket.client().clone(), stream, len);

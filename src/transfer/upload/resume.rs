@@ -107,7 +107,11 @@ impl ResumeSearch<'_> {
         let most = self.token.map_or(MAX_LISTED, |_| 1);
         let mut files = client.paginate(list).take(most);
         let (mut examined, is_late) = (0, client.is_late());
-        while let Some(file) = files.try_next().await? {
+        while let Some(file) = files
+            .try_next()
+            .await
+            .map_err(|error| self.explain(error))?
+        {
             if is_late() || examined == MAX_EXAMINED {
                 break;
             }
@@ -143,6 +147,18 @@ impl ResumeSearch<'_> {
         }
         self.reject_hidden(&mut candidates, &mut rejected).await?;
         Ok((candidates, rejected))
+    }
+
+    /// B2 lists nothing from an id on that it never gave out.
+    fn explain(&self, error: Error) -> Error {
+        match self.token {
+            Some(ResumeToken { file_id }) if error.status() == Some(400) => Error::new(
+                ErrorKind::NotFound,
+                format!("the upload {file_id} can't be resumed: B2 refuses the id"),
+            )
+            .with_source(error),
+            _ => error,
+        }
     }
 
     /// Rejects the candidates that the name's newest version would hide: B2 orders versions by the

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::pin::pin;
 
 use b2kit::backend::emulator::{Fault, FaultKind};
-use b2kit::http::{HeaderName, HeaderValue};
+use b2kit::http::{HeaderName, HeaderValue, StatusCode};
 use b2kit::transfer::{Downloaded, FileDownload, Progress, Verified};
 use b2kit::types::{ByteRange, CustomerKey, EncryptionSetting, FileInfo, FileName};
 use b2kit::{BucketHandle, ErrorKind};
@@ -128,6 +128,24 @@ fn a_resumed_download_of_another_version_starts_over() {
         if len == 100_000 {
             assert_eq!(net.requests().len(), 11);
         }
+    }
+}
+
+#[test]
+fn a_resumed_download_whose_range_is_refused_by_a_proxy_or_ignored_starts_over() {
+    for is_ignored in [true, false] {
+        let (net, bucket, file, dir) = left_behind();
+        if is_ignored {
+            net.meddle(|_, request| {
+                request.headers_mut().remove("range");
+            });
+        } else {
+            // The call survives two such responses.
+            let refused = FaultKind::html(StatusCode::RANGE_NOT_SATISFIABLE);
+            net.fault(Fault::new(refused).times(3));
+        }
+        let (done, now) = finish(&net, resumable(&bucket).concurrency(1), dir.path());
+        assert!(now == file && done.resumed_bytes == 0, "{is_ignored}");
     }
 }
 

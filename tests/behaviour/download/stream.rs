@@ -11,10 +11,10 @@ use b2kit::http::{HeaderName, HeaderValue};
 use b2kit::transfer::{Progress, Stage, Verified};
 use b2kit::types::{ByteRange, CustomerKey, EncryptionSetting, FileInfo, FileName, Sha1};
 use b2kit::{
-    BucketHandle, Bytes, ErrorKind, HttpError, HttpErrorKind, Phase, ResponseBody, RetryPolicy,
-    RetryStopReason, Throughput, Timer as _,
+    BucketHandle, Bytes, Error, ErrorKind, HttpError, HttpErrorKind, ManualTimer, Phase, Response,
+    ResponseBody, RetryPolicy, RetryStopReason, Throughput, Timer as _,
 };
-use futures::{AsyncWrite, StreamExt as _, stream};
+use futures::{AsyncWrite, StreamExt as _, TryStreamExt as _, stream};
 
 use super::{BY_ID, BY_NAME, Net, bytes, put};
 
@@ -200,6 +200,73 @@ fn a_retry_deadline_counts_from_the_interruption() {
         read
     });
     assert!(read == file);
+}
+
+/// The body of a response in chunks of 64 KiB, each after a pause.
+fn paced(
+    timer: &ManualTimer,
+    response: Response,
+    pause: impl Fn(usize) -> u64 + Send + 'static,
+) -> Response {
+    let (head, body) = response.into_parts();
+    let (timer, len) = (timer.clone(), body.len());
+    let chunks = stream::once(body.collect(1 << 30))
+        .map_ok(|bytes| {
+            let chunks = bytes.chunks(64 << 10).map(|chunk| bytes.slice_ref(chunk));
+            stream::iter(chunks.map(Ok).collect::<Vec<_>>())
+        })
+        .try_flatten()
+        .enumerate()
+        .then(move |(number, chunk)| {
+            let pause = timer.sleep(Duration::from_secs(pause(number)));
+            async move {
+                pause.await;
+                chunk
+            }
+        });
+    Response::from_parts(head, ResponseBody::new(len, chunks))
+}
+
+/// Streams 2 MiB with a deadline of 30 s. Two silent responses leave a few seconds to the third, which sends 512 KiB,
+/// pauses for 12 seconds, and sends the rest. Further responses pause for `pause` seconds.
+fn stream_after_silent_responses(pause: u64) -> (Net, Result<usize, Error>) {
+    let (net, file) = (Net::new(0), bytes(2 << 20));
+    let (bucket, _) = net.with_file(&file);
+    let policy = RetryPolicy::default().with_deadline(Duration::from_secs(30));
+    let client = bucket.client().with_retry_policy(policy);
+    let bucket = BucketHandle::new(client, bucket.id().clone(), bucket.name().clone());
+    let timer = net.timer.clone();
+    net.spoil(move |number, response| {
+        let pause = move |chunk| match (number, chunk) {
+            (0, 4..) | (1, _) => 3_600,
+            (2, 8) => 12,
+            (3.., _) => pause,
+            _ => 0,
+        };
+        paced(&timer, response, pause)
+    });
+    let read = net.run(async { bucket.download("f").stream().await?.collect(2 << 20).await });
+    if let Ok(read) = &read {
+        assert!(*read == file);
+    }
+    (net, read.map(|read| read.len()))
+}
+
+#[test]
+fn a_resumed_stream_that_makes_progress_has_the_full_deadline_again() {
+    let (net, read) = stream_after_silent_responses(0);
+    read.unwrap();
+    assert_eq!(net.requests().len(), 4);
+}
+
+#[test]
+fn a_resumed_stream_that_makes_progress_ends_a_deadline_after_its_last_bytes() {
+    let (net, read) = stream_after_silent_responses(3_600);
+    let error = read.unwrap_err();
+    assert_eq!(error.retry_stop_reason(), Some(RetryStopReason::Deadline));
+    let third = net.requests()[2].at;
+    let ended = net.timer.now() - net.began;
+    assert!(ended - third <= Duration::from_secs(31), "{error:?}");
 }
 
 #[test]

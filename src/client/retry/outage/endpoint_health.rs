@@ -13,8 +13,8 @@ use crate::error::Error;
 /// The number of consecutive failures that begin an outage.
 pub(super) const FAILURE_THRESHOLD: u32 = 3;
 
-/// A probe that takes longer counts as failed and another may start: it may be a large upload, or
-/// never be polled again.
+/// While a probe takes longer, another may start: it may be a large upload, or never be polled
+/// again.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The minimum interval between probes, regardless of the policy and even if probes are dropped.
@@ -84,7 +84,7 @@ enum Health {
 
 #[derive(Debug)]
 struct Down {
-    /// The failed probes so far, which determine the backoff before the next.
+    /// The probes so far that failed or took too long, which determine the backoff before the next.
     failed: u32,
     due: Instant,
     /// The probe in progress: its number and start.
@@ -118,7 +118,7 @@ pub(in crate::client) struct Blocked {
     pub(in crate::client) until: Instant,
     /// Whether nothing is in progress that could end the wait earlier.
     pub(in crate::client) is_idle: bool,
-    /// The probes of this endpoint that have failed or timed out so far.
+    /// See [`EndpointHealth::probes`].
     pub(in crate::client) probes: u64,
     why: HttpErrorKind,
     pub(super) epoch: u64,
@@ -137,9 +137,14 @@ pub(super) struct EndpointHealth {
     health: Health,
     /// Incremented whenever all waiting attempts have to check again.
     pub(super) epoch: u64,
+    /// The failed probes that waiting calls count as attempts of their own. Of probes that ran
+    /// concurrently only one counts: a call that retries alone makes its attempts in sequence.
     probes: u64,
     pub(super) waiters: Waiters,
+    /// The number of the last probe.
     probe_number: u64,
+    /// The last probe that had begun when a failure was counted.
+    counted: u64,
 }
 
 /// Whether an outage began or ended.
@@ -161,6 +166,7 @@ impl EndpointHealth {
             probes: 0,
             waiters: Waiters::starting_at(first),
             probe_number: first,
+            counted: first,
         }
     }
 
@@ -185,7 +191,6 @@ impl EndpointHealth {
                 if at <= now {
                     if hangs.is_some() {
                         down.failed = down.failed.saturating_add(1);
-                        self.probes += 1;
                     }
                     self.probe_number += 1;
                     down.probe = Some((self.probe_number, now));
@@ -294,16 +299,18 @@ impl EndpointHealth {
                 (&mut ramp.failures, ramp.failed)
             }
             Health::Down(down) => {
-                if down
-                    .probe
-                    .is_some_and(|(number, _)| admission == Admission::AsProbe(number))
-                {
-                    down.probe = None;
-                    down.failed = down.failed.saturating_add(1);
-                    down.due = due(down.failed);
-                    down.why = kind;
-                    self.probes += 1;
-                    self.epoch += 1;
+                if let Admission::AsProbe(number) = admission {
+                    if number > self.counted {
+                        self.counted = self.probe_number;
+                        self.probes += 1;
+                    }
+                    if down.probe.is_some_and(|probe| probe.0 == number) {
+                        down.probe = None;
+                        down.failed = down.failed.saturating_add(1);
+                        down.due = due(down.failed);
+                        down.why = kind;
+                        self.epoch += 1;
+                    }
                 }
                 return (FailureScope::Outage, Transition::Nothing);
             }
@@ -457,21 +464,27 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_that_hangs_counts_as_failed_and_lets_others_probe() {
+    fn a_probe_that_hangs_lets_others_probe_and_of_concurrent_failures_one_counts() {
         let mut now = SystemTimer.now();
         let mut endpoint = down(now);
         now += SECOND;
         let hangs = endpoint.enter(now).unwrap();
         now += PROBE_TIMEOUT;
         let next = endpoint.enter(now).unwrap();
-        assert_eq!(endpoint.probes, 1);
-        // The end of the first changes nothing.
+        assert_eq!(endpoint.probes, 0);
+        // The end of the first does not end the wait for the next.
         let until = endpoint.enter(now).unwrap_err().until;
         fails(&mut endpoint, hangs, now);
         endpoint.leave(hangs, now);
         assert_eq!(endpoint.enter(now).unwrap_err().until, until);
+        assert_eq!(endpoint.probes, 1);
         fails(&mut endpoint, next, now);
-        assert_eq!(endpoint.enter(now).unwrap_err().until, now + doubling(2));
+        assert_eq!(endpoint.probes, 1);
+        now += doubling(2);
+        assert_eq!(endpoint.enter(now - SECOND).unwrap_err().until, now);
+        let third = endpoint.enter(now).unwrap();
+        fails(&mut endpoint, third, now);
+        assert_eq!(endpoint.probes, 2);
     }
 
     /// All attempts that are admitted at once.

@@ -8,15 +8,17 @@
 //! An outage begins after three consecutive connection failures, broken connections or timeouts,
 //! with no response in between. From then on calls wait, at no cost to the retry quota. One call at
 //! a time makes its next attempt as the probe, with the same backoff as between the attempts of a
-//! call. Each waiting call counts failed probes as its own attempts, and so gives up when its
-//! policy says so, as if it were alone. Any response ends the outage, even an error. Concurrency
-//! then ramps up: two calls, one more with each response, and twice as many each second.
+//! call. A probe without a result after ten seconds, which may be a large upload, no longer keeps
+//! others from probing. Each waiting call counts failed probes as its own attempts, several that
+//! ran concurrently as one, and so gives up when its policy says so, as if it were alone. Any
+//! response ends the outage, even an error. Concurrency then ramps up: two calls, one more with
+//! each response, and twice as many each second.
 //!
 //! So however many calls wait, an outage costs the requests in progress when it began, and then at
 //! most one request in half of
 //! [`RetryPolicy::initial_backoff`](crate::client::RetryPolicy::initial_backoff), then in half of
 //! twice that, up to half of [`max_backoff`](crate::client::RetryPolicy::max_backoff); or one in
-//! ten seconds while probes time out.
+//! ten seconds while probes have no result.
 
 mod endpoint_health;
 

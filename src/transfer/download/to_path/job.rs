@@ -11,7 +11,7 @@ use futures_util::future::try_join3;
 use super::shared_state::{ActiveDownload, SharedState, write_error};
 use super::stream_plan::{RangeSize, StreamPlan};
 use crate::api::{Download, DownloadedFile};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::transfer::disk::{
     PartialDownload, ResumeOutcome, SavedState, TargetPath, TempFile, is_reserved_path, on_pool,
 };
@@ -248,7 +248,8 @@ impl FileDownload {
                 // It is another version, perhaps a shorter one; or the bytes on disk can't be
                 // verified.
                 Ok(_) => {}
-                Err(error) if is_past_the_end(&error) => {}
+                // It has no such range, or the server ignores ranges.
+                Err(error) if is_past_the_end(&error) || error.kind() == ErrorKind::Integrity => {}
                 Err(error) => return Err(error),
             }
             self.reset(temp, target).await?;
@@ -314,6 +315,7 @@ struct FetchOutcome {
     mismatch: Option<(Sha1, Sha1)>,
 }
 
+/// Whether the requested range is past the end of the file, as B2 or a proxy with a cache says.
 fn is_past_the_end(error: &Error) -> bool {
-    error.b2().is_some_and(|b2| b2.status == 416)
+    error.status() == Some(416)
 }
