@@ -280,6 +280,10 @@ impl SyncPolicy {
     /// would not distinguish its path from that of another file. Defaults to `true` on Windows and
     /// macOS.
     ///
+    /// If the other file is an extra one at the destination, [`Extras::Delete`] deletes it, and then
+    /// the download takes its place. So with both settings, any file that appears at a download's
+    /// path after the plan was made is kept, but it does not prevent deletes.
+    ///
     /// For this, the names of one directory at a time are held in memory.
     pub const fn refuse_collisions(mut self, refuse: bool) -> Self {
         self.refuse_collisions = refuse;
