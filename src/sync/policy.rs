@@ -118,7 +118,7 @@ pub enum Links {
 #[non_exhaustive]
 pub enum Durability {
     /// Each file before it is renamed into place, and then its directory: a crash leaves only
-    /// complete files, and loses none.
+    /// complete files, and loses none. On Windows directories can't be flushed, so a crash may lose the last files.
     #[default]
     EachFile,
     /// Many files at once, by flushing the whole file system: a file is renamed into place after a

@@ -143,7 +143,7 @@ impl Dir {
         }
     }
 
-    /// No-op: directories can't be synced here.
+    /// No-op: directories can't be synced here, so a crash may undo the last renames.
     pub(crate) fn sync(&self) -> io::Result<()> {
         Ok(())
     }
