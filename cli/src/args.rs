@@ -289,9 +289,9 @@ pub(crate) struct SyncArgs {
 
     /// When downloaded files are flushed to the disk
     ///
-    /// each: each file before it gets its name, then the name. end: many at once before they get their names, and the
-    /// names at the end (on Linux; elsewhere like each). none: whenever the system does it; a crash may leave files
-    /// with the right size and time but without their bytes.
+    /// each: each file before it gets its name, then the name (not on Windows, where a crash may lose the last files).
+    /// end: many at once before they get their names, and the names at the end (on Linux; elsewhere like each). none:
+    /// whenever the system does it; a crash may leave files with the right size and time but without their bytes.
     #[arg(long, value_parser = one_of::<Durability>(Durability::WORDS), default_value = "each")]
     durability: Durability,
 

@@ -70,6 +70,7 @@ impl ListFileVersions {
     #[must_use]
     pub fn start_file_name(mut self, name: impl Into<String>) -> Self {
         self.start_file_name = Some(name.into());
+        self.start_file_id = None;
         self
     }
 

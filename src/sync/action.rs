@@ -140,10 +140,10 @@ impl Action {
         }
     }
 
-    pub(super) fn directory_in_the_way(path: &str) -> Self {
+    pub(super) fn refused(&self, reason: Reason) -> Self {
         Self::Refuse {
-            path: path.into(),
-            reason: Reason::DirectoryInTheWay,
+            path: self.path().into(),
+            reason,
         }
     }
 

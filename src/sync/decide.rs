@@ -25,7 +25,8 @@ pub(super) enum Pair {
 #[derive(Debug)]
 pub(super) enum Step {
     Ready(Action),
-    /// The download of a new file. A walk doesn't show whether there is a directory of its name.
+    /// The download of a new file. A walk doesn't show whether there is a directory of its name, or a file with a name
+    /// that the file system doesn't distinguish.
     New(Action),
     Hash {
         path: Box<str>,
@@ -51,8 +52,8 @@ pub(super) struct Decider {
     /// The prefixes of the names on both sides, for those that are buckets.
     pub(super) source_prefix: Option<String>,
     pub(super) destination_prefix: Option<String>,
-    /// Whether to look up if a directory is in the way of a new file. If extra files are deleted, it may go with them.
-    pub(super) looks_up_directories: bool,
+    /// Whether to look up if something is in the way of a new file. If extra files are deleted, it may go with them.
+    pub(super) looks_up_obstacles: bool,
     /// Returns the current time, for [`Extras::KeepDays`].
     pub(super) now: Box<dyn Fn() -> Timestamp + Send>,
     pub(super) parents: Parents,
@@ -167,7 +168,7 @@ impl Decider {
         }
         let Some(destination) = destination else {
             let transfer = transfer(self.direction, path, source, None, after_removals);
-            return match self.looks_up_directories {
+            return match self.looks_up_obstacles {
                 true => Step::New(transfer),
                 false => Step::Ready(transfer),
             };

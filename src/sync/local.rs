@@ -2,10 +2,12 @@
 
 use std::fs::{self, File, Metadata};
 use std::io;
-use std::path::Path;
+use std::path::{self, Path};
 use std::time::SystemTime;
 
 use super::entry::LocalFile;
+use super::names::folded;
+use super::reason::Reason;
 use crate::transfer::{EntryMetadata, PathBelow, open_nonblocking};
 use crate::types::{Sha1, Timestamp};
 
@@ -94,14 +96,54 @@ pub(super) fn delete_unchanged(root: &Path, path: &Path, planned: LocalFile) -> 
     Ok(true)
 }
 
-/// Whether there is a directory at the path of a file. If `may_remove` is set, a directory that
-/// contains nothing but directories is removed.
-pub(super) fn is_directory_in_the_way(root: &Path, path: &Path, may_remove: bool) -> bool {
-    let Ok(Some(there)) = PathBelow::find(root, path) else {
-        return false;
-    };
-    let is_directory = matches!(there.metadata(), Ok(Some(there)) if there.is_directory);
-    is_directory && !(may_remove && there.remove_empty_directories().is_ok())
+/// What is in the way of a file that is to be downloaded.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Obstacle {
+    Directory,
+    /// A file that the plan did not find.
+    File,
+    /// A file that the plan may have found at this path, which the file system doesn't distinguish.
+    Collision(String),
+}
+
+impl Obstacle {
+    /// What is at the path. If `may_remove` is set, a directory that contains nothing but
+    /// directories is removed. A file counts only if the path `is_new`.
+    pub(super) fn find(root: &Path, path: &str, is_new: bool, may_remove: bool) -> Option<Self> {
+        let there = PathBelow::find(root, Path::new(path)).ok()??;
+        if there.metadata().ok()??.is_directory {
+            let is_removed = may_remove && there.remove_empty_directories().is_ok();
+            return (!is_removed).then_some(Self::Directory);
+        }
+        is_new.then(|| other_path(root, path).map_or(Self::File, Self::Collision))
+    }
+
+    /// Whether the file can have its path once extra files are deleted.
+    pub(super) fn may_be_extra(&self, path: &str) -> bool {
+        let directory = |path: &str| path.rfind('/').map(|end| path[..end].to_owned());
+        match self {
+            Self::Directory | Self::File => true,
+            // A directory stays, and with it the difference.
+            Self::Collision(other) => directory(other) == directory(path),
+        }
+    }
+
+    /// Why the file is refused. `None` if something has changed since the plan was made.
+    pub(super) fn reason(self) -> Option<Reason> {
+        match self {
+            Self::Directory => Some(Reason::DirectoryInTheWay),
+            Self::File => None,
+            Self::Collision(other) => Some(Reason::Collision(other)),
+        }
+    }
+}
+
+/// The path by which the system knows a file, if it differs only in what some file systems ignore.
+fn other_path(root: &Path, path: &str) -> Option<String> {
+    let there = fs::canonicalize(root.join(path)).ok()?;
+    let there = there.strip_prefix(fs::canonicalize(root).ok()?).ok()?;
+    let there = there.to_str()?.replace(path::MAIN_SEPARATOR, "/");
+    (there != path && folded(&there) == folded(path)).then_some(there)
 }
 
 /// The SHA-1 of a file below the root.
@@ -130,6 +172,34 @@ fn open(root: &Path, path: &Path, follow_links: bool) -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The link stands for a name that differs only in case.
+    #[cfg(unix)]
+    #[test]
+    fn a_file_in_the_way_is_a_collision_if_the_system_knows_it_by_a_name_in_another_case() {
+        use std::os::unix::fs::symlink;
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("D")).unwrap();
+        fs::write(root.path().join("D/Photo.jpg"), "x").unwrap();
+        symlink("Photo.jpg", root.path().join("D/photo.JPG")).unwrap();
+        symlink("Photo.jpg", root.path().join("D/another")).unwrap();
+        symlink("D", root.path().join("d")).unwrap();
+        let find = |path| Obstacle::find(root.path(), path, true, false);
+        let collision = Obstacle::Collision("D/Photo.jpg".to_owned());
+        assert_eq!(find("D/photo.JPG"), Some(collision));
+        for path in ["D/Photo.jpg", "D/another"] {
+            assert_eq!(find(path), Some(Obstacle::File), "{path}");
+        }
+        assert_eq!(find("D"), Some(Obstacle::Directory));
+        assert_eq!(find("none"), None);
+        let known = |path| Obstacle::find(root.path(), path, false, false);
+        assert_eq!(known("D/Photo.jpg"), None);
+        let other = other_path(root.path(), "d/Photo.jpg").unwrap();
+        assert_eq!(other, "D/Photo.jpg");
+        // Deleting the file would leave the directory.
+        assert!(!Obstacle::Collision(other).may_be_extra("d/Photo.jpg"));
+        assert!(Obstacle::Collision("a/B".to_owned()).may_be_extra("a/b"));
+    }
 
     #[test]
     fn a_file_is_unchanged_while_size_and_time_are_those_of_the_plan() {

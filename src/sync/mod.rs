@@ -34,8 +34,9 @@
 //!
 //! # Guarantees
 //! - Deletes and hides come last: after both sides were read completely, everything was
-//!   transferred, and their number is within the policy's limit. A source without a file is
-//!   refused, and nothing is deleted, unless that is [allowed](SyncPolicy::allow_empty_source).
+//!   transferred, and their number is within the policy's limit. Only downloads that need the place
+//!   of a deleted file come after them. A source without a file is refused, and nothing is deleted,
+//!   unless that is [allowed](SyncPolicy::allow_empty_source).
 //! - Immediately before a file is replaced, deleted or hidden, the sync checks that it is the one
 //!   that the plan was made for: in a bucket by the id of the current version, locally by size and
 //!   modification time. Because a call per file would cost more than the sync, a page of a listing of
@@ -114,6 +115,7 @@ pub use self::run::SyncRun;
 
 use self::compare::{Verdict, after_other_sha1};
 use self::decide::{Decider, Direction, Step, conclude};
+use self::local::Obstacle;
 use self::names::{Collisions, Parents};
 use self::perform::Performer;
 use self::plan::Side;
@@ -311,7 +313,7 @@ impl Synchronizer {
             policy: Arc::clone(&self.policy),
             source_prefix: self.sides.source.prefix(),
             destination_prefix: self.sides.destination.prefix(),
-            looks_up_directories: reads_sides
+            looks_up_obstacles: reads_sides
                 && direction == Direction::Down
                 && !self.policy.ignore_destination
                 && self.policy.extras != Extras::Delete,
@@ -352,7 +354,9 @@ async fn resolve(
     let (path, sha1, source, destination) = match step {
         Step::Ready(action) => return action,
         Step::New(action) => {
-            return blocking::unblock(move || unless_a_directory(&root, action)).await;
+            let refuse_collisions = policy.refuse_collisions;
+            let refused = move || unless_in_the_way(&root, action, refuse_collisions);
+            return blocking::unblock(refused).await;
         }
         Step::Hash {
             path,
@@ -385,11 +389,12 @@ async fn resolve(
     }
 }
 
-/// The download, unless a directory is in its way.
-fn unless_a_directory(root: &Path, action: Action) -> Action {
-    match local::is_directory_in_the_way(root, Path::new(action.path()), false) {
-        true => Action::directory_in_the_way(action.path()),
-        false => action,
+/// The download, unless a directory is in its way, or a file with a similar name.
+fn unless_in_the_way(root: &Path, action: Action, refuse_collisions: bool) -> Action {
+    let obstacle = Obstacle::find(root, action.path(), refuse_collisions, false);
+    match obstacle.and_then(Obstacle::reason) {
+        Some(reason) => action.refused(reason),
+        None => action,
     }
 }
 

@@ -113,7 +113,7 @@ impl Collisions {
 }
 
 /// Equal for two names that some file system doesn't distinguish.
-fn folded(name: &str) -> String {
+pub(super) fn folded(name: &str) -> String {
     if name.is_ascii() {
         return name.to_ascii_lowercase();
     }

@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind};
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Outcome {
-    /// The line; for a download whose path has become a directory, its [refusal](Action::Refuse).
+    /// The line; for a download with something in its way, its [refusal](Action::Refuse).
     pub action: Action,
     /// Its status.
     pub status: Status,
@@ -27,7 +27,7 @@ pub enum Status {
     Done,
     /// There was nothing to do.
     Skipped,
-    /// The plan refused it, or a directory is in the way.
+    /// The plan refused it, or something is in the way.
     Refused,
     /// Nothing was done, because something has changed since the plan was made: what is at the destination, or for a
     /// file that is to be deleted or hidden, the source, which has it again.

@@ -14,11 +14,11 @@ use super::entry::{LocalFile, RemoteFile};
 use super::flush::GroupFlush;
 use super::listing::all_versions;
 use super::local::{
-    delete_unchanged, file_at, is_as_planned, is_directory_in_the_way, is_file_there, is_unchanged,
+    Obstacle, delete_unchanged, file_at, is_as_planned, is_file_there, is_unchanged,
 };
 use super::names::local_path;
 use super::outcome::Status;
-use super::policy::{Durability, Links, SyncPolicy};
+use super::policy::{Durability, Extras, Links, SyncPolicy};
 use super::reason::Reason;
 use super::sides::{Place, Sides};
 use crate::api::DeleteFileVersion;
@@ -33,8 +33,10 @@ const RESUMED: u64 = 32 << 20;
 /// The result of carrying out an action.
 pub(super) enum Performed {
     Status(Status),
-    /// A directory is in the way of a file. It may be empty once extra files are deleted.
-    DirectoryInTheWay,
+    /// Something is in the way of a file.
+    Refused(Reason),
+    /// The same, but it may be gone once extra files are deleted.
+    AfterRemovals,
 }
 
 impl From<Status> for Performed {
@@ -96,9 +98,9 @@ impl Performer {
                 source,
                 replaces,
                 ..
-            } => match self.directory_in_the_way(path, is_last_chance).await {
-                Ok(true) => return Performed::DirectoryInTheWay,
-                Ok(false) => self.download(path, source, *replaces, progress).await,
+            } => match self.in_the_way(path, *replaces, is_last_chance).await {
+                Ok(Some(in_the_way)) => return in_the_way,
+                Ok(None) => self.download(path, source, *replaces, progress).await,
                 Err(error) => Err(error),
             },
             Action::Copy {
@@ -243,12 +245,27 @@ impl Performer {
         }
     }
 
-    /// Whether a download would have to replace a directory. At the last chance, an empty directory
-    /// is removed.
-    async fn directory_in_the_way(&self, path: &str, is_last_chance: bool) -> Result<bool, Error> {
-        let (root, relative) = (self.local_root()?.to_owned(), relative(path)?);
-        let is_there = move || is_directory_in_the_way(&root, &relative, is_last_chance);
-        Ok(blocking::unblock(is_there).await)
+    /// Whether a download would have to replace a directory, or a file with a name that the file
+    /// system doesn't distinguish. At the last chance, an empty directory is removed.
+    async fn in_the_way(
+        &self,
+        path: &str,
+        replaces: Option<LocalFile>,
+        is_last_chance: bool,
+    ) -> Result<Option<Performed>, Error> {
+        relative(path)?;
+        let policy = &self.policy;
+        let is_new = replaces.is_none() && policy.refuse_collisions && !policy.ignore_destination;
+        let (root, owned) = (self.local_root()?.to_owned(), path.to_owned());
+        let find = move || Obstacle::find(&root, &owned, is_new, is_last_chance);
+        let Some(obstacle) = blocking::unblock(find).await else {
+            return Ok(None);
+        };
+        let may_wait = policy.extras == Extras::Delete && !is_last_chance;
+        Ok(match may_wait && obstacle.may_be_extra(path) {
+            true => Some(Performed::AfterRemovals),
+            false => obstacle.reason().map(Performed::Refused),
+        })
     }
 
     /// How a complete download is committed to disk.

@@ -118,7 +118,7 @@ pub enum Links {
 #[non_exhaustive]
 pub enum Durability {
     /// Each file before it is renamed into place, and then its directory: a crash leaves only
-    /// complete files, and loses none.
+    /// complete files, and loses none. On Windows directories can't be flushed, so a crash may lose the last files.
     #[default]
     EachFile,
     /// Many files at once, by flushing the whole file system: a file is renamed into place after a
@@ -279,6 +279,10 @@ impl SyncPolicy {
     /// Whether a download is refused if a file system that ignores case or Unicode normalization
     /// would not distinguish its path from that of another file. Defaults to `true` on Windows and
     /// macOS.
+    ///
+    /// If the other file is an extra one at the destination, [`Extras::Delete`] deletes it, and then
+    /// the download takes its place. So with both settings, any file that appears at a download's
+    /// path after the plan was made is kept, but it does not prevent deletes.
     ///
     /// For this, the names of one directory at a time are held in memory.
     pub const fn refuse_collisions(mut self, refuse: bool) -> Self {

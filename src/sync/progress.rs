@@ -192,15 +192,16 @@ impl Tally {
             let now = counted.under_way.swap_remove(at).1.now();
             counted.progress.retries += u64::from(now.retries);
         }
-        if let Performed::Status(status) = performed {
-            counted.progress.finished_transfers += 1;
-            if matches!(status, Status::Done) {
-                let bytes = &mut counted.progress.bytes;
-                *bytes = bytes.saturating_add(action.bytes());
-            } else {
-                let total = &mut counted.progress.total_bytes;
-                *total = total.saturating_sub(action.bytes());
-            }
+        if matches!(performed, Performed::AfterRemovals) {
+            return;
+        }
+        counted.progress.finished_transfers += 1;
+        if matches!(performed, Performed::Status(Status::Done)) {
+            let bytes = &mut counted.progress.bytes;
+            *bytes = bytes.saturating_add(action.bytes());
+        } else {
+            let total = &mut counted.progress.total_bytes;
+            *total = total.saturating_sub(action.bytes());
         }
     }
 }

@@ -17,7 +17,6 @@ use super::action::{Action, Scan};
 use super::decide::Direction;
 use super::outcome::{Outcome, Status, Summary, Withheld, concerns_all};
 use super::perform::{Performed, Performer};
-use super::policy::Extras;
 use super::progress::{SyncProgress, Tally, Watcher};
 use super::reason::Reason;
 use super::spool::Spool;
@@ -340,17 +339,13 @@ impl Run {
                 self.has_failed |= action.is_transfer() && !matches!(status, Status::Done);
                 self.over(action, status);
             }
-            Performed::DirectoryInTheWay => {
-                let may_be_removed = self.performer.policy.extras == Extras::Delete;
-                if self.phase == Phase::Plan && may_be_removed {
-                    if let Err(error) = self.last.push(&action).await {
-                        self.broken(spool_failed(error));
-                    }
-                } else {
-                    self.has_failed = true;
-                    self.tally.ended(number, &action, &Status::Refused.into());
-                    let refused = Action::directory_in_the_way(action.path());
-                    self.over(refused, Status::Refused);
+            Performed::Refused(reason) => {
+                self.has_failed = true;
+                self.over(action.refused(reason), Status::Refused);
+            }
+            Performed::AfterRemovals => {
+                if let Err(error) = self.last.push(&action).await {
+                    self.broken(spool_failed(error));
                 }
             }
         }

@@ -166,21 +166,21 @@ impl Walk {
         } else if !kind.is_file() {
             State::Opaque(Reason::SpecialFile)
         } else {
-            match entry.metadata() {
+            match metadata(entry) {
                 Ok(metadata) => match found_file(&metadata) {
                     Ok(file) => State::Local(file),
                     Err(error) => State::Opaque(Reason::Unreadable(error.to_string())),
                 },
                 // It was removed since its directory was read, if the directory was not.
                 Err(error)
-                    if is_missing(&error)
+                    if error.kind() == io::ErrorKind::NotFound
                         && self
                             .parent(entry.depth())
                             .is_some_and(Directory::is_still_there) =>
                 {
                     return None;
                 }
-                Err(error) => State::Opaque(unreadable(&error)),
+                Err(error) => State::Opaque(Reason::Unreadable(error.to_string())),
             }
         };
         Some(Found::Entry(Entry::new(path, state)))
@@ -223,7 +223,8 @@ impl Walk {
         if was_entered || path.is_dir() || is_missing(error) {
             name.push('/');
         }
-        Some(Found::Entry(Entry::opaque(name, unreadable(error))))
+        let reason = Reason::Unreadable(why(error));
+        Some(Found::Entry(Entry::opaque(name, reason)))
     }
 }
 
@@ -274,6 +275,15 @@ fn order(a: &DirEntry, b: &DirEntry, follow: bool) -> Ordering {
     })
 }
 
+/// The metadata of a regular file. `DirEntry::metadata` is not enough: on Windows it returns what the directory says,
+/// and NTFS updates the size and time there only when the file is closed, and only for the name it was opened by.
+fn metadata(entry: &DirEntry) -> io::Result<fs::Metadata> {
+    match entry.path_is_symlink() {
+        true => fs::metadata(entry.path()),
+        false => fs::symlink_metadata(entry.path()),
+    }
+}
+
 fn no_text(path: &Path) -> Found {
     Found::NoText(path.display().to_string())
 }
@@ -282,10 +292,6 @@ fn is_missing(error: &walkdir::Error) -> bool {
     error
         .io_error()
         .is_some_and(|error| error.kind() == io::ErrorKind::NotFound)
-}
-
-fn unreadable(error: &walkdir::Error) -> Reason {
-    Reason::Unreadable(why(error))
 }
 
 fn why(error: &walkdir::Error) -> String {

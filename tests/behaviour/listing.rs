@@ -336,6 +336,33 @@ fn many_versions_of_one_name_are_not_a_cycle() {
 }
 
 #[test]
+fn a_page_whose_cursor_is_a_name_alone_starts_at_the_newest_version_of_the_name() {
+    let starts = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&starts);
+    let (b2, _) = scripted(move |sent| {
+        let start = (sent["startFileName"].clone(), sent["startFileId"].clone());
+        let (name, id) = match start.0.as_str() {
+            Some("a") => (json!("b"), json!("id-b")),
+            Some("b") => (json!("c"), Value::Null),
+            Some("c") => (json!("d"), Value::Null),
+            _ => (Value::Null, Value::Null),
+        };
+        seen.lock().unwrap().push(start);
+        json!({"files": [], "nextFileName": name, "nextFileId": id})
+    });
+    let stream = b2.paginate(ListFileVersions::new("b").start_at("a", "id-a"));
+    let listed: Vec<_> = futures::executor::block_on(stream.try_collect()).unwrap();
+    assert!(listed.is_empty());
+    let expected = [
+        (json!("a"), json!("id-a")),
+        (json!("b"), json!("id-b")),
+        (json!("c"), Value::Null),
+        (json!("d"), Value::Null),
+    ];
+    assert_eq!(*starts.lock().unwrap(), expected);
+}
+
+#[test]
 fn a_failed_page_is_retried_without_duplicate_or_missing_items() {
     let cut = |text: &'static str| -> Response {
         b2kit::http::Response::new(ResponseBody::new(None, stream::iter([Ok(text.into())])))

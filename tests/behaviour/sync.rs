@@ -735,6 +735,67 @@ fn local_files_changed_since_the_plan_are_neither_replaced_nor_deleted() {
     });
 }
 
+/// As in a file system that ignores case: there the extra file `Photo.jpg` also has the name `photo.JPG`. Here it is
+/// renamed, in the tree and in the plan.
+#[test]
+fn a_file_whose_name_changed_only_in_case_is_downloaded_after_the_old_name_was_deleted() {
+    scenario(async |bucket, root| {
+        put(bucket, "photo.JPG", b"new", 200).await;
+        put(bucket, "z", b"new", 200).await;
+        write(root, "Photo.jpg", b"old", 100);
+        write(root, "extra", b"old", 100);
+        let policy = SyncPolicy::new().extras(Extras::Delete);
+        let policy = policy.refuse_collisions(true);
+        let sync = Synchronizer::down(bucket, "", root).policy(policy);
+        let mut plan = planned(&sync).await;
+        fs::rename(root.join("Photo.jpg"), root.join("photo.JPG")).unwrap();
+        let renamed = plan.iter_mut().find_map(|action| match action {
+            Action::DeleteLocal { path, .. } if **path == *"Photo.jpg" => Some(path),
+            _ => None,
+        });
+        *renamed.unwrap() = "photo.JPG".into();
+        // Somebody's new file is not mistaken for one that is to be deleted.
+        write(root, "z", b"somebody's work", 150);
+        let run = sync.execute(futures::stream::iter(plan.into_iter().map(Ok)));
+        let outcomes: Vec<Outcome> = run.try_collect().await.unwrap();
+        let of = |wanted: &str| {
+            let is_it = |it: &&Outcome| it.action.is_transfer() && it.action.path() == wanted;
+            &outcomes.iter().find(is_it).unwrap().status
+        };
+        assert!(matches!(of("photo.JPG"), Status::Done), "{outcomes:?}");
+        assert!(matches!(of("z"), Status::Changed), "{outcomes:?}");
+        let expected = [("photo.JPG", "new"), ("z", "somebody's work")];
+        let expected = expected.map(|(path, content)| (path.to_owned(), content.into()));
+        assert_eq!(local_tree(root), Tree::from(expected));
+    });
+}
+
+/// The link stands for the name that a file system which ignores case finds, too.
+#[cfg(unix)]
+#[test]
+fn a_download_whose_name_differs_only_in_case_from_a_file_that_is_kept_is_refused() {
+    scenario(async |bucket, root| {
+        put(bucket, "photo.JPG", b"new", 200).await;
+        write(root, "Photo.jpg", b"old", 100);
+        for (refuse, told) in [
+            (true, "may not distinguish it from \"Photo.jpg\""),
+            (false, "has changed since it was scanned"),
+        ] {
+            let policy = SyncPolicy::new().refuse_collisions(refuse);
+            let sync = Synchronizer::down(bucket, "", root).policy(policy);
+            let plan = planned(&sync).await;
+            std::os::unix::fs::symlink("Photo.jpg", root.join("photo.JPG")).unwrap();
+            let run = sync.execute(futures::stream::iter(plan.into_iter().map(Ok)));
+            let outcomes: Vec<Outcome> = run.try_collect().await.unwrap();
+            let is_told =
+                |it: &Outcome| it.action.path() == "photo.JPG" && it.to_string().contains(told);
+            assert!(outcomes.iter().any(is_told), "{outcomes:?}");
+            assert_eq!(local_tree(root)["Photo.jpg"], b"old");
+            fs::remove_file(root.join("photo.JPG")).unwrap();
+        }
+    });
+}
+
 #[test]
 fn files_excluded_by_the_filter_are_left_alone_on_both_sides() {
     scenario(async |bucket, root| {

@@ -95,6 +95,8 @@ impl TempFile {
             _ => {
                 // The name depends on this user's key, so the file may be removed.
                 target.dir.remove(&name)?;
+                // On Windows the name may stay in use until the file is closed.
+                drop(file);
                 Self::resumable(target, name)
             }
         }

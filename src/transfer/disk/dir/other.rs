@@ -1,9 +1,8 @@
-//! A directory identified by its path, using only the standard library.
+//! A directory identified by its path, almost only with the standard library.
 //!
-//! The standard library reports neither the owner nor the number of hard links of a file, and a
-//! file's identity is its creation time, which a program can set. So a file is resumed only if a
-//! signed state matches this very file (see `temp_file`). There is less protection than on Unix
-//! against other users who can write to the directory.
+//! The standard library reports neither the owner nor the number of hard links of a file. So a file
+//! is resumed only if a signed state matches this very file (see `temp_file`). There is less
+//! protection than on Unix against other users who can write to the directory.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata, OpenOptions};
@@ -62,10 +61,18 @@ impl Dir {
             .collect()
     }
 
-    /// Opens the file of this name for reading.
+    /// Opens the file of this name for reading. Links are rejected.
     #[cfg(feature = "sync")]
     pub(crate) fn open_to_read(&self, name: &OsStr) -> io::Result<File> {
-        options().write(false).open(self.path.join(name))
+        // Not as a reparse point, which would bypass what supplies the bytes of a file that is
+        // deduplicated or in the cloud.
+        let file = File::open(self.path.join(name))?;
+        // Check after opening, so that it can't be replaced by a link in between.
+        let opened = Self::file_status(&file)?.identity;
+        match self.status_of(name)? {
+            Some(there) if there.kind != FileKind::Link && there.identity == opened => Ok(file),
+            _ => Err(io::Error::other("it was replaced while it was opened")),
+        }
     }
 
     /// Removes an empty directory.
@@ -90,8 +97,8 @@ impl Dir {
 
     /// The status of the entry of this name. Links are not followed.
     pub(crate) fn status_of(&self, name: &OsStr) -> io::Result<Option<FileStatus>> {
-        match fs::symlink_metadata(self.path.join(name)) {
-            Ok(there) => Ok(Some(status_from(&there))),
+        match status_at(&self.path.join(name)) {
+            Ok(status) => Ok(Some(status)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
@@ -115,7 +122,7 @@ impl Dir {
 
     /// The status of an open file.
     pub(crate) fn file_status(file: &File) -> io::Result<FileStatus> {
-        Ok(status_from(&file.metadata()?))
+        Ok(status_from(&file.metadata()?, identity(file)?))
     }
 
     /// No-op: there are no modes here.
@@ -136,7 +143,7 @@ impl Dir {
         }
     }
 
-    /// No-op: directories can't be synced here.
+    /// No-op: directories can't be synced here, so a crash may undo the last renames.
     pub(crate) fn sync(&self) -> io::Result<()> {
         Ok(())
     }
@@ -156,13 +163,14 @@ fn options() -> OpenOptions {
 /// `FILE_FLAG_OPEN_REPARSE_POINT`: opens a link or other reparse point itself.
 #[cfg(windows)]
 const OPEN_REPARSE_POINT: u32 = 0x0020_0000;
+/// `FILE_FLAG_BACKUP_SEMANTICS`: required to open a directory.
+#[cfg(windows)]
+const BACKUP_SEMANTICS: u32 = 0x0200_0000;
 
 /// Opens a directory so that it can't be renamed or removed. `None` if it can't be opened.
 #[cfg(windows)]
 fn hold(path: &Path) -> Option<std::sync::Arc<File>> {
     use std::os::windows::fs::OpenOptionsExt as _;
-    /// Required to open a directory.
-    const BACKUP_SEMANTICS: u32 = 0x0200_0000;
     /// Others may read and write, but neither delete nor rename.
     const SHARE_READ_AND_WRITE: u32 = 0x3;
     let mut options = OpenOptions::new();
@@ -178,35 +186,75 @@ fn hold(_: &Path) -> Option<std::sync::Arc<File>> {
     None
 }
 
+/// Only links are followed, so no other reparse point counts as one: a file that is deduplicated or in the cloud is a
+/// file like any other.
 fn kind(there: &Metadata) -> FileKind {
-    #[cfg(windows)]
-    {
-        use std::os::windows::fs::MetadataExt as _;
-        const REPARSE_POINT: u32 = 0x400;
-        // A junction is one too.
-        if there.file_attributes() & REPARSE_POINT != 0 {
-            return FileKind::Link;
-        }
-    }
     match there.file_type() {
+        // On Windows a junction, too.
+        kind if kind.is_symlink() => FileKind::Link,
         kind if kind.is_file() => FileKind::File,
         kind if kind.is_dir() => FileKind::Directory,
-        kind if kind.is_symlink() => FileKind::Link,
         _ => FileKind::Other,
     }
 }
 
-fn status_from(there: &Metadata) -> FileStatus {
+/// The kind of what may be a file of ours. No reparse point is, since [`options`] opens it without the bytes that it
+/// stands for.
+fn own_kind(there: &Metadata) -> FileKind {
     #[cfg(windows)]
-    let file = std::os::windows::fs::MetadataExt::creation_time(there);
-    #[cfg(not(windows))]
-    let file = 0;
+    {
+        use std::os::windows::fs::MetadataExt as _;
+        const REPARSE_POINT: u32 = 0x400;
+        if kind(there) == FileKind::File && there.file_attributes() & REPARSE_POINT != 0 {
+            return FileKind::Other;
+        }
+    }
+    kind(there)
+}
+
+fn status_from(there: &Metadata, identity: FileIdentity) -> FileStatus {
     FileStatus {
-        kind: kind(there),
+        kind: own_kind(there),
         // The standard library reports neither the owner nor the number of hard links.
         is_ours: true,
         links: 1,
         mode: 0,
-        identity: FileIdentity { device: 0, file },
+        identity,
     }
 }
+
+/// The status of the entry at a path. Links are not followed.
+#[cfg(windows)]
+fn status_at(path: &Path) -> io::Result<FileStatus> {
+    use std::os::windows::fs::OpenOptionsExt as _;
+    let mut options = OpenOptions::new();
+    // Without access to the content, so that it may be in use.
+    options
+        .access_mode(0)
+        .custom_flags(BACKUP_SEMANTICS | OPEN_REPARSE_POINT);
+    Dir::file_status(&options.open(path)?)
+}
+
+#[cfg(not(windows))]
+fn status_at(path: &Path) -> io::Result<FileStatus> {
+    Ok(status_from(&fs::symlink_metadata(path)?, NO_IDENTITY))
+}
+
+/// The creation time alone is not enough: NTFS gives a new file that of one which had the same name until 15 seconds
+/// ago. Nor is the index, which some network file systems lack.
+#[cfg(windows)]
+fn identity(file: &File) -> io::Result<FileIdentity> {
+    let information = winapi_util::file::information(file)?;
+    Ok(FileIdentity {
+        device: information.creation_time().unwrap_or_default(),
+        file: information.file_index(),
+    })
+}
+
+#[cfg(not(windows))]
+fn identity(_: &File) -> io::Result<FileIdentity> {
+    Ok(NO_IDENTITY)
+}
+
+#[cfg(not(windows))]
+const NO_IDENTITY: FileIdentity = FileIdentity { device: 0, file: 0 };

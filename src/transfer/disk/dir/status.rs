@@ -23,9 +23,10 @@ pub(crate) enum FileKind {
     Other,
 }
 
-/// The identity of a file: on Unix the device and inode, on Windows the creation time.
+/// The identity of a file: on Unix the device and inode, on Windows the creation time and index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FileIdentity {
+    /// On Windows the creation time, since a directory is on one device.
     pub(crate) device: u64,
     pub(crate) file: u64,
 }
