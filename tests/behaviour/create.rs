@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::future::IntoFuture as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use b2kit::api::{
@@ -13,15 +15,19 @@ use b2kit::types::{
     Action, Bucket, BucketInfo, BucketName, BucketType, ContentType, DefaultRetention,
     EncryptionMode, FileInfo, FileName, FileVersion, RetentionMode,
 };
-use b2kit::{BucketHandle, Bytes, Client, Error, ErrorKind, Timer as _};
+use b2kit::{
+    Body, BucketHandle, Bytes, Client, Error, ErrorKind, HttpClient as _, HttpError,
+    Request, Response, Timer as _, http,
+};
 use futures::future::join_all;
 use futures::{TryStreamExt as _, stream};
 use serde_json::json;
 
 use crate::chaos::{Chaos, NetworkFault};
-use crate::client_of;
+
 use crate::seeds::for_seeds;
 use crate::uploading::{bucket, content, polled, stored};
+use crate::{call_of, client_of};
 
 /// The bucket of the slot, which has other bucket info entries too.
 async fn coordination(b2: &Client) -> BucketHandle {
@@ -618,5 +624,90 @@ fn a_copy_can_be_copied_again_and_a_source_that_b2_can_not_copy_is_refused_befor
             assert_eq!(error.kind(), ErrorKind::Invalid);
         }
         assert_eq!(chaos.tally().0, 0);
+    });
+}
+
+/// Sends the request twice, as a proxy does that got no response, and returns the second response.
+async fn sent_twice(
+    emulator: &Emulator,
+    request: Request,
+    meanwhile: impl Future<Output = ()>,
+) -> Result<Response, HttpError> {
+    let (parts, body) = request.into_parts();
+    let body: Vec<Bytes> = body.open().unwrap().try_collect().await.unwrap();
+    let copy = || {
+        let mut copy = http::Request::new(Body::from(Bytes::from(body.concat())));
+        *copy.method_mut() = parts.method.clone();
+        *copy.uri_mut() = parts.uri.clone();
+        *copy.headers_mut() = parts.headers.clone();
+        copy
+    };
+    emulator.send(copy()).await?;
+    meanwhile.await;
+    emulator.send(copy()).await
+}
+
+#[test]
+fn a_create_whose_swap_was_delivered_twice_and_executed_by_another_writer_has_created_the_file() {
+    let (calm, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let (bucket, slot) = (bucket(&calm).await, coordination(&calm).await);
+        let first = Arc::new(AtomicBool::new(true));
+        let (emulator, other) = (chaos.emulator.clone(), bucket.clone());
+        let its_slot = CreateSlot::new(slot.clone());
+        let b2 = chaos.builder(2).backend(move |request: Request| {
+            let (emulator, first) = (emulator.clone(), Arc::clone(&first));
+            let (other, slot) = (other.clone(), its_slot.clone());
+            async move {
+                let is_swap = call_of(&request) == "b2_update_bucket";
+                if !is_swap || !first.swap(false, Ordering::Relaxed) {
+                    return emulator.send(request).await;
+                }
+                let meanwhile = async { drop(other.create("other", "x", &slot).await.unwrap()) };
+                sent_twice(&emulator, request, meanwhile).await
+            }
+        });
+        let b2 = b2.build().unwrap();
+        let its = CreateSlot::new(through(&b2, &slot));
+        let created = through(&b2, &bucket).create("f", "ours", &its).await;
+        assert_eq!(stored(&calm, &created.unwrap().file.file_id).await, b"ours");
+        assert_eq!(all(&bucket).await.len(), 2);
+        assert_slot_is_empty(&slot).await;
+    });
+}
+
+#[test]
+fn a_create_that_fails_after_its_swap_was_delivered_twice_may_have_taken_effect() {
+    let (calm, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let (bucket, slot) = (bucket(&calm).await, coordination(&calm).await);
+        let was_sent = Arc::new(AtomicBool::new(false));
+        let emulator = chaos.emulator.clone();
+        let b2 = chaos.builder(2).backend(move |request: Request| {
+            let (emulator, was_sent) = (emulator.clone(), Arc::clone(&was_sent));
+            async move {
+                match call_of(&request) {
+                    "b2_update_bucket" => {
+                        was_sent.store(true, Ordering::Relaxed);
+                        sent_twice(&emulator, request, async {}).await
+                    }
+                    "b2_list_buckets" if was_sent.load(Ordering::Relaxed) => {
+                        let text = r#"{"status":400,"code":"bad_request","message":""}"#;
+                        let response = http::Response::builder().status(400);
+                        Ok(response.body(text.into()).unwrap())
+                    }
+                    _ => emulator.send(request).await,
+                }
+            }
+        });
+        let b2 = b2.build().unwrap();
+        let its = CreateSlot::new(through(&b2, &slot));
+        let failed = through(&b2, &bucket).create("f", "ours", &its).await;
+        let error = failed.unwrap_err();
+        assert!(error.may_have_taken_effect(), "{error:?}");
+        let slot = CreateSlot::new(slot);
+        assert!(is_taken(&bucket.create("f", "y", &slot).await));
+        let file = &files(&bucket).await["f"][0];
+        assert_eq!(stored(&calm, &file.file_id).await, b"ours");
     });
 }

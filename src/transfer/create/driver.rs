@@ -102,7 +102,7 @@ impl Driver<'_> {
     async fn answer(&mut self, operation: Operation<Stage>) -> DriverResult {
         match operation {
             Operation::Slot => self.read_slot().await,
-            Operation::Stage(stage) => self.stage(&stage).await,
+            Operation::Stage(stage) => self.own_stage(&stage).await,
             Operation::Target(stage) => self.target(&stage).await,
             Operation::Swap(revision, intent) => self.swap(revision, intent).await,
             Operation::Copy(stage) => self.copy(&stage).await,
@@ -135,7 +135,8 @@ impl Driver<'_> {
         self.seen = (bucket.revision, bucket.bucket_info.without(KEY));
     }
 
-    async fn stage(&self, stage: &Stage) -> DriverResult {
+    /// Looks up the goal's stage while the slot is empty.
+    async fn own_stage(&mut self, stage: &Stage) -> DriverResult {
         match self.client().call(GetFileInfo::new(&stage.file_id)).await {
             Ok(_) => Ok(Answer::Stage(Presence::Present)),
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -205,7 +206,6 @@ impl Driver<'_> {
                 Ok(Answer::Refused)
             }
             Err(error) => {
-                self.may_be_in_slot = was_taken;
                 Err(error)
             }
         }

@@ -19,7 +19,7 @@
 //! # Rules
 //! - All writers that create a name use the same [slot](crate::transfer::CreateSlot).
 //! - The name is not uploaded, copied to, hidden or deleted by other means while it is being created. A
-//!   file may be deleted once a writer has been told that it was created.
+//!   file may be deleted once its writer has been told that it created it.
 //! - The info of the slot's bucket is only set with `ifRevisionIs`.
 //! - No lifecycle rule or cleanup deletes files under [`CREATE_STAGES`](crate::transfer::CREATE_STAGES).
 //!   [`discard_abandoned_creates`](crate::BucketHandle::discard_abandoned_creates) deletes abandoned ones. Listings
@@ -36,8 +36,8 @@
 //!
 //! # How it is checked
 //! The protocol is a state machine without I/O. A model checker drives that machine through all interleavings of three
-//! writers, or of two writers and a process that discards a stage, with two crashes, two requests that are lost or
-//! arrive at any later time, even after their sender has crashed, and a deletion of the file after it was created. The
-//! checker itself is tested: it finds bugs injected into the order of the steps, among them a slot that is cleared
-//! before the stage is deleted, stages that are deleted without the slot, and a conflict that is reported after a lost
-//! response.
+//! writers, or of two writers and a process that discards a stage, with two crashes, two requests that are lost,
+//! arrive twice or at any later time, even after their sender has crashed, and a deletion of the file after it was
+//! created. The checker itself is tested: it finds bugs injected into the order of the steps, among them a slot that is
+//! cleared before the stage is deleted, stages that are deleted without the slot, and a conflict that is reported after
+//! a lost response.
