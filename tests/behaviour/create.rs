@@ -711,3 +711,34 @@ fn a_create_that_fails_after_its_swap_was_delivered_twice_may_have_taken_effect(
         assert_eq!(stored(&calm, &file.file_id).await, b"ours");
     });
 }
+
+#[test]
+fn a_shutdown_waits_for_creates_in_progress() {
+    let (b2, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let (bucket, slot) = (bucket(&b2).await, CreateSlot::new(coordination(&b2).await));
+        let source = bucket.upload("source", "x").await.unwrap().file;
+        let mut create = bucket.create("f", content(50), &slot).into_future();
+        let mut in_parts = bucket
+            .create("in parts", content(90), &slot)
+            .part_size(50)
+            .into_future();
+        let mut copy = bucket.create_copy(&source, "g", &slot).into_future();
+        for create in [&mut create, &mut in_parts, &mut copy] {
+            assert!(futures::poll!(create).is_pending());
+        }
+        // Like an upload, a stage in parts has to be started before the shutdown.
+        while chaos.count("b2_upload_part") == 0 {
+            let pause = chaos.timer.sleep(Duration::from_millis(1));
+            futures::future::select(&mut in_parts, pause).await;
+        }
+        let shutdown = b2.shutdown(Duration::from_secs(3_600));
+        let (created, in_parts, copied, left) = futures::join!(create, in_parts, copy, shutdown);
+        for created in [created, in_parts, copied] {
+            created.unwrap();
+        }
+        assert_eq!(left, []);
+        let error = bucket.create("h", "x", &slot).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ShutDown);
+    });
+}

@@ -166,6 +166,7 @@ impl Job<'_> {
             .upload(stage_name(nonce, self.name)?, source)
             .content_type(self.settings.content.content_type.clone())
             .file_info(self.settings.content.file_info.clone().with(NONCE, nonce)?);
+            .within_transfer()
         if let Some(bytes) = self.settings.content.part_size {
             upload = upload.part_size(bytes);
         }
@@ -187,6 +188,7 @@ impl Job<'_> {
             .copy(version, stage_name(nonce, self.name)?)
             .replace_metadata(self.settings.content.content_type.clone(), info);
         let copied = copy.await;
+            .within_transfer()
         let file = copied
             .map_err(|error| without_conflict(error).with_effect(false))?
             .file;
