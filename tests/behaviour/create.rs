@@ -7,16 +7,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use b2kit::api::{
-    CreateBucket, DeleteFileVersion, HideFile, ListBuckets, ListFileVersions, UpdateBucket,
+    CreateBucket, CreateKey, DeleteBucket, DeleteFileVersion, HideFile, ListBuckets,
+    ListFileVersions, UpdateBucket,
 };
 use b2kit::backend::emulator::{Emulator, ManualClock};
 use b2kit::transfer::{CREATE_STAGES, CreateSlot, Created, Source, is_create_stage};
 use b2kit::types::{
-    Action, Bucket, BucketInfo, BucketName, BucketType, ContentType, DefaultRetention,
-    EncryptionMode, FileInfo, FileName, FileVersion, RetentionMode,
+    Action, Bucket, BucketInfo, BucketName, BucketType, Capability, ContentType, DefaultRetention,
+    EncryptionMode, FileInfo, FileName, FileVersion, KeyName, RetentionMode,
 };
 use b2kit::{
-    Body, BucketHandle, Bytes, Client, Error, ErrorKind, HttpClient as _, HttpError,
+    Body, BucketHandle, Bytes, Client, Credentials, Error, ErrorKind, HttpClient as _, HttpError,
     Request, Response, Timer as _, http,
 };
 use futures::future::join_all;
@@ -508,6 +509,9 @@ fn a_copy_that_b2_rejects_does_not_block_the_slot() {
             .await
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+        assert_eq!(error.b2().map(|b2| &*b2.code), Some("bad_request"));
+        assert_eq!(error.call(), Some("b2_copy_file"));
+        assert!(error.may_have_taken_effect());
         assert_slot_is_empty(slot.bucket()).await;
         bucket.create("f", "y", &slot).await.unwrap();
     });
@@ -713,6 +717,81 @@ fn a_create_that_fails_after_its_swap_was_delivered_twice_may_have_taken_effect(
 }
 
 #[test]
+fn an_intent_for_a_deleted_bucket_is_cleared_by_the_next_writer() {
+    let (_, chaos) = Chaos::new(|_, call| {
+        (call == "b2_copy_file").then_some(NetworkFault::Status(403, "storage_cap_exceeded"))
+    });
+    let (b2, calm) = (chaos.client(1), client_of(&chaos.emulator, &chaos.timer));
+    chaos.timer.run(async {
+        let slot = CreateSlot::new(coordination(&calm).await);
+        let gone = calm
+            .create_bucket("gone-photos", BucketType::AllPrivate)
+            .await
+            .unwrap();
+        let error = through(&b2, &gone).create("f", "x", &slot).await;
+        assert_eq!(error.unwrap_err().kind(), ErrorKind::CapExceeded);
+        for stage in stages(&gone).await {
+            let delete = DeleteFileVersion::new(stage.file_name.as_str(), &stage.file_id);
+            calm.call(delete).await.unwrap();
+        }
+        calm.call(DeleteBucket::new(gone.id())).await.unwrap();
+        let bucket = bucket(&calm).await;
+        bucket.create("f", "y", &slot).await.unwrap();
+        assert_slot_is_empty(slot.bucket()).await;
+    });
+}
+
+#[test]
+fn a_create_whose_key_can_not_read_the_default_retention_says_why_its_stage_can_not_be_deleted() {
+    let (calm, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let slot = coordination(&calm).await;
+        let name = BucketName::new("locked-photos").unwrap();
+        let locked =
+            CreateBucket::new(name.clone(), BucketType::AllPrivate).file_lock_enabled(true);
+        let locked = calm.call(locked).await.unwrap().bucket_id;
+        let retention = DefaultRetention::days(RetentionMode::Governance, 30);
+        calm.call(UpdateBucket::new(&locked).default_retention(retention))
+            .await
+            .unwrap();
+        let capabilities = [
+            Capability::ListBuckets,
+            Capability::WriteBuckets,
+            Capability::ListFiles,
+            Capability::ReadFiles,
+            Capability::WriteFiles,
+            Capability::DeleteFiles,
+        ];
+        let key = CreateKey::new(KeyName::new("writer").unwrap(), capabilities);
+        let key = calm.call(key).await.unwrap();
+        let id = key.key.application_key_id.as_str();
+        let credentials = Credentials::new(id, key.application_key.expose()).unwrap();
+        let b2 = chaos.builder(2).credentials(credentials).build().unwrap();
+        let bucket = BucketHandle::new(b2.clone(), locked, name);
+        let slot = CreateSlot::new(through(&b2, &slot));
+        let error = bucket.create("f", "x", &slot).await.unwrap_err();
+        assert_eq!(error.b2().map(|b2| &*b2.code), Some("access_denied"));
+        assert!(error.to_string().contains("default retention"), "{error}");
+        assert!(error.may_have_taken_effect());
+    });
+}
+
+#[test]
+fn errors_of_creates_mask_keys_in_file_names() {
+    let (b2, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let (bucket, slot) = (bucket(&b2).await, CreateSlot::new(coordination(&b2).await));
+        let name = format!("dump-{}.json", chaos.emulator.key());
+        bucket.create(name.as_str(), "x", &slot).await.unwrap();
+        let error = bucket.create(name.as_str(), "y", &slot).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict);
+        let shown = format!("{error} {error:?}");
+        assert!(!shown.contains(chaos.emulator.key()), "{shown}");
+        assert!(shown.contains("dump-"), "{shown}");
+    });
+}
+
+#[test]
 fn a_shutdown_waits_for_creates_in_progress() {
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
@@ -740,5 +819,29 @@ fn a_shutdown_waits_for_creates_in_progress() {
         assert_eq!(left, []);
         let error = bucket.create("h", "x", &slot).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ShutDown);
+    });
+}
+
+#[test]
+fn create_copy_copies_a_large_file_with_nine_entries_and_its_sha1_as_the_tenth() {
+    let (b2, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let (bucket, slot) = (bucket(&b2).await, CreateSlot::new(coordination(&b2).await));
+        let info = |keys: u8| {
+            (0..keys).fold(FileInfo::new(), |info, key| {
+                info.with(&format!("k{key}"), "v").unwrap()
+            })
+        };
+        for (keys, has_sha1) in [(9, false), (8, true)] {
+            let upload = bucket.upload("source", content(150)).file_info(info(keys));
+            let source = upload.await.unwrap().file;
+            assert!(source.file_info.get("large_file_sha1").is_some());
+            let copy = bucket.create_copy(&source, format!("copy {keys}"), &slot);
+            let copy = copy.await.unwrap().file;
+            assert_eq!(stored(&b2, &copy.file_id).await, content(150));
+            assert_eq!(copy.file_info.len(), 10);
+            let sha1 = copy.file_info.get("large_file_sha1");
+            assert_eq!(sha1.is_some(), has_sha1);
+        }
     });
 }

@@ -25,9 +25,11 @@
 //!   [`discard_abandoned_creates`](crate::BucketHandle::discard_abandoned_creates) deletes abandoned ones. Listings
 //!   through [`BucketHandle`](crate::BucketHandle), `sync` and deletions by prefix leave stages out; the calls in
 //!   [`api`](crate::api) list them, and [`is_create_stage`](crate::transfer::is_create_stage) recognises them.
-//! - The bucket of the files has no default retention, since a locked stage can't be deleted.
-//! - The keys of all writers that share a slot may write, read, list and delete files in every bucket whose files are
-//!   created through it, since each writer completes creates that others began.
+//! - The bucket of the files has no default retention, since a locked stage can't be deleted: no create through its
+//!   slot would succeed until the retention ends. A create checks this before it uses the slot, but only with a key
+//!   that has `readBucketRetentions` or `readFileRetentions`.
+//! - The keys of all writers that share a slot are of one account, and may write, read, list and delete files in every
+//!   bucket whose files are created through it, since each writer completes creates that others began.
 //!
 //! A hidden file doesn't count as existing.
 //!
