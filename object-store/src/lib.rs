@@ -45,7 +45,7 @@
 //! | `Metadata` | file info |
 //! | delete | hides the file; see [`Deletion`] |
 //! | `put_multipart` | a large file |
-//! | copy | a copy within B2, of any size |
+//! | copy | a copy within B2, of any size; of at most 5 GB if the new name has to be free |
 //! | `list_with_offset` | a listing that starts there, so earlier names cost nothing |
 //!
 //! The conditions of `get_opts` are evaluated against the response that has the bytes. `get_ranges` merges adjacent

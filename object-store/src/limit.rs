@@ -12,6 +12,9 @@ pub enum Limit {
     /// `PutMode::Create`, `copy_if_not_exists` and `rename_if_not_exists` are refused with `NotImplemented`, unless the
     /// store [coordinates creates](crate::B2StoreBuilder::coordinate_creates).
     NoCreateWithoutCoordination,
+    /// `PutMode::Create`, `copy_if_not_exists` and `rename_if_not_exists` take at most 5,000,000,000 bytes, since they
+    /// copy within B2 in one call. Larger objects are refused; other puts and copies take any size.
+    CreatesUpTo5Gb,
     /// Tags are refused with `NotSupported`: B2 has none.
     NoTags,
     /// The attribute `StorageClass` is refused with `NotSupported`: B2 has only one class.
@@ -63,9 +66,10 @@ pub enum Limit {
 
 impl Limit {
     /// All limits.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::NoConditionalUpdate,
         Self::NoCreateWithoutCoordination,
+        Self::CreatesUpTo5Gb,
         Self::NoTags,
         Self::NoStorageClass,
         Self::TenMetadataEntries,

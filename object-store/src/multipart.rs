@@ -172,6 +172,7 @@ impl B2Store {
     async fn start_metadata(&self, path: &str, file_id: &FileId) -> Result<Metadata, StoreError> {
         let bucket = self.open_bucket(path).await?;
         let list = ListUnfinishedLargeFiles::new(bucket.id())
+            .name_prefix(self.shared.prefix.file_name(path)?.as_str())
             .start_file_id(file_id)
             .max_file_count(1);
         let page = bucket.client().call(list).await;

@@ -2,26 +2,33 @@
 
 use std::collections::BTreeMap;
 use std::future::IntoFuture as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use b2kit::api::{
-    CreateBucket, DeleteFileVersion, HideFile, ListBuckets, ListFileVersions, UpdateBucket,
+    CreateBucket, CreateKey, DeleteBucket, DeleteFileVersion, HideFile, ListBuckets,
+    ListFileVersions, UpdateBucket,
 };
 use b2kit::backend::emulator::{Emulator, ManualClock};
 use b2kit::transfer::{CREATE_STAGES, CreateSlot, Created, Source, is_create_stage};
 use b2kit::types::{
-    Action, Bucket, BucketInfo, BucketName, BucketType, ContentType, DefaultRetention,
-    EncryptionMode, FileInfo, FileName, FileVersion, RetentionMode,
+    Action, Bucket, BucketInfo, BucketName, BucketType, Capability, ContentType, DefaultRetention,
+    EncryptionMode, FileInfo, FileName, FileVersion, KeyName, RetentionMode,
 };
-use b2kit::{BucketHandle, Bytes, Client, Error, ErrorKind, Timer as _};
+use b2kit::{
+    Body, BucketHandle, Bytes, Client, Credentials, Error, ErrorKind, HttpClient as _, HttpError,
+    Request, Response, Timer as _, http,
+};
 use futures::future::join_all;
 use futures::{TryStreamExt as _, stream};
 use serde_json::json;
 
 use crate::chaos::{Chaos, NetworkFault};
-use crate::client_of;
+
 use crate::seeds::for_seeds;
 use crate::uploading::{bucket, content, polled, stored};
+use crate::{call_of, client_of};
 
 /// The bucket of the slot, which has other bucket info entries too.
 async fn coordination(b2: &Client) -> BucketHandle {
@@ -502,6 +509,9 @@ fn a_copy_that_b2_rejects_does_not_block_the_slot() {
             .await
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+        assert_eq!(error.b2().map(|b2| &*b2.code), Some("bad_request"));
+        assert_eq!(error.call(), Some("b2_copy_file"));
+        assert!(error.may_have_taken_effect());
         assert_slot_is_empty(slot.bucket()).await;
         bucket.create("f", "y", &slot).await.unwrap();
     });
@@ -618,5 +628,220 @@ fn a_copy_can_be_copied_again_and_a_source_that_b2_can_not_copy_is_refused_befor
             assert_eq!(error.kind(), ErrorKind::Invalid);
         }
         assert_eq!(chaos.tally().0, 0);
+    });
+}
+
+/// Sends the request twice, as a proxy does that got no response, and returns the second response.
+async fn sent_twice(
+    emulator: &Emulator,
+    request: Request,
+    meanwhile: impl Future<Output = ()>,
+) -> Result<Response, HttpError> {
+    let (parts, body) = request.into_parts();
+    let body: Vec<Bytes> = body.open().unwrap().try_collect().await.unwrap();
+    let copy = || {
+        let mut copy = http::Request::new(Body::from(Bytes::from(body.concat())));
+        *copy.method_mut() = parts.method.clone();
+        *copy.uri_mut() = parts.uri.clone();
+        *copy.headers_mut() = parts.headers.clone();
+        copy
+    };
+    emulator.send(copy()).await?;
+    meanwhile.await;
+    emulator.send(copy()).await
+}
+
+#[test]
+fn a_create_whose_swap_was_delivered_twice_and_executed_by_another_writer_has_created_the_file() {
+    let (calm, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let (bucket, slot) = (bucket(&calm).await, coordination(&calm).await);
+        let first = Arc::new(AtomicBool::new(true));
+        let (emulator, other) = (chaos.emulator.clone(), bucket.clone());
+        let its_slot = CreateSlot::new(slot.clone());
+        let b2 = chaos.builder(2).backend(move |request: Request| {
+            let (emulator, first) = (emulator.clone(), Arc::clone(&first));
+            let (other, slot) = (other.clone(), its_slot.clone());
+            async move {
+                let is_swap = call_of(&request) == "b2_update_bucket";
+                if !is_swap || !first.swap(false, Ordering::Relaxed) {
+                    return emulator.send(request).await;
+                }
+                let meanwhile = async { drop(other.create("other", "x", &slot).await.unwrap()) };
+                sent_twice(&emulator, request, meanwhile).await
+            }
+        });
+        let b2 = b2.build().unwrap();
+        let its = CreateSlot::new(through(&b2, &slot));
+        let created = through(&b2, &bucket).create("f", "ours", &its).await;
+        assert_eq!(stored(&calm, &created.unwrap().file.file_id).await, b"ours");
+        assert_eq!(all(&bucket).await.len(), 2);
+        assert_slot_is_empty(&slot).await;
+    });
+}
+
+#[test]
+fn a_create_that_fails_after_its_swap_was_delivered_twice_may_have_taken_effect() {
+    let (calm, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let (bucket, slot) = (bucket(&calm).await, coordination(&calm).await);
+        let was_sent = Arc::new(AtomicBool::new(false));
+        let emulator = chaos.emulator.clone();
+        let b2 = chaos.builder(2).backend(move |request: Request| {
+            let (emulator, was_sent) = (emulator.clone(), Arc::clone(&was_sent));
+            async move {
+                match call_of(&request) {
+                    "b2_update_bucket" => {
+                        was_sent.store(true, Ordering::Relaxed);
+                        sent_twice(&emulator, request, async {}).await
+                    }
+                    "b2_list_buckets" if was_sent.load(Ordering::Relaxed) => {
+                        let text = r#"{"status":400,"code":"bad_request","message":""}"#;
+                        let response = http::Response::builder().status(400);
+                        Ok(response.body(text.into()).unwrap())
+                    }
+                    _ => emulator.send(request).await,
+                }
+            }
+        });
+        let b2 = b2.build().unwrap();
+        let its = CreateSlot::new(through(&b2, &slot));
+        let failed = through(&b2, &bucket).create("f", "ours", &its).await;
+        let error = failed.unwrap_err();
+        assert!(error.may_have_taken_effect(), "{error:?}");
+        let slot = CreateSlot::new(slot);
+        assert!(is_taken(&bucket.create("f", "y", &slot).await));
+        let file = &files(&bucket).await["f"][0];
+        assert_eq!(stored(&calm, &file.file_id).await, b"ours");
+    });
+}
+
+#[test]
+fn an_intent_for_a_deleted_bucket_is_cleared_by_the_next_writer() {
+    let (_, chaos) = Chaos::new(|_, call| {
+        (call == "b2_copy_file").then_some(NetworkFault::Status(403, "storage_cap_exceeded"))
+    });
+    let (b2, calm) = (chaos.client(1), client_of(&chaos.emulator, &chaos.timer));
+    chaos.timer.run(async {
+        let slot = CreateSlot::new(coordination(&calm).await);
+        let gone = calm
+            .create_bucket("gone-photos", BucketType::AllPrivate)
+            .await
+            .unwrap();
+        let error = through(&b2, &gone).create("f", "x", &slot).await;
+        assert_eq!(error.unwrap_err().kind(), ErrorKind::CapExceeded);
+        for stage in stages(&gone).await {
+            let delete = DeleteFileVersion::new(stage.file_name.as_str(), &stage.file_id);
+            calm.call(delete).await.unwrap();
+        }
+        calm.call(DeleteBucket::new(gone.id())).await.unwrap();
+        let bucket = bucket(&calm).await;
+        bucket.create("f", "y", &slot).await.unwrap();
+        assert_slot_is_empty(slot.bucket()).await;
+    });
+}
+
+#[test]
+fn a_create_whose_key_can_not_read_the_default_retention_says_why_its_stage_can_not_be_deleted() {
+    let (calm, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let slot = coordination(&calm).await;
+        let name = BucketName::new("locked-photos").unwrap();
+        let locked =
+            CreateBucket::new(name.clone(), BucketType::AllPrivate).file_lock_enabled(true);
+        let locked = calm.call(locked).await.unwrap().bucket_id;
+        let retention = DefaultRetention::days(RetentionMode::Governance, 30);
+        calm.call(UpdateBucket::new(&locked).default_retention(retention))
+            .await
+            .unwrap();
+        let capabilities = [
+            Capability::ListBuckets,
+            Capability::WriteBuckets,
+            Capability::ListFiles,
+            Capability::ReadFiles,
+            Capability::WriteFiles,
+            Capability::DeleteFiles,
+        ];
+        let key = CreateKey::new(KeyName::new("writer").unwrap(), capabilities);
+        let key = calm.call(key).await.unwrap();
+        let id = key.key.application_key_id.as_str();
+        let credentials = Credentials::new(id, key.application_key.expose()).unwrap();
+        let b2 = chaos.builder(2).credentials(credentials).build().unwrap();
+        let bucket = BucketHandle::new(b2.clone(), locked, name);
+        let slot = CreateSlot::new(through(&b2, &slot));
+        let error = bucket.create("f", "x", &slot).await.unwrap_err();
+        assert_eq!(error.b2().map(|b2| &*b2.code), Some("access_denied"));
+        assert!(error.to_string().contains("default retention"), "{error}");
+        assert!(error.may_have_taken_effect());
+    });
+}
+
+#[test]
+fn errors_of_creates_mask_keys_in_file_names() {
+    let (b2, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let (bucket, slot) = (bucket(&b2).await, CreateSlot::new(coordination(&b2).await));
+        let name = format!("dump-{}.json", chaos.emulator.key());
+        bucket.create(name.as_str(), "x", &slot).await.unwrap();
+        let error = bucket.create(name.as_str(), "y", &slot).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict);
+        let shown = format!("{error} {error:?}");
+        assert!(!shown.contains(chaos.emulator.key()), "{shown}");
+        assert!(shown.contains("dump-"), "{shown}");
+    });
+}
+
+#[test]
+fn a_shutdown_waits_for_creates_in_progress() {
+    let (b2, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let (bucket, slot) = (bucket(&b2).await, CreateSlot::new(coordination(&b2).await));
+        let source = bucket.upload("source", "x").await.unwrap().file;
+        let mut create = bucket.create("f", content(50), &slot).into_future();
+        let mut in_parts = bucket
+            .create("in parts", content(90), &slot)
+            .part_size(50)
+            .into_future();
+        let mut copy = bucket.create_copy(&source, "g", &slot).into_future();
+        for create in [&mut create, &mut in_parts, &mut copy] {
+            assert!(futures::poll!(create).is_pending());
+        }
+        // Like an upload, a stage in parts has to be started before the shutdown.
+        while chaos.count("b2_upload_part") == 0 {
+            let pause = chaos.timer.sleep(Duration::from_millis(1));
+            futures::future::select(&mut in_parts, pause).await;
+        }
+        let shutdown = b2.shutdown(Duration::from_secs(3_600));
+        let (created, in_parts, copied, left) = futures::join!(create, in_parts, copy, shutdown);
+        for created in [created, in_parts, copied] {
+            created.unwrap();
+        }
+        assert_eq!(left, []);
+        let error = bucket.create("h", "x", &slot).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ShutDown);
+    });
+}
+
+#[test]
+fn create_copy_copies_a_large_file_with_nine_entries_and_its_sha1_as_the_tenth() {
+    let (b2, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let (bucket, slot) = (bucket(&b2).await, CreateSlot::new(coordination(&b2).await));
+        let info = |keys: u8| {
+            (0..keys).fold(FileInfo::new(), |info, key| {
+                info.with(&format!("k{key}"), "v").unwrap()
+            })
+        };
+        for (keys, has_sha1) in [(9, false), (8, true)] {
+            let upload = bucket.upload("source", content(150)).file_info(info(keys));
+            let source = upload.await.unwrap().file;
+            assert!(source.file_info.get("large_file_sha1").is_some());
+            let copy = bucket.create_copy(&source, format!("copy {keys}"), &slot);
+            let copy = copy.await.unwrap().file;
+            assert_eq!(stored(&b2, &copy.file_id).await, content(150));
+            assert_eq!(copy.file_info.len(), 10);
+            let sha1 = copy.file_info.get("large_file_sha1");
+            assert_eq!(sha1.is_some(), has_sha1);
+        }
     });
 }

@@ -3,6 +3,7 @@
 use b2kit::api::UpdateBucket;
 use b2kit::backend::emulator::{Emulator, Fault, FaultKind};
 use b2kit::types::{BucketInfo, CustomerKey, EncryptionSetting};
+use b2kit::{Client, Credentials, HttpClient as _, Request, Response};
 use b2kit_object_store::v0_14::object_store::list::{
     PaginatedListOptions, PaginatedListStore as _,
 };
@@ -15,6 +16,7 @@ use b2kit_object_store::v0_14::object_store::{
 use b2kit_object_store::{B2Store, Limit, LimitError};
 use futures::TryStreamExt as _;
 use futures::future::try_join_all;
+use serde_json::Value;
 
 use crate::fixture::{Fixture, Transport, run};
 
@@ -88,6 +90,7 @@ async fn assert_limited(limit: Limit, fixture: &Fixture) {
             }
             assert_eq!(fixture.requests(), before);
         }
+        Limit::CreatesUpTo5Gb => creates_up_to_5gb(fixture, &path).await,
         Limit::NoTags => {
             let mut tags = TagSet::default();
             tags.push("k", "v");
@@ -256,6 +259,42 @@ async fn single_parts_in_memory(store: &B2Store, path: &Path) {
         .unwrap();
     assert_eq!(store.head(&newer).await.unwrap().size, 256 << 20);
     assert_eq!(store.head(path).await.unwrap().size, 1);
+}
+
+/// The object only seems to be so large.
+async fn creates_up_to_5gb(fixture: &Fixture, path: &Path) {
+    fixture.bucket.upload(path.as_ref(), "x").await.unwrap();
+    let emulator = fixture.emulator.clone();
+    let client = Client::builder()
+        .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
+        .endpoint(emulator.url())
+        .backend(move |request: Request| {
+            let emulator = emulator.clone();
+            async move {
+                let is_list = request.uri().path().ends_with("/b2_list_file_names");
+                let (mut head, body) = emulator.send(request).await?.into_parts();
+                if !is_list {
+                    return Ok(Response::from_parts(head, body));
+                }
+                let mut page: Value =
+                    serde_json::from_slice(&body.collect(1 << 20).await.unwrap()).unwrap();
+                page["files"][0]["contentLength"] = 5_000_000_001_u64.into();
+                head.headers.remove("content-length");
+                Ok(Response::from_parts(head, page.to_string().into()))
+            }
+        })
+        .build()
+        .unwrap();
+    let bucket = client.bucket("lakehouse").await.unwrap();
+    let store = B2Store::builder(bucket).coordinate_creates(&fixture.slot);
+    let (store, to) = (store.build().unwrap(), Path::from("b"));
+    for error in [
+        store.copy_if_not_exists(path, &to).await.unwrap_err(),
+        store.rename_if_not_exists(path, &to).await.unwrap_err(),
+    ] {
+        assert!(format!("{error:?}").contains("5000000000"), "{error:?}");
+    }
+    assert_eq!(fixture.calls_of("b2_copy_file"), 0);
 }
 
 /// One flipped bit is found in a whole object, but not in a range, or if the object was written in parts.

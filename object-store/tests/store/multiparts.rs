@@ -1,7 +1,10 @@
 //! Multipart uploads, beyond what the suite covers.
 
-use b2kit::api::ListUnfinishedLargeFiles;
+use b2kit::api::{CreateKey, ListUnfinishedLargeFiles};
 use b2kit::backend::emulator::{Emulator, Fault, FaultKind, Latch};
+use b2kit::types::{Capability, KeyName};
+use b2kit::{Client, Credentials};
+use b2kit_object_store::B2Store;
 use b2kit_object_store::v0_14::object_store::multipart::MultipartStore as _;
 use b2kit_object_store::v0_14::object_store::path::Path;
 use b2kit_object_store::v0_14::object_store::{
@@ -201,6 +204,41 @@ fn a_lost_response_to_a_start_leaves_no_second_large_file() {
         let mut upload = store.put_multipart(&path).await.unwrap();
         assert_eq!(unfinished(&fixture).await, 1);
         upload.abort().await.unwrap();
+        assert_eq!(unfinished(&fixture).await, 0);
+    });
+}
+
+#[test]
+fn a_single_part_is_completed_with_a_key_restricted_to_the_stores_prefix() {
+    run(async {
+        let fixture = fixture().await;
+        let capabilities = [
+            Capability::ListBuckets,
+            Capability::ListFiles,
+            Capability::ReadFiles,
+            Capability::WriteFiles,
+        ];
+        let key = CreateKey::new(KeyName::new("lake").unwrap(), capabilities)
+            .bucket_ids([fixture.bucket.id().clone()])
+            .name_prefix("lake/");
+        let key = fixture.client.call(key).await.unwrap();
+        let id = key.key.application_key_id.as_str();
+        let client = Client::builder()
+            .credentials(Credentials::new(id, key.application_key.expose()).unwrap())
+            .endpoint(fixture.emulator.url())
+            .backend(fixture.emulator.clone())
+            .build()
+            .unwrap();
+        let bucket = client.bucket("lakehouse").await.unwrap();
+        let store = B2Store::builder(bucket).prefix("lake").build().unwrap();
+        let path = Path::from("a");
+        let id = store.create_multipart(&path).await.unwrap();
+        let part = store.put_part(&path, &id, 0, "x".into()).await.unwrap();
+        store
+            .complete_multipart(&path, &id, vec![part])
+            .await
+            .unwrap();
+        assert_eq!(store.get(&path).await.unwrap().bytes().await.unwrap(), "x");
         assert_eq!(unfinished(&fixture).await, 0);
     });
 }

@@ -132,6 +132,12 @@ impl FileCopy {
 file_options!(FileCopy);
 
 impl FileCopy {
+    /// Makes this a step of a transfer that has already begun.
+    pub(crate) const fn within_transfer(mut self) -> Self {
+        self.options.within_transfer = true;
+        self
+    }
+
     /// Replaces the source's content type and file info.
     ///
     /// `large_file_sha1` is added if the source's SHA-1 is known (as with a [`FileVersion`]) and
@@ -161,7 +167,7 @@ impl FileCopy {
     async fn run(mut self) -> Result<Copied, Error> {
         let name = std::mem::replace(&mut self.name, Err(Error::invalid("")))?;
         self.bucket = self.bucket.about(name.as_str());
-        let _transfer = self.bucket.client().begin_transfer()?;
+        let _transfer = self.options.begin_transfer(self.bucket.client())?;
         let copied = match self.source.version.take() {
             Some(version) => self.copy_known_version(&name, &version).await,
             None if self.part_size.is_none() => match self.copy_whole(&name, None).await {

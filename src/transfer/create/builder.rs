@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::error::ErrorKind;
 use crate::transfer::large_file::{ContentOptions, content_options};
 use crate::transfer::source::Source;
-use crate::types::{FileInfo, FileName, FileVersion};
+use crate::types::{FileInfo, FileName, FileVersion, LARGE_FILE_SHA1};
 
 /// Creates a file only if no file of its name exists (put-if-absent). Made by
 /// [`BucketHandle::create`]: await it.
@@ -62,12 +62,14 @@ use crate::types::{FileInfo, FileName, FileVersion};
 /// - [`Invalid`](ErrorKind::Invalid), before anything is written: more than 5 GB, an unknown length,
 ///   a name under [`CREATE_STAGES`], file info without room for one more entry, a copy of a version
 ///   that is encrypted with a customer-managed key (SSE-C); or, after a look at the bucket, a default
-///   retention.
-/// - [`Unauthorized`](ErrorKind::Unauthorized), before anything is sent: one of the keys lacks a
-///   capability.
+///   retention, if the key has `readBucketRetentions` or `readFileRetentions`.
+/// - [`Unauthorized`](ErrorKind::Unauthorized): one of the keys lacks a capability, in which case
+///   nothing was sent; or, with `access_denied`, the stage can't be deleted, as in a bucket with a
+///   default retention that the key could not read. Then all creates through this slot fail until
+///   it can be deleted.
 /// - [`Unavailable`](ErrorKind::Unavailable): B2 rejected the copy of the stage, which was then
-///   abandoned so that it doesn't block the slot; or other writers always won the slot; or B2 did
-///   not respond.
+///   abandoned so that it doesn't block the slot, and [`Error::b2`] says why; or other writers
+///   always won the slot; or B2 did not respond.
 /// - [`Protocol`](ErrorKind::Protocol): the slot holds an entry of an unknown format. Nothing was
 ///   changed.
 /// - [`Source`](ErrorKind::Source): the source can't be read; or the stage of a non-replayable
@@ -149,6 +151,11 @@ impl Create {
     {
         let info = version.file_info.iter();
         let info = info.filter(|(key, _)| ![UPLOAD_ID, NONCE].contains(key));
+        let mut info: Vec<_> = info.collect();
+        // The nonce takes the place of an upload's tenth entry.
+        if info.len() > 9 {
+            info.retain(|(key, _)| *key != LARGE_FILE_SHA1);
+        }
         Self {
             bucket,
             slot: slot.clone(),

@@ -222,14 +222,17 @@ impl World {
                 operation,
                 Operation::Swap(..) | Operation::Copy(_) | Operation::Delete(_)
             );
-            let mut world = self.clone();
-            let answer = world.serve(&operation)?;
-            let mut done = world.clone();
+            let mut executed = self.clone();
+            let answer = executed.serve(&operation)?;
+            let mut done = executed.clone();
             done.process(number).on_answer(answer);
-            next.push((Event::Asks(number, operation.clone(), "answered"), done));
+            next.push((
+                Event::Asks(number, operation.clone(), "answered"),
+                done.clone(),
+            ));
             if writes && self.faults > 0 {
-                for (what, mut world) in [("reply lost", world.clone()), ("dropped", self.clone())]
-                {
+                let lost = [("reply lost", executed.clone()), ("dropped", self.clone())];
+                for (what, mut world) in lost {
                     world.faults -= 1;
                     world.process(number).on_answer(Answer::LostResponse);
                     next.push((Event::Asks(number, operation.clone(), what), world));
@@ -239,6 +242,17 @@ impl World {
                 world.delay(&operation);
                 world.process(number).on_answer(Answer::LostResponse);
                 next.push((Event::Asks(number, operation.clone(), "delayed"), world));
+                // Delivered twice. The process may see the second answer, which is one to the same
+                // request at a later time, or the first one.
+                let mut twice = executed.clone();
+                twice.faults -= 1;
+                let what = "executed, and will be executed again and answered";
+                next.push((Event::Asks(number, operation.clone(), what), twice));
+                let mut twice = done;
+                twice.faults -= 1;
+                twice.delay(&operation);
+                let what = "answered, and will be executed again";
+                next.push((Event::Asks(number, operation.clone(), what), twice));
             }
             if self.crashes > 0 {
                 let mut gone = self.clone();
@@ -450,6 +464,7 @@ fn three_writers_in_any_order_have_at_most_one_winner() {
 fn injected_bugs_are_found() {
     for injected_bug in [
         InjectedBug::ClearBeforeDelete,
+        InjectedBug::RefusedIsNotOurs,
         InjectedBug::RefusedAfterLostIsNotOurs,
         InjectedBug::NoCheckAfterTheLook,
     ] {

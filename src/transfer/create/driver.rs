@@ -36,6 +36,8 @@ struct Driver<'a> {
     seen: (u64, BucketInfo),
     /// Whether the slot may hold the goal, or may have held it before.
     may_be_in_slot: bool,
+    /// B2's rejection of the goal's copy.
+    rejection: Option<Error>,
     lost_responses: u32,
     conflicts: u32,
 }
@@ -53,6 +55,7 @@ pub(super) async fn run(
         goal: goal.clone(),
         seen: (0, BucketInfo::new()),
         may_be_in_slot: false,
+        rejection: None,
         lost_responses: 0,
         conflicts: 0,
     };
@@ -60,7 +63,14 @@ pub(super) async fn run(
     let mut requests = 0;
     let error = loop {
         let operation = match process.step() {
-            Step::End(outcome) => return Ok(outcome),
+            Step::End(outcome) => {
+                return match (outcome, driver.rejection) {
+                    (Outcome::Unknown, Some(rejection)) => Err(rejection
+                        .with_kind(ErrorKind::Unavailable)
+                        .with_effect(true)),
+                    (outcome, _) => Ok(outcome),
+                };
+            }
             Step::Request(operation) => operation,
         };
         requests += 1;
@@ -102,7 +112,7 @@ impl Driver<'_> {
     async fn answer(&mut self, operation: Operation<Stage>) -> DriverResult {
         match operation {
             Operation::Slot => self.read_slot().await,
-            Operation::Stage(stage) => self.stage(&stage).await,
+            Operation::Stage(stage) => self.own_stage(&stage).await,
             Operation::Target(stage) => self.target(&stage).await,
             Operation::Swap(revision, intent) => self.swap(revision, intent).await,
             Operation::Copy(stage) => self.copy(&stage).await,
@@ -135,9 +145,14 @@ impl Driver<'_> {
         self.seen = (bucket.revision, bucket.bucket_info.without(KEY));
     }
 
-    async fn stage(&self, stage: &Stage) -> DriverResult {
+    /// Looks up the goal's stage while the slot is empty.
+    async fn own_stage(&mut self, stage: &Stage) -> DriverResult {
         match self.client().call(GetFileInfo::new(&stage.file_id)).await {
-            Ok(_) => Ok(Answer::Stage(Presence::Present)),
+            Ok(_) => {
+                // A stage that was in the slot is deleted before the slot is cleared.
+                self.may_be_in_slot = false;
+                Ok(Answer::Stage(Presence::Present))
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 Ok(Answer::Stage(Presence::Absent))
             }
@@ -145,7 +160,8 @@ impl Driver<'_> {
         }
     }
 
-    /// Looks up the target. A hidden name is free, as is one with only an unfinished large file.
+    /// Looks up the target. A hidden name is free, as is one with only an unfinished large file, or
+    /// one in a bucket that was deleted after another writer filled the slot.
     async fn target(&self, stage: &Stage) -> DriverResult {
         let Some(name) = &stage.target else {
             return Ok(Answer::Target(NameState::Absent));
@@ -155,7 +171,10 @@ impl Driver<'_> {
             .prefix(name.as_str())
             .max_file_count(1);
         // Among names with this prefix, the name itself sorts first.
-        let first = self.client().paginate(names).try_next().await?;
+        let first = match self.client().paginate(names).try_next().await {
+            Err(error) if error.is_not_found() && stage != self.goal.stage() => None,
+            first => first?,
+        };
         let file = first.and_then(|row| row.into_version());
         Ok(Answer::Target(
             match file.filter(|file| file.file_name == *name.as_str()) {
@@ -197,8 +216,8 @@ impl Driver<'_> {
                 self.response_lost(error)
             }
             Err(error) if error.kind() == ErrorKind::Conflict => {
+                // This may be the answer to a second delivery of the request.
                 self.lost_responses = 0;
-                self.may_be_in_slot = was_taken;
                 let most = INITIAL_BACKOFF.saturating_mul(1 << self.conflicts.min(6));
                 self.conflicts = self.conflicts.saturating_add(1);
                 self.client().sleep_up_to(most).await;
@@ -223,6 +242,9 @@ impl Driver<'_> {
             Err(error) if error.may_have_taken_effect() => self.response_lost(error),
             // A copy that B2 always rejects would block the slot forever, so it is skipped.
             Err(error) if error.kind() == ErrorKind::Rejected && error.status() == Some(400) => {
+                if stage == self.goal.stage() {
+                    self.rejection = Some(error);
+                }
                 self.done()
             }
             Err(error) => Err(error),
@@ -237,6 +259,11 @@ impl Driver<'_> {
             Err(error) if error.kind() == ErrorKind::NotFound => self.done(),
             Err(_) if is_garbage => Ok(Answer::LostResponse),
             Err(error) if error.may_have_taken_effect() => self.response_lost(error),
+            Err(error) if error.b2().is_some_and(|b2| b2.code == "access_denied") => {
+                let hint = "if the bucket has a default retention, its stages can't be deleted, \
+                            and no create through this slot succeeds until they can";
+                Err(error.with_hint(hint.to_owned()))
+            }
             Err(error) => Err(error),
         }
     }

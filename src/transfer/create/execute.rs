@@ -110,9 +110,11 @@ impl IntoFuture for Create {
 
     fn into_future(mut self) -> Self::IntoFuture {
         Box::pin(async move {
-            let name = std::mem::replace(&mut self.name, Err(Error::invalid("")))?;
+            let client = self.bucket.client().clone();
+            let name = std::mem::replace(&mut self.name, Err(Error::invalid("")));
+            let name = name.map_err(|error| client.redacted(error))?;
             let created = self.run(&name).await;
-            created.map_err(|error| error.about_instead(name.as_str()))
+            created.map_err(|error| client.redacted(error.about_instead(name.as_str())))
         })
     }
 }
@@ -164,6 +166,7 @@ impl Job<'_> {
         let mut upload = self
             .bucket
             .upload(stage_name(nonce, self.name)?, source)
+            .within_transfer()
             .content_type(self.settings.content.content_type.clone())
             .file_info(self.settings.content.file_info.clone().with(NONCE, nonce)?);
         if let Some(bytes) = self.settings.content.part_size {
@@ -185,6 +188,7 @@ impl Job<'_> {
         let copy = self
             .bucket
             .copy(version, stage_name(nonce, self.name)?)
+            .within_transfer()
             .replace_metadata(self.settings.content.content_type.clone(), info);
         let copied = copy.await;
         let file = copied
@@ -287,7 +291,7 @@ async fn check_keys(bucket: &BucketHandle, slot: &CreateSlot) -> Result<(), Erro
 }
 
 /// Checks that the bucket has no default retention: a stage that can't be deleted would block the
-/// slot. Skipped if the key may not read the bucket.
+/// slot. Skipped if the key may not read the bucket or its retention.
 async fn check_retention(bucket: &BucketHandle) -> Result<(), Error> {
     let found = match fetch_bucket(bucket).await {
         Err(error) if error.kind() == ErrorKind::Unauthorized => return Ok(()),

@@ -52,7 +52,8 @@ pub(crate) enum Answer<S, V> {
     Swapped(u64),
     /// The copy or delete succeeded, or the stage no longer exists.
     Done,
-    /// The swap was rejected: the revision has changed.
+    /// The swap was rejected: the revision has changed. It may be this swap that changed it, if the
+    /// request was delivered twice.
     Refused,
     /// The response was lost: the request may have been executed, or may be executed later.
     LostResponse,
@@ -99,6 +100,8 @@ pub(crate) struct Process<S, V> {
     /// The intent to execute.
     goal: Intent<S>,
     phase: Phase<S, V>,
+    /// The last swap that was to write the goal into the slot.
+    last_fill: Fill,
     /// A bug that a test injects.
     #[cfg(test)]
     pub(crate) injected_bug: Option<InjectedBug>,
@@ -108,6 +111,7 @@ pub(crate) struct Process<S, V> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum InjectedBug {
     ClearBeforeDelete,
+    RefusedIsNotOurs,
     RefusedAfterLostIsNotOurs,
     NoCheckAfterTheLook,
 }
@@ -120,25 +124,27 @@ enum Phase<S, V> {
     CheckStage(u64),
     /// The slot was empty at this revision and the stage exists: is the name free?
     CheckTarget(u64),
-    /// Write the goal into the slot. `unsure`: the response to an earlier attempt at the same swap
-    /// was lost.
-    FillSlot {
-        revision: u64,
-        unsure: bool,
-    },
-    /// The revision changed after a swap whose response was lost. Was it that swap?
-    Resolve(Resolve),
+    /// Write the goal into the slot.
+    FillSlot(u64),
+    /// The stage was deleted after a swap that may have been executed. Is the target a copy of it?
+    LookForCopy,
     Execute(Execution<S, V>),
     /// Delete the own stage, which no delayed swap can put into the slot any more.
     DeleteStage,
     End(Outcome<V>),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Resolve {
-    Slot,
-    Target,
-    Stage,
+/// What is known of a swap that was to write the goal into the slot. It was not executed if the
+/// stage still exists when the slot is empty at a later revision, since a stage that was used is
+/// deleted before the slot is cleared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Fill {
+    /// It was not executed, or there was none.
+    NotExecuted,
+    /// It was refused. It may have been executed if it was delivered twice.
+    Refused,
+    /// A response to it was lost.
+    Lost,
 }
 
 /// The execution of the slot's intent.
@@ -170,6 +176,7 @@ impl<S: Clone + PartialEq, V: Clone> Process<S, V> {
         Self {
             goal,
             phase: Phase::ReadSlot,
+            last_fill: Fill::NotExecuted,
             #[cfg(test)]
             injected_bug: None,
         }
@@ -190,10 +197,10 @@ impl<S: Clone + PartialEq, V: Clone> Process<S, V> {
     pub(crate) fn step(&self) -> Step<S, V> {
         let own = || self.goal.stage().clone();
         let operation = match &self.phase {
-            Phase::ReadSlot | Phase::Resolve(Resolve::Slot) => Operation::Slot,
-            Phase::CheckStage(_) | Phase::Resolve(Resolve::Stage) => Operation::Stage(own()),
-            Phase::CheckTarget(_) | Phase::Resolve(Resolve::Target) => Operation::Target(own()),
-            Phase::FillSlot { revision, .. } => Operation::Swap(*revision, Some(self.goal.clone())),
+            Phase::ReadSlot => Operation::Slot,
+            Phase::CheckStage(_) => Operation::Stage(own()),
+            Phase::CheckTarget(_) | Phase::LookForCopy => Operation::Target(own()),
+            Phase::FillSlot(revision) => Operation::Swap(*revision, Some(self.goal.clone())),
             Phase::DeleteStage => Operation::Delete(own()),
             Phase::Execute(execution) => execution.operation(),
             Phase::End(outcome) => return Step::End(outcome.clone()),
@@ -203,6 +210,12 @@ impl<S: Clone + PartialEq, V: Clone> Process<S, V> {
 
     /// Advances by the response to the request of [`step`](Self::step).
     pub(crate) fn on_answer(&mut self, answer: Answer<S, V>) {
+        self.last_fill = match (&self.phase, &answer) {
+            (Phase::FillSlot(_), Answer::Refused) => self.last_fill.max(Fill::Refused),
+            (Phase::FillSlot(_), Answer::LostResponse) => Fill::Lost,
+            (Phase::CheckStage(_), Answer::Stage(Presence::Present)) => Fill::NotExecuted,
+            _ => self.last_fill,
+        };
         self.phase = self.after(answer);
     }
 
@@ -210,75 +223,49 @@ impl<S: Clone + PartialEq, V: Clone> Process<S, V> {
         match (self.phase.clone(), answer) {
             (Phase::ReadSlot, Answer::Slot(revision, None)) => match self.goal {
                 Intent::Create(_) if self.has_bug(InjectedBug::NoCheckAfterTheLook) => {
-                    Phase::FillSlot {
-                        revision,
-                        unsure: false,
-                    }
+                    Phase::FillSlot(revision)
                 }
                 _ => Phase::CheckStage(revision),
             },
             (Phase::ReadSlot, Answer::Slot(revision, Some(intent))) => execute(revision, intent),
             (Phase::CheckStage(revision), Answer::Stage(Presence::Present)) => match self.goal {
                 Intent::Create(_) => Phase::CheckTarget(revision),
-                Intent::Discard(_) => Phase::FillSlot {
-                    revision,
-                    unsure: false,
-                },
+                Intent::Discard(_) => Phase::FillSlot(revision),
             },
-            // No swap was attempted yet, so no other process can have executed the intent.
             (Phase::CheckStage(_), Answer::Stage(Presence::Absent)) => {
-                Phase::End(Outcome::Discarded)
+                let may_be_created = matches!(self.goal, Intent::Create(_))
+                    && match self.last_fill {
+                        Fill::NotExecuted => false,
+                        Fill::Refused => !self.has_bug(InjectedBug::RefusedIsNotOurs),
+                        Fill::Lost => !self.has_bug(InjectedBug::RefusedAfterLostIsNotOurs),
+                    };
+                match may_be_created {
+                    true => Phase::LookForCopy,
+                    false => Phase::End(Outcome::Discarded),
+                }
             }
+            (Phase::LookForCopy, Answer::Target(target)) => Phase::End(match target {
+                NameState::Own(version) => Outcome::Created(version),
+                // Only a second delivery can have hidden that the swap was executed, and then the
+                // file is there: it may be deleted only after this process has reported it.
+                _ if self.last_fill == Fill::Refused => Outcome::Discarded,
+                _ => Outcome::Unknown,
+            }),
             (Phase::CheckTarget(revision), Answer::Target(target)) => match target {
-                NameState::Absent => Phase::FillSlot {
-                    revision,
-                    unsure: false,
-                },
+                NameState::Absent => Phase::FillSlot(revision),
                 NameState::Own(version) => Phase::End(Outcome::Created(version)),
                 NameState::Other => Phase::DeleteStage,
             },
-            (Phase::FillSlot { .. }, Answer::Swapped(revision)) => {
-                execute(revision, self.goal.clone())
-            }
-            (Phase::FillSlot { unsure, .. }, Answer::Refused) => {
-                if unsure && !self.has_bug(InjectedBug::RefusedAfterLostIsNotOurs) {
-                    Phase::Resolve(Resolve::Slot)
-                } else {
-                    Phase::ReadSlot
-                }
-            }
+            (Phase::FillSlot(_), Answer::Swapped(revision)) => execute(revision, self.goal.clone()),
+            (Phase::FillSlot(_), Answer::Refused) => Phase::ReadSlot,
             // Repeat the same swap until the revision changes: after that no delayed duplicate of
             // it can succeed.
-            (Phase::FillSlot { revision, .. }, Answer::LostResponse) => Phase::FillSlot {
-                revision,
-                unsure: true,
-            },
-            (Phase::Resolve(step), answer) => self.resolved(step, answer),
+            (phase @ Phase::FillSlot(_), Answer::LostResponse) => phase,
             (Phase::Execute(execution), answer) => self.executed(execution, answer),
             // The stage is garbage now, deleted or not.
             (Phase::DeleteStage, _) => Phase::End(Outcome::Exists),
             // A read whose response was lost is repeated.
             (phase, _) => phase,
-        }
-    }
-
-    fn resolved(&self, step: Resolve, answer: Answer<S, V>) -> Phase<S, V> {
-        match (step, answer) {
-            (Resolve::Slot, Answer::Slot(revision, Some(intent))) if intent == self.goal => {
-                execute(revision, intent)
-            }
-            (Resolve::Slot, Answer::Slot(..)) => Phase::Resolve(Resolve::Target),
-            (Resolve::Target, Answer::Target(NameState::Own(version))) => {
-                Phase::End(Outcome::Created(version))
-            }
-            (Resolve::Target, Answer::Target(_)) => Phase::Resolve(Resolve::Stage),
-            // The stage was never used: a used one is deleted before the slot is cleared.
-            (Resolve::Stage, Answer::Stage(Presence::Present)) => Phase::ReadSlot,
-            (Resolve::Stage, Answer::Stage(Presence::Absent)) => Phase::End(match self.goal {
-                Intent::Create(_) => Outcome::Unknown,
-                Intent::Discard(_) => Outcome::Discarded,
-            }),
-            (step, _) => Phase::Resolve(step),
         }
     }
 

@@ -19,15 +19,17 @@
 //! # Rules
 //! - All writers that create a name use the same [slot](crate::transfer::CreateSlot).
 //! - The name is not uploaded, copied to, hidden or deleted by other means while it is being created. A
-//!   file may be deleted once a writer has been told that it was created.
+//!   file may be deleted once its writer has been told that it created it.
 //! - The info of the slot's bucket is only set with `ifRevisionIs`.
 //! - No lifecycle rule or cleanup deletes files under [`CREATE_STAGES`](crate::transfer::CREATE_STAGES).
 //!   [`discard_abandoned_creates`](crate::BucketHandle::discard_abandoned_creates) deletes abandoned ones. Listings
 //!   through [`BucketHandle`](crate::BucketHandle), `sync` and deletions by prefix leave stages out; the calls in
 //!   [`api`](crate::api) list them, and [`is_create_stage`](crate::transfer::is_create_stage) recognises them.
-//! - The bucket of the files has no default retention, since a locked stage can't be deleted.
-//! - The keys of all writers that share a slot may write, read, list and delete files in every bucket whose files are
-//!   created through it, since each writer completes creates that others began.
+//! - The bucket of the files has no default retention, since a locked stage can't be deleted: no create through its
+//!   slot would succeed until the retention ends. A create checks this before it uses the slot, but only with a key
+//!   that has `readBucketRetentions` or `readFileRetentions`.
+//! - The keys of all writers that share a slot are of one account, and may write, read, list and delete files in every
+//!   bucket whose files are created through it, since each writer completes creates that others began.
 //!
 //! A hidden file doesn't count as existing.
 //!
@@ -36,8 +38,8 @@
 //!
 //! # How it is checked
 //! The protocol is a state machine without I/O. A model checker drives that machine through all interleavings of three
-//! writers, or of two writers and a process that discards a stage, with two crashes, two requests that are lost or
-//! arrive at any later time, even after their sender has crashed, and a deletion of the file after it was created. The
-//! checker itself is tested: it finds bugs injected into the order of the steps, among them a slot that is cleared
-//! before the stage is deleted, stages that are deleted without the slot, and a conflict that is reported after a lost
-//! response.
+//! writers, or of two writers and a process that discards a stage, with two crashes, two requests that are lost,
+//! arrive twice or at any later time, even after their sender has crashed, and a deletion of the file after it was
+//! created. The checker itself is tested: it finds bugs injected into the order of the steps, among them a slot that is
+//! cleared before the stage is deleted, stages that are deleted without the slot, and a conflict that is reported after
+//! a lost response.

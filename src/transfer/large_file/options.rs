@@ -5,7 +5,7 @@ use super::on_failure::OnFailure;
 use super::part_sizes::PartSizes;
 use super::upload_parts::LargeFile;
 use crate::api::{CopyFile, StartLargeFile, UPLOAD_ID, UploadFile};
-use crate::client::{BucketHandle, Client};
+use crate::client::{ActiveTransfer, BucketHandle, Client};
 use crate::error::Error;
 use crate::transfer::progress::Progress;
 use crate::types::{
@@ -26,6 +26,8 @@ pub(crate) struct FileOptions {
     pub(crate) concurrency: Option<usize>,
     pub(crate) on_failure: Option<OnFailure>,
     pub(crate) progress: Progress,
+    /// Whether this is a step of another transfer, for which the client's shutdown waits already.
+    pub(crate) within_transfer: bool,
 }
 
 /// The setters of [`FileOptions`], for a type with these in a field `options`.
@@ -137,6 +139,14 @@ macro_rules! content_options {
 pub(crate) use content_options;
 
 impl FileOptions {
+    /// Begins a transfer, for which the client's shutdown waits until the result is dropped.
+    pub(crate) fn begin_transfer(&self, client: &Client) -> Result<Option<ActiveTransfer>, Error> {
+        match self.within_transfer {
+            true => Ok(None),
+            false => client.begin_transfer().map(Some),
+        }
+    }
+
     /// The limit on the size of file name and file info together.
     pub(crate) fn info_limit(&self) -> FileInfoLimit {
         self.file_info_limit.of_file(

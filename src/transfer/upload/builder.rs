@@ -135,6 +135,14 @@ content_options!(
 file_options!(Upload);
 
 impl Upload {
+    /// Makes this a step of a transfer that has already begun.
+    pub(crate) const fn within_transfer(mut self) -> Self {
+        self.options.within_transfer = true;
+        self
+    }
+}
+
+impl Upload {
     /// Sets a custom upload timestamp. B2 has to enable this for the account.
     pub const fn custom_upload_timestamp(mut self, timestamp: Timestamp) -> Self {
         self.settings.custom_upload_timestamp = Some(timestamp);

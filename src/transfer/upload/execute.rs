@@ -181,7 +181,7 @@ impl UploadJob {
 
     async fn run(mut self, source: Source) -> Result<Uploaded, Error> {
         let client = self.bucket.client().clone();
-        let _transfer = client.begin_transfer()?;
+        let _transfer = self.options.begin_transfer(&client)?;
         #[cfg(feature = "fs")]
         let (_files, mut held) = match source.is_file() {
             true => (

@@ -41,7 +41,8 @@ use crate::types::{FileInfo, FileName, FileVersion, LARGE_FILE_SHA1};
 /// - [`Source`](ErrorKind::Source): a local source can't be read or has a different length than
 ///   declared, or a range can't be downloaded.
 /// - [`NotFound`](ErrorKind::NotFound): a file to copy from does not exist.
-/// - [`Integrity`](ErrorKind::Integrity): a file in B2 has fewer bytes than its range.
+/// - [`Integrity`](ErrorKind::Integrity): a file in B2 has fewer bytes than its range. If the plan has
+///   a single part and it is copied, the shorter copy exists then, and is not deleted.
 /// - [`Credentials`](ErrorKind::Credentials), [`Unauthorized`](ErrorKind::Unauthorized),
 ///   [`CapExceeded`](ErrorKind::CapExceeded), [`TooManyRequests`](ErrorKind::TooManyRequests),
 ///   [`Rejected`](ErrorKind::Rejected), [`Unavailable`](ErrorKind::Unavailable),
