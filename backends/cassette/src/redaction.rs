@@ -194,7 +194,7 @@ impl Redactor<'_> {
 
     /// Collects a value that may be percent-encoded in its decoded form.
     fn learn_encoded(&mut self, kind: &str, value: &str) -> String {
-        self.secrets.learn(kind, &percent_decoded(value))
+        self.secrets.learn(kind, &percent_decoded(value.as_bytes()))
     }
 
     fn learn_headers(&mut self, headers: &mut HeaderMap) {

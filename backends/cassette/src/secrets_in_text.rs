@@ -33,7 +33,7 @@ pub(crate) fn find(secret_fields: &SecretFields, text: &str) -> Vec<Found> {
         at = range.end;
         let raw = &text[range.clone()];
         let value = match escapes {
-            Escapes::Percent => percent_decoded(raw),
+            Escapes::Percent => percent_decoded(raw.as_bytes()),
             // A truncated value may end within an escape, so it is kept as it is.
             Escapes::Json => serde_json::from_str(&format!("\"{raw}\""))
                 .unwrap_or_else(|_| raw.to_owned())

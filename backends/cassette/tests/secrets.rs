@@ -78,9 +78,11 @@ fn forms(secret: &[u8]) -> Vec<String> {
                 false => format!("{text}%{byte:02X}"),
             })
     };
+    let escaped = percent(&|byte| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte));
     let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut forms = vec![
-        percent(&|byte| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte)),
+        escaped.replace("%20", "+"),
+        escaped,
         percent(&|byte| byte.is_ascii_graphic()),
         percent(&|_| false).to_ascii_lowercase(),
         hex.to_ascii_uppercase(),
@@ -276,14 +278,18 @@ fn exchange(client: &impl HttpClient, request: Request) -> Vec<u8> {
         .to_vec()
 }
 
+/// A server with one response.
+fn alone(response: Response) -> impl HttpClient {
+    let response = std::sync::Mutex::new(Some(response));
+    move |_: Request| {
+        let response = response.lock().unwrap().take().unwrap();
+        async move { Ok::<_, HttpError>(response) }
+    }
+}
+
 /// The recording of one exchange.
 fn recording_of(request: Request, response: Response) -> String {
-    let response = std::sync::Mutex::new(Some(response));
-    let server = move |_: Request| {
-        let response = response.lock().unwrap().take().unwrap();
-        async move { Ok(response) }
-    };
-    let recorder = Recorder::new(server, NOWHERE).json_field("pin");
+    let recorder = Recorder::new(alone(response), NOWHERE).json_field("pin");
     exchange(&recorder, request);
     recorder.to_yaml().unwrap()
 }
@@ -543,6 +549,63 @@ fn json_that_can_not_be_kept_valid_is_recorded_as_its_length() {
     let error = block_on(player.send(post("/x", &[], ""))).unwrap_err();
     let told = std::error::Error::source(&error).unwrap().to_string();
     assert!(told.contains("could not be redacted"), "{told}");
+    let _ = player.unplayed();
+}
+
+/// B2 writes a space as `+`.
+#[test]
+fn a_secret_with_a_space_is_hidden_where_the_space_is_a_plus() {
+    for (secret, written) in [
+        ("Anna M\u{fc}ller", "Anna+M%C3%BCller"),
+        ("Anna M\u{fc}ller", "Anna+M%FCller"),
+        ("Anna M\u{fc}ller", r"Anna+M\u00fcller"),
+        ("one+two three", "one%2Btwo+three"),
+        ("a b", "a+b"),
+    ] {
+        let mut response = Response::new(format!("got ?name={written}&x=1").into());
+        let name = format!("{written}.pdf").parse().unwrap();
+        response.headers_mut().insert("x-bz-file-name", name);
+        let server = alone(response);
+        let recorder = Recorder::new(server, NOWHERE).secret("customer", secret);
+        exchange(&recorder, post("/x", &[], ""));
+        let text = recorder.to_yaml().unwrap();
+        for hidden in ["\"hidden-customer.pdf\"", "got ?name=hidden-customer&x=1"] {
+            assert!(text.contains(hidden), "{written}: {text}");
+        }
+    }
+    let wrapped = Response::new("see ?next=%3Fname%3DAnna%2BM%25C3%25BCller".into());
+    let recorder = Recorder::new(alone(wrapped), NOWHERE).secret("customer", "Anna M\u{fc}ller");
+    exchange(&recorder, post("/x", &[], ""));
+    let refused = recorder.to_yaml().unwrap_err();
+    assert!(matches!(refused, CassetteError::Secret { .. }), "{refused}");
+}
+
+#[test]
+fn a_secret_that_is_known_only_with_a_plus_for_its_space_is_hidden_with_either() {
+    const INFO: &str = "x-bz-info-password";
+    let mut response = Response::new("hunter2 hunter2, hunter2+hunter2".into());
+    let value = "hunter2+hunter2".parse().unwrap();
+    response.headers_mut().insert(INFO, value);
+    let text = recording_of(post("/x", &[], ""), response);
+    assert!(text.contains("hidden-secret, hidden-secret\""), "{text}");
+
+    let mut response = Response::new("one+two three".into());
+    let value = "one%2Btwo+three".parse().unwrap();
+    response.headers_mut().insert(INFO, value);
+    let text = recording_of(post("/x", &[(INFO, "one%2Btwo%20three")], ""), response);
+    assert!(
+        !text.contains("one") && !text.contains("secret-2"),
+        "{text}"
+    );
+
+    // The bytes that the base64 of a key stands for.
+    let key = [&[0xfb][..], b"canary29-a key of thirty-two byt"].concat();
+    let body = [b"it is \xff", &*key].concat();
+    let request = post("/x", &[], format!("customerKey={}", STANDARD.encode(&key)));
+    let text = recording_of(request, Response::new(body.into()));
+    let player = Player::parse(&text).unwrap();
+    let recorded = player.interactions()[0].response.body.as_bytes().cloned();
+    assert_eq!(recorded.unwrap(), &b"it is \xffhidden-customer-key"[..]);
     let _ = player.unplayed();
 }
 
