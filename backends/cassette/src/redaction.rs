@@ -175,7 +175,7 @@ impl Redactor<'_> {
             }
             changed = !edits.is_empty();
             edits.reverse();
-            text = edited(&text, &edits);
+            text = String::from_utf8_lossy(&edited(text.as_bytes(), &edits)).into_owned();
         }
         if let Some(authority) = url.authority()
             && let Some((user, _)) = authority.as_str().rsplit_once('@')
@@ -200,10 +200,8 @@ impl Redactor<'_> {
     fn learn_headers(&mut self, headers: &mut HeaderMap) {
         for (name, value) in headers.iter_mut() {
             let Some(kind) = self.secret_fields.header(name) else {
-                if let Ok(text) = std::str::from_utf8(value.as_bytes())
-                    && let Some(hidden) = self.learn_text(text)
-                {
-                    *value = header_value(hidden.as_bytes());
+                if let Some(hidden) = self.learn_text(value.as_bytes()) {
+                    *value = header_value(&hidden);
                 }
                 continue;
             };
@@ -254,19 +252,19 @@ impl Redactor<'_> {
                 .then(|| json.to_string().into_bytes());
         }
         // Truncated JSON, or JSON within other text.
-        let text = std::str::from_utf8(bytes).ok()?;
         let form = headers
             .get(CONTENT_TYPE)
             .and_then(|value| value.to_str().ok())
             .is_some_and(|value| value.contains("urlencoded"));
         if form {
-            for (name, range) in query_values(text) {
+            let text = String::from_utf8_lossy(bytes);
+            for (name, range) in query_values(&text) {
                 if let Some(kind) = self.secret_fields.field(name) {
                     self.learn_encoded(kind, &text[range]);
                 }
             }
         }
-        self.learn_text(text).map(String::into_bytes)
+        self.learn_text(bytes)
     }
 
     fn learn_json(&mut self, json: &mut Value) -> bool {
@@ -283,10 +281,10 @@ impl Redactor<'_> {
     /// Strings in JSON may themselves contain JSON or URLs.
     fn learn_strings(&mut self, json: &mut Value) -> bool {
         match json {
-            Value::String(text) => match self.learn_text(text) {
+            Value::String(text) => match self.learn_text(text.as_bytes()) {
                 None => false,
                 Some(hidden) => {
-                    *text = hidden;
+                    *text = String::from_utf8_lossy(&hidden).into_owned();
                     true
                 }
             },
@@ -300,7 +298,7 @@ impl Redactor<'_> {
         }
     }
 
-    fn learn_text(&mut self, text: &str) -> Option<String> {
+    fn learn_text(&mut self, text: &[u8]) -> Option<Vec<u8>> {
         let found = secrets_in_text::find(self.secret_fields, text);
         if found.is_empty() {
             return None;
@@ -318,15 +316,15 @@ impl Redactor<'_> {
 }
 
 /// The text with these ranges, which are in order, replaced.
-fn edited(text: &str, edits: &[(Range<usize>, String)]) -> String {
-    let mut out = String::with_capacity(text.len());
+fn edited(text: &[u8], edits: &[(Range<usize>, String)]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
     let mut copied = 0;
     for (range, instead) in edits {
-        out.push_str(&text[copied..range.start]);
-        out.push_str(instead);
+        out.extend_from_slice(&text[copied..range.start]);
+        out.extend_from_slice(instead.as_bytes());
         copied = range.end;
     }
-    out.push_str(&text[copied..]);
+    out.extend_from_slice(&text[copied..]);
     out
 }
 

@@ -1,4 +1,4 @@
-//! Secrets in text that is not valid JSON: a truncated object, a URL in a message, JSON in a string.
+//! Secrets in text that is not valid JSON, nor always UTF-8: a truncated object, a URL in a message, JSON in a string.
 
 use std::ops::Range;
 
@@ -15,16 +15,15 @@ pub(crate) struct Found {
 }
 
 /// Finds `"name": "value"`, up to the closing quote or the end, and `name=value`, in order.
-pub(crate) fn find(secret_fields: &SecretFields, text: &str) -> Vec<Found> {
+pub(crate) fn find(secret_fields: &SecretFields, text: &[u8]) -> Vec<Found> {
     let mut found = Vec::new();
     let mut at = 0;
-    while let Some(start) = text[at..].find(is_name) {
-        let start = at + start;
-        let end = text[start..]
-            .find(|letter| !is_name(letter))
-            .map_or(text.len(), |length| start + length);
+    while let Some(skipped) = text[at..].iter().position(is_name) {
+        let start = at + skipped;
+        let name = text[start..].iter().take_while(|byte| is_name(byte));
+        let end = start + name.count();
         at = end;
-        let Some(kind) = secret_fields.field(&text[start..end]) else {
+        let Some(kind) = secret_fields.field(&String::from_utf8_lossy(&text[start..end])) else {
             continue;
         };
         let Some((range, escapes)) = value_after(text, end) else {
@@ -33,11 +32,10 @@ pub(crate) fn find(secret_fields: &SecretFields, text: &str) -> Vec<Found> {
         at = range.end;
         let raw = &text[range.clone()];
         let value = match escapes {
-            Escapes::Percent => percent_decoded(raw.as_bytes()),
+            Escapes::Percent => percent_decoded(raw),
             // A truncated value may end within an escape, so it is kept as it is.
-            Escapes::Json => serde_json::from_str(&format!("\"{raw}\""))
-                .unwrap_or_else(|_| raw.to_owned())
-                .into_bytes(),
+            Escapes::Json => serde_json::from_slice(&[b"\"", raw, b"\""].concat())
+                .map_or_else(|_| raw.to_vec(), String::into_bytes),
         };
         if !value.is_empty() {
             found.push(Found { range, kind, value });
@@ -46,8 +44,8 @@ pub(crate) fn find(secret_fields: &SecretFields, text: &str) -> Vec<Found> {
     found
 }
 
-fn is_name(letter: char) -> bool {
-    letter.is_ascii_alphanumeric() || letter == '_' || letter == '-'
+fn is_name(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || *byte == b'_' || *byte == b'-'
 }
 
 enum Escapes {
@@ -55,31 +53,40 @@ enum Escapes {
     Json,
 }
 
-fn value_after(text: &str, end: usize) -> Option<(Range<usize>, Escapes)> {
+fn value_after(text: &[u8], end: usize) -> Option<(Range<usize>, Escapes)> {
     let rest = &text[end..];
-    if let Some(value) = rest.strip_prefix('=') {
+    if let Some(value) = rest.strip_prefix(b"=") {
         let is_end = |letter: char| letter.is_whitespace() || "&\"'<>\\#,;".contains(letter);
-        let length = value.find(is_end).unwrap_or(value.len());
+        let ends_at = |at: &usize| {
+            let letter = &value[*at..value.len().min(at + 4)];
+            String::from_utf8_lossy(letter).starts_with(is_end)
+        };
+        let length = (0..value.len()).find(ends_at).unwrap_or(value.len());
         return Some((end + 1..end + 1 + length, Escapes::Percent));
     }
     // In an object within a string, the quotes are escaped.
-    let rest = rest.trim_start_matches('\\').strip_prefix('"')?;
-    let rest = rest.trim_start().strip_prefix(':')?.trim_start();
-    let wrapped = rest.starts_with('\\');
-    let rest = rest.trim_start_matches('\\').strip_prefix('"')?;
+    let rest = without_backslashes(rest).strip_prefix(b"\"")?;
+    let rest = rest.trim_ascii_start().strip_prefix(b":")?;
+    let quoted = rest.trim_ascii_start();
+    let wrapped = quoted.starts_with(b"\\");
+    let rest = without_backslashes(quoted).strip_prefix(b"\"")?;
     let start = text.len() - rest.len();
     let mut escaped = false;
-    let closes = |letter| {
-        let closes = letter == '"' && !escaped;
-        escaped = letter == '\\' && !escaped && !wrapped;
+    let closes = |byte: &u8| {
+        let closes = *byte == b'"' && !escaped;
+        escaped = *byte == b'\\' && !escaped && !wrapped;
         closes
     };
-    let value = &rest[..rest.find(closes).unwrap_or(rest.len())];
-    let length = match wrapped {
-        true => value.trim_end_matches('\\').len(),
-        false => value.len(),
-    };
-    Some((start..start + length, Escapes::Json))
+    let mut end = start + rest.iter().position(closes).unwrap_or(rest.len());
+    while wrapped && text[start..end].ends_with(b"\\") {
+        end -= 1;
+    }
+    Some((start..end, Escapes::Json))
+}
+
+fn without_backslashes(text: &[u8]) -> &[u8] {
+    let backslashes = text.iter().take_while(|byte| **byte == b'\\').count();
+    &text[backslashes..]
 }
 
 #[cfg(test)]
@@ -102,7 +109,7 @@ mod tests {
             (r#"{"applicationKey":"#, vec![]),
             ("the authorizationToken is bad", vec![]),
         ] {
-            let found = find(&SecretFields::default(), text);
+            let found = find(&SecretFields::default(), text.as_bytes());
             let found: Vec<_> = found
                 .iter()
                 .map(|found| std::str::from_utf8(&found.value).unwrap())

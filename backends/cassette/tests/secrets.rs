@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use b2kit_cassette::{CassetteError, Player, RecordedBody, Recorder};
-use b2kit_core::http::header::{CONTENT_LENGTH, HeaderName};
+use b2kit_core::http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
 use b2kit_core::http::{Request as Builder, StatusCode};
 use b2kit_core::{Body, HttpClient, HttpError, Request, Response};
 use base64::Engine as _;
@@ -607,6 +607,34 @@ fn a_secret_that_is_known_only_with_a_plus_for_its_space_is_hidden_with_either()
     let recorded = player.interactions()[0].response.body.as_bytes().cloned();
     assert_eq!(recorded.unwrap(), &b"it is \xffhidden-customer-key"[..]);
     let _ = player.unplayed();
+}
+
+#[test]
+fn secrets_in_text_that_is_not_utf_8_are_hidden() {
+    for (body, hidden) in [
+        (
+            &b"{\"hmacSha256SigningSecret\":\"canary30\",\"name\":\"caf\xc3"[..],
+            &b"{\"hmacSha256SigningSecret\":\"hidden-signing-secret\",\"name\":\"caf\xc3"[..],
+        ),
+        (
+            b"{\"hmacSha256SigningSecret\":\"canary30\xc3",
+            b"{\"hmacSha256SigningSecret\":\"hidden-signing-secret",
+        ),
+        (
+            b"\xff hmacSha256SigningSecret=ca\xffnary30 \xff",
+            b"\xff hmacSha256SigningSecret=hidden-signing-secret \xff",
+        ),
+    ] {
+        let mut response = Response::new(body.to_vec().into());
+        let header = HeaderValue::from_bytes(body).unwrap();
+        response.headers_mut().insert("x-note", header);
+        let text = recording_of(post("/x", &[], ""), response);
+        let player = Player::parse(&text).unwrap();
+        let recorded = &player.interactions()[0].response;
+        assert_eq!(recorded.body.as_bytes().unwrap(), hidden, "{text}");
+        assert_eq!(recorded.headers["x-note"].as_bytes(), hidden, "{text}");
+        let _ = player.unplayed();
+    }
 }
 
 #[test]
