@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::secret_fields::{Kind, SecretFields};
+use crate::secret_fields::{CUSTOM_HEADER, Kind, SecretFields};
 use crate::secrets::percent_decoded;
 
 /// The value after the name of a field for secrets.
@@ -14,19 +14,28 @@ pub(crate) struct Found {
     pub(crate) value: Vec<u8>,
 }
 
-/// Finds `"name": "value"`, up to the closing quote or the end, and `name=value`, in order.
+/// Finds `"name": "value"`, up to the closing quote or the end, and `name=value`, in order; and the values in
+/// `"customHeaders": [...]`.
 pub(crate) fn find(secret_fields: &SecretFields, text: &[u8]) -> Vec<Found> {
     let mut found = Vec::new();
+    let mut enclosing = None;
     let mut at = 0;
     while let Some(skipped) = text[at..].iter().position(is_name) {
         let start = at + skipped;
+        if text[at..start].contains(&b']') {
+            enclosing = None;
+        }
         let name = text[start..].iter().take_while(|byte| is_name(byte));
         let end = start + name.count();
         at = end;
-        let Some(kind) = secret_fields.field(&String::from_utf8_lossy(&text[start..end])) else {
+        let name = String::from_utf8_lossy(&text[start..end]);
+        let Some(kind) = secret_fields.below(enclosing, &name) else {
             continue;
         };
         let Some((range, escapes)) = value_after(text, end) else {
+            if kind == CUSTOM_HEADER && is_before_array(&text[end..]) {
+                enclosing = Some(kind);
+            }
             continue;
         };
         at = range.end;
@@ -64,10 +73,7 @@ fn value_after(text: &[u8], end: usize) -> Option<(Range<usize>, Escapes)> {
         let length = (0..value.len()).find(ends_at).unwrap_or(value.len());
         return Some((end + 1..end + 1 + length, Escapes::Percent));
     }
-    // In an object within a string, the quotes are escaped.
-    let rest = without_backslashes(rest).strip_prefix(b"\"")?;
-    let rest = rest.trim_ascii_start().strip_prefix(b":")?;
-    let quoted = rest.trim_ascii_start();
+    let quoted = member(rest)?;
     let wrapped = quoted.starts_with(b"\\");
     let rest = without_backslashes(quoted).strip_prefix(b"\"")?;
     let start = text.len() - rest.len();
@@ -82,6 +88,18 @@ fn value_after(text: &[u8], end: usize) -> Option<(Range<usize>, Escapes)> {
         end -= 1;
     }
     Some((start..end, Escapes::Json))
+}
+
+/// The text after the closing quote of a member's name and the colon. In an object within a string, the quotes are
+/// escaped.
+fn member(text: &[u8]) -> Option<&[u8]> {
+    let rest = without_backslashes(text).strip_prefix(b"\"")?;
+    let rest = rest.trim_ascii_start().strip_prefix(b":")?;
+    Some(rest.trim_ascii_start())
+}
+
+fn is_before_array(text: &[u8]) -> bool {
+    member(text).is_some_and(|value| value.starts_with(b"["))
 }
 
 fn without_backslashes(text: &[u8]) -> &[u8] {

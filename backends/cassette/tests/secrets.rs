@@ -638,6 +638,22 @@ fn secrets_in_text_that_is_not_utf_8_are_hidden() {
 }
 
 #[test]
+fn custom_headers_of_webhooks_are_hidden_in_json_that_is_cut() {
+    let rules = r#"{"eventNotificationRules":[{"targetConfiguration":{"customHeaders":[
+        {"name":"X-Key","value":"canary31]header"},{"value":"canary32header","name":"X-Other"}],
+        "url":"https://h/"},"value":"a rule","more":"#;
+    let wrapped = format!("said: {}", serde_json::Value::from(rules));
+    let within = &rules[..rules.find("header\",\"name").unwrap()];
+    for body in [rules, &wrapped, within] {
+        let text = recording_of(post("/x", &[], ""), Response::new(body.to_owned().into()));
+        assert!(!text.contains("canary"), "{text}");
+        assert!(text.contains("X-Key"), "{text}");
+        assert!(text.contains("hidden-custom-header-2"), "{text}");
+        assert_eq!(text.contains("a rule"), body != within, "{text}");
+    }
+}
+
+#[test]
 fn no_secret_is_in_a_recording_in_any_encoding() {
     let text = recorded();
     let bodies: Vec<u8> = Player::parse(&text)
