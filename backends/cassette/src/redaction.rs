@@ -16,7 +16,7 @@ use crate::hidden_body::hidden_body;
 use crate::interaction::{Interaction, RecordedBody, RecordedRequest, is_bodiless};
 use crate::json;
 use crate::secret_fields::{
-    APPLICATION_KEY, CREDENTIALS, FILE_INFO, SecretFields, TOKEN, query_values,
+    APPLICATION_KEY, CREDENTIALS, FILE_INFO, SECRET, SecretFields, TOKEN, query_values,
 };
 use crate::secrets::{Secrets, percent_decoded};
 use crate::secrets_in_text;
@@ -180,16 +180,22 @@ impl Redactor<'_> {
         if let Some(authority) = url.authority()
             && let Some((user, _)) = authority.as_str().rsplit_once('@')
         {
-            let placeholder = self.learn_encoded(CREDENTIALS, user);
-            if let Some((_, password)) = user.split_once(':') {
-                self.learn_encoded(APPLICATION_KEY, password);
-            }
+            let placeholder = self.learn_userinfo(user.as_bytes());
             text = text.replacen(user, &placeholder, 1);
             changed = true;
         }
         if changed {
             set_url(url, &text);
         }
+    }
+
+    /// Collects the credentials in a URL; the password is a secret of its own.
+    fn learn_userinfo(&mut self, text: &[u8]) -> String {
+        if let Some(colon) = text.iter().position(|byte| *byte == b':') {
+            self.secrets
+                .learn(SECRET, &percent_decoded(&text[colon + 1..]));
+        }
+        self.secrets.learn(CREDENTIALS, &percent_decoded(text))
     }
 
     /// Collects a value that may be percent-encoded in its decoded form.
@@ -305,7 +311,10 @@ impl Redactor<'_> {
         }
         // from the last to the first, the order in which placeholders are numbered in existing recordings
         let edits = found.into_iter().rev().map(|found| {
-            let placeholder = self.secrets.learn(found.kind, &found.value);
+            let placeholder = match found.kind {
+                CREDENTIALS => self.learn_userinfo(&found.value),
+                kind => self.secrets.learn(kind, &found.value),
+            };
             (found.range, placeholder)
         });
         let mut edits: Vec<_> = edits.collect();

@@ -2,20 +2,20 @@
 
 use std::ops::Range;
 
-use crate::secret_fields::{CUSTOM_HEADER, Kind, SecretFields};
+use crate::secret_fields::{CREDENTIALS, CUSTOM_HEADER, Kind, SecretFields};
 use crate::secrets::percent_decoded;
 
-/// The value after the name of a field for secrets.
+/// The value after the name of a field for secrets, or the credentials in a URL.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) range: Range<usize>,
     pub(crate) kind: Kind,
-    /// The value without its escapes.
+    /// The value without its escapes; of credentials with them, since an escaped `:` separates nothing.
     pub(crate) value: Vec<u8>,
 }
 
-/// Finds `"name": "value"`, up to the closing quote or the end, and `name=value`, in order; and the values in
-/// `"customHeaders": [...]`.
+/// Finds `"name": "value"`, up to the closing quote or the end, `name=value`, the values in `"customHeaders": [...]`, and
+/// `user:password` in `scheme://user:password@host`, in order.
 pub(crate) fn find(secret_fields: &SecretFields, text: &[u8]) -> Vec<Found> {
     let mut found = Vec::new();
     let mut enclosing = None;
@@ -28,6 +28,15 @@ pub(crate) fn find(secret_fields: &SecretFields, text: &[u8]) -> Vec<Found> {
         let name = text[start..].iter().take_while(|byte| is_name(byte));
         let end = start + name.count();
         at = end;
+        if let Some(range) = userinfo_after(text, end) {
+            at = range.end;
+            found.push(Found {
+                kind: CREDENTIALS,
+                value: text[range.clone()].to_vec(),
+                range,
+            });
+            continue;
+        }
         let name = String::from_utf8_lossy(&text[start..end]);
         let Some(kind) = secret_fields.below(enclosing, &name) else {
             continue;
@@ -88,6 +97,17 @@ fn value_after(text: &[u8], end: usize) -> Option<(Range<usize>, Escapes)> {
         end -= 1;
     }
     Some((start..end, Escapes::Json))
+}
+
+/// The range of the credentials in a URL whose scheme ends here. In JSON, its slashes may be escaped.
+fn userinfo_after(text: &[u8], end: usize) -> Option<Range<usize>> {
+    let rest = without_backslashes(text[end..].strip_prefix(b":")?);
+    let rest = without_backslashes(rest.strip_prefix(b"/")?).strip_prefix(b"/")?;
+    let is_end = |byte: &u8| byte.is_ascii_whitespace() || b"/?#\"".contains(byte);
+    let authority = &rest[..rest.iter().position(is_end).unwrap_or(rest.len())];
+    let length = authority.iter().rposition(|byte| *byte == b'@')?;
+    let start = text.len() - rest.len();
+    (length > 0).then_some(start..start + length)
 }
 
 /// The text after the closing quote of a member's name and the colon. In an object within a string, the quotes are

@@ -220,7 +220,7 @@ fn session() -> Vec<Request> {
                 r#"{{"eventNotificationRules":[{{"targetConfiguration":{{
                "customHeaders":[{{"name":"X-Auth","value":"{WEBHOOK}"}}],
                "hmacSha256SigningSecret":"{SIGNING}",
-               "url":"https://u:{PASSWORD}@h/?password={PASSWORD}"}}}}]}}"#
+               "url":"https://u:{PASSWORD}@h/"}}}}]}}"#
             ),
         ),
         post(
@@ -650,6 +650,22 @@ fn custom_headers_of_webhooks_are_hidden_in_json_that_is_cut() {
         assert!(text.contains("X-Key"), "{text}");
         assert!(text.contains("hidden-custom-header-2"), "{text}");
         assert_eq!(text.contains("a rule"), body != within, "{text}");
+    }
+}
+
+#[test]
+fn credentials_in_the_url_of_a_webhook_are_hidden_and_so_is_the_password_elsewhere() {
+    let url = "https://me:canary%33@Password@h.example/hook@1";
+    let rules = format!(r#"{{"url":"{url}","said":"canary3@Password by e@mail"}}"#);
+    let cut = &rules[..rules.len() - 1];
+    let escaped = rules.replace('/', r"\/");
+    for body in [&rules, cut, &escaped, &escaped[..escaped.len() - 1]] {
+        let text = recording_of(post("/x", &[], ""), Response::new(body.to_owned().into()));
+        assert!(!text.contains("canary"), "{text}");
+        let text = text.replace('\\', "");
+        let hidden = r#""url":"https://hidden-credentials@h.example/hook@1""#;
+        assert!(text.contains(hidden), "{text}");
+        assert!(text.contains(r#""hidden-secret by e@mail"#), "{text}");
     }
 }
 
