@@ -253,9 +253,13 @@ impl Redactor<'_> {
 
     fn learn_body(&mut self, headers: &HeaderMap, bytes: &[u8]) -> Option<Vec<u8>> {
         if let Some(mut json) = json::parse(bytes) {
-            return self
-                .learn_json(&mut json)
-                .then(|| json.to_string().into_bytes());
+            let changed = self.learn_json(&mut json);
+            // The parsed JSON has only the last value of a repeated key.
+            let hidden = self.learn_text(bytes);
+            return match changed {
+                true => Some(json.to_string().into_bytes()),
+                false => hidden,
+            };
         }
         // Truncated JSON, or JSON within other text.
         let form = headers

@@ -670,6 +670,23 @@ fn credentials_in_the_url_of_a_webhook_are_hidden_and_so_is_the_password_elsewhe
 }
 
 #[test]
+fn the_first_value_of_a_repeated_json_key_is_hidden() {
+    for body in [
+        r#"{"applicationKey":"canary33first","applicationKey":null}"#,
+        r#"{"accountId":"k4~1","accountId":"hidden-account-id"}"#,
+        r#"{"accountId":"k4~1","accountId":"q7~2","log":"accountId=k4~1"}"#,
+    ] {
+        let text = recording_of(post("/x", &[], body), Response::new("".into()));
+        for secret in ["canary", "k4~1", "q7~2"] {
+            assert!(!text.contains(secret), "{text}");
+        }
+    }
+    let body = r#"{"applicationKey":"canary33first","applicationKey":"canary34"}"#;
+    let text = recording_of(post("/x", &[], body), Response::new("canary33first".into()));
+    assert!(!text.contains("canary"), "{text}");
+}
+
+#[test]
 fn no_secret_is_in_a_recording_in_any_encoding() {
     let text = recorded();
     let bodies: Vec<u8> = Player::parse(&text)
