@@ -14,8 +14,8 @@ pub(crate) struct Found {
     pub(crate) value: Vec<u8>,
 }
 
-/// Finds `"name": "value"`, up to the closing quote or the end, `name=value`, the values in `"customHeaders": [...]`, and
-/// `user:password` in `scheme://user:password@host`, in order.
+/// Finds `"name": "value"`, up to the closing quote or the end, `name=value`, the values in `"customHeaders": [...]`,
+/// and `user:password` in `scheme://user:password@host`, in order.
 pub(crate) fn find(secret_fields: &SecretFields, text: &[u8]) -> Vec<Found> {
     let mut found = Vec::new();
     let mut enclosing = None;
