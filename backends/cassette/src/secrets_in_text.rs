@@ -107,7 +107,7 @@ fn userinfo_after(text: &[u8], end: usize) -> Option<Range<usize>> {
     let authority = &rest[..rest.iter().position(is_end).unwrap_or(rest.len())];
     let length = authority.iter().rposition(|byte| *byte == b'@')?;
     let start = text.len() - rest.len();
-    (length > 0).then_some(start..start + length)
+    Some(start..start + length)
 }
 
 /// The text after the closing quote of a member's name and the colon. In an object within a string, the quotes are
@@ -146,6 +146,9 @@ mod tests {
             (r#"{"applicationKey":12, "accountId":null}"#, vec![]),
             (r#"{"applicationKey":"#, vec![]),
             ("the authorizationToken is bad", vec![]),
+            ("applicationKey=&x=1", vec![]),
+            ("applicationKey=a\u{fc}\u{3000}b", vec!["a\u{fc}"]),
+            ("ftp://a:b@c@h/@, see https://h/a@b", vec!["a:b@c"]),
         ] {
             let found = find(&SecretFields::default(), text.as_bytes());
             let found: Vec<_> = found

@@ -561,6 +561,7 @@ fn a_secret_with_a_space_is_hidden_where_the_space_is_a_plus() {
         ("Anna M\u{fc}ller", r"Anna+M\u00fcller"),
         ("one+two three", "one%2Btwo+three"),
         ("a b", "a+b"),
+        (r"100%25 a\/b", "100%2525+a%5C%2Fb"),
     ] {
         let mut response = Response::new(format!("got ?name={written}&x=1").into());
         let name = format!("{written}.pdf").parse().unwrap();
