@@ -4,7 +4,7 @@ use arbitrary::{Arbitrary, Unstructured};
 use b2kit::fuzzing::redacted;
 use b2kit::types::Secret;
 
-use crate::secret_forms::{SECRETS, find, written};
+use crate::secret_forms::{CLIENT_FORMS, SECRETS, find, written};
 
 #[derive(Debug, Arbitrary)]
 struct Input<'a> {
@@ -26,12 +26,12 @@ pub fn run(data: &[u8]) {
     let text = format!(
         "{}{}{}",
         input.before,
-        written(secret, input.form),
+        written(secret, input.form % CLIENT_FORMS),
         input.after
     );
     let shown = redacted(&secrets, &text);
     assert!(shown.contains("[redacted]"), "{text:?} became {shown:?}");
-    if let Some(form) = find(shown.as_bytes(), secret) {
+    if let Some(form) = find(shown.as_bytes(), secret, CLIENT_FORMS) {
         // Not even the surrounding text may contain a form of the secret: it is redacted as well.
         panic!("{form:?} survives in {shown:?}, of {text:?}");
     }

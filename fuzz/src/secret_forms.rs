@@ -14,7 +14,9 @@ pub const SECRETS: &[&str] = &[
     "\"quoted\" & <tagged>\\/100%25",
 ];
 
-pub const FORMS: u8 = 8;
+pub const FORMS: u8 = 9;
+/// All but the last, in which a space is a `+`: the client's secrets have no spaces.
+pub const CLIENT_FORMS: u8 = FORMS - 1;
 
 /// The secret in one of the forms.
 pub fn written(secret: &str, form: u8) -> String {
@@ -35,16 +37,17 @@ pub fn written(secret: &str, form: u8) -> String {
         4 => STANDARD.encode(secret),
         5 => URL_SAFE_NO_PAD.encode(secret),
         6 => each(&|text, byte| write!(text, "\\u{byte:04x}").expect("texts grow")),
-        _ => serde_json::to_string(secret)
+        7 => serde_json::to_string(secret)
             .expect("a text")
             .trim_matches('"')
             .to_owned(),
+        _ => written(secret, 2).replace("%20", "+"),
     }
 }
 
-/// The form in which the secret occurs in a text, if it does.
-pub fn find(text: &[u8], secret: &str) -> Option<String> {
-    (0..FORMS).map(|form| written(secret, form)).find(|form| {
+/// The one of the first `forms` in which the secret occurs in a text, if it does.
+pub fn find(text: &[u8], secret: &str, forms: u8) -> Option<String> {
+    (0..forms).map(|form| written(secret, form)).find(|form| {
         // Padding may be left out.
         let form = form.trim_end_matches('=').as_bytes();
         text.windows(form.len())

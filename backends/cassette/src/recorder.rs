@@ -25,9 +25,9 @@ use crate::session_log::{SessionLog, State};
 /// Before anything is written, secrets are replaced by placeholders such as `hidden-application-key`: application keys,
 /// tokens, account ids, encryption keys and signing secrets in the fields where B2's messages have them (headers, JSON,
 /// queries), credentials in URLs, cookies, and the values of webhooks' custom headers. Each of these values is then
-/// replaced everywhere else in the session too, percent-encoded, escaped, or in base64 or hexadecimal. A value always
-/// has the same placeholder, so the session stays consistent when it is replayed. Finally everything is searched again;
-/// if a secret is left, nothing is written.
+/// replaced everywhere else in the session too, percent-encoded (with `+` or `%20` for a space), escaped, or in base64
+/// or hexadecimal. A value always has the same placeholder, so the session stays consistent when it is replayed.
+/// Finally everything is searched again; if a secret is left, nothing is written.
 ///
 /// [`secret`](Self::secret), [`json_field`](Self::json_field), [`header`](Self::header) and [`redact`](Self::redact)
 /// hide more. Bucket and file ids are kept, since requests depend on them; the account id can be derived from them.

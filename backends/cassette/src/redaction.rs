@@ -16,7 +16,7 @@ use crate::hidden_body::hidden_body;
 use crate::interaction::{Interaction, RecordedBody, RecordedRequest, is_bodiless};
 use crate::json;
 use crate::secret_fields::{
-    APPLICATION_KEY, CREDENTIALS, FILE_INFO, SecretFields, TOKEN, query_values,
+    APPLICATION_KEY, CREDENTIALS, FILE_INFO, SECRET, SecretFields, TOKEN, query_values,
 };
 use crate::secrets::{Secrets, percent_decoded};
 use crate::secrets_in_text;
@@ -175,15 +175,12 @@ impl Redactor<'_> {
             }
             changed = !edits.is_empty();
             edits.reverse();
-            text = edited(&text, &edits);
+            text = String::from_utf8_lossy(&edited(text.as_bytes(), &edits)).into_owned();
         }
         if let Some(authority) = url.authority()
             && let Some((user, _)) = authority.as_str().rsplit_once('@')
         {
-            let placeholder = self.learn_encoded(CREDENTIALS, user);
-            if let Some((_, password)) = user.split_once(':') {
-                self.learn_encoded(APPLICATION_KEY, password);
-            }
+            let placeholder = self.learn_userinfo(user.as_bytes());
             text = text.replacen(user, &placeholder, 1);
             changed = true;
         }
@@ -192,18 +189,25 @@ impl Redactor<'_> {
         }
     }
 
+    /// Collects the credentials in a URL; the password is a secret of its own.
+    fn learn_userinfo(&mut self, text: &[u8]) -> String {
+        if let Some(colon) = text.iter().position(|byte| *byte == b':') {
+            self.secrets
+                .learn(SECRET, &percent_decoded(&text[colon + 1..]));
+        }
+        self.secrets.learn(CREDENTIALS, &percent_decoded(text))
+    }
+
     /// Collects a value that may be percent-encoded in its decoded form.
     fn learn_encoded(&mut self, kind: &str, value: &str) -> String {
-        self.secrets.learn(kind, &percent_decoded(value))
+        self.secrets.learn(kind, &percent_decoded(value.as_bytes()))
     }
 
     fn learn_headers(&mut self, headers: &mut HeaderMap) {
         for (name, value) in headers.iter_mut() {
             let Some(kind) = self.secret_fields.header(name) else {
-                if let Ok(text) = std::str::from_utf8(value.as_bytes())
-                    && let Some(hidden) = self.learn_text(text)
-                {
-                    *value = header_value(hidden.as_bytes());
+                if let Some(hidden) = self.learn_text(value.as_bytes()) {
+                    *value = header_value(&hidden);
                 }
                 continue;
             };
@@ -249,24 +253,28 @@ impl Redactor<'_> {
 
     fn learn_body(&mut self, headers: &HeaderMap, bytes: &[u8]) -> Option<Vec<u8>> {
         if let Some(mut json) = json::parse(bytes) {
-            return self
-                .learn_json(&mut json)
-                .then(|| json.to_string().into_bytes());
+            let changed = self.learn_json(&mut json);
+            // The parsed JSON has only the last value of a repeated key.
+            let hidden = self.learn_text(bytes);
+            return match changed {
+                true => Some(json.to_string().into_bytes()),
+                false => hidden,
+            };
         }
         // Truncated JSON, or JSON within other text.
-        let text = std::str::from_utf8(bytes).ok()?;
         let form = headers
             .get(CONTENT_TYPE)
             .and_then(|value| value.to_str().ok())
             .is_some_and(|value| value.contains("urlencoded"));
         if form {
-            for (name, range) in query_values(text) {
+            let text = String::from_utf8_lossy(bytes);
+            for (name, range) in query_values(&text) {
                 if let Some(kind) = self.secret_fields.field(name) {
                     self.learn_encoded(kind, &text[range]);
                 }
             }
         }
-        self.learn_text(text).map(String::into_bytes)
+        self.learn_text(bytes)
     }
 
     fn learn_json(&mut self, json: &mut Value) -> bool {
@@ -283,10 +291,10 @@ impl Redactor<'_> {
     /// Strings in JSON may themselves contain JSON or URLs.
     fn learn_strings(&mut self, json: &mut Value) -> bool {
         match json {
-            Value::String(text) => match self.learn_text(text) {
+            Value::String(text) => match self.learn_text(text.as_bytes()) {
                 None => false,
                 Some(hidden) => {
-                    *text = hidden;
+                    *text = String::from_utf8_lossy(&hidden).into_owned();
                     true
                 }
             },
@@ -300,14 +308,17 @@ impl Redactor<'_> {
         }
     }
 
-    fn learn_text(&mut self, text: &str) -> Option<String> {
+    fn learn_text(&mut self, text: &[u8]) -> Option<Vec<u8>> {
         let found = secrets_in_text::find(self.secret_fields, text);
         if found.is_empty() {
             return None;
         }
         // from the last to the first, the order in which placeholders are numbered in existing recordings
         let edits = found.into_iter().rev().map(|found| {
-            let placeholder = self.secrets.learn(found.kind, &found.value);
+            let placeholder = match found.kind {
+                CREDENTIALS => self.learn_userinfo(&found.value),
+                kind => self.secrets.learn(kind, &found.value),
+            };
             (found.range, placeholder)
         });
         let mut edits: Vec<_> = edits.collect();
@@ -318,15 +329,15 @@ impl Redactor<'_> {
 }
 
 /// The text with these ranges, which are in order, replaced.
-fn edited(text: &str, edits: &[(Range<usize>, String)]) -> String {
-    let mut out = String::with_capacity(text.len());
+fn edited(text: &[u8], edits: &[(Range<usize>, String)]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
     let mut copied = 0;
     for (range, instead) in edits {
-        out.push_str(&text[copied..range.start]);
-        out.push_str(instead);
+        out.extend_from_slice(&text[copied..range.start]);
+        out.extend_from_slice(instead.as_bytes());
         copied = range.end;
     }
-    out.push_str(&text[copied..]);
+    out.extend_from_slice(&text[copied..]);
     out
 }
 

@@ -12,7 +12,7 @@ pub(crate) type Kind = &'static str;
 
 /// A secret that the program has declared without a name.
 pub(crate) const SECRET: Kind = "secret";
-/// The whole value of `Authorization: Basic …`.
+/// The whole value of `Authorization: Basic …`, or user and password in a URL.
 pub(crate) const CREDENTIALS: Kind = "credentials";
 pub(crate) const APPLICATION_KEY: Kind = "application-key";
 pub(crate) const TOKEN: Kind = "authorization-token";

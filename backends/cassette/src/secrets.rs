@@ -50,19 +50,15 @@ impl Secrets {
         if let Some(placeholder) = self.placeholders.get(value) {
             return placeholder.clone();
         }
-        let count = self.counts.entry(kind.to_owned()).or_default();
-        *count += 1;
-        let placeholder = match *count {
-            1 => format!("{PREFIX}{kind}"),
-            count => format!("{PREFIX}{kind}-{count}"),
-        };
+        let known = space_forms(value).find_map(|form| self.placeholders.get(&form).cloned());
+        let placeholder = known.unwrap_or_else(|| self.new_placeholder(kind));
         self.placeholders
             .insert(value.to_vec(), placeholder.clone());
         if everywhere {
             self.look_for(value, &placeholder);
             // Encryption keys are written in base64; the decoded bytes are secret too.
             if kind.starts_with("customer-key")
-                && let Ok(bytes) = STANDARD.decode(value)
+                && let Some(bytes) = space_forms(value).find_map(|form| STANDARD.decode(form).ok())
                 && bytes.len() >= 16
             {
                 self.look_for(&bytes, &placeholder);
@@ -71,9 +67,20 @@ impl Secrets {
         placeholder
     }
 
+    fn new_placeholder(&mut self, kind: &str) -> String {
+        let count = self.counts.entry(kind.to_owned()).or_default();
+        *count += 1;
+        match *count {
+            1 => format!("{PREFIX}{kind}"),
+            count => format!("{PREFIX}{kind}-{count}"),
+        }
+    }
+
     fn look_for(&mut self, value: &[u8], placeholder: &str) {
-        for form in iter::once(value.to_vec()).chain(latin_1_forms(value)) {
-            self.wanted.push((form, placeholder.to_owned()));
+        for form in space_forms(value) {
+            for form in iter::once(form.clone()).chain(latin_1_forms(&form)) {
+                self.wanted.push((form, placeholder.to_owned()));
+            }
         }
         self.search = OnceLock::new();
     }
@@ -133,6 +140,18 @@ impl std::fmt::Debug for Secrets {
     }
 }
 
+/// The value, and it with a `+` for each space, as B2 and HTML forms write it, or with a space for each `+`.
+fn space_forms(value: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    let pairs = [(b' ', b'+'), (b'+', b' ')].into_iter();
+    let forms = pairs.filter(|(from, _)| value.contains(from));
+    let forms = forms.map(|(from, to)| {
+        let bytes = value.iter().copied();
+        let replaced = bytes.map(|byte| if byte == from { to } else { byte });
+        replaced.collect()
+    });
+    iter::once(value.to_vec()).chain(forms)
+}
+
 /// A value that is not ASCII, converted from UTF-8 to Latin-1, as in headers, and from Latin-1 to UTF-8, which is how
 /// JSON has bytes that are no text. Short ones would match by chance.
 fn latin_1_forms(value: &[u8]) -> impl Iterator<Item = Vec<u8>> {
@@ -149,10 +168,10 @@ fn latin_1_forms(value: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     forms.filter(|form| form.len() >= MIN_SEARCH_LENGTH)
 }
 
-/// Decodes a percent-encoded text.
-pub(crate) fn percent_decoded(text: &str) -> Vec<u8> {
+/// Decodes a percent-encoded text, in which `+` is a space.
+pub(crate) fn percent_decoded(text: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
+    let mut rest = text;
     while let Some(first) = rest.first() {
         match unescaped(rest).filter(|_| *first == b'%') {
             Some((plain, length)) => {
@@ -160,7 +179,7 @@ pub(crate) fn percent_decoded(text: &str) -> Vec<u8> {
                 rest = &rest[length..];
             }
             None => {
-                bytes.push(*first);
+                bytes.push(if *first == b'+' { b' ' } else { *first });
                 rest = &rest[1..];
             }
         }

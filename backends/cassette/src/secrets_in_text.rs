@@ -1,33 +1,50 @@
-//! Secrets in text that is not valid JSON: a truncated object, a URL in a message, JSON in a string.
+//! Secrets in text that is not valid JSON, nor always UTF-8: a truncated object, a URL in a message, JSON in a string.
 
 use std::ops::Range;
 
-use crate::secret_fields::{Kind, SecretFields};
+use crate::secret_fields::{CREDENTIALS, CUSTOM_HEADER, Kind, SecretFields};
 use crate::secrets::percent_decoded;
 
-/// The value after the name of a field for secrets.
+/// The value after the name of a field for secrets, or the credentials in a URL.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) range: Range<usize>,
     pub(crate) kind: Kind,
-    /// The value without its escapes.
+    /// The value without its escapes; of credentials with them, since an escaped `:` separates nothing.
     pub(crate) value: Vec<u8>,
 }
 
-/// Finds `"name": "value"`, up to the closing quote or the end, and `name=value`, in order.
-pub(crate) fn find(secret_fields: &SecretFields, text: &str) -> Vec<Found> {
+/// Finds `"name": "value"`, up to the closing quote or the end, `name=value`, the values in `"customHeaders": [...]`,
+/// and `user:password` in `scheme://user:password@host`, in order.
+pub(crate) fn find(secret_fields: &SecretFields, text: &[u8]) -> Vec<Found> {
     let mut found = Vec::new();
+    let mut enclosing = None;
     let mut at = 0;
-    while let Some(start) = text[at..].find(is_name) {
-        let start = at + start;
-        let end = text[start..]
-            .find(|letter| !is_name(letter))
-            .map_or(text.len(), |length| start + length);
+    while let Some(skipped) = text[at..].iter().position(is_name) {
+        let start = at + skipped;
+        if text[at..start].contains(&b']') {
+            enclosing = None;
+        }
+        let name = text[start..].iter().take_while(|byte| is_name(byte));
+        let end = start + name.count();
         at = end;
-        let Some(kind) = secret_fields.field(&text[start..end]) else {
+        if let Some(range) = userinfo_after(text, end) {
+            at = range.end;
+            found.push(Found {
+                kind: CREDENTIALS,
+                value: text[range.clone()].to_vec(),
+                range,
+            });
+            continue;
+        }
+        let name = String::from_utf8_lossy(&text[start..end]);
+        let Some(kind) = secret_fields.below(enclosing, &name) else {
             continue;
         };
         let Some((range, escapes)) = value_after(text, end) else {
+            if kind == CUSTOM_HEADER && is_before_array(&text[end..]) {
+                enclosing = Some(kind);
+            }
             continue;
         };
         at = range.end;
@@ -35,9 +52,8 @@ pub(crate) fn find(secret_fields: &SecretFields, text: &str) -> Vec<Found> {
         let value = match escapes {
             Escapes::Percent => percent_decoded(raw),
             // A truncated value may end within an escape, so it is kept as it is.
-            Escapes::Json => serde_json::from_str(&format!("\"{raw}\""))
-                .unwrap_or_else(|_| raw.to_owned())
-                .into_bytes(),
+            Escapes::Json => serde_json::from_slice(&[b"\"", raw, b"\""].concat())
+                .map_or_else(|_| raw.to_vec(), String::into_bytes),
         };
         if !value.is_empty() {
             found.push(Found { range, kind, value });
@@ -46,8 +62,8 @@ pub(crate) fn find(secret_fields: &SecretFields, text: &str) -> Vec<Found> {
     found
 }
 
-fn is_name(letter: char) -> bool {
-    letter.is_ascii_alphanumeric() || letter == '_' || letter == '-'
+fn is_name(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || *byte == b'_' || *byte == b'-'
 }
 
 enum Escapes {
@@ -55,31 +71,60 @@ enum Escapes {
     Json,
 }
 
-fn value_after(text: &str, end: usize) -> Option<(Range<usize>, Escapes)> {
+fn value_after(text: &[u8], end: usize) -> Option<(Range<usize>, Escapes)> {
     let rest = &text[end..];
-    if let Some(value) = rest.strip_prefix('=') {
+    if let Some(value) = rest.strip_prefix(b"=") {
         let is_end = |letter: char| letter.is_whitespace() || "&\"'<>\\#,;".contains(letter);
-        let length = value.find(is_end).unwrap_or(value.len());
+        let ends_at = |at: &usize| {
+            let letter = &value[*at..value.len().min(at + 4)];
+            String::from_utf8_lossy(letter).starts_with(is_end)
+        };
+        let length = (0..value.len()).find(ends_at).unwrap_or(value.len());
         return Some((end + 1..end + 1 + length, Escapes::Percent));
     }
-    // In an object within a string, the quotes are escaped.
-    let rest = rest.trim_start_matches('\\').strip_prefix('"')?;
-    let rest = rest.trim_start().strip_prefix(':')?.trim_start();
-    let wrapped = rest.starts_with('\\');
-    let rest = rest.trim_start_matches('\\').strip_prefix('"')?;
+    let quoted = member(rest)?;
+    let wrapped = quoted.starts_with(b"\\");
+    let rest = without_backslashes(quoted).strip_prefix(b"\"")?;
     let start = text.len() - rest.len();
     let mut escaped = false;
-    let closes = |letter| {
-        let closes = letter == '"' && !escaped;
-        escaped = letter == '\\' && !escaped && !wrapped;
+    let closes = |byte: &u8| {
+        let closes = *byte == b'"' && !escaped;
+        escaped = *byte == b'\\' && !escaped && !wrapped;
         closes
     };
-    let value = &rest[..rest.find(closes).unwrap_or(rest.len())];
-    let length = match wrapped {
-        true => value.trim_end_matches('\\').len(),
-        false => value.len(),
-    };
-    Some((start..start + length, Escapes::Json))
+    let mut end = start + rest.iter().position(closes).unwrap_or(rest.len());
+    while wrapped && text[start..end].ends_with(b"\\") {
+        end -= 1;
+    }
+    Some((start..end, Escapes::Json))
+}
+
+/// The range of the credentials in a URL whose scheme ends here. In JSON, its slashes may be escaped.
+fn userinfo_after(text: &[u8], end: usize) -> Option<Range<usize>> {
+    let rest = without_backslashes(text[end..].strip_prefix(b":")?);
+    let rest = without_backslashes(rest.strip_prefix(b"/")?).strip_prefix(b"/")?;
+    let is_end = |byte: &u8| byte.is_ascii_whitespace() || b"/?#\"".contains(byte);
+    let authority = &rest[..rest.iter().position(is_end).unwrap_or(rest.len())];
+    let length = authority.iter().rposition(|byte| *byte == b'@')?;
+    let start = text.len() - rest.len();
+    Some(start..start + length)
+}
+
+/// The text after the closing quote of a member's name and the colon. In an object within a string, the quotes are
+/// escaped.
+fn member(text: &[u8]) -> Option<&[u8]> {
+    let rest = without_backslashes(text).strip_prefix(b"\"")?;
+    let rest = rest.trim_ascii_start().strip_prefix(b":")?;
+    Some(rest.trim_ascii_start())
+}
+
+fn is_before_array(text: &[u8]) -> bool {
+    member(text).is_some_and(|value| value.starts_with(b"["))
+}
+
+fn without_backslashes(text: &[u8]) -> &[u8] {
+    let backslashes = text.iter().take_while(|byte| **byte == b'\\').count();
+    &text[backslashes..]
 }
 
 #[cfg(test)]
@@ -101,8 +146,11 @@ mod tests {
             (r#"{"applicationKey":12, "accountId":null}"#, vec![]),
             (r#"{"applicationKey":"#, vec![]),
             ("the authorizationToken is bad", vec![]),
+            ("applicationKey=&x=1", vec![]),
+            ("applicationKey=a\u{fc}\u{3000}b", vec!["a\u{fc}"]),
+            ("ftp://a:b@c@h/@, see https://h/a@b", vec!["a:b@c"]),
         ] {
-            let found = find(&SecretFields::default(), text);
+            let found = find(&SecretFields::default(), text.as_bytes());
             let found: Vec<_> = found
                 .iter()
                 .map(|found| std::str::from_utf8(&found.value).unwrap())

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use b2kit_cassette::{CassetteError, Player, RecordedBody, Recorder};
-use b2kit_core::http::header::{CONTENT_LENGTH, HeaderName};
+use b2kit_core::http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
 use b2kit_core::http::{Request as Builder, StatusCode};
 use b2kit_core::{Body, HttpClient, HttpError, Request, Response};
 use base64::Engine as _;
@@ -78,9 +78,11 @@ fn forms(secret: &[u8]) -> Vec<String> {
                 false => format!("{text}%{byte:02X}"),
             })
     };
+    let escaped = percent(&|byte| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte));
     let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut forms = vec![
-        percent(&|byte| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte)),
+        escaped.replace("%20", "+"),
+        escaped,
         percent(&|byte| byte.is_ascii_graphic()),
         percent(&|_| false).to_ascii_lowercase(),
         hex.to_ascii_uppercase(),
@@ -218,7 +220,7 @@ fn session() -> Vec<Request> {
                 r#"{{"eventNotificationRules":[{{"targetConfiguration":{{
                "customHeaders":[{{"name":"X-Auth","value":"{WEBHOOK}"}}],
                "hmacSha256SigningSecret":"{SIGNING}",
-               "url":"https://u:{PASSWORD}@h/?password={PASSWORD}"}}}}]}}"#
+               "url":"https://u:{PASSWORD}@h/"}}}}]}}"#
             ),
         ),
         post(
@@ -276,14 +278,18 @@ fn exchange(client: &impl HttpClient, request: Request) -> Vec<u8> {
         .to_vec()
 }
 
+/// A server with one response.
+fn alone(response: Response) -> impl HttpClient {
+    let response = std::sync::Mutex::new(Some(response));
+    move |_: Request| {
+        let response = response.lock().unwrap().take().unwrap();
+        async move { Ok::<_, HttpError>(response) }
+    }
+}
+
 /// The recording of one exchange.
 fn recording_of(request: Request, response: Response) -> String {
-    let response = std::sync::Mutex::new(Some(response));
-    let server = move |_: Request| {
-        let response = response.lock().unwrap().take().unwrap();
-        async move { Ok(response) }
-    };
-    let recorder = Recorder::new(server, NOWHERE).json_field("pin");
+    let recorder = Recorder::new(alone(response), NOWHERE).json_field("pin");
     exchange(&recorder, request);
     recorder.to_yaml().unwrap()
 }
@@ -544,6 +550,141 @@ fn json_that_can_not_be_kept_valid_is_recorded_as_its_length() {
     let told = std::error::Error::source(&error).unwrap().to_string();
     assert!(told.contains("could not be redacted"), "{told}");
     let _ = player.unplayed();
+}
+
+/// B2 writes a space as `+`.
+#[test]
+fn a_secret_with_a_space_is_hidden_where_the_space_is_a_plus() {
+    for (secret, written) in [
+        ("Anna M\u{fc}ller", "Anna+M%C3%BCller"),
+        ("Anna M\u{fc}ller", "Anna+M%FCller"),
+        ("Anna M\u{fc}ller", r"Anna+M\u00fcller"),
+        ("one+two three", "one%2Btwo+three"),
+        ("a b", "a+b"),
+        (r"100%25 a\/b", "100%2525+a%5C%2Fb"),
+    ] {
+        let mut response = Response::new(format!("got ?name={written}&x=1").into());
+        let name = format!("{written}.pdf").parse().unwrap();
+        response.headers_mut().insert("x-bz-file-name", name);
+        let server = alone(response);
+        let recorder = Recorder::new(server, NOWHERE).secret("customer", secret);
+        exchange(&recorder, post("/x", &[], ""));
+        let text = recorder.to_yaml().unwrap();
+        for hidden in ["\"hidden-customer.pdf\"", "got ?name=hidden-customer&x=1"] {
+            assert!(text.contains(hidden), "{written}: {text}");
+        }
+    }
+    let wrapped = Response::new("see ?next=%3Fname%3DAnna%2BM%25C3%25BCller".into());
+    let recorder = Recorder::new(alone(wrapped), NOWHERE).secret("customer", "Anna M\u{fc}ller");
+    exchange(&recorder, post("/x", &[], ""));
+    let refused = recorder.to_yaml().unwrap_err();
+    assert!(matches!(refused, CassetteError::Secret { .. }), "{refused}");
+}
+
+#[test]
+fn a_secret_that_is_known_only_with_a_plus_for_its_space_is_hidden_with_either() {
+    const INFO: &str = "x-bz-info-password";
+    let mut response = Response::new("hunter2 hunter2, hunter2+hunter2".into());
+    let value = "hunter2+hunter2".parse().unwrap();
+    response.headers_mut().insert(INFO, value);
+    let text = recording_of(post("/x", &[], ""), response);
+    assert!(text.contains("hidden-secret, hidden-secret\""), "{text}");
+
+    let mut response = Response::new("one+two three".into());
+    let value = "one%2Btwo+three".parse().unwrap();
+    response.headers_mut().insert(INFO, value);
+    let text = recording_of(post("/x", &[(INFO, "one%2Btwo%20three")], ""), response);
+    assert!(
+        !text.contains("one") && !text.contains("secret-2"),
+        "{text}"
+    );
+
+    // The bytes that the base64 of a key stands for.
+    let key = [&[0xfb][..], b"canary29-a key of thirty-two byt"].concat();
+    let body = [b"it is \xff", &*key].concat();
+    let request = post("/x", &[], format!("customerKey={}", STANDARD.encode(&key)));
+    let text = recording_of(request, Response::new(body.into()));
+    let player = Player::parse(&text).unwrap();
+    let recorded = player.interactions()[0].response.body.as_bytes().cloned();
+    assert_eq!(recorded.unwrap(), &b"it is \xffhidden-customer-key"[..]);
+    let _ = player.unplayed();
+}
+
+#[test]
+fn secrets_in_text_that_is_not_utf_8_are_hidden() {
+    for (body, hidden) in [
+        (
+            &b"{\"hmacSha256SigningSecret\":\"canary30\",\"name\":\"caf\xc3"[..],
+            &b"{\"hmacSha256SigningSecret\":\"hidden-signing-secret\",\"name\":\"caf\xc3"[..],
+        ),
+        (
+            b"{\"hmacSha256SigningSecret\":\"canary30\xc3",
+            b"{\"hmacSha256SigningSecret\":\"hidden-signing-secret",
+        ),
+        (
+            b"\xff hmacSha256SigningSecret=ca\xffnary30 \xff",
+            b"\xff hmacSha256SigningSecret=hidden-signing-secret \xff",
+        ),
+    ] {
+        let mut response = Response::new(body.to_vec().into());
+        let header = HeaderValue::from_bytes(body).unwrap();
+        response.headers_mut().insert("x-note", header);
+        let text = recording_of(post("/x", &[], ""), response);
+        let player = Player::parse(&text).unwrap();
+        let recorded = &player.interactions()[0].response;
+        assert_eq!(recorded.body.as_bytes().unwrap(), hidden, "{text}");
+        assert_eq!(recorded.headers["x-note"].as_bytes(), hidden, "{text}");
+        let _ = player.unplayed();
+    }
+}
+
+#[test]
+fn custom_headers_of_webhooks_are_hidden_in_json_that_is_cut() {
+    let rules = r#"{"eventNotificationRules":[{"targetConfiguration":{"customHeaders":[
+        {"name":"X-Key","value":"canary31]header"},{"value":"canary32header","name":"X-Other"}],
+        "url":"https://h/"},"value":"a rule","more":"#;
+    let wrapped = format!("said: {}", serde_json::Value::from(rules));
+    let within = &rules[..rules.find("header\",\"name").unwrap()];
+    for body in [rules, &wrapped, within] {
+        let text = recording_of(post("/x", &[], ""), Response::new(body.to_owned().into()));
+        assert!(!text.contains("canary"), "{text}");
+        assert!(text.contains("X-Key"), "{text}");
+        assert!(text.contains("hidden-custom-header-2"), "{text}");
+        assert_eq!(text.contains("a rule"), body != within, "{text}");
+    }
+}
+
+#[test]
+fn credentials_in_the_url_of_a_webhook_are_hidden_and_so_is_the_password_elsewhere() {
+    let url = "https://me:canary%33@Password@h.example/hook@1";
+    let rules = format!(r#"{{"url":"{url}","said":"canary3@Password by e@mail"}}"#);
+    let cut = &rules[..rules.len() - 1];
+    let escaped = rules.replace('/', r"\/");
+    for body in [&rules, cut, &escaped, &escaped[..escaped.len() - 1]] {
+        let text = recording_of(post("/x", &[], ""), Response::new(body.to_owned().into()));
+        assert!(!text.contains("canary"), "{text}");
+        let text = text.replace('\\', "");
+        let hidden = r#""url":"https://hidden-credentials@h.example/hook@1""#;
+        assert!(text.contains(hidden), "{text}");
+        assert!(text.contains(r#""hidden-secret by e@mail"#), "{text}");
+    }
+}
+
+#[test]
+fn the_first_value_of_a_repeated_json_key_is_hidden() {
+    for body in [
+        r#"{"applicationKey":"canary33first","applicationKey":null}"#,
+        r#"{"accountId":"k4~1","accountId":"hidden-account-id"}"#,
+        r#"{"accountId":"k4~1","accountId":"q7~2","log":"accountId=k4~1"}"#,
+    ] {
+        let text = recording_of(post("/x", &[], body), Response::new("".into()));
+        for secret in ["canary", "k4~1", "q7~2"] {
+            assert!(!text.contains(secret), "{text}");
+        }
+    }
+    let body = r#"{"applicationKey":"canary33first","applicationKey":"canary34"}"#;
+    let text = recording_of(post("/x", &[], body), Response::new("canary33first".into()));
+    assert!(!text.contains("canary"), "{text}");
 }
 
 #[test]

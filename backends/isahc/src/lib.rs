@@ -8,7 +8,7 @@
 //! let plain = IsahcClient::new();
 //! let proxy: isahc::http::Uri = "http://proxy.example:3128".parse().expect("a URI");
 //! let mine = IsahcClient::with_factory(move || IsahcClient::defaults().proxy(proxy.clone()).build());
-//! let shared = IsahcClient::from_client(isahc::HttpClient::new()?);
+//! let shared = IsahcClient::from_client(IsahcClient::defaults().build()?);
 //! # Ok(()) }
 //! ```
 //!
@@ -22,8 +22,8 @@
 //! An isahc client is one thread that runs all of its transfers, including TLS and the reading of request bodies, and a
 //! transfer whose future was dropped continues until libcurl has an event for it, which may be never. So this backend
 //! uses one client for each concurrent exchange, up to 32, each with its thread and connection, and a dropped exchange
-//! ends together with its client. Beyond 32, exchanges share clients. [`IsahcClient::with_factory`] takes a closure
-//! that makes the clients.
+//! ends together with its client. Beyond 32, exchanges share clients, except that a request without a body, unless it
+//! is a GET or HEAD, always has a new client. [`IsahcClient::with_factory`] takes a closure that makes the clients.
 //!
 //! [`IsahcClient::from_client`] takes one client for all exchanges. Then sources of bodies must not block, and a
 //! dropped exchange keeps its connection until the server sends something or closes it; nothing more of its body is

@@ -134,7 +134,11 @@ impl HttpClient for ReqwestClient {
             *request.body_mut() = Some(reqwest::Body::wrap(chunks));
         }
         let upload = AbortOnDrop(upload);
-        let executing = Box::pin(self.client.execute(request));
+        let executing = {
+            // `execute` itself starts the timers of a custom client.
+            let _inside = self.runtime.handle().enter();
+            Box::pin(self.client.execute(request))
+        };
         let response = InRuntime(self.runtime.handle(), executing)
             .await
             .map_err(|error| send_error(error, &upload.0))?;

@@ -3,8 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use b2kit_conformance::client::{chain, get, start_send};
+use b2kit_conformance::client::{chain, get, start, start_send};
 use b2kit_conformance::server::RawServer;
 use b2kit_conformance::{Limit, Suite};
 use b2kit_core::{HttpErrorKind, Phase};
@@ -56,4 +57,19 @@ fn a_client_that_follows_a_redirect_returns_an_error() {
     assert_eq!(error.kind(), HttpErrorKind::Protocol, "{}", chain(&error));
     assert_eq!(error.phase(), Phase::ResponseBegun);
     assert!(chain(&error).contains("redirect"), "{}", chain(&error));
+}
+
+/// reqwest starts the timers of such a client before its future is polled.
+#[test]
+fn a_client_with_timeouts_works_outside_a_tokio_runtime() {
+    let hour = Duration::from_secs(3600);
+    let client = ReqwestClient::defaults().timeout(hour).read_timeout(hour);
+    let client = ReqwestClient::from_client(client.build().unwrap()).unwrap();
+    let server = RawServer::start();
+    let sending = start_send(&client, get(server.uri("/")));
+    let mut peer = server.accept();
+    peer.head();
+    peer.send("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nmeow");
+    let body = sending.response().into_body().collect(4);
+    assert_eq!(start(body).wait().unwrap(), "meow");
 }

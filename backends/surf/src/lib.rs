@@ -3,11 +3,15 @@
 //! have the choice, use another.
 //!
 //! ```no_run
-//! use b2kit_surf::{SurfClient, isahc};
+//! # fn main() -> Result<(), b2kit_surf::isahc::Error> {
+//! use b2kit_surf::SurfClient;
+//! use b2kit_surf::http_client::isahc::IsahcClient;
 //!
 //! let plain = SurfClient::new();
 //! let mine = SurfClient::over_isahc(|| SurfClient::defaults().build());
-//! let shared = SurfClient::from_client(surf::Client::new());
+//! let one = IsahcClient::from_client(SurfClient::defaults().build()?);
+//! let shared = SurfClient::from_client(surf::Client::with_http_client(one));
+//! # Ok(()) }
 //! ```
 //!
 //! [`SurfClient`] implements the protocol of [`b2kit_core`], whose documentation says what every backend guarantees.
@@ -26,7 +30,8 @@
 //! underlying clients of [`isahc`]. [`SurfClient::from_client`] takes one client for all exchanges; then sources of
 //! bodies must not block, and a dropped exchange keeps its connection until the server sends something or closes it. A
 //! client of your own must not follow redirects, decompress, have a timeout, or keep idle connections for more than 2
-//! s: surf has no such settings for a single request.
+//! s: surf has no such settings for a single request. So `surf::Client::new()` is unsuitable; build the client from
+//! [`SurfClient::defaults`].
 //!
 //! # TLS
 //! The system's OpenSSL: building needs its headers (`libssl-dev`). In a program that also uses isahc 2, libcurl is

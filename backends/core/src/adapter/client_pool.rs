@@ -13,14 +13,15 @@ use crate::timer::{SystemTimer, Timer as _};
 /// difference allows for latency.
 const IDLE_TIMEOUT: Duration = Duration::from_millis(2500);
 
-/// Maximum number of clients, each of which has threads and file descriptors of its own.
+/// The number of clients from which [`ClientPool::get`] shares them: each has threads and file descriptors of its own.
 const MAX_CLIENTS: usize = 32;
 
 /// A pool of clients, for libraries that stop a transfer at once only when its client is dropped.
 ///
 /// Each of up to 32 concurrent exchanges has a client of its own, so dropping one affects no other exchange. Further
-/// exchanges share these clients, and a shared client is dropped after the last of its exchanges. A client whose
-/// exchanges succeeded is kept with its connection for 2.5 s; older ones are dropped when the next exchange begins.
+/// exchanges share these clients, except those that [must not reuse a connection](Self::lease_new). A shared client is
+/// dropped after the last of its exchanges. A client whose exchanges succeeded is kept with its connection for 2.5 s;
+/// older ones are dropped when the next exchange begins.
 pub struct ClientPool<C: Clone + Send + 'static>(Arc<Shared<C>>);
 
 struct Shared<C> {
@@ -78,8 +79,8 @@ impl<C: Clone + Send + 'static> ClientPool<C> {
         }
     }
 
-    /// A new client, for a request that the library might repeat on a reused connection. It replaces
-    /// an idle one.
+    /// A new client, however many there are, for a request that the library might repeat on a reused connection. It
+    /// replaces an idle one.
     ///
     /// # Errors
     /// The error of `make`, which is called only if a client has to be made.
