@@ -255,9 +255,9 @@ pub(super) fn local_side(root: &Path, walk: Walk, kind: ErrorKind) -> Side {
             Found::NoRoot(why) => {
                 return Err(Error::new(kind, format!("{shown} can't be read: {why}")));
             }
-            Found::RootGone => {
-                let why = "the root was replaced by a different directory".to_owned();
-                refused(Box::default(), Reason::Unreadable(why))
+            Found::Replaced(path) => {
+                let why = "it was replaced by a different directory".to_owned();
+                refused(path.into(), Reason::Unreadable(why))
             }
         })
     };
