@@ -406,6 +406,41 @@ fn a_downloaded_file_without_a_stored_modification_time_is_up_to_date() {
     });
 }
 
+/// Its modification time does not fit beside its name.
+#[test]
+fn a_file_with_a_long_name_is_up_to_date_after_its_upload() {
+    scenario(async |bucket, root| {
+        let name = ["€"; 4].map(|part| part.repeat(80)).join("/");
+        write(root, &name, b"bytes", 100);
+        let up = Synchronizer::up(root, bucket, "");
+        assert_eq!(complete(&up).await.uploaded, 1);
+        let version = bucket.stat(&*name).await.unwrap().unwrap();
+        assert_eq!(version.last_modified(), None);
+        assert_eq!(complete(&up).await.skipped, 1);
+        assert_eq!(
+            complete(&Synchronizer::down(bucket, "", root))
+                .await
+                .skipped,
+            1
+        );
+    });
+}
+
+#[test]
+fn a_downloaded_file_whose_time_the_file_system_lacks_is_up_to_date() {
+    scenario(async |bucket, root| {
+        for (name, modified) in [
+            ("year 1", -62_135_596_800_000),
+            ("year 9999", 253_402_300_799_000),
+        ] {
+            put(bucket, name, name.as_bytes(), modified).await;
+        }
+        let down = Synchronizer::down(bucket, "", root);
+        assert_eq!(complete(&down).await.downloaded, 2);
+        assert_eq!(complete(&down).await.skipped, 2);
+    });
+}
+
 #[test]
 fn extra_files_in_a_bucket_are_kept_hidden_or_deleted_with_all_versions() {
     for (extras, visible, left) in [
