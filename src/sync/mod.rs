@@ -354,8 +354,7 @@ async fn resolve(
     let (path, sha1, source, destination) = match step {
         Step::Ready(action) => return action,
         Step::New(action) => {
-            let refuse_collisions = policy.refuse_collisions;
-            let refused = move || unless_in_the_way(&root, action, refuse_collisions);
+            let refused = move || unless_in_the_way(&root, action, &policy);
             return blocking::unblock(refused).await;
         }
         Step::Hash {
@@ -389,9 +388,9 @@ async fn resolve(
     }
 }
 
-/// The download, unless a directory is in its way, or a file with a similar name.
-fn unless_in_the_way(root: &Path, action: Action, refuse_collisions: bool) -> Action {
-    let obstacle = Obstacle::find(root, action.path(), refuse_collisions, false);
+/// The download, unless something is in its way that the walk didn't show.
+fn unless_in_the_way(root: &Path, action: Action, policy: &SyncPolicy) -> Action {
+    let obstacle = Obstacle::find(root, action.path(), policy, true, false);
     match obstacle.and_then(Obstacle::reason) {
         Some(reason) => action.refused(reason),
         None => action,
