@@ -122,8 +122,8 @@ const fn is_false(value: &bool) -> bool {
 }
 
 impl Action {
-    /// The path, relative to both sides; empty for the end of a plan and for what concerns the
-    /// whole tree.
+    /// The path, relative to both sides; empty for the end of a plan, for what concerns the whole
+    /// tree, and for a marker of the folder that is synchronized.
     #[must_use]
     pub fn path(&self) -> &str {
         match self {
@@ -220,7 +220,14 @@ impl fmt::Display for Action {
         };
         write!(f, "{verb} ")?;
         if self.path().is_empty() {
-            f.write_str("the whole tree")?;
+            f.write_str(match self {
+                Self::Skip { reason, .. } | Self::Refuse { reason, .. }
+                    if matches!(reason, Reason::SourceEmpty | Reason::Unreadable(_)) =>
+                {
+                    "the whole tree"
+                }
+                _ => "the folder itself",
+            })?;
         }
         for c in self.path().chars() {
             match c.is_control() {
