@@ -111,7 +111,8 @@ pub struct Scan {
     pub source_files: u64,
     /// The files at the destination.
     pub destination_files: u64,
-    /// The names in the listings of buckets, including those that are not synchronized.
+    /// The rows of the listings that were made for the plan, including those that the filter leaves
+    /// out: names, or versions for [`Extras::KeepDays`](super::Extras::KeepDays).
     pub listed: u64,
     /// Whether everything could be read. If not, nothing is deleted or hidden.
     pub is_complete: bool,
