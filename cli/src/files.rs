@@ -139,17 +139,19 @@ pub(crate) async fn hash(args: &Hash, client: Option<&Client>) -> Result<ExitCod
             }
         }
     }
-    done(out)?;
-    Ok(status(is_complete))
+    done(out).map(|_| status(is_complete))
 }
 
 async fn hash_one(at: &Location, client: Option<&Client>) -> Result<Sha1> {
-    match (at, client) {
+    match (at.clone(), client) {
         (Location::Remote(at), Some(client)) => {
-            let version = current_version(client, at).await?;
+            let version = current_version(client, &at).await?;
             version.expected_sha1().context("B2 has no SHA-1 of it")
         }
-        (Location::Local(path), _) => Ok(Sha1::of_reader(LocalFile::open(path)?)?),
+        (Location::Local(path), _) => {
+            // On another thread, so that Ctrl-C is noticed.
+            Ok(blocking::unblock(|| Sha1::of_reader(LocalFile::open(path)?)).await?)
+        }
         (Location::Remote(_), None) => bail!("it needs an application key"),
     }
 }

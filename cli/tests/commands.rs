@@ -259,6 +259,25 @@ fn sync_refuses_an_empty_source_unless_allowed() {
 
 #[cfg(unix)]
 #[test]
+fn hashing_a_pipe_that_nobody_writes_to_is_stopped_by_an_interrupt() {
+    let fixture = Fixture::new();
+    let pipe = fixture.root.path().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let hash = ["hash", "b2://holiday-photos/missing", "pipe"];
+    let process = fixture.program(&hash).stderr(Stdio::piped()).spawn();
+    let process = process.unwrap();
+    // Waits until the program has opened it.
+    let writer = fs::File::options().write(true).open(&pipe).unwrap();
+    let id = rustix::process::Pid::from_child(&process);
+    rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
+    let output = process.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
+    drop(writer);
+}
+
+#[cfg(unix)]
+#[test]
 fn an_interrupted_sync_prints_what_it_keeps_and_resumes_it() {
     let emulator = Emulator::builder()
         .absolute_minimum_part_size(1_000)

@@ -13,8 +13,8 @@ use super::target::Target;
 use crate::error::Error;
 use crate::types::{
     Action, BucketId, Capability, ContentType, CustomerKey, EncryptionSetting, FileInfo,
-    FileInfoLimit, FileName, FileRetention, FileVersion, LegalHold, RetentionMode, Secret,
-    Timestamp,
+    FileInfoLimit, FileName, FileRetention, FileVersion, LARGE_FILE_SHA1, LegalHold, RetentionMode,
+    Secret, Timestamp,
 };
 
 /// The key in the file info by which an upload recognizes its own large file.
@@ -169,6 +169,12 @@ impl StartLargeFile {
 
     pub(crate) const fn has_custom_upload_timestamp(&self) -> bool {
         self.custom_upload_timestamp.is_some()
+    }
+
+    /// Whether its file info says which upload it belongs to, so that it can be resumed.
+    pub(crate) fn is_recognizable(&self) -> bool {
+        let has = |key| self.file_info.get(key).is_some();
+        has(UPLOAD_ID) || has(LARGE_FILE_SHA1)
     }
 
     pub(crate) fn noted_upload_id(&self) -> Option<&str> {

@@ -111,7 +111,8 @@ pub struct Scan {
     pub source_files: u64,
     /// The files at the destination.
     pub destination_files: u64,
-    /// The names in the listings of buckets, including those that are not synchronized.
+    /// The rows of the listings that were made for the plan, including those that the filter leaves
+    /// out: names, or versions for [`Extras::KeepDays`](super::Extras::KeepDays).
     pub listed: u64,
     /// Whether everything could be read. If not, nothing is deleted or hidden.
     pub is_complete: bool,
@@ -122,8 +123,8 @@ const fn is_false(value: &bool) -> bool {
 }
 
 impl Action {
-    /// The path, relative to both sides; empty for the end of a plan and for what concerns the
-    /// whole tree.
+    /// The path, relative to both sides; empty for the end of a plan, for what concerns the whole
+    /// tree, and for a marker of the folder that is synchronized.
     #[must_use]
     pub fn path(&self) -> &str {
         match self {
@@ -220,7 +221,14 @@ impl fmt::Display for Action {
         };
         write!(f, "{verb} ")?;
         if self.path().is_empty() {
-            f.write_str("the whole tree")?;
+            f.write_str(match self {
+                Self::Skip { reason, .. } | Self::Refuse { reason, .. }
+                    if matches!(reason, Reason::SourceEmpty | Reason::Unreadable(_)) =>
+                {
+                    "the whole tree"
+                }
+                _ => "the folder itself",
+            })?;
         }
         for c in self.path().chars() {
             match c.is_control() {

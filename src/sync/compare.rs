@@ -55,6 +55,15 @@ impl From<&RemoteFile> for Known {
     }
 }
 
+impl Known {
+    /// Whether a local copy can have its modification time: that is known, and every file system has it, in seconds
+    /// since 1970 of 31 bits.
+    fn has_comparable_time(&self) -> bool {
+        let seconds = self.modified.as_millis().div_euclid(1_000);
+        self.uploaded_only.is_none() && (0..=i64::from(i32::MAX)).contains(&seconds)
+    }
+}
+
 fn known(state: &State) -> Option<Known> {
     match state {
         State::Local(file) => Some(file.into()),
@@ -96,6 +105,14 @@ fn by_time(policy: &SyncPolicy, source: Known, destination: Known) -> Verdict {
         {
             return Verdict::Same;
         }
+    }
+    let at_b2 = if source.is_local { destination } else { source };
+    if let Some(sha1) = at_b2.sha1
+        && are_of_one_size
+        && !is_between_buckets
+        && !at_b2.has_comparable_time()
+    {
+        return Verdict::Hash(sha1);
     }
     different(policy, source, destination)
 }
@@ -245,6 +262,31 @@ mod tests {
             compare(&policy, &local(1, 11), &unknown),
             Verdict::Different
         );
+    }
+
+    #[test]
+    fn the_sha1_decides_if_the_time_at_b2_is_unknown_or_no_local_file_may_have_it() {
+        fn compare(source: &State, destination: &State) -> Verdict {
+            super::compare(&SyncPolicy::new(), source, destination)
+        }
+        let (sha1, last) = (Sha1::of(b"x"), i64::from(i32::MAX) * 1_000 + 999);
+        let times = [None, Some(-1), Some(last + 1), Some(0), Some(last)];
+        for (modified, is_hashed) in times.into_iter().zip([true, true, true, false, false]) {
+            let (here, there) = (local(1, 10), remote(1, modified, 99, Some(b"x")));
+            for verdict in [compare(&here, &there), compare(&there, &here)] {
+                assert_eq!(verdict == Verdict::Hash(sha1), is_hashed, "{modified:?}");
+            }
+            let others = [
+                remote(2, modified, 99, Some(b"x")),
+                remote(1, modified, 99, None),
+            ];
+            for other in others {
+                assert!(
+                    !matches!(compare(&here, &other), Verdict::Hash(_)),
+                    "{other:?}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -153,6 +153,9 @@ impl Decider {
                 false => skipped(path, reason),
             });
         }
+        if self.direction == Direction::Down && is_folder_marker(&path, &source) {
+            return Step::Ready(skipped(path, Reason::FolderMarker));
+        }
         let mut after_removals = false;
         if let Some((parent, what)) = parent {
             match what {
@@ -186,18 +189,13 @@ impl Decider {
 
     /// Why the destination can't have this name.
     fn bad_name(&mut self, path: &str, source: &State) -> Option<Action> {
-        let is_marker = path.is_empty() || path.ends_with('/');
-        let is_marker = is_marker && matches!(source, State::Remote(file) if file.bytes == 0);
         if let Some(prefix) = &self.destination_prefix {
             let reason = no_name(prefix, path)?;
             // A marker of the source's prefix itself, for a whole bucket as the destination.
-            return Some(match is_marker && path.is_empty() {
+            return Some(match path.is_empty() && is_folder_marker(path, source) {
                 true => skipped(path, Reason::FolderMarker),
                 false => refused(path, reason),
             });
-        }
-        if is_marker {
-            return Some(skipped(path, Reason::FolderMarker));
         }
         if let Some(reason) = self.no_local_path(path) {
             return Some(refused(path, reason));
@@ -248,6 +246,11 @@ impl Decider {
             _ => skipped(path, Reason::Extra),
         })
     }
+}
+
+fn is_folder_marker(path: &str, source: &State) -> bool {
+    let is_folder = path.is_empty() || path.ends_with('/');
+    is_folder && matches!(source, State::Remote(file) if file.bytes == 0)
 }
 
 /// Why no file in a bucket can have this path below this prefix.

@@ -1,5 +1,7 @@
 //! The side that is a bucket: its listing, with paths relative to the prefix.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use futures_core::Stream;
@@ -18,16 +20,18 @@ use crate::types::{Action, ContentSha1, FileVersion};
 /// Few names have more versions, and rows of longer names with the same beginning are discarded.
 const VERSIONS: u32 = 100;
 
-/// The visible files, in the order of their names.
+/// The visible files, in the order of their names. Adds the number of rows to `listed`.
 pub(super) fn names(
     bucket: &BucketHandle,
     prefix: &str,
     filter: Filter,
+    listed: Arc<AtomicU64>,
 ) -> impl Stream<Item = Result<Entry, Error>> + Send + Unpin + use<> {
     let list = ListFileNames::new(bucket.id()).prefix(format!("{prefix}{}", filter.prefix()));
     let rows = bucket.client().paginate_timed(list);
     let prefix = prefix.to_owned();
     rows.try_filter_map(move |(requested, row)| {
+        listed.fetch_add(1, Ordering::Relaxed);
         let entry = row.into_version().and_then(|version| {
             let path = seen(&version, &prefix, &filter)?;
             Some(Entry::new(path, state(&version, requested)?))
@@ -36,16 +40,18 @@ pub(super) fn names(
     })
 }
 
-/// All names, each with its versions.
+/// All names, each with its versions. Adds the number of rows to `listed`.
 pub(super) fn versions(
     bucket: &BucketHandle,
     prefix: &str,
     filter: Filter,
+    listed: Arc<AtomicU64>,
 ) -> impl Stream<Item = Result<Entry, Error>> + Send + Unpin + use<> {
     let list = ListFileVersions::new(bucket.id()).prefix(format!("{prefix}{}", filter.prefix()));
     let rows = bucket.client().paginate_timed(list);
     let prefix = prefix.to_owned();
     let rows = rows.try_filter_map(move |(requested, row)| {
+        listed.fetch_add(1, Ordering::Relaxed);
         let version = row.into_version().and_then(|version| {
             let path = seen(&version, &prefix, &filter)?;
             Some((path, state(&version, requested)?, version))

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use super::entry::LocalFile;
 use super::names::folded;
+use super::policy::SyncPolicy;
 use super::reason::Reason;
 use crate::transfer::{EntryMetadata, PathBelow, open_nonblocking};
 use crate::types::{Sha1, Timestamp};
@@ -104,18 +105,51 @@ pub(super) enum Obstacle {
     File,
     /// A file that the plan may have found at this path, which the file system doesn't distinguish.
     Collision(String),
+    /// A file or a link that would be one of its directories, and why it is refused.
+    Above(Reason),
+    /// Something that is no file, in a destination that is ignored.
+    NotAFile,
 }
 
 impl Obstacle {
-    /// What is at the path. If `may_remove` is set, a directory that contains nothing but
-    /// directories is removed. A file counts only if the path `is_new`.
-    pub(super) fn find(root: &Path, path: &str, is_new: bool, may_remove: bool) -> Option<Self> {
-        let there = PathBelow::find(root, Path::new(path)).ok()??;
-        if there.metadata().ok()??.is_directory {
+    /// What is at the path, or above it. If `may_remove` is set, a directory that contains nothing but
+    /// directories is removed. A file counts only if the path `is_new` and collisions are refused.
+    pub(super) fn find(
+        root: &Path,
+        path: &str,
+        policy: &SyncPolicy,
+        is_new: bool,
+        may_remove: bool,
+    ) -> Option<Self> {
+        let there = match PathBelow::find(root, Path::new(path)) {
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+                return Self::above(root, path);
+            }
+            there => there.ok()??,
+        };
+        let found = there.metadata().ok()??;
+        if found.is_directory {
             let is_removed = may_remove && there.remove_empty_directories().is_ok();
             return (!is_removed).then_some(Self::Directory);
         }
-        is_new.then(|| other_path(root, path).map_or(Self::File, Self::Collision))
+        if policy.ignore_destination {
+            return (!found.is_file).then_some(Self::NotAFile);
+        }
+        let collides = is_new && policy.refuse_collisions;
+        collides.then(|| other_path(root, path).map_or(Self::File, Self::Collision))
+    }
+
+    /// The first of the path's directories that is none.
+    fn above(root: &Path, path: &str) -> Option<Self> {
+        path.match_indices('/').find_map(|(end, _)| {
+            let above = &path[..end];
+            let there = fs::symlink_metadata(root.join(above)).ok()?;
+            let reason = match there.is_file() {
+                true => Reason::ParentIsFile(above.to_owned()),
+                false => Reason::BelowSkipped,
+            };
+            (!there.is_dir()).then_some(Self::Above(reason))
+        })
     }
 
     /// Whether the file can have its path once extra files are deleted.
@@ -123,6 +157,7 @@ impl Obstacle {
         let directory = |path: &str| path.rfind('/').map(|end| path[..end].to_owned());
         match self {
             Self::Directory | Self::File => true,
+            Self::Above(_) | Self::NotAFile => false,
             // A directory stays, and with it the difference.
             Self::Collision(other) => directory(other) == directory(path),
         }
@@ -134,6 +169,8 @@ impl Obstacle {
             Self::Directory => Some(Reason::DirectoryInTheWay),
             Self::File => None,
             Self::Collision(other) => Some(Reason::Collision(other)),
+            Self::Above(reason) => Some(reason),
+            Self::NotAFile => Some(Reason::DestinationNotAFile),
         }
     }
 }
@@ -184,7 +221,8 @@ mod tests {
         symlink("Photo.jpg", root.path().join("D/photo.JPG")).unwrap();
         symlink("Photo.jpg", root.path().join("D/another")).unwrap();
         symlink("D", root.path().join("d")).unwrap();
-        let find = |path| Obstacle::find(root.path(), path, true, false);
+        let policy = SyncPolicy::new().refuse_collisions(true);
+        let find = |path| Obstacle::find(root.path(), path, &policy, true, false);
         let collision = Obstacle::Collision("D/Photo.jpg".to_owned());
         assert_eq!(find("D/photo.JPG"), Some(collision));
         for path in ["D/Photo.jpg", "D/another"] {
@@ -192,7 +230,7 @@ mod tests {
         }
         assert_eq!(find("D"), Some(Obstacle::Directory));
         assert_eq!(find("none"), None);
-        let known = |path| Obstacle::find(root.path(), path, false, false);
+        let known = |path| Obstacle::find(root.path(), path, &policy, false, false);
         assert_eq!(known("D/Photo.jpg"), None);
         let other = other_path(root.path(), "d/Photo.jpg").unwrap();
         assert_eq!(other, "D/Photo.jpg");

@@ -96,6 +96,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
@@ -208,9 +209,10 @@ impl Synchronizer {
     /// directory or if the order of a local tree changes while it is read, or
     /// [`Destination`](crate::ErrorKind::Destination) if the local destination is no directory.
     pub fn plan(&self) -> Result<Plan, Error> {
-        let source = self.side(&self.sides.source, false);
-        let destination = self.side(&self.sides.destination, true);
-        self.plan_sides(source, destination, true)
+        let listed = Arc::default();
+        let source = self.side(&self.sides.source, false, &listed);
+        let destination = self.side(&self.sides.destination, true, &listed);
+        self.plan_sides(source, destination, Some(listed))
     }
 
     /// Makes a plan from these entries instead of those of the two sides: for a side that is known
@@ -226,7 +228,7 @@ impl Synchronizer {
         source: impl Stream<Item = Result<Entry, Error>> + Send + 'static,
         destination: impl Stream<Item = Result<Entry, Error>> + Send + 'static,
     ) -> Result<Plan, Error> {
-        self.plan_sides(plan::side(source), plan::side(destination), false)
+        self.plan_sides(plan::side(source), plan::side(destination), None)
     }
 
     /// Makes a plan and executes it at the same time.
@@ -262,11 +264,11 @@ impl Synchronizer {
         SyncRun::new(plan, performer, move || calls(&sides).since(before))
     }
 
-    fn side(&self, place: &Place, is_destination: bool) -> Side {
+    fn side(&self, place: &Place, is_destination: bool, listed: &Arc<AtomicU64>) -> Side {
         if is_destination && self.policy.ignore_destination {
             return plan::side(stream::empty());
         }
-        let filter = self.policy.filter.clone();
+        let (filter, listed) = (self.policy.filter.clone(), Arc::clone(listed));
         match place {
             Place::Local(root) => {
                 let (links, kind) = match is_destination {
@@ -279,19 +281,23 @@ impl Synchronizer {
             Place::Bucket { bucket, prefix }
                 if is_destination && matches!(self.policy.extras, Extras::KeepDays(_)) =>
             {
-                plan::side(listing::versions(bucket, prefix, filter))
+                plan::side(listing::versions(bucket, prefix, filter, listed))
             }
-            Place::Bucket { bucket, prefix } => plan::side(listing::names(bucket, prefix, filter)),
+            Place::Bucket { bucket, prefix } => {
+                plan::side(listing::names(bucket, prefix, filter, listed))
+            }
         }
     }
 
-    /// With `reads_sides`, the entries come from the two sides, and the plan may look up more.
+    /// With `listed`, the number of rows of their listings, the entries come from the two sides, and the plan may look
+    /// up more.
     fn plan_sides(
         &self,
         source: Side,
         destination: Side,
-        reads_sides: bool,
+        listed: Option<Arc<AtomicU64>>,
     ) -> Result<Plan, Error> {
+        let reads_sides = listed.is_some();
         self.sides.check()?;
         let direction = self.sides.direction();
         let needs_bucket = matches!(self.policy.extras, Extras::Hide | Extras::KeepDays(_));
@@ -331,7 +337,13 @@ impl Synchronizer {
         };
         let policy = Arc::clone(&self.policy);
         let source_first = reads_sides && direction == Direction::Up;
-        let steps = plan::Steps::new(source, destination, source_first, decider);
+        let steps = plan::Steps::new(
+            source,
+            destination,
+            source_first,
+            decider,
+            listed.unwrap_or_default(),
+        );
         let actions = plan::resolved(steps, move |step| {
             resolve(
                 step,
@@ -354,8 +366,7 @@ async fn resolve(
     let (path, sha1, source, destination) = match step {
         Step::Ready(action) => return action,
         Step::New(action) => {
-            let refuse_collisions = policy.refuse_collisions;
-            let refused = move || unless_in_the_way(&root, action, refuse_collisions);
+            let refused = move || unless_in_the_way(&root, action, &policy);
             return blocking::unblock(refused).await;
         }
         Step::Hash {
@@ -389,9 +400,9 @@ async fn resolve(
     }
 }
 
-/// The download, unless a directory is in its way, or a file with a similar name.
-fn unless_in_the_way(root: &Path, action: Action, refuse_collisions: bool) -> Action {
-    let obstacle = Obstacle::find(root, action.path(), refuse_collisions, false);
+/// The download, unless something is in its way that the walk didn't show.
+fn unless_in_the_way(root: &Path, action: Action, policy: &SyncPolicy) -> Action {
+    let obstacle = Obstacle::find(root, action.path(), policy, true, false);
     match obstacle.and_then(Obstacle::reason) {
         Some(reason) => action.refused(reason),
         None => action,

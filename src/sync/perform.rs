@@ -245,8 +245,8 @@ impl Performer {
         }
     }
 
-    /// Whether a download would have to replace a directory, or a file with a name that the file
-    /// system doesn't distinguish. At the last chance, an empty directory is removed.
+    /// Whether something is in the way of a download that the plan does not show. At the last chance, an empty
+    /// directory is removed.
     async fn in_the_way(
         &self,
         path: &str,
@@ -254,14 +254,14 @@ impl Performer {
         is_last_chance: bool,
     ) -> Result<Option<Performed>, Error> {
         relative(path)?;
-        let policy = &self.policy;
-        let is_new = replaces.is_none() && policy.refuse_collisions && !policy.ignore_destination;
+        let policy = Arc::clone(&self.policy);
         let (root, owned) = (self.local_root()?.to_owned(), path.to_owned());
-        let find = move || Obstacle::find(&root, &owned, is_new, is_last_chance);
+        let is_new = replaces.is_none();
+        let find = move || Obstacle::find(&root, &owned, &policy, is_new, is_last_chance);
         let Some(obstacle) = blocking::unblock(find).await else {
             return Ok(None);
         };
-        let may_wait = policy.extras == Extras::Delete && !is_last_chance;
+        let may_wait = self.policy.extras == Extras::Delete && !is_last_chance;
         Ok(match may_wait && obstacle.may_be_extra(path) {
             true => Some(Performed::AfterRemovals),
             false => obstacle.reason().map(Performed::Refused),

@@ -4,6 +4,8 @@ use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::path::Path;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{self, AtomicU64};
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
@@ -36,6 +38,8 @@ pub(super) struct Steps {
     decider: Decider,
     ready: VecDeque<Step>,
     scan: Scan,
+    /// The rows of listings so far.
+    listed: Arc<AtomicU64>,
     is_over: bool,
 }
 
@@ -64,6 +68,7 @@ impl Steps {
         destination: Side,
         source_first: bool,
         decider: Decider,
+        listed: Arc<AtomicU64>,
     ) -> Self {
         Self {
             source: Sorted::new(source),
@@ -72,6 +77,7 @@ impl Steps {
             decider,
             ready: VecDeque::new(),
             scan: Scan::default(),
+            listed,
             is_over: false,
         }
     }
@@ -105,6 +111,7 @@ impl Steps {
 
     fn end(&mut self) {
         self.is_over = true;
+        self.scan.listed = self.listed.load(atomic::Ordering::Relaxed);
         self.scan.is_complete = self.source.is_complete && self.destination.is_complete;
         if self.source.is_complete {
             self.ready.extend(self.decider.source_empty(self.scan));
@@ -144,13 +151,6 @@ impl Steps {
         };
         self.scan.source_files += u64::from(source.is_some_and(Entry::is_content));
         self.scan.destination_files += u64::from(destination.is_some_and(Entry::is_file));
-        for entry in [source, destination].into_iter().flatten() {
-            let is_listed = matches!(
-                entry.state,
-                State::Remote(_) | State::Hidden | State::Opaque(Reason::UnknownAction(_))
-            );
-            self.scan.listed += u64::from(is_listed);
-        }
     }
 }
 
@@ -255,9 +255,9 @@ pub(super) fn local_side(root: &Path, walk: Walk, kind: ErrorKind) -> Side {
             Found::NoRoot(why) => {
                 return Err(Error::new(kind, format!("{shown} can't be read: {why}")));
             }
-            Found::RootGone => {
-                let why = "the root was replaced by a different directory".to_owned();
-                refused(Box::default(), Reason::Unreadable(why))
+            Found::Replaced(path) => {
+                let why = "it was replaced by a different directory".to_owned();
+                refused(path.into(), Reason::Unreadable(why))
             }
         })
     };

@@ -49,7 +49,9 @@ pub enum Compare {
     /// A change that keeps both, such as one whose author restores the time, is only found by
     /// [`Sha1Always`](Self::Sha1Always).
     ///
-    /// Between buckets, files with different times but the same SHA-1 are equal.
+    /// The SHA-1 decides if the sizes are equal and the times are not, between buckets, or where a local file may be
+    /// unable to have the time at B2: if that is unknown, or before 1970 or after 2038. Then the local file is read in
+    /// each run.
     #[default]
     ModifiedTime,
     /// The size, or the SHA-1. A local file is read and hashed only if the sizes are equal and the

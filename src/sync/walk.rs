@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::fs;
+use std::ffi::OsString;
+use std::fs::{self, FileType};
 use std::io;
 use std::iter;
 use std::path::{self, Path, PathBuf};
+use std::vec;
 
 use futures_core::Stream;
-use walkdir::{DirEntry, WalkDir};
 
 use super::entry::{Entry, State};
 use super::filter::Filter;
@@ -30,9 +31,9 @@ pub(super) enum Found {
     NoText(String),
     /// The root can't be read, and why: the walk ends.
     NoRoot(String),
-    /// The root was replaced by a different directory after the walk began: its disk may have been
-    /// unmounted.
-    RootGone,
+    /// This directory was replaced by a different one while it was walked: its disk may have been
+    /// unmounted. The path of the root is empty.
+    Replaced(String),
 }
 
 /// A walk on a thread of its own, in chunks.
@@ -48,8 +49,8 @@ pub(super) fn chunks(mut walk: Walk) -> impl Stream<Item = Vec<Found>> + Send + 
 /// the entries of the directories between the root and the current path.
 pub(super) struct Walk {
     root: PathBuf,
-    entries: walkdir::IntoIter,
     filter: Filter,
+    follow: bool,
     may_be_missing: bool,
     has_begun: bool,
     /// The directories from the root to the one that is read.
@@ -60,20 +61,17 @@ pub(super) struct Walk {
 /// files that are missing then were not deleted.
 struct Directory {
     path: PathBuf,
-    identity: Option<Identity>,
+    /// From before its entries were read, so that they can't be those of another directory unnoticed.
+    identity: Identity,
+    /// Those that are still to be visited, in order.
+    entries: vec::IntoIter<DirEntry>,
 }
 
-impl Directory {
-    fn new(path: &Path) -> Self {
-        Self {
-            path: path.to_owned(),
-            identity: identity(path),
-        }
-    }
-
-    fn is_still_there(&self) -> bool {
-        self.identity.is_some() && identity(&self.path) == self.identity
-    }
+/// An entry of a directory, as it was when the directory was read.
+struct DirEntry {
+    name: OsString,
+    kind: io::Result<FileType>,
+    sorts_as_directory: bool,
 }
 
 /// The identity of a directory.
@@ -82,28 +80,84 @@ type Identity = (u64, u64);
 #[cfg(not(unix))]
 type Identity = bool;
 
-fn identity(directory: &Path) -> Option<Identity> {
-    let metadata = directory.metadata().ok()?;
+fn identity(directory: &Path) -> io::Result<Identity> {
+    let metadata = directory.metadata()?;
+    if !metadata.is_dir() {
+        let why = "it is not a directory";
+        return Err(io::Error::new(io::ErrorKind::NotADirectory, why));
+    }
     #[cfg(unix)]
-    return Some((
+    return Ok((
         std::os::unix::fs::MetadataExt::dev(&metadata),
         std::os::unix::fs::MetadataExt::ino(&metadata),
     ));
     #[cfg(not(unix))]
-    return metadata.is_dir().then_some(true);
+    Ok(true)
+}
+
+impl Directory {
+    /// A directory whose entries are still to be read.
+    fn new(path: PathBuf) -> io::Result<Self> {
+        Ok(Self {
+            identity: identity(&path)?,
+            path,
+            entries: Vec::new().into_iter(),
+        })
+    }
+
+    /// Reads all entries at once, and closes the directory.
+    fn read(mut self, follow: bool) -> io::Result<Self> {
+        let entries = fs::read_dir(&self.path)?;
+        let entries = entries.map(|entry| Ok(DirEntry::new(&entry?, follow)));
+        let mut entries = entries.collect::<io::Result<Vec<_>>>()?;
+        entries.sort_unstable_by(DirEntry::order);
+        self.entries = entries.into_iter();
+        Ok(self)
+    }
+
+    fn is_still_there(&self) -> bool {
+        identity(&self.path).is_ok_and(|now| now == self.identity)
+    }
+
+    /// Whether this path leads to the directory.
+    fn is_at(&self, path: &Path) -> bool {
+        #[cfg(unix)]
+        return identity(path).is_ok_and(|its| its == self.identity);
+        #[cfg(not(unix))]
+        matches!((path.canonicalize(), self.path.canonicalize()), (Ok(a), Ok(b)) if a == b)
+    }
+}
+
+impl DirEntry {
+    fn new(entry: &fs::DirEntry, follow: bool) -> Self {
+        let kind = entry.file_type();
+        Self {
+            sorts_as_directory: kind.as_ref().is_ok_and(|kind| {
+                kind.is_dir() || follow && kind.is_symlink() && entry.path().is_dir()
+            }),
+            name: entry.file_name(),
+            kind,
+        }
+    }
+
+    /// The order of the bytes of the names, with a `/` after a directory's name.
+    fn order(&self, other: &Self) -> Ordering {
+        let [x, y] = [self, other].map(|entry| entry.name.as_encoded_bytes());
+        let common = x.len().min(y.len());
+        x[..common].cmp(&y[..common]).then_with(|| {
+            let end = |entry: &Self| entry.sorts_as_directory.then_some(&b'/');
+            let [x, y] = [x, y].map(|name| name[common..].iter());
+            x.chain(end(self)).cmp(y.chain(end(other)))
+        })
+    }
 }
 
 impl Walk {
     pub(super) fn new(root: &Path, filter: Filter, links: Links, may_be_missing: bool) -> Self {
-        let follow = links == Links::Follow;
-        let walk = WalkDir::new(root)
-            .min_depth(1)
-            .follow_links(follow)
-            .sort_by(move |a, b| order(a, b, follow));
         Self {
             root: root.to_owned(),
-            entries: walk.into_iter(),
             filter,
+            follow: links == Links::Follow,
             may_be_missing,
             has_begun: false,
             directories: Vec::new(),
@@ -128,103 +182,122 @@ impl Walk {
         }
     }
 
-    fn found(&mut self, entry: &DirEntry) -> Option<Found> {
-        let kind = entry.file_type();
-        let path = match self.relative(entry.path()) {
-            Ok(path) => path,
-            Err(path) => {
-                if kind.is_dir() {
-                    self.entries.skip_current_dir();
-                }
-                let is_seen = match kind.is_file() {
-                    true => self.filter.sees(&path),
-                    false => self.filter.concerns(&path),
+    /// Enters a directory, or returns why it can't be read.
+    fn enter(&mut self, path: PathBuf) -> io::Result<()> {
+        let directory = Directory::new(path)?.read(self.follow)?;
+        self.directories.push(directory);
+        Ok(())
+    }
+
+    fn enter_root(&mut self) -> Option<Found> {
+        match self.enter(self.root.clone()) {
+            Err(error) if !(self.may_be_missing && is_missing(&error)) => {
+                Some(Found::NoRoot(error.to_string()))
+            }
+            _ => None,
+        }
+    }
+
+    /// Leaves the directory whose entries were all visited.
+    fn leave(&mut self) -> Option<Found> {
+        let left = self.directories.pop()?;
+        if left.is_still_there() {
+            return None;
+        }
+        let path = self.relative(&left.path).unwrap_or_else(|lossy| lossy);
+        Some(Found::Replaced(match path.is_empty() {
+            true => path,
+            false => path + "/",
+        }))
+    }
+
+    fn found(&mut self, entry: DirEntry) -> Option<Found> {
+        let path = self.directories.last()?.path.join(&entry.name);
+        let name = match self.relative(&path) {
+            Ok(name) => name,
+            Err(name) => {
+                let is_seen = match entry.kind.is_ok_and(|kind| kind.is_file()) {
+                    true => self.filter.sees(&name),
+                    false => self.filter.concerns(&name),
                 };
-                return is_seen.then(|| no_text(entry.path()));
+                return is_seen.then(|| Found::NoText(path.display().to_string()));
             }
         };
+        let mut kind = match entry.kind {
+            Ok(kind) => kind,
+            Err(error) => return self.unread(name, &error),
+        };
+        if self.follow && kind.is_symlink() {
+            kind = match fs::metadata(&path) {
+                Ok(metadata) => metadata.file_type(),
+                Err(error) => return self.not_followed(name, &path, &error),
+            };
+            if kind.is_dir() && self.directories.iter().any(|above| above.is_at(&path)) {
+                let is_seen = self.filter.concerns(&name);
+                return is_seen.then(|| opaque(name + "/", Reason::SymlinkLoop));
+            }
+        }
         if kind.is_dir() {
-            if self.filter.enters(&path) {
-                self.directories.truncate(entry.depth());
-                self.directories.push(Directory::new(entry.path()));
-            } else {
-                self.entries.skip_current_dir();
-            }
-            return None;
-        }
-        // What is below a skipped link is neither seen nor missing. A broken one may lead to a disk that is unmounted.
-        let may_hide_files =
-            || kind.is_symlink() && self.filter.enters(&path) && !entry.path().is_file();
-        if !self.filter.sees(&path) && !may_hide_files() {
-            return None;
-        }
-        if entry.file_name().to_str().is_some_and(is_reserved) {
-            return Some(Found::Entry(Entry::opaque(path, Reason::PartialDownload)));
-        }
-        let state = if kind.is_symlink() {
-            State::Opaque(Reason::Symlink)
-        } else if !kind.is_file() {
-            State::Opaque(Reason::SpecialFile)
-        } else {
-            match metadata(entry) {
-                Ok(metadata) => match found_file(&metadata) {
-                    Ok(file) => State::Local(file),
-                    Err(error) => State::Opaque(Reason::Unreadable(error.to_string())),
-                },
-                // It was removed since its directory was read, if the directory was not.
-                Err(error)
-                    if error.kind() == io::ErrorKind::NotFound
-                        && self
-                            .parent(entry.depth())
-                            .is_some_and(Directory::is_still_there) =>
-                {
-                    return None;
-                }
-                Err(error) => State::Opaque(Reason::Unreadable(error.to_string())),
-            }
-        };
-        Some(Found::Entry(Entry::new(path, state)))
-    }
-
-    /// The directory of the entries at this depth.
-    fn parent(&self, depth: usize) -> Option<&Directory> {
-        self.directories.get(depth.checked_sub(1)?)
-    }
-
-    fn failed(&self, error: &walkdir::Error) -> Option<Found> {
-        // An error without a path is one of the directory that is read.
-        let directory = || Some(&*self.parent(error.depth())?.path);
-        let path = error.path().or_else(directory).unwrap_or(&self.root);
-        if path == self.root {
-            if self.may_be_missing && is_missing(error) {
+            if !self.filter.enters(&name) {
                 return None;
             }
-            return Some(Found::NoRoot(why(error)));
+            let entered = self.enter(path);
+            return entered
+                .err()
+                .map(|error| opaque(name + "/", unreadable(&error)));
         }
-        let mut name = match self.relative(path) {
-            Ok(name) => name,
-            Err(name) => return self.filter.concerns(&name).then(|| no_text(path)),
+        // What is below a skipped link is neither seen nor missing. A broken one may lead to a disk that is unmounted.
+        let may_hide_files = || kind.is_symlink() && self.filter.enters(&name) && !path.is_file();
+        if !self.filter.sees(&name) && !may_hide_files() {
+            return None;
+        }
+        if entry.name.to_str().is_some_and(is_reserved) {
+            return Some(opaque(name, Reason::PartialDownload));
+        }
+        if kind.is_symlink() {
+            return Some(opaque(name, Reason::Symlink));
+        }
+        if !kind.is_file() {
+            return Some(opaque(name, Reason::SpecialFile));
+        }
+        // Not `DirEntry::metadata`: on Windows it returns what the directory says, and NTFS updates the size and time
+        // there only when the file is closed, and only for the name it was opened by.
+        let metadata = match self.follow {
+            true => fs::metadata(&path),
+            false => fs::symlink_metadata(&path),
         };
+        match metadata {
+            Ok(metadata) => Some(match found_file(&metadata) {
+                Ok(file) => Found::Entry(Entry::new(name, State::Local(file))),
+                Err(error) => opaque(name, unreadable(&error)),
+            }),
+            Err(error) => self.unread(name, &error),
+        }
+    }
+
+    /// An entry that can't be read. If it is missing, it was removed since its directory was read, unless the directory
+    /// was.
+    fn unread(&self, name: String, error: &io::Error) -> Option<Found> {
+        let directory = self.directories.last()?;
+        let is_removed = is_missing(error) && directory.is_still_there();
+        let is_seen = self.filter.concerns(&name) && !is_removed;
+        is_seen.then(|| opaque(name, unreadable(error)))
+    }
+
+    /// A symbolic link that can't be followed.
+    fn not_followed(&self, mut name: String, path: &Path, error: &io::Error) -> Option<Found> {
         if !self.filter.concerns(&name) {
             return None;
         }
-        if error.loop_ancestor().is_some() {
-            name.push('/');
-            return Some(Found::Entry(Entry::opaque(name, Reason::SymlinkLoop)));
-        }
-        let is_link = fs::symlink_metadata(path).is_ok_and(|there| there.is_symlink());
-        if is_link && is_missing(error) {
-            let reason = Reason::Unreadable("the symbolic link is broken".to_owned());
-            return Some(Found::Entry(Entry::opaque(name, reason)));
-        }
-        // Errors of a directory are reported at its place in the order. A missing directory may be
-        // missing together with the disk that it is on.
-        let was_entered = self.directories.iter().any(|entered| entered.path == path);
-        if was_entered || path.is_dir() || is_missing(error) {
+        if is_missing(error) {
+            if fs::symlink_metadata(path).is_ok_and(|there| there.is_symlink()) {
+                let reason = Reason::Unreadable("the symbolic link is broken".to_owned());
+                return Some(opaque(name, reason));
+            }
+            // It may have led to a directory.
             name.push('/');
         }
-        let reason = Reason::Unreadable(why(error));
-        Some(Found::Entry(Entry::opaque(name, reason)))
+        Some(opaque(name, unreadable(error)))
     }
 }
 
@@ -234,21 +307,14 @@ impl Iterator for Walk {
     fn next(&mut self) -> Option<Found> {
         if !self.has_begun {
             self.has_begun = true;
-            self.directories.push(Directory::new(&self.root));
-            if self.root.metadata().is_ok_and(|root| !root.is_dir()) {
-                return Some(Found::NoRoot("it is not a directory".to_owned()));
+            if let Some(found) = self.enter_root() {
+                return Some(found);
             }
         }
         loop {
-            let Some(next) = self.entries.next() else {
-                // Once.
-                let root = self.directories.drain(..).next()?;
-                let is_gone = root.identity.is_some() && !root.is_still_there();
-                return is_gone.then_some(Found::RootGone);
-            };
-            let found = match next {
-                Ok(entry) => self.found(&entry),
-                Err(error) => self.failed(&error),
+            let found = match self.directories.last_mut()?.entries.next() {
+                Some(entry) => self.found(entry),
+                None => self.leave(),
             };
             if found.is_some() {
                 return found;
@@ -257,48 +323,16 @@ impl Iterator for Walk {
     }
 }
 
-/// Orders the entries of one directory by the bytes of their names, with a `/` after a directory's
-/// name.
-fn order(a: &DirEntry, b: &DirEntry, follow: bool) -> Ordering {
-    // Compares whole paths, since they differ only in the names.
-    let [x, y] = [a, b].map(|entry| entry.path().as_os_str().as_encoded_bytes());
-    let common = x.len().min(y.len());
-    x[..common].cmp(&y[..common]).then_with(|| {
-        let end = |entry: &DirEntry| {
-            let kind = entry.file_type();
-            let is_directory =
-                kind.is_dir() || follow && kind.is_symlink() && entry.path().is_dir();
-            is_directory.then_some(b'/')
-        };
-        let [x, y] = [&x[common..], &y[common..]].map(|rest| rest.iter().copied());
-        x.chain(end(a)).cmp(y.chain(end(b)))
-    })
+fn opaque(path: String, reason: Reason) -> Found {
+    Found::Entry(Entry::opaque(path, reason))
 }
 
-/// The metadata of a regular file. `DirEntry::metadata` is not enough: on Windows it returns what the directory says,
-/// and NTFS updates the size and time there only when the file is closed, and only for the name it was opened by.
-fn metadata(entry: &DirEntry) -> io::Result<fs::Metadata> {
-    match entry.path_is_symlink() {
-        true => fs::metadata(entry.path()),
-        false => fs::symlink_metadata(entry.path()),
-    }
+fn is_missing(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound
 }
 
-fn no_text(path: &Path) -> Found {
-    Found::NoText(path.display().to_string())
-}
-
-fn is_missing(error: &walkdir::Error) -> bool {
-    error
-        .io_error()
-        .is_some_and(|error| error.kind() == io::ErrorKind::NotFound)
-}
-
-fn why(error: &walkdir::Error) -> String {
-    match error.io_error() {
-        Some(error) => error.to_string(),
-        None => error.to_string(),
-    }
+fn unreadable(error: &io::Error) -> Reason {
+    Reason::Unreadable(error.to_string())
 }
 
 #[cfg(test)]
@@ -306,17 +340,20 @@ mod tests {
     use super::*;
 
     fn walked(root: &Path, links: Links) -> Vec<String> {
-        Walk::new(root, Filter::new(), links, false)
-            .map(|found| match found {
-                Found::Entry(entry) => match entry.state {
-                    State::Opaque(reason) => format!("{} {reason:?}", entry.path),
-                    _ => entry.path.into(),
-                },
-                Found::NoText(path) => format!("no text {path}"),
-                Found::NoRoot(why) => format!("no root: {why}"),
-                Found::RootGone => "the root is gone".to_owned(),
-            })
-            .collect()
+        told(Walk::new(root, Filter::new(), links, false))
+    }
+
+    fn told(walk: Walk) -> Vec<String> {
+        walk.map(|found| match found {
+            Found::Entry(entry) => match entry.state {
+                State::Opaque(reason) => format!("{} {reason:?}", entry.path),
+                _ => entry.path.into(),
+            },
+            Found::NoText(path) => format!("no text {path}"),
+            Found::NoRoot(why) => format!("no root: {why}"),
+            Found::Replaced(path) => format!("replaced {path:?}"),
+        })
+        .collect()
     }
 
     #[test]
@@ -359,7 +396,8 @@ mod tests {
                 fs::create_dir(&root).unwrap();
             }
             let rest: Vec<_> = walk.by_ref().collect();
-            assert!(matches!(rest.last(), Some(Found::RootGone)), "{replaced}");
+            let is_root = |found: &Found| matches!(found, Found::Replaced(path) if path.is_empty());
+            assert!(rest.last().is_some_and(is_root), "{replaced}");
             // The directory that could not be opened is told as well.
             let unread = rest.iter().any(|found| {
                 let Found::Entry(entry) = found else {
@@ -372,37 +410,79 @@ mod tests {
         }
     }
 
+    /// As when a disk is unmounted: its mount point is an empty directory.
+    fn replace(directory: &Path) {
+        fs::rename(directory, directory.with_file_name("z")).unwrap();
+        fs::create_dir(directory).unwrap();
+    }
+
     #[test]
     fn a_file_that_is_gone_is_not_reported_unless_its_directory_is_gone_too() {
-        let parent = tempfile::tempdir().unwrap();
         for directory_is_gone in [false, true] {
-            let root = parent.path().join(format!("root-{directory_is_gone}"));
-            let directory = root.join("d");
-            fs::create_dir_all(&directory).unwrap();
+            let root = tempfile::tempdir().unwrap();
+            let directory = root.path().join("d");
+            fs::create_dir(&directory).unwrap();
             for name in ["d/a", "d/b", "e"] {
-                fs::write(root.join(name), "x").unwrap();
+                fs::write(root.path().join(name), "x").unwrap();
             }
-            let mut walk = Walk::new(&root, Filter::new(), Links::Skip, false);
+            let mut walk = Walk::new(root.path(), Filter::new(), Links::Skip, false);
             assert!(matches!(walk.next(), Some(Found::Entry(entry)) if *entry.path == *"d/a"));
-            if directory_is_gone {
-                // As when a disk is unmounted: its mount point is an empty directory.
-                fs::rename(&directory, root.join("z")).unwrap();
-                fs::create_dir(&directory).unwrap();
-            } else {
-                fs::remove_file(root.join("d/b")).unwrap();
+            match directory_is_gone {
+                true => replace(&directory),
+                false => fs::remove_file(directory.join("b")).unwrap(),
             }
-            let rest: Vec<_> = walk
-                .map(|found| match found {
-                    Found::Entry(entry) => (entry.path.into(), entry.state),
-                    _ => panic!("the root is still there"),
-                })
-                .collect();
-            let is_unread = |(path, state): &(String, State)| {
-                path == "d/b" && matches!(state, State::Opaque(Reason::Unreadable(_)))
-            };
-            assert_eq!(rest.iter().any(is_unread), directory_is_gone, "{rest:?}");
-            assert_eq!(rest.last().unwrap().0, "e");
+            let rest = told(walk);
+            match directory_is_gone {
+                true => {
+                    assert!(rest[0].starts_with("d/b Unreadable"), "{rest:?}");
+                    assert_eq!(rest[1..], ["replaced \"d/\"", "e"]);
+                }
+                false => assert_eq!(rest, ["e"]),
+            }
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_directory_that_is_replaced_before_or_after_its_entries_are_read_is_reported() {
+        for before in [true, false] {
+            let root = tempfile::tempdir().unwrap();
+            let path = root.path().join("d");
+            fs::create_dir(&path).unwrap();
+            for name in ["a", "d/a"] {
+                fs::write(root.path().join(name), "x").unwrap();
+            }
+            let mut walk = Walk::new(root.path(), Filter::new(), Links::Skip, false);
+            assert!(matches!(walk.next(), Some(Found::Entry(entry)) if *entry.path == *"a"));
+            if before {
+                let directory = Directory::new(path.clone()).unwrap();
+                replace(&path);
+                walk.directories.push(directory.read(false).unwrap());
+            } else {
+                assert!(matches!(walk.next(), Some(Found::Entry(entry)) if *entry.path == *"d/a"));
+                replace(&path);
+            }
+            assert_eq!(told(walk), ["replaced \"d/\""], "{before}");
+        }
+    }
+
+    #[test]
+    fn a_filter_leaves_out_what_is_below_a_directory_that_it_does_not_enter() {
+        let root = tempfile::tempdir().unwrap();
+        for name in ["a/b/c", "a/x", "b/c"] {
+            let path = root.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, name).unwrap();
+        }
+        let filter = Filter::new()
+            .include("a/**")
+            .unwrap()
+            .exclude("a/b")
+            .unwrap();
+        assert_eq!(
+            told(Walk::new(root.path(), filter, Links::Skip, false)),
+            ["a/x"]
+        );
     }
 
     #[cfg(target_os = "linux")]

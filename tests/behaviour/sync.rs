@@ -406,6 +406,41 @@ fn a_downloaded_file_without_a_stored_modification_time_is_up_to_date() {
     });
 }
 
+/// Its modification time does not fit beside its name.
+#[test]
+fn a_file_with_a_long_name_is_up_to_date_after_its_upload() {
+    scenario(async |bucket, root| {
+        let name = ["€"; 4].map(|part| part.repeat(80)).join("/");
+        write(root, &name, b"bytes", 100);
+        let up = Synchronizer::up(root, bucket, "");
+        assert_eq!(complete(&up).await.uploaded, 1);
+        let version = bucket.stat(&*name).await.unwrap().unwrap();
+        assert_eq!(version.last_modified(), None);
+        assert_eq!(complete(&up).await.skipped, 1);
+        assert_eq!(
+            complete(&Synchronizer::down(bucket, "", root))
+                .await
+                .skipped,
+            1
+        );
+    });
+}
+
+#[test]
+fn a_downloaded_file_whose_time_the_file_system_lacks_is_up_to_date() {
+    scenario(async |bucket, root| {
+        for (name, modified) in [
+            ("year 1", -62_135_596_800_000),
+            ("year 9999", 253_402_300_799_000),
+        ] {
+            put(bucket, name, name.as_bytes(), modified).await;
+        }
+        let down = Synchronizer::down(bucket, "", root);
+        assert_eq!(complete(&down).await.downloaded, 2);
+        assert_eq!(complete(&down).await.skipped, 2);
+    });
+}
+
 #[test]
 fn extra_files_in_a_bucket_are_kept_hidden_or_deleted_with_all_versions() {
     for (extras, visible, left) in [
@@ -1076,6 +1111,84 @@ fn a_file_whose_name_is_a_local_directory_is_refused_unless_that_can_be_deleted(
         );
         complete(&sync(delete)).await;
         assert_eq!(local_tree(root), remote_tree(bucket, "").await);
+    });
+}
+
+#[test]
+fn a_folder_marker_beside_a_file_of_its_name_is_skipped() {
+    scenario(async |bucket, root| {
+        put(bucket, "p/d", b"bytes", 100).await;
+        for marker in ["p/", "p/d/"] {
+            put(bucket, marker, b"", 100).await;
+        }
+        let sync = Synchronizer::down(bucket, "p", root);
+        let expected = [
+            "skip the folder itself: it is a folder marker",
+            "download d (5 bytes)",
+            "skip d/: it is a folder marker",
+        ];
+        assert_eq!(printed(&sync).await, expected);
+        assert_eq!(complete(&sync).await.downloaded, 1);
+    });
+}
+
+#[test]
+fn the_rows_of_a_listing_count_although_the_filter_leaves_them_out() {
+    scenario(async |bucket, root| {
+        for name in ["a", "b", "c"] {
+            put(bucket, name, b"bytes", 100).await;
+        }
+        let filter = Filter::new().exclude("b").unwrap();
+        let sync = Synchronizer::down(bucket, "", root).policy(SyncPolicy::new().filter(filter));
+        let plan = planned(&sync).await;
+        let Some(Action::End(scan)) = plan.last() else {
+            panic!("{plan:?}")
+        };
+        assert_eq!((scan.source_files, scan.listed), (2, 3));
+    });
+}
+
+#[test]
+fn a_file_below_one_that_the_filter_leaves_out_is_refused() {
+    scenario(async |bucket, root| {
+        put(bucket, "a/b", b"bytes", 100).await;
+        write(root, "a", b"mine", 100);
+        let policy = SyncPolicy::new().filter(Filter::new().include("a/**").unwrap());
+        let sync = Synchronizer::down(bucket, "", root).policy(policy.clone());
+        let refused = "refuse a/b: \"a\" is a file";
+        assert_eq!(printed(&sync).await, [refused]);
+        for policy in [policy.clone(), policy.extras(Extras::Delete)] {
+            let (outcomes, summary) =
+                run(&Synchronizer::down(bucket, "", root).policy(policy)).await;
+            assert_eq!(outcomes[0].action.to_string(), refused);
+            assert_eq!((summary.refused, summary.changed), (1, 0));
+        }
+        assert_eq!(local_tree(root)["a"], b"mine");
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn a_download_that_ignores_the_destination_refuses_a_link_and_what_is_below_a_file() {
+    scenario(async |bucket, root| {
+        for (name, to) in [("link", "elsewhere"), ("directory", ".")] {
+            std::os::unix::fs::symlink(to, root.join(name)).unwrap();
+        }
+        write(root, "file", b"mine", 100);
+        for name in ["directory/x", "file/x", "link"] {
+            put(bucket, name, b"bytes", 100).await;
+        }
+        let policy = SyncPolicy::new().ignore_destination(true);
+        let (outcomes, summary) = run(&Synchronizer::down(bucket, "", root).policy(policy)).await;
+        assert_eq!((summary.refused, summary.changed), (3, 0));
+        let mut told: Vec<_> = outcomes.iter().map(|it| it.action.to_string()).collect();
+        told.sort();
+        let expected = [
+            "refuse directory/x: it is below something that is skipped",
+            "refuse file/x: \"file\" is a file",
+            "refuse link: the destination's entry is not a regular file",
+        ];
+        assert_eq!(told, expected);
     });
 }
 

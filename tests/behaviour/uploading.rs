@@ -1127,6 +1127,20 @@ fn a_failed_resumable_upload_is_kept() {
     });
 }
 
+/// Neither a SHA-1 nor an upload id fits beside its name.
+#[test]
+fn a_failed_upload_that_could_not_be_resumed_is_cancelled_even_if_it_is_to_be_kept() {
+    let (b2, chaos) = Chaos::new(|_, call| {
+        (call == "b2_upload_part").then_some(NetworkFault::Status(403, "cap_exceeded"))
+    });
+    chaos.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let upload = bucket.upload("€".repeat(300), content(1_000));
+        upload.on_failure(OnFailure::Keep).await.unwrap_err();
+        assert!(b2.unfinished().is_empty() && unfinished(&bucket).await.is_empty());
+    });
+}
+
 #[test]
 fn a_dropped_upload_that_is_to_be_kept_survives_orphan_cleanup() {
     let content = content(1_000);

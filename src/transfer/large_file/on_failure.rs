@@ -9,7 +9,8 @@ pub enum OnFailure {
     Cancel,
     /// Keep it, so that the upload can be resumed. B2 charges for its parts.
     ///
-    /// A large file whose source was hashed first and has changed since then is cancelled all the
-    /// same, since it could not be resumed.
+    /// A large file that could not be resumed is cancelled all the same: one whose source was hashed
+    /// first and has changed since then, and one whose name is so long that neither its SHA-1 nor an
+    /// upload id fits beside it.
     Keep,
 }

@@ -207,9 +207,13 @@ impl FileOptions {
         let start = self.apply_to_large_file(start);
         let client = bucket.client();
         let start = start.noting_upload_id(&client.unique());
+        let on_failure = match start.is_recognizable() {
+            true => self.on_failure.unwrap_or_default(),
+            false => OnFailure::Cancel,
+        };
         let mut file = LargeFile::start(client, bucket.id(), name, start, &self.progress).await?;
         file.concurrency = self.concurrency.unwrap_or(CONCURRENCY);
-        file.on_failure = self.on_failure.unwrap_or_default();
+        file.on_failure = on_failure;
         Ok(file)
     }
 }
