@@ -248,9 +248,17 @@ impl DecodedText {
             .then(|| start - rest.len())
     }
 
-    /// Whether a letter or digit adjoins these bytes.
+    /// Whether a letter or digit adjoins these bytes, other than that of an escape like `\n`.
     fn is_in_word(&self, start: usize, end: usize) -> bool {
-        let before = start.checked_sub(1).map(|at| &self.bytes[at]);
+        let before = &self.bytes[..start];
+        let is_hex = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
+        let is_escape = match before {
+            [.., b'\\', b'b' | b'f' | b'n' | b'r' | b't'] => true,
+            [.., b'%', x, y] => is_hex(&[*x, *y]),
+            [.., b'\\', b'u', w, x, y, z] => is_hex(&[*w, *x, *y, *z]),
+            _ => false,
+        };
+        let before = before.last().filter(|_| !is_escape);
         let mut adjoining = before.into_iter().chain(self.bytes.get(end));
         adjoining.any(u8::is_ascii_alphanumeric)
     }
@@ -626,6 +634,9 @@ mod tests {
             ("{\"key\":\"thing\"}", "{\"key\":\"[redacted]\"}"),
             ("/nothing?key=thing&x", "/nothing?key=[redacted]&x"),
             ("%22thing%22", "%22[redacted]%22"),
+            ("a\\nthing", "a\\n[redacted]"),
+            ("%252522thing", "%252522[redacted]"),
+            ("\\u2028thing", "\\u2028[redacted]"),
             ("eight-chars", "[redacted]ars"),
         ] {
             assert_eq!(known.redacted(text), expected);

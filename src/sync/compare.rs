@@ -6,6 +6,12 @@ use super::entry::{LocalFile, RemoteFile, State};
 use super::policy::{Compare, Newer, SyncPolicy};
 use crate::types::{Sha1, Timestamp};
 
+/// The first time that every file system has, in seconds since 1970: FAT begins in 1980, in local time.
+const FIRST_SECOND: i64 = 315_619_200;
+
+/// The last time that every file system has: some have 31 bits.
+const LAST_SECOND: i64 = i32::MAX as i64;
+
 /// The result of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -56,11 +62,10 @@ impl From<&RemoteFile> for Known {
 }
 
 impl Known {
-    /// Whether a local copy can have its modification time: that is known, and every file system has it, in seconds
-    /// since 1970 of 31 bits.
+    /// Whether a local copy can have its modification time: that is known, and every file system has it.
     fn has_comparable_time(&self) -> bool {
         let seconds = self.modified.as_millis().div_euclid(1_000);
-        self.uploaded_only.is_none() && (0..=i64::from(i32::MAX)).contains(&seconds)
+        self.uploaded_only.is_none() && (FIRST_SECOND..=LAST_SECOND).contains(&seconds)
     }
 }
 
@@ -106,15 +111,20 @@ fn by_time(policy: &SyncPolicy, source: Known, destination: Known) -> Verdict {
             return Verdict::Same;
         }
     }
+    let otherwise = different(policy, source, destination);
     let at_b2 = if source.is_local { destination } else { source };
-    if let Some(sha1) = at_b2.sha1
-        && are_of_one_size
-        && !is_between_buckets
-        && !at_b2.has_comparable_time()
-    {
-        return Verdict::Hash(sha1);
+    match at_b2.sha1 {
+        Some(sha1)
+            if are_of_one_size
+                && !is_between_buckets
+                && !at_b2.has_comparable_time()
+                // It is skipped in any case.
+                && otherwise != (Verdict::Newer { refuse: false }) =>
+        {
+            Verdict::Hash(sha1)
+        }
+        _ => otherwise,
     }
-    different(policy, source, destination)
 }
 
 fn by_sha1(policy: &SyncPolicy, source: Known, destination: Known) -> Verdict {
@@ -269,13 +279,24 @@ mod tests {
         fn compare(source: &State, destination: &State) -> Verdict {
             super::compare(&SyncPolicy::new(), source, destination)
         }
-        let (sha1, last) = (Sha1::of(b"x"), i64::from(i32::MAX) * 1_000 + 999);
-        let times = [None, Some(-1), Some(last + 1), Some(0), Some(last)];
+        let sha1 = Sha1::of(b"x");
+        let (first, last) = (FIRST_SECOND * 1_000, LAST_SECOND * 1_000 + 999);
+        let times = [
+            None,
+            Some(first - 1),
+            Some(last + 1),
+            Some(first),
+            Some(last),
+        ];
         for (modified, is_hashed) in times.into_iter().zip([true, true, true, false, false]) {
             let (here, there) = (local(1, 10), remote(1, modified, 99, Some(b"x")));
             for verdict in [compare(&here, &there), compare(&there, &here)] {
                 assert_eq!(verdict == Verdict::Hash(sha1), is_hashed, "{modified:?}");
             }
+            // A newer destination that is skipped needs no hash.
+            let skips = SyncPolicy::new().newer(Newer::Skip);
+            let verdict = super::compare(&skips, &local(1, 10), &there);
+            assert_eq!(verdict, Verdict::Newer { refuse: false });
             let others = [
                 remote(2, modified, 99, Some(b"x")),
                 remote(1, modified, 99, None),

@@ -52,7 +52,7 @@ pub(super) struct Decider {
     /// The prefixes of the names on both sides, for those that are buckets.
     pub(super) source_prefix: Option<String>,
     pub(super) destination_prefix: Option<String>,
-    /// Whether to look up if something is in the way of a new file. If extra files are deleted, it may go with them.
+    /// Whether to look up if something is in the way of a new file.
     pub(super) looks_up_obstacles: bool,
     /// Returns the current time, for [`Extras::KeepDays`].
     pub(super) now: Box<dyn Fn() -> Timestamp + Send>,
@@ -171,7 +171,7 @@ impl Decider {
         }
         let Some(destination) = destination else {
             let transfer = transfer(self.direction, path, source, None, after_removals);
-            return match self.looks_up_obstacles {
+            return match self.looks_up_obstacles && !after_removals {
                 true => Step::New(transfer),
                 false => Step::Ready(transfer),
             };

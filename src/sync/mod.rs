@@ -321,8 +321,7 @@ impl Synchronizer {
             destination_prefix: self.sides.destination.prefix(),
             looks_up_obstacles: reads_sides
                 && direction == Direction::Down
-                && !self.policy.ignore_destination
-                && self.policy.extras != Extras::Delete,
+                && !self.policy.ignore_destination,
             now: Box::new(move || {
                 client
                     .as_ref()
@@ -400,10 +399,13 @@ async fn resolve(
     }
 }
 
-/// The download, unless something is in its way that the walk didn't show.
+/// The download, unless something is in its way that the walk didn't show and that isn't deleted either.
 fn unless_in_the_way(root: &Path, action: Action, policy: &SyncPolicy) -> Action {
     let obstacle = Obstacle::find(root, action.path(), policy, true, false);
-    match obstacle.and_then(Obstacle::reason) {
+    let stays = |obstacle: &Obstacle| {
+        policy.extras != Extras::Delete || !obstacle.may_be_extra(action.path())
+    };
+    match obstacle.filter(stays).and_then(Obstacle::reason) {
         Some(reason) => action.refused(reason),
         None => action,
     }

@@ -112,6 +112,11 @@ impl Collisions {
     }
 }
 
+/// Whether the texts differ only in their Unicode normal form.
+pub(super) fn are_one_text(one: &str, other: &str) -> bool {
+    one.nfc().eq(other.nfc())
+}
+
 /// Equal for two names that some file system doesn't distinguish.
 pub(super) fn folded(name: &str) -> String {
     if name.is_ascii() {

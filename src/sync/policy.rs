@@ -50,7 +50,7 @@ pub enum Compare {
     /// [`Sha1Always`](Self::Sha1Always).
     ///
     /// The SHA-1 decides if the sizes are equal and the times are not, between buckets, or where a local file may be
-    /// unable to have the time at B2: if that is unknown, or before 1970 or after 2038. Then the local file is read in
+    /// unable to have the time at B2: if that is unknown, or before 1980 or after 2038. Then the local file is read in
     /// each run.
     #[default]
     ModifiedTime,

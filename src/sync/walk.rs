@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::ffi::OsString;
-use std::fs::{self, FileType};
+use std::fs::{self, File, FileType};
 use std::io;
 use std::iter;
 use std::path::{self, Path, PathBuf};
@@ -63,6 +63,9 @@ struct Directory {
     path: PathBuf,
     /// From before its entries were read, so that they can't be those of another directory unnoticed.
     identity: Identity,
+    /// Kept open if that is possible: some file systems, such as FAT, give a directory another inode number once nobody
+    /// uses it.
+    _open: Option<File>,
     /// Those that are still to be visited, in order.
     entries: vec::IntoIter<DirEntry>,
 }
@@ -99,13 +102,14 @@ impl Directory {
     /// A directory whose entries are still to be read.
     fn new(path: PathBuf) -> io::Result<Self> {
         Ok(Self {
+            _open: File::open(&path).ok(),
             identity: identity(&path)?,
             path,
             entries: Vec::new().into_iter(),
         })
     }
 
-    /// Reads all entries at once, and closes the directory.
+    /// Reads all entries at once.
     fn read(mut self, follow: bool) -> io::Result<Self> {
         let entries = fs::read_dir(&self.path)?;
         let entries = entries.map(|entry| Ok(DirEntry::new(&entry?, follow)));

@@ -773,6 +773,12 @@ fn a_create_whose_key_can_not_read_the_default_retention_says_why_its_stage_can_
         assert_eq!(error.b2().map(|b2| &*b2.code), Some("access_denied"));
         assert!(error.to_string().contains("default retention"), "{error}");
         assert!(error.may_have_taken_effect());
+        // Nor can it be discarded.
+        let discarded = bucket.discard_abandoned_creates(&slot, Duration::ZERO);
+        let error = discarded.await.unwrap_err();
+        assert!(error.to_string().contains("default retention"), "{error}");
+        let deletes = chaos.emulator.snapshot().calls_of("b2_delete_file_version");
+        assert!(deletes < 10, "{deletes}");
     });
 }
 

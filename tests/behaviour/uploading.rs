@@ -11,6 +11,8 @@ use b2kit::api::{
     CancelLargeFile, CreateBucket, DownloadFileById, ListFileVersions, ListParts,
     ListUnfinishedLargeFiles, StartLargeFile, UploadPart,
 };
+use b2kit::backend::emulator::{Fault, FaultKind};
+use b2kit::http::StatusCode;
 use b2kit::transfer::{ComposeSource, OnFailure, Progress, ResumeToken, Source, Stage, Uploaded};
 use b2kit::types::{
     Action, BucketName, BucketType, CustomerKey, EncryptionSetting, FileId, FileInfo, FileName,
@@ -1092,6 +1094,13 @@ fn resuming_from_an_id_that_b2_never_gave_out_is_a_not_found_error() {
                 .contains("the upload no id can't be resumed"),
             "{error}"
         );
+        // A proxy's answer says nothing about the upload.
+        let refused = Fault::new(FaultKind::html(StatusCode::BAD_REQUEST));
+        let refused = refused.on("b2_list_unfinished_large_files");
+        chaos.emulator.faults().add(refused);
+        let upload = bucket.upload("f", content(500));
+        let error = upload.resume_from(ResumeToken::new("no id")).await;
+        assert_eq!(error.unwrap_err().kind(), ErrorKind::Protocol);
     });
 }
 

@@ -18,7 +18,7 @@ use crate::json;
 use crate::secret_fields::{
     APPLICATION_KEY, CREDENTIALS, FILE_INFO, SECRET, SecretFields, TOKEN, query_values,
 };
-use crate::secrets::{Secrets, percent_decoded};
+use crate::secrets::{Secrets, form_decoded, percent_decoded};
 use crate::secrets_in_text;
 
 /// A closure that edits an interaction before it is written.
@@ -200,7 +200,7 @@ impl Redactor<'_> {
 
     /// Collects a value that may be percent-encoded in its decoded form.
     fn learn_encoded(&mut self, kind: &str, value: &str) -> String {
-        self.secrets.learn(kind, &percent_decoded(value.as_bytes()))
+        self.secrets.learn(kind, &form_decoded(value.as_bytes()))
     }
 
     fn learn_headers(&mut self, headers: &mut HeaderMap) {

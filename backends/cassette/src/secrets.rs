@@ -168,7 +168,16 @@ fn latin_1_forms(value: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     forms.filter(|form| form.len() >= MIN_SEARCH_LENGTH)
 }
 
-/// Decodes a percent-encoded text, in which `+` is a space.
+/// Decodes a percent-encoded text in which `+` is a space, as B2 and HTML forms write it.
+pub(crate) fn form_decoded(text: &[u8]) -> Vec<u8> {
+    let spaced: Vec<u8> = text
+        .iter()
+        .map(|byte| if *byte == b'+' { b' ' } else { *byte })
+        .collect();
+    percent_decoded(&spaced)
+}
+
+/// Decodes a percent-encoded text.
 pub(crate) fn percent_decoded(text: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -179,7 +188,7 @@ pub(crate) fn percent_decoded(text: &[u8]) -> Vec<u8> {
                 rest = &rest[length..];
             }
             None => {
-                bytes.push(if *first == b'+' { b' ' } else { *first });
+                bytes.push(*first);
                 rest = &rest[1..];
             }
         }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::secret_fields::{CREDENTIALS, CUSTOM_HEADER, Kind, SecretFields};
-use crate::secrets::percent_decoded;
+use crate::secrets::form_decoded;
 
 /// The value after the name of a field for secrets, or the credentials in a URL.
 #[derive(Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub(crate) fn find(secret_fields: &SecretFields, text: &[u8]) -> Vec<Found> {
         at = range.end;
         let raw = &text[range.clone()];
         let value = match escapes {
-            Escapes::Percent => percent_decoded(raw),
+            Escapes::Percent => form_decoded(raw),
             // A truncated value may end within an escape, so it is kept as it is.
             Escapes::Json => serde_json::from_slice(&[b"\"", raw, b"\""].concat())
                 .map_or_else(|_| raw.to_vec(), String::into_bytes),
@@ -103,11 +103,14 @@ fn value_after(text: &[u8], end: usize) -> Option<(Range<usize>, Escapes)> {
 fn userinfo_after(text: &[u8], end: usize) -> Option<Range<usize>> {
     let rest = without_backslashes(text[end..].strip_prefix(b":")?);
     let rest = without_backslashes(rest.strip_prefix(b"/")?).strip_prefix(b"/")?;
-    let is_end = |byte: &u8| byte.is_ascii_whitespace() || b"/?#\"".contains(byte);
-    let authority = &rest[..rest.iter().position(is_end).unwrap_or(rest.len())];
-    let length = authority.iter().rposition(|byte| *byte == b'@')?;
+    // The characters of RFC 3986, and `@`, which some leave unencoded.
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:@".contains(byte);
+    let authority = rest.iter().take_while(|byte| is_part(byte)).count();
+    let length = rest[..authority].iter().rposition(|byte| *byte == b'@')?;
+    // A user without a password, as in `ssh://git@host`, is no secret.
+    let has_password = rest[..length].contains(&b':');
     let start = text.len() - rest.len();
-    Some(start..start + length)
+    has_password.then_some(start..start + length)
 }
 
 /// The text after the closing quote of a member's name and the colon. In an object within a string, the quotes are
@@ -149,6 +152,8 @@ mod tests {
             ("applicationKey=&x=1", vec![]),
             ("applicationKey=a\u{fc}\u{3000}b", vec!["a\u{fc}"]),
             ("ftp://a:b@c@h/@, see https://h/a@b", vec!["a:b@c"]),
+            ("git+ssh://git@github.com/x", vec![]),
+            ("<a href='http://h:80'>me@h</a>", vec![]),
         ] {
             let found = find(&SecretFields::default(), text.as_bytes());
             let found: Vec<_> = found

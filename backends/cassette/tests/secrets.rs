@@ -893,13 +893,15 @@ fn a_compressed_json_response_is_not_written() {
 fn credentials_in_a_url_are_redacted() {
     let recorder = Recorder::new(server, NOWHERE);
     let mut request = post("/x", &[], "");
-    *request.uri_mut() = "https://me:canary21@example.com/x".parse().unwrap();
+    *request.uri_mut() = "https://me:canary+21%20x@example.com/x".parse().unwrap();
     exchange(&recorder, request);
+    exchange(&recorder, post("/y", &[], "it is canary+21 x"));
     let text = recorder.to_yaml().unwrap();
     assert!(
         text.contains("https://hidden-credentials@example.com/x"),
         "{text}"
     );
+    assert!(text.contains("it is hidden-secret"), "{text}");
 }
 
 #[test]

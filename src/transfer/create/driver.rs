@@ -137,6 +137,9 @@ impl Driver<'_> {
     async fn read_slot(&mut self) -> DriverResult {
         let bucket = fetch_bucket(self.slot.bucket()).await?;
         let intent = bucket.bucket_info.get(KEY).map(slot::read).transpose()?;
+        // Another process may have put it there.
+        let is_own = |intent: &Intent<Stage>| intent.stage() == self.goal.stage();
+        self.may_be_in_slot |= intent.as_ref().is_some_and(is_own);
         self.remember_revision(bucket);
         Ok(Answer::Slot(self.seen.0, intent))
     }

@@ -152,11 +152,17 @@ impl ResumeSearch<'_> {
     /// B2 lists nothing from an id on that it never gave out.
     fn explain(&self, error: Error) -> Error {
         match self.token {
-            Some(ResumeToken { file_id }) if error.status() == Some(400) => Error::new(
-                ErrorKind::NotFound,
-                format!("the upload {file_id} can't be resumed: B2 refuses the id"),
-            )
-            .with_source(error),
+            Some(ResumeToken { file_id })
+                if error
+                    .b2()
+                    .is_some_and(|b2| b2.status == 400 && b2.code != "bad_bucket_id") =>
+            {
+                Error::new(
+                    ErrorKind::NotFound,
+                    format!("the upload {file_id} can't be resumed: B2 refuses the id"),
+                )
+                .with_source(error)
+            }
             _ => error,
         }
     }

@@ -150,6 +150,25 @@ fn a_resumed_download_whose_range_is_refused_by_a_proxy_or_ignored_starts_over()
 }
 
 #[test]
+fn bytes_on_disk_are_kept_if_a_proxy_refuses_all_requests_or_answers_them_wrongly() {
+    let elsewhere = HeaderValue::from_static("bytes 1-10/100000");
+    let content_range = HeaderName::from_static("content-range");
+    for fault in [
+        FaultKind::html(StatusCode::RANGE_NOT_SATISFIABLE),
+        FaultKind::SetHeader(content_range, elsewhere),
+    ] {
+        let (net, bucket, file, dir) = left_behind();
+        net.fault(Fault::new(fault));
+        net.run(resumable(&bucket).to_path(dir.path().join("f")))
+            .unwrap_err();
+        left_in(dir.path(), &[]);
+        net.emulator.faults().clear();
+        let (done, now) = finish(&net, resumable(&bucket), dir.path());
+        assert!(now == file && done.resumed_bytes >= 30_000);
+    }
+}
+
+#[test]
 fn a_download_by_id_resumes_even_if_its_name_has_a_new_version() {
     let (net, bucket, file, dir) = left_behind();
     let id = net.run(async {

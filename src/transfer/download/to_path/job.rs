@@ -228,6 +228,7 @@ impl FileDownload {
         target: &Path,
         saved: Option<SavedState>,
     ) -> Result<(FirstResponse, RangeSet), Error> {
+        let is_resumed = saved.is_some();
         if let Some(SavedState {
             partial,
             is_authenticated,
@@ -252,7 +253,6 @@ impl FileDownload {
                 Err(error) if is_past_the_end(&error) || error.kind() == ErrorKind::Integrity => {}
                 Err(error) => return Err(error),
             }
-            self.reset(temp, target).await?;
         }
         let mut range = self.range;
         if self.path_options.concurrency > 1
@@ -267,8 +267,12 @@ impl FileDownload {
                 self.request_first(None, false).await
             }
             first => first,
-        };
-        Ok((first?, RangeSet::default()))
+        }?;
+        if is_resumed {
+            // Not earlier: if the server fails, the bytes on disk are kept.
+            self.reset(temp, target).await?;
+        }
+        Ok((first, RangeSet::default()))
     }
 
     /// How a file of this length is divided into ranges: if the caller chose no size, by the
