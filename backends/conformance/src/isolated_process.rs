@@ -164,10 +164,12 @@ impl Suite {
         peer.drain();
         drop(peer);
 
-        let mut all = Vec::new();
-        for _ in 0..20 {
+        // Another thread may have had one open for a moment, so until there has been none for a second.
+        let (mut all, mut rounds) = (Vec::new(), 0);
+        while rounds < 100 {
+            let before = all.len();
             all.extend(std::iter::from_fn(|| fs::File::open("/dev/null").ok()));
-            // Another thread may have had one open for a moment.
+            rounds = if all.len() == before { rounds + 1 } else { 0 };
             start(SystemTimer.sleep(Duration::from_millis(10))).wait();
         }
         let error = ask(&server).error();
