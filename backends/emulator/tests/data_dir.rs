@@ -65,6 +65,11 @@ fn blobs(directory: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
+fn delete(client: &RawClient, file: &Value) {
+    let which = json!({"fileId": file["fileId"], "fileName": file["fileName"]});
+    client.post("b2_delete_file_version", &which).ok();
+}
+
 /// Appends lines with these contents to a journal, as an emulator would write them.
 fn append(directory: &Path, contents: &[String]) {
     let path = directory.join("journal");
@@ -181,12 +186,7 @@ fn fill(client: &RawClient) -> (String, String, String) {
     client.upload_part(&unfinished, 1, b"first part ").ok();
     let other = client.create_bucket("another-bucket", "allPublic");
     let gone = client.upload(&other, "gone", b"gone");
-    client
-        .post(
-            "b2_delete_file_version",
-            &json!({"fileId": gone["fileId"], "fileName": "gone"}),
-        )
-        .ok();
+    delete(client, &gone);
     let deleted = client.create_bucket("deleted-bucket", "allPublic");
     client
         .post(

@@ -55,9 +55,7 @@ fn a_journal_truncated_between_lines_is_reported_and_nothing_is_deleted() {
     for name in ["one", "two", "three"] {
         client.upload(&bucket, name, name.as_bytes());
     }
-    let deleted = client.upload(&bucket, "four", b"four");
-    let which = json!({"fileId": deleted["fileId"], "fileName": "four"});
-    client.post("b2_delete_file_version", &which).ok();
+    delete(&client, &client.upload(&bucket, "four", b"four"));
     let journal = fs::read(directory.path().join("journal")).unwrap();
     let ends = (0..journal.len()).filter(|at| journal[*at] == b'\n');
     let ends: Vec<usize> = ends.map(|at| at + 1).collect();
@@ -293,9 +291,7 @@ fn the_number_of_a_deleted_blob_is_not_used_again_after_a_restart() {
     let directory = tempfile::tempdir().unwrap();
     let client = open(directory.path());
     let bucket = client.create_bucket("a-bucket", "allPrivate");
-    let file = client.upload(&bucket, "deleted", b"deleted");
-    let which = json!({"fileId": file["fileId"], "fileName": "deleted"});
-    client.post("b2_delete_file_version", &which).ok();
+    delete(&client, &client.upload(&bucket, "deleted", b"deleted"));
     drop(client);
     let client = open(directory.path());
     let before = ["journal", "head"].map(|name| fs::read(directory.path().join(name)).unwrap());
@@ -319,8 +315,7 @@ fn with_an_incomplete_last_line_superseded_blobs_are_kept() {
     let file = client.upload(&bucket, "deleted", b"deleted");
     // keeps the blob
     let _saved = client.emulator.save();
-    let which = json!({"fileId": file["fileId"], "fileName": "deleted"});
-    client.post("b2_delete_file_version", &which).ok();
+    delete(&client, &file);
     let whole = as_after_a_crash(directory.path());
     open(whole.path());
     assert_eq!(blobs(whole.path()).len(), 0);

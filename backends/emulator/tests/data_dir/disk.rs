@@ -89,13 +89,9 @@ fn blobs_without_files_are_deleted_from_disk() {
     let copy = json!({"sourceFileId": file["fileId"], "fileName": "copy"});
     let copy = client.post("b2_copy_file", &copy).ok();
     assert_eq!(blobs(directory.path()).len(), 1, "a copy moves no byte");
-    let delete = |file: &Value| {
-        let which = json!({"fileId": file["fileId"], "fileName": file["fileName"]});
-        client.post("b2_delete_file_version", &which).ok();
-    };
-    delete(&file);
+    delete(&client, &file);
     assert_eq!(client.download("a-bucket/copy", &[]).body, "content");
-    delete(&copy);
+    delete(&client, &copy);
     assert_eq!(blobs(directory.path()).len(), 0);
     assert_eq!(client.emulator.snapshot().stored_bytes, 0);
 }

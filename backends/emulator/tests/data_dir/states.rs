@@ -63,13 +63,12 @@ fn a_crash_after_an_earlier_state_was_restored_is_no_loss() {
     assert_eq!(restored(&empty), 0);
     assert_eq!(restored(&empty), 0, "the blob is still known");
     assert_eq!(restored(&full), 1);
-    let which = json!({"fileId": file["fileId"], "fileName": "f"});
-    client.post("b2_delete_file_version", &which).ok();
+    delete(&client, &file);
     assert_eq!(restored(&empty), 0);
     assert_eq!(restored(&full), 1);
     drop((empty, full));
     let after = client.emulator.save();
-    client.post("b2_delete_file_version", &which).ok();
+    delete(&client, &file);
     drop(after);
     assert_eq!(blobs(directory.path()).len(), 0);
 }
